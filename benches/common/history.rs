@@ -1,0 +1,76 @@
+//! A long history, made quickly: as the store writes it, but in one transaction.
+
+use comfydeck::config::Dirs;
+use comfydeck::domain::run::{End, RunId};
+use comfydeck::domain::{ParamKey, RunEvent, RunRequest, Status};
+use comfydeck::store::Store;
+use serde_json::Value;
+
+const ANIMALS: [&str; 10] =
+    ["flamingo", "cat", "otter", "heron", "whale", "fox", "lynx", "owl", "crane", "seal"];
+const PLACES: [&str; 7] = ["server", "lighthouse", "meadow", "harbour", "attic", "glacier", "market"];
+
+/// What somebody might have asked for as run number `number`.
+pub(crate) fn request(number: RunId) -> RunRequest {
+    let pick =
+        |from: &'static [&'static str], step: RunId| from[((number / step) % from.len() as RunId) as usize];
+    let prompt = format!(
+        "A {} dancing on top of a {} in a pink universe, masterpiece, best quality, take {number}",
+        pick(&ANIMALS, 1),
+        pick(&PLACES, 10)
+    );
+    let params = [
+        (ParamKey::new("6", "text"), Value::from(prompt.as_str())),
+        (ParamKey::new("3", "seed"), Value::from(268_261_030_599_666_u64 + number as u64)),
+        (ParamKey::new("3", "steps"), Value::from(20)),
+        (ParamKey::new("3", "cfg"), Value::from(6)),
+    ];
+    RunRequest {
+        profile: "prod".to_owned(),
+        url: "https://example.invalid/run".to_owned(),
+        concurrency: 2,
+        preset: Some(pick(&ANIMALS, 1).to_owned()),
+        workflow_name: "wan-i2v.json".to_owned(),
+        workflow_hash: format!("{:064}", number % 5),
+        params: params.into_iter().collect(),
+        prompt,
+        output_dir: "/home/me/outputs".into(),
+        ..RunRequest::default()
+    }
+}
+
+/// Fills an empty history with runs that have ended.
+///
+/// One run goes through the store; the others are copies of its rows with values of their own, so that a
+/// hundred thousand take seconds.
+pub(crate) fn fill(dirs: &Dirs, runs: RunId) {
+    let store = Store::open(dirs).expect("a store");
+    let id = store.queue(&request(1), 1_000).expect("queued");
+    store.append(id, 2_000, &[RunEvent::Phase { status: Status::Running }]).expect("written");
+    let end = End { status: Status::Done, error: None, server_seconds: Some(2.5) };
+    store.append(id, 125_000, &[RunEvent::Ended(end)]).expect("written");
+
+    let mut database = rusqlite::Connection::open(dirs.data.join("history.db")).expect("the database");
+    let transaction = database.transaction().expect("a transaction");
+    for number in 2..=runs {
+        let request = request(number);
+        let json = serde_json::to_string(&request).expect("json");
+        let words: Vec<String> = request.params.iter().map(|(key, value)| format!("{key} {value}")).collect();
+        let one = |sql: &str, values: &[&dyn rusqlite::ToSql]| {
+            transaction.prepare_cached(sql).expect("sql").execute(values).expect("written");
+        };
+        one(
+            "INSERT INTO runs SELECT ?1, status, cancel_asked, profile, ?2, workflow_name, ?3, ?4,
+                queued_at + ?1, started_at + ?1, phase_at + ?1, ended_at + ?1, outputs, error, live
+                FROM runs WHERE id = 1",
+            &[&number, &request.preset, &request.workflow_hash, &request.prompt],
+        );
+        one("INSERT INTO requests VALUES (?1, ?2)", &[&number, &json]);
+        one("INSERT INTO events SELECT ?1, seq, at + ?1, json FROM events WHERE run = 1", &[&number]);
+        one(
+            "INSERT INTO runs_fts (rowid, prompt, preset, workflow, params, error) VALUES (?1, ?2, ?3, ?4, ?5, '')",
+            &[&number, &request.prompt, &request.preset, &request.workflow_name, &words.join("\n")],
+        );
+    }
+    transaction.commit().expect("committed");
+}

@@ -1,0 +1,145 @@
+//! What the store costs: a long history opened, listed and searched; a log written, counted and read.
+//!
+//! `cargo bench --bench store`
+
+#[path = "common/history.rs"]
+mod history;
+
+use std::sync::LazyLock;
+
+use comfydeck::config::Dirs;
+use comfydeck::domain::run::Progress;
+use comfydeck::domain::{RunEvent, Status};
+use comfydeck::store::{LogReader, RunQuery, Store};
+use divan::Bencher;
+use tempfile::TempDir;
+
+const RUNS: i64 = 100_000;
+const LINES: usize = 100_000;
+const MANY_LINES: usize = 10_000_000;
+
+fn main() {
+    divan::main();
+}
+
+struct Place {
+    _folder: TempDir,
+    dirs: Dirs,
+}
+
+fn place() -> Place {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dirs = Dirs::under(folder.path());
+    Place { _folder: folder, dirs }
+}
+
+static HISTORY: LazyLock<Place> = LazyLock::new(|| {
+    let place = place();
+    history::fill(&place.dirs, RUNS);
+    place
+});
+
+fn history() -> Store {
+    Store::open(&HISTORY.dirs).expect("a store")
+}
+
+#[divan::bench]
+fn open_and_list_newest_100_of_100_000() -> usize {
+    history().summaries(&RunQuery::default()).expect("a list").len()
+}
+
+#[divan::bench]
+fn list_100_from_the_middle(bencher: Bencher) {
+    let store = history();
+    let query = RunQuery { before: Some(RUNS / 2), ..RunQuery::default() };
+    bencher.bench_local(|| store.summaries(&query).expect("a list").len());
+}
+
+#[divan::bench(args = ["flam", "otter glacier", "268261030649666", "nothing", "status:failed", "status:failed cat", "preset:nobody"])]
+fn search_100_000(bencher: Bencher, text: &str) {
+    let store = history();
+    let query = RunQuery::parse(text);
+    bencher.bench_local(|| store.summaries(&query).expect("a list").len());
+}
+
+#[divan::bench]
+fn counts_and_open_runs_of_100_000(bencher: Bencher) {
+    let store = history();
+    bencher.bench_local(|| (store.counts().expect("counted"), store.open_runs().expect("a list").len()));
+}
+
+#[divan::bench]
+fn write_progress_of_one_run(bencher: Bencher) {
+    let place = place();
+    let store = Store::open(&place.dirs).expect("a store");
+    let id = store.queue(&history::request(1), 1).expect("queued");
+    let mut value = 0;
+    bencher.bench_local(|| {
+        value += 1;
+        let progress = RunEvent::Progress(Progress { value, max: u64::MAX, ..Progress::default() });
+        store.append(id, 2, &[progress]).expect("written")
+    });
+}
+
+#[divan::bench]
+fn queue_and_take_durably(bencher: Bencher) {
+    let place = place();
+    let store = Store::open(&place.dirs).expect("a store");
+    let request = history::request(1);
+    bencher.bench_local(|| {
+        let id = store.queue(&request, 1).expect("queued");
+        assert_eq!(store.take(id, 2).expect("taken").map(|run| run.status), Some(Status::Uploading));
+    });
+}
+
+fn write_log(store: &Store, run: i64, lines: usize) {
+    let mut log = store.log_writer(run).expect("a log");
+    for line in 0..lines {
+        log.append(&format!("\x1b[32m[INFO]\x1b[0m node {line}: loaded completely 9.5 GB in 0.4 s\n"))
+            .expect("written");
+    }
+    log.flush().expect("written");
+}
+
+#[divan::bench]
+fn write_and_count_100_000_log_lines(bencher: Bencher) {
+    let place = place();
+    let store = Store::open(&place.dirs).expect("a store");
+    let mut run = 0;
+    bencher.bench_local(|| {
+        run += 1;
+        write_log(&store, run, LINES);
+        let mut log = store.log(run);
+        log.refresh().expect("read");
+        assert_eq!(log.line_count(), LINES);
+    });
+}
+
+static HUGE_LOG: LazyLock<Place> = LazyLock::new(|| {
+    let place = place();
+    write_log(&Store::open(&place.dirs).expect("a store"), 1, MANY_LINES);
+    place
+});
+
+fn huge_log() -> LogReader {
+    let mut log = Store::open(&HUGE_LOG.dirs).expect("a store").log(1);
+    log.refresh().expect("read");
+    log
+}
+
+#[divan::bench(sample_count = 3, sample_size = 1)]
+fn count_10_000_000_log_lines() -> usize {
+    huge_log().line_count()
+}
+
+#[divan::bench]
+fn show_40_lines_from_the_middle_of_10_000_000(bencher: Bencher) {
+    let log = huge_log();
+    bencher.bench_local(|| log.lines(MANY_LINES / 2..MANY_LINES / 2 + 40).expect("read").len());
+}
+
+#[divan::bench(sample_count = 3, sample_size = 1)]
+fn search_10_000_000_lines_in_vain(bencher: Bencher) {
+    let log = huge_log();
+    bencher.bench_local(|| log.find("out of memory", 0..MANY_LINES).expect("read"));
+}

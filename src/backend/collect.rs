@@ -1,0 +1,288 @@
+//! A result's bytes in, files on disk out. Runs on a thread of its own: disks block.
+
+use crate::domain::RunEvent;
+use crate::domain::run::OutputFailure;
+use crate::wire::result::{Decoder, OutputInfo, Piece, PromptResult};
+
+use super::outputs::{OutputError, OutputFile, OutputFolder, bounded};
+
+/// What came of a result.
+#[derive(Debug, Default)]
+pub(super) struct Collected {
+    /// The result but for its files.
+    pub result: PromptResult,
+    /// Its closing brace came.
+    pub whole: bool,
+    /// It was not JSON: why.
+    pub broken: Option<&'static str>,
+    /// Outputs on disk.
+    pub saved: usize,
+    /// Outputs that could not be saved.
+    pub failed: usize,
+    /// Outputs that lie at an address and have still to be fetched.
+    pub links: Vec<OutputInfo>,
+}
+
+/// Writes a result's outputs while it comes.
+#[derive(Debug)]
+pub(super) struct Collector {
+    decoder: Decoder,
+    files: Files,
+}
+
+impl Collector {
+    pub(super) fn new(folder: OutputFolder) -> Self {
+        let files =
+            Files { folder, current: Current::default(), rest: None, collected: Collected::default() };
+        Self { decoder: Decoder::default(), files }
+    }
+
+    /// Takes bytes of the result in.
+    pub(super) fn feed(&mut self, bytes: &[u8], events: &mut Vec<RunEvent>) {
+        let Self { decoder, files } = self;
+        decoder.feed(bytes, &mut |piece| files.take(piece, events));
+    }
+
+    /// Whether its closing brace has come.
+    pub(super) fn is_whole(&self) -> bool {
+        self.decoder.is_whole()
+    }
+
+    /// The result is over, or has been cut off.
+    pub(super) fn finish(mut self, events: &mut Vec<RunEvent>) -> Collected {
+        let Self { decoder, files } = &mut self;
+        decoder.finish(&mut |piece| files.take(piece, events));
+        files.keep_rest(events);
+        let mut collected = std::mem::take(&mut files.collected);
+        collected.whole = decoder.is_whole();
+        collected.result = self.decoder.into_result();
+        collected
+    }
+}
+
+#[derive(Debug)]
+struct Files {
+    folder: OutputFolder,
+    current: Current,
+    /// Where what follows broken JSON is kept.
+    rest: Option<OutputFile>,
+    collected: Collected,
+}
+
+/// The output that is being read.
+#[derive(Debug, Default)]
+struct Current {
+    file: Option<OutputFile>,
+    /// Why it is lost; `file` then holds its raw text, if any.
+    bad: Option<String>,
+    /// Why it cannot be written.
+    error: Option<String>,
+}
+
+impl Current {
+    fn write(&mut self, folder: &OutputFolder, bytes: &[u8]) {
+        if self.error.is_some() {
+            return;
+        }
+        if let Err(error) = self.try_write(folder, bytes) {
+            self.error = Some(error.to_string());
+            self.file = None;
+        }
+    }
+
+    fn try_write(&mut self, folder: &OutputFolder, bytes: &[u8]) -> Result<(), OutputError> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(folder.begin()?),
+        };
+        file.write(bytes)
+    }
+}
+
+impl Files {
+    fn take(&mut self, piece: Piece<'_>, events: &mut Vec<RunEvent>) {
+        match piece {
+            Piece::OutputBegins => self.current = Current::default(),
+            Piece::Data(bytes) => self.current.write(&self.folder, bytes),
+            Piece::BadData(why) => self.turn_bad(why),
+            Piece::OutputEnds(info) => self.end(info, events),
+            Piece::OutputCut(info) => self.cut(&info, events),
+            Piece::Broken(why) => {
+                self.collected.broken = Some(why);
+                self.current = Current::default();
+                self.rest = self.folder.begin().ok();
+            }
+            Piece::Raw(text) if self.collected.broken.is_some() => {
+                // What is kept here is a kindness; when it cannot be, the fault itself is told all the same.
+                if self.rest.as_mut().is_some_and(|rest| rest.write(text).is_err()) {
+                    self.rest = None;
+                }
+            }
+            Piece::Raw(text) => self.current.write(&self.folder, text),
+        }
+    }
+
+    fn turn_bad(&mut self, why: &str) {
+        self.current.bad = Some(why.to_owned());
+        if let Some(file) = self.current.file.take() {
+            match file.into_base64(&self.folder) {
+                Ok(text) => self.current.file = Some(text),
+                Err(error) => self.current.error = Some(error.to_string()),
+            }
+        }
+    }
+
+    fn end(&mut self, info: OutputInfo, events: &mut Vec<RunEvent>) {
+        let Current { file, bad, error } = std::mem::take(&mut self.current);
+        match (file, bad, error) {
+            (_, None, Some(error)) => self.fail(&info, error, None, events),
+            (file, Some(why), _) => {
+                let kept = file.and_then(|f| f.keep(&format!("{}.base64", shown(&info)), "").ok());
+                let why = format!("{why}: the server sent a damaged file. Run again");
+                self.fail(&info, why, kept.map(|output| output.path), events);
+            }
+            (Some(file), None, None) => self.keep(file, &info, events),
+            (None, None, None) if info.filepath.is_some() => self.collected.links.push(info),
+            (None, None, None) if info.size == Some(0) => match self.folder.begin() {
+                Ok(file) => self.keep(file, &info, events),
+                Err(error) => self.fail(&info, error.to_string(), None, events),
+            },
+            (None, None, None) => {
+                let why = "the server sent neither its data nor its address".to_owned();
+                self.fail(&info, why, None, events);
+            }
+        }
+    }
+
+    fn keep(&mut self, file: OutputFile, info: &OutputInfo, events: &mut Vec<RunEvent>) {
+        if let Some(size) = info.size.filter(|size| *size != 0 && *size != file.size()) {
+            let text = format!("{}: {size} bytes were announced, {} came", shown(info), file.size());
+            events.push(RunEvent::Warning { text });
+        }
+        match file.keep(&info.filename, &info.content_type) {
+            Ok(output) => {
+                self.collected.saved += 1;
+                events.push(RunEvent::OutputSaved(output));
+            }
+            Err(error) => self.fail(info, error.to_string(), None, events),
+        }
+    }
+
+    /// The result broke off in the middle of an output.
+    fn cut(&mut self, info: &OutputInfo, events: &mut Vec<RunEvent>) {
+        let Current { file, error, .. } = std::mem::take(&mut self.current);
+        let kept = file.and_then(|file| file.keep(&format!("{}.part", shown(info)), "").ok());
+        let why = error.unwrap_or_else(|| "the result breaks off in the middle of it".to_owned());
+        self.fail(info, why, kept.map(|output| output.path), events);
+    }
+
+    fn keep_rest(&mut self, events: &mut Vec<RunEvent>) {
+        let Some(why) = self.collected.broken else { return };
+        let rest = self.rest.take().filter(|rest| rest.size() > 0);
+        let kept = rest.and_then(|rest| rest.keep("result-rest.txt", "").ok());
+        let info = OutputInfo { filename: "rest of the result".to_owned(), ..OutputInfo::default() };
+        self.fail(&info, why.to_owned(), kept.map(|output| output.path), events);
+    }
+
+    fn fail(
+        &mut self,
+        info: &OutputInfo,
+        why: String,
+        kept: Option<std::path::PathBuf>,
+        events: &mut Vec<RunEvent>,
+    ) {
+        self.collected.failed += 1;
+        events.push(RunEvent::OutputFailed(OutputFailure { name: shown(info), why, kept }));
+    }
+}
+
+/// The server's name for an output, for people.
+pub(super) fn shown(info: &OutputInfo) -> String {
+    let name = bounded(&info.filename);
+    if name.trim().is_empty() { "output".to_owned() } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// Feeds a result in small pieces; gives the events and what came of it.
+    fn collect(dir: &std::path::Path, text: &str) -> (Vec<RunEvent>, Collected) {
+        let mut collector = Collector::new(OutputFolder::new(dir, 1));
+        let mut events = Vec::new();
+        for piece in text.as_bytes().chunks(7) {
+            collector.feed(piece, &mut events);
+        }
+        let collected = collector.finish(&mut events);
+        (events, collected)
+    }
+
+    fn failure(event: &RunEvent) -> &OutputFailure {
+        match event {
+            RunEvent::OutputFailed(failure) => failure,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_bad_output_fails_alone_and_its_text_is_kept() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let text = r#"{"outputs":[{"filename":"a.png","data":"aGVsbG8gd29ybGQh!!"},{"filename":"b.png","data":"Yg=="}]}"#;
+        let (events, collected) = collect(dir.path(), text);
+        let bad = failure(&events[0]);
+        assert_eq!(bad.name, "a.png");
+        let kept = fs::read_to_string(bad.kept.as_ref().expect("kept")).expect("read");
+        assert_eq!(kept, "aGVsbG8gd29ybGQh!!");
+        assert!(matches!(&events[1], RunEvent::OutputSaved(output) if output.size == 1));
+        assert_eq!((collected.saved, collected.failed, collected.whole), (1, 1, true));
+    }
+
+    #[test]
+    fn broken_json_keeps_finished_outputs_and_the_rest() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let text = r#"{"outputs":[{"filename":"a","data":"YQ=="},{"filename":"b" oops, more"#;
+        let (events, collected) = collect(dir.path(), text);
+        assert!(matches!(&events[0], RunEvent::OutputSaved(_)));
+        assert_eq!(failure(&events[1]).name, "b");
+        let rest = failure(&events[2]).kept.as_ref().expect("kept");
+        assert_eq!(fs::read_to_string(rest).expect("read"), "oops, more");
+        assert_eq!((collected.saved, collected.failed, collected.whole), (1, 2, false));
+    }
+
+    #[test]
+    fn an_output_that_is_announced_as_empty_is_an_empty_file() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let text =
+            r#"{"outputs":[{"filename":"log.txt","size":0,"data":""},{"filename":"b.png","data":""}]}"#;
+        let (events, collected) = collect(dir.path(), text);
+        assert!(
+            matches!(&events[0], RunEvent::OutputSaved(output) if output.size == 0 && output.path.is_file())
+        );
+        assert_eq!(failure(&events[1]).name, "b.png");
+        assert_eq!((collected.saved, collected.failed), (1, 1));
+    }
+
+    #[test]
+    fn a_result_cut_in_its_base64_keeps_what_came() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (events, collected) =
+            collect(dir.path(), r#"{"outputs":[{"filename":"a.mp4","data":"aGVsbG8gd29"#);
+        let kept = failure(&events[0]).kept.as_ref().expect("kept");
+        assert_eq!(fs::read(kept).expect("read"), b"hello wo");
+        assert_eq!((collected.saved, collected.failed, collected.whole), (0, 1, false));
+    }
+
+    #[test]
+    fn what_was_announced_and_did_not_come_is_told() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let text = r#"{"outputs":[{"filename":"a","size":9,"data":"YQ=="},{"filename":"b"},{"filepath":"https://x"}]}"#;
+        let (events, collected) = collect(dir.path(), text);
+        assert!(
+            matches!(&events[0], RunEvent::Warning { text } if text == "a: 9 bytes were announced, 1 came")
+        );
+        assert_eq!(failure(&events[2]).name, "b");
+        assert_eq!(collected.links.len(), 1);
+    }
+}

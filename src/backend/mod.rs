@@ -1,0 +1,101 @@
+//! Backends: each speaks one wire protocol and turns what it hears into [`RunEvent`]s.
+//!
+//! What differs between protocols is said by [`Caps`]; nothing outside this module asks which protocol
+//! a run uses.
+
+mod collect;
+mod heard;
+mod http;
+pub mod names;
+pub mod outputs;
+pub mod reach;
+mod redirect;
+mod refusal;
+mod reporter;
+pub mod stream;
+#[cfg(test)]
+mod tests;
+mod upload;
+mod writer;
+
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use crate::config::Credentials;
+use crate::domain::run::{InputFile, Protocol, RunError, RunId};
+use crate::domain::{ParamKey, RunEvent};
+
+pub use http::Limits;
+
+/// What a protocol can do beyond submitting a run and waiting for its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Caps {
+    /// A run that lost its connection can be found again by its remote id.
+    pub attach: bool,
+    /// The server can be asked to stop a run. Where not, a cancel closes the connection and the server
+    /// may go on.
+    pub cancel: bool,
+}
+
+/// All that a backend needs to submit one run.
+#[derive(Debug)]
+pub struct Job {
+    /// The run's number, for naming things.
+    pub run: RunId,
+    /// The endpoint's address.
+    pub url: String,
+    /// Who asks.
+    pub credentials: Credentials,
+    /// Values to send, exact.
+    pub params: indexmap::IndexMap<ParamKey, Value>,
+    /// Files to upload, each with the place where its content lies.
+    pub files: Vec<(InputFile, PathBuf)>,
+    /// Text of the workflow that replaces the deployment's own.
+    pub workflow: Option<String>,
+    /// Ask for the server's log.
+    pub logs: bool,
+    /// Folder for the outputs; made when the first one comes.
+    pub output_dir: PathBuf,
+}
+
+/// Where a backend puts what it hears. Bounded: a slow store slows the reading down, never the memory up.
+pub type EventSink = mpsc::Sender<RunEvent>;
+
+/// A future behind a pointer, so that backends can be told apart at run time.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// One wire protocol.
+pub trait Backend: Send + Sync {
+    /// What this protocol can do.
+    fn caps(&self) -> Caps;
+
+    /// Submits a run and reports until its end. The last event is [`RunEvent::Ended`], unless an error is
+    /// returned, which says how the run ended instead. Dropping the future closes the connection; it is not a
+    /// remote cancel.
+    fn submit(&self, job: Job, events: EventSink) -> BoxFuture<'_, Result<(), BackendError>>;
+}
+
+/// The backend that speaks a protocol. Keep it: it holds the HTTP clients, which load certificates when first used.
+pub fn for_protocol(protocol: Protocol) -> Arc<dyn Backend> {
+    match protocol {
+        Protocol::Stream => Arc::new(stream::StreamBackend::default()),
+    }
+}
+
+/// Why a run could not be brought to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum BackendError {
+    /// The server refused the request, or could not be reached, before the run began: nothing was paid.
+    #[error("{}", .0.what)]
+    Refused(RunError),
+    /// The run failed.
+    #[error("{}", .0.what)]
+    Failed(RunError),
+    /// The connection went away after the request was sent: the end is not known.
+    #[error("{}", .0.what)]
+    Lost(RunError),
+}

@@ -1,0 +1,331 @@
+//! Outputs on disk: written beside their place, synced, and given their name only when they are whole.
+
+mod salvage;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use sha2::{Digest as _, Sha256};
+
+use crate::domain::run::{Output, RunId};
+use crate::domain::workflow::hex;
+use crate::wire::ansi;
+
+use super::names;
+
+/// More files of one name than anyone has: then something else is wrong.
+const MAX_NUMBER: u32 = 100_000;
+
+/// The folder into which a run's outputs go. Made when the first one comes.
+#[derive(Clone, Debug)]
+pub struct OutputFolder {
+    dir: PathBuf,
+    run: RunId,
+}
+
+/// Why an output could not be written: what happened and what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{} could not be written: {}. {}", .path.display(), reason(.source), remedy(.source))]
+pub struct OutputError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "the disk is full".to_owned(),
+        io::ErrorKind::PermissionDenied => "it is not allowed".to_owned(),
+        io::ErrorKind::FileTooLarge => "it is larger than a file may be here".to_owned(),
+        io::ErrorKind::ReadOnlyFilesystem => "the disk is read-only".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "Free some space, then run again",
+        io::ErrorKind::FileTooLarge => {
+            "Raise the limit (`ulimit -f`) or choose another output folder, then run again"
+        }
+        _ => "Choose another output folder, then run again",
+    }
+}
+
+impl OutputFolder {
+    /// The folder for the outputs of a run.
+    pub fn new(dir: impl Into<PathBuf>, run: RunId) -> Self {
+        Self { dir: dir.into(), run }
+    }
+
+    /// Begins a file. It has no name until [`OutputFile::keep`], and is gone when dropped before.
+    ///
+    /// # Errors
+    /// When the folder or the file cannot be made.
+    pub fn begin(&self) -> Result<OutputFile, OutputError> {
+        fs::create_dir_all(&self.dir).map_err(|source| OutputError { path: self.dir.clone(), source })?;
+        let mut number = 0;
+        loop {
+            let temp = self.dir.join(salvage::temp_name(self.run, number));
+            // Readable too: a broken output is read back to keep its raw text.
+            match OpenOptions::new().read(true).write(true).create_new(true).open(&temp) {
+                Ok(file) if salvage::is_taken(&file) => number += 1,
+                Ok(file) => {
+                    let dir = self.dir.clone();
+                    return Ok(OutputFile { dir, temp, file, hash: Sha256::new(), size: 0, named: false });
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < MAX_NUMBER => {
+                    number += 1
+                }
+                Err(source) => return Err(OutputError { path: temp, source }),
+            }
+        }
+    }
+}
+
+/// An output that is being written.
+#[derive(Debug)]
+pub struct OutputFile {
+    dir: PathBuf,
+    temp: PathBuf,
+    file: File,
+    hash: Sha256,
+    size: u64,
+    /// It has its name: what is called like the temporary file from now on is another's.
+    named: bool,
+}
+
+impl OutputFile {
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// When the disk does not take them.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), OutputError> {
+        self.file.write_all(bytes).map_err(|source| self.error(source))?;
+        self.hash.update(bytes);
+        self.size += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Bytes so far.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Syncs the file and gives it a name near the server's hint that no other file has.
+    ///
+    /// # Errors
+    /// When it cannot be synced or named; it is gone then.
+    pub fn keep(mut self, hint: &str, content_type: &str) -> Result<Output, OutputError> {
+        self.file.sync_all().map_err(|source| self.error(source))?;
+        let path = name_it(&self.dir, &self.temp, &names::safe_name(hint, content_type))?;
+        self.named = true;
+        sync_folder(&self.dir);
+        Ok(Output {
+            path,
+            name: bounded(hint),
+            content_type: bounded(content_type),
+            size: self.size,
+            sha256: hex(&self.hash.clone().finalize()),
+        })
+    }
+
+    /// Turns what was decoded back into base64 text, in a new file of the folder.
+    ///
+    /// # Errors
+    /// When either file cannot be read or written.
+    pub fn into_base64(mut self, folder: &OutputFolder) -> Result<Self, OutputError> {
+        let mut text = folder.begin()?;
+        self.file.rewind().map_err(|source| self.error(source))?;
+        // A multiple of three: no padding before the end.
+        let mut block = vec![0; 48 * 1024];
+        loop {
+            let length = read_full(&mut self.file, &mut block).map_err(|source| self.error(source))?;
+            let encoded = base64::prelude::BASE64_STANDARD.encode(&block[..length]);
+            text.write(encoded.as_bytes())?;
+            if length < block.len() {
+                return Ok(text);
+            }
+        }
+    }
+
+    fn error(&self, source: io::Error) -> OutputError {
+        OutputError { path: self.temp.clone(), source }
+    }
+}
+
+impl Drop for OutputFile {
+    fn drop(&mut self) {
+        if !self.named {
+            // A piece of nothing; that it stays when it cannot be removed does no harm, and there is nobody to tell.
+            let _ = fs::remove_file(&self.temp);
+        }
+    }
+}
+
+/// Gives a temporary file a name near `name`: never over another file, whoever else writes here at the same time.
+fn name_it(dir: &Path, temp: &Path, name: &str) -> Result<PathBuf, OutputError> {
+    let is_taken = |n: u32| dir.join(names::numbered(name, n)).symlink_metadata().is_ok();
+    let mut number = 1;
+    while number <= MAX_NUMBER {
+        let path = dir.join(names::numbered(name, number));
+        // Where the file system has no links: take the name first, then put the file in its place.
+        let named = match fs::hard_link(temp, &path) {
+            Ok(()) => fs::remove_file(temp),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+            Err(_) => File::create_new(&path).and_then(|_| fs::rename(temp, &path)),
+        };
+        match named {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                number = free_behind(number, is_taken);
+            }
+            Err(source) => return Err(OutputError { path, source }),
+        }
+    }
+    Err(OutputError { path: temp.to_owned(), source: io::ErrorKind::AlreadyExists.into() })
+}
+
+/// A number behind a taken one that seems to be free. ComfyUI names every first picture alike, so thousands of a name
+/// are usual: this looks at few of them.
+fn free_behind(mut taken: u32, mut is_taken: impl FnMut(u32) -> bool) -> u32 {
+    let mut step = 1;
+    while taken + step <= MAX_NUMBER && is_taken(taken + step) {
+        taken += step;
+        step *= 2;
+    }
+    let mut free = taken + step;
+    while free - taken > 1 {
+        let middle = taken + (free - taken) / 2;
+        if is_taken(middle) {
+            taken = middle;
+        } else {
+            free = middle;
+        }
+    }
+    free
+}
+
+/// Makes the new name itself outlive a power cut. Not every file system can: then the file is safe all the same.
+fn sync_folder(dir: &Path) {
+    if let Ok(folder) = File::open(dir) {
+        let _ = folder.sync_all();
+    }
+}
+
+/// A server's text, for people: scrubbed, of a bounded length.
+pub(super) fn bounded(text: &str) -> String {
+    ansi::scrub_plain(text).chars().take(256).collect()
+}
+
+fn read_full(file: &mut File, block: &mut [u8]) -> io::Result<usize> {
+    let mut length = 0;
+    while length < block.len() {
+        match file.read(&mut block[length..])? {
+            0 => break,
+            more => length += more,
+        }
+    }
+    Ok(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(folder: &OutputFolder, bytes: &[u8]) -> OutputFile {
+        let mut file = folder.begin().expect("a file");
+        file.write(bytes).expect("written");
+        file
+    }
+
+    pub(super) fn names_in(dir: &Path) -> Vec<String> {
+        let entries = fs::read_dir(dir).expect("a folder");
+        let mut names: Vec<_> =
+            entries.map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_gets_its_name_when_it_is_whole_and_no_file_is_lost() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let folder = OutputFolder::new(dir.path().join("made/for it"), 7);
+        let first = written(&folder, b"hello").keep("../a.png", "image/png").expect("kept");
+        let second = written(&folder, b"other").keep("a.png", "image/png").expect("kept");
+        assert_eq!(first.size, 5);
+        assert_eq!(first.sha256, "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
+        assert_eq!(first.path, dir.path().join("made/for it/a.png"));
+        assert_eq!(fs::read(&first.path).expect("read"), b"hello");
+        assert_eq!(fs::read(&second.path).expect("read"), b"other");
+        assert_eq!(names_in(&dir.path().join("made/for it")), ["a-2.png", "a.png"]);
+    }
+
+    #[test]
+    fn what_is_not_kept_is_gone() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let folder = OutputFolder::new(dir.path(), 7);
+        let file = written(&folder, b"half");
+        assert_eq!(names_in(dir.path()).len(), 1);
+        drop(file);
+        assert_eq!(names_in(dir.path()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn many_writers_of_one_name_never_clobber() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let writers: Vec<_> = (0..8)
+            .map(|run| {
+                let folder = OutputFolder::new(dir.path(), run % 2);
+                std::thread::spawn(move || {
+                    for n in 0..10 {
+                        written(&folder, format!("{run} {n}").as_bytes()).keep("a.png", "").expect("kept");
+                    }
+                })
+            })
+            .collect();
+        for writer in writers {
+            writer.join().expect("no panic");
+        }
+        let names = names_in(dir.path());
+        let mut contents: Vec<_> =
+            names.iter().map(|name| fs::read(dir.path().join(name)).expect("read")).collect();
+        contents.sort();
+        contents.dedup();
+        assert_eq!((names.len(), contents.len()), (80, 80));
+    }
+
+    #[test]
+    fn a_free_number_is_found_with_few_looks() {
+        for (last, hole) in [(1, 0), (2, 0), (3_000, 0), (3_000, 2_500), (99_999, 0)] {
+            let mut looks = 0;
+            let free = free_behind(1, |number| {
+                looks += 1;
+                number <= last && number != hole
+            });
+            assert!(free == last + 1 || free == hole, "{free} of {last}");
+            assert!(looks < 40, "{looks} looks at {last}");
+        }
+        assert!(free_behind(1, |_| true) > MAX_NUMBER);
+    }
+
+    #[test]
+    fn what_was_decoded_becomes_text_again() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let folder = OutputFolder::new(dir.path(), 7);
+        let bytes: Vec<u8> = (0..100_001_u32).map(|n| n.to_le_bytes()[0]).collect();
+        let text = written(&folder, &bytes).into_base64(&folder).expect("turned");
+        let kept = text.keep("a.png.base64", "").expect("kept");
+        let text = fs::read(kept.path).expect("read");
+        assert_eq!(base64::prelude::BASE64_STANDARD.decode(text).expect("base64"), bytes);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_told_with_its_remedy() {
+        let dir = tempfile::tempdir().expect("a folder");
+        fs::write(dir.path().join("file"), b"").expect("written");
+        let error = OutputFolder::new(dir.path().join("file/under"), 1).begin().expect_err("no folder");
+        assert!(error.to_string().contains("Choose another output folder"), "{error}");
+    }
+}

@@ -1,0 +1,129 @@
+//! What a runner that was killed leaves in an output folder: files without a name, some with bytes that a person
+//! paid for.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use super::{OutputFolder, name_it};
+use crate::domain::RunEvent;
+use crate::domain::run::RunId;
+
+/// The name of a file that is being written.
+pub(super) fn temp_name(run: RunId, number: u32) -> String {
+    format!(".comfydeck-{run}-{number}.part")
+}
+
+fn is_temp_name(name: &str, run: RunId) -> bool {
+    let number = name.strip_prefix(&format!(".comfydeck-{run}-")).and_then(|rest| rest.strip_suffix(".part"));
+    number.is_some_and(|number| number.parse::<u32>().is_ok())
+}
+
+/// Takes a new temporary file for its writer. Whether somebody who clears up was faster, and takes it away.
+///
+/// Another data folder may have a run of the same number that writes to the same place: the lock, held as long
+/// as the file is open, tells what is being written from what is left.
+pub(super) fn is_taken(file: &File) -> bool {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => true,
+        // A file system without locks is one where nobody clears up either.
+        Ok(()) | Err(TryLockError::Error(_)) => file.metadata().is_ok_and(|now| now.nlink() == 0),
+    }
+}
+
+impl OutputFolder {
+    /// Clears up after the run's runner, which was killed: gives files that hold something a name that can be
+    /// seen and removes the others. The warnings tell what was done, and what could not be.
+    pub fn salvage(&self) -> Vec<RunEvent> {
+        let entries = match fs::read_dir(&self.dir) {
+            Ok(entries) => entries,
+            // None came.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
+            Err(error) => {
+                let dir = self.dir.display();
+                let text = format!("whether unfinished outputs lie in {dir} cannot be seen: {error}");
+                return vec![RunEvent::Warning { text }];
+            }
+        };
+        let is_left = |entry: &fs::DirEntry| {
+            let is_ours = entry.file_name().to_str().is_some_and(|name| is_temp_name(name, self.run));
+            is_ours && entry.file_type().is_ok_and(|kind| kind.is_file())
+        };
+        let mut left: Vec<_> = entries.flatten().filter(is_left).map(|entry| entry.path()).collect();
+        left.sort();
+        let told = left.iter().filter_map(|temp| match self.salvage_file(temp) {
+            Ok(told) => told,
+            Err(why) => Some(format!("an unfinished output is left as {}: {why}", temp.display())),
+        });
+        told.map(|text| RunEvent::Warning { text }).collect()
+    }
+
+    fn salvage_file(&self, temp: &Path) -> Result<Option<String>, String> {
+        let text = |error: io::Error| error.to_string();
+        let file = File::options().read(true).write(true).open(temp).map_err(text)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(text(error)),
+        }
+        let found = file.metadata().map_err(text)?;
+        // With a second link it was whole and had just been named.
+        if found.len() == 0 || found.nlink() > 1 {
+            return fs::remove_file(temp).map(|()| None).map_err(text);
+        }
+        let path = name_it(&self.dir, temp, &format!("run-{}-unfinished.part", self.run));
+        let path = path.map_err(|error| error.to_string())?;
+        Ok(Some(format!(
+            "an output was being written when the background runner went away; the {} bytes that came are kept in {}",
+            found.len(),
+            path.display()
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::names_in;
+    use super::*;
+
+    #[test]
+    fn what_has_bytes_is_kept_and_told_and_the_rest_is_gone() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).expect("written");
+        write(".comfydeck-7-0.part", "half");
+        write(".comfydeck-7-1.part", "");
+        write(".comfydeck-7-2.part", "more");
+        write("whole.png", "whole");
+        fs::hard_link(dir.path().join("whole.png"), dir.path().join(".comfydeck-7-3.part")).expect("linked");
+        std::os::unix::fs::symlink("whole.png", dir.path().join(".comfydeck-7-4.part")).expect("linked");
+        let others = [".comfydeck-70-0.part", ".comfydeck-7-x.part", "run-7-unfinished.part"];
+        others.iter().for_each(|name| write(name, "another's"));
+        // Another data folder's run 7.
+        let written = OutputFolder::new(dir.path(), 7).begin().expect("a file");
+        let told = OutputFolder::new(dir.path(), 7).salvage();
+        let kept = |name: &str| {
+            let path = dir.path().join(name);
+            let text = format!(
+                "an output was being written when the background runner went away; the 4 bytes that came are kept in {}",
+                path.display()
+            );
+            RunEvent::Warning { text }
+        };
+        assert_eq!(told, [kept("run-7-unfinished-2.part"), kept("run-7-unfinished-3.part")]);
+        assert_eq!(fs::read(dir.path().join("run-7-unfinished-3.part")).expect("read"), b"more");
+        written.keep("a.png", "").expect("kept all the same");
+        let left = [
+            ".comfydeck-7-4.part",
+            ".comfydeck-7-x.part",
+            ".comfydeck-70-0.part",
+            "a.png",
+            "run-7-unfinished-2.part",
+            "run-7-unfinished-3.part",
+            "run-7-unfinished.part",
+            "whole.png",
+        ];
+        assert_eq!(names_in(dir.path()), left);
+        assert_eq!(OutputFolder::new(dir.path().join("never made"), 7).salvage(), []);
+    }
+}

@@ -1,0 +1,159 @@
+//! Where a redirect leads, and what may go there.
+//!
+//! Deployments live on a host that answers a request older than 150 seconds with `303 See Other` to the same
+//! address and a query parameter, to be fetched by GET, again and again. Redirects are followed by hand, because
+//! the credentials travel in headers that no HTTP client knows to be secret.
+
+use reqwest::{StatusCode, Url};
+
+/// Redirects in a row that are followed: more than 24,000 seconds of the 150-second kind.
+pub(super) const MAX_HOPS: u32 = 160;
+
+/// Times that a run's own request is sent on to another path of its origin.
+const MAX_POSTS: u32 = 3;
+
+/// What the next request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Method {
+    /// The run itself, with its body.
+    Post,
+    /// Only asks for the answer.
+    Get,
+}
+
+/// One request of a chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Hop {
+    pub method: Method,
+    pub url: Url,
+    /// Redirects before it.
+    pub number: u32,
+}
+
+/// Why a redirect is not followed.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum RedirectError {
+    #[error("the server answered with a redirect that says not where to")]
+    Nowhere,
+    #[error("the server redirected {MAX_HOPS} times in a row")]
+    TooMany,
+    #[error("the server redirects from https to {0}, where everyone could read along")]
+    Unsafe(String),
+    #[error("the endpoint has moved to {0}")]
+    Moved(String),
+}
+
+impl RedirectError {
+    pub(super) fn remedy(&self) -> String {
+        match self {
+            Self::Moved(to) => format!("If you trust that address, make it the profile's url: {to}"),
+            Self::Unsafe(_) => "Ask whoever runs the endpoint: its redirect is wrong.".to_owned(),
+            Self::Nowhere | Self::TooMany => {
+                "Check the profile's url; if it is right, the endpoint is set up wrongly.".to_owned()
+            }
+        }
+    }
+}
+
+/// The request that follows on an answer; `None` when the answer is no redirect.
+///
+/// 303 leads to a GET anywhere; 301 and 302 turn the run's POST into a GET at the same origin, as every client does.
+/// 307 and 308 say that nothing was done here and that the same request belongs elsewhere (RFC 9110, 15.4.8; a
+/// missing slash at the end of an address is answered so): followed at the same origin, to another path, a few times.
+/// To the very same path it would be the same run once more, and elsewhere go neither run nor credentials: then
+/// the person is told where the endpoint is now.
+pub(super) fn next(
+    hop: &Hop,
+    status: StatusCode,
+    location: Option<&str>,
+) -> Result<Option<Hop>, RedirectError> {
+    if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return Ok(None);
+    }
+    if hop.number >= MAX_HOPS {
+        return Err(RedirectError::TooMany);
+    }
+    let to = location.and_then(|to| hop.url.join(to).ok()).ok_or(RedirectError::Nowhere)?;
+    match (hop.url.scheme(), to.scheme()) {
+        (_, "https") | ("http", "http") => {}
+        _ => return Err(RedirectError::Unsafe(shown(&to))),
+    }
+    let is_same = hop.url.origin() == to.origin();
+    let method = match status.as_u16() {
+        303 => Method::Get,
+        _ if hop.method == Method::Get => Method::Get,
+        301 | 302 if is_same => Method::Get,
+        307 | 308 if is_same && to.path() != hop.url.path() && hop.number < MAX_POSTS => Method::Post,
+        _ => return Err(RedirectError::Moved(shown(&to))),
+    };
+    Ok(Some(Hop { method, url: to, number: hop.number + 1 }))
+}
+
+/// An address without what may be secret in it: no user, no query.
+pub(super) fn shown(url: &Url) -> String {
+    match url.origin() {
+        origin if origin.is_tuple() => format!("{}{}", origin.ascii_serialization(), url.path()),
+        _ => format!("{}:{}", url.scheme(), url.path()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn follow(
+        method: Method,
+        from: &str,
+        status: u16,
+        to: &str,
+    ) -> Result<Option<(Method, String)>, RedirectError> {
+        let hop = Hop { method, url: Url::parse(from).expect(from), number: 0 };
+        let status = StatusCode::from_u16(status).expect("a status");
+        next(&hop, status, Some(to)).map(|hop| hop.map(|hop| (hop.method, hop.url.to_string())))
+    }
+
+    #[test]
+    fn each_redirect_goes_where_it_may() {
+        use Method::{Get, Post};
+        let moved = |to: &str| Err(RedirectError::Moved(to.to_owned()));
+        let table = [
+            (Post, 201, "/b", Ok(None)),
+            (Post, 303, "/a?call=1", Ok(Some((Get, "https://x.io/a?call=1")))),
+            (Get, 303, "?call=2", Ok(Some((Get, "https://x.io/a?call=2")))),
+            (Post, 307, "/a/", Ok(Some((Post, "https://x.io/a/")))),
+            (Post, 308, "/b", Ok(Some((Post, "https://x.io/b")))),
+            (Post, 307, "/a?token=1", moved("https://x.io/a")),
+            (Post, 307, "http://x.io/b", Err(RedirectError::Unsafe("http://x.io/b".to_owned()))),
+            (Post, 302, "/b", Ok(Some((Get, "https://x.io/b")))),
+            (Get, 308, "/b", Ok(Some((Get, "https://x.io/b")))),
+            (Post, 303, "https://store.io/r?sig=1", Ok(Some((Get, "https://store.io/r?sig=1")))),
+            (Post, 308, "https://evil.io/a?token=1", moved("https://evil.io/a")),
+            (Post, 301, "https://x.io:8443/a", moved("https://x.io:8443/a")),
+            (Get, 303, "http://x.io/a", Err(RedirectError::Unsafe("http://x.io/a".to_owned()))),
+            (Get, 303, "file:///etc/passwd", Err(RedirectError::Unsafe("file:/etc/passwd".to_owned()))),
+            (Get, 303, "https://", Err(RedirectError::Nowhere)),
+        ];
+        for (method, status, to, expected) in table {
+            let expected = expected.map(|hop| hop.map(|(method, url): (_, &str)| (method, url.to_owned())));
+            assert_eq!(follow(method, "https://x.io/a", status, to), expected, "{method:?} {status} {to}");
+        }
+        assert_eq!(
+            follow(Get, "http://x.io/a", 303, "https://x.io/a"),
+            Ok(Some((Get, "https://x.io/a".to_owned())))
+        );
+    }
+
+    #[test]
+    fn a_chain_has_an_end() {
+        let hop = Hop { method: Method::Get, url: Url::parse("http://x/").expect("a url"), number: MAX_HOPS };
+        assert_eq!(next(&hop, StatusCode::SEE_OTHER, Some("/")), Err(RedirectError::TooMany));
+        assert_eq!(next(&hop, StatusCode::SEE_OTHER, None), Err(RedirectError::TooMany));
+        let mut hop = Hop { method: Method::Post, url: hop.url, number: 0 };
+        let posts = std::iter::from_fn(|| {
+            let to = format!("/{}", hop.number + 1);
+            hop = next(&hop, StatusCode::TEMPORARY_REDIRECT, Some(&to)).ok()??;
+            Some(hop.method)
+        });
+        assert_eq!(posts.take(10).collect::<Vec<_>>(), [Method::Post; MAX_POSTS as usize]);
+    }
+}

@@ -1,0 +1,118 @@
+//! An answer that is an error, in words: what happened, why, what to do.
+
+use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+
+use crate::domain::run::RunError;
+use crate::wire::{ansi, errors};
+
+/// What a status, its headers and its body say together.
+pub(super) fn describe(status: StatusCode, headers: &HeaderMap, body: &str) -> RunError {
+    let said = errors::from_body(body);
+    let name = match status.canonical_reason() {
+        Some(reason) => format!("{} {reason}", status.as_u16()),
+        None => status.as_u16().to_string(),
+    };
+    let lead = match status.as_u16() {
+        401 | 403 => format!("the server does not accept the credentials ({name})"),
+        404 | 405 | 410 => format!("there is no endpoint at this address ({name})"),
+        413 => format!("the request is too large for the server ({name})"),
+        429 => format!("the server has too much to do for now ({name})"),
+        400..=499 => format!("the server refused the request ({name})"),
+        500..=599 => format!("the server is in trouble ({name})"),
+        _ => format!("the server gave an answer that is none ({name})"),
+    };
+    let is_echo = said.what.is_empty() || name.eq_ignore_ascii_case(&said.what);
+    let what = if is_echo { lead } else { format!("{lead}: {}", said.what) };
+    let remedy = if said.remedy.is_empty() { remedy(status, &retry_after(headers)) } else { said.remedy };
+    RunError { what, remedy, ..said }
+}
+
+fn remedy(status: StatusCode, wait: &str) -> String {
+    match status.as_u16() {
+        401 | 403 => "Check client_id and client_secret of the profile.".to_owned(),
+        404 | 405 | 410 => "Check the profile's url: it is the deployment's whole address.".to_owned(),
+        413 => "Send smaller files.".to_owned(),
+        429 => format!("Run again {wait}, or lower the profile's concurrency."),
+        400 | 422 => "Check the parameters that you changed.".to_owned(),
+        503 => format!("Run again {wait}."),
+        502 | 504 => {
+            "A gateway gave the endpoint up, which may have begun all the same: look at its own history, then run again later."
+                .to_owned()
+        }
+        500..=599 => "Run again later; when it stays, look at the deployment's log.".to_owned(),
+        _ => "Check the profile's url.".to_owned(),
+    }
+}
+
+/// When to come back, as the server says.
+fn retry_after(headers: &HeaderMap) -> String {
+    let said = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::trim);
+    match said {
+        Some(text) => match text.parse::<u32>() {
+            Ok(1) => "in 1 second".to_owned(),
+            Ok(seconds) if seconds < 120 => format!("in {seconds} seconds"),
+            Ok(seconds) => format!("in {} minutes", seconds.div_ceil(60)),
+            Err(_) => format!("after {}", ansi::scrub_plain(text).chars().take(40).collect::<String>()),
+        },
+        None => "in a while".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refusal_says_what_to_do() {
+        let table = [
+            (
+                401,
+                "",
+                r#"{"detail": "No"}"#,
+                "the server does not accept the credentials (401 Unauthorized): No",
+                "client_id",
+            ),
+            (404, "", "", "there is no endpoint at this address (404 Not Found)", "url"),
+            (429, "30", "", "the server has too much to do for now (429 Too Many Requests)", "in 30 seconds"),
+            (
+                429,
+                "600",
+                "",
+                "the server has too much to do for now (429 Too Many Requests)",
+                "in 10 minutes",
+            ),
+            (
+                503,
+                "Fri, 31 Dec 1999",
+                "",
+                "the server is in trouble (503 Service Unavailable)",
+                "after Fri, 31 Dec 1999",
+            ),
+            (503, "", "", "the server is in trouble (503 Service Unavailable)", "in a while"),
+            (
+                502,
+                "",
+                "<html><title>502 Bad Gateway</title><h1>502 Bad Gateway</h1>",
+                "the server is in trouble (502 Bad Gateway)",
+                "later",
+            ),
+            (
+                400,
+                "",
+                r#"{"errorMsg": "Insufficient balance"}"#,
+                "the server refused the request (400 Bad Request): Insufficient balance",
+                "account",
+            ),
+        ];
+        for (status, wait, body, what, remedy) in table {
+            let mut headers = HeaderMap::new();
+            if !wait.is_empty() {
+                headers.insert(RETRY_AFTER, wait.parse().expect("a header"));
+            }
+            let error = describe(StatusCode::from_u16(status).expect("a status"), &headers, body);
+            assert_eq!(error.what, what);
+            assert!(error.remedy.contains(remedy), "{status}: {}", error.remedy);
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Events on their way to the store: phases in order, numbers that change all the time at a bearable pace.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::domain::run::{Progress, RunError, Transfer};
+use crate::domain::{RunEvent, Status};
+
+use super::{BackendError, EventSink};
+
+/// Transient events of one kind are at least this far apart; the last one is never left out.
+const BEAT: Duration = Duration::from_millis(125);
+
+/// Tells what happens to one run.
+#[derive(Debug)]
+pub(super) struct Reporter {
+    sink: EventSink,
+    phase: Option<Status>,
+    upload: Beat,
+    download: Beat,
+    progress: Beat,
+    /// The progress line that waits for its beat.
+    pending: Option<Progress>,
+    received: Transfer,
+    untold: bool,
+}
+
+impl Reporter {
+    pub(super) fn new(sink: EventSink) -> Self {
+        Self {
+            sink,
+            phase: None,
+            upload: Beat::default(),
+            download: Beat::default(),
+            progress: Beat::default(),
+            pending: None,
+            received: Transfer::default(),
+            untold: false,
+        }
+    }
+
+    /// For the thread that writes outputs.
+    pub(super) fn sink(&self) -> EventSink {
+        self.sink.clone()
+    }
+
+    pub(super) async fn send(&self, event: RunEvent) -> Result<(), BackendError> {
+        self.sink.send(event).await.map_err(|_| stopped())
+    }
+
+    /// A phase begins, unless it or a later one has begun before.
+    pub(super) async fn phase(&mut self, status: Status) -> Result<(), BackendError> {
+        if self.phase >= Some(status) {
+            return Ok(());
+        }
+        self.phase = Some(status);
+        self.send(RunEvent::Phase { status }).await
+    }
+
+    pub(super) async fn upload(&mut self, transfer: Transfer, is_last: bool) -> Result<(), BackendError> {
+        if self.upload.is_due() || is_last {
+            self.upload.told();
+            self.send(RunEvent::Upload(transfer)).await?;
+        }
+        Ok(())
+    }
+
+    /// How many bytes of the result are expected.
+    pub(super) fn expect(&mut self, total: Option<u64>) {
+        self.received.total = total;
+    }
+
+    /// Bytes of the result have come.
+    pub(super) async fn download(&mut self, more: u64) -> Result<(), BackendError> {
+        self.received.done += more;
+        self.untold = true;
+        if self.download.is_due() {
+            self.tell_download().await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn progress(&mut self, progress: Progress) -> Result<(), BackendError> {
+        self.pending = Some(progress);
+        if self.progress.is_due() {
+            self.tell_progress().await?;
+        }
+        Ok(())
+    }
+
+    /// When something that waits for its beat is to be told.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let progress = self.pending.as_ref().and_then(|_| self.progress.next());
+        let download = self.untold.then(|| self.download.next()).flatten();
+        progress.into_iter().chain(download).min()
+    }
+
+    /// Tells what is due by now.
+    pub(super) async fn tell_due(&mut self) -> Result<(), BackendError> {
+        if self.progress.is_due() {
+            self.tell_progress().await?;
+        }
+        if self.download.is_due() {
+            self.tell_download().await?;
+        }
+        Ok(())
+    }
+
+    /// Tells all that waits.
+    pub(super) async fn flush(&mut self) -> Result<(), BackendError> {
+        self.tell_progress().await?;
+        self.tell_download().await
+    }
+
+    async fn tell_progress(&mut self) -> Result<(), BackendError> {
+        if let Some(progress) = self.pending.take() {
+            self.progress.told();
+            self.send(RunEvent::Progress(progress)).await?;
+        }
+        Ok(())
+    }
+
+    async fn tell_download(&mut self) -> Result<(), BackendError> {
+        if std::mem::take(&mut self.untold) {
+            self.download.told();
+            self.send(RunEvent::Download(self.received)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// When something was told last.
+#[derive(Debug, Default)]
+struct Beat(Option<Instant>);
+
+impl Beat {
+    fn told(&mut self) {
+        self.0 = Some(Instant::now());
+    }
+
+    fn next(&self) -> Option<Instant> {
+        self.0.map(|last| last + BEAT)
+    }
+
+    fn is_due(&self) -> bool {
+        self.next().is_none_or(|next| Instant::now() >= next)
+    }
+}
+
+/// Nobody takes the events any more, or the thread that writes has died.
+pub(super) fn stopped() -> BackendError {
+    BackendError::Lost(RunError {
+        what: "this program stopped listening before the run's end was known".to_owned(),
+        remedy: "Run again.".to_owned(),
+        ..RunError::default()
+    })
+}

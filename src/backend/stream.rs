@@ -1,0 +1,512 @@
+//! ViewComfy's streaming endpoint: one POST, answered by server-sent events (or by one JSON object).
+//!
+//! `log_message` is log, `error` is log too and the reason should no result come, `prompt_result` is the end; any other
+//! event is shown as a log line under its name. There is no id before the result: a run that loses its
+//! connection cannot be found again. A result that is whole is the end, whether the server ends its answer or not.
+
+use bytes::Bytes;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Response, StatusCode, Url};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::domain::run::{End, OutputFailure, RunError, Transfer};
+use crate::domain::{RunEvent, Status};
+use crate::wire::ansi;
+use crate::wire::errors;
+use crate::wire::result::OutputInfo;
+
+use super::collect::{Collected, shown};
+use super::heard::{Heard, Listener};
+use super::http::{self, Answer, Http, LOOK_THERE_FIRST, Limits, NoAnswer};
+use super::outputs::OutputFolder;
+use super::redirect;
+use super::refusal;
+use super::reporter::Reporter;
+use super::upload::Upload;
+use super::writer::Writer;
+use super::{Backend, BackendError, BoxFuture, Caps, EventSink, Job};
+
+/// Bytes of an error's body that are read.
+const MAX_BODY: usize = 256 * 1024;
+
+/// The backend for streaming endpoints.
+#[derive(Debug, Default)]
+pub struct StreamBackend {
+    http: Http,
+}
+
+impl StreamBackend {
+    /// With other limits than usual.
+    pub fn with(limits: Limits) -> Self {
+        Self { http: Http::new(limits) }
+    }
+}
+
+impl Backend for StreamBackend {
+    fn caps(&self) -> Caps {
+        Caps { attach: false, cancel: false }
+    }
+
+    fn submit(&self, job: Job, events: EventSink) -> BoxFuture<'_, Result<(), BackendError>> {
+        Box::pin(async move {
+            let run = Run { http: &self.http, out: Reporter::new(events), job };
+            run.drive().await
+        })
+    }
+}
+
+/// How an answer is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Events,
+    Json,
+}
+
+struct Run<'a> {
+    http: &'a Http,
+    out: Reporter,
+    job: Job,
+}
+
+impl Run<'_> {
+    async fn drive(mut self) -> Result<(), BackendError> {
+        let url = self.checked_url()?;
+        self.out.phase(Status::Uploading).await?;
+        let upload = Upload::new(&self.job).map_err(|what| {
+            refused(RunError { what, remedy: "Choose the file again.".to_owned(), ..RunError::default() })
+        })?;
+        let answer = self.send(&url, &upload).await?;
+        let status = answer.response.status();
+        if !status.is_success() {
+            return Err(no_success(answer, self.http.limits()).await);
+        }
+        let mut response = answer.response;
+        if let Some(packed) = http::packed(&response) {
+            return Err(BackendError::Failed(RunError {
+                what: format!("the server answered in a packed form that was not asked for ({packed})"),
+                remedy: "Ask whoever runs the endpoint, or the proxy before it, to leave answers unpacked."
+                    .to_owned(),
+                ..RunError::default()
+            }));
+        }
+        let content_type = content_type(&response);
+        let mut first = Bytes::new();
+        let form = match form_of(&content_type) {
+            Some(form) => form,
+            None => {
+                first = first_chunk(&mut response).await;
+                sniff(&first).ok_or_else(|| not_understood(status, &content_type, &first))?
+            }
+        };
+        match form {
+            Form::Events => self.events(response, first).await,
+            Form::Json => self.json(response, first).await,
+        }
+    }
+
+    fn checked_url(&self) -> Result<Url, BackendError> {
+        let fault = |what: String, remedy: &str| {
+            refused(RunError { what, remedy: remedy.to_owned(), ..RunError::default() })
+        };
+        if let Some(name) = http::unsendable(&self.job.credentials) {
+            let what = format!("{name} holds a character that no HTTP header can carry");
+            return Err(fault(what, "Copy it again, without a line end or other control character."));
+        }
+        let remedy =
+            "Put the deployment's whole address into the profile, such as https://name.example.com/.";
+        match Url::parse(&self.job.url) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
+            Ok(url) => Err(fault(
+                format!("`{}` is no address that a run can be sent to", redirect::shown(&url)),
+                remedy,
+            )),
+            Err(why) => Err(fault(format!("the endpoint's address cannot be read: {why}"), remedy)),
+        }
+    }
+
+    /// Sends the request and tells how far it is, until its answer begins.
+    async fn send(&mut self, url: &Url, upload: &Upload) -> Result<Answer, BackendError> {
+        let (sent, mut heard) = watch::channel(0);
+        let post = self.http.post(url, &self.job.credentials, upload, &sent);
+        tokio::pin!(post);
+        let mut waiting = false;
+        loop {
+            tokio::select! {
+                answer = &mut post => {
+                    if !waiting && answer.is_ok() {
+                        self.out.phase(Status::Waiting).await?;
+                    }
+                    return answer.map_err(|NoAnswer { error, sent }| if sent { lost(error) } else { refused(error) });
+                }
+                // The sender lives as long as this function.
+                Ok(()) = heard.changed(), if !waiting => {
+                    let done = *heard.borrow_and_update();
+                    waiting = done >= upload.total;
+                    let transfer = Transfer { done, total: Some(upload.total) };
+                    self.out.upload(transfer, waiting).await?;
+                    if waiting {
+                        self.out.phase(Status::Waiting).await?;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads an answer that is a stream of events.
+    async fn events(mut self, mut response: Response, first: Bytes) -> Result<(), BackendError> {
+        let mut listener = Listener::new();
+        let mut writer: Option<Writer> = None;
+        let mut next = Some(first).filter(|first| !first.is_empty());
+        let mut cut = None;
+        let mut over = false;
+        while !over {
+            let heard = match next.take() {
+                Some(chunk) => listener.hear(&chunk),
+                None => match self.next_chunk(&mut response, writer.as_ref()).await? {
+                    Ok(Some(chunk)) => listener.hear(&chunk),
+                    end => {
+                        cut = end.err();
+                        over = true;
+                        listener.finish()
+                    }
+                },
+            };
+            over |= heard.over;
+            self.tell(heard, &mut writer).await?;
+        }
+        self.out.flush().await?;
+        match writer {
+            Some(writer) => {
+                let collected = writer.finish().await?;
+                self.conclude(collected, cut, &listener.errors).await
+            }
+            None => Err(without_result(cut, &listener.errors)),
+        }
+    }
+
+    /// Passes on what a chunk told.
+    async fn tell(&mut self, heard: Heard, writer: &mut Option<Writer>) -> Result<(), BackendError> {
+        if heard.any {
+            self.out.phase(Status::Running).await?;
+        }
+        if !heard.log.is_empty() {
+            self.out.send(RunEvent::Log { text: heard.log }).await?;
+        }
+        if let Some(progress) = heard.progress {
+            self.out.progress(progress).await?;
+        }
+        if heard.began {
+            self.out.phase(Status::Downloading).await?;
+        }
+        for data in heard.data {
+            let length = data.len() as u64;
+            let writer = match &mut *writer {
+                Some(writer) => writer,
+                none => none.insert(self.writer()),
+            };
+            writer.write(data).await?;
+            self.out.download(length).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads an answer that is the result itself.
+    async fn json(mut self, mut response: Response, first: Bytes) -> Result<(), BackendError> {
+        self.out.expect(response.content_length());
+        let writer = self.writer();
+        let mut next = Some(first).filter(|first| !first.is_empty());
+        let cut = loop {
+            let chunk = match next.take() {
+                Some(chunk) => chunk,
+                None => match self.next_chunk(&mut response, Some(&writer)).await? {
+                    Ok(Some(chunk)) => chunk,
+                    end => break end.err(),
+                },
+            };
+            self.out.phase(Status::Downloading).await?;
+            let length = chunk.len() as u64;
+            writer.write(chunk).await?;
+            self.out.download(length).await?;
+        };
+        self.out.flush().await?;
+        let collected = writer.finish().await?;
+        self.conclude(collected, cut, "").await
+    }
+
+    /// The next piece of the answer; none when it, or the result that the writer has, is over. Tells progress
+    /// that waits for its beat meanwhile.
+    async fn next_chunk(
+        &mut self,
+        response: &mut Response,
+        writer: Option<&Writer>,
+    ) -> Result<Result<Option<Bytes>, RunError>, BackendError> {
+        let is_over = async {
+            match writer {
+                Some(writer) => writer.is_over().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::pin!(is_over);
+        loop {
+            let due = self.out.due();
+            tokio::select! {
+                chunk = response.chunk() => return Ok(chunk.map_err(|error| cut_off(&error))),
+                () = &mut is_over => return Ok(Ok(None)),
+                () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    self.out.tell_due().await?;
+                }
+            }
+        }
+    }
+
+    fn writer(&self) -> Writer {
+        Writer::start(OutputFolder::new(&self.job.output_dir, self.job.run), self.out.sink())
+    }
+
+    /// The result has come, or a piece of it: how the run ended.
+    async fn conclude(
+        mut self,
+        mut collected: Collected,
+        cut: Option<RunError>,
+        said: &str,
+    ) -> Result<(), BackendError> {
+        if let Some(prompt_id) = &collected.result.prompt_id {
+            let prompt_id = ansi::scrub_plain(prompt_id).chars().take(200).collect();
+            self.out.send(RunEvent::Remote { prompt_id }).await?;
+        }
+        for link in std::mem::take(&mut collected.links) {
+            match self.fetch(&link).await {
+                Ok(output) => {
+                    collected.saved += 1;
+                    self.out.send(RunEvent::OutputSaved(output)).await?;
+                }
+                Err(why) => {
+                    collected.failed += 1;
+                    let failure = OutputFailure { name: shown(&link), why, kept: None };
+                    self.out.send(RunEvent::OutputFailed(failure)).await?;
+                }
+            }
+        }
+        if !collected.whole && collected.broken.is_none() {
+            let cut = cut.unwrap_or_else(|| RunError {
+                what: "the server closed the connection in the middle of the result".to_owned(),
+                ..RunError::default()
+            });
+            let saved = match collected.saved {
+                0 => "None of its outputs was saved.".to_owned(),
+                1 => "1 of its outputs was saved.".to_owned(),
+                several => format!("{several} of its outputs were saved."),
+            };
+            let remedy = format!("{saved} Run again; the server does not keep results.");
+            return Err(lost(RunError { remedy, ..cut }));
+        }
+        let error = verdict(&collected, said);
+        let status = if error.is_some() { Status::Failed } else { Status::Done };
+        let server_seconds = collected.result.execution_time_seconds;
+        self.out.send(RunEvent::Ended(End { status, error, server_seconds })).await
+    }
+
+    /// Fetches an output that lies at an address. The credentials stay at home.
+    async fn fetch(&mut self, link: &OutputInfo) -> Result<crate::domain::run::Output, String> {
+        let told = |error: RunError| format!("{}. {}", error.what, error.remedy);
+        let address = link.filepath.as_deref().unwrap_or_default();
+        let home = Url::parse(&self.job.url).map_err(|error| error.to_string())?;
+        let url = home.join(address).map_err(|error| format!("its address cannot be read: {error}"))?;
+        if url.scheme() != home.scheme() && url.scheme() != "https" {
+            return Err(format!("its address {} is not a safe one", redirect::shown(&url)));
+        }
+        let mut response = self.http.get(&url).await.map_err(told)?;
+        if !response.status().is_success() {
+            return Err(told(refusal::describe(response.status(), response.headers(), "")));
+        }
+        let folder = OutputFolder::new(&self.job.output_dir, self.job.run);
+        let mut file = folder.begin().map_err(|error| error.to_string())?;
+        let kind =
+            if link.content_type.is_empty() { content_type(&response) } else { link.content_type.clone() };
+        if let Some(packed) = http::packed(&response) {
+            return Err(format!("its server sent it in a packed form that was not asked for ({packed})"));
+        }
+        let silence = self.http.limits().fetch;
+        loop {
+            let chunk = tokio::time::timeout(silence, response.chunk()).await.map_err(|_| {
+                format!("nothing of it came for {} seconds. Check this machine's network", silence.as_secs())
+            })?;
+            let Some(chunk) = chunk.map_err(|error| told(cut_off(&error)))? else { break };
+            let length = chunk.len() as u64;
+            let write = tokio::task::spawn_blocking(move || file.write(&chunk).map(|()| file));
+            file = write.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+            self.out.download(length).await.map_err(|error| error.to_string())?;
+        }
+        let last = url.path_segments().and_then(|mut parts| parts.next_back().map(str::to_owned));
+        let name = if link.filename.is_empty() { last.unwrap_or_default() } else { link.filename.clone() };
+        let keep = tokio::task::spawn_blocking(move || file.keep(&name, &kind));
+        keep.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+    }
+}
+
+/// Why a run with a whole (or a broken) result did not end well; `None` when it did.
+fn verdict(collected: &Collected, said: &str) -> Option<RunError> {
+    let Collected { result, saved, failed, broken, .. } = collected;
+    let status = result.status.as_deref().unwrap_or_default();
+    let succeeded = match status {
+        "success" | "completed" => result.completed != Some(false),
+        "" => result.completed == Some(true) || (result.completed.is_none() && *saved > 0),
+        _ => false,
+    };
+    if let Some(why) = broken {
+        let what = format!("{why}: {saved} outputs before the fault were saved");
+        let remedy = "Run again; when it stays, tell whoever runs the endpoint.".to_owned();
+        return Some(RunError { what, remedy, ..RunError::default() });
+    }
+    if !succeeded {
+        let sources = [result.error_data.clone(), Some(result.other.clone().into())];
+        let from_result = sources.into_iter().flatten().map(|value| errors::from_value(&value));
+        let mut error = from_result
+            .chain([errors::from_body(said.trim_end())])
+            .find(|error| !error.what.is_empty())
+            .unwrap_or_default();
+        if error.what.is_empty() {
+            let status = ansi::scrub_plain(status).chars().take(80).collect::<String>();
+            error.what = format!("the server says that the run did not succeed (status `{status}`)");
+        }
+        if error.remedy.is_empty() {
+            error.remedy = "Look at the end of the log, change what it names, and run again.".to_owned();
+        }
+        return Some(error);
+    }
+    let (what, remedy) = match (saved, failed) {
+        (0, 0) => (
+            "the run ended well, but brought no output".to_owned(),
+            "Check that the workflow ends in a node that saves, such as SaveImage.",
+        ),
+        (_, 0) => return None,
+        _ => (
+            format!("{failed} of {} outputs could not be saved", saved + failed),
+            "The outputs say why; put that right, then run again.",
+        ),
+    };
+    Some(RunError { what, remedy: remedy.to_owned(), ..RunError::default() })
+}
+
+/// The stream ended, and no result has come.
+fn without_result(cut: Option<RunError>, said: &str) -> BackendError {
+    let mut error = errors::from_body(said.trim_end());
+    match cut {
+        None if !error.what.is_empty() => {
+            if error.remedy.is_empty() {
+                error.remedy = "Look at the end of the log, change what it names, and run again.".to_owned();
+            }
+            BackendError::Failed(error)
+        }
+        cut => {
+            let mut lost_error = cut.unwrap_or_else(|| RunError {
+                what: "the server closed the connection before the result".to_owned(),
+                ..RunError::default()
+            });
+            lost_error.remedy =
+                "Look at the log for how far it came, then run again; the server may have gone on."
+                    .to_owned();
+            if !error.what.is_empty() {
+                lost_error.details = format!("{}\n{}", error.what, lost_error.details);
+            }
+            lost(lost_error)
+        }
+    }
+}
+
+/// An error status. Before any redirect nothing ran; after one the server had taken the run.
+async fn no_success(answer: Answer, limits: &Limits) -> BackendError {
+    let Answer { mut response, hops } = answer;
+    let (status, headers) = (response.status(), response.headers().clone());
+    let mut body = Vec::new();
+    let read = async {
+        while let Ok(Some(chunk)) = response.chunk().await {
+            body.extend_from_slice(&chunk);
+            if body.len() > MAX_BODY {
+                break;
+            }
+        }
+    };
+    // What of the body cannot be read, or does not come, does not matter: the status says the most.
+    let _ = tokio::time::timeout(limits.refusal, read).await;
+    body.truncate(MAX_BODY);
+    let error = refusal::describe(status, &headers, &String::from_utf8_lossy(&body));
+    match (hops, status.as_u16()) {
+        (0, _) => refused(error),
+        // Somebody between us and the run; how that ended is not known.
+        (_, 429 | 502..=504) => lost(RunError { remedy: LOOK_THERE_FIRST.to_owned(), ..error }),
+        _ => BackendError::Failed(error),
+    }
+}
+
+fn not_understood(status: StatusCode, content_type: &str, body: &Bytes) -> BackendError {
+    let said = errors::from_text(&String::from_utf8_lossy(&body[..body.len().min(MAX_BODY)]));
+    let kind = if content_type.is_empty() { "something unnamed" } else { content_type };
+    let what = match said.what.as_str() {
+        "" => format!("the server answered {} with nothing in it", status.as_u16()),
+        text => format!("the server answered {} with {kind}, which is no result: {text}", status.as_u16()),
+    };
+    let remedy = "Check that the profile's url is the deployment's address and not a web page's.".to_owned();
+    BackendError::Failed(RunError { what, remedy, ..said })
+}
+
+fn cut_off(error: &reqwest::Error) -> RunError {
+    let mut details = Vec::new();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        details.push(ansi::scrub_plain(&cause.to_string()));
+        source = cause.source();
+    }
+    RunError {
+        what: "the connection broke before the run's end was known".to_owned(),
+        remedy: "Check this machine's network, then run again.".to_owned(),
+        details: details.join(": "),
+        ..RunError::default()
+    }
+}
+
+fn refused(error: RunError) -> BackendError {
+    BackendError::Refused(RunError { refused: true, ..error })
+}
+
+fn lost(error: RunError) -> BackendError {
+    BackendError::Lost(error)
+}
+
+fn content_type(response: &Response) -> String {
+    let value = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    ansi::scrub_plain(value.unwrap_or_default()).chars().take(100).collect()
+}
+
+fn form_of(content_type: &str) -> Option<Form> {
+    let lower = content_type.to_ascii_lowercase();
+    if lower.contains("text/event-stream") {
+        Some(Form::Events)
+    } else {
+        lower.contains("json").then_some(Form::Json)
+    }
+}
+
+/// The first bytes that an unlabelled answer has; nothing when it has none.
+async fn first_chunk(response: &mut Response) -> Bytes {
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if chunk.trim_ascii().is_empty() => {}
+            Ok(Some(chunk)) => return chunk,
+            Ok(None) | Err(_) => return Bytes::new(),
+        }
+    }
+}
+
+/// What an answer is by its beginning, when its label does not say.
+fn sniff(first: &[u8]) -> Option<Form> {
+    let text = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first).trim_ascii_start();
+    if text.starts_with(b"{") {
+        return Some(Form::Json);
+    }
+    [b"event:".as_slice(), b"data:", b":", b"id:", b"retry:"]
+        .iter()
+        .any(|field| text.starts_with(field))
+        .then_some(Form::Events)
+}

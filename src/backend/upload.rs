@@ -1,0 +1,230 @@
+//! A run's request as a body: a form without files, multipart with them; files come from disk as they are sent.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::PathBuf;
+
+use bytes::{Buf as _, Bytes};
+use futures_util::stream;
+use tokio::sync::watch;
+
+use super::Job;
+
+/// Bytes of a file that are read at once.
+const BLOCK: usize = 256 * 1024;
+
+/// The body of a run's request. It is sent once.
+#[derive(Clone, Debug)]
+pub(super) struct Upload {
+    pub content_type: String,
+    /// Bytes in all.
+    pub total: u64,
+    parts: Vec<Part>,
+}
+
+#[derive(Clone, Debug)]
+enum Part {
+    Bytes(Bytes),
+    File { path: PathBuf, size: u64 },
+}
+
+impl Upload {
+    /// The body for a job. `params` travel as JSON text, `workflow_api` only when there is one.
+    ///
+    /// # Errors
+    /// Names the file that cannot be read.
+    pub(super) fn new(job: &Job) -> Result<Self, String> {
+        let params = serde_json::to_string(&job.params).map_err(|error| error.to_string())?;
+        let mut fields = vec![("logs", if job.logs { "true" } else { "false" }), ("params", params.as_str())];
+        if let Some(workflow) = &job.workflow {
+            fields.push(("workflow_api", workflow));
+        }
+        if job.files.is_empty() {
+            let text = form_urlencoded::Serializer::new(String::new()).extend_pairs(&fields).finish();
+            let content_type = "application/x-www-form-urlencoded".to_owned();
+            return Ok(Self::of(content_type, vec![Part::Bytes(text.into())]));
+        }
+        // 128 random bits: no content holds it, and what is not known cannot be put into a file on purpose.
+        let boundary = format!("comfydeck-{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
+        let mut parts = Vec::new();
+        for (name, value) in fields {
+            parts.push(Part::Bytes(head(&boundary, name, None)));
+            parts.push(Part::Bytes(Bytes::copy_from_slice(value.as_bytes())));
+        }
+        for (file, path) in &job.files {
+            let meta = std::fs::metadata(path)
+                .map_err(|error| format!("the file {} cannot be read: {error}", path.display()))?;
+            parts.push(Part::Bytes(head(&boundary, &file.part, Some((&file.name, &file.content_type)))));
+            parts.push(Part::File { path: path.clone(), size: meta.len() });
+        }
+        parts.push(Part::Bytes(format!("\r\n--{boundary}--\r\n").into()));
+        // The line end before a boundary belongs to it; before the first one some servers take it amiss.
+        if let Some(Part::Bytes(first)) = parts.first_mut() {
+            first.advance(2);
+        }
+        Ok(Self::of(format!("multipart/form-data; boundary={boundary}"), parts))
+    }
+
+    fn of(content_type: String, parts: Vec<Part>) -> Self {
+        let size = |part: &Part| match part {
+            Part::Bytes(bytes) => bytes.len() as u64,
+            Part::File { size, .. } => *size,
+        };
+        Self { content_type, total: parts.iter().map(size).sum(), parts }
+    }
+
+    /// The body from its beginning; `sent` hears how many bytes of it have been asked for.
+    pub(super) fn body(&self, sent: &watch::Sender<u64>) -> reqwest::Body {
+        sent.send_replace(0);
+        let state =
+            Sending { parts: self.parts.clone().into_iter(), file: None, done: 0, sent: sent.clone() };
+        reqwest::Body::wrap_stream(stream::try_unfold(state, async |mut state| {
+            let Some(chunk) = state.next().await? else { return Ok(None) };
+            state.done += chunk.len() as u64;
+            state.sent.send_replace(state.done);
+            Ok::<_, std::io::Error>(Some((chunk, state)))
+        }))
+    }
+}
+
+/// A body that is on its way.
+struct Sending {
+    parts: std::vec::IntoIter<Part>,
+    /// The file that is being read, and how much of it is left.
+    file: Option<(File, PathBuf, u64)>,
+    done: u64,
+    sent: watch::Sender<u64>,
+}
+
+impl Sending {
+    async fn next(&mut self) -> std::io::Result<Option<Bytes>> {
+        loop {
+            if let Some((file, path, left)) = self.file.take().filter(|(.., left)| *left > 0) {
+                let (file, bytes) = read(file, left).await?;
+                if bytes.is_empty() {
+                    let why = format!("{} became shorter while it was sent", path.display());
+                    return Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, why));
+                }
+                self.file = Some((file, path, left - bytes.len() as u64));
+                return Ok(Some(bytes));
+            }
+            match self.parts.next() {
+                None => return Ok(None),
+                Some(Part::Bytes(bytes)) if bytes.is_empty() => {}
+                Some(Part::Bytes(bytes)) => return Ok(Some(bytes)),
+                Some(Part::File { path, size }) => self.file = Some((File::open(&path)?, path, size)),
+            }
+        }
+    }
+}
+
+/// Reads a block on a thread where waiting for a disk holds nobody up.
+async fn read(mut file: File, left: u64) -> std::io::Result<(File, Bytes)> {
+    let read = tokio::task::spawn_blocking(move || {
+        let mut block = vec![0; BLOCK.min(usize::try_from(left).unwrap_or(BLOCK))];
+        let length = file.read(&mut block)?;
+        block.truncate(length);
+        Ok((file, block.into()))
+    });
+    read.await.map_err(std::io::Error::other)?
+}
+
+/// What stands before a part's content.
+fn head(boundary: &str, name: &str, file: Option<(&str, &str)>) -> Bytes {
+    let mut head = format!("\r\n--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"", quoted(name));
+    if let Some((file_name, content_type)) = file {
+        let is_plain = !content_type.is_empty() && content_type.bytes().all(|b| (b' '..=b'~').contains(&b));
+        let content_type = if is_plain { content_type } else { "application/octet-stream" };
+        head += &format!("; filename=\"{}\"\r\nContent-Type: {content_type}", quoted(file_name));
+    }
+    head += "\r\n\r\n";
+    head.into()
+}
+
+/// As browsers do it: the three characters that would end the name.
+fn quoted(name: &str) -> String {
+    name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::tests::job;
+    use crate::domain::run::InputFile;
+
+    /// The body as text, its boundary named `B`.
+    fn text(upload: &Upload) -> String {
+        let read = |part: &Part| match part {
+            Part::Bytes(bytes) => bytes.to_vec(),
+            Part::File { path, .. } => std::fs::read(path).expect("read"),
+        };
+        let bytes: Vec<u8> = upload.parts.iter().flat_map(read).collect();
+        assert_eq!(bytes.len() as u64, upload.total);
+        let text = String::from_utf8(bytes).expect("text");
+        match upload.content_type.split_once("boundary=") {
+            Some((_, boundary)) => text.replace(boundary, "B"),
+            None => text,
+        }
+    }
+
+    #[test]
+    fn without_files_it_is_a_form() {
+        let upload = Upload::new(&job("http://x")).expect("a body");
+        assert_eq!(upload.content_type, "application/x-www-form-urlencoded");
+        assert_eq!(
+            text(&upload),
+            "logs=true&params=%7B%226-inputs-text%22%3A%22a+cat+%26+%C3%A9%22%2C%223-inputs-seed%22%3A18446744073709551615%7D"
+        );
+    }
+
+    #[test]
+    fn with_files_it_is_multipart() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("in.png");
+        std::fs::write(&path, "pixels").expect("written");
+        let mut job = job("http://x");
+        job.logs = false;
+        job.workflow = Some("{}".to_owned());
+        let file = InputFile {
+            part: "52-inputs-image".to_owned(),
+            path: path.clone(),
+            name: "a \"b\"\r\nX: y.png".to_owned(),
+            content_type: "image/png".to_owned(),
+            size: 6,
+            sha256: String::new(),
+        };
+        job.files = vec![
+            (InputFile { content_type: "bad\r\n".to_owned(), ..file.clone() }, path.clone()),
+            (file, path),
+        ];
+        let upload = Upload::new(&job).expect("a body");
+        assert!(upload.content_type.starts_with("multipart/form-data; boundary=comfydeck-"));
+        let name = "name=\"52-inputs-image\"; filename=\"a %22b%22%0D%0AX: y.png\"";
+        let params = r#"{"6-inputs-text":"a cat & é","3-inputs-seed":18446744073709551615}"#;
+        let expected = format!(
+            "--B\r\nContent-Disposition: form-data; name=\"logs\"\r\n\r\nfalse\
+             \r\n--B\r\nContent-Disposition: form-data; name=\"params\"\r\n\r\n{params}\
+             \r\n--B\r\nContent-Disposition: form-data; name=\"workflow_api\"\r\n\r\n{{}}\
+             \r\n--B\r\nContent-Disposition: form-data; {name}\r\nContent-Type: application/octet-stream\r\n\r\npixels\
+             \r\n--B\r\nContent-Disposition: form-data; {name}\r\nContent-Type: image/png\r\n\r\npixels\r\n--B--\r\n"
+        );
+        assert_eq!(text(&upload), expected);
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let mut job = job("http://x");
+        job.files = vec![(
+            InputFile {
+                part: "1-inputs-image".to_owned(),
+                path: "/nowhere/a.png".into(),
+                name: "a.png".to_owned(),
+                content_type: String::new(),
+                size: 0,
+                sha256: String::new(),
+            },
+            "/nowhere/a.png".into(),
+        )];
+        assert!(Upload::new(&job).expect_err("no file").contains("/nowhere/a.png"));
+    }
+}

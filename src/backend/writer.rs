@@ -1,0 +1,86 @@
+//! The way of a result's bytes from the network to the thread that decodes and writes them.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::collect::{Collected, Collector};
+use super::outputs::OutputFolder;
+use super::reporter::stopped;
+use super::{BackendError, EventSink};
+
+/// Chunks of the result that wait for the disk; each is at most some hundred kilobytes.
+const WAITING_CHUNKS: usize = 8;
+
+/// How long the end of an answer may be behind the end of the result in it. Servers leave the end out, and their
+/// connections open.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// The thread that writes a result's outputs to disk.
+pub(super) struct Writer {
+    chunks: mpsc::Sender<Chunk>,
+    /// When the result was whole.
+    whole: watch::Receiver<Option<Instant>>,
+    thread: JoinHandle<Option<Collected>>,
+}
+
+enum Chunk {
+    Bytes(Bytes),
+    /// Without it the run was dropped, and nothing half-written is kept.
+    End,
+}
+
+impl Writer {
+    pub(super) fn start(folder: OutputFolder, events: EventSink) -> Self {
+        let (chunks, mut waiting) = mpsc::channel(WAITING_CHUNKS);
+        let (tell_whole, whole) = watch::channel(None);
+        let thread = tokio::task::spawn_blocking(move || {
+            let mut collector = Collector::new(folder);
+            let mut heard = Vec::new();
+            while let Chunk::Bytes(bytes) = waiting.blocking_recv()? {
+                collector.feed(&bytes, &mut heard);
+                tell_whole.send_if_modified(|at| {
+                    let is_new = at.is_none() && collector.is_whole();
+                    if is_new {
+                        *at = Some(Instant::now());
+                    }
+                    is_new
+                });
+                for event in heard.drain(..) {
+                    events.blocking_send(event).ok()?;
+                }
+            }
+            let collected = collector.finish(&mut heard);
+            for event in heard {
+                events.blocking_send(event).ok()?;
+            }
+            Some(collected)
+        });
+        Self { chunks, whole, thread }
+    }
+
+    /// Waits until the result has been whole for a moment: whatever comes behind it, it does not matter.
+    pub(super) async fn is_over(&self) {
+        let mut whole = self.whole.clone();
+        let at = whole.wait_for(Option::is_some).await.ok().and_then(|at| *at);
+        match at {
+            Some(at) => tokio::time::sleep_until(at + GRACE).await,
+            // The thread has come to grief; who writes next hears of it.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Hands bytes of the result over; waits while the disk is behind.
+    pub(super) async fn write(&self, bytes: Bytes) -> Result<(), BackendError> {
+        self.chunks.send(Chunk::Bytes(bytes)).await.map_err(|_| stopped())
+    }
+
+    /// The result is over, or has been cut off: what came of it.
+    pub(super) async fn finish(self) -> Result<Collected, BackendError> {
+        self.chunks.send(Chunk::End).await.map_err(|_| stopped())?;
+        self.thread.await.ok().flatten().ok_or_else(stopped)
+    }
+}

@@ -1,0 +1,34 @@
+//! `comfydeck cancel RUN`.
+
+use super::target::Target;
+use super::{Exit, Failure, history, out};
+use crate::runner;
+use crate::store::CancelAnswer;
+
+/// Which run.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The run's number, or `last`
+    #[arg(value_name = "RUN")]
+    pub run: Target,
+}
+
+/// Asks a run to end. One that has ended is left as it is.
+///
+/// # Errors
+/// When there is no such run, or the history cannot be written.
+pub fn main(args: Args) -> Result<Exit, Failure> {
+    let (dirs, store) = history::open()?;
+    let run = args.run.find(&store)?;
+    let id = run.id;
+    match runner::cancel(&store, &dirs, id)? {
+        CancelAnswer::Cancelled => out::note(format!("run {id} was still queued; it is cancelled")),
+        CancelAnswer::Asked => {
+            out::note(format!("run {id} was asked to end; `comfydeck show {id}` tells what became of it"));
+        }
+        CancelAnswer::Ended(status) => {
+            return Err(Failure::usage(format!("run {id} has ended already: it is {}", status.word())));
+        }
+    }
+    Ok(Exit::Success)
+}

@@ -1,0 +1,132 @@
+//! `comfydeck demo`: the dashboard on the built-in endpoint, or the endpoint alone.
+
+use std::time::Duration;
+
+use super::{Exit, Failure, dashboard, out};
+use crate::config::dirs::private_dir;
+use crate::config::{Config, Dirs, files};
+use crate::demo::{self, DemoOptions};
+use crate::store::{RunQuery, Store};
+use crate::tui;
+
+/// The demo's profile.
+const PROFILE: &str = "demo";
+
+/// What the first start opens.
+const PRESET: &str = "flamingo";
+
+/// Where its pictures go, beside its history.
+const OUTPUTS: &str = "outputs";
+
+/// How.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Run only the endpoint, on this port of 127.0.0.1 (0: any that is free), until it is stopped
+    #[arg(long, value_name = "PORT")]
+    pub serve: Option<u16>,
+    /// Milliseconds of silence before the first call is answered
+    #[arg(long, value_name = "MS", hide = true)]
+    pub cold_start: Option<u64>,
+    /// Milliseconds to load the model, in each run
+    #[arg(long, value_name = "MS", hide = true)]
+    pub load: Option<u64>,
+    /// Milliseconds for each step
+    #[arg(long, value_name = "MS", hide = true)]
+    pub step: Option<u64>,
+    /// Milliseconds that the dashboard's endpoint stays when nobody is connected
+    #[arg(long, value_name = "MS", hide = true)]
+    pub idle: Option<u64>,
+    /// Serve the socket that is standard input, for the dashboard
+    #[arg(long, hide = true, conflicts_with = "serve")]
+    pub background: bool,
+}
+
+/// Serves, or opens the dashboard on the endpoint.
+///
+/// # Errors
+/// When the endpoint cannot be had.
+pub fn main(args: Args) -> Result<Exit, Failure> {
+    let options = options(&args);
+    if args.background {
+        let idle = args.idle.map_or(demo::process::IDLE, Duration::from_millis);
+        demo::process::serve_handed_over(&dirs()?, options, idle)?;
+        return Ok(Exit::Success);
+    }
+    if let Some(port) = args.serve {
+        demo::process::serve_here(port, options, |address| {
+            out::print(&format!("http://{address}\n"))?;
+            out::note(
+                "a demo endpoint: any VIEWCOMFY_CLIENT_ID and VIEWCOMFY_CLIENT_SECRET will do; Ctrl+C ends it",
+            );
+            Ok::<(), Failure>(())
+        })?;
+        return Ok(Exit::Success);
+    }
+    screen(&dirs()?, &background(&args))
+}
+
+/// The dashboard on an endpoint that outlives it, with the person's own keys and colours.
+fn screen(dirs: &Dirs, endpoint: &[String]) -> Result<Exit, Failure> {
+    // Held until the screen has gone: as long as somebody is connected the endpoint stays.
+    let endpoint = demo::process::ensure(dirs, endpoint)?;
+    write_config(dirs, &endpoint.url)?;
+    let own = Config::load(&super::dirs()?).map_err(Failure::usage)?;
+    let config = Config { ui: own.ui, keys: own.keys, ..Config::load(dirs).map_err(Failure::usage)? };
+    let is_first = Store::open(dirs)?.summaries(&RunQuery { limit: 1, ..RunQuery::default() })?.is_empty();
+    dashboard::show(tui::Options {
+        dirs: dirs.clone(),
+        config,
+        profile: Some(PROFILE.to_owned()),
+        url: None,
+        workflow: None,
+        preset: is_first.then(|| PRESET.to_owned()),
+        demo: true,
+    })
+}
+
+/// The runner finds the demo's credentials by the profile's name, as it finds any others.
+fn write_config(dirs: &Dirs, url: &str) -> Result<(), Failure> {
+    let path = dirs.config_file();
+    let outputs = dirs.data.with_file_name(OUTPUTS);
+    let outputs = toml_edit::value(outputs.to_string_lossy().into_owned());
+    let text = format!(
+        "# Written by `comfydeck demo` at every start.\ndefault_profile = \"{PROFILE}\"\n\n[profiles.{PROFILE}]\nurl = \"{url}\"\nclient_id = \"demo\"\nclient_secret = \"demo\"\nconcurrency = 2\noutput_dir = {outputs}\n"
+    );
+    private_dir(&dirs.config)
+        .and_then(|()| files::replace(&path, text.as_bytes(), 0o600))
+        .map_err(|e| Failure::usage(format!("{} cannot be written: {e}", path.display())))
+}
+
+/// The demo's own folders: its history is apart from the real one.
+fn dirs() -> Result<Dirs, Failure> {
+    Ok(Dirs::under(&super::dirs()?.state.join("demo")))
+}
+
+/// The command line of the endpoint behind the dashboard.
+fn background(args: &Args) -> Vec<String> {
+    let given = [
+        ("--cold-start", args.cold_start),
+        ("--load", args.load),
+        ("--step", args.step),
+        ("--idle", args.idle),
+    ];
+    let given = given.into_iter().filter_map(|(name, ms)| Some([name.to_owned(), ms?.to_string()]));
+    ["demo", "--background"].map(str::to_owned).into_iter().chain(given.flatten()).collect()
+}
+
+fn options(args: &Args) -> DemoOptions {
+    let usual = DemoOptions::default();
+    let or = |given: Option<u64>, usual| given.map_or(usual, Duration::from_millis);
+    DemoOptions {
+        cold_start: or(args.cold_start, usual.cold_start),
+        load: or(args.load, usual.load),
+        step: or(args.step, usual.step),
+        ..usual
+    }
+}
+
+impl From<demo::process::DemoError> for Failure {
+    fn from(error: demo::process::DemoError) -> Self {
+        Self::usage(error)
+    }
+}

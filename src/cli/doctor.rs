@@ -1,0 +1,268 @@
+//! `comfydeck doctor`: looks at everything that a run needs, without running anything, and tells the remedy
+//! for whatever is not right.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use super::{Exit, Failure, dirs, out};
+use crate::backend::reach::{Reached, reach};
+use crate::config::open;
+use crate::config::presets::{Presets, WorkflowSource};
+use crate::config::{Config, Dirs, Profile};
+use crate::store::Store;
+use crate::wire::ansi::scrub_plain;
+
+/// How long a server may take to answer a connection.
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+
+/// What to look at; all profiles when none is named.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Only this profile
+    #[arg(long, value_name = "NAME", conflicts_with = "url")]
+    pub profile: Option<String>,
+    /// An address instead of the profiles, with VIEWCOMFY_CLIENT_ID and VIEWCOMFY_CLIENT_SECRET
+    #[arg(long)]
+    pub url: Option<String>,
+}
+
+/// How one thing is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Health {
+    Good,
+    /// It works, and could be better.
+    Fair,
+    /// Runs will fail.
+    Bad,
+}
+
+/// What was found, in order.
+#[derive(Debug, Default)]
+struct Findings {
+    lines: Vec<(Health, &'static str, String)>,
+}
+
+impl Findings {
+    fn add(&mut self, health: Health, what: &'static str, text: impl ToString) {
+        self.lines.push((health, what, scrub_plain(&text.to_string())));
+    }
+
+    fn good(&mut self, what: &'static str, text: impl ToString) {
+        self.add(Health::Good, what, text);
+    }
+
+    fn fair(&mut self, what: &'static str, text: impl ToString) {
+        self.add(Health::Fair, what, text);
+    }
+
+    fn bad(&mut self, what: &'static str, text: impl ToString) {
+        self.add(Health::Bad, what, text);
+    }
+
+    fn text(&self) -> String {
+        let line = |(health, what, text): &(Health, &'static str, String)| {
+            let (sign, word) = match health {
+                Health::Good => ("✓", "ok"),
+                Health::Fair => ("!", "note"),
+                Health::Bad => ("✗", "wrong"),
+            };
+            format!("{sign} {word:<5}  {what:<11}  {text}\n")
+        };
+        self.lines.iter().map(line).collect()
+    }
+
+    fn exit(&self) -> Exit {
+        let any_bad = self.lines.iter().any(|(health, ..)| *health == Health::Bad);
+        if any_bad { Exit::Failed } else { Exit::Success }
+    }
+}
+
+/// Looks and reports. Exit code 1 when something is wrong.
+///
+/// # Errors
+/// When there is nothing to look at, or stdout cannot be written.
+pub fn main(args: Args) -> Result<Exit, Failure> {
+    let dirs = dirs()?;
+    let env = |name: &str| std::env::var(name).ok();
+    let mut found = Findings::default();
+    match Config::load(&dirs) {
+        Err(e) => found.bad("config", e),
+        Ok(config) => {
+            look_at_config(&config, &mut found);
+            look_at_presets(&dirs, &config, &mut found);
+            for profile in profiles(&config, &args)? {
+                look_at_profile(&profile, env, &mut found);
+            }
+        }
+    }
+    look_at_store(&dirs, &mut found);
+    look_at_terminal(env, std::io::stdout().is_terminal(), &mut found);
+    out::print(&found.text())?;
+    Ok(found.exit())
+}
+
+fn profiles(config: &Config, args: &Args) -> Result<Vec<Profile>, Failure> {
+    if args.profile.is_some() || args.url.is_some() {
+        let chosen = config.choose(args.profile.as_deref(), args.url.as_deref());
+        return chosen.map(|profile| vec![profile]).map_err(Failure::usage);
+    }
+    Ok(config.profiles.values().cloned().collect())
+}
+
+fn look_at_config(config: &Config, found: &mut Findings) {
+    let path = config.path.display();
+    for warning in &config.warnings {
+        found.fair("config", warning);
+    }
+    match config.profiles.len() {
+        0 if !config.path.exists() => {
+            found.fair("config", format!("{path} is not there. Type `comfydeck init` to write it"));
+        }
+        0 => found.fair("config", format!("{path} has no usable profile. Type `comfydeck init` to add one")),
+        1 => found.good("config", format!("{path}, 1 profile")),
+        several => found.good("config", format!("{path}, {several} profiles")),
+    }
+}
+
+fn look_at_presets(dirs: &Dirs, config: &Config, found: &mut Findings) {
+    let Ok(working) = std::env::current_dir() else {
+        return found
+            .fair("presets", "the working directory is gone, so ./presets is not seen. Change to another");
+    };
+    let presets = Presets::new(dirs, &working);
+    let listed = match presets.list() {
+        Ok(listed) => listed,
+        Err(e) => return found.bad("presets", e),
+    };
+    for preset in listed.iter().filter(|preset| preset.source.path().is_some()) {
+        let target = open::Target { preset: Some(&preset.name), ..open::Target::default() };
+        match open::open(config, &presets, &target) {
+            Ok(opening) => opening.diagnostics.iter().for_each(|told| found.fair("presets", told)),
+            Err(e) => found.fair("presets", format!("{}: {e}", preset.name)),
+        }
+    }
+    found.good("presets", format!("{} found", listed.len()));
+}
+
+fn look_at_profile(profile: &Profile, env: impl Fn(&str) -> Option<String>, found: &mut Findings) {
+    let name = if profile.name.is_empty() { String::new() } else { format!("{}: ", profile.name) };
+    match profile.credentials() {
+        Err(e) => found.bad("credentials", e),
+        Ok(credentials) => match (&credentials.client_id, &credentials.client_secret) {
+            (Some(_), Some(_)) => found.good(
+                "credentials",
+                format!(
+                    "{name}client_id and client_secret are there; only a run shows whether they are accepted"
+                ),
+            ),
+            (None, None) => found.fair(
+                "credentials",
+                format!("{name}none are set. Most endpoints want them; `comfydeck init` asks for them"),
+            ),
+            (Some(_), None) => {
+                found.fair("credentials", format!("{name}client_secret is missing. Set it too"))
+            }
+            (None, Some(_)) => found.fair("credentials", format!("{name}client_id is missing. Set it too")),
+        },
+    }
+    match reach(&profile.url, CONNECT_TIME, env) {
+        Ok(reached) => found.good("endpoint", format!("{name}{}", reached_text(&reached))),
+        Err(e) => found.bad("endpoint", format!("{name}{e}")),
+    }
+    if profile.url.starts_with("http://") && !is_local(&profile.url) {
+        let text = format!("{name}plain http shows the secrets to everyone on the way. Use https");
+        found.fair("endpoint", text);
+    }
+    if let Some(path) = &profile.workflow {
+        match open::workflow(&WorkflowSource::File(path.clone())) {
+            Ok(opened) => {
+                let count = opened.params.iter().filter(|p| p.is_editable()).count();
+                found.good("workflow", format!("{name}{}, {count} parameters", path.display()));
+            }
+            Err(e) => found.bad("workflow", format!("{name}{e}")),
+        }
+    }
+}
+
+fn reached_text(reached: &Reached) -> String {
+    let took = reached.took.as_millis();
+    match (&reached.proxy, reached.tls) {
+        (Some(proxy), _) => {
+            format!("the proxy {proxy} answers ({took} ms); what is behind it only a run shows")
+        }
+        (None, true) => format!("{} answers, TLS is good ({took} ms); nothing was sent", reached.address),
+        (None, false) => format!("{} answers ({took} ms); nothing was sent", reached.address),
+    }
+}
+
+fn is_local(url: &str) -> bool {
+    ["http://localhost", "http://127.", "http://[::1]"].iter().any(|local| url.starts_with(local))
+}
+
+fn look_at_store(dirs: &Dirs, found: &mut Findings) {
+    match Store::open(dirs) {
+        Ok(_) => found.good("history", format!("{} can be written", dirs.data.display())),
+        Err(e) => found.bad("history", e),
+    }
+}
+
+fn look_at_terminal(env: impl Fn(&str) -> Option<String>, is_terminal: bool, found: &mut Findings) {
+    let set = |name: &str| env(name).filter(|text| !text.is_empty());
+    let term = set("TERM").unwrap_or_default();
+    match term.as_str() {
+        _ if !is_terminal => found.good("terminal", "output is no terminal; the screen needs one"),
+        "" | "dumb" => found.bad(
+            "terminal",
+            "TERM says that the terminal can draw nothing. Set it to what yours is, such as xterm-256color",
+        ),
+        term => {
+            let colours = match set("COLORTERM").as_deref() {
+                Some("truecolor" | "24bit") => "all colours",
+                _ if term.contains("256color") => "256 colours",
+                _ => "16 colours",
+            };
+            let colours = if set("NO_COLOR").is_some() { "no colours (NO_COLOR is set)" } else { colours };
+            found.good("terminal", format!("{term}, {colours}"));
+        }
+    }
+    let locale = set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG")).unwrap_or_default();
+    let plain = locale.to_ascii_lowercase().replace('-', "");
+    if !plain.contains("utf8") {
+        let shown = if locale.is_empty() { "nothing" } else { &locale };
+        found.fair(
+            "terminal",
+            format!(
+                "the locale is {shown}; signs may come out wrong. Set LC_ALL to a UTF-8 one, such as C.UTF-8"
+            ),
+        );
+    }
+    if set("TMUX").is_some() || term.starts_with("screen") || term.starts_with("tmux") {
+        found.good("terminal", "inside a multiplexer; Esc may lag (tmux: set -sg escape-time 10)");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terminal(set: &[(&str, &str)]) -> (Exit, String) {
+        let mut found = Findings::default();
+        let env = |name: &str| set.iter().find(|(known, _)| *known == name).map(|(_, v)| (*v).to_owned());
+        look_at_terminal(env, true, &mut found);
+        (found.exit(), found.text())
+    }
+
+    #[test]
+    fn the_terminal_is_told_with_remedies() {
+        let good = terminal(&[("TERM", "xterm-256color"), ("LANG", "en_US.UTF-8")]);
+        assert_eq!(good, (Exit::Success, "✓ ok     terminal     xterm-256color, 256 colours\n".to_owned()));
+        let (exit, text) = terminal(&[("TERM", "dumb"), ("LC_ALL", "C")]);
+        assert_eq!(exit, Exit::Failed);
+        assert!(
+            text.contains("✗ wrong  terminal") && text.contains("! note   terminal     the locale is C"),
+            "{text}"
+        );
+        let (_, text) = terminal(&[("TERM", "tmux-256color"), ("NO_COLOR", "1"), ("LC_ALL", "C.utf8")]);
+        assert!(text.contains("no colours (NO_COLOR is set)") && text.contains("escape-time"), "{text}");
+    }
+}

@@ -1,0 +1,38 @@
+//! `comfydeck flatten WORKFLOW`.
+
+use std::path::{Path, PathBuf};
+
+use super::{Exit, Failure, out};
+use crate::config::{files, open, presets::WorkflowSource};
+use crate::domain::flatten;
+
+/// Which workflow, and where to.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The workflow_api.json
+    pub workflow: PathBuf,
+    /// Write into this file instead of stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Writes the flattened workflow.
+///
+/// # Errors
+/// When the file is no workflow, or the result cannot be written.
+pub fn main(args: Args) -> Result<Exit, Failure> {
+    let shown = args.workflow.display();
+    let source = WorkflowSource::File(args.workflow.clone());
+    let opened = open::workflow(&source).map_err(Failure::usage)?;
+    let flat = flatten::flatten(&opened.workflow).map_err(|e| Failure::usage(format!("{shown}: {e}")))?;
+    match &args.output {
+        Some(path) => write(path, &flat)?,
+        None => out::print(&flat)?,
+    }
+    Ok(Exit::Success)
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    files::replace(path, text.as_bytes(), 0o666)
+        .map_err(|e| Failure::new(Exit::Failed, format!("{} cannot be written: {e}", path.display())))
+}

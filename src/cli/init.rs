@@ -1,0 +1,174 @@
+//! `comfydeck init`: sets up a profile, by questions on a terminal or by options from a script.
+
+use std::io::{self, BufRead, IsTerminal};
+use std::path::PathBuf;
+
+use super::hidden::Hidden;
+use super::{Exit, Failure, dirs, out};
+use crate::config::write::put_profile;
+use crate::config::{Config, Profile, Secret, SecretSource, check_url};
+
+/// What is known already; the rest is asked for on a terminal.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The profile's name
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// The endpoint's address
+    #[arg(long)]
+    pub url: Option<String>,
+    /// Environment variable that holds the client id
+    #[arg(long, value_name = "NAME", group = "client_id")]
+    pub client_id_env: Option<String>,
+    /// File whose first line is the client id
+    #[arg(long, value_name = "FILE", group = "client_id")]
+    pub client_id_file: Option<PathBuf>,
+    /// Shell command that prints the client id
+    #[arg(long, value_name = "COMMAND", group = "client_id")]
+    pub client_id_command: Option<String>,
+    /// Environment variable that holds the client secret
+    #[arg(long, value_name = "NAME", group = "client_secret")]
+    pub client_secret_env: Option<String>,
+    /// File whose first line is the client secret
+    #[arg(long, value_name = "FILE", group = "client_secret")]
+    pub client_secret_file: Option<PathBuf>,
+    /// Shell command that prints the client secret
+    #[arg(long, value_name = "COMMAND", group = "client_secret")]
+    pub client_secret_command: Option<String>,
+    /// The workflow to open when nothing else says which
+    #[arg(long, value_name = "FILE")]
+    pub workflow: Option<PathBuf>,
+    /// Make it the default profile even if there is another
+    #[arg(long)]
+    pub default: bool,
+    /// Replace a profile of this name without asking
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// The name of a profile that nobody named.
+const NAME: &str = "default";
+
+/// Writes the profile.
+///
+/// # Errors
+/// When something is missing and there is nobody to ask, or the file cannot be written.
+pub fn main(args: Args) -> Result<Exit, Failure> {
+    let dirs = dirs()?;
+    let config = Config::load(&dirs).map_err(Failure::usage)?;
+    let given_id = given(&args.client_id_env, &args.client_id_file, &args.client_id_command)?;
+    let given_secret = given(&args.client_secret_env, &args.client_secret_file, &args.client_secret_command)?;
+    let asks = args.url.is_none();
+    if asks && !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        let what =
+            "nobody to ask: this is no terminal. Give at least --url ADDRESS (see `comfydeck init --help`)";
+        return Err(Failure::usage(what));
+    }
+    let name = match args.profile {
+        Some(name) => name,
+        None if asks => ask("Name of the profile", NAME)?,
+        None => NAME.to_owned(),
+    };
+    if name.trim().is_empty() {
+        return Err(Failure::usage("a profile needs a name"));
+    }
+    if config.profiles.contains_key(&name) && !args.force {
+        let question = format!("There is a profile `{name}` already. Replace it? (yes/no)");
+        if !asks || ask(&question, "no")? != "yes" {
+            let path = config.path.display();
+            return Err(Failure::usage(format!(
+                "the profile `{name}` in {path} stays as it is. --force replaces it"
+            )));
+        }
+    }
+    let url = match args.url {
+        Some(url) => check_url(&url).map(|()| url).map_err(Failure::usage)?,
+        None => ask_url()?,
+    };
+    let hidden = if asks { Some(Hidden::new()?) } else { None };
+    let secret = |name, given: Option<SecretSource>| match (given, &hidden) {
+        (None, Some(hidden)) => ask_secret(name, hidden),
+        (given, _) => Ok(given),
+    };
+    let client_id = secret("client_id", given_id)?;
+    let client_secret = secret("client_secret", given_secret)?;
+    let workflow = args.workflow.map(absolute).transpose()?;
+    let profile = Profile { name, client_id, client_secret, workflow, ..Profile::of_url(&url) };
+    put_profile(&dirs, &profile, args.default).map_err(|e| Failure::new(Exit::Failed, e))?;
+    out::print(&format!("{}\n", dirs.config_file().display()))?;
+    if io::stderr().is_terminal() {
+        out::note("Written. `comfydeck doctor` checks it, `comfydeck` opens the dashboard.");
+    }
+    Ok(Exit::Success)
+}
+
+fn given(
+    env: &Option<String>,
+    file: &Option<PathBuf>,
+    command: &Option<String>,
+) -> Result<Option<SecretSource>, Failure> {
+    let env = env.clone().map(|name| SecretSource::Env { name, optional: false });
+    let file = file.clone().map(absolute).transpose()?.map(SecretSource::File);
+    Ok(env.or(file).or(command.clone().map(SecretSource::Command)))
+}
+
+/// A path of the command line starts at the working directory; in the config it would start elsewhere.
+fn absolute(path: PathBuf) -> Result<PathBuf, Failure> {
+    std::path::absolute(&path).map_err(|e| Failure::usage(format!("{}: {e}", path.display())))
+}
+
+/// Asks a question; an empty answer is the default.
+fn ask(question: &str, default: &str) -> Result<String, Failure> {
+    let hint = if default.is_empty() { String::new() } else { format!(" [{default}]") };
+    out::ask(&format!("{question}{hint}: "));
+    let mut answer = String::new();
+    if io::stdin().lock().read_line(&mut answer)? == 0 {
+        return Err(Failure::new(Exit::Cancelled, "no answer; nothing was written"));
+    }
+    let answer = answer.trim();
+    Ok(if answer.is_empty() { default } else { answer }.to_owned())
+}
+
+fn ask_url() -> Result<String, Failure> {
+    loop {
+        let url = ask("Address of the endpoint (https://…)", "")?;
+        match check_url(&url) {
+            Ok(()) => return Ok(url),
+            Err(why) => out::note(why),
+        }
+    }
+}
+
+fn ask_secret(name: &str, hidden: &Hidden) -> Result<Option<SecretSource>, Failure> {
+    out::note(format!("Where does {name} come from?"));
+    out::note("  1  typed here, kept in the config file, which only you can read");
+    out::note("  2  an environment variable\n  3  a file\n  4  a command, such as `pass show viewcomfy`");
+    out::note("  5  nowhere: the endpoint wants none");
+    loop {
+        let source = match ask("1 to 5", "1")?.as_str() {
+            "1" => {
+                let secret = hidden.ask(&format!("{name} (not shown): "))?;
+                (!secret.is_empty()).then(|| SecretSource::Text(Secret::new(secret)))
+            }
+            "2" => {
+                let name = ask("Name of the variable", &format!("VIEWCOMFY_{}", name.to_ascii_uppercase()))?;
+                Some(SecretSource::Env { name, optional: false })
+            }
+            "3" => {
+                let path = ask("Path of the file", "")?;
+                let home = std::env::current_dir()?;
+                (!path.is_empty()).then(|| SecretSource::File(crate::config::dirs::expand(&path, &home)))
+            }
+            "4" => {
+                let command = ask("Command", "")?;
+                (!command.is_empty()).then_some(SecretSource::Command(command))
+            }
+            "5" => return Ok(None),
+            _ => None,
+        };
+        match source {
+            Some(source) => return Ok(Some(source)),
+            None => out::note("That is empty, or no number from 1 to 5."),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! `comfydeck logs RUN`.
+
+use super::follow::{Follower, Listener};
+use super::target::Target;
+use super::tell::LogLines;
+use super::{Exit, Failure, history, out};
+
+/// Lines that are read at once.
+const LINES: usize = 512;
+
+/// Which run.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The run's number, or `last`
+    #[arg(value_name = "RUN")]
+    pub run: Target,
+    /// Go on until the run has ended
+    #[arg(short, long)]
+    pub follow: bool,
+}
+
+/// Prints the log of a run.
+///
+/// # Errors
+/// When there is no such run, its log cannot be read, or stdout not written.
+pub fn main(args: Args) -> Result<Exit, Failure> {
+    let (dirs, store) = history::open()?;
+    let run = args.run.find(&store)?;
+    let mut to = LogLines::new();
+    if args.follow && !run.status.is_end() {
+        let mut follower = Follower::new(&dirs, &store, run.id, None)?;
+        follower.follow(&mut to)?;
+        return Ok(Exit::Success);
+    }
+    let mut log = store.log(run.id);
+    log.refresh()?;
+    if log.line_count() == 0 {
+        out::note(format!("run {} has no log: nothing came, or its file was removed", run.id));
+    }
+    for first in (0..log.line_count()).step_by(LINES) {
+        to.log(&run, &log.lines(first..first + LINES)?);
+        to.show(&run)?;
+    }
+    Ok(Exit::Success)
+}

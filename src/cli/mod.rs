@@ -1,0 +1,121 @@
+//! The command line: one file a subcommand.
+//!
+//! A subcommand is a module with a clap `Args` struct and `main(args, …) -> Result<Exit, Failure>`. It
+//! writes results through [`out`], so that a closed pipe ends it quietly, and nothing but results on stdout.
+
+pub mod cancel;
+pub mod completions;
+pub mod console;
+pub mod dashboard;
+pub mod demo;
+pub mod doctor;
+pub mod exit;
+pub mod flatten;
+pub mod follow;
+pub mod hidden;
+pub mod history;
+pub mod init;
+pub mod logs;
+pub mod out;
+pub mod presets;
+pub mod run;
+pub mod runs;
+pub mod show;
+pub mod target;
+pub mod tell;
+
+use clap::{Parser, Subcommand};
+
+pub use exit::{Exit, Failure};
+
+use crate::config::Dirs;
+use crate::runner;
+
+/// The terminal dashboard for people who run ComfyUI workflows on ViewComfy.
+#[derive(Debug, Parser)]
+#[command(name = "comfydeck", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// What to do; nothing opens the dashboard.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// What the dashboard opens.
+    #[command(flatten)]
+    pub dashboard: dashboard::Args,
+}
+
+impl Cli {
+    /// Does what was asked.
+    ///
+    /// # Errors
+    /// A sentence for stderr and the exit code.
+    pub fn run(self) -> Result<Exit, Failure> {
+        match self.command {
+            Some(command) => command.run(),
+            None => dashboard::main(self.dashboard, dirs()?),
+        }
+    }
+}
+
+/// What to do instead of opening the dashboard.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Queue a run and follow it to its end
+    Run(Box<run::Args>),
+    /// List runs, newest first
+    Runs(runs::Args),
+    /// Show all that is known of a run
+    Show(show::Args),
+    /// Print the log of a run
+    Logs(logs::Args),
+    /// Ask a run to end
+    Cancel(cancel::Args),
+    /// Write a workflow's parameters as flat JSON, as the vendor's workflow_parameters_maker.py does
+    Flatten(flatten::Args),
+    /// Open the dashboard on a built-in demo endpoint, or run that endpoint alone
+    Demo(demo::Args),
+    /// List, show or make presets
+    Presets(presets::Args),
+    /// Set up a profile: asks, or takes everything from options
+    Init(init::Args),
+    /// Check config, credentials, endpoint, history and terminal, without running anything
+    Doctor(doctor::Args),
+    /// Write a completion script for a shell
+    Completions(completions::Args),
+    /// Be the background runner, which comfydeck starts by itself
+    #[command(hide = true)]
+    Runner,
+}
+
+impl Command {
+    /// Does it.
+    ///
+    /// # Errors
+    /// A sentence for stderr and the exit code.
+    pub fn run(self) -> Result<Exit, Failure> {
+        match self {
+            Self::Run(args) => run::main(*args),
+            Self::Runs(args) => runs::main(args),
+            Self::Show(args) => show::main(args),
+            Self::Logs(args) => logs::main(args),
+            Self::Cancel(args) => cancel::main(args),
+            Self::Flatten(args) => flatten::main(args),
+            Self::Demo(args) => demo::main(args),
+            Self::Presets(args) => presets::main(args),
+            Self::Init(args) => init::main(args),
+            Self::Doctor(args) => doctor::main(args),
+            Self::Completions(args) => completions::main(args),
+            Self::Runner => match runner::serve(&dirs()?) {
+                Ok(()) => Ok(Exit::Success),
+                Err(error) => Err(Failure::new(Exit::Failed, error)),
+            },
+        }
+    }
+}
+
+/// The folders by the environment, for subcommands that need them.
+///
+/// # Errors
+/// When the environment says of no place.
+pub fn dirs() -> Result<Dirs, Failure> {
+    Dirs::from_env().map_err(Failure::usage)
+}

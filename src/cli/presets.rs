@@ -1,0 +1,208 @@
+//! `comfydeck presets list|show|new`.
+
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+use serde_json::{Value, json};
+
+use super::{Exit, Failure, dirs, out};
+use crate::config::open::{self, Target};
+use crate::config::presets::{Edits, Listed, Presets, Source, WorkflowSource, check_name};
+use crate::config::{Config, Dirs};
+use crate::domain::draft::Layer;
+use crate::domain::{SeedPolicy, Setting, value};
+use crate::wire::ansi::scrub_plain;
+
+/// Look at presets, or make one.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// List the presets in ./presets, in the config directory and built in
+    List {
+        /// One JSON object a line: name, title, description, source, profile, extends, workflow
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what a preset sets, all that it extends included
+    Show {
+        /// Its name, or the path of a file
+        preset: String,
+        /// The workflow to hold it against instead of its own
+        #[arg(long, value_name = "FILE")]
+        workflow: Option<PathBuf>,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a preset from a workflow, or from another preset
+    New {
+        /// Its name
+        name: String,
+        /// The workflow it is for
+        #[arg(long, value_name = "FILE", required_unless_present = "from")]
+        workflow: Option<PathBuf>,
+        /// The preset to copy
+        #[arg(long, value_name = "PRESET", conflicts_with = "workflow")]
+        from: Option<String>,
+    },
+}
+
+/// Lists, shows or makes presets.
+///
+/// # Errors
+/// When a preset or a workflow cannot be used, or one cannot be written.
+pub fn main(args: Args) -> Result<Exit, Failure> {
+    let dirs = dirs()?;
+    let working = std::env::current_dir()
+        .map_err(|e| Failure::usage(format!("the working directory cannot be read: {e}")))?;
+    let presets = Presets::new(&dirs, &working);
+    match args.what {
+        What::List { json } => list(&presets, json),
+        What::Show { preset, workflow, json } => show(&dirs, &presets, &preset, workflow, json),
+        What::New { name, workflow, from } => new(&presets, &name, workflow, from),
+    }
+}
+
+fn list(presets: &Presets, json: bool) -> Result<Exit, Failure> {
+    let listed = presets.list().map_err(Failure::usage)?;
+    let text: String = if json {
+        listed.iter().map(|listed| format!("{}\n", listed_json(listed))).collect()
+    } else {
+        let rows = listed.iter().map(|listed| {
+            let source = match &listed.source {
+                Source::File(path) => path.display().to_string(),
+                Source::BuiltIn => "built in".to_owned(),
+            };
+            [scrub_plain(&listed.name), scrub_plain(&listed.title), scrub_plain(&source)]
+        });
+        columns(&rows.collect::<Vec<_>>())
+    };
+    out::print(&text)?;
+    Ok(Exit::Success)
+}
+
+fn listed_json(listed: &Listed) -> Value {
+    json!({
+        "name": listed.name,
+        "title": listed.title,
+        "description": listed.description,
+        "source": listed.source.path(),
+        "profile": listed.profile,
+        "extends": listed.extends,
+        "workflow": listed.workflow,
+    })
+}
+
+fn show(
+    dirs: &Dirs,
+    presets: &Presets,
+    name: &str,
+    workflow: Option<PathBuf>,
+    json: bool,
+) -> Result<Exit, Failure> {
+    let config = Config::load(dirs).map_err(Failure::usage)?;
+    let target = Target { preset: Some(name), workflow: workflow.as_deref(), ..Target::default() };
+    let opening = open::open(&config, presets, &target).map_err(Failure::usage)?;
+    for found in &opening.diagnostics {
+        out::note(format!("comfydeck: {}", scrub_plain(&found.to_string())));
+    }
+    let Some(preset) = &opening.preset else { return Ok(Exit::Success) };
+    let head = [
+        ("name", preset.name.clone()),
+        ("title", preset.title.clone()),
+        ("description", preset.description.clone()),
+        ("source", preset.source.shown(&preset.name)),
+        ("workflow", opening.workflow.source.shown()),
+        ("profile", preset.profile.clone().unwrap_or_default()),
+    ];
+    let text = if json {
+        let mut object = json!({});
+        for (name, text) in head {
+            object[name] = Value::from(text);
+        }
+        put_layer(&mut object, &opening.layer);
+        format!("{object}\n")
+    } else {
+        let rows = head.into_iter().filter(|(_, text)| !text.is_empty());
+        let rows: Vec<_> = rows.map(|(name, text)| [name.to_owned(), scrub_plain(&text)]).collect();
+        format!("{}\n{}", columns(&rows), columns(&settings(&opening.layer)))
+    };
+    out::print(&text)?;
+    Ok(Exit::Success)
+}
+
+fn put_layer(object: &mut Value, layer: &Layer) {
+    let (mut params, mut files) = (json!({}), json!({}));
+    for (key, setting) in &layer.settings {
+        match setting {
+            Setting::Value(value) => params[key.as_str()] = value.clone(),
+            Setting::File(path) => files[key.as_str()] = Value::from(path.to_string_lossy()),
+        }
+    }
+    let aliases: IndexMap<_, _> = layer.aliases.iter().map(|(name, key)| (name, key.as_str())).collect();
+    let seeds: IndexMap<_, _> =
+        layer.seeds.iter().map(|(key, policy)| (key.as_str(), policy.word())).collect();
+    object["params"] = params;
+    object["files"] = files;
+    object["aliases"] = json!(aliases);
+    object["seeds"] = json!(seeds);
+}
+
+/// Key, value and alias of everything that is set, a line each.
+fn settings(layer: &Layer) -> Vec<[String; 3]> {
+    let alias = |key| layer.aliases.iter().find(|(_, known)| *known == key).map(|(name, _)| name.clone());
+    let mut rows: Vec<[String; 3]> = Vec::new();
+    for (key, setting) in &layer.settings {
+        let text = match setting {
+            Setting::Value(value) => value::text(value).replace('\n', "⏎"),
+            Setting::File(path) => format!("file {}", path.display()),
+        };
+        let alias = alias(key).map_or_else(String::new, |name| format!("({name})"));
+        rows.push([scrub_plain(key.as_str()), scrub_plain(&alias), scrub_plain(&text)]);
+    }
+    for (key, policy) in layer.seeds.iter().filter(|(_, policy)| **policy != SeedPolicy::Fixed) {
+        rows.push([scrub_plain(key.as_str()), String::new(), format!("{} at each run", policy.word())]);
+    }
+    rows
+}
+
+fn new(
+    presets: &Presets,
+    name: &str,
+    workflow: Option<PathBuf>,
+    from: Option<String>,
+) -> Result<Exit, Failure> {
+    check_name(name).map_err(Failure::usage)?;
+    let from = from.map(|from| presets.open(&from)).transpose().map_err(Failure::usage)?;
+    let source = workflow.map(WorkflowSource::File);
+    if let Some(source) = &source {
+        open::workflow(source).map_err(Failure::usage)?;
+    }
+    let (settings, seeds) = (IndexMap::new(), IndexMap::new());
+    let edits = Edits { settings: &settings, seeds: &seeds };
+    let path =
+        presets.save_as(from.as_ref(), name, source.as_ref(), &edits, false).map_err(Failure::usage)?;
+    out::print(&format!("{}\n", path.display()))?;
+    Ok(Exit::Success)
+}
+
+/// Rows with their columns one beneath the other; the last column is as long as it is.
+fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+    let width = |text: &str| unicode_width::UnicodeWidthStr::width(text);
+    let widths: [usize; N] =
+        std::array::from_fn(|column| rows.iter().map(|row| width(&row[column])).max().unwrap_or(0));
+    let line = |row: &[String; N]| {
+        let mut line = String::new();
+        for (column, text) in row.iter().enumerate() {
+            line.push_str(text);
+            line.extend(std::iter::repeat_n(' ', widths[column] - width(text) + 2));
+        }
+        format!("{}\n", line.trim_end())
+    };
+    rows.iter().map(line).collect()
+}

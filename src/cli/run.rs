@@ -1,0 +1,221 @@
+//! `comfydeck run [PRESET]`.
+
+use std::path::{Path, PathBuf};
+
+use super::follow::{Followed, Follower, Interrupts, Listener};
+use super::tell::{ForPeople, JsonLines};
+use super::{Exit, Failure, out};
+use crate::config::open::{self, Opening};
+use crate::config::presets::Presets;
+use crate::config::{Config, Dirs, Profile};
+use crate::domain::diagnostic::nearest;
+use crate::domain::draft::Submission;
+use crate::domain::{Diagnostic, Draft, ParamKey, Run, RunId, Setting, value};
+use crate::report::{human, json};
+use crate::runner::{self, Order};
+use crate::store::{Store, StoreError};
+
+/// What to run, where, and how to tell.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A preset's name, or the path of one
+    pub preset: Option<String>,
+    /// The workflow_api.json, instead of the preset's
+    #[arg(long, value_name = "FILE")]
+    pub workflow: Option<PathBuf>,
+    /// A profile of config.toml
+    #[arg(long, value_name = "NAME", conflicts_with = "url")]
+    pub profile: Option<String>,
+    /// An endpoint's address; credentials come from VIEWCOMFY_CLIENT_ID and VIEWCOMFY_CLIENT_SECRET
+    #[arg(long)]
+    pub url: Option<String>,
+    /// Set a parameter, by its key or alias
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    pub set: Vec<(String, String)>,
+    /// Upload a file for a parameter
+    #[arg(long, value_name = "KEY=PATH", value_parser = pair)]
+    pub file: Vec<(String, String)>,
+    /// A workflow_api.json that is sent along and replaces the deployment's own
+    #[arg(long, value_name = "FILE", conflicts_with = "workflow")]
+    pub override_workflow: Option<PathBuf>,
+    /// Do not ask the server for its log
+    #[arg(long)]
+    pub no_logs: bool,
+    /// Print the run's number and leave; the run goes on
+    #[arg(long)]
+    pub detach: bool,
+    /// Folder for the outputs
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Queues a run and follows it to its end.
+///
+/// # Errors
+/// A sentence that says why the run was not queued, failed, was cancelled or lost.
+pub fn main(args: Args) -> Result<Exit, Failure> {
+    let dirs = super::dirs()?;
+    let working = std::env::current_dir()
+        .map_err(|e| Failure::usage(format!("the working directory cannot be read: {e}")))?;
+    let prepared = prepare(&args, &dirs, &working)?;
+    let store = Store::open(&dirs)?;
+    // From here on Ctrl+C is for the run.
+    let interrupts = if args.detach { None } else { Some(Interrupts::take()?) };
+    let id = submit(&args, &dirs, &store, &prepared)?;
+    let run = store.run(id)?.ok_or(StoreError::NoSuchRun(id))?;
+    let seeds = &prepared.submission.seeds;
+    let mut to: Box<dyn Listener> = if args.json {
+        let mut lines = JsonLines::default();
+        lines.push(&json::queued(&run, seeds));
+        Box::new(lines)
+    } else {
+        let mut people = ForPeople::new(store.typical_ms(&run.request.workflow_hash)?);
+        people.remark(human::started(&run));
+        for seed in seeds {
+            if seed.forced { people.note(human::seed(seed)) } else { people.remark(human::seed(seed)) }
+        }
+        Box::new(people)
+    };
+    to.show(&run)?;
+    if args.detach {
+        if !args.json {
+            out::print(&format!("{id}\n"))?;
+        }
+        return Ok(Exit::Success);
+    }
+    let mut follower = Follower::new(&dirs, &store, id, interrupts).map_err(lost)?;
+    match follower.follow(&mut *to).map_err(lost)? {
+        Followed::ToTheEnd => end(follower.run()),
+        Followed::Left => Err(Failure::new(
+            Exit::Cancelled,
+            format!("left run {id}, which was asked to end; `comfydeck show {id}` tells what became of it"),
+        )),
+    }
+}
+
+/// How a run that has ended ends the command.
+fn end(run: &Run) -> Result<Exit, Failure> {
+    match Exit::of(run) {
+        Exit::Success => Ok(Exit::Success),
+        exit => Err(Failure::new(exit, human::failure(run))),
+    }
+}
+
+/// The run is queued: whatever goes wrong from here on, how it ends is not known here.
+fn lost(failure: Failure) -> Failure {
+    let exit = if failure.exit == Exit::Usage { Exit::Lost } else { failure.exit };
+    Failure { exit, ..failure }
+}
+
+fn submit(args: &Args, dirs: &Dirs, store: &Store, prepared: &Prepared) -> Result<RunId, Failure> {
+    let Prepared { opening, profile, submission, prompt } = prepared;
+    let output_dir = args.output.as_deref().or(profile.output_dir.as_deref());
+    let order = Order {
+        profile,
+        workflow: &opening.workflow.workflow,
+        workflow_name: &opening.workflow.source.name(),
+        preset: opening.preset.as_ref().map(|preset| preset.name.as_str()),
+        submission,
+        prompt,
+        send_workflow: args.override_workflow.is_some(),
+        logs: !args.no_logs,
+        output_dir: output_dir.unwrap_or(Path::new(".")),
+    };
+    let id = runner::enqueue(store, dirs, &order)?;
+    runner::ensure(dirs)
+        .map_err(|error| Failure::new(Exit::Lost, format!("run {id} waits in the queue: {error}")))?;
+    Ok(id)
+}
+
+/// What the arguments come to.
+struct Prepared {
+    opening: Opening,
+    profile: Profile,
+    submission: Submission,
+    prompt: String,
+}
+
+/// Everything that can be wrong with the arguments is found here, before anything is queued.
+fn prepare(args: &Args, dirs: &Dirs, working: &Path) -> Result<Prepared, Failure> {
+    let config = Config::load(dirs).map_err(Failure::usage)?;
+    warn(&config.warnings);
+    let target = open::Target {
+        preset: args.preset.as_deref(),
+        workflow: args.override_workflow.as_deref().or(args.workflow.as_deref()),
+        profile: args.profile.as_deref(),
+        url: args.url.as_deref(),
+    };
+    let mut opening = open::open(&config, &Presets::new(dirs, working), &target).map_err(Failure::usage)?;
+    warn(&opening.diagnostics);
+    let profile = match opening.profile {
+        Ok(ref profile) => profile.clone(),
+        Err(error) => return Err(Failure::usage(error)),
+    };
+    let params = std::mem::take(&mut opening.workflow.params);
+    let mut draft = Draft::new(params, std::mem::take(&mut opening.layer));
+    let shown = opening.workflow.source.shown();
+    for (name, text) in &args.set {
+        let key = known_key(&draft, name, &shown)?;
+        let Some(parameter) = draft.param(&key) else { continue };
+        let value =
+            value::read(parameter, text).map_err(|why| Failure::usage(format!("--set {name}: {why}")))?;
+        if let Some(why) = value::out_of_range(parameter, &value) {
+            out::note(format!("warning: --set {name}: {why}. It is sent all the same"));
+        }
+        draft.set(&key, Setting::Value(value));
+    }
+    for (name, path) in &args.file {
+        let key = known_key(&draft, name, &shown)?;
+        draft.set(&key, Setting::File(file(name, path, working)?));
+    }
+    let submission = draft.submission(|| fastrand::u64(..)).map_err(Failure::usage)?;
+    Ok(Prepared { opening, profile, submission, prompt: draft.prompt() })
+}
+
+/// The key behind a key or alias; the error names the nearest.
+fn known_key(draft: &Draft, name: &str, workflow: &str) -> Result<ParamKey, Failure> {
+    if let Some(key) = draft.resolve(name) {
+        return Ok(key);
+    }
+    let editable = || draft.params().iter().filter(|parameter| parameter.is_editable());
+    let keys = editable().map(|parameter| parameter.key.as_str());
+    let names = draft.preset().aliases.keys().map(String::as_str).chain(keys);
+    let near = nearest(name, names).map(str::to_owned).or_else(|| {
+        // The bare name of an input, as people know it from ComfyUI.
+        editable().find(|parameter| parameter.key.input() == name).map(|parameter| parameter.key.to_string())
+    });
+    let near = match near {
+        Some(near) => format!("Did you mean `{near}`?"),
+        None => format!("`comfydeck flatten {}` shows its keys", workflow),
+    };
+    Err(Failure::usage(format!("there is no parameter `{name}` in {}. {near}", workflow)))
+}
+
+/// A file to upload, which must be there.
+fn file(name: &str, path: &str, working: &Path) -> Result<PathBuf, Failure> {
+    let path = crate::config::dirs::expand(path, working);
+    let is_file = std::fs::metadata(&path)
+        .map_err(|e| Failure::usage(format!("--file {name}: {} cannot be read: {e}", path.display())))?
+        .is_file();
+    if is_file {
+        Ok(path)
+    } else {
+        Err(Failure::usage(format!("--file {name}: {} is no file", path.display())))
+    }
+}
+
+fn warn(found: &[Diagnostic]) {
+    for diagnostic in found {
+        out::note(format!("warning: {diagnostic}"));
+    }
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE".to_owned()),
+    }
+}

@@ -1,0 +1,29 @@
+//! `comfydeck show RUN`.
+
+use super::target::Target;
+use super::{Exit, Failure, history, out};
+use crate::report::{human, json};
+use crate::store::now;
+
+/// Which run.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The run's number, or `last`
+    #[arg(value_name = "RUN")]
+    pub run: Target,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Shows all that is known of a run.
+///
+/// # Errors
+/// When there is no such run, or stdout cannot be written.
+pub fn main(args: Args) -> Result<Exit, Failure> {
+    let (_, store) = history::open()?;
+    let run = args.run.find(&store)?;
+    let text = if args.json { format!("{}\n", json::run(&run)) } else { human::details(&run, now()) };
+    out::print(&text)?;
+    Ok(Exit::Success)
+}

@@ -1,0 +1,49 @@
+//! Naming a run on the command line: its number, or `last`.
+
+use std::str::FromStr;
+
+use super::Failure;
+use crate::domain::{Run, RunId};
+use crate::store::{RunQuery, Store, StoreError};
+
+/// Which run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The newest one.
+    Last,
+    /// The one of this number.
+    Number(RunId),
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "last" => Ok(Self::Last),
+            number => match number.parse() {
+                Ok(number) if number > 0 => Ok(Self::Number(number)),
+                _ => {
+                    Err("a run is named by its number, as `comfydeck runs` shows it, or by `last`".to_owned())
+                }
+            },
+        }
+    }
+}
+
+impl Target {
+    /// Finds the run.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn find(self, store: &Store) -> Result<Run, Failure> {
+        let id = match self {
+            Self::Number(number) => number,
+            Self::Last => {
+                let newest = store.summaries(&RunQuery { limit: 1, ..RunQuery::default() })?;
+                newest.first().ok_or_else(|| Failure::usage("there are no runs yet"))?.id
+            }
+        };
+        Ok(store.run(id)?.ok_or(StoreError::NoSuchRun(id))?)
+    }
+}

@@ -1,0 +1,181 @@
+//! Telling a run as it happens: to a person, or to a program.
+
+use std::io;
+use std::time::Duration;
+
+use super::console::Console;
+use super::follow::Listener;
+use super::out;
+use crate::domain::{Run, RunEvent};
+use crate::report::{human, json};
+use crate::store::{LogLine, StoredEvent, now};
+use crate::wire::ansi;
+
+/// JSON lines on stdout, and nothing else.
+#[derive(Debug, Default)]
+pub struct JsonLines {
+    told: String,
+}
+
+impl JsonLines {
+    /// Takes one line in.
+    pub fn push(&mut self, line: &serde_json::Value) {
+        self.told.push_str(&line.to_string());
+        self.told.push('\n');
+    }
+}
+
+impl Listener for JsonLines {
+    fn event(&mut self, run: &Run, stored: &StoredEvent) {
+        if let Some(line) = json::event(run.id, stored.at, &stored.event) {
+            self.push(&line);
+        }
+        if matches!(stored.event, RunEvent::Ended(_)) {
+            self.push(&json::finished(run));
+        }
+    }
+
+    fn transient(&mut self, run: &Run, event: &RunEvent) {
+        if let Some(line) = json::event(run.id, now(), event) {
+            self.push(&line);
+        }
+    }
+
+    fn log(&mut self, run: &Run, lines: &[LogLine]) {
+        for line in lines {
+            self.push(&json::log(run.id, &line.text));
+        }
+    }
+
+    fn show(&mut self, _run: &Run) -> io::Result<()> {
+        if self.told.is_empty() {
+            return Ok(());
+        }
+        out::print(&std::mem::take(&mut self.told))
+    }
+}
+
+/// For a person: paths of outputs on stdout; everything else on stderr, and most of it only when that is a
+/// terminal.
+#[derive(Debug)]
+pub struct ForPeople {
+    terminal: Console<io::Stderr>,
+    lines: Vec<String>,
+    paths: String,
+    typical: Option<i64>,
+}
+
+impl ForPeople {
+    /// `typical`: how long this workflow usually takes, in milliseconds.
+    pub fn new(typical: Option<i64>) -> Self {
+        Self { terminal: Console::stderr(), lines: Vec::new(), paths: String::new(), typical }
+    }
+
+    /// A line that a person should read wherever stderr goes.
+    pub fn note(&mut self, line: String) {
+        self.lines.push(line);
+    }
+
+    /// A line for a person who is looking.
+    pub fn remark(&mut self, line: String) {
+        if self.terminal.is_tty() {
+            self.lines.push(line);
+        }
+    }
+}
+
+impl Listener for ForPeople {
+    fn event(&mut self, run: &Run, stored: &StoredEvent) {
+        match &stored.event {
+            RunEvent::OutputSaved(output) => {
+                self.paths.push_str(&format!("{}\n", output.path.display()));
+            }
+            RunEvent::OutputFailed(failure) => {
+                let name = ansi::scrub_plain(&failure.name);
+                self.note(format!("{name} could not be saved: {}", ansi::scrub_plain(&failure.why)));
+            }
+            RunEvent::Warning { text } => self.note(format!("warning: {}", ansi::scrub_plain(text))),
+            RunEvent::Ended(_) => self.remark(human::ended(run)),
+            _ => {}
+        }
+    }
+
+    fn transient(&mut self, _run: &Run, _event: &RunEvent) {}
+
+    fn log(&mut self, _run: &Run, lines: &[LogLine]) {
+        if self.terminal.is_tty() {
+            // The line of progress tells what a progress bar tells.
+            self.lines.extend(lines.iter().filter(|line| !line.progress).map(|line| line.text.clone()));
+        }
+    }
+
+    fn show(&mut self, run: &Run) -> io::Result<()> {
+        let is_over = run.status.is_end();
+        if is_over || !self.paths.is_empty() {
+            // Stdout may be the same terminal.
+            self.terminal.live("")?;
+        }
+        self.terminal.lines(self.lines.drain(..))?;
+        if !self.paths.is_empty() {
+            out::print(&std::mem::take(&mut self.paths))?;
+        }
+        if !is_over && self.terminal.rewrites() {
+            let width = self.terminal.width();
+            self.terminal.live(&human::progress(run, now(), self.typical, width))?;
+        }
+        Ok(())
+    }
+
+    fn clock(&self) -> Option<Duration> {
+        self.terminal.rewrites().then_some(Duration::from_secs(1))
+    }
+
+    fn cancel_asked(&mut self) {
+        self.note("asked the run to end; Ctrl+C again leaves without waiting".to_owned());
+    }
+}
+
+/// The log alone, on stdout.
+#[derive(Debug)]
+pub struct LogLines {
+    terminal: Console<io::Stdout>,
+    lines: Vec<String>,
+}
+
+impl LogLines {
+    /// On stdout.
+    pub fn new() -> Self {
+        Self { terminal: Console::stdout(), lines: Vec::new() }
+    }
+}
+
+impl Default for LogLines {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Listener for LogLines {
+    fn event(&mut self, _run: &Run, _stored: &StoredEvent) {}
+
+    fn transient(&mut self, _run: &Run, _event: &RunEvent) {}
+
+    fn log(&mut self, _run: &Run, lines: &[LogLine]) {
+        self.lines.extend(lines.iter().map(|line| line.text.clone()));
+    }
+
+    fn show(&mut self, run: &Run) -> io::Result<()> {
+        let is_over = run.status.is_end();
+        if is_over {
+            self.terminal.live("")?;
+        }
+        self.terminal.lines(self.lines.drain(..))?;
+        match &run.progress {
+            Some(_) if !is_over => {
+                let width = self.terminal.width();
+                self.terminal.live(&human::progress(run, now(), None, width))
+            }
+            _ => Ok(()),
+        }
+    }
+}

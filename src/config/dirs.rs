@@ -1,0 +1,168 @@
+//! Where files live.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// The folders of comfydeck. None is made until something is written into it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dirs {
+    /// `config.toml` and `presets/`.
+    pub config: PathBuf,
+    /// The store, logs and inputs of runs.
+    pub data: PathBuf,
+    /// comfydeck's own log.
+    pub state: PathBuf,
+    /// Credentials on their way to the runner. It lies below `data`, so that all who share a history share its
+    /// runner, whatever else their environments say; and not in `XDG_RUNTIME_DIR`, which goes away with the login
+    /// session that a run must outlive.
+    pub runtime: PathBuf,
+}
+
+/// Why there is no place for files.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum DirsError {
+    /// Neither variable is there.
+    #[error("HOME is not set, so there is no place for files. Set HOME, or COMFYDECK_HOME to a folder")]
+    NoHome,
+    /// A relative `COMFYDECK_HOME` in a working directory that is gone.
+    #[error("COMFYDECK_HOME is a relative path and the working directory cannot be read: {0}")]
+    NoWorkingDirectory(String),
+}
+
+impl Dirs {
+    /// The folders by the environment: `COMFYDECK_HOME` puts all under one folder; else the XDG base
+    /// directories, with their defaults below `HOME`. As XDG asks, relative XDG paths are ignored.
+    ///
+    /// # Errors
+    /// When no variable says where.
+    pub fn from_env() -> Result<Self, DirsError> {
+        Self::from_lookup(|name| std::env::var_os(name))
+    }
+
+    /// All folders below one, for `COMFYDECK_HOME`, the demo and tests.
+    pub fn under(root: &Path) -> Self {
+        Self {
+            config: root.join("config"),
+            data: root.join("data"),
+            state: root.join("state"),
+            runtime: root.join("data/run"),
+        }
+    }
+
+    /// `config.toml`.
+    pub fn config_file(&self) -> PathBuf {
+        self.config.join("config.toml")
+    }
+
+    fn from_lookup(env: impl Fn(&str) -> Option<OsString>) -> Result<Self, DirsError> {
+        let set = |name: &str| env(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        if let Some(root) = set("COMFYDECK_HOME") {
+            let root = std::path::absolute(root).map_err(|e| DirsError::NoWorkingDirectory(e.to_string()))?;
+            return Ok(Self::under(&root));
+        }
+        let base = |name: &str, default: &str| {
+            let xdg = set(name).filter(|path| path.is_absolute());
+            let base = xdg.or_else(|| set("HOME").map(|home| home.join(default)));
+            base.map(|base| base.join("comfydeck")).ok_or(DirsError::NoHome)
+        };
+        let data = base("XDG_DATA_HOME", ".local/share")?;
+        Ok(Self {
+            config: base("XDG_CONFIG_HOME", ".config")?,
+            runtime: data.join("run"),
+            data,
+            state: base("XDG_STATE_HOME", ".local/state")?,
+        })
+    }
+}
+
+/// Makes a folder that only its owner can enter (0700), with the folders above it. One that is there
+/// and is open to others is closed to them.
+///
+/// # Errors
+/// When the folder cannot be made or changed.
+pub fn private_dir(path: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    let mode = std::fs::metadata(path)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+/// A path as people write it: `~` is the home directory, a relative one starts at `base`.
+pub fn expand(path: &str, base: &Path) -> PathBuf {
+    expand_with(path, base, std::env::var_os("HOME"))
+}
+
+fn expand_with(path: &str, base: &Path, home: Option<OsString>) -> PathBuf {
+    let below_home = match path.strip_prefix('~') {
+        Some("") => Some(""),
+        Some(rest) => rest.strip_prefix('/'),
+        None => None,
+    };
+    match (below_home, home.filter(|home| !home.is_empty())) {
+        (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
+        _ => base.join(path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dirs(set: &[(&str, &str)]) -> Result<Dirs, DirsError> {
+        Dirs::from_lookup(|name| {
+            set.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value))
+        })
+    }
+
+    #[test]
+    fn one_folder_for_all_goes_before_xdg() {
+        let found = dirs(&[("COMFYDECK_HOME", "/d"), ("HOME", "/h"), ("XDG_DATA_HOME", "/x")]);
+        assert_eq!(found, Ok(Dirs::under(Path::new("/d"))));
+    }
+
+    #[test]
+    fn xdg_goes_before_home_and_relative_paths_are_ignored() {
+        let found =
+            dirs(&[("HOME", "/h"), ("XDG_DATA_HOME", "/x"), ("XDG_CONFIG_HOME", "rel")]).expect("dirs");
+        assert_eq!(found.data, Path::new("/x/comfydeck"));
+        assert_eq!(found.config, Path::new("/h/.config/comfydeck"));
+        assert_eq!(found.runtime, Path::new("/x/comfydeck/run"));
+    }
+
+    #[test]
+    fn without_a_home_there_is_no_place() {
+        assert_eq!(dirs(&[]), Err(DirsError::NoHome));
+        assert_eq!(dirs(&[("HOME", "")]), Err(DirsError::NoHome));
+    }
+
+    #[test]
+    fn a_private_folder_is_closed_to_others() {
+        let root = tempfile::tempdir().expect("a folder");
+        let path = root.path().join("a/b");
+        private_dir(&path).expect("made");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("opened");
+        private_dir(&path).expect("closed");
+        let mode = std::fs::metadata(&path).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_tilde_is_home_and_the_rest_starts_at_the_base() {
+        let table = [
+            ("~/in.png", "/h/in.png"),
+            ("~", "/h"),
+            ("in/a.png", "/b/in/a.png"),
+            ("/a.png", "/a.png"),
+            ("~other/a", "/b/~other/a"),
+        ];
+        for (path, full) in table {
+            assert_eq!(expand_with(path, Path::new("/b"), Some("/h".into())), Path::new(full), "{path}");
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! How credentials reach the background runner without the store, a command line or the environment.
+//!
+//! Secrets in `config.toml` and in files the runner finds itself, by the profile's name. Those that only the
+//! submitting process has (environment, commands, a bare address) are left in a file that only its owner can
+//! read, under a random name that the request carries; the runner takes and deletes it with the run.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+use thiserror::Error;
+
+use super::dirs::private_dir;
+use super::{Config, ConfigError, Credentials, Dirs, Profile, Secret, SecretError};
+use crate::domain::RunRequest;
+
+/// Characters of a token: hexadecimal digits of 128 bits.
+const TOKEN_LENGTH: usize = 32;
+
+/// Why credentials did not arrive.
+#[derive(Debug, Error)]
+pub enum HandoverError {
+    /// They could not be found.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The profile is not there any more, or the config cannot be read.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The profile was changed to another server after the run was queued.
+    #[error(
+        "profile `{0}` points to another server than when this run was queued, so its secrets were not sent. Run it again"
+    )]
+    OtherServer(String),
+    /// The file that was left is not there or cannot be used.
+    #[error("the credentials left for this run cannot be used ({0}). Run it again")]
+    Gone(String),
+    /// The file stays although nobody needs it.
+    #[error("the credentials that were left for this run cannot be deleted ({why}). Delete {file}", file = .file.display())]
+    NotDeleted {
+        /// The file.
+        file: PathBuf,
+        /// The system's reason.
+        why: io::Error,
+    },
+    /// The file could not be left.
+    #[error("the credentials cannot be left for the runner in {folder}: {why}. Make the folder writable, then run again", folder = .folder.display())]
+    NotLeft {
+        /// The folder.
+        folder: PathBuf,
+        /// The system's reason.
+        why: io::Error,
+    },
+}
+
+/// Finds a profile's credentials, so that what is missing is told before anything is queued, and leaves
+/// them for the runner where it could not find them itself. Gives the token for [`RunRequest::handover`].
+///
+/// # Errors
+/// When a secret cannot be found, or the file cannot be written.
+pub fn prepare(dirs: &Dirs, profile: &Profile) -> Result<Option<String>, HandoverError> {
+    let credentials = profile.credentials()?;
+    if !profile.is_ambient() || credentials == Credentials::default() {
+        return Ok(None);
+    }
+    let leave = || {
+        private_dir(&dirs.runtime)?;
+        let token = format!("{:032x}", fastrand::u128(..));
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(path(dirs, &token))?;
+        file.write_all(to_json(&credentials).to_string().as_bytes())?;
+        // Not synced: the run that it is for is queued behind it and is not synced either.
+        Ok(token)
+    };
+    leave().map(Some).map_err(|why| HandoverError::NotLeft { folder: dirs.runtime.clone(), why })
+}
+
+/// The credentials for a run: what was left for it, which is deleted, else what its profile says now.
+///
+/// # Errors
+/// When there are none to be found; the run was then not sent.
+pub fn collect(dirs: &Dirs, request: &RunRequest) -> Result<Credentials, HandoverError> {
+    if let Some(token) = &request.handover {
+        return take(dirs, token);
+    }
+    if request.profile.is_empty() {
+        return Ok(Credentials::default());
+    }
+    let profile = Config::load(dirs)?.profile(&request.profile)?;
+    if origin(&profile.url) != origin(&request.url) {
+        return Err(HandoverError::OtherServer(request.profile.clone()));
+    }
+    Ok(profile.credentials()?)
+}
+
+/// Deletes what was left for a run that will not be sent.
+///
+/// # Errors
+/// When it is there and cannot be deleted.
+pub fn discard(dirs: &Dirs, request: &RunRequest) -> Result<(), HandoverError> {
+    let Some(token) = request.handover.as_deref().filter(|token| is_token(token)) else { return Ok(()) };
+    let file = path(dirs, token);
+    match std::fs::remove_file(&file) {
+        Err(why) if why.kind() != io::ErrorKind::NotFound => Err(HandoverError::NotDeleted { file, why }),
+        _ => Ok(()),
+    }
+}
+
+/// Deletes what was left before `before` for runs that are not waiting any more. `is_waiting` tells which
+/// tokens still are.
+///
+/// # Errors
+/// When the folder is there and cannot be read, or a file in it cannot be deleted.
+pub fn sweep(dirs: &Dirs, before: SystemTime, is_waiting: impl Fn(&str) -> bool) -> io::Result<()> {
+    let entries = match std::fs::read_dir(&dirs.runtime) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        let token = name.to_str().and_then(|name| name.strip_suffix(".credentials"));
+        let is_old = entry.metadata()?.modified()? < before;
+        if token.is_some_and(|token| is_token(token) && is_old && !is_waiting(token)) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn take(dirs: &Dirs, token: &str) -> Result<Credentials, HandoverError> {
+    let gone = |why: &dyn std::fmt::Display| HandoverError::Gone(why.to_string());
+    if !is_token(token) {
+        return Err(gone(&"its name is none that is given"));
+    }
+    let path = path(dirs, token);
+    let text = std::fs::read_to_string(&path).map_err(|e| gone(&e))?;
+    std::fs::remove_file(&path).map_err(|e| gone(&e))?;
+    // The parser's message could quote the text.
+    let value: Value = serde_json::from_str(&text).map_err(|_| gone(&"the file is damaged"))?;
+    let secret = |name: &str| value.get(name).and_then(Value::as_str).map(Secret::new);
+    Ok(Credentials { client_id: secret("client_id"), client_secret: secret("client_secret") })
+}
+
+fn to_json(credentials: &Credentials) -> Value {
+    let text = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.expose().to_owned());
+    json!({"client_id": text(&credentials.client_id), "client_secret": text(&credentials.client_secret)})
+}
+
+fn path(dirs: &Dirs, token: &str) -> PathBuf {
+    dirs.runtime.join(format!("{token}.credentials"))
+}
+
+fn is_token(text: &str) -> bool {
+    text.len() == TOKEN_LENGTH && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// Scheme, host and port of an address, as it is written.
+fn origin(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let host = rest.split(['/', '?', '#']).next().unwrap_or("");
+    format!("{scheme}://{host}").to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::SecretSource;
+    use std::os::unix::fs::PermissionsExt;
+    use std::time::Duration;
+
+    fn profile() -> Profile {
+        Profile {
+            client_id: Some(SecretSource::Command("echo me".to_owned())),
+            client_secret: Some(SecretSource::Text(Secret::new("s3cret"))),
+            ..Profile::of_url("https://a.example/x")
+        }
+    }
+
+    #[test]
+    fn what_is_left_is_taken_once_and_nobody_else_can_read_it() {
+        let home = tempfile::tempdir().expect("a folder");
+        let dirs = Dirs::under(home.path());
+        let token = prepare(&dirs, &profile()).expect("left").expect("a token");
+        let mode =
+            |path: &std::path::Path| std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
+        assert_eq!((mode(&dirs.runtime), mode(&path(&dirs, &token))), (0o700, 0o600));
+        let request = RunRequest { handover: Some(token), ..RunRequest::default() };
+        let credentials = collect(&dirs, &request).expect("taken");
+        assert_eq!(credentials.client_id, Some(Secret::new("me")));
+        assert_eq!(credentials.client_secret, Some(Secret::new("s3cret")));
+        assert!(matches!(collect(&dirs, &request), Err(HandoverError::Gone(_))));
+    }
+
+    #[test]
+    fn a_token_is_never_a_path() {
+        let home = tempfile::tempdir().expect("a folder");
+        let dirs = Dirs::under(home.path());
+        for token in ["../config/config", "", &"../".repeat(10)] {
+            let request = RunRequest { handover: Some(token.to_owned()), ..RunRequest::default() };
+            assert!(matches!(collect(&dirs, &request), Err(HandoverError::Gone(_))), "{token}");
+        }
+    }
+
+    #[test]
+    fn a_profile_that_the_runner_can_read_leaves_nothing_and_goes_to_its_own_server_only() {
+        let home = tempfile::tempdir().expect("a folder");
+        let dirs = Dirs::under(home.path());
+        let text = "[profiles.p]\nurl = \"https://a.example/x\"\nclient_secret = \"s3cret\"\n";
+        private_dir(&dirs.config).expect("made");
+        std::fs::write(dirs.config_file(), text).expect("written");
+        let profile = Config::load(&dirs).expect("config").profile("p").expect("profile");
+        assert!(matches!(prepare(&dirs, &profile), Ok(None)));
+        let request =
+            |url: &str| RunRequest { profile: "p".into(), url: url.into(), ..RunRequest::default() };
+        let found = collect(&dirs, &request("https://A.example/y")).expect("credentials");
+        assert_eq!(found.client_secret, Some(Secret::new("s3cret")));
+        for url in ["https://b.example/x", "http://a.example/x", "https://a.example:444/x"] {
+            assert!(matches!(collect(&dirs, &request(url)), Err(HandoverError::OtherServer(_))), "{url}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_old_and_waited_for_by_nobody_is_swept() {
+        let home = tempfile::tempdir().expect("a folder");
+        let dirs = Dirs::under(home.path());
+        let leave = || prepare(&dirs, &profile()).expect("left").expect("a token");
+        let (waiting, forgotten) = (leave(), leave());
+        std::fs::write(dirs.runtime.join("runner.lock"), "").expect("written");
+        let now = SystemTime::now();
+        sweep(&dirs, now - Duration::from_secs(60), |_| false).expect("swept");
+        assert!(path(&dirs, &forgotten).exists());
+        sweep(&dirs, now + Duration::from_secs(60), |token| token == waiting).expect("swept");
+        assert!(path(&dirs, &waiting).exists() && !path(&dirs, &forgotten).exists());
+        assert!(dirs.runtime.join("runner.lock").exists());
+    }
+}

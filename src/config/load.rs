@@ -1,0 +1,368 @@
+//! Reading `config.toml`.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+use thiserror::Error;
+use toml::de::{DeTable, DeValue};
+
+use super::profile::{DEFAULT_CONCURRENCY, check_url, path_of};
+use super::{Dirs, Profile, Secret, SecretSource};
+use crate::domain::diagnostic::{Diagnostic, Diagnostics, did_you_mean, nearest};
+use crate::domain::run::Protocol;
+use crate::domain::tables::{self, Fields, describe, entries};
+
+/// What `config.toml` says. Without the file: no profiles and the defaults.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Config {
+    /// Where the file is, or would be.
+    pub path: PathBuf,
+    /// The profile that is used when none is named.
+    pub default_profile: Option<String>,
+    /// Profiles by name, in file order.
+    pub profiles: IndexMap<String, Profile>,
+    /// How the screen behaves.
+    pub ui: Ui,
+    /// Action → the keys it is bound to instead of its own. The screen checks the words.
+    pub keys: IndexMap<String, Vec<String>>,
+    /// What could not be used, and a config file that others can read.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// How the screen behaves: the table `[ui]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ui {
+    /// Colours for a dark or a light background.
+    pub theme: ThemeChoice,
+    /// Whether the mouse is listened to.
+    pub mouse: bool,
+    /// Whether each frame waits for the terminal to have shown the one before.
+    pub flow_control: bool,
+}
+
+impl Default for Ui {
+    fn default() -> Self {
+        Self { theme: ThemeChoice::Auto, mouse: true, flow_control: true }
+    }
+}
+
+/// Which colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ThemeChoice {
+    /// By what the terminal tells of its background, else dark.
+    #[default]
+    Auto,
+    /// For a dark background.
+    Dark,
+    /// For a light background.
+    Light,
+}
+
+/// Why the config cannot be used at all.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum ConfigError {
+    /// The file is there and cannot be read.
+    #[error("{path} cannot be read: {why}", path = .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        why: String,
+    },
+    /// No such profile.
+    #[error("there is no profile `{name}` in {path}{near}", path = .path.display())]
+    NoSuchProfile {
+        /// The name that was asked for.
+        name: String,
+        /// The config file.
+        path: PathBuf,
+        /// `. Did you mean …?`, or the names there are.
+        near: String,
+    },
+    /// Nothing says where to run.
+    #[error("nothing says where to run. Type `comfydeck init` to set up a profile, or give --url ADDRESS")]
+    NoProfile,
+    /// Several profiles and none is the default.
+    #[error("{path} has several profiles and no default_profile. Name one with --profile: {names}", path = .path.display())]
+    ManyProfiles {
+        /// The config file.
+        path: PathBuf,
+        /// The names, with commas.
+        names: String,
+    },
+    /// The address given is none.
+    #[error("--url {url}: {why}")]
+    BadUrl {
+        /// What was given.
+        url: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl Config {
+    /// Reads the config file. Fields that cannot be used become [`Config::warnings`]; the rest loads.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read.
+    pub fn load(dirs: &Dirs) -> Result<Self, ConfigError> {
+        let path = dirs.config_file();
+        let unreadable = |why: String| ConfigError::Unreadable { path: path.clone(), why };
+        let text = match std::fs::read(&path) {
+            Ok(bytes) => {
+                String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8 text".to_owned()))?
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self { path, ..Self::default() });
+            }
+            Err(e) => return Err(unreadable(e.to_string())),
+        };
+        let mut config = Self::parse(&text, &path);
+        config.warnings.extend(config.permissions());
+        Ok(config)
+    }
+
+    /// The profile to use: a bare address, else the named one, else the default, else the only one.
+    ///
+    /// # Errors
+    /// When there is none, or none of that name.
+    pub fn choose(&self, profile: Option<&str>, url: Option<&str>) -> Result<Profile, ConfigError> {
+        if let Some(url) = url {
+            return match check_url(url) {
+                Ok(()) => Ok(Profile::of_url(url)),
+                Err(why) => Err(ConfigError::BadUrl { url: url.to_owned(), why }),
+            };
+        }
+        if let Some(name) = profile.or(self.default_profile.as_deref()) {
+            return self.profile(name);
+        }
+        let mut all = self.profiles.values();
+        match (all.next(), all.next()) {
+            (None, _) => Err(ConfigError::NoProfile),
+            (Some(only), None) => Ok(only.clone()),
+            _ => Err(ConfigError::ManyProfiles { path: self.path.clone(), names: self.names() }),
+        }
+    }
+
+    /// The profile of a name.
+    ///
+    /// # Errors
+    /// When there is none of that name; the error tells the nearest.
+    pub fn profile(&self, name: &str) -> Result<Profile, ConfigError> {
+        self.profiles.get(name).cloned().ok_or_else(|| {
+            let near = match nearest(name, self.profiles.keys().map(String::as_str)) {
+                Some(near) => format!(". Did you mean `{near}`?"),
+                None if self.profiles.is_empty() => ". Type `comfydeck init` to set one up".to_owned(),
+                None => format!(". There is: {}", self.names()),
+            };
+            ConfigError::NoSuchProfile { name: name.to_owned(), path: self.path.clone(), near }
+        })
+    }
+
+    /// Reads the text of a config file that stands at `path`.
+    pub fn parse(text: &str, path: &Path) -> Self {
+        let shown = path.display().to_string();
+        let mut found = Diagnostics::new(&shown, text);
+        let table = tables::parse(text, &mut found);
+        let mut fields = Fields::new(&table, "");
+        let mut config = Self { path: path.to_owned(), ..Self::default() };
+        config.default_profile = fields.text("default_profile", &mut found);
+        if let Some(profiles) = fields.table("profiles", &mut found) {
+            let folder = path.parent().unwrap_or(Path::new("."));
+            config.profiles = read_profiles(profiles, folder, &mut found);
+        }
+        if let Some(ui) = fields.table("ui", &mut found) {
+            config.ui = read_ui(ui, &mut found);
+        }
+        if let Some(keys) = fields.table("keys", &mut found) {
+            config.keys = read_keys(keys, &mut found);
+        }
+        if let Some(name) = config.default_profile.as_deref().filter(|n| !config.profiles.contains_key(*n)) {
+            let place = table.get("default_profile").map_or(0..0, toml::Spanned::span);
+            let near = did_you_mean(name, config.profiles.keys().map(String::as_str));
+            found.at(place, "default_profile", format!("there is no profile `{name}`{near}"));
+        }
+        fields.finish(&mut found);
+        config.warnings = found.finish();
+        config
+    }
+
+    fn names(&self) -> String {
+        self.profiles.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
+    }
+
+    /// A warning when the file holds a secret and others can read it.
+    fn permissions(&self) -> Option<Diagnostic> {
+        let is_inline = |source: &Option<SecretSource>| matches!(source, Some(SecretSource::Text(_)));
+        let holds_secret =
+            self.profiles.values().any(|p| is_inline(&p.client_id) || is_inline(&p.client_secret));
+        let mode = std::fs::metadata(&self.path).ok()?.permissions().mode();
+        (holds_secret && mode & 0o077 != 0).then(|| Diagnostic {
+            file: self.path.display().to_string(),
+            line: None,
+            key: String::new(),
+            message: format!(
+                "others can read this file, and it holds a secret. Type: chmod 600 {}",
+                quoted(&self.path.display().to_string())
+            ),
+        })
+    }
+}
+
+/// A path as it is typed in a shell.
+fn quoted(path: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+:@%,=".contains(c);
+    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}
+
+fn read_profiles(
+    table: &DeTable<'_>,
+    folder: &Path,
+    found: &mut Diagnostics<'_>,
+) -> IndexMap<String, Profile> {
+    let mut profiles = IndexMap::new();
+    for (name, place, value) in entries(table) {
+        let path = format!("profiles.{name}");
+        match value.get_ref().as_table() {
+            Some(table) => {
+                let fields = Fields::new(table, &path);
+                if let Some(profile) = read_profile(name, fields, place, folder, found) {
+                    profiles.insert(name.to_owned(), profile);
+                }
+            }
+            None => {
+                let what = describe(value.get_ref());
+                found.at(value.span(), &path, format!("`{path}` should be a table `[{path}]`, not {what}"));
+            }
+        }
+    }
+    profiles
+}
+
+fn read_profile(
+    name: &str,
+    mut fields: Fields<'_, '_>,
+    place: std::ops::Range<usize>,
+    folder: &Path,
+    found: &mut Diagnostics<'_>,
+) -> Option<Profile> {
+    let protocol = fields.typed("protocol", "\"stream\"", found, |value| match value.as_str() {
+        Some("stream") => Some(Protocol::Stream),
+        _ => None,
+    });
+    let wanted = "a whole number from 1 to 1000";
+    let concurrency = fields.typed("concurrency", wanted, found, |value| {
+        let number = value.as_integer().filter(|number| number.radix() == 10)?;
+        number.as_str().parse::<u32>().ok().filter(|number| (1..=1000).contains(number))
+    });
+    let client_id = read_secret("client_id", &mut fields, name, folder, found);
+    let client_secret = read_secret("client_secret", &mut fields, name, folder, found);
+    let workflow = fields.text("workflow", found).map(|path| path_of(&path, folder));
+    let output_dir = fields.text("output_dir", found).map(|path| path_of(&path, folder));
+    let has_url = fields.any("url").is_some();
+    let url = fields.text("url", found);
+    fields.finish(found);
+    let key = format!("profiles.{name}.url");
+    let Some(url) = url else {
+        if !has_url {
+            found.at(place, &key, format!("the profile `{name}` has no `url`, so it cannot be used"));
+        }
+        return None;
+    };
+    if let Err(why) = check_url(&url) {
+        found.at(place, &key, format!("the profile `{name}` cannot be used: {why}"));
+        return None;
+    }
+    Some(Profile {
+        name: name.to_owned(),
+        protocol: protocol.unwrap_or_default(),
+        url,
+        client_id,
+        client_secret,
+        concurrency: concurrency.unwrap_or(DEFAULT_CONCURRENCY),
+        workflow,
+        output_dir,
+    })
+}
+
+/// A secret: a text, or a table with one of `env`, `file` and `command`.
+fn read_secret(
+    name: &'static str,
+    fields: &mut Fields<'_, '_>,
+    profile: &str,
+    folder: &Path,
+    found: &mut Diagnostics<'_>,
+) -> Option<SecretSource> {
+    const FORMS: &str =
+        "a text in quotes, { env = \"NAME\" }, { file = \"PATH\" } or { command = \"COMMAND\" }";
+    let path = format!("profiles.{profile}.{name}");
+    let (value, place) = fields.any(name)?;
+    let wrong = |found: &mut Diagnostics<'_>, what: &str| {
+        found.at(place.clone(), &path, format!("`{path}` should be {FORMS}, not {what}"));
+        None
+    };
+    let table = match value {
+        DeValue::String(text) if text.is_empty() => return wrong(found, "an empty text"),
+        DeValue::String(text) => return Some(SecretSource::Text(Secret::new(text.as_ref()))),
+        DeValue::Table(table) => table,
+        other => return wrong(found, describe(other)),
+    };
+    let mut inner = Fields::new(table, &path);
+    let env = inner.text("env", found).map(|name| SecretSource::Env { name, optional: false });
+    let file = inner.text("file", found).map(|path| SecretSource::File(path_of(&path, folder)));
+    let command = inner.text("command", found).map(SecretSource::Command);
+    inner.finish(found);
+    let mut given = [env, file, command].into_iter().flatten();
+    match (given.next(), given.next()) {
+        (Some(source), None) => Some(source),
+        (None, _) => wrong(found, "a table without one of these"),
+        (Some(_), Some(_)) => wrong(found, "several of these"),
+    }
+}
+
+fn read_ui(table: &DeTable<'_>, found: &mut Diagnostics<'_>) -> Ui {
+    let mut fields = Fields::new(table, "ui");
+    let default = Ui::default();
+    let theme =
+        fields.typed("theme", "\"auto\", \"dark\" or \"light\"", found, |value| match value.as_str()? {
+            "auto" => Some(ThemeChoice::Auto),
+            "dark" => Some(ThemeChoice::Dark),
+            "light" => Some(ThemeChoice::Light),
+            _ => None,
+        });
+    let mouse = fields.boolean("mouse", found);
+    let flow_control = fields.boolean("flow_control", found);
+    fields.finish(found);
+    Ui {
+        theme: theme.unwrap_or(default.theme),
+        mouse: mouse.unwrap_or(default.mouse),
+        flow_control: flow_control.unwrap_or(default.flow_control),
+    }
+}
+
+fn read_keys(table: &DeTable<'_>, found: &mut Diagnostics<'_>) -> IndexMap<String, Vec<String>> {
+    let mut keys = IndexMap::new();
+    for (action, _, value) in entries(table) {
+        let texts = match value.get_ref() {
+            DeValue::String(text) => Some(vec![text.to_string()]),
+            DeValue::Array(list) => {
+                list.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect()
+            }
+            _ => None,
+        };
+        match texts {
+            Some(texts) => {
+                keys.insert(action.to_owned(), texts);
+            }
+            None => {
+                let path = format!("keys.{action}");
+                let what = describe(value.get_ref());
+                let message =
+                    format!("`{path}` should be a key such as \"ctrl+r\" or a list of keys, not {what}");
+                found.at(value.span(), &path, message);
+            }
+        }
+    }
+    keys
+}

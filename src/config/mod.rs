@@ -1,0 +1,17 @@
+//! Where files live, profiles, secrets.
+
+pub mod dirs;
+pub mod files;
+pub mod handover;
+mod load;
+pub mod open;
+pub mod presets;
+mod profile;
+mod secret;
+mod source;
+pub mod write;
+
+pub use dirs::{Dirs, DirsError};
+pub use load::{Config, ConfigError, ThemeChoice, Ui};
+pub use profile::{Profile, SecretError, SecretSource, check_url};
+pub use secret::{Credentials, Secret, Veil};

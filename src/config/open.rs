@@ -1,0 +1,266 @@
+//! Opening what a person names: a workflow with its form, under a preset, on a profile.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+use thiserror::Error;
+
+use super::presets::{Opened, PresetError, Presets, WorkflowSource};
+use super::{Config, ConfigError, Profile};
+use crate::domain::diagnostic::Diagnostic;
+use crate::domain::draft::{Layer, SeedPolicy};
+use crate::domain::form::{self, Form, FormError};
+use crate::domain::workflow::WorkflowError;
+use crate::domain::{ParamKey, Parameter, Workflow, param};
+
+/// Bytes of a workflow file; anything longer is no workflow.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// What a person names; anything may be left out.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Target<'a> {
+    /// A preset's name or path.
+    pub preset: Option<&'a str>,
+    /// A workflow file, which goes before the preset's own.
+    pub workflow: Option<&'a Path>,
+    /// A profile, which goes before the preset's own.
+    pub profile: Option<&'a str>,
+    /// A bare address, which goes before every profile.
+    pub url: Option<&'a str>,
+}
+
+/// All that is needed to edit and run.
+#[derive(Debug)]
+pub struct Opening {
+    /// The workflow.
+    pub workflow: OpenWorkflow,
+    /// The preset's settings over it; empty without a preset, but for seeds that a form wants random.
+    pub layer: Layer,
+    /// The preset.
+    pub preset: Option<Opened>,
+    /// Where to run; why not, when nothing says where. One can edit without.
+    pub profile: Result<Profile, ConfigError>,
+    /// What could not be used, in every file that was read (`config.toml` aside).
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A workflow file, read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OpenWorkflow {
+    /// Where it comes from.
+    pub source: WorkflowSource,
+    /// Its parameters, in the shape of its form when it has one.
+    pub params: Vec<Parameter>,
+    /// The workflow itself.
+    pub workflow: Workflow,
+    /// Seeds that the form wants random.
+    pub seeds: IndexMap<ParamKey, SeedPolicy>,
+    /// What of the form could not be used.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Why nothing could be opened.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// Neither an argument, a preset nor a profile names a workflow.
+    #[error(
+        "nothing says which workflow. Name a preset, give --workflow FILE, or set `workflow` in the profile"
+    )]
+    NoWorkflow,
+    /// The preset.
+    #[error(transparent)]
+    Preset(#[from] PresetError),
+    /// The workflow's file cannot be read.
+    #[error("{path} cannot be read: {why}", path = .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        why: String,
+    },
+    /// The file is no workflow.
+    #[error("{file}: {why}")]
+    Workflow {
+        /// The file.
+        file: String,
+        /// What it is instead.
+        why: WorkflowError,
+    },
+    /// The file says that it is a form, and is none.
+    #[error("{file}: {why}")]
+    Form {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        why: FormError,
+    },
+    /// The form comes without a workflow.
+    #[error("{0} is a form without a workflow in it. Put the workflow_api.json beside it, and name that")]
+    FormWithoutWorkflow(String),
+    /// The form has no workflow of the title asked for.
+    #[error("{file} has no workflow titled `{title}`. It has: {titles}")]
+    NoSuchTitle {
+        /// The file.
+        file: String,
+        /// What was asked for.
+        title: String,
+        /// What there is.
+        titles: String,
+    },
+    /// A preset names a workflow that does not ship.
+    #[error("no workflow `{0}` ships with the program")]
+    NotBuiltIn(String),
+}
+
+/// Opens what a person names. The workflow comes from the argument, else from the preset, else from the profile;
+/// the profile from the argument, else from the preset, else from the config's default.
+///
+/// # Errors
+/// When there is no workflow to open, or the preset or the workflow cannot be read.
+pub fn open(config: &Config, presets: &Presets, target: &Target<'_>) -> Result<Opening, OpenError> {
+    let preset = target.preset.map(|name| presets.open(name)).transpose()?;
+    let of_preset = preset.as_ref().and_then(|preset| preset.profile.as_deref());
+    let profile = config.choose(target.profile.or(of_preset), target.url);
+    let source = target
+        .workflow
+        .map(|path| WorkflowSource::File(path.to_owned()))
+        .or_else(|| preset.as_ref().and_then(|preset| preset.workflow.clone()))
+        .or_else(|| Some(WorkflowSource::File(profile.as_ref().ok()?.workflow.clone()?)))
+        .ok_or(OpenError::NoWorkflow)?;
+    let workflow = workflow(&source)?;
+    let mut diagnostics = workflow.diagnostics.clone();
+    let mut layer = Layer::default();
+    if let Some(preset) = &preset {
+        let (settled, found) = preset.layer(&workflow.params);
+        layer = settled;
+        diagnostics.extend(preset.diagnostics.iter().cloned().chain(found));
+    }
+    for (key, policy) in &workflow.seeds {
+        layer.seeds.entry(key.clone()).or_insert(*policy);
+    }
+    Ok(Opening { workflow, layer, preset, profile, diagnostics })
+}
+
+/// Reads a workflow with its form: a `view_comfy.json` beside it, or the file itself when it is one.
+/// `FILE#TITLE` takes the workflow of that title out of a form with several.
+///
+/// # Errors
+/// When the file cannot be read or is no workflow.
+pub fn workflow(source: &WorkflowSource) -> Result<OpenWorkflow, OpenError> {
+    let path = match source {
+        WorkflowSource::BuiltIn(name) => {
+            let text = WorkflowSource::built_in(name).ok_or_else(|| OpenError::NotBuiltIn(name.clone()))?;
+            return plain(source, text);
+        }
+        WorkflowSource::File(path) => path,
+    };
+    let (path, title) = with_title(path);
+    let text = read(&path)?;
+    if form::is_form(&text) {
+        return from_form(source, &path, &text, title.as_deref());
+    }
+    let mut opened = plain(source, &text)?;
+    let beside = path.with_file_name("view_comfy.json");
+    if beside.is_file() {
+        add_form(&mut opened, &beside);
+    }
+    Ok(opened)
+}
+
+/// A workflow without a form.
+fn plain(source: &WorkflowSource, text: &str) -> Result<OpenWorkflow, OpenError> {
+    let workflow = Workflow::parse(text).map_err(|why| OpenError::Workflow { file: source.shown(), why })?;
+    let mut params = param::parameters(&workflow);
+    form::shape_by_titles(&mut params);
+    let source = source.clone();
+    Ok(OpenWorkflow { source, params, workflow, seeds: IndexMap::new(), diagnostics: Vec::new() })
+}
+
+/// The workflow inside a `view_comfy.json`.
+fn from_form(
+    source: &WorkflowSource,
+    path: &Path,
+    text: &str,
+    title: Option<&str>,
+) -> Result<OpenWorkflow, OpenError> {
+    let file = path.display().to_string();
+    let forms = form::parse(text).map_err(|why| OpenError::Form { file: file.clone(), why })?;
+    let titles = forms.iter().map(|form| form.title.as_str()).collect::<Vec<_>>().join(", ");
+    let chosen = match title {
+        None => forms.first(),
+        Some(title) => forms.iter().find(|form| form.title == title),
+    };
+    let Some(chosen) = chosen else {
+        return Err(OpenError::NoSuchTitle { file, title: title.unwrap_or_default().to_owned(), titles });
+    };
+    let inner = chosen.workflow.as_deref().ok_or_else(|| OpenError::FormWithoutWorkflow(file.clone()))?;
+    let workflow = Workflow::parse(inner).map_err(|why| OpenError::Workflow { file: file.clone(), why })?;
+    let params = param::parameters(&workflow);
+    let source = source.clone();
+    let mut opened =
+        OpenWorkflow { source, params, workflow, seeds: IndexMap::new(), diagnostics: Vec::new() };
+    if forms.len() > 1 && title.is_none() {
+        let message = format!(
+            "there are {} workflows in this file; the first is open. Name another as {file}#TITLE: {titles}",
+            forms.len()
+        );
+        opened.diagnostics.push(whole(&file, message));
+    }
+    put_form(&mut opened, chosen, text, &file);
+    Ok(opened)
+}
+
+/// Shapes a workflow by the form beside it; one that cannot be used is told.
+fn add_form(opened: &mut OpenWorkflow, path: &Path) {
+    let file = path.display().to_string();
+    let forms = read(path).map_err(|e| e.to_string()).and_then(|text| {
+        let forms = form::parse(&text).map_err(|e| format!("{e}, so it is left aside"))?;
+        Ok((forms, text))
+    });
+    match forms {
+        Err(why) => opened.diagnostics.push(whole(&file, why)),
+        Ok((forms, text)) => match form::fitting(&forms, &opened.params) {
+            Some(form) => put_form(opened, form, &text, &file),
+            None => {
+                let why =
+                    "no field of this form is a parameter of the workflow beside it, so it is left aside";
+                opened.diagnostics.push(whole(&file, why.to_owned()));
+            }
+        },
+    }
+}
+
+fn put_form(opened: &mut OpenWorkflow, form: &Form, text: &str, file: &str) {
+    let params = std::mem::take(&mut opened.params);
+    let (params, seeds, found) = form::shape(form, params, text, file);
+    opened.params = params;
+    opened.seeds = seeds;
+    opened.diagnostics.extend(found);
+}
+
+fn whole(file: &str, message: String) -> Diagnostic {
+    Diagnostic { file: file.to_owned(), line: None, key: String::new(), message }
+}
+
+/// `FILE#TITLE` apart, unless there is a file of that whole name.
+fn with_title(path: &Path) -> (PathBuf, Option<String>) {
+    let text = path.to_string_lossy();
+    match text.rsplit_once('#') {
+        Some((file, title)) if !path.exists() && Path::new(file).is_file() => {
+            (PathBuf::from(file), Some(title.to_owned()))
+        }
+        _ => (path.to_owned(), None),
+    }
+}
+
+fn read(path: &Path) -> Result<String, OpenError> {
+    let unreadable = |why: String| OpenError::Unreadable { path: path.to_owned(), why };
+    let file = std::fs::File::open(path).map_err(|e| unreadable(e.to_string()))?;
+    let mut bytes = Vec::new();
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|e| unreadable(e.to_string()))?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(unreadable("it is too large for a workflow".to_owned()));
+    }
+    String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8 text, so it is no workflow".to_owned()))
+}

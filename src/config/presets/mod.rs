@@ -1,0 +1,381 @@
+//! Presets on disk: finding, opening, saving, renaming and deleting them.
+
+mod opened;
+mod source;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use super::{Dirs, dirs::expand, dirs::private_dir, files};
+use crate::domain::diagnostic::{Diagnostic, nearest};
+use crate::domain::preset::{Changes, EditError, Preset, edit};
+
+pub use opened::{Edits, Opened};
+use source::built_in;
+pub use source::{BUILT_IN, Source, WorkflowSource};
+
+/// How many presets may lie upon each other.
+const MOST_LAYERS: usize = 32;
+
+/// Bytes of a preset file; anything longer is no preset.
+const MOST_BYTES: u64 = 4 << 20;
+
+/// A preset in a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    /// Its name: the file's, without `.toml`.
+    pub name: String,
+    /// Where it comes from.
+    pub source: Source,
+    /// Its title; empty when it has none.
+    pub title: String,
+    /// Its description; may be empty.
+    pub description: String,
+    /// The profile it names.
+    pub profile: Option<String>,
+    /// The preset it lies upon.
+    pub extends: Option<String>,
+    /// The workflow as it is written.
+    pub workflow: Option<String>,
+}
+
+/// Why something could not be done with a preset.
+#[derive(Debug, Error)]
+pub enum PresetError {
+    /// No such preset.
+    #[error("there is no preset `{name}`{near}. `comfydeck presets list` shows what there is")]
+    NotFound {
+        /// What was asked for.
+        name: String,
+        /// `. Did you mean …?` or nothing.
+        near: String,
+    },
+    /// A name that cannot be a file's.
+    #[error("`{name}` cannot be a preset's name: {why}")]
+    BadName {
+        /// What was asked for.
+        name: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// There is one of that name.
+    #[error("there is a preset {path} already. Take another name, or delete that one first", path = .0.display())]
+    Exists(PathBuf),
+    /// It ships with the program.
+    #[error("`{0}` ships with the program. Save it under a name to change it")]
+    IsBuiltIn(String),
+    /// The presets lie upon each other in a ring.
+    #[error("the presets extend each other in a ring: {0}. Take one `extends` out")]
+    Ring(String),
+    /// The text cannot be changed.
+    #[error("{path}: {why}", path = .path.display())]
+    Edit {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: EditError,
+    },
+    /// The system refuses.
+    #[error("{path} cannot be {what}: {why}", path = .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// `read`, `written`, …
+        what: &'static str,
+        /// The system's reason.
+        why: io::Error,
+    },
+}
+
+/// The places where presets are looked for, in order: `./presets`, the config directory, the program.
+#[derive(Clone, Debug)]
+pub struct Presets {
+    folders: [PathBuf; 2],
+}
+
+impl Presets {
+    /// The places, seen from a working directory.
+    pub fn new(dirs: &Dirs, working: &Path) -> Self {
+        Self { folders: [working.join("presets"), dirs.config.join("presets")] }
+    }
+
+    /// All presets by name. Where two have one name, the first place wins, as when one is opened.
+    ///
+    /// # Errors
+    /// When a folder is there and cannot be read.
+    pub fn list(&self) -> Result<Vec<Listed>, PresetError> {
+        let mut found: Vec<Listed> = Vec::new();
+        for (name, source) in self.places()? {
+            if found.iter().any(|listed| listed.name == name) {
+                continue;
+            }
+            // A file that went away meanwhile, or cannot be read, is listed by its name alone.
+            let text = text_of(&name, &source).unwrap_or_default();
+            let (preset, _) = Preset::parse(&text, "");
+            found.push(Listed {
+                name,
+                source,
+                title: preset.title,
+                description: preset.description,
+                profile: preset.profile,
+                extends: preset.extends.map(|extends| extends.value),
+                workflow: preset.workflow,
+            });
+        }
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(found)
+    }
+
+    /// Opens a preset by name, or a file by its path (anything with a `/`, or that ends in `.toml`).
+    ///
+    /// # Errors
+    /// When there is none, it cannot be read, or presets extend each other in a ring. A preset beneath
+    /// that is not there is a diagnostic.
+    pub fn open(&self, name: &str) -> Result<Opened, PresetError> {
+        let working = self.folders[0].parent().unwrap_or(Path::new("."));
+        let (name, source) = self.find(name, working, &[])?;
+        let mut taken: Vec<(String, Source)> = vec![(name.clone(), source.clone())];
+        let mut chain = Vec::new();
+        let mut diagnostics = Vec::new();
+        let mut next = Some((name.clone(), source.clone()));
+        while let Some((name, source)) = next.take() {
+            let text = text_of(&name, &source)?;
+            let file = source.shown(&name);
+            let (preset, found) = Preset::parse(&text, &file);
+            diagnostics.extend(found);
+            let folder = source.folder();
+            if let Some(extends) = &preset.extends {
+                match self.find(&extends.value, &folder, &taken) {
+                    Ok(beneath) if taken.contains(&beneath) || taken.len() == MOST_LAYERS => {
+                        let names = taken.iter().map(|(name, _)| name.as_str()).chain([beneath.0.as_str()]);
+                        return Err(PresetError::Ring(names.collect::<Vec<_>>().join(" → ")));
+                    }
+                    Ok(beneath) => {
+                        taken.push(beneath.clone());
+                        next = Some(beneath);
+                    }
+                    Err(why) => diagnostics.push(Diagnostic {
+                        file: file.clone(),
+                        line: Some(extends.line),
+                        key: "extends".to_owned(),
+                        message: why.to_string(),
+                    }),
+                }
+            }
+            chain.insert(0, (preset, folder));
+        }
+        Ok(Opened::new(name, source, chain, diagnostics))
+    }
+
+    /// Where a new preset of this name is saved: beside the one it comes from, else in the config directory.
+    ///
+    /// # Errors
+    /// When the name cannot be a file's.
+    pub fn path_for(&self, name: &str, from: Option<&Source>) -> Result<PathBuf, PresetError> {
+        check_name(name)?;
+        let folder = match from {
+            Some(Source::File(path)) => path.parent().unwrap_or(Path::new(".")),
+            _ => &self.folders[1],
+        };
+        Ok(folder.join(format!("{name}.toml")))
+    }
+
+    /// Saves edits into an opened preset: only the values that changed. One that ships with the program is
+    /// saved as a copy in the config directory, which goes before it from then on.
+    ///
+    /// # Errors
+    /// When the file is no TOML any more, or cannot be written.
+    pub fn save(&self, opened: &Opened, edits: &Edits<'_>) -> Result<PathBuf, PresetError> {
+        match &opened.source {
+            Source::File(path) => {
+                let text = read(path)?;
+                write(path, &text, &edits.changes(&opened.source.folder()), false)?;
+                Ok(path.clone())
+            }
+            Source::BuiltIn => self.save_as(Some(opened), &opened.name, None, edits, false),
+        }
+    }
+
+    /// Saves a preset with edits under a new name. `workflow` is what a preset made from nothing names. A
+    /// file of that name is written over only with `overwrite`.
+    ///
+    /// # Errors
+    /// When there is one of that name, the name cannot be a file's, or it cannot be written.
+    pub fn save_as(
+        &self,
+        from: Option<&Opened>,
+        name: &str,
+        workflow: Option<&WorkflowSource>,
+        edits: &Edits<'_>,
+        overwrite: bool,
+    ) -> Result<PathBuf, PresetError> {
+        let path = self.path_for(name, from.map(|opened| &opened.source))?;
+        let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
+        let mut changes = edits.changes(&folder);
+        let mut text = String::new();
+        if let Some(opened) = from {
+            text = text_of(&opened.name, &opened.source)?;
+            opened.keep_paths(&folder, &mut changes);
+        } else if let Some(workflow) = workflow {
+            changes.fields.insert("workflow", Some(workflow.written(&folder)));
+        }
+        private_dir_if_missing(&folder)?;
+        write(&path, &text, &changes, !overwrite)?;
+        Ok(path)
+    }
+
+    /// Renames a preset within its folder.
+    ///
+    /// # Errors
+    /// When it ships with the program, or there is one of the new name.
+    pub fn rename(&self, listed: (&str, &Source), name: &str) -> Result<PathBuf, PresetError> {
+        let Source::File(old) = listed.1 else { return Err(PresetError::IsBuiltIn(listed.0.to_owned())) };
+        let new = self.path_for(name, Some(listed.1))?;
+        claim(&new)?;
+        std::fs::rename(old, &new).map_err(|why| {
+            // The claimed name is empty; without it nothing has happened.
+            let _ = std::fs::remove_file(&new);
+            PresetError::Io { path: old.clone(), what: "renamed", why }
+        })?;
+        Ok(new)
+    }
+
+    /// Deletes a preset's file.
+    ///
+    /// # Errors
+    /// When it ships with the program, or the system refuses.
+    pub fn delete(&self, listed: (&str, &Source)) -> Result<(), PresetError> {
+        let Source::File(path) = listed.1 else { return Err(PresetError::IsBuiltIn(listed.0.to_owned())) };
+        std::fs::remove_file(path).map_err(|why| PresetError::Io { path: path.clone(), what: "deleted", why })
+    }
+
+    /// Every preset in order of the places, hidden ones too.
+    fn places(&self) -> Result<Vec<(String, Source)>, PresetError> {
+        let mut found = Vec::new();
+        for folder in &self.folders {
+            let unreadable = |why| PresetError::Io { path: folder.clone(), what: "read", why };
+            let entries = match std::fs::read_dir(folder) {
+                Ok(entries) => entries,
+                Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                    continue;
+                }
+                Err(e) => return Err(unreadable(e)),
+            };
+            for entry in entries {
+                let path = entry.map_err(unreadable)?.path();
+                let is_toml = path.extension().is_some_and(|extension| extension == "toml") && path.is_file();
+                if let Some(name) = path.file_stem().and_then(|stem| stem.to_str()).filter(|_| is_toml) {
+                    found.push((name.to_owned(), Source::File(path.clone())));
+                }
+            }
+        }
+        found.extend(built_in::PRESETS.map(|(name, _)| (name.to_owned(), Source::BuiltIn)));
+        Ok(found)
+    }
+
+    /// A preset by name or path. A preset that extends its own name means the one it hides, so those that
+    /// were `taken` on the way are passed over as long as there is another.
+    fn find(
+        &self,
+        name: &str,
+        folder: &Path,
+        taken: &[(String, Source)],
+    ) -> Result<(String, Source), PresetError> {
+        if name.contains('/') || name.ends_with(".toml") {
+            let path = expand(name, folder);
+            let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+            if !path.is_file() {
+                let why = io::Error::from(io::ErrorKind::NotFound);
+                return Err(PresetError::Io { path, what: "read", why });
+            }
+            return Ok((stem.unwrap_or_default(), Source::File(path)));
+        }
+        let places = self.places()?;
+        let named: Vec<_> = places.iter().filter(|(known, _)| known == name).collect();
+        let own_name = taken.last().is_some_and(|(own, _)| own == name);
+        let hidden = named.iter().find(|place| !(own_name && taken.contains(place)));
+        hidden.or(named.first()).map(|place| (*place).clone()).ok_or_else(|| {
+            let near = nearest(name, places.iter().map(|(name, _)| name.as_str()));
+            let near = near.map_or_else(String::new, |near| format!(". Did you mean `{near}`?"));
+            PresetError::NotFound { name: name.to_owned(), near }
+        })
+    }
+}
+
+/// Whether a name can be a preset's.
+///
+/// # Errors
+/// When it cannot; says why.
+pub fn check_name(name: &str) -> Result<(), PresetError> {
+    let why = if name.is_empty() {
+        "it is empty"
+    } else if name.len() > 100 {
+        "it is longer than 100 bytes"
+    } else if name.starts_with('.') || name.starts_with('-') {
+        "it begins with a dot or a dash"
+    } else if name.contains(['/', '\\', ':']) || name.chars().any(char::is_control) {
+        "it holds a slash, a colon or a control character"
+    } else if name.trim() != name {
+        "it begins or ends with a space"
+    } else if name.ends_with(".toml") {
+        "the .toml is added by itself"
+    } else {
+        return Ok(());
+    };
+    Err(PresetError::BadName { name: name.to_owned(), why })
+}
+
+fn text_of(name: &str, source: &Source) -> Result<String, PresetError> {
+    match source {
+        Source::File(path) => read(path),
+        Source::BuiltIn => {
+            let text = built_in::PRESETS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text);
+            text.map(str::to_owned)
+                .ok_or_else(|| PresetError::NotFound { name: name.to_owned(), near: String::new() })
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<String, PresetError> {
+    use std::io::Read as _;
+    let mut text = String::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(MOST_BYTES + 1).read_to_string(&mut text));
+    let error = match read {
+        Ok(size) if size as u64 <= MOST_BYTES => return Ok(text),
+        Ok(_) => io::Error::other("it is too large for a preset"),
+        Err(e) => e,
+    };
+    Err(PresetError::Io { path: path.to_owned(), what: "read", why: error })
+}
+
+fn write(path: &Path, text: &str, changes: &Changes, is_new: bool) -> Result<(), PresetError> {
+    let text = edit(text, changes).map_err(|why| PresetError::Edit { path: path.to_owned(), why })?;
+    if is_new {
+        claim(path)?;
+    }
+    files::replace(path, text.as_bytes(), 0o644).map_err(|why| {
+        if is_new {
+            // What was claimed is empty, and would stand in the list as a preset.
+            let _ = std::fs::remove_file(path);
+        }
+        PresetError::Io { path: path.to_owned(), what: "written", why }
+    })
+}
+
+/// Takes a name by an empty file, so that no other program's file of that name is overwritten.
+fn claim(path: &Path) -> Result<(), PresetError> {
+    match std::fs::OpenOptions::new().write(true).create_new(true).open(path) {
+        Ok(_) => Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Err(PresetError::Exists(path.to_owned())),
+        Err(why) => Err(PresetError::Io { path: path.to_owned(), what: "written", why }),
+    }
+}
+
+fn private_dir_if_missing(folder: &Path) -> Result<(), PresetError> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    private_dir(folder).map_err(|why| PresetError::Io { path: folder.to_owned(), what: "made", why })
+}

@@ -1,0 +1,121 @@
+//! A preset, opened: what it sets, and what a person changed over it.
+
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+
+use super::source::{Source, WorkflowSource, written};
+use crate::config::dirs::expand;
+use crate::domain::diagnostic::Diagnostic;
+use crate::domain::draft::Layer;
+use crate::domain::preset::{Changes, Preset, settle};
+use crate::domain::{ParamKey, Parameter, SeedPolicy, Setting};
+
+/// A preset, opened with all that it lies upon.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Opened {
+    /// Its name.
+    pub name: String,
+    /// Where it comes from.
+    pub source: Source,
+    /// Its title, else one from beneath; may be empty.
+    pub title: String,
+    /// Its description; may be empty.
+    pub description: String,
+    /// The profile it names, else one from beneath.
+    pub profile: Option<String>,
+    /// The workflow it names, else one from beneath.
+    pub workflow: Option<WorkflowSource>,
+    /// What could not be used in any of the files, before a workflow is known.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The lowest first, each with the folder that its paths start from.
+    chain: Vec<(Preset, PathBuf)>,
+}
+
+impl Opened {
+    pub(super) fn new(
+        name: String,
+        source: Source,
+        chain: Vec<(Preset, PathBuf)>,
+        diagnostics: Vec<Diagnostic>,
+    ) -> Self {
+        let top_down = || chain.iter().rev();
+        let text = |of: fn(&Preset) -> &String| {
+            top_down()
+                .map(|(preset, _)| of(preset))
+                .find(|text| !text.is_empty())
+                .cloned()
+                .unwrap_or_default()
+        };
+        let workflow = top_down().find_map(|(preset, folder)| {
+            preset.workflow.as_deref().map(|workflow| WorkflowSource::read(workflow, folder))
+        });
+        Self {
+            title: text(|preset| &preset.title),
+            description: text(|preset| &preset.description),
+            profile: top_down().find_map(|(preset, _)| preset.profile.clone()),
+            workflow,
+            name,
+            source,
+            diagnostics,
+            chain,
+        }
+    }
+
+    /// What the preset sets over a workflow's parameters, and what of it does not fit.
+    pub fn layer(&self, params: &[Parameter]) -> (Layer, Vec<Diagnostic>) {
+        let presets: Vec<Preset> = self.chain.iter().map(|(preset, _)| preset.clone()).collect();
+        let folder = |preset: &Preset| self.chain.iter().find(|(known, _)| known.file == preset.file);
+        let (mut layer, found) = settle(&presets, params, |preset, path| {
+            expand(path, folder(preset).map_or(Path::new(""), |(_, folder)| folder))
+        });
+        layer.name.clone_from(&self.name);
+        (layer, found)
+    }
+
+    /// Paths that a copy in another folder has to write in another way.
+    pub(super) fn keep_paths(&self, folder: &Path, changes: &mut Changes) {
+        let Some((top, own)) = self.chain.last() else { return };
+        if own == folder && self.source != Source::BuiltIn {
+            return;
+        }
+        if let Some(workflow) = &top.workflow {
+            let workflow = WorkflowSource::read(workflow, own).written(folder);
+            changes.fields.insert("workflow", Some(workflow));
+        }
+        if let Some(extends) = top.extends.as_ref().filter(|extends| extends.value.contains('/')) {
+            changes.fields.insert("extends", Some(written(&expand(&extends.value, own), folder)));
+        }
+        for (key, path) in &top.files {
+            if let Some(key) = ParamKey::parse(key) {
+                let path = written(&expand(&path.value, own), folder);
+                if !changes.params.contains_key(&key) {
+                    changes.files.entry(key).or_insert(path);
+                }
+            }
+        }
+    }
+}
+
+/// What a person changed over a preset: the edits of a draft.
+#[derive(Clone, Copy, Debug)]
+pub struct Edits<'a> {
+    /// Values and files.
+    pub settings: &'a IndexMap<ParamKey, Setting>,
+    /// Seed policies.
+    pub seeds: &'a IndexMap<ParamKey, SeedPolicy>,
+}
+
+impl Edits<'_> {
+    /// The edits as changes of a text in `folder`: files below it by their relative path.
+    pub(super) fn changes(&self, folder: &Path) -> Changes {
+        let mut changes = Changes { seeds: self.seeds.clone(), ..Changes::default() };
+        for (key, setting) in self.settings {
+            match setting {
+                Setting::Value(value) => drop(changes.params.insert(key.clone(), value.clone())),
+                Setting::File(path) => drop(changes.files.insert(key.clone(), written(path, folder))),
+            }
+        }
+        changes
+    }
+}

@@ -1,0 +1,118 @@
+//! Where presets and workflows come from, and how a preset writes their paths.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::dirs::expand;
+
+/// What stands before the name of a workflow that ships with the program, in a preset's `workflow`.
+pub const BUILT_IN: &str = "builtin:";
+
+/// The presets and workflows that ship with the program.
+pub(super) mod built_in {
+    /// Name → text of a preset.
+    pub(in crate::config::presets) const PRESETS: [(&str, &str); 2] = [
+        ("flamingo", include_str!("../../../presets/flamingo.toml")),
+        ("sorcerer", include_str!("../../../presets/sorcerer.toml")),
+    ];
+    /// File name → text of a workflow that they use.
+    pub(in crate::config::presets) const WORKFLOWS: [(&str, &str); 1] =
+        [("text_to_image.json", include_str!("../../../presets/text_to_image.json"))];
+}
+
+/// Where a preset comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A file.
+    File(PathBuf),
+    /// It ships with the program.
+    BuiltIn,
+}
+
+/// Where a workflow comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WorkflowSource {
+    /// A file.
+    File(PathBuf),
+    /// It ships with the program, under this name.
+    BuiltIn(String),
+}
+
+impl Source {
+    /// The file as people know it.
+    pub fn shown(&self, name: &str) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::BuiltIn => format!("built-in preset {name}"),
+        }
+    }
+
+    /// The file; `None` for what ships with the program.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::BuiltIn => None,
+        }
+    }
+
+    /// The folder that paths start from; for what ships with the program, a name no folder has.
+    pub(super) fn folder(&self) -> PathBuf {
+        match self {
+            Self::File(path) => path.parent().unwrap_or(Path::new(".")).to_owned(),
+            Self::BuiltIn => PathBuf::from(BUILT_IN),
+        }
+    }
+}
+
+impl WorkflowSource {
+    /// A workflow as a preset in `folder` writes it.
+    pub fn read(text: &str, folder: &Path) -> Self {
+        match text.strip_prefix(BUILT_IN) {
+            Some(name) => Self::BuiltIn(name.to_owned()),
+            None if folder == Path::new(BUILT_IN) => Self::BuiltIn(text.to_owned()),
+            None => Self::File(expand(text, folder)),
+        }
+    }
+
+    /// The text of a workflow that ships with the program.
+    pub fn built_in(name: &str) -> Option<&'static str> {
+        built_in::WORKFLOWS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+    }
+
+    /// A short name for people: the file's without its ending. Where that is `workflow_api`, which is what ComfyUI
+    /// calls every one, its folder tells more.
+    pub fn name(&self) -> String {
+        let path = match self {
+            Self::File(path) => path.as_path(),
+            Self::BuiltIn(name) => Path::new(name),
+        };
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let folder = path.parent().and_then(Path::file_name).map(|name| name.to_string_lossy());
+        match (&*stem, folder) {
+            ("workflow_api", Some(folder)) => crate::wire::ansi::scrub_plain(&folder),
+            _ => crate::wire::ansi::scrub_plain(&stem),
+        }
+    }
+
+    /// As people know it.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::BuiltIn(name) => format!("{BUILT_IN}{name}"),
+        }
+    }
+
+    /// As a preset in `folder` writes it.
+    pub(super) fn written(&self, folder: &Path) -> String {
+        match self {
+            Self::File(path) => written(path, folder),
+            Self::BuiltIn(_) => self.shown(),
+        }
+    }
+}
+
+/// A path as a preset in `folder` writes it: relative when it lies below, else whole.
+pub(super) fn written(path: &Path, folder: &Path) -> String {
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let (path, folder) = (absolute(path), absolute(folder));
+    path.strip_prefix(&folder).unwrap_or(&path).to_string_lossy().into_owned()
+}

@@ -1,0 +1,137 @@
+//! Profiles: where to run, and who asks.
+
+use std::path::{Path, PathBuf};
+
+use super::{Credentials, Secret, source};
+use crate::domain::run::Protocol;
+
+/// Runs of one endpoint that go at once when the profile does not say.
+pub(super) const DEFAULT_CONCURRENCY: u32 = 1;
+
+/// Where to run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Profile {
+    /// Its name in `config.toml`; empty for a bare `--url`.
+    pub name: String,
+    /// Which protocol speaks to `url`.
+    pub protocol: Protocol,
+    /// The endpoint's address.
+    pub url: String,
+    /// Where `client_id` comes from; `None` sends none.
+    pub client_id: Option<SecretSource>,
+    /// Where `client_secret` comes from; `None` sends none.
+    pub client_secret: Option<SecretSource>,
+    /// How many runs go at once; at least 1.
+    pub concurrency: u32,
+    /// The workflow to open when nothing else says which.
+    pub workflow: Option<PathBuf>,
+    /// Where outputs go; `None` leaves it to the command.
+    pub output_dir: Option<PathBuf>,
+}
+
+/// Where a secret comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SecretSource {
+    /// The text in the config file.
+    Text(Secret),
+    /// An environment variable.
+    Env {
+        /// Its name.
+        name: String,
+        /// Without the variable there is no secret, which old deployments allow.
+        optional: bool,
+    },
+    /// The first line of a file.
+    File(PathBuf),
+    /// The first line that a command prints, run by `sh -c`.
+    Command(String),
+}
+
+impl SecretSource {
+    /// Whether only the process that asks can find it: the background runner has another environment,
+    /// and nobody to type a passphrase for a command.
+    pub fn is_ambient(&self) -> bool {
+        matches!(self, Self::Env { .. } | Self::Command(_))
+    }
+}
+
+impl Profile {
+    /// A bare address: credentials come from `VIEWCOMFY_CLIENT_ID` and `VIEWCOMFY_CLIENT_SECRET`, where
+    /// they are set.
+    pub fn of_url(url: &str) -> Self {
+        let env = |name: &str| Some(SecretSource::Env { name: name.to_owned(), optional: true });
+        Self {
+            name: String::new(),
+            protocol: Protocol::Stream,
+            url: url.to_owned(),
+            client_id: env("VIEWCOMFY_CLIENT_ID"),
+            client_secret: env("VIEWCOMFY_CLIENT_SECRET"),
+            concurrency: DEFAULT_CONCURRENCY,
+            workflow: None,
+            output_dir: None,
+        }
+    }
+
+    /// Whether the background runner cannot find these credentials by the profile's name, so that they
+    /// have to be handed over.
+    pub fn is_ambient(&self) -> bool {
+        self.name.is_empty() || self.sources().any(SecretSource::is_ambient)
+    }
+
+    /// Finds the secrets. May run commands, so it may take seconds.
+    ///
+    /// # Errors
+    /// Says which secret could not be found, why, and what to do; never what it is.
+    pub fn credentials(&self) -> Result<Credentials, SecretError> {
+        let find = |name: &'static str, from: &Option<SecretSource>| {
+            let Some(from) = from else { return Ok(None) };
+            source::resolve(from).map_err(|why| SecretError { profile: self.name.clone(), secret: name, why })
+        };
+        Ok(Credentials {
+            client_id: find("client_id", &self.client_id)?,
+            client_secret: find("client_secret", &self.client_secret)?,
+        })
+    }
+
+    fn sources(&self) -> impl Iterator<Item = &SecretSource> {
+        self.client_id.iter().chain(&self.client_secret)
+    }
+}
+
+/// A secret that could not be found.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{secret}{of}: {why}", of = if .profile.is_empty() { String::new() } else { format!(" of profile `{}`", .profile) })]
+pub struct SecretError {
+    /// The profile's name; empty with a bare address.
+    pub profile: String,
+    /// `client_id` or `client_secret`.
+    pub secret: &'static str,
+    /// What went wrong and what to do.
+    pub why: String,
+}
+
+/// Whether an address can be used, and why not.
+///
+/// # Errors
+/// One sentence.
+pub fn check_url(url: &str) -> Result<(), String> {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let host = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or(""));
+    match host {
+        None => Err("the address must begin with https:// (or http://)".to_owned()),
+        Some("") => Err("the address has no host".to_owned()),
+        Some(host) if host.contains('@') => {
+            Err("the address holds a user name or password; secrets belong in client_id and client_secret"
+                .to_owned())
+        }
+        Some(_) if url.chars().any(|c| c.is_whitespace() || c.is_control()) => {
+            Err("the address holds a space".to_owned())
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// Reads the workflow path or another one of a profile: relative to the config file's folder.
+pub(super) fn path_of(text: &str, folder: &Path) -> PathBuf {
+    super::dirs::expand(text, folder)
+}

@@ -1,0 +1,141 @@
+//! Writing profiles into `config.toml`.
+
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+
+use toml_edit::{DocumentMut, InlineTable, Item, Table, value};
+
+use super::dirs::private_dir;
+use super::{Dirs, Profile, SecretSource, files};
+
+/// Why a profile was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The file that is there is not TOML.
+    #[error("{path} is not TOML ({why}). Mend it first, so that nothing in it is lost")]
+    Broken {
+        /// The file.
+        path: String,
+        /// The parser's reason.
+        why: String,
+    },
+    /// The system refuses.
+    #[error("{path} cannot be written: {why}")]
+    Io {
+        /// The file.
+        path: String,
+        /// The system's reason.
+        why: io::Error,
+    },
+}
+
+/// Puts a profile into the config file: a new file is private (0600), one that is there keeps all else that
+/// is in it, and is closed to others when a secret goes into it. The first profile, or any with
+/// `make_default`, becomes the default.
+///
+/// # Errors
+/// When the file is no TOML, or cannot be written.
+pub fn put_profile(dirs: &Dirs, profile: &Profile, make_default: bool) -> Result<(), WriteError> {
+    let path = dirs.config_file();
+    let shown = path.display().to_string();
+    let failed = |why| WriteError::Io { path: shown.clone(), why };
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(e) => return Err(failed(e)),
+    };
+    let broken = |why: String| WriteError::Broken { path: shown.clone(), why };
+    let text = with_profile(&text, profile, make_default).map_err(broken)?;
+    private_dir(&dirs.config).map_err(failed)?;
+    let has_inline = |source: &Option<SecretSource>| matches!(source, Some(SecretSource::Text(_)));
+    if path.exists() && (has_inline(&profile.client_id) || has_inline(&profile.client_secret)) {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    }
+    files::replace(&path, text.as_bytes(), 0o600).map_err(failed)
+}
+
+/// The text of a config file with a profile put into it.
+fn with_profile(text: &str, profile: &Profile, make_default: bool) -> Result<String, String> {
+    let mut document: DocumentMut =
+        text.parse().map_err(|e: toml_edit::TomlError| e.message().trim().to_owned())?;
+    let is_first = document.get("profiles").is_none();
+    let profiles = document.entry("profiles").or_insert_with(|| {
+        let mut table = Table::new();
+        table.set_implicit(true);
+        Item::Table(table)
+    });
+    let profiles = profiles.as_table_like_mut().ok_or("`profiles` is no table")?;
+    let entry = profiles.entry(&profile.name).or_insert_with(|| Item::Table(Table::new()));
+    let table = entry.as_table_like_mut().ok_or("the profile is no table")?;
+    table.insert("protocol", value("stream"));
+    table.insert("url", value(&profile.url));
+    for (name, source) in [("client_id", &profile.client_id), ("client_secret", &profile.client_secret)] {
+        match source {
+            Some(source) => drop(table.insert(name, Item::Value(secret_value(source)))),
+            None => drop(table.remove(name)),
+        }
+    }
+    if let Some(workflow) = &profile.workflow {
+        table.insert("workflow", value(workflow.to_string_lossy().as_ref()));
+    }
+    if is_first || make_default {
+        document.insert("default_profile", value(&profile.name));
+    }
+    Ok(document.to_string())
+}
+
+fn secret_value(source: &SecretSource) -> toml_edit::Value {
+    let table = |name: &str, text: &str| {
+        let mut table = InlineTable::new();
+        table.insert(name, text.into());
+        toml_edit::Value::InlineTable(table)
+    };
+    match source {
+        SecretSource::Text(secret) => secret.expose().into(),
+        SecretSource::Env { name, .. } => table("env", name),
+        SecretSource::File(path) => table("file", &path.to_string_lossy()),
+        SecretSource::Command(command) => table("command", command),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Secret;
+
+    fn profile(name: &str) -> Profile {
+        let env = |name: &str| Some(SecretSource::Env { name: name.to_owned(), optional: false });
+        Profile {
+            name: name.to_owned(),
+            client_id: env("ID"),
+            client_secret: Some(SecretSource::Text(Secret::new("a\"b"))),
+            ..Profile::of_url("https://a.example/x")
+        }
+    }
+
+    #[test]
+    fn the_first_profile_makes_a_whole_file() {
+        assert_eq!(
+            with_profile("", &profile("prod"), false).as_deref(),
+            Ok(
+                "default_profile = \"prod\"\n\n[profiles.prod]\nprotocol = \"stream\"\nurl = \"https://a.example/x\"\nclient_id = { env = \"ID\" }\nclient_secret = 'a\"b'\n"
+            )
+        );
+    }
+
+    #[test]
+    fn the_rest_of_the_file_stays() {
+        let before = "# mine\ndefault_profile = \"a\" # yes\n\n[profiles.a]\nurl = \"https://b.example\" # b\nconcurrency = 2\n\n[ui]\nmouse = false\n";
+        let after = with_profile(before, &profile("b"), false).expect("written");
+        for line in before.lines() {
+            assert!(after.contains(line), "{line} in {after}");
+        }
+        let again = with_profile(before, &profile("a"), false).expect("written");
+        assert!(
+            again.contains("concurrency = 2") && again.contains("url = \"https://a.example/x\""),
+            "{again}"
+        );
+        assert!(with_profile("x = ", &profile("b"), false).is_err());
+        assert!(with_profile("profiles = 3", &profile("b"), false).is_err());
+    }
+}

@@ -1,0 +1,118 @@
+//! Counting the connections of a server, to know when nobody needs it.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{self, AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+/// How many connections there are.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Connections(watch::Sender<usize>);
+
+impl Connections {
+    /// Waits until there has been no connection for some time.
+    pub(super) async fn idle_for(&self, time: Duration) {
+        let mut count = self.0.subscribe();
+        // The sender is `self`, so waiting cannot fail.
+        while count.wait_for(|count| *count == 0).await.is_ok() && !self.stay_idle(time).await {}
+    }
+
+    /// Whether there is no connection, and none comes for some time.
+    pub(super) async fn stay_idle(&self, time: Duration) -> bool {
+        let mut count = self.0.subscribe();
+        let is_idle = *count.borrow_and_update() == 0;
+        is_idle && tokio::time::timeout(time, count.changed()).await.is_err()
+    }
+}
+
+/// A listener whose connections are counted, and whose answers are not held up.
+pub(super) struct Counted {
+    listener: TcpListener,
+    connections: Connections,
+}
+
+impl Counted {
+    pub(super) fn new(listener: TcpListener, connections: Connections) -> Self {
+        Self { listener, connections }
+    }
+}
+
+impl axum::serve::Listener for Counted {
+    type Io = CountedStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        let (stream, from) = axum::serve::Listener::accept(&mut self.listener).await;
+        // Without it a log line waits for the one before to be acknowledged; a socket that refuses works all
+        // the same.
+        let _ = stream.set_nodelay(true);
+        self.connections.0.send_modify(|count| *count += 1);
+        (CountedStream { stream, connections: self.connections.clone() }, from)
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        self.listener.local_addr()
+    }
+}
+
+/// A connection that counts as long as it lives.
+pub(super) struct CountedStream {
+    stream: TcpStream,
+    connections: Connections,
+}
+
+impl Drop for CountedStream {
+    fn drop(&mut self) {
+        self.connections.0.send_modify(|count| *count -= 1);
+    }
+}
+
+impl AsyncRead for CountedStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        to: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, to)
+    }
+}
+
+impl AsyncWrite for CountedStream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn idle_is_told_only_after_the_last_has_gone() {
+        let connections = Connections::default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let mut counted = Counted::new(listener, connections.clone());
+        let client = TcpStream::connect(address).await.expect("connected");
+        let (server, _) = axum::serve::Listener::accept(&mut counted).await;
+        let moment = Duration::from_millis(1);
+        assert!(!connections.stay_idle(moment).await);
+        let early = tokio::time::timeout(50 * moment, connections.idle_for(moment)).await;
+        assert!(early.is_err(), "idle with a connection");
+        drop((client, server));
+        connections.idle_for(moment).await;
+        assert!(connections.stay_idle(moment).await);
+    }
+}

@@ -1,0 +1,148 @@
+//! The built-in demo endpoint: a small server on loopback that speaks the streaming protocol for real.
+//!
+//! It checks credentials (any that are not empty), reads forms and multipart, starts cold, logs as ComfyUI does with
+//! progress bars, and answers with PNGs that hold the workflow. No model runs: the picture is computed from prompt,
+//! seed, size and steps, the same for the same values.
+//!
+//! Words in the prompt make it misbehave, to show what that looks like:
+//!
+//! | word | what happens |
+//! |---|---|
+//! | `fail` | the sampler runs out of memory half way: an `error` event, then the end |
+//! | `crash` | the connection breaks half way |
+//! | `slow` | every step takes five times as long |
+//!
+//! [`Fault`] makes it break the protocol in every way that a server or a network can, for tests.
+
+mod answer;
+mod fault;
+mod graph;
+mod idle;
+mod paint;
+pub mod process;
+mod request;
+mod script;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::response::Response;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+pub use fault::{Fault, PATTERN, pattern};
+pub use request::Received;
+
+/// The workflow that the demo endpoint has deployed.
+pub const WORKFLOW: &str = include_str!("../../presets/text_to_image.json");
+
+/// Largest request that is read, in bytes.
+const MAX_REQUEST: usize = 1024 * 1024 * 1024;
+
+/// How the endpoint behaves.
+#[derive(Clone, Debug)]
+pub struct DemoOptions {
+    /// Silence before the first call is answered.
+    pub cold_start: Duration,
+    /// Time to load the model, in each run.
+    pub load: Duration,
+    /// Time for each step of the sampler.
+    pub step: Duration,
+    /// How it breaks the protocol, if at all.
+    pub fault: Option<Fault>,
+    /// Hears of every request, before it is answered.
+    pub seen: Option<mpsc::UnboundedSender<Seen>>,
+}
+
+impl Default for DemoOptions {
+    fn default() -> Self {
+        Self {
+            cold_start: Duration::from_secs(4),
+            load: Duration::from_millis(600),
+            step: Duration::from_millis(140),
+            fault: None,
+            seen: None,
+        }
+    }
+}
+
+impl DemoOptions {
+    /// As fast as it goes, for tests.
+    pub fn quick() -> Self {
+        let none = Duration::ZERO;
+        Self { cold_start: none, load: none, step: none, ..Self::default() }
+    }
+
+    /// With a fault.
+    #[must_use]
+    pub fn with(self, fault: Fault) -> Self {
+        Self { fault: Some(fault), ..self }
+    }
+}
+
+/// A request as it came.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Seen {
+    /// `GET`, `POST`, …
+    pub method: String,
+    /// Path and query.
+    pub target: String,
+    /// Whether a header `client_id` or `client_secret` came with it.
+    pub has_credentials: bool,
+    /// The run that it asks for, if any.
+    pub run: Option<Received>,
+}
+
+/// What the endpoint knows between requests.
+struct Endpoint {
+    options: DemoOptions,
+    is_warm: AtomicBool,
+    runs: AtomicU64,
+    /// Runs whose answer is to be fetched after redirects, by their number.
+    redirected: Mutex<HashMap<u64, Received>>,
+}
+
+impl Endpoint {
+    fn next_run(&self) -> u64 {
+        self.runs.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn redirected(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Received>> {
+        self.redirected.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The first call finds nobody awake.
+    async fn wake(&self) {
+        if !self.is_warm.swap(true, Ordering::Relaxed) {
+            tokio::time::sleep(self.options.cold_start).await;
+        }
+    }
+}
+
+/// Serves the endpoint, at any path, until the future is dropped.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub async fn serve(listener: TcpListener, options: DemoOptions) -> std::io::Result<()> {
+    serve_counted(idle::Counted::new(listener, idle::Connections::default()), options).await
+}
+
+async fn serve_counted(listener: idle::Counted, options: DemoOptions) -> std::io::Result<()> {
+    let endpoint = Arc::new(Endpoint {
+        options,
+        is_warm: AtomicBool::new(false),
+        runs: AtomicU64::new(0),
+        redirected: Mutex::default(),
+    });
+    let router =
+        Router::new().fallback(handle).layer(DefaultBodyLimit::max(MAX_REQUEST)).with_state(endpoint);
+    axum::serve(listener, router).await
+}
+
+async fn handle(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Response {
+    answer::answer(endpoint, request).await
+}

@@ -1,0 +1,182 @@
+//! The demo endpoint as a process of its own: it outlives the screen that started it, because runs do.
+//!
+//! Who starts one binds the socket and **hands it over** as the child's standard input, so the address is known, and
+//! can be connected to, before the child runs. `endpoint.lock` is held as long as an endpoint is there (the
+//! child gets it as its standard output); `endpoint.start` by whoever is about to start or end one.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::idle::{self, Connections};
+use super::{DemoOptions, serve_counted};
+use crate::config::Dirs;
+use crate::config::dirs::private_dir;
+
+/// How long an endpoint usually stays without a connection.
+pub const IDLE: Duration = Duration::from_secs(600);
+
+/// How long somebody may take to connect who found the endpoint just before it began to end.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Why there is no demo endpoint.
+#[derive(Debug, Error)]
+pub enum DemoError {
+    /// A file of it cannot be used.
+    #[error("the demo endpoint cannot use {path}: {why}. Make the folder writable, then try again", path = .path.display())]
+    File {
+        /// Lock or port file.
+        path: PathBuf,
+        /// The system's reason.
+        why: io::Error,
+    },
+    /// Its port cannot be had.
+    #[error("the demo endpoint cannot listen on 127.0.0.1:{port}: {why}. Try another port")]
+    Port {
+        /// The port; 0 for any.
+        port: u16,
+        /// The system's reason.
+        why: io::Error,
+    },
+    /// It cannot be started, or does not answer.
+    #[error("the demo endpoint could not be started: {0}")]
+    Start(io::Error),
+}
+
+/// A connection to the endpoint, which stays as long as somebody is connected.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// Its address.
+    pub url: String,
+    _stay: TcpStream,
+}
+
+/// Finds the endpoint of these folders, or starts one: this program with `arguments`, which come to
+/// [`serve_handed_over`].
+///
+/// # Errors
+/// When the folders, a port or the process cannot be had.
+pub fn ensure(dirs: &Dirs, arguments: &[String]) -> Result<Endpoint, DemoError> {
+    private_dir(&dirs.state).map_err(|why| DemoError::File { path: dirs.state.clone(), why })?;
+    let _start = locked(dirs)?;
+    let lock = open(dirs, "endpoint.lock")?;
+    let last = std::fs::read_to_string(dirs.state.join("endpoint.port")).ok();
+    let last: Option<u16> = last.and_then(|text| text.trim().parse().ok());
+    let port = match lock.try_lock() {
+        Ok(()) => start(dirs, lock, last.unwrap_or(0), arguments)?,
+        Err(std::fs::TryLockError::WouldBlock) => last.ok_or_else(|| {
+            DemoError::Start(io::Error::other(
+                "one is there and its port is not known. End it, then try again",
+            ))
+        })?,
+        Err(std::fs::TryLockError::Error(why)) => {
+            return Err(DemoError::File { path: dirs.state.join("endpoint.lock"), why });
+        }
+    };
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let stay = TcpStream::connect(address).map_err(DemoError::Start)?;
+    Ok(Endpoint { url: format!("http://{address}"), _stay: stay })
+}
+
+/// Is the endpoint that [`ensure`] started: serves what it was handed and ends when nobody has been
+/// connected for `idle`.
+///
+/// # Errors
+/// When it was started in another way, or the system refuses.
+pub fn serve_handed_over(dirs: &Dirs, options: DemoOptions, idle: Duration) -> Result<(), DemoError> {
+    // Refused for the leader of a process group, which is in no terminal's way.
+    let _ = rustix::process::setsid();
+    let socket = io::stdin().as_fd().try_clone_to_owned().map_err(DemoError::Start)?;
+    let listener = TcpListener::from(socket);
+    listener.local_addr().map_err(DemoError::Start)?;
+    run(listener, options, async |connections| {
+        loop {
+            connections.idle_for(idle).await;
+            // Whoever looks for an endpoint now waits until this one has ended, and starts another.
+            let start = open(dirs, "endpoint.start")?;
+            if start.try_lock().is_ok() && connections.stay_idle(GRACE).await {
+                // Held until the process ends.
+                std::mem::forget(start);
+                return Ok(());
+            }
+        }
+    })
+}
+
+/// Serves on a port of the loopback (0: any) until the process ends. `told` hears the address.
+///
+/// # Errors
+/// When the port cannot be had, or what `told` says.
+pub fn serve_here<E: From<DemoError>>(
+    port: u16,
+    options: DemoOptions,
+    told: impl FnOnce(SocketAddr) -> Result<(), E>,
+) -> Result<(), E> {
+    let listener = listen(port)?;
+    told(listener.local_addr().map_err(DemoError::Start)?)?;
+    Ok(run(listener, options, async |_| std::future::pending().await)?)
+}
+
+fn run(
+    listener: TcpListener,
+    options: DemoOptions,
+    until: impl AsyncFnOnce(&Connections) -> Result<(), DemoError>,
+) -> Result<(), DemoError> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(DemoError::Start)?;
+    runtime.block_on(async {
+        listener.set_nonblocking(true).map_err(DemoError::Start)?;
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(DemoError::Start)?;
+        let connections = Connections::default();
+        let counted = idle::Counted::new(listener, connections.clone());
+        tokio::select! {
+            served = serve_counted(counted, options) => served.map_err(DemoError::Start),
+            ended = until(&connections) => ended,
+        }
+    })
+}
+
+fn start(dirs: &Dirs, lock: File, last: u16, arguments: &[String]) -> Result<u16, DemoError> {
+    // The port of the last time, where it is free: runs in the history name it.
+    let listener = listen(last).or_else(|error| if last == 0 { Err(error) } else { listen(0) })?;
+    let port = listener.local_addr().map_err(DemoError::Start)?.port();
+    let path = dirs.state.join("endpoint.port");
+    let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&path);
+    file.and_then(|mut file| writeln!(file, "{port}")).map_err(|why| DemoError::File { path, why })?;
+    let program = std::env::current_exe().map_err(DemoError::Start)?;
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::from(OwnedFd::from(listener)))
+        .stdout(Stdio::from(lock))
+        .stderr(Stdio::null())
+        .current_dir("/")
+        .spawn()
+        .map_err(DemoError::Start)?;
+    // Somebody has to take its exit code.
+    let reaper = std::thread::Builder::new().name("demo's end".to_owned()).spawn(move || child.wait());
+    reaper.map_err(DemoError::Start)?;
+    Ok(port)
+}
+
+fn listen(port: u16) -> Result<TcpListener, DemoError> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|why| DemoError::Port { port, why })
+}
+
+fn locked(dirs: &Dirs) -> Result<File, DemoError> {
+    let file = open(dirs, "endpoint.start")?;
+    file.lock().map_err(|why| DemoError::File { path: dirs.state.join("endpoint.start"), why })?;
+    Ok(file)
+}
+
+fn open(dirs: &Dirs, name: &str) -> Result<File, DemoError> {
+    let path = dirs.state.join(name);
+    let options = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+    options.map_err(|why| DemoError::File { path, why })
+}

@@ -1,0 +1,94 @@
+//! Reading a request: form or multipart, as the vendor's clients send it.
+
+use axum::body::to_bytes;
+use axum::extract::{FromRequest as _, Multipart, Request};
+use axum::http::header::CONTENT_TYPE;
+use serde_json::{Map, Value};
+
+use super::MAX_REQUEST;
+
+/// A run as it was asked for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Received {
+    /// Whether the log is wanted.
+    pub logs: bool,
+    /// Flattened key → value.
+    pub params: Map<String, Value>,
+    /// The workflow that replaces the deployment's.
+    pub workflow: Option<Value>,
+    /// Part name, file name, content type, content.
+    pub files: Vec<(String, String, String, Vec<u8>)>,
+}
+
+/// Why a request cannot be read, as FastAPI would say it.
+pub(super) fn fault(field: &str, message: &str) -> Value {
+    serde_json::json!({"detail": [{"loc": ["body", field], "msg": message, "type": "value_error"}]})
+}
+
+/// Reads a request's body.
+///
+/// # Errors
+/// The body of the answer that says why it cannot be read.
+pub(super) async fn read(request: Request) -> Result<Received, Value> {
+    let content_type = request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let is_multipart = content_type.starts_with("multipart/form-data");
+    let mut run = Received::default();
+    if is_multipart {
+        let parts = Multipart::from_request(request, &()).await;
+        let mut parts = parts.map_err(|error| fault("", &error.body_text()))?;
+        while let Some(part) = parts.next_field().await.map_err(|error| fault("", &error.body_text()))? {
+            let name = part.name().unwrap_or_default().to_owned();
+            let file = part.file_name().map(str::to_owned);
+            let kind = part.content_type().unwrap_or_default().to_owned();
+            let content = part.bytes().await.map_err(|error| fault(&name, &error.body_text()))?;
+            match file {
+                Some(file) => run.files.push((name, file, kind, content.to_vec())),
+                None => run.set(&name, &String::from_utf8_lossy(&content))?,
+            }
+        }
+    } else {
+        let body = to_bytes(request.into_body(), MAX_REQUEST).await;
+        let body = body.map_err(|error| fault("", &error.to_string()))?;
+        for (name, value) in form_urlencoded::parse(&body) {
+            run.set(&name, &value)?;
+        }
+    }
+    if run.params.is_empty() && run.files.is_empty() {
+        return Err(fault("params", "params may not be empty"));
+    }
+    Ok(run)
+}
+
+impl Received {
+    fn set(&mut self, name: &str, value: &str) -> Result<(), Value> {
+        match name {
+            "logs" => self.logs = value == "true",
+            "params" => match serde_json::from_str(value) {
+                Ok(Value::Object(params)) => self.params = params,
+                Ok(_) => return Err(fault(name, "params must be a JSON object")),
+                Err(error) => return Err(fault(name, &format!("params is not JSON: {error}"))),
+            },
+            // The vendor's client sends an empty one when there is none.
+            "workflow_api" if value.is_empty() => {}
+            "workflow_api" => match serde_json::from_str(value) {
+                Ok(workflow) => self.workflow = Some(workflow),
+                Err(error) => return Err(fault(name, &format!("workflow_api is not JSON: {error}"))),
+            },
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_workflow_is_none() {
+        let mut received = Received::default();
+        assert_eq!(received.set("workflow_api", ""), Ok(()));
+        assert_eq!(received.workflow, None);
+        assert!(received.set("workflow_api", "{").is_err());
+    }
+}

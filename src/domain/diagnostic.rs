@@ -1,0 +1,135 @@
+//! Messages about files that people write: which file, line and key, what is wrong, what is near.
+
+use std::fmt;
+use std::ops::Range;
+
+/// One thing in a file that could not be used as it stands. The rest of the file still counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// The file, as people know it: its path, or a name for what is built in.
+    pub file: String,
+    /// Line, from 1; `None` when the message is about the file as a whole.
+    pub line: Option<usize>,
+    /// The key it is about; empty when it is about none.
+    pub key: String,
+    /// What is wrong and what to do, one sentence.
+    pub message: String,
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "{}:{line}: {}", self.file, self.message),
+            None => write!(f, "{}: {}", self.file, self.message),
+        }
+    }
+}
+
+/// Collects the diagnostics of one file, turning places in its text into lines.
+#[derive(Debug)]
+pub struct Diagnostics<'a> {
+    file: &'a str,
+    text: &'a str,
+    found: Vec<Diagnostic>,
+}
+
+impl<'a> Diagnostics<'a> {
+    /// An empty collection for a file.
+    pub fn new(file: &'a str, text: &'a str) -> Self {
+        Self { file, text, found: Vec::new() }
+    }
+
+    /// Adds a message about a key at a place in the text, in bytes.
+    pub fn at(&mut self, place: Range<usize>, key: &str, message: impl Into<String>) {
+        let line = line_of(self.text, place.start);
+        self.push(Some(line), key, message.into());
+    }
+
+    /// Adds a message about the whole file.
+    pub fn whole(&mut self, message: impl Into<String>) {
+        self.push(None, "", message.into());
+    }
+
+    /// What was collected, by line.
+    pub fn finish(mut self) -> Vec<Diagnostic> {
+        self.found.sort_by_key(|found| found.line);
+        self.found
+    }
+
+    fn push(&mut self, line: Option<usize>, key: &str, message: String) {
+        self.found.push(Diagnostic { file: self.file.to_owned(), line, key: key.to_owned(), message });
+    }
+}
+
+/// The line, from 1, of a byte of a text.
+pub fn line_of(text: &str, byte: usize) -> usize {
+    let before = &text.as_bytes()[..byte.min(text.len())];
+    before.iter().filter(|b| **b == b'\n').count() + 1
+}
+
+/// The candidate nearest to a misspelt name, if one is near enough to be meant.
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let length = name.chars().count();
+    let reach = (length / 3).clamp(1, 6);
+    candidates
+        .into_iter()
+        .filter(|candidate| candidate.chars().count().abs_diff(length) <= reach)
+        .map(|candidate| (distance(name, candidate), candidate))
+        .filter(|(distance, _)| *distance <= reach)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// `. Did you mean …?` for the end of a message, or nothing.
+pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(name, candidates).map_or_else(String::new, |near| format!(". Did you mean `{near}`?"))
+}
+
+/// Insertions, deletions, replacements and swaps of neighbours between two texts.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut before = vec![0; b.len() + 1];
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut row = vec![i; b.len() + 1];
+        for j in 1..=b.len() {
+            let replaced = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            row[j] = replaced.min(last[j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                row[j] = row[j].min(before[j - 2] + 1);
+            }
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_name_finds_its_neighbour() {
+        let keys = ["6-inputs-text", "7-inputs-text", "3-inputs-seed"];
+        let table = [
+            ("6-inputs-txet", Some("6-inputs-text")),
+            ("3-inputs-sed", Some("3-inputs-seed")),
+            ("33-inputs-seed", Some("3-inputs-seed")),
+            ("something else", None),
+        ];
+        for (name, near) in table {
+            assert_eq!(nearest(name, keys), near, "{name}");
+        }
+        assert_eq!(did_you_mean("ulr", ["url"]), ". Did you mean `url`?");
+        assert_eq!(did_you_mean("x", ["url"]), "");
+    }
+
+    #[test]
+    fn a_message_names_file_and_line() {
+        let mut found = Diagnostics::new("a.toml", "x = 1\ny = 2\n");
+        found.at(6..7, "y", "`y` is not known");
+        found.whole("it is empty");
+        let shown: Vec<String> = found.finish().iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["a.toml: it is empty", "a.toml:2: `y` is not known"]);
+    }
+}

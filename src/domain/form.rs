@@ -1,0 +1,405 @@
+//! The vendor's form description, `view_comfy.json`: labels, groups, help, choices, limits and what is
+//! hidden (the vendor's guide). Also the two title marks that stand in for it.
+
+use indexmap::IndexMap;
+use serde_json::{Number, Value};
+
+use super::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
+use super::param::{Choice, FileKind, MASK_SUFFIX};
+use super::{ParamKey, ParamKind, Parameter, SeedPolicy, Workflow, value};
+
+/// What the web app stores for a seed that is to be random: the least double there is.
+const RANDOM_SEED: f64 = 5e-324;
+
+/// Characters of a label or help text that are kept.
+const MOST_TEXT: usize = 2_000;
+
+/// One form of a `view_comfy.json`; the file may hold several.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Form {
+    /// Its title; may be empty.
+    pub title: String,
+    /// Its description; may be empty.
+    pub description: String,
+    /// The workflow that travels with it, as JSON text.
+    pub workflow: Option<String>,
+    fields: Vec<Field>,
+}
+
+/// One field of a form.
+#[derive(Clone, Debug, PartialEq)]
+struct Field {
+    key: String,
+    group: String,
+    advanced: bool,
+    hidden: bool,
+    json: Value,
+}
+
+/// Why a text is no form.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FormError {
+    /// Not JSON.
+    #[error("this is not JSON ({0})")]
+    NotJson(String),
+    /// JSON of another kind.
+    #[error("this JSON is no view_comfy.json: it has no list `workflows` with a form in it")]
+    NotAForm,
+}
+
+/// Whether a text says of itself that it is a `view_comfy.json`.
+pub fn is_form(text: &str) -> bool {
+    matches!(Workflow::parse(text), Err(super::workflow::WorkflowError::ViewComfyForm))
+}
+
+/// Reads a `view_comfy.json`: its forms, at least one.
+///
+/// # Errors
+/// When the text is no form.
+pub fn parse(text: &str) -> Result<Vec<Form>, FormError> {
+    let value: Value = serde_json::from_str(text.trim_start_matches('\u{feff}'))
+        .map_err(|e| FormError::NotJson(e.to_string()))?;
+    let workflows = value.get("workflows").and_then(Value::as_array);
+    let forms: Vec<Form> = workflows.into_iter().flatten().filter_map(form).collect();
+    if forms.is_empty() { Err(FormError::NotAForm) } else { Ok(forms) }
+}
+
+/// The form that fits a workflow best: the one with the most keys that the workflow has. `None` when no form
+/// has any.
+pub fn fitting<'f>(forms: &'f [Form], params: &[Parameter]) -> Option<&'f Form> {
+    let common = |form: &Form| {
+        form.fields.iter().filter(|field| params.iter().any(|p| p.key.as_str() == field.key)).count()
+    };
+    let best = forms.iter().rev().max_by_key(|form| common(form))?;
+    (common(best) > 0).then_some(best)
+}
+
+/// Parameters in the form's shape: its fields first and in its order, then what it does not name, hidden.
+/// With them the seeds that it wants random, and what of it does not fit.
+///
+/// `text` is the form's file, `file` its name in messages.
+pub fn shape(
+    form: &Form,
+    params: Vec<Parameter>,
+    text: &str,
+    file: &str,
+) -> (Vec<Parameter>, IndexMap<ParamKey, SeedPolicy>, Vec<Diagnostic>) {
+    let mut found = Diagnostics::new(file, text);
+    let mut seeds = IndexMap::new();
+    let mut rest: IndexMap<String, Parameter> =
+        params.into_iter().map(|p| (p.key.as_str().to_owned(), p)).collect();
+    let mut shaped = Vec::with_capacity(rest.len());
+    for field in &form.fields {
+        let Some(mut parameter) = rest.shift_remove(&field.key) else {
+            let known = shaped.iter().map(|p: &Parameter| p.key.as_str());
+            if !known.clone().any(|key| key == field.key) {
+                let near = did_you_mean(&field.key, rest.keys().map(String::as_str));
+                let why = format!("the form's field `{}` is no parameter of the workflow{near}", field.key);
+                tell(&mut found, text, &field.key, why);
+            }
+            continue;
+        };
+        if parameter.kind == ParamKind::Link {
+            rest.insert(field.key.clone(), parameter);
+            continue;
+        }
+        if let Err(why) = apply(field, &mut parameter) {
+            tell(&mut found, text, &field.key, why);
+        }
+        if field.json.get("value").and_then(Value::as_f64) == Some(RANDOM_SEED) {
+            seeds.insert(parameter.key.clone(), SeedPolicy::Randomize);
+        }
+        let mask = rest.shift_remove(&format!("{}{MASK_SUFFIX}", field.key)).map(|mask| Parameter {
+            group: parameter.group.clone(),
+            label: format!("{} mask", parameter.label),
+            advanced: parameter.advanced || word(&field.json, "valueType") != "image-mask",
+            hidden: parameter.hidden,
+            ..mask
+        });
+        shaped.push(parameter);
+        shaped.extend(mask);
+    }
+    shaped.extend(rest.into_values().map(|parameter| Parameter { hidden: true, ..parameter }));
+    (shaped, seeds, found.finish())
+}
+
+/// Without a form: node titles that begin with `VC_BASIC` or `VC_ADV` say what is shown first. Where there
+/// are such titles, of the other nodes prompts and files come first and the rest after, as in the web app.
+pub fn shape_by_titles(params: &mut [Parameter]) {
+    let mark = |p: &Parameter| {
+        let group = p.group.as_str();
+        let basic = group.strip_prefix("VC_BASIC").map(|rest| (false, rest));
+        let marked = basic.or_else(|| group.strip_prefix("VC_ADV").map(|rest| (true, rest)));
+        marked.map(|(advanced, rest)| (advanced, rest.trim_start_matches(['_', '-', ':', ' ']).to_owned()))
+    };
+    if !params.iter().any(|p| mark(p).is_some()) {
+        return;
+    }
+    for parameter in params {
+        match mark(parameter) {
+            Some((advanced, rest)) => {
+                parameter.advanced |= advanced;
+                parameter.group = if rest.is_empty() { parameter.class_type.clone() } else { rest };
+            }
+            None => parameter.advanced |= !matches!(parameter.kind, ParamKind::LongText | ParamKind::File(_)),
+        }
+    }
+}
+
+fn form(entry: &Value) -> Option<Form> {
+    let json = entry.get("viewComfyJSON")?;
+    let mut fields = Vec::new();
+    for (list, advanced) in [("inputs", false), ("advancedInputs", true)] {
+        for group in json.get(list).and_then(Value::as_array).into_iter().flatten() {
+            for input in group.get("inputs").and_then(Value::as_array).into_iter().flatten() {
+                fields.extend(field(group, input, advanced));
+            }
+        }
+    }
+    let workflow = entry.get("workflowApiJSON").filter(|workflow| workflow.is_object());
+    Some(Form {
+        title: word(json, "title"),
+        description: word(json, "description"),
+        workflow: workflow.map(Value::to_string),
+        fields,
+    })
+}
+
+fn field(group: &Value, input: &Value, advanced: bool) -> Option<Field> {
+    let key = input.get("key").and_then(Value::as_str).map(str::to_owned);
+    let path = || {
+        let path = input.get("workflowPath")?.as_array()?;
+        let words: Option<Vec<&str>> = path.iter().map(Value::as_str).collect();
+        Some(words?.join("-"))
+    };
+    let is_hidden = |of: &Value| matches!(word(of, "visibility").as_str(), "hidden" | "deleted");
+    Some(Field {
+        key: key.filter(|key| ParamKey::parse(key).is_some()).or_else(path)?,
+        group: word(group, "title"),
+        advanced,
+        hidden: is_hidden(group) || is_hidden(input),
+        json: input.clone(),
+    })
+}
+
+/// Puts what the form says of a field on its parameter.
+fn apply(field: &Field, parameter: &mut Parameter) -> Result<(), String> {
+    let json = &field.json;
+    let put = |text: String, place: &mut String| {
+        if !text.is_empty() {
+            *place = text;
+        }
+    };
+    put(word(json, "title"), &mut parameter.label);
+    put(field.group.clone(), &mut parameter.group);
+    put(word(json, "tooltip"), &mut parameter.help);
+    put(word(json, "helpText"), &mut parameter.help);
+    parameter.advanced = field.advanced;
+    parameter.hidden = field.hidden;
+    parameter.required = json.pointer("/validations/required").and_then(Value::as_bool).unwrap_or(false);
+    for limits in ["slider", "range"].into_iter().filter_map(|name| json.get(name)) {
+        let limit = |name: &str| limits.get(name).and_then(number);
+        let range = &mut parameter.range;
+        range.min = limit("min").or(range.min.take());
+        range.max = limit("max").or(range.max.take());
+        range.step = limit("step").or(range.step.take());
+    }
+    let before = parameter.kind.clone();
+    let kind = kind(&word(json, "valueType"), &before);
+    let kind = kind.ok_or_else(|| {
+        let unknown = word(json, "valueType");
+        format!("`{}`: the form's type `{unknown}` is not known; its value tells the type instead", field.key)
+    })?;
+    if kind == ParamKind::Choice {
+        let options = json.get("options").and_then(Value::as_array);
+        let options: Vec<Choice> = options.into_iter().flatten().filter_map(choice).collect();
+        if !options.is_empty() {
+            parameter.choices = options;
+        }
+    }
+    parameter.kind = kind;
+    if !value::fits(parameter, &parameter.default) {
+        parameter.kind = before;
+        let kind = word(json, "valueType");
+        return Err(format!("`{}`: the workflow's value is not of the form's type `{kind}`", field.key));
+    }
+    Ok(())
+}
+
+/// The kind that a form's type means, where the workflow told `before`.
+fn kind(value_type: &str, before: &ParamKind) -> Option<ParamKind> {
+    Some(match value_type {
+        "string" => ParamKind::Text,
+        "long-text" => ParamKind::LongText,
+        "float" => ParamKind::Float,
+        "bigint" => ParamKind::Integer,
+        "number" | "slider" | "" => before.clone(),
+        "boolean" => ParamKind::Boolean,
+        "select" => ParamKind::Choice,
+        "seed" | "noise_seed" | "rand_seed" => ParamKind::Seed,
+        "image" | "image-mask" => match before {
+            ParamKind::File(FileKind::Mask) => before.clone(),
+            _ => ParamKind::File(FileKind::Image),
+        },
+        "video" => ParamKind::File(FileKind::Video),
+        "audio" => ParamKind::File(FileKind::Audio),
+        _ => return None,
+    })
+}
+
+fn choice(option: &Value) -> Option<Choice> {
+    let value = option.get("value").unwrap_or(option);
+    if value.is_object() || value.is_array() || value.is_null() {
+        return None;
+    }
+    let label = word(option, "label");
+    Some(Choice { label: if label.is_empty() { value::text(value) } else { label }, value: value.clone() })
+}
+
+/// A number, also one in quotes.
+fn number(value: &Value) -> Option<Number> {
+    match value {
+        Value::Number(number) => Some(number.clone()),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+/// A text of the form, without control characters; empty when it is not there.
+fn word(json: &Value, name: &str) -> String {
+    let text = json.get(name).and_then(Value::as_str).unwrap_or("");
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST_TEXT).collect()
+}
+
+/// A message at the line where the key stands in the file.
+fn tell(found: &mut Diagnostics<'_>, text: &str, key: &str, message: String) {
+    match text.find(&format!("\"{key}\"")) {
+        Some(place) => found.at(place..place, key, message),
+        None => found.whole(message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::param::parameters;
+
+    const WORKFLOW: &str = r#"{
+        "3": {"class_type": "KSampler", "_meta": {"title": "Sampler"}, "inputs": {"seed": 7, "steps": 20, "cfg": 6, "sampler_name": "euler", "model": ["4", 0]}},
+        "6": {"class_type": "CLIPTextEncode", "inputs": {"text": "a cat"}},
+        "52": {"class_type": "LoadImage", "inputs": {"image": "in.png"}}
+    }"#;
+
+    fn params() -> Vec<Parameter> {
+        parameters(&Workflow::parse(WORKFLOW).expect("a workflow"))
+    }
+
+    fn view(inputs: &str, advanced: &str) -> String {
+        format!(
+            r#"{{"file_type":"view_comfy","version":"1","workflows":[{{"viewComfyJSON":{{"title":"T","description":"D",
+"inputs":{inputs},
+"advancedInputs":{advanced}}},"workflowApiJSON":{WORKFLOW}}}]}}"#
+        )
+    }
+
+    fn shaped(text: &str) -> (Vec<Parameter>, IndexMap<ParamKey, SeedPolicy>, Vec<String>) {
+        let forms = parse(text).expect("a form");
+        let (params, seeds, found) = shape(&forms[0], params(), text, "v.json");
+        (params, seeds, found.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn the_form_shapes_what_it_names_and_hides_the_rest() {
+        let text = view(
+            r#"[{"title":"Words","inputs":[
+{"title":"Prompt","key":"6-inputs-text","valueType":"long-text","helpText":"What to draw","validations":{"required":true}},
+{"title":"Pic\u001b[2J","workflowPath":["52","inputs","image"],"valueType":"image-mask"}]}]"#,
+            r#"[{"title":"More","inputs":[
+{"title":"Sampler","key":"3-inputs-sampler_name","valueType":"select","options":[{"label":"Fast","value":"euler"},"heun"]},
+{"title":"Seed","key":"3-inputs-seed","valueType":"seed","value":5e-324},
+{"title":"Steps","key":"3-inputs-steps","valueType":"slider","slider":{"min":5,"max":"40","step":5},"visibility":"hidden"}]}]"#,
+        );
+        let (params, seeds, told) = shaped(&text);
+        assert_eq!(told, Vec::<String>::new());
+        let rows: Vec<_> = params
+            .iter()
+            .map(|p| (p.key.as_str(), p.group.as_str(), p.label.as_str(), p.advanced, p.hidden))
+            .collect();
+        assert_eq!(
+            rows,
+            [
+                ("6-inputs-text", "Words", "Prompt", false, false),
+                ("52-inputs-image", "Words", "Pic [2J", false, false),
+                ("52-inputs-image-viewcomfymask", "Words", "Pic [2J mask", false, false),
+                ("3-inputs-sampler_name", "More", "Sampler", true, false),
+                ("3-inputs-seed", "More", "Seed", true, false),
+                ("3-inputs-steps", "More", "Steps", true, true),
+                ("3-inputs-cfg", "Sampler", "cfg", false, true),
+                ("3-inputs-model", "Sampler", "model", false, true),
+            ]
+        );
+        assert_eq!((params[0].help.as_str(), params[0].required), ("What to draw", true));
+        let labels: Vec<_> = params[3].choices.iter().map(|choice| choice.label.as_str()).collect();
+        assert_eq!(labels, ["Fast", "heun"]);
+        let range = &params[5].range;
+        assert_eq!(
+            (&range.min, &range.max, &range.step),
+            (&Some(5.into()), &Some(40.into()), &Some(5.into()))
+        );
+        assert_eq!(seeds.into_iter().collect::<Vec<_>>(), [(params[4].key.clone(), SeedPolicy::Randomize)]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_and_the_value_decides() {
+        let text = view(
+            r#"[{"title":"A","inputs":[
+{"key":"6-inputs-txet","valueType":"string"},
+{"key":"3-inputs-cfg","valueType":"colour"},
+{"key":"3-inputs-steps","valueType":"boolean"},
+{"key":"3-inputs-model","valueType":"string"}, {}, 3]}, 4]"#,
+            "null",
+        );
+        let (params, _, told) = shaped(&text);
+        assert_eq!(
+            told,
+            [
+                "v.json:3: the form's field `6-inputs-txet` is no parameter of the workflow. Did you mean `6-inputs-text`?",
+                "v.json:4: `3-inputs-cfg`: the form's type `colour` is not known; its value tells the type instead",
+                "v.json:5: `3-inputs-steps`: the workflow's value is not of the form's type `boolean`",
+            ]
+        );
+        let kinds: Vec<_> = params.iter().take(2).map(|p| &p.kind).collect();
+        assert_eq!(kinds, [&ParamKind::Float, &ParamKind::Integer]);
+        assert_eq!(params.len(), super::tests::params().len());
+    }
+
+    #[test]
+    fn the_form_that_fits_is_chosen() {
+        let text = view(r#"[{"inputs":[{"key":"6-inputs-text"}]}]"#, "[]");
+        let mut forms = parse(&text).expect("a form");
+        assert!(is_form(&text) && forms[0].workflow.is_some());
+        let other = Form { title: "other".to_owned(), fields: Vec::new(), ..forms[0].clone() };
+        forms.insert(0, other.clone());
+        assert_eq!(fitting(&forms, &params()).map(|form| form.title.as_str()), Some("T"));
+        assert_eq!(fitting(&[other], &params()), None);
+        assert!(parse("{").is_err() && parse("{}").is_err() && parse(r#"{"workflows":[1]}"#).is_err());
+    }
+
+    #[test]
+    fn titles_mark_what_is_shown_first() {
+        let by_title = |sampler: &str| {
+            let text = WORKFLOW.replace("\"Sampler\"", &format!("\"{sampler}\""));
+            let mut params = parameters(&Workflow::parse(&text).expect("a workflow"));
+            shape_by_titles(&mut params);
+            let of = |key: &str| {
+                let p = params.iter().find(|p| p.key.as_str() == key).expect(key);
+                (p.group.clone(), p.advanced)
+            };
+            (of("3-inputs-cfg"), of("6-inputs-text"))
+        };
+        let text = ("CLIPTextEncode".to_owned(), false);
+        assert_eq!(by_title("VC_ADV - Fine"), (("Fine".to_owned(), true), text.clone()));
+        assert_eq!(by_title("VC_BASIC"), (("KSampler".to_owned(), false), text.clone()));
+        assert_eq!(by_title("Plain"), (("Plain".to_owned(), false), text));
+    }
+}

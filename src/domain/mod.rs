@@ -1,0 +1,23 @@
+//! Pure types and rules: no IO, no clock, no randomness of their own.
+
+pub mod diagnostic;
+pub mod draft;
+pub mod flatten;
+pub mod form;
+pub mod key;
+pub mod media;
+pub mod param;
+pub mod preset;
+pub mod run;
+pub mod stock;
+pub mod tables;
+pub mod value;
+pub mod weight;
+pub mod workflow;
+
+pub use diagnostic::Diagnostic;
+pub use draft::{Draft, Origin, SeedPolicy, Setting};
+pub use key::ParamKey;
+pub use param::{FileKind, ParamKind, Parameter};
+pub use run::{Run, RunEvent, RunId, RunRequest, RunSummary, Status};
+pub use workflow::Workflow;

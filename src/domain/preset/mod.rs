@@ -1,0 +1,193 @@
+//! Presets: a TOML text that names a workflow and sets some of its parameters.
+//!
+//! [`Preset::parse`] reads one file, [`settle`] lays a chain of them over a workflow's parameters, and
+//! [`edit`] changes values in a text and nothing else. What cannot be used is told with its line; it stays in
+//! the text, so that nothing is lost when the preset is saved.
+
+mod edit;
+mod settle;
+
+use std::ops::Range;
+
+use indexmap::IndexMap;
+use serde_json::{Number, Value};
+use toml::Spanned;
+use toml::de::{DeArray, DeInteger, DeTable, DeValue};
+
+use super::diagnostic::{Diagnostic, Diagnostics, line_of};
+use super::tables::{self, Fields, describe, entries};
+
+pub use edit::{Changes, EditError, edit};
+pub use settle::settle;
+
+/// A value and the line of the file where it stands, from 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Placed<T> {
+    /// The value.
+    pub value: T,
+    /// Its line.
+    pub line: usize,
+}
+
+/// What one preset file says, before it meets a workflow: keys are as they were written.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Preset {
+    /// The file as people know it, for messages.
+    pub file: String,
+    /// The workflow's path, as written.
+    pub workflow: Option<String>,
+    /// What people see in a list; empty when there is none.
+    pub title: String,
+    /// A sentence or two; may be empty.
+    pub description: String,
+    /// The profile it runs on.
+    pub profile: Option<String>,
+    /// The preset beneath this one.
+    pub extends: Option<Placed<String>>,
+    /// Key → value.
+    pub params: IndexMap<String, Placed<Value>>,
+    /// Key → path, as written.
+    pub files: IndexMap<String, Placed<String>>,
+    /// Name → key.
+    pub aliases: IndexMap<String, Placed<String>>,
+    /// Key → the policy's word.
+    pub seeds: IndexMap<String, Placed<String>>,
+}
+
+impl Preset {
+    /// Reads a preset's text; `file` is its name in messages.
+    pub fn parse(text: &str, file: &str) -> (Self, Vec<Diagnostic>) {
+        let mut found = Diagnostics::new(file, text);
+        let table = tables::parse(text, &mut found);
+        let mut fields = Fields::new(&table, "");
+        let mut preset = Self { file: file.to_owned(), ..Self::default() };
+        preset.workflow = fields.text("workflow", &mut found);
+        preset.title = fields.text("title", &mut found).unwrap_or_default();
+        preset.description = fields.text("description", &mut found).unwrap_or_default();
+        preset.profile = fields.text("profile", &mut found);
+        let extends = fields.text("extends", &mut found);
+        let line = |name: &str| table.get(name).map_or(1, |value| line_of(text, value.span().start));
+        preset.extends = extends.map(|value| Placed { value, line: line("extends") });
+        if let Some(params) = fields.table("params", &mut found) {
+            preset.params = read_params(params, text, &mut found);
+        }
+        let mut texts = |name, wanted| match fields.table(name, &mut found) {
+            Some(table) => read_texts(table, name, wanted, text, &mut found),
+            None => IndexMap::new(),
+        };
+        preset.files = texts("files", "a path in quotes");
+        preset.aliases = texts("aliases", "a parameter key in quotes");
+        preset.seeds = texts("seeds", "\"fixed\", \"randomize\", \"increment\" or \"decrement\"");
+        fields.finish(&mut found);
+        (preset, found.finish())
+    }
+}
+
+fn read_params(
+    table: &DeTable<'_>,
+    text: &str,
+    found: &mut Diagnostics<'_>,
+) -> IndexMap<String, Placed<Value>> {
+    let mut params = IndexMap::new();
+    for (key, place, value) in entries(table) {
+        let line = line_of(text, place.start);
+        match to_json(value.get_ref()) {
+            Ok(json) => {
+                params.insert(key.to_owned(), Placed { value: json, line });
+            }
+            Err(why) => found.at(value.span(), key, format!("`{key}` {why}")),
+        }
+        let mut large = Vec::new();
+        too_large(value, &mut large);
+        for place in large {
+            let number = &text[place.clone()];
+            let remedy = match value.get_ref() {
+                DeValue::Integer(_) | DeValue::Float(_) => format!("it in quotes: \"{number}\""),
+                _ => "the whole value as JSON in quotes".to_owned(),
+            };
+            let message = format!(
+                "`{key}`: TOML has no number as large as {number}. It was read all the same; other programs want {remedy}"
+            );
+            found.at(place, key, message);
+        }
+    }
+    params
+}
+
+fn read_texts(
+    table: &DeTable<'_>,
+    section: &str,
+    wanted: &str,
+    text: &str,
+    found: &mut Diagnostics<'_>,
+) -> IndexMap<String, Placed<String>> {
+    let mut texts = IndexMap::new();
+    for (key, place, value) in entries(table) {
+        match value.get_ref().as_str() {
+            Some(value) => {
+                let line = line_of(text, place.start);
+                texts.insert(key.to_owned(), Placed { value: value.to_owned(), line });
+            }
+            None => {
+                let what = describe(value.get_ref());
+                found.at(value.span(), key, format!("`{key}` in [{section}] should be {wanted}, not {what}"));
+            }
+        }
+    }
+    texts
+}
+
+/// Where in a value the numbers stand that are too large for TOML: integers beyond 64 bits with a sign, and
+/// what no double reaches.
+fn too_large(value: &Spanned<DeValue<'_>>, found: &mut Vec<Range<usize>>) {
+    let is_too_large = match value.get_ref() {
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).is_err(),
+        DeValue::Float(number) => {
+            let digits = number.as_str();
+            !digits.contains("inf") && digits.parse::<f64>().is_ok_and(f64::is_infinite)
+        }
+        DeValue::Table(inner) => return entries(inner).for_each(|(_, _, value)| too_large(value, found)),
+        DeValue::Array(items) => return items.iter().for_each(|item| too_large(item, found)),
+        _ => false,
+    };
+    if is_too_large {
+        found.push(value.span());
+    }
+}
+
+/// A TOML value as JSON, numbers with their own digits.
+fn to_json(value: &DeValue<'_>) -> Result<Value, &'static str> {
+    Ok(match value {
+        DeValue::String(text) => Value::from(text.as_ref()),
+        DeValue::Boolean(value) => Value::from(*value),
+        DeValue::Integer(number) => Value::Number(integer(number)?),
+        DeValue::Float(number) => {
+            let text = number.as_str().trim_start_matches('+');
+            let number = text.parse::<Number>().map_err(|_| "is no number that JSON knows")?;
+            Value::Number(number)
+        }
+        DeValue::Datetime(_) => return Err("is a date, which no parameter takes. Put it in quotes"),
+        DeValue::Array(items) => list(items)?,
+        DeValue::Table(table) => {
+            let pair = |(key, value): (&str, &DeValue<'_>)| Ok((key.to_owned(), to_json(value)?));
+            let pairs = entries(table).map(|(key, _, value)| pair((key, value.get_ref())));
+            Value::Object(pairs.collect::<Result<_, &'static str>>()?)
+        }
+    })
+}
+
+fn list(items: &DeArray<'_>) -> Result<Value, &'static str> {
+    items.iter().map(|item| to_json(item.get_ref())).collect::<Result<Vec<_>, _>>().map(Value::Array)
+}
+
+fn integer(number: &DeInteger<'_>) -> Result<Number, &'static str> {
+    const WRONG: &str = "is no whole number";
+    if number.radix() == 10 {
+        return number.as_str().trim_start_matches('+').parse().map_err(|_| WRONG);
+    }
+    let digits = u128::from_str_radix(number.as_str(), number.radix()).map_err(|_| WRONG)?;
+    digits.to_string().parse().map_err(|_| WRONG)
+}
+
+#[cfg(test)]
+mod tests;

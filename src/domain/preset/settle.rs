@@ -1,0 +1,166 @@
+//! Presets meet a workflow: which of their keys it has, and whether the values fit.
+
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+use serde_json::{Number, Value};
+
+use super::{Placed, Preset};
+use crate::domain::diagnostic::{Diagnostic, did_you_mean};
+use crate::domain::draft::Layer;
+use crate::domain::param::is_whole;
+use crate::domain::{ParamKey, ParamKind, Parameter, SeedPolicy, Setting, value};
+
+/// Lays presets over a workflow's parameters, the lowest first. `path` turns a path as a preset writes
+/// it into one that can be opened.
+///
+/// What the workflow does not have, or not with such a value, is told and left out. A number beyond its
+/// parameter's range is told and used: servers differ in what they take.
+pub fn settle(
+    chain: &[Preset],
+    params: &[Parameter],
+    path: impl Fn(&Preset, &str) -> PathBuf,
+) -> (Layer, Vec<Diagnostic>) {
+    let known: IndexMap<&str, &Parameter> = params.iter().map(|p| (p.key.as_str(), p)).collect();
+    let mut settling = Settling { known, layer: Layer::default(), found: Vec::new() };
+    for preset in chain {
+        settling.preset(preset, &path);
+    }
+    (settling.layer, settling.found)
+}
+
+struct Settling<'a> {
+    // In the workflow's order, so that of two keys as near the first is suggested.
+    known: IndexMap<&'a str, &'a Parameter>,
+    layer: Layer,
+    found: Vec<Diagnostic>,
+}
+
+impl<'a> Settling<'a> {
+    fn preset(&mut self, preset: &Preset, path: &impl Fn(&Preset, &str) -> PathBuf) {
+        for (key, Placed { value, line }) in &preset.params {
+            if let Some(parameter) = self.find(preset, "params", key, *line) {
+                match fitted(parameter, value) {
+                    Ok(value) => {
+                        if let Some(why) = value::out_of_range(parameter, &value) {
+                            self.tell(preset, *line, key, format!("`{key}`: {why}. It is used all the same"));
+                        }
+                        self.set(&parameter.key, Setting::Value(value));
+                    }
+                    Err(why) => self.tell(preset, *line, key, format!("`{key}` {why}")),
+                }
+            }
+        }
+        for (key, Placed { value, line }) in &preset.files {
+            if let Some(parameter) = self.find(preset, "files", key, *line) {
+                if takes_file(parameter) {
+                    if preset.params.contains_key(key) {
+                        let why = format!("`{key}` stands in [params] and in [files]; the file is used");
+                        self.tell(preset, *line, key, why);
+                    }
+                    self.set(&parameter.key, Setting::File(path(preset, value)));
+                } else {
+                    let why = format!("`{key}` takes no file. Put its value in [params]");
+                    self.tell(preset, *line, key, why);
+                }
+            }
+        }
+        for (name, Placed { value: key, line }) in &preset.aliases {
+            if let Some(parameter) = self.find(preset, "aliases", key, *line) {
+                self.layer.aliases.insert(name.clone(), parameter.key.clone());
+            }
+        }
+        for (key, Placed { value: word, line }) in &preset.seeds {
+            if let Some(parameter) = self.find(preset, "seeds", key, *line) {
+                match SeedPolicy::from_word(word) {
+                    _ if parameter.kind != ParamKind::Seed => {
+                        self.tell(preset, *line, key, format!("`{key}` is no seed"));
+                    }
+                    Some(policy) => {
+                        self.layer.seeds.insert(parameter.key.clone(), policy);
+                    }
+                    None => {
+                        let words = SeedPolicy::ALL.map(SeedPolicy::word);
+                        let near = did_you_mean(word, words);
+                        let why = format!("`{key}`: `{word}` is none of {}{near}", words.join(", "));
+                        self.tell(preset, *line, key, why);
+                    }
+                }
+            }
+        }
+    }
+
+    fn set(&mut self, key: &ParamKey, setting: Setting) {
+        self.layer.settings.insert(key.clone(), setting);
+    }
+
+    fn find(&mut self, preset: &Preset, section: &str, key: &str, line: usize) -> Option<&'a Parameter> {
+        let found = self.known.get(key).copied();
+        if found.is_none() {
+            let why = match preset.aliases.get(key) {
+                Some(alias) if section != "aliases" => {
+                    format!("`{key}` is an alias; in [{section}] write its key, `{}`", alias.value)
+                }
+                _ => {
+                    let near = did_you_mean(key, self.known.keys().copied());
+                    format!("`{key}` in [{section}] is no parameter of the workflow{near}")
+                }
+            };
+            self.tell(preset, line, key, why);
+        }
+        found
+    }
+
+    fn tell(&mut self, preset: &Preset, line: usize, key: &str, message: String) {
+        let file = preset.file.clone();
+        self.found.push(Diagnostic { file, line: Some(line), key: key.to_owned(), message });
+    }
+}
+
+fn takes_file(parameter: &Parameter) -> bool {
+    use ParamKind::{Choice, File, LongText, Text};
+    matches!(parameter.kind, File(_) | Text | LongText | Choice)
+}
+
+/// The value for a parameter. A number too long for TOML stands in quotes, and so does JSON that TOML
+/// cannot write (null).
+fn fitted(parameter: &Parameter, given: &Value) -> Result<Value, String> {
+    let unquoted = given.as_str().and_then(|text| match parameter.kind {
+        ParamKind::Integer | ParamKind::Seed | ParamKind::Float => {
+            text.parse::<Number>().ok().map(Value::Number)
+        }
+        ParamKind::Json => serde_json::from_str(text).ok(),
+        _ => None,
+    });
+    let fitting = unquoted.as_ref().unwrap_or(given);
+    if value::fits(parameter, fitting) {
+        return Ok(fitting.clone());
+    }
+    Err(format!("should be {}, not {}", wanted(&parameter.kind), described(given)))
+}
+
+fn wanted(kind: &ParamKind) -> &'static str {
+    match kind {
+        ParamKind::LongText | ParamKind::Text => "a text in quotes",
+        ParamKind::Integer => "a whole number",
+        ParamKind::Float => "a number",
+        ParamKind::Boolean => "true or false",
+        ParamKind::Seed => "a whole number from 0 to 18446744073709551615",
+        ParamKind::File(_) => "the name of a file on the server (a file of this machine belongs in [files])",
+        ParamKind::Choice => "one of its choices",
+        ParamKind::Link => "left alone: it is wired to another node",
+        ParamKind::Json => "a value",
+    }
+}
+
+fn described(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "true or false",
+        Value::Number(number) if is_whole(number) => "a whole number",
+        Value::Number(_) => "a number with a fraction",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a table",
+    }
+}

@@ -1,0 +1,347 @@
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::draft::Layer;
+use crate::domain::{ParamKey, SeedPolicy, Setting, Workflow, param};
+
+const WORKFLOW: &str = r#"{
+    "3": {"class_type": "KSampler", "inputs": {"seed": 7, "steps": 20, "cfg": 6, "denoise": 1.0, "model": ["4", 0]}},
+    "6": {"class_type": "CLIPTextEncode", "inputs": {"text": "a cat"}},
+    "8": {"class_type": "Odd", "inputs": {"points": [[1, 2]], "on": true, "big": 5}},
+    "52": {"class_type": "LoadImage", "inputs": {"image": "in.png"}}
+}"#;
+
+fn key(text: &str) -> ParamKey {
+    ParamKey::parse(text).expect(text)
+}
+
+fn settled(texts: &[&str]) -> (Layer, Vec<String>) {
+    let params = param::parameters(&Workflow::parse(WORKFLOW).expect("a workflow"));
+    let read: Vec<_> = texts.iter().map(|text| Preset::parse(text, "p.toml")).collect();
+    let mut told: Vec<String> = read.iter().flat_map(|(_, found)| found).map(ToString::to_string).collect();
+    let chain: Vec<_> = read.into_iter().map(|(preset, _)| preset).collect();
+    let (layer, found) = settle(&chain, &params, |_, path| PathBuf::from("/base").join(path));
+    told.extend(found.iter().map(ToString::to_string));
+    (layer, told)
+}
+
+fn sent(layer: &Layer, name: &str) -> Option<String> {
+    match layer.settings.get(&key(name)) {
+        Some(Setting::Value(value)) => Some(value.to_string()),
+        Some(Setting::File(path)) => Some(format!("file {}", path.display())),
+        None => None,
+    }
+}
+
+#[test]
+fn values_arrive_with_their_own_digits() {
+    let table = [
+        ("\"3-inputs-seed\" = 268261030599666", "3-inputs-seed", "268261030599666"),
+        ("3-inputs-seed = \"18446744073709551615\"", "3-inputs-seed", "18446744073709551615"),
+        ("3-inputs-seed = 18_446", "3-inputs-seed", "18446"),
+        ("3-inputs-seed = 0xff", "3-inputs-seed", "255"),
+        ("3-inputs-cfg = 6", "3-inputs-cfg", "6"),
+        ("3-inputs-cfg = 6.0", "3-inputs-cfg", "6.0"),
+        ("3-inputs-cfg = 1e-3", "3-inputs-cfg", "1e-3"),
+        ("6-inputs-text = \"\"\"\na\nb\"\"\"", "6-inputs-text", "\"a\\nb\""),
+        ("8-inputs-points = [[1.50, 2], {a = \"b\"}]", "8-inputs-points", "[[1.50,2],{\"a\":\"b\"}]"),
+        ("8-inputs-points = \"[null]\"", "8-inputs-points", "[null]"),
+        ("8-inputs-on = false", "8-inputs-on", "false"),
+    ];
+    for (line, name, value) in table {
+        let (layer, told) = settled(&[&format!("[params]\n{line}")]);
+        assert_eq!((sent(&layer, name).as_deref(), told.as_slice()), (Some(value), [].as_slice()), "{line}");
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_told_with_line_key_and_neighbour_and_the_rest_loads() {
+    let text = r#"
+titel = "x"
+extends = 3
+[params]
+6-inputs-txet = "gone"
+3-inputs-steps = "many"
+3-inputs-model = "x"
+3-inputs-seed = 18446744073709551615
+3-inputs-cfg = 7.5
+prompt = "x"
+8-inputs-big = 2026-01-01
+[files]
+52-inputs-image = "in.png"
+3-inputs-steps = "x.png"
+[aliases]
+prompt = "6-inputs-text"
+old = "66-inputs-text"
+[seeds]
+3-inputs-seed = "randomise"
+3-inputs-steps = "fixed"
+"#;
+    let (layer, told) = settled(&[text]);
+    assert_eq!(
+        told,
+        [
+            "p.toml:2: `titel` is not a known field. Did you mean `title`?",
+            "p.toml:3: `extends` should be a text in quotes, not a whole number",
+            "p.toml:8: `3-inputs-seed`: TOML has no number as large as 18446744073709551615. It was read all the same; other programs want it in quotes: \"18446744073709551615\"",
+            "p.toml:11: `8-inputs-big` is a date, which no parameter takes. Put it in quotes",
+            "p.toml:5: `6-inputs-txet` in [params] is no parameter of the workflow. Did you mean `6-inputs-text`?",
+            "p.toml:6: `3-inputs-steps` should be a whole number, not a text",
+            "p.toml:7: `3-inputs-model` should be left alone: it is wired to another node, not a text",
+            "p.toml:10: `prompt` is an alias; in [params] write its key, `6-inputs-text`",
+            "p.toml:14: `3-inputs-steps` takes no file. Put its value in [params]",
+            "p.toml:17: `66-inputs-text` in [aliases] is no parameter of the workflow. Did you mean `6-inputs-text`?",
+            "p.toml:19: `3-inputs-seed`: `randomise` is none of fixed, randomize, increment, decrement. Did you mean `randomize`?",
+            "p.toml:20: `3-inputs-steps` is no seed",
+        ]
+    );
+    assert_eq!(sent(&layer, "3-inputs-seed").as_deref(), Some("18446744073709551615"));
+    assert_eq!(sent(&layer, "3-inputs-cfg").as_deref(), Some("7.5"));
+    assert_eq!(sent(&layer, "52-inputs-image").as_deref(), Some("file /base/in.png"));
+    assert_eq!(layer.aliases.get("prompt"), Some(&key("6-inputs-text")));
+    assert_eq!((layer.settings.len(), layer.aliases.len(), layer.seeds.len()), (3, 1, 0));
+}
+
+#[test]
+fn a_number_out_of_range_is_told_and_used() {
+    let table = [
+        ("3-inputs-cfg = 101", Some("101 is more than the largest value, 100.0")),
+        ("3-inputs-cfg = -0.5", Some("-0.5 is less than the smallest value, 0.0")),
+        ("3-inputs-steps = 1e+400", None),
+        ("3-inputs-cfg = 1e+400", Some("1e+400 is more than the largest value, 100.0")),
+        (
+            "3-inputs-seed = \"18446744073709551616\"",
+            Some("18446744073709551616 is more than the largest value, 18446744073709551615"),
+        ),
+        ("3-inputs-seed = -1", Some("-1 is less than the smallest value, 0")),
+        ("3-inputs-cfg = 100.00", None),
+        ("8-inputs-big = 99999", None),
+    ];
+    for (line, why) in table {
+        let (layer, told) = settled(&[&format!("[params]\n{line}")]);
+        let (key, value) = line.split_once(" = ").expect(line);
+        let Some(why) = why else {
+            assert!(!told.iter().any(|told| told.contains("est value")), "{told:?}");
+            continue;
+        };
+        let why = format!("p.toml:2: `{key}`: {why}. It is used all the same");
+        assert!(told.contains(&why), "{told:?}");
+        assert_eq!(sent(&layer, key).as_deref(), Some(value.trim_matches('"')));
+    }
+}
+
+#[test]
+fn broken_toml_is_told_and_the_rest_loads() {
+    let (layer, told) =
+        settled(&["[params]\n3-inputs-cfg = 7.5\n3-inputs-steps = = 3\n8-inputs-on = false\n"]);
+    assert!(told.iter().any(|line| line.starts_with("p.toml:3: this is not TOML")), "{told:?}");
+    assert_eq!(sent(&layer, "3-inputs-cfg").as_deref(), Some("7.5"));
+    assert_eq!(sent(&layer, "8-inputs-on").as_deref(), Some("false"));
+}
+
+#[test]
+fn a_preset_lies_over_the_one_it_extends() {
+    let base = "[params]\n3-inputs-steps = 30\n3-inputs-cfg = 5.0\n[files]\n52-inputs-image = \"a.png\"\n[seeds]\n3-inputs-seed = \"randomize\"\n[aliases]\np = \"6-inputs-text\"";
+    let top =
+        "[params]\n3-inputs-cfg = 6.5\n52-inputs-image = \"server.png\"\n[seeds]\n3-inputs-seed = \"fixed\"";
+    let (layer, told) = settled(&[base, top]);
+    assert_eq!(told, Vec::<String>::new());
+    let all = ["3-inputs-steps", "3-inputs-cfg", "52-inputs-image"].map(|name| sent(&layer, name));
+    assert_eq!(all.map(Option::unwrap_or_default), ["30", "6.5", "\"server.png\""]);
+    assert_eq!(layer.seeds.get(&key("3-inputs-seed")), Some(&SeedPolicy::Fixed));
+    assert!(layer.aliases.contains_key("p"));
+}
+
+/// The text that an editor's hand would have written.
+#[test]
+fn saving_changes_only_what_changed() {
+    let before = r#"# My preset
+workflow = "w.json"   # beside this file
+unknown = "kept"
+
+[params]
+# the words
+"6-inputs-text"   =   'a cat'  # short
+3-inputs-cfg = 6.00
+3-inputs-seed = 18446744073709551615 # bare
+9-inputs-gone = [ 1, 2 ]
+
+[files]
+52-inputs-image = "in.png"
+
+[seeds]
+3-inputs-seed = "randomize"
+"#;
+    let changes = Changes {
+        fields: [("title", Some("T".to_owned()))].into_iter().collect(),
+        params: [
+            (key("6-inputs-text"), Value::from("a \"dog\"\\\nand \"\"\"two\"\"\" more\"")),
+            (key("3-inputs-cfg"), "6.00".parse::<Number>().map(Value::Number).expect("a number")),
+            (key("3-inputs-steps"), Value::from(5)),
+            (key("8-inputs-big"), Value::from(u64::MAX)),
+            (key("52-inputs-image"), Value::from("server.png")),
+        ]
+        .into_iter()
+        .collect(),
+        files: IndexMap::new(),
+        seeds: [(key("3-inputs-seed"), SeedPolicy::Increment)].into_iter().collect(),
+    };
+    let after = edit(before, &changes).expect("edited");
+    let expected = r#"# My preset
+workflow = "w.json"   # beside this file
+unknown = "kept"
+title = "T"
+
+[params]
+# the words
+"6-inputs-text"   =   """
+a "dog"\\
+and ""\"two""\" more\""""  # short
+3-inputs-cfg = 6.00
+3-inputs-seed = 18446744073709551615 # bare
+9-inputs-gone = [ 1, 2 ]
+3-inputs-steps = 5
+8-inputs-big = "18446744073709551615"
+52-inputs-image = "server.png"
+
+[files]
+
+[seeds]
+3-inputs-seed = "increment"
+"#;
+    assert_eq!(after, expected);
+    let (layer, _) = settled(&[&after]);
+    assert_eq!(sent(&layer, "8-inputs-big").as_deref(), Some("18446744073709551615"));
+    assert_eq!(sent(&layer, "6-inputs-text"), Some(changes.params[&key("6-inputs-text")].to_string()));
+}
+
+#[test]
+fn sections_in_any_style_can_be_saved_into() {
+    let changes = Changes {
+        params: [(key("3-inputs-steps"), Value::from(5))].into_iter().collect(),
+        ..Changes::default()
+    };
+    let table = [
+        ("", "[params]\n3-inputs-steps = 5\n"),
+        ("title = \"x\"\n", "title = \"x\"\n\n[params]\n3-inputs-steps = 5\n"),
+        ("params = { 3-inputs-steps = 4 } # c\n", "params = { 3-inputs-steps = 5 } # c\n"),
+        ("params.3-inputs-steps = 4\n", "params.3-inputs-steps = 5\n"),
+    ];
+    for (before, after) in table {
+        assert_eq!(edit(before, &changes).as_deref(), Ok(after));
+    }
+    assert_eq!(edit("params = 3", &changes), Err(EditError::NoTable("params")));
+    assert!(matches!(edit("a = \n", &changes), Err(EditError::Broken { line: Some(1), .. })));
+}
+
+#[test]
+fn texts_of_several_lines_are_read_back_whatever_they_hold() {
+    let table =
+        ["\n\"\"\"", "\n\"", "\"\"\"\"\"\"\n", "\n\"\"", "\n\\\"", "\n\"\"\\", "\n\"\"\"x\"\"\"\"", "\r\n\\"];
+    for text in table {
+        for value in [Value::from(text), Value::from(vec![text])] {
+            let changes = Changes {
+                params: [(key("1-inputs-a"), value.clone())].into_iter().collect(),
+                ..Changes::default()
+            };
+            let saved = edit("", &changes).expect("edited");
+            let (read, found) = Preset::parse(&saved, "");
+            assert_eq!(
+                (read.params.get("1-inputs-a").map(|read| &read.value), found),
+                (Some(&value), vec![]),
+                "{saved}"
+            );
+        }
+    }
+}
+
+#[test]
+fn numbers_beyond_toml_load_to_the_digit_and_hold_up_no_save() {
+    const LONG: &str = "18446744073709551615";
+    let table = [
+        ("8-inputs-points = [1, [18446744073709551615]] # c", "[1,[18446744073709551615]]"),
+        ("8-inputs-points = [-18_446_744_073_709_551_615, \"@0@\"]", "[-18446744073709551615,\"@0@\"]"),
+        ("8-inputs-points = { a = 18446744073709551615 }", r#"{"a":18446744073709551615}"#),
+        ("[params.8-inputs-points]\na = 0xffffffffffffffff", r#"{"a":18446744073709551615}"#),
+        ("[[params.8-inputs-points]]\na = [+18446744073709551615]", r#"[{"a":[18446744073709551615]}]"#),
+        ("8-inputs-points = [1e+400]", "[1e+400]"),
+    ];
+    let changes = Changes {
+        params: [(key("3-inputs-steps"), Value::from(5)), (key("6-inputs-text"), Value::from("@0@"))]
+            .into_iter()
+            .collect(),
+        ..Changes::default()
+    };
+    for (line, value) in table {
+        let before = format!("[params]\n{line}\n\n[unknown]\nx = [{LONG}]\n");
+        let (layer, told) = settled(&[&before]);
+        assert_eq!(sent(&layer, "8-inputs-points").as_deref(), Some(value), "{line}");
+        let is_told = told
+            .iter()
+            .any(|told| told.starts_with("p.toml:") && told.contains("TOML has no number as large as"));
+        assert!(is_told, "{told:?}");
+        let after = edit(&before, &changes).expect(line);
+        assert!(after.contains(line) && after.ends_with(&format!("x = [{LONG}]\n")), "{after}");
+        let (again, _) = settled(&[&after]);
+        assert_eq!(sent(&again, "8-inputs-points").as_deref(), Some(value), "{after}");
+        assert_eq!(sent(&again, "6-inputs-text").as_deref(), Some("\"@0@\""), "{after}");
+    }
+}
+
+#[test]
+fn a_value_that_toml_cannot_hold_is_saved_as_json_in_quotes() {
+    for text in [
+        "[18446744073709551615,\"a\"]",
+        r#"{"a":[null]}"#,
+        "[1e+400]",
+        r#"{"a":{"b":-18446744073709551615}}"#,
+    ] {
+        let value: Value = serde_json::from_str(text).expect(text);
+        let changes =
+            Changes { params: [(key("8-inputs-points"), value)].into_iter().collect(), ..Changes::default() };
+        let saved = edit("", &changes).expect("edited");
+        let (layer, told) = settled(&[&saved]);
+        assert_eq!((sent(&layer, "8-inputs-points").as_deref(), told), (Some(text), vec![]), "{saved}");
+    }
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        any::<bool>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        prop::num::f64::NORMAL.prop_map(Value::from),
+        "(.|\n|\"|\\\\|\r|\t){0,12}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(2, 12, 4, |inner| prop::collection::vec(inner, 0..4).prop_map(Value::from))
+}
+
+/// What was written, read back: what TOML has no number for comes in quotes, as JSON.
+fn as_read(value: &Value) -> Value {
+    let is_long = |n: &Number| n.is_u64() && !n.is_i64();
+    fn holds(value: &Value, wanted: &impl Fn(&Number) -> bool) -> bool {
+        match value {
+            Value::Number(n) => wanted(n),
+            Value::Array(items) => items.iter().any(|item| holds(item, wanted)),
+            _ => false,
+        }
+    }
+    if holds(value, &is_long) { Value::from(value.to_string()) } else { value.clone() }
+}
+
+proptest! {
+    #[test]
+    fn what_is_saved_is_read_back(value in any_json(), twice in any_json()) {
+        let mut text = "# first\n[params]\n1-inputs-a = 1 # a\n".to_owned();
+        for value in [value, twice] {
+            let changes = Changes { params: [(key("1-inputs-a"), value.clone())].into_iter().collect(), ..Changes::default() };
+            text = edit(&text, &changes).expect("edited");
+            let (read, found) = Preset::parse(&text, "");
+            prop_assert_eq!(&found, &Vec::new());
+            prop_assert_eq!(&read.params["1-inputs-a"].value, &as_read(&value), "{}", text);
+            prop_assert!(text.starts_with("# first\n[params]\n1-inputs-a = ") && text.ends_with(" # a\n"), "{}", text);
+        }
+    }
+}

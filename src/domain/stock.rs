@@ -1,0 +1,131 @@
+//! What ComfyUI's stock nodes take: types, limits and choices.
+//!
+//! The table is a plain list of facts taken from ComfyUI's own `/object_info`, one input a line, sorted by bytes:
+//! `class TAB input TAB type TAB facts`. `stock.py` beside it makes it anew, and says how in its first lines:
+//!
+//! - Nodes: those whose `python_module` is `nodes` or begins with `comfy_extras.`, without those that call paid services
+//!   (`api_node`, or a `category` with "api node").
+//! - Inputs: the `required` and `optional` ones of type INT, FLOAT, STRING, BOOLEAN and choices (COMBO, or a list in the
+//!   type's place). The others are wiring.
+//! - `int`, `float`: facts are the options `min max step`, `-` where there is none. `bool` has no facts.
+//! - `text`, `long`: a STRING without and with `multiline`.
+//! - `image`, `video`, `audio`: a choice with `image_upload`, `video_upload` or `audio_upload`; `mask` is that of
+//!   `LoadImageMask`, of which a mask is made.
+//! - `text` too: choices that are files of a server (checkpoints, loras, …; by the input's name, or `remote` or
+//!   `file_upload`), for nobody here can know them.
+//! - `choice`: facts are the choices between bars. A long list that stands in the table already is `as` with the class and
+//!   input where it stands.
+//!
+//! It is searched where it lies: nothing is read before it is asked for.
+
+use serde_json::Number;
+
+use super::FileKind;
+use super::param::Range;
+
+const TABLE: &str = include_str!("stock.tsv");
+
+/// What a stock node says of one of its inputs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stock {
+    /// A line of text.
+    Text,
+    /// Text of many lines.
+    LongText,
+    /// A whole number.
+    Integer(Range),
+    /// A number.
+    Float(Range),
+    /// On or off.
+    Boolean,
+    /// A file.
+    File(FileKind),
+    /// One of these.
+    Choice(Vec<&'static str>),
+}
+
+/// The facts of an input, when the node is a stock node and the input is not wiring.
+pub fn lookup(class_type: &str, input: &str) -> Option<Stock> {
+    let mut columns = find(class_type, input)?.split('\t');
+    let (kind, facts) = (columns.next()?, columns.next().unwrap_or(""));
+    Some(match kind {
+        "text" => Stock::Text,
+        "long" => Stock::LongText,
+        "int" => Stock::Integer(range(facts)),
+        "float" => Stock::Float(range(facts)),
+        "bool" => Stock::Boolean,
+        "image" => Stock::File(FileKind::Image),
+        "mask" => Stock::File(FileKind::Mask),
+        "video" => Stock::File(FileKind::Video),
+        "audio" => Stock::File(FileKind::Audio),
+        "choice" => Stock::Choice(facts.split('|').collect()),
+        "as" => return lookup(facts, columns.next()?),
+        _ => return None,
+    })
+}
+
+/// The rest of the line of an input, by halving the table.
+fn find(class_type: &str, input: &str) -> Option<&'static str> {
+    let (mut low, mut high) = (0, TABLE.len());
+    while low < high {
+        let middle = TABLE.as_bytes()[..low.midpoint(high)].iter().rposition(|b| *b == b'\n');
+        let start = middle.map_or(0, |newline| newline + 1).max(low);
+        let line = TABLE[start..].split('\n').next()?;
+        let mut columns = line.splitn(3, '\t');
+        let found = (columns.next()?, columns.next()?);
+        match found.cmp(&(class_type, input)) {
+            std::cmp::Ordering::Equal => return columns.next(),
+            std::cmp::Ordering::Less => low = start + line.len() + 1,
+            std::cmp::Ordering::Greater => high = start,
+        }
+    }
+    None
+}
+
+fn range(facts: &str) -> Range {
+    let mut numbers = facts.split(' ').map(|text| serde_json::from_str::<Number>(text).ok());
+    let mut next = || numbers.next().flatten();
+    Range { min: next(), max: next(), step: next() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_is_found_and_understood() {
+        let mut seen = 0;
+        for line in TABLE.lines() {
+            let mut columns = line.split('\t');
+            let (class, input) = (columns.next().expect(line), columns.next().expect(line));
+            assert!(lookup(class, input).is_some(), "{line}");
+            seen += 1;
+        }
+        assert!(seen > 1_000 && TABLE.len() < 80_000);
+    }
+
+    #[test]
+    fn facts_are_those_of_comfyui() {
+        let number = |text: &str| serde_json::from_str(text).ok();
+        assert_eq!(
+            lookup("KSampler", "cfg"),
+            Some(Stock::Float(Range { min: number("0.0"), max: number("100.0"), step: number("0.1") }))
+        );
+        let seed = lookup("KSampler", "seed");
+        assert_eq!(
+            seed,
+            Some(Stock::Integer(Range { min: number("0"), max: number("18446744073709551615"), step: None }))
+        );
+        let Some(Stock::Choice(samplers)) = lookup("KSamplerSelect", "sampler_name") else {
+            panic!("no choice")
+        };
+        assert!(samplers.contains(&"uni_pc") && samplers.contains(&"euler"));
+        assert_eq!(lookup("LoadImageMask", "image"), Some(Stock::File(FileKind::Mask)));
+        assert_eq!(lookup("CheckpointLoaderSimple", "ckpt_name"), Some(Stock::Text));
+        for (class, input) in
+            [("KSampler", "model"), ("KSampler", ""), ("", "x"), ("zzz", "x"), ("\u{10ffff}", "x")]
+        {
+            assert_eq!(lookup(class, input), None, "{class} {input}");
+        }
+    }
+}

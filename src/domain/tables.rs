@@ -1,0 +1,110 @@
+//! Reading the tables of a TOML file field by field: whatever cannot be used becomes a message with its
+//! line, and the rest still loads.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::diagnostic::{Diagnostics, did_you_mean};
+
+/// The tables of a text. Where the text is broken, the parts before and after it still count.
+pub fn parse<'i>(text: &'i str, diagnostics: &mut Diagnostics<'_>) -> DeTable<'i> {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in errors {
+        let place = error.span().unwrap_or(0..0);
+        diagnostics.at(place, "", format!("this is not TOML: {}", error.message()));
+    }
+    table.into_inner()
+}
+
+/// One table of a file, read field by field. Whatever was not asked for is unknown.
+pub struct Fields<'t, 'i> {
+    table: &'t DeTable<'i>,
+    /// `profiles.prod.`, for messages; empty at the top.
+    prefix: String,
+    known: Vec<&'static str>,
+}
+
+impl<'t, 'i> Fields<'t, 'i> {
+    /// The fields of a table that stands at `path` (`profiles.prod`, empty for the file itself).
+    pub fn new(table: &'t DeTable<'i>, path: &str) -> Self {
+        let prefix = if path.is_empty() { String::new() } else { format!("{path}.") };
+        Self { table, prefix, known: Vec::new() }
+    }
+
+    /// A field of any type, with its value's place.
+    pub fn any(&mut self, name: &'static str) -> Option<(&'t DeValue<'i>, Range<usize>)> {
+        self.known.push(name);
+        self.table.get(name).map(|value| (value.get_ref(), value.span()))
+    }
+
+    /// A field of one type; another type is a message that says what is `wanted`.
+    pub fn typed<T>(
+        &mut self,
+        name: &'static str,
+        wanted: &str,
+        diagnostics: &mut Diagnostics<'_>,
+        read: impl FnOnce(&'t DeValue<'i>) -> Option<T>,
+    ) -> Option<T> {
+        let (value, place) = self.any(name)?;
+        let read = read(value);
+        if read.is_none() {
+            let path = format!("{}{name}", self.prefix);
+            let message = format!("`{path}` should be {wanted}, not {}", describe(value));
+            diagnostics.at(place, &path, message);
+        }
+        read
+    }
+
+    /// A text.
+    pub fn text(&mut self, name: &'static str, diagnostics: &mut Diagnostics<'_>) -> Option<String> {
+        self.typed(name, "a text in quotes", diagnostics, |value| value.as_str().map(str::to_owned))
+    }
+
+    /// `true` or `false`.
+    pub fn boolean(&mut self, name: &'static str, diagnostics: &mut Diagnostics<'_>) -> Option<bool> {
+        self.typed(name, "true or false", diagnostics, DeValue::as_bool)
+    }
+
+    /// A table.
+    pub fn table(
+        &mut self,
+        name: &'static str,
+        diagnostics: &mut Diagnostics<'_>,
+    ) -> Option<&'t DeTable<'i>> {
+        self.typed(name, "a table", diagnostics, DeValue::as_table)
+    }
+
+    /// Says of every field that nobody asked for that it is unknown, with the nearest known one.
+    pub fn finish(self, diagnostics: &mut Diagnostics<'_>) {
+        for key in self.table.keys() {
+            let name = key.get_ref().as_ref();
+            if !self.known.contains(&name) {
+                let near = did_you_mean(name, self.known.iter().copied());
+                let path = format!("{}{name}", self.prefix);
+                diagnostics.at(key.span(), &path, format!("`{path}` is not a known field{near}"));
+            }
+        }
+    }
+}
+
+/// What a value is, for a message. Never the value itself: it may be a secret in the wrong place.
+pub fn describe(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+/// An entry of a table, with the places of its key and value.
+pub fn entries<'t, 'i>(
+    table: &'t DeTable<'i>,
+) -> impl Iterator<Item = (&'t str, Range<usize>, &'t Spanned<DeValue<'i>>)> {
+    table.iter().map(|(key, value)| (key.get_ref().as_ref(), key.span(), value))
+}

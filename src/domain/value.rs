@@ -1,0 +1,273 @@
+//! What people type becomes a value: checked against the parameter's kind, numbers kept to the digit.
+
+use std::cmp::Ordering;
+
+use serde_json::{Number, Value};
+
+use super::param::{ParamKind, Parameter, Range, is_whole};
+
+/// Reads what a person typed for a parameter, and holds it to the parameter's range.
+///
+/// # Errors
+/// One sentence that says what is expected.
+pub fn parse(parameter: &Parameter, text: &str) -> Result<Value, String> {
+    let value = read(parameter, text)?;
+    out_of_range(parameter, &value).map_or(Ok(value), Err)
+}
+
+/// Reads a text as a parameter's value, however large.
+///
+/// Numbers keep their exact text: `6` stays `6`, `6.0` stays `6.0`.
+///
+/// # Errors
+/// One sentence that says what is expected.
+pub fn read(parameter: &Parameter, text: &str) -> Result<Value, String> {
+    Ok(match &parameter.kind {
+        ParamKind::LongText | ParamKind::Text | ParamKind::File(_) => Value::from(text),
+        ParamKind::Integer | ParamKind::Seed => Value::Number(whole(text)?),
+        ParamKind::Float => Value::Number(number(text)?),
+        ParamKind::Boolean => Value::Bool(boolean(text)?),
+        ParamKind::Choice => choice(parameter, text),
+        ParamKind::Json => serde_json::from_str(text).map_err(|e| format!("this is not JSON: {e}"))?,
+        ParamKind::Link => {
+            return Err("this input is wired to another node and has no value of its own".to_owned());
+        }
+    })
+}
+
+/// Why a number lies beyond the range of its parameter, as far as that is known; `None` when it does not.
+pub fn out_of_range(parameter: &Parameter, value: &Value) -> Option<String> {
+    let number = value.as_number()?;
+    let beyond = |limit: &&Number, side| compare(number, limit) == Some(side);
+    if let Some(min) = parameter.range.min.as_ref().filter(|min| beyond(min, Ordering::Less)) {
+        return Some(format!("{number} is less than the smallest value, {min}"));
+    }
+    if let Some(max) = parameter.range.max.as_ref().filter(|max| beyond(max, Ordering::Greater)) {
+        return Some(format!("{number} is more than the largest value, {max}"));
+    }
+    let is_bad_seed = parameter.kind == ParamKind::Seed && number.to_string().parse::<u64>().is_err();
+    is_bad_seed.then(|| "a seed is a whole number from 0 to 18446744073709551615".to_owned())
+}
+
+/// How a value reads in a field, and what [`parse`] takes back: texts bare, the rest as JSON.
+pub fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Whether a value is one that this kind of parameter holds.
+pub fn fits(parameter: &Parameter, value: &Value) -> bool {
+    match &parameter.kind {
+        ParamKind::LongText | ParamKind::Text | ParamKind::File(_) => value.is_string(),
+        ParamKind::Integer | ParamKind::Seed => value.as_number().is_some_and(is_whole),
+        ParamKind::Float => value.is_number(),
+        ParamKind::Boolean => value.is_boolean(),
+        ParamKind::Choice => !value.is_object() && !value.is_array(),
+        ParamKind::Json => true,
+        ParamKind::Link => false,
+    }
+}
+
+/// The number `steps` presses of ± away, within its limits, added as decimals: `7.5` and five steps
+/// of `0.1` is `8.0`, never `7.999…`. `None` when the number is out of reach of exact sums.
+pub fn stepped(number: &Number, range: &Range, steps: i64) -> Option<Number> {
+    let whole = is_whole(number) && range.step.as_ref().is_none_or(is_whole);
+    let default_step = if whole { "1" } else { "0.1" };
+    let step = Decimal::parse(&range.step.as_ref().map_or(default_step.to_owned(), Number::to_string))?;
+    let start = Decimal::parse(&number.to_string())?;
+    let mut sum = start.plus(step.times(i128::from(steps))?)?;
+    if let Some(min) = range.min.as_ref().and_then(|n| Decimal::parse(&n.to_string())) {
+        sum = sum.max(min)?;
+    }
+    if let Some(max) = range.max.as_ref().and_then(|n| Decimal::parse(&n.to_string())) {
+        sum = sum.min(max)?;
+    }
+    serde_json::from_str(&sum.to_text(start.scale)).ok()
+}
+
+fn number(text: &str) -> Result<Number, String> {
+    let text = text.trim();
+    // JSON knows neither `.5` nor `+1`, people do.
+    let plain = text.strip_prefix('+').unwrap_or(text);
+    let plain = if plain.starts_with('.') { format!("0{plain}") } else { plain.to_owned() };
+    serde_json::from_str(&plain).map_err(|_| format!("`{text}` is not a number"))
+}
+
+fn whole(text: &str) -> Result<Number, String> {
+    let number = number(text)?;
+    if is_whole(&number) { Ok(number) } else { Err(format!("`{}` is not a whole number", text.trim())) }
+}
+
+fn boolean(text: &str) -> Result<bool, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Ok(true),
+        "false" | "no" | "off" | "0" => Ok(false),
+        _ => Err("expected true or false".to_owned()),
+    }
+}
+
+/// A choice by its label or its value; one that is not listed may still exist on the server.
+fn choice(parameter: &Parameter, text: &str) -> Value {
+    let known =
+        parameter.choices.iter().find(|choice| choice.label == text || self::text(&choice.value) == text);
+    match (known, &parameter.default) {
+        (Some(choice), _) => choice.value.clone(),
+        (None, Value::Number(_)) => number(text).map_or_else(|_| Value::from(text), Value::Number),
+        (None, _) => Value::from(text),
+    }
+}
+
+/// Exact where the digits fit, else as doubles; `None` for what is no number there either.
+fn compare(a: &Number, b: &Number) -> Option<Ordering> {
+    let (a, b) = (a.to_string(), b.to_string());
+    let exact = Decimal::parse(&a).zip(Decimal::parse(&b)).and_then(|(a, b)| a.aligned(b));
+    match exact {
+        Some((a, b)) => Some(a.digits.cmp(&b.digits)),
+        None => a.parse::<f64>().ok()?.partial_cmp(&b.parse().ok()?),
+    }
+}
+
+/// A decimal number as an integer and how many of its digits stand behind the point.
+#[derive(Clone, Copy)]
+struct Decimal {
+    digits: i128,
+    scale: u32,
+}
+
+impl Decimal {
+    /// Reads `-12.50`; exponents are rare in workflows and go through `f64`'s shortest digits.
+    fn parse(text: &str) -> Option<Self> {
+        if text.contains(['e', 'E']) {
+            return Self::parse(&format!("{}", text.parse::<f64>().ok()?));
+        }
+        let (front, fraction) = text.split_once('.').unwrap_or((text, ""));
+        let scale = u32::try_from(fraction.len()).ok().filter(|scale| *scale <= 18)?;
+        let digits = format!("{front}{fraction}").parse().ok()?;
+        Some(Self { digits, scale })
+    }
+
+    fn rescaled(self, scale: u32) -> Option<Self> {
+        let factor = 10_i128.checked_pow(scale.checked_sub(self.scale)?)?;
+        Some(Self { digits: self.digits.checked_mul(factor)?, scale })
+    }
+
+    fn aligned(self, other: Self) -> Option<(Self, Self)> {
+        let scale = self.scale.max(other.scale);
+        Some((self.rescaled(scale)?, other.rescaled(scale)?))
+    }
+
+    fn plus(self, other: Self) -> Option<Self> {
+        let (a, b) = self.aligned(other)?;
+        Some(Self { digits: a.digits.checked_add(b.digits)?, scale: a.scale })
+    }
+
+    fn times(self, factor: i128) -> Option<Self> {
+        Some(Self { digits: self.digits.checked_mul(factor)?, scale: self.scale })
+    }
+
+    fn max(self, other: Self) -> Option<Self> {
+        let (a, b) = self.aligned(other)?;
+        Some(if a.digits >= b.digits { self } else { other })
+    }
+
+    fn min(self, other: Self) -> Option<Self> {
+        let (a, b) = self.aligned(other)?;
+        Some(if a.digits <= b.digits { self } else { other })
+    }
+
+    /// The number with no idle zeros beyond the digits that it began with.
+    fn to_text(mut self, least_scale: u32) -> String {
+        while self.scale > least_scale && self.digits % 10 == 0 {
+            self.digits /= 10;
+            self.scale -= 1;
+        }
+        let sign = if self.digits < 0 { "-" } else { "" };
+        let digits = self.digits.unsigned_abs().to_string();
+        let scale = self.scale as usize;
+        if scale == 0 {
+            return format!("{sign}{digits}");
+        }
+        let padded = format!("{digits:0>width$}", width = scale + 1);
+        let (front, fraction) = padded.split_at(padded.len() - scale);
+        format!("{sign}{front}.{fraction}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::param::Choice;
+
+    fn parameter(kind: ParamKind) -> Parameter {
+        let workflow = crate::domain::Workflow::parse(r#"{"3": {"class_type": "K", "inputs": {"x": 1}}}"#)
+            .expect("a workflow");
+        Parameter { kind, ..crate::domain::param::parameters(&workflow).remove(0) }
+    }
+
+    #[test]
+    fn numbers_keep_their_text() {
+        let table = [
+            (ParamKind::Float, "6", "6"),
+            (ParamKind::Float, "6.0", "6.0"),
+            (ParamKind::Float, " .5 ", "0.5"),
+            (ParamKind::Integer, "-3", "-3"),
+            (ParamKind::Seed, "18446744073709551615", "18446744073709551615"),
+        ];
+        for (kind, typed, kept) in table {
+            assert_eq!(parse(&parameter(kind), typed).map(|v| v.to_string()), Ok(kept.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_in_a_sentence() {
+        let table = [
+            (ParamKind::Float, "abc", "`abc` is not a number"),
+            (ParamKind::Integer, "1.5", "`1.5` is not a whole number"),
+            (ParamKind::Seed, "-1", "a seed is a whole number from 0 to 18446744073709551615"),
+            (ParamKind::Boolean, "maybe", "expected true or false"),
+        ];
+        for (kind, typed, why) in table {
+            assert_eq!(parse(&parameter(kind), typed), Err(why.to_owned()));
+        }
+        let mut bounded = parameter(ParamKind::Integer);
+        bounded.range.max = Some(150.into());
+        assert_eq!(parse(&bounded, "151"), Err("151 is more than the largest value, 150".to_owned()));
+    }
+
+    #[test]
+    fn a_choice_goes_by_label_or_value_and_may_be_unlisted() {
+        let mut choices = parameter(ParamKind::Choice);
+        choices.default = Value::from("euler");
+        choices.choices = vec![Choice { label: "Large".to_owned(), value: Value::from(1024) }];
+        assert_eq!(parse(&choices, "Large"), Ok(Value::from(1024)));
+        assert_eq!(parse(&choices, "1024"), Ok(Value::from(1024)));
+        assert_eq!(parse(&choices, "res_4s"), Ok(Value::from("res_4s")));
+    }
+
+    #[test]
+    fn steps_are_exact() {
+        let range = |min: &str, max: &str, step: &str| Range {
+            min: serde_json::from_str(min).ok(),
+            max: serde_json::from_str(max).ok(),
+            step: serde_json::from_str(step).ok(),
+        };
+        let table = [
+            ("7.5", range("", "", "0.1"), 1, "7.6"),
+            ("7.5", range("", "", "0.1"), 5, "8.0"),
+            ("6", range("", "", "0.1"), 1, "6.1"),
+            ("6", range("", "", "0.5"), 2, "7"),
+            ("6.0", range("", "", ""), -1, "5.9"),
+            ("20", range("1", "20", "1"), 1, "20"),
+            ("1", range("1", "150", "1"), -5, "1"),
+            ("0.05", range("0", "1", "0.1"), -1, "0"),
+            ("-0.1", range("", "", "0.1"), 1, "0.0"),
+            ("18446744073709551614", range("", "18446744073709551615", "1"), 9, "18446744073709551615"),
+        ];
+        for (from, range, steps, to) in table {
+            let number = serde_json::from_str(from).expect(from);
+            assert_eq!(stepped(&number, &range, steps).map(|n| n.to_string()).as_deref(), Some(to), "{from}");
+        }
+    }
+}

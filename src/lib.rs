@@ -1,0 +1,24 @@
+//! comfydeck: the terminal dashboard for people who run ComfyUI workflows on ViewComfy.
+//!
+//! The layers, lowest first; a module uses only what stands above it in this list
+//! (`tests/architecture.rs` holds this, `docs/architecture.md` tells why).
+
+pub mod domain;
+
+pub mod wire;
+
+pub mod config;
+
+pub mod backend;
+
+pub mod store;
+
+pub mod runner;
+
+pub mod demo;
+
+pub mod report;
+
+pub mod tui;
+
+pub mod cli;

@@ -1,0 +1,347 @@
+//! Runs as people read them on a terminal. Every text from outside is scrubbed on its way through here.
+
+use unicode_width::UnicodeWidthStr;
+
+use super::text::{age, bytes, cut, duration, took};
+use crate::domain::draft::SeedChange;
+use crate::domain::run::{RunError, Transfer, UnixMs};
+use crate::domain::{Run, RunSummary, Status, value};
+use crate::wire::ansi::{scrub_block, scrub_plain};
+
+/// Columns of the bar while a run makes progress.
+const BAR: usize = 20;
+
+/// `run 42  flamingo → prod`.
+pub fn started(run: &Run) -> String {
+    let request = &run.request;
+    let from = request.preset.as_deref().unwrap_or(&request.workflow_name);
+    let to = if request.profile.is_empty() { request.shown_url() } else { &request.profile };
+    format!("run {}  {} → {}", run.id, scrub_plain(from), scrub_plain(to))
+}
+
+/// What became of a seed at submit.
+pub fn seed(change: &SeedChange) -> String {
+    let SeedChange { key, value, forced } = change;
+    if *forced {
+        format!("nothing was set, so the seed was changed: {key} = {value}")
+    } else {
+        format!("seed {key} = {value}")
+    }
+}
+
+/// Where a run stands, in one line of at most `width` columns, for a line that is written over and over.
+/// `typical` is how long this workflow usually takes.
+pub fn progress(run: &Run, now: UnixMs, typical: Option<i64>, width: usize) -> String {
+    let elapsed = run.elapsed_ms(now);
+    let mut line = format!("{} {:<11} {:>5}", run.status.sign(), run.status.word(), duration(elapsed));
+    let more = match run.status {
+        Status::Uploading => run.upload.map(transfer),
+        Status::Downloading => run.download.map(transfer),
+        Status::Waiting => Some("nothing has come back yet: a cold start can take minutes".to_owned()),
+        Status::Running => run.progress.as_ref().map(|progress| {
+            let left = progress.seconds_left.and_then(|s| i64::try_from(s).ok());
+            let left =
+                left.map_or(String::new(), |s| format!("  {} left", duration(s.saturating_mul(1_000))));
+            format!("{} {}/{}{left}", bar(progress.value, progress.max), progress.value, progress.max)
+        }),
+        _ => None,
+    };
+    let is_asked = run.cancel_asked.then(|| "cancel asked".to_owned());
+    let usually = typical
+        .filter(|_| run.status.is_in_flight() && more.is_none())
+        .map(|ms| format!("usually {}", took(ms)));
+    for part in [more, usually, is_asked].into_iter().flatten() {
+        line.push_str("  ");
+        line.push_str(&part);
+    }
+    cut(&line, width)
+}
+
+/// `✓ done  0:41  2 outputs`.
+pub fn ended(run: &Run) -> String {
+    let took = run.ended_at.map_or(String::new(), |at| format!("  {}", took(run.elapsed_ms(at))));
+    let outputs = match run.outputs.len() {
+        0 => String::new(),
+        1 => "  1 output".to_owned(),
+        many => format!("  {many} outputs"),
+    };
+    format!("{} {}{took}{outputs}", run.status.sign(), run.status.word())
+}
+
+/// Why a run did not end well, in one line with the remedy; empty when it did.
+pub fn failure(run: &Run) -> String {
+    let failed = run.failed_outputs.len();
+    let error = match &run.error {
+        Some(error) => sentence(error),
+        None if failed > 0 => {
+            let first = &run.failed_outputs[0];
+            let others = if failed > 1 { format!(" (and {} more)", failed - 1) } else { String::new() };
+            let why = format!("{} could not be saved{others}: {}", first.name, first.why);
+            let kept = first.kept.as_ref();
+            let kept = kept.map_or(String::new(), |p| format!(". What came is kept in {}", p.display()));
+            scrub_plain(&format!("{}{kept}", why.trim_end_matches('.')))
+        }
+        None if run.status == Status::Done => return String::new(),
+        None => String::new(),
+    };
+    let word = if run.status == Status::Done { "is done, but" } else { run.status.word() };
+    let colon = if error.is_empty() || run.status == Status::Done { " " } else { ": " };
+    format!("run {} {word}{colon}{error}", run.id).trim_end().to_owned()
+}
+
+/// A list of runs, aligned, newest first, a line each of at most `width` columns.
+pub fn list(runs: &[RunSummary], now: UnixMs, width: usize) -> String {
+    let origin = |run: &RunSummary| {
+        scrub_plain(run.preset.as_deref().unwrap_or_else(|| file_name(&run.workflow_name)))
+    };
+    let ids = runs.iter().map(|run| run.id.to_string().len()).max().unwrap_or(0);
+    let origins = runs.iter().map(|run| origin(run).width()).max().unwrap_or(0).min(24);
+    let mut text = String::new();
+    for run in runs {
+        let took = if run.started_at.is_some() { took(run.elapsed_ms(now)) } else { String::new() };
+        let what = if run.error.is_empty() { &run.prompt } else { &run.error };
+        let line = format!(
+            "{:>ids$}  {} {:<11}  {}  {:>7}  {:>3}  {}",
+            run.id,
+            run.status.sign(),
+            run.status.word(),
+            padded(&origin(run), origins),
+            took,
+            age(now - run.queued_at),
+            scrub_plain(what)
+        );
+        text.push_str(cut(&line, width).trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// All that is known of a run.
+pub fn details(run: &Run, now: UnixMs) -> String {
+    let request = &run.request;
+    let mut page = Page::default();
+    page.line(&format!("run {}  {} {}", run.id, run.status.sign(), run.status.word()));
+    let facts = [
+        ("preset", request.preset.clone().unwrap_or_default()),
+        ("workflow", request.workflow_name.clone()),
+        ("profile", request.profile.clone()),
+        ("url", request.shown_url().to_owned()),
+        ("queued", format!("{}, {}", utc(run.queued_at), ago(now - run.queued_at))),
+        ("phases", phases(run, now)),
+        ("server", run.server_seconds.map_or(String::new(), |s| format!("worked {s:.1} s"))),
+        ("prompt id", run.prompt_id.clone().unwrap_or_default()),
+        ("outputs in", request.output_dir.display().to_string()),
+    ];
+    page.table("", facts.into_iter().filter(|(_, fact)| !fact.is_empty()));
+    let sent = request.params.iter().map(|(key, sent)| (key.as_str(), value::text(sent)));
+    page.table("sent", sent);
+    let files = request.files.iter();
+    page.table("files", files.map(|f| (f.part.as_str(), format!("{}  {}", f.path.display(), bytes(f.size)))));
+    let saved = run.outputs.iter();
+    page.table(
+        "outputs",
+        saved.map(|o| (bytes(o.size), format!("{}  {}", o.path.display(), o.content_type))),
+    );
+    let failed = run.failed_outputs.iter();
+    page.table("outputs that could not be saved", failed.map(|f| (f.name.as_str(), f.why.clone())));
+    page.table("warnings", run.warnings.iter().map(|warning| ("!", warning.clone())));
+    if let Some(error) = &run.error {
+        let param = error.param.as_ref().map(|key| key.to_string()).unwrap_or_default();
+        let facts = [
+            ("what", error.what.clone()),
+            ("remedy", error.remedy.clone()),
+            ("node", error.node.clone().unwrap_or_default()),
+            ("parameter", param),
+            ("details", error.details.clone()),
+        ];
+        page.table("error", facts.into_iter().filter(|(_, fact)| !fact.is_empty()));
+    }
+    page.text
+}
+
+fn ago(ms: i64) -> String {
+    if ms < 60_000 { "just now".to_owned() } else { format!("{} ago", age(ms)) }
+}
+
+/// `2026-11-23 14:33:27 UTC`.
+pub fn utc(at: UnixMs) -> String {
+    let (days, seconds) = (at.div_euclid(86_400_000), at.div_euclid(1_000).rem_euclid(86_400));
+    // Days to a date in the proleptic Gregorian calendar, years that begin in March.
+    let era_days = days + 719_468;
+    let (era, day) = (era_days.div_euclid(146_097), era_days.rem_euclid(146_097));
+    let year_of_era = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day_of_year = day - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_month = (5 * day_of_year + 2) / 153;
+    let day_of_month = day_of_year - (153 * march_month + 2) / 5 + 1;
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    let year = era * 400 + year_of_era + i64::from(month <= 2);
+    let (h, m, s) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day_of_month:02} {h:02}:{m:02}:{s:02} UTC")
+}
+
+/// What happened and what to do, in one line.
+fn sentence(error: &RunError) -> String {
+    let what = scrub_plain(&error.what);
+    let remedy = scrub_plain(&error.remedy);
+    if remedy.is_empty() { what } else { format!("{}. {remedy}", what.trim_end_matches('.')) }
+}
+
+fn transfer(transfer: Transfer) -> String {
+    match transfer.total {
+        Some(total) => format!("{} of {}", bytes(transfer.done), bytes(total)),
+        None => bytes(transfer.done),
+    }
+}
+
+fn bar(value: u64, max: u64) -> String {
+    let full = (value.min(max) as f64 / max.max(1) as f64 * BAR as f64) as usize;
+    let head = usize::from(full < BAR && full > 0);
+    format!("{}{}{}", "━".repeat(full - head), "╸".repeat(head), "╌".repeat(BAR - full))
+}
+
+/// How long each phase took.
+fn phases(run: &Run, now: UnixMs) -> String {
+    let ends = run.phases.iter().skip(1).map(|(_, at)| *at).chain([run.ended_at.unwrap_or(now)]);
+    let lasting = run.phases.iter().zip(ends).filter(|((status, _), _)| !status.is_end());
+    let told: Vec<String> = lasting
+        .map(|((status, from), to)| format!("{} {}", status.word(), took((to - from).max(0))))
+        .collect();
+    told.join(", ")
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+fn padded(text: &str, width: usize) -> String {
+    let text = cut(text, width);
+    format!("{text}{}", " ".repeat(width - text.width()))
+}
+
+/// Text built from headings and two-column tables.
+#[derive(Default)]
+struct Page {
+    text: String,
+}
+
+impl Page {
+    fn line(&mut self, line: &str) {
+        self.text.push_str(line.trim_end());
+        self.text.push('\n');
+    }
+
+    /// Names and facts; further lines of a fact stand below its first. Nothing at all without rows.
+    fn table<N: AsRef<str>>(&mut self, heading: &str, rows: impl Iterator<Item = (N, String)>) {
+        let rows: Vec<(String, String)> =
+            rows.map(|(name, fact)| (scrub_plain(name.as_ref()), scrub_block(&fact))).collect();
+        if rows.is_empty() {
+            return;
+        }
+        if !heading.is_empty() {
+            self.line("");
+            self.line(heading);
+        }
+        let names = rows.iter().map(|(name, _)| name.width()).max().unwrap_or(0).min(40);
+        for (name, fact) in rows {
+            let gap = " ".repeat(names.saturating_sub(name.width()));
+            let mut lines = fact.trim_end().split('\n');
+            self.line(&format!("  {name}{gap}  {}", lines.next().unwrap_or_default()));
+            for line in lines {
+                self.line(&format!("  {}  {line}", " ".repeat(names)));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::run::{End, Progress};
+    use crate::domain::{RunEvent, RunRequest};
+
+    fn a_run() -> Run {
+        let request = RunRequest {
+            profile: "prod".to_owned(),
+            preset: Some("flamingo".to_owned()),
+            ..RunRequest::default()
+        };
+        Run::queued(42, request, 0)
+    }
+
+    fn phase(status: Status) -> RunEvent {
+        RunEvent::Phase { status }
+    }
+
+    #[test]
+    fn the_line_of_progress_tells_each_phase() {
+        let mut run = a_run();
+        assert_eq!(progress(&run, 1_000, Some(9_000), 80), "◦ queued       0:01");
+        run.apply(&phase(Status::Uploading), 1_000);
+        run.apply(&RunEvent::Upload(Transfer { done: 500, total: Some(2_000) }), 1_000);
+        assert_eq!(progress(&run, 3_000, None, 80), "↑ uploading    0:02  500 B of 2.0 kB");
+        run.apply(&phase(Status::Waiting), 2_000);
+        assert!(progress(&run, 60_000, None, 80).contains("cold start"));
+        run.apply(&phase(Status::Running), 61_000);
+        assert_eq!(progress(&run, 62_000, Some(90_000), 80), "● running      1:01  usually 1:30");
+        let steps = Progress { value: 9, max: 20, seconds_left: Some(6), label: String::new() };
+        run.apply(&RunEvent::Progress(steps), 62_000);
+        assert_eq!(
+            progress(&run, 62_000, Some(90_000), 80),
+            "● running      1:01  ━━━━━━━━╸╌╌╌╌╌╌╌╌╌╌╌ 9/20  0:06 left"
+        );
+        assert_eq!(progress(&run, 62_000, None, 12), "● running  …");
+    }
+
+    #[test]
+    fn what_went_wrong_is_one_line_with_the_remedy() {
+        let mut run = a_run();
+        let error = RunError {
+            what: "KSampler: out of memory.\u{1b}[2J".to_owned(),
+            remedy: "Make the picture smaller".to_owned(),
+            ..RunError::default()
+        };
+        let end = End { status: Status::Failed, error: Some(error), server_seconds: None };
+        run.apply(&RunEvent::Ended(end), 5);
+        assert_eq!(failure(&run), "run 42 failed: KSampler: out of memory. Make the picture smaller");
+        let mut well = a_run();
+        well.apply(&RunEvent::Ended(End { status: Status::Done, error: None, server_seconds: None }), 5);
+        assert_eq!(failure(&well), "");
+    }
+
+    #[test]
+    fn a_list_lines_up() {
+        let mut done = RunSummary::from(&a_run());
+        done.status = Status::Done;
+        done.prompt = "A flamingo".to_owned();
+        (done.started_at, done.ended_at) = (Some(0), Some(41_000));
+        let other = RunSummary { id: 7, workflow_name: "/w/猫.json".to_owned(), ..RunSummary::default() };
+        assert_eq!(
+            list(&[done, other], 300_000, 80),
+            "42  ✓ done         flamingo     0:41   5m  A flamingo\n 7  ◦ queued       猫.json             5m\n"
+        );
+    }
+
+    #[test]
+    fn times_are_dates() {
+        for (at, text) in [
+            (0, "1970-01-01 00:00:00 UTC"),
+            (951_782_400_000, "2000-02-29 00:00:00 UTC"),
+            (1_795_444_407_999, "2026-11-23 14:33:27 UTC"),
+            (-1, "1969-12-31 23:59:59 UTC"),
+        ] {
+            assert_eq!(utc(at), text);
+        }
+    }
+
+    #[test]
+    fn details_keep_every_line_and_no_escape() {
+        let mut run = a_run();
+        let key = crate::domain::ParamKey::parse("6-inputs-text").expect("a key");
+        run.request.params.insert(key, "two\nlines\u{1b}]0;title\u{7}".into());
+        let page = details(&run, 1_000);
+        assert!(page.contains("1970-01-01 00:00:00 UTC, just now\n"), "{page}");
+        assert!(details(&run, 3_600_000).contains("UTC, 1h ago\n"), "{page}");
+        assert!(page.contains("  6-inputs-text  two\n                 lines\n"), "{page}");
+        assert!(!page.contains('\u{1b}'), "{page}");
+    }
+}

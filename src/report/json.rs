@@ -1,0 +1,292 @@
+//! What `--json` prints: one object a line, whose shape `docs/cli.md` promises.
+//!
+//! Fields are only ever added. Times are unix milliseconds, durations milliseconds, sizes bytes. A field that
+//! is not known is `null`; it never goes missing.
+
+use serde_json::{Map, Value, json};
+
+use crate::domain::draft::SeedChange;
+use crate::domain::run::{Output, RunError, Transfer, UnixMs};
+use crate::domain::{Run, RunEvent, RunId, RunSummary};
+use crate::wire::ansi;
+
+/// `queued`: the run is in the store, and what it will send is settled.
+pub fn queued(run: &Run, seeds: &[SeedChange]) -> Value {
+    let seeds: Vec<Value> = seeds
+        .iter()
+        .map(|seed| json!({"key": seed.key, "value": seed.value, "forced": seed.forced}))
+        .collect();
+    json!({
+        "event": "queued",
+        "run": run.id,
+        "at": run.queued_at,
+        "profile": named(&run.request.profile),
+        "url": run.request.shown_url(),
+        "preset": run.request.preset,
+        "workflow": run.request.workflow_name,
+        "params": run.request.params,
+        "seeds": seeds,
+        "output_dir": run.request.output_dir.to_string_lossy(),
+    })
+}
+
+/// What happened to a run; `None` for what is told in another way: its log, its end ([`finished`]), and
+/// what the person who reads this did.
+pub fn event(run: RunId, at: UnixMs, event: &RunEvent) -> Option<Value> {
+    Some(match event {
+        RunEvent::Phase { status } => {
+            json!({"event": "phase", "run": run, "at": at, "phase": status.word()})
+        }
+        RunEvent::Upload(transfer) => transferred(run, "upload", *transfer),
+        RunEvent::Download(transfer) => transferred(run, "download", *transfer),
+        RunEvent::Progress(progress) => json!({
+            "event": "progress",
+            "run": run,
+            "of": "steps",
+            "done": progress.value,
+            "total": progress.max,
+            "seconds_left": progress.seconds_left,
+            "label": progress.label,
+        }),
+        RunEvent::OutputSaved(saved) => {
+            let mut line = json!({"event": "output", "run": run, "at": at});
+            if let Some(line) = line.as_object_mut() {
+                line.extend(output(saved));
+            }
+            line
+        }
+        RunEvent::OutputFailed(failure) => json!({
+            "event": "warning",
+            "run": run,
+            "at": at,
+            "text": format!("{} could not be saved: {}", failure.name, failure.why),
+            "output": failure.name,
+            "kept": failure.kept.as_ref().map(|path| path.to_string_lossy()),
+        }),
+        RunEvent::Warning { text } => {
+            json!({"event": "warning", "run": run, "at": at, "text": text, "output": null, "kept": null})
+        }
+        RunEvent::Remote { .. } | RunEvent::Log { .. } | RunEvent::CancelAsked | RunEvent::Ended(_) => {
+            return None;
+        }
+    })
+}
+
+/// `log`: a line of the server's log, without its colours.
+pub fn log(run: RunId, line: &str) -> Value {
+    json!({"event": "log", "run": run, "text": ansi::scrub_block(line)})
+}
+
+/// `finished`: the end; nothing comes behind it.
+pub fn finished(run: &Run) -> Value {
+    json!({
+        "event": "finished",
+        "run": run.id,
+        "at": run.ended_at,
+        "status": run.status.word(),
+        "outputs": run.outputs.len(),
+        "failed_outputs": run.failed_outputs.len(),
+        "duration_ms": run.ended_at.map(|at| run.elapsed_ms(at)),
+        "server_seconds": run.server_seconds,
+        "error": run.error.as_ref().map(error),
+    })
+}
+
+/// A run in the list of `comfydeck runs --json`.
+pub fn summary(run: &RunSummary) -> Value {
+    json!({
+        "run": run.id,
+        "status": run.status.word(),
+        "profile": named(&run.profile),
+        "preset": run.preset,
+        "workflow": run.workflow_name,
+        "prompt": run.prompt,
+        "queued_at": run.queued_at,
+        "started_at": run.started_at,
+        "ended_at": run.ended_at,
+        "outputs": run.outputs,
+        "error": named(&run.error),
+    })
+}
+
+/// All that is known of a run, for `comfydeck show RUN --json`.
+pub fn run(run: &Run) -> Value {
+    let request = &run.request;
+    let phases: Vec<Value> =
+        run.phases.iter().map(|(status, at)| json!({"phase": status.word(), "at": at})).collect();
+    let files: Vec<Value> = request
+        .files
+        .iter()
+        .map(|file| {
+            json!({
+                "part": file.part,
+                "path": file.path.to_string_lossy(),
+                "content_type": file.content_type,
+                "size": file.size,
+                "sha256": file.sha256,
+            })
+        })
+        .collect();
+    let outputs: Vec<Value> = run.outputs.iter().map(|saved| output(saved).into()).collect();
+    let failed: Vec<Value> = run
+        .failed_outputs
+        .iter()
+        .map(|failure| {
+            let kept = failure.kept.as_ref().map(|path| path.to_string_lossy());
+            json!({"name": failure.name, "why": failure.why, "kept": kept})
+        })
+        .collect();
+    json!({
+        "run": run.id,
+        "status": run.status.word(),
+        "profile": named(&request.profile),
+        "url": request.shown_url(),
+        "preset": request.preset,
+        "workflow": request.workflow_name,
+        "workflow_sha256": request.workflow_hash,
+        "workflow_sent": request.send_workflow,
+        "prompt": request.prompt,
+        "params": request.params,
+        "files": files,
+        "output_dir": request.output_dir.to_string_lossy(),
+        "prompt_id": run.prompt_id,
+        "queued_at": run.queued_at,
+        "started_at": run.started_at(),
+        "ended_at": run.ended_at,
+        "phases": phases,
+        "cancel_asked": run.cancel_asked,
+        "outputs": outputs,
+        "failed_outputs": failed,
+        "warnings": run.warnings,
+        "server_seconds": run.server_seconds,
+        "error": run.error.as_ref().map(error),
+    })
+}
+
+fn output(saved: &Output) -> Map<String, Value> {
+    let fields = [
+        ("path", saved.path.to_string_lossy().into()),
+        ("name", saved.name.as_str().into()),
+        ("content_type", saved.content_type.as_str().into()),
+        ("size", saved.size.into()),
+        ("sha256", saved.sha256.as_str().into()),
+    ];
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn transferred(run: RunId, of: &str, transfer: Transfer) -> Value {
+    json!({
+        "event": "progress",
+        "run": run,
+        "of": of,
+        "done": transfer.done,
+        "total": transfer.total,
+        "seconds_left": null,
+        "label": "",
+    })
+}
+
+fn error(error: &RunError) -> Value {
+    json!({
+        "what": error.what,
+        "remedy": error.remedy,
+        "details": error.details,
+        "node": error.node,
+        "param": error.param,
+        "refused": error.refused,
+    })
+}
+
+/// An empty name is no name.
+fn named(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::run::{End, Output, OutputFailure, Progress};
+    use crate::domain::{ParamKey, RunRequest, Status};
+
+    fn a_run() -> Run {
+        let key = ParamKey::parse("3-inputs-seed").expect("a key");
+        let seed = serde_json::from_str("18446744073709551615").expect("a number");
+        let request = RunRequest {
+            url: "https://x.example".to_owned(),
+            workflow_name: "w.json".to_owned(),
+            params: [(key, seed)].into_iter().collect(),
+            output_dir: "/o".into(),
+            ..RunRequest::default()
+        };
+        Run::queued(7, request, 1_000)
+    }
+
+    #[test]
+    fn events_have_the_documented_shape() {
+        let output = Output {
+            path: "/o/a.png".into(),
+            name: "a.png".to_owned(),
+            content_type: "image/png".to_owned(),
+            size: 12,
+            sha256: "ab".to_owned(),
+        };
+        let failure = OutputFailure { name: "b.png".to_owned(), why: "it is cut off".to_owned(), kept: None };
+        let progress = Progress { value: 9, max: 20, seconds_left: Some(6), label: String::new() };
+        let table = [
+            (
+                RunEvent::Phase { status: Status::Waiting },
+                r#"{"event":"phase","run":7,"at":5,"phase":"waiting"}"#,
+            ),
+            (
+                RunEvent::Progress(progress),
+                r#"{"event":"progress","run":7,"of":"steps","done":9,"total":20,"seconds_left":6,"label":""}"#,
+            ),
+            (
+                RunEvent::Upload(Transfer { done: 3, total: None }),
+                r#"{"event":"progress","run":7,"of":"upload","done":3,"total":null,"seconds_left":null,"label":""}"#,
+            ),
+            (
+                RunEvent::OutputSaved(output),
+                r#"{"event":"output","run":7,"at":5,"path":"/o/a.png","name":"a.png","content_type":"image/png","size":12,"sha256":"ab"}"#,
+            ),
+            (
+                RunEvent::OutputFailed(failure),
+                r#"{"event":"warning","run":7,"at":5,"text":"b.png could not be saved: it is cut off","output":"b.png","kept":null}"#,
+            ),
+            (
+                RunEvent::Warning { text: "slow".to_owned() },
+                r#"{"event":"warning","run":7,"at":5,"text":"slow","output":null,"kept":null}"#,
+            ),
+        ];
+        for (happened, line) in table {
+            assert_eq!(event(7, 5, &happened).map(|v| v.to_string()).as_deref(), Some(line));
+        }
+        assert_eq!(event(7, 5, &RunEvent::CancelAsked), None);
+    }
+
+    #[test]
+    fn a_log_line_loses_its_colours_and_nothing_else() {
+        let line = log(7, "\u{1b}[31mred\u{1b}[0m\tüber \"x\"");
+        assert_eq!(line.to_string(), "{\"event\":\"log\",\"run\":7,\"text\":\"red\\tüber \\\"x\\\"\"}");
+    }
+
+    #[test]
+    fn numbers_come_out_to_the_digit() {
+        let text = queued(&a_run(), &[]).to_string();
+        assert!(text.contains(r#""params":{"3-inputs-seed":18446744073709551615}"#), "{text}");
+        assert!(text.contains(r#""profile":null"#), "{text}");
+    }
+
+    #[test]
+    fn the_end_says_why_and_how_long() {
+        let mut run = a_run();
+        run.apply(&RunEvent::Phase { status: Status::Uploading }, 1_500);
+        let why = RunError { what: "refused".to_owned(), refused: true, ..RunError::default() };
+        let end = End { status: Status::Failed, error: Some(why), server_seconds: None };
+        run.apply(&RunEvent::Ended(end), 2_500);
+        assert_eq!(
+            finished(&run).to_string(),
+            r#"{"event":"finished","run":7,"at":2500,"status":"failed","outputs":0,"failed_outputs":0,"duration_ms":1000,"server_seconds":null,"error":{"what":"refused","remedy":"","details":"","node":null,"param":null,"refused":true}}"#
+        );
+    }
+}

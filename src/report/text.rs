@@ -1,0 +1,127 @@
+//! Durations, sizes and ages in the few columns there are, and text cut to a width.
+
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
+
+/// A duration as a clock shows it: `0:41`, `12:05`, `1:02:03`.
+pub fn duration(ms: i64) -> String {
+    let seconds = ms.max(0) / 1_000;
+    let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
+}
+
+/// How long something took, with tenths while they matter: `1.4s`, `0:41`.
+pub fn took(ms: i64) -> String {
+    if ms < 10_000 { format!("{}.{}s", ms / 1_000, ms % 1_000 / 100) } else { duration(ms) }
+}
+
+/// How long ago, in one unit: `now`, `5m`, `3h`, `2d`, `6w`, `1y`.
+pub fn age(ms: i64) -> String {
+    let minutes = ms.max(0) / 60_000;
+    match minutes {
+        0 => "now".to_owned(),
+        1..60 => format!("{minutes}m"),
+        60..1_440 => format!("{}h", minutes / 60),
+        1_440..20_160 => format!("{}d", minutes / 1_440),
+        20_160..525_600 => format!("{}w", minutes / 10_080),
+        _ => format!("{}y", minutes / 525_600),
+    }
+}
+
+/// Bytes in decimal units, as file managers show them: `512 B`, `1.4 MB`.
+pub fn bytes(count: u64) -> String {
+    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
+    if count < 1_000 {
+        return format!("{count} B");
+    }
+    let mut value = count as f64 / 1_000.0;
+    let mut unit = 0;
+    while value >= 999.95 && unit + 1 < UNITS.len() {
+        value /= 1_000.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
+/// A whole number with its thousands apart: `2,113`.
+pub fn thousands(count: usize) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The text cut to a width in columns, with `…` where something is missing. Line breaks show as `⏎`.
+pub fn cut(text: &str, width: usize) -> String {
+    let fits = text.len() <= width.saturating_mul(4) && text.width() <= width && !text.contains('\n');
+    if fits {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    let mut used = 0;
+    for grapheme in text.graphemes(true) {
+        let grapheme = if grapheme == "\n" || grapheme == "\r\n" { "⏎" } else { grapheme };
+        let columns = grapheme.width();
+        if used + columns > width {
+            // Room for the sign is made by taking graphemes back.
+            while used + 1 > width {
+                let Some((at, last)) = kept.grapheme_indices(true).next_back() else { break };
+                used -= last.width();
+                kept.truncate(at);
+            }
+            if width > 0 {
+                kept.push('…');
+            }
+            return kept;
+        }
+        kept.push_str(grapheme);
+        used += columns;
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_sizes_in_few_columns() {
+        for (ms, clock, exact, old) in [
+            (0, "0:00", "0.0s", "now"),
+            (1_450, "0:01", "1.4s", "now"),
+            (41_000, "0:41", "0:41", "now"),
+            (725_000, "12:05", "12:05", "12m"),
+            (3_723_000, "1:02:03", "1:02:03", "1h"),
+            (180_000_000, "50:00:00", "50:00:00", "2d"),
+        ] {
+            assert_eq!((duration(ms), took(ms), age(ms)), (clock.into(), exact.into(), old.into()));
+        }
+        for (count, text) in [(999, "999 B"), (1_000, "1.0 kB"), (1_449_000, "1.4 MB"), (999_999, "1.0 MB")] {
+            assert_eq!(bytes(count), text);
+        }
+        assert_eq!(
+            (thousands(999), thousands(1_000), thousands(12_345_678)),
+            ("999".into(), "1,000".into(), "12,345,678".into())
+        );
+    }
+
+    #[test]
+    fn text_is_cut_at_graphemes() {
+        for (text, width, expected) in [
+            ("flamingo", 8, "flamingo"),
+            ("flamingo", 5, "flam…"),
+            ("猫と犬", 5, "猫と…"),
+            ("猫と犬", 4, "猫…"),
+            ("a\nb", 5, "a⏎b"),
+            ("👩‍🚀👩‍🚀👩‍🚀", 4, "👩‍🚀…"),
+            ("abc", 0, ""),
+        ] {
+            assert_eq!(cut(text, width), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! How runs end that no backend brought to an end, in words.
+
+use crate::backend::{BackendError, Caps};
+use crate::domain::Status;
+use crate::domain::run::{End, RunError};
+
+/// Why a run is ended from this side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// A person asked.
+    Cancelled,
+    /// The runner was told to end.
+    RunnerStopped,
+}
+
+const LOOK_THERE_FIRST: &str =
+    "Look at the endpoint's own history before you run it again: it may have finished, and been paid for";
+
+/// The end of a run that was stopped while it stood at `status`.
+pub(super) fn stopped(stop: Stop, status: Status, caps: Caps) -> End {
+    match stop {
+        Stop::RunnerStopped => lost(format!(
+            "The background runner was told to end while this run was {}, so how it ended is not known",
+            status.word()
+        )),
+        Stop::Cancelled => {
+            let what = match status {
+                Status::Uploading => {
+                    "Cancelled before the request was sent whole: the server has most likely not begun"
+                }
+                _ if caps.cancel => "Cancelled",
+                _ => {
+                    "Cancelled here by closing the connection. This endpoint has no way to stop a run, so the server may go on with it, and bill it"
+                }
+            };
+            let error = RunError { what: what.to_owned(), ..RunError::default() };
+            End { status: Status::Cancelled, error: Some(error), server_seconds: None }
+        }
+    }
+}
+
+/// The end of a run that a runner left in flight which is not there any more.
+pub(super) fn orphaned(status: Status) -> End {
+    lost(format!(
+        "The background runner went away (killed, crashed or switched off) while this run was {}, so how it ended is not known",
+        status.word()
+    ))
+}
+
+/// The end that a backend told by an error.
+pub(super) fn of_error(error: BackendError) -> End {
+    let (status, error) = match error {
+        BackendError::Refused(error) => (Status::Failed, RunError { refused: true, ..error }),
+        BackendError::Failed(error) => (Status::Failed, error),
+        BackendError::Lost(error) => (Status::Lost, error),
+    };
+    End { status, error: Some(error), server_seconds: None }
+}
+
+/// The end of a run whose backend came back without telling one.
+pub(super) fn untold() -> End {
+    lost("The connection ended without a word on how the run ended".to_owned())
+}
+
+/// The end of a run on which comfydeck itself broke.
+pub(super) fn broken() -> End {
+    let error = RunError {
+        what: "comfydeck broke on what the server sent, which is a fault of comfydeck".to_owned(),
+        remedy: "The place is in runner.log in the state folder; please report it. The server may have finished the run".to_owned(),
+        ..RunError::default()
+    };
+    End { status: Status::Failed, error: Some(error), server_seconds: None }
+}
+
+/// The end of a run that could not even be sent.
+pub(super) fn unsent(error: RunError) -> End {
+    End { status: Status::Failed, error: Some(RunError { refused: true, ..error }), server_seconds: None }
+}
+
+fn lost(what: String) -> End {
+    let error = RunError { what, remedy: LOOK_THERE_FIRST.to_owned(), ..RunError::default() };
+    End { status: Status::Lost, error: Some(error), server_seconds: None }
+}

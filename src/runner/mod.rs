@@ -1,0 +1,124 @@
+//! The background process that owns runs in flight.
+//!
+//! Screens and command lines only [queue](submit()) runs and read what became of them in the store. One runner a
+//! data folder, of the same program, in a session of its own, sends them and writes what it hears; it
+//! starts when a run is queued and ends when none is open. So nothing that happens to a terminal touches a run.
+
+mod endings;
+mod journal;
+mod process;
+mod queue;
+mod submit;
+mod task;
+
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use thiserror::Error;
+
+use crate::backend::{self, Backend};
+use crate::config::handover::{self, HandoverError};
+use crate::config::{Credentials, Dirs};
+use crate::domain::run::{Protocol, RunError};
+use crate::domain::{RunId, RunRequest};
+use crate::store::StoreError;
+
+pub use process::{ensure, ensure_as, gone, serve, serve_with, work_off};
+pub use submit::{Order, cancel, enqueue, enqueue_again, repeat, submit};
+
+/// What a runner needs of the world beside the store.
+pub trait Outside: Send + Sync {
+    /// Who speaks a protocol.
+    fn backend(&self, protocol: Protocol) -> Arc<dyn Backend>;
+
+    /// Who asks, for a run that is about to be sent. What was handed over for it is deleted.
+    ///
+    /// # Errors
+    /// Why the credentials cannot be found; the run ends with it, unsent.
+    fn credentials(&self, request: &RunRequest) -> Result<Credentials, RunError>;
+
+    /// No run is waiting: deletes what was handed over for runs that never came to be sent.
+    fn sweep(&self);
+}
+
+/// The world as it is: real endpoints, credentials by the config and the hand-over.
+struct World {
+    dirs: Dirs,
+    /// Kept from run to run, since a backend's HTTP client is expensive to make.
+    backends: Mutex<HashMap<Protocol, Arc<dyn Backend>>>,
+}
+
+impl World {
+    fn new(dirs: &Dirs) -> Self {
+        Self { dirs: dirs.clone(), backends: Mutex::default() }
+    }
+}
+
+impl Outside for World {
+    fn backend(&self, protocol: Protocol) -> Arc<dyn Backend> {
+        let mut backends = self.backends.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(backends.entry(protocol).or_insert_with(|| backend::for_protocol(protocol)))
+    }
+
+    fn credentials(&self, request: &RunRequest) -> Result<Credentials, RunError> {
+        handover::collect(&self.dirs, request)
+            .map_err(|error| RunError { what: error.to_string(), ..RunError::default() })
+    }
+
+    fn sweep(&self) {
+        // One that was left a moment ago may belong to a run that is just being queued.
+        let before = SystemTime::now() - Duration::from_secs(60);
+        if let Err(error) = handover::sweep(&self.dirs, before, |_| false) {
+            tracing::warn!("credentials that nobody needs stay behind: {error}");
+        }
+    }
+}
+
+/// Why a run could not be queued, or the runner not started.
+#[derive(Debug, Error)]
+pub enum RunnerError {
+    /// The store's reason.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The credentials cannot be found or handed over.
+    #[error(transparent)]
+    Credentials(#[from] HandoverError),
+    /// A path that cannot be kept in the history.
+    #[error("{} cannot be kept in the history: its name is not UTF-8. Rename it", .0.display())]
+    Name(PathBuf),
+    /// The content of an input file is not there any more.
+    #[error(
+        "the content of {name} is not in the history any more, so run {run} cannot be repeated as it was. Load its values and choose the file again"
+    )]
+    InputGone {
+        /// The run to repeat.
+        run: RunId,
+        /// The file's name.
+        name: String,
+    },
+    /// A file of the runner cannot be used.
+    #[error("the background runner cannot use {}: {why}. Make the folder writable, then try again", path.display())]
+    File {
+        /// Lock or log.
+        path: PathBuf,
+        /// What the system says.
+        why: io::Error,
+    },
+    /// The process cannot be started.
+    #[error(
+        "the background runner could not be started ({}: {why}). What is queued waits; `comfydeck runs` tries again",
+        program.display()
+    )]
+    Start {
+        /// What was started.
+        program: PathBuf,
+        /// What the system says.
+        why: io::Error,
+    },
+    /// The runner's own machinery.
+    #[error("the background runner could not set itself up: {0}")]
+    SetUp(io::Error),
+}

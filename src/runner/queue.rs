@@ -1,0 +1,331 @@
+//! The queue: who may go, who must stop, and until when there is something to do.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Notify, oneshot};
+use tokio::task::{self, JoinSet};
+
+use super::endings::{self, Stop};
+use super::{Outside, RunnerError, task as run_task};
+use crate::backend::Job;
+use crate::backend::outputs::OutputFolder;
+use crate::config::Dirs;
+use crate::domain::run::RunError;
+use crate::domain::{Run, RunEvent, RunId, Status};
+use crate::store::{Store, StoreError, Watcher, now, watch};
+
+/// How often a store that cannot be used is tried again before the runner gives up.
+pub(super) const TRIES: usize = 60;
+
+/// How long to wait before that.
+pub(super) const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+/// All runs of one runner.
+pub(super) struct Queue {
+    store: Rc<Store>,
+    outside: Arc<dyn Outside>,
+    changed: Arc<Notify>,
+    /// `None` when the system has no watch left to give: then the store is asked now and then.
+    watcher: Option<Watcher>,
+    signals: Signals,
+    /// Runs that wait for their turn, oldest first.
+    waiting: BTreeMap<RunId, Turn>,
+    /// What was gathered for runs that could not be marked as sent: credentials can be taken only once.
+    ready: HashMap<RunId, Job>,
+    /// Runs in flight.
+    active: HashMap<RunId, Active>,
+    tasks: JoinSet<()>,
+    runs_of_tasks: HashMap<task::Id, RunId>,
+}
+
+/// What decides when a run may go.
+struct Turn {
+    url: String,
+    concurrency: usize,
+}
+
+struct Active {
+    url: String,
+    /// Gone once the run was told to stop.
+    stop: Option<oneshot::Sender<Stop>>,
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    /// Listened to so that it does not end the process: a terminal that goes away is none of our business.
+    _hang_up: Signal,
+    /// Likewise: a file that grows over a limit (`ulimit -f`) is an error of that file alone.
+    _file_size: Signal,
+}
+
+impl Queue {
+    pub(super) fn new(dirs: &Dirs, store: Store, outside: Arc<dyn Outside>) -> Result<Self, RunnerError> {
+        let changed = Arc::new(Notify::new());
+        let wake = Arc::clone(&changed);
+        let watcher = watch(dirs, move || wake.notify_one())
+            .inspect_err(|error| tracing::warn!("asking now and then instead: {error}"))
+            .ok();
+        let listen = |kind| signal(kind).map_err(RunnerError::SetUp);
+        let signals = Signals {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            _hang_up: listen(SignalKind::hangup())?,
+            _file_size: listen(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
+        };
+        Ok(Self {
+            store: Rc::new(store),
+            outside,
+            changed,
+            watcher,
+            signals,
+            waiting: BTreeMap::new(),
+            ready: HashMap::new(),
+            active: HashMap::new(),
+            tasks: JoinSet::new(),
+            runs_of_tasks: HashMap::new(),
+        })
+    }
+
+    /// Ends what an earlier runner left in flight. It is never sent again: how far it came is not known.
+    pub(super) fn recover(&self) -> Result<(), RunnerError> {
+        for run in self.store.open_runs()?.iter().filter(|run| run.status.is_in_flight()) {
+            tracing::warn!(run = run.id, "was left {} by a runner that went away", run.status.word());
+            let Some(Run { request, .. }) = self.readable(run.id)? else { continue };
+            let mut events = OutputFolder::new(request.output_dir, run.id).salvage();
+            events.push(RunEvent::Ended(endings::orphaned(run.status)));
+            self.store.append(run.id, now(), &events)?;
+        }
+        Ok(())
+    }
+
+    /// Whether any run has not ended.
+    pub(super) fn has_open_runs(&self) -> Result<bool, RunnerError> {
+        Ok(!self.store.open_runs()?.is_empty())
+    }
+
+    /// Works until no run is open (`false`) or the process is told to end (`true`).
+    ///
+    /// A store that cannot be used for a while holds up what is queued, never what is in flight.
+    pub(super) async fn work(&mut self) -> Result<bool, RunnerError> {
+        let mut failures = 0;
+        loop {
+            match self.look() {
+                Ok(()) if self.active.is_empty() && self.waiting.is_empty() => {
+                    self.outside.sweep();
+                    return Ok(false);
+                }
+                Ok(()) => failures = 0,
+                Err(error) if self.active.is_empty() && failures >= TRIES => return Err(error),
+                Err(error) => {
+                    tracing::warn!("trying again: {error}");
+                    failures += 1;
+                }
+            }
+            tokio::select! {
+                () = self.changed.notified(), if failures == 0 => {}
+                () = tokio::time::sleep(TRY_AGAIN), if failures > 0 || self.watcher.is_none() => {}
+                Some(ended) = self.tasks.join_next_with_id() => self.end_task(ended),
+                _ = self.signals.terminate.recv() => { self.stop_all().await; return Ok(true) }
+                _ = self.signals.interrupt.recv() => { self.stop_all().await; return Ok(true) }
+            }
+        }
+    }
+
+    /// Reads the store, stops what was cancelled and starts what may go.
+    fn look(&mut self) -> Result<(), RunnerError> {
+        let open = self.store.open_runs()?;
+        let queued: HashSet<RunId> =
+            open.iter().filter(|run| run.status == Status::Queued).map(|run| run.id).collect();
+        let gone: Vec<RunId> = self.waiting.keys().filter(|id| !queued.contains(id)).copied().collect();
+        for id in gone {
+            self.waiting.remove(&id);
+            self.ready.remove(&id);
+            self.discard(id)?;
+        }
+        for run in open {
+            if run.cancel_asked {
+                let stop = self.active.get_mut(&run.id).and_then(|active| active.stop.take());
+                // A run that has just ended does not listen any more.
+                stop.map(|stop| stop.send(Stop::Cancelled));
+            }
+            if run.status == Status::Queued && !self.waiting.contains_key(&run.id) {
+                let Some(Run { request, .. }) = self.readable(run.id)? else { continue };
+                let concurrency = usize::try_from(request.concurrency.max(1)).unwrap_or(usize::MAX);
+                self.waiting.insert(run.id, Turn { url: request.url, concurrency });
+            }
+        }
+        for id in self.next() {
+            self.waiting.remove(&id);
+            self.start(id)?;
+        }
+        Ok(())
+    }
+
+    /// Runs that may go now. Among those of one endpoint none overtakes another.
+    fn next(&self) -> Vec<RunId> {
+        let mut busy: HashMap<&str, usize> = HashMap::new();
+        for active in self.active.values() {
+            *busy.entry(&active.url).or_default() += 1;
+        }
+        let mut held_up: HashSet<&str> = HashSet::new();
+        let mut next = Vec::new();
+        for (id, turn) in &self.waiting {
+            let busy = busy.entry(&turn.url).or_default();
+            if *busy >= turn.concurrency || held_up.contains(turn.url.as_str()) {
+                held_up.insert(&turn.url);
+            } else {
+                *busy += 1;
+                next.push(*id);
+            }
+        }
+        next
+    }
+
+    /// Sends one run.
+    fn start(&mut self, id: RunId) -> Result<(), RunnerError> {
+        let Some(run) = self.readable(id)? else { return Ok(()) };
+        let job = match self.ready.remove(&id).map_or_else(|| self.job(&run), Ok) {
+            Ok(job) => job,
+            Err(error) => {
+                tracing::warn!(run = id, "not sent: {}", error.what);
+                self.store.append(id, now(), &[RunEvent::Ended(endings::unsent(error))])?;
+                return Ok(());
+            }
+        };
+        // From here on it counts as sent.
+        let run = match self.store.take(id, now()) {
+            Ok(Some(run)) => run,
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                self.ready.insert(id, job);
+                return Err(error.into());
+            }
+        };
+        tracing::info!(run = id, "sent");
+        let (stop, stopped) = oneshot::channel();
+        let backend = self.outside.backend(run.request.protocol);
+        let task = run_task::drive(Rc::clone(&self.store), backend, job, stopped);
+        let handle = self.tasks.spawn_local(task);
+        self.runs_of_tasks.insert(handle.id(), id);
+        self.active.insert(id, Active { url: run.request.url, stop: Some(stop) });
+        Ok(())
+    }
+
+    /// A run of the history. One that cannot be read is ended, so that it does not stand in the way of the others.
+    fn readable(&self, id: RunId) -> Result<Option<Run>, StoreError> {
+        match self.store.run(id) {
+            Err(StoreError::DamagedRun { why, .. }) => {
+                tracing::error!(run = id, "cannot be read in the history: {why}");
+                self.store.give_up(id, now())?;
+                Ok(None)
+            }
+            run => run,
+        }
+    }
+
+    /// A run that was cancelled in the queue needs what was handed over for it no more.
+    fn discard(&self, id: RunId) -> Result<(), RunnerError> {
+        let request = self.readable(id)?.map(|run| run.request).unwrap_or_default();
+        if request.handover.is_some() && self.outside.credentials(&request).is_err() {
+            tracing::info!(run = id, "its credentials were gone already");
+        }
+        Ok(())
+    }
+
+    /// Gathers what a backend needs.
+    fn job(&self, run: &Run) -> Result<Job, RunError> {
+        let request = &run.request;
+        let mut files = Vec::new();
+        for file in &request.files {
+            let content = self.store.input_path(&file.sha256);
+            if !content.is_file() {
+                return Err(RunError {
+                    what: format!("the content of {} is not in the history any more", file.name),
+                    remedy: "Choose the file again, then run".to_owned(),
+                    ..RunError::default()
+                });
+            }
+            files.push((file.clone(), content));
+        }
+        let workflow = match request.send_workflow {
+            true => Some(self.workflow(&request.workflow_hash)?),
+            false => None,
+        };
+        Ok(Job {
+            run: run.id,
+            url: request.url.clone(),
+            credentials: self.outside.credentials(request)?,
+            params: request.params.clone(),
+            files,
+            workflow,
+            logs: request.logs,
+            output_dir: request.output_dir.clone(),
+        })
+    }
+
+    fn workflow(&self, hash: &str) -> Result<String, RunError> {
+        let gone = |what: String| RunError { what, ..RunError::default() };
+        match self.store.workflow(hash) {
+            Ok(Some(text)) => Ok(text),
+            Ok(None) => Err(gone("the workflow to send is not in the history any more".to_owned())),
+            Err(error) => Err(gone(error.to_string())),
+        }
+    }
+
+    /// A task has come to its end, one way or another.
+    fn end_task(&mut self, ended: Result<(task::Id, ()), task::JoinError>) {
+        let id = match &ended {
+            Ok((id, ())) => *id,
+            Err(error) => error.id(),
+        };
+        let Some(run) = self.runs_of_tasks.remove(&id) else { return };
+        self.active.remove(&run);
+        if let Err(error) = ended {
+            tracing::error!(run, "the task broke: {error}");
+            let end = RunEvent::Ended(endings::broken());
+            if let Err(error) = self.store.append(run, now(), &[end]) {
+                tracing::error!(run, "its end is not written: {error}");
+            }
+        }
+    }
+
+    /// Ends everything in flight as lost; what is queued stays queued.
+    async fn stop_all(&mut self) {
+        tracing::warn!("told to end with {} runs in flight", self.active.len());
+        for active in self.active.values_mut() {
+            active.stop.take().map(|stop| stop.send(Stop::RunnerStopped));
+        }
+        while let Some(ended) = self.tasks.join_next_with_id().await {
+            self.end_task(ended);
+        }
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        // Tells a store that cannot be used any more apart from a quiet end.
+        if !self.active.is_empty() {
+            tracing::error!(
+                "{} runs are left to the next runner, which ends them as lost",
+                self.active.len()
+            );
+        }
+    }
+}
+
+/// Whether trying again later can help.
+pub(super) fn may_pass(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::Locked
+            | StoreError::DiskFull
+            | StoreError::Disk(_)
+            | StoreError::File { .. }
+            | StoreError::Sql(_)
+    )
+}

@@ -1,0 +1,153 @@
+//! Queueing a run: everything it needs is put into the store first, then the run, then a runner is started.
+
+use std::path::{Path, PathBuf};
+
+use super::{RunnerError, ensure};
+use crate::config::{Dirs, Profile, handover};
+use crate::domain::draft::Submission;
+use crate::domain::run::InputFile;
+use crate::domain::{ParamKey, RunId, RunRequest, Workflow, media};
+use crate::store::{CancelAnswer, Store, StoreError, now};
+
+/// What is to be run, and where.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a> {
+    /// Where to run.
+    pub profile: &'a Profile,
+    /// The workflow that the values belong to.
+    pub workflow: &'a Workflow,
+    /// Where it was read from, for people.
+    pub workflow_name: &'a str,
+    /// Name of the preset it began from, if any.
+    pub preset: Option<&'a str>,
+    /// The values and files to send.
+    pub submission: &'a Submission,
+    /// The prompt, for the list of runs; may be empty.
+    pub prompt: &'a str,
+    /// Send the workflow along, in place of the deployment's own.
+    pub send_workflow: bool,
+    /// Ask the server for its log.
+    pub logs: bool,
+    /// Folder for the outputs; a relative one starts at the working directory.
+    pub output_dir: &'a Path,
+}
+
+/// Queues a run and sees to it that a runner is there. The files' contents are copied before, so they
+/// may change or go as soon as this returns.
+///
+/// # Errors
+/// Before anything is queued: when a file or a secret cannot be read, or the history cannot be written. With the
+/// run queued: [`RunnerError::Start`].
+pub fn submit(store: &Store, dirs: &Dirs, order: &Order<'_>) -> Result<RunId, RunnerError> {
+    let id = enqueue(store, dirs, order)?;
+    ensure(dirs)?;
+    Ok(id)
+}
+
+/// Queues a run without starting a runner.
+///
+/// # Errors
+/// As [`submit`].
+pub fn enqueue(store: &Store, dirs: &Dirs, order: &Order<'_>) -> Result<RunId, RunnerError> {
+    let output_dir = std::path::absolute(order.output_dir)
+        .map_err(|why| RunnerError::File { path: order.output_dir.to_owned(), why })?;
+    if output_dir.to_str().is_none() {
+        return Err(RunnerError::Name(output_dir));
+    }
+    let files = order.submission.files.iter().map(|(key, path)| keep(store, key, path));
+    let request = RunRequest {
+        preset: order.preset.map(str::to_owned),
+        workflow_name: order.workflow_name.to_owned(),
+        workflow_hash: order.workflow.hash().to_owned(),
+        send_workflow: order.send_workflow,
+        params: order.submission.params.clone(),
+        files: files.collect::<Result<_, _>>()?,
+        prompt: order.prompt.to_owned(),
+        logs: order.logs,
+        output_dir,
+        ..RunRequest::default()
+    };
+    store.add_workflow(order.workflow)?;
+    queue_at(store, dirs, order.profile, request)
+}
+
+/// Queues a run again exactly as it was: same values, same files by content, same seed. Only where it goes is
+/// as `profile` says now. Sees to it that a runner is there.
+///
+/// # Errors
+/// When there is no such run, the content of a file is gone, or as [`submit`].
+pub fn repeat(store: &Store, dirs: &Dirs, run: RunId, profile: &Profile) -> Result<RunId, RunnerError> {
+    let id = enqueue_again(store, dirs, run, profile)?;
+    ensure(dirs)?;
+    Ok(id)
+}
+
+/// As [`repeat`], without starting a runner.
+///
+/// # Errors
+/// As [`repeat`].
+pub fn enqueue_again(
+    store: &Store,
+    dirs: &Dirs,
+    run: RunId,
+    profile: &Profile,
+) -> Result<RunId, RunnerError> {
+    let request = store.run(run)?.ok_or(StoreError::NoSuchRun(run))?.request;
+    if let Some(file) = request.files.iter().find(|file| !store.input_path(&file.sha256).is_file()) {
+        return Err(RunnerError::InputGone { run, name: file.name.clone() });
+    }
+    queue_at(store, dirs, profile, request)
+}
+
+/// Asks for the end of a run, and sees to it that somebody is there to hear it: after a crash that is a new
+/// runner, which ends the run as lost.
+///
+/// # Errors
+/// When there is no such run, the history cannot be written, or the runner not started.
+pub fn cancel(store: &Store, dirs: &Dirs, run: RunId) -> Result<CancelAnswer, RunnerError> {
+    let answer = store.ask_cancel(run, now())?;
+    match answer {
+        CancelAnswer::Asked => ensure(dirs)?,
+        // A runner that is there does the same; but perhaps none is.
+        CancelAnswer::Cancelled => {
+            if let Some(run) = store.run(run)? {
+                handover::discard(dirs, &run.request)?;
+            }
+        }
+        CancelAnswer::Ended(_) => {}
+    }
+    Ok(answer)
+}
+
+/// Queues a request at a profile's endpoint, with its credentials left for the runner.
+fn queue_at(
+    store: &Store,
+    dirs: &Dirs,
+    profile: &Profile,
+    request: RunRequest,
+) -> Result<RunId, RunnerError> {
+    let request = RunRequest {
+        profile: profile.name.clone(),
+        protocol: profile.protocol,
+        url: profile.url.clone(),
+        concurrency: profile.concurrency,
+        handover: handover::prepare(dirs, profile)?,
+        ..request
+    };
+    Ok(store.queue(&request, now())?)
+}
+
+/// Copies an input file into the store.
+fn keep(store: &Store, key: &ParamKey, path: &Path) -> Result<InputFile, RunnerError> {
+    let kept = store.keep_input(path)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(InputFile {
+        part: key.as_str().to_owned(),
+        // For people; a name that is not UTF-8 could not be stored.
+        path: PathBuf::from(std::path::absolute(path).unwrap_or_default().to_string_lossy().into_owned()),
+        content_type: media::content_type(&name, &kept.magic).to_owned(),
+        name,
+        size: kept.size,
+        sha256: kept.sha256,
+    })
+}

@@ -1,0 +1,211 @@
+//! One run in flight: its backend on one side, store and log on the other.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{AbortHandle, JoinError};
+use tokio::time::Instant;
+
+use super::endings::{self, Stop};
+use super::queue::{TRIES, TRY_AGAIN, may_pass};
+use crate::backend::{Backend, BackendError, Caps, Job};
+use crate::config::Veil;
+use crate::domain::run::End;
+use crate::domain::{RunEvent, RunId, Status};
+use crate::store::{LogWriter, Store, StoreError, now};
+
+/// Events that a backend may be ahead of the store.
+const AHEAD: usize = 1_024;
+
+/// Log lines and what only the latest of counts are gathered for so long; everything else is written at
+/// once.
+const GATHER: Duration = Duration::from_millis(50);
+
+/// Brings one run to its end and writes down what happens on the way.
+pub(super) async fn drive(
+    store: Rc<Store>,
+    backend: Arc<dyn Backend>,
+    job: Job,
+    mut stopped: oneshot::Receiver<Stop>,
+) {
+    let run = job.run;
+    let caps = backend.caps();
+    let veil = Veil::new(&job.credentials);
+    let (sink, mut events) = mpsc::channel(AHEAD);
+    // A task of its own: dropped whole when the run is stopped, and its panics are its own.
+    let mut work = tokio::spawn(async move { backend.submit(job, sink).await });
+    let _guard = AbortOnDrop(work.abort_handle());
+    let mut record = Record::new(store, run, veil);
+    let mut stop = None;
+    let mut batch = Vec::new();
+    let outcome = loop {
+        tokio::select! {
+            _ = events.recv_many(&mut batch, AHEAD), if !events.is_closed() || !events.is_empty() => {
+                record.take_in(batch.drain(..));
+                record.write_when_due().await;
+            }
+            () = tokio::time::sleep_until(record.due), if record.is_gathering() => record.write().await,
+            Ok(asked) = &mut stopped, if stop.is_none() => {
+                stop = Some(asked);
+                work.abort();
+            }
+            outcome = &mut work => break outcome,
+        }
+    };
+    // What was said before the end counts: it may be the end itself.
+    events.close();
+    while let Ok(event) = events.try_recv() {
+        record.take_in([event]);
+    }
+    record.write().await;
+    if !record.ended() {
+        record.take_in([RunEvent::Ended(end(outcome, stop, record.status, caps))]);
+        record.write().await;
+    }
+}
+
+/// The end of a run whose backend told none by an event.
+fn end(
+    outcome: Result<Result<(), BackendError>, JoinError>,
+    stop: Option<Stop>,
+    status: Status,
+    caps: Caps,
+) -> End {
+    match (outcome, stop) {
+        (Ok(Err(error)), _) => endings::of_error(error),
+        (Err(error), _) if error.is_panic() => endings::broken(),
+        (_, Some(stop)) => endings::stopped(stop, status, caps),
+        _ => endings::untold(),
+    }
+}
+
+/// What happened to a run and is not written down yet.
+struct Record {
+    store: Rc<Store>,
+    run: RunId,
+    /// Over everything that is written down.
+    veil: Veil,
+    log: Option<LogWriter>,
+    log_failed: bool,
+    pending: Vec<RunEvent>,
+    /// Where the run stands in the store.
+    status: Status,
+    /// Something is gathered that need not be written before `due`.
+    unwritten: bool,
+    due: Instant,
+}
+
+impl Record {
+    fn new(store: Rc<Store>, run: RunId, veil: Veil) -> Self {
+        Self {
+            store,
+            run,
+            veil,
+            log: None,
+            log_failed: false,
+            pending: Vec::new(),
+            status: Status::Uploading,
+            unwritten: false,
+            due: Instant::now(),
+        }
+    }
+
+    fn ended(&self) -> bool {
+        self.status.is_end()
+    }
+
+    fn is_gathering(&self) -> bool {
+        self.unwritten
+    }
+
+    fn take_in(&mut self, events: impl IntoIterator<Item = RunEvent>) {
+        for mut event in events {
+            event.texts_mut().into_iter().for_each(|text| self.veil.hide(text));
+            match event {
+                RunEvent::Log { text } => self.log(&text),
+                event if event.is_transient() => {
+                    let kind = std::mem::discriminant(&event);
+                    self.pending.retain(|other| std::mem::discriminant(other) != kind);
+                    self.pending.push(event);
+                }
+                event => {
+                    self.pending.push(event);
+                    self.due = Instant::now();
+                }
+            }
+            self.unwritten = true;
+        }
+    }
+
+    fn log(&mut self, text: &str) {
+        if self.log_failed {
+            return;
+        }
+        if self.log.is_none() {
+            match self.store.log_writer(self.run) {
+                Ok(log) => self.log = Some(log),
+                Err(error) => return self.give_log_up(&error),
+            }
+        }
+        if let Some(Err(error)) = self.log.as_mut().map(|log| log.append(text)) {
+            self.give_log_up(&error);
+        }
+    }
+
+    /// A run goes on without its log, and says so.
+    fn give_log_up(&mut self, error: &StoreError) {
+        tracing::warn!(run = self.run, "the log is given up: {error}");
+        self.log_failed = true;
+        let text = format!("The rest of the log could not be kept: {error}");
+        self.pending.push(RunEvent::Warning { text });
+    }
+
+    async fn write_when_due(&mut self) {
+        if self.unwritten && self.due <= Instant::now() {
+            self.write().await;
+        }
+    }
+
+    /// Writes the log, then the events, so that whoever sees the end sees the whole log.
+    async fn write(&mut self) {
+        if let Some(Err(error)) = self.log.as_mut().filter(|_| !self.log_failed).map(LogWriter::flush) {
+            self.give_log_up(&error);
+        }
+        if !self.pending.is_empty() {
+            self.append().await;
+        }
+        self.unwritten = false;
+        self.due = Instant::now() + GATHER;
+    }
+
+    async fn append(&mut self) {
+        for _ in 0..TRIES {
+            match self.store.append(self.run, now(), &self.pending) {
+                Ok(status) => {
+                    self.status = status;
+                    self.pending.clear();
+                    return;
+                }
+                Err(error) if may_pass(&error) => {
+                    tracing::warn!(run = self.run, "not written, trying again: {error}");
+                    tokio::time::sleep(TRY_AGAIN).await;
+                }
+                Err(error) => {
+                    tracing::error!(run = self.run, "not written: {error}");
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Ends the backend's work with the task that listens to it.
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,104 @@
+//! Input files, kept by content, so that a run can be repeated after the file on disk has changed or gone.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::{Store, StoreError};
+use crate::domain::workflow::hex;
+
+/// Bytes read at once.
+const CHUNK: usize = 256 * 1024;
+
+/// A file whose content is in the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptInput {
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256 of the content in hex.
+    pub sha256: String,
+    /// The first bytes, at most 16, by which formats tell themselves.
+    pub magic: Vec<u8>,
+}
+
+impl Store {
+    /// Copies a file's content into the store, unless the same content is there already. A copy, never a
+    /// link: the original may be edited in place.
+    ///
+    /// # Errors
+    /// When the file is none (a folder, a pipe) or cannot be read, or the copy cannot be written.
+    pub fn keep_input(&self, path: &Path) -> Result<KeptInput, StoreError> {
+        let found = hashed(path, None)?;
+        let known = std::fs::metadata(self.input_path(&found.sha256));
+        if known.is_ok_and(|known| known.len() == found.size) {
+            return Ok(found);
+        }
+        let folder = self.data.join("inputs");
+        let temporary = folder.join(format!(".{}-{:x}", std::process::id(), fastrand::u64(..)));
+        // The file may change while it is copied, so the copy's own hash is its name.
+        let copied = copy(path, &temporary).and_then(|kept| {
+            let place = self.input_path(&kept.sha256);
+            std::fs::rename(&temporary, &place).map_err(StoreError::writing(&place))?;
+            Ok(kept)
+        });
+        if copied.is_err() {
+            // The reason is in `copied` already; a file that was never made cannot be removed.
+            let _ = std::fs::remove_file(&temporary);
+        }
+        copied
+    }
+
+    /// Whether a file still has the content with this hash.
+    pub fn is_same(path: &Path, sha256: &str) -> bool {
+        hashed(path, None).is_ok_and(|found| found.sha256 == sha256)
+    }
+
+    /// Where the content with this hash lies.
+    pub fn input_path(&self, sha256: &str) -> PathBuf {
+        self.data.join("inputs").join(sha256)
+    }
+}
+
+fn copy(from: &Path, to: &Path) -> Result<KeptInput, StoreError> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = File::options();
+    let mut copy =
+        options.write(true).create_new(true).mode(0o600).open(to).map_err(StoreError::writing(to))?;
+    let kept = hashed(from, Some((&mut copy, to)))?;
+    copy.sync_all().map_err(StoreError::writing(to))?;
+    Ok(kept)
+}
+
+/// Reads a file to its end, and writes a copy when one is wanted.
+fn hashed(path: &Path, mut copy: Option<(&mut File, &Path)>) -> Result<KeptInput, StoreError> {
+    // Asked before opening: opening a pipe waits for a writer.
+    let is_file = std::fs::metadata(path).map_err(StoreError::reading(path))?.is_file();
+    if !is_file {
+        let why = io::Error::new(io::ErrorKind::InvalidInput, "it is not a file");
+        return Err(StoreError::reading(path)(why));
+    }
+    let mut file = File::open(path).map_err(StoreError::reading(path))?;
+    let mut hash = Sha256::new();
+    let mut kept = KeptInput { size: 0, sha256: String::new(), magic: Vec::new() };
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        let read = match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(StoreError::reading(path)(error)),
+        };
+        let bytes = &buffer[..read];
+        let missing = 16_usize.saturating_sub(kept.magic.len()).min(read);
+        kept.magic.extend_from_slice(&bytes[..missing]);
+        hash.update(bytes);
+        kept.size += read as u64;
+        if let Some((copy, to)) = &mut copy {
+            copy.write_all(bytes).map_err(StoreError::writing(to))?;
+        }
+    }
+    kept.sha256 = hex(&hash.finalize());
+    Ok(kept)
+}

@@ -1,0 +1,221 @@
+//! The list of runs: newest first, a page at a time, filtered.
+
+use rusqlite::Row;
+use rusqlite::ToSql;
+
+use super::runs::Live;
+use super::{Store, StoreError, search};
+use crate::domain::{RunId, RunSummary, Status};
+
+/// Which runs to list. The default is the newest hundred of all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunQuery {
+    /// Words that stand in the prompt, the preset's or workflow's name, keys and values of parameters, or
+    /// the error, in any order; the last may be a beginning. Empty for no filter.
+    pub text: String,
+    /// Only runs that stand here.
+    pub status: Option<Status>,
+    /// Only runs that began from this preset.
+    pub preset: Option<String>,
+    /// Only runs older than this one: the last of the page before.
+    pub before: Option<RunId>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+impl Default for RunQuery {
+    fn default() -> Self {
+        Self { text: String::new(), status: None, preset: None, before: None, limit: 100 }
+    }
+}
+
+impl RunQuery {
+    /// Reads what a person typed into a search box: `status:failed` and `preset:cat` filter, the rest is
+    /// text.
+    pub fn parse(typed: &str) -> Self {
+        let mut query = Self::default();
+        let mut words = Vec::new();
+        for word in typed.split(' ') {
+            let status = word.strip_prefix("status:").and_then(Status::from_word);
+            let preset = word.strip_prefix("preset:").filter(|preset| !preset.is_empty());
+            match (status, preset) {
+                (Some(status), _) => query.status = Some(status),
+                (_, Some(preset)) => query.preset = Some(preset.to_owned()),
+                _ => words.push(word),
+            }
+        }
+        query.text = words.join(" ");
+        query
+    }
+}
+
+/// How many runs are open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Waiting for their turn.
+    pub queued: usize,
+    /// Sent and not ended.
+    pub in_flight: usize,
+}
+
+const COLUMNS: &str =
+    "id, status, cancel_asked, profile, runs.preset, workflow_name, workflow_hash, runs.prompt,
+    queued_at, started_at, phase_at, ended_at, outputs, runs.error, live";
+
+// Left alone, SQLite walks the whole table to have the rows in order: without statistics it takes every
+// condition for one that nearly all rows meet. So each query names its index, and is refused when it cannot use it.
+const COUNTS: &str =
+    "SELECT status, count(*) FROM runs INDEXED BY runs_open WHERE ended_at IS NULL GROUP BY status";
+
+const LAST_TIMES: &str = "SELECT ended_at - started_at FROM runs INDEXED BY runs_done
+    WHERE workflow_hash = ?1 AND status = 'done' ORDER BY id DESC LIMIT 7";
+
+fn open_sql() -> String {
+    format!("SELECT {COLUMNS} FROM runs INDEXED BY runs_open WHERE ended_at IS NULL ORDER BY id")
+}
+
+/// A page of the list. Parameters: 1 before, 2 limit, then those of the filters that there are.
+fn page_sql(text: bool, status: bool, preset: bool) -> String {
+    let (from, mut conditions, order) = match (text, status, preset) {
+        (true, ..) => (
+            "runs_fts CROSS JOIN runs ON id = runs_fts.rowid",
+            "runs_fts.rowid < ?1 AND runs_fts MATCH ?3".to_owned(),
+            "runs_fts.rowid",
+        ),
+        (_, true, _) => ("runs INDEXED BY runs_by_status", "id < ?1".to_owned(), "id"),
+        (.., true) => ("runs INDEXED BY runs_by_preset", "id < ?1".to_owned(), "id"),
+        _ => ("runs", "id < ?1".to_owned(), "id"),
+    };
+    let mut parameters = 2 + usize::from(text);
+    for (column, wanted) in [("status", status), ("runs.preset", preset)] {
+        if wanted {
+            parameters += 1;
+            conditions.push_str(&format!(" AND {column} = ?{parameters}"));
+        }
+    }
+    format!("SELECT {COLUMNS} FROM {from} WHERE {conditions} ORDER BY {order} DESC LIMIT ?2")
+}
+
+impl Store {
+    /// Runs, newest first. The time it takes depends on the page, not on the length of the history.
+    ///
+    /// # Errors
+    /// When the history cannot be read. No text that a person can type is an error.
+    pub fn summaries(&self, query: &RunQuery) -> Result<Vec<RunSummary>, StoreError> {
+        let text = search::fts_query(&query.text);
+        let status = query.status.map(Status::word);
+        let before = query.before.unwrap_or(RunId::MAX);
+        let mut values: Vec<&dyn ToSql> = vec![&before, &query.limit];
+        values.extend(text.iter().map(|text| text as &dyn ToSql));
+        values.extend(status.iter().map(|status| status as &dyn ToSql));
+        values.extend(query.preset.iter().map(|preset| preset as &dyn ToSql));
+        let sql = page_sql(text.is_some(), status.is_some(), query.preset.is_some());
+        self.list(&sql, &values)
+    }
+
+    /// Runs that have not ended, in the order in which they were queued.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn open_runs(&self) -> Result<Vec<RunSummary>, StoreError> {
+        self.list(&open_sql(), &[])
+    }
+
+    /// How many runs are open, without a look at those that have ended.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn counts(&self) -> Result<Counts, StoreError> {
+        let mut statement = self.connection.prepare_cached(COUNTS)?;
+        let mut rows = statement.query([])?;
+        let mut counts = Counts::default();
+        while let Some(row) = rows.next()? {
+            let count = usize::try_from(row.get::<_, i64>(1)?).unwrap_or_default();
+            if row.get_ref(0)?.as_str().ok() == Some(Status::Queued.word()) {
+                counts.queued += count;
+            } else {
+                counts.in_flight += count;
+            }
+        }
+        Ok(counts)
+    }
+
+    /// How long a workflow usually takes from start to end, in milliseconds: the median of its last
+    /// successful runs. `None` when it never ended well.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn typical_ms(&self, workflow_hash: &str) -> Result<Option<i64>, StoreError> {
+        let mut statement = self.connection.prepare_cached(LAST_TIMES)?;
+        let times = statement.query_map([workflow_hash], |row| row.get::<_, Option<i64>>(0))?;
+        let mut times: Vec<i64> = times.filter_map(Result::transpose).collect::<Result<_, _>>()?;
+        times.sort_unstable();
+        // A clock that was set back makes a run end before it began.
+        Ok(times.get(times.len() / 2).map(|time| (*time).max(0)))
+    }
+
+    fn list(&self, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<RunSummary>, StoreError> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query(values)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(summary(row)?);
+        }
+        Ok(found)
+    }
+}
+
+fn summary(row: &Row<'_>) -> Result<RunSummary, StoreError> {
+    let status: String = row.get(1)?;
+    let live = Live::read(row.get_ref(14)?.as_str().unwrap_or_default());
+    Ok(RunSummary {
+        id: row.get(0)?,
+        status: Status::from_word(&status)
+            .ok_or_else(|| StoreError::damaged(format!("`{status}` is no status")))?,
+        cancel_asked: row.get(2)?,
+        profile: row.get(3)?,
+        preset: row.get(4)?,
+        workflow_name: row.get(5)?,
+        workflow_hash: row.get(6)?,
+        prompt: row.get(7)?,
+        queued_at: row.get(8)?,
+        started_at: row.get(9)?,
+        phase_at: row.get(10)?,
+        ended_at: row.get(11)?,
+        upload: live.upload,
+        progress: live.progress,
+        download: live.download,
+        outputs: usize::try_from(row.get::<_, i64>(12)?).unwrap_or_default(),
+        error: row.get(13)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_query_walks_the_whole_history() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open_with(folder.path(), crate::store::schema::MIGRATIONS).expect("a store");
+        let both = [false, true];
+        let pages = both.into_iter().flat_map(|text| {
+            let of_status = move |status| both.map(|preset| page_sql(text, status, preset));
+            both.into_iter().flat_map(of_status)
+        });
+        let others = [COUNTS.to_owned(), LAST_TIMES.to_owned(), open_sql()];
+        for sql in pages.chain(others) {
+            let mut plan = store.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect(&sql);
+            let unset = rusqlite::params_from_iter(vec![None::<i64>; plan.parameter_count()]);
+            let steps = plan.query_map(unset, |row| row.get::<_, String>(3)).expect("a plan");
+            for step in steps.map(|step| step.expect("a step")) {
+                let of_open_runs = step.contains("INDEX runs_open");
+                assert!(
+                    of_open_runs || !step.starts_with("SCAN runs") || step.contains("VIRTUAL"),
+                    "{step}: {sql}"
+                );
+                assert!(sql == open_sql() || !step.contains("TEMP B-TREE"), "{step}: {sql}");
+            }
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The history: every run, its request, events and log, in SQLite and files beside it.
+//!
+//! | under the data folder | holds |
+//! |---|---|
+//! | `history.db` | workflows, runs, requests, events, full-text index |
+//! | `logs/<run>.log` | the server's log of one run, see [`LogReader`] |
+//! | `inputs/<sha256>` | content of files that went up with a run |
+//! | `bell` | nothing: it is written to after each commit, to wake those who [`watch`] |
+//!
+//! Screens, command lines and the runner use it at the same time, each with a [`Store`] of its own: readers
+//! never wait, writers take turns. The events are the truth; the columns of `runs` are a cache of
+//! [`Run::apply`](crate::domain::Run::apply) over them, written in the same transaction.
+
+mod error;
+mod inputs;
+mod list;
+mod log;
+mod runs;
+mod schema;
+mod search;
+mod watch;
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+
+use crate::config::Dirs;
+use crate::config::dirs::private_dir;
+use crate::domain::run::UnixMs;
+use crate::domain::{RunId, Workflow};
+
+pub use error::StoreError;
+pub use inputs::KeptInput;
+pub use list::{Counts, RunQuery};
+pub use log::{LogLine, LogReader, LogWriter};
+pub use runs::{CancelAnswer, StoredEvent};
+pub use watch::{Watcher, watch};
+
+/// The database's name in the data folder.
+const FILE_NAME: &str = "history.db";
+
+/// The history. One for each thread that uses it.
+#[derive(Debug)]
+pub struct Store {
+    connection: Connection,
+    data: PathBuf,
+    read_only: bool,
+    /// Written to after each commit; `None` when the store is read-only.
+    bell: Option<File>,
+    /// Runs that this store has written to and that are still open, with the events so far folded in.
+    open_runs: RefCell<HashMap<RunId, runs::Folded>>,
+    own_changes: Cell<u64>,
+}
+
+/// Stands for the state of the history at one time; two that differ tell that something changed between.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChangeMark {
+    others: i64,
+    own: u64,
+}
+
+impl Store {
+    /// Opens the history, making it, or bringing one of an older format up to date (after a backup
+    /// beside it). A history that cannot be written is opened for reading.
+    ///
+    /// # Errors
+    /// When it is damaged, of a newer format, locked for longer than five seconds, or the folder cannot be
+    /// used. Nothing is destroyed then.
+    pub fn open(dirs: &Dirs) -> Result<Self, StoreError> {
+        Self::open_with(&dirs.data, schema::MIGRATIONS)
+    }
+
+    fn open_with(data: &Path, migrations: &[&str]) -> Result<Self, StoreError> {
+        let path = data.join(FILE_NAME);
+        let made = [data, &data.join("logs"), &data.join("inputs")]
+            .into_iter()
+            .try_for_each(|folder| private_dir(folder).map_err(StoreError::writing(folder)));
+        if let Err(error) = made
+            && !path.exists()
+        {
+            return Err(error);
+        }
+        let opened = schema::open(&path, migrations)?;
+        let bell = if opened.read_only { None } else { Some(watch::bell(data)?) };
+        Ok(Self {
+            connection: opened.connection,
+            data: data.to_owned(),
+            read_only: opened.read_only,
+            bell,
+            open_runs: RefCell::default(),
+            own_changes: Cell::new(0),
+        })
+    }
+
+    /// Whether the history can only be read here.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    /// How long to wait while another process writes; five seconds unless said.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn set_patience(&self, patience: Duration) -> Result<(), StoreError> {
+        Ok(self.connection.busy_timeout(patience)?)
+    }
+
+    /// Keeps a workflow's text under its hash.
+    ///
+    /// # Errors
+    /// When the history cannot be written.
+    pub fn add_workflow(&self, workflow: &Workflow) -> Result<(), StoreError> {
+        let known = "SELECT 1 FROM workflows WHERE hash = ?1";
+        if self.connection.prepare_cached(known)?.exists([workflow.hash()])? {
+            return Ok(());
+        }
+        let sql = "INSERT OR IGNORE INTO workflows (hash, text) VALUES (?1, ?2)";
+        self.connection.prepare_cached(sql)?.execute([workflow.hash(), workflow.text()])?;
+        self.changed();
+        Ok(())
+    }
+
+    /// The text of a workflow.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn workflow(&self, hash: &str) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT text FROM workflows WHERE hash = ?1";
+        Ok(self.connection.prepare_cached(sql)?.query_row([hash], |row| row.get(0)).optional()?)
+    }
+
+    /// Changes whenever a transaction of this or another store has changed the history. Costs microseconds.
+    /// Logs are files of their own and do not count.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn change_mark(&self) -> Result<ChangeMark, StoreError> {
+        let others =
+            self.connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+        Ok(ChangeMark { others, own: self.own_changes.get() })
+    }
+
+    /// Where a run's log lies.
+    pub fn log_path(&self, run: RunId) -> PathBuf {
+        self.data.join("logs").join(format!("{run}.log"))
+    }
+
+    /// Reads a run's log; one that has not begun is empty.
+    pub fn log(&self, run: RunId) -> LogReader {
+        LogReader::new(self.log_path(run))
+    }
+
+    /// Writes on a run's log.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn log_writer(&self, run: RunId) -> Result<LogWriter, StoreError> {
+        LogWriter::open(self.log_path(run))
+    }
+
+    /// To be called after each commit.
+    fn changed(&self) {
+        self.own_changes.set(self.own_changes.get() + 1);
+        if let Some(Err(error)) = self.bell.as_ref().map(|bell| bell.write_at(b"!", 0)) {
+            tracing::warn!("others are not told of a change of the history: {error}");
+        }
+    }
+
+    /// A transaction that has its turn to write from the start, so that it cannot fail half-way because
+    /// another process wrote meanwhile.
+    fn writing(&self) -> Result<Transaction<'_>, StoreError> {
+        Ok(Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?)
+    }
+}
+
+/// Milliseconds since 1970-01-01 UTC by this machine's clock.
+pub fn now() -> UnixMs {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixMs::try_from(since.as_millis()).unwrap_or(UnixMs::MAX)
+}

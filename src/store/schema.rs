@@ -1,0 +1,262 @@
+//! The database file: its tables, how it is opened, and how an older one is brought up to date.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use super::StoreError;
+
+/// Marks a database as ours (`PRAGMA application_id`): "cfdk".
+const APPLICATION_ID: i64 = 0x6366_646b;
+
+/// How long a statement waits for another process before it gives up. A runner's transaction takes
+/// milliseconds.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Each step brings the database from the format of its index to the next; `PRAGMA user_version` counts
+/// the steps done. A step that has shipped never changes.
+///
+/// `runs` holds what the list of runs shows and nothing else: it is read by the hundred and written several
+/// times a second, so the requests (kilobytes each) lie beside it. `ended_at` is null exactly as long as a
+/// run is open, which the partial index makes cheap to ask.
+pub(super) const MIGRATIONS: &[&str] = &["
+    CREATE TABLE workflows (hash TEXT PRIMARY KEY, text TEXT NOT NULL);
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        status TEXT NOT NULL,
+        cancel_asked INTEGER NOT NULL DEFAULT 0,
+        profile TEXT NOT NULL,
+        preset TEXT,
+        workflow_name TEXT NOT NULL,
+        workflow_hash TEXT NOT NULL,
+        prompt TEXT NOT NULL,
+        queued_at INTEGER NOT NULL,
+        started_at INTEGER,
+        phase_at INTEGER NOT NULL,
+        ended_at INTEGER,
+        outputs INTEGER NOT NULL DEFAULT 0,
+        error TEXT NOT NULL DEFAULT '',
+        live TEXT NOT NULL DEFAULT '{}'
+    );
+    CREATE INDEX runs_open ON runs (status) WHERE ended_at IS NULL;
+    CREATE INDEX runs_by_status ON runs (status, id);
+    CREATE INDEX runs_by_preset ON runs (preset, id) WHERE preset IS NOT NULL;
+    CREATE INDEX runs_done ON runs (workflow_hash, id) WHERE status = 'done';
+    CREATE TABLE requests (run INTEGER PRIMARY KEY REFERENCES runs, json TEXT NOT NULL);
+    CREATE TABLE events (
+        run INTEGER NOT NULL REFERENCES runs,
+        seq INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        json TEXT NOT NULL,
+        PRIMARY KEY (run, seq)
+    ) WITHOUT ROWID;
+    CREATE VIRTUAL TABLE runs_fts USING fts5 (
+        prompt, preset, workflow, params, error,
+        content = '', contentless_delete = 1, prefix = '2 3', tokenize = 'unicode61 remove_diacritics 2'
+    );
+"];
+
+/// A connection, and whether it may only read.
+pub(super) struct Opened {
+    pub(super) connection: Connection,
+    pub(super) read_only: bool,
+}
+
+/// Opens the database, making it or bringing it up to date first.
+pub(super) fn open(path: &Path, migrations: &[&str]) -> Result<Opened, StoreError> {
+    match open_to_write(path, migrations) {
+        // A history that cannot be written can still be read.
+        Err(StoreError::ReadOnly { why }) => match open_to_read(path, migrations) {
+            Err(StoreError::ReadOnly { .. }) => Err(StoreError::ReadOnly { why }.of(path)),
+            other => other,
+        },
+        other => other,
+    }
+    .map_err(|error| error.of(path))
+}
+
+fn open_to_write(path: &Path, migrations: &[&str]) -> Result<Opened, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_EXRESCODE;
+    let connection = Connection::open_with_flags(path, flags)?;
+    set_up(&connection)?;
+    if connection.is_readonly(rusqlite::MAIN_DB)? {
+        return Err(StoreError::ReadOnly { why: "the file is read-only".to_owned() });
+    }
+    if version(&connection, path, migrations)? < migrations.len() {
+        bring_up_to_date(&connection, path, migrations)?;
+    }
+    Ok(Opened { connection, read_only: false })
+}
+
+/// Reading alone: beside a live writer as usual; in a folder that cannot be written, where SQLite could not
+/// make its shared memory, as a file that nobody changes.
+fn open_to_read(path: &Path, migrations: &[&str]) -> Result<Opened, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_EXRESCODE;
+    let mut last = None;
+    for query in ["?mode=ro", "?immutable=1"] {
+        let opened = Connection::open_with_flags(format!("file:{}{query}", uri_path(path)), flags)
+            .map_err(StoreError::from)
+            .and_then(|connection| {
+                set_up(&connection)?;
+                let found = version(&connection, path, migrations)?;
+                Ok((connection, found))
+            });
+        match opened {
+            Ok((connection, found)) if found == migrations.len() => {
+                return Ok(Opened { connection, read_only: true });
+            }
+            Ok(_) => {
+                let why = "it is of an older format and must be brought up to date".to_owned();
+                return Err(StoreError::ReadOnly { why });
+            }
+            Err(error @ StoreError::ReadOnly { .. }) => last = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(last.unwrap_or(StoreError::Locked))
+}
+
+fn set_up(connection: &Connection) -> Result<(), StoreError> {
+    connection.busy_timeout(PATIENCE)?;
+    connection.set_prepared_statement_cache_capacity(48);
+    // NORMAL: a power cut may take the last commits with it, never the database. What must not be
+    // forgotten (a request that goes out) is committed with FULL.
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(())
+}
+
+/// Steps done so far; 0 for a database that is still empty.
+fn version(connection: &Connection, path: &Path, migrations: &[&str]) -> Result<usize, StoreError> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let found = pragma("user_version")?;
+    let known = i64::try_from(migrations.len()).unwrap_or(i64::MAX);
+    let ours = pragma("application_id")? == APPLICATION_ID;
+    if !ours && (found != 0 || pragma("schema_version")? != 0) {
+        return Err(StoreError::Foreign { path: path.to_owned() });
+    }
+    if found > known {
+        return Err(StoreError::Newer { path: path.to_owned(), found, known });
+    }
+    usize::try_from(found).map_err(|_| StoreError::Foreign { path: path.to_owned() })
+}
+
+/// Does the missing steps, after a backup when there is anything to lose. One process at a time: the
+/// others wait for the lock and then find nothing left to do.
+fn bring_up_to_date(connection: &Connection, path: &Path, migrations: &[&str]) -> Result<(), StoreError> {
+    let lock_path = path.with_extension("lock");
+    let lock = File::create(&lock_path).map_err(StoreError::writing(&lock_path))?;
+    lock.lock().map_err(StoreError::writing(&lock_path))?;
+    let found = version(connection, path, migrations)?;
+    if found == migrations.len() {
+        return Ok(());
+    }
+    if found > 0 {
+        back_up(connection, &backup_path(path, found))?;
+    }
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    let transaction = rusqlite::Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+    for step in &migrations[found..] {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", i64::try_from(migrations.len()).unwrap_or(i64::MAX))?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Where the copy of a database of an older format is kept: `history.format-1.db`.
+pub(super) fn backup_path(path: &Path, version: usize) -> PathBuf {
+    path.with_extension(format!("format-{version}.db"))
+}
+
+fn back_up(connection: &Connection, backup: &Path) -> Result<(), StoreError> {
+    let unfinished = backup.with_extension("unfinished");
+    match std::fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(StoreError::writing(&unfinished)(error));
+        }
+        _ => {}
+    }
+    connection.execute("VACUUM INTO ?1", [unfinished.to_string_lossy()])?;
+    std::fs::rename(&unfinished, backup).map_err(StoreError::writing(backup))
+}
+
+/// A path as it stands in an SQLite URI.
+fn uri_path(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || b"/._-".contains(b);
+    path.as_os_str().as_bytes().iter().fold(String::new(), |mut text, byte| {
+        if plain(byte) {
+            text.push(char::from(*byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::RunRequest;
+    use crate::store::{RunQuery, Store};
+
+    const NEXT: &str = "ALTER TABLE runs ADD COLUMN stars INTEGER NOT NULL DEFAULT 0";
+
+    fn prompts(store: &Store) -> Vec<String> {
+        let runs = store.summaries(&RunQuery::default()).expect("a list");
+        runs.into_iter().map(|run| run.prompt).collect()
+    }
+
+    fn queue(store: &Store, prompt: &str) -> Result<i64, StoreError> {
+        store.queue(&RunRequest { prompt: prompt.to_owned(), ..RunRequest::default() }, 1)
+    }
+
+    #[test]
+    fn an_older_history_is_copied_before_it_is_changed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path();
+        queue(&Store::open_with(data, MIGRATIONS).expect("a store"), "a cat").expect("queued");
+        let newer: Vec<&str> = MIGRATIONS.iter().copied().chain([NEXT]).collect();
+        let store = Store::open_with(data, &newer).expect("brought up to date");
+        assert_eq!(prompts(&store), ["a cat"]);
+        store.connection.prepare("SELECT stars FROM runs").expect("the new column is there");
+
+        let backup = backup_path(&data.join(crate::store::FILE_NAME), MIGRATIONS.len());
+        let restored = tempfile::tempdir().expect("a folder");
+        std::fs::copy(&backup, restored.path().join(crate::store::FILE_NAME)).expect("copied");
+        assert_eq!(prompts(&Store::open_with(restored.path(), MIGRATIONS).expect("a store")), ["a cat"]);
+    }
+
+    #[test]
+    fn a_step_that_fails_changes_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        queue(&Store::open_with(folder.path(), MIGRATIONS).expect("a store"), "a cat").expect("queued");
+        let broken: Vec<&str> = MIGRATIONS.iter().copied().chain([NEXT, "no SQL"]).collect();
+        Store::open_with(folder.path(), &broken).expect_err("refused");
+        let store = Store::open_with(folder.path(), MIGRATIONS).expect("still of the old format");
+        assert_eq!(prompts(&store), ["a cat"]);
+    }
+
+    #[test]
+    fn a_full_disk_is_said_and_loses_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open_with(folder.path(), MIGRATIONS).expect("a store");
+        queue(&store, "a cat").expect("queued");
+        let pages: i64 =
+            store.connection.pragma_query_value(None, "page_count", |row| row.get(0)).expect("counted");
+        store.connection.pragma_update(None, "max_page_count", pages).expect("limited");
+        let refused = queue(&store, &"long ".repeat(10_000));
+        assert!(matches!(refused, Err(StoreError::DiskFull)), "{refused:?}");
+        assert_eq!(prompts(&store), ["a cat"]);
+    }
+}

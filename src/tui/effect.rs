@@ -1,0 +1,125 @@
+//! What `update` wants done, as values: a test says "run ⇒ `[Submit(…)]`". `runtime` alone does them.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use super::msg::RunsQuery;
+use crate::domain::draft::{SeedPolicy, Submission};
+use crate::domain::{ParamKey, RunId, Setting};
+
+/// One thing to do outside the model.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Read a page of runs.
+    LoadRuns(RunsQuery),
+    /// Read one run in full.
+    LoadRun(RunId),
+    /// Read how long runs of a workflow take.
+    LoadTypical(String),
+    /// Read lines of a log; with `follow`, its last ones, as many as the range is long.
+    LoadLog {
+        /// Whose.
+        run: RunId,
+        /// Which lines.
+        range: Range<usize>,
+        /// The last ones instead.
+        follow: bool,
+    },
+    /// Search a log.
+    SearchLog {
+        /// Whose.
+        run: RunId,
+        /// What for.
+        text: String,
+        /// Beginning with this line.
+        from: usize,
+        /// Towards the beginning.
+        backward: bool,
+    },
+    /// Queue a run.
+    Submit(Order),
+    /// Queue a run again exactly as it was.
+    Repeat(RunId),
+    /// Ask for a run's end.
+    Cancel(RunId),
+    /// Read a past run's parameters, as settings.
+    ReadSettings(RunId),
+    /// List the presets.
+    ListPresets,
+    /// List the profiles.
+    ListProfiles,
+    /// Open a preset and its workflow.
+    OpenPreset(String),
+    /// Open a workflow without a preset.
+    OpenWorkflow(PathBuf),
+    /// Use another profile.
+    UseProfile(String),
+    /// Save changes in the preset that is open, or in a new one.
+    SavePreset(SavePreset),
+    /// Rename a preset.
+    RenamePreset {
+        /// Its name.
+        from: String,
+        /// Its new name.
+        to: String,
+    },
+    /// Delete a preset.
+    DeletePreset(String),
+    /// Find paths that begin with a text.
+    CompletePath(String),
+    /// Look whether a file is there and what it claims to be.
+    CheckFile(ParamKey, PathBuf),
+    /// Give a text to `$EDITOR`.
+    EditOutside {
+        /// The parameter.
+        key: ParamKey,
+        /// The text.
+        text: String,
+        /// File ending, so that the editor knows what it is.
+        extension: &'static str,
+    },
+    /// Make sure that a runner looks after the runs that have not ended.
+    LookAfterRuns,
+    /// Put a text on the clipboard of the person's own machine.
+    Copy(String),
+    /// Remember what is open and changed, for the next start.
+    Remember,
+    /// Give the terminal back to the shell until `fg`.
+    Suspend,
+    /// Draw everything again.
+    Redraw,
+    /// Leave.
+    Quit,
+}
+
+/// A run to queue.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Order {
+    /// SHA-256 of the workflow that the values belong to.
+    pub workflow_hash: String,
+    /// Name of the profile that the person sees.
+    pub profile: String,
+    /// What is sent.
+    pub submission: Submission,
+    /// The prompt, for the list of runs.
+    pub prompt: String,
+    /// The preset it began from.
+    pub preset: Option<String>,
+    /// The workflow goes along.
+    pub send_workflow: bool,
+}
+
+/// A preset to save.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SavePreset {
+    /// The preset that is open; empty when none is.
+    pub from: String,
+    /// The name to save under: the same, or a new one.
+    pub name: String,
+    /// A file of that name may be written over.
+    pub overwrite: bool,
+    /// What changed over the preset.
+    pub settings: Vec<(ParamKey, Setting)>,
+    /// Seed policies that changed.
+    pub seeds: Vec<(ParamKey, SeedPolicy)>,
+}

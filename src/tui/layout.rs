@@ -1,0 +1,134 @@
+//! Where everything is on a screen of a given size. Views draw by it, the mouse is read by it.
+//!
+//! ```text
+//! wide                                    narrow, or zoomed
+//! ┌ header ────────────────────────────┐  ┌ header ────────────┐
+//! │ Parameters       │ Runs            │  │ tabs               │
+//! │                  ├─────────────────│  │ the focused pane   │
+//! ├──────────────────│ Details         │  │                    │
+//! │ Log              │                 │  │                    │
+//! └ footer ────────────────────────────┘  └ footer ────────────┘
+//! ```
+
+use ratatui::layout::Rect;
+
+use super::model::{Model, Pane, SMALLEST};
+
+/// From this width on there are two columns.
+const WIDE: u16 = 100;
+/// Width of the left column in percent, until the person moves the rule.
+pub const DEFAULT_SPLIT: u16 = 50;
+/// Columns between two names in the title line.
+const TAB_GAP: u16 = 2;
+/// From this height on a column holds two panes.
+const TALL: u16 = 20;
+
+/// The regions of the screen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Regions {
+    /// The top line.
+    pub header: Rect,
+    /// The bottom line.
+    pub footer: Rect,
+    /// The panes that are seen, each with its title line.
+    pub panes: Vec<(Pane, Rect)>,
+    /// The rule between the columns: its column, its first row, its height.
+    pub rule: Option<Rect>,
+    /// One pane is seen, and the title line names them all.
+    pub tabs: bool,
+}
+
+impl Regions {
+    /// A pane's place; `None` when it is not seen.
+    pub fn pane(&self, pane: Pane) -> Option<Rect> {
+        self.panes.iter().find(|(seen, _)| *seen == pane).map(|(_, area)| *area)
+    }
+
+    /// Where the name of each pane stands in the title line, when that line names them all: number, blank, name.
+    pub fn tab_places(&self) -> Vec<(Pane, Rect)> {
+        let Some((_, area)) = self.panes.first().filter(|_| self.tabs) else { return Vec::new() };
+        let mut x = area.x;
+        let tab = |pane: Pane| {
+            let place = Rect { x, width: 2 + pane.title().len() as u16, height: 1, ..*area };
+            x = place.right() + TAB_GAP;
+            (pane, place)
+        };
+        Pane::ALL.into_iter().map(tab).collect()
+    }
+
+    /// A pane's place beneath its title line.
+    pub fn body(&self, pane: Pane) -> Option<Rect> {
+        self.pane(pane).map(|area| Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area })
+    }
+}
+
+/// The regions for a model; `None` when the screen is too small to be of use.
+pub fn regions(model: &Model) -> Option<Regions> {
+    let size = model.size;
+    if size.width < SMALLEST.width || size.height < SMALLEST.height {
+        return None;
+    }
+    let line = |y| Rect { x: 0, y, width: size.width, height: 1 };
+    let body = Rect { x: 0, y: 1, width: size.width, height: size.height - 2 };
+    let mut regions = Regions { header: line(0), footer: line(size.height - 1), ..Regions::default() };
+    if model.zoomed || size.width < WIDE || size.height < TALL {
+        regions.tabs = true;
+        let inner = Rect { x: 1, width: body.width - 2, ..body };
+        regions.panes.push((model.focus, inner));
+        return Some(regions);
+    }
+    let percent = u32::from(if model.split == 0 { DEFAULT_SPLIT } else { model.split });
+    let left_width = (u32::from(size.width) * percent / 100) as u16;
+    let rule = left_width.clamp(40, size.width - 40);
+    let left = Rect { x: 1, width: rule - 2, ..body };
+    let right = Rect { x: rule + 2, width: size.width - rule - 3, ..body };
+    let (parameters, log) = stacked(left, 62);
+    let (runs, details) = stacked(right, 45);
+    regions.rule = Some(Rect { x: rule, width: 1, ..body });
+    regions.panes =
+        vec![(Pane::Parameters, parameters), (Pane::Runs, runs), (Pane::Details, details), (Pane::Log, log)];
+    Some(regions)
+}
+
+fn stacked(column: Rect, percent: u32) -> (Rect, Rect) {
+    let top = (u32::from(column.height) * percent / 100) as u16;
+    let upper = Rect { height: top, ..column };
+    let lower = Rect { y: column.y + top, height: column.height - top, ..column };
+    (upper, lower)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::model::Size;
+
+    fn at(width: u16, height: u16) -> Option<Regions> {
+        regions(&Model { size: Size { width, height }, ..Model::default() })
+    }
+
+    #[test]
+    fn every_size_has_its_shape() {
+        assert_eq!(at(59, 40), None);
+        assert_eq!(at(120, 14), None);
+        assert_eq!(at(80, 24).map(|r| r.panes.len()), Some(1));
+        assert_eq!(at(120, 40).map(|r| r.panes.len()), Some(4));
+        assert_eq!(at(200, 60).map(|r| r.panes.len()), Some(4));
+    }
+
+    #[test]
+    fn panes_lie_within_the_screen_and_apart() {
+        for (width, height) in [(60, 15), (100, 20), (120, 40), (200, 60), (1000, 300)] {
+            for split in [0, 1, 50, 99] {
+                let model = Model { size: Size { width, height }, split, ..Model::default() };
+                let regions = regions(&model).expect("large enough");
+                let screen = Rect { x: 0, y: 0, width, height };
+                for (i, (_, area)) in regions.panes.iter().enumerate() {
+                    assert_eq!(area.intersection(screen), *area);
+                    for (_, other) in &regions.panes[i + 1..] {
+                        assert!(!area.intersects(*other), "{area} {other}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What the screen hears: input and the answers to effects. Plain values, so that a session can be recorded.
+
+use std::path::PathBuf;
+
+use crossterm::event::Event;
+
+use super::model::{Choosing, FileState, PickerItem, Source, Target, Tone};
+use crate::domain::draft::Layer;
+use crate::domain::run::{RunSummary, UnixMs};
+use crate::domain::{ParamKey, Parameter, Run, RunId, SeedPolicy, Setting};
+
+/// One message to `update`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Msg {
+    /// A key, a paste, the mouse, a new size.
+    Input(Event),
+    /// Time has passed while something is under way.
+    Tick,
+    /// The store has changed.
+    StoreChanged,
+    /// A page of runs.
+    Runs {
+        /// The search it answers.
+        query: RunsQuery,
+        /// Newest first.
+        rows: Vec<RunSummary>,
+        /// There are older ones.
+        more: bool,
+        /// Runs that have not ended, and of these those in the queue.
+        open: (usize, usize),
+    },
+    /// A page of runs could not be read, and why.
+    RunsNotRead(String),
+    /// One run in full; `None` when it is not in the store, or cannot be read.
+    Run(RunId, Option<Box<Run>>),
+    /// How long runs of a workflow take.
+    TypicalMs {
+        /// The workflow's hash.
+        workflow_hash: String,
+        /// Milliseconds.
+        ms: i64,
+    },
+    /// A window of a log.
+    Log {
+        /// Whose.
+        run: RunId,
+        /// Lines there are.
+        total: usize,
+        /// Number of the first line here.
+        first: usize,
+        /// The lines.
+        lines: Vec<String>,
+    },
+    /// What a search of a log found.
+    LogFound {
+        /// Whose.
+        run: RunId,
+        /// The line.
+        line: Option<usize>,
+    },
+    /// A run was queued.
+    Submitted {
+        /// Its number.
+        run: RunId,
+    },
+    /// A run could not be queued: nothing was sent.
+    NotSubmitted(String),
+    /// A workflow, with a preset over it.
+    Opened(Box<Opened>),
+    /// What was asked for could not be opened.
+    NotOpened(String),
+    /// Settings to put into the draft: a past run's, or what `$EDITOR` left.
+    Settings {
+        /// What to set.
+        settings: Vec<(ParamKey, Setting)>,
+        /// What the person is told.
+        told: String,
+    },
+    /// Items for the picker of this purpose, if it is still open.
+    Items(Choosing, Vec<PickerItem>),
+    /// A preset was saved under this name.
+    Saved {
+        /// The preset as it is now.
+        layer: Layer,
+        /// Where.
+        path: PathBuf,
+    },
+    /// The open preset has another name now; an empty one when its file is gone.
+    PresetRenamed(String),
+    /// The preset's name is taken.
+    NameTaken(String),
+    /// Another profile is in use.
+    Target(Target),
+    /// Paths that the text of a file field may become.
+    Completions {
+        /// The text they complete.
+        text: String,
+        /// The paths.
+        paths: Vec<String>,
+    },
+    /// What is known of a parameter's file.
+    File(ParamKey, FileState),
+    /// `$EDITOR` came back.
+    Edited {
+        /// The parameter.
+        key: ParamKey,
+        /// The text it left.
+        text: String,
+    },
+    /// Something for the person to read.
+    Notice(Tone, String),
+}
+
+/// What a page of runs was asked for by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunsQuery {
+    /// Search text.
+    pub search: String,
+    /// Status.
+    pub status: Option<crate::domain::Status>,
+    /// Only runs before this one; `None` for the newest.
+    pub before: Option<RunId>,
+    /// How many.
+    pub limit: usize,
+}
+
+/// A workflow that was opened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Opened {
+    /// What it is.
+    pub source: Source,
+    /// Its parameters.
+    pub params: Vec<Parameter>,
+    /// The preset over it; nameless when there is none.
+    pub preset: Layer,
+    /// Edits to put over the preset: remembered ones, or those that still fit the new preset.
+    pub edits: Vec<(ParamKey, Setting)>,
+    /// Seed policies over the preset's.
+    pub seeds: Vec<(ParamKey, SeedPolicy)>,
+    /// The field that was open, with what had been typed.
+    pub field: Option<(ParamKey, String)>,
+    /// Remembered pins; without them, what the preset gives a name is pinned.
+    pub pinned: Option<Vec<ParamKey>>,
+    /// What is wrong with the preset or the form, each with file and line.
+    pub problems: Vec<String>,
+}
+
+/// What `update` is told of the world beside the message.
+#[derive(Clone, Copy, Debug)]
+pub struct Ctx<'a> {
+    /// Now.
+    pub now: UnixMs,
+    /// 64 random bits, fresh for each message.
+    pub random: u64,
+    /// The keys.
+    pub keys: &'a super::keymap::Keymap,
+}

@@ -1,0 +1,519 @@
+//! Does what changes something: opens, saves, submits, cancels. On a thread of its own, in order.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender};
+use std::thread::{self, JoinHandle};
+
+use indexmap::IndexMap;
+
+use super::memory::Memory;
+use super::{Options, Wake, files};
+use crate::config::open::{self, OpenError, OpenWorkflow, Target as Wanted};
+use crate::config::presets::{self, Edits, PresetError, Presets, WorkflowSource};
+use crate::config::{Config, ConfigError, Dirs, Profile};
+use crate::domain::param::FileKind;
+use crate::domain::run::shown_url;
+use crate::domain::{ParamKey, ParamKind, RunId, SeedPolicy, Setting};
+use crate::runner;
+use crate::store::{Store, StoreError};
+use crate::tui::effect::{Effect, Order, SavePreset};
+use crate::tui::model::{Choosing, PickerItem, Source, Target, Tone};
+use crate::tui::msg::{Msg, Opened};
+
+/// What is open, and where it runs.
+#[derive(Debug)]
+pub(super) struct Desk {
+    dirs: Dirs,
+    config: Config,
+    asked: Asked,
+    demo: bool,
+    working: PathBuf,
+    presets: Presets,
+    profile: Option<Profile>,
+    workflow: Option<OpenWorkflow>,
+    preset: Option<presets::Opened>,
+    /// Opened when it is first needed.
+    store: Option<Store>,
+    warden: Option<JoinHandle<()>>,
+    /// For those who have something to tell later.
+    told: Option<Sender<Wake>>,
+}
+
+/// What the command line asked for.
+#[derive(Debug)]
+struct Asked {
+    profile: Option<String>,
+    url: Option<String>,
+    workflow: Option<PathBuf>,
+    preset: Option<String>,
+}
+
+/// The answer to one order, or the sentence that says why not.
+type Answer = Result<Vec<Msg>, String>;
+
+fn said(error: impl ToString) -> String {
+    error.to_string()
+}
+
+impl Desk {
+    pub(super) fn new(options: Options) -> Self {
+        let Options { dirs, config, profile, url, workflow, preset, demo } = options;
+        // Without a working directory (it may have been deleted) only whole paths can be found.
+        let working = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+        Self {
+            presets: Presets::new(&dirs, &working),
+            asked: Asked { profile, url, workflow, preset },
+            dirs,
+            config,
+            demo,
+            working,
+            profile: None,
+            workflow: None,
+            preset: None,
+            store: None,
+            warden: None,
+            told: None,
+        }
+    }
+
+    /// Does what is asked until nobody asks any more.
+    pub(super) fn serve(mut self, orders: &Receiver<Effect>, told: &Sender<Wake>) {
+        self.told = Some(told.clone());
+        while let Ok(order) = orders.recv() {
+            if let Effect::SearchLog { run, text, from, backward } = order {
+                self.search_log(run, text, from, backward, told.clone());
+                continue;
+            }
+            for msg in self.perform(order) {
+                if told.send(Wake::Msg(msg)).is_err() {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Opens what the command line asked for, else what was open last, else what the profile names.
+    pub(super) fn open(&mut self, memory: &Memory) -> Vec<Msg> {
+        let opened = match (self.asked.preset.take(), self.asked.workflow.take()) {
+            (None, None) => self.open_last(memory),
+            (preset, workflow) => self.lay_out(preset.as_deref(), workflow.as_deref()).map_err(said),
+        };
+        match opened {
+            Ok(msgs) => msgs.into_iter().map(|msg| remembered(msg, memory)).collect(),
+            Err(why) => {
+                let mut told = self.use_first_profile();
+                told.push(Msg::Notice(Tone::Bad, why));
+                told
+            }
+        }
+    }
+
+    fn open_last(&mut self, memory: &Memory) -> Answer {
+        // What was open last may be gone: then the next best is opened, and nobody is bothered.
+        let last = memory.last();
+        if let Some(preset) = last.and_then(|left| left.preset.as_ref())
+            && let Ok(opened) = self.lay_out(Some(preset), None)
+        {
+            return Ok(opened);
+        }
+        if let Some(workflow) = last.and_then(|left| left.workflow.as_ref())
+            && let Ok(opened) = self.lay_out(None, Some(workflow))
+        {
+            return Ok(opened);
+        }
+        match self.lay_out(self.demo.then_some("flamingo"), None) {
+            Err(OpenError::NoWorkflow) => Ok(self.use_first_profile()),
+            opened => opened.map_err(said),
+        }
+    }
+
+    fn use_first_profile(&mut self) -> Vec<Msg> {
+        let profile = self.config.choose(self.asked.profile.as_deref(), self.asked.url.as_deref());
+        self.use_profile(profile).into_iter().collect()
+    }
+
+    /// Takes a profile, or says why there is none; one that is in use already stays then.
+    fn use_profile(&mut self, profile: Result<Profile, ConfigError>) -> Option<Msg> {
+        match profile {
+            Ok(profile) => Some(self.target(profile)),
+            Err(ConfigError::NoProfile) if self.profile.is_some() => None,
+            Err(why) => Some(Msg::Notice(Tone::Bad, said(why))),
+        }
+    }
+
+    fn target(&mut self, profile: Profile) -> Msg {
+        let target = Target {
+            profile: profile.name.clone(),
+            url: shown_url(&profile.url).to_owned(),
+            concurrency: profile.concurrency,
+            demo: self.demo,
+        };
+        self.profile = Some(profile);
+        Msg::Target(target)
+    }
+
+    pub(super) fn perform(&mut self, order: Effect) -> Vec<Msg> {
+        let answer = match order {
+            Effect::Submit(order) => return self.submit(&order),
+            Effect::Repeat(run) => self.repeat(run),
+            Effect::Cancel(run) => self.cancel(run),
+            Effect::LookAfterRuns => self.look_after_runs(),
+            Effect::ReadSettings(run) => self.read_settings(run),
+            Effect::ListPresets => self.list_presets(),
+            Effect::ListProfiles => Ok(vec![Msg::Items(Choosing::Profile, self.list_profiles())]),
+            Effect::OpenPreset(name) => Ok(or_not_opened(self.lay_out(Some(&name), None))),
+            Effect::OpenWorkflow(path) => {
+                let path = crate::config::dirs::expand(&path.to_string_lossy(), &self.working);
+                Ok(or_not_opened(self.lay_out(None, Some(&path))))
+            }
+            Effect::UseProfile(name) => {
+                let profile = self.config.profile(&name);
+                // From now on presets do not change it.
+                self.asked.profile = Some(name);
+                Ok(self.use_profile(profile).into_iter().collect())
+            }
+            Effect::SavePreset(save) => self.save(save),
+            Effect::RenamePreset { from, to } => self.rename(&from, &to),
+            Effect::DeletePreset(name) => self.delete(&name),
+            Effect::CompletePath(typed) => {
+                let paths = files::complete(&typed, &self.working);
+                Ok(vec![Msg::Completions { text: typed, paths }])
+            }
+            Effect::CheckFile(key, path) => Ok(vec![self.check_file(key, &path)]),
+            _ => Ok(Vec::new()),
+        };
+        answer.unwrap_or_else(|why| vec![Msg::Notice(Tone::Bad, why)])
+    }
+
+    fn submit(&mut self, order: &Order) -> Vec<Msg> {
+        match self.try_submit(order) {
+            Ok(run) => self.queued(run),
+            Err(why) => vec![Msg::NotSubmitted(format!("Nothing was sent: {why}"))],
+        }
+    }
+
+    fn try_submit(&mut self, order: &Order) -> Result<RunId, String> {
+        let profile = self.profile.as_ref().ok_or("no profile says where to run")?;
+        let open = self.workflow.as_ref().ok_or("no workflow is open")?;
+        // What the person saw when they pressed run is what goes out, or nothing does.
+        if order.workflow_hash != open.workflow.hash() || order.profile != profile.name {
+            return Err("something else was being opened just then. Look again, then run".to_owned());
+        }
+        let store = opened(&mut self.store, &self.dirs)?;
+        let name = open.source.name();
+        let output_dir = profile.output_dir.clone().unwrap_or_else(|| self.working.join("outputs"));
+        let mut submission = order.submission.clone();
+        for (_, path) in &mut submission.files {
+            *path = crate::config::dirs::expand(&path.to_string_lossy(), &self.working);
+        }
+        let order = runner::Order {
+            profile,
+            workflow: &open.workflow,
+            workflow_name: &name,
+            preset: order.preset.as_deref(),
+            submission: &submission,
+            prompt: &order.prompt,
+            send_workflow: order.send_workflow,
+            logs: true,
+            output_dir: &output_dir,
+        };
+        // Queued is queued: that no runner can be started is told apart from it, lest somebody pays twice.
+        runner::enqueue(store, &self.dirs, &order).map_err(said)
+    }
+
+    fn repeat(&mut self, run: RunId) -> Answer {
+        let profile = self.profile.as_ref().ok_or("no profile says where to run")?;
+        let store = opened(&mut self.store, &self.dirs)?;
+        let again = runner::enqueue_again(store, &self.dirs, run, profile).map_err(said)?;
+        Ok(self.queued(again))
+    }
+
+    /// Tells that a run is queued, and sees to it that a runner is there.
+    fn queued(&mut self, run: RunId) -> Vec<Msg> {
+        let mut told = vec![Msg::Submitted { run }];
+        if let Err(why) = self.look_after_runs() {
+            told.push(Msg::Notice(Tone::Bad, format!("Run {run} is queued and waits: {why}")));
+        }
+        told
+    }
+
+    fn cancel(&mut self, run: RunId) -> Answer {
+        let store = opened(&mut self.store, &self.dirs)?;
+        runner::cancel(store, &self.dirs, run).map_err(said)?;
+        self.look_after_runs()
+    }
+
+    /// Starts a runner when none is there, and watches over it while runs are open: should it be killed, the
+    /// next one says what became of its runs.
+    fn look_after_runs(&mut self) -> Answer {
+        runner::ensure(&self.dirs).map_err(said)?;
+        if self.warden.as_ref().is_none_or(JoinHandle::is_finished) {
+            let (dirs, told) = (self.dirs.clone(), self.told.clone());
+            let watch = move || {
+                if let (Err(why), Some(told)) = (watch_over(&dirs), told) {
+                    // The screen may be gone by now.
+                    let _ = told.send(Wake::Msg(Msg::Notice(Tone::Bad, why)));
+                }
+            };
+            let warden = thread::Builder::new().name("warden".to_owned()).spawn(watch);
+            self.warden = Some(warden.map_err(said)?);
+        }
+        Ok(Vec::new())
+    }
+
+    /// A past run's values and files, for the draft; what it did not send is as the workflow has it.
+    fn read_settings(&mut self, id: RunId) -> Answer {
+        let store = opened(&mut self.store, &self.dirs)?;
+        let run = store.run(id).map_err(said)?.ok_or_else(|| format!("run {id} is not in the history"))?;
+        let mut settings: Vec<(ParamKey, Setting)> =
+            run.request.params.into_iter().map(|(key, value)| (key, Setting::Value(value))).collect();
+        for file in run.request.files {
+            // The file may have changed since: then the content that was sent is taken from the store.
+            let same = Store::is_same(&file.path, &file.sha256);
+            let path = if same { file.path } else { store.input_path(&file.sha256) };
+            settings.extend(ParamKey::parse(&file.part).map(|key| (key, Setting::File(path))));
+        }
+        let open = self.workflow.as_ref().ok_or("no workflow is open")?;
+        let known = |key: &ParamKey| open.params.iter().any(|param| param.key == *key);
+        let missing: Vec<&str> =
+            settings.iter().filter(|(key, _)| !known(key)).map(|(key, _)| key.as_str()).collect();
+        let mut told = match run.request.workflow_hash == open.workflow.hash() {
+            true => format!("Loaded the parameters of run {id}"),
+            false => {
+                format!("Run {id} was of another workflow ({}): loaded what fits", run.request.workflow_name)
+            }
+        };
+        if !missing.is_empty() {
+            told.push_str(&format!("; the open one has no {}", missing.join(", ")));
+        }
+        let unsent = open.params.iter().filter(|param| param.is_editable());
+        let unsent: Vec<_> =
+            unsent.filter(|param| settings.iter().all(|(key, _)| *key != param.key)).collect();
+        settings.extend(
+            unsent.into_iter().map(|param| (param.key.clone(), Setting::Value(param.default.clone()))),
+        );
+        Ok(vec![Msg::Settings { settings, told }])
+    }
+
+    /// Opens a workflow with a preset over it, and the profile that the preset names.
+    fn lay_out(&mut self, preset: Option<&str>, workflow: Option<&Path>) -> Result<Vec<Msg>, OpenError> {
+        let absolute = workflow.map(|path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
+        let wanted = Wanted {
+            preset,
+            workflow: absolute.as_deref(),
+            profile: self.asked.profile.as_deref(),
+            url: self.asked.url.as_deref(),
+        };
+        let opening = open::open(&self.config, &self.presets, &wanted)?;
+        let source = &opening.workflow.source;
+        let opened = Opened {
+            source: Source {
+                workflow_name: source.name(),
+                workflow_path: match source {
+                    WorkflowSource::File(path) => Some(path.clone()),
+                    WorkflowSource::BuiltIn(_) => None,
+                },
+                workflow_hash: opening.workflow.workflow.hash().to_owned(),
+                send_workflow: false,
+                preset_writable: opening
+                    .preset
+                    .as_ref()
+                    .is_some_and(|p| matches!(p.source, presets::Source::File(_))),
+            },
+            params: opening.workflow.params.clone(),
+            preset: opening.layer,
+            edits: Vec::new(),
+            seeds: Vec::new(),
+            field: None,
+            pinned: None,
+            problems: opening.diagnostics.iter().map(ToString::to_string).collect(),
+        };
+        self.workflow = Some(opening.workflow);
+        self.preset = opening.preset;
+        let mut told = vec![Msg::Opened(Box::new(opened))];
+        told.extend(self.use_profile(opening.profile));
+        Ok(told)
+    }
+
+    fn list_presets(&mut self) -> Answer {
+        let open = self.preset.as_ref().map(|preset| preset.name.clone());
+        let items = self.presets.list().map_err(said)?.into_iter().map(|listed| PickerItem {
+            is_open: Some(&listed.name) == open.as_ref(),
+            is_built_in: listed.source == presets::Source::BuiltIn,
+            note: if listed.source == presets::Source::BuiltIn {
+                "built in".to_owned()
+            } else {
+                String::new()
+            },
+            detail: if listed.title.is_empty() { listed.description } else { listed.title },
+            label: listed.name.clone(),
+            id: listed.name,
+            disabled: None,
+        });
+        Ok(vec![Msg::Items(Choosing::Preset, items.collect())])
+    }
+
+    fn list_profiles(&self) -> Vec<PickerItem> {
+        let open = self.profile.as_ref().map(|profile| profile.name.as_str());
+        let item = |profile: &Profile| PickerItem {
+            id: profile.name.clone(),
+            label: profile.name.clone(),
+            detail: shown_url(&profile.url).to_owned(),
+            is_open: open == Some(&profile.name),
+            ..PickerItem::default()
+        };
+        self.config.profiles.values().map(item).collect()
+    }
+
+    /// Saves edits into the open preset, or as a new one.
+    fn save(&mut self, save: SavePreset) -> Answer {
+        let settings: IndexMap<ParamKey, Setting> = save.settings.into_iter().collect();
+        let seeds: IndexMap<ParamKey, SeedPolicy> = save.seeds.into_iter().collect();
+        let edits = Edits { settings: &settings, seeds: &seeds };
+        let saved = match &self.preset {
+            Some(preset) if preset.name == save.name && save.from == save.name => {
+                self.presets.save(preset, &edits)
+            }
+            preset => {
+                let source = self.workflow.as_ref().map(|open| &open.source);
+                self.presets.save_as(preset.as_ref(), &save.name, source, &edits, save.overwrite)
+            }
+        };
+        let path = match saved {
+            Ok(path) => path,
+            Err(PresetError::Exists(_)) => return Ok(vec![Msg::NameTaken(save.name)]),
+            Err(why) => return Err(said(why)),
+        };
+        let preset = self.presets.open(&save.name).map_err(said)?;
+        let params = self.workflow.as_ref().map(|open| open.params.as_slice()).unwrap_or_default();
+        let (layer, _) = preset.layer(params);
+        self.preset = Some(preset);
+        Ok(vec![Msg::Saved { layer, path }])
+    }
+
+    fn listed(&self, name: &str) -> Result<presets::Listed, String> {
+        let all = self.presets.list().map_err(said)?;
+        all.into_iter()
+            .find(|listed| listed.name == name)
+            .ok_or_else(|| format!("there is no preset {name} any more"))
+    }
+
+    fn rename(&mut self, from: &str, to: &str) -> Answer {
+        let listed = self.listed(from)?;
+        let path = self.presets.rename((from, &listed.source), to).map_err(said)?;
+        let mut told = vec![Msg::Notice(Tone::Good, format!("Renamed to {}", path.display()))];
+        if self.preset.as_ref().is_some_and(|preset| preset.name == from) {
+            told.insert(0, Msg::PresetRenamed(to.to_owned()));
+            self.preset = Some(self.presets.open(to).map_err(said)?);
+        }
+        Ok(told)
+    }
+
+    fn delete(&mut self, name: &str) -> Answer {
+        let listed = self.listed(name)?;
+        self.presets.delete((name, &listed.source)).map_err(said)?;
+        let mut told = vec![Msg::Notice(Tone::Good, format!("Deleted preset {name}"))];
+        if self.preset.as_ref().is_some_and(|preset| preset.name == name) {
+            // What it set stays on the screen; saving asks for a name.
+            self.preset = None;
+            told.push(Msg::PresetRenamed(String::new()));
+        }
+        Ok(told)
+    }
+
+    fn check_file(&self, key: ParamKey, path: &Path) -> Msg {
+        let param = self.workflow.as_ref().and_then(|open| open.params.iter().find(|param| param.key == key));
+        let expected = match param.map(|param| &param.kind) {
+            Some(ParamKind::File(kind)) => *kind,
+            _ => FileKind::Image,
+        };
+        let path = crate::config::dirs::expand(&path.to_string_lossy(), &self.working);
+        Msg::File(key, files::check(&path, expected))
+    }
+
+    /// A search may read gigabytes: it gets a thread of its own.
+    fn search_log(&self, run: RunId, wanted: String, from: usize, backward: bool, told: Sender<Wake>) {
+        let dirs = self.dirs.clone();
+        let search = move || {
+            let find = || -> Result<Option<usize>, StoreError> {
+                let mut log = Store::open(&dirs)?.log(run);
+                log.refresh()?;
+                let total = log.line_count();
+                if backward {
+                    log.find_last(&wanted, 0..(from + 1).min(total))
+                } else {
+                    log.find(&wanted, from.min(total)..total)
+                }
+            };
+            let msg = match find() {
+                Ok(line) => Msg::LogFound { run, line },
+                Err(why) => Msg::Notice(Tone::Bad, said(why)),
+            };
+            // The screen may be gone by now.
+            let _ = told.send(Wake::Msg(msg));
+        };
+        if let Err(why) = thread::Builder::new().name("search".to_owned()).spawn(search) {
+            tracing::error!("the log cannot be searched: {why}");
+        }
+    }
+}
+
+fn or_not_opened(opened: Result<Vec<Msg>, OpenError>) -> Vec<Msg> {
+    opened.unwrap_or_else(|why| vec![Msg::NotOpened(said(why))])
+}
+
+/// The desk's own store, opened when it is first needed.
+fn opened<'a>(store: &'a mut Option<Store>, dirs: &Dirs) -> Result<&'a Store, String> {
+    match store {
+        Some(store) => Ok(store),
+        none => Ok(none.insert(Store::open(dirs).map_err(said)?)),
+    }
+}
+
+/// Runners that may end one after the other without having done anything for the open runs.
+const IDLE_RUNNERS: usize = 3;
+
+/// While runs are open, waits for the runner to go and starts the next.
+///
+/// # Errors
+/// When it cannot, or runners end at once.
+fn watch_over(dirs: &Dirs) -> Result<(), String> {
+    let store = Store::open(dirs).map_err(said)?;
+    let (mut before, mut idle) = (Vec::new(), 0);
+    loop {
+        let open = store.open_runs().map_err(said)?;
+        if open.is_empty() {
+            return Ok(());
+        }
+        let now: Vec<_> = open.into_iter().map(|run| (run.id, run.status)).collect();
+        idle = if now == before { idle + 1 } else { 0 };
+        if idle == IDLE_RUNNERS {
+            let log = dirs.state.join("runner.log");
+            return Err(format!(
+                "the background runner ends at once, so no run goes on; {} tells why",
+                log.display()
+            ));
+        }
+        before = now;
+        runner::ensure(dirs).map_err(said)?;
+        runner::gone(dirs).map_err(said)?;
+    }
+}
+
+/// Puts what was left in a draft over what was opened.
+fn remembered(msg: Msg, memory: &Memory) -> Msg {
+    match msg {
+        Msg::Opened(mut opened) => {
+            if let Some(left) = memory.left(&opened.preset.name, opened.source.workflow_path.as_deref()) {
+                opened.edits = left.edits();
+                opened.seeds.clone_from(&left.seeds);
+                opened.field.clone_from(&left.field);
+            }
+            Msg::Opened(opened)
+        }
+        msg => msg,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,197 @@
+//! What the screen remembers from one start to the next: what was open, the edits, pins, the split.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::config::Dirs;
+use crate::domain::{ParamKey, SeedPolicy, Setting};
+use crate::tui::model::Model;
+
+/// The file's content. Whatever cannot be read is forgotten: it is a convenience, never a result.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Memory {
+    /// Name of the draft that was open last.
+    last: String,
+    /// What was left in each draft, by its name: `preset NAME` or `workflow PATH`.
+    drafts: IndexMap<String, Left>,
+    /// Pinned parameters of each workflow, by its hash.
+    pub(super) pinned: IndexMap<String, Vec<ParamKey>>,
+    /// Width of the left column in percent.
+    pub(super) split: u16,
+    /// Long log lines are cut.
+    pub(super) log_cut: bool,
+}
+
+/// What was left in a draft.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Left {
+    /// The workflow, when it was open without a preset.
+    pub(super) workflow: Option<PathBuf>,
+    /// The preset.
+    pub(super) preset: Option<String>,
+    values: Vec<(ParamKey, Value)>,
+    files: Vec<(ParamKey, PathBuf)>,
+    /// Seed policies over the preset.
+    pub(super) seeds: Vec<(ParamKey, SeedPolicy)>,
+    /// The field that was open, with what had been typed.
+    pub(super) field: Option<(ParamKey, String)>,
+}
+
+impl Left {
+    /// The edits as settings.
+    pub(super) fn edits(&self) -> Vec<(ParamKey, Setting)> {
+        let values = self.values.iter().map(|(key, value)| (key.clone(), Setting::Value(value.clone())));
+        let files = self.files.iter().map(|(key, path)| (key.clone(), Setting::File(path.clone())));
+        values.chain(files).collect()
+    }
+}
+
+/// Drafts and pinned workflows that are remembered.
+const MOST: usize = 100;
+
+fn path(dirs: &Dirs) -> PathBuf {
+    dirs.state.join("screen.json")
+}
+
+fn draft_name(preset: &str, workflow: Option<&Path>) -> String {
+    match (preset, workflow) {
+        ("", Some(path)) => format!("workflow {}", path.display()),
+        ("", None) => String::new(),
+        (preset, _) => format!("preset {preset}"),
+    }
+}
+
+/// Puts a value last, and forgets the oldest when there are too many.
+fn put_last<T>(map: &mut IndexMap<String, T>, name: String, value: T) {
+    map.shift_remove(&name);
+    map.insert(name, value);
+    if map.len() > MOST {
+        map.shift_remove_index(0);
+    }
+}
+
+impl Memory {
+    pub(super) fn load(dirs: &Dirs) -> Self {
+        let text = fs::read_to_string(path(dirs)).unwrap_or_default();
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    /// What was left in the draft that was open last.
+    pub(super) fn last(&self) -> Option<&Left> {
+        self.drafts.get(&self.last)
+    }
+
+    /// What was left in a draft.
+    pub(super) fn left(&self, preset: &str, workflow: Option<&Path>) -> Option<&Left> {
+        self.drafts.get(&draft_name(preset, workflow))
+    }
+
+    /// Takes down what the screen has now.
+    pub(super) fn note(&mut self, model: &Model) {
+        self.split = model.split;
+        self.log_cut = model.log.cut;
+        let preset = &model.draft.preset().name;
+        let workflow = model.source.workflow_path.as_deref();
+        if model.source.workflow_hash.is_empty() {
+            return;
+        }
+        let mut left = Left {
+            workflow: workflow.map(Path::to_owned),
+            preset: Some(preset.clone()).filter(|name| !name.is_empty()),
+            field: model.params.editing.as_ref().map(|editing| (editing.key.clone(), editing.value())),
+            seeds: model.draft.policy_edits().iter().map(|(key, policy)| (key.clone(), *policy)).collect(),
+            ..Left::default()
+        };
+        for (key, setting) in model.draft.edits() {
+            match setting {
+                Setting::Value(value) => left.values.push((key.clone(), value.clone())),
+                // The next start may be in another folder.
+                Setting::File(path) => {
+                    let whole = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                    left.files.push((key.clone(), if path.starts_with("~") { path.clone() } else { whole }));
+                }
+            }
+        }
+        self.last = draft_name(preset, workflow);
+        put_last(&mut self.drafts, self.last.clone(), left);
+        let pins = model.params.pinned.iter().cloned().collect();
+        put_last(&mut self.pinned, model.source.workflow_hash.clone(), pins);
+    }
+
+    /// Writes the file whole or not at all.
+    pub(super) fn save(&self, dirs: &Dirs) -> io::Result<()> {
+        crate::config::dirs::private_dir(&dirs.state)?;
+        let path = path(dirs);
+        let temporary = path.with_extension("json.new");
+        let mut file = fs::File::create(&temporary)?;
+        file.write_all(serde_json::to_string_pretty(self)?.as_bytes())?;
+        file.sync_data()?;
+        fs::rename(temporary, path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::stage::{Stage, key};
+
+    #[test]
+    fn edits_pins_and_policies_come_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let dirs = Dirs::under(folder.path());
+        let mut stage = Stage::new(120, 40);
+        let seed: Value = serde_json::from_str("18446744073709551615").unwrap();
+        stage.model.draft.set(&key("3-inputs-seed"), Setting::Value(seed));
+        stage.model.draft.set(&key("52-inputs-image"), Setting::File("in/ö.png".into()));
+        stage.press("j R j *");
+        let mut memory = Memory::load(&dirs);
+        stage.press("1 g enter");
+        stage.type_text(", half a thou");
+        memory.note(&stage.model);
+        memory.save(&dirs).unwrap();
+        let again = Memory::load(&dirs);
+        assert_eq!(again, memory);
+        let left = again.last().unwrap();
+        assert_eq!(left.edits().len(), 2);
+        assert_eq!(left.seeds, [(key("3-inputs-seed"), SeedPolicy::Increment)]);
+        assert!(
+            left.field
+                .as_ref()
+                .is_some_and(|(key, text)| key.input() == "text" && text.ends_with("half a thou"))
+        );
+        let pins = &again.pinned[&stage.model.source.workflow_hash];
+        assert_eq!(pins, &[key("6-inputs-text"), key("3-inputs-seed"), key("3-inputs-steps")]);
+        assert_eq!(left.edits()[0].1.clone(), stage.model.draft.setting(&key("3-inputs-seed")).unwrap());
+    }
+
+    #[test]
+    fn each_draft_has_its_own_place() {
+        let mut memory = Memory::default();
+        let mut stage = Stage::new(120, 40);
+        stage.press("j j right");
+        memory.note(&stage.model);
+        stage.model.draft.rename_preset("other".to_owned());
+        stage.press("right right");
+        memory.note(&stage.model);
+        let steps = |memory: &Memory, preset: &str| memory.left(preset, None).unwrap().edits()[0].1.clone();
+        assert_eq!(steps(&memory, "flamingo"), Setting::Value(31.into()));
+        assert_eq!(steps(&memory, "other"), Setting::Value(33.into()));
+        assert_eq!(memory.last().and_then(|left| left.preset.as_deref()), Some("other"));
+    }
+
+    #[test]
+    fn a_file_of_nonsense_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let dirs = Dirs::under(folder.path());
+        fs::create_dir_all(&dirs.state).unwrap();
+        fs::write(path(&dirs), "{ \"split\": \"wide\"").unwrap();
+        assert_eq!(Memory::load(&dirs), Memory::default());
+    }
+}

@@ -1,0 +1,138 @@
+//! Answers the screen's questions to the store, on a thread of its own, so that no key waits for the disk.
+
+use std::sync::mpsc::{Receiver, Sender};
+
+use crate::domain::RunId;
+use crate::store::{LogReader, RunQuery, Store, StoreError};
+use crate::tui::effect::Effect;
+use crate::tui::model::Tone;
+use crate::tui::msg::{Msg, RunsQuery};
+
+/// The store, and the log that was read last with all that is known of where its lines are.
+#[derive(Debug)]
+pub(super) struct Reader {
+    store: Store,
+    log: Option<(RunId, LogReader)>,
+}
+
+impl Reader {
+    pub(super) fn new(store: Store) -> Self {
+        Self { store, log: None }
+    }
+
+    /// Answers until nobody asks any more.
+    pub(super) fn serve(mut self, questions: &Receiver<Effect>, answers: &Sender<super::Wake>) {
+        while let Ok(question) = questions.recv() {
+            for answer in self.answers(question) {
+                if answers.send(super::Wake::Msg(answer)).is_err() {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The answer to one question. One that cannot be answered gets an answer, too, and the person is told: the
+    /// screen waits for it, and asks again at the next change.
+    pub(super) fn answers(&mut self, question: Effect) -> Vec<Msg> {
+        match question {
+            Effect::LoadRuns(query) => match self.runs(&query) {
+                Ok((rows, more, open)) => vec![Msg::Runs { query, rows, more, open }],
+                Err(error) => vec![Msg::RunsNotRead(error.to_string())],
+            },
+            Effect::LoadRun(id) => {
+                let (run, error) = or_empty(self.store.run(id));
+                with(Msg::Run(id, run.map(Box::new)), error)
+            }
+            Effect::LoadTypical(workflow_hash) => match self.store.typical_ms(&workflow_hash) {
+                Ok(Some(ms)) => vec![Msg::TypicalMs { workflow_hash, ms }],
+                Ok(None) => Vec::new(),
+                Err(error) => vec![notice(&error)],
+            },
+            Effect::LoadLog { run, range, follow } => {
+                let (answer, error) = or_empty(self.log(run, range, follow));
+                let (total, first, lines) = answer;
+                with(Msg::Log { run, total, first, lines }, error)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    #[expect(clippy::type_complexity, reason = "the fields of one message")]
+    fn runs(
+        &self,
+        query: &RunsQuery,
+    ) -> Result<(Vec<crate::domain::RunSummary>, bool, (usize, usize)), StoreError> {
+        let typed = RunQuery::parse(&query.search);
+        let limit = u32::try_from(query.limit).unwrap_or(u32::MAX - 1);
+        let mut rows = self.store.summaries(&RunQuery {
+            status: query.status.or(typed.status),
+            before: query.before,
+            // One more than wanted tells whether there are more.
+            limit: limit + 1,
+            ..typed
+        })?;
+        let more = rows.len() > query.limit;
+        rows.truncate(query.limit);
+        let counts = self.store.counts()?;
+        Ok((rows, more, (counts.queued + counts.in_flight, counts.queued)))
+    }
+
+    fn log(
+        &mut self,
+        run: RunId,
+        range: std::ops::Range<usize>,
+        follow: bool,
+    ) -> Result<(usize, usize, Vec<String>), StoreError> {
+        let (_, reader) = match self.log.take() {
+            Some(known) if known.0 == run => self.log.insert(known),
+            _ => self.log.insert((run, self.store.log(run))),
+        };
+        reader.refresh()?;
+        let total = reader.line_count();
+        let range = if follow {
+            total.saturating_sub(range.len())..total
+        } else {
+            range.start.min(total)..range.end.min(total)
+        };
+        let first = range.start;
+        let lines = reader.lines(range)?;
+        Ok((total, first, lines.into_iter().map(|line| line.text).collect()))
+    }
+}
+
+fn or_empty<T: Default>(answer: Result<T, StoreError>) -> (T, Option<StoreError>) {
+    match answer {
+        Ok(answer) => (answer, None),
+        Err(error) => (T::default(), Some(error)),
+    }
+}
+
+fn with(answer: Msg, error: Option<StoreError>) -> Vec<Msg> {
+    let mut answers = vec![answer];
+    answers.extend(error.as_ref().map(notice));
+    answers
+}
+
+fn notice(error: &StoreError) -> Msg {
+    Msg::Notice(Tone::Bad, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Dirs;
+
+    #[test]
+    fn a_history_that_cannot_be_read_is_no_empty_history() {
+        let home = tempfile::tempdir().expect("a folder");
+        let dirs = Dirs::under(home.path());
+        let mut reader = Reader::new(Store::open(&dirs).expect("a store"));
+        let ask = || Effect::LoadRuns(RunsQuery { limit: 100, ..RunsQuery::default() });
+        let answers = reader.answers(ask());
+        assert!(matches!(&answers[..], [Msg::Runs { rows, .. }] if rows.is_empty()), "{answers:?}");
+        let other = rusqlite::Connection::open(dirs.data.join("history.db")).expect("the database");
+        other.execute_batch("ALTER TABLE runs RENAME TO gone").expect("a broken history");
+        let answers = reader.answers(ask());
+        assert!(matches!(&answers[..], [Msg::RunsNotRead(why)] if !why.is_empty()), "{answers:?}");
+    }
+}

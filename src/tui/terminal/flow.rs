@@ -1,0 +1,362 @@
+//! Flow control: when the next frame may go out.
+//!
+//! Neither a terminal nor SSH tells a program that the line is full: a write returns as soon as some buffer on
+//! the way has room, and frames pile up there while the person looks at old ones. So a frame ends with a status
+//! query (`ESC [ 5 n`), which the terminal answers once it has drawn everything before it, and the next frame
+//! waits for that answer. A burst of changes then becomes one frame with the newest state, not a queue.
+//!
+//! On a line that is far but not slow, one frame a round trip would be a needless brake. So, as in TCP Vegas, the
+//! number of frames that may be under way grows while answers come as quickly as the best seen, and falls to one
+//! as soon as they take longer: then frames queue up somewhere.
+//!
+//! This module has no clock and no IO; the session passes the time in.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// The status query that ends a frame; the terminal answers `ESC [ 0 n`.
+pub const STATUS_QUERY: &[u8] = b"\x1b[5n";
+
+/// Shortest time between two frames: faster than this no eye follows.
+pub const MIN_INTERVAL: Duration = Duration::from_millis(16);
+/// Shortest time between two frames when the terminal doesn't tell that it has drawn them.
+const BLIND_INTERVAL: Duration = Duration::from_millis(66);
+/// An answer may take this long, and the time the frame needs at 9,600 bit/s on top.
+const ANSWER_LIMIT: Duration = Duration::from_secs(1);
+/// The same while it isn't known yet that the terminal answers at all.
+const FIRST_ANSWER_LIMIT: Duration = Duration::from_millis(400);
+/// So many frames in a row without an answer, and we ask no more.
+const MISSES: u32 = 3;
+/// Most frames under way on a far line.
+const MAX_WINDOW: usize = 8;
+/// Most good answers in a row that a larger window has to wait for.
+const MAX_PATIENCE: u32 = 32;
+/// The session says when the bytes are out; this is only how often to look again.
+const WRITE_CHECK: Duration = Duration::from_secs(1);
+
+/// Decides when the next frame may go out. See the module's documentation.
+#[derive(Debug)]
+pub struct Flow {
+    /// Do frames end with the query? Off by configuration, or because the terminal doesn't answer.
+    asking: bool,
+    /// Has the terminal ever answered?
+    answers: bool,
+    misses: u32,
+    /// Frames sent and not answered, oldest first.
+    under_way: VecDeque<Sent>,
+    last_sent: Option<Instant>,
+    /// Bytes of the last frame that are still to be written.
+    unwritten: bool,
+    /// The next frame was asked for and refused.
+    refused: bool,
+    window: usize,
+    /// Good answers in a row, and how many of them allow the window to grow.
+    good: u32,
+    patience: u32,
+    best: Option<Duration>,
+    last: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Sent {
+    at: Instant,
+    bytes: usize,
+}
+
+impl Flow {
+    /// `asking`: whether frames end with a status query at all.
+    pub fn new(asking: bool) -> Flow {
+        Flow {
+            asking,
+            answers: false,
+            misses: 0,
+            under_way: VecDeque::new(),
+            last_sent: None,
+            unwritten: false,
+            refused: false,
+            window: 1,
+            good: 0,
+            patience: 1,
+            best: None,
+            last: None,
+        }
+    }
+
+    /// May a frame go out now? If not: how long to wait before asking again, unless [`Flow::answered`] or
+    /// [`Flow::written`] says earlier that it may.
+    pub fn may_draw(&mut self, now: Instant) -> Result<(), Duration> {
+        let wait = self.wait(now);
+        self.refused = wait.is_some();
+        wait.map_or(Ok(()), Err)
+    }
+
+    fn wait(&mut self, now: Instant) -> Option<Duration> {
+        if self.unwritten {
+            return Some(WRITE_CHECK);
+        }
+        self.give_up_late_answers(now);
+        let interval = if self.asking { MIN_INTERVAL } else { BLIND_INTERVAL };
+        let next = self.last_sent.map(|sent| sent + interval);
+        if let Some(next) = next.filter(|next| *next > now) {
+            return Some(next - now);
+        }
+        if self.under_way.len() < self.window {
+            return None;
+        }
+        let oldest = self.under_way.front()?;
+        Some((oldest.at + self.limit(oldest.bytes)).saturating_duration_since(now))
+    }
+
+    /// Must the next frame end with [`STATUS_QUERY`]?
+    pub fn asks(&self) -> bool {
+        self.asking
+    }
+
+    /// A frame of so many bytes was handed to the line, with the query at its end if [`Flow::asks`].
+    pub fn sent(&mut self, now: Instant, bytes: usize) {
+        self.last_sent = Some(now);
+        self.unwritten = true;
+        if self.asking {
+            self.under_way.push_back(Sent { at: now, bytes });
+        }
+    }
+
+    /// The operating system has taken all bytes. True if a frame that was refused should be tried again.
+    pub fn written(&mut self) -> bool {
+        self.unwritten = false;
+        self.under_way.len() < self.window && std::mem::take(&mut self.refused)
+    }
+
+    /// The terminal answered a status query. True if a frame that was refused should be tried again.
+    pub fn answered(&mut self, now: Instant) -> bool {
+        if !self.answers && self.misses >= MISSES {
+            // It does answer, only later than we waited for.
+            self.asking = true;
+        }
+        self.answers = true;
+        self.misses = 0;
+        // None: the answer to a frame already given up, or one that nobody asked for.
+        if let Some(frame) = self.under_way.pop_front() {
+            self.learn(now.saturating_duration_since(frame.at));
+        }
+        !self.unwritten && self.under_way.len() < self.window && std::mem::take(&mut self.refused)
+    }
+
+    /// The terminal was given away, or comes back: nothing is under way any more.
+    pub fn reset(&mut self) {
+        self.under_way.clear();
+        self.unwritten = false;
+        self.last_sent = None;
+    }
+
+    /// Answers the terminal still owes us.
+    pub fn owed(&self) -> usize {
+        self.under_way.len()
+    }
+
+    /// How long the last frame took to be drawn and answered, once there was one.
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.last
+    }
+
+    /// Has the terminal ever answered a status query?
+    pub fn terminal_answers(&self) -> bool {
+        self.answers
+    }
+
+    fn learn(&mut self, took: Duration) {
+        self.last = Some(took);
+        let best = match self.best {
+            // A line may become slower for good: the best time follows, slowly.
+            Some(best) if took > best => best + (took - best) / 16,
+            _ => took,
+        };
+        self.best = Some(best);
+        if took > best + best / 2 + Duration::from_millis(10) {
+            if self.window > 1 {
+                self.patience = (self.patience * 2).min(MAX_PATIENCE);
+            }
+            self.window = 1;
+            self.good = 0;
+            return;
+        }
+        self.good += 1;
+        // Only when a frame had to wait does a larger window make a difference.
+        if self.refused && self.good >= self.patience && self.window < MAX_WINDOW {
+            self.window += 1;
+            self.good = 0;
+        }
+    }
+
+    fn give_up_late_answers(&mut self, now: Instant) {
+        while let Some(oldest) = self.under_way.front()
+            && now.saturating_duration_since(oldest.at) >= self.limit(oldest.bytes)
+        {
+            self.under_way.pop_front();
+            self.window = 1;
+            self.misses += 1;
+        }
+        if self.asking && self.misses >= MISSES {
+            self.asking = false;
+            self.answers = false;
+            self.under_way.clear();
+        }
+    }
+
+    fn limit(&self, bytes: usize) -> Duration {
+        if !self.answers {
+            return FIRST_ANSWER_LIMIT;
+        }
+        // 960 bytes a second: a byte is ten bits on such a line.
+        ANSWER_LIMIT + Duration::from_millis(bytes as u64 * 1000 / 960)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A line with a round-trip time and a speed, and a person who holds a key down.
+    struct Line {
+        now: Instant,
+        /// When the line has carried all that was put on it.
+        free: Instant,
+        answers: VecDeque<Instant>,
+        delay: Duration,
+        bytes_per_s: u64,
+    }
+
+    impl Line {
+        fn new(delay_ms: u64, bytes_per_s: u64) -> Line {
+            let now = Instant::now();
+            Line { now, free: now, answers: VecDeque::new(), delay: ms(delay_ms), bytes_per_s }
+        }
+
+        fn send(&mut self, bytes: u64) {
+            self.free = self.free.max(self.now) + Duration::from_micros(bytes * 1_000_000 / self.bytes_per_s);
+            self.answers.push_back(self.free + self.delay);
+        }
+
+        /// Wants a frame of `bytes` every millisecond for `for_ms`: how many went out, and the longest time
+        /// from sending a frame to its answer.
+        fn hold_key(&mut self, flow: &mut Flow, bytes: u64, for_ms: u64) -> (u32, Duration) {
+            let (mut frames, mut longest) = (0, Duration::ZERO);
+            for _ in 0..for_ms {
+                self.now += ms(1);
+                while self.answers.front().is_some_and(|at| *at <= self.now) {
+                    self.answers.pop_front();
+                    flow.answered(self.now);
+                }
+                if flow.may_draw(self.now).is_ok() {
+                    flow.sent(self.now, bytes as usize);
+                    flow.written();
+                    self.send(bytes);
+                    frames += 1;
+                    longest = longest.max(self.answers.back().map_or(Duration::ZERO, |at| *at - self.now));
+                }
+            }
+            (frames, longest)
+        }
+    }
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn one_frame_is_under_way_until_the_terminal_answers() {
+        let (mut flow, now) = (Flow::new(true), Instant::now());
+        assert_eq!(flow.may_draw(now), Ok(()));
+        flow.sent(now, 100);
+        assert!(!flow.written(), "nobody asked for a frame meanwhile");
+        flow.answered(now + ms(20));
+        flow.sent(now + ms(20), 960);
+        flow.written();
+        assert_eq!(flow.may_draw(now + ms(40)), Err(ms(1980)), "a second, and a second for 960 bytes");
+        assert!(flow.answered(now + ms(50)), "a refused frame is to be tried again");
+        assert_eq!(flow.may_draw(now + ms(50)), Ok(()));
+        assert_eq!(flow.round_trip(), Some(ms(30)));
+    }
+
+    #[test]
+    fn frames_keep_their_distance() {
+        let (mut flow, now) = (Flow::new(true), Instant::now());
+        flow.sent(now, 10);
+        flow.written();
+        flow.answered(now + ms(1));
+        assert_eq!(flow.may_draw(now + ms(4)), Err(ms(12)));
+        assert_eq!(flow.may_draw(now + ms(16)), Ok(()));
+    }
+
+    #[test]
+    fn nothing_goes_out_while_bytes_are_still_to_be_written() {
+        for asking in [true, false] {
+            let (mut flow, now) = (Flow::new(asking), Instant::now());
+            flow.sent(now, 10);
+            assert!(flow.may_draw(now + ms(300)).is_err());
+            flow.answered(now + ms(300));
+            assert!(flow.may_draw(now + ms(300)).is_err());
+            assert!(flow.written());
+            assert_eq!(flow.may_draw(now + ms(300)), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_terminal_that_never_answers_is_asked_no_more() {
+        let (mut flow, mut now) = (Flow::new(true), Instant::now());
+        let start = now;
+        while flow.asks() {
+            match flow.may_draw(now) {
+                Ok(()) => {
+                    flow.sent(now, 100);
+                    flow.written();
+                }
+                Err(wait) => now += wait,
+            }
+        }
+        assert!(now - start < ms(1500), "{:?}", now - start);
+        assert_eq!(flow.owed(), 0);
+        assert!(flow.may_draw(now + BLIND_INTERVAL).is_ok());
+        flow.sent(now + BLIND_INTERVAL, 100);
+        flow.written();
+        assert_eq!(flow.may_draw(now + BLIND_INTERVAL), Err(BLIND_INTERVAL));
+        // It was only slow: a late answer brings the query back.
+        flow.answered(now + BLIND_INTERVAL);
+        assert!(flow.asks());
+    }
+
+    #[test]
+    fn unasked_answers_change_nothing() {
+        let (mut flow, now) = (Flow::new(false), Instant::now());
+        assert!(!flow.answered(now));
+        assert!(!flow.asks());
+        assert_eq!(flow.may_draw(now), Ok(()));
+    }
+
+    #[test]
+    fn a_held_key_lags_little_on_a_slow_line() {
+        let (mut flow, mut line) = (Flow::new(true), Line::new(2, 960));
+        line.hold_key(&mut flow, 100, 1000);
+        let (frames, longest) = line.hold_key(&mut flow, 100, 10_000);
+        assert!(longest <= ms(260), "{longest:?}");
+        assert!(frames >= 80, "the line is used: {frames}");
+    }
+
+    #[test]
+    fn a_far_line_gets_more_than_a_frame_a_round_trip() {
+        let (mut flow, mut line) = (Flow::new(true), Line::new(150, 1_000_000));
+        line.hold_key(&mut flow, 100, 3000);
+        let (frames, longest) = line.hold_key(&mut flow, 100, 1000);
+        assert!(frames >= 40, "{frames}");
+        assert!(longest < ms(170), "{longest:?}");
+    }
+
+    #[test]
+    fn after_the_terminal_was_away_nothing_is_owed() {
+        let (mut flow, now) = (Flow::new(true), Instant::now());
+        flow.sent(now, 5000);
+        flow.reset();
+        assert_eq!(flow.owed(), 0);
+        assert_eq!(flow.may_draw(now), Ok(()));
+    }
+}

@@ -1,0 +1,92 @@
+//! What a terminal answers when it is asked about itself.
+
+/// An answer of the terminal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Report {
+    /// To `ESC [ 5 n`: everything sent before it has been drawn.
+    Status,
+    /// To `ESC [ ? mode $ p` (DECRQM).
+    Mode {
+        /// The private mode asked about, such as 2026.
+        mode: u16,
+        /// 0 not known; 1 set, 2 reset; 3 always set, 4 always reset.
+        state: u16,
+    },
+    /// To `ESC [ c` (DA1): the numbers of what it can do.
+    DeviceAttributes(Vec<u16>),
+    /// To `ESC [ ? u`: it has kitty's keyboard protocol, with these flags set.
+    KittyKeyboard(u16),
+    /// To `OSC 10 ; ?`: the colour of plain text.
+    Foreground(Rgb),
+    /// To `OSC 11 ; ?`: the colour behind plain text.
+    Background(Rgb),
+    /// To `ESC [ > 0 q` (XTVERSION): name and version, printable characters only.
+    Version(String),
+}
+
+/// A colour of 24 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rgb(pub u8, pub u8, pub u8);
+
+impl Rgb {
+    /// Is light text the one to read on it?
+    pub fn is_dark(self) -> bool {
+        let Rgb(r, g, b) = self;
+        // Perceived brightness (ITU-R BT.601).
+        u32::from(r) * 299 + u32::from(g) * 587 + u32::from(b) * 114 < 128_000
+    }
+}
+
+/// The answer in `ESC [ params last`, if it is one.
+pub(super) fn of_csi(params: &[u8], last: u8) -> Option<Report> {
+    let params = std::str::from_utf8(params).ok()?;
+    match last {
+        b'n' => matches!(params, "0" | "3").then_some(Report::Status),
+        b'c' => Some(Report::DeviceAttributes(numbers(params.strip_prefix('?')?)?)),
+        b'u' => Some(Report::KittyKeyboard(params.strip_prefix('?')?.parse().ok()?)),
+        b'y' => match numbers(params.strip_prefix('?')?.strip_suffix('$')?)?[..] {
+            [mode, state] => Some(Report::Mode { mode, state }),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The answer in an OSC, DCS or other string without its marks, if it is one we know.
+pub(super) fn of_text(introducer: u8, text: &[u8]) -> Option<Report> {
+    let text = std::str::from_utf8(text).ok()?;
+    match introducer {
+        b']' => match text.split_once(';')? {
+            ("10", color) => Some(Report::Foreground(color_of(color)?)),
+            ("11", color) => Some(Report::Background(color_of(color)?)),
+            _ => None,
+        },
+        b'P' => {
+            let name = text.strip_prefix(">|")?;
+            Some(Report::Version(name.chars().filter(|c| !c.is_control()).take(100).collect()))
+        }
+        _ => None,
+    }
+}
+
+fn numbers(list: &str) -> Option<Vec<u16>> {
+    list.split(';').map(|n| n.parse().ok()).collect()
+}
+
+/// `rgb:RRRR/GGGG/BBBB` with one to four digits each (XParseColor), or `#RRGGBB`.
+fn color_of(text: &str) -> Option<Rgb> {
+    if let Some(hex) = text.strip_prefix('#').filter(|hex| hex.len() == 6) {
+        let n = u32::from_str_radix(hex, 16).ok()?;
+        let [_, r, g, b] = n.to_be_bytes();
+        return Some(Rgb(r, g, b));
+    }
+    let parts = text.strip_prefix("rgb:").or_else(|| text.strip_prefix("rgba:"))?;
+    let mut parts = parts.split('/').map(|part| {
+        let most =
+            16_u32.checked_pow(part.len().try_into().ok()?)?.checked_sub(1).filter(|most| *most > 0)?;
+        let value = u32::from_str_radix(part, 16).ok()?;
+        // At most four digits, so that the product fits.
+        (part.len() <= 4).then(|| (value * 255 / most) as u8)
+    });
+    Some(Rgb(parts.next()??, parts.next()??, parts.next()??))
+}

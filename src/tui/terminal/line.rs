@@ -1,0 +1,305 @@
+//! What the program's thread and the terminal's thread share: the terminal, and whether it is ours now.
+//!
+//! Every read, every write and every change of mode happens with [`Line`] locked, and none of them blocks. So once
+//! the terminal is given away, not a byte is read or written any more.
+
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread::ThreadId;
+use std::time::{Duration, Instant};
+
+use rustix::termios::Termios;
+
+use super::flow::Flow;
+use super::input::Rgb;
+use super::session::Options;
+use super::tty::Tty;
+
+/// A terminal that takes no bytes any more doesn't keep the program from ending for longer than this.
+const LEAVE_LIMIT: Duration = Duration::from_millis(500);
+/// How long to wait for answers the terminal owes us, before it is given away: at least, and at most.
+const SETTLE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
+/// What the terminal has told about itself. All false and none before it answered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Abilities {
+    /// Synchronized updates (mode 2026).
+    pub sync: bool,
+    /// kitty's keyboard protocol: Ctrl+I isn't Tab, Shift+Enter isn't Enter.
+    pub kitty_keyboard: bool,
+    /// The colour behind plain text.
+    pub background: Option<Rgb>,
+    /// Name and version, printable characters only.
+    pub version: Option<String>,
+    /// It has answered everything it was asked at the start.
+    pub complete: bool,
+}
+
+/// The terminal and who has it. See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) tty: Tty,
+    pub(super) options: Options,
+    /// The thread that a panic ends the session of.
+    pub(super) owner: ThreadId,
+    wake: UnixStream,
+    line: Mutex<Line>,
+    /// The terminal answered something.
+    answered: Condvar,
+    /// Line settings at the start: for a panic that finds `line` locked.
+    original: Termios,
+    /// Texts of panics of other threads, which didn't end the program.
+    panics: Mutex<Panics>,
+}
+
+#[derive(Debug, Default)]
+struct Panics {
+    texts: Vec<String>,
+    /// How many of them the program was told of.
+    told: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Line {
+    /// The terminal is ours: raw, with our modes set.
+    pub(super) attached: bool,
+    /// A child has it.
+    pub(super) lent: bool,
+    /// Whether the terminal's thread has taken the signals that came while a child had the terminal.
+    pub(super) signals: TakenSignals,
+    /// The session is over; the terminal's thread ends.
+    pub(super) over: bool,
+    /// The terminal hung up.
+    pub(super) gone: bool,
+    pub(super) flow: Flow,
+    pub(super) abilities: Abilities,
+    /// kitty's keyboard protocol is switched on.
+    pub(super) kitty: bool,
+    /// The first questions are asked and not all answered.
+    pub(super) asked: bool,
+    /// Bytes to be written, and how many of them are.
+    out: Vec<u8>,
+    written: usize,
+    /// Nothing was written since the terminal became ours.
+    untouched: bool,
+    /// Line settings to go back to.
+    saved: Termios,
+}
+
+/// See [`Shared::take_signals`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TakenSignals {
+    /// To be taken in the next round of the terminal's thread.
+    Wanted,
+    /// That round has begun.
+    Taking,
+    Taken,
+}
+
+impl Shared {
+    pub(super) fn new(tty: Tty, options: Options, wake: UnixStream) -> io::Result<Shared> {
+        let saved = tty.attributes()?;
+        let line = Line {
+            attached: false,
+            lent: false,
+            signals: TakenSignals::Taken,
+            over: false,
+            gone: false,
+            flow: Flow::new(options.flow_control),
+            abilities: Abilities::default(),
+            kitty: false,
+            asked: false,
+            out: Vec::new(),
+            written: 0,
+            untouched: true,
+            saved: saved.clone(),
+        };
+        Ok(Shared {
+            tty,
+            options,
+            owner: std::thread::current().id(),
+            wake,
+            line: Mutex::new(line),
+            answered: Condvar::new(),
+            original: saved,
+            panics: Mutex::default(),
+        })
+    }
+
+    /// A panic with the lock held leaves nothing half done that matters more than restoring the terminal.
+    pub(super) fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets the terminal's thread look at what has changed.
+    pub(super) fn wake(&self) {
+        // If the pipe is full it wakes up anyway, and if it is closed nobody is there to be woken.
+        let _ = rustix::io::write(&self.wake, &[0]);
+    }
+
+    /// Takes the terminal: raw mode now; the modes and questions are written together with the first frame.
+    pub(super) fn enter(&self, line: &mut Line) -> io::Result<()> {
+        if line.attached {
+            // Somebody else was at it meanwhile. Leave first, so that everything is balanced.
+            let saved = line.saved.clone();
+            self.leave(line);
+            line.saved = saved;
+        } else {
+            line.saved = self.tty.attributes()?;
+        }
+        let mut raw = line.saved.clone();
+        raw.make_raw();
+        self.tty.set_attributes(&raw)?;
+        line.attached = true;
+        line.lent = false;
+        line.untouched = true;
+        line.flow.reset();
+        self.options.push_enter(&mut line.out);
+        if !line.abilities.complete && self.options.queries {
+            line.out.extend_from_slice(QUERIES);
+            line.asked = true;
+        } else if line.abilities.kitty_keyboard {
+            line.push_kitty();
+        }
+        Ok(())
+    }
+
+    /// Gives the terminal back as it was. Does nothing if it isn't ours.
+    pub(super) fn leave(&self, line: &mut Line) {
+        if !line.attached {
+            return;
+        }
+        line.attached = false;
+        // The rest of a frame that isn't out by now would only delay this, and nobody would see it.
+        let cut = line.written > 0;
+        line.out.clear();
+        line.written = 0;
+        line.flow.reset();
+        line.asked = false;
+        if !line.untouched {
+            let mut bytes = Vec::new();
+            self.options.push_leave(cut, line.kitty, &mut bytes);
+            line.kitty = false;
+            // Fails if the terminal is gone or takes nothing: then there is nothing to restore, or no way to.
+            let _ = self.tty.write_within(&bytes, LEAVE_LIMIT);
+        }
+        // Keys and answers that came too late for us aren't meant for the next program either.
+        self.tty.drop_input();
+        let _ = self.tty.set_attributes(&line.saved);
+    }
+
+    /// Gives the terminal back from a place where anything may be locked, even by this very thread.
+    pub(super) fn leave_whatever_happens(&self) {
+        for _ in 0..100 {
+            match self.line.try_lock() {
+                Ok(mut line) => return self.leave(&mut line),
+                Err(TryLockError::Poisoned(line)) => return self.leave(&mut line.into_inner()),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
+            }
+        }
+        let mut bytes = Vec::new();
+        self.options.push_leave(true, true, &mut bytes);
+        let _ = self.tty.write_within(&bytes, LEAVE_LIMIT);
+        let _ = self.tty.set_attributes(&self.original);
+    }
+
+    /// Waits until the terminal has answered what it was asked, for a while: an answer that comes when the
+    /// terminal is no longer ours would be typed into the next program.
+    pub(super) fn settle(&self) {
+        let mut line = self.line();
+        let answers = line.flow.terminal_answers();
+        let limit = match line.flow.round_trip() {
+            Some(took) => (took * 3).clamp(SETTLE.0, SETTLE.1),
+            None => SETTLE.0 * 2,
+        };
+        let end = Instant::now() + limit;
+        while line.attached && !line.gone && (line.asked || answers && line.flow.owed() > 0) {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            line = self.answered.wait_timeout(line, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Lets the terminal's thread take the signals that have come so far, and waits for it. The Ctrl+C that ended a
+    /// child must not be heard when the child is gone, as if it were meant for us.
+    pub(super) fn take_signals(&self) {
+        let mut line = self.line();
+        line.signals = TakenSignals::Wanted;
+        self.wake();
+        let waiting = |line: &mut Line| line.signals != TakenSignals::Taken && !line.over;
+        let limit = SETTLE.1;
+        drop(self.answered.wait_timeout_while(line, limit, waiting).unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The terminal answered something, or hung up.
+    pub(super) fn tell_answered(&self) {
+        self.answered.notify_all();
+    }
+
+    /// Writes what the line takes. True if a frame that was refused should be tried again.
+    pub(super) fn flush(&self, line: &mut Line) -> bool {
+        while line.attached && !line.gone && line.written < line.out.len() {
+            match self.tty.write(&line.out[line.written..]) {
+                Ok(0) => return false,
+                Ok(n) => {
+                    line.written += n;
+                    line.untouched = false;
+                }
+                Err(_) => line.gone = true,
+            }
+        }
+        if line.gone || line.out.is_empty() {
+            return false;
+        }
+        line.out.clear();
+        line.written = 0;
+        line.flow.written()
+    }
+
+    pub(super) fn keep_panic(&self, text: String) {
+        self.panics().texts.push(text);
+        self.wake();
+    }
+
+    /// Panics that the program wasn't told of yet.
+    pub(super) fn new_panics(&self) -> Vec<String> {
+        let mut panics = self.panics();
+        let new = panics.texts[panics.told..].to_vec();
+        panics.told = panics.texts.len();
+        new
+    }
+
+    /// All panics, for when the terminal is free to print them.
+    pub(super) fn take_panics(&self) -> Vec<String> {
+        std::mem::take(&mut *self.panics()).texts
+    }
+
+    fn panics(&self) -> MutexGuard<'_, Panics> {
+        self.panics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Line {
+    /// Puts bytes behind those that are still to be written.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
+    /// Something is still to be written.
+    pub(super) fn unwritten(&self) -> bool {
+        self.attached && !self.gone && !self.out.is_empty()
+    }
+
+    /// Switches kitty's keyboard protocol on: keys that legacy codes can't tell apart get their own.
+    pub(super) fn push_kitty(&mut self) {
+        self.kitty = true;
+        self.out.extend_from_slice(b"\x1b[>1u");
+    }
+}
+
+/// kitty keyboard, mode 2026, background colour, name and version; at last what every terminal answers, so that
+/// we know when no more answers come.
+const QUERIES: &[u8] = b"\x1b[?u\x1b[?2026$p\x1b]11;?\x1b\\\x1b[>0q\x1b[c";

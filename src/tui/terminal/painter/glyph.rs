@@ -1,0 +1,119 @@
+//! What one cell of the terminal shows, made from a cell of ratatui's buffer.
+
+use ratatui::buffer::{Buffer, Cell, CellDiffOption};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::look::{ColorDepth, Look};
+
+/// What stands in a cell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Sign {
+    /// Nothing but the background.
+    Blank,
+    /// One character.
+    Char(char),
+    /// Several characters that make one sign: an accent, an emoji of many parts.
+    Cluster(Box<str>),
+    /// The right half of the wide sign to the left.
+    Tail,
+    /// What is here isn't known, or belongs to somebody else (ratatui's `CellDiffOption::Skip`).
+    Foreign,
+}
+
+/// A cell as the terminal shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Glyph {
+    pub(super) sign: Sign,
+    pub(super) look: Look,
+    /// Columns: 1 or 2; 0 for [`Sign::Tail`].
+    pub(super) width: u16,
+}
+
+impl Glyph {
+    pub(super) const BLANK: Glyph = Glyph { sign: Sign::Blank, look: Look::PLAIN, width: 1 };
+    pub(super) const FOREIGN: Glyph = Glyph { sign: Sign::Foreign, look: Look::PLAIN, width: 1 };
+    const TAIL: Glyph = Glyph { sign: Sign::Tail, look: Look::PLAIN, width: 0 };
+
+    /// Never lets a control character through, whatever the buffer holds: that becomes a blank.
+    fn of(cell: &Cell, depth: ColorDepth) -> Glyph {
+        if cell.diff_option == CellDiffOption::Skip {
+            return Glyph::FOREIGN;
+        }
+        let look = Look { fg: depth.fit(cell.fg), bg: depth.fit(cell.bg), modifier: cell.modifier };
+        let mut chars = cell.symbol().chars();
+        let (sign, width) = match (chars.next(), chars.next()) {
+            (None | Some(' '), None) => (Sign::Blank, 1),
+            // Most cells: no need to ask for the width of a letter.
+            (Some(c @ '!'..='~'), None) => (Sign::Char(c), 1),
+            (Some(c), None) => match c.width() {
+                Some(width @ 1..) => (Sign::Char(c), width),
+                Some(0) | None => (Sign::Blank, 1),
+            },
+            _ => {
+                let width = cell.symbol().width();
+                if width == 0 || cell.symbol().contains(char::is_control) {
+                    (Sign::Blank, 1)
+                } else {
+                    (Sign::Cluster(cell.symbol().into()), width)
+                }
+            }
+        };
+        let look = if sign == Sign::Blank { look.on_blank() } else { look };
+        // No terminal gives one sign more than two columns.
+        Glyph { sign, look, width: width.min(2) as u16 }
+    }
+
+    /// Do all terminals move the cursor by the same number of columns for this sign? They disagree on emoji, the
+    /// more the newer those are, and on whatever is put together from several characters.
+    pub(super) fn width_is_sure(&self) -> bool {
+        match self.sign {
+            Sign::Cluster(_) => false,
+            Sign::Char(c) => self.width == 1 || is_east_asian_wide(c),
+            Sign::Blank | Sign::Tail | Sign::Foreign => true,
+        }
+    }
+
+    /// Appends the sign's text.
+    pub(super) fn print(&self, out: &mut Vec<u8>) {
+        match &self.sign {
+            Sign::Blank => out.push(b' '),
+            Sign::Char(c) => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+            Sign::Cluster(text) => out.extend_from_slice(text.as_bytes()),
+            Sign::Tail | Sign::Foreign => {}
+        }
+    }
+}
+
+fn is_east_asian_wide(c: char) -> bool {
+    matches!(c,
+        '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{303e}' | '\u{3041}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}'
+        | '\u{f900}'..='\u{faff}' | '\u{fe30}'..='\u{fe6f}' | '\u{ff00}'..='\u{ff60}' | '\u{ffe0}'..='\u{ffe6}'
+        | '\u{20000}'..='\u{3fffd}')
+}
+
+/// The whole buffer as glyphs, row by row. A wide sign that doesn't fit into its row is a blank.
+pub(super) fn glyphs(buffer: &Buffer, depth: ColorDepth) -> Vec<Glyph> {
+    let width = usize::from(buffer.area.width);
+    let mut glyphs = Vec::with_capacity(buffer.content.len());
+    if width == 0 {
+        return glyphs;
+    }
+    for row in buffer.content.chunks_exact(width) {
+        let mut x = 0;
+        while x < width {
+            let mut glyph = Glyph::of(&row[x], depth);
+            let columns = usize::from(glyph.width);
+            if x + columns > width {
+                glyph = Glyph { sign: Sign::Blank, look: glyph.look.on_blank(), width: 1 };
+            }
+            x += 1;
+            let tail = glyph.width == 2;
+            glyphs.push(glyph);
+            if tail {
+                glyphs.push(Glyph::TAIL);
+                x += 1;
+            }
+        }
+    }
+    glyphs
+}

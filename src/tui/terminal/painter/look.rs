@@ -1,0 +1,325 @@
+//! The look of a cell, and the shortest `ESC [ … m` (SGR) from one look to another.
+
+use ratatui::style::{Color, Modifier};
+
+/// How many colours a terminal can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ColorDepth {
+    /// No colours at all, only attributes such as bold and reverse: what `NO_COLOR` asks for.
+    Mono,
+    /// The 16 of the terminal's own palette.
+    Ansi16,
+    /// The 256 of xterm.
+    Ansi256,
+    /// 24 bits.
+    TrueColor,
+}
+
+impl ColorDepth {
+    /// What the environment says: `NO_COLOR` (<https://no-color.org>), `COLORTERM`, `TERM`.
+    pub fn from_env(get: impl Fn(&str) -> Option<String>) -> ColorDepth {
+        if get("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+            return ColorDepth::Mono;
+        }
+        let term = get("TERM").unwrap_or_default();
+        if matches!(get("COLORTERM").as_deref(), Some("truecolor" | "24bit")) || term.ends_with("-direct") {
+            return ColorDepth::TrueColor;
+        }
+        let true_color = ["xterm-kitty", "alacritty", "foot", "xterm-ghostty", "wezterm", "contour"];
+        if true_color.iter().any(|name| term.starts_with(name)) {
+            return ColorDepth::TrueColor;
+        }
+        if term.contains("256color") {
+            return ColorDepth::Ansi256;
+        }
+        match term.as_str() {
+            "dumb" | "vt52" | "vt100" | "vt102" | "vt220" | "vt320" => ColorDepth::Mono,
+            _ => ColorDepth::Ansi16,
+        }
+    }
+
+    /// The nearest colour this depth has.
+    pub(super) fn fit(self, color: Color) -> Color {
+        let indexed = |index: u8| if index < 16 { NAMED[index as usize] } else { Color::Indexed(index) };
+        match (self, color) {
+            (ColorDepth::Mono, _) => Color::Reset,
+            (ColorDepth::Ansi16, Color::Rgb(r, g, b)) => NAMED[nearest_of_16([r, g, b])],
+            (ColorDepth::Ansi16, Color::Indexed(index @ 16..)) => NAMED[nearest_of_16(rgb_of(index))],
+            (ColorDepth::Ansi256, Color::Rgb(r, g, b)) => indexed(nearest_of_256([r, g, b])),
+            (_, Color::Indexed(index)) => indexed(index),
+            (_, color) => color,
+        }
+    }
+}
+
+/// The palette of 16 in the order of its numbers.
+const NAMED: [Color; 16] = [
+    Color::Black,
+    Color::Red,
+    Color::Green,
+    Color::Yellow,
+    Color::Blue,
+    Color::Magenta,
+    Color::Cyan,
+    Color::Gray,
+    Color::DarkGray,
+    Color::LightRed,
+    Color::LightGreen,
+    Color::LightYellow,
+    Color::LightBlue,
+    Color::LightMagenta,
+    Color::LightCyan,
+    Color::White,
+];
+
+/// xterm's values of them. A person may have set others, so this is only good for choosing the nearest.
+const RGB_OF_16: [[u8; 3]; 16] = [
+    [0, 0, 0],
+    [205, 0, 0],
+    [0, 205, 0],
+    [205, 205, 0],
+    [0, 0, 238],
+    [205, 0, 205],
+    [0, 205, 205],
+    [229, 229, 229],
+    [127, 127, 127],
+    [255, 0, 0],
+    [0, 255, 0],
+    [255, 255, 0],
+    [92, 92, 255],
+    [255, 0, 255],
+    [0, 255, 255],
+    [255, 255, 255],
+];
+
+const CUBE: [u8; 6] = [0, 95, 135, 175, 215, 255];
+
+fn rgb_of(index: u8) -> [u8; 3] {
+    match index {
+        0..16 => RGB_OF_16[index as usize],
+        16..232 => {
+            let n = usize::from(index - 16);
+            [CUBE[n / 36], CUBE[n / 6 % 6], CUBE[n % 6]]
+        }
+        232.. => [8 + 10 * (index - 232); 3],
+    }
+}
+
+fn distance(a: [u8; 3], b: [u8; 3]) -> i32 {
+    a.iter().zip(b).map(|(a, b)| (i32::from(*a) - i32::from(b)).pow(2)).sum()
+}
+
+fn nearest_of_16(rgb: [u8; 3]) -> usize {
+    (0..16).min_by_key(|n| distance(RGB_OF_16[*n], rgb)).unwrap_or_default()
+}
+
+/// Never one of the first 16: what those look like is the person's choice.
+fn nearest_of_256(rgb: [u8; 3]) -> u8 {
+    (16..=255).min_by_key(|n| distance(rgb_of(*n), rgb)).unwrap_or_default()
+}
+
+/// Modifiers that show on a blank cell.
+const ON_BLANKS: Modifier = Modifier::UNDERLINED.union(Modifier::REVERSED).union(Modifier::CROSSED_OUT);
+
+/// Modifiers with the SGR numbers that turn them on and off.
+const MODIFIERS: [(Modifier, u8, u8); 9] = [
+    (Modifier::BOLD, 1, 22),
+    (Modifier::DIM, 2, 22),
+    (Modifier::ITALIC, 3, 23),
+    (Modifier::UNDERLINED, 4, 24),
+    (Modifier::SLOW_BLINK, 5, 25),
+    (Modifier::RAPID_BLINK, 6, 25),
+    (Modifier::REVERSED, 7, 27),
+    (Modifier::HIDDEN, 8, 28),
+    (Modifier::CROSSED_OUT, 9, 29),
+];
+
+/// Colours and attributes, as the terminal can show them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Look {
+    pub(super) fg: Color,
+    pub(super) bg: Color,
+    pub(super) modifier: Modifier,
+}
+
+impl Look {
+    /// What `ESC [ m` sets.
+    pub(super) const PLAIN: Look = Look { fg: Color::Reset, bg: Color::Reset, modifier: Modifier::empty() };
+
+    /// The same without what can't be seen on a blank, so that blanks that look alike are alike.
+    pub(super) fn on_blank(self) -> Look {
+        if self.modifier.intersects(ON_BLANKS) {
+            return self;
+        }
+        Look { bg: self.bg, ..Look::PLAIN }
+    }
+
+    /// Does a blank printed with this look come out as `wanted`?
+    pub(super) fn blank_shows(self, wanted: Look) -> bool {
+        self.on_blank() == wanted.on_blank()
+    }
+
+    /// Could erasing (`EL`, `ECH`) make such a blank? Erased cells get a background colour, if the terminal has
+    /// `bce`, and no attributes.
+    pub(super) fn erasable(self, bce: bool) -> bool {
+        !self.modifier.intersects(ON_BLANKS) && (bce || self.bg == Color::Reset)
+    }
+
+    /// The look nearest to this one in which a blank comes out as `wanted`.
+    pub(super) fn for_blank(self, wanted: Look) -> Look {
+        if wanted.modifier.intersects(ON_BLANKS) || self.blank_shows(wanted) {
+            return if self.blank_shows(wanted) { self } else { wanted };
+        }
+        let near = Look { bg: wanted.bg, modifier: self.modifier - ON_BLANKS, ..self };
+        if sgr(self, near).len() < sgr(self, wanted).len() { near } else { wanted }
+    }
+}
+
+/// The shortest sequence that turns one look into another; empty if they are the same.
+pub(super) fn sgr(from: Look, to: Look) -> Vec<u8> {
+    if from == to {
+        return Vec::new();
+    }
+    if to == Look::PLAIN {
+        return b"\x1b[m".to_vec();
+    }
+    let mut stepwise = Vec::new();
+    let mut afresh = vec![0];
+    changes(from, to, &mut stepwise);
+    changes(Look::PLAIN, to, &mut afresh);
+    let (stepwise, afresh) = (sequence(&stepwise), sequence(&afresh));
+    if afresh.len() < stepwise.len() { afresh } else { stepwise }
+}
+
+fn sequence(numbers: &[u8]) -> Vec<u8> {
+    let mut bytes = b"\x1b[".to_vec();
+    for (n, number) in numbers.iter().enumerate() {
+        if n > 0 {
+            bytes.push(b';');
+        }
+        super::push_number(&mut bytes, (*number).into());
+    }
+    bytes.push(b'm');
+    bytes
+}
+
+fn changes(from: Look, to: Look, numbers: &mut Vec<u8>) {
+    let mut modifier = from.modifier;
+    for (flag, _, off) in MODIFIERS {
+        if modifier.contains(flag) && !to.modifier.contains(flag) {
+            numbers.push(off);
+            // One number may turn off two attributes.
+            for (other, _, other_off) in MODIFIERS {
+                if other_off == off {
+                    modifier.remove(other);
+                }
+            }
+        }
+    }
+    for (flag, on, _) in MODIFIERS {
+        if to.modifier.contains(flag) && !modifier.contains(flag) {
+            numbers.push(on);
+        }
+    }
+    if from.fg != to.fg {
+        color(to.fg, 30, numbers);
+    }
+    if from.bg != to.bg {
+        color(to.bg, 40, numbers);
+    }
+}
+
+/// `base` is 30 for the foreground and 40 for the background.
+fn color(color: Color, base: u8, numbers: &mut Vec<u8>) {
+    match color {
+        Color::Reset => numbers.push(base + 9),
+        Color::Rgb(r, g, b) => numbers.extend([base + 8, 2, r, g, b]),
+        Color::Indexed(index) => numbers.extend([base + 8, 5, index]),
+        named => match NAMED.iter().position(|known| *known == named) {
+            Some(n @ 0..8) => numbers.push(base + n as u8),
+            Some(n) => numbers.push(base + 60 + n as u8 - 8),
+            None => numbers.push(base + 9),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(fg: Color, bg: Color, modifier: Modifier) -> Look {
+        Look { fg, bg, modifier }
+    }
+
+    #[test]
+    fn the_shortest_sgr() {
+        let plain = Look::PLAIN;
+        let bold_red = look(Color::Red, Color::Reset, Modifier::BOLD);
+        let bold = look(Color::Reset, Color::Reset, Modifier::BOLD);
+        let dim = look(Color::Reset, Color::Reset, Modifier::DIM);
+        let both = look(Color::Reset, Color::Reset, Modifier::BOLD | Modifier::DIM);
+        let orange = look(Color::Rgb(255, 128, 0), Color::Indexed(17), Modifier::empty());
+        let grey = look(Color::DarkGray, Color::White, Modifier::empty());
+        let many = look(Color::Red, Color::Blue, Modifier::BOLD | Modifier::ITALIC | Modifier::UNDERLINED);
+        for (from, to, wanted) in [
+            (plain, plain, ""),
+            (many, plain, "\x1b[m"),
+            (plain, bold_red, "\x1b[1;31m"),
+            (bold_red, bold, "\x1b[39m"),
+            (bold, dim, "\x1b[0;2m"),
+            (both, bold, "\x1b[0;1m"),
+            (plain, orange, "\x1b[38;2;255;128;0;48;5;17m"),
+            (plain, grey, "\x1b[90;107m"),
+            (many, bold, "\x1b[0;1m"),
+            (bold_red, many, "\x1b[3;4;44m"),
+        ] {
+            assert_eq!(String::from_utf8(sgr(from, to)).unwrap(), wanted);
+        }
+    }
+
+    #[test]
+    fn blanks_take_any_look_that_shows_the_same() {
+        let red = look(Color::Red, Color::Reset, Modifier::BOLD);
+        let bar = look(Color::Red, Color::Blue, Modifier::BOLD);
+        assert!(red.blank_shows(Look::PLAIN));
+        assert!(!bar.blank_shows(Look::PLAIN));
+        assert_eq!(red.for_blank(Look::PLAIN), red);
+        assert_eq!(red.for_blank(look(Color::Green, Color::Blue, Modifier::empty())), bar);
+        assert!(!look(Color::Red, Color::Reset, Modifier::REVERSED).erasable(true));
+        assert!(bar.erasable(true) && !bar.erasable(false));
+    }
+
+    #[test]
+    fn colours_become_what_the_terminal_has() {
+        let orange = Color::Rgb(255, 135, 0);
+        for (depth, color, wanted) in [
+            (ColorDepth::TrueColor, orange, orange),
+            (ColorDepth::Ansi256, orange, Color::Indexed(208)),
+            (ColorDepth::Ansi16, orange, Color::Yellow),
+            (ColorDepth::Ansi16, Color::Indexed(255), Color::Gray),
+            (ColorDepth::Ansi16, Color::Indexed(9), Color::LightRed),
+            (ColorDepth::Mono, orange, Color::Reset),
+            (ColorDepth::Ansi256, Color::Rgb(255, 255, 255), Color::Indexed(231)),
+        ] {
+            assert_eq!(depth.fit(color), wanted, "{depth:?} {color:?}");
+        }
+    }
+
+    #[test]
+    fn the_depth_comes_from_the_environment() {
+        for (environment, wanted) in [
+            (&[("TERM", "xterm-256color")][..], ColorDepth::Ansi256),
+            (&[("TERM", "xterm-256color"), ("COLORTERM", "truecolor")], ColorDepth::TrueColor),
+            (&[("TERM", "xterm-kitty")], ColorDepth::TrueColor),
+            (&[("TERM", "xterm-kitty"), ("NO_COLOR", "1")], ColorDepth::Mono),
+            (&[("TERM", "xterm"), ("NO_COLOR", "")], ColorDepth::Ansi16),
+            (&[("TERM", "linux")], ColorDepth::Ansi16),
+            (&[("TERM", "vt100")], ColorDepth::Mono),
+        ] {
+            let get = |name: &str| {
+                environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+            };
+            assert_eq!(ColorDepth::from_env(get), wanted, "{environment:?}");
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! The session's thread: reads the terminal, writes what it didn't take at once, and hears signals.
+
+use std::io::{self, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossterm::event::Event;
+use rustix::event::{PollFd, PollFlags};
+use signal_hook::consts::{SIGCONT, SIGINT, SIGQUIT, SIGTSTP, SIGWINCH};
+use signal_hook::iterator::backend::SignalDelivery;
+use signal_hook::iterator::exfiltrator::SignalOnly;
+
+use super::input::{Decoder, Input, Report};
+use super::line::{Shared, TakenSignals as Taken};
+use super::session::{End, TermEvent};
+use super::tty::{Read, poll};
+
+/// Name of the thread.
+pub(super) const THREAD: &str = "terminal";
+
+/// So long may the program take to end when it was told to.
+const END_LIMIT: Duration = Duration::from_secs(3);
+
+/// A signal that was sent before may still be on its way to the thread that the system chose to take it.
+const SIGNAL_DELAY: Duration = Duration::from_millis(20);
+
+type Signals = SignalDelivery<UnixStream, SignalOnly>;
+
+/// Starts the thread. It ends when the session is over.
+pub(super) fn start(
+    shared: Arc<Shared>,
+    woken: UnixStream,
+    signals: Signals,
+    sink: impl FnMut(TermEvent) + Send + 'static,
+) -> io::Result<()> {
+    let mut pump = Pump { shared, woken, signals, sink, decoder: Decoder::default(), ending: None };
+    std::thread::Builder::new().name(THREAD.to_owned()).spawn(move || {
+        // Without this thread the program would be deaf; its panic has restored the terminal already.
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| pump.run()));
+        match ended {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                pump.shared.leave_whatever_happens();
+                let _ = writeln!(io::stderr(), "comfydeck: the terminal can't be waited for: {error}");
+                std::process::exit(1);
+            }
+            Err(_) => std::process::exit(101),
+        }
+    })?;
+    Ok(())
+}
+
+struct Pump<Sink> {
+    shared: Arc<Shared>,
+    woken: UnixStream,
+    signals: Signals,
+    sink: Sink,
+    decoder: Decoder,
+    /// The program was told to end, and when it will be ended.
+    ending: Option<(Instant, End)>,
+}
+
+impl<Sink: FnMut(TermEvent)> Pump<Sink> {
+    fn run(&mut self) -> io::Result<()> {
+        loop {
+            let (over, usable, unwritten, taking) = {
+                let mut line = self.shared.line();
+                if line.signals == Taken::Wanted {
+                    line.signals = Taken::Taking;
+                }
+                (line.over, line.attached && !line.gone, line.unwritten(), line.signals == Taken::Taking)
+            };
+            if over {
+                return Ok(());
+            }
+            let ready = self.wait(usable, unwritten, taking)?;
+            self.take_signals();
+            self.tell_taken();
+            for text in self.shared.new_panics() {
+                (self.sink)(TermEvent::Panicked(text));
+            }
+            if unwritten && self.flush() {
+                (self.sink)(TermEvent::Ready);
+            }
+            if ready {
+                self.read();
+            }
+            self.flush_decoder();
+            if self.shared.line().gone {
+                self.end(End::HungUp);
+            }
+            if let Some((at, end)) = self.ending
+                && at <= Instant::now()
+            {
+                self.shared.leave_whatever_happens();
+                end.exit();
+            }
+        }
+    }
+
+    /// Waits for anything to happen; true if the terminal has something to read, or has hung up. With `taking` not for
+    /// long: somebody waits to hear that the signals are taken, and the byte that woke us for that may have been
+    /// read in the round before.
+    fn wait(&mut self, usable: bool, unwritten: bool, taking: bool) -> io::Result<bool> {
+        let now = Instant::now();
+        let half_read = self.decoder.timeout(now);
+        let ending = self.ending.map(|(at, _)| at.saturating_duration_since(now));
+        let taking = taking.then_some(SIGNAL_DELAY);
+        let limit = half_read.into_iter().chain(ending).chain(taking).min();
+        let mut wanted = PollFlags::IN;
+        if unwritten {
+            wanted |= PollFlags::OUT;
+        }
+        let mut fds = vec![
+            PollFd::new(&self.woken, PollFlags::IN),
+            PollFd::new(self.signals.get_read(), PollFlags::IN),
+        ];
+        // While it isn't ours, not even its hanging up is looked at: poll would return at once for ever.
+        if usable {
+            fds.push(PollFd::new(&self.shared.tty, wanted));
+        }
+        poll(&mut fds, limit)?;
+        let woken = !fds[0].revents().is_empty();
+        let ready = fds.get(2).is_some_and(|tty| !(tty.revents() - PollFlags::OUT).is_empty());
+        if woken {
+            while matches!(rustix::io::read(&self.woken, &mut [0; 64]), Ok(1..)) {}
+        }
+        Ok(ready)
+    }
+
+    fn take_signals(&mut self) {
+        let signals: Vec<i32> = self.signals.pending().collect();
+        for signal in signals {
+            let lent = self.shared.line().lent;
+            match signal {
+                SIGWINCH => {
+                    let size = self.shared.tty.size();
+                    (self.sink)(TermEvent::Input(Event::Resize(size.width, size.height)));
+                }
+                // The child has the terminal, and these are its affair.
+                SIGINT | SIGQUIT | SIGCONT if lent => {}
+                // The child stops itself, and its job is to stop whole.
+                SIGTSTP if lent => {
+                    let _ = signal_hook::low_level::emulate_default_handler(SIGTSTP);
+                }
+                SIGTSTP => (self.sink)(TermEvent::Suspend),
+                // Comes with every hang-up, too, so that a stopped program hears of that.
+                SIGCONT if self.shared.tty.attributes().is_err() => self.end(End::HungUp),
+                SIGCONT => (self.sink)(TermEvent::Continued),
+                signal => self.end(End::Signal(signal)),
+            }
+        }
+    }
+
+    fn tell_taken(&self) {
+        let mut line = self.shared.line();
+        if line.signals == Taken::Taking {
+            line.signals = Taken::Taken;
+            drop(line);
+            self.shared.tell_answered();
+        }
+    }
+
+    fn flush(&mut self) -> bool {
+        self.shared.flush(&mut self.shared.line())
+    }
+
+    fn read(&mut self) {
+        let mut buffer = [0; 16 * 1024];
+        let read = {
+            let mut line = self.shared.line();
+            if !line.attached {
+                return;
+            }
+            let read = self.shared.tty.read(&mut buffer);
+            line.gone |= read == Read::Gone;
+            read
+        };
+        if let Read::Bytes(n) = read {
+            let mut inputs = Vec::new();
+            self.decoder.feed(&buffer[..n], Instant::now(), &mut inputs);
+            self.tell(inputs);
+        }
+    }
+
+    fn flush_decoder(&mut self) {
+        let mut inputs = Vec::new();
+        self.decoder.flush(Instant::now(), &mut inputs);
+        self.tell(inputs);
+    }
+
+    fn tell(&mut self, inputs: Vec<Input>) {
+        for input in inputs {
+            match input {
+                Input::Event(event) => (self.sink)(TermEvent::Input(event)),
+                Input::PasteCut => (self.sink)(TermEvent::PasteCut),
+                Input::Report(report) => self.report(report),
+            }
+        }
+    }
+
+    fn report(&mut self, report: Report) {
+        let mut line = self.shared.line();
+        let before = line.abilities.clone();
+        let mut ready = false;
+        match report {
+            Report::Status => ready = line.flow.answered(Instant::now()),
+            Report::Mode { mode: 2026, state } => line.abilities.sync = matches!(state, 1..=3),
+            Report::KittyKeyboard(_) => {
+                line.abilities.kitty_keyboard = true;
+                if line.attached && !line.kitty {
+                    line.push_kitty();
+                    ready = self.shared.flush(&mut line);
+                }
+            }
+            Report::Background(color) => line.abilities.background = Some(color),
+            Report::Version(version) => line.abilities.version = Some(version),
+            Report::DeviceAttributes(_) => {
+                line.abilities.complete = true;
+                line.asked = false;
+            }
+            Report::Mode { .. } | Report::Foreground(_) => {}
+        }
+        let abilities = (line.abilities != before).then(|| line.abilities.clone());
+        drop(line);
+        self.shared.tell_answered();
+        if let Some(abilities) = abilities {
+            (self.sink)(TermEvent::Abilities(abilities));
+        }
+        if ready {
+            (self.sink)(TermEvent::Ready);
+        }
+    }
+
+    fn end(&mut self, end: End) {
+        if self.ending.is_none() {
+            self.ending = Some((Instant::now() + END_LIMIT, end));
+            self.shared.tell_answered();
+            (self.sink)(TermEvent::End(end));
+        }
+    }
+}

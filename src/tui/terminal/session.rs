@@ -1,0 +1,370 @@
+//! Owns the terminal from start to end, and gives it back whole whatever happens in between.
+
+use std::io::{self, Write};
+use std::os::unix::net::UnixStream;
+use std::panic::PanicHookInfo;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use crossterm::event::Event;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Size};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
+use signal_hook::iterator::backend::SignalDelivery;
+use signal_hook::iterator::exfiltrator::SignalOnly;
+
+use super::flow::STATUS_QUERY;
+pub use super::line::Abilities;
+use super::line::Shared;
+use super::painter::{ColorDepth, Painter};
+use super::pump;
+use super::tty::{self, Tty};
+
+/// How to use the terminal.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Ask for mouse events.
+    pub mouse: bool,
+    /// The window's title while the session lasts; control characters are dropped.
+    pub title: Option<String>,
+    /// End frames with a status query and wait for its answer (see [`super::flow`]).
+    pub flow_control: bool,
+    /// Ask the terminal at the start what it can do.
+    pub queries: bool,
+    /// Colours to use.
+    pub depth: ColorDepth,
+    /// Erased cells get the background colour that is set.
+    pub bce: bool,
+}
+
+impl Options {
+    /// Mouse, flow control and queries on; colours as the environment says.
+    pub fn from_env() -> Options {
+        Options::of(|name| std::env::var(name).ok())
+    }
+
+    fn of(get: impl Fn(&str) -> Option<String>) -> Options {
+        let term = get("TERM").unwrap_or_default();
+        // GNU screen and whatever is unknown erase to the default background.
+        let bce = ["xterm", "tmux", "alacritty", "foot", "wezterm", "rxvt", "konsole", "vte", "st-", "linux"];
+        Options {
+            mouse: true,
+            title: None,
+            flow_control: true,
+            queries: term != "dumb",
+            depth: ColorDepth::from_env(&get),
+            bce: bce.iter().any(|name| term.starts_with(name)),
+        }
+    }
+
+    /// Everything that [`Options::push_leave`] takes back.
+    pub(super) fn push_enter(&self, out: &mut Vec<u8>) {
+        // Alternate screen, no automatic wrap, paste marks, focus events.
+        out.extend_from_slice(b"\x1b[?1049h\x1b[?7l\x1b[?2004h\x1b[?1004h");
+        if self.mouse {
+            // Buttons, wheel and drags; coordinates as decimal numbers.
+            out.extend_from_slice(b"\x1b[?1002h\x1b[?1006h");
+        }
+        if let Some(title) = &self.title {
+            let title: String = title.chars().filter(|c| !c.is_control()).take(100).collect();
+            out.extend_from_slice(format!("\x1b[22;0t\x1b]2;{title}\x1b\\").as_bytes());
+        }
+    }
+
+    /// `cut`: the terminal may be in the middle of a frame.
+    pub(super) fn push_leave(&self, cut: bool, kitty: bool, out: &mut Vec<u8>) {
+        if cut {
+            // CAN ends a sequence that has begun; then the mark that ends a frame.
+            out.extend_from_slice(b"\x18\x1b[?2026l");
+        }
+        if kitty {
+            out.extend_from_slice(b"\x1b[<u");
+        }
+        if self.mouse {
+            out.extend_from_slice(b"\x1b[?1006l\x1b[?1002l");
+        }
+        out.extend_from_slice(b"\x1b[?1004l\x1b[?2004l\x1b[m\x1b[?7h\x1b[?25h\x1b[?1049l");
+        if self.title.is_some() {
+            out.extend_from_slice(b"\x1b[23;0t");
+        }
+    }
+}
+
+/// What the session tells the program.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TermEvent {
+    /// A key (never its release), a paste, the mouse, focus; or `Event::Resize(columns, rows)`.
+    Input(Event),
+    /// The paste before this one was too long and was cut (see [`super::input::LONGEST_PASTE`]).
+    PasteCut,
+    /// A frame that [`Session::may_draw`] refused may be tried now.
+    Ready,
+    /// The terminal told what it can do, or what its background is.
+    Abilities(Abilities),
+    /// Somebody asked the program to stop (SIGTSTP): call [`Session::suspend`].
+    Suspend,
+    /// The program goes on after it was stopped: call [`Session::resume`] and draw.
+    Continued,
+    /// Another thread than the session's panicked; the screen wasn't touched. The text also goes to standard error
+    /// when the session is over.
+    Panicked(String),
+    /// The program must end: drop the session within three seconds, then call [`End::exit`]. If the session
+    /// is still there after that time, the terminal is restored and the process ended without you.
+    End(End),
+}
+
+/// Why the program must end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// A signal: SIGTERM, SIGHUP, SIGINT or SIGQUIT.
+    Signal(i32),
+    /// The terminal is gone.
+    HungUp,
+}
+
+impl End {
+    /// Ends the process as the signal would have, so that whoever started it sees why.
+    pub fn exit(self) -> ! {
+        let signal = match self {
+            End::Signal(signal) => signal,
+            End::HungUp => SIGHUP,
+        };
+        // Returns only if the signal can't be raised.
+        let _ = signal_hook::low_level::emulate_default_handler(signal);
+        std::process::exit(128 + signal)
+    }
+}
+
+/// Why the session couldn't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// There is no terminal.
+    #[error(
+        "comfydeck needs a terminal to show its screen, and there is none ({0}); use `comfydeck run` in scripts"
+    )]
+    NoTerminal(#[source] io::Error),
+    /// `TERM` says that the terminal can't move its cursor.
+    #[error("the terminal can't show a screen (TERM=dumb); use another terminal, or `comfydeck run`")]
+    Dumb,
+    /// The operating system refused something.
+    #[error("the terminal could not be prepared: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// The terminal, taken. Dropping it gives the terminal back.
+///
+/// One at a time in a process. It belongs to the thread that starts it: a panic there restores the terminal
+/// before the message is printed. `std::process::exit` restores nothing; drop the session first.
+#[derive(Debug)]
+pub struct Session {
+    shared: Arc<Shared>,
+    painter: Painter,
+}
+
+impl Session {
+    /// Takes the terminal. From now on `sink` gets what happens there, from a thread of the session; it must not
+    /// block. Nothing is written before the first [`Session::draw`].
+    pub fn start(
+        options: Options,
+        sink: impl FnMut(TermEvent) + Send + 'static,
+    ) -> Result<Session, StartError> {
+        if std::env::var_os("TERM").is_some_and(|term| term == "dumb") {
+            return Err(StartError::Dumb);
+        }
+        let tty = Tty::open().map_err(StartError::NoTerminal)?;
+        let painter = Painter::new(options.depth, options.bce);
+        let over = after_session()?;
+        let (wake, woken) = UnixStream::pair()?;
+        wake.set_nonblocking(true)?;
+        woken.set_nonblocking(true)?;
+        let (read, write) = UnixStream::pair()?;
+        let signals = SignalDelivery::with_pipe(
+            read,
+            write,
+            SignalOnly,
+            [SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH],
+        )?;
+        let shared = Arc::new(Shared::new(tty, options, wake)?);
+        over.store(false, Ordering::SeqCst);
+        set_active(Arc::downgrade(&shared));
+        // From here on, dropping it restores everything.
+        let session = Session { shared, painter };
+        session.shared.enter(&mut session.shared.line())?;
+        pump::start(session.shared.clone(), woken, signals, sink)?;
+        Ok(session)
+    }
+
+    /// Columns and rows.
+    pub fn size(&self) -> Size {
+        self.shared.tty.size()
+    }
+
+    /// What the terminal has told about itself so far.
+    pub fn abilities(&self) -> Abilities {
+        self.shared.line().abilities.clone()
+    }
+
+    /// How long the terminal took to draw and answer the last frame; none before it has answered.
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.shared.line().flow.round_trip()
+    }
+
+    /// May a frame be drawn now? If not: ask again after this time, or when [`TermEvent::Ready`] comes, whichever
+    /// is first.
+    pub fn may_draw(&self, now: Instant) -> Result<(), Duration> {
+        let mut line = self.shared.line();
+        if !line.attached || line.gone {
+            // TermEvent::Continued or TermEvent::End comes first.
+            return Err(Duration::from_secs(3600));
+        }
+        line.flow.may_draw(now)
+    }
+
+    /// Makes the terminal show the buffer, with its cursor at `cursor` or hidden. Writes nothing if it already
+    /// does. Never blocks: what the line doesn't take now is written by the session's thread.
+    pub fn draw(&mut self, buffer: &Buffer, cursor: Option<Position>) {
+        let mut line = self.shared.line();
+        if !line.attached {
+            return;
+        }
+        self.painter.set_sync(line.abilities.sync);
+        let frame = self.painter.paint(buffer, cursor);
+        if frame.is_empty() {
+            return;
+        }
+        line.push(frame);
+        let asks = line.flow.asks();
+        if asks {
+            line.push(STATUS_QUERY);
+        }
+        line.flow.sent(Instant::now(), frame.len() + if asks { STATUS_QUERY.len() } else { 0 });
+        self.shared.flush(&mut line);
+        if line.unwritten() || line.gone {
+            self.shared.wake();
+        }
+    }
+
+    /// Sends something that is not a frame and shows nothing, such as a text for the terminal's clipboard.
+    pub fn send(&mut self, bytes: &[u8]) {
+        let mut line = self.shared.line();
+        if !line.attached {
+            return;
+        }
+        line.push(bytes);
+        self.shared.flush(&mut line);
+        if line.unwritten() || line.gone {
+            self.shared.wake();
+        }
+    }
+
+    /// Draws the next frame whole, whatever the terminal shows (Ctrl+L).
+    pub fn repaint(&mut self) {
+        self.painter.invalidate();
+    }
+
+    /// Gives the terminal to `run`, which may start an editor on it, and takes it back whole. What was typed and not
+    /// read before is dropped. SIGINT and SIGQUIT meanwhile are the child's affair. If it can't be taken back, it is gone, and
+    /// [`TermEvent::End`] follows.
+    pub fn hand_over<T>(&mut self, run: impl FnOnce() -> T) -> io::Result<T> {
+        self.shared.settle();
+        {
+            let mut line = self.shared.line();
+            line.lent = true;
+            self.shared.leave(&mut line);
+        }
+        let result = run();
+        self.shared.take_signals();
+        self.resume()?;
+        Ok(result)
+    }
+
+    /// Gives the terminal back and stops the process, as Ctrl+Z does. Goes on with [`TermEvent::Continued`].
+    /// Where no shell could continue it (it is the terminal's first process), it isn't stopped.
+    pub fn suspend(&mut self) -> io::Result<()> {
+        if !tty::is_a_shells_job() {
+            return Ok(());
+        }
+        self.shared.settle();
+        self.shared.leave(&mut self.shared.line());
+        // The whole job, as the terminal would have done it. Not SIGTSTP: that one we catch.
+        rustix::process::kill_current_process_group(rustix::process::Signal::STOP)?;
+        Ok(())
+    }
+
+    /// Takes the terminal again after [`TermEvent::Continued`]. The next frame is drawn whole. If it fails, the
+    /// terminal is gone, and [`TermEvent::End`] follows.
+    pub fn resume(&mut self) -> io::Result<()> {
+        self.painter.invalidate();
+        let entered = {
+            let mut line = self.shared.line();
+            let entered = self.shared.enter(&mut line);
+            line.gone |= entered.is_err();
+            entered
+        };
+        self.shared.wake();
+        entered
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.shared.settle();
+        {
+            let mut line = self.shared.line();
+            line.over = true;
+            self.shared.leave(&mut line);
+        }
+        self.shared.wake();
+        set_active(Weak::new());
+        if let Ok(over) = after_session() {
+            over.store(true, Ordering::SeqCst);
+        }
+        for text in self.shared.take_panics() {
+            // Standard error may be gone with the terminal.
+            let _ = writeln!(io::stderr(), "{text}");
+        }
+    }
+}
+
+/// Signals that are caught once stay caught. This flag makes them end the process again when no session is there to
+/// hear of them.
+fn after_session() -> io::Result<Arc<AtomicBool>> {
+    static OVER: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    static REGISTERED: Mutex<bool> = Mutex::new(false);
+    let over = OVER.get_or_init(|| Arc::new(AtomicBool::new(true))).clone();
+    let mut registered = REGISTERED.lock().unwrap_or_else(PoisonError::into_inner);
+    if !*registered {
+        for signal in [SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP] {
+            signal_hook::flag::register_conditional_default(signal, over.clone())?;
+        }
+        *registered = true;
+    }
+    Ok(over)
+}
+
+/// The session that a panic has to end.
+static ACTIVE: Mutex<Weak<Shared>> = Mutex::new(Weak::new());
+
+fn set_active(shared: Weak<Shared>) {
+    static HOOK: Once = Once::new();
+    // Not while panicking: the hook is there by then, and changing it would panic again.
+    HOOK.call_once(|| {
+        let previous = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| on_panic(info, &previous)));
+    });
+    *ACTIVE.lock().unwrap_or_else(PoisonError::into_inner) = shared;
+}
+
+fn on_panic(info: &PanicHookInfo<'_>, previous: &dyn Fn(&PanicHookInfo<'_>)) {
+    let active = ACTIVE.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+    let Some(shared) = active else { return previous(info) };
+    let thread = std::thread::current();
+    if thread.id() == shared.owner || thread.name() == Some(pump::THREAD) {
+        shared.leave_whatever_happens();
+        previous(info);
+    } else {
+        // Its message would go into the picture, and whoever waits for the thread decides what comes of it.
+        shared.keep_panic(info.to_string());
+    }
+}

@@ -1,0 +1,158 @@
+//! The terminal's device: opened, read, written, and its line settings.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use ratatui::layout::Size;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use rustix::termios::{OptionalActions, QueueSelector, Termios};
+
+/// The terminal, opened anew: reads and writes never block, and that setting isn't shared with the shell's own
+/// standard input and output, where it would stay behind.
+#[derive(Debug)]
+pub(super) struct Tty {
+    fd: OwnedFd,
+}
+
+/// What a read found.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Read {
+    Bytes(usize),
+    /// Nothing there yet.
+    Nothing,
+    /// The terminal is gone.
+    Gone,
+}
+
+impl Tty {
+    /// Opens the terminal that standard input or output is, or else the one that controls this process.
+    pub(super) fn open() -> io::Result<Tty> {
+        let name_of = |fd: BorrowedFd<'_>| {
+            let name = rustix::termios::ttyname(fd, Vec::new()).ok()?;
+            Some(PathBuf::from(name.into_string().ok()?))
+        };
+        let named = [name_of(rustix::stdio::stdin()), name_of(rustix::stdio::stdout())];
+        let mut last = io::Error::from(io::ErrorKind::NotFound);
+        for path in named.into_iter().flatten().chain([PathBuf::from("/dev/tty")]) {
+            match Tty::open_path(&path) {
+                Ok(tty) => return Ok(tty),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    fn open_path(path: &Path) -> io::Result<Tty> {
+        let flags = (OFlags::NOCTTY | OFlags::NONBLOCK).bits();
+        let file = OpenOptions::new().read(true).write(true).custom_flags(flags.cast_signed()).open(path)?;
+        let tty = Tty { fd: file.into() };
+        tty.attributes()?;
+        Ok(tty)
+    }
+
+    /// Columns and rows; 80×24 if the terminal doesn't know, as on a serial line.
+    pub(super) fn size(&self) -> Size {
+        match rustix::termios::tcgetwinsize(&self.fd) {
+            Ok(size) if size.ws_col > 0 && size.ws_row > 0 => Size::new(size.ws_col, size.ws_row),
+            _ => Size::new(80, 24),
+        }
+    }
+
+    pub(super) fn attributes(&self) -> io::Result<Termios> {
+        Ok(rustix::termios::tcgetattr(&self.fd)?)
+    }
+
+    /// Sets them at once: waiting until all output is drawn could take for ever on a line that is held.
+    pub(super) fn set_attributes(&self, attributes: &Termios) -> io::Result<()> {
+        Ok(rustix::io::retry_on_intr(|| {
+            rustix::termios::tcsetattr(&self.fd, OptionalActions::Now, attributes)
+        })?)
+    }
+
+    /// Forgets input that has arrived and wasn't read.
+    pub(super) fn drop_input(&self) {
+        // It fails only if the terminal is gone, and the input with it.
+        let _ = rustix::termios::tcflush(&self.fd, QueueSelector::IFlush);
+    }
+
+    pub(super) fn read(&self, buffer: &mut [u8]) -> Read {
+        match rustix::io::retry_on_intr(|| rustix::io::read(&self.fd, &mut *buffer)) {
+            Ok(0) => Read::Gone,
+            Ok(n) => Read::Bytes(n),
+            Err(Errno::AGAIN) => Read::Nothing,
+            Err(_) => Read::Gone,
+        }
+    }
+
+    /// Writes what the line takes now; 0 if nothing.
+    pub(super) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        match rustix::io::retry_on_intr(|| rustix::io::write(&self.fd, bytes)) {
+            Err(Errno::AGAIN) => Ok(0),
+            other => Ok(other?),
+        }
+    }
+
+    /// Writes all of it, if the line takes it within `limit`.
+    pub(super) fn write_within(&self, mut bytes: &[u8], limit: Duration) -> io::Result<()> {
+        let end = Instant::now() + limit;
+        loop {
+            bytes = &bytes[self.write(bytes)?..];
+            let left = end.saturating_duration_since(Instant::now());
+            if bytes.is_empty() {
+                return Ok(());
+            }
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            poll(&mut [PollFd::new(&self.fd, PollFlags::OUT)], Some(left))?;
+        }
+    }
+}
+
+impl AsFd for Tty {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// Is this process a job of a shell, which could continue it? It isn't if its process group is the session's first:
+/// then it was started by a terminal or by SSH, and if it stopped, nobody could make it go on.
+pub(super) fn is_a_shells_job() -> bool {
+    group_and_session().is_some_and(|(group, session)| group != 0 && group != session)
+}
+
+/// The numbers of our process group and session; 0 for one outside of our container. rustix, which takes a process
+/// number for positive, can't be asked for these.
+#[cfg(target_os = "linux")]
+fn group_and_session() -> Option<(u32, u32)> {
+    // proc(5): number, name in parentheses, state, parent, group, session …
+    let status = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let (_, after_name) = status.rsplit_once(')')?;
+    let mut numbers = after_name.split_whitespace().skip(2);
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn group_and_session() -> Option<(u32, u32)> {
+    let number = |id: rustix::process::Pid| id.as_raw_nonzero().get().cast_unsigned();
+    Some((number(rustix::process::getpgrp()), number(rustix::process::getsid(None).ok()?)))
+}
+
+/// Waits until one of them is ready or the time is over. A signal may end it early.
+pub(super) fn poll(fds: &mut [PollFd<'_>], limit: Option<Duration>) -> io::Result<()> {
+    // Rounded up, so that a wait isn't over a little too early again and again.
+    let limit = limit.map(|limit| Timespec {
+        tv_sec: limit.as_secs().try_into().unwrap_or(i64::MAX),
+        tv_nsec: limit.subsec_nanos().into(),
+    });
+    match rustix::event::poll(fds, limit.as_ref()) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}

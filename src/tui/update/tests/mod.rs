@@ -1,0 +1,24 @@
+//! What keys and messages do: whole lists of effects, and what the person sees of them.
+
+mod log;
+mod overlay;
+mod params;
+mod runs;
+
+use std::path::PathBuf;
+
+use crate::domain::draft::{SeedChange, Submission};
+use crate::domain::run::RunSummary;
+use crate::domain::{Origin, SeedPolicy, Setting, Status};
+use crate::tui::effect::{Effect, Order, SavePreset};
+use crate::tui::model::{Choosing, FileState, Overlay, Pane, PickerItem};
+use crate::tui::msg::{Msg, RunsQuery};
+use crate::tui::stage::{Stage, key, run, runs_msg, value};
+
+fn wide() -> Stage {
+    Stage::new(120, 40)
+}
+
+fn summaries(runs: &[(i64, &[Status])]) -> Vec<RunSummary> {
+    runs.iter().map(|(id, lived)| RunSummary::from(&run(*id, "a cat", lived))).collect()
+}

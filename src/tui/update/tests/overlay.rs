@@ -1,0 +1,133 @@
+//! Presets, lists and lines to type.
+
+use super::*;
+
+#[test]
+fn saving_writes_only_what_changed() {
+    let mut stage = wide();
+    assert_eq!(stage.press("s"), []);
+    assert_eq!(stage.told(), "Preset flamingo has no changes to save");
+    stage.press("j j right");
+    assert_eq!(
+        stage.press("s"),
+        [Effect::SavePreset(SavePreset {
+            from: "flamingo".to_owned(),
+            name: "flamingo".to_owned(),
+            overwrite: true,
+            settings: vec![(key("3-inputs-steps"), value(31))],
+            seeds: vec![],
+        })]
+    );
+    stage.press("S");
+    stage.type_text("-two");
+    let effects = stage.press("enter");
+    assert!(
+        matches!(&effects[..], [Effect::SavePreset(save)] if save.name == "flamingo-two" && !save.overwrite)
+    );
+    stage.hear(Msg::NameTaken("flamingo-two".to_owned()));
+    let effects = stage.press("y");
+    assert!(
+        matches!(&effects[..], [Effect::SavePreset(save)] if save.name == "flamingo-two" && save.overwrite)
+    );
+}
+
+#[test]
+fn presets_load_rename_and_are_deleted_after_a_question() {
+    let item = |id: &str, note: &str| PickerItem {
+        id: id.to_owned(),
+        label: id.to_owned(),
+        is_open: note == "open",
+        is_built_in: note == "built in",
+        ..PickerItem::default()
+    };
+    let items = || {
+        Msg::Items(
+            Choosing::Preset,
+            vec![item("cat", ""), item("flamingo", "open"), item("given", "built in")],
+        )
+    };
+    let mut stage = wide();
+    assert_eq!(stage.press("p"), [Effect::ListPresets]);
+    stage.hear(items());
+    assert_eq!(stage.press("up enter"), [Effect::OpenPreset("cat".to_owned())]);
+    stage.hear(Msg::NotOpened("it is no TOML".to_owned()));
+    stage.press("p");
+    stage.hear(items());
+    assert_eq!(stage.press("delete"), []);
+    assert_eq!(stage.press("y"), [Effect::DeletePreset("flamingo".to_owned())]);
+    stage.press("p");
+    stage.hear(items());
+    stage.press("f2");
+    stage.type_text("2");
+    let renamed = Effect::RenamePreset { from: "flamingo".to_owned(), to: "flamingo2".to_owned() };
+    assert_eq!(stage.press("enter"), [renamed]);
+    stage.press("p");
+    stage.hear(items());
+    stage.press("down delete");
+    assert!(stage.told().starts_with("given is built in"));
+}
+
+#[test]
+fn a_preset_over_edits_is_asked_first() {
+    let mut stage = wide();
+    stage.press("j j right p");
+    stage.hear(Msg::Items(
+        Choosing::Preset,
+        vec![PickerItem { id: "cat".to_owned(), label: "cat".to_owned(), ..PickerItem::default() }],
+    ));
+    assert_eq!(stage.press("enter"), []);
+    assert_eq!(stage.press("y"), [Effect::OpenPreset("cat".to_owned())]);
+}
+
+#[test]
+fn nothing_runs_while_another_preset_is_being_opened() {
+    let mut stage = wide();
+    stage.press("p");
+    let cat = PickerItem { id: "cat".to_owned(), label: "cat".to_owned(), ..PickerItem::default() };
+    stage.hear(Msg::Items(Choosing::Preset, vec![cat]));
+    assert_eq!(stage.press("enter ctrl+r"), [Effect::OpenPreset("cat".to_owned())]);
+    assert!(stage.told().starts_with("Still opening"));
+    stage.press("enter");
+    assert!(stage.model.params.editing.is_none());
+    stage.hear(Msg::NotOpened("there is no preset `cat`".to_owned()));
+    assert!(matches!(stage.press("ctrl+r")[0], Effect::Submit(_)));
+}
+
+#[test]
+fn items_for_another_list_are_not_shown() {
+    let mut stage = wide();
+    stage.press("p esc :");
+    stage.hear(Msg::Items(
+        Choosing::Preset,
+        vec![PickerItem { label: "cat".to_owned(), ..PickerItem::default() }],
+    ));
+    let Some(Overlay::Picker(picker)) = &stage.model.overlay else { panic!() };
+    assert_eq!(picker.purpose, Choosing::Command);
+    assert!(picker.items.len() > 10);
+}
+
+#[test]
+fn a_choice_that_is_not_listed_can_be_typed() {
+    let mut stage = wide();
+    stage.press("/");
+    stage.type_text("sampler_name");
+    stage.press("enter enter");
+    stage.type_text("euler_a");
+    stage.press("end");
+    for _ in 0..20 {
+        stage.press("down");
+    }
+    stage.press("enter");
+    assert_eq!(stage.model.draft.setting(&key("3-inputs-sampler_name")), Some(value("euler_a")));
+}
+
+#[test]
+fn leaving_a_search_brings_the_one_before_back() {
+    let mut stage = wide();
+    stage.press("/");
+    stage.type_text("cfg");
+    stage.press("enter /");
+    stage.type_text("x");
+    stage.press("esc");
+    assert_eq!(stage.model.params.filter, "cfg");
+}

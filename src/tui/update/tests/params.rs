@@ -1,0 +1,233 @@
+//! Running, and the parameters pane.
+
+use super::*;
+
+#[test]
+fn run_queues_what_the_preset_sets_and_the_new_seed() {
+    let mut stage = wide();
+    let effects = stage.press("ctrl+r");
+    let Some(Effect::Submit(order)) = effects.first() else { panic!("{effects:?}") };
+    let seed = order.submission.seeds[0].value;
+    let expected = Order {
+        submission: Submission {
+            params: [(key("3-inputs-steps"), 30.into()), (key("3-inputs-seed"), seed.into())]
+                .into_iter()
+                .collect(),
+            files: vec![],
+            seeds: vec![SeedChange { key: key("3-inputs-seed"), value: seed, forced: false }],
+        },
+        prompt: "A flamingo dancing on top of a server in a pink universe, masterpiece, best quality"
+            .to_owned(),
+        preset: Some("flamingo".to_owned()),
+        send_workflow: false,
+        workflow_hash: stage.model.source.workflow_hash.clone(),
+        profile: "prod".to_owned(),
+    };
+    assert_eq!(effects, [Effect::Submit(expected), Effect::Remember]);
+    assert_eq!(stage.told(), format!("Queued with KSampler seed {seed}"));
+    assert_eq!(stage.model.draft.setting(&key("3-inputs-seed")), Some(value(seed)));
+}
+
+#[test]
+fn run_works_from_within_a_field_and_takes_the_text_along() {
+    let mut stage = wide();
+    stage.press("enter");
+    stage.type_text(", neon");
+    let effects = stage.press("ctrl+r");
+    let sent = effects.iter().find_map(|effect| match effect {
+        Effect::Submit(order) => order.submission.params.get(&key("6-inputs-text")).cloned(),
+        _ => None,
+    });
+    assert!(sent.is_some_and(|text| text.to_string().ends_with("best quality, neon\"")));
+    assert!(stage.model.params.editing.is_none());
+}
+
+#[test]
+fn nothing_runs_while_a_field_holds_nonsense_or_a_file_is_missing() {
+    let mut stage = wide();
+    stage.press("j j enter");
+    assert_eq!(stage.model.params.editing.as_ref().map(|e| e.key.as_str()), Some("3-inputs-steps"));
+    stage.type_text("many");
+    assert_eq!(stage.press("ctrl+r"), []);
+    assert!(stage.screen().contains("✗ `many` is not a"), "{}", stage.screen());
+    stage.press("esc");
+    stage.hear(Msg::File(key("52-inputs-image"), FileState::Bad("in.png is not there".to_owned())));
+    stage.model.now += 1_000;
+    assert_eq!(stage.press("ctrl+r"), [Effect::Remember]);
+    assert_eq!(stage.told(), "Nothing was sent: in.png is not there");
+    assert_eq!(stage.model.params.selected, Some(key("52-inputs-image")));
+}
+
+#[test]
+fn without_a_profile_the_run_key_says_what_to_do() {
+    let mut stage = Stage::empty(120, 40);
+    assert_eq!(stage.press("ctrl+r"), []);
+    assert!(stage.told().starts_with("No profile"), "{}", stage.told());
+}
+
+#[test]
+fn a_paste_never_runs_and_never_commands() {
+    let mut stage = wide();
+    let pasted = || Msg::Input(crossterm::event::Event::Paste("q\n\u{12}y\n".to_owned()));
+    assert_eq!(stage.hear(pasted()), []);
+    stage.press("enter");
+    assert_eq!(stage.hear(pasted()), [Effect::Remember]);
+    stage.press("esc");
+    assert_eq!(stage.model.draft.origin(&key("6-inputs-text")), Origin::Edit);
+    stage.press("X");
+    assert!(matches!(stage.model.overlay, Some(Overlay::Confirm(_))));
+    assert_eq!(stage.hear(pasted()), []);
+    assert!(matches!(stage.model.overlay, Some(Overlay::Confirm(_))));
+}
+
+#[test]
+fn enter_makes_a_line_in_a_prompt_and_keeps_a_number() {
+    let mut stage = wide();
+    stage.press("enter end");
+    assert_eq!(stage.press("enter"), [Effect::Remember]);
+    stage.type_text("x");
+    stage.press("esc");
+    let Some(Setting::Value(text)) = stage.model.draft.setting(&key("6-inputs-text")) else { panic!() };
+    assert!(text.as_str().is_some_and(|text| text.ends_with("best quality\nx")));
+
+    stage.press("j j enter");
+    stage.type_text("12");
+    assert_eq!(stage.press("enter"), [Effect::Remember, Effect::Remember]);
+    assert_eq!(stage.model.draft.setting(&key("3-inputs-steps")), Some(value(12)));
+}
+
+#[test]
+fn values_step_toggle_reset_and_come_back() {
+    let mut stage = wide();
+    stage.press("j j right right left + ");
+    assert_eq!(stage.model.draft.setting(&key("3-inputs-steps")), Some(value(32)));
+    stage.press("x");
+    assert_eq!(stage.model.draft.setting(&key("3-inputs-steps")), Some(value(30)));
+    stage.press("u");
+    assert_eq!(stage.model.draft.setting(&key("3-inputs-steps")), Some(value(32)));
+    stage.press("U");
+    assert_eq!(stage.model.draft.setting(&key("3-inputs-steps")), Some(value(30)));
+    stage.press("/");
+    stage.type_text("enabled");
+    stage.press("enter enter");
+    assert_eq!(stage.model.draft.setting(&key("9-inputs-enabled")), Some(value(false)));
+}
+
+#[test]
+fn the_weight_of_a_word_changes() {
+    let mut stage = wide();
+    stage.press("enter ctrl+up ctrl+up esc");
+    let Some(Setting::Value(text)) = stage.model.draft.setting(&key("6-inputs-text")) else { panic!() };
+    assert!(text.as_str().is_some_and(|text| text.ends_with("best (quality:1.2)")), "{text}");
+}
+
+#[test]
+fn discarding_an_edit_leaves_no_trace() {
+    let mut stage = wide();
+    stage.press("enter");
+    stage.type_text("gone");
+    assert_eq!(stage.press("ctrl+c"), [Effect::Remember]);
+    assert!(!stage.model.draft.is_edited());
+    assert!(stage.model.params.editing.is_none());
+}
+
+#[test]
+fn the_filter_narrows_while_it_is_typed_and_esc_takes_it_back() {
+    let mut stage = wide();
+    stage.press("/");
+    stage.type_text("cfg");
+    assert_eq!(stage.model.params.selected, Some(key("3-inputs-cfg")));
+    stage.press("enter");
+    assert!(!stage.screen().contains("enabled"));
+    stage.press("esc");
+    assert!(stage.screen().contains("enabled"));
+}
+
+#[test]
+fn links_are_shown_on_request_and_not_edited() {
+    let mut stage = wide();
+    assert!(!stage.screen().contains("[\"56\",0]"));
+    stage.press("a /");
+    stage.type_text("model");
+    stage.press("enter enter");
+    assert!(stage.screen().contains("[\"56\",0]"), "{}", stage.screen());
+    assert!(stage.model.params.editing.is_none());
+    assert!(stage.told().starts_with("This input is wired"));
+}
+
+#[test]
+fn a_seed_policy_cycles_and_a_new_seed_is_told() {
+    let mut stage = wide();
+    stage.press("j R");
+    assert_eq!(stage.model.draft.policy(&key("3-inputs-seed")), SeedPolicy::Increment);
+    stage.press("r");
+    assert_eq!(stage.told(), "Seed 42");
+}
+
+#[test]
+fn a_path_completes() {
+    let mut stage = wide();
+    stage.press("G k");
+    assert_eq!(stage.model.params.selected, Some(key("52-inputs-image")));
+    stage.press("enter ctrl+a");
+    stage.type_text("in/");
+    let answer = Msg::Completions {
+        text: "in/".to_owned(),
+        paths: vec!["in/pink.png".to_owned(), "in/pinker.png".to_owned()],
+    };
+    stage.hear(answer);
+    assert!(stage.screen().contains("in/pinker.png"));
+    assert_eq!(stage.press("tab"), [Effect::Remember, Effect::CompletePath("in/pink".to_owned())]);
+    stage.type_text(".png");
+    let effects = stage.press("enter");
+    assert_eq!(
+        effects[1..],
+        [Effect::CheckFile(key("52-inputs-image"), PathBuf::from("in/pink.png")), Effect::Remember]
+    );
+}
+
+#[test]
+fn a_run_key_that_is_held_down_runs_once() {
+    let mut stage = wide();
+    let submits =
+        |effects: &[Effect]| effects.iter().filter(|effect| matches!(effect, Effect::Submit(_))).count();
+    assert_eq!(submits(&stage.press("ctrl+r ctrl+r ctrl+r ctrl+r")), 1);
+    assert!(stage.told().starts_with("Queued once"));
+    // Another key between, or a moment, and it is meant.
+    assert_eq!(submits(&stage.press("r ctrl+r")), 1);
+    stage.model.now += 1_000;
+    assert_eq!(submits(&stage.press("ctrl+r")), 1);
+}
+
+#[test]
+fn what_went_wrong_stays_while_the_person_types_and_can_be_read_again() {
+    let mut stage = wide();
+    stage.hear(Msg::NotSubmitted("Nothing was sent: the password manager is locked".to_owned()));
+    stage.press("j j enter 4 2 enter");
+    assert!(stage.told().contains("password manager"));
+    stage.press("esc");
+    assert_eq!(stage.told(), "");
+    stage.press("!");
+    assert!(stage.screen().contains("the password manager is locked"), "{}", stage.screen());
+}
+
+#[test]
+fn a_discarded_text_comes_back_with_redo() {
+    let mut stage = wide();
+    stage.press("enter");
+    stage.type_text(", neon");
+    stage.press("ctrl+c");
+    assert_eq!(stage.model.draft.origin(&key("6-inputs-text")), Origin::Workflow);
+    stage.press("U");
+    let Some(Setting::Value(text)) = stage.model.draft.setting(&key("6-inputs-text")) else { panic!() };
+    assert!(text.as_str().is_some_and(|text| text.ends_with(", neon")));
+}
+
+#[test]
+fn on_a_screen_too_small_to_see_nothing_is_done() {
+    let mut stage = wide();
+    stage.hear(Msg::Input(crossterm::event::Event::Resize(40, 10)));
+    assert_eq!(stage.press("ctrl+r"), []);
+    stage.press("enter");
+    assert_eq!(stage.press("q"), [Effect::Remember, Effect::Quit]);
+}

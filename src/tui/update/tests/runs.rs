@@ -1,0 +1,216 @@
+//! The runs pane and the details.
+
+use super::*;
+
+#[test]
+fn cancel_is_asked_when_much_was_paid() {
+    let mut stage = wide();
+    stage.hear(runs_msg(summaries(&[(2, &[]), (1, &[Status::Waiting, Status::Running])])));
+    stage.press("2");
+    assert_eq!(stage.model.runs.selected, Some(1));
+    assert_eq!(stage.press("c"), []);
+    // Enter is not yes.
+    assert_eq!(stage.press("enter"), []);
+    assert_eq!(stage.press("y"), [Effect::Cancel(1)]);
+    stage.press("k");
+    assert_eq!(stage.press("c"), [Effect::Cancel(2)]);
+}
+
+#[test]
+fn running_again_spends_only_after_yes() {
+    let mut stage = wide();
+    stage.hear(runs_msg(summaries(&[(1, &[Status::Running, Status::Done])])));
+    assert_eq!(stage.press("2 R"), []);
+    assert_eq!(stage.press("n"), []);
+    assert_eq!(stage.press("R y"), [Effect::Repeat(1)]);
+}
+
+#[test]
+fn what_runs_is_looked_at_until_the_person_chooses() {
+    let mut stage = wide();
+    stage.hear(runs_msg(summaries(&[(2, &[]), (1, &[Status::Running])])));
+    assert_eq!(stage.model.runs.selected, Some(1));
+    stage.hear(runs_msg(summaries(&[(2, &[Status::Running]), (1, &[Status::Running, Status::Done])])));
+    assert_eq!(stage.model.runs.selected, Some(2));
+    stage.press("2 j");
+    stage.hear(runs_msg(summaries(&[
+        (3, &[Status::Running]),
+        (2, &[Status::Running]),
+        (1, &[Status::Done]),
+    ])));
+    assert_eq!(stage.model.runs.selected, Some(1));
+}
+
+#[test]
+fn the_store_is_asked_one_thing_at_a_time() {
+    let mut stage = wide();
+    let asked = stage.hear(Msg::StoreChanged);
+    assert_eq!(asked, [Effect::LoadRuns(RunsQuery { limit: 100, ..RunsQuery::default() })]);
+    for _ in 0..1_000 {
+        assert_eq!(stage.hear(Msg::StoreChanged), []);
+    }
+    let again = stage.hear(runs_msg(Vec::new()));
+    assert_eq!(again, [Effect::LoadRuns(RunsQuery { limit: 100, ..RunsQuery::default() })]);
+    assert_eq!(stage.hear(runs_msg(Vec::new())), []);
+}
+
+#[test]
+fn older_runs_are_read_before_the_end_is_in_sight() {
+    let mut stage = wide();
+    let rows: Vec<RunSummary> =
+        (1..=100).rev().map(|id| RunSummary::from(&run(id + 900, "x", &[Status::Done]))).collect();
+    let page = |rows, before, more| Msg::Runs {
+        query: RunsQuery { before, limit: 100, ..RunsQuery::default() },
+        rows,
+        more,
+        open: (0, 0),
+    };
+    stage.hear(page(rows, None, true));
+    stage.press("2");
+    let effects = stage.press("end");
+    assert!(
+        effects.contains(&Effect::LoadRuns(RunsQuery {
+            before: Some(901),
+            limit: 100,
+            ..RunsQuery::default()
+        })),
+        "{effects:?}"
+    );
+    stage.hear(page(summaries(&[(900, &[Status::Done])]), Some(901), false));
+    assert_eq!((stage.model.runs.rows.len(), stage.model.runs.more), (101, false));
+}
+
+#[test]
+fn a_late_answer_about_another_run_changes_nothing() {
+    let mut stage = wide();
+    stage.hear(runs_msg(summaries(&[(2, &[Status::Done]), (1, &[Status::Done])])));
+    stage.press("2 j");
+    stage.hear(Msg::Run(2, Some(Box::new(run(2, "late", &[Status::Done])))));
+    assert_ne!(stage.model.details.run.as_ref().map(|run| run.id), Some(2));
+    stage.hear(Msg::Log { run: 2, total: 1, first: 0, lines: vec!["late".to_owned()] });
+    assert_eq!(stage.model.log.lines, Vec::<String>::new());
+}
+
+#[test]
+fn the_error_leads_to_its_parameter() {
+    let mut stage = wide();
+    stage.hear(runs_msg(summaries(&[(1, &[Status::Running, Status::Failed])])));
+    stage.hear(Msg::Run(1, Some(Box::new(run(1, "a cat", &[Status::Running, Status::Failed])))));
+    stage.press("3 enter");
+    assert_eq!(
+        (stage.model.focus, stage.model.params.selected.clone()),
+        (Pane::Parameters, Some(key("3-inputs-steps")))
+    );
+}
+
+#[test]
+fn a_run_that_cannot_be_read_is_asked_for_again_when_the_store_changes() {
+    let load = |effects: &[Effect]| effects.iter().filter(|e| matches!(e, Effect::LoadRun(_))).count();
+    let mut stage = wide();
+    let asked = stage.hear(runs_msg(summaries(&[(2, &[Status::Done]), (1, &[Status::Done])])));
+    assert_eq!(load(&asked), 1);
+    for _ in 0..3 {
+        let asked = stage.hear(Msg::Run(2, None));
+        assert_eq!(load(&asked), 0);
+    }
+    let asked = stage.hear(Msg::StoreChanged);
+    assert!(asked.contains(&Effect::LoadRun(2)), "{asked:?}");
+    stage.hear(Msg::Run(2, None));
+    // Another run is asked for at once, and so is the first when the person comes back to it.
+    assert_eq!(load(&stage.press("2 j")), 1);
+    stage.hear(Msg::Run(1, Some(Box::new(run(1, "a cat", &[Status::Done])))));
+    assert_eq!(load(&stage.press("k")), 1);
+    stage.hear(Msg::Run(2, None));
+    assert!(stage.hear(Msg::StoreChanged).contains(&Effect::LoadRun(2)));
+}
+
+#[test]
+fn a_run_that_was_read_stays_when_it_cannot_be_read_again() {
+    let mut stage = wide();
+    stage.hear(runs_msg(summaries(&[(1, &[Status::Running])])));
+    stage.hear(Msg::Run(1, Some(Box::new(run(1, "a cat", &[Status::Running])))));
+    stage.hear(Msg::StoreChanged);
+    stage.hear(Msg::Run(1, None));
+    assert_eq!(stage.model.details.run.as_ref().map(|run| run.id), Some(1));
+}
+
+/// A page of the runs with these numbers, all done.
+fn page_of(status: Option<Status>, before: Option<i64>, ids: &[i64], more: bool) -> Msg {
+    let rows = ids.iter().map(|id| RunSummary::from(&run(*id, "x", &[Status::Done]))).collect();
+    let query = RunsQuery { status, before, limit: 100, ..RunsQuery::default() };
+    Msg::Runs { query, rows, more, open: (0, 0) }
+}
+
+fn ids(stage: &Stage) -> Vec<i64> {
+    stage.model.runs.rows.iter().map(|row| row.id).collect()
+}
+
+#[test]
+fn taking_a_filter_back_leaves_no_hole_in_the_history() {
+    let newest: Vec<i64> = (303..=402).rev().collect();
+    let mut stage = wide();
+    stage.hear(page_of(None, None, &newest, true));
+    stage.press("2 f f");
+    // The answer to what was asked for while nothing was filtered, then the answer to the filter.
+    stage.hear(page_of(Some(Status::Running), None, &[], false));
+    stage.hear(page_of(Some(Status::Done), None, &[400, 200, 5], false));
+    assert_eq!(ids(&stage), [400, 200, 5]);
+    stage.press("esc");
+    stage.hear(page_of(None, None, &newest, true));
+    assert_eq!(ids(&stage), newest);
+    let asked = stage.press("end");
+    let older = RunsQuery { before: Some(303), limit: 100, ..RunsQuery::default() };
+    assert!(asked.contains(&Effect::LoadRuns(older)), "{asked:?}");
+}
+
+#[test]
+fn many_new_runs_at_once_leave_no_hole_in_the_history() {
+    let mut stage = wide();
+    stage.hear(page_of(None, None, &[12, 11, 10], true));
+    stage.hear(Msg::StoreChanged);
+    stage.hear(page_of(None, None, &[22, 21, 20], true));
+    assert_eq!((ids(&stage), stage.model.runs.more), (vec![22, 21, 20], true));
+    stage.hear(Msg::StoreChanged);
+    stage.hear(page_of(None, None, &[23, 22, 21], true));
+    assert_eq!(ids(&stage), [23, 22, 21, 20]);
+}
+
+#[test]
+fn a_history_that_cannot_be_read_stays_as_it_was_read_last() {
+    let asks = |effects: &[Effect]| effects.iter().filter(|e| matches!(e, Effect::LoadRuns(_))).count();
+    let mut stage = wide();
+    stage.hear(page_of(None, None, &[3, 2, 1], true));
+    stage.press("2");
+    // The page below cannot be read: it is asked for again when there is a reason to, not for ever.
+    let asked = stage.hear(Msg::RunsNotRead("the disk is gone".to_owned()));
+    assert_eq!((ids(&stage), asks(&asked), stage.told()), (vec![3, 2, 1], 0, "the disk is gone"));
+    assert_eq!(asks(&stage.hear(Msg::Tick)), 0);
+    assert_eq!(asks(&stage.press("j")), 1);
+    stage.hear(Msg::RunsNotRead("the disk is gone".to_owned()));
+    assert_eq!(asks(&stage.hear(Msg::StoreChanged)), 1);
+    stage.hear(Msg::RunsNotRead("the disk is gone".to_owned()));
+    // Nor are the rows of one search taken for those of another.
+    assert_eq!(asks(&stage.press("f")), 1);
+    stage.hear(Msg::RunsNotRead("the disk is gone".to_owned()));
+    assert_eq!(asks(&stage.press("j")), 0);
+    assert_eq!(asks(&stage.hear(Msg::StoreChanged)), 1);
+    stage.hear(page_of(Some(Status::Running), None, &[9], false));
+    assert_eq!(ids(&stage), [9]);
+}
+
+#[test]
+fn esc_goes_back_where_one_came_from() {
+    let mut stage = wide();
+    stage.hear(runs_msg(summaries(&[(1, &[Status::Running, Status::Done])])));
+    stage.press("2 enter");
+    assert_eq!(stage.model.focus, Pane::Details);
+    stage.press("esc");
+    assert_eq!(stage.model.focus, Pane::Runs);
+}
+
+#[test]
+fn runs_that_others_queued_are_looked_after() {
+    let mut stage = wide();
+    let effects = stage.hear(runs_msg(summaries(&[(1, &[Status::Running])])));
+    assert!(effects.contains(&Effect::LookAfterRuns), "{effects:?}");
+}

@@ -1,0 +1,48 @@
+//! The top line: what is open, where it runs, how much is under way.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::paint::{put, put_right, without_right};
+use crate::tui::model::Model;
+use crate::tui::theme::Theme;
+
+/// From this width on there is room for a sentence.
+const ROOMY: u16 = 110;
+
+pub(super) fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
+    let right = put_right(buffer, inner, area.y, &under_way(model), theme.quiet);
+    let (place, style) = match &model.target {
+        Some(target) if target.demo && area.width < ROOMY => ("a demo".to_owned(), theme.patience),
+        Some(target) if target.demo => ("a demo: nothing leaves this machine".to_owned(), theme.patience),
+        Some(target) if target.profile.is_empty() => (target.url.clone(), theme.text),
+        Some(target) => (target.profile.clone(), theme.text),
+        None => ("no profile".to_owned(), theme.bad),
+    };
+    let place_area = without_right(inner, inner.right().saturating_sub(right) + 2);
+    let right = put_right(buffer, place_area, area.y, &place, style);
+    let left = without_right(inner, inner.right().saturating_sub(right) + 2);
+    let x = put(buffer, left, left.x, area.y, "comfydeck", theme.accent) + 3;
+    let x = put(buffer, left, x, area.y, &model.source.workflow_name, theme.text);
+    let preset = &model.draft.preset().name;
+    let x = if preset.is_empty() {
+        x
+    } else {
+        put(buffer, left, x, area.y, &format!(" ▸ {preset}"), theme.text)
+    };
+    let x = if model.draft.changes() > 0 { put(buffer, left, x, area.y, " •", theme.accent) } else { x };
+    if model.source.send_workflow {
+        put(buffer, left, x, area.y, "  sent along", theme.quiet);
+    }
+}
+
+fn under_way(model: &Model) -> String {
+    let running = model.runs.open.saturating_sub(model.runs.waiting);
+    match (running, model.runs.waiting) {
+        (0, 0) => "idle".to_owned(),
+        (0, queued) => format!("{queued} queued"),
+        (running, 0) => format!("{running} running"),
+        (running, queued) => format!("{running} running  {queued} queued"),
+    }
+}

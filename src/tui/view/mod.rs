@@ -1,0 +1,118 @@
+//! From the model to cells: free functions, one file a region. Views know no store, no network, no clock.
+
+pub mod details;
+mod footer;
+mod header;
+pub mod log;
+pub mod messages;
+pub mod overlay;
+mod paint;
+mod params;
+mod runs;
+
+#[cfg(test)]
+mod tests;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+use super::keymap::Keymap;
+use super::layout::{self, Regions};
+use super::model::{Model, Pane, SMALLEST};
+use super::theme::Theme;
+
+/// Draws the whole screen. Returns where the terminal's cursor belongs, when text is being typed.
+pub fn view(model: &Model, keys: &Keymap, theme: &Theme, buffer: &mut Buffer) -> Option<Position> {
+    let Some(regions) = layout::regions(model) else {
+        too_small(model, theme, buffer);
+        return None;
+    };
+    header::draw(model, theme, regions.header, buffer);
+    if let Some(rule) = regions.rule {
+        for y in rule.top()..rule.bottom() {
+            buffer[(rule.x, y)].set_symbol("│").set_style(theme.quiet);
+        }
+    }
+    for (pane, area) in &regions.panes {
+        title(model, *pane, *area, &regions, theme, buffer);
+    }
+    let mut cursor = None;
+    for (pane, _) in &regions.panes {
+        let Some(body) = regions.body(*pane) else { continue };
+        match pane {
+            Pane::Parameters => cursor = params::draw(model, theme, body, buffer),
+            Pane::Runs => runs::draw(model, keys, theme, body, buffer),
+            Pane::Details => details::draw(model, theme, body, buffer),
+            Pane::Log => log::draw(model, theme, body, buffer),
+        }
+    }
+    footer::draw(model, keys, theme, regions.footer, buffer);
+    match &model.overlay {
+        Some(overlay) => overlay::draw(model, overlay, keys, theme, buffer),
+        None => cursor,
+    }
+}
+
+/// A pane's title line: its name (or all names, when one pane is seen) and what it says of itself. A pane below
+/// another is parted from it by this line.
+fn title(model: &Model, pane: Pane, area: Rect, regions: &Regions, theme: &Theme, buffer: &mut Buffer) {
+    let is_below = area.y > regions.header.bottom();
+    if is_below {
+        rule_across(area, regions, theme, buffer);
+    }
+    // On a rule, a blank stands at each side of a text.
+    let blank = if is_below { " " } else { "" };
+    let mut x = area.x;
+    let shown: &[Pane] = if regions.tabs { &Pane::ALL } else { &[pane] };
+    for (number, tab) in Pane::ALL.iter().enumerate().filter(|(_, tab)| shown.contains(tab)) {
+        if regions.tabs {
+            x = paint::put(buffer, area, x, area.y, &format!("{} ", number + 1), theme.quiet);
+        }
+        let style = if *tab == model.focus { theme.accent.patch(theme.selected) } else { theme.quiet };
+        x = paint::put(buffer, area, x, area.y, &format!("{blank}{}{blank}", tab.title()), style) + 2;
+    }
+    // Where one pane is seen, what runs is told beside the tabs.
+    let live = if regions.tabs && pane != Pane::Runs { runs::live(model) } else { None };
+    let note = match pane {
+        _ if live.is_some() => live.unwrap_or_default(),
+        Pane::Parameters => params::note(model),
+        Pane::Runs => runs::note(model),
+        Pane::Details => details::note(model),
+        Pane::Log => log::note(model),
+    };
+    if !note.is_empty() {
+        let free = Rect { x, width: area.right().saturating_sub(x), ..area };
+        paint::put_right(buffer, free, area.y, &format!("{blank}{note}{blank}"), theme.quiet);
+    }
+}
+
+/// The line between two panes of a column, joined to the rule between the columns.
+fn rule_across(area: Rect, regions: &Regions, theme: &Theme, buffer: &mut Buffer) {
+    let Some(rule) = regions.rule else { return };
+    let is_left = area.right() <= rule.x;
+    let columns = if is_left { 0..rule.x } else { rule.x + 1..regions.header.right() };
+    for x in columns {
+        buffer[(x, area.y)].set_symbol("─").set_style(theme.quiet);
+    }
+    let joint = match (is_left, buffer[(rule.x, area.y)].symbol()) {
+        (true, "├") | (false, "┤") => "┼",
+        (true, _) => "┤",
+        (false, _) => "├",
+    };
+    buffer[(rule.x, area.y)].set_symbol(joint).set_style(theme.quiet);
+}
+
+fn too_small(model: &Model, theme: &Theme, buffer: &mut Buffer) {
+    let area = buffer.area;
+    let lines = [
+        "comfydeck".to_owned(),
+        format!(
+            "needs {}×{}, this is {}×{}",
+            SMALLEST.width, SMALLEST.height, model.size.width, model.size.height
+        ),
+        "Runs go on. q quits".to_owned(),
+    ];
+    for (y, line) in (area.top()..area.bottom()).zip(lines) {
+        paint::put(buffer, area, area.x, y, &line, theme.text);
+    }
+}

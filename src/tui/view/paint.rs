@@ -1,0 +1,67 @@
+//! Text into cells, cut to its place.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use unicode_width::UnicodeWidthStr;
+
+use crate::tui::text;
+
+/// Writes a text from `x` on, cut with `…` at the area's right edge. Returns the column behind it.
+pub(super) fn put(buffer: &mut Buffer, area: Rect, x: u16, y: u16, text: &str, style: Style) -> u16 {
+    let area = area.intersection(buffer.area);
+    if y < area.top() || y >= area.bottom() || x >= area.right() {
+        return x;
+    }
+    let width = usize::from(area.right() - x);
+    buffer.set_stringn(x, y, text::cut(text, width), width, style).0
+}
+
+/// Writes a text at the area's right edge. Returns the column where it begins.
+pub(super) fn put_right(buffer: &mut Buffer, area: Rect, y: u16, text: &str, style: Style) -> u16 {
+    let width = u16::try_from(text.width()).unwrap_or(u16::MAX);
+    let x = area.right().saturating_sub(width).max(area.x);
+    put(buffer, area, x, y, text, style);
+    x
+}
+
+/// The area without its last columns.
+pub(super) fn without_right(area: Rect, columns: u16) -> Rect {
+    Rect { width: area.width.saturating_sub(columns), ..area }
+}
+
+/// A bar of a width, filled to a share from 0 to 1: `━━━━━╸╌╌╌╌`.
+pub(super) fn bar(share: f64, width: usize) -> (String, String) {
+    let halves = (share.clamp(0.0, 1.0) * width as f64 * 2.0) as usize;
+    let (full, half) = (halves / 2, halves % 2);
+    let done = format!("{}{}", "━".repeat(full), if half == 1 { "╸" } else { "" });
+    (done, "╌".repeat(width.saturating_sub(full + half)))
+}
+
+/// Clears a place for an overlay and frames it.
+pub(super) fn frame(buffer: &mut Buffer, area: Rect, title: &str, quiet: Style, accent: Style) {
+    let area = area.intersection(buffer.area);
+    if area.width < 2 || area.height < 2 {
+        return;
+    }
+    for y in area.top()..area.bottom() {
+        for x in area.left()..area.right() {
+            let cell = &mut buffer[(x, y)];
+            cell.reset();
+            let (left, right) = (x == area.left(), x == area.right() - 1);
+            let symbol = match (y == area.top(), y == area.bottom() - 1) {
+                (true, _) if left => "╭",
+                (true, _) if right => "╮",
+                (_, true) if left => "╰",
+                (_, true) if right => "╯",
+                (true, _) | (_, true) => "─",
+                _ if left || right => "│",
+                _ => continue,
+            };
+            cell.set_symbol(symbol).set_style(quiet);
+        }
+    }
+    if !title.is_empty() && area.width > 6 {
+        put(buffer, without_right(area, 2), area.x + 2, area.y, &format!(" {title} "), accent);
+    }
+}

@@ -1,0 +1,210 @@
+//! Screens as text, at the sizes people have. A changed snapshot is looked at before it is accepted.
+
+use crate::domain::Status;
+use crate::domain::run::RunSummary;
+use crate::tui::model::FileState;
+use crate::tui::msg::Msg;
+use crate::tui::stage::{Stage, key, run, runs_msg};
+
+/// A busy screen: runs in every state, one selected, with its details and its log.
+fn busy(width: u16, height: u16) -> Stage {
+    let mut stage = Stage::new(width, height);
+    let lived = [
+        run(44, "a cat", &[]),
+        run(43, "A flamingo at dawn", &[Status::Waiting]),
+        run(42, "A flamingo dancing", &[Status::Waiting, Status::Running]),
+        run(41, "A flamingo dancing", &[Status::Waiting, Status::Running, Status::Done]),
+        run(40, "猫の魔法使い 🧙 in a tower of books", &[Status::Running, Status::Failed]),
+        run(39, "A cat sorcerer", &[Status::Running, Status::Cancelled]),
+    ];
+    stage.hear(runs_msg(lived.iter().map(RunSummary::from).collect()));
+    stage.hear(Msg::Run(42, Some(Box::new(lived[2].clone()))));
+    stage.hear(Msg::Log {
+        run: 42,
+        total: 2_113,
+        first: 2_110,
+        lines: vec![
+            "\u{1b}[32mgot prompt\u{1b}[0m".to_owned(),
+            "loaded completely 9.5 GB".to_owned(),
+            " 45%|████▌     | 9/20 [00:05<00:06,  1.70it/s]".to_owned(),
+        ],
+    });
+    stage
+}
+
+#[test]
+fn a_busy_screen_at_120x40() {
+    insta::assert_snapshot!(busy(120, 40).screen());
+}
+
+#[test]
+fn a_busy_screen_at_80x24() {
+    insta::assert_snapshot!(busy(80, 24).screen());
+}
+
+#[test]
+fn runs_at_80x24() {
+    let mut stage = busy(80, 24);
+    stage.press("2");
+    insta::assert_snapshot!(stage.screen());
+}
+
+#[test]
+fn a_failed_run_in_full() {
+    let mut stage = busy(80, 24);
+    stage.press("2 j j");
+    stage.hear(Msg::Run(40, Some(Box::new(run(40, "猫の魔法使い", &[Status::Running, Status::Failed])))));
+    stage.press("enter");
+    insta::assert_snapshot!(stage.screen());
+}
+
+#[test]
+fn editing_a_prompt_with_a_file_checked() {
+    let mut stage = busy(120, 40);
+    stage.hear(Msg::File(key("52-inputs-image"), FileState::Good("1024×1024 PNG".to_owned())));
+    stage.press("enter");
+    stage.type_text(", neon");
+    insta::assert_snapshot!(stage.screen());
+}
+
+#[test]
+fn nothing_open_at_80x24() {
+    insta::assert_snapshot!(Stage::empty(80, 24).screen());
+}
+
+#[test]
+fn help_and_palette() {
+    let mut stage = busy(80, 24);
+    stage.press("?");
+    insta::assert_snapshot!("help", stage.screen());
+    stage.press("esc :");
+    stage.type_text("seed");
+    insta::assert_snapshot!("palette", stage.screen());
+}
+
+#[test]
+fn too_small_says_so() {
+    let mut stage = busy(120, 40);
+    stage.hear(Msg::Input(crossterm::event::Event::Resize(40, 10)));
+    assert!(stage.screen().contains("needs 60×15, this is 40×10"), "{}", stage.screen());
+}
+
+#[test]
+fn every_size_can_be_drawn() {
+    let mut stage = busy(120, 40);
+    for open in ["", "?", "esc :", "esc p", "esc S", "esc enter"] {
+        stage.press(open);
+        for (width, height) in [(1, 1), (2, 1), (1, 40), (59, 15), (60, 15), (100, 20), (200, 60), (500, 3)] {
+            stage.hear(Msg::Input(crossterm::event::Event::Resize(width, height)));
+            stage.draw();
+        }
+    }
+}
+
+#[test]
+fn every_match_in_a_log_is_marked_and_the_current_one_stands_out() {
+    use ratatui::style::Modifier;
+    let mut stage = busy(80, 24);
+    let lines = ["Sampler one, SAMPLER two", "\u{1b}[32msampler\u{1b}[0m", "none"];
+    let lines = lines.map(str::to_owned).to_vec();
+    stage.hear(Msg::Log { run: 42, total: 3, first: 0, lines });
+    stage.press("4 /");
+    stage.type_text("sampler");
+    stage.press("enter");
+    stage.hear(Msg::LogFound { run: 42, line: Some(1) });
+    let (buffer, _) = stage.draw();
+    let marked = |modifier: Modifier| -> Vec<String> {
+        let row = |y: u16| {
+            let cells = (0..80).map(|x| &buffer[(x, y)]).filter(|cell| cell.modifier.contains(modifier));
+            cells.map(ratatui::buffer::Cell::symbol).collect::<String>()
+        };
+        (2..5).map(row).collect()
+    };
+    assert_eq!(marked(Modifier::REVERSED), ["SamplerSAMPLER", "sampler", ""]);
+    assert_eq!(marked(Modifier::REVERSED | Modifier::BOLD), ["", "sampler", ""]);
+}
+
+#[test]
+fn a_run_that_works_has_a_bar_and_where_there_is_room_its_prompt() {
+    let row = |stage: &Stage| {
+        let screen = stage.screen();
+        screen.lines().find(|line| line.contains("● 42")).map(str::to_owned).unwrap_or_default()
+    };
+    let shown = row(&busy(120, 40));
+    assert!(shown.contains("━╌") || shown.contains("╸╌"), "{shown}");
+    assert!(shown.contains(" 9/20 0:41 ") && !shown.contains("A flamingo dancing  "), "{shown}");
+    let mut stage = busy(100, 40);
+    stage.press("2 z");
+    let shown = row(&stage);
+    assert!(shown.contains("━╌") || shown.contains("╸╌"), "{shown}");
+    assert!(shown.contains(" 9/20 0:41  A flamingo dancing"), "{shown}");
+}
+
+#[test]
+fn what_another_workflow_calls_its_parameters_is_told_whole() {
+    let mut stage = busy(80, 24);
+    let mut other = run(42, "a cat", &[Status::Running]);
+    other.request.params = [(key("106-inputs-text"), "a cat in a tower".into())].into_iter().collect();
+    stage.hear(Msg::Run(42, Some(Box::new(other))));
+    stage.press("3");
+    let screen = stage.screen();
+    assert!(screen.contains("\n 106-inputs-text\n             a cat in a tower\n"), "{screen}");
+}
+
+#[test]
+fn no_label_stands_with_nothing_behind_it() {
+    let mut stage = Stage::new(80, 24);
+    let mut waiting = run(1, "a cat", &[Status::Waiting, Status::Failed]);
+    let began = waiting.queued_at;
+    waiting.phases.iter_mut().for_each(|(_, at)| *at = began);
+    stage.hear(runs_msg(vec![RunSummary::from(&waiting)]));
+    stage.hear(Msg::Run(1, Some(Box::new(waiting))));
+    stage.press("3");
+    let screen = stage.screen();
+    assert!(screen.contains("status") && !screen.lines().any(|line| line.trim() == "time"), "{screen}");
+}
+
+#[test]
+fn a_log_without_a_line_says_why_and_whole() {
+    let empty = |run| Msg::Log { run, total: 0, first: 0, lines: vec![] };
+    for (lived, expected) in [
+        (&[][..], "Nothing has been sent yet."),
+        (&[Status::Waiting], "starts it cold: minutes."),
+        (&[Status::Waiting, Status::Failed], "This run has no log."),
+    ] {
+        let mut stage = Stage::new(60, 24);
+        stage.hear(runs_msg(vec![RunSummary::from(&run(1, "a cat", lived))]));
+        stage.press("4");
+        assert!(stage.screen().contains("Reading the log…"), "{}", stage.screen());
+        stage.hear(empty(1));
+        let said = stage.screen().split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
+#[test]
+fn help_is_whole_at_80_columns_and_scrolls_no_further_than_its_end() {
+    let mut stage = busy(80, 24);
+    stage.press("?");
+    let mut seen = stage.screen();
+    for _ in 0..200 {
+        stage.press("down");
+        seen.push_str(&stage.screen());
+    }
+    assert!(!seen.contains('…'), "{seen}");
+    assert!(seen.contains("asked first") && !seen.contains("only key"), "{seen}");
+    // One key back is one line back, however often Down was pressed at the end.
+    let end = stage.screen();
+    stage.press("up");
+    assert_ne!(stage.screen(), end);
+}
+
+#[test]
+fn help_tells_once_what_two_panes_have_in_common() {
+    let mut stage = busy(80, 24);
+    stage.press("?");
+    stage.type_text("copy the path");
+    let screen = stage.screen();
+    assert_eq!(screen.matches("Copy the path").count(), 1, "{screen}");
+    assert!(screen.contains("As in Runs"), "{screen}");
+}

@@ -1,0 +1,338 @@
+//! What servers say when they refuse or fail, in all the shapes that are known.
+
+use serde_json::Value;
+
+use crate::domain::ParamKey;
+use crate::domain::run::RunError;
+
+use super::ansi;
+
+/// Longest sentence for a person, in characters.
+const WHAT_CHARS: usize = 300;
+/// Longest rest of an error that is kept, in characters.
+const DETAILS_CHARS: usize = 16 * 1024;
+
+/// What an error's body says, as plain text for a person. No remedy yet unless the body names one.
+///
+/// Known shapes: `{errorMsg, errorDetails, errorType}`; FastAPI's `{detail: "…"}` and `{detail: [{loc, msg}]}`;
+/// ComfyUI's `{error: {type, message, details}, node_errors: {…}}`, also with `node_errors` inside `message`;
+/// a node's exception `{node_id, node_type, exception_message}`; text and HTML, shortened.
+pub fn from_body(body: &str) -> RunError {
+    match serde_json::from_str::<Value>(body.trim_start_matches('\u{feff}')) {
+        Ok(value) => from_value(&value),
+        Err(_) => from_text(body),
+    }
+}
+
+/// [`from_body`] of JSON that has been read.
+pub fn from_value(value: &Value) -> RunError {
+    let mut error = match value {
+        Value::Object(_) => from_object(value),
+        Value::String(text) => return from_text(text),
+        Value::Null => RunError::default(),
+        other => RunError { what: other.to_string(), ..RunError::default() },
+    };
+    if error.what.is_empty() && !value.is_null() && value.as_object().is_none_or(|o| !o.is_empty()) {
+        error.what = shortened(&value.to_string());
+    }
+    error.what = shortened(&error.what);
+    error.details = bounded_block(&error.details);
+    if error.what.to_ascii_lowercase().contains("balance") {
+        error.remedy = "Add to the account's balance on ViewComfy, then run again.".to_owned();
+    }
+    error
+}
+
+fn from_object(value: &Value) -> RunError {
+    if let Some(nodes) = node_errors(value) {
+        return from_node_errors(nodes, value);
+    }
+    if let Some(error) = node_exception(value) {
+        return error;
+    }
+    if let Some(what) = text_of(value.get("errorMsg")) {
+        return RunError { what, details: lines_of(value.get("errorDetails")), ..RunError::default() };
+    }
+    match value.get("detail") {
+        Some(Value::Array(faults)) => return from_faults(faults),
+        Some(detail @ Value::Object(_)) => return from_object(detail),
+        Some(detail) => {
+            return RunError { what: text_of(Some(detail)).unwrap_or_default(), ..RunError::default() };
+        }
+        None => {}
+    }
+    match value.get("error") {
+        Some(error @ Value::Object(_)) => {
+            let what = text_of(error.get("message")).or_else(|| text_of(error.get("type")));
+            let details = lines_of(error.get("details"));
+            RunError { what: what.unwrap_or_default(), details, ..RunError::default() }
+        }
+        Some(error) => {
+            let what = text_of(Some(error)).unwrap_or_default();
+            RunError { what, details: lines_of(value.get("details")), ..RunError::default() }
+        }
+        None => {
+            let known = ["message", "msg", "error_message", "title", "reason"];
+            let what = known.iter().find_map(|key| text_of(value.get(*key)));
+            RunError { what: what.unwrap_or_default(), ..RunError::default() }
+        }
+    }
+}
+
+/// ComfyUI's faults by node, wherever the server put them.
+fn node_errors(value: &Value) -> Option<&serde_json::Map<String, Value>> {
+    let places = [
+        "/node_errors",
+        "/message/node_errors",
+        "/error/message/node_errors",
+        "/error/node_errors",
+        "/message",
+    ];
+    let found = places.iter().filter_map(|place| value.pointer(place)).filter_map(Value::as_object);
+    let is_nodes = |nodes: &&serde_json::Map<String, Value>| {
+        !nodes.is_empty() && nodes.values().all(|node| node.get("errors").is_some_and(Value::is_array))
+    };
+    found.into_iter().find(is_nodes)
+}
+
+/// `class_type: details: message`, as ComfyUI's own interface shows them; the first one leads to its parameter.
+fn from_node_errors(nodes: &serde_json::Map<String, Value>, value: &Value) -> RunError {
+    let mut error = RunError::default();
+    let mut lines = Vec::new();
+    for (id, node) in nodes {
+        let class = text_of(node.get("class_type")).unwrap_or_else(|| format!("node {id}"));
+        for fault in node.get("errors").and_then(Value::as_array).into_iter().flatten() {
+            let parts = [Some(class.clone()), text_of(fault.get("details")), text_of(fault.get("message"))];
+            lines.push(parts.into_iter().flatten().collect::<Vec<_>>().join(": "));
+            let input = fault.pointer("/extra_info/input_name").and_then(Value::as_str);
+            if error.node.is_none() {
+                error.node = Some(ansi::scrub_plain(id));
+                error.param =
+                    input.map(|input| ParamKey::new(&ansi::scrub_plain(id), &ansi::scrub_plain(input)));
+            }
+        }
+    }
+    let general = text_of(value.pointer("/error/message"));
+    error.what = lines.first().cloned().or_else(|| general.clone()).unwrap_or_default();
+    lines.splice(..0, general);
+    error.details = lines.join("\n");
+    error
+}
+
+/// What ComfyUI says of a node that raised an exception while it ran.
+fn node_exception(value: &Value) -> Option<RunError> {
+    let message = text_of(value.get("exception_message"))?;
+    let class = text_of(value.get("node_type"));
+    let node = text_of(value.get("node_id"));
+    let details = [lines_of(value.get("exception_type")), lines_of(value.get("traceback"))].join("\n");
+    let name = class.or_else(|| node.as_ref().map(|id| format!("node {id}")));
+    let what = name.map_or_else(|| message.clone(), |name| format!("{name}: {message}"));
+    Some(RunError { what, node, details: details.trim().to_owned(), ..RunError::default() })
+}
+
+/// FastAPI's list of what is wrong with a request.
+fn from_faults(faults: &[Value]) -> RunError {
+    let lines: Vec<String> = faults
+        .iter()
+        .map(|fault| {
+            let place = fault.get("loc").and_then(Value::as_array).map(|loc| {
+                let parts = loc.iter().filter_map(|part| text_of(Some(part))).filter(|part| part != "body");
+                parts.collect::<Vec<_>>().join(".")
+            });
+            let message = text_of(fault.get("msg")).or_else(|| text_of(Some(fault)));
+            let message = message.unwrap_or_else(|| fault.to_string());
+            match place.filter(|place| !place.is_empty()) {
+                Some(place) => format!("{place}: {message}"),
+                None => message,
+            }
+        })
+        .collect();
+    RunError {
+        what: lines.first().cloned().unwrap_or_default(),
+        details: lines.join("\n"),
+        ..RunError::default()
+    }
+}
+
+/// Plain text or HTML: the first line that says something, and the rest as details.
+pub fn from_text(text: &str) -> RunError {
+    let looks_like_html = text.trim_start().starts_with('<');
+    let text = if looks_like_html { without_tags(text) } else { text.to_owned() };
+    let text = bounded_block(&text);
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let what = shortened(lines.next().unwrap_or_default());
+    let rest: Vec<&str> = lines.collect();
+    let details =
+        if rest.is_empty() && what.chars().count() < WHAT_CHARS { String::new() } else { text.clone() };
+    RunError { what, details: details.trim().to_owned(), ..RunError::default() }
+}
+
+/// The readable text of an HTML page: the title first, no scripts, no styles.
+fn without_tags(html: &str) -> String {
+    let html: String = html.chars().take(4 * DETAILS_CHARS).collect();
+    let mut out = String::new();
+    let mut rest = html.as_str();
+    while let Some(open) = rest.find('<') {
+        out.push_str(&rest[..open]);
+        rest = &rest[open..];
+        let lower = rest.get(..8).unwrap_or(rest).to_ascii_lowercase();
+        let hidden = ["<script", "<style", "<!--"].into_iter().find(|tag| lower.starts_with(tag));
+        let end = match hidden {
+            Some("<script") => "</script>",
+            Some("<style") => "</style>",
+            Some(_) => "-->",
+            None => ">",
+        };
+        rest = rest.find(end).map_or("", |at| &rest[at + end.len()..]);
+        out.push('\n');
+    }
+    out.push_str(rest);
+    let entities =
+        [("&nbsp;", " "), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
+    entities.iter().fold(out, |text, (entity, plain)| text.replace(entity, plain))
+}
+
+/// A text or a plain value; nothing for null, empty text and what is nested.
+fn text_of(value: Option<&Value>) -> Option<String> {
+    let text = match value? {
+        Value::String(text) => text.trim().to_owned(),
+        other @ (Value::Number(_) | Value::Bool(_)) => other.to_string(),
+        _ => return None,
+    };
+    (!text.is_empty()).then_some(text)
+}
+
+/// Text, or a list of texts as lines, or JSON as it is.
+fn lines_of(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::Array(parts)) => {
+            let parts = parts.iter().map(|part| text_of(Some(part)).unwrap_or_else(|| part.to_string()));
+            parts.collect::<Vec<_>>().join("\n")
+        }
+        Some(other) => text_of(Some(other)).unwrap_or_else(|| match other {
+            Value::String(_) => String::new(),
+            nested => nested.to_string(),
+        }),
+    }
+}
+
+/// One plain line of at most [`WHAT_CHARS`] characters.
+fn shortened(text: &str) -> String {
+    let bounded: String = text.chars().take(8 * WHAT_CHARS).collect();
+    let plain = ansi::scrub_plain(&bounded);
+    let line = plain.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= WHAT_CHARS {
+        return line;
+    }
+    line.chars().take(WHAT_CHARS - 1).chain(['…']).collect()
+}
+
+fn bounded_block(text: &str) -> String {
+    let bounded: String = text.chars().take(DETAILS_CHARS).collect();
+    ansi::scrub_block(&bounded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A body, what happened, details, node, parameter.
+    type Row = (&'static str, &'static str, &'static str, Option<&'static str>, Option<&'static str>);
+
+    const TABLE: &[Row] = &[
+        (r#"{"errorMsg": "No", "errorDetails": "why", "errorType": "x"}"#, "No", "why", None, None),
+        (r#"{"errorMsg": "No", "errorDetails": ["a", "b"]}"#, "No", "a\nb", None, None),
+        (r#"{"errorMsg": "No", "errorDetails": null}"#, "No", "", None, None),
+        (r#"{"detail": "Not Found"}"#, "Not Found", "", None, None),
+        (
+            r#"{"detail": [{"loc": ["body", "params"], "msg": "Field required", "type": "missing"}, {"msg": "b"}]}"#,
+            "params: Field required",
+            "params: Field required\nb",
+            None,
+            None,
+        ),
+        (r#"{"detail": {"errorMsg": "No"}}"#, "No", "", None, None),
+        (
+            r#"{"error": {"type": "prompt_outputs_failed_validation", "message": "Prompt outputs failed validation",
+                "details": ""}, "node_errors": {"3": {"class_type": "KSampler", "errors": [{"type": "value_smaller_than_min",
+                "message": "Value 0 smaller than min of 1", "details": "steps", "extra_info": {"input_name": "steps"}}]}}}"#,
+            "KSampler: steps: Value 0 smaller than min of 1",
+            "Prompt outputs failed validation\nKSampler: steps: Value 0 smaller than min of 1",
+            Some("3"),
+            Some("3-inputs-steps"),
+        ),
+        (
+            r#"{"message": {"node_errors": {"9": {"class_type": "SaveImage", "errors": [{"message": "m", "details": ""}]}}}}"#,
+            "SaveImage: m",
+            "SaveImage: m",
+            Some("9"),
+            None,
+        ),
+        (
+            r#"{"message": {"9": {"class_type": "SaveImage", "errors": [{"message": "m"}]}}}"#,
+            "SaveImage: m",
+            "SaveImage: m",
+            Some("9"),
+            None,
+        ),
+        (
+            r#"{"error": {"type": "no_prompt", "message": "No prompt", "details": "d"}}"#,
+            "No prompt",
+            "d",
+            None,
+            None,
+        ),
+        (r#"{"error": "plain"}"#, "plain", "", None, None),
+        (
+            r#"{"node_id": "3", "node_type": "KSampler", "exception_message": "out of memory", "exception_type": "OOM",
+                "traceback": ["a", "b"]}"#,
+            "KSampler: out of memory",
+            "OOM\na\nb",
+            Some("3"),
+            None,
+        ),
+        (r#"{"unknown": 1}"#, r#"{"unknown":1}"#, "", None, None),
+        (r#""text""#, "text", "", None, None),
+        ("{}", "", "", None, None),
+        ("null", "", "", None, None),
+        ("", "", "", None, None),
+        ("first\nsecond", "first", "first\nsecond", None, None),
+        ("a\u{1b}[2J\u{1b}]0;t\u{7}b", "ab", "", None, None),
+        (
+            "<html><head><title>502 Bad Gateway</title><style>p{}</style></head><body><h1>Bad &amp; ugly</h1></body>",
+            "502 Bad Gateway",
+            "502 Bad Gateway",
+            None,
+            None,
+        ),
+    ];
+
+    #[test]
+    fn every_known_shape_becomes_a_sentence() {
+        for (body, what, details, node, param) in TABLE {
+            let error = from_body(body);
+            assert_eq!(error.what, *what, "{body}");
+            assert!(error.details.starts_with(details), "{body}: {:?}", error.details);
+            assert_eq!(error.node.as_deref(), *node, "{body}");
+            assert_eq!(error.param.as_ref().map(ParamKey::as_str), *param, "{body}");
+        }
+    }
+
+    #[test]
+    fn an_empty_balance_has_its_remedy() {
+        assert!(from_body(r#"{"errorMsg": "Insufficient balance"}"#).remedy.contains("balance"));
+    }
+
+    #[test]
+    fn what_a_server_says_is_bounded() {
+        for body in [
+            "x".repeat(1 << 20),
+            format!("<p>{}", "y ".repeat(1 << 20)),
+            format!("[\"{}\"]", "z".repeat(1 << 20)),
+        ] {
+            let error = from_body(&body);
+            assert!(error.what.chars().count() <= WHAT_CHARS && error.details.len() <= 4 * DETAILS_CHARS);
+        }
+    }
+}

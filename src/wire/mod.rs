@@ -1,0 +1,9 @@
+//! Codecs without IO: bytes in, values out. Each takes any split of its bytes.
+
+pub mod ansi;
+pub mod base64;
+pub mod errors;
+pub mod log;
+pub mod result;
+pub mod sse;
+pub mod tqdm;

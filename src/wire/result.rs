@@ -1,0 +1,521 @@
+//! The PromptResult, read as it streams in bounded memory.
+//!
+//! Its outputs carry whole files as base64, so nothing that size is ever held: file data is decoded and handed
+//! out piece by piece, small fields are collected, the rest is passed over. Fields may come in any order (data
+//! before its file's name), may be missing or null, and unknown ones do no harm. Bad base64 costs one output;
+//! broken JSON costs what comes after it.
+
+use serde_json::{Map, Value};
+
+use super::base64;
+
+/// Longest small field that is kept, in bytes of JSON.
+const MAX_FIELD: usize = 256 * 1024;
+
+/// What the decoder hands out, in the order of the stream.
+#[derive(Debug, PartialEq)]
+pub enum Piece<'a> {
+    /// An output begins.
+    OutputBegins,
+    /// Decoded bytes of its file.
+    Data(&'a [u8]),
+    /// Its data is no good from here on: why. The decoder goes on behind it.
+    BadData(&'static str),
+    /// The output is over.
+    OutputEnds(OutputInfo),
+    /// The result broke off, or broke, inside the output: what is known of it.
+    OutputCut(OutputInfo),
+    /// The result is not JSON from here on: why. Nothing but [`Piece::Raw`] follows.
+    Broken(&'static str),
+    /// Bytes behind [`Piece::BadData`] (base64 text) or [`Piece::Broken`] (JSON text), as they came.
+    Raw(&'a [u8]),
+}
+
+/// What the result says about an output.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OutputInfo {
+    /// The server's name for the file, not scrubbed.
+    pub filename: String,
+    /// MIME type, not scrubbed.
+    pub content_type: String,
+    /// Bytes, as the server says.
+    pub size: Option<u64>,
+    /// Where to fetch it when it has no data.
+    pub filepath: Option<String>,
+    /// Whether it had data that is not empty.
+    pub has_data: bool,
+}
+
+/// The result but for its files.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PromptResult {
+    /// The server's name for the run.
+    pub prompt_id: Option<String>,
+    /// Its word for how the run ended, raw.
+    pub status: Option<String>,
+    /// Whether the workflow ran to its end.
+    pub completed: Option<bool>,
+    /// Seconds of work by the server's own account.
+    pub execution_time_seconds: Option<f64>,
+    /// What went wrong, in an open shape.
+    pub error_data: Option<Value>,
+    /// Fields that a result does not have: an error's body may stand in its place.
+    pub other: Map<String, Value>,
+    /// Outputs announced.
+    pub outputs: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Before the `{` of everything.
+    Start,
+    /// Before a key or the object's end.
+    Key,
+    /// In a key.
+    KeyText,
+    /// Before the colon.
+    Colon,
+    /// Before a value.
+    Value,
+    /// In a string that is collected or passed over.
+    Text,
+    /// In nested brackets, in a string of theirs or not.
+    Nested {
+        depth: usize,
+        text: bool,
+    },
+    /// In a number or a word.
+    Scalar,
+    /// In base64.
+    Data,
+    /// In the list of outputs, before an element, a comma or the list's end.
+    Element,
+    /// Behind a value, before a comma or the object's end.
+    After,
+    /// Behind everything.
+    Over,
+    Broken,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// In the result itself.
+    Top,
+    /// In the list of outputs.
+    List,
+    /// In an output.
+    Output,
+}
+
+/// Reads a PromptResult. See the module's text.
+#[derive(Debug)]
+pub struct Decoder {
+    state: State,
+    place: Place,
+    /// Bytes of an escape in a string: its backslash and what has come of the rest.
+    escape: Vec<u8>,
+    key: String,
+    /// The key or small value that is being read, as JSON.
+    small: Vec<u8>,
+    keep: bool,
+    too_long: bool,
+    base64: base64::Decoder,
+    info: OutputInfo,
+    is_bad: bool,
+    result: PromptResult,
+    other_size: usize,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self {
+            state: State::Start,
+            place: Place::Top,
+            escape: Vec::new(),
+            key: String::new(),
+            small: Vec::new(),
+            keep: false,
+            too_long: false,
+            base64: base64::Decoder::default(),
+            info: OutputInfo::default(),
+            is_bad: false,
+            result: PromptResult::default(),
+            other_size: 0,
+        }
+    }
+}
+
+impl Decoder {
+    /// Whether the result's closing brace has come.
+    pub fn is_whole(&self) -> bool {
+        self.state == State::Over
+    }
+
+    /// Whether the result turned out not to be JSON.
+    pub fn is_broken(&self) -> bool {
+        self.state == State::Broken
+    }
+
+    /// The bytes are over: an output that is still open is handed out as cut.
+    pub fn finish(&mut self, sink: &mut impl FnMut(Piece<'_>)) {
+        if self.state == State::Data {
+            self.base64.finish(&mut Self::pass(&mut self.is_bad, sink));
+        }
+        self.cut_output(sink);
+    }
+
+    /// What has been read besides files.
+    pub fn into_result(self) -> PromptResult {
+        self.result
+    }
+
+    /// Takes bytes in and tells `sink` what they hold.
+    pub fn feed(&mut self, mut bytes: &[u8], sink: &mut impl FnMut(Piece<'_>)) {
+        while !bytes.is_empty() {
+            bytes = match self.state {
+                State::Data => self.in_data(bytes, sink),
+                State::Text | State::KeyText => self.in_text(bytes),
+                State::Nested { depth, text } => self.in_nested(bytes, depth, text),
+                State::Scalar => self.in_scalar(bytes, sink),
+                State::Over => return,
+                State::Broken => return sink(Piece::Raw(bytes)),
+                _ if bytes[0].is_ascii_whitespace() => &bytes[1..],
+                _ => self.between(bytes, sink),
+            };
+        }
+    }
+
+    /// A byte of structure that is not white space.
+    fn between<'a>(&mut self, bytes: &'a [u8], sink: &mut impl FnMut(Piece<'_>)) -> &'a [u8] {
+        let next = match (self.state, bytes[0]) {
+            (State::Start, b'{') => State::Key,
+            (State::Key, b'"') => {
+                self.begin_small(true);
+                self.push_small(b"\"");
+                State::KeyText
+            }
+            (State::Key | State::After, b'}') => self.end_object(sink),
+            (State::Colon, b':') => State::Value,
+            (State::Value, _) => return self.begin_value(bytes, sink),
+            (State::Element, b',') => State::Element,
+            (State::Element, b']') => {
+                self.place = Place::Top;
+                State::After
+            }
+            (State::Element, b'{') => {
+                self.place = Place::Output;
+                self.begin_output(sink);
+                State::Key
+            }
+            (State::Element, b'n' | b'"' | b'[' | b't' | b'f' | b'-' | b'0'..=b'9') => {
+                return self.begin_odd_output(bytes, sink);
+            }
+            (State::After, b',') => State::Key,
+            (State::Start, _) => return self.fail("the result is not a JSON object", bytes, sink),
+            _ => return self.fail("the result is not valid JSON", bytes, sink),
+        };
+        self.state = next;
+        &bytes[1..]
+    }
+
+    fn end_object(&mut self, sink: &mut impl FnMut(Piece<'_>)) -> State {
+        if self.place == Place::Top {
+            return State::Over;
+        }
+        self.place = Place::List;
+        sink(Piece::OutputEnds(std::mem::take(&mut self.info)));
+        State::Element
+    }
+
+    fn begin_output(&mut self, sink: &mut impl FnMut(Piece<'_>)) {
+        self.info = OutputInfo::default();
+        self.is_bad = false;
+        self.result.outputs += 1;
+        sink(Piece::OutputBegins);
+    }
+
+    /// An element of the list that is not an object: `null` is none, anything else an output that failed.
+    fn begin_odd_output<'a>(&mut self, bytes: &'a [u8], sink: &mut impl FnMut(Piece<'_>)) -> &'a [u8] {
+        if bytes[0] != b'n' {
+            self.begin_output(sink);
+            sink(Piece::BadData("it is not an object"));
+            sink(Piece::OutputEnds(OutputInfo::default()));
+        }
+        self.begin_small(false);
+        self.begin_any(bytes)
+    }
+
+    fn begin_value<'a>(&mut self, bytes: &'a [u8], sink: &mut impl FnMut(Piece<'_>)) -> &'a [u8] {
+        let mut keep = true;
+        match (self.place, self.key.as_str(), bytes[0]) {
+            (Place::Top, "outputs", b'[') => {
+                self.place = Place::List;
+                self.state = State::Element;
+                return &bytes[1..];
+            }
+            (Place::Top, "outputs" | "prompt", _) => keep = false,
+            (Place::Output, "data", b'"') if !self.info.has_data && !self.is_bad => {
+                self.base64.reset();
+                self.state = State::Data;
+                return &bytes[1..];
+            }
+            (Place::Output, "data", b'n') => keep = false,
+            (Place::Output, "data", first) => {
+                keep = false;
+                let why = if first == b'"' { "it has data twice" } else { "its data is not text" };
+                if !std::mem::replace(&mut self.is_bad, true) {
+                    sink(Piece::BadData(why));
+                }
+            }
+            _ => {}
+        }
+        self.begin_small(keep);
+        self.begin_any(bytes)
+    }
+
+    fn begin_any<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        self.state = match bytes[0] {
+            b'"' => State::Text,
+            b'{' | b'[' => State::Nested { depth: 1, text: false },
+            _ => {
+                self.state = State::Scalar;
+                return bytes;
+            }
+        };
+        self.push_small(&bytes[..1]);
+        &bytes[1..]
+    }
+
+    fn in_data<'a>(&mut self, bytes: &'a [u8], sink: &mut impl FnMut(Piece<'_>)) -> &'a [u8] {
+        if !self.escape.is_empty() {
+            return self.in_data_escape(bytes, sink);
+        }
+        let end = memchr::memchr2(b'"', b'\\', bytes);
+        let (text, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
+        self.push_data(text, sink);
+        match rest.split_first() {
+            None => {}
+            Some((b'\\', rest)) => {
+                self.escape.push(b'\\');
+                return rest;
+            }
+            Some((_, rest)) => {
+                let mut pass = Self::pass(&mut self.is_bad, sink);
+                self.base64.finish(&mut pass);
+                self.state = State::After;
+                return rest;
+            }
+        }
+        rest
+    }
+
+    fn push_data(&mut self, text: &[u8], sink: &mut impl FnMut(Piece<'_>)) {
+        if !text.is_empty() {
+            self.info.has_data = true;
+            self.base64.feed(text, &mut Self::pass(&mut self.is_bad, sink));
+        }
+    }
+
+    fn pass(is_bad: &mut bool, sink: &mut impl FnMut(Piece<'_>)) -> impl FnMut(base64::Piece<'_>) {
+        move |piece| match piece {
+            base64::Piece::Bytes(bytes) => sink(Piece::Data(bytes)),
+            base64::Piece::Raw(text) => sink(Piece::Raw(text)),
+            base64::Piece::Bad => {
+                *is_bad = true;
+                sink(Piece::BadData("its data is not base64"));
+            }
+        }
+    }
+
+    /// `\/` and `\n` are usual in base64; others are turned into what they stand for, which is bad base64.
+    fn in_data_escape<'a>(&mut self, bytes: &'a [u8], sink: &mut impl FnMut(Piece<'_>)) -> &'a [u8] {
+        self.escape.push(bytes[0]);
+        let wanted = if self.escape[1] == b'u' { 6 } else { 2 };
+        if self.escape.len() == wanted {
+            let mut quoted = std::mem::take(&mut self.escape);
+            quoted.insert(0, b'"');
+            quoted.push(b'"');
+            // What cannot be read stays as it is: never base64, since it begins with a backslash.
+            match serde_json::from_slice::<String>(&quoted) {
+                Ok(text) => self.push_data(text.as_bytes(), sink),
+                Err(_) => self.push_data(&quoted[1..quoted.len() - 1], sink),
+            }
+        }
+        &bytes[1..]
+    }
+
+    fn in_text<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        if !self.escape.is_empty() {
+            self.escape.clear();
+            self.push_small(&bytes[..1]);
+            return &bytes[1..];
+        }
+        let Some(end) = memchr::memchr2(b'"', b'\\', bytes) else {
+            self.push_small(bytes);
+            return &[];
+        };
+        let (text, rest) = bytes.split_at(end + 1);
+        self.push_small(text);
+        if text[end] == b'\\' {
+            self.escape.push(b'\\');
+            return rest;
+        }
+        if self.state == State::KeyText {
+            self.key = serde_json::from_slice(&self.small).unwrap_or_default();
+            self.state = State::Colon;
+            return rest;
+        }
+        self.end_value(rest)
+    }
+
+    fn in_nested<'a>(&mut self, bytes: &'a [u8], mut depth: usize, mut text: bool) -> &'a [u8] {
+        if !self.escape.is_empty() {
+            self.escape.clear();
+            self.push_small(&bytes[..1]);
+            return &bytes[1..];
+        }
+        for (at, byte) in bytes.iter().enumerate() {
+            match (text, byte) {
+                (true, b'\\') => {
+                    self.escape.push(b'\\');
+                    self.push_small(&bytes[..=at]);
+                    self.state = State::Nested { depth, text };
+                    return &bytes[at + 1..];
+                }
+                (_, b'"') => text = !text,
+                (false, b'{' | b'[') => depth += 1,
+                (false, b'}' | b']') => depth -= 1,
+                _ => {}
+            }
+            if depth == 0 {
+                self.push_small(&bytes[..=at]);
+                return self.end_value(&bytes[at + 1..]);
+            }
+        }
+        self.push_small(bytes);
+        self.state = State::Nested { depth, text };
+        &[]
+    }
+
+    fn in_scalar<'a>(&mut self, bytes: &'a [u8], sink: &mut impl FnMut(Piece<'_>)) -> &'a [u8] {
+        let is_part = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.');
+        let end = bytes.iter().position(|b| !is_part(b));
+        let (text, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
+        self.push_small(text);
+        if end.is_none() {
+            return rest;
+        }
+        let is_skipped_word = !self.keep && !self.small.is_empty();
+        // Python writes `NaN` and `Infinity`, which JSON does not have.
+        let is_python = matches!(self.small.as_slice(), b"NaN" | b"Infinity" | b"-Infinity");
+        if is_python {
+            self.small = b"null".to_vec();
+        }
+        if !is_skipped_word && serde_json::from_slice::<Value>(&self.small).is_err() {
+            return self.fail("the result is not valid JSON", rest, sink);
+        }
+        self.end_value(rest)
+    }
+
+    fn begin_small(&mut self, keep: bool) {
+        self.small.clear();
+        self.escape.clear();
+        (self.keep, self.too_long) = (keep, false);
+    }
+
+    fn push_small(&mut self, bytes: &[u8]) {
+        let room = if self.keep { MAX_FIELD } else { 16 }.saturating_sub(self.small.len());
+        self.too_long |= bytes.len() > room;
+        self.small.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+
+    /// A collected value is over: puts it where it belongs.
+    fn end_value<'a>(&mut self, rest: &'a [u8]) -> &'a [u8] {
+        self.state = if self.place == Place::List { State::Element } else { State::After };
+        if !self.keep {
+            return rest;
+        }
+        let value = if self.too_long {
+            Value::String(String::from_utf8_lossy(&self.small).into_owned())
+        } else {
+            match serde_json::from_slice(&self.small) {
+                Ok(value) => value,
+                // Text that is not UTF-8, or a bad escape, is no reason to lose the files.
+                Err(_) => Value::String(String::from_utf8_lossy(&self.small).trim_matches('"').to_owned()),
+            }
+        };
+        self.small = Vec::new();
+        if self.place == Place::Output {
+            self.info.set(&self.key, value);
+        } else if let Some((key, value)) = self.result.set(&self.key, value) {
+            self.other_size += key.len() + value.to_string().len();
+            if self.other_size <= MAX_FIELD {
+                self.result.other.insert(key, value);
+            }
+        }
+        rest
+    }
+
+    fn cut_output(&mut self, sink: &mut impl FnMut(Piece<'_>)) {
+        if self.place == Place::Output {
+            self.place = Place::Top;
+            sink(Piece::OutputCut(std::mem::take(&mut self.info)));
+        }
+    }
+
+    fn fail<'a>(&mut self, why: &'static str, rest: &[u8], sink: &mut impl FnMut(Piece<'_>)) -> &'a [u8] {
+        self.state = State::Broken;
+        self.cut_output(sink);
+        sink(Piece::Broken(why));
+        sink(Piece::Raw(rest));
+        &[]
+    }
+}
+
+impl OutputInfo {
+    fn set(&mut self, key: &str, value: Value) {
+        match key {
+            "filename" => self.filename = text(value).unwrap_or_default(),
+            "content_type" | "contentType" => self.content_type = text(value).unwrap_or_default(),
+            "size" => self.size = number(&value).filter(|n| *n >= 0.0).map(|n| n as u64),
+            "filepath" => self.filepath = text(value).filter(|url| !url.is_empty()),
+            _ => {}
+        }
+    }
+}
+
+impl PromptResult {
+    /// Gives back what is not a result's field.
+    fn set(&mut self, key: &str, value: Value) -> Option<(String, Value)> {
+        match key {
+            "prompt_id" | "promptId" => self.prompt_id = text(value),
+            "status" => self.status = text(value),
+            "completed" => self.completed = value.as_bool(),
+            "execution_time_seconds" | "executionTimeSeconds" => self.execution_time_seconds = number(&value),
+            "error_data" | "errorData" => self.error_data = Some(value).filter(|v| !v.is_null()),
+            _ => return Some((key.to_owned(), value)),
+        }
+        None
+    }
+}
+
+/// Text as it is, numbers and words as they are written; nothing for null and what is nested.
+fn text(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+        _ => None,
+    }
+}
+
+/// A number, also one that is written as text.
+fn number(value: &Value) -> Option<f64> {
+    let number = match value {
+        Value::String(text) => text.trim().parse().ok(),
+        other => other.as_f64(),
+    };
+    number.filter(|n| n.is_finite())
+}
+
+#[cfg(test)]
+mod tests;

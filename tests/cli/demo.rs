@@ -1,0 +1,70 @@
+//! The demo's dashboard and its endpoint, and what a person sees of a run on a terminal.
+
+use std::fs::File;
+use std::time::Duration;
+
+use comfydeck::config::Dirs;
+use comfydeck::demo::DemoOptions;
+use comfydeck::domain::Status;
+use comfydeck::store::Store;
+use portable_pty::CommandBuilder;
+use rustix::process::{Signal, kill_process};
+
+use crate::emulator::Terminal;
+use crate::support::{CLIENT_ID, CLIENT_SECRET, Home, Server};
+
+fn terminal(home: &Home, args: &[&str]) -> Terminal {
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_comfydeck"));
+    command.args(args);
+    command.cwd(home.folder.path());
+    command.env("COMFYDECK_HOME", home.folder.path());
+    command.env("VIEWCOMFY_CLIENT_ID", CLIENT_ID);
+    command.env("VIEWCOMFY_CLIENT_SECRET", CLIENT_SECRET);
+    command.env("TERM", "xterm-256color");
+    command.env_remove("NO_COLOR");
+    let mut terminal = Terminal::start(command);
+    terminal.resize(40, 120);
+    terminal
+}
+
+#[test]
+fn the_demos_endpoint_outlives_its_screens_and_ends_by_itself() {
+    let home = Home::new();
+    let args = ["demo", "--cold-start", "0", "--load", "0", "--step", "100", "--idle", "50"];
+    let mut screen = terminal(&home, &args);
+    screen.wait_for("flamingo");
+    let demo = Dirs::under(&home.dirs.state.join("demo"));
+    let port = std::fs::read_to_string(demo.state.join("endpoint.port")).expect("a port");
+    screen.send(b"\x12");
+    let mut second = terminal(&home, &args);
+    second.wait_for("running");
+    assert_eq!(std::fs::read_to_string(demo.state.join("endpoint.port")).ok(), Some(port));
+    for screen in [&screen, &second] {
+        kill_process(screen.process(), Signal::KILL).expect("killed");
+    }
+    comfydeck::runner::gone(&demo).expect("a lock");
+    let run = Store::open(&demo).expect("a store").run(1).expect("read").expect("a run");
+    assert_eq!(run.status, Status::Done);
+    assert!(run.outputs[0].path.starts_with(home.folder.path()), "{:?}", run.outputs);
+    assert_eq!(home.count(), 0, "the demo's history is apart");
+    // Free once the endpoint has ended, which nobody has asked it to.
+    File::open(demo.state.join("endpoint.lock")).expect("a lock").lock().expect("ended");
+}
+
+#[test]
+fn a_person_sees_a_run_go_by() {
+    let home = Home::new();
+    let server = Server::start(DemoOptions { step: Duration::from_millis(100), ..DemoOptions::quick() });
+    let mut screen = terminal(&home, &["run", "flamingo", "--set", "steps=8", "--url", &server.url]);
+    screen.wait_for("● running");
+    screen.wait_for("/8");
+    screen.wait_for("✓ done");
+    screen.wait_exit();
+    let text = screen.text();
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    assert_eq!(lines[0], format!("run 1  flamingo → {}", server.url));
+    assert!(lines[1].starts_with("seed 3-inputs-seed = "), "{text}");
+    assert!(lines.iter().any(|line| line.starts_with("Prompt executed in")), "the log: {text}");
+    assert!(!text.contains("● running"), "the line of progress is gone: {text}");
+    assert!(lines.iter().any(|line| line.ends_with(".png")), "{text}");
+}

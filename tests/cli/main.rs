@@ -1,0 +1,10 @@
+//! The real program, from its arguments to its exit code, against a server that really speaks the protocol.
+
+mod demo;
+#[path = "../terminal/emulator.rs"]
+#[allow(dead_code)] // shared with the tests of the session, which use all of it
+mod emulator;
+mod exits;
+mod json;
+mod processes;
+mod support;

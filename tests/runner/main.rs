@@ -1,0 +1,469 @@
+//! The runner: over a backend that does what its address says, in this process and as a process of its own.
+
+mod place;
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, mpsc};
+
+use comfydeck::config::{Dirs, Profile, Secret, SecretSource};
+use comfydeck::domain::draft::{Draft, Layer, Submission};
+use comfydeck::domain::param::parameters;
+use comfydeck::domain::run::Transfer;
+use comfydeck::domain::{ParamKey, Run, RunId, RunRequest, Status, Workflow};
+use comfydeck::runner::{self, Order, RunnerError};
+use comfydeck::store::{CancelAnswer, RunQuery, Store, StoreError};
+
+use place::{HOME, LONG, Place, SECRET, Script, World};
+
+/// Not a test: what a runner's process started by [`Place::ensure`] does.
+#[test]
+fn runner_process() {
+    let Some(home) = std::env::var_os(HOME) else { return };
+    let dirs = Dirs::under(Path::new(&home));
+    let script = Script::new(&dirs);
+    std::fs::write(dirs.state.join("pid"), std::process::id().to_string()).expect("written");
+    script.note("runner");
+    runner::serve_with(&dirs, Arc::new(World(script))).expect("served");
+}
+
+fn what(run: &Run) -> &str {
+    run.error.as_ref().map_or("", |error| error.what.as_str())
+}
+
+#[test]
+fn a_run_goes_from_the_queue_to_its_end_and_the_runner_with_it() {
+    let place = Place::new();
+    let id = place.queue("fake:chatty", 1);
+    place.serve().join().expect("no panic").expect("served");
+    let run = place.run(id);
+    let phases: Vec<Status> = run.phases.iter().map(|(status, _)| *status).collect();
+    assert_eq!(phases, [Status::Queued, Status::Uploading, Status::Waiting, Status::Done]);
+    assert_eq!(run.upload, Some(Transfer { done: 4_999, total: None }));
+    let mut log = place.store.log(id);
+    log.refresh().expect("read");
+    assert_eq!(log.line_count(), 5_001);
+    assert_eq!(log.lines(5_000..5_001).expect("read")[0].text, "bye");
+}
+
+#[test]
+fn every_way_back_from_a_backend_ends_the_run() {
+    let place = Place::new();
+    let table = [
+        ("fake:refused", Status::Failed, "401", true),
+        ("fake:failed", Status::Failed, "out of memory", false),
+        ("fake:lost", Status::Lost, "cut", false),
+        ("fake:silent", Status::Lost, "without a word", false),
+        ("fake:panic", Status::Failed, "comfydeck broke", false),
+        ("fake:done", Status::Done, "", false),
+    ];
+    let ids: Vec<RunId> = table.iter().map(|(url, ..)| place.queue(url, 1)).collect();
+    place.serve().join().expect("no panic").expect("served");
+    for ((url, status, word, refused), id) in table.into_iter().zip(ids) {
+        let run = place.run(id);
+        assert_eq!(run.status, status, "{url}");
+        assert!(what(&run).contains(word), "{url}: {}", what(&run));
+        assert_eq!(run.error.is_some_and(|error| error.refused), refused, "{url}");
+    }
+}
+
+#[test]
+fn a_run_without_credentials_is_refused_unsent() {
+    let place = Place::new();
+    let request = RunRequest { profile: "unknown".to_owned(), ..RunRequest::default() };
+    let id = place.store.queue(&request, 1).expect("queued");
+    place.serve().join().expect("no panic").expect("served");
+    let run = place.run(id);
+    assert_eq!((run.status, run.started_at(), what(&run)), (Status::Failed, None, "no such profile"));
+    assert_eq!(place.sent(), [""; 0]);
+}
+
+#[test]
+fn each_endpoint_takes_as_many_as_it_may_in_order() {
+    let place = Place::new();
+    let slow: Vec<RunId> = (0..5).map(|_| place.queue("fake:gate", 2)).collect();
+    let other = place.queue("fake:gate-other", 1);
+    let runner = place.serve();
+    place.waits(slow[1]);
+    place.waits(other);
+    assert_eq!(place.run(slow[2]).status, Status::Queued);
+    place.script.gate.add_permits(6);
+    runner.join().expect("no panic").expect("served");
+    let most: Vec<usize> = place.script.busy.lock().expect("whole").values().map(|(_, most)| *most).collect();
+    assert_eq!(most, [2, 1]);
+    let sent: Vec<String> = place.sent().into_iter().filter(|line| line.ends_with("gate")).collect();
+    assert_eq!(sent, slow.iter().map(|id| format!("{id} fake:gate")).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_cancel_closes_the_connection_and_says_what_that_means() {
+    let place = Place::new();
+    let (first, second) = (place.queue("fake:hang", 1), place.queue("fake:hang", 1));
+    let runner = place.serve();
+    place.waits(first);
+    place.store.ask_cancel(second, 2).expect("asked");
+    assert_eq!(place.run(second).status, Status::Cancelled);
+    place.store.ask_cancel(first, 3).expect("asked");
+    let run = place.ends(first);
+    assert_eq!(run.status, Status::Cancelled);
+    assert!(what(&run).contains("the server may go on"), "{}", what(&run));
+    runner.join().expect("no panic").expect("served");
+    assert_eq!(place.sent(), [format!("{first} fake:hang")]);
+}
+
+#[test]
+fn what_was_handed_over_for_a_run_goes_with_it_when_it_is_cancelled_in_the_queue() {
+    let place = Place::new();
+    let first = place.queue("fake:hang", 1);
+    let url = "fake:hang".to_owned();
+    let request = RunRequest { url, handover: Some("token".to_owned()), ..RunRequest::default() };
+    let second = place.store.queue(&request, 1).expect("queued");
+    let runner = place.serve();
+    place.waits(first);
+    place.store.ask_cancel(second, 2).expect("asked");
+    place.store.ask_cancel(first, 3).expect("asked");
+    runner.join().expect("no panic").expect("served");
+    assert_eq!(place.sent(), [format!("{first} fake:hang"), "took token".to_owned()]);
+}
+
+#[test]
+fn what_was_handed_over_goes_with_its_run_though_no_runner_is_there() {
+    let place = Place::new();
+    let id = enqueue(&place, &ambient_profile(), Some(b"picture")).expect("queued");
+    let left = || std::fs::read_dir(&place.dirs.runtime).expect("a folder").count();
+    assert_eq!(left(), 1);
+    assert_eq!(runner::cancel(&place.store, &place.dirs, id).expect("asked"), CancelAnswer::Cancelled);
+    assert_eq!(left(), 0);
+}
+
+#[test]
+fn credentials_are_taken_once_though_the_history_is_locked_when_the_run_should_go() {
+    let place = Place::new();
+    let url = "fake:done".to_owned();
+    let request = RunRequest { url, handover: Some("token".to_owned()), ..RunRequest::default() };
+    let id = place.store.queue(&request, 1).expect("queued");
+    let other = rusqlite::Connection::open(place.dirs.data.join("history.db")).expect("open");
+    other.execute_batch("BEGIN IMMEDIATE").expect("locked");
+    let runner = place.serve();
+    let journal = place.script.sent.clone();
+    let (done, ended) = mpsc::channel();
+    std::thread::spawn(move || done.send(runner.join().expect("no panic")));
+    // For longer than a store waits for a lock, the runner does not give up.
+    loop {
+        let gave_up = ended.recv_timeout(std::time::Duration::from_millis(5_500));
+        assert!(gave_up.is_err(), "{gave_up:?}");
+        if journal.exists() {
+            break;
+        }
+    }
+    other.execute_batch("ROLLBACK").expect("unlocked");
+    ended.recv_timeout(LONG).expect("it ends").expect("served");
+    assert_eq!(
+        (place.run(id).status, place.sent()),
+        (Status::Done, vec!["took token".to_owned(), format!("{id} fake:done")])
+    );
+}
+
+#[test]
+fn what_a_server_says_of_the_secret_is_veiled() {
+    let place = Place::new();
+    let id = place.queue("fake:echo", 1);
+    place.serve().join().expect("no panic").expect("served");
+    let run = place.run(id);
+    assert_eq!((what(&run), run.warnings.as_slice()), ("•••• may not", &["•••• is unknown".to_owned()][..]));
+    for file in
+        [place.store.log_path(id), place.dirs.data.join("history.db"), place.dirs.data.join("history.db-wal")]
+    {
+        let bytes = std::fs::read(&file).unwrap_or_default();
+        assert!(!bytes.windows(SECRET.len()).any(|piece| piece == SECRET.as_bytes()), "{}", file.display());
+    }
+    assert_eq!(std::fs::read_to_string(place.store.log_path(id)).expect("a log"), "who is ••••?\n");
+}
+
+#[test]
+fn a_run_that_cannot_be_read_stands_in_nobodys_way() {
+    let place = Place::new();
+    let (flying, queued, good) =
+        (place.queue("fake:done", 1), place.queue("fake:done", 1), place.queue("fake:done", 1));
+    place.store.take(flying, 2).expect("written");
+    let other = rusqlite::Connection::open(place.dirs.data.join("history.db")).expect("open");
+    other
+        .execute("UPDATE requests SET json = '{\"params\": oops' WHERE run <= ?1", [queued])
+        .expect("spoiled");
+    other.execute("UPDATE runs SET live = 'oops'", []).expect("spoiled");
+    place.serve().join().expect("no panic").expect("served");
+    let list = place.store.summaries(&RunQuery::default()).expect("a list");
+    let ends: Vec<_> = list.iter().map(|run| (run.id, run.status)).collect();
+    assert_eq!(ends, [(good, Status::Done), (queued, Status::Failed), (flying, Status::Lost)]);
+    let error = place.store.run(queued).expect_err("damaged").to_string();
+    assert!(error.contains(&format!("run {queued} cannot be read")), "{error}");
+    assert_eq!(place.sent(), [format!("{good} fake:done")]);
+}
+
+#[test]
+fn a_second_runner_leaves_at_once() {
+    let place = Place::new();
+    let id = place.queue("fake:gate", 1);
+    let first = place.serve();
+    place.waits(id);
+    place.serve().join().expect("no panic").expect("served");
+    assert_eq!(place.run(id).status, Status::Waiting);
+    place.script.gate.add_permits(1);
+    first.join().expect("no panic").expect("served");
+    assert_eq!(place.sent().len(), 1);
+}
+
+#[test]
+fn a_killed_runner_leaves_a_lost_run_that_is_never_sent_again() {
+    let place = Place::new();
+    let (first, second) = (place.queue("fake:hang", 1), place.queue("fake:hang", 1));
+    let third = place.queue("fake:done", 1);
+    place.ensure();
+    place.waits(first);
+    place.ends(third);
+    place.kill(rustix::process::Signal::KILL);
+    place.gone();
+    assert_eq!(place.run(first).status, Status::Waiting, "nobody is there to tell");
+    place.ensure();
+    let run = place.ends(first);
+    assert_eq!(run.status, Status::Lost);
+    assert!(what(&run).contains("went away") && what(&run).contains("waiting"), "{}", what(&run));
+    place.waits(second);
+    place.store.ask_cancel(second, 9).expect("asked");
+    place.gone();
+    let sent = [
+        "runner".to_owned(),
+        format!("{first} fake:hang"),
+        format!("{third} fake:done"),
+        "runner".to_owned(),
+        format!("{second} fake:hang"),
+    ];
+    assert_eq!(place.sent(), sent);
+}
+
+#[test]
+fn what_a_killed_runner_was_writing_is_kept_and_told() {
+    let place = Place::new();
+    let id = place.queue("fake:half", 1);
+    place.ensure();
+    place.wait(id, |run| run.status == Status::Downloading);
+    place.kill(rustix::process::Signal::KILL);
+    place.gone();
+    place.ensure();
+    let run = place.ends(id);
+    let out = place.home.path().join("out");
+    let kept = out.join(format!("run-{id}-unfinished.part"));
+    assert_eq!(std::fs::read(&kept).expect("kept"), b"half");
+    assert_eq!(std::fs::read_dir(out).expect("a folder").count(), 1);
+    assert_eq!((run.status, run.warnings.len()), (Status::Lost, 1));
+    assert!(run.warnings[0].ends_with(&kept.display().to_string()), "{}", run.warnings[0]);
+    place.gone();
+}
+
+#[test]
+fn a_hang_up_is_nothing_and_a_stop_is_told() {
+    let place = Place::new();
+    let (first, second) = (place.queue("fake:hang", 1), place.queue("fake:hang", 1));
+    place.ensure();
+    place.waits(first);
+    let pid = place.pid();
+    // Asked of the runner alone: this test's own session may begin outside of the container it runs in, where it has
+    // no number.
+    assert_eq!(rustix::process::getsid(Some(pid)).expect("a session"), pid, "a session of its own");
+    place.kill(rustix::process::Signal::HUP);
+    let later = place.queue("fake:done", 1);
+    place.ends(later);
+    place.kill(rustix::process::Signal::TERM);
+    let run = place.ends(first);
+    assert_eq!(run.status, Status::Lost);
+    assert!(what(&run).contains("told to end"), "{}", what(&run));
+    place.gone();
+    assert_eq!(place.run(second).status, Status::Queued, "it was not sent, so nothing is lost");
+}
+
+#[test]
+fn however_many_start_one_there_is_one() {
+    let place = Place::new();
+    let id = place.queue("fake:hang", 1);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            let command = place.command();
+            let dirs = &place.dirs;
+            scope.spawn(move || runner::ensure_as(dirs, command).expect("a runner"));
+        }
+    });
+    place.waits(id);
+    place.store.ask_cancel(id, 2).expect("asked");
+    place.gone();
+    assert_eq!(place.sent(), ["runner".to_owned(), format!("{id} fake:hang")]);
+}
+
+#[test]
+fn nobody_is_forgotten_while_runners_come_and_go() {
+    let place = Place::new();
+    let ids: Vec<RunId> = std::thread::scope(|scope| {
+        let queuers: Vec<_> = (0..4)
+            .map(|_| {
+                let (dirs, script) = (place.dirs.clone(), place.script.clone());
+                scope.spawn(move || {
+                    let store = Store::open(&dirs).expect("a store");
+                    let mut ids = Vec::new();
+                    for _ in 0..15 {
+                        let request = RunRequest { url: "fake:done".to_owned(), ..RunRequest::default() };
+                        ids.push(store.queue(&request, 1).expect("queued"));
+                        // The way of a queuer: the row first, then the lock.
+                        runner::work_off(&dirs, Arc::new(World(script.clone()))).expect("served");
+                    }
+                    ids
+                })
+            })
+            .collect();
+        queuers.into_iter().flat_map(|queuer| queuer.join().expect("no panic")).collect()
+    });
+    place.gone();
+    assert!(ids.iter().all(|id| place.run(*id).status == Status::Done));
+    assert_eq!(place.sent().len(), ids.len());
+}
+
+const WORKFLOW: &str = r#"{"3": {"class_type": "KSampler", "inputs": {"seed": 1, "cfg": 6.0}},
+    "52": {"class_type": "LoadImage", "inputs": {"image": "a.png"}}}"#;
+
+/// Orders a run with a seed, a picture and a mask; `None` for a picture that is not there.
+fn enqueue(place: &Place, profile: &Profile, picture: Option<&[u8]>) -> Result<RunId, RunnerError> {
+    let path = place.home.path().join("flamingo.jpg");
+    if let Some(picture) = picture {
+        std::fs::write(&path, picture).expect("written");
+    }
+    let key = |text| ParamKey::parse(text).expect("a key");
+    let seed = serde_json::from_str("18446744073709551615").expect("a number");
+    let submission = Submission {
+        params: [(key("3-inputs-seed"), seed)].into_iter().collect(),
+        files: vec![(key("52-inputs-image"), path.clone()), (key("52-inputs-image-viewcomfymask"), path)],
+        seeds: Vec::new(),
+    };
+    let order = Order {
+        profile,
+        workflow: &Workflow::parse(WORKFLOW).expect("a workflow"),
+        workflow_name: "w.json",
+        preset: Some("flamingo"),
+        submission: &submission,
+        prompt: "a flamingo",
+        send_workflow: true,
+        logs: true,
+        output_dir: Path::new("outputs"),
+    };
+    runner::enqueue(&place.store, &place.dirs, &order)
+}
+
+fn ambient_profile() -> Profile {
+    let command = SecretSource::Command("echo hush-$((40 + 2))".to_owned());
+    Profile { client_secret: Some(command), client_id: None, ..Profile::of_url("https://demo.invalid/run") }
+}
+
+#[test]
+fn an_order_keeps_everything_that_the_run_needs_and_no_secret() {
+    let place = Place::new();
+    let picture = b"\x89PNG\r\n\x1a\n a picture under another name";
+    let id = enqueue(&place, &ambient_profile(), Some(picture)).expect("queued");
+    let request = place.run(id).request;
+    let parts: Vec<_> = request.files.iter().map(|f| (f.part.as_str(), f.content_type.as_str())).collect();
+    assert_eq!(parts, [("52-inputs-image", "image/png"), ("52-inputs-image-viewcomfymask", "image/png")]);
+    assert_eq!(request.params[&ParamKey::new("3", "seed")].to_string(), "18446744073709551615");
+    assert!(request.output_dir.is_absolute() && request.output_dir.ends_with("outputs"));
+    assert_eq!(place.store.workflow(&request.workflow_hash).expect("read").as_deref(), Some(WORKFLOW));
+    std::fs::remove_file(place.home.path().join("flamingo.jpg")).expect("removed");
+    let kept = std::fs::read(place.store.input_path(&request.files[0].sha256)).expect("kept");
+    assert_eq!(kept, picture);
+
+    let credentials = comfydeck::config::handover::collect(&place.dirs, &request).expect("handed over");
+    assert_eq!(credentials.client_secret, Some(Secret::new("hush-42")));
+    for entry in std::fs::read_dir(&place.dirs.data).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let bytes = std::fs::read(&path).unwrap_or_default();
+        assert!(!bytes.windows(7).any(|piece| piece == b"hush-42"), "{}", path.display());
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_queues_nothing() {
+    let place = Place::new();
+    let error = enqueue(&place, &ambient_profile(), None).expect_err("refused").to_string();
+    assert!(error.contains("flamingo.jpg") && error.contains("could not be read"), "{error}");
+    assert_eq!(place.store.open_runs().expect("a list"), []);
+}
+
+#[test]
+fn a_secret_that_cannot_be_found_queues_nothing() {
+    let place = Place::new();
+    let command = Some(SecretSource::Command("exit 3".to_owned()));
+    let profile = Profile { client_secret: command, ..ambient_profile() };
+    enqueue(&place, &profile, Some(b"x")).expect_err("refused");
+    assert_eq!(place.store.open_runs().expect("a list"), []);
+}
+
+#[test]
+fn a_repeated_run_is_the_same_whatever_became_of_its_files() {
+    let place = Place::new();
+    let id = enqueue(&place, &ambient_profile(), Some(b"GIF89a")).expect("queued");
+    let first = place.run(id).request;
+    enqueue(&place, &ambient_profile(), Some(b"changed in place")).expect("queued");
+    let moved = Profile { url: "https://moved.invalid".to_owned(), ..ambient_profile() };
+    let again = runner::enqueue_again(&place.store, &place.dirs, id, &moved).expect("queued");
+    let second = place.run(again).request;
+    assert_eq!((second.url.as_str(), second.handover == first.handover), ("https://moved.invalid", false));
+    let unmoved = RunRequest { url: first.url.clone(), handover: first.handover.clone(), ..second };
+    assert_eq!(unmoved, first);
+
+    std::fs::remove_file(place.store.input_path(&first.files[0].sha256)).expect("removed");
+    let refused = runner::enqueue_again(&place.store, &place.dirs, id, &moved);
+    assert!(matches!(refused, Err(RunnerError::InputGone { .. })));
+    let none = runner::enqueue_again(&place.store, &place.dirs, 99, &moved);
+    assert!(matches!(none, Err(RunnerError::Store(StoreError::NoSuchRun(99)))));
+}
+
+/// The demo endpoint on a port of its own, as long as the tests run.
+fn demo() -> String {
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            tell.send(listener.local_addr().expect("an address")).expect("heard");
+            comfydeck::demo::serve(listener, comfydeck::demo::DemoOptions::quick()).await.expect("served");
+        });
+    });
+    format!("http://{}/run", told.recv_timeout(LONG).expect("a demo"))
+}
+
+#[test]
+fn the_real_program_brings_a_run_home() {
+    let place = Place::new();
+    let workflow = Workflow::parse(comfydeck::demo::WORKFLOW).expect("a workflow");
+    let draft = Draft::new(parameters(&workflow), Layer::default());
+    let id = SecretSource::Text(Secret::new("somebody"));
+    let order = Order {
+        profile: &Profile { url: demo(), client_id: Some(id), ..ambient_profile() },
+        workflow: &workflow,
+        workflow_name: "demo",
+        preset: None,
+        submission: &draft.submission(|| 7).expect("a seed"),
+        prompt: "",
+        send_workflow: false,
+        logs: true,
+        output_dir: &place.home.path().join("outputs"),
+    };
+    let id = runner::enqueue(&place.store, &place.dirs, &order).expect("queued");
+    let mut program = Command::new(env!("CARGO_BIN_EXE_comfydeck"));
+    program.arg("runner");
+    runner::ensure_as(&place.dirs, program).expect("a runner");
+    let run = place.ends(id);
+    assert_eq!((run.status, what(&run)), (Status::Done, ""));
+    let size = std::fs::metadata(&run.outputs[0].path).expect("an output").len();
+    assert!(size > 0 && run.outputs[0].path.starts_with(order.output_dir));
+    let mut log = place.store.log(id);
+    log.refresh().expect("read");
+    assert!(log.find("prompt executed", 0..usize::MAX).expect("read").is_some(), "the whole log is there");
+    place.gone();
+    let left = std::fs::read_dir(&place.dirs.runtime).expect("a folder").count();
+    assert_eq!(left, 0, "the credentials that were handed over are gone");
+}

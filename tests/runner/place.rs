@@ -1,0 +1,229 @@
+//! A backend that does what its address says, and a place with a store to run it in.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use comfydeck::backend::outputs::OutputFolder;
+use comfydeck::backend::{Backend, BackendError, BoxFuture, Caps, EventSink, Job};
+use comfydeck::config::{Credentials, Dirs, Secret};
+use comfydeck::domain::run::{End, Protocol, RunError, Transfer};
+use comfydeck::domain::{Run, RunEvent, RunId, RunRequest, Status};
+use comfydeck::runner::{self, Outside, RunnerError};
+use comfydeck::store::{Store, watch};
+use tokio::sync::Semaphore;
+
+/// Longer than anything here takes; a test that comes to it has failed.
+pub(crate) const LONG: Duration = Duration::from_secs(30);
+
+/// A backend whose behaviour is the request's address.
+#[derive(Clone)]
+pub(crate) struct Script {
+    /// Every submission is a line of this file, which outlives a killed process.
+    pub(crate) sent: PathBuf,
+    /// What `fake:gate` waits for.
+    pub(crate) gate: Arc<Semaphore>,
+    /// Runs in flight by address, and the most there were.
+    pub(crate) busy: Arc<Mutex<BTreeMap<String, (usize, usize)>>>,
+}
+
+impl Script {
+    pub(crate) fn new(dirs: &Dirs) -> Self {
+        std::fs::create_dir_all(&dirs.state).expect("a folder");
+        Self { sent: dirs.state.join("sent"), gate: Arc::new(Semaphore::new(0)), busy: Arc::default() }
+    }
+
+    pub(crate) fn note(&self, text: &str) {
+        let mut file = std::fs::File::options().append(true).create(true).open(&self.sent).expect("a file");
+        file.write_all(format!("{text}\n").as_bytes()).expect("written");
+    }
+
+    pub(crate) async fn play(&self, job: &Job, events: &EventSink) -> Result<(), BackendError> {
+        let say = async |event: RunEvent| events.send(event).await.expect("heard");
+        let error = |what: &str| RunError { what: what.to_owned(), ..RunError::default() };
+        say(RunEvent::Phase { status: Status::Waiting }).await;
+        match job.url.as_str() {
+            "fake:refused" => return Err(BackendError::Refused(error("401"))),
+            "fake:failed" => return Err(BackendError::Failed(error("out of memory"))),
+            "fake:lost" => return Err(BackendError::Lost(error("cut"))),
+            "fake:silent" => return Ok(()),
+            "fake:echo" => {
+                let heard = job.credentials.client_secret.as_ref().expect("a secret").expose();
+                say(RunEvent::Log { text: format!("who is {heard}?\n") }).await;
+                say(RunEvent::Warning { text: format!("{heard} is unknown") }).await;
+                return Err(BackendError::Refused(error(&format!("{heard} may not"))));
+            }
+            "fake:panic" => panic!("on purpose"),
+            "fake:hang" => std::future::pending().await,
+            "fake:half" => {
+                let folder = OutputFolder::new(&job.output_dir, job.run);
+                let mut files = [folder.begin().expect("a file"), folder.begin().expect("a file")];
+                files[1].write(b"half").expect("written");
+                say(RunEvent::Phase { status: Status::Downloading }).await;
+                std::future::pending().await
+            }
+            "fake:chatty" => {
+                for number in 0..5_000 {
+                    say(RunEvent::Log { text: format!("line {number}\n") }).await;
+                    say(RunEvent::Upload(Transfer { done: number, total: None })).await;
+                }
+            }
+            url if url.starts_with("fake:gate") => self.gate.acquire().await.expect("open").forget(),
+            _ => {}
+        }
+        say(RunEvent::Log { text: "bye\n".to_owned() }).await;
+        say(RunEvent::Ended(End { status: Status::Done, error: None, server_seconds: None })).await;
+        Ok(())
+    }
+}
+
+impl Backend for Script {
+    fn caps(&self) -> Caps {
+        Caps::default()
+    }
+
+    fn submit(&self, job: Job, events: EventSink) -> BoxFuture<'_, Result<(), BackendError>> {
+        Box::pin(async move {
+            self.note(&format!("{} {}", job.run, job.url));
+            {
+                let mut busy = self.busy.lock().expect("whole");
+                let (now, most) = busy.entry(job.url.clone()).or_default();
+                *now += 1;
+                *most = (*most).max(*now);
+            }
+            let played = self.play(&job, &events).await;
+            if let Some((now, _)) = self.busy.lock().expect("whole").get_mut(&job.url) {
+                *now -= 1;
+            }
+            played
+        })
+    }
+}
+
+/// Who asks.
+pub(crate) const SECRET: &str = "hush-1234567";
+
+pub(crate) struct World(pub(crate) Script);
+
+impl Outside for World {
+    fn backend(&self, _: Protocol) -> Arc<dyn Backend> {
+        Arc::new(self.0.clone())
+    }
+
+    fn credentials(&self, request: &RunRequest) -> Result<Credentials, RunError> {
+        let error = RunError { what: "no such profile".to_owned(), ..RunError::default() };
+        if let Some(token) = &request.handover {
+            self.0.note(&format!("took {token}"));
+        }
+        let credentials = Credentials { client_secret: Some(Secret::new(SECRET)), ..Credentials::default() };
+        if request.profile == "unknown" { Err(error) } else { Ok(credentials) }
+    }
+
+    fn sweep(&self) {}
+}
+
+pub(crate) struct Place {
+    pub(crate) home: tempfile::TempDir,
+    pub(crate) dirs: Dirs,
+    pub(crate) store: Store,
+    pub(crate) script: Script,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        let home = tempfile::tempdir().expect("a folder");
+        let dirs = Dirs::under(home.path());
+        let store = Store::open(&dirs).expect("a store");
+        Self { script: Script::new(&dirs), home, dirs, store }
+    }
+
+    pub(crate) fn queue(&self, url: &str, concurrency: u32) -> RunId {
+        let output_dir = self.home.path().join("out");
+        let request = RunRequest { url: url.to_owned(), concurrency, output_dir, ..RunRequest::default() };
+        self.store.queue(&request, 1).expect("queued")
+    }
+
+    /// A runner in a thread of this process.
+    pub(crate) fn serve(&self) -> JoinHandle<Result<(), RunnerError>> {
+        let (dirs, script) = (self.dirs.clone(), self.script.clone());
+        std::thread::spawn(move || runner::work_off(&dirs, Arc::new(World(script))))
+    }
+
+    /// A runner as a process of its own: [`runner_process`] in a copy of this program.
+    pub(crate) fn ensure(&self) {
+        runner::ensure_as(&self.dirs, self.command()).expect("a runner");
+    }
+
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(std::env::current_exe().expect("a program"));
+        command.args(["--exact", "runner_process"]).env(HOME, self.home.path());
+        command
+    }
+
+    pub(crate) fn run(&self, id: RunId) -> Run {
+        self.store.run(id).expect("read").expect("there")
+    }
+
+    /// Waits until a run is as wanted.
+    pub(crate) fn wait(&self, id: RunId, wanted: impl Fn(&Run) -> bool) -> Run {
+        let (wake, woken) = mpsc::channel();
+        let _watcher = watch(&self.dirs, move || wake.send(()).unwrap_or_default()).expect("watched");
+        let begun = Instant::now();
+        loop {
+            let run = self.run(id);
+            if wanted(&run) {
+                return run;
+            }
+            let left = LONG.checked_sub(begun.elapsed()).unwrap_or_else(|| panic!("still {run:?}"));
+            // Woken or not, the next look tells.
+            let _ = woken.recv_timeout(left);
+        }
+    }
+
+    pub(crate) fn waits(&self, id: RunId) -> Run {
+        self.wait(id, |run| run.status == Status::Waiting)
+    }
+
+    pub(crate) fn ends(&self, id: RunId) -> Run {
+        self.wait(id, |run| run.status.is_end())
+    }
+
+    /// Waits until no runner is there.
+    pub(crate) fn gone(&self) {
+        let dirs = self.dirs.clone();
+        let (done, waited) = mpsc::channel();
+        std::thread::spawn(move || done.send(runner::gone(&dirs)));
+        waited.recv_timeout(LONG).expect("the runner ends").expect("waited");
+    }
+
+    pub(crate) fn sent(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(&self.script.sent).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    pub(crate) fn pid(&self) -> rustix::process::Pid {
+        let text = std::fs::read_to_string(self.dirs.state.join("pid")).expect("a runner's number");
+        rustix::process::Pid::from_raw(text.parse().expect("a number")).expect("a process")
+    }
+
+    pub(crate) fn kill(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(self.pid(), signal).expect("sent");
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // After a failed test: no process stays behind.
+        let watch = std::fs::File::open(self.dirs.data.join("runner.watch"));
+        if std::thread::panicking() && watch.is_ok_and(|watch| watch.try_lock_shared().is_err()) {
+            self.kill(rustix::process::Signal::KILL);
+        }
+    }
+}
+
+/// Where the runner's process finds its folders.
+pub(crate) const HOME: &str = "COMFYDECK_TEST_RUNNER";
