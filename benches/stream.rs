@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
-use comfydeck::backend::{Job, for_protocol};
+use comfydeck::backend::{Job, Server, for_protocol};
 use comfydeck::config::{Credentials, Dirs, Secret};
 use comfydeck::demo::{self, DemoOptions, Fault};
 use comfydeck::domain::run::{Protocol, RunRequest};
@@ -113,15 +113,20 @@ fn submit(address: SocketAddr, dir: &Path, mut hear: impl FnMut(RunEvent)) {
     let value = |text: &str| serde_json::from_str(text).expect("JSON");
     let job = Job {
         run: 1,
-        url: format!("http://{address}/"),
-        credentials: Credentials { client_id: Some(Secret::new("a")), client_secret: Some(Secret::new("b")) },
+        server: Server {
+            url: format!("http://{address}/"),
+            credentials: Credentials {
+                client_id: Some(Secret::new("a")),
+                client_secret: Some(Secret::new("b")),
+            },
+            ..Server::default()
+        },
         params: [("5", "width", "32"), ("5", "height", "32"), ("3", "steps", "1")]
             .map(|(node, input, text)| (ParamKey::new(node, input), value(text)))
             .into(),
-        files: Vec::new(),
-        workflow: None,
         logs: true,
         output_dir: dir.join("out"),
+        ..Job::default()
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {

@@ -3,6 +3,7 @@
 //! What differs between protocols is said by [`Caps`]; nothing outside this module asks which protocol
 //! a run uses.
 
+pub mod cloud;
 mod collect;
 mod heard;
 mod http;
@@ -42,14 +43,15 @@ pub struct Caps {
 }
 
 /// All that a backend needs to submit one run.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Job {
     /// The run's number, for naming things.
     pub run: RunId,
-    /// The endpoint's address.
-    pub url: String,
-    /// Who asks.
-    pub credentials: Credentials,
+    /// Where it goes, and who asks.
+    pub server: Server,
+    /// The run's name at the server, on disk already: made before the run is sent, or kept from then. `Some`
+    /// exactly where [`Caps::attach`].
+    pub prompt_id: Option<String>,
     /// Values to send, exact.
     pub params: indexmap::IndexMap<ParamKey, Value>,
     /// Files to upload, each with the place where its content lies.
@@ -60,6 +62,19 @@ pub struct Job {
     pub logs: bool,
     /// Folder for the outputs; made when the first one comes.
     pub output_dir: PathBuf,
+    /// Names of the outputs that are on disk already, from before an [`Backend::attach`].
+    pub saved: Vec<String>,
+}
+
+/// Where a run goes, and who asks.
+#[derive(Clone, Debug, Default)]
+pub struct Server {
+    /// The endpoint's address.
+    pub url: String,
+    /// The service before it; `None` for the protocol's usual one, or where it has none.
+    pub api_url: Option<String>,
+    /// Who asks.
+    pub credentials: Credentials,
 }
 
 /// Where a backend puts what it hears. Bounded: a slow store slows the reading down, never the memory up.
@@ -77,12 +92,28 @@ pub trait Backend: Send + Sync {
     /// returned, which says how the run ended instead. Dropping the future closes the connection; it is not a
     /// remote cancel.
     fn submit(&self, job: Job, events: EventSink) -> BoxFuture<'_, Result<(), BackendError>>;
+
+    /// Finds a run again that was submitted before, by its [`Job::prompt_id`], and reports until its end, as
+    /// [`Backend::submit`] does. Submits nothing. To be called only where [`Caps::attach`]; of the job, values and
+    /// files are not needed.
+    fn attach(&self, _job: Job, _events: EventSink) -> BoxFuture<'_, Result<(), BackendError>> {
+        let what = "this endpoint has no way to find a run again".to_owned();
+        Box::pin(async { Err(BackendError::Lost(RunError { what, ..RunError::default() })) })
+    }
+
+    /// Asks the server to stop a run, and says whether it took that in; the end itself comes by the run's events. To be
+    /// called only where [`Caps::cancel`].
+    fn cancel(&self, _server: Server, _prompt_id: String) -> BoxFuture<'_, Result<(), RunError>> {
+        let what = "this endpoint has no way to stop a run".to_owned();
+        Box::pin(async { Err(RunError { what, ..RunError::default() }) })
+    }
 }
 
 /// The backend that speaks a protocol. Keep it: it holds the HTTP clients, which load certificates when first used.
 pub fn for_protocol(protocol: Protocol) -> Arc<dyn Backend> {
     match protocol {
         Protocol::Stream => Arc::new(stream::StreamBackend::default()),
+        Protocol::Cloud => Arc::new(cloud::CloudBackend::default()),
     }
 }
 

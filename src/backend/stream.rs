@@ -109,13 +109,13 @@ impl Run<'_> {
         let fault = |what: String, remedy: &str| {
             refused(RunError { what, remedy: remedy.to_owned(), ..RunError::default() })
         };
-        if let Some(name) = http::unsendable(&self.job.credentials) {
+        if let Some(name) = http::unsendable(&self.job.server.credentials) {
             let what = format!("{name} holds a character that no HTTP header can carry");
             return Err(fault(what, "Copy it again, without a line end or other control character."));
         }
         let remedy =
             "Put the deployment's whole address into the profile, such as https://name.example.com/.";
-        match Url::parse(&self.job.url) {
+        match Url::parse(&self.job.server.url) {
             Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
             Ok(url) => Err(fault(
                 format!("`{}` is no address that a run can be sent to", redirect::shown(&url)),
@@ -128,7 +128,7 @@ impl Run<'_> {
     /// Sends the request and tells how far it is, until its answer begins.
     async fn send(&mut self, url: &Url, upload: &Upload) -> Result<Answer, BackendError> {
         let (sent, mut heard) = watch::channel(0);
-        let post = self.http.post(url, &self.job.credentials, upload, &sent);
+        let post = self.http.post(url, &self.job.server.credentials, upload, &sent);
         tokio::pin!(post);
         let mut waiting = false;
         loop {
@@ -311,7 +311,7 @@ impl Run<'_> {
     async fn fetch(&mut self, link: &OutputInfo) -> Result<crate::domain::run::Output, String> {
         let told = |error: RunError| format!("{}. {}", error.what, error.remedy);
         let address = link.filepath.as_deref().unwrap_or_default();
-        let home = Url::parse(&self.job.url).map_err(|error| error.to_string())?;
+        let home = Url::parse(&self.job.server.url).map_err(|error| error.to_string())?;
         let url = home.join(address).map_err(|error| format!("its address cannot be read: {error}"))?;
         if url.scheme() != home.scheme() && url.scheme() != "https" {
             return Err(format!("its address {} is not a safe one", redirect::shown(&url)));

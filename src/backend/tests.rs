@@ -1,25 +1,22 @@
 //! Shared by the tests of this module.
 
-use crate::config::Credentials;
 use crate::domain::ParamKey;
 
-use super::Job;
+use super::{Job, Server};
 
 /// A small job for an address.
 pub(super) fn job(url: &str) -> Job {
     let value = |text: &str| serde_json::from_str(text).expect("JSON");
     Job {
         run: 1,
-        url: url.to_owned(),
-        credentials: Credentials::default(),
+        server: Server { url: url.to_owned(), ..Server::default() },
         params: [
             (ParamKey::new("6", "text"), value("\"a cat & é\"")),
             (ParamKey::new("3", "seed"), value("18446744073709551615")),
         ]
         .into(),
-        files: Vec::new(),
-        workflow: None,
         logs: true,
         output_dir: "out".into(),
+        ..Job::default()
     }
 }

@@ -244,7 +244,12 @@ impl<'a> Follower<'a> {
         let upload = newest.upload.filter(|now| self.run.upload != Some(*now)).map(RunEvent::Upload);
         let download = newest.download.filter(|now| self.run.download != Some(*now)).map(RunEvent::Download);
         let progress = newest.progress.filter(|now| self.run.progress.as_ref() != Some(now));
-        for event in [upload, progress.map(RunEvent::Progress), download].into_iter().flatten() {
+        let connection = newest.connection.map(|now| now.state);
+        let known = self.run.connection.map(|known| known.state);
+        let connection =
+            connection.filter(|now| known != Some(*now)).map(|state| RunEvent::Connection { state });
+        let progress = progress.map(RunEvent::Progress);
+        for event in [connection, upload, progress, download].into_iter().flatten() {
             // After the end nothing changes any more, and nothing is told.
             if !self.run.status.is_end() {
                 self.run.apply(&event, newest.phase_at);

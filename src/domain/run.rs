@@ -32,6 +32,12 @@ pub struct RunRequest {
     pub protocol: Protocol,
     /// The endpoint's address.
     pub url: String,
+    /// The address of the service before the endpoint, where the protocol has one (see [`Protocol::Cloud`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_url: Option<String>,
+    /// The server's name of a run that is there already: it is not submitted, only brought to its end here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopt: Option<String>,
     /// How many runs of this endpoint may be in flight at once; at least 1.
     pub concurrency: u32,
     /// Name of the preset it began from, if any.
@@ -73,6 +79,24 @@ pub enum Protocol {
     /// ViewComfy's streaming endpoint: one POST, answered by server-sent events.
     #[default]
     Stream,
+    /// ViewComfy's cloud API: requests to a service, which passes them on to the endpoint and tells of them over
+    /// Socket.IO.
+    Cloud,
+}
+
+impl Protocol {
+    /// The word in `config.toml`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Stream => "stream",
+            Self::Cloud => "cloud",
+        }
+    }
+
+    /// Reads [`Protocol::word`] back.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Stream, Self::Cloud].into_iter().find(|protocol| protocol.word() == word)
+    }
 }
 
 /// A file that goes up with a run. Its content is kept by hash, so that the run can be repeated
@@ -211,6 +235,11 @@ pub enum RunEvent {
     OutputSaved(Output),
     /// An output was announced and could not be saved.
     OutputFailed(OutputFailure),
+    /// How the server can be heard, where that may change while the run goes on.
+    Connection {
+        /// From now on.
+        state: Connection,
+    },
     /// Something a person should know that does not end the run.
     Warning {
         /// What happened and what to do.
@@ -225,13 +254,17 @@ pub enum RunEvent {
 impl RunEvent {
     /// Whether only the latest of its kind matters: such events are shown, not kept.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Upload(_) | Self::Progress(_) | Self::Download(_))
+        matches!(self, Self::Upload(_) | Self::Progress(_) | Self::Download(_) | Self::Connection { .. })
     }
 
     /// Every text in it that a server may have written; paths are our own.
     pub fn texts_mut(&mut self) -> Vec<&mut String> {
         match self {
-            Self::Phase { .. } | Self::Upload(_) | Self::Download(_) | Self::CancelAsked => Vec::new(),
+            Self::Phase { .. }
+            | Self::Upload(_)
+            | Self::Download(_)
+            | Self::Connection { .. }
+            | Self::CancelAsked => Vec::new(),
             Self::Remote { prompt_id: text } | Self::Log { text } | Self::Warning { text } => vec![text],
             Self::Progress(progress) => vec![&mut progress.label],
             Self::OutputSaved(output) => vec![&mut output.name, &mut output.content_type],
@@ -243,6 +276,38 @@ impl RunEvent {
             }
         }
     }
+}
+
+/// How a server tells of a run that is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Connection {
+    /// At once, as it happens.
+    Live,
+    /// Not at all for now: the connection broke and is being made again. The run's end is asked for meanwhile.
+    Reconnecting,
+    /// Only when asked, now and then: no log, no progress.
+    Polling,
+}
+
+impl Connection {
+    /// The word people read.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Reconnecting => "reconnecting",
+            Self::Polling => "polling",
+        }
+    }
+}
+
+/// A state of the connection, and since when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionSince {
+    /// How the server can be heard.
+    pub state: Connection,
+    /// Since when.
+    pub since: UnixMs,
 }
 
 /// Bytes moved so far.
@@ -344,6 +409,8 @@ pub struct Run {
     pub progress: Option<Progress>,
     /// Bytes of the result received.
     pub download: Option<Transfer>,
+    /// How the server can be heard; `None` where that does not change.
+    pub connection: Option<ConnectionSince>,
     /// Files on disk.
     pub outputs: Vec<Output>,
     /// Files announced and not saved.
@@ -378,6 +445,11 @@ impl Run {
             RunEvent::Log { .. } => {}
             RunEvent::Progress(progress) => self.progress = Some(progress.clone()),
             RunEvent::Download(transfer) => self.download = Some(*transfer),
+            RunEvent::Connection { state } => {
+                if self.connection.is_none_or(|now| now.state != *state) {
+                    self.connection = Some(ConnectionSince { state: *state, since: at });
+                }
+            }
             RunEvent::OutputSaved(output) => self.outputs.push(output.clone()),
             RunEvent::OutputFailed(failure) => self.failed_outputs.push(failure.clone()),
             RunEvent::Warning { text } => self.warnings.push(text.clone()),
@@ -449,6 +521,8 @@ pub struct RunSummary {
     pub progress: Option<Progress>,
     /// Bytes of the result received.
     pub download: Option<Transfer>,
+    /// How the server can be heard; `None` where that does not change.
+    pub connection: Option<ConnectionSince>,
     /// Files on disk.
     pub outputs: usize,
     /// Why it failed, in one line; empty when it did not.
@@ -485,6 +559,7 @@ impl From<&Run> for RunSummary {
             upload: run.upload,
             progress: run.progress.clone(),
             download: run.download,
+            connection: run.connection,
             outputs: run.outputs.len(),
             error: run.error.as_ref().map(|error| error.what.clone()).unwrap_or_default(),
         }
@@ -527,6 +602,17 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_is_in_its_state_since_it_came_to_it() {
+        let mut run = Run::queued(1, RunRequest::default(), 0);
+        for (state, at) in
+            [(Connection::Live, 1), (Connection::Reconnecting, 2), (Connection::Reconnecting, 3)]
+        {
+            run.apply(&RunEvent::Connection { state }, at);
+        }
+        assert_eq!(run.connection, Some(ConnectionSince { state: Connection::Reconnecting, since: 2 }));
+    }
+
+    #[test]
     fn nothing_changes_after_the_end() {
         let mut run = Run::queued(1, RunRequest::default(), 0);
         run.apply(&ended(Status::Lost), 1);
@@ -556,6 +642,7 @@ mod tests {
             RunEvent::Download(Transfer { total: None, ..transfer }),
             RunEvent::OutputSaved(output),
             RunEvent::OutputFailed(OutputFailure { name: "b".into(), why: "w".into(), kept: None }),
+            RunEvent::Connection { state: Connection::Reconnecting },
             RunEvent::Warning { text: "w".to_owned() },
             RunEvent::CancelAsked,
             RunEvent::Ended(End {

@@ -48,6 +48,9 @@ pub fn event(run: RunId, at: UnixMs, event: &RunEvent) -> Option<Value> {
             "seconds_left": progress.seconds_left,
             "label": progress.label,
         }),
+        RunEvent::Connection { state } => {
+            json!({"event": "connection", "run": run, "at": at, "state": state.word()})
+        }
         RunEvent::OutputSaved(saved) => {
             let mut line = json!({"event": "output", "run": run, "at": at});
             if let Some(line) = line.as_object_mut() {

@@ -11,8 +11,8 @@ use tokio::task::{self, JoinSet};
 
 use super::endings::{self, Stop};
 use super::{Outside, RunnerError, task as run_task};
-use crate::backend::Job;
 use crate::backend::outputs::OutputFolder;
+use crate::backend::{Job, Server};
 use crate::config::Dirs;
 use crate::domain::run::RunError;
 use crate::domain::{Run, RunEvent, RunId, Status};
@@ -258,13 +258,17 @@ impl Queue {
         };
         Ok(Job {
             run: run.id,
-            url: request.url.clone(),
-            credentials: self.outside.credentials(request)?,
+            server: Server {
+                url: request.url.clone(),
+                api_url: request.api_url.clone(),
+                credentials: self.outside.credentials(request)?,
+            },
             params: request.params.clone(),
             files,
             workflow,
             logs: request.logs,
             output_dir: request.output_dir.clone(),
+            ..Job::default()
         })
     }
 

@@ -32,7 +32,7 @@ pub(super) async fn drive(
 ) {
     let run = job.run;
     let caps = backend.caps();
-    let veil = Veil::new(&job.credentials);
+    let veil = Veil::new(&job.server.credentials);
     let (sink, mut events) = mpsc::channel(AHEAD);
     // A task of its own: dropped whole when the run is stopped, and its panics are its own.
     let mut work = tokio::spawn(async move { backend.submit(job, sink).await });

@@ -185,6 +185,7 @@ fn summary(row: &Row<'_>) -> Result<RunSummary, StoreError> {
         upload: live.upload,
         progress: live.progress,
         download: live.download,
+        connection: live.connection,
         outputs: usize::try_from(row.get::<_, i64>(12)?).unwrap_or_default(),
         error: row.get(13)?,
     })

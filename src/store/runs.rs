@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::search::spread;
 use super::{Store, StoreError};
-use crate::domain::run::{End, Progress, Transfer, UnixMs};
+use crate::domain::run::{ConnectionSince, End, Progress, Transfer, UnixMs};
 use crate::domain::{Run, RunEvent, RunId, RunRequest, RunSummary, Status};
 
 /// A run as its stored events up to one have made it.
@@ -26,6 +26,8 @@ pub(super) struct Live {
     pub(super) progress: Option<Progress>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) download: Option<Transfer>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) connection: Option<ConnectionSince>,
 }
 
 impl Live {
@@ -251,7 +253,12 @@ fn insert(connection: &Connection, run: &Run, request: &str) -> Result<RunId, St
 /// Writes the columns that follow from the events.
 fn cache(connection: &Connection, run: &Run) -> Result<(), StoreError> {
     let summary = RunSummary::from(run);
-    let live = Live { upload: run.upload, progress: run.progress.clone(), download: run.download };
+    let live = Live {
+        upload: run.upload,
+        progress: run.progress.clone(),
+        download: run.download,
+        connection: run.connection,
+    };
     let sql = "UPDATE runs SET status = ?2, cancel_asked = ?3, started_at = ?4, phase_at = ?5, ended_at = ?6,
         outputs = ?7, error = ?8, live = ?9 WHERE id = ?1";
     connection.prepare_cached(sql)?.execute(params![
@@ -327,6 +334,7 @@ fn catch_up(connection: &Connection, folded: &mut Folded) -> Result<(), StoreErr
     folded.run.upload = live.upload;
     folded.run.progress = live.progress;
     folded.run.download = live.download;
+    folded.run.connection = live.connection;
     for StoredEvent { seq, at, event } in events_after(connection, folded.run.id, folded.seq)? {
         folded.run.apply(&event, at);
         folded.seq = seq;

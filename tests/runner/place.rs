@@ -46,13 +46,13 @@ impl Script {
         let say = async |event: RunEvent| events.send(event).await.expect("heard");
         let error = |what: &str| RunError { what: what.to_owned(), ..RunError::default() };
         say(RunEvent::Phase { status: Status::Waiting }).await;
-        match job.url.as_str() {
+        match job.server.url.as_str() {
             "fake:refused" => return Err(BackendError::Refused(error("401"))),
             "fake:failed" => return Err(BackendError::Failed(error("out of memory"))),
             "fake:lost" => return Err(BackendError::Lost(error("cut"))),
             "fake:silent" => return Ok(()),
             "fake:echo" => {
-                let heard = job.credentials.client_secret.as_ref().expect("a secret").expose();
+                let heard = job.server.credentials.client_secret.as_ref().expect("a secret").expose();
                 say(RunEvent::Log { text: format!("who is {heard}?\n") }).await;
                 say(RunEvent::Warning { text: format!("{heard} is unknown") }).await;
                 return Err(BackendError::Refused(error(&format!("{heard} may not"))));
@@ -88,15 +88,15 @@ impl Backend for Script {
 
     fn submit(&self, job: Job, events: EventSink) -> BoxFuture<'_, Result<(), BackendError>> {
         Box::pin(async move {
-            self.note(&format!("{} {}", job.run, job.url));
+            self.note(&format!("{} {}", job.run, job.server.url));
             {
                 let mut busy = self.busy.lock().expect("whole");
-                let (now, most) = busy.entry(job.url.clone()).or_default();
+                let (now, most) = busy.entry(job.server.url.clone()).or_default();
                 *now += 1;
                 *most = (*most).max(*now);
             }
             let played = self.play(&job, &events).await;
-            if let Some((now, _)) = self.busy.lock().expect("whole").get_mut(&job.url) {
+            if let Some((now, _)) = self.busy.lock().expect("whole").get_mut(&job.server.url) {
                 *now -= 1;
             }
             played

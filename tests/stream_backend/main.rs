@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use comfydeck::backend::stream::StreamBackend;
-use comfydeck::backend::{Backend as _, BackendError, Job, for_protocol};
+use comfydeck::backend::{Backend as _, BackendError, Job, Server, for_protocol};
 use comfydeck::config::{Credentials, Secret};
 use comfydeck::demo::{self, DemoOptions, Fault, Seen};
 use comfydeck::domain::run::{End, InputFile, OutputFailure, Protocol, RunError};
@@ -125,13 +125,14 @@ fn job(url: String, params: Value) -> Job {
     let key = |text: &str| ParamKey::parse(text).expect("a key");
     Job {
         run: 1,
-        url,
-        credentials: Credentials { client_id: secret("id-1"), client_secret: secret("hush-hush") },
+        server: Server {
+            url,
+            credentials: Credentials { client_id: secret("id-1"), client_secret: secret("hush-hush") },
+            ..Server::default()
+        },
         params: params.into_iter().map(|(name, value)| (key(&name), value)).collect(),
-        files: Vec::new(),
-        workflow: None,
         logs: true,
-        output_dir: PathBuf::new(),
+        ..Job::default()
     }
 }
 
@@ -289,7 +290,9 @@ async fn what_the_server_refuses_cost_nothing_and_has_a_remedy() {
         assert_eq!(outcome.names(), Vec::<String>::new());
     }
     let url = start(DemoOptions::quick()).await;
-    let outcome = submit(Job { credentials: Credentials::default(), ..job(url.clone(), small()) }).await;
+    let outcome =
+        submit(Job { server: Server { url: url.clone(), ..Server::default() }, ..job(url.clone(), small()) })
+            .await;
     assert!(outcome.refused().what.contains("401"));
     let outcome = submit(job(url, json!({}))).await;
     assert!(outcome.refused().what.contains("params may not be empty"));
