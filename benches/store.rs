@@ -88,7 +88,7 @@ fn queue_and_take_durably(bencher: Bencher) {
     let request = history::request(1);
     bencher.bench_local(|| {
         let id = store.queue(&request, 1).expect("queued");
-        assert_eq!(store.take(id, 2).expect("taken").map(|run| run.status), Some(Status::Uploading));
+        assert_eq!(store.take(id, 2, None).expect("taken").map(|run| run.status), Some(Status::Uploading));
     });
 }
 

@@ -211,6 +211,31 @@ fn a_config_with_a_secret_that_others_can_read_is_told_with_the_remedy() {
 }
 
 #[test]
+fn a_profile_calls_what_its_protocol_calls() {
+    let profile = |text: &str| {
+        let text = format!("[profiles.p]\nurl = \"https://a.example/run\"\n{text}");
+        let config = Config::parse(&text, Path::new("config.toml"));
+        let warnings: Vec<_> = config.warnings.iter().map(ToString::to_string).collect();
+        let called = config.profiles.get("p").map(|profile| profile.called_url().to_owned());
+        (called, warnings.join("\n"))
+    };
+    let url = |text: &str| Some(text.to_owned());
+    let none = String::new();
+    assert_eq!(profile(""), (url("https://a.example/run"), none.clone()));
+    assert_eq!(profile("protocol = \"cloud\""), (url("https://api.viewcomfy.com"), none.clone()));
+    let own = "protocol = \"cloud\"\napi_url = \"https://b.example\"";
+    assert_eq!(profile(own), (url("https://b.example"), none));
+    let (called, told) = profile("api_url = \"https://b.example\"");
+    assert_eq!(called, url("https://a.example/run"));
+    assert!(told.contains("`profiles.p.api_url` is not used"), "{told}");
+    let (called, told) = profile("protocol = \"cloud\"\napi_url = \"b.example\"");
+    assert_eq!(called, None);
+    assert!(told.contains("config.toml:4") && told.contains("cannot be used"), "{told}");
+    let (_, told) = profile("protocol = \"clod\"");
+    assert!(told.contains("\"stream\" or \"cloud\""), "{told}");
+}
+
+#[test]
 fn an_unreadable_config_is_an_error_and_none_is_not() {
     let place = Place::new();
     assert_eq!(Config::load(&place.dirs).expect("none is fine").profiles.len(), 0);

@@ -211,12 +211,12 @@ fn a_run_is_taken_once_and_cancelled_at_once_while_queued() {
     let first = screen.queue(&request("a"), 1).expect("queued");
     let second = screen.queue(&request("b"), 1).expect("queued");
     assert_eq!(screen.counts().expect("counted"), Counts { queued: 2, in_flight: 0 });
-    let taken = runner.take(first, 2).expect("taken").expect("queued");
+    let taken = runner.take(first, 2, None).expect("taken").expect("queued");
     assert_eq!((taken.status, taken.started_at()), (Status::Uploading, Some(2)));
-    assert_eq!(screen.take(first, 3).expect("read"), None);
+    assert_eq!(screen.take(first, 3, None).expect("read"), None);
     assert_eq!(screen.counts().expect("counted"), Counts { queued: 1, in_flight: 1 });
     assert_eq!(screen.ask_cancel(second, 4).expect("asked"), CancelAnswer::Cancelled);
-    assert_eq!(runner.take(second, 5).expect("read"), None);
+    assert_eq!(runner.take(second, 5, None).expect("read"), None);
     assert_eq!(screen.ask_cancel(first, 6).expect("asked"), CancelAnswer::Asked);
     assert_eq!(screen.ask_cancel(first, 7).expect("asked"), CancelAnswer::Asked);
     let open: Vec<_> = runner.open_runs().expect("a list").iter().map(|r| (r.id, r.cancel_asked)).collect();
@@ -236,7 +236,7 @@ fn the_typical_time_is_the_median_of_the_last_good_runs() {
         [(900_000, Status::Done), (2_000, Status::Done), (1_000, Status::Done), (5, Status::Failed)]
     {
         let id = store.queue(&request("a"), 0).expect("queued");
-        store.take(id, 100).expect("taken");
+        store.take(id, 100, None).expect("taken");
         store.append(id, 100 + took, &[ended(status, "")]).expect("written");
     }
     assert_eq!(store.typical_ms("w").expect("read"), Some(2_000));

@@ -14,6 +14,7 @@ use signal_hook::iterator::Signals;
 use super::{Exit, Failure};
 use crate::config::Dirs;
 use crate::domain::{Run, RunEvent, RunId, Status};
+use crate::report::human;
 use crate::runner::{self, RunnerError};
 use crate::store::{
     ChangeMark, LogLine, LogReader, RunQuery, Store, StoreError, StoredEvent, Watcher, watch,
@@ -50,6 +51,36 @@ pub trait Listener {
     }
     /// The person has asked for the end.
     fn cancel_asked(&mut self) {}
+}
+
+/// Follows a run to its end, and says how it ended. With `interrupts`, Ctrl+C asks the run to end, and a second one
+/// leaves.
+///
+/// # Errors
+/// Unless it ended well.
+pub fn to_the_end(
+    dirs: &Dirs,
+    store: &Store,
+    id: RunId,
+    interrupts: Option<Interrupts>,
+    to: &mut dyn Listener,
+) -> Result<Exit, Failure> {
+    // Whatever goes wrong on the way, how the run ends is not known here.
+    let lost = |failure: Failure| {
+        let exit = if failure.exit == Exit::Usage { Exit::Lost } else { failure.exit };
+        Failure { exit, ..failure }
+    };
+    let mut follower = Follower::new(dirs, store, id, interrupts).map_err(lost)?;
+    match follower.follow(to).map_err(lost)? {
+        Followed::ToTheEnd => match Exit::of(follower.run()) {
+            Exit::Success => Ok(Exit::Success),
+            exit => Err(Failure::new(exit, human::failure(follower.run()))),
+        },
+        Followed::Left => Err(Failure::new(
+            Exit::Cancelled,
+            format!("left run {id}, which was asked to end; `comfydeck show {id}` tells what became of it"),
+        )),
+    }
 }
 
 /// How following ended.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::follow::{Followed, Follower, Interrupts, Listener};
+use super::follow::{self, Interrupts, Listener};
 use super::tell::{ForPeople, JsonLines};
 use super::{Exit, Failure, out};
 use crate::config::open::{self, Opening};
@@ -10,7 +10,7 @@ use crate::config::presets::Presets;
 use crate::config::{Config, Dirs, Profile};
 use crate::domain::diagnostic::nearest;
 use crate::domain::draft::Submission;
-use crate::domain::{Diagnostic, Draft, ParamKey, Run, RunId, Setting, value};
+use crate::domain::{Diagnostic, Draft, ParamKey, RunId, Setting, value};
 use crate::report::{human, json};
 use crate::runner::{self, Order};
 use crate::store::{Store, StoreError};
@@ -86,28 +86,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         }
         return Ok(Exit::Success);
     }
-    let mut follower = Follower::new(&dirs, &store, id, interrupts).map_err(lost)?;
-    match follower.follow(&mut *to).map_err(lost)? {
-        Followed::ToTheEnd => end(follower.run()),
-        Followed::Left => Err(Failure::new(
-            Exit::Cancelled,
-            format!("left run {id}, which was asked to end; `comfydeck show {id}` tells what became of it"),
-        )),
-    }
-}
-
-/// How a run that has ended ends the command.
-fn end(run: &Run) -> Result<Exit, Failure> {
-    match Exit::of(run) {
-        Exit::Success => Ok(Exit::Success),
-        exit => Err(Failure::new(exit, human::failure(run))),
-    }
-}
-
-/// The run is queued: whatever goes wrong from here on, how it ends is not known here.
-fn lost(failure: Failure) -> Failure {
-    let exit = if failure.exit == Exit::Usage { Exit::Lost } else { failure.exit };
-    Failure { exit, ..failure }
+    follow::to_the_end(&dirs, &store, id, interrupts, &mut *to)
 }
 
 fn submit(args: &Args, dirs: &Dirs, store: &Store, prepared: &Prepared) -> Result<RunId, Failure> {
@@ -207,7 +186,7 @@ fn file(name: &str, path: &str, working: &Path) -> Result<PathBuf, Failure> {
     }
 }
 
-fn warn(found: &[Diagnostic]) {
+pub(super) fn warn(found: &[Diagnostic]) {
     for diagnostic in found {
         out::note(format!("warning: {diagnostic}"));
     }

@@ -2,7 +2,7 @@
 //!
 //! Secrets in `config.toml` and in files the runner finds itself, by the profile's name. Those that only the
 //! submitting process has (environment, commands, a bare address) are left in a file that only its owner can
-//! read, under a random name that the request carries; the runner takes and deletes it with the run.
+//! read, under a random name that the request carries; the runner deletes it when the run has ended.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -77,25 +77,25 @@ pub fn prepare(dirs: &Dirs, profile: &Profile) -> Result<Option<String>, Handove
     leave().map(Some).map_err(|why| HandoverError::NotLeft { folder: dirs.runtime.clone(), why })
 }
 
-/// The credentials for a run: what was left for it, which is deleted, else what its profile says now.
+/// The credentials for a run: what was left for it, else what its profile says now.
 ///
 /// # Errors
 /// When there are none to be found; the run was then not sent.
 pub fn collect(dirs: &Dirs, request: &RunRequest) -> Result<Credentials, HandoverError> {
     if let Some(token) = &request.handover {
-        return take(dirs, token);
+        return read(dirs, token);
     }
     if request.profile.is_empty() {
         return Ok(Credentials::default());
     }
     let profile = Config::load(dirs)?.profile(&request.profile)?;
-    if origin(&profile.url) != origin(&request.url) {
+    if origin(profile.called_url()) != origin(request.called_url()) {
         return Err(HandoverError::OtherServer(request.profile.clone()));
     }
     Ok(profile.credentials()?)
 }
 
-/// Deletes what was left for a run that will not be sent.
+/// Deletes what was left for a run that has ended.
 ///
 /// # Errors
 /// When it is there and cannot be deleted.
@@ -130,14 +130,12 @@ pub fn sweep(dirs: &Dirs, before: SystemTime, is_waiting: impl Fn(&str) -> bool)
     Ok(())
 }
 
-fn take(dirs: &Dirs, token: &str) -> Result<Credentials, HandoverError> {
+fn read(dirs: &Dirs, token: &str) -> Result<Credentials, HandoverError> {
     let gone = |why: &dyn std::fmt::Display| HandoverError::Gone(why.to_string());
     if !is_token(token) {
         return Err(gone(&"its name is none that is given"));
     }
-    let path = path(dirs, token);
-    let text = std::fs::read_to_string(&path).map_err(|e| gone(&e))?;
-    std::fs::remove_file(&path).map_err(|e| gone(&e))?;
+    let text = std::fs::read_to_string(path(dirs, token)).map_err(|e| gone(&e))?;
     // The parser's message could quote the text.
     let value: Value = serde_json::from_str(&text).map_err(|_| gone(&"the file is damaged"))?;
     let secret = |name: &str| value.get(name).and_then(Value::as_str).map(Secret::new);
@@ -180,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_is_taken_once_and_nobody_else_can_read_it() {
+    fn what_is_left_is_there_until_the_run_has_ended_and_nobody_else_can_read_it() {
         let home = tempfile::tempdir().expect("a folder");
         let dirs = Dirs::under(home.path());
         let token = prepare(&dirs, &profile()).expect("left").expect("a token");
@@ -188,9 +186,12 @@ mod tests {
             |path: &std::path::Path| std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
         assert_eq!((mode(&dirs.runtime), mode(&path(&dirs, &token))), (0o700, 0o600));
         let request = RunRequest { handover: Some(token), ..RunRequest::default() };
-        let credentials = collect(&dirs, &request).expect("taken");
-        assert_eq!(credentials.client_id, Some(Secret::new("me")));
-        assert_eq!(credentials.client_secret, Some(Secret::new("s3cret")));
+        for _ in 0..2 {
+            let credentials = collect(&dirs, &request).expect("read");
+            assert_eq!(credentials.client_id, Some(Secret::new("me")));
+            assert_eq!(credentials.client_secret, Some(Secret::new("s3cret")));
+        }
+        discard(&dirs, &request).expect("deleted");
         assert!(matches!(collect(&dirs, &request), Err(HandoverError::Gone(_))));
     }
 

@@ -247,10 +247,10 @@ fn read_profile(
     folder: &Path,
     found: &mut Diagnostics<'_>,
 ) -> Option<Profile> {
-    let protocol = fields.typed("protocol", "\"stream\"", found, |value| match value.as_str() {
-        Some("stream") => Some(Protocol::Stream),
-        _ => None,
+    let protocol = fields.typed("protocol", "\"stream\" or \"cloud\"", found, |value| {
+        value.as_str().and_then(Protocol::from_word)
     });
+    let protocol = protocol.unwrap_or_default();
     let wanted = "a whole number from 1 to 1000";
     let concurrency = fields.typed("concurrency", wanted, found, |value| {
         let number = value.as_integer().filter(|number| number.radix() == 10)?;
@@ -262,6 +262,7 @@ fn read_profile(
     let output_dir = fields.text("output_dir", found).map(|path| path_of(&path, folder));
     let has_url = fields.any("url").is_some();
     let url = fields.text("url", found);
+    let api_url = read_api_url(name, protocol, &mut fields, found);
     fields.finish(found);
     let key = format!("profiles.{name}.url");
     let Some(url) = url else {
@@ -276,14 +277,43 @@ fn read_profile(
     }
     Some(Profile {
         name: name.to_owned(),
-        protocol: protocol.unwrap_or_default(),
+        protocol,
         url,
+        api_url: api_url?,
         client_id,
         client_secret,
         concurrency: concurrency.unwrap_or(DEFAULT_CONCURRENCY),
         workflow,
         output_dir,
     })
+}
+
+/// The service before a profile's endpoint: `None` for an address that cannot be used.
+fn read_api_url(
+    name: &str,
+    protocol: Protocol,
+    fields: &mut Fields<'_, '_>,
+    found: &mut Diagnostics<'_>,
+) -> Option<Option<String>> {
+    let path = format!("profiles.{name}.api_url");
+    let place = fields.any("api_url").map(|(_, place)| place);
+    let given = fields.text("api_url", found);
+    match (protocol.usual_api_url(), given, place) {
+        (None, _, Some(place)) => {
+            let word = protocol.word();
+            found.at(place, &path, format!("`{path}` is not used: protocol \"{word}\" calls `url` itself"));
+            Some(None)
+        }
+        (usual, None, _) => Some(usual.map(str::to_owned)),
+        (_, Some(url), place) => match check_url(&url) {
+            Ok(()) => Some(Some(url)),
+            Err(why) => {
+                let place = place.unwrap_or_default();
+                found.at(place, &path, format!("the profile `{name}` cannot be used: {why}"));
+                None
+            }
+        },
+    }
 }
 
 /// A secret: a text, or a table with one of `env`, `file` and `command`.

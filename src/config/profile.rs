@@ -17,6 +17,8 @@ pub struct Profile {
     pub protocol: Protocol,
     /// The endpoint's address.
     pub url: String,
+    /// The service before it, where the protocol has one.
+    pub api_url: Option<String>,
     /// Where `client_id` comes from; `None` sends none.
     pub client_id: Option<SecretSource>,
     /// Where `client_secret` comes from; `None` sends none.
@@ -64,12 +66,18 @@ impl Profile {
             name: String::new(),
             protocol: Protocol::Stream,
             url: url.to_owned(),
+            api_url: None,
             client_id: env("VIEWCOMFY_CLIENT_ID"),
             client_secret: env("VIEWCOMFY_CLIENT_SECRET"),
             concurrency: DEFAULT_CONCURRENCY,
             workflow: None,
             output_dir: None,
         }
+    }
+
+    /// The address that requests and credentials go to.
+    pub fn called_url(&self) -> &str {
+        self.api_url.as_deref().unwrap_or(&self.url)
     }
 
     /// Whether the background runner cannot find these credentials by the profile's name, so that they

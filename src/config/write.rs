@@ -67,8 +67,12 @@ fn with_profile(text: &str, profile: &Profile, make_default: bool) -> Result<Str
     let profiles = profiles.as_table_like_mut().ok_or("`profiles` is no table")?;
     let entry = profiles.entry(&profile.name).or_insert_with(|| Item::Table(Table::new()));
     let table = entry.as_table_like_mut().ok_or("the profile is no table")?;
-    table.insert("protocol", value("stream"));
+    table.insert("protocol", value(profile.protocol.word()));
     table.insert("url", value(&profile.url));
+    match profile.api_url.as_deref().filter(|url| Some(*url) != profile.protocol.usual_api_url()) {
+        Some(url) => drop(table.insert("api_url", value(url))),
+        None => drop(table.remove("api_url")),
+    }
     for (name, source) in [("client_id", &profile.client_id), ("client_secret", &profile.client_secret)] {
         match source {
             Some(source) => drop(table.insert(name, Item::Value(secret_value(source)))),

@@ -32,7 +32,7 @@ pub struct RunRequest {
     pub protocol: Protocol,
     /// The endpoint's address.
     pub url: String,
-    /// The address of the service before the endpoint, where the protocol has one (see [`Protocol::Cloud`]).
+    /// The address of the service before the endpoint, where the protocol has one: requests and credentials go there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_url: Option<String>,
     /// The server's name of a run that is there already: it is not submitted, only brought to its end here.
@@ -65,6 +65,11 @@ impl RunRequest {
     pub fn shown_url(&self) -> &str {
         shown_url(&self.url)
     }
+
+    /// The address that requests and credentials go to.
+    pub fn called_url(&self) -> &str {
+        self.api_url.as_deref().unwrap_or(&self.url)
+    }
 }
 
 /// An address for people and logs: without the query, where some keep a token.
@@ -96,6 +101,14 @@ impl Protocol {
     /// Reads [`Protocol::word`] back.
     pub fn from_word(word: &str) -> Option<Self> {
         [Self::Stream, Self::Cloud].into_iter().find(|protocol| protocol.word() == word)
+    }
+
+    /// The service before the endpoint, where this protocol has one and the profile names no other.
+    pub fn usual_api_url(self) -> Option<&'static str> {
+        match self {
+            Self::Stream => None,
+            Self::Cloud => Some("https://api.viewcomfy.com"),
+        }
     }
 }
 

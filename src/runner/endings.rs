@@ -1,6 +1,6 @@
 //! How runs end that no backend brought to an end, in words.
 
-use crate::backend::{BackendError, Caps};
+use crate::backend::BackendError;
 use crate::domain::Status;
 use crate::domain::run::{End, RunError};
 
@@ -17,7 +17,7 @@ const LOOK_THERE_FIRST: &str =
     "Look at the endpoint's own history before you run it again: it may have finished, and been paid for";
 
 /// The end of a run that was stopped while it stood at `status`.
-pub(super) fn stopped(stop: Stop, status: Status, caps: Caps) -> End {
+pub(super) fn stopped(stop: Stop, status: Status) -> End {
     match stop {
         Stop::RunnerStopped => lost(format!(
             "The background runner was told to end while this run was {}, so how it ended is not known",
@@ -28,7 +28,6 @@ pub(super) fn stopped(stop: Stop, status: Status, caps: Caps) -> End {
                 Status::Uploading => {
                     "Cancelled before the request was sent whole: the server has most likely not begun"
                 }
-                _ if caps.cancel => "Cancelled",
                 _ => {
                     "Cancelled here by closing the connection. This endpoint has no way to stop a run, so the server may go on with it, and bill it"
                 }
@@ -45,6 +44,19 @@ pub(super) fn orphaned(status: Status) -> End {
         "The background runner went away (killed, crashed or switched off) while this run was {}, so how it ended is not known",
         status.word()
     ))
+}
+
+/// The end of a run that its server knows by name, and that cannot be asked for.
+pub(super) fn out_of_reach(why: &RunError, prompt_id: &str) -> End {
+    let error = RunError {
+        what: format!(
+            "This run went on when the background runner went away, but cannot be asked for: {}",
+            why.what
+        ),
+        remedy: format!("Put that right, then `comfydeck fetch {prompt_id}` brings what came of it"),
+        ..RunError::default()
+    };
+    End { status: Status::Lost, error: Some(error), server_seconds: None }
 }
 
 /// The end that a backend told by an error.

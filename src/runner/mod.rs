@@ -4,6 +4,7 @@
 //! data folder, of the same program, in a session of its own, sends them and writes what it hears; it
 //! starts when a run is queued and ends when none is open. So nothing that happens to a terminal touches a run.
 
+mod cancel;
 mod endings;
 mod journal;
 mod process;
@@ -27,20 +28,23 @@ use crate::domain::{RunId, RunRequest};
 use crate::store::StoreError;
 
 pub use process::{ensure, ensure_as, gone, serve, serve_with, work_off};
-pub use submit::{Order, cancel, enqueue, enqueue_again, repeat, submit};
+pub use submit::{Order, adopt, cancel, enqueue, enqueue_again, repeat, submit};
 
 /// What a runner needs of the world beside the store.
 pub trait Outside: Send + Sync {
     /// Who speaks a protocol.
     fn backend(&self, protocol: Protocol) -> Arc<dyn Backend>;
 
-    /// Who asks, for a run that is about to be sent. What was handed over for it is deleted.
+    /// Who asks, for a run that is about to be sent or found again.
     ///
     /// # Errors
-    /// Why the credentials cannot be found; the run ends with it, unsent.
+    /// Why the credentials cannot be found; the run ends with it.
     fn credentials(&self, request: &RunRequest) -> Result<Credentials, RunError>;
 
-    /// No run is waiting: deletes what was handed over for runs that never came to be sent.
+    /// A run has ended: deletes what was handed over for it.
+    fn release(&self, request: &RunRequest);
+
+    /// No run is open: deletes what was handed over for runs that never came to be.
     fn sweep(&self);
 }
 
@@ -66,6 +70,12 @@ impl Outside for World {
     fn credentials(&self, request: &RunRequest) -> Result<Credentials, RunError> {
         handover::collect(&self.dirs, request)
             .map_err(|error| RunError { what: error.to_string(), ..RunError::default() })
+    }
+
+    fn release(&self, request: &RunRequest) {
+        if let Err(error) = handover::discard(&self.dirs, request) {
+            tracing::warn!("credentials that nobody needs stay behind: {error}");
+        }
     }
 
     fn sweep(&self) {
@@ -99,6 +109,11 @@ pub enum RunnerError {
         /// The file's name.
         name: String,
     },
+    /// The run was made elsewhere.
+    #[error(
+        "run {0} was sent from elsewhere and only fetched, so its values are not known here and it cannot be repeated"
+    )]
+    Unknown(RunId),
     /// A file of the runner cannot be used.
     #[error("the background runner cannot use {}: {why}. Make the folder writable, then try again", path.display())]
     File {

@@ -8,14 +8,16 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::{self, JoinSet};
+use uuid::Uuid;
 
 use super::endings::{self, Stop};
+use super::task::Way;
 use super::{Outside, RunnerError, task as run_task};
 use crate::backend::outputs::OutputFolder;
-use crate::backend::{Job, Server};
-use crate::config::Dirs;
+use crate::backend::{Backend, Caps, Job, Server};
+use crate::config::{Credentials, Dirs};
 use crate::domain::run::RunError;
-use crate::domain::{Run, RunEvent, RunId, Status};
+use crate::domain::{Run, RunEvent, RunId, RunRequest, Status};
 use crate::store::{Store, StoreError, Watcher, now, watch};
 
 /// How often a store that cannot be used is tried again before the runner gives up.
@@ -34,8 +36,6 @@ pub(super) struct Queue {
     signals: Signals,
     /// Runs that wait for their turn, oldest first.
     waiting: BTreeMap<RunId, Turn>,
-    /// What was gathered for runs that could not be marked as sent: credentials can be taken only once.
-    ready: HashMap<RunId, Job>,
     /// Runs in flight.
     active: HashMap<RunId, Active>,
     tasks: JoinSet<()>,
@@ -84,21 +84,37 @@ impl Queue {
             watcher,
             signals,
             waiting: BTreeMap::new(),
-            ready: HashMap::new(),
             active: HashMap::new(),
             tasks: JoinSet::new(),
             runs_of_tasks: HashMap::new(),
         })
     }
 
-    /// Ends what an earlier runner left in flight. It is never sent again: how far it came is not known.
-    pub(super) fn recover(&self) -> Result<(), RunnerError> {
-        for run in self.store.open_runs()?.iter().filter(|run| run.status.is_in_flight()) {
-            tracing::warn!(run = run.id, "was left {} by a runner that went away", run.status.word());
-            let Some(Run { request, .. }) = self.readable(run.id)? else { continue };
-            let mut events = OutputFolder::new(request.output_dir, run.id).salvage();
-            events.push(RunEvent::Ended(endings::orphaned(run.status)));
+    /// Takes over what an earlier runner left in flight: a run that its server knows by name is found again, any other
+    /// is lost. None is ever sent again: how far it came is not known.
+    pub(super) fn recover(&mut self) -> Result<(), RunnerError> {
+        let open = self.store.open_runs()?;
+        for left in open.iter().filter(|run| run.status.is_in_flight()) {
+            tracing::warn!(run = left.id, "was left {} by a runner that went away", left.status.word());
+            let Some(run) = self.readable(left.id)? else { continue };
+            let folder = OutputFolder::new(&run.request.output_dir, run.id);
+            let backend = self.outside.backend(run.request.protocol);
+            let (end, mut events) = match run.prompt_id.clone().filter(|_| backend.caps().attach) {
+                None => (endings::orphaned(run.status), folder.salvage()),
+                Some(prompt_id) => match self.outside.credentials(&run.request) {
+                    Ok(credentials) => {
+                        // It comes once more, whole.
+                        folder.clear();
+                        let job = self.job_of_sent(&run, prompt_id, credentials);
+                        self.drive(run, backend, job, Way::Attach);
+                        continue;
+                    }
+                    Err(why) => (endings::out_of_reach(&why, &prompt_id), folder.salvage()),
+                },
+            };
+            events.push(RunEvent::Ended(end));
             self.store.append(run.id, now(), &events)?;
+            self.outside.release(&run.request);
         }
         Ok(())
     }
@@ -144,7 +160,6 @@ impl Queue {
         let gone: Vec<RunId> = self.waiting.keys().filter(|id| !queued.contains(id)).copied().collect();
         for id in gone {
             self.waiting.remove(&id);
-            self.ready.remove(&id);
             self.discard(id)?;
         }
         for run in open {
@@ -189,31 +204,30 @@ impl Queue {
     /// Sends one run.
     fn start(&mut self, id: RunId) -> Result<(), RunnerError> {
         let Some(run) = self.readable(id)? else { return Ok(()) };
-        let job = match self.ready.remove(&id).map_or_else(|| self.job(&run), Ok) {
+        let backend = self.outside.backend(run.request.protocol);
+        let (job, way) = match self.job(&run, backend.caps()) {
             Ok(job) => job,
             Err(error) => {
                 tracing::warn!(run = id, "not sent: {}", error.what);
                 self.store.append(id, now(), &[RunEvent::Ended(endings::unsent(error))])?;
+                self.outside.release(&run.request);
                 return Ok(());
             }
         };
         // From here on it counts as sent.
-        let run = match self.store.take(id, now()) {
-            Ok(Some(run)) => run,
-            Ok(None) => return Ok(()),
-            Err(error) => {
-                self.ready.insert(id, job);
-                return Err(error.into());
-            }
-        };
+        let Some(run) = self.store.take(id, now(), job.prompt_id.as_deref())? else { return Ok(()) };
         tracing::info!(run = id, "sent");
-        let (stop, stopped) = oneshot::channel();
-        let backend = self.outside.backend(run.request.protocol);
-        let task = run_task::drive(Rc::clone(&self.store), backend, job, stopped);
-        let handle = self.tasks.spawn_local(task);
-        self.runs_of_tasks.insert(handle.id(), id);
-        self.active.insert(id, Active { url: run.request.url, stop: Some(stop) });
+        self.drive(run, backend, job, way);
         Ok(())
+    }
+
+    /// Has a run driven to its end by a task of its own.
+    fn drive(&mut self, run: Run, backend: Arc<dyn Backend>, job: Job, way: Way) {
+        let (stop, stopped) = oneshot::channel();
+        let task = run_task::drive(Rc::clone(&self.store), backend, job, (way, run.status), stopped);
+        let handle = self.tasks.spawn_local(task);
+        self.runs_of_tasks.insert(handle.id(), run.id);
+        self.active.insert(run.id, Active { url: run.request.url, stop: Some(stop) });
     }
 
     /// A run of the history. One that cannot be read is ended, so that it does not stand in the way of the others.
@@ -230,16 +244,23 @@ impl Queue {
 
     /// A run that was cancelled in the queue needs what was handed over for it no more.
     fn discard(&self, id: RunId) -> Result<(), RunnerError> {
-        let request = self.readable(id)?.map(|run| run.request).unwrap_or_default();
-        if request.handover.is_some() && self.outside.credentials(&request).is_err() {
-            tracing::info!(run = id, "its credentials were gone already");
+        if let Some(run) = self.readable(id)? {
+            self.outside.release(&run.request);
         }
         Ok(())
     }
 
-    /// Gathers what a backend needs.
-    fn job(&self, run: &Run) -> Result<Job, RunError> {
+    /// Gathers what a backend needs for a run that is not in flight yet.
+    fn job(&self, run: &Run, caps: Caps) -> Result<(Job, Way), RunError> {
         let request = &run.request;
+        if let Some(prompt_id) = &request.adopt {
+            if !caps.attach {
+                let what = "this endpoint has no way to find a run again".to_owned();
+                return Err(RunError { what, ..RunError::default() });
+            }
+            let credentials = self.outside.credentials(request)?;
+            return Ok((self.job_of_sent(run, prompt_id.clone(), credentials), Way::Attach));
+        }
         let mut files = Vec::new();
         for file in &request.files {
             let content = self.store.input_path(&file.sha256);
@@ -256,20 +277,32 @@ impl Queue {
             true => Some(self.workflow(&request.workflow_hash)?),
             false => None,
         };
-        Ok(Job {
+        let job = Job {
             run: run.id,
-            server: Server {
-                url: request.url.clone(),
-                api_url: request.api_url.clone(),
-                credentials: self.outside.credentials(request)?,
-            },
+            server: server(request, self.outside.credentials(request)?),
+            prompt_id: caps.attach.then(|| Uuid::new_v4().to_string()),
             params: request.params.clone(),
             files,
             workflow,
             logs: request.logs,
             output_dir: request.output_dir.clone(),
+            saved: Vec::new(),
+        };
+        Ok((job, Way::Submit))
+    }
+
+    /// What a backend needs for a run that its server has.
+    fn job_of_sent(&self, run: &Run, prompt_id: String, credentials: Credentials) -> Job {
+        let request = &run.request;
+        Job {
+            run: run.id,
+            server: server(request, credentials),
+            prompt_id: Some(prompt_id),
+            logs: request.logs,
+            output_dir: request.output_dir.clone(),
+            saved: run.outputs.iter().map(|output| output.name.clone()).collect(),
             ..Job::default()
-        })
+        }
     }
 
     fn workflow(&self, hash: &str) -> Result<String, RunError> {
@@ -296,9 +329,14 @@ impl Queue {
                 tracing::error!(run, "its end is not written: {error}");
             }
         }
+        match self.readable(run) {
+            Ok(Some(run)) if run.status.is_end() => self.outside.release(&run.request),
+            Ok(_) => {}
+            Err(error) => tracing::warn!(run, "its credentials may stay behind: {error}"),
+        }
     }
 
-    /// Ends everything in flight as lost; what is queued stays queued.
+    /// Ends everything in flight that cannot be found again as lost; what is queued stays queued.
     async fn stop_all(&mut self) {
         tracing::warn!("told to end with {} runs in flight", self.active.len());
         for active in self.active.values_mut() {
@@ -315,11 +353,15 @@ impl Drop for Queue {
         // Tells a store that cannot be used any more apart from a quiet end.
         if !self.active.is_empty() {
             tracing::error!(
-                "{} runs are left to the next runner, which ends them as lost",
+                "{} runs are left to the next runner, which finds them again or ends them as lost",
                 self.active.len()
             );
         }
     }
+}
+
+fn server(request: &RunRequest, credentials: Credentials) -> Server {
+    Server { url: request.url.clone(), api_url: request.api_url.clone(), credentials }
 }
 
 /// Whether trying again later can help.

@@ -49,11 +49,7 @@ pub fn submit(store: &Store, dirs: &Dirs, order: &Order<'_>) -> Result<RunId, Ru
 /// # Errors
 /// As [`submit`].
 pub fn enqueue(store: &Store, dirs: &Dirs, order: &Order<'_>) -> Result<RunId, RunnerError> {
-    let output_dir = std::path::absolute(order.output_dir)
-        .map_err(|why| RunnerError::File { path: order.output_dir.to_owned(), why })?;
-    if output_dir.to_str().is_none() {
-        return Err(RunnerError::Name(output_dir));
-    }
+    let output_dir = absolute(order.output_dir)?;
     let files = order.submission.files.iter().map(|(key, path)| keep(store, key, path));
     let request = RunRequest {
         preset: order.preset.map(str::to_owned),
@@ -93,9 +89,34 @@ pub fn enqueue_again(
     profile: &Profile,
 ) -> Result<RunId, RunnerError> {
     let request = store.run(run)?.ok_or(StoreError::NoSuchRun(run))?.request;
+    if request.adopt.is_some() && request.params.is_empty() {
+        return Err(RunnerError::Unknown(run));
+    }
+    let request = RunRequest { adopt: None, ..request };
     if let Some(file) = request.files.iter().find(|file| !store.input_path(&file.sha256).is_file()) {
         return Err(RunnerError::InputGone { run, name: file.name.clone() });
     }
+    queue_at(store, dirs, profile, request)
+}
+
+/// Queues a run that is at its server already, by its name there: nothing is sent, it is only brought to its end here.
+/// What is known of it from `known`, an earlier run of that name, is taken over. Does not start a runner.
+///
+/// # Errors
+/// When a secret cannot be found, or the history cannot be written.
+pub fn adopt(
+    store: &Store,
+    dirs: &Dirs,
+    profile: &Profile,
+    prompt_id: &str,
+    known: Option<RunRequest>,
+    output_dir: &Path,
+) -> Result<RunId, RunnerError> {
+    let request = RunRequest {
+        adopt: Some(prompt_id.to_owned()),
+        output_dir: absolute(output_dir)?,
+        ..known.unwrap_or_else(|| RunRequest { logs: true, ..RunRequest::default() })
+    };
     queue_at(store, dirs, profile, request)
 }
 
@@ -130,11 +151,19 @@ fn queue_at(
         profile: profile.name.clone(),
         protocol: profile.protocol,
         url: profile.url.clone(),
+        api_url: profile.api_url.clone(),
         concurrency: profile.concurrency,
         handover: handover::prepare(dirs, profile)?,
         ..request
     };
     Ok(store.queue(&request, now())?)
+}
+
+/// The place of a folder that the runner, which works elsewhere, will find.
+fn absolute(folder: &Path) -> Result<PathBuf, RunnerError> {
+    let path =
+        std::path::absolute(folder).map_err(|why| RunnerError::File { path: folder.to_owned(), why })?;
+    if path.to_str().is_none() { Err(RunnerError::Name(path)) } else { Ok(path) }
 }
 
 /// Copies an input file into the store.

@@ -8,9 +8,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinError};
 use tokio::time::Instant;
 
+use super::cancel;
 use super::endings::{self, Stop};
 use super::queue::{TRIES, TRY_AGAIN, may_pass};
-use crate::backend::{Backend, BackendError, Caps, Job};
+use crate::backend::{Backend, BackendError, Job};
 use crate::config::Veil;
 use crate::domain::run::End;
 use crate::domain::{RunEvent, RunId, Status};
@@ -23,33 +24,63 @@ const AHEAD: usize = 1_024;
 /// once.
 const GATHER: Duration = Duration::from_millis(50);
 
-/// Brings one run to its end and writes down what happens on the way.
+/// How long the end of a run whose upload was broken off waits for the server to hear of the cancel.
+const LAST_WORD: Duration = Duration::from_secs(10);
+
+/// How a run comes to its server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// It is sent.
+    Submit,
+    /// It is there.
+    Attach,
+}
+
+/// Brings one run, which stands at `status`, to its end and writes down what happens on the way. One that its server
+/// knows by name is left open when the runner is told to end: the next runner finds it again.
 pub(super) async fn drive(
     store: Rc<Store>,
     backend: Arc<dyn Backend>,
     job: Job,
+    (way, status): (Way, Status),
     mut stopped: oneshot::Receiver<Stop>,
 ) {
-    let run = job.run;
     let caps = backend.caps();
-    let veil = Veil::new(&job.server.credentials);
+    let mut record = Record::new(store, job.run, Veil::new(&job.server.credentials), status);
+    let remote = job.prompt_id.clone().map(|prompt_id| (job.server.clone(), prompt_id));
     let (sink, mut events) = mpsc::channel(AHEAD);
     // A task of its own: dropped whole when the run is stopped, and its panics are its own.
-    let mut work = tokio::spawn(async move { backend.submit(job, sink).await });
+    let (worker, told) = (Arc::clone(&backend), sink.clone());
+    let mut work = tokio::spawn(async move {
+        match way {
+            Way::Submit => worker.submit(job, told).await,
+            Way::Attach => worker.attach(job, told).await,
+        }
+    });
     let _guard = AbortOnDrop(work.abort_handle());
-    let mut record = Record::new(store, run, veil);
+    let mut asking = None;
     let mut stop = None;
     let mut batch = Vec::new();
     let outcome = loop {
         tokio::select! {
-            _ = events.recv_many(&mut batch, AHEAD), if !events.is_closed() || !events.is_empty() => {
+            _ = events.recv_many(&mut batch, AHEAD) => {
                 record.take_in(batch.drain(..));
                 record.write_when_due().await;
             }
             () = tokio::time::sleep_until(record.due), if record.is_gathering() => record.write().await,
             Ok(asked) = &mut stopped, if stop.is_none() => {
                 stop = Some(asked);
-                work.abort();
+                match &remote {
+                    Some((server, prompt_id)) if asked == Stop::Cancelled && caps.cancel => {
+                        let ask = cancel::ask(Arc::clone(&backend), server.clone(), prompt_id.clone(), sink.clone());
+                        asking = Some(AbortOnDrop(tokio::spawn(ask).abort_handle()));
+                        // Half a request is no run: nothing is lost with it.
+                        if way == Way::Submit && record.status == Status::Uploading {
+                            work.abort();
+                        }
+                    }
+                    _ => work.abort(),
+                }
             }
             outcome = &mut work => break outcome,
         }
@@ -60,23 +91,29 @@ pub(super) async fn drive(
         record.take_in([event]);
     }
     record.write().await;
+    drop(asking);
+    if !record.ended() && stop == Some(Stop::RunnerStopped) && caps.attach && remote.is_some() {
+        tracing::info!(run = record.run, "left to the next runner");
+        return;
+    }
     if !record.ended() {
-        record.take_in([RunEvent::Ended(end(outcome, stop, record.status, caps))]);
+        if let (Some(Stop::Cancelled), Some((server, prompt_id))) = (stop, remote)
+            && caps.cancel
+        {
+            // The whole request may have left after all. What the server says to it changes nothing here.
+            let _ = tokio::time::timeout(LAST_WORD, backend.cancel(server, prompt_id)).await;
+        }
+        record.take_in([RunEvent::Ended(end(outcome, stop, record.status))]);
         record.write().await;
     }
 }
 
 /// The end of a run whose backend told none by an event.
-fn end(
-    outcome: Result<Result<(), BackendError>, JoinError>,
-    stop: Option<Stop>,
-    status: Status,
-    caps: Caps,
-) -> End {
+fn end(outcome: Result<Result<(), BackendError>, JoinError>, stop: Option<Stop>, status: Status) -> End {
     match (outcome, stop) {
         (Ok(Err(error)), _) => endings::of_error(error),
         (Err(error), _) if error.is_panic() => endings::broken(),
-        (_, Some(stop)) => endings::stopped(stop, status, caps),
+        (_, Some(stop)) => endings::stopped(stop, status),
         _ => endings::untold(),
     }
 }
@@ -98,7 +135,7 @@ struct Record {
 }
 
 impl Record {
-    fn new(store: Rc<Store>, run: RunId, veil: Veil) -> Self {
+    fn new(store: Rc<Store>, run: RunId, veil: Veil, status: Status) -> Self {
         Self {
             store,
             run,
@@ -106,7 +143,7 @@ impl Record {
             log: None,
             log_failed: false,
             pending: Vec::new(),
-            status: Status::Uploading,
+            status,
             unwritten: false,
             due: Instant::now(),
         }

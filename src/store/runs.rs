@@ -75,20 +75,24 @@ impl Store {
         Ok(id)
     }
 
-    /// Takes a queued run to send it: it is uploading from now on. `None` when it is not queued any more.
+    /// Takes a queued run to send it: it is uploading from now on, under the name `prompt_id` at the server where that
+    /// is for us to choose. `None` when it is not queued any more.
     ///
-    /// The mark is on the disk when this returns, so that a run is never sent twice, whatever happens next.
+    /// Mark and name are on the disk when this returns, so that a run is never sent twice and is found again, whatever
+    /// happens next.
     ///
     /// # Errors
     /// When the history cannot be written; the run must not be sent then.
-    pub fn take(&self, id: RunId, now: UnixMs) -> Result<Option<Run>, StoreError> {
+    pub fn take(&self, id: RunId, now: UnixMs, prompt_id: Option<&str>) -> Result<Option<Run>, StoreError> {
         self.durably(|| {
             let transaction = self.writing()?;
             let mut folded = self.folded(id)?;
             if folded.run.status != Status::Queued {
                 return Ok(None);
             }
-            self.fold(&mut folded, now, &[RunEvent::Phase { status: Status::Uploading }])?;
+            let name = prompt_id.map(|prompt_id| RunEvent::Remote { prompt_id: prompt_id.to_owned() });
+            let events = name.into_iter().chain([RunEvent::Phase { status: Status::Uploading }]);
+            self.fold(&mut folded, now, &events.collect::<Vec<_>>())?;
             transaction.commit()?;
             self.changed();
             let run = folded.run.clone();
@@ -169,6 +173,15 @@ impl Store {
         let snapshot = self.connection.unchecked_transaction()?;
         let folded = load(&snapshot, id)?;
         Ok(folded.map(|folded| folded.run))
+    }
+
+    /// The newest run that its server knows by this name.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn run_named(&self, prompt_id: &str) -> Result<Option<RunId>, StoreError> {
+        let sql = "SELECT id FROM runs WHERE prompt_id = ?1 ORDER BY id DESC LIMIT 1";
+        Ok(self.connection.prepare_cached(sql)?.query_row([prompt_id], |row| row.get(0)).optional()?)
     }
 
     /// The events of a run behind the one numbered `seq`, in order. Transient ones are not kept.
@@ -260,7 +273,7 @@ fn cache(connection: &Connection, run: &Run) -> Result<(), StoreError> {
         connection: run.connection,
     };
     let sql = "UPDATE runs SET status = ?2, cancel_asked = ?3, started_at = ?4, phase_at = ?5, ended_at = ?6,
-        outputs = ?7, error = ?8, live = ?9 WHERE id = ?1";
+        outputs = ?7, error = ?8, live = ?9, prompt_id = ?10 WHERE id = ?1";
     connection.prepare_cached(sql)?.execute(params![
         run.id,
         summary.status.word(),
@@ -271,6 +284,7 @@ fn cache(connection: &Connection, run: &Run) -> Result<(), StoreError> {
         i64::try_from(summary.outputs).unwrap_or(i64::MAX),
         summary.error,
         serde_json::to_string(&live)?,
+        run.prompt_id,
     ])?;
     Ok(())
 }

@@ -21,7 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// `runs` holds what the list of runs shows and nothing else: it is read by the hundred and written several
 /// times a second, so the requests (kilobytes each) lie beside it. `ended_at` is null exactly as long as a
 /// run is open, which the partial index makes cheap to ask.
-pub(super) const MIGRATIONS: &[&str] = &["
+pub(super) const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE workflows (hash TEXT PRIMARY KEY, text TEXT NOT NULL);
     CREATE TABLE runs (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -56,7 +57,16 @@ pub(super) const MIGRATIONS: &[&str] = &["
         prompt, preset, workflow, params, error,
         content = '', contentless_delete = 1, prefix = '2 3', tokenize = 'unicode61 remove_diacritics 2'
     );
-"];
+",
+    "
+    ALTER TABLE runs ADD COLUMN prompt_id TEXT;
+    UPDATE runs SET prompt_id = (
+        SELECT json_extract(json, '$.remote.prompt_id') FROM events
+        WHERE run = id AND json_extract(json, '$.remote.prompt_id') IS NOT NULL ORDER BY seq DESC LIMIT 1
+    );
+    CREATE INDEX runs_by_prompt_id ON runs (prompt_id) WHERE prompt_id IS NOT NULL;
+",
+];
 
 /// A connection, and whether it may only read.
 pub(super) struct Opened {

@@ -9,7 +9,7 @@ use std::sync::{Arc, mpsc};
 use comfydeck::config::{Dirs, Profile, Secret, SecretSource};
 use comfydeck::domain::draft::{Draft, Layer, Submission};
 use comfydeck::domain::param::parameters;
-use comfydeck::domain::run::Transfer;
+use comfydeck::domain::run::{Protocol, Transfer};
 use comfydeck::domain::{ParamKey, Run, RunId, RunRequest, Status, Workflow};
 use comfydeck::runner::{self, Order, RunnerError};
 use comfydeck::store::{CancelAnswer, RunQuery, Store, StoreError};
@@ -123,7 +123,7 @@ fn what_was_handed_over_for_a_run_goes_with_it_when_it_is_cancelled_in_the_queue
     place.store.ask_cancel(second, 2).expect("asked");
     place.store.ask_cancel(first, 3).expect("asked");
     runner.join().expect("no panic").expect("served");
-    assert_eq!(place.sent(), [format!("{first} fake:hang"), "took token".to_owned()]);
+    assert_eq!(place.sent(), [format!("{first} fake:hang"), "released token".to_owned()]);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn what_was_handed_over_goes_with_its_run_though_no_runner_is_there() {
 }
 
 #[test]
-fn credentials_are_taken_once_though_the_history_is_locked_when_the_run_should_go() {
+fn a_run_goes_once_though_the_history_is_locked_when_it_should() {
     let place = Place::new();
     let url = "fake:done".to_owned();
     let request = RunRequest { url, handover: Some("token".to_owned()), ..RunRequest::default() };
@@ -158,9 +158,11 @@ fn credentials_are_taken_once_though_the_history_is_locked_when_the_run_should_g
     }
     other.execute_batch("ROLLBACK").expect("unlocked");
     ended.recv_timeout(LONG).expect("it ends").expect("served");
+    let mut sent = place.sent();
+    sent.dedup();
     assert_eq!(
-        (place.run(id).status, place.sent()),
-        (Status::Done, vec!["took token".to_owned(), format!("{id} fake:done")])
+        (place.run(id).status, sent),
+        (Status::Done, vec!["asked".to_owned(), format!("{id} fake:done"), "released token".to_owned()])
     );
 }
 
@@ -185,7 +187,7 @@ fn a_run_that_cannot_be_read_stands_in_nobodys_way() {
     let place = Place::new();
     let (flying, queued, good) =
         (place.queue("fake:done", 1), place.queue("fake:done", 1), place.queue("fake:done", 1));
-    place.store.take(flying, 2).expect("written");
+    place.store.take(flying, 2, None).expect("written");
     let other = rusqlite::Connection::open(place.dirs.data.join("history.db")).expect("open");
     other
         .execute("UPDATE requests SET json = '{\"params\": oops' WHERE run <= ?1", [queued])
@@ -258,6 +260,86 @@ fn what_a_killed_runner_was_writing_is_kept_and_told() {
     assert_eq!((run.status, run.warnings.len()), (Status::Lost, 1));
     assert!(run.warnings[0].ends_with(&kept.display().to_string()), "{}", run.warnings[0]);
     place.gone();
+}
+
+#[test]
+fn a_run_that_its_server_knows_by_name_is_found_again_after_the_runner_was_killed() {
+    let place = Place::new();
+    let id = place.queue_remote("fake:half");
+    place.ensure();
+    let sent = place.wait(id, |run| run.status == Status::Downloading);
+    let name = sent.prompt_id.expect("a name");
+    assert_eq!(name.len(), 36);
+    place.kill(rustix::process::Signal::KILL);
+    place.gone();
+    assert_eq!(place.run(id).status, Status::Downloading);
+    place.ensure();
+    let run = place.ends(id);
+    place.gone();
+    assert_eq!((run.status, run.prompt_id, run.warnings), (Status::Done, Some(name.clone()), Vec::new()));
+    let told = ["runner", "asked", &format!("{id} fake:half"), "runner", "asked"].map(str::to_owned);
+    let found = [format!("{id} found {name}"), "released token".to_owned()];
+    assert_eq!(place.sent(), told.into_iter().chain(found).collect::<Vec<_>>());
+    let left = std::fs::read_dir(place.home.path().join("out")).expect("a folder").count();
+    assert_eq!(left, 0, "what was half written comes once more, whole");
+}
+
+#[test]
+fn a_runner_that_is_told_to_end_leaves_what_can_be_found_again() {
+    let place = Place::new();
+    let id = place.queue_remote("fake:hang");
+    place.ensure();
+    place.waits(id);
+    place.kill(rustix::process::Signal::TERM);
+    place.gone();
+    assert_eq!(place.run(id).status, Status::Waiting);
+    place.ensure();
+    assert_eq!(place.ends(id).status, Status::Done);
+    place.gone();
+}
+
+#[test]
+fn a_cancel_is_asked_of_the_server_and_the_run_ends_when_that_says_so() {
+    let place = Place::new();
+    let id = place.queue_remote("fake:obeys");
+    let uploading = place.queue_remote("fake:slow upload");
+    let runner = place.serve();
+    let name = place.waits(id).prompt_id.expect("a name");
+    place.store.ask_cancel(id, 2).expect("asked");
+    let run = place.ends(id);
+    assert_eq!((run.status, what(&run)), (Status::Cancelled, "stopped"));
+    assert!(place.sent().contains(&format!("stop {name}")));
+
+    let name = place.wait(uploading, |run| run.status == Status::Uploading).prompt_id.expect("a name");
+    place.store.ask_cancel(uploading, 2).expect("asked");
+    let run = place.ends(uploading);
+    assert_eq!(run.status, Status::Cancelled);
+    assert!(what(&run).contains("before the request was sent whole"), "{}", what(&run));
+    runner.join().expect("no panic").expect("served");
+    assert!(place.sent().contains(&format!("stop {name}")), "it may have arrived after all");
+}
+
+#[test]
+fn a_run_from_elsewhere_is_brought_home_and_never_sent() {
+    let place = Place::new();
+    let profile = Profile { protocol: Protocol::Cloud, ..ambient_profile() };
+    let out = place.home.path().join("out");
+    let id = runner::adopt(&place.store, &place.dirs, &profile, "p-1", None, &out).expect("queued");
+    place.serve().join().expect("no panic").expect("served");
+    assert_eq!(place.run(id).status, Status::Done);
+    assert_eq!(place.store.run_named("p-1").expect("read"), Some(id));
+    assert_eq!(place.store.run_named("p-2").expect("read"), None);
+    let found = place.sent().into_iter().filter(|line| line.starts_with(&id.to_string()));
+    assert_eq!(found.collect::<Vec<_>>(), [format!("{id} found p-1")]);
+    let again = runner::enqueue_again(&place.store, &place.dirs, id, &profile);
+    assert!(matches!(again, Err(RunnerError::Unknown(unknown)) if unknown == id));
+
+    let stream = ambient_profile();
+    let id = runner::adopt(&place.store, &place.dirs, &stream, "p-1", None, &out).expect("queued");
+    place.serve().join().expect("no panic").expect("served");
+    let run = place.run(id);
+    assert_eq!(run.status, Status::Failed);
+    assert!(what(&run).contains("no way to find a run again"), "{}", what(&run));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use comfydeck::backend::outputs::OutputFolder;
-use comfydeck::backend::{Backend, BackendError, BoxFuture, Caps, EventSink, Job};
+use comfydeck::backend::{Backend, BackendError, BoxFuture, Caps, EventSink, Job, Server};
 use comfydeck::config::{Credentials, Dirs, Secret};
 use comfydeck::domain::run::{End, Protocol, RunError, Transfer};
 use comfydeck::domain::{Run, RunEvent, RunId, RunRequest, Status};
@@ -29,12 +29,24 @@ pub(crate) struct Script {
     pub(crate) gate: Arc<Semaphore>,
     /// Runs in flight by address, and the most there were.
     pub(crate) busy: Arc<Mutex<BTreeMap<String, (usize, usize)>>>,
+    /// Has a permit for each run that the server was asked to stop.
+    stops: Arc<Semaphore>,
+    /// As with the protocol that is spoken.
+    caps: Caps,
+    dirs: Dirs,
 }
 
 impl Script {
     pub(crate) fn new(dirs: &Dirs) -> Self {
         std::fs::create_dir_all(&dirs.state).expect("a folder");
-        Self { sent: dirs.state.join("sent"), gate: Arc::new(Semaphore::new(0)), busy: Arc::default() }
+        Self {
+            sent: dirs.state.join("sent"),
+            gate: Arc::new(Semaphore::new(0)),
+            busy: Arc::default(),
+            stops: Arc::new(Semaphore::new(0)),
+            caps: Caps::default(),
+            dirs: dirs.clone(),
+        }
     }
 
     pub(crate) fn note(&self, text: &str) {
@@ -45,6 +57,9 @@ impl Script {
     pub(crate) async fn play(&self, job: &Job, events: &EventSink) -> Result<(), BackendError> {
         let say = async |event: RunEvent| events.send(event).await.expect("heard");
         let error = |what: &str| RunError { what: what.to_owned(), ..RunError::default() };
+        if job.server.url == "fake:slow upload" {
+            std::future::pending::<()>().await;
+        }
         say(RunEvent::Phase { status: Status::Waiting }).await;
         match job.server.url.as_str() {
             "fake:refused" => return Err(BackendError::Refused(error("401"))),
@@ -59,6 +74,13 @@ impl Script {
             }
             "fake:panic" => panic!("on purpose"),
             "fake:hang" => std::future::pending().await,
+            "fake:obeys" => {
+                self.stops.acquire().await.expect("open").forget();
+                let end =
+                    End { status: Status::Cancelled, error: Some(error("stopped")), server_seconds: None };
+                say(RunEvent::Ended(end)).await;
+                return Ok(());
+            }
             "fake:half" => {
                 let folder = OutputFolder::new(&job.output_dir, job.run);
                 let mut files = [folder.begin().expect("a file"), folder.begin().expect("a file")];
@@ -83,12 +105,15 @@ impl Script {
 
 impl Backend for Script {
     fn caps(&self) -> Caps {
-        Caps::default()
+        self.caps
     }
 
     fn submit(&self, job: Job, events: EventSink) -> BoxFuture<'_, Result<(), BackendError>> {
         Box::pin(async move {
             self.note(&format!("{} {}", job.run, job.server.url));
+            let stored =
+                Store::open(&self.dirs).expect("a store").run(job.run).expect("read").expect("there");
+            assert_eq!(stored.prompt_id, job.prompt_id, "the name is in the history before the run is sent");
             {
                 let mut busy = self.busy.lock().expect("whole");
                 let (now, most) = busy.entry(job.server.url.clone()).or_default();
@@ -102,6 +127,30 @@ impl Backend for Script {
             played
         })
     }
+
+    fn attach(&self, job: Job, events: EventSink) -> BoxFuture<'_, Result<(), BackendError>> {
+        Box::pin(async move {
+            let secret = job.server.credentials.client_secret.expect("a secret");
+            assert_eq!(secret.expose(), SECRET);
+            self.note(&format!("{} found {}", job.run, job.prompt_id.expect("a name")));
+            let text = format!("{:?} were there\n", job.saved);
+            events.send(RunEvent::Log { text }).await.expect("heard");
+            let end = End { status: Status::Done, error: None, server_seconds: None };
+            events.send(RunEvent::Ended(end)).await.expect("heard");
+            Ok(())
+        })
+    }
+
+    fn cancel(&self, _: Server, prompt_id: String) -> BoxFuture<'_, Result<(), RunError>> {
+        self.note(&format!("stop {prompt_id}"));
+        self.stops.add_permits(1);
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// A script that plays the protocol which finds runs again; `attach` is the end.
+fn remote(script: &Script) -> Script {
+    Script { caps: Caps { attach: true, cancel: true }, ..script.clone() }
 }
 
 /// Who asks.
@@ -110,17 +159,23 @@ pub(crate) const SECRET: &str = "hush-1234567";
 pub(crate) struct World(pub(crate) Script);
 
 impl Outside for World {
-    fn backend(&self, _: Protocol) -> Arc<dyn Backend> {
-        Arc::new(self.0.clone())
+    fn backend(&self, protocol: Protocol) -> Arc<dyn Backend> {
+        Arc::new(if protocol == Protocol::Cloud { remote(&self.0) } else { self.0.clone() })
     }
 
     fn credentials(&self, request: &RunRequest) -> Result<Credentials, RunError> {
-        let error = RunError { what: "no such profile".to_owned(), ..RunError::default() };
-        if let Some(token) = &request.handover {
-            self.0.note(&format!("took {token}"));
+        if request.handover.is_some() {
+            self.0.note("asked");
         }
+        let error = RunError { what: "no such profile".to_owned(), ..RunError::default() };
         let credentials = Credentials { client_secret: Some(Secret::new(SECRET)), ..Credentials::default() };
         if request.profile == "unknown" { Err(error) } else { Ok(credentials) }
+    }
+
+    fn release(&self, request: &RunRequest) {
+        if let Some(token) = &request.handover {
+            self.0.note(&format!("released {token}"));
+        }
     }
 
     fn sweep(&self) {}
@@ -144,6 +199,18 @@ impl Place {
     pub(crate) fn queue(&self, url: &str, concurrency: u32) -> RunId {
         let output_dir = self.home.path().join("out");
         let request = RunRequest { url: url.to_owned(), concurrency, output_dir, ..RunRequest::default() };
+        self.store.queue(&request, 1).expect("queued")
+    }
+
+    /// Queues a run of a protocol that finds runs again, with credentials that were handed over.
+    pub(crate) fn queue_remote(&self, url: &str) -> RunId {
+        let request = RunRequest {
+            url: url.to_owned(),
+            protocol: Protocol::Cloud,
+            handover: Some("token".to_owned()),
+            output_dir: self.home.path().join("out"),
+            ..RunRequest::default()
+        };
         self.store.queue(&request, 1).expect("queued")
     }
 

@@ -4,7 +4,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{OutputFolder, name_it};
 use crate::domain::RunEvent;
@@ -36,15 +36,40 @@ impl OutputFolder {
     /// Clears up after the run's runner, which was killed: gives files that hold something a name that can be
     /// seen and removes the others. The warnings tell what was done, and what could not be.
     pub fn salvage(&self) -> Vec<RunEvent> {
-        let entries = match fs::read_dir(&self.dir) {
-            Ok(entries) => entries,
-            // None came.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
+        let left = match self.left() {
+            Ok(left) => left,
             Err(error) => {
                 let dir = self.dir.display();
                 let text = format!("whether unfinished outputs lie in {dir} cannot be seen: {error}");
                 return vec![RunEvent::Warning { text }];
             }
+        };
+        let told = left.iter().filter_map(|temp| match self.salvage_file(temp) {
+            Ok(told) => told,
+            Err(why) => Some(format!("an unfinished output is left as {}: {why}", temp.display())),
+        });
+        told.map(|text| RunEvent::Warning { text }).collect()
+    }
+
+    /// Clears up after the run's runner as [`OutputFolder::salvage`] does, but for outputs that come once more: what came
+    /// of them is removed.
+    pub fn clear(&self) {
+        // Pieces of nothing: that they stay where they cannot be removed does no harm.
+        for temp in self.left().unwrap_or_default() {
+            let is_free = File::open(&temp).is_ok_and(|file| file.try_lock().is_ok());
+            if is_free && let Err(error) = fs::remove_file(&temp) {
+                tracing::warn!(run = self.run, "{} stays: {error}", temp.display());
+            }
+        }
+    }
+
+    /// Files of this run that are being written, or were.
+    fn left(&self) -> io::Result<Vec<PathBuf>> {
+        let entries = match fs::read_dir(&self.dir) {
+            Ok(entries) => entries,
+            // None came.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
         };
         let is_left = |entry: &fs::DirEntry| {
             let is_ours = entry.file_name().to_str().is_some_and(|name| is_temp_name(name, self.run));
@@ -52,11 +77,7 @@ impl OutputFolder {
         };
         let mut left: Vec<_> = entries.flatten().filter(is_left).map(|entry| entry.path()).collect();
         left.sort();
-        let told = left.iter().filter_map(|temp| match self.salvage_file(temp) {
-            Ok(told) => told,
-            Err(why) => Some(format!("an unfinished output is left as {}: {why}", temp.display())),
-        });
-        told.map(|text| RunEvent::Warning { text }).collect()
+        Ok(left)
     }
 
     fn salvage_file(&self, temp: &Path) -> Result<Option<String>, String> {
