@@ -10,6 +10,7 @@ pub mod dashboard;
 pub mod demo;
 pub mod doctor;
 pub mod exit;
+pub mod fetch;
 pub mod flatten;
 pub mod follow;
 pub mod hidden;
@@ -69,6 +70,8 @@ pub enum Command {
     Logs(logs::Args),
     /// Ask a run to end
     Cancel(cancel::Args),
+    /// Bring home what a run made, by its prompt id: also one that was lost, or sent from elsewhere
+    Fetch(fetch::Args),
     /// Write a workflow's parameters as flat JSON, as the vendor's workflow_parameters_maker.py does
     Flatten(flatten::Args),
     /// Open the dashboard on a built-in demo endpoint, or run that endpoint alone
@@ -98,6 +101,7 @@ impl Command {
             Self::Show(args) => show::main(args),
             Self::Logs(args) => logs::main(args),
             Self::Cancel(args) => cancel::main(args),
+            Self::Fetch(args) => fetch::main(args),
             Self::Flatten(args) => flatten::main(args),
             Self::Demo(args) => demo::main(args),
             Self::Presets(args) => presets::main(args),

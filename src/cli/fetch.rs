@@ -1,0 +1,134 @@
+//! `comfydeck fetch PROMPT_ID`.
+
+use std::path::{Path, PathBuf};
+
+use super::follow::{self, Listener};
+use super::run::warn;
+use super::tell::{ForPeople, JsonLines};
+use super::{Exit, Failure, history, out};
+use crate::backend;
+use crate::config::{Config, Profile};
+use crate::domain::{Run, RunId, Status};
+use crate::report::{human, json};
+use crate::runner;
+use crate::store::{Store, StoreError};
+
+/// More characters than any server's name of a run has.
+const LONGEST_NAME: usize = 200;
+
+/// Which run, and where its outputs go.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The server's name of the run (its prompt id), or the number of a run in the history
+    #[arg(value_name = "PROMPT_ID")]
+    pub name: String,
+    /// The profile that the run was sent with, when the history does not know it
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Print the run's number and leave; it is fetched in the background
+    #[arg(long)]
+    pub detach: bool,
+    /// Folder for the outputs
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Finds a run at its server, follows it to its end and saves its outputs. Nothing is sent again. Ctrl+C leaves the
+/// run to the background runner.
+///
+/// # Errors
+/// A sentence that says why it cannot be fetched, or how the run ended.
+pub fn main(args: Args) -> Result<Exit, Failure> {
+    let (dirs, store) = history::open()?;
+    let (prompt_id, known) = find(&store, args.name.trim())?;
+    let id = match &known {
+        Some(run) if !run.status.is_end() => run.id,
+        Some(run) if args.output.is_none() && is_all_there(run) => return tell_what_is_there(run, args.json),
+        known => {
+            let config = Config::load(&dirs).map_err(Failure::usage)?;
+            warn(&config.warnings);
+            let profile = profile(&config, args.profile.as_deref(), known.as_ref())?;
+            let request = known.as_ref().map(|run| run.request.clone());
+            let output_dir = args.output.as_deref();
+            let output_dir = output_dir
+                .or(request.as_ref().map(|request| request.output_dir.as_path()))
+                .or(profile.output_dir.as_deref())
+                .unwrap_or(Path::new("."))
+                .to_owned();
+            runner::adopt(&store, &dirs, &profile, &prompt_id, request, &output_dir)?
+        }
+    };
+    runner::ensure(&dirs)
+        .map_err(|error| Failure::new(Exit::Lost, format!("run {id} waits in the queue: {error}")))?;
+    let run = store.run(id)?.ok_or(StoreError::NoSuchRun(id))?;
+    let mut to: Box<dyn Listener> = if args.json {
+        let mut lines = JsonLines::default();
+        lines.push(&json::queued(&run, &[]));
+        Box::new(lines)
+    } else {
+        let mut people = ForPeople::new(None);
+        people.remark(human::started(&run));
+        Box::new(people)
+    };
+    to.show(&run)?;
+    if args.detach {
+        if !args.json {
+            out::print(&format!("{id}\n"))?;
+        }
+        return Ok(Exit::Success);
+    }
+    follow::to_the_end(&dirs, &store, id, None, &mut *to)
+}
+
+/// The server's name of the run, and what the history knows of it.
+fn find(store: &Store, name: &str) -> Result<(String, Option<Run>), Failure> {
+    if let Some(run) = name.parse::<RunId>().ok().map(|id| store.run(id)).transpose()?.flatten() {
+        let prompt_id = run.prompt_id.clone().ok_or_else(|| {
+            let why = format!("run {name} has no name at its server, so it cannot be asked for");
+            Failure::usage(format!("{why}: it was never sent, or its protocol gives none"))
+        })?;
+        return Ok((prompt_id, Some(run)));
+    }
+    let is_name =
+        |name: &str| (1..=LONGEST_NAME).contains(&name.len()) && name.chars().all(|c| c.is_ascii_graphic());
+    if !is_name(name) {
+        let what = "a run is fetched by its prompt id, such as 7c9e6679-7425-40de-944b-e07fc1f90ae7";
+        return Err(Failure::usage(what));
+    }
+    let known = store.run_named(name)?.map(|id| store.run(id)).transpose()?.flatten();
+    Ok((name.to_owned(), known))
+}
+
+/// Where the run is: as the person says, else as it was sent, else the default.
+fn profile(config: &Config, named: Option<&str>, known: Option<&Run>) -> Result<Profile, Failure> {
+    let known = known.map(|run| run.request.profile.as_str()).filter(|name| !name.is_empty());
+    let profile = config.choose(named.or(known), None).map_err(Failure::usage)?;
+    if !backend::for_protocol(profile.protocol).caps().attach {
+        return Err(Failure::usage(format!(
+            "profile `{}` speaks protocol \"{}\", which cannot find a run again. Name another with --profile",
+            profile.name,
+            profile.protocol.word()
+        )));
+    }
+    Ok(profile)
+}
+
+/// Whether everything that the run made is on disk as it came.
+fn is_all_there(run: &Run) -> bool {
+    let is_there = |path: &Path, size| std::fs::metadata(path).is_ok_and(|found| found.len() == size);
+    run.status == Status::Done && run.outputs.iter().all(|output| is_there(&output.path, output.size))
+}
+
+fn tell_what_is_there(run: &Run, as_json: bool) -> Result<Exit, Failure> {
+    if as_json {
+        out::print(&format!("{}\n", json::finished(run)))?;
+        return Ok(Exit::Success);
+    }
+    out::note(format!("run {} has brought all of it", run.id));
+    let paths = run.outputs.iter().map(|output| format!("{}\n", output.path.display()));
+    out::print(&paths.collect::<String>())?;
+    Ok(Exit::Success)
+}
