@@ -30,17 +30,8 @@ use crate::config::Credentials;
 use crate::domain::run::{InputFile, Protocol, RunError, RunId};
 use crate::domain::{ParamKey, RunEvent};
 
+pub use crate::domain::run::Caps;
 pub use http::Limits;
-
-/// What a protocol can do beyond submitting a run and waiting for its end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Caps {
-    /// A run that lost its connection can be found again by its remote id.
-    pub attach: bool,
-    /// The server can be asked to stop a run. Where not, a cancel closes the connection and the server
-    /// may go on.
-    pub cancel: bool,
-}
 
 /// All that a backend needs to submit one run.
 #[derive(Debug, Default)]

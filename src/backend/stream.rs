@@ -10,7 +10,7 @@ use reqwest::{Response, StatusCode, Url};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::domain::run::{End, OutputFailure, RunError, Transfer};
+use crate::domain::run::{End, OutputFailure, Protocol, RunError, Transfer};
 use crate::domain::{RunEvent, Status};
 use crate::wire::ansi;
 use crate::wire::errors;
@@ -45,7 +45,7 @@ impl StreamBackend {
 
 impl Backend for StreamBackend {
     fn caps(&self) -> Caps {
-        Caps { attach: false, cancel: false }
+        Protocol::Stream.caps()
     }
 
     fn submit(&self, job: Job, events: EventSink) -> BoxFuture<'_, Result<(), BackendError>> {

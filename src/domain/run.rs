@@ -3,6 +3,7 @@
 //! Every backend is translated into [`RunEvent`]; [`Run::apply`] is the only place where a run's
 //! state changes, so the stored row, the screen and the CLI can never disagree about what an event means.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
@@ -103,6 +104,14 @@ impl Protocol {
         [Self::Stream, Self::Cloud].into_iter().find(|protocol| protocol.word() == word)
     }
 
+    /// What it can do.
+    pub fn caps(self) -> Caps {
+        match self {
+            Self::Stream => Caps { attach: false, cancel: false },
+            Self::Cloud => Caps { attach: true, cancel: true },
+        }
+    }
+
     /// The service before the endpoint, where this protocol has one and the profile names no other.
     pub fn usual_api_url(self) -> Option<&'static str> {
         match self {
@@ -110,6 +119,16 @@ impl Protocol {
             Self::Cloud => Some("https://api.viewcomfy.com"),
         }
     }
+}
+
+/// What a protocol can do beyond submitting a run and waiting for its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Caps {
+    /// A run that lost its connection can be found again by its remote id.
+    pub attach: bool,
+    /// The server can be asked to stop a run. Where not, a cancel closes the connection and the server
+    /// may go on.
+    pub cancel: bool,
 }
 
 /// A file that goes up with a run. Its content is kept by hash, so that the run can be repeated
@@ -292,18 +311,30 @@ impl RunEvent {
 }
 
 /// How a server tells of a run that is under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// The order is that in which one of several counts: a connection that broke before one that stands, and that before runs
+/// that need none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Connection {
-    /// At once, as it happens.
-    Live,
     /// Not at all for now: the connection broke and is being made again. The run's end is asked for meanwhile.
     Reconnecting,
+    /// At once, as it happens.
+    Live,
     /// Only when asked, now and then: no log, no progress.
     Polling,
 }
 
 impl Connection {
+    /// The sign beside the word: one column wide everywhere.
+    pub fn sign(self) -> &'static str {
+        match self {
+            Self::Live => "●",
+            Self::Reconnecting => "◌",
+            Self::Polling => "◦",
+        }
+    }
+
     /// The word people read.
     pub fn word(self) -> &'static str {
         match self {
@@ -315,7 +346,7 @@ impl Connection {
 }
 
 /// A state of the connection, and since when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ConnectionSince {
     /// How the server can be heard.
     pub state: Connection,
@@ -512,6 +543,10 @@ pub struct RunSummary {
     pub cancel_asked: bool,
     /// Name of the profile.
     pub profile: String,
+    /// Which protocol speaks of it.
+    pub protocol: Protocol,
+    /// The server's own name for it.
+    pub prompt_id: Option<String>,
     /// Name of the preset, if any.
     pub preset: Option<String>,
     /// Where the workflow was read from, for people.
@@ -551,6 +586,22 @@ impl RunSummary {
         let from = self.started_at.unwrap_or(self.queued_at);
         (self.ended_at.unwrap_or(now) - from).max(0)
     }
+
+    /// Whether its outputs can be fetched from the server once more.
+    pub fn can_be_fetched(&self) -> bool {
+        self.status.is_end() && self.prompt_id.is_some() && self.protocol.caps().attach
+    }
+}
+
+/// How many runs are open.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Waiting for their turn.
+    pub queued: usize,
+    /// Sent and not ended.
+    pub in_flight: usize,
+    /// Profiles with runs in flight whose connection may change, and how their server can be heard.
+    pub connections: BTreeMap<String, ConnectionSince>,
 }
 
 impl From<&Run> for RunSummary {
@@ -561,6 +612,8 @@ impl From<&Run> for RunSummary {
             status: run.status,
             cancel_asked: run.cancel_asked,
             profile: run.request.profile.clone(),
+            protocol: run.request.protocol,
+            prompt_id: run.prompt_id.clone(),
             preset: run.request.preset.clone(),
             workflow_name: run.request.workflow_name.clone(),
             workflow_hash: run.request.workflow_hash.clone(),

@@ -1,10 +1,13 @@
 //! The list of runs: newest first, a page at a time, filtered.
 
+use std::collections::BTreeMap;
+
 use rusqlite::Row;
 use rusqlite::ToSql;
 
 use super::runs::Live;
 use super::{Store, StoreError, search};
+use crate::domain::run::{ConnectionSince, Counts, Protocol};
 use crate::domain::{RunId, RunSummary, Status};
 
 /// Which runs to list. The default is the newest hundred of all.
@@ -49,23 +52,17 @@ impl RunQuery {
     }
 }
 
-/// How many runs are open.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Waiting for their turn.
-    pub queued: usize,
-    /// Sent and not ended.
-    pub in_flight: usize,
-}
-
 const COLUMNS: &str =
     "id, status, cancel_asked, profile, runs.preset, workflow_name, workflow_hash, runs.prompt,
-    queued_at, started_at, phase_at, ended_at, outputs, runs.error, live";
+    queued_at, started_at, phase_at, ended_at, outputs, runs.error, live, protocol, runs.prompt_id";
 
 // Left alone, SQLite walks the whole table to have the rows in order: without statistics it takes every
 // condition for one that nearly all rows meet. So each query names its index, and is refused when it cannot use it.
 const COUNTS: &str =
     "SELECT status, count(*) FROM runs INDEXED BY runs_open WHERE ended_at IS NULL GROUP BY status";
+
+const IN_FLIGHT: &str = "SELECT profile, live FROM runs INDEXED BY runs_open
+    WHERE ended_at IS NULL AND status IN ('uploading', 'waiting', 'running', 'downloading')";
 
 const LAST_TIMES: &str = "SELECT ended_at - started_at FROM runs INDEXED BY runs_done
     WHERE workflow_hash = ?1 AND status = 'done' ORDER BY id DESC LIMIT 7";
@@ -137,7 +134,23 @@ impl Store {
                 counts.in_flight += count;
             }
         }
+        if counts.in_flight > 0 {
+            self.connections(&mut counts.connections)?;
+        }
         Ok(counts)
+    }
+
+    fn connections(&self, found: &mut BTreeMap<String, ConnectionSince>) -> Result<(), StoreError> {
+        let mut statement = self.connection.prepare_cached(IN_FLIGHT)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let live = Live::read(row.get_ref(1)?.as_str().unwrap_or_default());
+            if let Some(connection) = live.connection {
+                let known = found.entry(row.get(0)?).or_insert(connection);
+                *known = connection.min(*known);
+            }
+        }
+        Ok(())
     }
 
     /// How long a workflow usually takes from start to end, in milliseconds: the median of its last
@@ -174,6 +187,8 @@ fn summary(row: &Row<'_>) -> Result<RunSummary, StoreError> {
             .ok_or_else(|| StoreError::damaged(format!("`{status}` is no status")))?,
         cancel_asked: row.get(2)?,
         profile: row.get(3)?,
+        protocol: Protocol::from_word(&row.get::<_, String>(15)?).unwrap_or_default(),
+        prompt_id: row.get(16)?,
         preset: row.get(4)?,
         workflow_name: row.get(5)?,
         workflow_hash: row.get(6)?,
@@ -204,7 +219,7 @@ mod tests {
             let of_status = move |status| both.map(|preset| page_sql(text, status, preset));
             both.into_iter().flat_map(of_status)
         });
-        let others = [COUNTS.to_owned(), LAST_TIMES.to_owned(), open_sql()];
+        let others = [COUNTS.to_owned(), IN_FLIGHT.to_owned(), LAST_TIMES.to_owned(), open_sql()];
         for sql in pages.chain(others) {
             let mut plan = store.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect(&sql);
             let unset = rusqlite::params_from_iter(vec![None::<i64>; plan.parameter_count()]);

@@ -36,7 +36,7 @@ use crate::domain::{RunId, Workflow};
 
 pub use error::StoreError;
 pub use inputs::KeptInput;
-pub use list::{Counts, RunQuery};
+pub use list::RunQuery;
 pub use log::{LogLine, LogReader, LogWriter};
 pub use runs::{CancelAnswer, StoredEvent};
 pub use watch::{Watcher, watch};

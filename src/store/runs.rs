@@ -245,8 +245,8 @@ impl Store {
 fn insert(connection: &Connection, run: &Run, request: &str) -> Result<RunId, StoreError> {
     let summary = RunSummary::from(run);
     let sql = "INSERT INTO runs
-        (status, profile, preset, workflow_name, workflow_hash, prompt, queued_at, phase_at)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        (status, profile, preset, workflow_name, workflow_hash, prompt, queued_at, phase_at, protocol)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     connection.prepare_cached(sql)?.execute(params![
         summary.status.word(),
         summary.profile,
@@ -256,6 +256,7 @@ fn insert(connection: &Connection, run: &Run, request: &str) -> Result<RunId, St
         summary.prompt,
         summary.queued_at,
         summary.phase_at,
+        summary.protocol.word(),
     ])?;
     let id = connection.last_insert_rowid();
     let sql = "INSERT INTO requests (run, json) VALUES (?1, ?2)";
@@ -284,7 +285,7 @@ fn cache(connection: &Connection, run: &Run) -> Result<(), StoreError> {
         i64::try_from(summary.outputs).unwrap_or(i64::MAX),
         summary.error,
         serde_json::to_string(&live)?,
-        run.prompt_id,
+        summary.prompt_id,
     ])?;
     Ok(())
 }

@@ -59,6 +59,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     );
 ",
     "
+    ALTER TABLE runs ADD COLUMN protocol TEXT NOT NULL DEFAULT 'stream';
     ALTER TABLE runs ADD COLUMN prompt_id TEXT;
     UPDATE runs SET prompt_id = (
         SELECT json_extract(json, '$.remote.prompt_id') FROM events

@@ -53,6 +53,7 @@ pub enum Action {
     Cancel,
     LoadRun,
     Repeat,
+    Fetch,
     FilterStatus,
     CopyPath,
     ToParameter,
@@ -220,6 +221,7 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::Cancel, "cancel", RUNS, &["c"], "cancel", "Cancel the run", 65),
     row(Action::LoadRun, "load", RUNS, &["l"], "load", "Load the run's parameters into the editor", 62),
     row(Action::Repeat, "repeat", RUNS, &["R"], "run again", "Run again exactly as it was: same values, same files, same seed. Spends money; asked first", 58),
+    row(Action::Fetch, "fetch", RUNS, &["F"], "fetch again", "Bring home once more what the run made, from the server. Costs nothing", 0),
     row(Action::FilterStatus, "filter-status", RUNS, &["f"], "status", "Show only runs of one status", 52),
     row(Action::CopyPath, "copy-path", RUNS, &["y"], "copy path", "Copy the path of the first output to the clipboard", 0),
 
@@ -227,6 +229,7 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::Cancel, "details-cancel", DETAILS, &["c"], "cancel", "Cancel the run", 65),
     row(Action::LoadRun, "details-load", DETAILS, &["l"], "load", "Load the run's parameters into the editor", 62),
     row(Action::Repeat, "details-repeat", DETAILS, &["R"], "run again", "Run again exactly as it was: same values, same files, same seed. Spends money; asked first", 58),
+    row(Action::Fetch, "details-fetch", DETAILS, &["F"], "fetch again", "Bring home once more what the run made, from the server. Costs nothing", 0),
     row(Action::CopyPath, "details-copy-path", DETAILS, &["y"], "copy path", "Copy the path of the first output to the clipboard", 50),
 
     row(Action::Follow, "follow", LOG, &["f"], "follow", "Follow the end of the log, or stop", 70),
@@ -299,6 +302,11 @@ pub fn enabled(action: Action, model: &Model) -> Result<(), &'static str> {
         }
         Action::OpenDetails | Action::CopyPath | Action::LoadRun | Action::Repeat => {
             need(selected_run.is_some(), "No run is selected")
+        }
+        Action::Fetch => {
+            let run = selected_run.ok_or("No run is selected")?;
+            need(run.status.is_end(), "This run has not ended: what it makes comes by itself")?;
+            need(run.can_be_fetched(), "The server of this run keeps no results")
         }
         Action::Cancel => {
             let run = selected_run.ok_or("No run is selected")?;

@@ -40,6 +40,8 @@ pub enum Effect {
     Submit(Order),
     /// Queue a run again exactly as it was.
     Repeat(RunId),
+    /// Bring home once more what a run made; it is not run again.
+    Fetch(RunId),
     /// Ask for a run's end.
     Cancel(RunId),
     /// Read a past run's parameters, as settings.

@@ -6,7 +6,7 @@ use std::ops::Range;
 use indexmap::IndexSet;
 use tui_textarea::TextArea;
 
-use crate::domain::run::{RunSummary, UnixMs};
+use crate::domain::run::{Counts, RunSummary, UnixMs};
 use crate::domain::{Draft, ParamKey, Run, RunId, Setting, Status};
 
 /// The regions a person can be in.
@@ -176,7 +176,7 @@ impl Model {
 
     /// Whether something is under way, so that time must be shown passing.
     pub fn is_working(&self) -> bool {
-        self.runs.open > 0
+        self.runs.open.queued + self.runs.open.in_flight > 0
     }
 }
 
@@ -300,10 +300,8 @@ pub struct RunsPane {
     pub list: Option<(String, Option<Status>)>,
     /// The person chose the selected run; otherwise the selection goes with what is running.
     pub chosen: bool,
-    /// Runs that have not ended.
-    pub open: usize,
-    /// Of these, waiting in the queue.
-    pub waiting: usize,
+    /// What has not ended.
+    pub open: Counts,
 }
 
 impl RunsPane {

@@ -6,7 +6,7 @@ use crossterm::event::Event;
 
 use super::model::{Choosing, FileState, PickerItem, Source, Target, Tone};
 use crate::domain::draft::Layer;
-use crate::domain::run::{RunSummary, UnixMs};
+use crate::domain::run::{Counts, RunSummary, UnixMs};
 use crate::domain::{ParamKey, Parameter, Run, RunId, SeedPolicy, Setting};
 
 /// One message to `update`.
@@ -26,8 +26,8 @@ pub enum Msg {
         rows: Vec<RunSummary>,
         /// There are older ones.
         more: bool,
-        /// Runs that have not ended, and of these those in the queue.
-        open: (usize, usize),
+        /// What has not ended.
+        open: Counts,
     },
     /// A page of runs could not be read, and why.
     RunsNotRead(String),

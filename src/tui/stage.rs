@@ -14,7 +14,7 @@ use super::msg::{Ctx, Msg, Opened};
 use super::theme::Theme;
 use super::{update, view};
 use crate::domain::draft::Layer;
-use crate::domain::run::{End, Output, Progress, RunError, RunSummary};
+use crate::domain::run::{Counts, End, Output, Progress, RunError, RunSummary};
 use crate::domain::{ParamKey, Run, RunEvent, RunRequest, SeedPolicy, Setting, Status, Workflow, param};
 
 /// Now, in every test.
@@ -146,10 +146,15 @@ impl Stage {
 
 /// A page with all the runs there are.
 pub(super) fn runs_msg(rows: Vec<RunSummary>) -> Msg {
-    let open = rows.iter().filter(|row| !row.status.is_end()).count();
-    let waiting = rows.iter().filter(|row| row.status == Status::Queued).count();
+    let in_flight = rows.iter().filter(|row| row.status.is_in_flight());
+    let connections = in_flight.clone().filter_map(|row| Some((row.profile.clone(), row.connection?)));
+    let open = Counts {
+        queued: rows.iter().filter(|row| row.status == Status::Queued).count(),
+        in_flight: in_flight.count(),
+        connections: connections.collect(),
+    };
     let query = super::msg::RunsQuery { limit: 100, ..Default::default() };
-    Msg::Runs { query, rows, more: false, open: (open, waiting) }
+    Msg::Runs { query, rows, more: false, open }
 }
 
 /// A run that took the given statuses, ten seconds each, the last of them until now.

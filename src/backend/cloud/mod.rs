@@ -1,7 +1,7 @@
 //! ViewComfy's cloud API: requests to a service, which tells of runs over Socket.IO and keeps their results.
 
 use super::{Backend, BackendError, BoxFuture, Caps, EventSink, Job};
-use crate::domain::run::RunError;
+use crate::domain::run::{Protocol, RunError};
 
 /// The service, where a profile names no other.
 pub const API_URL: &str = "https://api.viewcomfy.com";
@@ -12,7 +12,7 @@ pub struct CloudBackend {}
 
 impl Backend for CloudBackend {
     fn caps(&self) -> Caps {
-        Caps { attach: true, cancel: true }
+        Protocol::Cloud.caps()
     }
 
     fn submit(&self, _job: Job, _events: EventSink) -> BoxFuture<'_, Result<(), BackendError>> {

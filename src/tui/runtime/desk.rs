@@ -156,6 +156,7 @@ impl Desk {
         let answer = match order {
             Effect::Submit(order) => return self.submit(&order),
             Effect::Repeat(run) => self.repeat(run),
+            Effect::Fetch(run) => self.fetch(run),
             Effect::Cancel(run) => self.cancel(run),
             Effect::LookAfterRuns => self.look_after_runs(),
             Effect::ReadSettings(run) => self.read_settings(run),
@@ -226,6 +227,21 @@ impl Desk {
         let store = opened(&mut self.store, &self.dirs)?;
         let again = runner::enqueue_again(store, &self.dirs, run, profile).map_err(said)?;
         Ok(self.queued(again))
+    }
+
+    /// Where the run was sent, not where the person would send one now.
+    fn fetch(&mut self, run: RunId) -> Answer {
+        let store = opened(&mut self.store, &self.dirs)?;
+        let run = store.run(run).map_err(said)?.ok_or("this run is not in the history any more")?;
+        let profile = match run.request.profile.as_str() {
+            "" => return Err("the history does not say with which profile this run was sent".to_owned()),
+            name => self.config.profile(name).map_err(said)?,
+        };
+        let prompt_id = run.prompt_id.ok_or("its server gave this run no name")?;
+        let output_dir = run.request.output_dir.clone();
+        let fetching = runner::adopt(store, &self.dirs, &profile, &prompt_id, Some(run.request), &output_dir)
+            .map_err(said)?;
+        Ok(self.queued(fetching))
     }
 
     /// Tells that a run is queued, and sees to it that a runner is there.

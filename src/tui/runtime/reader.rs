@@ -2,7 +2,8 @@
 
 use std::sync::mpsc::{Receiver, Sender};
 
-use crate::domain::RunId;
+use crate::domain::run::Counts;
+use crate::domain::{RunId, RunSummary};
 use crate::store::{LogReader, RunQuery, Store, StoreError};
 use crate::tui::effect::Effect;
 use crate::tui::model::Tone;
@@ -57,11 +58,7 @@ impl Reader {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "the fields of one message")]
-    fn runs(
-        &self,
-        query: &RunsQuery,
-    ) -> Result<(Vec<crate::domain::RunSummary>, bool, (usize, usize)), StoreError> {
+    fn runs(&self, query: &RunsQuery) -> Result<(Vec<RunSummary>, bool, Counts), StoreError> {
         let typed = RunQuery::parse(&query.search);
         let limit = u32::try_from(query.limit).unwrap_or(u32::MAX - 1);
         let mut rows = self.store.summaries(&RunQuery {
@@ -73,8 +70,7 @@ impl Reader {
         })?;
         let more = rows.len() > query.limit;
         rows.truncate(query.limit);
-        let counts = self.store.counts()?;
-        Ok((rows, more, (counts.queued + counts.in_flight, counts.queued)))
+        Ok((rows, more, self.store.counts()?))
     }
 
     fn log(

@@ -212,6 +212,7 @@ pub(super) fn perform(model: &mut Model, action: Action, ctx: &Ctx, effects: &mu
         Action::Cancel => runs::cancel(model, effects),
         Action::LoadRun => runs::load(model, effects),
         Action::Repeat => runs::repeat(model),
+        Action::Fetch => runs::fetch(model, effects),
         Action::FilterStatus => runs::filter_status(model, effects),
         Action::CopyPath => details::copy_path(model, effects),
         Action::ToParameter => details::to_parameter(model),

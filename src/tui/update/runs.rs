@@ -1,7 +1,7 @@
 //! The runs pane.
 
 use super::{Effects, notify, page, params::counted, scrolled};
-use crate::domain::run::RunSummary;
+use crate::domain::run::{Counts, RunSummary};
 use crate::domain::{RunId, Status};
 use crate::tui::action::Action;
 use crate::tui::effect::Effect;
@@ -38,11 +38,10 @@ pub(super) fn loaded(
     answered: RunsQuery,
     rows: Vec<RunSummary>,
     more: bool,
-    (open, waiting): (usize, usize),
+    open: Counts,
     effects: &mut Effects,
 ) {
     model.runs.open = open;
-    model.runs.waiting = waiting;
     let again = model.fetching.runs.arrived();
     let is_current = answered.search == model.runs.search && answered.status == model.runs.status;
     if is_current {
@@ -132,15 +131,20 @@ pub(super) fn filter_status(model: &mut Model, effects: &mut Effects) {
 pub(super) fn cancel(model: &mut Model, effects: &mut Effects) {
     let Some(run) = model.runs.selected() else { return };
     let (id, status, worked) = (run.id, run.status, run.elapsed_ms(model.now));
+    let can_stop = run.protocol.caps().cancel;
     if status == Status::Queued || worked < LONG_MS {
         notify(model, Tone::Plain, format!("Cancelling run {id}"));
         effects.push(Effect::Cancel(id));
         return;
     }
+    let consequence = if can_stop {
+        "The server is asked to stop it. What it cost until then is paid."
+    } else {
+        "The connection is closed; the server may still go on, and its result is not fetched."
+    };
     model.overlay = Some(Overlay::Confirm(Confirm {
         question: format!("Cancel run {id}? It has been at work for {}.", crate::tui::text::duration(worked)),
-        consequence: "The connection is closed; the server may still go on, and its result is not fetched."
-            .to_owned(),
+        consequence: consequence.to_owned(),
         yes: "cancel the run",
         then: Confirmed::Cancel(id),
     }));
@@ -172,6 +176,15 @@ pub(super) fn repeat(model: &mut Model) {
         yes: "run again",
         then: Confirmed::Repeat(run.id),
     }));
+}
+
+/// Costs nothing, so nobody is asked.
+pub(super) fn fetch(model: &mut Model, effects: &mut Effects) {
+    let Some(run) = model.runs.selected() else { return };
+    let id = run.id;
+    model.runs.chosen = false;
+    notify(model, Tone::Plain, format!("Fetching what run {id} made"));
+    effects.push(Effect::Fetch(id));
 }
 
 /// Keeps the selection on a run, asks for older runs before the end of the list is in sight, and for how long

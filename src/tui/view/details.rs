@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
 use super::paint::put;
-use crate::domain::run::{Output, OutputFailure, RunError};
+use crate::domain::run::{Connection, Output, OutputFailure, RunError, shown_url};
 use crate::domain::{ParamKey, Run, Status, value};
 use crate::tui::layout;
 use crate::tui::model::{Model, Pane};
@@ -146,6 +146,9 @@ fn lines(model: &Model, width: usize) -> Vec<Line> {
         Look::Quiet,
     );
     page.field("endpoint", run.request.shown_url(), Look::Quiet);
+    if let Some(url) = &run.request.api_url {
+        page.field("service", shown_url(url), Look::Quiet);
+    }
     page.field("workflow", &run.request.workflow_name, Look::Quiet);
     if let Some(preset) = &run.request.preset {
         page.field("preset", preset, Look::Quiet);
@@ -159,13 +162,24 @@ fn lines(model: &Model, width: usize) -> Vec<Line> {
 /// What the phase means, and each phase with its time.
 fn status(page: &mut Page, run: &Run, model: &Model) {
     let said = match run.status {
-        _ if run.cancel_asked && !run.status.is_end() => "cancelling",
+        _ if run.cancel_asked && !run.status.is_end() => "cancelling: the run has not ended yet",
         Status::Waiting => "waiting: no answer yet. A cold start takes minutes",
         Status::Queued => "queued: others run first",
         Status::Lost => "lost: how it ended is not known",
         status => status.word(),
     };
     page.field("status", &format!("{} {said}", run.status.sign()), Look::Status(run.status));
+    if let Some(heard) = run.connection.filter(|_| !run.status.is_end()) {
+        let said = match heard.state {
+            Connection::Live => "live: the server tells what happens as it happens".to_owned(),
+            Connection::Reconnecting => format!(
+                "reconnecting since {}: the run goes on, lines of its log may be missing",
+                text::took(model.now - heard.since)
+            ),
+            Connection::Polling => "polling: the server is asked for the run's end now and then".to_owned(),
+        };
+        page.field("connection", &format!("{} {said}", heard.state.sign()), Look::Quiet);
+    }
     let mut told = Vec::new();
     for (at, (phase, from)) in run.phases.iter().enumerate() {
         if phase.is_end() {

@@ -2,9 +2,12 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 
 use super::paint::{put, put_right, without_right};
+use crate::domain::run::{Connection, ConnectionSince};
 use crate::tui::model::Model;
+use crate::tui::text;
 use crate::tui::theme::Theme;
 
 /// From this width on there is room for a sentence.
@@ -21,6 +24,10 @@ pub(super) fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer
         None => ("no profile".to_owned(), theme.bad),
     };
     let place_area = without_right(inner, inner.right().saturating_sub(right) + 2);
+    let (heard, heard_style) = connection(model, theme);
+    let right = put_right(buffer, place_area, area.y, &heard, heard_style);
+    let gap = if heard.is_empty() { 0 } else { 1 };
+    let place_area = without_right(place_area, place_area.right().saturating_sub(right) + gap);
     let right = put_right(buffer, place_area, area.y, &place, style);
     let left = without_right(inner, inner.right().saturating_sub(right) + 2);
     let x = put(buffer, left, left.x, area.y, "comfydeck", theme.accent) + 3;
@@ -37,9 +44,22 @@ pub(super) fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer
     }
 }
 
+/// How the server of the profile can be heard, while it has something to say.
+fn connection(model: &Model, theme: &Theme) -> (String, Style) {
+    let profile = model.target.as_ref().map(|target| target.profile.as_str()).unwrap_or_default();
+    match model.runs.open.connections.get(profile) {
+        None => (String::new(), theme.quiet),
+        Some(ConnectionSince { state: Connection::Reconnecting, since }) => {
+            let word = Connection::Reconnecting.word();
+            let sign = Connection::Reconnecting.sign();
+            (format!("{sign} {word} {}", text::duration(model.now - since)), theme.patience)
+        }
+        Some(ConnectionSince { state, .. }) => (format!("{} {}", state.sign(), state.word()), theme.quiet),
+    }
+}
+
 fn under_way(model: &Model) -> String {
-    let running = model.runs.open.saturating_sub(model.runs.waiting);
-    match (running, model.runs.waiting) {
+    match (model.runs.open.in_flight, model.runs.open.queued) {
         (0, 0) => "idle".to_owned(),
         (0, queued) => format!("{queued} queued"),
         (running, 0) => format!("{running} running"),

@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::paint::{bar, put, put_right, without_right};
 use crate::domain::Status;
-use crate::domain::run::RunSummary;
+use crate::domain::run::{Connection, RunSummary};
 use crate::tui::action::Action;
 use crate::tui::keymap::Keymap;
 use crate::tui::model::{Model, Pane};
@@ -148,7 +148,9 @@ struct Far {
 
 fn far(model: &Model, run: &RunSummary) -> Far {
     let told = |told: String| Far { told, ..Far::default() };
+    let is_deaf = run.connection.is_some_and(|now| now.state == Connection::Reconnecting);
     match run.status {
+        Status::Waiting | Status::Running if is_deaf => told("reconnecting".to_owned()),
         Status::Done | Status::Cancelled | Status::Queued => told(run.prompt.clone()),
         Status::Failed | Status::Lost => told(run.error.clone()),
         Status::Waiting => told("cold start".to_owned()),

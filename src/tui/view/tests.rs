@@ -1,7 +1,7 @@
 //! Screens as text, at the sizes people have. A changed snapshot is looked at before it is accepted.
 
 use crate::domain::Status;
-use crate::domain::run::RunSummary;
+use crate::domain::run::{Connection, ConnectionSince, RunSummary};
 use crate::tui::model::FileState;
 use crate::tui::msg::Msg;
 use crate::tui::stage::{Stage, key, run, runs_msg};
@@ -138,6 +138,32 @@ fn a_run_that_works_has_a_bar_and_where_there_is_room_its_prompt() {
     let shown = row(&stage);
     assert!(shown.contains("━╌") || shown.contains("╸╌"), "{shown}");
     assert!(shown.contains(" 9/20 0:41  A flamingo dancing"), "{shown}");
+}
+
+#[test]
+fn how_the_server_can_be_heard_is_said_while_runs_are_in_flight() {
+    let heard = |stage: &mut Stage, state, since, lived: &[Status]| {
+        let mut row = RunSummary::from(&run(7, "a cat", lived));
+        row.connection = Some(ConnectionSince { state, since });
+        stage.hear(runs_msg(vec![row]));
+        let screen = stage.screen();
+        screen.lines().next().unwrap_or_default().to_owned() + screen.lines().nth(2).unwrap_or_default()
+    };
+    for (width, height) in [(120, 40), (80, 24)] {
+        let mut stage = Stage::new(width, height);
+        stage.press("2");
+        let working = [Status::Waiting, Status::Running];
+        let screen = heard(&mut stage, Connection::Live, 0, &working);
+        assert!(screen.contains("prod ● live"), "{screen}");
+        let since = stage.model.now - 12_000;
+        let screen = heard(&mut stage, Connection::Reconnecting, since, &working);
+        assert!(screen.contains("prod ◌ reconnecting 0:12"), "{screen}");
+        assert!(stage.screen().matches("reconnecting").count() >= 2, "in the row too: {}", stage.screen());
+        let screen = heard(&mut stage, Connection::Polling, 0, &working);
+        assert!(screen.contains("prod ◦ polling"), "{screen}");
+        let screen = heard(&mut stage, Connection::Live, 0, &[Status::Running, Status::Done]);
+        assert!(!screen.contains("live"), "{screen}");
+    }
 }
 
 #[test]

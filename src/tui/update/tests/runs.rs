@@ -1,6 +1,7 @@
 //! The runs pane and the details.
 
 use super::*;
+use crate::domain::run::{Counts, Protocol};
 
 #[test]
 fn cancel_is_asked_when_much_was_paid() {
@@ -14,6 +15,18 @@ fn cancel_is_asked_when_much_was_paid() {
     assert_eq!(stage.press("y"), [Effect::Cancel(1)]);
     stage.press("k");
     assert_eq!(stage.press("c"), [Effect::Cancel(2)]);
+}
+
+#[test]
+fn what_a_server_keeps_can_be_fetched_once_more() {
+    let mut stage = wide();
+    let mut rows = summaries(&[(2, &[Status::Running, Status::Lost]), (1, &[Status::Running, Status::Done])]);
+    (rows[0].protocol, rows[0].prompt_id) = (Protocol::Cloud, Some("p-2".to_owned()));
+    rows[1].prompt_id = Some("p-1".to_owned());
+    stage.hear(runs_msg(rows));
+    assert_eq!(stage.press("2 g F"), [Effect::Fetch(2)]);
+    assert_eq!(stage.press("j F"), []);
+    assert_eq!(stage.told(), "The server of this run keeps no results");
 }
 
 #[test]
@@ -63,7 +76,7 @@ fn older_runs_are_read_before_the_end_is_in_sight() {
         query: RunsQuery { before, limit: 100, ..RunsQuery::default() },
         rows,
         more,
-        open: (0, 0),
+        open: Counts::default(),
     };
     stage.hear(page(rows, None, true));
     stage.press("2");
@@ -138,7 +151,7 @@ fn a_run_that_was_read_stays_when_it_cannot_be_read_again() {
 fn page_of(status: Option<Status>, before: Option<i64>, ids: &[i64], more: bool) -> Msg {
     let rows = ids.iter().map(|id| RunSummary::from(&run(*id, "x", &[Status::Done]))).collect();
     let query = RunsQuery { status, before, limit: 100, ..RunsQuery::default() };
-    Msg::Runs { query, rows, more, open: (0, 0) }
+    Msg::Runs { query, rows, more, open: Counts::default() }
 }
 
 fn ids(stage: &Stage) -> Vec<i64> {
