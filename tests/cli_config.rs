@@ -155,6 +155,8 @@ fn init_writes_a_private_file_from_options_and_replaces_nothing_unasked() {
     for (args, said) in [
         (vec!["init"], "no terminal"),
         (vec!["init", "--url", "a.example"], "https://"),
+        (vec!["init", "--url", "https://a.example", "--protocol", "clod"], "stream or cloud"),
+        (vec!["init", "--url", "https://a.example", "--api-url", "https://b.example"], "goes with protocol"),
         (vec!["init", "--url", "https://me:pw@a.example"], "secrets belong in"),
     ] {
         let (code, _, err) = home.told(&args);
@@ -212,6 +214,7 @@ fn init_gives_the_terminal_back_when_it_is_ended() {
         talk.answer("<", "");
         let pid = talk.answer(">", "").parse().ok().and_then(Pid::from_raw).expect("a number");
         talk.answer("Name of the profile", "prod\r");
+        talk.answer("1 or 2", "2\r");
         talk.answer("Address of the endpoint", "https://a.example/x\r");
         talk.answer("1 to 5", "1\r");
         talk.answer("client_id (not shown)", "");
@@ -235,6 +238,9 @@ fn init_asks_and_never_shows_the_secret() {
     let mut talk = Talk::new(&*pty.master);
     for (question, answer) in [
         ("Name of the profile", "prod\r"),
+        ("1 or 2", "3\r"),
+        ("neither", ""),
+        ("1 or 2", "\r"),
         ("Address of the endpoint", "ftp://x\r"),
         ("must begin with https://", ""),
         ("Address of the endpoint", "https://a.example/x\r"),
@@ -251,7 +257,9 @@ fn init_asks_and_never_shows_the_secret() {
     assert!(!seen.contains("s3cr") && !seen.contains("et!"), "{seen}");
     let text = fs::read_to_string(home.config()).expect("there");
     assert!(
-        text.contains("client_id = { env = \"MY_ID\" }") && text.contains("client_secret = \"s3cret!\""),
+        text.contains("protocol = \"cloud\"")
+            && text.contains("client_id = { env = \"MY_ID\" }")
+            && text.contains("client_secret = \"s3cret!\""),
         "{text}"
     );
     assert_eq!(fs::metadata(home.config()).expect("there").permissions().mode() & 0o777, 0o600);

@@ -7,6 +7,7 @@ use super::hidden::Hidden;
 use super::{Exit, Failure, dirs, out};
 use crate::config::write::put_profile;
 use crate::config::{Config, Profile, Secret, SecretSource, check_url};
+use crate::domain::run::Protocol;
 
 /// What is known already; the rest is asked for on a terminal.
 #[derive(Debug, clap::Args)]
@@ -17,6 +18,12 @@ pub struct Args {
     /// The endpoint's address
     #[arg(long)]
     pub url: Option<String>,
+    /// How runs are sent: `stream` (to the endpoint itself) or `cloud` (over ViewComfy's service)
+    #[arg(long, value_name = "WORD", value_parser = protocol)]
+    pub protocol: Option<Protocol>,
+    /// The service's address, with protocol `cloud`, when it is not the usual one
+    #[arg(long, value_name = "URL")]
+    pub api_url: Option<String>,
     /// Environment variable that holds the client id
     #[arg(long, value_name = "NAME", group = "client_id")]
     pub client_id_env: Option<String>,
@@ -81,6 +88,19 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
             )));
         }
     }
+    let protocol = match args.protocol {
+        Some(protocol) => protocol,
+        None if asks => ask_protocol()?,
+        None => Protocol::default(),
+    };
+    let api_url = match args.api_url {
+        Some(_) if protocol.usual_api_url().is_none() => {
+            let word = protocol.word();
+            return Err(Failure::usage(format!("--api-url goes with protocol `cloud`; this is `{word}`")));
+        }
+        Some(url) => Some(check_url(&url).map(|()| url).map_err(Failure::usage)?),
+        None => protocol.usual_api_url().map(str::to_owned),
+    };
     let url = match args.url {
         Some(url) => check_url(&url).map(|()| url).map_err(Failure::usage)?,
         None => ask_url()?,
@@ -93,7 +113,8 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     let client_id = secret("client_id", given_id)?;
     let client_secret = secret("client_secret", given_secret)?;
     let workflow = args.workflow.map(absolute).transpose()?;
-    let profile = Profile { name, client_id, client_secret, workflow, ..Profile::of_url(&url) };
+    let profile =
+        Profile { name, protocol, api_url, client_id, client_secret, workflow, ..Profile::of_url(&url) };
     put_profile(&dirs, &profile, args.default).map_err(|e| Failure::new(Exit::Failed, e))?;
     out::print(&format!("{}\n", dirs.config_file().display()))?;
     if io::stderr().is_terminal() {
@@ -127,6 +148,25 @@ fn ask(question: &str, default: &str) -> Result<String, Failure> {
     }
     let answer = answer.trim();
     Ok(if answer.is_empty() { default } else { answer }.to_owned())
+}
+
+fn ask_protocol() -> Result<Protocol, Failure> {
+    out::note("How are runs sent?");
+    out::note(
+        "  1  over ViewComfy's service: they can be stopped, and are found again whatever happens here",
+    );
+    out::note("  2  to the deployment itself, the older way");
+    loop {
+        match ask("1 or 2", "1")?.as_str() {
+            "1" => return Ok(Protocol::Cloud),
+            "2" => return Ok(Protocol::Stream),
+            _ => out::note("That is neither 1 nor 2."),
+        }
+    }
+}
+
+fn protocol(word: &str) -> Result<Protocol, String> {
+    Protocol::from_word(word).ok_or_else(|| "expected stream or cloud".to_owned())
 }
 
 fn ask_url() -> Result<String, Failure> {
