@@ -4,6 +4,7 @@ pub mod ansi;
 pub mod base64;
 pub mod errors;
 pub mod log;
+pub mod metadata;
 pub mod result;
 pub mod sse;
 pub mod tqdm;

@@ -1,0 +1,199 @@
+//! The graph inside a picture or a video: what ComfyUI writes into the files it saves.
+//!
+//! `prompt` is the graph in API format, which is enough to run it again; `workflow` the graph of ComfyUI's own
+//! editor. Only the bytes that may hold them are read: pixels and frames are stepped over. The files come from
+//! anywhere, so that every length is held against the file's own, and every text against [`MAX_TEXT`].
+
+mod exif;
+mod jpeg;
+mod mp4;
+mod png;
+mod source;
+mod webp;
+
+use std::borrow::Cow;
+use std::io::{self, Read, Seek};
+
+use serde_json::Value;
+
+use source::{Source, Stop};
+
+/// Longest text that is read, in bytes. Graphs with pictures inside have megabytes; none has this many.
+pub const MAX_TEXT: u64 = 16 << 20;
+
+/// Foreign names that are kept.
+const MAX_OTHERS: usize = 16;
+
+/// The kinds of files that are read, for messages.
+pub const KINDS: &str = "PNG, WebP, JPEG, MP4 and MOV";
+
+/// What a file holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metadata {
+    /// The file's kind, such as `PNG`.
+    pub kind: &'static str,
+    /// The graph in API format, JSON as it stands in the file but for [`Metadata::non_finite`].
+    pub prompt: Option<String>,
+    /// The graph of ComfyUI's editor, likewise.
+    pub workflow: Option<String>,
+    /// Names of other texts, such as `parameters`, which other programs write.
+    pub others: Vec<String>,
+    /// Numbers (`NaN`, `Infinity`) that became null: Python writes them, JSON does not have them.
+    pub non_finite: usize,
+    /// What is wrong with the rest of the file.
+    pub damage: Option<&'static str>,
+}
+
+/// Why a file could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum MetadataError {
+    /// The system.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// A file of another kind.
+    #[error("it is of no kind that ComfyUI's metadata is read from ({KINDS})")]
+    UnknownKind,
+    /// The file breaks off, or contradicts itself, before a graph was found.
+    #[error("this {kind} is damaged: {why}")]
+    Damaged {
+        /// The file's kind.
+        kind: &'static str,
+        /// What is wrong.
+        why: &'static str,
+    },
+}
+
+/// Reads the graph out of a file. A reader with a buffer keeps it quick: lengths are read a few bytes at a time.
+///
+/// # Errors
+/// When the file cannot be read, is of another kind, or breaks off before a graph.
+pub fn read(from: impl Read + Seek) -> Result<Metadata, MetadataError> {
+    let mut source = Source::new(from)?;
+    let head = source.head()?;
+    let mut found = Metadata::default();
+    let scanned = match head {
+        head if head.starts_with(png::SIGNATURE) => {
+            found.kind = "PNG";
+            png::scan(&mut source, &mut found)
+        }
+        head if head.starts_with(b"RIFF") && head[8..] == *b"WEBP" => {
+            found.kind = "WebP";
+            webp::scan(&mut source, &mut found)
+        }
+        head if head.starts_with(b"\xff\xd8\xff") => {
+            found.kind = "JPEG";
+            jpeg::scan(&mut source, &mut found)
+        }
+        head if head[4..8] == *b"ftyp" => {
+            found.kind = if head[8..] == *b"qt  " { "MOV" } else { "MP4" };
+            mp4::scan(&mut source, &mut found)
+        }
+        _ => return Err(MetadataError::UnknownKind),
+    };
+    match scanned {
+        Ok(()) => Ok(found),
+        Err(Stop::Io(error)) => Err(error.into()),
+        Err(Stop::Damaged(why)) if found.prompt.is_some() || found.workflow.is_some() => {
+            found.damage = Some(why);
+            Ok(found)
+        }
+        Err(Stop::Damaged(why)) => Err(MetadataError::Damaged { kind: found.kind, why }),
+    }
+}
+
+impl Metadata {
+    /// Takes a named text. The first of a name counts.
+    fn put(&mut self, name: &str, text: &str) {
+        let text = text.trim_matches(['\0', ' ', '\n', '\r', '\t']);
+        let is_object = text.starts_with('{');
+        let slot = match name.to_ascii_lowercase().as_str() {
+            // Some programs write the words of the prompt under this name.
+            "prompt" if is_object => &mut self.prompt,
+            "workflow" if is_object => &mut self.workflow,
+            "comment" | "©cmt" | "usercomment" if is_object => return self.put_nested(text),
+            _ => return self.note(name),
+        };
+        if slot.is_none() {
+            let (text, replaced) = finite(text);
+            self.non_finite += replaced;
+            *slot = Some(text.into_owned());
+        }
+    }
+
+    /// A text that begins with its own name, as in `prompt:{…}`.
+    fn put_prefixed(&mut self, text: &str) {
+        let text = text.trim_start();
+        match text.split_once(':') {
+            _ if text.starts_with('{') => self.put_nested(text),
+            Some((name, text)) if name.len() <= 20 => self.put(name.trim(), text.trim_start()),
+            _ => {}
+        }
+    }
+
+    /// One object with both graphs, as objects or as texts.
+    fn put_nested(&mut self, text: &str) {
+        let (text, _) = finite(text.trim_end_matches('\0'));
+        let Ok(Value::Object(object)) = serde_json::from_str(&text) else { return };
+        for (name, value) in object {
+            match value {
+                Value::String(text) => self.put(&name, &text),
+                Value::Object(_) => self.put(&name, &value.to_string()),
+                _ => self.note(&name),
+            }
+        }
+    }
+
+    fn note(&mut self, name: &str) {
+        let name: String = super::ansi::scrub_plain(name).chars().take(40).collect();
+        if self.others.len() < MAX_OTHERS && !name.is_empty() && !self.others.contains(&name) {
+            self.others.push(name);
+        }
+    }
+
+    /// Whether there is nothing left to look for.
+    fn is_whole(&self) -> bool {
+        self.prompt.is_some() && self.workflow.is_some()
+    }
+}
+
+/// JSON as Python writes it made JSON: `NaN`, `Infinity` and `-Infinity` outside of texts become null. Returns
+/// how many there were.
+pub fn finite(text: &str) -> (Cow<'_, str>, usize) {
+    const WORDS: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
+    let (mut out, mut kept, mut count) = (String::new(), 0, 0);
+    let (mut in_text, mut escaped, mut at) = (false, false, 0);
+    let bytes = text.as_bytes();
+    while let Some(byte) = bytes.get(at) {
+        if in_text {
+            in_text = escaped || *byte != b'"';
+            escaped = !escaped && *byte == b'\\';
+        } else if *byte == b'"' {
+            in_text = true;
+        } else if matches!(byte, b'N' | b'I' | b'-')
+            && let Some(word) = WORDS.into_iter().find(|word| bytes[at..].starts_with(word.as_bytes()))
+        {
+            out.push_str(&text[kept..at]);
+            out.push_str("null");
+            at += word.len();
+            (kept, count) = (at, count + 1);
+            continue;
+        }
+        at += 1;
+    }
+    if count == 0 {
+        return (Cow::Borrowed(text), 0);
+    }
+    out.push_str(&text[kept..]);
+    (Cow::Owned(out), count)
+}
+
+/// A text in UTF-8, else byte for byte: what a format calls Latin-1 is often UTF-8.
+fn decoded(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(bytes.iter().map(|byte| char::from(*byte)).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! A file that is read here and there, never beyond its end.
+
+use std::io::{self, Read, Seek, SeekFrom};
+
+use super::MAX_TEXT;
+
+/// Why reading stops.
+#[derive(Debug)]
+pub(super) enum Stop {
+    Io(io::Error),
+    Damaged(&'static str),
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            // The file shrank while it was read.
+            io::ErrorKind::UnexpectedEof => Self::Damaged(SHORT),
+            _ => Self::Io(error),
+        }
+    }
+}
+
+pub(super) type Scanned<T> = Result<T, Stop>;
+
+pub(super) const SHORT: &str = "it ends in the middle";
+
+/// A file, the place in it, and its length.
+#[derive(Debug)]
+pub(super) struct Source<R> {
+    from: R,
+    at: u64,
+    end: u64,
+}
+
+impl<R: Read + Seek> Source<R> {
+    pub(super) fn new(mut from: R) -> io::Result<Self> {
+        let end = from.seek(SeekFrom::End(0))?;
+        from.seek(SeekFrom::Start(0))?;
+        Ok(Self { from, at: 0, end })
+    }
+
+    /// The first bytes; those that the file does not have are zero. The place stays at the beginning.
+    pub(super) fn head(&mut self) -> io::Result<[u8; 12]> {
+        let mut head = [0; 12];
+        let length = self.end.min(12) as usize;
+        self.from.read_exact(&mut head[..length])?;
+        self.from.seek(SeekFrom::Start(0))?;
+        Ok(head)
+    }
+
+    pub(super) fn at(&self) -> u64 {
+        self.at
+    }
+
+    pub(super) fn end(&self) -> u64 {
+        self.end
+    }
+
+    pub(super) fn left(&self) -> u64 {
+        self.end - self.at
+    }
+
+    /// The next bytes.
+    pub(super) fn array<const N: usize>(&mut self) -> Scanned<[u8; N]> {
+        self.need(N as u64)?;
+        let mut bytes = [0; N];
+        self.from.read_exact(&mut bytes)?;
+        self.at += N as u64;
+        Ok(bytes)
+    }
+
+    /// The next `length` bytes; `None`, and stepped over, when they are more than a text has.
+    pub(super) fn bytes(&mut self, length: u64) -> Scanned<Option<Vec<u8>>> {
+        self.need(length)?;
+        if length > MAX_TEXT {
+            self.skip(length)?;
+            return Ok(None);
+        }
+        let mut bytes = vec![0; length as usize];
+        self.from.read_exact(&mut bytes)?;
+        self.at += length;
+        Ok(Some(bytes))
+    }
+
+    pub(super) fn skip(&mut self, length: u64) -> Scanned<()> {
+        self.need(length)?;
+        let offset = i64::try_from(length).map_err(|_| Stop::Damaged(SHORT))?;
+        self.from.seek_relative(offset)?;
+        self.at += length;
+        Ok(())
+    }
+
+    /// Goes on at a place further on.
+    pub(super) fn skip_to(&mut self, place: u64) -> Scanned<()> {
+        self.skip(place.checked_sub(self.at).ok_or(Stop::Damaged("its parts overlap"))?)
+    }
+
+    fn need(&self, length: u64) -> Scanned<()> {
+        if length <= self.left() { Ok(()) } else { Err(Stop::Damaged(SHORT)) }
+    }
+}

@@ -1,0 +1,30 @@
+//! WebP: a RIFF container; ComfyUI writes an `EXIF` chunk behind the frames.
+
+use std::io::{Read, Seek};
+
+use super::source::{Scanned, Source};
+use super::{Metadata, exif};
+
+pub(super) fn scan<R: Read + Seek>(source: &mut Source<R>, found: &mut Metadata) -> Scanned<()> {
+    source.skip(12)?;
+    while source.left() >= 8 {
+        let [kind @ .., a, b, c, d] = source.array::<8>()?;
+        let length = u64::from(u32::from_le_bytes([a, b, c, d]));
+        match kind {
+            [b'E', b'X', b'I', b'F'] => {
+                if let Some(data) = source.bytes(length)? {
+                    exif::scan(&data, found);
+                }
+                if found.is_whole() {
+                    return Ok(());
+                }
+            }
+            _ => source.skip(length)?,
+        }
+        // Chunks begin at even places; the last may lack the byte for it.
+        if length % 2 == 1 && source.left() > 0 {
+            source.skip(1)?;
+        }
+    }
+    Ok(())
+}
