@@ -15,6 +15,7 @@ pub mod flatten;
 pub mod follow;
 pub mod hidden;
 pub mod history;
+pub mod import;
 pub mod init;
 pub mod logs;
 pub mod out;
@@ -76,6 +77,8 @@ pub enum Command {
     Flatten(flatten::Args),
     /// Open the dashboard on a built-in demo endpoint, or run that endpoint alone
     Demo(demo::Args),
+    /// Show the parameters that made a picture or a video, from its metadata, or take them over
+    Import(import::Args),
     /// List, show or make presets
     Presets(presets::Args),
     /// Set up a profile: asks, or takes everything from options
@@ -103,6 +106,7 @@ impl Command {
             Self::Cancel(args) => cancel::main(args),
             Self::Fetch(args) => fetch::main(args),
             Self::Flatten(args) => flatten::main(args),
+            Self::Import(args) => import::main(args),
             Self::Demo(args) => demo::main(args),
             Self::Presets(args) => presets::main(args),
             Self::Init(args) => init::main(args),

@@ -2,6 +2,7 @@
 
 pub mod diagnostic;
 pub mod draft;
+pub mod fit;
 pub mod flatten;
 pub mod form;
 pub mod key;
@@ -17,6 +18,7 @@ pub mod workflow;
 
 pub use diagnostic::Diagnostic;
 pub use draft::{Draft, Origin, SeedPolicy, Setting};
+pub use fit::Fit;
 pub use key::ParamKey;
 pub use param::{FileKind, ParamKind, Parameter};
 pub use run::{Run, RunEvent, RunId, RunRequest, RunSummary, Status};

@@ -70,6 +70,18 @@ pub fn fits(parameter: &Parameter, value: &Value) -> bool {
     }
 }
 
+/// Whether two values are worth the same: `6` and `6.0` are, wherever in a value they stand.
+pub fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => compare(a, b) == Some(Ordering::Equal),
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
+        }
+        (a, b) => a == b,
+    }
+}
+
 /// The number `steps` presses of ± away, within its limits, added as decimals: `7.5` and five steps
 /// of `0.1` is `8.0`, never `7.999…`. `None` when the number is out of reach of exact sums.
 pub fn stepped(number: &Number, range: &Range, steps: i64) -> Option<Number> {

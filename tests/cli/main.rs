@@ -5,6 +5,7 @@ mod demo;
 #[allow(dead_code)] // shared with the tests of the session, which use all of it
 mod emulator;
 mod exits;
+mod import;
 mod json;
 mod processes;
 mod support;

@@ -72,7 +72,7 @@ fn every_text_chunk_of_a_png_is_read() {
         chunk(b"eXIf", &tiff(true, &[(0x0110, 2, [b"prompt:".as_slice(), text].concat())])),
     ];
     for chunk in table {
-        let found = metadata(&png_of(&[chunk.clone()]));
+        let found = metadata(&png_of(std::slice::from_ref(&chunk)));
         assert_eq!(found.prompt.as_deref().map(str::as_bytes), Some(text.as_slice()), "{chunk:?}");
     }
     let found = metadata(&png_of(&[

@@ -1,0 +1,308 @@
+//! `comfydeck import FILE`.
+
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+use serde_json::{Value, json};
+
+use super::presets::columns;
+use super::{Exit, Failure, out};
+use crate::config::import::{self, Imported};
+use crate::config::open::{self, OpenError, Opening, Target};
+use crate::config::presets::{Edits, Presets, check_name};
+use crate::config::{Config, files};
+use crate::domain::fit::Fit;
+use crate::domain::param::parameters;
+use crate::domain::{Draft, ParamKey, ParamKind, SeedPolicy, Setting, value};
+use crate::report::text;
+use crate::wire::ansi::scrub_plain;
+
+/// Columns that a value takes at the most.
+const VALUE_WIDTH: usize = 200;
+
+/// Which file, what to hold it against, and what to do with it.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A picture or video that ComfyUI saved (PNG, WebP, JPEG, MP4, MOV), or a workflow_api.json
+    pub file: PathBuf,
+    /// The workflow_api.json to compare with, instead of the preset's or the profile's
+    #[arg(short, long, value_name = "FILE")]
+    pub workflow: Option<PathBuf>,
+    /// The preset to compare with
+    #[arg(long, value_name = "PRESET", conflicts_with = "workflow")]
+    pub against: Option<String>,
+    /// A profile of config.toml, whose workflow to compare with
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Write a preset of this name with the values that fit and differ
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["workflow_out", "json"])]
+    pub preset: Option<String>,
+    /// Write the graph as a workflow file; - for stdout
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    pub workflow_out: Option<PathBuf>,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Shows the graph in a file, or takes it over.
+///
+/// # Errors
+/// When there is none in it, or what is asked for cannot be written.
+pub fn main(args: Args) -> Result<Exit, Failure> {
+    let imported = import::read(&args.file).map_err(|error| Failure::usage(plain(&error.to_string())))?;
+    if let Some(path) = &args.workflow_out {
+        notes(&imported);
+        return write_workflow(&imported, path);
+    }
+    let dirs = super::dirs()?;
+    let working = std::env::current_dir()
+        .map_err(|e| Failure::usage(format!("the working directory cannot be read: {e}")))?;
+    let presets = Presets::new(&dirs, &working);
+    let config = Config::load(&dirs).map_err(Failure::usage)?;
+    let target = Target {
+        preset: args.against.as_deref(),
+        workflow: args.workflow.as_deref(),
+        profile: args.profile.as_deref(),
+        url: None,
+    };
+    let compared = match open::open(&config, &presets, &target) {
+        Ok(opening) => {
+            opening.diagnostics.iter().for_each(|found| out::note(plain(&format!("warning: {found}"))));
+            Some(Compared::new(&imported, opening))
+        }
+        Err(OpenError::NoWorkflow) if args.preset.is_none() => None,
+        Err(OpenError::NoWorkflow) => {
+            return Err(Failure::usage(
+                "a preset lies over a workflow, and nothing says which. Give --workflow FILE, or write the graph as one first: --workflow-out FILE",
+            ));
+        }
+        Err(error) => return Err(Failure::usage(error)),
+    };
+    match (&args.preset, &compared) {
+        (Some(name), Some(compared)) => {
+            notes(&imported);
+            write_preset(&presets, name, compared)?;
+        }
+        _ if args.json => out::print(&format!("{}\n", as_json(&imported, compared.as_ref())))?,
+        _ => {
+            notes(&imported);
+            out::print(&shown(&imported, compared.as_ref()))?;
+        }
+    }
+    Ok(Exit::Success)
+}
+
+/// A graph held against what is open.
+struct Compared {
+    opening: Opening,
+    draft: Draft,
+    fit: Fit,
+}
+
+impl Compared {
+    fn new(imported: &Imported, mut opening: Opening) -> Self {
+        let params = std::mem::take(&mut opening.workflow.params);
+        let draft = Draft::new(params, std::mem::take(&mut opening.layer));
+        let fit = Fit::new(&imported.graph, &draft);
+        Self { opening, draft, fit }
+    }
+
+    fn against(&self) -> String {
+        let workflow = self.opening.workflow.source.shown();
+        match &self.opening.preset {
+            Some(preset) => format!("{workflow} under preset {}", preset.name),
+            None => workflow,
+        }
+    }
+
+    /// Seeds that a run would change, though the graph says which they were.
+    fn changing_seeds(&self) -> impl Iterator<Item = &ParamKey> {
+        let known = self.draft.params().iter().filter(|param| param.kind == ParamKind::Seed);
+        known
+            .map(|param| &param.key)
+            .filter(|key| self.draft.policy(key) != SeedPolicy::Fixed && !self.fit.unnamed.contains(key))
+    }
+}
+
+/// Outside text, each line on its own, harmless.
+fn plain(text: &str) -> String {
+    scrub_plain(text)
+}
+
+fn notes(imported: &Imported) {
+    for note in &imported.notes {
+        out::note(format!("warning: {}: {note}", plain(&imported.path.display().to_string())));
+    }
+}
+
+/// The graph's own values, links aside.
+fn values(imported: &Imported) -> impl Iterator<Item = (ParamKey, Value)> {
+    let all = parameters(&imported.graph).into_iter();
+    let own = all.filter(|param| param.kind != ParamKind::Link && imported.graph.value(&param.key).is_some());
+    own.map(|param| (param.key, param.default))
+}
+
+fn told(value: &Value) -> String {
+    plain(&text::cut(&value::text(value), VALUE_WIDTH))
+}
+
+fn shown(imported: &Imported, compared: Option<&Compared>) -> String {
+    let count = |count, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let mut out = format!(
+        "{}: {}, a graph of {}{}\n",
+        plain(&imported.path.display().to_string()),
+        imported.kind,
+        count(imported.graph.nodes().len(), "node"),
+        if imported.has_ui_graph { ", and the graph of ComfyUI's editor" } else { "" },
+    );
+    if let Some(compared) = compared {
+        let fit = &compared.fit;
+        out.push_str(&format!(
+            "held against {}: {} differ, {} are the same, {} are not taken, {} have no place\n",
+            plain(&compared.against()),
+            fit.differ.len(),
+            fit.same.len(),
+            fit.refused.len(),
+            fit.homeless.len(),
+        ));
+    }
+    let mut section = |title: String, rows: Vec<[String; 3]>| {
+        if !rows.is_empty() {
+            let lines = columns(&rows);
+            let lines: String = lines.lines().map(|line| format!("  {line}\n")).collect();
+            out.push_str(&format!("\n{title}\n{lines}"));
+        }
+    };
+    let key = |key: &ParamKey| plain(key.as_str());
+    let Some(Compared { draft, fit, .. }) = compared else {
+        let rows = values(imported).map(|(k, value)| [key(&k), told(&value), String::new()]);
+        section("Its values".to_owned(), rows.collect());
+        out.push_str("\nNothing says which workflow to compare with: --workflow FILE, --against PRESET.\n");
+        return out;
+    };
+    let name = |key: &ParamKey| {
+        draft
+            .param(key)
+            .map_or_else(String::new, |param| plain(&format!("{} {}", param.group, draft.name(param))))
+    };
+    let now = |setting: &Setting| match setting {
+        Setting::Value(value) => told(value),
+        Setting::File(path) => plain(&format!("file {}", path.display())),
+    };
+    section(
+        "Values that fit and differ".to_owned(),
+        fit.differ
+            .iter()
+            .flat_map(|d| {
+                [
+                    [key(&d.key), "there".to_owned(), told(&d.there)],
+                    [name(&d.key), "here".to_owned(), now(&d.now)],
+                ]
+            })
+            .collect(),
+    );
+    section(
+        "Values that are the same".to_owned(),
+        fit.same.iter().map(|(k, value)| [key(k), String::new(), told(value)]).collect(),
+    );
+    section(
+        "Values that are not taken".to_owned(),
+        fit.refused.iter().map(|r| [key(&r.key), r.why.to_owned(), told(&r.there)]).collect(),
+    );
+    section(
+        "Values without a place".to_owned(),
+        fit.homeless
+            .iter()
+            .map(|h| [key(&h.key), plain(&format!("{}: {}", h.class_type, h.why)), told(&h.there)])
+            .collect(),
+    );
+    section(
+        "Parameters of which the graph says nothing".to_owned(),
+        fit.unnamed.iter().map(|k| [key(k), name(k), String::new()]).collect(),
+    );
+    out
+}
+
+fn as_json(imported: &Imported, compared: Option<&Compared>) -> Value {
+    let values: serde_json::Map<String, Value> =
+        values(imported).map(|(key, value)| (key.to_string(), value)).collect();
+    let mut object = json!({
+        "file": imported.path.to_string_lossy(),
+        "kind": imported.kind,
+        "nodes": imported.graph.nodes().len(),
+        "ui_graph": imported.has_ui_graph,
+        "notes": imported.notes,
+        "values": values,
+    });
+    let Some(Compared { opening, fit, .. }) = compared else { return object };
+    let setting = |setting: &Setting| match setting {
+        Setting::Value(value) => value.clone(),
+        Setting::File(path) => json!({"file": path.to_string_lossy()}),
+    };
+    object["against"] = json!({
+        "workflow": opening.workflow.source.shown(),
+        "preset": opening.preset.as_ref().map(|preset| &preset.name),
+    });
+    let differ =
+        fit.differ.iter().map(|d| json!({"key": d.key.as_str(), "there": d.there, "here": setting(&d.now)}));
+    object["differ"] = differ.collect();
+    object["same"] = fit.same.iter().map(|(key, _)| key.as_str()).collect();
+    let refused = fit.refused.iter();
+    object["refused"] =
+        refused.map(|r| json!({"key": r.key.as_str(), "there": r.there, "why": r.why})).collect();
+    let homeless = fit
+        .homeless
+        .iter()
+        .map(|h| json!({"key": h.key.as_str(), "class_type": h.class_type, "there": h.there, "why": h.why}));
+    object["without_place"] = homeless.collect();
+    object["not_in_graph"] = fit.unnamed.iter().map(ParamKey::as_str).collect();
+    object
+}
+
+fn write_preset(presets: &Presets, name: &str, compared: &Compared) -> Result<(), Failure> {
+    check_name(name).map_err(Failure::usage)?;
+    let Compared { opening, fit, .. } = compared;
+    if fit.differ.is_empty() && fit.same.is_empty() {
+        return Err(Failure::usage(format!(
+            "no value of the graph fits {}. Write it as a workflow of its own: --workflow-out FILE",
+            plain(&compared.against())
+        )));
+    }
+    let settings: IndexMap<ParamKey, Setting> = fit.settings().into_iter().collect();
+    // Who asks for the values that made a picture wants its seed, too.
+    let seeds = compared.changing_seeds().map(|key| (key.clone(), SeedPolicy::Fixed)).collect();
+    let edits = Edits { settings: &settings, seeds: &seeds };
+    let source = Some(&opening.workflow.source);
+    let path =
+        presets.save_as(opening.preset.as_ref(), name, source, &edits, false).map_err(Failure::usage)?;
+    let left = fit.refused.iter().map(|refused| &refused.key);
+    let left: Vec<&str> = left.chain(fit.homeless.iter().map(|h| &h.key)).map(ParamKey::as_str).collect();
+    if !left.is_empty() {
+        out::note(plain(&format!(
+            "warning: left out, for {} does not take them: {}",
+            compared.against(),
+            left.join(", ")
+        )));
+    }
+    out::print(&format!("{}\n", path.display()))?;
+    Ok(())
+}
+
+fn write_workflow(imported: &Imported, path: &Path) -> Result<Exit, Failure> {
+    let text = import::workflow_text(&imported.graph).map_err(Failure::usage)?;
+    if path == Path::new("-") {
+        out::print(&text)?;
+        return Ok(Exit::Success);
+    }
+    let shown = path.display();
+    if path.is_file() {
+        return Err(Failure::usage(format!(
+            "{shown} is there already. Name another file, or delete that one first"
+        )));
+    }
+    files::replace(path, text.as_bytes(), 0o666)
+        .map_err(|e| Failure::new(Exit::Failed, format!("{shown} cannot be written: {e}")))?;
+    out::print(&format!("{shown}\n"))?;
+    Ok(Exit::Success)
+}

@@ -1,0 +1,149 @@
+//! A picture, a video or a workflow file: the graph that is in it.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::domain::Workflow;
+use crate::domain::workflow::WorkflowError;
+use crate::wire::metadata::{self, Metadata, MetadataError};
+
+/// Bytes of a workflow file; anything longer is no workflow.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// A graph and where it stood.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Imported {
+    /// The file.
+    pub path: PathBuf,
+    /// What it is: `PNG`, or `workflow` when it is the graph itself.
+    pub kind: &'static str,
+    /// The graph.
+    pub graph: Workflow,
+    /// It has the graph of ComfyUI's own editor, too.
+    pub has_ui_graph: bool,
+    /// What is odd about the file, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// Why there is no graph to have.
+#[derive(Debug, Error)]
+pub enum ImportError {
+    /// The file cannot be read.
+    #[error("{path} cannot be read: {why}", path = .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        why: String,
+    },
+    /// Another kind of file, or a damaged one.
+    #[error("{path}: {why}", path = .path.display())]
+    Metadata {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        why: MetadataError,
+    },
+    /// No metadata.
+    #[error(
+        "{path} is a {kind} without ComfyUI's graph{others}. Its server writes none (--disable-metadata), or another program saved it again. If a run here made it, `comfydeck show RUN` has its parameters", path = .path.display()
+    )]
+    None {
+        /// The file.
+        path: PathBuf,
+        /// Its kind.
+        kind: &'static str,
+        /// ` (it has …)`, or nothing.
+        others: String,
+    },
+    /// Only the editor's graph.
+    #[error(
+        "{path} has only the graph of ComfyUI's editor, which names no values that an API takes. Drop the file on ComfyUI's window, choose Workflow > Export (API), and import what that saves", path = .path.display()
+    )]
+    OnlyUiGraph {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A graph that is none.
+    #[error("the graph in {path} cannot be used: {why}", path = .path.display())]
+    Graph {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: WorkflowError,
+    },
+}
+
+/// Reads the graph of a picture, a video or a `workflow_api.json`.
+///
+/// # Errors
+/// When there is none that can be used; says what to do.
+pub fn read(path: &Path) -> Result<Imported, ImportError> {
+    let path = path.to_owned();
+    let unreadable = |why: String| ImportError::Unreadable { path: path.clone(), why };
+    // A pipe would be waited for, and cannot be stepped through.
+    let facts = std::fs::metadata(&path).map_err(|e| unreadable(e.to_string()))?;
+    if !facts.is_file() {
+        return Err(unreadable("it is no file".to_owned()));
+    }
+    let file = File::open(&path).map_err(|e| unreadable(e.to_string()))?;
+    let mut file = BufReader::new(file);
+    let head = file.fill_buf().map_err(|e| unreadable(e.to_string()))?;
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    if head.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{') {
+        let mut text = String::new();
+        file.take(MOST_BYTES).read_to_string(&mut text).map_err(|e| unreadable(e.to_string()))?;
+        let (text, count) = metadata::finite(&text);
+        let graph = parse(&path, &text)?;
+        return Ok(Imported {
+            path,
+            kind: "workflow",
+            graph,
+            has_ui_graph: false,
+            notes: notes(count, None),
+        });
+    }
+    let found = match metadata::read(file) {
+        Ok(found) => found,
+        Err(MetadataError::Io(error)) => return Err(unreadable(error.to_string())),
+        Err(why) => return Err(ImportError::Metadata { path, why }),
+    };
+    let Metadata { kind, prompt, workflow, others, non_finite, damage } = found;
+    let Some(text) = prompt else {
+        if workflow.is_some() {
+            return Err(ImportError::OnlyUiGraph { path });
+        }
+        let others = match others.is_empty() {
+            true => String::new(),
+            false => format!(" (it has {}, which other programs write)", others.join(", ")),
+        };
+        return Err(ImportError::None { path, kind, others });
+    };
+    let graph = parse(&path, &text)?;
+    Ok(Imported { path, kind, graph, has_ui_graph: workflow.is_some(), notes: notes(non_finite, damage) })
+}
+
+fn parse(path: &Path, text: &str) -> Result<Workflow, ImportError> {
+    Workflow::parse(text).map_err(|why| match why {
+        WorkflowError::UiFormat => ImportError::OnlyUiGraph { path: path.to_owned() },
+        why => ImportError::Graph { path: path.to_owned(), why },
+    })
+}
+
+fn notes(non_finite: usize, damage: Option<&str>) -> Vec<String> {
+    let mut notes = Vec::new();
+    if non_finite > 0 {
+        notes.push(format!("{non_finite} numbers in the graph are NaN or Infinity; they are read as null"));
+    }
+    notes.extend(damage.map(|why| format!("the file is damaged ({why}); its graph is whole")));
+    notes
+}
+
+/// A graph as a workflow file: the text that it has, a line each.
+pub fn workflow_text(graph: &Workflow) -> Result<String, serde_json::Error> {
+    let value: serde_json::Value = serde_json::from_str(graph.text())?;
+    Ok(format!("{}\n", serde_json::to_string_pretty(&value)?))
+}

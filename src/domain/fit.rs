@@ -1,0 +1,267 @@
+//! A graph from elsewhere meets the draft: which of its values the open workflow takes.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::Value;
+
+use super::param::{self, ParamKind, Parameter};
+use super::{Draft, ParamKey, Setting, Workflow, value};
+
+/// What becomes of a graph's values in a draft. Wiring is no value.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Fit {
+    /// The draft takes these, and has others now; in the graph's order.
+    pub differ: Vec<Differing>,
+    /// The draft has these as they are in the graph.
+    pub same: Vec<(ParamKey, Value)>,
+    /// These have a place in the draft that does not take them.
+    pub refused: Vec<Refused>,
+    /// These have no place in the draft.
+    pub homeless: Vec<Homeless>,
+    /// Parameters of the draft of which the graph says nothing: they stay as they are.
+    pub unnamed: Vec<ParamKey>,
+}
+
+/// A value that fits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Differing {
+    /// The draft's parameter.
+    pub key: ParamKey,
+    /// What it is set to.
+    pub now: Setting,
+    /// What the graph has.
+    pub there: Value,
+}
+
+/// A value that its place does not take.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refused {
+    /// The draft's parameter.
+    pub key: ParamKey,
+    /// What the graph has.
+    pub there: Value,
+    /// What is wrong with it.
+    pub why: &'static str,
+}
+
+/// A value without a place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Homeless {
+    /// Its key in the graph.
+    pub key: ParamKey,
+    /// The node's class.
+    pub class_type: String,
+    /// What the graph has.
+    pub there: Value,
+    /// Why the draft has no place for it.
+    pub why: &'static str,
+}
+
+impl Fit {
+    /// Holds a graph against a draft.
+    ///
+    /// A node is the draft's node of the same number and class; failing that, the only other one of its class, when
+    /// that is the only one in both: numbers change when a workflow is put together anew.
+    pub fn new(graph: &Workflow, draft: &Draft) -> Self {
+        let mut fit = Self::default();
+        let known = nodes(draft);
+        let pairs = paired(graph, &known);
+        let mut named = HashSet::new();
+        for theirs in param::parameters(graph) {
+            // The mask of an image is a parameter of ours, no input of the graph.
+            let is_input = graph.value(&theirs.key).is_some();
+            if !is_input || theirs.kind == ParamKind::Link && !is_free(&theirs, &pairs, draft) {
+                continue;
+            }
+            let Some(node) = pairs.get(theirs.key.node()) else {
+                let is_there = known.contains_key(theirs.key.node());
+                let why =
+                    if is_there { "the node of this number is of another kind" } else { "no such node" };
+                fit.homeless(theirs, why);
+                continue;
+            };
+            match draft.param(&ParamKey::new(node, theirs.key.input())) {
+                Some(ours) => {
+                    named.insert(ours.key.clone());
+                    fit.place(ours, theirs, draft);
+                }
+                None if theirs.kind == ParamKind::Link => {}
+                None => fit.homeless(theirs, "the node has no such input"),
+            }
+        }
+        let editable = draft.params().iter().filter(|ours| ours.is_editable() && !is_mask(ours));
+        fit.unnamed =
+            editable.filter(|ours| !named.contains(&ours.key)).map(|ours| ours.key.clone()).collect();
+        fit
+    }
+
+    /// What to set in the draft.
+    pub fn settings(&self) -> Vec<(ParamKey, Setting)> {
+        let set = |differing: &Differing| (differing.key.clone(), Setting::Value(differing.there.clone()));
+        self.differ.iter().map(set).collect()
+    }
+
+    /// Whether every value of the graph has its place.
+    pub fn is_whole(&self) -> bool {
+        self.refused.is_empty() && self.homeless.is_empty()
+    }
+
+    fn place(&mut self, ours: &Parameter, theirs: Parameter, draft: &Draft) {
+        let key = ours.key.clone();
+        let there = theirs.default;
+        let why = match (&ours.kind, &theirs.kind) {
+            (ParamKind::Link, _) => "it is wired to another node here",
+            (_, ParamKind::Link) => "it is wired to another node there",
+            // As a graph with `NaN` in it reads.
+            _ if there.is_null() && ours.kind != ParamKind::Json => "it is no value there",
+            _ if !value::fits(ours, &there) => "it is a value of another kind there",
+            _ => {
+                let now = draft.setting(&key).unwrap_or_else(|| Setting::Value(ours.default.clone()));
+                if is_same(&now, &there) {
+                    self.same.push((key, there));
+                } else {
+                    self.differ.push(Differing { key, now, there });
+                }
+                return;
+            }
+        };
+        self.refused.push(Refused { key, there, why });
+    }
+
+    fn homeless(&mut self, theirs: Parameter, why: &'static str) {
+        let Parameter { key, class_type, default, .. } = theirs;
+        self.homeless.push(Homeless { key, class_type, there: default, why });
+    }
+}
+
+/// Node → class, of the draft's nodes.
+fn nodes(draft: &Draft) -> HashMap<&str, &str> {
+    draft.params().iter().map(|ours| (ours.key.node(), ours.class_type.as_str())).collect()
+}
+
+/// Node of the graph → node of the draft.
+fn paired<'a>(graph: &'a Workflow, known: &HashMap<&'a str, &'a str>) -> HashMap<&'a str, &'a str> {
+    let theirs = || graph.nodes().iter().map(|(id, node)| (id.as_str(), node.class_type.as_str()));
+    let mut pairs: HashMap<&str, &str> =
+        theirs().filter(|(id, class)| known.get(id) == Some(class)).map(|(id, _)| (id, id)).collect();
+    let left: Vec<_> = theirs().filter(|(id, _)| !pairs.contains_key(id)).collect();
+    let taken: HashSet<&str> = pairs.values().copied().collect();
+    for (id, class) in &left {
+        let mut ours = known.iter().filter(|(id, known)| *known == class && !taken.contains(*id));
+        if let (Some((ours, _)), None) = (ours.next(), ours.next())
+            && left.iter().filter(|(_, other)| other == class).count() == 1
+        {
+            pairs.insert(id, ours);
+        }
+    }
+    pairs
+}
+
+/// Whether an input that is wired in the graph has a value of its own in the draft.
+fn is_free(theirs: &Parameter, pairs: &HashMap<&str, &str>, draft: &Draft) -> bool {
+    let node = pairs.get(theirs.key.node());
+    let ours = node.and_then(|node| draft.param(&ParamKey::new(node, theirs.key.input())));
+    ours.is_some_and(Parameter::is_editable)
+}
+
+fn is_mask(ours: &Parameter) -> bool {
+    ours.key.input().ends_with(param::MASK_SUFFIX)
+}
+
+fn is_same(now: &Setting, there: &Value) -> bool {
+    match now {
+        Setting::Value(now) => value::same(now, there),
+        // A file goes to the server under its own name.
+        Setting::File(path) => path.file_name().and_then(|name| name.to_str()) == there.as_str(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::draft::Layer;
+
+    fn workflow(text: &str) -> Workflow {
+        Workflow::parse(text).expect(text)
+    }
+
+    fn draft(text: &str) -> Draft {
+        Draft::new(param::parameters(&workflow(text)), Layer::default())
+    }
+
+    const OURS: &str = r#"{
+        "3": {"class_type": "KSampler", "inputs": {"seed": 1, "steps": 20, "cfg": 6, "model": ["4", 0]}},
+        "6": {"class_type": "CLIPTextEncode", "inputs": {"text": "a cat"}},
+        "7": {"class_type": "CLIPTextEncode", "inputs": {"text": "bad"}},
+        "9": {"class_type": "SaveImage", "inputs": {"filename_prefix": "x"}},
+        "10": {"class_type": "LoadImage", "inputs": {"image": "in.png"}}
+    }"#;
+
+    #[test]
+    fn every_value_is_told_of_once() {
+        let graph = workflow(
+            r#"{
+            "3": {"class_type": "KSampler", "inputs":
+                {"seed": 18446744073709551615, "steps": 20.5, "cfg": 6.0, "model": "none", "new": 1}},
+            "6": {"class_type": "CLIPTextEncode", "inputs": {"text": "a dog"}},
+            "7": {"class_type": "CLIPTextEncode", "inputs": {"text": ["11", 0]}},
+            "9": {"class_type": "LoraLoader", "inputs": {"lora_name": "y", "clip": ["4", 0]}},
+            "12": {"class_type": "SaveImage", "inputs": {"filename_prefix": "x"}}
+        }"#,
+        );
+        let fit = Fit::new(&graph, &draft(OURS));
+        let differ: Vec<_> = fit.differ.iter().map(|d| (d.key.as_str(), d.there.to_string())).collect();
+        assert_eq!(
+            differ,
+            [("3-inputs-seed", "18446744073709551615".to_owned()), ("6-inputs-text", "\"a dog\"".to_owned())]
+        );
+        // cfg is 6 and 6.0; the only other SaveImage has another number there.
+        assert_eq!(fit.same.len(), 2);
+        let refused: Vec<_> = fit.refused.iter().map(|r| (r.key.as_str(), r.why)).collect();
+        assert_eq!(
+            refused,
+            [
+                ("3-inputs-steps", "it is a value of another kind there"),
+                ("3-inputs-model", "it is wired to another node here"),
+                ("7-inputs-text", "it is wired to another node there")
+            ]
+        );
+        let homeless: Vec<_> = fit.homeless.iter().map(|h| (h.key.as_str(), h.why)).collect();
+        assert_eq!(
+            homeless,
+            [
+                ("3-inputs-new", "the node has no such input"),
+                ("9-inputs-lora_name", "the node of this number is of another kind")
+            ]
+        );
+        let unnamed: Vec<_> = fit.unnamed.iter().map(ParamKey::as_str).collect();
+        assert_eq!(unnamed, ["10-inputs-image"]);
+        assert!(!fit.is_whole());
+    }
+
+    #[test]
+    fn what_is_set_counts_and_a_file_is_the_one_of_its_name() {
+        let mut draft = draft(OURS);
+        draft.set(&ParamKey::new("6", "text"), Setting::Value("a dog".into()));
+        draft.set(&ParamKey::new("10", "image"), Setting::File("/home/me/other.png".into()));
+        let graph = workflow(
+            r#"{"6": {"class_type": "CLIPTextEncode", "inputs": {"text": "a dog"}},
+                "10": {"class_type": "LoadImage", "inputs": {"image": "other.png"}}}"#,
+        );
+        let fit = Fit::new(&graph, &draft);
+        assert_eq!((fit.same.len(), fit.differ.len(), fit.is_whole()), (2, 0, true));
+    }
+
+    #[test]
+    fn two_of_a_class_are_not_guessed_at() {
+        let graph = workflow(
+            r#"{"16": {"class_type": "CLIPTextEncode", "inputs": {"text": "a dog"}},
+                "17": {"class_type": "CLIPTextEncode", "inputs": {"text": "worse"}},
+                "30": {"class_type": "KSampler", "inputs": {"steps": null, "cfg": 7}}}"#,
+        );
+        let fit = Fit::new(&graph, &draft(OURS));
+        assert_eq!(fit.homeless.len(), 2);
+        assert_eq!(fit.differ.len(), 1);
+        assert_eq!(fit.refused[0].why, "it is no value there");
+    }
+}

@@ -1,0 +1,114 @@
+//! From a picture back to what made it.
+
+use std::fs;
+use std::path::Path;
+
+use comfydeck::domain::ParamKey;
+
+use crate::support::{Home, Server};
+
+const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/wire/metadata/samples");
+
+#[test]
+fn a_picture_of_a_run_gives_its_parameters_back() {
+    let (home, server) = (Home::new(), Server::quick());
+    let sets = ["--set", "prompt=a heron at dawn\nand \u{732b}"];
+    let args = [["run", "flamingo", "--url", &server.url, "-o", "out"].as_slice(), &sets].concat();
+    let ran = home.deck(&args);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let picture = ran.out.trim();
+
+    let shown = home.deck(&["import", picture, "--against", "flamingo"]);
+    assert_eq!((shown.code, shown.err.as_str()), (Some(0), ""));
+    assert!(shown.out.contains(": PNG, a graph of 7 nodes\n"), "{}", shown.out);
+    assert!(
+        shown.out.contains("2 differ, 11 are the same, 0 are not taken, 0 have no place"),
+        "{}",
+        shown.out
+    );
+    assert!(shown.out.contains("a heron at dawn⏎and 猫"), "{}", shown.out);
+
+    let told = home.deck(&["import", picture, "--against", "flamingo", "--json"]).json();
+    // The preset has it random: what was sent counts.
+    let seed = &home.stored(1).request.params[&ParamKey::new("3", "seed")];
+    assert_eq!(&told[0]["differ"][1]["there"], seed);
+    assert_eq!(told[0]["values"]["6-inputs-text"], "a heron at dawn\nand 猫");
+    assert_eq!(told[0]["against"]["preset"], "flamingo");
+
+    // A preset of it makes the very same picture.
+    let made = home.deck(&["import", picture, "--against", "flamingo", "--preset", "heron"]);
+    assert_eq!((made.code, made.err.as_str()), (Some(0), ""));
+    assert!(Path::new(made.out.trim()).is_file(), "{}", made.out);
+    let again = home.deck(&["run", "heron", "--url", &server.url, "-o", "out"]);
+    assert_eq!(again.code, Some(0), "{}", again.err);
+    let bytes = |path: &str| fs::read(home.folder.path().join(path.trim())).expect("a picture");
+    assert_ne!(picture, again.out.trim());
+    assert!(bytes(picture) == bytes(&again.out), "another picture");
+    let taken = home.deck(&["import", picture, "--against", "flamingo", "--preset", "heron"]);
+    assert_eq!(taken.code, Some(2), "a preset of that name is not written over: {}", taken.err);
+}
+
+#[test]
+fn a_graph_becomes_a_workflow_file() {
+    let home = Home::new();
+    let sample = format!("{SAMPLES}/webp_exif.webp");
+    let made = home.deck(&["import", &sample, "--workflow-out", "w.json"]);
+    assert_eq!((made.code, made.out.as_str()), (Some(0), "w.json\n"), "{}", made.err);
+    let compared = home.deck(&["import", &sample, "-w", "w.json"]);
+    assert!(
+        compared
+            .out
+            .contains("held against w.json: 0 differ, 16 are the same, 0 are not taken, 0 have no place"),
+        "{}",
+        compared.out
+    );
+    let again = home.deck(&["import", &sample, "--workflow-out", "w.json"]);
+    assert_eq!(again.code, Some(2), "{}", again.out);
+    assert!(again.err.contains("is there already"), "{}", again.err);
+    let piped = home.deck(&["import", &sample, "--workflow-out", "-"]);
+    assert_eq!(
+        Ok(piped.out),
+        fs::read_to_string(home.folder.path().join("w.json")).map_err(|e| e.to_string())
+    );
+}
+
+#[test]
+fn a_file_without_a_graph_says_what_to_do() {
+    let home = Home::new();
+    let write = |name: &str, bytes: &[u8]| fs::write(home.folder.path().join(name), bytes).expect("written");
+    let png = fs::read(format!("{SAMPLES}/png_rgba.png")).expect("a sample");
+    write("cut.png", &png[..100]);
+    write(
+        "other.png",
+        &[&png[..33], b"\0\0\0\x0ctEXtparameters\0x\0\0\0\0", &png[png.len() - 12..]].concat(),
+    );
+    write("none.png", &[&png[..33], &png[png.len() - 12..]].concat());
+    write("ui.json", br#"{"nodes": [], "links": []}"#);
+    write(
+        "ui.png",
+        &[&png[..33], b"\0\0\0\x16tEXtworkflow\0{\"nodes\":[]}\0\0\0\0", &png[png.len() - 12..]].concat(),
+    );
+    write("a\u{1b}[31m.txt", b"hello, world and more");
+    let table = [
+        ("cut.png", "this PNG is damaged: it ends in the middle"),
+        ("other.png", "without ComfyUI's graph (it has parameters, which other programs write)"),
+        ("none.png", "none.png is a PNG without ComfyUI's graph. Its server writes none"),
+        ("ui.json", "choose Workflow > Export (API)"),
+        ("ui.png", "choose Workflow > Export (API)"),
+        ("a\u{1b}[31m.txt", "a.txt: it is of no kind"),
+        ("nowhere.png", "cannot be read: No such file"),
+        (".", "it is no file"),
+    ];
+    for (file, said) in table {
+        let ended = home.deck(&["import", file]);
+        assert_eq!((ended.code, ended.out.as_str()), (Some(2), ""), "{file}");
+        assert!(ended.err.contains(said), "{file}: {}", ended.err);
+        assert!(!ended.err.contains('\u{1b}'), "{file}: {}", ended.err);
+    }
+    let sample = format!("{SAMPLES}/webp_exif.webp");
+    let nothing = home.deck(&["import", &sample, "--preset", "x"]);
+    assert!(nothing.err.contains("--workflow-out FILE"), "{}", nothing.err);
+    let unfit = home.deck(&["import", &sample, "--preset", "x", "--against", "flamingo"]);
+    assert_eq!(unfit.code, Some(2));
+    assert!(unfit.err.contains("no value of the graph fits"), "{}", unfit.err);
+}
