@@ -6,6 +6,7 @@ use std::ops::Range;
 use indexmap::IndexSet;
 use tui_textarea::TextArea;
 
+use super::completions::Completions;
 use crate::domain::run::{Counts, RunSummary, UnixMs};
 use crate::domain::{Draft, ParamKey, Run, RunId, Setting, Status};
 
@@ -232,9 +233,6 @@ pub enum FileState {
     Bad(String),
 }
 
-/// Completions that are shown at once.
-const COMPLETIONS: usize = 6;
-
 /// A field being edited.
 #[derive(Debug)]
 pub struct Editing {
@@ -247,9 +245,7 @@ pub struct Editing {
     /// Why the text cannot be kept as it is.
     pub error: Option<String>,
     /// Paths that the text of a file field may become.
-    pub completions: Vec<String>,
-    /// The one that Enter and Tab take, once an arrow chose one.
-    pub chosen: Option<usize>,
+    pub completions: Completions,
     /// Places where the text is between the two steps that the widget makes of one change: line number and line.
     pub halfway: Vec<(usize, String)>,
 }
@@ -260,22 +256,9 @@ impl Editing {
         self.text.lines().join("\n")
     }
 
-    /// The completions that are shown, with the chosen one among them.
-    pub fn shown_completions(&self) -> Range<usize> {
-        let end = self.chosen.map_or(0, |at| at + 1).max(COMPLETIONS).min(self.completions.len());
-        end.saturating_sub(COMPLETIONS)..end
-    }
-
-    /// Completions that are not shown.
-    pub fn more_completions(&self) -> usize {
-        self.completions.len() - self.shown_completions().len()
-    }
-
     /// Lines beneath the text: the error, completions, and how many more there are.
     pub fn lines_below(&self) -> usize {
-        usize::from(self.error.is_some())
-            + self.shown_completions().len()
-            + usize::from(self.more_completions() > 0)
+        usize::from(self.error.is_some()) + self.completions.lines()
     }
 }
 
@@ -471,6 +454,8 @@ pub struct Prompt {
     pub text: TextArea<'static>,
     /// Why the text cannot be taken.
     pub error: Option<String>,
+    /// What the text may become, where a path is asked for.
+    pub completions: Completions,
     /// The filter before, which comes back when the prompt is left.
     pub before: String,
 }

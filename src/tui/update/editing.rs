@@ -10,6 +10,7 @@ use super::{Effects, field, notify, params};
 use crate::domain::param::FileKind;
 use crate::domain::{ParamKey, ParamKind, Parameter, Setting, value, weight};
 use crate::tui::action::Action;
+use crate::tui::completions::Completions;
 use crate::tui::effect::Effect;
 use crate::tui::model::{Editing, Model, Tone, line_editor, setting_text};
 
@@ -33,8 +34,7 @@ pub(super) fn begin(model: &mut Model, key: &ParamKey, effects: &mut Effects) {
         text,
         multiline,
         error: None,
-        completions: Vec::new(),
-        chosen: None,
+        completions: Completions::default(),
         halfway: Vec::new(),
     });
     if is_file {
@@ -153,12 +153,12 @@ pub(super) fn pressed(model: &mut Model, event: KeyEvent, effects: &mut Effects)
     editing.error = None;
     let plain = event.modifiers.is_empty();
     match event.code {
-        KeyCode::Enter | KeyCode::Tab if plain && editing.chosen.is_some() => {
-            let path = editing.chosen.and_then(|at| editing.completions.get(at)).cloned();
+        KeyCode::Enter | KeyCode::Tab if plain && editing.completions.chosen.is_some() => {
+            let path = editing.completions.choice().cloned();
             take_completion(model, path, effects);
         }
-        KeyCode::Up | KeyCode::Down if plain && !editing.completions.is_empty() => {
-            choose_completion(editing, event.code == KeyCode::Up);
+        KeyCode::Up | KeyCode::Down if plain && !editing.completions.paths.is_empty() => {
+            editing.completions.step(event.code == KeyCode::Up);
         }
         KeyCode::Enter if !editing.multiline => {
             commit(model, effects);
@@ -220,7 +220,7 @@ fn refresh_completions(model: &mut Model, effects: &mut Effects) {
     if is_file(model)
         && let Some(editing) = &mut model.params.editing
     {
-        editing.chosen = None;
+        editing.completions.chosen = None;
         effects.push(Effect::CompletePath(editing.value()));
     }
 }
@@ -229,42 +229,24 @@ pub(super) fn completions(model: &mut Model, text: &str, paths: Vec<String>) {
     if let Some(editing) = &mut model.params.editing
         && editing.value() == text
     {
-        editing.completions = paths;
-        // What is there already completes nothing.
-        editing.completions.retain(|path| path != text);
-        editing.chosen = None;
+        editing.completions.put(text, paths);
     }
 }
 
 /// Tab: as much as all completions have in common, or the first one when that is nothing more.
 fn complete(model: &mut Model, effects: &mut Effects) {
-    let Some(editing) = &mut model.params.editing else { return };
-    let Some(first) = editing.completions.first() else { return };
-    let common = editing.completions.iter().fold(first.as_str(), |common, path| {
-        let same = common.char_indices().zip(path.chars()).find(|((_, a), b)| a != b);
-        let shorter = common.len().min(path.len());
-        &common[..same.map_or(shorter, |((at, _), _)| at)]
-    });
-    let next = if common.len() > editing.value().len() { common.to_owned() } else { first.clone() };
-    take_completion(model, Some(next), effects);
-}
-
-/// An arrow among the completions; up from the first one leads back to what was typed.
-fn choose_completion(editing: &mut Editing, up: bool) {
-    let last = editing.completions.len() - 1;
-    editing.chosen = match editing.chosen {
-        None if up => None,
-        None => Some(0),
-        Some(at) if up => at.checked_sub(1),
-        Some(at) => Some((at + 1).min(last)),
-    };
+    let Some(editing) = &model.params.editing else { return };
+    let next = editing.completions.common(&editing.value());
+    if next.is_some() {
+        take_completion(model, next, effects);
+    }
 }
 
 fn take_completion(model: &mut Model, path: Option<String>, effects: &mut Effects) {
     if let (Some(editing), Some(path)) = (&mut model.params.editing, path) {
         editing.text = line_editor(&path);
         // They were of another text; the new ones are on their way.
-        editing.completions.clear();
+        editing.completions = Completions::default();
         refresh_completions(model, effects);
     }
 }

@@ -91,7 +91,10 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
             model.target = Some(target);
             effects.push(Effect::Remember);
         }
-        Msg::Completions { text, paths } => editing::completions(model, &text, paths),
+        Msg::Completions { text, paths } => {
+            overlay::completions(model, &text, &paths);
+            editing::completions(model, &text, paths);
+        }
         Msg::File(key, state) => {
             model.params.files.insert(key, state);
         }

@@ -7,6 +7,7 @@ use nucleo_matcher::{Config, Matcher, Utf32Str};
 use super::{Effects, field, log, notify, params, runs, save_effect};
 use crate::domain::{ParamKey, Setting, value};
 use crate::tui::action::{Action, enabled};
+use crate::tui::completions::Completions;
 use crate::tui::effect::Effect;
 use crate::tui::keymap::Keymap;
 use crate::tui::model::{
@@ -90,7 +91,13 @@ fn loading_picker(purpose: Choosing) -> Overlay {
 }
 
 fn prompt(purpose: Asking, text: &str) -> Overlay {
-    Overlay::Prompt(Prompt { purpose, text: line_editor(text), error: None, before: text.to_owned() })
+    Overlay::Prompt(Prompt {
+        purpose,
+        text: line_editor(text),
+        error: None,
+        completions: Completions::default(),
+        before: text.to_owned(),
+    })
 }
 
 /// Every command that means something where the person is: in the pane, or in the field that is open.
@@ -335,10 +342,20 @@ fn choose(model: &mut Model, picker: Picker, chosen: Option<PickerItem>, ctx: &C
 
 fn prompt_pressed(model: &mut Model, mut prompt: Prompt, event: KeyEvent, ctx: &Ctx, effects: &mut Effects) {
     prompt.error = None;
-    if event.code != KeyCode::Enter {
-        field::line_pressed(&mut prompt.text, event, ctx.keys);
+    if let Some(changed) = complete(&mut prompt, event) {
         model.overlay = Some(Overlay::Prompt(prompt));
-        return typed(model, effects);
+        if changed {
+            typed(model, effects);
+        }
+        return;
+    }
+    if event.code != KeyCode::Enter {
+        let changed = field::line_pressed(&mut prompt.text, event, ctx.keys);
+        model.overlay = Some(Overlay::Prompt(prompt));
+        if changed {
+            typed(model, effects);
+        }
+        return;
     }
     let text = prompt.text.lines().join("");
     let text = text.trim();
@@ -375,6 +392,39 @@ fn prompt_pressed(model: &mut Model, mut prompt: Prompt, event: KeyEvent, ctx: &
     }
 }
 
+/// A key that is about the paths beneath the text: whether the text changed; `None` when it is another key.
+fn complete(prompt: &mut Prompt, event: KeyEvent) -> Option<bool> {
+    if !event.modifiers.is_empty() {
+        return None;
+    }
+    let taken = match event.code {
+        KeyCode::Enter | KeyCode::Tab if prompt.completions.chosen.is_some() => {
+            prompt.completions.choice().cloned()
+        }
+        KeyCode::Tab => prompt.completions.common(&prompt.text.lines().join("")),
+        KeyCode::Up | KeyCode::Down if !prompt.completions.paths.is_empty() => {
+            prompt.completions.step(event.code == KeyCode::Up);
+            return Some(false);
+        }
+        _ => return None,
+    };
+    let Some(path) = taken else { return Some(false) };
+    prompt.text = line_editor(&path);
+    // They were of another text; the new ones are on their way.
+    prompt.completions = Completions::default();
+    Some(true)
+}
+
+/// Paths were found for a text.
+pub(super) fn completions(model: &mut Model, text: &str, paths: &[String]) {
+    if let Some(Overlay::Prompt(prompt)) = &mut model.overlay
+        && prompt.purpose == Asking::WorkflowPath
+        && prompt.text.lines().join("") == text
+    {
+        prompt.completions.put(text, paths.to_vec());
+    }
+}
+
 fn open_preset(model: &mut Model, name: String, effects: &mut Effects) {
     model.opening = true;
     effects.push(Effect::OpenPreset(name));
@@ -398,6 +448,7 @@ fn typed(model: &mut Model, effects: &mut Effects) {
             model.runs.search = text;
             runs::search_changed(model, effects);
         }
+        Asking::WorkflowPath => effects.push(Effect::CompletePath(text)),
         _ => {}
     }
 }

@@ -6,7 +6,7 @@ use ratatui::widgets::Widget;
 use tui_textarea::TextArea;
 use unicode_width::UnicodeWidthStr;
 
-use super::paint::{frame, put, put_right, without_right};
+use super::paint::{completions, frame, put, put_right, without_right};
 use crate::tui::action::Scope;
 use crate::tui::key::Key;
 use crate::tui::keymap::Keymap;
@@ -240,10 +240,14 @@ fn prompt(model: &Model, prompt: &Prompt, theme: &Theme, buffer: &mut Buffer) ->
         let field = Rect { x, width: area.right().saturating_sub(x + 30), ..area };
         return Some(line(buffer, field, sign, &prompt.text, theme));
     }
-    let area = centred(buffer.area, 70, 5);
+    let below = prompt.completions.lines() as u16;
+    let area = centred(buffer.area, 70, 5 + if below > 0 { below + 1 } else { 0 });
     frame(buffer, area, title, theme.quiet, theme.accent);
     let inner = inside(area);
     let cursor = line(buffer, Rect { y: inner.y + 1, ..inner }, sign, &prompt.text, theme);
+    if below > 0 {
+        completions(&prompt.completions, Rect { y: inner.y + 3, height: below, ..inner }, theme, buffer);
+    }
     if let Some(error) = &prompt.error {
         put(buffer, inner, inner.x, inner.y + 2, &format!("✗ {error}"), theme.bad);
     }

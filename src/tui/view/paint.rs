@@ -5,7 +5,9 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
+use crate::tui::completions::Completions;
 use crate::tui::text;
+use crate::tui::theme::Theme;
 
 /// Writes a text from `x` on, cut with `…` at the area's right edge. Returns the column behind it.
 pub(super) fn put(buffer: &mut Buffer, area: Rect, x: u16, y: u16, text: &str, style: Style) -> u16 {
@@ -63,5 +65,19 @@ pub(super) fn frame(buffer: &mut Buffer, area: Rect, title: &str, quiet: Style, 
     }
     if !title.is_empty() && area.width > 6 {
         put(buffer, without_right(area, 2), area.x + 2, area.y, &format!(" {title} "), accent);
+    }
+}
+
+/// Paths that a text may become, beneath its field.
+pub(super) fn completions(shown: &Completions, area: Rect, theme: &Theme, buffer: &mut Buffer) {
+    let mut y = area.y;
+    for at in shown.shown() {
+        let is_chosen = shown.chosen == Some(at);
+        let (sign, style) = if is_chosen { ("›", theme.selected) } else { (" ", theme.quiet) };
+        put(buffer, area, area.x, y, &format!("{sign} {}", shown.paths[at]), style);
+        y += 1;
+    }
+    if shown.more() > 0 {
+        put(buffer, area, area.x, y, &format!("  {} more", shown.more()), theme.quiet);
     }
 }

@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::widgets::Widget;
 use unicode_width::UnicodeWidthStr;
 
-use super::paint::{put, put_right, without_right};
+use super::paint::{completions, put, put_right, without_right};
 use crate::domain::param::Range;
 use crate::domain::{Origin, ParamKind, Parameter, SeedPolicy, Setting};
 use crate::tui::model::{Editing, FileState, Model, Pane, setting_text};
@@ -196,15 +196,12 @@ impl ParamRow<'_> {
             put(buffer, area, area.x, y, &format!("✗ {error}"), theme.bad);
             y += 1;
         }
-        for at in editing.shown_completions() {
-            let style = if editing.chosen == Some(at) { theme.selected } else { theme.quiet };
-            let sign = if editing.chosen == Some(at) { "›" } else { " " };
-            put(buffer, area, area.x, y, &format!("{sign} {}", editing.completions[at]), style);
-            y += 1;
-        }
-        if editing.more_completions() > 0 {
-            put(buffer, area, area.x, y, &format!("  {} more", editing.more_completions()), theme.quiet);
-        }
+        completions(
+            &editing.completions,
+            Rect { y, height: area.bottom().saturating_sub(y), ..area },
+            theme,
+            buffer,
+        );
         let at = editing.text.screen_cursor();
         let (top, left) = editing.text.scroll_offset();
         let row = u16::try_from(at.row).unwrap_or(u16::MAX).saturating_sub(top);

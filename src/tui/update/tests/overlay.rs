@@ -131,3 +131,24 @@ fn leaving_a_search_brings_the_one_before_back() {
     stage.press("esc");
     assert_eq!(stage.model.params.filter, "cfg");
 }
+
+#[test]
+fn a_path_is_completed_as_in_a_field() {
+    let found = |text: &str, paths: &[&str]| Msg::Completions {
+        text: text.to_owned(),
+        paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+    };
+    let mut stage = wide();
+    assert_eq!(stage.press("O"), [Effect::CompletePath(String::new())]);
+    stage.hear(found("", &["cats/", "clouds.json"]));
+    // What both have in common is nothing more than `c`.
+    assert_eq!(stage.press("tab"), [Effect::CompletePath("c".to_owned())]);
+    stage.hear(found("late", &["late.json"]));
+    stage.hear(found("c", &["cats/", "clouds.json"]));
+    assert_eq!(stage.press("down down up"), []);
+    assert!(stage.screen().contains("› cats/"), "{}", stage.screen());
+    assert_eq!(stage.press("enter"), [Effect::CompletePath("cats/".to_owned())]);
+    stage.hear(found("cats/", &["cats/w.json"]));
+    stage.press("tab");
+    assert_eq!(stage.press("enter"), [Effect::OpenWorkflow("cats/w.json".into())]);
+}
