@@ -92,7 +92,10 @@ impl Listener for ForPeople {
             }
             RunEvent::OutputFailed(failure) => {
                 let name = ansi::scrub_plain(&failure.name);
-                self.note(format!("{name} could not be saved: {}", ansi::scrub_plain(&failure.why)));
+                let kept = failure.kept.as_ref();
+                let kept =
+                    kept.map_or(String::new(), |path| format!(". What came is kept in {}", path.display()));
+                self.note(format!("{name} could not be saved: {}{kept}", ansi::scrub_plain(&failure.why)));
             }
             RunEvent::Warning { text } => self.note(format!("warning: {}", ansi::scrub_plain(text))),
             RunEvent::Ended(_) => self.remark(human::ended(run)),

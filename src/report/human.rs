@@ -4,7 +4,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::text::{age, bytes, cut, duration, took};
 use crate::domain::draft::SeedChange;
-use crate::domain::run::{RunError, Transfer, UnixMs};
+use crate::domain::run::{Connection, RunError, Transfer, UnixMs};
 use crate::domain::{Run, RunSummary, Status, value};
 use crate::wire::ansi::{scrub_block, scrub_plain};
 
@@ -46,11 +46,13 @@ pub fn progress(run: &Run, now: UnixMs, typical: Option<i64>, width: usize) -> S
         }),
         _ => None,
     };
-    let is_asked = run.cancel_asked.then(|| "cancel asked".to_owned());
+    let is_asked = run.cancel_asked.then(|| "cancelling".to_owned());
+    let is_deaf = run.connection.is_some_and(|now| now.state == Connection::Reconnecting);
+    let is_deaf = is_deaf.then(|| "reconnecting, the run goes on".to_owned());
     let usually = typical
         .filter(|_| run.status.is_in_flight() && more.is_none())
         .map(|ms| format!("usually {}", took(ms)));
-    for part in [more, usually, is_asked].into_iter().flatten() {
+    for part in [is_deaf, more, usually, is_asked].into_iter().flatten() {
         line.push_str("  ");
         line.push_str(&part);
     }

@@ -443,6 +443,8 @@ pub struct PickerItem {
     pub is_open: bool,
     /// It ships with the program and cannot be changed.
     pub is_built_in: bool,
+    /// Others that stand on it.
+    pub extended_by: Vec<String>,
 }
 
 /// A line of text to type.

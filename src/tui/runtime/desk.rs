@@ -1,5 +1,6 @@
 //! Does what changes something: opens, saves, submits, cancels. On a thread of its own, in order.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread::{self, JoinHandle};
@@ -353,7 +354,15 @@ impl Desk {
 
     fn list_presets(&mut self) -> Answer {
         let open = self.preset.as_ref().map(|preset| preset.name.clone());
-        let items = self.presets.list().map_err(said)?.into_iter().map(|listed| PickerItem {
+        let listed = self.presets.list().map_err(said)?;
+        let mut extended_by: HashMap<String, Vec<String>> = HashMap::new();
+        for preset in &listed {
+            if let Some(base) = preset.extends.as_ref().filter(|base| **base != preset.name) {
+                extended_by.entry(base.clone()).or_default().push(preset.name.clone());
+            }
+        }
+        let items = listed.into_iter().map(|listed| PickerItem {
+            extended_by: extended_by.remove(&listed.name).unwrap_or_default(),
             is_open: Some(&listed.name) == open.as_ref(),
             is_built_in: listed.source == presets::Source::BuiltIn,
             note: if listed.source == presets::Source::BuiltIn {

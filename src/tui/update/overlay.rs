@@ -291,9 +291,16 @@ fn change_preset(model: &mut Model, picker: Picker, item: &PickerItem, delete: b
         );
         model.overlay = Some(Overlay::Picker(picker));
     } else if delete {
+        let broken = match item.extended_by.as_slice() {
+            [] => String::new(),
+            [only] => format!("{only} extends it, and loses what it sets. "),
+            [several @ .., last] => {
+                format!("{} and {last} extend it, and lose what it sets. ", several.join(", "))
+            }
+        };
         model.overlay = Some(Overlay::Confirm(Confirm {
             question: format!("Delete preset {}?", item.id),
-            consequence: "Its file is removed. This cannot be taken back.".to_owned(),
+            consequence: format!("{broken}Its file is removed. This cannot be taken back."),
             yes: "delete",
             then: Confirmed::DeletePreset(item.id.clone()),
         }));

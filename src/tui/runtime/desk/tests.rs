@@ -77,6 +77,11 @@ fn a_preset_is_saved_opened_changed_renamed_and_deleted() {
     room.save("other", false, 5);
     assert_eq!(room.save("tom", false, 6), [Msg::NameTaken("tom".to_owned())]);
     assert!(matches!(&room.save("tom", true, 6)[..], [Msg::Saved { .. }]));
+    fs::write(room.desk.dirs.config.join("presets/kitten.toml"), "extends = \"tom\"\n").unwrap();
+    let told = room.desk.perform(Effect::ListPresets);
+    let Some(Msg::Items(_, items)) = told.first() else { panic!("{told:?}") };
+    let tom = items.iter().find(|item| item.id == "tom").expect("listed");
+    assert_eq!(tom.extended_by, ["kitten"]);
     room.desk.perform(Effect::DeletePreset("tom".to_owned()));
     let told = room.desk.perform(Effect::OpenPreset("tom".to_owned()));
     assert!(matches!(&told[..], [Msg::NotOpened(why)] if why.contains("no preset `tom`")), "{told:?}");

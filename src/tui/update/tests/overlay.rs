@@ -38,6 +38,7 @@ fn presets_load_rename_and_are_deleted_after_a_question() {
         label: id.to_owned(),
         is_open: note == "open",
         is_built_in: note == "built in",
+        extended_by: if id == "flamingo" { vec!["a".into(), "b".into(), "c".into()] } else { Vec::new() },
         ..PickerItem::default()
     };
     let items = || {
@@ -54,6 +55,8 @@ fn presets_load_rename_and_are_deleted_after_a_question() {
     stage.press("p");
     stage.hear(items());
     assert_eq!(stage.press("delete"), []);
+    let screen = stage.screen();
+    assert!(screen.contains("a, b and c extend it, and lose what it sets."), "{screen}");
     assert_eq!(stage.press("y"), [Effect::DeletePreset("flamingo".to_owned())]);
     stage.press("p");
     stage.hear(items());
