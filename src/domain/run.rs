@@ -67,6 +67,11 @@ impl RunRequest {
         shown_url(&self.url)
     }
 
+    /// Whether it is of a run that was sent from elsewhere, so that nothing is known of its values.
+    pub fn is_unknown(&self) -> bool {
+        self.adopt.is_some() && self.params.is_empty() && self.files.is_empty()
+    }
+
     /// The address that requests and credentials go to.
     pub fn called_url(&self) -> &str {
         self.api_url.as_deref().unwrap_or(&self.url)

@@ -89,7 +89,7 @@ pub fn enqueue_again(
     profile: &Profile,
 ) -> Result<RunId, RunnerError> {
     let request = store.run(run)?.ok_or(StoreError::NoSuchRun(run))?.request;
-    if request.adopt.is_some() && request.params.is_empty() {
+    if request.is_unknown() {
         return Err(RunnerError::Unknown(run));
     }
     let request = RunRequest { adopt: None, ..request };

@@ -282,6 +282,11 @@ impl Desk {
     fn read_settings(&mut self, id: RunId) -> Answer {
         let store = opened(&mut self.store, &self.dirs)?;
         let run = store.run(id).map_err(said)?.ok_or_else(|| format!("run {id} is not in the history"))?;
+        if run.request.is_unknown() {
+            return Err(format!(
+                "run {id} was sent from elsewhere and only fetched: its values are not known here"
+            ));
+        }
         let mut settings: Vec<(ParamKey, Setting)> =
             run.request.params.into_iter().map(|(key, value)| (key, Setting::Value(value))).collect();
         for file in run.request.files {
