@@ -1,18 +1,19 @@
 //! The HTTP client: one policy on redirects, credentials, time and trust for every protocol.
 
 use std::error::Error as _;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION,
 };
-use reqwest::{Client, Response, Url};
+use reqwest::{Client, ClientBuilder, Response, Url};
 use tokio::sync::watch;
 
 use crate::config::{Credentials, Secret};
 use crate::domain::run::RunError;
 
+use super::guard::{Resolver, Rule};
 use super::reach;
 use super::redirect::{self, Hop, Method, RedirectError};
 use super::upload::Upload;
@@ -35,6 +36,8 @@ pub(super) struct Http {
     /// For plain HTTP to this machine: no certificates, no proxy.
     local: OnceLock<Client>,
     open: OnceLock<Client>,
+    /// For addresses that a server chose.
+    guarded: Mutex<Vec<(Rule, Client)>>,
 }
 
 /// Why there is no answer.
@@ -61,7 +64,7 @@ pub struct Limits {
     /// Silence while an output is fetched from an address.
     pub fetch: Duration,
     /// Waits before a GET is tried again that found a broken line or a gateway in trouble. A GET only asks; a
-    /// POST is never tried again.
+    /// POST is never tried again. A download that got further meanwhile begins with the first wait again.
     pub retries: Vec<Duration>,
 }
 
@@ -126,24 +129,6 @@ impl Http {
         }
     }
 
-    /// Fetches what lies at an address, without credentials.
-    pub(super) async fn get(&self, url: &Url) -> Result<Response, RunError> {
-        let mut hop = Hop { method: Method::Get, url: url.clone(), number: 0 };
-        loop {
-            let response = self.get_again(&hop.url, None).await;
-            let response = response.map_err(|error| unreachable(&error, &hop.url))?;
-            let location = response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
-            match redirect::next(&hop, response.status(), location) {
-                Ok(None) => return Ok(response),
-                Ok(Some(next)) => hop = next,
-                Err(error) => {
-                    let (what, remedy) = (error.to_string(), error.remedy());
-                    return Err(RunError { what, remedy, ..RunError::default() });
-                }
-            }
-        }
-    }
-
     /// A GET that is tried again when the line or a gateway fails.
     async fn get_again(&self, url: &Url, credentials: Option<&Credentials>) -> reqwest::Result<Response> {
         for wait in &self.limits.retries {
@@ -184,31 +169,50 @@ impl Http {
         request.send().await
     }
 
-    fn client(&self, url: &Url) -> reqwest::Result<&Client> {
+    /// The client for an address that a person chose.
+    pub(super) fn client(&self, url: &Url) -> reqwest::Result<&Client> {
         let is_local = url.scheme() == "http" && is_loopback(url);
         let slot = if is_local { &self.local } else { &self.open };
         if let Some(client) = slot.get() {
             return Ok(client);
         }
-        // Someone else's provider is as good; an error says only that there is one.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let builder = Client::builder()
-            .user_agent(concat!("comfydeck/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            // A repeated POST is a second run that costs money.
-            .retry(reqwest::retry::never())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(SILENCE_TIMEOUT)
-            .tcp_keepalive(KEEPALIVE)
-            .tcp_keepalive_interval(KEEPALIVE)
-            .tcp_keepalive_retries(4)
-            .tcp_nodelay(true)
-            // Connections are minutes apart, and one kept that long may be half dead.
-            .pool_max_idle_per_host(0);
+        let builder = builder();
         let builder = if is_local { builder.no_proxy().tls_certs_only([]) } else { builder };
         let client = builder.build()?;
         Ok(slot.get_or_init(|| client))
     }
+
+    /// A client for addresses that a server chose, which connects only where the rule allows.
+    pub(super) fn guarded(&self, rule: Rule) -> reqwest::Result<Client> {
+        let mut clients = self.guarded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, client)) = clients.iter().find(|(known, _)| *known == rule) {
+            return Ok(client.clone());
+        }
+        let builder = builder().dns_resolver(Resolver::new(rule, |name| std::env::var(name).ok()));
+        let builder = if rule.is_local() { builder.no_proxy() } else { builder };
+        let client = builder.build()?;
+        clients.push((rule, client.clone()));
+        Ok(client)
+    }
+}
+
+/// What all clients have in common.
+fn builder() -> ClientBuilder {
+    // Someone else's provider is as good; an error says only that there is one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder()
+        .user_agent(concat!("comfydeck/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        // A repeated POST is a second run that costs money.
+        .retry(reqwest::retry::never())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(SILENCE_TIMEOUT)
+        .tcp_keepalive(KEEPALIVE)
+        .tcp_keepalive_interval(KEEPALIVE)
+        .tcp_keepalive_retries(4)
+        .tcp_nodelay(true)
+        // Connections are minutes apart, and one kept that long may be half dead.
+        .pool_max_idle_per_host(0)
 }
 
 /// In which way an answer is packed, though that was not asked for.
@@ -240,7 +244,7 @@ pub(super) fn is_loopback(url: &Url) -> bool {
 }
 
 /// What kept a request from being answered, in words, without the address's query.
-fn unreachable(error: &reqwest::Error, url: &Url) -> RunError {
+pub(super) fn unreachable(error: &reqwest::Error, url: &Url) -> RunError {
     let host = url.host_str().unwrap_or_default();
     let mut causes = Vec::new();
     let mut refused = false;

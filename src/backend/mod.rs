@@ -5,6 +5,8 @@
 
 pub mod cloud;
 mod collect;
+mod download;
+mod guard;
 mod heard;
 mod http;
 pub mod names;
@@ -17,6 +19,7 @@ pub mod stream;
 #[cfg(test)]
 mod tests;
 mod upload;
+mod verdict;
 mod writer;
 
 use std::path::PathBuf;

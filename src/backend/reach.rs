@@ -126,9 +126,18 @@ pub(super) fn proxy_of(url: &Url, env: impl Fn(&str) -> Option<String>) -> Optio
     if is_loopback(url) || is_spared {
         return None;
     }
-    let proxy = set(&scheme).or_else(|| set("all_proxy"))?;
-    let has_scheme = proxy.contains("://");
-    if has_scheme { proxy.parse().ok() } else { format!("http://{proxy}").parse().ok() }
+    proxy_url(&set(&scheme).or_else(|| set("all_proxy"))?)
+}
+
+/// Hosts of all proxies that the usual variables name.
+pub(super) fn proxies(env: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    let names = ["http_proxy", "https_proxy", "all_proxy"];
+    let values = names.iter().flat_map(|name| [env(name), env(&name.to_uppercase())]).flatten();
+    values.filter_map(|text| Some(proxy_url(&text)?.host_str()?.to_owned())).collect()
+}
+
+fn proxy_url(text: &str) -> Option<Url> {
+    if text.contains("://") { text.parse().ok() } else { format!("http://{text}").parse().ok() }
 }
 
 #[cfg(test)]

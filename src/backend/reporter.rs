@@ -81,6 +81,18 @@ impl Reporter {
         Ok(())
     }
 
+    /// Bytes of the result that have come.
+    pub(super) fn received(&self) -> u64 {
+        self.received.done
+    }
+
+    /// Where the result stands, counted elsewhere: what has to come again was taken back.
+    pub(super) async fn stands_at(&mut self, received: Transfer) -> Result<(), BackendError> {
+        self.expect(received.total);
+        self.received.done = received.done;
+        self.download(0).await
+    }
+
     pub(super) async fn progress(&mut self, progress: Progress) -> Result<(), BackendError> {
         self.pending = Some(progress);
         if self.progress.is_due() {

@@ -10,13 +10,13 @@ use reqwest::{Response, StatusCode, Url};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::domain::run::{End, OutputFailure, Protocol, RunError, Transfer};
+use crate::domain::run::{Protocol, RunError, Transfer};
 use crate::domain::{RunEvent, Status};
 use crate::wire::ansi;
 use crate::wire::errors;
-use crate::wire::result::OutputInfo;
 
-use super::collect::{Collected, shown};
+use super::collect::Collected;
+use super::download::{self, Fetched, Links};
 use super::heard::{Heard, Listener};
 use super::http::{self, Answer, Http, LOOK_THERE_FIRST, Limits, NoAnswer};
 use super::outputs::OutputFolder;
@@ -24,8 +24,12 @@ use super::redirect;
 use super::refusal;
 use super::reporter::Reporter;
 use super::upload::Upload;
+use super::verdict::{self, Facts};
 use super::writer::Writer;
 use super::{Backend, BackendError, BoxFuture, Caps, EventSink, Job};
+
+/// What brings an output that could not be saved.
+const AGAIN: &str = "run again";
 
 /// Bytes of an error's body that are read.
 const MAX_BODY: usize = 256 * 1024;
@@ -275,19 +279,7 @@ impl Run<'_> {
             let prompt_id = ansi::scrub_plain(prompt_id).chars().take(200).collect();
             self.out.send(RunEvent::Remote { prompt_id }).await?;
         }
-        for link in std::mem::take(&mut collected.links) {
-            match self.fetch(&link).await {
-                Ok(output) => {
-                    collected.saved += 1;
-                    self.out.send(RunEvent::OutputSaved(output)).await?;
-                }
-                Err(why) => {
-                    collected.failed += 1;
-                    let failure = OutputFailure { name: shown(&link), why, kept: None };
-                    self.out.send(RunEvent::OutputFailed(failure)).await?;
-                }
-            }
-        }
+        self.fetch_links(&mut collected).await?;
         if !collected.whole && collected.broken.is_none() {
             let cut = cut.unwrap_or_else(|| RunError {
                 what: "the server closed the connection in the middle of the result".to_owned(),
@@ -301,105 +293,34 @@ impl Run<'_> {
             let remedy = format!("{saved} Run again; the server does not keep results.");
             return Err(lost(RunError { remedy, ..cut }));
         }
-        let error = verdict(&collected, said);
-        let status = if error.is_some() { Status::Failed } else { Status::Done };
-        let server_seconds = collected.result.execution_time_seconds;
-        self.out.send(RunEvent::Ended(End { status, error, server_seconds })).await
+        let facts = Facts {
+            result: &collected.result,
+            saved: collected.saved,
+            failed: collected.failed,
+            broken: collected.broken,
+            said,
+            again: AGAIN,
+        };
+        self.out.send(RunEvent::Ended(facts.end())).await
     }
 
-    /// Fetches an output that lies at an address. The credentials stay at home.
-    async fn fetch(&mut self, link: &OutputInfo) -> Result<crate::domain::run::Output, String> {
-        let told = |error: RunError| format!("{}. {}", error.what, error.remedy);
-        let address = link.filepath.as_deref().unwrap_or_default();
-        let home = Url::parse(&self.job.server.url).map_err(|error| error.to_string())?;
-        let url = home.join(address).map_err(|error| format!("its address cannot be read: {error}"))?;
-        if url.scheme() != home.scheme() && url.scheme() != "https" {
-            return Err(format!("its address {} is not a safe one", redirect::shown(&url)));
-        }
-        let mut response = self.http.get(&url).await.map_err(told)?;
-        if !response.status().is_success() {
-            return Err(told(refusal::describe(response.status(), response.headers(), "")));
-        }
+    async fn fetch_links(&mut self, collected: &mut Collected) -> Result<(), BackendError> {
+        let list = std::mem::take(&mut collected.links);
+        let home = self.checked_url()?;
         let folder = OutputFolder::new(&self.job.output_dir, self.job.run);
-        let mut file = folder.begin().map_err(|error| error.to_string())?;
-        let kind =
-            if link.content_type.is_empty() { content_type(&response) } else { link.content_type.clone() };
-        if let Some(packed) = http::packed(&response) {
-            return Err(format!("its server sent it in a packed form that was not asked for ({packed})"));
-        }
-        let silence = self.http.limits().fetch;
-        loop {
-            let chunk = tokio::time::timeout(silence, response.chunk()).await.map_err(|_| {
-                format!("nothing of it came for {} seconds. Check this machine's network", silence.as_secs())
-            })?;
-            let Some(chunk) = chunk.map_err(|error| told(cut_off(&error)))? else { break };
-            let length = chunk.len() as u64;
-            let write = tokio::task::spawn_blocking(move || file.write(&chunk).map(|()| file));
-            file = write.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
-            self.out.download(length).await.map_err(|error| error.to_string())?;
-        }
-        let last = url.path_segments().and_then(|mut parts| parts.next_back().map(str::to_owned));
-        let name = if link.filename.is_empty() { last.unwrap_or_default() } else { link.filename.clone() };
-        let keep = tokio::task::spawn_blocking(move || file.keep(&name, &kind));
-        keep.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+        let links = Links { http: self.http, home: &home, folder, saved: &[], fresh: None, again: AGAIN };
+        let Fetched { saved, failed } = download::fetch_all(&links, list, &mut self.out).await?;
+        collected.saved += saved;
+        collected.failed += failed;
+        Ok(())
     }
-}
-
-/// Why a run with a whole (or a broken) result did not end well; `None` when it did.
-fn verdict(collected: &Collected, said: &str) -> Option<RunError> {
-    let Collected { result, saved, failed, broken, .. } = collected;
-    let status = result.status.as_deref().unwrap_or_default();
-    let succeeded = match status {
-        "success" | "completed" => result.completed != Some(false),
-        "" => result.completed == Some(true) || (result.completed.is_none() && *saved > 0),
-        _ => false,
-    };
-    if let Some(why) = broken {
-        let what = format!("{why}: {saved} outputs before the fault were saved");
-        let remedy = "Run again; when it stays, tell whoever runs the endpoint.".to_owned();
-        return Some(RunError { what, remedy, ..RunError::default() });
-    }
-    if !succeeded {
-        let sources = [result.error_data.clone(), Some(result.other.clone().into())];
-        let from_result = sources.into_iter().flatten().map(|value| errors::from_value(&value));
-        let mut error = from_result
-            .chain([errors::from_body(said.trim_end())])
-            .find(|error| !error.what.is_empty())
-            .unwrap_or_default();
-        if error.what.is_empty() {
-            let status = ansi::scrub_plain(status).chars().take(80).collect::<String>();
-            error.what = format!("the server says that the run did not succeed (status `{status}`)");
-        }
-        if error.remedy.is_empty() {
-            error.remedy = "Look at the end of the log, change what it names, and run again.".to_owned();
-        }
-        return Some(error);
-    }
-    let (what, remedy) = match (saved, failed) {
-        (0, 0) => (
-            "the run ended well, but brought no output".to_owned(),
-            "Check that the workflow ends in a node that saves, such as SaveImage.",
-        ),
-        (_, 0) => return None,
-        _ => (
-            format!("{failed} of {} outputs could not be saved", saved + failed),
-            "The outputs say why; put that right, then run again.",
-        ),
-    };
-    Some(RunError { what, remedy: remedy.to_owned(), ..RunError::default() })
 }
 
 /// The stream ended, and no result has come.
 fn without_result(cut: Option<RunError>, said: &str) -> BackendError {
-    let mut error = errors::from_body(said.trim_end());
-    match cut {
-        None if !error.what.is_empty() => {
-            if error.remedy.is_empty() {
-                error.remedy = "Look at the end of the log, change what it names, and run again.".to_owned();
-            }
-            BackendError::Failed(error)
-        }
-        cut => {
+    match (cut, verdict::reported(said)) {
+        (None, Some(error)) => BackendError::Failed(error),
+        (cut, reported) => {
             let mut lost_error = cut.unwrap_or_else(|| RunError {
                 what: "the server closed the connection before the result".to_owned(),
                 ..RunError::default()
@@ -407,7 +328,7 @@ fn without_result(cut: Option<RunError>, said: &str) -> BackendError {
             lost_error.remedy =
                 "Look at the log for how far it came, then run again; the server may have gone on."
                     .to_owned();
-            if !error.what.is_empty() {
+            if let Some(error) = reported {
                 lost_error.details = format!("{}\n{}", error.what, lost_error.details);
             }
             lost(lost_error)

@@ -1,0 +1,414 @@
+//! One output: asked for, again where it broke off, until it is whole or there is no hope.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, IF_RANGE, LOCATION, RANGE, RETRY_AFTER,
+};
+use reqwest::{RequestBuilder, Response, StatusCode, Url};
+use tokio::sync::oneshot;
+
+use crate::backend::EventSink;
+use crate::backend::collect::shown;
+use crate::backend::guard::{Forbidden, Guard};
+use crate::backend::http;
+use crate::backend::outputs::OutputFile;
+use crate::backend::redirect::{self, Hop, Method};
+use crate::domain::RunEvent;
+use crate::domain::run::{self, OutputFailure};
+use crate::wire::ansi;
+use crate::wire::result::OutputInfo;
+
+use super::disk::Disk;
+use super::range::{self, Part, Version};
+use super::{Links, Output, Share};
+
+/// Bytes after which a download has got further, and has all its tries again.
+const PROGRESS: u64 = 64 * 1024;
+
+/// New addresses that are asked for while a download gets no further.
+const MAX_FRESH: u32 = 3;
+
+/// Longest time that a server may ask us to stay away.
+const MAX_STAY_AWAY: Duration = Duration::from_secs(60);
+
+/// An output that has come, or has not, and has no name yet.
+pub(super) struct Fetched {
+    /// The file, or what of it came; nothing when nothing did.
+    file: Option<OutputFile>,
+    /// Why it is not whole.
+    fault: Option<String>,
+    /// What it is to be called, and its MIME type.
+    hint: String,
+    kind: String,
+    announced: Option<u64>,
+    before: Option<oneshot::Receiver<Infallible>>,
+    named: Option<oneshot::Sender<Infallible>>,
+}
+
+/// Fetches an output.
+pub(super) async fn fetch(
+    links: &Links<'_>,
+    guard: &Guard,
+    output: Output,
+    share: Share,
+    events: EventSink,
+) -> Fetched {
+    let Output { position, info, hint, before, named } = output;
+    let announced = info.size.filter(|size| *size > 0);
+    let mut download = Download {
+        links,
+        guard,
+        position,
+        kind: info.content_type.clone(),
+        info,
+        announced,
+        disk: Disk::start(links.folder.clone(), events),
+        share,
+        got: 0,
+        length: None,
+        version: Version::default(),
+        in_one_piece: false,
+        ended_at: None,
+    };
+    let mut fault = download.get().await.err();
+    download.share.settle();
+    let Download { disk, kind, got, .. } = download;
+    let file = match &fault {
+        // What came may be worth something. When it cannot be kept, the fault itself is told all the same.
+        Some(_) if got > 0 => disk.finish().await.ok(),
+        Some(_) => None,
+        None => disk.finish().await.map_err(|why| fault = Some(why)).ok(),
+    };
+    Fetched { file, fault, hint, kind, announced, before, named }
+}
+
+/// Gives a file its name: what there is to tell of the output.
+pub(super) async fn name(fetched: Fetched) -> Vec<RunEvent> {
+    let Fetched { file, fault, hint, kind, announced, before, named } = fetched;
+    let name = shown(&OutputInfo { filename: hint.clone(), ..OutputInfo::default() });
+    if let Some(before) = before {
+        // Nothing is ever sent: the one before it has its name, or has failed, when its end is gone.
+        let _ = before.await;
+    }
+    let told = match (file, fault) {
+        (Some(file), None) => match keep(file, hint, kind).await {
+            Ok(output) => {
+                let odd = announced.filter(|announced| *announced != output.size).map(|announced| {
+                    let text = format!("{name}: {announced} bytes were announced, {} came", output.size);
+                    RunEvent::Warning { text }
+                });
+                odd.into_iter().chain([RunEvent::OutputSaved(output)]).collect()
+            }
+            Err(why) => vec![failed(name, why, None)],
+        },
+        (file, fault) => {
+            let kept = match file {
+                Some(file) => keep(file, format!("{name}.part"), String::new()).await.ok(),
+                None => None,
+            };
+            vec![failed(name, fault.unwrap_or_default(), kept)]
+        }
+    };
+    drop(named);
+    told
+}
+
+async fn keep(file: OutputFile, hint: String, kind: String) -> Result<run::Output, String> {
+    let kept = tokio::task::spawn_blocking(move || file.keep(&hint, &kind)).await;
+    kept.map_err(|error| format!("this program failed to name it ({error})"))?
+        .map_err(|error| error.to_string())
+}
+
+fn failed(name: String, why: String, kept: Option<run::Output>) -> RunEvent {
+    RunEvent::OutputFailed(OutputFailure { name, why, kept: kept.map(|output| output.path) })
+}
+
+/// Why an attempt did not bring the whole file.
+enum Fault {
+    /// There is no use in another: what happened and what to do.
+    Final(String),
+    /// The address does not hold: what its server says.
+    Stale(String),
+    /// It may pass: what happened, and how long its server wants to be left alone.
+    Passing(String, Duration),
+}
+
+/// A fault that may pass.
+fn passing(what: impl Into<String>) -> Fault {
+    Fault::Passing(what.into(), Duration::ZERO)
+}
+
+/// A fault that only whoever set the server up can put right.
+fn hopeless(what: impl ToString) -> Fault {
+    Fault::Final(format!("{}. Ask whoever runs the endpoint", what.to_string()))
+}
+
+struct Download<'a> {
+    links: &'a Links<'a>,
+    guard: &'a Guard,
+    /// The output's place in the list.
+    position: usize,
+    /// What the server says about it, with the address that holds now.
+    info: OutputInfo,
+    /// Its size, as the API said.
+    announced: Option<u64>,
+    /// MIME type.
+    kind: String,
+    disk: Disk,
+    share: Share,
+    /// Bytes handed to the disk.
+    got: u64,
+    /// Its size, as its own server says.
+    length: Option<u64>,
+    /// Which version of the file these bytes are of.
+    version: Version,
+    /// Its server cannot be asked for a part.
+    in_one_piece: bool,
+    /// How long the file was when it ended short of what was announced, and its server knew no length.
+    ended_at: Option<u64>,
+}
+
+impl Download<'_> {
+    /// Tries until the file is whole. An error says what happened and what to do.
+    async fn get(&mut self) -> Result<(), String> {
+        let retries = &self.links.http.limits().retries;
+        let mut waits = retries.iter();
+        let mut fresh_left = MAX_FRESH;
+        let mut furthest = 0;
+        loop {
+            let outcome = self.attempt().await;
+            // Measured from the furthest point: a server that begins anew each time brings nothing new.
+            if self.got >= furthest + PROGRESS {
+                furthest = self.got;
+                waits = retries.iter();
+                fresh_left = MAX_FRESH;
+            }
+            let (what, stay_away) = match outcome {
+                Ok(()) => return Ok(()),
+                Err(Fault::Final(why)) => return Err(why),
+                Err(Fault::Passing(what, stay_away)) => (what, stay_away),
+                Err(Fault::Stale(what)) => {
+                    let is_first = fresh_left == MAX_FRESH;
+                    match (self.renew(fresh_left).await, is_first) {
+                        (None, _) => return Err(format!("{what}. To have it, {}", self.links.again)),
+                        (Some(true), true) => {
+                            fresh_left -= 1;
+                            continue;
+                        }
+                        // It may take a while until what was promised is there.
+                        _ => fresh_left -= 1,
+                    }
+                    (what, Duration::ZERO)
+                }
+            };
+            let Some(wait) = waits.next() else { return Err(self.with_remedy(&what)) };
+            tokio::time::sleep(stay_away.min(MAX_STAY_AWAY).max(*wait)).await;
+        }
+    }
+
+    /// Asks for a new address. Whether it is another one; `None` when there is none to be had.
+    async fn renew(&mut self, left: u32) -> Option<bool> {
+        let source = self.links.fresh.filter(|_| left > 0)?;
+        let fresh = source.fresh(self.position, &self.info).await?;
+        let address = fresh.filepath.filter(|address| !address.is_empty())?;
+        let is_other = self.info.filepath.as_ref() != Some(&address);
+        self.info.filepath = Some(address);
+        Some(is_other)
+    }
+
+    fn with_remedy(&self, what: &str) -> String {
+        format!("{what}. Check this machine's network, then {}", self.links.again)
+    }
+
+    /// One request: the file, or the rest of it.
+    async fn attempt(&mut self) -> Result<(), Fault> {
+        let from = self.resumes_at();
+        let mut response = self.request(from).await?;
+        if let Some(packed) = http::packed(&response) {
+            let what = format!("its server sent it in a packed form that was not asked for ({packed})");
+            return Err(hopeless(what));
+        }
+        match (response.status().as_u16(), from) {
+            (200 | 203, _) => self.begin(&response).await?,
+            (206, Some(from)) => self.resume(from, response.headers()).await?,
+            (416, Some(from)) => {
+                if range::part(response.headers()) == Some(Part::Beyond { total: from }) {
+                    return Ok(());
+                }
+                self.in_one_piece = true;
+                return Err(passing("its server gives no more of it"));
+            }
+            _ => return Err(refused(response.status(), response.headers())),
+        }
+        self.receive(&mut response).await?;
+        self.is_whole()
+    }
+
+    /// From where the rest can be asked for: only where it can be told that the rest is of the same file.
+    fn resumes_at(&self) -> Option<u64> {
+        let can_tell = self.version.condition().is_some() || self.size().is_some();
+        (self.got > 0 && can_tell && !self.in_one_piece).then_some(self.got)
+    }
+
+    fn size(&self) -> Option<u64> {
+        self.length.or(self.announced)
+    }
+
+    /// The answer is the file from its start, whatever was asked for.
+    async fn begin(&mut self, response: &Response) -> Result<(), Fault> {
+        self.start_over().await?;
+        self.version = Version::of(response.headers());
+        self.length = response.content_length();
+        self.share.expect(self.size());
+        if self.info.content_type.is_empty() {
+            self.kind = content_type(response.headers());
+        }
+        Ok(())
+    }
+
+    async fn start_over(&mut self) -> Result<(), Fault> {
+        if self.got > 0 {
+            self.disk.again().await.map_err(Fault::Final)?;
+            self.share.again();
+            self.got = 0;
+        }
+        Ok(())
+    }
+
+    /// The answer says that it is the rest.
+    async fn resume(&mut self, from: u64, headers: &HeaderMap) -> Result<(), Fault> {
+        let version = Version::of(headers);
+        let total = match range::part(headers) {
+            Some(Part::From { first, total }) if first == from => total,
+            _ => {
+                self.in_one_piece = true;
+                return Err(passing("its server sent another part of it than was asked for"));
+            }
+        };
+        let is_same = match (total, self.size()) {
+            (Some(total), Some(size)) => {
+                total == size || (self.length.is_none() && self.version.condition().is_some())
+            }
+            _ => self.version.condition().is_some(),
+        };
+        if !is_same || self.version.differs(&version) {
+            self.start_over().await?;
+            return Err(passing("it changed at its server while it came"));
+        }
+        if self.length.is_none() && total.is_some() {
+            self.length = total;
+            self.share.expect(total);
+        }
+        Ok(())
+    }
+
+    /// Reads an answer's body to its end.
+    async fn receive(&mut self, response: &mut Response) -> Result<(), Fault> {
+        let silence = self.links.http.limits().fetch;
+        loop {
+            let chunk = tokio::time::timeout(silence, response.chunk()).await.map_err(|_| silent(silence))?;
+            let chunk = chunk.map_err(|_| passing("the connection broke before it was whole"))?;
+            let Some(chunk) = chunk else { return Ok(()) };
+            let bytes = chunk.len() as u64;
+            if self.length.is_some_and(|length| self.got + bytes > length) {
+                self.in_one_piece = true;
+                return Err(passing("its server sent more of it than there is"));
+            }
+            self.disk.write(chunk).await.map_err(Fault::Final)?;
+            self.got += bytes;
+            self.share.more(bytes);
+        }
+    }
+
+    /// The answer ended as it should: whether that is the file's end.
+    fn is_whole(&mut self) -> Result<(), Fault> {
+        let is_short = match (self.length, self.announced) {
+            (Some(length), _) => self.got < length,
+            // An answer without a length may have been cut off, or the announced size be wrong: ending twice at the
+            // same place tells.
+            (None, Some(announced)) => {
+                self.got < announced && self.ended_at.replace(self.got) != Some(self.got)
+            }
+            (None, None) => false,
+        };
+        if is_short { Err(passing("its server ended before it was whole")) } else { Ok(()) }
+    }
+
+    /// Sends a request and follows redirects, each as strictly checked as the address itself.
+    async fn request(&self, from: Option<u64>) -> Result<Response, Fault> {
+        let silence = self.links.http.limits().fetch;
+        let address = self.info.filepath.as_deref().unwrap_or_default();
+        if address.is_empty() {
+            return Err(hopeless("the server sent neither its data nor its address"));
+        }
+        let url = self.links.home.join(address);
+        let url = url.map_err(|why| hopeless(format!("its address cannot be read: {why}")))?;
+        let mut hop = Hop { method: Method::Get, url, number: 0 };
+        loop {
+            let client = self.guard.client(self.links.http, &hop.url).map_err(hopeless)?;
+            let request = self.headers(client.get(hop.url.clone()), from);
+            let response =
+                tokio::time::timeout(silence, request.send()).await.map_err(|_| silent(silence))?;
+            let response = response.map_err(|error| unreachable(&error, &hop.url))?;
+            let location = response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
+            match redirect::next(&hop, response.status(), location) {
+                Ok(None) => return Ok(response),
+                Ok(Some(next)) => hop = next,
+                Err(error) => return Err(hopeless(error)),
+            }
+        }
+    }
+
+    fn headers(&self, request: RequestBuilder, from: Option<u64>) -> RequestBuilder {
+        let request = request.header(ACCEPT, "*/*").header(ACCEPT_ENCODING, "identity");
+        let Some(from) = from else { return request };
+        let request = request.header(RANGE, format!("bytes={from}-"));
+        match self.version.condition() {
+            Some(condition) => request.header(IF_RANGE, condition),
+            None => request,
+        }
+    }
+}
+
+fn silent(limit: Duration) -> Fault {
+    passing(format!("nothing of it came for {} seconds", limit.as_secs()))
+}
+
+/// A status that brings no file.
+fn refused(status: StatusCode, headers: &HeaderMap) -> Fault {
+    let name = match status.canonical_reason() {
+        Some(reason) => format!("{} {reason}", status.as_u16()),
+        None => status.as_u16().to_string(),
+    };
+    let stay_away = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    let stay_away = Duration::from_secs(stay_away.unwrap_or(0));
+    match status.as_u16() {
+        // Object stores say each of these of a link that has run out.
+        400 | 401 | 403 | 404 | 410 => {
+            Fault::Stale(format!("its address does not hold, or no longer ({name})"))
+        }
+        408 | 425 | 429 | 500..=504 => {
+            Fault::Passing(format!("its server is in trouble ({name})"), stay_away)
+        }
+        _ => hopeless(format!("its server gave an answer that is none ({name})")),
+    }
+}
+
+fn unreachable(error: &reqwest::Error, url: &Url) -> Fault {
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        if let Some(forbidden) = cause.downcast_ref::<Forbidden>() {
+            return hopeless(forbidden);
+        }
+        source = cause.source();
+    }
+    let what = http::unreachable(error, url).what;
+    if error.is_builder() { hopeless(what) } else { passing(what) }
+}
+
+fn content_type(headers: &HeaderMap) -> String {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    ansi::scrub_plain(value.unwrap_or_default()).chars().take(100).collect()
+}

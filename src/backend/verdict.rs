@@ -1,0 +1,95 @@
+//! What a result, or its absence, means for a run.
+
+use crate::domain::Status;
+use crate::domain::run::{End, RunError};
+use crate::wire::result::PromptResult;
+use crate::wire::{ansi, errors};
+
+/// What is known when a run is over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Facts<'a> {
+    /// The result but for its files.
+    pub result: &'a PromptResult,
+    /// Outputs on disk.
+    pub saved: usize,
+    /// Outputs that could not be saved.
+    pub failed: usize,
+    /// The result was damaged: how.
+    pub broken: Option<&'a str>,
+    /// What the server said of errors besides, in any shape.
+    pub said: &'a str,
+    /// What a person does about outputs that could not be saved, once the cause is gone.
+    pub again: &'a str,
+}
+
+impl Facts<'_> {
+    /// The end of the run.
+    pub(super) fn end(&self) -> End {
+        let error = self.error();
+        let status = if error.is_some() { Status::Failed } else { Status::Done };
+        End { status, error, server_seconds: self.result.execution_time_seconds }
+    }
+
+    /// Why the run did not end well; `None` when it did.
+    fn error(&self) -> Option<RunError> {
+        let Self { result, saved, failed, .. } = *self;
+        if let Some(why) = self.broken {
+            let what = format!("{why}: {saved} outputs before the fault were saved");
+            let remedy = "Run again; when it stays, tell whoever runs the endpoint.".to_owned();
+            return Some(RunError { what, remedy, ..RunError::default() });
+        }
+        if !succeeded(result, saved) {
+            return Some(self.failure());
+        }
+        let (what, remedy) = match (saved, failed) {
+            (0, 0) => (
+                "the run ended well, but brought no output".to_owned(),
+                "Check that the workflow ends in a node that saves, such as SaveImage.".to_owned(),
+            ),
+            (_, 0) => return None,
+            _ => (
+                format!("{failed} of {} outputs could not be saved", saved + failed),
+                format!("The outputs say why; put that right, then {}.", self.again),
+            ),
+        };
+        Some(RunError { what, remedy, ..RunError::default() })
+    }
+
+    /// The server says that the run did not succeed.
+    fn failure(&self) -> RunError {
+        let sources = [self.result.error_data.clone(), Some(self.result.other.clone().into())];
+        let from_result = sources.into_iter().flatten().map(|value| errors::from_value(&value));
+        let mut error = from_result
+            .chain([errors::from_body(self.said.trim_end())])
+            .find(|error| !error.what.is_empty())
+            .unwrap_or_default();
+        if error.what.is_empty() {
+            let status = self.result.status.as_deref().unwrap_or_default();
+            let status = ansi::scrub_plain(status).chars().take(80).collect::<String>();
+            error.what = format!("the server says that the run did not succeed (status `{status}`)");
+        }
+        with_remedy(error)
+    }
+}
+
+/// Whether the server says so. A status that is not known is none that says so.
+fn succeeded(result: &PromptResult, saved: usize) -> bool {
+    match result.status.as_deref().unwrap_or_default() {
+        "success" | "completed" => result.completed != Some(false),
+        "" => result.completed == Some(true) || (result.completed.is_none() && saved > 0),
+        _ => false,
+    }
+}
+
+/// What the server said of an error, in any shape; `None` when that says nothing.
+pub(super) fn reported(said: &str) -> Option<RunError> {
+    let error = errors::from_body(said.trim_end());
+    (!error.what.is_empty()).then(|| with_remedy(error))
+}
+
+fn with_remedy(mut error: RunError) -> RunError {
+    if error.remedy.is_empty() {
+        error.remedy = "Look at the end of the log, change what it names, and run again.".to_owned();
+    }
+    error
+}
