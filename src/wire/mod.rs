@@ -2,9 +2,12 @@
 
 pub mod ansi;
 pub mod base64;
+pub mod cloud;
 pub mod errors;
+mod json;
 pub mod log;
 pub mod metadata;
 pub mod result;
+pub mod socketio;
 pub mod sse;
 pub mod tqdm;

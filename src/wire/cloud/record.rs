@@ -1,0 +1,271 @@
+//! The service's record of a run.
+
+use serde_json::Value;
+
+use super::super::result::{OutputInfo, PromptResult};
+use super::super::{ansi, errors, json};
+use crate::domain::run::RunError;
+
+/// Most records of one answer that are read: far more than anyone asks for.
+const MAX_RECORDS: usize = 10_000;
+/// Most outputs of one record that are read; [`PromptResult::outputs`] counts all.
+const MAX_OUTPUTS: usize = 100_000;
+/// Longest field that is kept, in bytes of JSON.
+const MAX_FIELD: usize = 256 * 1024;
+/// Longest name of a file or type, in bytes.
+const MAX_NAME: usize = 4 * 1024;
+/// Longest address of an output, in bytes. Signed ones have a thousand or two.
+const MAX_ADDRESS: usize = 16 * 1024;
+/// Longest status and message, in bytes.
+const MAX_WORDS: usize = 1024;
+/// Errors of a list that are told beside the first.
+const MAX_DETAILS: usize = 20;
+/// `{"data":…}` around what is meant, and around that.
+const MAX_WRAPS: usize = 3;
+
+/// A record's own fields.
+const NAMES: [&str; 15] = [
+    "prompt_id",
+    "status",
+    "completed",
+    "execution_time_seconds",
+    "outputs",
+    "error_data",
+    "message",
+    "data",
+    "errors",
+    "error",
+    "error_msg",
+    "error_details",
+    "error_message",
+    "detail",
+    "node_errors",
+];
+
+/// Fields that may say what went wrong, by the names that `wire::errors` knows.
+const ERRORS: [(&str, &str); 7] = [
+    ("error_msg", "errorMsg"),
+    ("error_details", "errorDetails"),
+    ("error_message", "error_message"),
+    ("error", "error"),
+    ("detail", "detail"),
+    ("node_errors", "node_errors"),
+    ("errors", "errors"),
+];
+
+/// What the service knows of a run: a record, a PromptResult, or the reply to a submission.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Record {
+    /// The run but for its outputs. `outputs` counts them all; `other` holds fields that may say what went wrong.
+    /// The id and the status are scrubbed.
+    pub result: PromptResult,
+    /// Its outputs, in order.
+    pub outputs: Vec<RecordOutput>,
+    /// What the service says to whoever submitted, scrubbed; may be empty.
+    pub message: String,
+}
+
+/// An output of a record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecordOutput {
+    /// What is said of it. The names are cut where they are hugely long, and not scrubbed.
+    pub info: OutputInfo,
+    /// The file itself in base64, where the service sent it in place of an address: not decoded, not checked.
+    pub data: Option<String>,
+}
+
+/// How a run stands, by its record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It has not ended, as far as the record says.
+    Open,
+    /// It ended well.
+    Succeeded,
+    /// It ended badly, or in a way that is not known to be good.
+    Failed,
+    /// It was stopped.
+    Cancelled,
+}
+
+impl State {
+    /// Whether nothing more will happen.
+    pub fn is_end(self) -> bool {
+        self != Self::Open
+    }
+}
+
+impl Record {
+    /// Reads one record, with or without `{"data":…}` around it; `None` when the text is no JSON object.
+    pub fn read(text: &str) -> Option<Self> {
+        json::lenient(text, |text| {
+            let (inner, prompt_id) = unwrapped(text);
+            // What is wrapped may be nothing: then the wrap is all there is.
+            let mut record = Self::of(inner).or_else(|| Self::of(text))?;
+            record.result.prompt_id = record.result.prompt_id.or(prompt_id);
+            Some(record)
+        })
+    }
+
+    /// Reads a list of records. One record in its place, `null`, and `{"data":…}` around any of them are read too; what
+    /// is no object in the list is left out. `None` when the text is nothing of that kind.
+    pub fn list(text: &str) -> Option<Vec<Self>> {
+        json::lenient(text, |text| {
+            let (inner, _) = unwrapped(text);
+            match inner.as_bytes().first()? {
+                b'n' => (inner == "null").then(Vec::new),
+                b'[' => {
+                    let (elements, _) = json::elements(inner, MAX_RECORDS)?;
+                    Some(elements.into_iter().filter_map(Self::read).collect())
+                }
+                _ => {
+                    let record = Self::read(inner)?;
+                    let is_one = record.result.prompt_id.is_some() || !record.is_empty();
+                    is_one.then(|| vec![record])
+                }
+            }
+        })
+    }
+
+    fn of(text: &str) -> Option<Self> {
+        let fields = json::Fields::of(text, &NAMES)?;
+        let mut result = PromptResult {
+            prompt_id: fields.get("prompt_id").and_then(super::id),
+            status: fields.get("status").and_then(words),
+            completed: fields.get("completed").and_then(is_true),
+            execution_time_seconds: fields.get("execution_time_seconds").and_then(json::number),
+            error_data: fields.value("error_data", MAX_FIELD).filter(says_something),
+            ..PromptResult::default()
+        };
+        for (name, known) in ERRORS {
+            if let Some(value) = fields.value(name, MAX_FIELD).filter(says_something) {
+                result.other.insert(known.to_owned(), value);
+            }
+        }
+        let outputs = fields.get("outputs").and_then(|json| json::elements(json, MAX_OUTPUTS));
+        let (outputs, count) = outputs.unwrap_or_default();
+        let is_null = |json: &&str| *json == "null";
+        result.outputs = count - outputs.iter().copied().filter(|json| is_null(json)).count();
+        let outputs = outputs.into_iter().filter(|json| !is_null(json)).map(RecordOutput::of).collect();
+        let message = fields.get("message").and_then(words).unwrap_or_default();
+        Some(Self { result, outputs, message })
+    }
+
+    /// Whether it says nothing of how the run stands.
+    pub fn is_empty(&self) -> bool {
+        let PromptResult { status, completed, execution_time_seconds, error_data, other, outputs, .. } =
+            &self.result;
+        let is_silent = status.is_none() && completed.is_none() && execution_time_seconds.is_none();
+        is_silent && error_data.is_none() && other.is_empty() && *outputs == 0
+    }
+
+    /// How the run stands. A word that is known decides; that the run is over, without a word that says how, is no
+    /// success. So is a success that says of itself that it is not complete.
+    pub fn state(&self) -> State {
+        let word: String = self.result.status.as_deref().unwrap_or_default().to_ascii_lowercase();
+        // `IN_PROGRESS`, `in-progress` and `InProgress` are one.
+        let word: String = word.chars().filter(char::is_ascii_alphanumeric).collect();
+        let is_over = self.result.completed == Some(true);
+        match word.as_str() {
+            "canceled" | "cancelled" | "aborted" | "interrupted" => State::Cancelled,
+            "error" | "errored" | "failed" | "failure" | "timeout" | "timedout" | "crashed" => State::Failed,
+            "success" | "succeeded" | "successful" | "completed" | "complete" | "done" | "finished" => {
+                if self.result.completed == Some(false) { State::Failed } else { State::Succeeded }
+            }
+            "pending" | "queued" | "scheduled" | "created" | "submitted" | "starting" | "waiting"
+            | "running" | "inprogress" | "processing" | "executing" | "executed" | "canceling"
+            | "cancelling" => State::Open,
+            "" if is_over => State::Succeeded,
+            _ if is_over => State::Failed,
+            _ => State::Open,
+        }
+    }
+
+    /// What went wrong, as far as the record says it; `what` may be empty.
+    pub fn error(&self) -> RunError {
+        let mut other = self.result.other.clone();
+        let errors = other.shift_remove("errors");
+        let sources = self.result.error_data.clone().into_iter().chain([Value::Object(other)]).chain(errors);
+        sources.map(|value| error_of(&value)).find(|error| !error.what.is_empty()).unwrap_or_default()
+    }
+}
+
+/// An error in an open shape: as `wire::errors` reads it, several of them, or one of these as text.
+fn error_of(value: &Value) -> RunError {
+    match value {
+        Value::String(text) => errors::from_body(text),
+        Value::Array(several) => {
+            let mut several = several.iter().map(errors::from_value).filter(|error| !error.what.is_empty());
+            let mut first = several.next().unwrap_or_default();
+            let rest: Vec<String> = several.take(MAX_DETAILS).map(|error| error.what).collect();
+            first.details = [first.details]
+                .into_iter()
+                .chain(rest)
+                .filter(|line| !line.is_empty())
+                .collect::<Vec<_>>()
+                .join("\n");
+            first
+        }
+        Value::Object(fields) if fields.is_empty() => RunError::default(),
+        value => errors::from_value(value),
+    }
+}
+
+impl RecordOutput {
+    fn of(json: &str) -> Self {
+        let names = ["filename", "content_type", "size", "filepath", "data"];
+        let Some(fields) = json::Fields::of(json, &names) else { return Self::default() };
+        let data = fields.get("data").filter(|json| json.starts_with('"'));
+        let data = data.and_then(|json| json::text(json, json.len())).filter(|data| !data.is_empty());
+        let info = OutputInfo {
+            filename: fields.text("filename", MAX_NAME).unwrap_or_default(),
+            content_type: fields.text("content_type", MAX_NAME).unwrap_or_default(),
+            size: fields.get("size").and_then(json::number).filter(|n| *n >= 0.0).map(|n| n as u64),
+            // One that was cut leads nowhere.
+            filepath: fields.text("filepath", usize::MAX).filter(|to| (1..=MAX_ADDRESS).contains(&to.len())),
+            has_data: data.is_some(),
+        };
+        Self { info, data }
+    }
+}
+
+/// What is inside of `{"data":…}`, and the id that stands outside.
+fn unwrapped(text: &str) -> (&str, Option<String>) {
+    let (mut inner, mut prompt_id) = (text.trim(), None);
+    for _ in 0..MAX_WRAPS {
+        let Some(fields) = json::Fields::of(inner, &NAMES) else { break };
+        let is_record = fields.first(&["outputs", "completed", "error_data"]).is_some();
+        let Some(data) = fields.get("data").filter(|data| data.starts_with(['{', '[']) && !is_record) else {
+            break;
+        };
+        prompt_id = fields.get("prompt_id").and_then(super::id).or(prompt_id);
+        inner = data;
+    }
+    (inner, prompt_id)
+}
+
+/// Whether there is anything in it.
+fn says_something(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(list) => !list.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+        Value::Bool(true) | Value::Number(_) => true,
+    }
+}
+
+/// A short text of the service, scrubbed.
+fn words(json: &str) -> Option<String> {
+    let text = ansi::scrub_plain(&json::text(json, MAX_WORDS)?);
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// A yes or no, also as a text or a number.
+fn is_true(json: &str) -> Option<bool> {
+    match json::text(json, 8)?.to_ascii_lowercase().as_str() {
+        "true" | "1" => Some(true),
+        "false" | "0" => Some(false),
+        _ => None,
+    }
+}

@@ -1,0 +1,296 @@
+//! JSON as others write it: pieces of it without reading the rest, and the faults that are usual mended.
+//!
+//! Pieces stay text ([`RawValue`]) until someone wants them: a hostile or merely huge document takes no more
+//! memory than its own bytes, and numbers stay as they are written.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// Words that JSON does not have, and what is read for them.
+const WORDS: [(&str, &str); 3] = [("-Infinity", "null"), ("Infinity", "null"), ("NaN", "null")];
+
+/// The text with two faults mended that JSON does not allow and servers write all the same: Python's `NaN` and
+/// `Infinity` become `null`, halves of UTF-16 pairs (text cut in the middle of an emoji) become `\ufffd`. Only for a
+/// text that could not be read as it is.
+pub(super) fn mended(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let (mut rest, mut in_text) = (text, false);
+    while let Some(first) = rest.chars().next() {
+        let (taken, written) = match (in_text, first) {
+            (true, '\\') => escape(rest),
+            (_, '"') => {
+                in_text = !in_text;
+                (1, "\"")
+            }
+            (false, '-' | 'I' | 'N') => {
+                let word = WORDS.iter().find(|(word, _)| rest.starts_with(word));
+                word.map_or((1, &rest[..1]), |(word, instead)| (word.len(), *instead))
+            }
+            _ => {
+                let plain = rest.find(['"', '\\', '-', 'I', 'N']).unwrap_or(rest.len()).max(first.len_utf8());
+                (plain, &rest[..plain])
+            }
+        };
+        out.push_str(written);
+        rest = &rest[taken..];
+    }
+    out
+}
+
+/// An escape at the beginning of the text: how long it is and what to write for it.
+fn escape(text: &str) -> (usize, &str) {
+    let unit = |at: usize| {
+        let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    match (unit(0), unit(6)) {
+        (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => (12, &text[..12]),
+        (Some(0xd800..=0xdfff), _) => (6, "\\ufffd"),
+        _ => {
+            let end = text.char_indices().nth(2).map_or(text.len(), |(at, _)| at);
+            (end, &text[..end])
+        }
+    }
+}
+
+/// Runs a reader on the text, and when it fails on the text [`mended`].
+pub(super) fn lenient<T>(text: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+    read(text).or_else(|| read(&mended(text)))
+}
+
+/// Fields of an object, as the JSON they are.
+#[derive(Debug, Default)]
+pub(super) struct Fields<'a>(Vec<(&'static str, &'a str)>);
+
+impl<'a> Fields<'a> {
+    /// Those fields of the object that are among `names`, which are in snake_case; the object may have them in
+    /// camelCase. Of a field that is there twice the last one that is not null counts. `None` when the text is no
+    /// object.
+    pub(super) fn of(text: &'a str, names: &[&'static str]) -> Option<Self> {
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let fields = reader.deserialize_map(FieldsVisitor(names)).ok()?;
+        reader.end().ok()?;
+        Some(fields)
+    }
+
+    /// The JSON of a field that is there and not null.
+    pub(super) fn get(&self, name: &str) -> Option<&'a str> {
+        self.0.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+    }
+
+    /// The first of these that is there and not null.
+    pub(super) fn first(&self, names: &[&str]) -> Option<&'a str> {
+        names.iter().find_map(|name| self.get(name))
+    }
+
+    /// A field as [`text`].
+    pub(super) fn text(&self, name: &str, limit: usize) -> Option<String> {
+        self.get(name).and_then(|json| text(json, limit))
+    }
+
+    /// A field as [`value`].
+    pub(super) fn value(&self, name: &str, limit: usize) -> Option<Value> {
+        self.get(name).map(|json| value(json, limit))
+    }
+}
+
+struct FieldsVisitor<'n>(&'n [&'static str]);
+
+impl<'de> Visitor<'de> for FieldsVisitor<'_> {
+    type Value = Fields<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found: Vec<(&'static str, &'de str)> = Vec::new();
+        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+            let Some(name) = self.0.iter().find(|name| is_named(&key, name)) else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            let json = map.next_value::<&'de RawValue>()?.get();
+            if json != "null" {
+                found.retain(|(known, _)| known != name);
+                found.push((name, json));
+            }
+        }
+        Ok(Fields(found))
+    }
+}
+
+/// Whether a key is this name in snake_case, or the same in camelCase.
+fn is_named(key: &str, name: &str) -> bool {
+    let mut rest = key.bytes();
+    let mut after_gap = false;
+    let camel = name.bytes().filter_map(|b| {
+        let gap = std::mem::replace(&mut after_gap, b == b'_');
+        (b != b'_').then_some(if gap { b.to_ascii_uppercase() } else { b })
+    });
+    key == name || (camel.map(Some).all(|b| rest.next() == b) && rest.next().is_none())
+}
+
+/// The first elements of a list, at most `limit`, as the JSON they are, and how many there are in all. `None` when
+/// the text is no list.
+pub(super) fn elements(text: &str, limit: usize) -> Option<(Vec<&str>, usize)> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let elements = Elements(limit).deserialize(&mut reader).ok()?;
+    reader.end().ok()?;
+    Some(elements)
+}
+
+struct Elements(usize);
+
+impl<'de> DeserializeSeed<'de> for Elements {
+    type Value = (Vec<&'de str>, usize);
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Self::Value, D::Error> {
+        reader.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Elements {
+    type Value = (Vec<&'de str>, usize);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut found = Vec::new();
+        while found.len() < self.0 {
+            let Some(json) = list.next_element::<&'de RawValue>()? else { break };
+            found.push(json.get());
+        }
+        let mut all = found.len();
+        while list.next_element::<IgnoredAny>()?.is_some() {
+            all += 1;
+        }
+        Ok((found, all))
+    }
+}
+
+/// A text as it is, a number or a word as it is written; nothing for null and what is nested. Cut to `limit` bytes.
+pub(super) fn text(json: &str, limit: usize) -> Option<String> {
+    let mut text = match json.as_bytes().first()? {
+        b'"' => lenient(json, |json| serde_json::from_str::<String>(json).ok())?,
+        b'{' | b'[' | b'n' => return None,
+        _ => json.to_owned(),
+    };
+    cut(&mut text, limit);
+    Some(text)
+}
+
+/// Cuts a text to `limit` bytes, visibly.
+pub(super) fn cut(text: &mut String, limit: usize) {
+    if text.len() > limit {
+        let end = (0..=limit.saturating_sub(3)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+        text.shrink_to_fit();
+    }
+}
+
+/// The value; of one whose JSON is longer than `limit` bytes, or nested too deeply, its beginning as text.
+pub(super) fn value(json: &str, limit: usize) -> Value {
+    let read = |json: &str| serde_json::from_str(json).ok();
+    let short = (json.len() <= limit).then(|| lenient(json, read)).flatten();
+    short.unwrap_or_else(|| {
+        let end = (0..=limit.min(json.len())).rev().find(|at| json.is_char_boundary(*at)).unwrap_or(0);
+        let mut text = json[..end].to_owned();
+        if end < json.len() {
+            text.push('…');
+        }
+        Value::String(text)
+    })
+}
+
+/// A number that is finite, also one that is written as text.
+pub(super) fn number(json: &str) -> Option<f64> {
+    text(json, 64)?.trim().parse().ok().filter(|n: &f64| n.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn usual_faults_are_mended() {
+        let table = [
+            (r#"{"a": NaN, "b": [-Infinity, Infinity, -1]}"#, r#"{"a": null, "b": [null, null, -1]}"#),
+            (r#"{"NaN": "NaN \" -Infinity"}"#, r#"{"NaN": "NaN \" -Infinity"}"#),
+            (r#""\ud83d\ude00 \ud83d x \ude00\ud83d""#, r#""\ud83d\ude00 \ufffd x \ufffd\ufffd""#),
+            (r#""é\\ud83d \u00e9""#, r#""é\\ud83d \u00e9""#),
+            (r#""\"#, r#""\"#),
+            (r#""\ud8"#, r#""\ud8"#),
+        ];
+        for (faulty, expected) in table {
+            assert_eq!(mended(faulty), expected, "{faulty}");
+        }
+    }
+
+    #[test]
+    fn fields_go_by_both_names() {
+        let names = ["prompt_id", "execution_time_seconds", "data"];
+        let json =
+            r#"{"promptId": "a", "x": [1, {"data": 2}], "execution_time_seconds": 1e400, "data": null}"#;
+        let fields = Fields::of(json, &names).expect("an object");
+        assert_eq!(fields.get("prompt_id"), Some("\"a\""));
+        assert_eq!(fields.get("execution_time_seconds"), Some("1e400"));
+        assert_eq!(fields.get("data"), None);
+        let json =
+            r#"{"prompt_id": "a", "promptId": null, "promptid": "c", "prompt_Id": "d", "promptIdx": "e"}"#;
+        assert_eq!(Fields::of(json, &names).expect("an object").get("prompt_id"), Some("\"a\""));
+        for json in ["[]", "null", "{", "{} x", "{\"a\": NaN}", ""] {
+            assert!(Fields::of(json, &names).is_none(), "{json}");
+        }
+    }
+
+    #[test]
+    fn lists_are_bounded_and_counted() {
+        assert_eq!(elements("[1, {\"a\": []}, null]", 2), Some((vec!["1", "{\"a\": []}"], 3)));
+        assert_eq!(elements("[]", 2), Some((vec![], 0)));
+        assert_eq!(elements("{}", 2), None);
+        assert_eq!(elements("[1", 2), None);
+    }
+
+    #[test]
+    fn values_are_bounded() {
+        assert_eq!(text("\"\\ud83d x\"", 99), Some("\u{fffd} x".to_owned()));
+        assert_eq!(text("18446744073709551616", 99), Some("18446744073709551616".to_owned()));
+        assert_eq!(text("\"éééé\"", 6).as_deref(), Some("é…"));
+        assert_eq!(text("null", 6), None);
+        assert_eq!(value("[1.50, 2]", 99).to_string(), "[1.50,2]");
+        assert_eq!(value("[NaN]", 99), serde_json::json!([null]));
+        assert_eq!(value("[1, 2, 3]", 4), Value::String("[1, …".to_owned()));
+        let deep = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
+        assert!(value(&deep, 100_000).is_string());
+        assert_eq!((number("\"2.5\""), number("1e999"), number("true")), (Some(2.5), None, None));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(tokens in prop::collection::vec(prop::sample::select(vec![
+            "{", "}", "[", "]", ",", ":", "\"prompt_id\"", "\"", "\\", "\\ud83d", "\\u", "NaN", "-", "I", "1", "é", "null",
+        ]), 0..30), limit in 0_usize..9) {
+            let json = tokens.concat();
+            let mended = mended(&json);
+            prop_assert_eq!(super::mended(&mended), mended.clone());
+            let _ = (Fields::of(&json, &["prompt_id"]), elements(&json, limit), text(&json, limit), number(&json));
+            let _ = value(&json, limit);
+        }
+
+        #[test]
+        fn good_json_is_not_touched(text in ".{0,40}", number in any::<i64>()) {
+            let json = serde_json::json!({"text": text, "number": number, "list": [text, null]}).to_string();
+            prop_assert_eq!(mended(&json), json);
+        }
+    }
+}
