@@ -4,11 +4,13 @@ use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKin
 use ratatui::layout::Position;
 
 use super::{Effects, details, focus, log, overlay, page, params, perform, runs};
+use crate::domain::ParamKey;
 use crate::tui::action::Action;
 use crate::tui::layout;
 use crate::tui::model::{Model, Overlay, Pane};
 use crate::tui::msg::Ctx;
 use crate::tui::rows::{self, Row};
+use crate::tui::view;
 
 /// Lines that one notch of the wheel scrolls.
 const NOTCH: usize = 3;
@@ -19,20 +21,32 @@ pub(super) fn event(model: &mut Model, event: MouseEvent, ctx: &Ctx, effects: &m
         MouseEventKind::ScrollDown => Some(Action::Down),
         _ => None,
     };
+    let at = Position { x: event.column, y: event.row };
+    let is_click = event.kind == MouseEventKind::Down(MouseButton::Left);
     if model.overlay.is_some() {
-        if let Some(action) = turned {
-            wheel_in_overlay(model, action, ctx, effects);
+        match turned {
+            Some(action) => wheel_in_overlay(model, action, ctx, effects),
+            None if is_click => clicked_in_overlay(model, at, ctx, effects),
+            None => {}
         }
         return;
     }
-    if model.params.editing.is_some() {
-        return;
-    }
     let Some(regions) = layout::regions(model) else { return };
-    let at = Position { x: event.column, y: event.row };
     let Some((pane, area)) = regions.panes.iter().copied().find(|(_, area)| area.contains(at)) else {
         return;
     };
+    if let Some(editing) = &model.params.editing {
+        let is_in_field = pane == Pane::Parameters
+            && at.y > area.y
+            && param_at(model, usize::from(at.y - area.y - 1)).as_ref() == Some(&editing.key);
+        if is_click && !is_in_field {
+            // As it stands it is kept, unless it cannot be.
+            perform(model, Action::DoneEditing, ctx, effects);
+        }
+        if model.params.editing.is_some() {
+            return;
+        }
+    }
     match (event.kind, turned) {
         (MouseEventKind::Down(MouseButton::Left), _) if at.y > area.y => {
             let had_focus = model.focus == pane;
@@ -52,14 +66,7 @@ pub(super) fn event(model: &mut Model, event: MouseEvent, ctx: &Ctx, effects: &m
 fn clicked(model: &mut Model, pane: Pane, line: usize, again: bool, ctx: &Ctx, effects: &mut Effects) {
     match pane {
         Pane::Parameters => {
-            let mut y = 0;
-            let target = model.params.scroll + line;
-            let row = rows::rows(model, params::width(model)).into_iter().find(|row| {
-                y += row.height();
-                target < y
-            });
-            if let Some(Row::Param { index, .. }) = row {
-                let key = model.draft.params()[index].key.clone();
+            if let Some(key) = param_at(model, line) {
                 let again = again && model.params.selected.as_ref() == Some(&key);
                 model.params.selected = Some(key);
                 if again {
@@ -76,6 +83,31 @@ fn clicked(model: &mut Model, pane: Pane, line: usize, again: bool, ctx: &Ctx, e
             }
         }
         Pane::Details | Pane::Log => {}
+    }
+}
+
+/// The parameter in a line of its pane.
+fn param_at(model: &Model, line: usize) -> Option<ParamKey> {
+    let mut y = 0;
+    let target = model.params.scroll + line;
+    let row = rows::rows(model, params::width(model)).into_iter().find(|row| {
+        y += row.height();
+        target < y
+    });
+    match row? {
+        Row::Param { index, .. } => model.draft.params().get(index).map(|param| param.key.clone()),
+        Row::Heading(_) => None,
+    }
+}
+
+/// In a list, a click selects and a click on what is selected takes it.
+fn clicked_in_overlay(model: &mut Model, at: Position, ctx: &Ctx, effects: &mut Effects) {
+    let Some(Overlay::Picker(picker)) = &model.overlay else { return };
+    let Some(index) = view::overlay::picker_item_at(model, picker, at) else { return };
+    if picker.selected == index {
+        overlay::pressed(model, KeyEvent::from(KeyCode::Enter), ctx, effects);
+    } else if let Some(Overlay::Picker(picker)) = &mut model.overlay {
+        picker.selected = index;
     }
 }
 

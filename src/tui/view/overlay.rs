@@ -167,6 +167,25 @@ fn help(
     Some(cursor)
 }
 
+/// Where a list stands, and which of its items is the first that is seen.
+fn picker_place(screen: Rect, picker: &Picker, items: usize) -> (Rect, usize) {
+    let height = u16::try_from(items).unwrap_or(u16::MAX).saturating_add(4).max(7);
+    let width = if matches!(picker.purpose, Choosing::Value(_)) { 44 } else { 84 };
+    let area = centred(screen, width, height);
+    let room = usize::from(inside(area).height.saturating_sub(2));
+    (area, (picker.selected + 1).saturating_sub(room))
+}
+
+/// What of a list stands at a place of the screen.
+pub fn picker_item_at(model: &Model, picker: &Picker, at: Position) -> Option<usize> {
+    let items = matches(picker).len();
+    let (area, scroll) = picker_place(Rect::new(0, 0, model.size.width, model.size.height), picker, items);
+    let list = inside(area);
+    let list = Rect { y: list.y + 2, height: list.height.saturating_sub(2), ..list };
+    let index = scroll + usize::from(at.y.saturating_sub(list.y));
+    (list.contains(at) && index < items).then_some(index)
+}
+
 fn picker(picker: &Picker, theme: &Theme, buffer: &mut Buffer) -> Option<Position> {
     let (title, hint) = match &picker.purpose {
         Choosing::Command => ("Commands", "Enter does it"),
@@ -175,14 +194,10 @@ fn picker(picker: &Picker, theme: &Theme, buffer: &mut Buffer) -> Option<Positio
         Choosing::Value(_) => ("Choose", "Enter takes it"),
     };
     let items = matches(picker);
-    let height = (items.len() as u16).saturating_add(4).max(7);
-    let width = if matches!(picker.purpose, Choosing::Value(_)) { 44 } else { 84 };
-    let area = centred(buffer.area, width, height);
+    let (area, scroll) = picker_place(buffer.area, picker, items.len());
     frame(buffer, area, title, theme.quiet, theme.accent);
     let inner = inside(area);
     let cursor = line(buffer, inner, "›", &picker.filter, theme);
-    let room = usize::from(inner.height.saturating_sub(2));
-    let scroll = (picker.selected + 1).saturating_sub(room);
     let label_width = items.iter().map(|item| item.label.width()).max().unwrap_or(0).min(32) as u16;
     if items.is_empty() {
         let text = if picker.loading { "Reading…" } else { "Nothing matches" };

@@ -8,7 +8,7 @@ use crate::tui::action::{Action, Scope};
 use crate::tui::effect::Effect;
 use crate::tui::keymap::Keymap;
 use crate::tui::layout;
-use crate::tui::model::{Overlay, Pane};
+use crate::tui::model::{Choosing, Overlay, Pane, PickerItem};
 use crate::tui::msg::Msg;
 use crate::tui::stage::{Stage, key, run, runs_msg};
 
@@ -278,4 +278,29 @@ fn the_wheel_goes_through_lists_and_help() {
     assert_ne!(stage.screen(), before);
     mouse(&mut stage, MouseEventKind::ScrollUp, "Help");
     assert_eq!(stage.screen(), before);
+}
+
+#[test]
+fn a_click_beside_the_field_keeps_what_is_in_it() {
+    let mut stage = wide();
+    stage.press("1 enter");
+    stage.type_text("a heron, ");
+    mouse(&mut stage, CLICK, "heron");
+    assert!(stage.model.params.editing.is_some(), "inside it stays open");
+    mouse(&mut stage, CLICK, "steps");
+    assert!(stage.model.params.editing.is_none());
+    assert_eq!(stage.model.params.selected, Some(key("3-inputs-steps")));
+    assert!(stage.screen().contains("heron"));
+}
+
+#[test]
+fn in_a_list_a_click_selects_and_a_second_one_takes() {
+    let mut stage = wide();
+    stage.press("p");
+    let item = |id: &str| PickerItem { id: id.to_owned(), label: id.to_owned(), ..PickerItem::default() };
+    stage.hear(Msg::Items(Choosing::Preset, vec![item("flamingo"), item("sorcerer"), item("tom-cat")]));
+    assert_eq!(mouse(&mut stage, CLICK, "tom-cat"), []);
+    assert!(stage.model.overlay.is_some());
+    assert_eq!(mouse(&mut stage, CLICK, "Presets"), [], "the frame is no item");
+    assert_eq!(mouse(&mut stage, CLICK, "tom-cat"), [Effect::OpenPreset("tom-cat".to_owned())]);
 }
