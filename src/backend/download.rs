@@ -182,11 +182,19 @@ fn wanted(list: Vec<OutputInfo>, home: &Url, saved: &[String]) -> Wanted {
     wanted
 }
 
+/// An address as the API means it. A name and password in the API's own address are ours, and stay there.
+fn address_of(home: &Url, address: &str) -> Result<Url, String> {
+    let mut base = home.clone();
+    // An address that can have none has none.
+    let _ = base.set_username("").and_then(|()| base.set_password(None));
+    base.join(address).map_err(|why| format!("its address cannot be read: {why}"))
+}
+
 fn hint(info: &OutputInfo, home: &Url) -> String {
     if !info.filename.is_empty() {
         return info.filename.clone();
     }
-    let url = info.filepath.as_deref().and_then(|address| home.join(address).ok());
+    let url = info.filepath.as_deref().and_then(|address| address_of(home, address).ok());
     let mut parts = url.as_ref().and_then(Url::path_segments).into_iter().flatten();
     let last = parts.rfind(|part| !part.is_empty()).unwrap_or_default();
     percent_decode_str(last).decode_utf8_lossy().into_owned()
@@ -229,6 +237,10 @@ impl Share {
     fn more(&mut self, bytes: u64) {
         self.done += bytes;
         self.tally.send_modify(|tally| tally.done += bytes);
+        if self.total.is_some_and(|total| self.done > total) {
+            // What was announced is wrong.
+            self.expect(None);
+        }
     }
 
     /// All of it has to come again.

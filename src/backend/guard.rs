@@ -119,12 +119,19 @@ pub(super) struct Guard {
     home: Url,
     loopback: bool,
     private: bool,
+    /// Hosts whose addresses are not checked, because they are proxies.
+    proxies: Vec<String>,
 }
 
 impl Guard {
     /// What is allowed to the server at `home`. Finds out where that is.
     pub(super) async fn new(home: &Url) -> Self {
-        let is_behind_proxy = reach::proxy_of(home, |name| std::env::var(name).ok()).is_some();
+        Self::with(home, |name| std::env::var(name).ok()).await
+    }
+
+    async fn with(home: &Url, env: impl Fn(&str) -> Option<String>) -> Self {
+        let is_behind_proxy = reach::proxy_of(home, &env).is_some();
+        let proxies = reach::proxies(env);
         let addresses = match (literal(home), home.host_str()) {
             (Some(address), _) => vec![address],
             (None, Some(host)) if !is_behind_proxy => match tokio::net::lookup_host((host, 0)).await {
@@ -135,7 +142,7 @@ impl Guard {
             _ => Vec::new(),
         };
         let is = |wanted| !addresses.is_empty() && addresses.iter().all(|address| place(*address) == wanted);
-        Self { home: home.clone(), loopback: is(Place::Loopback), private: is(Place::Private) }
+        Self { home: home.clone(), loopback: is(Place::Loopback), private: is(Place::Private), proxies }
     }
 
     /// The client for a request to an address, when that is allowed.
@@ -164,16 +171,16 @@ impl Guard {
         if !(rule.public || rule.loopback || rule.private) {
             return Err(format!("its address {} is not a safe one", redirect::shown(url)));
         }
-        match literal(url) {
-            Some(address) if !rule.allows(address) => {
-                Err(Forbidden { host: url.host_str().unwrap_or_default().to_owned() }.to_string())
-            }
-            _ => Ok(Some(rule)),
-        }
+        let host = url.host_str().unwrap_or_default();
+        let is_forbidden = match literal(url) {
+            Some(address) => !rule.allows(address),
+            None => self.proxies.iter().any(|proxy| proxy == host),
+        };
+        if is_forbidden { Err(Forbidden { host: host.to_owned() }.to_string()) } else { Ok(Some(rule)) }
     }
 }
 
-/// The address that an URL names by number.
+/// The address that a URL names by number.
 fn literal(url: &Url) -> Option<IpAddr> {
     let host = url.host_str()?;
     host.trim_start_matches('[').trim_end_matches(']').parse().ok()
@@ -297,7 +304,7 @@ mod tests {
             ("http://169.254.169.254/", "http://169.254.1.1/x", None),
         ];
         for (home, to, expected) in table {
-            let guard = Guard::new(&home.parse().expect(home)).await;
+            let guard = Guard::with(&home.parse().expect(home), |_| None).await;
             let found = guard.rule(&to.parse().expect(to)).ok().map(|rule| match rule {
                 None => "anywhere",
                 Some(Rule { public: true, loopback: false, private: false }) => "public",
@@ -306,6 +313,17 @@ mod tests {
             });
             assert_eq!(found, expected, "{home} names {to}");
         }
+    }
+
+    #[tokio::test]
+    async fn behind_a_proxy_nothing_is_near_and_the_proxy_itself_holds_no_output() {
+        let proxy = |name: &str| (name == "ALL_PROXY").then(|| "http://proxy.corp:3128".to_owned());
+        let guard = Guard::with(&"https://localhost.example/".parse().expect("a URL"), proxy).await;
+        assert_eq!((guard.loopback, guard.private), (false, false));
+        let rule = |url: &str| guard.rule(&url.parse().expect(url));
+        assert!(rule("https://proxy.corp/x").is_err());
+        assert!(rule("https://10.0.0.1/x").is_err(), "literal addresses are checked all the same");
+        assert!(rule("https://files.example/x").is_ok());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION,
 };
 use reqwest::{Client, ClientBuilder, Response, Url};
 use tokio::sync::watch;
@@ -220,6 +220,12 @@ pub(super) fn packed(response: &Response) -> Option<String> {
     let packed = response.headers().get(CONTENT_ENCODING)?.to_str().unwrap_or("a way of its own");
     let packed: String = crate::wire::ansi::scrub_plain(packed.trim()).chars().take(40).collect();
     (!packed.is_empty() && !packed.eq_ignore_ascii_case("identity")).then_some(packed)
+}
+
+/// The MIME type of an answer, for people; empty when it says none.
+pub(super) fn content_type(headers: &HeaderMap) -> String {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    crate::wire::ansi::scrub_plain(value.unwrap_or_default()).chars().take(100).collect()
 }
 
 /// A secret as a header's value that is never printed; `None` when no header can hold it.

@@ -5,7 +5,6 @@
 //! connection cannot be found again. A result that is whole is the end, whether the server ends its answer or not.
 
 use bytes::Bytes;
-use reqwest::header::CONTENT_TYPE;
 use reqwest::{Response, StatusCode, Url};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -94,7 +93,7 @@ impl Run<'_> {
                 ..RunError::default()
             }));
         }
-        let content_type = content_type(&response);
+        let content_type = http::content_type(response.headers());
         let mut first = Bytes::new();
         let form = match form_of(&content_type) {
             Some(form) => form,
@@ -393,11 +392,6 @@ fn refused(error: RunError) -> BackendError {
 
 fn lost(error: RunError) -> BackendError {
     BackendError::Lost(error)
-}
-
-fn content_type(response: &Response) -> String {
-    let value = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    ansi::scrub_plain(value.unwrap_or_default()).chars().take(100).collect()
 }
 
 fn form_of(content_type: &str) -> Option<Form> {

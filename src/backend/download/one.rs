@@ -3,9 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, IF_RANGE, LOCATION, RANGE, RETRY_AFTER,
-};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, IF_RANGE, LOCATION, RANGE, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use tokio::sync::oneshot;
 
@@ -17,12 +15,11 @@ use crate::backend::outputs::OutputFile;
 use crate::backend::redirect::{self, Hop, Method};
 use crate::domain::RunEvent;
 use crate::domain::run::{self, OutputFailure};
-use crate::wire::ansi;
 use crate::wire::result::OutputInfo;
 
 use super::disk::Disk;
 use super::range::{self, Part, Version};
-use super::{Links, Output, Share};
+use super::{Links, Output, Share, address_of};
 
 /// Bytes after which a download has got further, and has all its tries again.
 const PROGRESS: u64 = 64 * 1024;
@@ -263,7 +260,7 @@ impl Download<'_> {
         self.length = response.content_length();
         self.share.expect(self.size());
         if self.info.content_type.is_empty() {
-            self.kind = content_type(response.headers());
+            self.kind = http::content_type(response.headers());
         }
         Ok(())
     }
@@ -343,8 +340,7 @@ impl Download<'_> {
         if address.is_empty() {
             return Err(hopeless("the server sent neither its data nor its address"));
         }
-        let url = self.links.home.join(address);
-        let url = url.map_err(|why| hopeless(format!("its address cannot be read: {why}")))?;
+        let url = address_of(self.links.home, address).map_err(hopeless)?;
         let mut hop = Hop { method: Method::Get, url, number: 0 };
         loop {
             let client = self.guard.client(self.links.http, &hop.url).map_err(hopeless)?;
@@ -406,9 +402,4 @@ fn unreachable(error: &reqwest::Error, url: &Url) -> Fault {
     }
     let what = http::unreachable(error, url).what;
     if error.is_builder() { hopeless(what) } else { passing(what) }
-}
-
-fn content_type(headers: &HeaderMap) -> String {
-    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    ansi::scrub_plain(value.unwrap_or_default()).chars().take(100).collect()
 }

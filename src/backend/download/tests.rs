@@ -258,6 +258,76 @@ async fn a_download_that_breaks_off_goes_on_where_it_was() {
 }
 
 #[tokio::test]
+async fn what_is_in_our_own_address_stays_at_home() {
+    let server = Server::simple(|_, _| answer(200, &[], content())).await;
+    let home = server.home.as_str().replace("http://", "http://me:hush@") + "?key=hush";
+    for address in ["/a", "a", &format!("{}/a", server.home)] {
+        let fetching = Fetching::of(&home.parse().expect("a URL"));
+        fetching.run(vec![link("a.bin", address)]).await.is_whole();
+    }
+    for heard in server.heard() {
+        assert!(!format!("{heard:?}").contains("hush") && !heard.headers.contains_key("authorization"));
+    }
+}
+
+/// What a server and its line do to a request, by chance: always of these two versions of the file.
+fn chance(rng: &mut fastrand::Rng, heard: &Heard) -> Response {
+    let (etag, content) = match rng.u8(..8) {
+        0 => ("\"b\"", content().into_iter().rev().collect()),
+        _ => ("\"a\"", content()),
+    };
+    let asked = heard.get(header::RANGE).and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-'));
+    let asked = asked.and_then(|from| from.parse::<usize>().ok());
+    let is_same = heard.get(header::IF_RANGE).is_none_or(|condition| condition == etag);
+    let (status, first) = match (rng.u8(..12), asked) {
+        (0, _) => return answer(503, &[], "busy"),
+        (1, Some(_)) => return answer(416, &[("content-range", "bytes */300000")], ""),
+        // Never asked for.
+        (2, Some(from)) => (206, from.saturating_sub(rng.usize(..5))),
+        // Takes no notice of `If-Range`.
+        (3, Some(from)) => (206, from),
+        (4.., Some(from)) if is_same => (206, from),
+        _ => (200, 0),
+    };
+    let range = format!("bytes {first}-{}/{SIZE}", SIZE - 1);
+    let length = (SIZE - first).to_string();
+    let mut headers = vec![("etag", etag)];
+    if status == 206 {
+        headers.push(("content-range", &range));
+    }
+    let end = rng.usize(first..=SIZE);
+    if rng.bool() {
+        return answer(status, &headers, content[first..].to_vec());
+    }
+    // Without a length too, the break is an error.
+    if rng.bool() {
+        headers.push(("content-length", &length));
+    }
+    answer(status, &headers, broken(&content[first..end]))
+}
+
+#[tokio::test]
+async fn whatever_happens_a_saved_file_is_one_version_whole() {
+    let turned: Vec<u8> = content().into_iter().rev().collect();
+    let mut saved = 0;
+    for seed in 0..150 {
+        let rng = Mutex::new(fastrand::Rng::with_seed(seed));
+        let server = Server::simple(move |_, heard| chance(&mut rng.lock().expect("no panic"), heard)).await;
+        let outcome = fetch(&server, vec![link("a.bin", "/a")]).await;
+        assert_eq!(outcome.fetched.saved + outcome.fetched.failed, 1);
+        if let Some(file) = outcome.files.get("a.bin") {
+            saved += 1;
+            assert!(*file == content() || *file == turned, "seed {seed}: {:?}", server.heard());
+        }
+        if outcome.fetched.saved == 1 {
+            let whole = Transfer { done: SIZE as u64, total: Some(SIZE as u64) };
+            assert_eq!(outcome.last_transfer(), Some(whole), "seed {seed}");
+        }
+    }
+    assert!(saved > 100, "{saved}");
+}
+
+#[tokio::test]
 async fn a_line_that_breaks_often_has_its_tries_again_with_what_came() {
     let server = Server::simple(|_, heard| {
         let range =
@@ -358,6 +428,15 @@ async fn sizes_are_checked() {
     let outcome = fetch(&server, vec![announced(SIZE as u64)]).await;
     outcome.is_whole();
     assert_eq!((server.ranges().len(), outcome.warnings()), (2, vec![]));
+    let server = Server::simple(|_, _| answer(200, &[], unmeasured(&content()))).await;
+    let outcome = fetch(&server, vec![announced(1)]).await;
+    outcome.is_whole();
+    assert!(
+        !outcome
+            .events
+            .iter()
+            .any(|e| matches!(e, RunEvent::Download(t) if t.total < Some(t.done) && t.total.is_some()))
+    );
     // There is no rest, says the server; or it ends there again.
     let beyond: fn() -> Response = || answer(416, &[("content-range", "bytes */300000")], "");
     let again: fn() -> Response = || answer(200, &[], unmeasured(&content()));
