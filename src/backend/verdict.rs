@@ -93,3 +93,63 @@ fn with_remedy(mut error: RunError) -> RunError {
     }
     error
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_run_has_ended_well_when_the_server_says_so_and_all_is_saved() {
+        let status = |status: &str, completed| PromptResult {
+            status: (!status.is_empty()).then(|| status.to_owned()),
+            completed,
+            ..PromptResult::default()
+        };
+        let table = [
+            ("success", None, 1, 0, ""),
+            ("success", Some(true), 1, 0, ""),
+            ("completed", Some(true), 2, 0, ""),
+            ("", Some(true), 1, 0, ""),
+            ("", None, 1, 0, ""),
+            ("success", Some(false), 1, 0, "did not succeed (status `success`)"),
+            ("", Some(false), 1, 0, "did not succeed"),
+            ("", None, 0, 1, "did not succeed"),
+            ("error", Some(true), 1, 0, "did not succeed (status `error`)"),
+            ("brand\u{1b}[2Jnew", Some(true), 1, 0, "did not succeed (status `brandnew`)"),
+            ("success", Some(true), 0, 0, "brought no output"),
+            ("success", Some(true), 2, 1, "1 of 3 outputs could not be saved"),
+            ("success", Some(true), 0, 1, "1 of 1 outputs could not be saved"),
+        ];
+        for (word, completed, saved, failed, what) in table {
+            let result = status(word, completed);
+            let facts = Facts { result: &result, saved, failed, broken: None, said: "", again: "fetch it" };
+            let end = facts.end();
+            let error = end.error.unwrap_or_default();
+            assert_eq!(end.status == Status::Done, what.is_empty(), "{word} {completed:?} {saved} {failed}");
+            assert!(error.what.contains(what) && error.remedy.is_empty() == what.is_empty(), "{error:?}");
+            assert_eq!(error.remedy.contains("then fetch it."), failed > 0 && what.contains("saved"));
+        }
+    }
+
+    #[test]
+    fn the_best_reason_is_told() {
+        let result = PromptResult {
+            status: Some("error".to_owned()),
+            error_data: Some(json!({"errorMsg": "the model is gone"})),
+            execution_time_seconds: Some(1.5),
+            ..PromptResult::default()
+        };
+        let facts =
+            Facts { result: &result, saved: 0, failed: 0, broken: None, said: "from the log", again: "" };
+        let end = facts.end();
+        assert_eq!((end.status, end.server_seconds), (Status::Failed, Some(1.5)));
+        assert_eq!(end.error.map(|error| error.what).as_deref(), Some("the model is gone"));
+        let result = PromptResult { error_data: None, ..result.clone() };
+        let end = Facts { result: &result, ..facts }.end();
+        assert_eq!(end.error.map(|error| error.what).as_deref(), Some("from the log"));
+        assert_eq!(reported(" \n"), None);
+        assert!(reported("boom").is_some_and(|error| error.what == "boom" && !error.remedy.is_empty()));
+    }
+}

@@ -310,7 +310,7 @@ fn chance(rng: &mut fastrand::Rng, heard: &Heard) -> Response {
 async fn whatever_happens_a_saved_file_is_one_version_whole() {
     let turned: Vec<u8> = content().into_iter().rev().collect();
     let mut saved = 0;
-    for seed in 0..150 {
+    for seed in 0..60 {
         let rng = Mutex::new(fastrand::Rng::with_seed(seed));
         let server = Server::simple(move |_, heard| chance(&mut rng.lock().expect("no panic"), heard)).await;
         let outcome = fetch(&server, vec![link("a.bin", "/a")]).await;
@@ -324,7 +324,7 @@ async fn whatever_happens_a_saved_file_is_one_version_whole() {
             assert_eq!(outcome.last_transfer(), Some(whole), "seed {seed}");
         }
     }
-    assert!(saved > 100, "{saved}");
+    assert!(saved > 40, "{saved}");
 }
 
 #[tokio::test]
@@ -589,6 +589,10 @@ async fn three_come_at_a_time_and_all_are_counted_together() {
             most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             // Never passed by fewer than three.
             together.wait().await;
+            // Client and server take turns on one thread: a fourth has every chance to come.
+            for _ in 0..1_000 {
+                tokio::task::yield_now().await;
+            }
             now.fetch_sub(1, Ordering::SeqCst);
             answer(200, &[], content())
         }
