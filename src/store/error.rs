@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::ErrorCode;
 use thiserror::Error;
 
-use crate::domain::RunId;
+use crate::domain::{OutputId, RunId};
 
 /// Why the store could not do what it was asked. Nothing is ever destroyed on the way to such an error.
 #[derive(Debug, Error)]
@@ -73,10 +73,21 @@ pub enum StoreError {
     /// There is no such run.
     #[error("there is no run {0}. `comfydeck runs` lists them")]
     NoSuchRun(RunId),
+    /// There is no such output, or it was deleted.
+    #[error("run {} has no such output any more", .0.run)]
+    NoSuchOutput(OutputId),
+    /// What lies at the path of an output is not what the run made.
+    #[error("{} was not deleted: {why}. Look at it, and remove it yourself", path.display())]
+    NotTheOutput {
+        /// Where.
+        path: PathBuf,
+        /// What is there instead.
+        why: &'static str,
+    },
     /// A file beside the database could not be read or written.
     #[error("{} could not be {doing}: {why}", path.display())]
     File {
-        /// `read` or `written`.
+        /// `read`, `written` or `removed`.
         doing: &'static str,
         /// The file.
         path: PathBuf,
@@ -100,6 +111,11 @@ impl StoreError {
     /// An error of a file that was being read.
     pub(super) fn reading(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         move |why| Self::File { doing: "read", path: path.to_owned(), why }
+    }
+
+    /// An error of a file that was being removed.
+    pub(super) fn removing(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
+        move |why| Self::File { doing: "removed", path: path.to_owned(), why }
     }
 
     /// An error of a file that was being written: a full disk and a read-only place have their own words.

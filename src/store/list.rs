@@ -52,7 +52,7 @@ impl RunQuery {
     }
 }
 
-const COLUMNS: &str =
+pub(super) const COLUMNS: &str =
     "id, status, cancel_asked, profile, runs.preset, workflow_name, workflow_hash, runs.prompt,
     queued_at, started_at, phase_at, ended_at, outputs, runs.error, live, protocol, runs.prompt_id";
 
@@ -71,18 +71,34 @@ fn open_sql() -> String {
     format!("SELECT {COLUMNS} FROM runs INDEXED BY runs_open WHERE ended_at IS NULL ORDER BY id")
 }
 
+/// Which conditions a page has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Filters {
+    pub(super) text: bool,
+    pub(super) status: bool,
+    pub(super) preset: bool,
+    /// Only runs that made something.
+    pub(super) made: bool,
+}
+
 /// A page of the list. Parameters: 1 before, 2 limit, then those of the filters that there are.
-fn page_sql(text: bool, status: bool, preset: bool) -> String {
+fn page_sql(filters: Filters) -> String {
+    let Filters { text, status, preset, made } = filters;
     let (from, mut conditions, order) = match (text, status, preset) {
         (true, ..) => (
             "runs_fts CROSS JOIN runs ON id = runs_fts.rowid",
             "runs_fts.rowid < ?1 AND runs_fts MATCH ?3".to_owned(),
             "runs_fts.rowid",
         ),
+        (_, true, _) if made => ("runs INDEXED BY runs_made_by_status", "id < ?1".to_owned(), "id"),
         (_, true, _) => ("runs INDEXED BY runs_by_status", "id < ?1".to_owned(), "id"),
         (.., true) => ("runs INDEXED BY runs_by_preset", "id < ?1".to_owned(), "id"),
+        _ if made => ("runs INDEXED BY runs_made", "id < ?1".to_owned(), "id"),
         _ => ("runs", "id < ?1".to_owned(), "id"),
     };
+    if made {
+        conditions.push_str(" AND runs.outputs > 0");
+    }
     let mut parameters = 2 + usize::from(text);
     for (column, wanted) in [("status", status), ("runs.preset", preset)] {
         if wanted {
@@ -99,6 +115,11 @@ impl Store {
     /// # Errors
     /// When the history cannot be read. No text that a person can type is an error.
     pub fn summaries(&self, query: &RunQuery) -> Result<Vec<RunSummary>, StoreError> {
+        self.page(query, false)
+    }
+
+    /// A page of runs, or of those alone that made something.
+    pub(super) fn page(&self, query: &RunQuery, made: bool) -> Result<Vec<RunSummary>, StoreError> {
         let text = search::fts_query(&query.text);
         let status = query.status.map(Status::word);
         let before = query.before.unwrap_or(RunId::MAX);
@@ -106,7 +127,8 @@ impl Store {
         values.extend(text.iter().map(|text| text as &dyn ToSql));
         values.extend(status.iter().map(|status| status as &dyn ToSql));
         values.extend(query.preset.iter().map(|preset| preset as &dyn ToSql));
-        let sql = page_sql(text.is_some(), status.is_some(), query.preset.is_some());
+        let (text, status, preset) = (text.is_some(), status.is_some(), query.preset.is_some());
+        let sql = page_sql(Filters { text, status, preset, made });
         self.list(&sql, &values)
     }
 
@@ -178,7 +200,7 @@ impl Store {
     }
 }
 
-fn summary(row: &Row<'_>) -> Result<RunSummary, StoreError> {
+pub(super) fn summary(row: &Row<'_>) -> Result<RunSummary, StoreError> {
     let status: String = row.get(1)?;
     let live = Live::read(row.get_ref(14)?.as_str().unwrap_or_default());
     Ok(RunSummary {
@@ -207,31 +229,37 @@ fn summary(row: &Row<'_>) -> Result<RunSummary, StoreError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// Every set of filters.
+    pub(in crate::store) fn all_filters() -> impl Iterator<Item = Filters> {
+        (0..16).map(|bits: u8| {
+            let is_set = |bit: u8| bits & (1 << bit) != 0;
+            Filters { text: is_set(0), status: is_set(1), preset: is_set(2), made: is_set(3) }
+        })
+    }
+
+    /// Holds that a query takes its rows from an index, in order.
+    pub(in crate::store) fn assert_does_not_walk(store: &Store, sql: &str) {
+        let mut plan = store.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect(sql);
+        let unset = rusqlite::params_from_iter(vec![None::<i64>; plan.parameter_count()]);
+        let steps = plan.query_map(unset, |row| row.get::<_, String>(3)).expect("a plan");
+        for step in steps.map(|step| step.expect("a step")) {
+            let of_open_runs = step.contains("INDEX runs_open");
+            let walks = step.starts_with("SCAN runs") || step.starts_with("SCAN outputs");
+            assert!(of_open_runs || !walks || step.contains("VIRTUAL"), "{step}: {sql}");
+            assert!(sql == open_sql() || !step.contains("TEMP B-TREE"), "{step}: {sql}");
+        }
+    }
 
     #[test]
     fn no_query_walks_the_whole_history() {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open_with(folder.path(), crate::store::schema::MIGRATIONS).expect("a store");
-        let both = [false, true];
-        let pages = both.into_iter().flat_map(|text| {
-            let of_status = move |status| both.map(|preset| page_sql(text, status, preset));
-            both.into_iter().flat_map(of_status)
-        });
         let others = [COUNTS.to_owned(), IN_FLIGHT.to_owned(), LAST_TIMES.to_owned(), open_sql()];
-        for sql in pages.chain(others) {
-            let mut plan = store.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect(&sql);
-            let unset = rusqlite::params_from_iter(vec![None::<i64>; plan.parameter_count()]);
-            let steps = plan.query_map(unset, |row| row.get::<_, String>(3)).expect("a plan");
-            for step in steps.map(|step| step.expect("a step")) {
-                let of_open_runs = step.contains("INDEX runs_open");
-                assert!(
-                    of_open_runs || !step.starts_with("SCAN runs") || step.contains("VIRTUAL"),
-                    "{step}: {sql}"
-                );
-                assert!(sql == open_sql() || !step.contains("TEMP B-TREE"), "{step}: {sql}");
-            }
+        for sql in all_filters().map(page_sql).chain(others) {
+            assert_does_not_walk(&store, &sql);
         }
     }
 }

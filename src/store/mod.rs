@@ -2,7 +2,7 @@
 //!
 //! | under the data folder | holds |
 //! |---|---|
-//! | `history.db` | workflows, runs, requests, events, full-text index |
+//! | `history.db` | workflows, runs, requests, events, outputs, full-text index |
 //! | `logs/<run>.log` | the server's log of one run, see [`LogReader`] |
 //! | `inputs/<sha256>` | content of files that went up with a run |
 //! | `bell` | nothing: it is written to after each commit, to wake those who [`watch`] |
@@ -15,6 +15,7 @@ mod error;
 mod inputs;
 mod list;
 mod log;
+mod outputs;
 mod runs;
 mod schema;
 mod search;
@@ -38,6 +39,7 @@ pub use error::StoreError;
 pub use inputs::KeptInput;
 pub use list::RunQuery;
 pub use log::{LogLine, LogReader, LogWriter};
+pub use outputs::{Deleted, OutputQuery};
 pub use runs::{CancelAnswer, StoredEvent};
 pub use watch::{Watcher, watch};
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::search::spread;
-use super::{Store, StoreError};
+use super::{Store, StoreError, outputs};
 use crate::domain::run::{ConnectionSince, End, Progress, Transfer, UnixMs};
 use crate::domain::{Run, RunEvent, RunId, RunRequest, RunSummary, Status};
 
@@ -224,6 +224,9 @@ impl Store {
                 let sql = "INSERT INTO events (run, seq, at, json) VALUES (?1, ?2, ?3, ?4)";
                 let json = serde_json::to_string(event)?;
                 self.connection.prepare_cached(sql)?.execute(params![run.id, folded.seq, at, json])?;
+            }
+            if matches!(event, RunEvent::OutputSaved(_)) {
+                outputs::add_last(&self.connection, run)?;
             }
         }
         cache(&self.connection, &folded.run)?;

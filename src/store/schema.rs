@@ -67,6 +67,37 @@ pub(super) const MIGRATIONS: &[&str] = &[
     );
     CREATE INDEX runs_by_prompt_id ON runs (prompt_id) WHERE prompt_id IS NOT NULL;
 ",
+    // What runs made. All but the marks of a person (the last two columns) follows from the events.
+    "
+    CREATE TABLE outputs (
+        run INTEGER NOT NULL REFERENCES runs,
+        place INTEGER NOT NULL,
+        path TEXT NOT NULL,
+        name TEXT NOT NULL,
+        content_type TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        sha256 TEXT NOT NULL,
+        seed TEXT,
+        starred_at INTEGER,
+        deleted_at INTEGER,
+        PRIMARY KEY (run, place)
+    ) WITHOUT ROWID;
+    INSERT INTO outputs
+        SELECT events.run, row_number() OVER (PARTITION BY events.run ORDER BY seq) - 1,
+            json_extract(events.json, '$.output_saved.path'), json_extract(events.json, '$.output_saved.name'),
+            json_extract(events.json, '$.output_saved.content_type'),
+            json_extract(events.json, '$.output_saved.size'), json_extract(events.json, '$.output_saved.sha256'),
+            (SELECT requests.json -> param.fullkey
+                FROM requests, json_each(requests.json, '$.params') AS param
+                WHERE requests.run = events.run AND param.key LIKE '%-inputs-%seed%' AND param.type = 'integer'
+                LIMIT 1),
+            NULL, NULL
+        FROM events WHERE json_type(events.json, '$.output_saved') = 'object';
+    CREATE INDEX outputs_by_content ON outputs (sha256);
+    CREATE INDEX outputs_starred ON outputs (run, place) WHERE starred_at IS NOT NULL AND deleted_at IS NULL;
+    CREATE INDEX runs_made ON runs (id) WHERE outputs > 0;
+    CREATE INDEX runs_made_by_status ON runs (status, id) WHERE outputs > 0;
+",
 ];
 
 /// A connection, and whether it may only read.

@@ -1,0 +1,73 @@
+//! Outputs of many runs, as the gallery shows them.
+
+use super::run::{Output, RunRequest, UnixMs};
+use super::{RunId, param};
+
+/// Which output: its run, and its place among the run's outputs, from 0 in the order in which they were saved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OutputId {
+    /// The run that made it.
+    pub run: RunId,
+    /// Its place in [`Run::outputs`](super::Run::outputs).
+    pub place: u32,
+}
+
+/// An output with as much of its run as a caption needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutputCard {
+    /// Which one.
+    pub id: OutputId,
+    /// The file.
+    pub output: Output,
+    /// A person marked it as worth keeping.
+    pub starred: bool,
+    /// The first seed that was sent, in digits.
+    pub seed: Option<String>,
+    /// The preset that its run began from.
+    pub preset: Option<String>,
+    /// The beginning of the run's prompt, one line.
+    pub prompt: String,
+    /// When its run ended; while it goes on, when its present phase began.
+    pub at: UnixMs,
+}
+
+impl RunRequest {
+    /// The first seed that is sent, in digits: a whole number may be larger than any type of ours.
+    pub fn first_seed(&self) -> Option<String> {
+        let mut seeds = self.params.iter().filter(|(key, _)| param::is_seed_name(key.input()));
+        seeds.find_map(|(_, value)| {
+            value.as_number().filter(|number| param::is_whole(number)).map(ToString::to_string)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ParamKey;
+
+    #[test]
+    fn the_first_seed_is_a_whole_number_of_that_name() {
+        let request = |params: &[(&str, &str)]| RunRequest {
+            params: params
+                .iter()
+                .map(|(key, json)| {
+                    let key = ParamKey::parse(key).expect("a key");
+                    (key, serde_json::from_str(json).expect("json"))
+                })
+                .collect(),
+            ..RunRequest::default()
+        };
+        for (params, seed) in [
+            (
+                &[("3-inputs-steps", "20"), ("3-inputs-noise_seed", "18446744073709551615")][..],
+                "18446744073709551615",
+            ),
+            (&[("1-inputs-seed_mode", "\"fixed\""), ("3-inputs-seed", "7"), ("4-inputs-seed", "8")], "7"),
+            (&[("3-inputs-seed", "1.5")], ""),
+            (&[], ""),
+        ] {
+            assert_eq!(request(params).first_seed().unwrap_or_default(), seed, "{params:?}");
+        }
+    }
+}

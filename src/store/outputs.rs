@@ -1,0 +1,230 @@
+//! What the runs made: a page of it, and what a person thinks of it.
+//!
+//! The rows follow from the events, one for each [`RunEvent::OutputSaved`](crate::domain::RunEvent::OutputSaved), written
+//! in the same transaction. Stars and deletions are a person's: they come after the end of the run, when
+//! nothing of the run itself changes any more.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
+
+use super::list::{COLUMNS, summary};
+use super::{RunQuery, Store, StoreError, search};
+use crate::domain::run::{Output, RunSummary, UnixMs};
+use crate::domain::{OutputCard, OutputId, Run, Status};
+
+/// Which outputs to list. The default is the newest hundred of all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OutputQuery {
+    /// Of which runs; [`RunQuery::before`] does not count, [`RunQuery::limit`] is that of outputs.
+    pub runs: RunQuery,
+    /// Only those with a star.
+    pub starred: bool,
+    /// Only what comes after this one in the list: the last of the page before.
+    pub before: Option<OutputId>,
+}
+
+/// What became of the file of an output that was deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deleted {
+    /// It was removed.
+    Removed,
+    /// It had gone before.
+    WasGone,
+}
+
+const OUTPUT: &str = "place, path, name, content_type, size, sha256, seed, starred_at IS NOT NULL";
+
+/// Outputs of one run. Parameters: 1 run, 2 before this place, 3 limit.
+fn of_run_sql() -> String {
+    format!(
+        "SELECT {OUTPUT} FROM outputs
+        WHERE run = ?1 AND place < ?2 AND deleted_at IS NULL ORDER BY place DESC LIMIT ?3"
+    )
+}
+
+/// A page of those with a star: few, so that they are gone through by their own index and the filters are asked of each.
+/// Parameters: 1 and 2 before this run and place, 3 limit, then those of the filters.
+fn starred_sql(text: bool, status: bool, preset: bool) -> String {
+    let mut sql = format!(
+        "SELECT {COLUMNS}, {OUTPUT} FROM outputs INDEXED BY outputs_starred CROSS JOIN runs ON id = run
+        WHERE starred_at IS NOT NULL AND deleted_at IS NULL AND (run, place) < (?1, ?2)"
+    );
+    let mut parameters = 3;
+    for (condition, wanted) in [
+        ("EXISTS (SELECT 1 FROM runs_fts WHERE runs_fts.rowid = outputs.run AND runs_fts MATCH", text),
+        ("status =", status),
+        ("runs.preset =", preset),
+    ] {
+        if wanted {
+            parameters += 1;
+            let end = if condition.starts_with("EXISTS") { ")" } else { "" };
+            sql.push_str(&format!(" AND {condition} ?{parameters}{end}"));
+        }
+    }
+    sql.push_str(" ORDER BY run DESC, place DESC LIMIT ?3");
+    sql
+}
+
+impl Store {
+    /// Outputs of many runs: those of the newest run first, of one run the last one first; deleted ones are left
+    /// out. The time it takes depends on the page, not on the length of the history. Whether the files are still
+    /// there is not asked.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn outputs(&self, query: &OutputQuery) -> Result<Vec<OutputCard>, StoreError> {
+        let start = query.before.unwrap_or(OutputId { run: i64::MAX, place: u32::MAX });
+        if query.starred { self.starred(&query.runs, start) } else { self.all_outputs(&query.runs, start) }
+    }
+
+    /// Run by run, so that each filter has the index that it has in the list of runs.
+    fn all_outputs(&self, runs: &RunQuery, start: OutputId) -> Result<Vec<OutputCard>, StoreError> {
+        let wanted = usize::try_from(runs.limit).unwrap_or(usize::MAX);
+        let mut found = Vec::new();
+        // The run where the page before ended may have more.
+        let mut before = Some(start.run.saturating_add(1));
+        while found.len() < wanted {
+            let page = self.page(&RunQuery { before, ..runs.clone() }, true)?;
+            for run in &page {
+                let place = if run.id == start.run { start.place } else { u32::MAX };
+                let room = wanted.saturating_sub(found.len());
+                let mut statement = self.connection.prepare_cached(&of_run_sql())?;
+                let mut rows =
+                    statement.query(params![run.id, place, i64::try_from(room).unwrap_or(i64::MAX)])?;
+                while let Some(row) = rows.next()? {
+                    found.push(card(row, 0, run)?);
+                }
+            }
+            before = page.last().map(|run| run.id);
+            if page.len() < wanted {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    fn starred(&self, runs: &RunQuery, start: OutputId) -> Result<Vec<OutputCard>, StoreError> {
+        let text = search::fts_query(&runs.text);
+        let status = runs.status.map(Status::word);
+        let mut values: Vec<&dyn ToSql> = vec![&start.run, &start.place, &runs.limit];
+        values.extend(text.iter().map(|text| text as &dyn ToSql));
+        values.extend(status.iter().map(|status| status as &dyn ToSql));
+        values.extend(runs.preset.iter().map(|preset| preset as &dyn ToSql));
+        let sql = starred_sql(text.is_some(), status.is_some(), runs.preset.is_some());
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let columns = statement.column_count() - OUTPUT_COLUMNS;
+        let mut rows = statement.query(values.as_slice())?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(card(row, columns, &summary(row)?)?);
+        }
+        Ok(found)
+    }
+
+    /// Gives an output a star, or takes it away.
+    ///
+    /// # Errors
+    /// When there is no such output, or the history cannot be written.
+    pub fn star(&self, id: OutputId, star: bool, now: UnixMs) -> Result<(), StoreError> {
+        let sql = "UPDATE outputs SET starred_at = CASE WHEN ?3 THEN coalesce(starred_at, ?4) END
+            WHERE run = ?1 AND place = ?2 AND deleted_at IS NULL";
+        match self.connection.prepare_cached(sql)?.execute(params![id.run, id.place, star, now])? {
+            0 => Err(StoreError::NoSuchOutput(id)),
+            _ => {
+                self.changed();
+                Ok(())
+            }
+        }
+    }
+
+    /// Removes an output's file and remembers that a person wanted it so. Only a file that is still what the run
+    /// made, at the place that the history knows, is removed.
+    ///
+    /// # Errors
+    /// When there is no such output, something else lies at its place, the file cannot be removed, or the history
+    /// cannot be written. The file is still there then, unless the very last step failed.
+    pub fn delete_output(&self, id: OutputId, now: UnixMs) -> Result<Deleted, StoreError> {
+        let sql = "SELECT path, sha256 FROM outputs WHERE run = ?1 AND place = ?2 AND deleted_at IS NULL";
+        let known = self
+            .connection
+            .prepare_cached(sql)?
+            .query_row(params![id.run, id.place], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+            })
+            .optional()?;
+        let (path, sha256) = known.ok_or(StoreError::NoSuchOutput(id))?;
+        let path = std::path::PathBuf::from(path);
+        let deleted = look_at(&path, &sha256)?;
+        // The mark is made first, and kept only when the file is gone: a history that cannot be written keeps it.
+        let transaction = self.writing()?;
+        let sql = "UPDATE outputs SET deleted_at = ?3, starred_at = NULL
+            WHERE run = ?1 AND place = ?2 AND deleted_at IS NULL";
+        self.connection.prepare_cached(sql)?.execute(params![id.run, id.place, now])?;
+        if deleted == Deleted::Removed {
+            std::fs::remove_file(&path).map_err(StoreError::removing(&path))?;
+        }
+        transaction.commit()?;
+        self.changed();
+        Ok(deleted)
+    }
+}
+
+/// Whether the file at a path is to be removed: only what has the content that the run made is.
+fn look_at(path: &Path, sha256: &str) -> Result<Deleted, StoreError> {
+    let refused = |why| Err(StoreError::NotTheOutput { path: path.to_owned(), why });
+    // A link is not followed: it is not what the run made.
+    match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Deleted::WasGone),
+        Err(error) => Err(StoreError::reading(path)(error)),
+        Ok(there) if !there.is_file() => refused("it is no file any more"),
+        Ok(_) if !Store::is_same(path, sha256) => refused("its content has changed since the run"),
+        Ok(_) => Ok(Deleted::Removed),
+    }
+}
+
+/// Columns of [`OUTPUT`].
+const OUTPUT_COLUMNS: usize = 8;
+
+/// A card from a row in which [`OUTPUT`] begins with the column `first`.
+fn card(row: &Row<'_>, first: usize, run: &RunSummary) -> Result<OutputCard, StoreError> {
+    let path: String = row.get(first + 1)?;
+    Ok(OutputCard {
+        id: OutputId { run: run.id, place: row.get(first)? },
+        output: Output {
+            path: path.into(),
+            name: row.get(first + 2)?,
+            content_type: row.get(first + 3)?,
+            size: u64::try_from(row.get::<_, i64>(first + 4)?).unwrap_or_default(),
+            sha256: row.get(first + 5)?,
+        },
+        seed: row.get(first + 6)?,
+        starred: row.get(first + 7)?,
+        preset: run.preset.clone(),
+        prompt: run.prompt.clone(),
+        at: run.ended_at.unwrap_or(run.phase_at),
+    })
+}
+
+/// Writes the row of the output that a run made last.
+pub(super) fn add_last(connection: &Connection, run: &Run) -> Result<(), StoreError> {
+    let Some((place, output)) = run.outputs.iter().enumerate().next_back() else { return Ok(()) };
+    let sql = "INSERT INTO outputs (run, place, path, name, content_type, size, sha256, seed)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    connection.prepare_cached(sql)?.execute(params![
+        run.id,
+        i64::try_from(place).unwrap_or(i64::MAX),
+        // The event, which was written before, takes no path that is no text.
+        output.path.to_string_lossy(),
+        output.name,
+        output.content_type,
+        i64::try_from(output.size).unwrap_or(i64::MAX),
+        output.sha256,
+        run.request.first_seed(),
+    ])?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
