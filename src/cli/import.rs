@@ -115,14 +115,6 @@ impl Compared {
             None => workflow,
         }
     }
-
-    /// Seeds that a run would change, though the graph says which they were.
-    fn changing_seeds(&self) -> impl Iterator<Item = &ParamKey> {
-        let known = self.draft.params().iter().filter(|param| param.kind == ParamKind::Seed);
-        known
-            .map(|param| &param.key)
-            .filter(|key| self.draft.policy(key) != SeedPolicy::Fixed && !self.fit.unnamed.contains(key))
-    }
 }
 
 /// Outside text, each line on its own, harmless.
@@ -262,7 +254,7 @@ fn as_json(imported: &Imported, compared: Option<&Compared>) -> Value {
 
 fn write_preset(presets: &Presets, name: &str, compared: &Compared) -> Result<(), Failure> {
     check_name(name).map_err(Failure::usage)?;
-    let Compared { opening, fit, .. } = compared;
+    let Compared { opening, fit, draft } = compared;
     if fit.differ.is_empty() && fit.same.is_empty() {
         return Err(Failure::usage(format!(
             "no value of the graph fits {}. Write it as a workflow of its own: --workflow-out FILE",
@@ -271,7 +263,7 @@ fn write_preset(presets: &Presets, name: &str, compared: &Compared) -> Result<()
     }
     let settings: IndexMap<ParamKey, Setting> = fit.settings().into_iter().collect();
     // Who asks for the values that made a picture wants its seed, too.
-    let seeds = compared.changing_seeds().map(|key| (key.clone(), SeedPolicy::Fixed)).collect();
+    let seeds = fit.changing_seeds(draft).into_iter().map(|key| (key, SeedPolicy::Fixed)).collect();
     let edits = Edits { settings: &settings, seeds: &seeds };
     let source = Some(&opening.workflow.source);
     let path =

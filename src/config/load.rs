@@ -39,11 +39,13 @@ pub struct Ui {
     pub mouse: bool,
     /// Whether each frame waits for the terminal to have shown the one before.
     pub flow_control: bool,
+    /// What the person's own machine calls this one, for `scp`; without it, its address.
+    pub scp_host: Option<String>,
 }
 
 impl Default for Ui {
     fn default() -> Self {
-        Self { theme: ThemeChoice::Auto, mouse: true, flow_control: true }
+        Self { theme: ThemeChoice::Auto, mouse: true, flow_control: true, scp_host: None }
     }
 }
 
@@ -363,11 +365,13 @@ fn read_ui(table: &DeTable<'_>, found: &mut Diagnostics<'_>) -> Ui {
         });
     let mouse = fields.boolean("mouse", found);
     let flow_control = fields.boolean("flow_control", found);
+    let scp_host = fields.text("scp_host", found).filter(|host| !host.is_empty());
     fields.finish(found);
     Ui {
         theme: theme.unwrap_or(default.theme),
         mouse: mouse.unwrap_or(default.mouse),
         flow_control: flow_control.unwrap_or(default.flow_control),
+        scp_host,
     }
 }
 

@@ -227,6 +227,11 @@ impl Draft {
 
     /// Sets several parameters as one step of undo; keys that the workflow does not have are left out.
     pub fn set_all(&mut self, settings: impl IntoIterator<Item = (ParamKey, Setting)>) {
+        let step = self.edit_step(settings);
+        self.perform(step);
+    }
+
+    fn edit_step(&self, settings: impl IntoIterator<Item = (ParamKey, Setting)>) -> Vec<Change> {
         let mut step = Vec::new();
         for (key, setting) in settings {
             if !self.index.contains_key(&key) {
@@ -237,6 +242,20 @@ impl Draft {
             if before != after {
                 step.push(Change::Edit { key, before, after });
             }
+        }
+        step
+    }
+
+    /// Sets several parameters and what becomes of seeds, as one step of undo; keys that the workflow does not
+    /// have are left out.
+    pub fn load(
+        &mut self,
+        settings: impl IntoIterator<Item = (ParamKey, Setting)>,
+        policies: impl IntoIterator<Item = (ParamKey, SeedPolicy)>,
+    ) {
+        let mut step = self.edit_step(settings);
+        for (key, policy) in policies.into_iter().filter(|(key, _)| self.index.contains_key(key)) {
+            step.extend(self.policy_change(&key, policy));
         }
         self.perform(step);
     }
@@ -271,12 +290,15 @@ impl Draft {
 
     /// Sets what becomes of a seed at submit.
     pub fn set_policy(&mut self, key: &ParamKey, policy: SeedPolicy) {
+        let step = self.policy_change(key, policy).into_iter().collect();
+        self.perform(step);
+    }
+
+    fn policy_change(&self, key: &ParamKey, policy: SeedPolicy) -> Option<Change> {
         let preset = self.preset.seeds.get(key).copied().unwrap_or_default();
         let after = (policy != preset).then_some(policy);
         let before = self.policies.get(key).copied();
-        if before != after {
-            self.perform(vec![Change::Policy { key: key.clone(), before, after }]);
-        }
+        (before != after).then(|| Change::Policy { key: key.clone(), before, after })
     }
 
     /// Takes the last step back. Returns the first key it touched, to show it; `None` at the beginning.

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use super::param::{self, ParamKind, Parameter};
-use super::{Draft, ParamKey, Setting, Workflow, value};
+use super::{Draft, ParamKey, SeedPolicy, Setting, Workflow, value};
 
 /// What becomes of a graph's values in a draft. Wiring is no value.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -99,6 +99,16 @@ impl Fit {
     pub fn settings(&self) -> Vec<(ParamKey, Setting)> {
         let set = |differing: &Differing| (differing.key.clone(), Setting::Value(differing.there.clone()));
         self.differ.iter().map(set).collect()
+    }
+
+    /// Seeds of which the graph says what they were, and that a run would change all the same.
+    pub fn changing_seeds(&self, draft: &Draft) -> Vec<ParamKey> {
+        let seeds = draft.params().iter().filter(|ours| ours.kind == ParamKind::Seed);
+        let changing = seeds.map(|ours| &ours.key).filter(|key| draft.policy(key) != SeedPolicy::Fixed);
+        let named = |key: &ParamKey| {
+            self.differ.iter().any(|d| d.key == *key) || self.same.iter().any(|(same, _)| same == key)
+        };
+        changing.filter(|key| named(key)).cloned().collect()
     }
 
     /// Whether every value of the graph has its place.

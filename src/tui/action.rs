@@ -56,6 +56,11 @@ pub enum Action {
     Fetch,
     FilterStatus,
     CopyPath,
+    CopyScp,
+    View,
+    UseOutput,
+    ImportOutput,
+    Import,
     ToParameter,
     Follow,
     Wrap,
@@ -189,6 +194,7 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::SaveAs, "save-as", Panes, &["S"], "save as", "Save the parameters as a new preset", 0),
     row(Action::Profiles, "profiles", Panes, &["P"], "profiles", "Choose where to run", 0),
     row(Action::OpenWorkflow, "open-workflow", Panes, &["O"], "open workflow", "Open another workflow_api.json", 0),
+    row(Action::Import, "import", Panes, &["I"], "import", "Load the parameters that made a picture or a video, from its file", 0),
     row(Action::ToggleWorkflow, "send-workflow", Panes, &["W"], "send workflow", "Send this workflow along instead of using the deployment's own", 0),
 
     row(Action::Edit, "edit", PARAMETERS, &["enter", "i"], "edit", "Edit the value; a boolean toggles, a choice opens its list", 95),
@@ -223,14 +229,22 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::Repeat, "repeat", RUNS, &["R"], "run again", "Run again exactly as it was: same values, same files, same seed. Spends money; asked first", 58),
     row(Action::Fetch, "fetch", RUNS, &["F"], "fetch again", "Bring home once more what the run made, from the server. Costs nothing", 0),
     row(Action::FilterStatus, "filter-status", RUNS, &["f"], "status", "Show only runs of one status", 52),
-    row(Action::CopyPath, "copy-path", RUNS, &["y"], "copy path", "Copy the path of the first output to the clipboard", 0),
+    row(Action::UseOutput, "use-output", RUNS, &["o"], "as input", "Take an output of the run as the file of a parameter", 0),
+    row(Action::ImportOutput, "import-output", RUNS, &["i"], "its parameters", "Load the parameters that the run's picture says it was made with", 0),
+    row(Action::View, "view", RUNS, &["v"], "view", "Open an output with the system's viewer, or $OPENER", 0),
+    row(Action::CopyPath, "copy-path", RUNS, &["y"], "copy path", "Copy the path of an output to the clipboard", 0),
+    row(Action::CopyScp, "copy-scp", RUNS, &["Y"], "copy scp", "Copy the scp line that brings an output home to the clipboard", 0),
 
     row(Action::ToParameter, "to-parameter", DETAILS, &["enter"], "go to parameter", "Go to the parameter that the error names", 66),
     row(Action::Cancel, "details-cancel", DETAILS, &["c"], "cancel", "Cancel the run", 65),
     row(Action::LoadRun, "details-load", DETAILS, &["l"], "load", "Load the run's parameters into the editor", 62),
     row(Action::Repeat, "details-repeat", DETAILS, &["R"], "run again", "Run again exactly as it was: same values, same files, same seed. Spends money; asked first", 58),
     row(Action::Fetch, "details-fetch", DETAILS, &["F"], "fetch again", "Bring home once more what the run made, from the server. Costs nothing", 0),
-    row(Action::CopyPath, "details-copy-path", DETAILS, &["y"], "copy path", "Copy the path of the first output to the clipboard", 50),
+    row(Action::UseOutput, "details-use-output", DETAILS, &["o"], "as input", "Take an output of the run as the file of a parameter", 54),
+    row(Action::ImportOutput, "details-import-output", DETAILS, &["i"], "its parameters", "Load the parameters that the run's picture says it was made with", 0),
+    row(Action::View, "details-view", DETAILS, &["v"], "view", "Open an output with the system's viewer, or $OPENER", 48),
+    row(Action::CopyPath, "details-copy-path", DETAILS, &["y"], "copy path", "Copy the path of an output to the clipboard", 50),
+    row(Action::CopyScp, "details-copy-scp", DETAILS, &["Y"], "copy scp", "Copy the scp line that brings an output home to the clipboard", 46),
 
     row(Action::Follow, "follow", LOG, &["f"], "follow", "Follow the end of the log, or stop", 70),
     row(Action::Wrap, "wrap", LOG, &["w"], "wrap", "Wrap long lines, or cut them", 50),
@@ -273,6 +287,9 @@ fn changes_the_draft(action: Action) -> bool {
             | Action::Save
             | Action::SaveAs
             | Action::LoadRun
+            | Action::Import
+            | Action::ImportOutput
+            | Action::UseOutput
     )
 }
 
@@ -300,9 +317,14 @@ pub fn enabled(action: Action, model: &Model) -> Result<(), &'static str> {
         Action::Save | Action::SaveAs => {
             need(!model.draft.params().is_empty(), "No workflow is open, so there is nothing to save")
         }
-        Action::OpenDetails | Action::CopyPath | Action::LoadRun | Action::Repeat => {
-            need(selected_run.is_some(), "No run is selected")
-        }
+        Action::OpenDetails
+        | Action::CopyPath
+        | Action::CopyScp
+        | Action::View
+        | Action::UseOutput
+        | Action::ImportOutput
+        | Action::LoadRun
+        | Action::Repeat => need(selected_run.is_some(), "No run is selected"),
         Action::Fetch => {
             let run = selected_run.ok_or("No run is selected")?;
             need(run.status.is_end(), "This run has not ended: what it makes comes by itself")?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::msg::RunsQuery;
 use crate::domain::draft::{SeedPolicy, Submission};
-use crate::domain::{ParamKey, RunId, Setting};
+use crate::domain::{ParamKey, RunId, Setting, Workflow};
 
 /// One thing to do outside the model.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,6 +82,19 @@ pub enum Effect {
     },
     /// Make sure that a runner looks after the runs that have not ended.
     LookAfterRuns,
+    /// Read the graph in a file.
+    Import(PathBuf),
+    /// Keep a graph as a workflow file and open it.
+    OpenGraph {
+        /// A name for it.
+        name: String,
+        /// The graph.
+        graph: Box<Workflow>,
+    },
+    /// Show a file with the system's viewer.
+    View(PathBuf),
+    /// Put the line that brings a file home on the clipboard of the person's own machine.
+    CopyScp(PathBuf),
     /// Put a text on the clipboard of the person's own machine.
     Copy(String),
     /// Remember what is open and changed, for the next start.

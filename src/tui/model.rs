@@ -7,8 +7,9 @@ use indexmap::IndexSet;
 use tui_textarea::TextArea;
 
 use super::completions::Completions;
+use crate::config::import::Imported;
 use crate::domain::run::{Counts, RunSummary, UnixMs};
-use crate::domain::{Draft, ParamKey, Run, RunId, Setting, Status};
+use crate::domain::{Draft, Fit, ParamKey, Run, RunId, Setting, Status};
 
 /// The regions a person can be in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -396,6 +397,19 @@ pub enum Overlay {
     Prompt(Prompt),
     /// A question.
     Confirm(Confirm),
+    /// A graph from a file, and what becomes of its values.
+    Import(Box<Import>),
+}
+
+/// A graph from a file, held against the draft.
+#[derive(Debug)]
+pub struct Import {
+    /// The graph and where it stood.
+    pub imported: Imported,
+    /// What becomes of its values.
+    pub fit: Fit,
+    /// Lines scrolled off at the top.
+    pub scroll: usize,
 }
 
 /// A list to choose from, narrowed by typing.
@@ -424,6 +438,25 @@ pub enum Choosing {
     Profile,
     /// A value of a choice parameter.
     Value(ParamKey),
+    /// One of a run's outputs, by its path.
+    Output(OutputUse),
+    /// The parameter that takes a file.
+    InputFor(std::path::PathBuf),
+}
+
+/// What an output is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputUse {
+    /// To be the file of a parameter.
+    Input,
+    /// For the parameters that made it.
+    Parameters,
+    /// To be seen.
+    View,
+    /// For its path.
+    Path,
+    /// For the line that brings it home.
+    Scp,
 }
 
 /// One row of a picker.
@@ -477,6 +510,8 @@ pub enum Asking {
     RenamePreset(String),
     /// Path of a workflow.
     WorkflowPath,
+    /// Path of a file with a graph in it.
+    ImportPath,
 }
 
 /// A question with yes and no.
@@ -511,6 +546,8 @@ pub enum Confirmed {
     ResetAll,
     /// Load a run's parameters over edits.
     LoadRun(RunId),
+    /// Open a graph as a workflow over edits.
+    OpenGraph(Box<Imported>),
 }
 
 /// A one-line text area with a text in it and the cursor at the end.

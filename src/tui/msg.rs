@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crossterm::event::Event;
 
 use super::model::{Choosing, FileState, PickerItem, Source, Target, Tone};
+use crate::config::import::Imported;
 use crate::domain::draft::Layer;
 use crate::domain::run::{Counts, RunSummary, UnixMs};
 use crate::domain::{ParamKey, Parameter, Run, RunId, SeedPolicy, Setting};
@@ -76,6 +77,8 @@ pub enum Msg {
         /// What the person is told.
         told: String,
     },
+    /// The graph in a file.
+    Imported(Box<Imported>),
     /// Items for the picker of this purpose, if it is still open.
     Items(Choosing, Vec<PickerItem>),
     /// A preset was saved under this name.

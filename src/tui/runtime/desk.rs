@@ -8,13 +8,15 @@ use std::thread::{self, JoinHandle};
 use indexmap::IndexMap;
 
 use super::memory::Memory;
-use super::{Options, Wake, files};
+use super::{Options, Wake, clipboard, files, opener};
+use crate::backend::names::safe_name;
+use crate::config::import;
 use crate::config::open::{self, OpenError, OpenWorkflow, Target as Wanted};
 use crate::config::presets::{self, Edits, PresetError, Presets, WorkflowSource};
 use crate::config::{Config, ConfigError, Dirs, Profile};
 use crate::domain::param::FileKind;
 use crate::domain::run::shown_url;
-use crate::domain::{ParamKey, ParamKind, RunId, SeedPolicy, Setting};
+use crate::domain::{ParamKey, ParamKind, RunId, SeedPolicy, Setting, Workflow};
 use crate::runner;
 use crate::store::{Store, StoreError};
 use crate::tui::effect::{Effect, Order, SavePreset};
@@ -182,6 +184,9 @@ impl Desk {
                 Ok(vec![Msg::Completions { text: typed, paths }])
             }
             Effect::CheckFile(key, path) => Ok(vec![self.check_file(key, &path)]),
+            Effect::Import(path) => self.import(&path),
+            Effect::OpenGraph { name, graph } => Ok(self.open_graph(&name, &graph)),
+            Effect::View(path) => self.view(&path),
             _ => Ok(Vec::new()),
         };
         answer.unwrap_or_else(|why| vec![Msg::Notice(Tone::Bad, why)])
@@ -459,6 +464,50 @@ impl Desk {
         };
         let path = crate::config::dirs::expand(&path.to_string_lossy(), &self.working);
         Msg::File(key, files::check(&path, expected))
+    }
+
+    /// Reads the graph in a file.
+    fn import(&self, path: &Path) -> Answer {
+        let path = crate::config::dirs::expand(&path.to_string_lossy(), &self.working);
+        let imported = import::read(&path).map_err(said)?;
+        Ok(vec![Msg::Imported(Box::new(imported))])
+    }
+
+    /// Keeps a graph as a workflow file of its own, and opens it. The same graph is the same file.
+    fn open_graph(&mut self, name: &str, graph: &Workflow) -> Vec<Msg> {
+        let folder = self.dirs.data.join("workflows");
+        let name = safe_name(name, "");
+        let path = folder.join(format!("{name}-{}.json", graph.hash().get(..8).unwrap_or_default()));
+        let written = import::workflow_text(graph).map_err(said).and_then(|text| {
+            crate::config::dirs::private_dir(&folder).map_err(said)?;
+            crate::config::files::replace(&path, text.as_bytes(), 0o600).map_err(said)
+        });
+        match written {
+            Ok(()) => or_not_opened(self.lay_out(None, Some(&path))),
+            Err(why) => vec![Msg::NotOpened(format!("{} cannot be written: {why}", path.display()))],
+        }
+    }
+
+    /// Shows a file with the system's viewer, and tells when that fails.
+    fn view(&self, path: &Path) -> Answer {
+        let program = opener::program(clipboard::set, cfg!(target_os = "macos"))?;
+        let mut viewer = opener::open(&program, path)?;
+        let (name, told) = (program.join(" "), self.told.clone());
+        // A viewer that was waited for leaves nothing behind.
+        let wait = move || {
+            let why = match viewer.wait() {
+                Ok(status) if status.success() => return,
+                Ok(status) => format!("{name} ended with {status}"),
+                Err(error) => format!("{name} is lost sight of: {error}"),
+            };
+            if let Some(told) = told {
+                // The screen may be gone by now.
+                let _ = told.send(Wake::Msg(Msg::Notice(Tone::Bad, why)));
+            }
+        };
+        thread::Builder::new().name("viewer".to_owned()).spawn(wait).map_err(said)?;
+        let shown = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+        Ok(vec![Msg::Notice(Tone::Good, format!("Opened {shown} with {}", program[0]))])
     }
 
     /// A search may read gigabytes: it gets a thread of its own.

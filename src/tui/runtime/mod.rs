@@ -3,12 +3,14 @@
 //! One loop hears everything through one channel. Questions to the store go to the [`reader`]'s thread, what
 //! changes something to the [`desk`]'s; their answers come back as messages. Nothing here decides anything.
 
+mod clipboard;
 mod desk;
 mod files;
 mod memory;
+mod opener;
 mod reader;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -108,6 +110,8 @@ pub fn run(options: Options) -> Result<(), TuiError> {
 /// The terminal, the model, and the threads that work for it.
 struct Screen {
     dirs: Dirs,
+    /// What the person's own machine calls this one.
+    scp_host: Option<String>,
     model: Model,
     keys: Keymap,
     theme: Theme,
@@ -168,6 +172,7 @@ impl Screen {
         }
         Ok(Self {
             dirs: options.dirs.clone(),
+            scp_host: options.config.ui.scp_host.clone(),
             model,
             keys,
             theme,
@@ -358,7 +363,8 @@ impl Screen {
                 Effect::Suspend => self.suspend(),
                 Effect::Redraw => self.session.repaint(),
                 Effect::Remember => self.save_at = Some(Instant::now() + SAVE_AFTER),
-                Effect::Copy(text) => self.session.send(&clipboard(&text)),
+                Effect::Copy(text) => self.copy(&text),
+                Effect::CopyScp(path) => self.copy_scp(&path),
                 Effect::EditOutside { key, text, extension } => self.edit_outside(key, &text, extension),
                 Effect::LoadRuns(_)
                 | Effect::LoadRun(_)
@@ -370,6 +376,28 @@ impl Screen {
                     }
                 }
                 effect => self.order(effect),
+            }
+        }
+    }
+
+    /// Gives a text to the terminal's clipboard. Whether it took it, a terminal does not tell.
+    fn copy(&mut self, text: &str) {
+        let told = match clipboard::sequence(text, clipboard::set) {
+            Ok(bytes) => {
+                self.session.send(&bytes);
+                Msg::Notice(Tone::Good, format!("Sent to your terminal's clipboard: {text}"))
+            }
+            Err(why) => Msg::Notice(Tone::Plain, format!("{text} {why}")),
+        };
+        self.hear(told);
+    }
+
+    fn copy_scp(&mut self, path: &Path) {
+        match clipboard::scp_line(&path.to_string_lossy(), self.scp_host.clone(), clipboard::set) {
+            Ok(line) => self.copy(&line),
+            Err(why) => {
+                let told = format!("{} {why}", path.display());
+                self.hear(Msg::Notice(Tone::Plain, told));
             }
         }
     }
@@ -428,17 +456,5 @@ impl Screen {
             Ok(Err(why)) => self.hear(Msg::Notice(Tone::Bad, format!("{why}; the text is as it was"))),
             Err(error) => self.hear(Msg::Notice(Tone::Bad, format!("The editor could not be used: {error}"))),
         }
-    }
-}
-
-/// The sequence that puts a text on the clipboard of the person's own terminal (OSC 52), wrapped for tmux.
-fn clipboard(text: &str) -> Vec<u8> {
-    use base64::Engine as _;
-    let encoded = base64::engine::general_purpose::STANDARD.encode(text);
-    let sequence = format!("\x1b]52;c;{encoded}\x07");
-    if std::env::var_os("TMUX").is_some() {
-        format!("\x1bPtmux;{}\x1b\\", sequence.replace('\x1b', "\x1b\x1b")).into_bytes()
-    } else {
-        sequence.into_bytes()
     }
 }

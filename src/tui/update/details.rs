@@ -47,17 +47,6 @@ pub(super) fn moved(model: &mut Model, action: Action) {
     model.details.scroll = scrolled(model.details.scroll, action, page, last);
 }
 
-pub(super) fn copy_path(model: &mut Model, effects: &mut Effects) {
-    let run = model.details.run.as_ref().filter(|run| Some(run.id) == model.runs.selected);
-    match run.and_then(|run| run.outputs.first()).map(|output| output.path.display().to_string()) {
-        Some(path) => {
-            notify(model, Tone::Good, format!("Sent to your terminal's clipboard: {path}"));
-            effects.push(Effect::Copy(path));
-        }
-        None => notify(model, Tone::Plain, "This run has no output to copy the path of"),
-    }
-}
-
 /// Goes to the parameter at fault; where only a node is named, to its first parameter.
 pub(super) fn to_parameter(model: &mut Model) {
     let Some(error) = model.details.run.as_ref().and_then(|run| run.error.clone()) else { return };

@@ -5,8 +5,10 @@
 mod details;
 mod editing;
 mod field;
+mod import;
 mod log;
 mod mouse;
+mod outputs;
 mod overlay;
 pub(super) use overlay::matches;
 mod params;
@@ -21,7 +23,7 @@ use super::action::{Action, enabled};
 use super::effect::{Effect, Order};
 use super::key::Key;
 use super::layout;
-use super::model::{Model, Notice, Pane, Size, Tone};
+use super::model::{Model, Notice, OutputUse, Pane, Size, Tone};
 use super::msg::{Ctx, Msg, Opened};
 use crate::domain::draft::{SeedPolicy, Submission};
 
@@ -79,6 +81,7 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
             notify(model, Tone::Good, told);
             effects.push(Effect::Remember);
         }
+        Msg::Imported(imported) => import::imported(model, *imported, &mut effects),
         Msg::Items(purpose, items) => overlay::items(model, &purpose, items),
         Msg::Saved { layer, path } => saved(model, layer, &path, &mut effects),
         Msg::PresetRenamed(name) => {
@@ -193,7 +196,8 @@ pub(super) fn perform(model: &mut Model, action: Action, ctx: &Ctx, effects: &mu
         | Action::Presets
         | Action::Profiles
         | Action::SaveAs
-        | Action::OpenWorkflow => overlay::open(model, action, ctx, effects),
+        | Action::OpenWorkflow
+        | Action::Import => overlay::open(model, action, ctx, effects),
         Action::NextPane => focus_by(model, 1),
         Action::PreviousPane => focus_by(model, Pane::ALL.len() - 1),
         Action::GoParameters => focus(model, Pane::Parameters),
@@ -217,7 +221,11 @@ pub(super) fn perform(model: &mut Model, action: Action, ctx: &Ctx, effects: &mu
         Action::Repeat => runs::repeat(model),
         Action::Fetch => runs::fetch(model, effects),
         Action::FilterStatus => runs::filter_status(model, effects),
-        Action::CopyPath => details::copy_path(model, effects),
+        Action::CopyPath => outputs::ask(model, OutputUse::Path, effects),
+        Action::CopyScp => outputs::ask(model, OutputUse::Scp, effects),
+        Action::View => outputs::ask(model, OutputUse::View, effects),
+        Action::UseOutput => outputs::ask(model, OutputUse::Input, effects),
+        Action::ImportOutput => outputs::ask(model, OutputUse::Parameters, effects),
         Action::ToParameter => details::to_parameter(model),
         Action::DoneEditing
         | Action::DropEdit

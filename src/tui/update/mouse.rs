@@ -114,7 +114,7 @@ fn clicked_in_overlay(model: &mut Model, at: Position, ctx: &Ctx, effects: &mut 
 /// What lies over the panes hears the wheel as arrows.
 fn wheel_in_overlay(model: &mut Model, action: Action, ctx: &Ctx, effects: &mut Effects) {
     let steps = match model.overlay {
-        Some(Overlay::Help { .. } | Overlay::Messages { .. }) => NOTCH,
+        Some(Overlay::Help { .. } | Overlay::Messages { .. } | Overlay::Import(_)) => NOTCH,
         Some(Overlay::Picker(_)) => 1,
         Some(Overlay::Prompt(_) | Overlay::Confirm(_)) | None => 0,
     };

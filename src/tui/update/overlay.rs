@@ -4,7 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
-use super::{Effects, field, log, notify, params, runs, save_effect};
+use super::{Effects, field, import, log, notify, outputs, params, runs, save_effect};
 use crate::domain::{ParamKey, Setting, value};
 use crate::tui::action::{Action, enabled};
 use crate::tui::completions::Completions;
@@ -33,6 +33,10 @@ pub(super) fn open(model: &mut Model, action: Action, ctx: &Ctx, effects: &mut E
         Action::OpenWorkflow => {
             effects.push(Effect::CompletePath(String::new()));
             Some(prompt(Asking::WorkflowPath, ""))
+        }
+        Action::Import => {
+            effects.push(Effect::CompletePath(String::new()));
+            Some(prompt(Asking::ImportPath, ""))
         }
         Action::SaveAs => return ask_preset_name(model),
         Action::Find => match model.focus {
@@ -76,7 +80,7 @@ pub(super) fn open_choices(model: &mut Model, key: &ParamKey) {
     model.overlay = Some(overlay);
 }
 
-fn picker(purpose: Choosing, items: Vec<PickerItem>) -> Overlay {
+pub(super) fn picker(purpose: Choosing, items: Vec<PickerItem>) -> Overlay {
     Overlay::Picker(Picker { purpose, items, filter: line_editor(""), selected: 0, loading: false })
 }
 
@@ -179,6 +183,7 @@ pub(super) fn pressed(model: &mut Model, event: KeyEvent, ctx: &Ctx, effects: &m
         Some(Overlay::Picker(picker)) => picker_pressed(model, picker, event, ctx, effects),
         Some(Overlay::Prompt(prompt)) => prompt_pressed(model, prompt, event, ctx, effects),
         Some(Overlay::Confirm(confirm)) => confirm_pressed(model, confirm, event, effects),
+        Some(Overlay::Import(shown)) => import::pressed(model, shown, event, effects),
         None => {}
     }
 }
@@ -211,7 +216,7 @@ pub(super) fn pasted(model: &mut Model, text: &str, effects: &mut Effects) {
             prompt.text.insert_str(line);
             typed(model, effects);
         }
-        Some(Overlay::Confirm(_) | Overlay::Messages { .. }) | None => {}
+        Some(Overlay::Confirm(_) | Overlay::Messages { .. } | Overlay::Import(_)) | None => {}
     }
 }
 
@@ -343,6 +348,12 @@ fn choose(model: &mut Model, picker: Picker, chosen: Option<PickerItem>, ctx: &C
                 }
             }
         }
+        (Choosing::Output(wanted), Some(item)) => {
+            outputs::take(model, &item.id, *wanted, effects);
+        }
+        (Choosing::InputFor(path), Some(item)) => {
+            outputs::put(model, path, &item.id, effects);
+        }
         (_, None) => model.overlay = Some(Overlay::Picker(picker)),
     }
 }
@@ -396,6 +407,11 @@ fn prompt_pressed(model: &mut Model, mut prompt: Prompt, event: KeyEvent, ctx: &
             }));
         }
         Asking::WorkflowPath => open_workflow(model, text.into(), effects),
+        Asking::ImportPath if text.is_empty() => {
+            prompt.error = Some("Type the path of a picture, a video or a workflow".to_owned());
+            model.overlay = Some(Overlay::Prompt(prompt));
+        }
+        Asking::ImportPath => effects.push(Effect::Import(text.into())),
     }
 }
 
@@ -425,7 +441,7 @@ fn complete(prompt: &mut Prompt, event: KeyEvent) -> Option<bool> {
 /// Paths were found for a text.
 pub(super) fn completions(model: &mut Model, text: &str, paths: &[String]) {
     if let Some(Overlay::Prompt(prompt)) = &mut model.overlay
-        && prompt.purpose == Asking::WorkflowPath
+        && matches!(prompt.purpose, Asking::WorkflowPath | Asking::ImportPath)
         && prompt.text.lines().join("") == text
     {
         prompt.completions.put(text, paths.to_vec());
@@ -455,7 +471,7 @@ fn typed(model: &mut Model, effects: &mut Effects) {
             model.runs.search = text;
             runs::search_changed(model, effects);
         }
-        Asking::WorkflowPath => effects.push(Effect::CompletePath(text)),
+        Asking::WorkflowPath | Asking::ImportPath => effects.push(Effect::CompletePath(text)),
         _ => {}
     }
 }
@@ -488,6 +504,7 @@ fn confirmed(model: &mut Model, then: Confirmed, effects: &mut Effects) {
             params::check_files(model, effects);
             effects.push(Effect::Remember);
         }
+        Confirmed::OpenGraph(imported) => import::open(model, *imported, effects),
         Confirmed::LoadRun(run) => effects.push(Effect::ReadSettings(run)),
     }
 }

@@ -3,6 +3,7 @@
 pub mod details;
 mod footer;
 mod header;
+pub mod import;
 pub mod log;
 pub mod messages;
 pub mod overlay;

@@ -10,7 +10,7 @@ use super::paint::{completions, frame, put, put_right, without_right};
 use crate::tui::action::Scope;
 use crate::tui::key::Key;
 use crate::tui::keymap::Keymap;
-use crate::tui::model::{Asking, Choosing, Confirm, Model, Overlay, Picker, Prompt};
+use crate::tui::model::{Asking, Choosing, Confirm, Model, OutputUse, Overlay, Picker, Prompt};
 use crate::tui::rows::wrap;
 use crate::tui::theme::Theme;
 use crate::tui::update::matches;
@@ -30,6 +30,10 @@ pub(super) fn draw(
         }
         Overlay::Picker(shown) => picker(shown, theme, buffer),
         Overlay::Prompt(shown) => prompt(model, shown, theme, buffer),
+        Overlay::Import(shown) => {
+            super::import::draw(model, shown, theme, buffer);
+            None
+        }
         Overlay::Confirm(shown) => {
             confirm(shown, theme, buffer);
             None
@@ -38,13 +42,13 @@ pub(super) fn draw(
 }
 
 /// A place in the middle of the screen, of a size if there is room.
-fn centred(screen: Rect, width: u16, height: u16) -> Rect {
+pub(super) fn centred(screen: Rect, width: u16, height: u16) -> Rect {
     let width = width.min(screen.width.saturating_sub(4));
     let height = height.min(screen.height.saturating_sub(2));
     Rect { x: (screen.width - width) / 2, y: (screen.height - height) / 3, width, height }
 }
 
-fn inside(area: Rect) -> Rect {
+pub(super) fn inside(area: Rect) -> Rect {
     Rect {
         x: area.x + 2,
         y: area.y + 1,
@@ -115,7 +119,11 @@ fn help_lines(filter: &TextArea<'_>, keys: &Keymap, width: usize) -> Vec<HelpLin
         }
         if let Some((before, _)) = common.first() {
             let keys = common.iter().map(|(_, keys)| keys.as_str()).collect::<Vec<_>>().join(" ");
-            rows.push((keys, format!("As in {}", before.title())));
+            let told = format!("As in {}", before.title());
+            rows.push(match keys.width() < usize::from(HELP_KEYS) {
+                true => (keys, told),
+                false => (String::new(), format!("{told}: {keys}")),
+            });
         }
         if rows.is_empty() {
             continue;
@@ -192,6 +200,17 @@ fn picker(picker: &Picker, theme: &Theme, buffer: &mut Buffer) -> Option<Positio
         Choosing::Preset => ("Presets", "Enter loads · F2 renames · Del deletes"),
         Choosing::Profile => ("Profiles", "Enter uses it"),
         Choosing::Value(_) => ("Choose", "Enter takes it"),
+        Choosing::Output(wanted) => (
+            "Outputs",
+            match wanted {
+                OutputUse::Input => "Enter takes it as input",
+                OutputUse::Parameters => "Enter loads its parameters",
+                OutputUse::View => "Enter opens it",
+                OutputUse::Path => "Enter copies its path",
+                OutputUse::Scp => "Enter copies its scp line",
+            },
+        ),
+        Choosing::InputFor(_) => ("Which parameter takes the file?", "Enter takes it"),
     };
     let items = matches(picker);
     let (area, scroll) = picker_place(buffer.area, picker, items.len());
@@ -243,6 +262,7 @@ fn prompt(model: &Model, prompt: &Prompt, theme: &Theme, buffer: &mut Buffer) ->
         Asking::PresetName => ("Save as preset", "›"),
         Asking::RenamePreset(_) => ("New name of the preset", "›"),
         Asking::WorkflowPath => ("Open workflow_api.json", "›"),
+        Asking::ImportPath => ("Import the parameters of a picture, a video or a workflow", "›"),
     };
     if sign == "/" {
         let y = model.size.height.saturating_sub(1);

@@ -150,3 +150,24 @@ fn a_past_runs_files_come_back_by_content() {
     fs::write(&path, "changed since").unwrap();
     assert_eq!(settings().0[2].1, Setting::File(store.input_path(&kept.sha256)));
 }
+
+#[test]
+fn a_graph_is_read_kept_and_opened() {
+    let mut room = Room::new();
+    room.open();
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/src/wire/metadata/samples/webp_exif.webp");
+    fs::copy(sample, room.folder.path().join("a b.webp")).unwrap();
+    let told = room.desk.perform(Effect::Import("a b.webp".into()));
+    let [Msg::Imported(imported)] = &told[..] else { panic!("{told:?}") };
+    assert_eq!((imported.kind, imported.graph.nodes().len()), ("WebP", 5));
+    let open = || Effect::OpenGraph { name: "../a b".to_owned(), graph: Box::new(imported.graph.clone()) };
+    let told = room.desk.perform(open());
+    let path = opened(&told).source.workflow_path.clone().unwrap();
+    assert_eq!(path.parent(), Some(room.desk.dirs.data.join("workflows").as_path()));
+    assert!(opened(&told).source.workflow_name.starts_with("a b-"), "{path:?}");
+    assert_eq!(opened(&told).params.iter().filter(|param| param.is_editable()).count(), 16);
+    // The same graph once more is the same file.
+    assert_eq!(opened(&room.desk.perform(open())).source.workflow_path, Some(path));
+    let told = room.desk.perform(Effect::Import("cats".into()));
+    assert!(matches!(&told[..], [Msg::Notice(Tone::Bad, why)] if why.contains("it is no file")), "{told:?}");
+}

@@ -1,6 +1,7 @@
 //! What keys and messages do: whole lists of effects, and what the person sees of them.
 
 mod log;
+mod outputs;
 mod overlay;
 mod params;
 mod runs;

@@ -1,0 +1,153 @@
+//! What is done with outputs, and from a picture back to its parameters.
+
+use super::*;
+use crate::config::import::Imported;
+use crate::domain::Workflow;
+use crate::tui::model::Model;
+
+/// A run that is done, with a second output when it is asked for.
+fn with_outputs(more: &[(&str, &str)]) -> Stage {
+    let mut stage = wide();
+    let mut done = run(7, "a cat", &[Status::Running, Status::Done]);
+    for (name, content_type) in more {
+        let mut output = done.outputs[0].clone();
+        (output.path, output.content_type) = (format!("/out/{name}").into(), (*content_type).to_owned());
+        done.outputs.push(output);
+    }
+    stage.hear(runs_msg(vec![RunSummary::from(&done)]));
+    stage.hear(Msg::Run(7, Some(Box::new(done))));
+    stage.press("3");
+    stage
+}
+
+const PICTURE: &str = "/home/ada/pictures/flamingo_00001_.png";
+
+#[test]
+fn the_only_output_is_meant_without_asking() {
+    let mut stage = with_outputs(&[]);
+    assert_eq!(stage.press("v"), [Effect::View(PICTURE.into())]);
+    assert_eq!(stage.press("y"), [Effect::Copy(PICTURE.to_owned())]);
+    assert_eq!(stage.press("Y"), [Effect::CopyScp(PICTURE.into())]);
+    assert_eq!(stage.press("i"), [Effect::Import(PICTURE.into())]);
+    assert_eq!(
+        stage.press("o"),
+        [Effect::CheckFile(key("52-inputs-image"), PICTURE.into()), Effect::Remember]
+    );
+    assert_eq!(stage.model.draft.setting(&key("52-inputs-image")), Some(Setting::File(PICTURE.into())));
+    assert_eq!(
+        (stage.model.focus, stage.model.params.selected.clone()),
+        (Pane::Parameters, Some(key("52-inputs-image")))
+    );
+    assert_eq!(stage.told(), "image is now flamingo_00001_.png. Undo brings back what it was");
+    stage.press("u");
+    assert_eq!(stage.model.draft.setting(&key("52-inputs-image")), Some(value("server.png")));
+}
+
+#[test]
+fn one_of_several_outputs_is_chosen() {
+    let mut stage = with_outputs(&[("b.mp4", "video/mp4"), ("c.txt", "text/plain")]);
+    assert_eq!(stage.press("v"), []);
+    assert!(stage.screen().contains("b.mp4"), "{}", stage.screen());
+    assert_eq!(stage.press("down enter"), [Effect::View("/out/b.mp4".into())]);
+    stage.press("o down");
+    assert_eq!(stage.press("enter"), []);
+    assert_eq!(stage.told(), "The open workflow has no parameter that takes b.mp4");
+    let none = run(8, "a dog", &[Status::Running]);
+    stage.hear(runs_msg(vec![RunSummary::from(&none)]));
+    stage.hear(Msg::Run(8, Some(Box::new(none))));
+    assert_eq!(stage.press("y"), []);
+    assert_eq!(stage.told(), "This run has no output yet");
+}
+
+fn imported(graph: &str) -> Msg {
+    let graph = Workflow::parse(graph).expect("a graph");
+    Msg::Imported(Box::new(Imported {
+        path: "/in/old.png".into(),
+        kind: "PNG",
+        graph,
+        has_ui_graph: false,
+        notes: Vec::new(),
+    }))
+}
+
+const WHOLE: &str = r#"{
+    "3": {"class_type": "KSampler", "inputs": {"seed": 5, "steps": 30, "cfg": 7.5}},
+    "6": {"class_type": "CLIPTextEncode", "inputs": {"text": "an old cat"}}}"#;
+const PARTLY: &str = r#"{
+    "3": {"class_type": "KSampler", "inputs": {"seed": 5, "steps": "many", "cfg": 6.0, "eta": 1}},
+    "6": {"class_type": "CLIPTextEncode", "inputs": {"text": "an old cat\nwith a hat"}},
+    "80": {"class_type": "LoraLoader", "inputs": {"lora_name": "hats.safetensors", "strength_model": 0.8}}}"#;
+
+fn text_and_seed(model: &Model) -> (Option<Setting>, Option<Setting>, SeedPolicy) {
+    let (text, seed) = (key("6-inputs-text"), key("3-inputs-seed"));
+    (model.draft.setting(&text), model.draft.setting(&seed), model.draft.policy(&seed))
+}
+
+#[test]
+fn a_path_is_asked_for_and_what_fits_whole_is_loaded_as_one_step() {
+    let mut stage = wide();
+    assert_eq!(stage.press("I"), [Effect::CompletePath(String::new())]);
+    stage.press("enter");
+    assert!(stage.screen().contains("Type the path"), "{}", stage.screen());
+    stage.type_text("old.png");
+    assert_eq!(stage.press("enter"), [Effect::Import("old.png".into())]);
+    let before = text_and_seed(&stage.model);
+    assert_eq!(stage.hear(imported(WHOLE)), [Effect::Remember]);
+    assert_eq!(stage.told(), "Loaded 3 values of old.png; its seed is fixed now. Undo takes it back");
+    assert_eq!(text_and_seed(&stage.model), (Some(value("an old cat")), Some(value(5)), SeedPolicy::Fixed));
+    stage.press("u");
+    assert_eq!((text_and_seed(&stage.model), stage.model.draft.can_undo()), (before, false));
+    stage.press("U");
+    stage.hear(imported(WHOLE));
+    // There are edits by now: what becomes of the graph is shown first.
+    assert!(stage.screen().contains("Is the same  4"), "{}", stage.screen());
+    stage.press("enter");
+    assert_eq!(stage.told(), "No value of it differs from what is set, so there is nothing to load");
+}
+
+#[test]
+fn what_does_not_fit_is_shown_before_anything_is_loaded() {
+    for (width, height) in [(120, 40), (80, 24)] {
+        let mut stage = Stage::new(width, height);
+        stage.hear(imported(PARTLY));
+        insta::assert_snapshot!(format!("import_{width}x{height}"), stage.screen());
+    }
+    let mut stage = wide();
+    let before = text_and_seed(&stage.model);
+    stage.hear(imported(PARTLY));
+    stage.press("esc");
+    assert_eq!(text_and_seed(&stage.model), before);
+    stage.hear(imported(PARTLY));
+    assert_eq!(stage.press("enter"), [Effect::Remember]);
+    assert_eq!(
+        stage.told(),
+        "Loaded 2 values of old.png; its seed is fixed now; 4 left out. Undo takes it back"
+    );
+    assert_eq!(stage.model.draft.setting(&key("3-inputs-steps")), Some(value(30)));
+}
+
+#[test]
+fn a_graph_opens_as_a_workflow_and_edits_are_asked_for_first() {
+    let mut stage = wide();
+    stage.hear(imported(PARTLY));
+    let graph = Box::new(Workflow::parse(PARTLY).expect("a graph"));
+    let open = [Effect::OpenGraph { name: "old".to_owned(), graph }];
+    assert_eq!(stage.press("o"), open);
+    stage.hear(Msg::NotOpened("the disk is full".to_owned()));
+    stage.press("right");
+    stage.model.draft.set(&key("6-inputs-text"), value("mine"));
+    stage.hear(imported(PARTLY));
+    assert_eq!(stage.press("o"), []);
+    assert!(stage.screen().contains("Open the graph of old.png and drop"), "{}", stage.screen());
+    assert_eq!(stage.press("y"), open);
+}
+
+#[test]
+fn an_answer_that_comes_while_something_is_typed_waits() {
+    let mut stage = wide();
+    stage.press("enter");
+    stage.type_text("x");
+    stage.hear(imported(PARTLY));
+    assert!(stage.model.params.editing.is_some() && stage.model.overlay.is_none());
+    assert_eq!(stage.told(), "old.png was read meanwhile. Import it again");
+}
