@@ -13,6 +13,7 @@ pub mod preset;
 pub mod run;
 pub mod stock;
 pub mod tables;
+pub mod time;
 pub mod value;
 pub mod weight;
 pub mod workflow;

@@ -5,6 +5,7 @@ use unicode_width::UnicodeWidthStr;
 use super::text::{age, bytes, cut, duration, took};
 use crate::domain::draft::SeedChange;
 use crate::domain::run::{Connection, RunError, Transfer, UnixMs};
+use crate::domain::time::utc_parts;
 use crate::domain::{Run, RunSummary, Status, value};
 use crate::wire::ansi::{scrub_block, scrub_plain};
 
@@ -167,18 +168,8 @@ fn ago(ms: i64) -> String {
 
 /// `2026-11-23 14:33:27 UTC`.
 pub fn utc(at: UnixMs) -> String {
-    let (days, seconds) = (at.div_euclid(86_400_000), at.div_euclid(1_000).rem_euclid(86_400));
-    // Days to a date in the proleptic Gregorian calendar, years that begin in March.
-    let era_days = days + 719_468;
-    let (era, day) = (era_days.div_euclid(146_097), era_days.rem_euclid(146_097));
-    let year_of_era = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day_of_year = day - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let march_month = (5 * day_of_year + 2) / 153;
-    let day_of_month = day_of_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
-    let year = era * 400 + year_of_era + i64::from(month <= 2);
-    let (h, m, s) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day_of_month:02} {h:02}:{m:02}:{s:02} UTC")
+    let [year, month, day, h, m, s] = utc_parts(at);
+    format!("{year:04}-{month:02}-{day:02} {h:02}:{m:02}:{s:02} UTC")
 }
 
 /// What happened and what to do, in one line.
