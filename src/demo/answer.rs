@@ -16,7 +16,8 @@ use tokio::sync::mpsc;
 use super::fault::Fault;
 use super::request::{self, Received};
 use super::script::{Script, WAITING};
-use super::{Endpoint, Seen, graph};
+use super::work::Work;
+use super::{Endpoint, Seen, cloud, graph};
 
 pub(super) async fn answer(endpoint: Arc<Endpoint>, request: Request) -> Response {
     let method = request.method().clone();
@@ -28,7 +29,7 @@ pub(super) async fn answer(endpoint: Arc<Endpoint>, request: Request) -> Respons
         has_credentials: ["client_id", "client_secret"]
             .iter()
             .any(|name| request.headers().contains_key(*name)),
-        run: None,
+        ..Seen::default()
     };
     if method != Method::POST {
         endpoint.saw(seen);
@@ -54,7 +55,7 @@ pub(super) async fn answer(endpoint: Arc<Endpoint>, request: Request) -> Respons
 }
 
 impl Endpoint {
-    fn saw(&self, seen: Seen) {
+    pub(super) fn saw(&self, seen: Seen) {
         if let Some(listener) = &self.options.seen {
             // A listener that has gone wants to hear nothing.
             let _ = listener.send(seen);
@@ -69,28 +70,38 @@ fn is_known(headers: &HeaderMap) -> bool {
         .all(|name| headers.get(*name).is_some_and(|value| !value.is_empty()))
 }
 
-/// Answers a run, or breaks the protocol before it begins.
-async fn begin(endpoint: &Arc<Endpoint>, run: Received) -> Response {
-    match &endpoint.options.fault {
-        Some(Fault::BadGateway) => {
+/// The answer of a fault that strikes before a run begins, whichever protocol.
+pub(super) fn refused(fault: &Fault) -> Option<Response> {
+    Some(match fault {
+        Fault::BadGateway => {
             let page = "<html><head><title>502 Bad Gateway</title></head>\n<body><h1>502 Bad Gateway</h1>nginx</body></html>";
-            return (StatusCode::BAD_GATEWAY, [(CONTENT_TYPE, "text/html")], page).into_response();
+            (StatusCode::BAD_GATEWAY, [(CONTENT_TYPE, "text/html")], page).into_response()
         }
-        Some(Fault::TooManyRequests(seconds)) => {
+        Fault::TooManyRequests(seconds) => {
             let mut answer =
                 json_answer(StatusCode::TOO_MANY_REQUESTS, &json!({"detail": "Too many runs at once"}));
             answer.headers_mut().insert(RETRY_AFTER, (*seconds).into());
-            return answer;
+            answer
         }
-        Some(Fault::WebPage) => {
+        Fault::WebPage => {
             let page = "<html><title>Welcome</title><p>Sign in</p></html>";
-            return (StatusCode::CREATED, [(CONTENT_TYPE, "text/html")], page).into_response();
+            (StatusCode::CREATED, [(CONTENT_TYPE, "text/html")], page).into_response()
         }
-        Some(Fault::EmptyBody) => return StatusCode::CREATED.into_response(),
-        Some(Fault::RedirectTo(status, to)) => {
+        Fault::EmptyBody => StatusCode::CREATED.into_response(),
+        Fault::RedirectTo(status, to) => {
             let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::SEE_OTHER);
-            return (status, [(LOCATION, to.clone())]).into_response();
+            (status, [(LOCATION, to.clone())]).into_response()
         }
+        _ => return None,
+    })
+}
+
+/// Answers a run, or breaks the protocol before it begins.
+async fn begin(endpoint: &Arc<Endpoint>, run: Received) -> Response {
+    if let Some(refusal) = endpoint.options.fault.as_ref().and_then(refused) {
+        return refusal;
+    }
+    match &endpoint.options.fault {
         Some(Fault::Redirects(_)) => {
             let number = endpoint.next_run();
             endpoint.redirected().insert(number, run);
@@ -114,8 +125,8 @@ async fn play(endpoint: &Arc<Endpoint>, mut run: Received, number: u64) -> Respo
     run.logs &= fault != Some(Fault::JsonForStream);
     let kind = if run.logs { "text/event-stream; charset=utf-8" } else { "application/json" };
     let (told, heard) = mpsc::channel(WAITING);
-    let script = Script { options: endpoint.options.clone(), request: run, plan, number, told };
-    tokio::spawn(script.play());
+    let work = Work { options: endpoint.options.clone(), request: run, plan, number };
+    tokio::spawn(Script { work, told }.play());
     let body = body(heard);
     match fault {
         Some(Fault::Unlabelled) => (StatusCode::OK, body).into_response(),
@@ -166,12 +177,10 @@ fn output(name: &str) -> Response {
     }
 }
 
-fn unauthorized() -> Response {
-    let why =
-        json!({"detail": "client_id and client_secret are needed; this demo takes any that are not empty"});
-    json_answer(StatusCode::UNAUTHORIZED, &why)
+pub(super) fn unauthorized() -> Response {
+    json_answer(StatusCode::UNAUTHORIZED, &json!({"detail": cloud::WHO}))
 }
 
-fn json_answer(status: StatusCode, body: &Value) -> Response {
+pub(super) fn json_answer(status: StatusCode, body: &Value) -> Response {
     (status, [(CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }

@@ -1,19 +1,38 @@
-//! Counting the connections of a server, to know when nobody needs it.
+//! Counting what needs a server, to know when nobody does; and breaking its connections.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::extract::connect_info::Connected;
+use axum::serve::IncomingStream;
 use tokio::io::{self, AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// How many connections there are.
+/// How many connections there are, and runs that go on without one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Connections(watch::Sender<usize>);
 
+/// Somebody who needs the server, as long as this lives.
+pub(super) struct Stay(Connections);
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|count| *count -= 1);
+    }
+}
+
 impl Connections {
+    /// Counts one more, until it is dropped.
+    pub(super) fn stay(&self) -> Stay {
+        self.0.send_modify(|count| *count += 1);
+        Stay(self.clone())
+    }
+
     /// Waits until there has been no connection for some time.
     pub(super) async fn idle_for(&self, time: Duration) {
         let mut count = self.0.subscribe();
@@ -50,8 +69,8 @@ impl axum::serve::Listener for Counted {
         // Without it a log line waits for the one before to be acknowledged; a socket that refuses works all
         // the same.
         let _ = stream.set_nodelay(true);
-        self.connections.0.send_modify(|count| *count += 1);
-        (CountedStream { stream, connections: self.connections.clone() }, from)
+        let stream = CountedStream { stream, cut: Cut::default(), _stay: self.connections.stay() };
+        (stream, from)
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
@@ -59,16 +78,34 @@ impl axum::serve::Listener for Counted {
     }
 }
 
+/// Breaks a connection: what is answered on it from now on does not leave.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Cut(Arc<AtomicBool>);
+
+impl Cut {
+    pub(super) fn cut(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn check(&self) -> io::Result<()> {
+        if self.0.load(Ordering::Relaxed) {
+            return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the demo breaks the connection"));
+        }
+        Ok(())
+    }
+}
+
+impl Connected<IncomingStream<'_, Counted>> for Cut {
+    fn connect_info(stream: IncomingStream<'_, Counted>) -> Self {
+        stream.io().cut.clone()
+    }
+}
+
 /// A connection that counts as long as it lives.
 pub(super) struct CountedStream {
     stream: TcpStream,
-    connections: Connections,
-}
-
-impl Drop for CountedStream {
-    fn drop(&mut self) {
-        self.connections.0.send_modify(|count| *count -= 1);
-    }
+    cut: Cut,
+    _stay: Stay,
 }
 
 impl AsyncRead for CountedStream {
@@ -83,6 +120,7 @@ impl AsyncRead for CountedStream {
 
 impl AsyncWrite for CountedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.cut.check()?;
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 

@@ -1,4 +1,5 @@
-//! The built-in demo endpoint: a small server on loopback that speaks the streaming protocol for real.
+//! The built-in demo endpoint: a small server on loopback that speaks the streaming protocol and, under `/api/`,
+//! `/socket.io/` and `/storage/`, the cloud API ([`cloud`]), both for real.
 //!
 //! It checks credentials (any that are not empty), reads forms and multipart, starts cold, logs as ComfyUI does with
 //! progress bars, and answers with PNGs that hold the workflow. No model runs: the picture is computed from prompt,
@@ -9,12 +10,15 @@
 //! | word | what happens |
 //! |---|---|
 //! | `fail` | the sampler runs out of memory half way: an `error` event, then the end |
-//! | `crash` | the connection breaks half way |
+//! | `crash` | the connection breaks half way; in the cloud the run is lost with it |
+//! | `drop` | in the cloud: the socket breaks half way, nobody gets in for some seconds, and the run goes on |
 //! | `slow` | every step takes five times as long |
 //!
-//! [`Fault`] makes it break the protocol in every way that a server or a network can, for tests.
+//! [`Fault`] makes it break the protocol in every way that a server or a network can, for tests, and [`CloudFault`]
+//! the cloud API.
 
 mod answer;
+mod cloud;
 mod fault;
 mod graph;
 mod idle;
@@ -22,6 +26,7 @@ mod paint;
 pub mod process;
 mod request;
 mod script;
+mod work;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -34,8 +39,11 @@ use axum::response::Response;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
+pub use cloud::CloudFault;
 pub use fault::{Fault, PATTERN, pattern};
 pub use request::Received;
+
+use idle::{Connections, Counted, Cut};
 
 /// The workflow that the demo endpoint has deployed.
 pub const WORKFLOW: &str = include_str!("../../presets/text_to_image.json");
@@ -52,8 +60,16 @@ pub struct DemoOptions {
     pub load: Duration,
     /// Time for each step of the sampler.
     pub step: Duration,
-    /// How it breaks the protocol, if at all.
+    /// How often a socket is asked whether it still lives.
+    pub ping_interval: Duration,
+    /// How long it may take to say so.
+    pub ping_timeout: Duration,
+    /// How long nobody gets a socket after the word `drop`.
+    pub outage: Duration,
+    /// How it breaks the protocol, if at all. In the cloud those strike that are not about the stream's form.
     pub fault: Option<Fault>,
+    /// How it breaks the cloud API.
+    pub cloud: Vec<CloudFault>,
     /// Hears of every request, before it is answered.
     pub seen: Option<mpsc::UnboundedSender<Seen>>,
 }
@@ -64,7 +80,11 @@ impl Default for DemoOptions {
             cold_start: Duration::from_secs(4),
             load: Duration::from_millis(600),
             step: Duration::from_millis(140),
+            ping_interval: Duration::from_secs(25),
+            ping_timeout: Duration::from_secs(20),
+            outage: Duration::from_secs(4),
             fault: None,
+            cloud: Vec::new(),
             seen: None,
         }
     }
@@ -74,13 +94,20 @@ impl DemoOptions {
     /// As fast as it goes, for tests.
     pub fn quick() -> Self {
         let none = Duration::ZERO;
-        Self { cold_start: none, load: none, step: none, ..Self::default() }
+        Self { cold_start: none, load: none, step: none, outage: none, ..Self::default() }
     }
 
     /// With a fault.
     #[must_use]
     pub fn with(self, fault: Fault) -> Self {
         Self { fault: Some(fault), ..self }
+    }
+
+    /// With a fault of the cloud API beside those that there are.
+    #[must_use]
+    pub fn with_cloud(mut self, fault: CloudFault) -> Self {
+        self.cloud.push(fault);
+        self
     }
 }
 
@@ -91,8 +118,12 @@ pub struct Seen {
     pub method: String,
     /// Path and query.
     pub target: String,
-    /// Whether a header `client_id` or `client_secret` came with it.
+    /// Whether a header `client_id`, `client_secret` or `authorization` came with it.
     pub has_credentials: bool,
+    /// The part of an output that it asks for.
+    pub range: Option<String>,
+    /// The body of a cancel.
+    pub json: Option<serde_json::Value>,
     /// The run that it asks for, if any.
     pub run: Option<Received>,
 }
@@ -102,6 +133,9 @@ struct Endpoint {
     options: DemoOptions,
     is_warm: AtomicBool,
     runs: AtomicU64,
+    cloud: cloud::Cloud,
+    /// Who needs the endpoint.
+    connections: Connections,
     /// Runs whose answer is to be fetched after redirects, by their number.
     redirected: Mutex<HashMap<u64, Received>>,
 }
@@ -123,26 +157,36 @@ impl Endpoint {
     }
 }
 
-/// Serves the endpoint, at any path, until the future is dropped.
+/// Serves the endpoint, at any path, and the cloud API at its own, until the future is dropped.
 ///
 /// # Errors
 /// When the listener cannot be used.
 pub async fn serve(listener: TcpListener, options: DemoOptions) -> std::io::Result<()> {
-    serve_counted(idle::Counted::new(listener, idle::Connections::default()), options).await
+    serve_counted(listener, Connections::default(), options).await
 }
 
-async fn serve_counted(listener: idle::Counted, options: DemoOptions) -> std::io::Result<()> {
+async fn serve_counted(
+    listener: TcpListener,
+    connections: Connections,
+    options: DemoOptions,
+) -> std::io::Result<()> {
+    let listener = Counted::new(listener, connections.clone());
     let endpoint = Arc::new(Endpoint {
         options,
         is_warm: AtomicBool::new(false),
         runs: AtomicU64::new(0),
+        cloud: cloud::Cloud::default(),
+        connections,
         redirected: Mutex::default(),
     });
     let router =
         Router::new().fallback(handle).layer(DefaultBodyLimit::max(MAX_REQUEST)).with_state(endpoint);
-    axum::serve(listener, router).await
+    axum::serve(listener, router.into_make_service_with_connect_info::<Cut>()).await
 }
 
 async fn handle(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Response {
+    if cloud::serves(request.uri().path()) {
+        return cloud::answer(endpoint, request).await;
+    }
     answer::answer(endpoint, request).await
 }

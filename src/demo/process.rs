@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::idle::{self, Connections};
+use super::idle::Connections;
 use super::{DemoOptions, serve_counted};
 use crate::config::Dirs;
 use crate::config::dirs::private_dir;
@@ -135,9 +135,8 @@ fn run(
         listener.set_nonblocking(true).map_err(DemoError::Start)?;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(DemoError::Start)?;
         let connections = Connections::default();
-        let counted = idle::Counted::new(listener, connections.clone());
         tokio::select! {
-            served = serve_counted(counted, options) => served.map_err(DemoError::Start),
+            served = serve_counted(listener, connections.clone(), options) => served.map_err(DemoError::Start),
             ended = until(&connections) => ended,
         }
     })

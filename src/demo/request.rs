@@ -18,6 +18,12 @@ pub struct Received {
     pub workflow: Option<Value>,
     /// Part name, file name, content type, content.
     pub files: Vec<(String, String, String, Vec<u8>)>,
+    /// The cloud API's name for the run.
+    pub prompt_id: Option<String>,
+    /// The cloud API's deployment: `view_comfy_api_url`.
+    pub deployment: Option<String>,
+    /// The cloud API's socket that hears of the run; without one it is only scheduled.
+    pub socket: Option<String>,
 }
 
 /// Why a request cannot be read, as FastAPI would say it.
@@ -63,6 +69,9 @@ impl Received {
     fn set(&mut self, name: &str, value: &str) -> Result<(), Value> {
         match name {
             "logs" => self.logs = value == "true",
+            "prompt_id" => self.prompt_id = Some(value.to_owned()),
+            "view_comfy_api_url" => self.deployment = Some(value.to_owned()),
+            "sid" => self.socket = Some(value.to_owned()).filter(|sid| !sid.is_empty()),
             "params" => match serde_json::from_str(value) {
                 Ok(Value::Object(params)) => self.params = params,
                 Ok(_) => return Err(fault(name, "params must be a JSON object")),

@@ -1,0 +1,159 @@
+//! A run as the cloud API tells it: over sockets, for as long as there are some, and in its record.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::fault::CloudFault;
+use super::run::{Case, Content, End, Output, Phase, Run};
+use crate::demo::Endpoint;
+use crate::demo::fault::Fault;
+use crate::demo::graph::Plan;
+use crate::demo::work::{self, HOSTILE_NAMES, Picture, Played, Stop, Teller, Work};
+
+/// Plays a run to its end, whoever listens.
+pub(super) async fn play(endpoint: Arc<Endpoint>, run: Arc<Run>, work: Work) {
+    // The endpoint stays as long as it has work.
+    let _stay = endpoint.connections.stay();
+    let voice = Voice { endpoint: &endpoint, run: &run, held: Mutex::default() };
+    let played = tokio::select! {
+        biased;
+        () = run.canceled() => None,
+        played = async {
+            endpoint.wake().await;
+            run.begin();
+            work.play(&voice).await
+        } => Some(played),
+    };
+    match played {
+        None => {
+            run.end(End::canceled());
+            voice.end("infer_canceled_message", json!({"prompt_id": run.prompt_id})).await;
+        }
+        Some(Err(Stop)) => {
+            let why = "the worker was lost, as the word \"crash\" in the prompt asks for";
+            run.end(End { phase: Phase::Error, error: Some(json!({"message": why})), ..End::canceled() });
+        }
+        Some(Ok(Played { took, outcome: Err(error) })) => {
+            run.end(End {
+                phase: Phase::Error,
+                took: Some(took),
+                error: Some(error.clone()),
+                ..End::canceled()
+            });
+            voice.end("infer_error_message", json!({"prompt_id": run.prompt_id, "data": error})).await;
+        }
+        Some(Ok(Played { took, outcome: Ok(pictures) })) => {
+            voice.tell("infer_executed_message", json!({"prompt_id": run.prompt_id})).await;
+            let failed = work.options.fault == Some(Fault::FailedResult);
+            run.end(End {
+                phase: if failed { Phase::Error } else { Phase::Success },
+                took: Some(took),
+                outputs: if failed { Vec::new() } else { outputs(&work, pictures) },
+                error: failed.then(work::failed_result),
+            });
+            voice.end("infer_result_message", voice.result()).await;
+        }
+    }
+    endpoint.cloud.runs.make_room();
+}
+
+/// What is kept of a run's pictures, or what a fault puts in their place.
+fn outputs(work: &Work, pictures: Vec<Picture>) -> Vec<Output> {
+    let output = |name: &str, content| Output { name: name.to_owned(), content };
+    match work.options.fault {
+        Some(Fault::EmptyResult) => Vec::new(),
+        Some(Fault::Hostile) => {
+            let hello = |name| output(name, Content::Bytes(Bytes::from_static(b"hello")));
+            HOSTILE_NAMES.map(hello).into()
+        }
+        Some(Fault::OutputBytes(size)) => vec![output("large.bin", Content::Pattern(size))],
+        _ => {
+            let kept = |picture: Picture| output(&picture.name, Content::Bytes(picture.png.into()));
+            pictures.into_iter().map(kept).collect()
+        }
+    }
+}
+
+/// Tells of one run.
+struct Voice<'a> {
+    endpoint: &'a Endpoint,
+    run: &'a Run,
+    /// The event that the next one overtakes.
+    held: Mutex<Option<(&'static str, Value)>>,
+}
+
+impl Voice<'_> {
+    fn has(&self, fault: &CloudFault) -> bool {
+        self.endpoint.options.cloud.contains(fault)
+    }
+
+    fn result(&self) -> Value {
+        if self.has(&CloudFault::NullResult) {
+            return Value::Null;
+        }
+        self.run.record(Case::Snake, &self.run.base, self.endpoint.link_to())
+    }
+
+    async fn tell(&self, name: &'static str, payload: Value) {
+        if !self.has(&CloudFault::Reordered) {
+            return self.send(name, &payload).await;
+        }
+        let last = self.held().take();
+        match last {
+            Some((last, held)) => {
+                self.send(name, &payload).await;
+                self.send(last, &held).await;
+            }
+            None => *self.held() = Some((name, payload)),
+        }
+    }
+
+    async fn end(&self, name: &'static str, payload: Value) {
+        if !self.has(&CloudFault::NoEnd) {
+            self.send(name, &payload).await;
+        }
+        let last = self.held().take();
+        if let Some((name, payload)) = last {
+            self.send(name, &payload).await;
+        }
+    }
+
+    fn held(&self) -> std::sync::MutexGuard<'_, Option<(&'static str, Value)>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn send(&self, name: &str, payload: &Value) {
+        let times = if self.has(&CloudFault::Duplicated) { 2 } else { 1 };
+        for _ in 0..times {
+            self.endpoint.cloud.sockets.tell(&self.run.sockets(), name, payload).await;
+        }
+    }
+}
+
+impl Teller for Voice<'_> {
+    async fn log(&self, text: &str) -> Result<(), Stop> {
+        self.tell("infer_log_message", json!({"prompt_id": self.run.prompt_id, "data": text})).await;
+        Ok(())
+    }
+
+    async fn loaded(&self) -> Result<(), Stop> {
+        if self.endpoint.options.fault == Some(Fault::ErrorInPassing) {
+            let data = "one worker was restarted";
+            self.tell("infer_error_message", json!({"prompt_id": self.run.prompt_id, "data": data})).await;
+        }
+        Ok(())
+    }
+
+    async fn half_way(&self, plan: &Plan) -> Result<(), Stop> {
+        let (crash, drop) = (plan.says("crash"), plan.says("drop"));
+        if crash || drop {
+            if drop {
+                self.endpoint.cloud.sockets.refuse_for(self.endpoint.options.outage);
+            }
+            self.endpoint.cloud.sockets.cut(&self.run.sockets()).await;
+        }
+        if crash { Err(Stop) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,368 @@
+//! Runs as the service keeps them: what their records say, for as long as there is room.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::demo::work::content_type;
+use crate::domain::run::UnixMs;
+use crate::domain::time::utc_parts;
+
+/// Records that are kept.
+const RUNS: usize = 300;
+
+/// Bytes of outputs that are kept. Those of the newest run are kept whatever their size.
+const BYTES: u64 = 256 * 1024 * 1024;
+
+/// One run.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub prompt_id: String,
+    /// Whose it is: the `client_id` that sent it.
+    pub owner: String,
+    /// The deployment's address, as it was sent.
+    pub deployment: String,
+    /// The workflow with the request's values in it.
+    pub workflow: Value,
+    pub created_at: UnixMs,
+    /// Where the service is, as the client that sent the run sees it.
+    pub base: String,
+    cancel: watch::Sender<bool>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    phase: Phase,
+    took: Option<Duration>,
+    outputs: Vec<Output>,
+    error: Option<Value>,
+    /// Sockets that hear of it.
+    sockets: Vec<String>,
+    /// How often links were given out.
+    tickets: u32,
+    /// How many of these links are good no more.
+    expired: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Phase {
+    #[default]
+    Queued,
+    Running,
+    Success,
+    Error,
+    Canceled,
+}
+
+/// What a run made.
+#[derive(Clone, Debug)]
+pub(super) struct Output {
+    pub name: String,
+    pub content: Content,
+}
+
+/// An output's bytes.
+#[derive(Clone, Debug)]
+pub(super) enum Content {
+    Bytes(Bytes),
+    /// So many bytes of [`crate::demo::pattern`], which nobody wants in memory.
+    Pattern(u64),
+}
+
+impl Content {
+    pub(super) fn size(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Pattern(size) => *size,
+        }
+    }
+}
+
+/// How a run ended.
+pub(super) struct End {
+    pub phase: Phase,
+    pub took: Option<Duration>,
+    pub outputs: Vec<Output>,
+    pub error: Option<Value>,
+}
+
+impl End {
+    pub(super) fn canceled() -> Self {
+        Self { phase: Phase::Canceled, took: None, outputs: Vec::new(), error: None }
+    }
+}
+
+/// How names are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Case {
+    Snake,
+    Camel,
+}
+
+impl Case {
+    fn name(self, snake: &str) -> String {
+        let mut words = snake.split('_');
+        let first = words.next().unwrap_or_default().to_owned();
+        match self {
+            Self::Snake => snake.to_owned(),
+            Self::Camel => words.fold(first, |name, word| {
+                let (head, tail) = word.split_at(word.len().min(1));
+                name + &head.to_ascii_uppercase() + tail
+            }),
+        }
+    }
+
+    /// An object with its names written so.
+    fn object<const N: usize>(self, pairs: [(&str, Value); N]) -> Value {
+        pairs.into_iter().map(|(name, value)| (self.name(name), value)).collect()
+    }
+}
+
+impl Run {
+    pub(super) fn new(id: RunId, workflow: Value, created_at: UnixMs) -> Self {
+        let RunId { prompt_id, owner, deployment, base, socket } = id;
+        let state = State { sockets: socket.into_iter().collect(), ..State::default() };
+        let cancel = watch::Sender::new(false);
+        Self { prompt_id, owner, deployment, workflow, created_at, base, cancel, state: Mutex::new(state) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn begin(&self) {
+        self.state().phase = Phase::Running;
+    }
+
+    pub(super) fn end(&self, end: End) {
+        let mut state = self.state();
+        state.phase = end.phase;
+        state.took = end.took;
+        state.outputs = end.outputs;
+        state.error = end.error;
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.state().phase, Phase::Queued | Phase::Running)
+    }
+
+    pub(super) fn cancel(&self) {
+        self.cancel.send_replace(true);
+    }
+
+    /// Waits until a cancel was asked for.
+    pub(super) async fn canceled(&self) {
+        // The sender is `self`, so waiting cannot fail.
+        let _ = self.cancel.subscribe().wait_for(|is_asked| *is_asked).await;
+    }
+
+    pub(super) fn sockets(&self) -> Vec<String> {
+        self.state().sockets.clone()
+    }
+
+    /// Tells a socket too, if there ever was one that wanted to hear.
+    pub(super) fn attach(&self, socket: &str) -> bool {
+        let mut state = self.state();
+        let is_heard = !state.sockets.is_empty();
+        if is_heard && !state.sockets.iter().any(|known| known == socket) {
+            state.sockets.push(socket.to_owned());
+        }
+        is_heard
+    }
+
+    pub(super) fn output(&self, index: usize) -> Option<Output> {
+        self.state().outputs.get(index).cloned()
+    }
+
+    /// Whether a link with this ticket was given out and is still good.
+    pub(super) fn is_good(&self, ticket: u32) -> bool {
+        let state = self.state();
+        state.expired < ticket && ticket <= state.tickets
+    }
+
+    /// Makes all links that were given out bad.
+    pub(super) fn expire_links(&self) {
+        let mut state = self.state();
+        state.expired = state.tickets;
+    }
+
+    fn size(&self) -> u64 {
+        self.state().outputs.iter().map(|output| output.content.size()).sum()
+    }
+
+    /// The run as a PromptResult or as a record. Each gives out links of its own.
+    pub(super) fn record(&self, case: Case, base: &str, link_to: Option<&str>) -> Value {
+        let mut state = self.state();
+        let is_ended = !matches!(state.phase, Phase::Queued | Phase::Running);
+        if !state.outputs.is_empty() {
+            state.tickets += 1;
+        }
+        let link = |index: usize, name: &str| {
+            let name: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
+            match link_to {
+                Some(address) => address.to_owned(),
+                None => format!("{base}/storage/{}/{index}/{name}?ticket={}", self.prompt_id, state.tickets),
+            }
+        };
+        let outputs = state.outputs.iter().enumerate().map(|(index, output)| {
+            case.object([
+                ("filename", json!(output.name)),
+                ("content_type", json!(content_type(&output.name))),
+                ("size", json!(output.content.size())),
+                ("filepath", json!(link(index, &output.name))),
+            ])
+        });
+        let outputs: Vec<Value> = outputs.collect();
+        case.object([
+            ("prompt_id", json!(self.prompt_id)),
+            ("status", json!(state.phase.word())),
+            ("completed", json!(state.phase == Phase::Success)),
+            ("execution_time_seconds", json!(state.took.map(|took| took.as_secs_f64()))),
+            ("prompt", self.workflow.clone()),
+            ("outputs", if is_ended { json!(outputs) } else { Value::Null }),
+            ("error_data", json!(state.error)),
+            ("created_at", json!(iso(self.created_at))),
+        ])
+    }
+}
+
+impl Phase {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Success => "success",
+            Self::Error => "error",
+            Self::Canceled => "canceled",
+        }
+    }
+}
+
+/// Who asked for what, and where to tell it.
+pub(super) struct RunId {
+    pub prompt_id: String,
+    pub owner: String,
+    pub deployment: String,
+    pub base: String,
+    pub socket: Option<String>,
+}
+
+/// As programs write times: `2026-11-23T14:33:27.050Z`.
+fn iso(at: UnixMs) -> String {
+    let [year, month, day, h, m, s] = utc_parts(at);
+    format!("{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}.{:03}Z", at.rem_euclid(1_000))
+}
+
+/// All runs, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Runs(Mutex<VecDeque<Arc<Run>>>);
+
+impl Runs {
+    fn all(&self) -> MutexGuard<'_, VecDeque<Arc<Run>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a run in, unless there is one of its name.
+    pub(super) fn add(&self, run: Arc<Run>) -> bool {
+        let mut all = self.all();
+        let is_new = all.iter().all(|known| known.prompt_id != run.prompt_id);
+        if is_new {
+            all.push_back(run);
+        }
+        is_new
+    }
+
+    pub(super) fn get(&self, prompt_id: &str) -> Option<Arc<Run>> {
+        self.all().iter().find(|run| run.prompt_id == prompt_id).cloned()
+    }
+
+    /// The runs of one owner that have not ended.
+    pub(super) fn open(&self, owner: &str) -> Vec<Arc<Run>> {
+        self.all().iter().filter(|run| run.owner == owner && run.is_open()).cloned().collect()
+    }
+
+    /// Forgets the oldest that have ended, as far as there is no room for them.
+    pub(super) fn make_room(&self) {
+        let mut all = self.all();
+        let mut bytes: u64 = all.iter().map(|run| run.size()).sum();
+        while all.len() > RUNS || bytes > BYTES {
+            let newest = all.len().saturating_sub(1);
+            let Some(oldest) = all.iter().take(newest).position(|run| !run.is_open()) else { return };
+            if let Some(run) = all.remove(oldest) {
+                bytes -= run.size();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(number: usize) -> Arc<Run> {
+        let id = RunId {
+            prompt_id: format!("run-{number}"),
+            owner: "me".to_owned(),
+            deployment: String::new(),
+            base: "http://here".to_owned(),
+            socket: None,
+        };
+        Arc::new(Run::new(id, Value::Null, 0))
+    }
+
+    fn done(size: u64) -> End {
+        let output = Output { name: "a b.png".to_owned(), content: Content::Pattern(size) };
+        End { phase: Phase::Success, took: Some(Duration::from_secs(2)), outputs: vec![output], error: None }
+    }
+
+    #[test]
+    fn the_oldest_that_ended_go_first_and_open_ones_stay() {
+        let runs = Runs::default();
+        for number in 0..=RUNS {
+            assert!(runs.add(run(number)));
+        }
+        assert!(!runs.add(run(0)), "twice");
+        runs.make_room();
+        assert_eq!(runs.all().len(), RUNS + 1, "all are open");
+        for number in [1, 2, 3] {
+            runs.get(&format!("run-{number}")).expect("a run").end(done(100 * 1024 * 1024));
+        }
+        runs.make_room();
+        let known = |number| runs.get(&format!("run-{number}")).is_some();
+        assert_eq!([0, 1, 2, 3].map(known), [true, false, true, true]);
+    }
+
+    #[test]
+    fn a_record_is_camel_case_and_a_result_snake_case() {
+        let run = run(7);
+        let open = run.record(Case::Camel, "http://here", None);
+        assert_eq!((&open["status"], &open["outputs"]), (&json!("queued"), &Value::Null));
+        run.end(done(5));
+        let record = run.record(Case::Camel, "http://here", None);
+        let names: Vec<&String> = record.as_object().expect("an object").keys().collect();
+        let expected = [
+            "promptId",
+            "status",
+            "completed",
+            "executionTimeSeconds",
+            "prompt",
+            "outputs",
+            "errorData",
+            "createdAt",
+        ];
+        assert_eq!(names, expected);
+        assert_eq!(record["createdAt"], "1970-01-01T00:00:00.000Z");
+        assert_eq!(
+            record["outputs"],
+            json!([{"filename": "a b.png", "contentType": "image/png", "size": 5, "filepath": "http://here/storage/run-7/0/a+b.png?ticket=1"}])
+        );
+        let result = run.record(Case::Snake, "http://here", None);
+        assert_eq!(result["execution_time_seconds"], 2.0);
+        assert_eq!(result["outputs"][0]["filepath"], "http://here/storage/run-7/0/a+b.png?ticket=2");
+    }
+}

@@ -1,0 +1,422 @@
+//! The server's side of Engine.IO 4 and Socket.IO 5, over a websocket and nothing else.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{FromRequestParts as _, Request};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout};
+
+use super::fault::CloudFault;
+use super::{json_answer, query};
+use crate::demo::Endpoint;
+use crate::demo::fault::Fault;
+
+/// Largest message that a client may send, in bytes; told in the open packet.
+const MAX_PAYLOAD: usize = 1_000_000;
+
+/// Events that wait for one client. A run whose listener does not keep up waits for it, until it counts as gone.
+const WAITING: usize = 64;
+
+/// The sockets whose clients have said who they are.
+#[derive(Debug, Default)]
+pub(super) struct Sockets {
+    known: Mutex<HashMap<String, Known>>,
+    /// Until when nobody gets in.
+    closed_until: Mutex<Option<Instant>>,
+    downs: AtomicU32,
+    refusals: AtomicU32,
+    cuts: AtomicU32,
+    silences: AtomicU32,
+}
+
+#[derive(Debug)]
+struct Known {
+    owner: String,
+    events: mpsc::Sender<Told>,
+}
+
+/// What a socket is to do.
+#[derive(Debug)]
+enum Told {
+    /// Send an event: `["name",payload]`.
+    Event(String),
+    /// Break.
+    Cut,
+}
+
+impl Sockets {
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether there is such a socket of this client.
+    pub(super) fn is_of(&self, sid: &str, owner: &str) -> bool {
+        self.known().get(sid).is_some_and(|known| known.owner == owner)
+    }
+
+    /// Sends an event to the sockets that are there.
+    pub(super) async fn tell(&self, sids: &[String], name: &str, payload: &Value) {
+        for sid in sids {
+            self.pass(sid, || Told::Event(json!([name, payload]).to_string())).await;
+        }
+    }
+
+    /// Breaks sockets.
+    pub(super) async fn cut(&self, sids: &[String]) {
+        for sid in sids {
+            self.pass(sid, || Told::Cut).await;
+        }
+    }
+
+    async fn pass(&self, sid: &str, told: impl FnOnce() -> Told) {
+        let events = self.known().get(sid).map(|known| known.events.clone());
+        if let Some(events) = events {
+            // A socket that has gone meanwhile hears nothing; the record has it all.
+            let _ = events.send(told()).await;
+        }
+    }
+
+    /// Lets nobody in for some time.
+    pub(super) fn refuse_for(&self, time: Duration) {
+        *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + time);
+    }
+
+    fn is_closed(&self) -> bool {
+        let until = *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.is_some_and(|until| Instant::now() < until)
+    }
+}
+
+/// Whether a fault that happens so many times is due once more.
+pub(super) fn is_due(count: &AtomicU32, times: u32) -> bool {
+    // Never beyond `times`, so that it cannot overflow.
+    count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n < times).then(|| n + 1)).is_ok()
+}
+
+/// Answers the request for a socket.
+pub(super) async fn open(endpoint: Arc<Endpoint>, request: Request) -> Response {
+    let (mut parts, _) = request.into_parts();
+    let sockets = &endpoint.cloud.sockets;
+    let is_down = endpoint
+        .options
+        .cloud
+        .iter()
+        .any(|fault| matches!(fault, CloudFault::SocketDown { times } if is_due(&sockets.downs, *times)));
+    if is_down || sockets.is_closed() {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    let given = query(&parts.uri);
+    let has = |name: &str, value: &str| given.iter().any(|(n, v)| n == name && v == value);
+    let refusal = |code: u32, message: &str| {
+        json_answer(StatusCode::BAD_REQUEST, &json!({"code": code, "message": message}))
+    };
+    if !has("EIO", "4") {
+        return refusal(5, "Unsupported protocol version");
+    }
+    if !has("transport", "websocket") {
+        return refusal(0, "Transport unknown");
+    }
+    match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
+        Ok(upgrade) => upgrade.max_message_size(MAX_PAYLOAD).on_upgrade(async move |socket| {
+            if let Some(mut session) = Session::begin(endpoint, socket).await {
+                session.live().await;
+                session.leave();
+            }
+        }),
+        Err(why) => why.into_response(),
+    }
+}
+
+/// One socket.
+struct Session {
+    endpoint: Arc<Endpoint>,
+    socket: WebSocket,
+    /// When it is asked whether it still lives.
+    pings: Interval,
+    /// When it counts as gone, unless it says something.
+    deadline: Option<Instant>,
+    space: Option<Space>,
+    /// The last receipt that was asked for, and whether it is still waited for.
+    receipt: u64,
+    awaits_receipt: bool,
+    /// Events that were sent.
+    sent: u32,
+    /// When the socket breaks or goes silent: behind so many events.
+    cut_after: Option<u32>,
+    silent_after: Option<u32>,
+}
+
+/// The client has said who it is.
+struct Space {
+    sid: String,
+    events: mpsc::Receiver<Told>,
+}
+
+/// The session is over.
+struct Over;
+
+/// What a client says.
+#[derive(Debug, PartialEq)]
+enum Said<'a> {
+    Ping(&'a str),
+    Pong,
+    Close,
+    Connect { space: &'a str, auth: &'a str },
+    Leave,
+    Event { receipt: Option<u64> },
+    Receipt(u64),
+    Nothing,
+}
+
+/// Reads a text message; `None` for what is no message of these protocols.
+fn read(text: &str) -> Option<Said<'_>> {
+    let rest = text.get(1..)?;
+    match text.as_bytes().first()? {
+        b'1' => Some(Said::Close),
+        b'2' => Some(Said::Ping(rest)),
+        b'3' => Some(Said::Pong),
+        b'4' => packet(rest),
+        b'5' | b'6' => Some(Said::Nothing),
+        _ => None,
+    }
+}
+
+/// Reads a Socket.IO packet: type, namespace with a comma behind it, receipt, data.
+fn packet(text: &str) -> Option<Said<'_>> {
+    let rest = text.get(1..)?;
+    let (space, rest) =
+        if rest.starts_with('/') { rest.split_once(',').unwrap_or((rest, "")) } else { ("/", rest) };
+    let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    let (receipt, data) = rest.split_at(digits);
+    let receipt: Option<u64> = receipt.parse().ok();
+    match text.as_bytes().first()? {
+        b'0' => Some(Said::Connect { space, auth: data }),
+        b'1' => Some(Said::Leave),
+        b'2' if data.starts_with('[') => Some(Said::Event { receipt }),
+        b'3' => receipt.map(Said::Receipt),
+        // Errors and binary packets: nothing that a client has to say here.
+        b'4'..=b'6' => Some(Said::Nothing),
+        _ => None,
+    }
+}
+
+impl Session {
+    async fn begin(endpoint: Arc<Endpoint>, socket: WebSocket) -> Option<Self> {
+        let (sockets, options) = (&endpoint.cloud.sockets, &endpoint.options);
+        let cut_after = options.cloud.iter().find_map(|fault| match fault {
+            CloudFault::SocketCut { after, times } if is_due(&sockets.cuts, *times) => Some(*after),
+            _ => None,
+        });
+        let silent_after = options.cloud.iter().find_map(|fault| match fault {
+            CloudFault::SocketSilent { after, times } if is_due(&sockets.silences, *times) => Some(*after),
+            _ => None,
+        });
+        let (every, patience) = (options.ping_interval, options.ping_timeout);
+        let mut pings = interval_at(Instant::now() + every, every);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let deadline = Some(Instant::now() + every + patience);
+        let mut session = Self {
+            socket,
+            pings,
+            deadline,
+            space: None,
+            receipt: 0,
+            awaits_receipt: false,
+            sent: 0,
+            cut_after,
+            silent_after,
+            endpoint,
+        };
+        let open = json!({
+            "sid": random_sid(),
+            "upgrades": [],
+            "pingInterval": every.as_millis() as u64,
+            "pingTimeout": patience.as_millis() as u64,
+            "maxPayload": MAX_PAYLOAD,
+        });
+        session.say(format!("0{open}")).await.ok()?;
+        Some(session)
+    }
+
+    /// Listens and tells until one side has enough.
+    async fn live(&mut self) {
+        loop {
+            let is_silent = self.silent_after.is_some_and(|after| self.sent >= after);
+            let deadline = self.deadline;
+            let space = &mut self.space;
+            let awaits = self.awaits_receipt;
+            let went = tokio::select! {
+                message = self.socket.recv() => self.heard(message).await,
+                told = async { match space {
+                    Some(space) if !awaits => space.events.recv().await,
+                    _ => std::future::pending().await,
+                } } => match told {
+                    _ if is_silent => Ok(()),
+                    Some(Told::Event(event)) => self.tell(event).await,
+                    Some(Told::Cut) | None => Err(Over),
+                },
+                _ = self.pings.tick(), if !is_silent => {
+                    self.deadline = Some(Instant::now() + self.endpoint.options.ping_timeout);
+                    self.say("2".to_owned()).await
+                }
+                () = async { match deadline {
+                    Some(deadline) => sleep_until(deadline).await,
+                    None => std::future::pending().await,
+                } }, if !is_silent => Err(Over),
+            };
+            if went.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn heard(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), Over> {
+        let text = match message {
+            Some(Ok(Message::Text(text))) => text,
+            // An attachment, or the websocket's own pings, which are answered by themselves.
+            Some(Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_))) => return Ok(()),
+            Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(Over),
+        };
+        match read(&text) {
+            Some(Said::Nothing) => Ok(()),
+            Some(Said::Ping(what)) => self.say(format!("3{what}")).await,
+            Some(Said::Pong) => {
+                if self.space.is_some() {
+                    self.deadline = None;
+                }
+                Ok(())
+            }
+            Some(Said::Connect { space, auth }) => self.connect(space, auth).await,
+            Some(Said::Leave) => {
+                self.leave();
+                Ok(())
+            }
+            Some(Said::Event { receipt: Some(receipt) }) => self.say(format!("43{receipt}[]")).await,
+            // There is no event that means something to this server.
+            Some(Said::Event { receipt: None }) => Ok(()),
+            Some(Said::Receipt(receipt)) => {
+                self.awaits_receipt &= receipt != self.receipt;
+                Ok(())
+            }
+            Some(Said::Close) => self.close().await,
+            None => self.close().await,
+        }
+    }
+
+    async fn connect(&mut self, space: &str, auth: &str) -> Result<(), Over> {
+        if space != "/" {
+            return self.say(format!("44{space},{}", json!({"message": "Invalid namespace"}))).await;
+        }
+        let (sockets, options) = (&self.endpoint.cloud.sockets, &self.endpoint.options);
+        let auth: Value = serde_json::from_str(auth).unwrap_or_default();
+        let given = |name: &str| auth[name].as_str().filter(|text| !text.is_empty());
+        let is_refused = options.fault == Some(Fault::Unauthorized)
+            || options.cloud.iter().any(|fault| {
+                matches!(fault, CloudFault::ConnectRefused { times } if is_due(&sockets.refusals, *times))
+            });
+        let owner = match (given("client_id"), given("client_secret")) {
+            (Some(owner), Some(_)) if !is_refused => owner.to_owned(),
+            _ => return self.say(format!("44{}", json!({"message": super::WHO}))).await,
+        };
+        self.leave();
+        let (sid, (tell, events)) = (random_sid(), mpsc::channel(WAITING));
+        self.endpoint.cloud.sockets.known().insert(sid.clone(), Known { owner, events: tell });
+        self.deadline = None;
+        let answer = format!("40{}", json!({"sid": sid}));
+        self.space = Some(Space { sid, events });
+        self.say(answer).await
+    }
+
+    async fn tell(&mut self, event: String) -> Result<(), Over> {
+        if self.cut_after == Some(self.sent) {
+            return Err(Over);
+        }
+        let has = |fault: CloudFault| self.endpoint.options.cloud.contains(&fault);
+        let (binary, receipts) = (has(CloudFault::BinaryEvents), has(CloudFault::WantsReceipts));
+        if binary {
+            self.say(r#"451-["preview",{"_placeholder":true,"num":0}]"#.to_owned()).await?;
+            self.send(Message::Binary(b"\x89PNG".as_slice().into())).await?;
+        }
+        self.sent += 1;
+        if receipts {
+            self.receipt += 1;
+            self.awaits_receipt = true;
+            self.say(format!("42{}{event}", self.receipt)).await?;
+        } else {
+            self.say(format!("42{event}")).await?;
+        }
+        if self.cut_after == Some(self.sent) { Err(Over) } else { Ok(()) }
+    }
+
+    /// Forgets who the client is, and that it wanted to hear.
+    fn leave(&mut self) {
+        if let Some(space) = self.space.take() {
+            self.endpoint.cloud.sockets.known().remove(&space.sid);
+        }
+        self.awaits_receipt = false;
+    }
+
+    async fn close(&mut self) -> Result<(), Over> {
+        let frame = CloseFrame { code: 1000, reason: "".into() };
+        let _ = self.send(Message::Close(Some(frame))).await;
+        Err(Over)
+    }
+
+    async fn say(&mut self, text: String) -> Result<(), Over> {
+        self.send(Message::Text(text.into())).await
+    }
+
+    /// Sends, unless the client does not read: then it has gone.
+    async fn send(&mut self, message: Message) -> Result<(), Over> {
+        let options = &self.endpoint.options;
+        let patience = options.ping_interval + options.ping_timeout;
+        match timeout(patience, self.socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Over),
+        }
+    }
+}
+
+/// A name that nobody guesses by chance.
+fn random_sid() -> String {
+    std::iter::repeat_with(fastrand::alphanumeric).take(20).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_clients_say_is_read() {
+        let connect = Said::Connect { space: "/", auth: r#"{"client_id":"a"}"# };
+        assert_eq!(read(r#"40{"client_id":"a"}"#), Some(connect));
+        assert_eq!(read("40"), Some(Said::Connect { space: "/", auth: "" }));
+        assert_eq!(read("40/admin,{}"), Some(Said::Connect { space: "/admin", auth: "{}" }));
+        assert_eq!(read("40/admin"), Some(Said::Connect { space: "/admin", auth: "" }));
+        assert_eq!(read("41"), Some(Said::Leave));
+        assert_eq!(read(r#"42["a",1]"#), Some(Said::Event { receipt: None }));
+        assert_eq!(read(r#"4217["a"]"#), Some(Said::Event { receipt: Some(17) }));
+        assert_eq!(read("4317[]"), Some(Said::Receipt(17)));
+        assert_eq!(read(r#"451-["a",{"_placeholder":true,"num":0}]"#), Some(Said::Nothing));
+        assert_eq!(
+            (read("1"), read("2probe"), read("3")),
+            (Some(Said::Close), Some(Said::Ping("probe")), Some(Said::Pong))
+        );
+        for nonsense in ["", "x", "4", "49", "42", "43[]", "é"] {
+            assert_eq!(read(nonsense), None, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn a_fault_is_due_so_many_times() {
+        let count = AtomicU32::new(0);
+        assert_eq!([(); 3].map(|()| is_due(&count, 2)), [true, true, false]);
+    }
+}
