@@ -2,15 +2,22 @@
 
 use std::time::Duration;
 
+use super::init::protocol;
 use super::{Exit, Failure, dashboard, out};
 use crate::config::dirs::private_dir;
 use crate::config::{Config, Dirs, files};
 use crate::demo::{self, DemoOptions};
+use crate::domain::run::Protocol;
 use crate::store::{RunQuery, Store};
 use crate::tui;
 
-/// The demo's profile.
-const PROFILE: &str = "demo";
+/// The demo's profile of a protocol. Both are there, so that runs of the other one find their credentials.
+fn profile(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Stream => "demo",
+        Protocol::Cloud => "demo-cloud",
+    }
+}
 
 /// What the first start opens.
 const PRESET: &str = "flamingo";
@@ -24,6 +31,9 @@ pub struct Args {
     /// Run only the endpoint, on this port of 127.0.0.1 (0: any that is free), until it is stopped
     #[arg(long, value_name = "PORT")]
     pub serve: Option<u16>,
+    /// How runs are sent: `stream` or `cloud`, where they can be cancelled and found again. The endpoint speaks both
+    #[arg(long, value_name = "WORD", value_parser = protocol, default_value = "stream")]
+    pub protocol: Protocol,
     /// Milliseconds of silence before the first call is answered
     #[arg(long, value_name = "MS", hide = true)]
     pub cold_start: Option<u64>,
@@ -54,29 +64,42 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     }
     if let Some(port) = args.serve {
         demo::process::serve_here(port, options, |address| {
-            out::print(&format!("http://{address}\n"))?;
-            out::note(
-                "a demo endpoint: any VIEWCOMFY_CLIENT_ID and VIEWCOMFY_CLIENT_SECRET will do; Ctrl+C ends it",
-            );
+            let url = format!("http://{address}");
+            out::print(&format!("{url}\n"))?;
+            out::note(how_to_use(args.protocol, &url));
             Ok::<(), Failure>(())
         })?;
         return Ok(Exit::Success);
     }
-    screen(&dirs()?, &background(&args))
+    screen(&dirs()?, args.protocol, &background(&args))
+}
+
+/// What to do with an endpoint that runs alone.
+fn how_to_use(protocol: Protocol, url: &str) -> String {
+    match protocol {
+        Protocol::Stream => {
+            "a demo endpoint: any VIEWCOMFY_CLIENT_ID and VIEWCOMFY_CLIENT_SECRET will do; Ctrl+C ends it"
+                .to_owned()
+        }
+        Protocol::Cloud => format!(
+            "a demo endpoint: any client_id and client_secret will do; Ctrl+C ends it. In config.toml:\n{}",
+            place(protocol, url)
+        ),
+    }
 }
 
 /// The dashboard on an endpoint that outlives it, with the person's own keys and colours.
-fn screen(dirs: &Dirs, endpoint: &[String]) -> Result<Exit, Failure> {
+fn screen(dirs: &Dirs, protocol: Protocol, endpoint: &[String]) -> Result<Exit, Failure> {
     // Held until the screen has gone: as long as somebody is connected the endpoint stays.
     let endpoint = demo::process::ensure(dirs, endpoint)?;
-    write_config(dirs, &endpoint.url)?;
+    write_config(dirs, protocol, &endpoint.url)?;
     let own = Config::load(&super::dirs()?).map_err(Failure::usage)?;
     let config = Config { ui: own.ui, keys: own.keys, ..Config::load(dirs).map_err(Failure::usage)? };
     let is_first = Store::open(dirs)?.summaries(&RunQuery { limit: 1, ..RunQuery::default() })?.is_empty();
     dashboard::show(tui::Options {
         dirs: dirs.clone(),
         config,
-        profile: Some(PROFILE.to_owned()),
+        profile: Some(profile(protocol).to_owned()),
         url: None,
         workflow: None,
         preset: is_first.then(|| PRESET.to_owned()),
@@ -85,16 +108,34 @@ fn screen(dirs: &Dirs, endpoint: &[String]) -> Result<Exit, Failure> {
 }
 
 /// The runner finds the demo's credentials by the profile's name, as it finds any others.
-fn write_config(dirs: &Dirs, url: &str) -> Result<(), Failure> {
+fn write_config(dirs: &Dirs, protocol: Protocol, url: &str) -> Result<(), Failure> {
     let path = dirs.config_file();
     let outputs = dirs.data.with_file_name(OUTPUTS);
     let outputs = toml_edit::value(outputs.to_string_lossy().into_owned());
-    let text = format!(
-        "# Written by `comfydeck demo` at every start.\ndefault_profile = \"{PROFILE}\"\n\n[profiles.{PROFILE}]\nurl = \"{url}\"\nclient_id = \"demo\"\nclient_secret = \"demo\"\nconcurrency = 2\noutput_dir = {outputs}\n"
+    let mut text = format!(
+        "# Written by `comfydeck demo` at every start.\ndefault_profile = \"{}\"\n",
+        profile(protocol)
     );
+    for protocol in [Protocol::Stream, Protocol::Cloud] {
+        text += &format!(
+            "\n{}client_id = \"demo\"\nclient_secret = \"demo\"\nconcurrency = 2\noutput_dir = {outputs}\n",
+            place(protocol, url)
+        );
+    }
     private_dir(&dirs.config)
         .and_then(|()| files::replace(&path, text.as_bytes(), 0o600))
         .map_err(|e| Failure::usage(format!("{} cannot be written: {e}", path.display())))
+}
+
+/// Where a profile's runs go, as `config.toml` has it.
+fn place(protocol: Protocol, url: &str) -> String {
+    let name = profile(protocol);
+    match protocol {
+        Protocol::Stream => format!("[profiles.{name}]\nurl = \"{url}\"\n"),
+        Protocol::Cloud => {
+            format!("[profiles.{name}]\nprotocol = \"cloud\"\nurl = \"{url}/demo\"\napi_url = \"{url}\"\n")
+        }
+    }
 }
 
 /// The demo's own folders: its history is apart from the real one.

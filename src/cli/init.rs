@@ -165,7 +165,7 @@ fn ask_protocol() -> Result<Protocol, Failure> {
     }
 }
 
-fn protocol(word: &str) -> Result<Protocol, String> {
+pub(super) fn protocol(word: &str) -> Result<Protocol, String> {
     Protocol::from_word(word).ok_or_else(|| "expected stream or cloud".to_owned())
 }
 

@@ -1,6 +1,11 @@
 //! Every way in which a server or the network between can break the protocol.
 
 /// A fault of the demo endpoint. Each is a run like any other up to the fault.
+///
+/// In the cloud API those strike that are not about the stream's form: [`Fault::Unauthorized`], [`Fault::BadGateway`],
+/// [`Fault::TooManyRequests`], [`Fault::WebPage`], [`Fault::EmptyBody`], [`Fault::RedirectTo`] and [`Fault::Silent`] when
+/// a run is sent; [`Fault::ErrorInPassing`], [`Fault::HugeLine`], [`Fault::LogLines`] and [`Fault::Hostile`] in its log;
+/// [`Fault::FailedResult`], [`Fault::EmptyResult`], [`Fault::Hostile`] and [`Fault::OutputBytes`] in its result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The connection breaks in the middle of the log.

@@ -66,7 +66,7 @@ pub struct DemoOptions {
     pub ping_timeout: Duration,
     /// How long nobody gets a socket after the word `drop`.
     pub outage: Duration,
-    /// How it breaks the protocol, if at all. In the cloud those strike that are not about the stream's form.
+    /// How it breaks the protocol, if at all.
     pub fault: Option<Fault>,
     /// How it breaks the cloud API.
     pub cloud: Vec<CloudFault>,
@@ -141,6 +141,17 @@ struct Endpoint {
 }
 
 impl Endpoint {
+    fn new(options: DemoOptions, connections: Connections) -> Self {
+        Self {
+            options,
+            is_warm: AtomicBool::new(false),
+            runs: AtomicU64::new(0),
+            cloud: cloud::Cloud::default(),
+            connections,
+            redirected: Mutex::default(),
+        }
+    }
+
     fn next_run(&self) -> u64 {
         self.runs.fetch_add(1, Ordering::Relaxed) + 1
     }
@@ -171,14 +182,7 @@ async fn serve_counted(
     options: DemoOptions,
 ) -> std::io::Result<()> {
     let listener = Counted::new(listener, connections.clone());
-    let endpoint = Arc::new(Endpoint {
-        options,
-        is_warm: AtomicBool::new(false),
-        runs: AtomicU64::new(0),
-        cloud: cloud::Cloud::default(),
-        connections,
-        redirected: Mutex::default(),
-    });
+    let endpoint = Arc::new(Endpoint::new(options, connections));
     let router =
         Router::new().fallback(handle).layer(DefaultBodyLimit::max(MAX_REQUEST)).with_state(endpoint);
     axum::serve(listener, router.into_make_service_with_connect_info::<Cut>()).await

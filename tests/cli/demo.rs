@@ -3,9 +3,10 @@
 use std::fs::File;
 use std::time::Duration;
 
-use comfydeck::config::Dirs;
+use comfydeck::config::{Config, Dirs};
 use comfydeck::demo::DemoOptions;
 use comfydeck::domain::Status;
+use comfydeck::domain::run::Protocol;
 use comfydeck::store::Store;
 use portable_pty::CommandBuilder;
 use rustix::process::{Signal, kill_process};
@@ -48,6 +49,27 @@ fn the_demos_endpoint_outlives_its_screens_and_ends_by_itself() {
     assert!(run.outputs[0].path.starts_with(home.folder.path()), "{:?}", run.outputs);
     assert_eq!(home.count(), 0, "the demo's history is apart");
     // Free once the endpoint has ended, which nobody has asked it to.
+    File::open(demo.state.join("endpoint.lock")).expect("a lock").lock().expect("ended");
+}
+
+#[test]
+fn the_demo_opens_on_the_protocol_that_was_asked_for() {
+    let home = Home::new();
+    let demo = Dirs::under(&home.dirs.state.join("demo"));
+    for (word, protocol) in
+        [("cloud", Protocol::Cloud), ("stream", Protocol::Stream), ("cloud", Protocol::Cloud)]
+    {
+        let mut screen = terminal(&home, &["demo", "--protocol", word, "--idle", "50"]);
+        screen.wait_for("a demo");
+        let port = std::fs::read_to_string(demo.state.join("endpoint.port")).expect("a port");
+        let api = format!("http://127.0.0.1:{}", port.trim());
+        let config = Config::load(&demo).expect("a config");
+        let profile = config.choose(None, None).expect("a default");
+        assert_eq!((profile.protocol, profile.called_url()), (protocol, api.as_str()));
+        // Runs of the other protocol still find who they are.
+        assert_eq!(config.profiles.len(), 2);
+        kill_process(screen.process(), Signal::KILL).expect("killed");
+    }
     File::open(demo.state.join("endpoint.lock")).expect("a lock").lock().expect("ended");
 }
 

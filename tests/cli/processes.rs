@@ -219,4 +219,10 @@ fn the_endpoint_alone_serves_a_run() {
     endpoint.signal(Signal::TERM);
     let ended = endpoint.end();
     assert!(ended.err.contains("demo endpoint"), "{ended:?}");
+    let mut endpoint = home.start(&["demo", "--serve", "0", "--protocol", "cloud"]);
+    let api = endpoint.until("http://127.0.0.1:").trim().to_owned();
+    endpoint.signal(Signal::TERM);
+    let ended = endpoint.end();
+    let place = format!("protocol = \"cloud\"\nurl = \"{api}/demo\"\napi_url = \"{api}\"\n");
+    assert!(ended.err.contains(&place), "{ended:?}");
 }

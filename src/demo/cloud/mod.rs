@@ -179,6 +179,7 @@ async fn submit(endpoint: &Arc<Endpoint>, who: Option<String>, request: Request)
     if endpoint.has(&CloudFault::EventsBeforeReply) {
         // A run that broke has no more events either.
         let _ = played.await;
+        endpoint.cloud.sockets.drained(&run.sockets()).await;
     }
     let reply_lost = endpoint.is_due(&endpoint.cloud.lost_replies, |fault| match fault {
         CloudFault::ReplyLost { times } => Some(*times),

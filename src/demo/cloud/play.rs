@@ -157,3 +157,40 @@ impl Teller for Voice<'_> {
         if crash { Err(Stop) } else { Ok(()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::demo::cloud::run::RunId;
+    use crate::demo::idle::Connections;
+    use crate::demo::request::Received;
+    use crate::demo::{DemoOptions, graph};
+
+    #[tokio::test]
+    async fn the_endpoint_is_needed_as_long_as_a_run_is_open() {
+        let connections = Connections::default();
+        let options = DemoOptions { step: Duration::from_secs(3_600), ..DemoOptions::quick() };
+        let endpoint = Arc::new(Endpoint::new(options.clone(), connections.clone()));
+        let id = RunId {
+            prompt_id: String::new(),
+            owner: String::new(),
+            deployment: String::new(),
+            base: String::new(),
+            socket: None,
+        };
+        let run = Arc::new(Run::new(id, Value::Null, 0));
+        let request = Received::default();
+        let plan = graph::plan(&request).expect("a plan");
+        let work = Work { options, request, plan, number: 1 };
+        let moment = Duration::from_millis(1);
+        assert!(connections.stay_idle(moment).await);
+        let played = tokio::spawn(play(endpoint, Arc::clone(&run), work));
+        let early = tokio::time::timeout(50 * moment, connections.idle_for(moment)).await;
+        assert!(early.is_err(), "idle with a run");
+        run.cancel();
+        played.await.expect("played");
+        assert!(connections.stay_idle(moment).await);
+    }
+}

@@ -68,6 +68,17 @@ impl Sockets {
         }
     }
 
+    /// Waits until no event waits to be sent to these sockets.
+    pub(super) async fn drained(&self, sids: &[String]) {
+        for sid in sids {
+            let events = self.known().get(sid).map(|known| known.events.clone());
+            if let Some(events) = events {
+                // Room for all of them means that none waits; a socket that has gone has none.
+                let _ = events.reserve_many(WAITING).await;
+            }
+        }
+    }
+
     /// Breaks sockets.
     pub(super) async fn cut(&self, sids: &[String]) {
         for sid in sids {
