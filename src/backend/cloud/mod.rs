@@ -1,5 +1,9 @@
 //! ViewComfy's cloud API: requests to a service, which tells of runs over Socket.IO and keeps their results.
 
+// What submits runs is on its way.
+#[cfg_attr(not(test), expect(dead_code))]
+mod socket;
+
 use super::{Backend, BackendError, BoxFuture, Caps, EventSink, Job};
 use crate::domain::run::{Protocol, RunError};
 

@@ -1,0 +1,110 @@
+//! Why there is no connection, or none any more.
+
+use tokio_tungstenite::tungstenite;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+
+use crate::config::Veil;
+use crate::domain::run::RunError;
+use crate::wire::ansi;
+
+/// What to do where there is no way.
+const LOOK: &str = "Check the profile's api_url and this machine's network.";
+/// Characters of a reason that are shown.
+const MAX_REASON: usize = 120;
+
+/// Why there is no connection, or none any more.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::backend) enum SocketError {
+    /// The service does not let us in: trying again changes nothing.
+    #[error("{}", .0.what)]
+    Refused(RunError),
+    /// There is no way to the service, or it is not up, or it is not what it should be.
+    #[error("{}", .0.what)]
+    Unreachable(RunError),
+    /// There was a connection, and it is over.
+    #[error("{}", .0.what)]
+    Lost(RunError),
+}
+
+impl SocketError {
+    /// What happened, for people.
+    pub(in crate::backend) fn error(&self) -> &RunError {
+        let (Self::Refused(error) | Self::Unreachable(error) | Self::Lost(error)) = self;
+        error
+    }
+
+    /// Without our own secrets, which some servers tell back.
+    pub(super) fn veiled(mut self, veil: &Veil) -> Self {
+        let (Self::Refused(error) | Self::Unreachable(error) | Self::Lost(error)) = &mut self;
+        for text in [&mut error.what, &mut error.remedy, &mut error.details] {
+            veil.hide(text);
+        }
+        self
+    }
+
+    /// What ends a connection before there is one.
+    pub(super) fn before_welcome(self) -> Self {
+        match self {
+            Self::Lost(error) => Self::Unreachable(RunError {
+                what: format!("{}, before we were let in", error.what),
+                remedy: LOOK.to_owned(),
+                ..error
+            }),
+            other => other,
+        }
+    }
+
+    /// The service said no.
+    pub(super) fn refused(message: &str) -> Self {
+        let what = "the service does not let us in".to_owned();
+        Self::Refused(RunError {
+            what: if message.is_empty() { what } else { format!("{what}: {message}") },
+            remedy: "Check client_id and client_secret of the profile.".to_owned(),
+            ..RunError::default()
+        })
+    }
+}
+
+/// No connection came about.
+pub(super) fn unreachable(what: String) -> SocketError {
+    SocketError::Unreachable(RunError { what, remedy: LOOK.to_owned(), ..RunError::default() })
+}
+
+/// A connection is over.
+pub(super) fn lost(what: String) -> SocketError {
+    let remedy = "Runs go on meanwhile, and their results can be fetched. When it stays, check this machine's network.";
+    SocketError::Lost(RunError { what, remedy: remedy.to_owned(), ..RunError::default() })
+}
+
+/// The server closed the websocket.
+pub(super) fn closed(shown: &str, why: Option<CloseFrame>, veil: &Veil) -> SocketError {
+    let mut reason = why.map_or_else(String::new, |CloseFrame { code, reason }| {
+        format!(" ({} {})", u16::from(code), ansi::scrub_plain(&reason)).replace(" )", ")")
+    });
+    veil.hide(&mut reason);
+    lost(format!("{shown} closed the live connection{reason}"))
+}
+
+/// The websocket broke.
+pub(super) fn broken(shown: &str, error: &tungstenite::Error) -> SocketError {
+    use tungstenite::Error;
+    use tungstenite::error::ProtocolError::{
+        ReceivedAfterClosing, ResetWithoutClosingHandshake, SendAfterClosing,
+    };
+    let what = match error {
+        Error::ConnectionClosed
+        | Error::AlreadyClosed
+        | Error::Protocol(ReceivedAfterClosing | SendAfterClosing) => {
+            format!("the live connection to {shown} is over")
+        }
+        Error::Protocol(ResetWithoutClosingHandshake) => format!("the live connection to {shown} was cut"),
+        Error::Capacity(_) => format!("{shown} sent a message that is too large to take"),
+        Error::Protocol(_) | Error::Utf8(_) => format!("{shown} sent something that is no websocket message"),
+        _ => format!("the live connection to {shown} was cut"),
+    };
+    let details = ansi::scrub_plain(&error.to_string()).chars().take(MAX_REASON).collect();
+    match lost(what) {
+        SocketError::Lost(told) => SocketError::Lost(RunError { details, ..told }),
+        other => other,
+    }
+}
