@@ -266,6 +266,8 @@ pub enum RunEvent {
     },
     /// How far the work is, by the server's own progress line.
     Progress(Progress),
+    /// A picture of the work so far, from servers that send some.
+    Preview(Preview),
     /// Bytes of the result received so far.
     Download(Transfer),
     /// An output is on disk, synced, under its final name.
@@ -291,7 +293,14 @@ pub enum RunEvent {
 impl RunEvent {
     /// Whether only the latest of its kind matters: such events are shown, not kept.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Upload(_) | Self::Progress(_) | Self::Download(_) | Self::Connection { .. })
+        matches!(
+            self,
+            Self::Upload(_)
+                | Self::Progress(_)
+                | Self::Preview(_)
+                | Self::Download(_)
+                | Self::Connection { .. }
+        )
     }
 
     /// Every text in it that a server may have written; paths are our own.
@@ -299,6 +308,7 @@ impl RunEvent {
         match self {
             Self::Phase { .. }
             | Self::Upload(_)
+            | Self::Preview(_)
             | Self::Download(_)
             | Self::Connection { .. }
             | Self::CancelAsked => Vec::new(),
@@ -381,6 +391,29 @@ pub struct Progress {
     pub label: String,
 }
 
+/// A picture of a run that is at work.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preview {
+    /// Its place among the previews of its run, counted from 1 by whoever keeps it; a backend leaves it at 0.
+    pub number: u64,
+    /// What the picture is.
+    pub kind: PreviewKind,
+    /// The picture, on its way from the backend; empty once it is kept beside the history.
+    #[serde(skip)]
+    pub bytes: Vec<u8>,
+}
+
+/// What a preview is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PreviewKind {
+    /// A JPEG, as ComfyUI sends them by itself.
+    #[default]
+    Jpeg,
+    /// A PNG.
+    Png,
+}
+
 /// A file that a run made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Output {
@@ -456,6 +489,8 @@ pub struct Run {
     pub upload: Option<Transfer>,
     /// The newest progress line.
     pub progress: Option<Progress>,
+    /// The newest picture of the work.
+    pub preview: Option<Preview>,
     /// Bytes of the result received.
     pub download: Option<Transfer>,
     /// How the server can be heard; `None` where that does not change.
@@ -493,6 +528,7 @@ impl Run {
             RunEvent::Remote { prompt_id } => self.prompt_id = Some(prompt_id.clone()),
             RunEvent::Log { .. } => {}
             RunEvent::Progress(progress) => self.progress = Some(progress.clone()),
+            RunEvent::Preview(preview) => self.preview = Some(preview.clone()),
             RunEvent::Download(transfer) => self.download = Some(*transfer),
             RunEvent::Connection { state } => {
                 if self.connection.is_none_or(|now| now.state != *state) {
@@ -711,6 +747,7 @@ mod tests {
             RunEvent::Log { text: "line\n".to_owned() },
             RunEvent::Progress(Progress { value: 9, max: 20, seconds_left: Some(6), label: String::new() }),
             RunEvent::Download(Transfer { total: None, ..transfer }),
+            RunEvent::Preview(Preview { number: 3, kind: PreviewKind::Png, bytes: Vec::new() }),
             RunEvent::OutputSaved(output),
             RunEvent::OutputFailed(OutputFailure { name: "b".into(), why: "w".into(), kept: None }),
             RunEvent::Connection { state: Connection::Reconnecting },

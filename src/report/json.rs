@@ -69,9 +69,11 @@ pub fn event(run: RunId, at: UnixMs, event: &RunEvent) -> Option<Value> {
         RunEvent::Warning { text } => {
             json!({"event": "warning", "run": run, "at": at, "text": text, "output": null, "kept": null})
         }
-        RunEvent::Remote { .. } | RunEvent::Log { .. } | RunEvent::CancelAsked | RunEvent::Ended(_) => {
-            return None;
-        }
+        RunEvent::Remote { .. }
+        | RunEvent::Log { .. }
+        | RunEvent::Preview(_)
+        | RunEvent::CancelAsked
+        | RunEvent::Ended(_) => return None,
     })
 }
 

@@ -114,7 +114,7 @@ impl Queue {
             };
             events.push(RunEvent::Ended(end));
             self.store.append(run.id, now(), &events)?;
-            self.outside.release(&run.request);
+            self.over(&run);
         }
         Ok(())
     }
@@ -210,7 +210,7 @@ impl Queue {
             Err(error) => {
                 tracing::warn!(run = id, "not sent: {}", error.what);
                 self.store.append(id, now(), &[RunEvent::Ended(endings::unsent(error))])?;
-                self.outside.release(&run.request);
+                self.over(&run);
                 return Ok(());
             }
         };
@@ -245,7 +245,7 @@ impl Queue {
     /// A run that was cancelled in the queue needs what was handed over for it no more.
     fn discard(&self, id: RunId) -> Result<(), RunnerError> {
         if let Some(run) = self.readable(id)? {
-            self.outside.release(&run.request);
+            self.over(&run);
         }
         Ok(())
     }
@@ -314,6 +314,12 @@ impl Queue {
         }
     }
 
+    /// A run has ended: what was kept for it alone goes.
+    fn over(&self, run: &Run) {
+        self.outside.release(&run.request);
+        self.store.drop_preview(run.id);
+    }
+
     /// A task has come to its end, one way or another.
     fn end_task(&mut self, ended: Result<(task::Id, ()), task::JoinError>) {
         let id = match &ended {
@@ -330,7 +336,7 @@ impl Queue {
             }
         }
         match self.readable(run) {
-            Ok(Some(run)) if run.status.is_end() => self.outside.release(&run.request),
+            Ok(Some(run)) if run.status.is_end() => self.over(&run),
             Ok(_) => {}
             Err(error) => tracing::warn!(run, "its credentials may stay behind: {error}"),
         }

@@ -13,7 +13,7 @@ use super::endings::{self, Stop};
 use super::queue::{TRIES, TRY_AGAIN, may_pass};
 use crate::backend::{Backend, BackendError, Job};
 use crate::config::Veil;
-use crate::domain::run::End;
+use crate::domain::run::{End, Preview};
 use crate::domain::{RunEvent, RunId, Status};
 use crate::store::{LogWriter, Store, StoreError, now};
 
@@ -23,6 +23,9 @@ const AHEAD: usize = 1_024;
 /// Log lines and what only the latest of counts are gathered for so long; everything else is written at
 /// once.
 const GATHER: Duration = Duration::from_millis(50);
+
+/// Bytes of a preview that is kept; ComfyUI's are some 90,000.
+const MAX_PREVIEW: usize = 8 << 20;
 
 /// How long the end of a run whose upload was broken off waits for the server to hear of the cancel.
 const LAST_WORD: Duration = Duration::from_secs(10);
@@ -127,6 +130,9 @@ struct Record {
     log: Option<LogWriter>,
     log_failed: bool,
     pending: Vec<RunEvent>,
+    /// The newest preview, and how many there were.
+    preview: Option<Preview>,
+    previews: u64,
     /// Where the run stands in the store.
     status: Status,
     /// Something is gathered that need not be written before `due`.
@@ -143,6 +149,8 @@ impl Record {
             log: None,
             log_failed: false,
             pending: Vec::new(),
+            preview: None,
+            previews: 0,
             status,
             unwritten: false,
             due: Instant::now(),
@@ -162,6 +170,10 @@ impl Record {
             event.texts_mut().into_iter().for_each(|text| self.veil.hide(text));
             match event {
                 RunEvent::Log { text } => self.log(&text),
+                RunEvent::Preview(preview) if preview.bytes.len() > MAX_PREVIEW => {
+                    tracing::warn!(run = self.run, "a preview of {} bytes is not kept", preview.bytes.len());
+                }
+                RunEvent::Preview(preview) => self.preview = Some(preview),
                 event if event.is_transient() => {
                     let kind = std::mem::discriminant(&event);
                     self.pending.retain(|other| std::mem::discriminant(other) != kind);
@@ -191,6 +203,19 @@ impl Record {
         }
     }
 
+    /// The picture goes into its file, the word of it into the store.
+    fn keep_preview(&mut self, preview: Preview) {
+        match self.store.keep_preview(self.run, &preview.bytes) {
+            Ok(()) => {
+                self.previews += 1;
+                let told = Preview { number: self.previews, kind: preview.kind, bytes: Vec::new() };
+                self.pending.push(RunEvent::Preview(told));
+            }
+            // It is only shown: a run is none the worse without.
+            Err(error) => tracing::warn!(run = self.run, "a preview is not kept: {error}"),
+        }
+    }
+
     /// A run goes on without its log, and says so.
     fn give_log_up(&mut self, error: &StoreError) {
         tracing::warn!(run = self.run, "the log is given up: {error}");
@@ -209,6 +234,9 @@ impl Record {
     async fn write(&mut self) {
         if let Some(Err(error)) = self.log.as_mut().filter(|_| !self.log_failed).map(LogWriter::flush) {
             self.give_log_up(&error);
+        }
+        if let Some(preview) = self.preview.take() {
+            self.keep_preview(preview);
         }
         if !self.pending.is_empty() {
             self.append().await;

@@ -5,6 +5,7 @@
 //! | `history.db` | workflows, runs, requests, events, outputs, full-text index |
 //! | `logs/<run>.log` | the server's log of one run, see [`LogReader`] |
 //! | `inputs/<sha256>` | content of files that went up with a run |
+//! | `previews/<run>` | the newest picture of a run at work |
 //! | `bell` | nothing: it is written to after each commit, to wake those who [`watch`] |
 //!
 //! Screens, command lines and the runner use it at the same time, each with a [`Store`] of its own: readers
@@ -16,6 +17,7 @@ mod inputs;
 mod list;
 mod log;
 mod outputs;
+mod previews;
 mod runs;
 mod schema;
 mod search;

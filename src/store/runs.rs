@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::search::spread;
 use super::{Store, StoreError, outputs};
-use crate::domain::run::{ConnectionSince, End, Progress, Transfer, UnixMs};
+use crate::domain::run::{ConnectionSince, End, Preview, Progress, Transfer, UnixMs};
 use crate::domain::{Run, RunEvent, RunId, RunRequest, RunSummary, Status};
 
 /// A run as its stored events up to one have made it.
@@ -26,6 +26,8 @@ pub(super) struct Live {
     pub(super) progress: Option<Progress>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) download: Option<Transfer>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) preview: Option<Preview>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) connection: Option<ConnectionSince>,
 }
@@ -274,6 +276,7 @@ fn cache(connection: &Connection, run: &Run) -> Result<(), StoreError> {
         upload: run.upload,
         progress: run.progress.clone(),
         download: run.download,
+        preview: run.preview.clone(),
         connection: run.connection,
     };
     let sql = "UPDATE runs SET status = ?2, cancel_asked = ?3, started_at = ?4, phase_at = ?5, ended_at = ?6,
@@ -352,6 +355,7 @@ fn catch_up(connection: &Connection, folded: &mut Folded) -> Result<(), StoreErr
     folded.run.upload = live.upload;
     folded.run.progress = live.progress;
     folded.run.download = live.download;
+    folded.run.preview = live.preview;
     folded.run.connection = live.connection;
     for StoredEvent { seq, at, event } in events_after(connection, folded.run.id, folded.seq)? {
         folded.run.apply(&event, at);

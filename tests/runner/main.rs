@@ -47,6 +47,21 @@ fn a_run_goes_from_the_queue_to_its_end_and_the_runner_with_it() {
 }
 
 #[test]
+fn the_newest_picture_of_the_work_is_there_until_the_end() {
+    let place = Place::new();
+    let id = place.queue("fake:paints", 1);
+    let runner = place.serve();
+    let is_painted = |run: &Run| run.preview.as_ref().is_some_and(|preview| preview.bytes.is_empty());
+    place.wait(id, |run| {
+        is_painted(run) && std::fs::read(place.store.preview_path(id)).expect("there") == b"two"
+    });
+    place.script.gate.add_permits(1);
+    runner.join().expect("no panic").expect("served");
+    assert!(!place.store.preview_path(id).exists());
+    assert!(place.store.events_after(id, 0).expect("read").iter().all(|stored| !stored.event.is_transient()));
+}
+
+#[test]
 fn every_way_back_from_a_backend_ends_the_run() {
     let place = Place::new();
     let table = [

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use comfydeck::backend::outputs::OutputFolder;
 use comfydeck::backend::{Backend, BackendError, BoxFuture, Caps, EventSink, Job, Server};
 use comfydeck::config::{Credentials, Dirs, Secret};
-use comfydeck::domain::run::{End, Protocol, RunError, Transfer};
+use comfydeck::domain::run::{End, Preview, Protocol, RunError, Transfer};
 use comfydeck::domain::{Run, RunEvent, RunId, RunRequest, Status};
 use comfydeck::runner::{self, Outside, RunnerError};
 use comfydeck::store::{Store, watch};
@@ -87,6 +87,13 @@ impl Script {
                 files[1].write(b"half").expect("written");
                 say(RunEvent::Phase { status: Status::Downloading }).await;
                 std::future::pending().await
+            }
+            "fake:paints" => {
+                say(RunEvent::Phase { status: Status::Running }).await;
+                for bytes in [b"one".to_vec(), b"two".to_vec(), vec![0; 9 << 20]] {
+                    say(RunEvent::Preview(Preview { bytes, ..Preview::default() })).await;
+                }
+                self.gate.acquire().await.expect("open").forget();
             }
             "fake:chatty" => {
                 for number in 0..5_000 {

@@ -1,0 +1,39 @@
+//! The newest picture of each run at work: a file that comes and goes with the run.
+
+use std::path::PathBuf;
+
+use super::{Store, StoreError};
+use crate::config::dirs::private_dir;
+use crate::domain::RunId;
+
+impl Store {
+    /// Where the newest preview of a run at work lies, when it has one.
+    pub fn preview_path(&self, run: RunId) -> PathBuf {
+        self.data.join("previews").join(run.to_string())
+    }
+
+    /// Keeps a preview in place of the one before. A reader meets the old one or the new one, whole; a power cut may
+    /// take it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep_preview(&self, run: RunId, picture: &[u8]) -> Result<(), StoreError> {
+        let path = self.preview_path(run);
+        let temporary = path.with_extension("new");
+        let folder = self.data.join("previews");
+        private_dir(&folder)
+            .and_then(|()| std::fs::write(&temporary, picture))
+            .and_then(|()| std::fs::rename(&temporary, &path))
+            .map_err(StoreError::writing(&path))
+    }
+
+    /// Forgets the preview of a run that has ended.
+    pub fn drop_preview(&self, run: RunId) {
+        match std::fs::remove_file(self.preview_path(run)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(run, "its preview stays behind: {error}");
+            }
+            _ => {}
+        }
+    }
+}
