@@ -65,8 +65,9 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     if let Some(port) = args.serve {
         demo::process::serve_here(port, options, |address| {
             let url = format!("http://{address}");
-            out::print(&format!("{url}\n"))?;
             out::note(how_to_use(args.protocol, &url));
+            // The last of what is said: a script that waits for it may end the endpoint at once.
+            out::print(&format!("{url}\n"))?;
             Ok::<(), Failure>(())
         })?;
         return Ok(Exit::Success);
