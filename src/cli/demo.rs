@@ -19,6 +19,9 @@ fn profile(protocol: Protocol) -> &'static str {
     }
 }
 
+/// Any will do.
+const CREDENTIALS: &str = "client_id = \"demo\"\nclient_secret = \"demo\"\n";
+
 /// What the first start opens.
 const PRESET: &str = "flamingo";
 
@@ -83,7 +86,7 @@ fn how_to_use(protocol: Protocol, url: &str) -> String {
                 .to_owned()
         }
         Protocol::Cloud => format!(
-            "a demo endpoint: any client_id and client_secret will do; Ctrl+C ends it. In config.toml:\n{}",
+            "a demo endpoint; Ctrl+C ends it. Any credentials will do in config.toml:\n\n{}{CREDENTIALS}",
             place(protocol, url)
         ),
     }
@@ -118,10 +121,7 @@ fn write_config(dirs: &Dirs, protocol: Protocol, url: &str) -> Result<(), Failur
         profile(protocol)
     );
     for protocol in [Protocol::Stream, Protocol::Cloud] {
-        text += &format!(
-            "\n{}client_id = \"demo\"\nclient_secret = \"demo\"\nconcurrency = 2\noutput_dir = {outputs}\n",
-            place(protocol, url)
-        );
+        text += &format!("\n{}{CREDENTIALS}concurrency = 2\noutput_dir = {outputs}\n", place(protocol, url));
     }
     private_dir(&dirs.config)
         .and_then(|()| files::replace(&path, text.as_bytes(), 0o600))

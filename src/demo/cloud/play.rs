@@ -12,6 +12,9 @@ use crate::demo::fault::Fault;
 use crate::demo::graph::Plan;
 use crate::demo::work::{self, HOSTILE_NAMES, Picture, Played, Stop, Teller, Work};
 
+/// The event behind the log, when outputs are being stored.
+const EXECUTED: &str = "infer_executed_message";
+
 /// Plays a run to its end, whoever listens.
 pub(super) async fn play(endpoint: Arc<Endpoint>, run: Arc<Run>, work: Work) {
     // The endpoint stays as long as it has work.
@@ -45,7 +48,7 @@ pub(super) async fn play(endpoint: Arc<Endpoint>, run: Arc<Run>, work: Work) {
             voice.end("infer_error_message", json!({"prompt_id": run.prompt_id, "data": error})).await;
         }
         Some(Ok(Played { took, outcome: Ok(pictures) })) => {
-            voice.tell("infer_executed_message", json!({"prompt_id": run.prompt_id})).await;
+            voice.tell(EXECUTED, json!({"prompt_id": run.prompt_id})).await;
             let failed = work.options.fault == Some(Fault::FailedResult);
             run.end(End {
                 phase: if failed { Phase::Error } else { Phase::Success },
@@ -102,6 +105,11 @@ impl Voice<'_> {
         }
         let last = self.held().take();
         match last {
+            // The last before the end, which is to come ahead of it.
+            Some((last, held)) if name == EXECUTED => {
+                self.send(last, &held).await;
+                *self.held() = Some((name, payload));
+            }
             Some((last, held)) => {
                 self.send(name, &payload).await;
                 self.send(last, &held).await;

@@ -21,6 +21,9 @@ use crate::demo::fault::Fault;
 /// Largest message that a client may send, in bytes; told in the open packet.
 const MAX_PAYLOAD: usize = 1_000_000;
 
+/// How long a client may take to say who it is.
+const CONNECT: Duration = Duration::from_secs(45);
+
 /// Events that wait for one client. A run whose listener does not keep up waits for it, until it counts as gone.
 const WAITING: usize = 64;
 
@@ -151,8 +154,10 @@ struct Session {
     socket: WebSocket,
     /// When it is asked whether it still lives.
     pings: Interval,
-    /// When it counts as gone, unless it says something.
-    deadline: Option<Instant>,
+    /// When it counts as gone, unless it answers the ping.
+    pong_by: Option<Instant>,
+    /// When it has to go, unless it says who it is.
+    connect_by: Option<Instant>,
     space: Option<Space>,
     /// The last receipt that was asked for, and whether it is still waited for.
     receipt: u64,
@@ -232,11 +237,11 @@ impl Session {
         let (every, patience) = (options.ping_interval, options.ping_timeout);
         let mut pings = interval_at(Instant::now() + every, every);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let deadline = Some(Instant::now() + every + patience);
         let mut session = Self {
             socket,
             pings,
-            deadline,
+            pong_by: None,
+            connect_by: Some(Instant::now() + CONNECT),
             space: None,
             receipt: 0,
             awaits_receipt: false,
@@ -260,7 +265,7 @@ impl Session {
     async fn live(&mut self) {
         loop {
             let is_silent = self.silent_after.is_some_and(|after| self.sent >= after);
-            let deadline = self.deadline;
+            let deadline = self.pong_by.into_iter().chain(self.connect_by).min();
             let space = &mut self.space;
             let awaits = self.awaits_receipt;
             let went = tokio::select! {
@@ -274,7 +279,8 @@ impl Session {
                     Some(Told::Cut) | None => Err(Over),
                 },
                 _ = self.pings.tick(), if !is_silent => {
-                    self.deadline = Some(Instant::now() + self.endpoint.options.ping_timeout);
+                    let patience = self.endpoint.options.ping_timeout;
+                    self.pong_by.get_or_insert_with(|| Instant::now() + patience);
                     self.say("2".to_owned()).await
                 }
                 () = async { match deadline {
@@ -299,9 +305,7 @@ impl Session {
             Some(Said::Nothing) => Ok(()),
             Some(Said::Ping(what)) => self.say(format!("3{what}")).await,
             Some(Said::Pong) => {
-                if self.space.is_some() {
-                    self.deadline = None;
-                }
+                self.pong_by = None;
                 Ok(())
             }
             Some(Said::Connect { space, auth }) => self.connect(space, auth).await,
@@ -339,7 +343,7 @@ impl Session {
         self.leave();
         let (sid, (tell, events)) = (random_sid(), mpsc::channel(WAITING));
         self.endpoint.cloud.sockets.known().insert(sid.clone(), Known { owner, events: tell });
-        self.deadline = None;
+        self.connect_by = None;
         let answer = format!("40{}", json!({"sid": sid}));
         self.space = Some(Space { sid, events });
         self.say(answer).await
