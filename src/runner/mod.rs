@@ -11,6 +11,7 @@ mod process;
 mod queue;
 mod submit;
 mod task;
+mod twice;
 
 use std::collections::HashMap;
 use std::io;

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::cancel;
 use super::endings::{self, Stop};
 use super::queue::{TRIES, TRY_AGAIN, may_pass};
+use super::twice;
 use crate::backend::{Backend, BackendError, Job};
 use crate::config::Veil;
 use crate::domain::run::{End, Preview};
@@ -133,6 +134,8 @@ struct Record {
     /// The newest preview, and how many there were.
     preview: Option<Preview>,
     previews: u64,
+    /// The earlier run that made the same, which has been told.
+    same_as: Option<RunId>,
     /// Where the run stands in the store.
     status: Status,
     /// Something is gathered that need not be written before `due`.
@@ -151,6 +154,7 @@ impl Record {
             pending: Vec::new(),
             preview: None,
             previews: 0,
+            same_as: None,
             status,
             unwritten: false,
             due: Instant::now(),
@@ -180,11 +184,30 @@ impl Record {
                     self.pending.push(event);
                 }
                 event => {
+                    let remark = self.made_twice(&event);
                     self.pending.push(event);
+                    self.pending.extend(remark);
                     self.due = Instant::now();
                 }
             }
             self.unwritten = true;
+        }
+    }
+
+    /// Says of an output that an earlier run made it too, once for that run.
+    fn made_twice(&mut self, event: &RunEvent) -> Option<RunEvent> {
+        let RunEvent::OutputSaved(output) = event else { return None };
+        match twice::remark(&self.store, self.run, output) {
+            Ok(Some((earlier, text))) if self.same_as != Some(earlier) => {
+                self.same_as = Some(earlier);
+                Some(RunEvent::Warning { text })
+            }
+            Ok(_) => None,
+            // It is a remark: the run goes on without.
+            Err(error) => {
+                tracing::warn!(run = self.run, "whether an output is new cannot be told: {error}");
+                None
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use super::list::{COLUMNS, summary};
 use super::{RunQuery, Store, StoreError, search};
 use crate::domain::run::{Output, RunSummary, UnixMs};
-use crate::domain::{OutputCard, OutputId, Run, Status};
+use crate::domain::{OutputCard, OutputId, Run, RunId, Status};
 
 /// Which outputs to list. The default is the newest hundred of all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -121,6 +121,19 @@ impl Store {
             found.push(card(row, columns, &summary(row)?)?);
         }
         Ok(found)
+    }
+
+    /// The newest run before this one that made an output of the same content.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn made_before(&self, run: RunId, sha256: &str) -> Result<Option<RunId>, StoreError> {
+        let sql = "SELECT run FROM outputs WHERE sha256 = ?1 AND run < ?2 ORDER BY run DESC LIMIT 1";
+        Ok(self
+            .connection
+            .prepare_cached(sql)?
+            .query_row(params![sha256, run], |row| row.get(0))
+            .optional()?)
     }
 
     /// Gives an output a star, or takes it away.

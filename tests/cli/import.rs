@@ -112,3 +112,25 @@ fn a_file_without_a_graph_says_what_to_do() {
     assert_eq!(unfit.code, Some(2));
     assert!(unfit.err.contains("no value of the graph fits"), "{}", unfit.err);
 }
+
+#[test]
+fn the_same_picture_twice_is_said_so() {
+    let (home, server) = (Home::new(), Server::quick());
+    fs::write(
+        home.folder.path().join("presets/fixed.toml"),
+        "extends = \"flamingo\"\n[seeds]\n\"3-inputs-seed\" = \"fixed\"\n",
+    )
+    .expect("written");
+    let run = |set: &str| home.deck(&["run", "fixed", "--set", set, "--url", &server.url, "-o", "out"]);
+    assert_eq!((run("steps=3").err.as_str(), run("steps=4").err.as_str()), ("", ""), "another picture");
+    let again = run("steps=3");
+    assert_eq!(again.code, Some(0), "{}", again.err);
+    let said =
+        "warning: comfydeck_00003_.png is byte for byte what run 1 made. The same values were sent, so";
+    assert!(again.err.starts_with(said), "{}", again.err);
+    assert_eq!(home.stored(3).warnings.len(), 1);
+    let shown = home.deck(&["show", "last"]);
+    assert!(shown.out.contains("byte for byte what run 1 made"), "{}", shown.out);
+    // The newest is named.
+    assert!(run("steps=3").err.contains("what run 3 made"));
+}
