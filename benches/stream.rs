@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
+use comfydeck::backend::outputs::OutputFolder;
 use comfydeck::backend::{Job, Server, for_protocol};
 use comfydeck::config::{Credentials, Dirs, Secret};
 use comfydeck::demo::{self, DemoOptions, Fault};
@@ -125,7 +126,7 @@ fn submit(address: SocketAddr, dir: &Path, mut hear: impl FnMut(RunEvent)) {
             .map(|(node, input, text)| (ParamKey::new(node, input), value(text)))
             .into(),
         logs: true,
-        output_dir: dir.join("out"),
+        outputs: OutputFolder::new(dir.join("out"), 1),
         ..Job::default()
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

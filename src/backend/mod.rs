@@ -32,6 +32,7 @@ use tokio::sync::mpsc;
 use crate::config::Credentials;
 use crate::domain::run::{InputFile, Protocol, RunError, RunId};
 use crate::domain::{ParamKey, RunEvent};
+use outputs::OutputFolder;
 
 pub use crate::domain::run::Caps;
 pub use http::Limits;
@@ -54,8 +55,8 @@ pub struct Job {
     pub workflow: Option<String>,
     /// Ask for the server's log.
     pub logs: bool,
-    /// Folder for the outputs; made when the first one comes.
-    pub output_dir: PathBuf,
+    /// Where the outputs go, and what they are called.
+    pub outputs: OutputFolder,
     /// Names of the outputs that are on disk already, from before an [`Backend::attach`].
     pub saved: Vec<String>,
 }

@@ -1,7 +1,11 @@
 //! File names from a server: hints, never paths.
 
+use std::path::PathBuf;
+
 use unicode_width::UnicodeWidthChar as _;
 
+use crate::domain::OutputName;
+use crate::domain::naming::{Field, Piece};
 use crate::wire::ansi;
 
 /// Longest name of an output, in bytes; a number against clobbering comes on top.
@@ -22,12 +26,72 @@ pub fn safe_name(hint: &str, content_type: &str) -> String {
     let (stem, extension) = split(name);
     let extension = if extension.is_empty() { extension_of(content_type) } else { extension };
     let mut stem = if is_reserved(stem) { format!("_{stem}") } else { stem.to_owned() };
-    let mut room = (MAX_NAME - extension.len()).min(stem.len());
-    while !stem.is_char_boundary(room) {
+    stem.truncate(bounded(&stem, extension).len());
+    format!("{}{extension}", stem.trim_end())
+}
+
+/// What a template's words stand for; all but the run's number and the times may come from anywhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The day, as `2026-11-24`.
+    pub date: String,
+    /// The time of day, as `09-30-05`.
+    pub time: String,
+    /// The preset's name; empty for none.
+    pub preset: String,
+    /// The workflow's name.
+    pub workflow: String,
+    /// The profile's name; empty for none.
+    pub profile: String,
+    /// The run's number.
+    pub run: String,
+    /// The first seed that was sent; empty for none.
+    pub seed: String,
+}
+
+/// The folders and the file name that a template gives an output, each as harmless as [`safe_name`]'s. What is not
+/// known is `none`. An extension that the template does not name is added.
+pub fn templated(template: &OutputName, facts: &Facts, hint: &str, content_type: &str) -> (PathBuf, String) {
+    let named = safe_name(hint, content_type);
+    let (stem, extension) = split(&named);
+    let fill = |piece: &Piece| match piece {
+        Piece::Text(text) => text.clone(),
+        Piece::Field(field) => {
+            let value = match field {
+                Field::Date => &facts.date,
+                Field::Time => &facts.time,
+                Field::Preset => &facts.preset,
+                Field::Workflow => &facts.workflow,
+                Field::Profile => &facts.profile,
+                Field::Run => &facts.run,
+                Field::Seed => &facts.seed,
+                Field::Name => stem,
+                Field::Extension => extension.trim_start_matches('.'),
+            };
+            if value.is_empty() && *field != Field::Extension { "none".to_owned() } else { part(value) }
+        }
+    };
+    let mut filled = template.parts().iter().map(|pieces| pieces.iter().map(fill).collect::<String>());
+    let name = filled.next_back().unwrap_or_default();
+    let folders = filled.map(|folder| safe_name(&folder, "")).collect();
+    let names_extension =
+        template.parts().last().is_some_and(|pieces| pieces.contains(&Piece::Field(Field::Extension)));
+    let name = if names_extension { name } else { format!("{}{extension}", bounded(&name, extension)) };
+    (folders, safe_name(&name, content_type))
+}
+
+/// A value as a part of a name: it never leads anywhere.
+fn part(value: &str) -> String {
+    ansi::scrub_plain(value).chars().map(|c| if matches!(c, '/' | '\\') { '_' } else { c }).collect()
+}
+
+/// As much of a name as leaves room for its extension.
+fn bounded<'a>(name: &'a str, extension: &str) -> &'a str {
+    let mut room = (MAX_NAME - extension.len()).min(name.len());
+    while !name.is_char_boundary(room) {
         room -= 1;
     }
-    stem.truncate(room);
-    format!("{}{extension}", stem.trim_end())
+    &name[..room]
 }
 
 /// A character of a name: blanks of all kinds are one kind, what no file system takes is `_`, and what has no
@@ -146,6 +210,39 @@ mod tests {
         }
     }
 
+    fn facts() -> Facts {
+        Facts {
+            date: "2026-11-24".to_owned(),
+            time: "09-30-05".to_owned(),
+            preset: "a/../cat".to_owned(),
+            workflow: "wan".to_owned(),
+            run: "42".to_owned(),
+            ..Facts::default()
+        }
+    }
+
+    #[test]
+    fn a_template_gives_folders_and_a_name() {
+        let table = [
+            ("{date}/{preset}/{run}-{seed}-{name}", "2026-11-24/a_.._cat", "42-none-ComfyUI_00001_.png"),
+            ("{time} {workflow} of {profile}.{ext}", "", "09-30-05 wan of none.png"),
+            ("{run}", "", "42.png"),
+            ("{name}.kept", "", "ComfyUI_00001_.kept.png"),
+            ("{ext}/{name}", "png", "ComfyUI_00001_.png"),
+            ("...{run}/nul/-x", "42/_nul", "x.png"),
+            ("a:b/{name}", "a_b", "ComfyUI_00001_.png"),
+        ];
+        for (template, folders, name) in table {
+            let read = OutputName::parse(template).expect(template);
+            let given = templated(&read, &facts(), "x/ComfyUI_00001_.png", "image/png");
+            assert_eq!(given, (PathBuf::from(folders), name.to_owned()), "{template}");
+        }
+        let read = OutputName::parse("{workflow}-{name}").expect("a template");
+        let long = Facts { workflow: "é".repeat(200), ..facts() };
+        let (_, name) = templated(&read, &long, "a.png", "");
+        assert!(name.len() <= MAX_NAME && name.ends_with("é.png"), "{name}");
+    }
+
     #[test]
     fn a_long_name_keeps_its_extension() {
         let name = safe_name(&format!("{}.png", "é".repeat(300)), "");
@@ -162,6 +259,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn no_value_leads_out_of_the_folder(value in any::<String>(), hint in any::<String>()) {
+            let [preset, profile, seed, workflow] = std::array::from_fn(|_| value.clone());
+            let facts = Facts { preset, profile, seed, workflow, ..facts() };
+            let read = OutputName::parse("{preset}/{profile}{seed}/x{workflow}/{name}").expect("a template");
+            let (folders, name) = templated(&read, &facts, &hint, "");
+            let is_plain = |part: std::path::Component<'_>| matches!(part, std::path::Component::Normal(_));
+            prop_assert_eq!(folders.components().count(), 3);
+            prop_assert!(folders.components().all(is_plain), "{:?}", folders);
+            prop_assert_eq!(std::path::Path::new(&name).components().count(), 1);
+        }
+
         #[test]
         fn any_hint_is_harmless(hint in any::<String>(), content_type in "[a-z/]{0,12}") {
             let name = safe_name(&hint, &content_type);

@@ -5,24 +5,36 @@ mod salvage;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use sha2::{Digest as _, Sha256};
 
+use crate::domain::OutputName;
 use crate::domain::run::{Output, RunId};
 use crate::domain::workflow::hex;
 use crate::wire::ansi;
 
-use super::names;
+use super::names::{self, Facts};
 
 /// More files of one name than anyone has: then something else is wrong.
 const MAX_NUMBER: u32 = 100_000;
 
 /// The folder into which a run's outputs go. Made when the first one comes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct OutputFolder {
     dir: PathBuf,
     run: RunId,
+    naming: Option<Arc<Naming>>,
+}
+
+/// What the outputs of a run are called.
+#[derive(Clone, Debug)]
+pub struct Naming {
+    /// The template.
+    pub template: OutputName,
+    /// What its words stand for.
+    pub facts: Facts,
 }
 
 /// Why an output could not be written: what happened and what to do.
@@ -56,7 +68,12 @@ fn remedy(error: &io::Error) -> &'static str {
 impl OutputFolder {
     /// The folder for the outputs of a run.
     pub fn new(dir: impl Into<PathBuf>, run: RunId) -> Self {
-        Self { dir: dir.into(), run }
+        Self { dir: dir.into(), run, naming: None }
+    }
+
+    /// The same, with names for the outputs that are not the server's.
+    pub fn named(self, naming: Naming) -> Self {
+        Self { naming: Some(Arc::new(naming)), ..self }
     }
 
     /// Begins a file. It has no name until [`OutputFile::keep`], and is gone when dropped before.
@@ -72,8 +89,9 @@ impl OutputFolder {
             match OpenOptions::new().read(true).write(true).create_new(true).open(&temp) {
                 Ok(file) if salvage::is_taken(&file) => number += 1,
                 Ok(file) => {
-                    let dir = self.dir.clone();
-                    return Ok(OutputFile { dir, temp, file, hash: Sha256::new(), size: 0, named: false });
+                    let (dir, naming) = (self.dir.clone(), self.naming.clone());
+                    let hash = Sha256::new();
+                    return Ok(OutputFile { dir, naming, temp, file, hash, size: 0, named: false });
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < MAX_NUMBER => {
                     number += 1
@@ -88,6 +106,7 @@ impl OutputFolder {
 #[derive(Debug)]
 pub struct OutputFile {
     dir: PathBuf,
+    naming: Option<Arc<Naming>>,
     temp: PathBuf,
     file: File,
     hash: Sha256,
@@ -119,9 +138,16 @@ impl OutputFile {
     /// When it cannot be synced or named; it is gone then.
     pub fn keep(mut self, hint: &str, content_type: &str) -> Result<Output, OutputError> {
         self.file.sync_all().map_err(|source| self.error(source))?;
-        let path = name_it(&self.dir, &self.temp, &names::safe_name(hint, content_type))?;
+        let plain = || name_it(&self.dir, &self.temp, &names::safe_name(hint, content_type));
+        let path = match self.named_path(hint, content_type) {
+            Some(Ok(path)) => path,
+            // A folder that cannot be made must not cost an output: then it has the server's name.
+            Some(Err(_)) | None => plain()?,
+        };
         self.named = true;
-        sync_folder(&self.dir);
+        if let Some(dir) = path.parent() {
+            sync_folder(dir);
+        }
         Ok(Output {
             path,
             name: bounded(hint),
@@ -129,6 +155,15 @@ impl OutputFile {
             size: self.size,
             sha256: hex(&self.hash.clone().finalize()),
         })
+    }
+
+    /// Gives the file the name that the template says, if there is one.
+    fn named_path(&self, hint: &str, content_type: &str) -> Option<Result<PathBuf, OutputError>> {
+        let Naming { template, facts } = self.naming.as_deref()?;
+        let (folders, name) = names::templated(template, facts, hint, content_type);
+        let dir = self.dir.join(folders);
+        let made = fs::create_dir_all(&dir).map_err(|source| OutputError { path: dir.clone(), source });
+        Some(made.and_then(|()| name_it(&dir, &self.temp, &name)))
     }
 
     /// Turns what was decoded back into base64 text, in a new file of the folder.
@@ -260,6 +295,25 @@ mod tests {
         assert_eq!(fs::read(&first.path).expect("read"), b"hello");
         assert_eq!(fs::read(&second.path).expect("read"), b"other");
         assert_eq!(names_in(&dir.path().join("made/for it")), ["a-2.png", "a.png"]);
+    }
+
+    #[test]
+    fn a_template_puts_outputs_into_folders_of_its_own() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let template = OutputName::parse("{preset}/{run}-{name}").expect("a template");
+        let facts = Facts { preset: "../cat".to_owned(), run: "7".to_owned(), ..Facts::default() };
+        let folder = OutputFolder::new(dir.path(), 7).named(Naming { template, facts });
+        let first = written(&folder, b"1").keep("../a.png", "").expect("kept");
+        let second = written(&folder, b"2").keep("a.png", "").expect("kept");
+        assert_eq!(first.path, dir.path().join("_cat/7-a.png"));
+        assert_eq!(second.path, dir.path().join("_cat/7-a-2.png"));
+        assert_eq!((first.name.as_str(), fs::read(&second.path).expect("read")), ("../a.png", b"2".to_vec()));
+        assert_eq!(names_in(dir.path()), ["_cat"]);
+        // Where the folder should be lies a file.
+        fs::remove_dir_all(dir.path().join("_cat")).expect("removed");
+        fs::write(dir.path().join("_cat"), "").expect("written");
+        let third = written(&folder, b"3").keep("a.png", "").expect("kept all the same");
+        assert_eq!(third.path, dir.path().join("a.png"));
     }
 
     #[test]

@@ -18,7 +18,6 @@ use super::collect::Collected;
 use super::download::{self, Fetched, Links};
 use super::heard::{Heard, Listener};
 use super::http::{self, Answer, Http, LOOK_THERE_FIRST, Limits, NoAnswer};
-use super::outputs::OutputFolder;
 use super::redirect;
 use super::refusal;
 use super::reporter::Reporter;
@@ -264,7 +263,7 @@ impl Run<'_> {
     }
 
     fn writer(&self) -> Writer {
-        Writer::start(OutputFolder::new(&self.job.output_dir, self.job.run), self.out.sink())
+        Writer::start(self.job.outputs.clone(), self.out.sink())
     }
 
     /// The result has come, or a piece of it: how the run ended.
@@ -306,7 +305,7 @@ impl Run<'_> {
     async fn fetch_links(&mut self, collected: &mut Collected) -> Result<(), BackendError> {
         let list = std::mem::take(&mut collected.links);
         let home = self.checked_url()?;
-        let folder = OutputFolder::new(&self.job.output_dir, self.job.run);
+        let folder = self.job.outputs.clone();
         let links = Links { http: self.http, home: &home, folder, saved: &[], fresh: None, again: AGAIN };
         let Fetched { saved, failed } = download::fetch_all(&links, list, &mut self.out).await?;
         collected.saved += saved;

@@ -2,6 +2,7 @@
 
 use crate::domain::ParamKey;
 
+use super::outputs::OutputFolder;
 use super::{Job, Server};
 
 /// A small job for an address.
@@ -16,7 +17,7 @@ pub(super) fn job(url: &str) -> Job {
         ]
         .into(),
         logs: true,
-        output_dir: "out".into(),
+        outputs: OutputFolder::new("out", 1),
         ..Job::default()
     }
 }

@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::profile::{DEFAULT_CONCURRENCY, check_url, path_of};
 use super::{Dirs, Profile, Secret, SecretSource};
+use crate::domain::OutputName;
 use crate::domain::diagnostic::{Diagnostic, Diagnostics, did_you_mean, nearest};
 use crate::domain::run::Protocol;
 use crate::domain::tables::{self, Fields, describe, entries};
@@ -22,12 +23,23 @@ pub struct Config {
     pub default_profile: Option<String>,
     /// Profiles by name, in file order.
     pub profiles: IndexMap<String, Profile>,
+    /// What outputs are called where a profile does not say.
+    pub output: OutputSettings,
     /// How the screen behaves.
     pub ui: Ui,
     /// Action → the keys it is bound to instead of its own. The screen checks the words.
     pub keys: IndexMap<String, Vec<String>>,
     /// What could not be used, and a config file that others can read.
     pub warnings: Vec<Diagnostic>,
+}
+
+/// What outputs are called: the table `[output]`, and the same fields in a profile.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OutputSettings {
+    /// The template of their names.
+    pub output_name: Option<OutputName>,
+    /// Whether a file beside each output tells what made it.
+    pub sidecar: Option<bool>,
 }
 
 /// How the screen behaves: the table `[ui]`.
@@ -132,7 +144,11 @@ impl Config {
     pub fn choose(&self, profile: Option<&str>, url: Option<&str>) -> Result<Profile, ConfigError> {
         if let Some(url) = url {
             return match check_url(url) {
-                Ok(()) => Ok(Profile::of_url(url)),
+                Ok(()) => {
+                    let mut profile = Profile::of_url(url);
+                    self.output.put_into(&mut profile, &OutputSettings::default());
+                    Ok(profile)
+                }
                 Err(why) => Err(ConfigError::BadUrl { url: url.to_owned(), why }),
             };
         }
@@ -170,9 +186,14 @@ impl Config {
         let mut fields = Fields::new(&table, "");
         let mut config = Self { path: path.to_owned(), ..Self::default() };
         config.default_profile = fields.text("default_profile", &mut found);
+        if let Some(output) = fields.table("output", &mut found) {
+            let mut fields = Fields::new(output, "output");
+            config.output = OutputSettings::read("output", &mut fields, &mut found);
+            fields.finish(&mut found);
+        }
         if let Some(profiles) = fields.table("profiles", &mut found) {
             let folder = path.parent().unwrap_or(Path::new("."));
-            config.profiles = read_profiles(profiles, folder, &mut found);
+            config.profiles = read_profiles(profiles, folder, &config.output, &mut found);
         }
         if let Some(ui) = fields.table("ui", &mut found) {
             config.ui = read_ui(ui, &mut found);
@@ -218,9 +239,28 @@ fn quoted(path: &str) -> String {
     if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
+impl OutputSettings {
+    fn read(table: &str, fields: &mut Fields<'_, '_>, found: &mut Diagnostics<'_>) -> Self {
+        let path = format!("{table}.output_name");
+        let place = fields.any("output_name").map(|(_, place)| place);
+        let output_name = fields.text("output_name", found).and_then(|text| {
+            let read = OutputName::parse(&text);
+            read.map_err(|why| found.at(place.unwrap_or_default(), &path, format!("`{path}` {why}"))).ok()
+        });
+        Self { output_name, sidecar: fields.boolean("sidecar", found) }
+    }
+
+    /// What a profile says, else what is said here.
+    fn put_into(&self, profile: &mut Profile, own: &Self) {
+        profile.output_name = own.output_name.clone().or_else(|| self.output_name.clone());
+        profile.sidecar = own.sidecar.or(self.sidecar).unwrap_or(false);
+    }
+}
+
 fn read_profiles(
     table: &DeTable<'_>,
     folder: &Path,
+    output: &OutputSettings,
     found: &mut Diagnostics<'_>,
 ) -> IndexMap<String, Profile> {
     let mut profiles = IndexMap::new();
@@ -229,7 +269,7 @@ fn read_profiles(
         match value.get_ref().as_table() {
             Some(table) => {
                 let fields = Fields::new(table, &path);
-                if let Some(profile) = read_profile(name, fields, place, folder, found) {
+                if let Some(profile) = read_profile(name, fields, place, (folder, output), found) {
                     profiles.insert(name.to_owned(), profile);
                 }
             }
@@ -246,7 +286,7 @@ fn read_profile(
     name: &str,
     mut fields: Fields<'_, '_>,
     place: std::ops::Range<usize>,
-    folder: &Path,
+    (folder, output): (&Path, &OutputSettings),
     found: &mut Diagnostics<'_>,
 ) -> Option<Profile> {
     let protocol = fields.typed("protocol", "\"stream\" or \"cloud\"", found, |value| {
@@ -262,6 +302,7 @@ fn read_profile(
     let client_secret = read_secret("client_secret", &mut fields, name, folder, found);
     let workflow = fields.text("workflow", found).map(|path| path_of(&path, folder));
     let output_dir = fields.text("output_dir", found).map(|path| path_of(&path, folder));
+    let own = OutputSettings::read(&format!("profiles.{name}"), &mut fields, found);
     let has_url = fields.any("url").is_some();
     let url = fields.text("url", found);
     let api_url = read_api_url(name, protocol, &mut fields, found);
@@ -277,7 +318,7 @@ fn read_profile(
         found.at(place, &key, format!("the profile `{name}` cannot be used: {why}"));
         return None;
     }
-    Some(Profile {
+    let mut profile = Profile {
         name: name.to_owned(),
         protocol,
         url,
@@ -287,7 +328,11 @@ fn read_profile(
         concurrency: concurrency.unwrap_or(DEFAULT_CONCURRENCY),
         workflow,
         output_dir,
-    })
+        output_name: None,
+        sidecar: false,
+    };
+    output.put_into(&mut profile, &own);
+    Some(profile)
 }
 
 /// The service before a profile's endpoint: `None` for an address that cannot be used.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Credentials, Secret, source};
+use crate::domain::OutputName;
 use crate::domain::run::Protocol;
 
 /// Runs of one endpoint that go at once when the profile does not say.
@@ -29,6 +30,10 @@ pub struct Profile {
     pub workflow: Option<PathBuf>,
     /// Where outputs go; `None` leaves it to the command.
     pub output_dir: Option<PathBuf>,
+    /// What outputs are called; `None` leaves it to the server.
+    pub output_name: Option<OutputName>,
+    /// Write a file beside each output that tells what made it.
+    pub sidecar: bool,
 }
 
 /// Where a secret comes from.
@@ -72,6 +77,8 @@ impl Profile {
             concurrency: DEFAULT_CONCURRENCY,
             workflow: None,
             output_dir: None,
+            output_name: None,
+            sidecar: false,
         }
     }
 

@@ -59,6 +59,13 @@ pub struct RunRequest {
     pub logs: bool,
     /// Folder for the outputs.
     pub output_dir: PathBuf,
+    /// The template of their names, as [`OutputName`](super::OutputName) reads it; without it they are called
+    /// as the server says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_name: Option<String>,
+    /// Beside each output a file is written that tells what made it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sidecar: bool,
 }
 
 impl RunRequest {

@@ -6,9 +6,11 @@
 
 mod cancel;
 mod endings;
+mod folder;
 mod journal;
 mod process;
 mod queue;
+mod sidecar;
 mod submit;
 mod task;
 mod twice;

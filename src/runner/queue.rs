@@ -11,7 +11,8 @@ use tokio::task::{self, JoinSet};
 use uuid::Uuid;
 
 use super::endings::{self, Stop};
-use super::task::Way;
+use super::folder;
+use super::task::{Start, Way};
 use super::{Outside, RunnerError, task as run_task};
 use crate::backend::outputs::OutputFolder;
 use crate::backend::{Backend, Caps, Job, Server};
@@ -224,7 +225,13 @@ impl Queue {
     /// Has a run driven to its end by a task of its own.
     fn drive(&mut self, run: Run, backend: Arc<dyn Backend>, job: Job, way: Way) {
         let (stop, stopped) = oneshot::channel();
-        let task = run_task::drive(Rc::clone(&self.store), backend, job, (way, run.status), stopped);
+        let task = run_task::drive(
+            Rc::clone(&self.store),
+            backend,
+            job,
+            Start { way, status: run.status, sidecar: run.request.sidecar },
+            stopped,
+        );
         let handle = self.tasks.spawn_local(task);
         self.runs_of_tasks.insert(handle.id(), run.id);
         self.active.insert(run.id, Active { url: run.request.url, stop: Some(stop) });
@@ -285,7 +292,7 @@ impl Queue {
             files,
             workflow,
             logs: request.logs,
-            output_dir: request.output_dir.clone(),
+            outputs: folder::of(run, &self.store),
             saved: Vec::new(),
         };
         Ok((job, Way::Submit))
@@ -299,7 +306,7 @@ impl Queue {
             server: server(request, credentials),
             prompt_id: Some(prompt_id),
             logs: request.logs,
-            output_dir: request.output_dir.clone(),
+            outputs: folder::of(run, &self.store),
             saved: run.outputs.iter().map(|output| output.name.clone()).collect(),
             ..Job::default()
         }

@@ -153,6 +153,8 @@ fn queue_at(
         url: profile.url.clone(),
         api_url: profile.api_url.clone(),
         concurrency: profile.concurrency,
+        output_name: profile.output_name.as_ref().map(ToString::to_string),
+        sidecar: profile.sidecar,
         handover: handover::prepare(dirs, profile)?,
         ..request
     };

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::cancel;
 use super::endings::{self, Stop};
 use super::queue::{TRIES, TRY_AGAIN, may_pass};
+use super::sidecar::Sidecars;
 use super::twice;
 use crate::backend::{Backend, BackendError, Job};
 use crate::config::Veil;
@@ -40,17 +41,27 @@ pub(super) enum Way {
     Attach,
 }
 
+/// How a run begins here.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Start {
+    pub(super) way: Way,
+    /// Where it stands.
+    pub(super) status: Status,
+    /// A file beside each output is to tell what made it.
+    pub(super) sidecar: bool,
+}
+
 /// Brings one run, which stands at `status`, to its end and writes down what happens on the way. One that its server
 /// knows by name is left open when the runner is told to end: the next runner finds it again.
 pub(super) async fn drive(
     store: Rc<Store>,
     backend: Arc<dyn Backend>,
     job: Job,
-    (way, status): (Way, Status),
+    Start { way, status, sidecar }: Start,
     mut stopped: oneshot::Receiver<Stop>,
 ) {
     let caps = backend.caps();
-    let mut record = Record::new(store, job.run, Veil::new(&job.server.credentials), status);
+    let mut record = Record::new(store, job.run, Veil::new(&job.server.credentials), status, sidecar);
     let remote = job.prompt_id.clone().map(|prompt_id| (job.server.clone(), prompt_id));
     let (sink, mut events) = mpsc::channel(AHEAD);
     // A task of its own: dropped whole when the run is stopped, and its panics are its own.
@@ -136,6 +147,8 @@ struct Record {
     previews: u64,
     /// The earlier run that made the same, which has been told.
     same_as: Option<RunId>,
+    /// Where the run wants them.
+    sidecars: Option<Sidecars>,
     /// Where the run stands in the store.
     status: Status,
     /// Something is gathered that need not be written before `due`.
@@ -144,7 +157,8 @@ struct Record {
 }
 
 impl Record {
-    fn new(store: Rc<Store>, run: RunId, veil: Veil, status: Status) -> Self {
+    fn new(store: Rc<Store>, run: RunId, veil: Veil, status: Status, sidecar: bool) -> Self {
+        let sidecars = sidecar.then(Sidecars::default);
         Self {
             store,
             run,
@@ -155,6 +169,7 @@ impl Record {
             preview: None,
             previews: 0,
             same_as: None,
+            sidecars,
             status,
             unwritten: false,
             due: Instant::now(),
@@ -262,10 +277,33 @@ impl Record {
             self.keep_preview(preview);
         }
         if !self.pending.is_empty() {
+            self.write_sidecars();
             self.append().await;
         }
         self.unwritten = false;
         self.due = Instant::now() + GATHER;
+    }
+
+    /// Writes down beside the outputs what made them, as it will stand in the history in a moment.
+    fn write_sidecars(&mut self) {
+        let Some(sidecars) = &mut self.sidecars else { return };
+        if !self.pending.iter().any(|event| matches!(event, RunEvent::OutputSaved(_) | RunEvent::Ended(_))) {
+            return;
+        }
+        let mut run = match self.store.run(self.run) {
+            Ok(Some(run)) => run,
+            Ok(None) => return,
+            // The same trouble is met, and told, when the events are written.
+            Err(error) => return tracing::warn!(run = self.run, "no sidecars: {error}"),
+        };
+        let now = now();
+        self.pending.iter().for_each(|event| run.apply(event, now));
+        if let Some(text) = sidecars.take_in(&run, &self.pending, now) {
+            // Behind the end nothing is heard any more.
+            let end = self.pending.iter().position(|event| matches!(event, RunEvent::Ended(_)));
+            let at = end.unwrap_or(self.pending.len());
+            self.pending.insert(at, RunEvent::Warning { text });
+        }
     }
 
     async fn append(&mut self) {

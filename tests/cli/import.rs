@@ -134,3 +134,41 @@ fn the_same_picture_twice_is_said_so() {
     // The newest is named.
     assert!(run("steps=3").err.contains("what run 3 made"));
 }
+
+#[test]
+fn outputs_are_called_by_a_template_with_what_made_them_beside() {
+    let (home, server) = (Home::new(), Server::quick());
+    let config = home.folder.path().join("config");
+    fs::create_dir_all(&config).expect("made");
+    let text = format!(
+        "[output]\noutput_name = \"{{preset}}/{{run}}-{{seed}}-{{name}}\"\nsidecar = true\n\n[profiles.here]\nurl = \"{}?token=hush\"\nclient_id = \"demo-id\"\nclient_secret = \"demo-secret\"\noutput_dir = \"../made\"\n",
+        server.url
+    );
+    fs::write(config.join("config.toml"), text).expect("written");
+    let ran = home.deck(&["run", "flamingo", "--set", "steps=3"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let run = home.stored(1);
+    let seed = run.request.params[&ParamKey::new("3", "seed")].to_string();
+    let made = home.folder.path().join(format!("made/flamingo/1-{seed}-comfydeck_00001_.png"));
+    assert_eq!(Path::new(ran.out.trim()).canonicalize().ok(), made.canonicalize().ok());
+    assert_eq!(run.outputs[0].name, "comfydeck_00001_.png");
+    let sidecar = fs::read_to_string(format!("{}.json", made.display())).expect("a sidecar");
+    let told: serde_json::Value = serde_json::from_str(&sidecar).expect("JSON");
+    assert_eq!(told["params"], serde_json::to_value(&run.request.params).expect("JSON"));
+    assert_eq!(told["seeds"]["3-inputs-seed"].to_string(), seed);
+    assert_eq!(
+        (&told["status"], &told["output"]["sha256"]),
+        (&"done".into(), &run.outputs[0].sha256.clone().into())
+    );
+    assert!(!sidecar.contains("hush") && !sidecar.contains("demo-secret"), "{sidecar}");
+    fs::write(config.join("config.toml"), "[output]\noutput_name = \"{sed}\"\n").expect("written");
+    let told = home.deck(&["run", "flamingo", "--url", &server.url]);
+    assert!(
+        told.err.contains(
+            "config.toml:2: `output.output_name` has {sed} in it, which is not known. Did you mean `seed`?"
+        ),
+        "{}",
+        told.err
+    );
+    assert!(told.out.ends_with("/comfydeck_00002_.png\n"), "{}", told.out);
+}

@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use comfydeck::backend::outputs::OutputFolder;
 use comfydeck::backend::{Backend, BackendError, BoxFuture, Caps, EventSink, Job, Server};
 use comfydeck::config::{Credentials, Dirs, Secret};
 use comfydeck::domain::run::{End, Preview, Protocol, RunError, Transfer};
@@ -82,7 +81,7 @@ impl Script {
                 return Ok(());
             }
             "fake:half" => {
-                let folder = OutputFolder::new(&job.output_dir, job.run);
+                let folder = job.outputs.clone();
                 let mut files = [folder.begin().expect("a file"), folder.begin().expect("a file")];
                 files[1].write(b"half").expect("written");
                 say(RunEvent::Phase { status: Status::Downloading }).await;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use comfydeck::backend::outputs::OutputFolder;
 use comfydeck::backend::stream::StreamBackend;
 use comfydeck::backend::{Backend as _, Job, Limits};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -245,7 +246,7 @@ async fn an_output_folder_that_goes_away_costs_what_cannot_be_saved() {
     };
     tokio::spawn(tokio::time::timeout(Duration::from_secs(20), server));
     let (sink, mut heard) = mpsc::channel(64);
-    let job = Job { output_dir: out.clone(), ..job(url, small()) };
+    let job = Job { outputs: OutputFolder::new(&out, 1), ..job(url, small()) };
     let backend = StreamBackend::default();
     let (end, ()) = tokio::join!(backend.submit(job, sink), async { while heard.recv().await.is_some() {} });
     assert!(end.is_ok(), "{end:?}");

@@ -6,6 +6,7 @@ mod hostile;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use comfydeck::backend::outputs::OutputFolder;
 use comfydeck::backend::stream::StreamBackend;
 use comfydeck::backend::{Backend as _, BackendError, Job, Server, for_protocol};
 use comfydeck::config::{Credentials, Secret};
@@ -155,7 +156,7 @@ async fn submit(job: Job) -> Outcome {
 
 async fn listen_to(backend: StreamBackend, mut job: Job) -> Outcome {
     let dir = tempfile::tempdir().expect("a folder");
-    job.output_dir = dir.path().to_owned();
+    job.outputs = OutputFolder::new(dir.path(), job.run);
     let (sink, mut heard) = mpsc::channel(16);
     let mut events = Vec::new();
     let listen = async {
@@ -496,7 +497,7 @@ async fn many_log_lines_arrive_in_few_events() {
 async fn dropping_a_run_closes_its_connection_and_leaves_no_file() {
     let url = start(DemoOptions::quick().with(Fault::OutputBytes(u64::MAX))).await;
     let dir = tempfile::tempdir().expect("a folder");
-    let job = Job { output_dir: dir.path().to_owned(), ..job(url, small()) };
+    let job = Job { outputs: OutputFolder::new(dir.path(), 1), ..job(url, small()) };
     let (sink, mut heard) = mpsc::channel(16);
     let submitted = tokio::spawn(async move { for_protocol(Protocol::Stream).submit(job, sink).await });
     while let Some(event) = heard.recv().await {

@@ -1,0 +1,175 @@
+//! What outputs are called: a template such as `{date}/{preset}/{run}-{seed}-{name}`.
+
+use std::fmt;
+
+use super::diagnostic::did_you_mean;
+
+/// Folders that a name may have.
+const MOST_FOLDERS: usize = 8;
+/// Longest template, in bytes.
+const LONGEST: usize = 300;
+
+/// What stands in a template for something of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// The day on which the run was sent, here: `2026-11-24`.
+    Date,
+    /// The time at which it was sent, here: `09-30-05`.
+    Time,
+    /// The preset's name.
+    Preset,
+    /// The workflow's name.
+    Workflow,
+    /// The profile's name.
+    Profile,
+    /// The run's number.
+    Run,
+    /// The first seed that was sent.
+    Seed,
+    /// The server's name for the output, without its extension.
+    Name,
+    /// The extension, without its dot.
+    Extension,
+}
+
+impl Field {
+    /// All of them with their words.
+    pub const ALL: [(&'static str, Self); 9] = [
+        ("date", Self::Date),
+        ("time", Self::Time),
+        ("preset", Self::Preset),
+        ("workflow", Self::Workflow),
+        ("profile", Self::Profile),
+        ("run", Self::Run),
+        ("seed", Self::Seed),
+        ("name", Self::Name),
+        ("ext", Self::Extension),
+    ];
+}
+
+/// A piece of a template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// As it stands.
+    Text(String),
+    /// What the run has there.
+    Field(Field),
+}
+
+/// A template, read. The last part is the file's name, those before are folders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputName {
+    text: String,
+    parts: Vec<Vec<Piece>>,
+}
+
+impl OutputName {
+    /// Reads a template.
+    ///
+    /// # Errors
+    /// One sentence that says what is wrong, and what is near to an unknown word.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.len() > LONGEST {
+            return Err(format!("is longer than {LONGEST} bytes"));
+        }
+        if text.starts_with(['/', '~']) || text.contains('\\') {
+            return Err("is no path below the output folder: it may have folders, parted by /, and no more"
+                .to_owned());
+        }
+        let parts = text.split('/').map(part).collect::<Result<Vec<_>, _>>()?;
+        if parts.len() > MOST_FOLDERS + 1 {
+            return Err(format!("has more than {MOST_FOLDERS} folders"));
+        }
+        if parts.iter().any(Vec::is_empty) {
+            return Err("has an empty folder or file name in it".to_owned());
+        }
+        Ok(Self { text: text.to_owned(), parts })
+    }
+
+    /// The folders' and the file's pieces.
+    pub fn parts(&self) -> &[Vec<Piece>] {
+        &self.parts
+    }
+}
+
+impl fmt::Display for OutputName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+fn part(text: &str) -> Result<Vec<Piece>, String> {
+    if text.trim().trim_matches('.').is_empty() && !text.is_empty() {
+        return Err(format!("has a part that is no name: `{text}`"));
+    }
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (before, after) = rest.split_once('{').unwrap_or((rest, ""));
+        if before.contains('}') {
+            return Err("has a } without its {".to_owned());
+        }
+        if !before.is_empty() {
+            pieces.push(Piece::Text(before.to_owned()));
+        }
+        if before.len() == rest.len() {
+            break;
+        }
+        let (word, after) = after.split_once('}').ok_or("has a { without its }")?;
+        let field = Field::ALL.into_iter().find(|(known, _)| *known == word).ok_or_else(|| {
+            let words = Field::ALL.map(|(known, _)| known);
+            let near = did_you_mean(word, words);
+            let near = if near.is_empty() { format!(". There is: {}", words.join(", ")) } else { near };
+            format!("has {{{word}}} in it, which is not known{near}")
+        })?;
+        pieces.push(Piece::Field(field.1));
+        rest = after;
+    }
+    Ok(pieces)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_is_folders_and_a_name() {
+        let name = OutputName::parse("{date}/of {preset}/{run}-{name}.{ext}").expect("a template");
+        let text = |text: &str| Piece::Text(text.to_owned());
+        let field = Piece::Field;
+        assert_eq!(
+            name.parts(),
+            [
+                vec![field(Field::Date)],
+                vec![text("of "), field(Field::Preset)],
+                vec![field(Field::Run), text("-"), field(Field::Name), text("."), field(Field::Extension)],
+            ]
+        );
+        assert_eq!(name.to_string(), "{date}/of {preset}/{run}-{name}.{ext}");
+    }
+
+    #[test]
+    fn what_is_none_says_why() {
+        let table = [
+            ("{sed}-{name}", "has {sed} in it, which is not known. Did you mean `seed`?"),
+            ("{something else}", "which is not known. There is: date, time, preset"),
+            ("{Run}", "Did you mean `run`?"),
+            ("/tmp/{name}", "is no path below the output folder"),
+            ("~/{name}", "is no path below the output folder"),
+            ("..\\{name}", "is no path below the output folder"),
+            ("../{name}", "has a part that is no name: `..`"),
+            ("a/. /{name}", "has a part that is no name: `. `"),
+            ("{name}/", "has an empty folder or file name in it"),
+            ("a//{name}", "has an empty folder or file name in it"),
+            ("", "has an empty folder or file name in it"),
+            ("{name", "has a { without its }"),
+            ("name}", "has a } without its {"),
+            ("a/b/c/d/e/f/g/h/i/{name}", "has more than 8 folders"),
+        ];
+        for (text, why) in table {
+            let told = OutputName::parse(text).expect_err(text);
+            assert!(told.contains(why), "{text}: {told}");
+        }
+        assert!(OutputName::parse(&"x".repeat(LONGEST + 1)).is_err());
+    }
+}

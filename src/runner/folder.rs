@@ -1,0 +1,53 @@
+//! Where a run's outputs go, and what they are called.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::backend::names::Facts;
+use crate::backend::outputs::{Naming, OutputFolder};
+use crate::domain::param::parameters;
+use crate::domain::run::UnixMs;
+use crate::domain::{OutputName, ParamKind, Run, Workflow};
+use crate::store::{Store, now};
+
+/// The folder for the outputs of a run. A template that cannot be read, which only another version can have
+/// written, counts as none.
+pub(super) fn of(run: &Run, store: &Store) -> OutputFolder {
+    let folder = OutputFolder::new(&run.request.output_dir, run.id);
+    let Some(text) = &run.request.output_name else { return folder };
+    match OutputName::parse(text) {
+        Ok(template) => folder.named(Naming { template, facts: facts(run, store) }),
+        Err(why) => {
+            tracing::warn!(run = run.id, "outputs are called as the server says: the template {why}");
+            folder
+        }
+    }
+}
+
+fn facts(run: &Run, store: &Store) -> Facts {
+    let request = &run.request;
+    let (date, time) = local(run.started_at().unwrap_or_else(now));
+    Facts {
+        date,
+        time,
+        preset: request.preset.clone().unwrap_or_default(),
+        workflow: request.workflow_name.clone(),
+        profile: request.profile.clone(),
+        run: run.id.to_string(),
+        seed: request.first_seed().or_else(|| own_seed(run, store)).unwrap_or_default(),
+    }
+}
+
+/// The workflow's own seed, which counts when none is sent.
+fn own_seed(run: &Run, store: &Store) -> Option<String> {
+    let text = store.workflow(&run.request.workflow_hash).ok()??;
+    let workflow = Workflow::parse(&text).ok()?;
+    let mut own = parameters(&workflow).into_iter().filter(|param| param.kind == ParamKind::Seed);
+    own.next().map(|param| param.default.to_string())
+}
+
+/// Day and time of day by the clock on the wall.
+fn local(at: UnixMs) -> (String, String) {
+    let at = Timestamp::from_millisecond(at).unwrap_or_default().to_zoned(TimeZone::system());
+    (at.strftime("%Y-%m-%d").to_string(), at.strftime("%H-%M-%S").to_string())
+}
