@@ -2,12 +2,9 @@
 
 use bytes::Bytes;
 
-use crate::domain::run::Progress;
-use crate::wire::log::Lines;
 use crate::wire::sse::{Decoder, Names, Signal};
 
-/// Bytes of `error` texts that are kept.
-const MAX_ERRORS: usize = 16 * 1024;
+use super::ear::{Ear, Said};
 
 const NAMES: Names = Names { streamed: "prompt_result", text: &["log_message", "error"] };
 
@@ -15,9 +12,7 @@ const NAMES: Names = Names { streamed: "prompt_result", text: &["log_message", "
 #[derive(Debug)]
 pub(super) struct Listener {
     decoder: Decoder,
-    lines: Lines,
-    /// Texts of `error` events: how the run failed, should no result come.
-    pub errors: String,
+    ear: Ear,
 }
 
 /// What was heard since the last time.
@@ -25,10 +20,8 @@ pub(super) struct Listener {
 pub(super) struct Heard {
     /// Anything at all.
     pub any: bool,
-    /// Log text, scrubbed, whole lines.
-    pub log: String,
-    /// The newest progress line.
-    pub progress: Option<Progress>,
+    /// What its log says.
+    pub said: Said,
     /// The result has begun.
     pub began: bool,
     /// Pieces of the result.
@@ -39,33 +32,32 @@ pub(super) struct Heard {
 
 impl Listener {
     pub(super) fn new() -> Self {
-        Self { decoder: Decoder::new(NAMES), lines: Lines::default(), errors: String::new() }
+        Self { decoder: Decoder::new(NAMES), ear: Ear::default() }
+    }
+
+    /// Texts of `error` events: how the run failed, should no result come.
+    pub(super) fn errors(&self) -> &str {
+        self.ear.errors()
     }
 
     /// Takes a chunk in. Pieces of the result share its memory.
     pub(super) fn hear(&mut self, chunk: &Bytes) -> Heard {
         let mut heard = Heard::default();
-        let Self { decoder, lines, errors } = self;
-        decoder.feed(chunk, &mut |signal| take(signal, Some(chunk), lines, errors, &mut heard));
+        let Self { decoder, ear } = self;
+        decoder.feed(chunk, &mut |signal| take(signal, Some(chunk), ear, &mut heard));
         heard
     }
 
     /// The stream is over.
     pub(super) fn finish(&mut self) -> Heard {
         let mut heard = Heard::default();
-        let Self { decoder, lines, errors } = self;
-        decoder.finish(&mut |signal| take(signal, None, lines, errors, &mut heard));
+        let Self { decoder, ear } = self;
+        decoder.finish(&mut |signal| take(signal, None, ear, &mut heard));
         heard
     }
 }
 
-fn take(
-    signal: Signal<'_>,
-    chunk: Option<&Bytes>,
-    lines: &mut Lines,
-    errors: &mut String,
-    heard: &mut Heard,
-) {
+fn take(signal: Signal<'_>, chunk: Option<&Bytes>, ear: &mut Ear, heard: &mut Heard) {
     heard.any = true;
     match signal {
         // One result is the end: what a server sends behind it is not listened to.
@@ -79,16 +71,10 @@ fn take(
                 text.to_mut().push_str(&format!("… ({cut} bytes more were cut)"));
             }
             match name {
-                "log_message" | "" | "message" => {}
-                "error" => {
-                    if errors.len() < MAX_ERRORS {
-                        errors.push_str(&text.chars().take(MAX_ERRORS).collect::<String>());
-                        errors.push('\n');
-                    }
-                }
-                other => text = format!("{other}: {text}").into(),
+                "log_message" | "" | "message" => ear.log(&text, &mut heard.said),
+                "error" => ear.error(&text, &mut heard.said),
+                other => ear.other(other, &text, &mut heard.said),
             }
-            heard.progress = lines.push(&text, &mut heard.log).or(heard.progress.take());
         }
     }
 }
@@ -112,7 +98,7 @@ mod tests {
     fn hear(stream: &str) -> (Heard, String) {
         let mut listener = Listener::new();
         let heard = listener.hear(&Bytes::copy_from_slice(stream.as_bytes()));
-        (heard, listener.errors)
+        (heard, listener.errors().to_owned())
     }
 
     #[test]
@@ -120,8 +106,8 @@ mod tests {
         let (heard, errors) = hear(
             "event: log_message\ndata: a\n\nevent: log_message\ndata: \r 50%|█ | 1/2 [00:01<00:01]\n\nevent: ping\ndata: b\n\ndata: c\n\nevent: error\ndata: boom\n\n",
         );
-        assert_eq!(heard.log, "a\n 50%|█ | 1/2 [00:01<00:01]\r\nping: b\nc\nboom\n");
-        assert_eq!(heard.progress.map(|p| p.value), Some(1));
+        assert_eq!(heard.said.log, "a\n 50%|█ | 1/2 [00:01<00:01]\r\nping: b\nc\nboom\n");
+        assert_eq!(heard.said.progress.map(|p| p.value), Some(1));
         assert_eq!(errors, "boom\n");
         assert!(heard.any && !heard.began && !heard.over);
     }
@@ -135,14 +121,14 @@ mod tests {
         assert!(heard.began && heard.over);
         assert_eq!(heard.data.concat(), b"{\"a\":1}");
         assert!(stream.as_ptr_range().contains(&heard.data[0].as_ptr()));
-        assert_eq!(heard.log, "");
+        assert_eq!(heard.said.log, "");
     }
 
     #[test]
     fn a_huge_line_is_cut_visibly() {
         let (heard, _) = hear(&format!("event: x\ndata: {}\n\n", "ab\n".repeat(3).trim_end()));
-        assert_eq!(heard.log, "x: ab\n");
+        assert_eq!(heard.said.log, "x: ab\n");
         let (heard, _) = hear(&format!("event: log_message\ndata: {}\n\n", "y".repeat(2 << 20)));
-        assert!(heard.log.len() < 64 * 1024 && heard.log.contains('…'));
+        assert!(heard.said.log.len() < 64 * 1024 && heard.said.log.contains('…'));
     }
 }

@@ -25,6 +25,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(24_000);
 /// How long a silent line is trusted before the system asks whether anyone is there.
 const KEEPALIVE: Duration = Duration::from_secs(30);
+/// Bytes of an error's body that are read.
+const MAX_REFUSAL: usize = 256 * 1024;
 /// What to do about a request that the server may have taken.
 pub(super) const LOOK_THERE_FIRST: &str =
     "The server may go on with it, and bill it: look at the endpoint's own history before you run it again.";
@@ -46,6 +48,22 @@ pub(super) struct NoAnswer {
     pub error: RunError,
     /// The server may have the whole request.
     pub sent: bool,
+}
+
+/// What a request carries.
+#[derive(Clone, Copy, Debug)]
+enum Body<'a> {
+    None,
+    Json(&'a str),
+    /// A run, and who hears how many of its bytes have left.
+    Upload(&'a Upload, &'a watch::Sender<u64>),
+}
+
+/// Why a chain of requests ended without an answer.
+#[derive(Debug)]
+enum Broken {
+    Line(reqwest::Error),
+    Redirect(RedirectError),
 }
 
 /// An answer that is no redirect.
@@ -95,36 +113,69 @@ impl Http {
         upload: &Upload,
         sent: &watch::Sender<u64>,
     ) -> Result<Answer, NoAnswer> {
-        let home = url.origin();
-        let mut hop = Hop { method: Method::Post, url: url.clone(), number: 0 };
-        loop {
-            let credentials = (hop.url.origin() == home).then_some(credentials);
-            let response = match hop.method {
-                Method::Post => self.send(&hop.url, credentials, Some((upload, sent))).await,
-                Method::Get => self.get_again(&hop.url, credentials).await,
-            };
-            let response = response.map_err(|error| {
+        let body = Body::Upload(upload, sent);
+        match self.follow(url, credentials, body).await {
+            Ok((response, hop)) => {
+                let hops = if hop.method == Method::Get { hop.number } else { 0 };
+                Ok(Answer { response, hops })
+            }
+            Err((Broken::Line(error), hop)) => {
                 let is_up =
                     hop.method == Method::Get || (*sent.borrow() >= upload.total && !error.is_connect());
                 let mut error = unreachable(&error, &hop.url);
                 if is_up {
                     error.remedy = LOOK_THERE_FIRST.to_owned();
                 }
-                NoAnswer { error, sent: is_up }
-            })?;
+                Err(NoAnswer { error, sent: is_up })
+            }
+            Err((Broken::Redirect(error), hop)) => {
+                let sent = hop.method == Method::Get || !matches!(error, RedirectError::Moved(_));
+                Err(NoAnswer { error: error.told(), sent })
+            }
+        }
+    }
+
+    /// Asks something small, once, and follows redirects: a GET, or with JSON to send a POST.
+    pub(super) async fn ask(
+        &self,
+        url: &Url,
+        credentials: &Credentials,
+        json: Option<&str>,
+    ) -> Result<Response, RunError> {
+        let asked = self.follow(url, credentials, json.map_or(Body::None, Body::Json)).await;
+        asked.map(|(response, _)| response).map_err(|(broken, hop)| match broken {
+            Broken::Line(error) => unreachable(&error, &hop.url),
+            Broken::Redirect(error) => error.told(),
+        })
+    }
+
+    /// Sends a request and follows redirects; credentials stay at its origin. Gives the last hop too.
+    async fn follow(
+        &self,
+        url: &Url,
+        credentials: &Credentials,
+        body: Body<'_>,
+    ) -> Result<(Response, Hop), (Broken, Hop)> {
+        let home = url.origin();
+        let method = if matches!(body, Body::None) { Method::Get } else { Method::Post };
+        let mut hop = Hop { method, url: url.clone(), number: 0 };
+        loop {
+            let credentials = (hop.url.origin() == home).then_some(credentials);
+            let response = match (hop.method, body) {
+                // The answer to a run that is on its way: worth some patience.
+                (Method::Get, Body::Upload(..)) => self.get_again(&hop.url, credentials).await,
+                (Method::Get, _) => self.send(&hop.url, credentials, Body::None).await,
+                (Method::Post, body) => self.send(&hop.url, credentials, body).await,
+            };
+            let response = match response {
+                Ok(response) => response,
+                Err(error) => return Err((Broken::Line(error), hop)),
+            };
             let location = response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
             match redirect::next(&hop, response.status(), location) {
-                Ok(None) => {
-                    let hops = if hop.method == Method::Get { hop.number } else { 0 };
-                    return Ok(Answer { response, hops });
-                }
+                Ok(None) => return Ok((response, hop)),
                 Ok(Some(next)) => hop = next,
-                Err(error) => {
-                    let sent = hop.method == Method::Get || !matches!(error, RedirectError::Moved(_));
-                    let error =
-                        RunError { what: error.to_string(), remedy: error.remedy(), ..RunError::default() };
-                    return Err(NoAnswer { error, sent });
-                }
+                Err(error) => return Err((Broken::Redirect(error), hop)),
             }
         }
     }
@@ -132,25 +183,28 @@ impl Http {
     /// A GET that is tried again when the line or a gateway fails.
     async fn get_again(&self, url: &Url, credentials: Option<&Credentials>) -> reqwest::Result<Response> {
         for wait in &self.limits.retries {
-            match self.send(url, credentials, None).await {
+            match self.send(url, credentials, Body::None).await {
                 Ok(response) if !matches!(response.status().as_u16(), 502..=504) => return Ok(response),
                 Err(error) if error.is_builder() => return Err(error),
                 Ok(_) | Err(_) => tokio::time::sleep(*wait).await,
             }
         }
-        self.send(url, credentials, None).await
+        self.send(url, credentials, Body::None).await
     }
 
     async fn send(
         &self,
         url: &Url,
         credentials: Option<&Credentials>,
-        upload: Option<(&Upload, &watch::Sender<u64>)>,
+        body: Body<'_>,
     ) -> reqwest::Result<Response> {
         let client = self.client(url)?;
-        let mut request = match upload {
-            None => client.get(url.clone()),
-            Some((upload, sent)) => client
+        let mut request = match body {
+            Body::None => client.get(url.clone()),
+            Body::Json(text) => {
+                client.post(url.clone()).header(CONTENT_TYPE, "application/json").body(text.to_owned())
+            }
+            Body::Upload(upload, sent) => client
                 .post(url.clone())
                 .header(CONTENT_TYPE, &upload.content_type)
                 .header(CONTENT_LENGTH, upload.total)
@@ -215,6 +269,54 @@ fn builder() -> ClientBuilder {
         .pool_max_idle_per_host(0)
 }
 
+/// The beginning of a refusal's body. What of it cannot be read, or does not come in time, does not matter: the status
+/// says the most.
+pub(super) async fn refusal_body(response: &mut Response, limit: Duration) -> String {
+    let mut body = Vec::new();
+    let read = async {
+        while let Ok(Some(chunk)) = response.chunk().await {
+            body.extend_from_slice(&chunk);
+            if body.len() > MAX_REFUSAL {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(limit, read).await;
+    body.truncate(MAX_REFUSAL);
+    String::from_utf8_lossy(&body).into_owned()
+}
+
+/// The body of a small answer, of at most `max` bytes, that is never silent for longer than `silence`.
+pub(super) async fn whole_body(
+    response: &mut Response,
+    max: usize,
+    silence: Duration,
+) -> Result<Vec<u8>, RunError> {
+    let fault = |what: String| RunError {
+        what,
+        remedy: "Check this machine's network, then try again.".to_owned(),
+        ..RunError::default()
+    };
+    if let Some(packed) = packed(response) {
+        return Err(fault(format!("the server answered in a packed form that was not asked for ({packed})")));
+    }
+    let mut body = Vec::new();
+    loop {
+        let chunk = tokio::time::timeout(silence, response.chunk()).await.map_err(|_| {
+            fault(format!("the rest of the answer did not come for {} seconds", silence.as_secs()))
+        })?;
+        let chunk = chunk.map_err(|error| RunError {
+            details: causes(&error).0,
+            ..fault("the connection broke in the middle of the answer".to_owned())
+        })?;
+        let Some(chunk) = chunk else { return Ok(body) };
+        if body.len() + chunk.len() > max {
+            return Err(fault(format!("the answer is longer than {} MiB", max >> 20)));
+        }
+        body.extend_from_slice(&chunk);
+    }
+}
+
 /// In which way an answer is packed, though that was not asked for.
 pub(super) fn packed(response: &Response) -> Option<String> {
     let packed = response.headers().get(CONTENT_ENCODING)?.to_str().unwrap_or("a way of its own");
@@ -249,9 +351,8 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     host == "localhost" || address.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// What kept a request from being answered, in words, without the address's query.
-pub(super) fn unreachable(error: &reqwest::Error, url: &Url) -> RunError {
-    let host = url.host_str().unwrap_or_default();
+/// What lies behind an error, and whether nobody took the connection.
+fn causes(error: &reqwest::Error) -> (String, bool) {
     let mut causes = Vec::new();
     let mut refused = false;
     let mut source = error.source();
@@ -261,7 +362,13 @@ pub(super) fn unreachable(error: &reqwest::Error, url: &Url) -> RunError {
         causes.push(crate::wire::ansi::scrub_plain(&cause.to_string()));
         source = cause.source();
     }
-    let said = causes.join(": ");
+    (causes.join(": "), refused)
+}
+
+/// What kept a request from being answered, in words, without the address's query.
+pub(super) fn unreachable(error: &reqwest::Error, url: &Url) -> RunError {
+    let host = url.host_str().unwrap_or_default();
+    let (said, refused) = causes(error);
     let has = |word: &str| said.to_ascii_lowercase().contains(word);
     let (what, remedy) = if has("dns error") || has("failed to lookup") {
         (format!("the host {host} is not known"), "Check the profile's url, and this machine's network.")

@@ -6,6 +6,7 @@
 pub mod cloud;
 mod collect;
 mod download;
+mod ear;
 mod guard;
 mod heard;
 mod http;

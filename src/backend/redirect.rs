@@ -6,6 +6,8 @@
 
 use reqwest::{StatusCode, Url};
 
+use crate::domain::run::RunError;
+
 /// Redirects in a row that are followed: more than 24,000 seconds of the 150-second kind.
 pub(super) const MAX_HOPS: u32 = 160;
 
@@ -44,7 +46,12 @@ pub(super) enum RedirectError {
 }
 
 impl RedirectError {
-    pub(super) fn remedy(&self) -> String {
+    /// For a person.
+    pub(super) fn told(&self) -> RunError {
+        RunError { what: self.to_string(), remedy: self.remedy(), ..RunError::default() }
+    }
+
+    fn remedy(&self) -> String {
         match self {
             Self::Moved(to) => format!("If you trust that address, make it the profile's url: {to}"),
             Self::Unsafe(_) => "Ask whoever runs the endpoint: its redirect is wrong.".to_owned(),

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use crate::domain::run::{Progress, RunError, Transfer};
 use crate::domain::{RunEvent, Status};
 
+use super::ear::Said;
 use super::{BackendError, EventSink};
 
 /// Transient events of one kind are at least this far apart; the last one is never left out.
@@ -93,7 +94,18 @@ impl Reporter {
         self.download(0).await
     }
 
-    pub(super) async fn progress(&mut self, progress: Progress) -> Result<(), BackendError> {
+    /// The log has gone on.
+    pub(super) async fn said(&mut self, said: Said) -> Result<(), BackendError> {
+        if !said.log.is_empty() {
+            self.send(RunEvent::Log { text: said.log }).await?;
+        }
+        match said.progress {
+            Some(progress) => self.progress(progress).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn progress(&mut self, progress: Progress) -> Result<(), BackendError> {
         self.pending = Some(progress);
         if self.progress.is_due() {
             self.tell_progress().await?;

@@ -75,9 +75,10 @@ impl Run<'_> {
     async fn drive(mut self) -> Result<(), BackendError> {
         let url = self.checked_url()?;
         self.out.phase(Status::Uploading).await?;
-        let upload = Upload::new(&self.job).map_err(|what| {
-            refused(RunError { what, remedy: "Choose the file again.".to_owned(), ..RunError::default() })
-        })?;
+        let upload = Upload::form(&self.job, &[("logs", if self.job.logs { "true" } else { "false" })])
+            .map_err(|what| {
+                refused(RunError { what, remedy: "Choose the file again.".to_owned(), ..RunError::default() })
+            })?;
         let answer = self.send(&url, &upload).await?;
         let status = answer.response.status();
         if !status.is_success() {
@@ -181,9 +182,9 @@ impl Run<'_> {
         match writer {
             Some(writer) => {
                 let collected = writer.finish().await?;
-                self.conclude(collected, cut, &listener.errors).await
+                self.conclude(collected, cut, listener.errors()).await
             }
-            None => Err(without_result(cut, &listener.errors)),
+            None => Err(without_result(cut, listener.errors())),
         }
     }
 
@@ -192,12 +193,7 @@ impl Run<'_> {
         if heard.any {
             self.out.phase(Status::Running).await?;
         }
-        if !heard.log.is_empty() {
-            self.out.send(RunEvent::Log { text: heard.log }).await?;
-        }
-        if let Some(progress) = heard.progress {
-            self.out.progress(progress).await?;
-        }
+        self.out.said(heard.said).await?;
         if heard.began {
             self.out.phase(Status::Downloading).await?;
         }
@@ -338,19 +334,8 @@ fn without_result(cut: Option<RunError>, said: &str) -> BackendError {
 async fn no_success(answer: Answer, limits: &Limits) -> BackendError {
     let Answer { mut response, hops } = answer;
     let (status, headers) = (response.status(), response.headers().clone());
-    let mut body = Vec::new();
-    let read = async {
-        while let Ok(Some(chunk)) = response.chunk().await {
-            body.extend_from_slice(&chunk);
-            if body.len() > MAX_BODY {
-                break;
-            }
-        }
-    };
-    // What of the body cannot be read, or does not come, does not matter: the status says the most.
-    let _ = tokio::time::timeout(limits.refusal, read).await;
-    body.truncate(MAX_BODY);
-    let error = refusal::describe(status, &headers, &String::from_utf8_lossy(&body));
+    let body = http::refusal_body(&mut response, limits.refusal).await;
+    let error = refusal::describe(status, &headers, &body);
     match (hops, status.as_u16()) {
         (0, _) => refused(error),
         // Somebody between us and the run; how that ended is not known.

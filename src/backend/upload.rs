@@ -29,25 +29,29 @@ enum Part {
 }
 
 impl Upload {
-    /// The body for a job. `params` travel as JSON text, `workflow_api` only when there is one.
+    /// The body for a job: a form, or multipart where files go along. `first` are the protocol's own fields, before
+    /// `params`, which travel as JSON text, and `workflow_api` where there is one.
     ///
     /// # Errors
     /// Names the file that cannot be read.
-    pub(super) fn new(job: &Job) -> Result<Self, String> {
-        let params = serde_json::to_string(&job.params).map_err(|error| error.to_string())?;
-        let mut fields = vec![("logs", if job.logs { "true" } else { "false" }), ("params", params.as_str())];
-        if let Some(workflow) = &job.workflow {
-            fields.push(("workflow_api", workflow));
+    pub(super) fn form(job: &Job, first: &[(&str, &str)]) -> Result<Self, String> {
+        if !job.files.is_empty() {
+            return Self::multipart(job, first);
         }
-        if job.files.is_empty() {
-            let text = form_urlencoded::Serializer::new(String::new()).extend_pairs(&fields).finish();
-            let content_type = "application/x-www-form-urlencoded".to_owned();
-            return Ok(Self::of(content_type, vec![Part::Bytes(text.into())]));
-        }
+        let params = params(job)?;
+        let fields = fields(job, first, &params);
+        let text = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let content_type = "application/x-www-form-urlencoded".to_owned();
+        Ok(Self::of(content_type, vec![Part::Bytes(text.into())]))
+    }
+
+    /// As [`Upload::form`], multipart in any case.
+    pub(super) fn multipart(job: &Job, first: &[(&str, &str)]) -> Result<Self, String> {
+        let params = params(job)?;
         // 128 random bits: no content holds it, and what is not known cannot be put into a file on purpose.
         let boundary = format!("comfydeck-{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
         let mut parts = Vec::new();
-        for (name, value) in fields {
+        for (name, value) in fields(job, first, &params) {
             parts.push(Part::Bytes(head(&boundary, name, None)));
             parts.push(Part::Bytes(Bytes::copy_from_slice(value.as_bytes())));
         }
@@ -129,6 +133,19 @@ async fn read(mut file: File, left: u64) -> std::io::Result<(File, Bytes)> {
     read.await.map_err(std::io::Error::other)?
 }
 
+fn params(job: &Job) -> Result<String, String> {
+    serde_json::to_string(&job.params).map_err(|error| error.to_string())
+}
+
+fn fields<'a>(
+    job: &'a Job,
+    first: &[(&'a str, &'a str)],
+    params: &'a str,
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let workflow = job.workflow.as_deref().map(|workflow| ("workflow_api", workflow));
+    first.to_vec().into_iter().chain([("params", params)]).chain(workflow)
+}
+
 /// What stands before a part's content.
 fn head(boundary: &str, name: &str, file: Option<(&str, &str)>) -> Bytes {
     let mut head = format!("\r\n--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"", quoted(name));
@@ -169,7 +186,7 @@ mod tests {
 
     #[test]
     fn without_files_it_is_a_form() {
-        let upload = Upload::new(&job("http://x")).expect("a body");
+        let upload = Upload::form(&job("http://x"), &[("logs", "true")]).expect("a body");
         assert_eq!(upload.content_type, "application/x-www-form-urlencoded");
         assert_eq!(
             text(&upload),
@@ -183,7 +200,6 @@ mod tests {
         let path = dir.path().join("in.png");
         std::fs::write(&path, "pixels").expect("written");
         let mut job = job("http://x");
-        job.logs = false;
         job.workflow = Some("{}".to_owned());
         let file = InputFile {
             part: "52-inputs-image".to_owned(),
@@ -197,7 +213,7 @@ mod tests {
             (InputFile { content_type: "bad\r\n".to_owned(), ..file.clone() }, path.clone()),
             (file, path),
         ];
-        let upload = Upload::new(&job).expect("a body");
+        let upload = Upload::form(&job, &[("logs", "false")]).expect("a body");
         assert!(upload.content_type.starts_with("multipart/form-data; boundary=comfydeck-"));
         let name = "name=\"52-inputs-image\"; filename=\"a %22b%22%0D%0AX: y.png\"";
         let params = r#"{"6-inputs-text":"a cat & é","3-inputs-seed":18446744073709551615}"#;
@@ -209,6 +225,17 @@ mod tests {
              \r\n--B\r\nContent-Disposition: form-data; {name}\r\nContent-Type: image/png\r\n\r\npixels\r\n--B--\r\n"
         );
         assert_eq!(text(&upload), expected);
+    }
+
+    #[test]
+    fn a_protocol_that_wants_multipart_gets_it_without_files_too() {
+        let upload = Upload::multipart(&job("http://x"), &[("sid", "s")]).expect("a body");
+        assert_eq!(
+            text(&upload),
+            "--B\r\nContent-Disposition: form-data; name=\"sid\"\r\n\r\ns\
+             \r\n--B\r\nContent-Disposition: form-data; name=\"params\"\r\n\r\n\
+             {\"6-inputs-text\":\"a cat & é\",\"3-inputs-seed\":18446744073709551615}\r\n--B--\r\n"
+        );
     }
 
     #[test]
@@ -225,6 +252,6 @@ mod tests {
             },
             "/nowhere/a.png".into(),
         )];
-        assert!(Upload::new(&job).expect_err("no file").contains("/nowhere/a.png"));
+        assert!(Upload::form(&job, &[]).expect_err("no file").contains("/nowhere/a.png"));
     }
 }
