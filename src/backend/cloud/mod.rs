@@ -1,26 +1,124 @@
 //! ViewComfy's cloud API: requests to a service, which tells of runs over Socket.IO and keeps their results.
+//!
+//! | file | what |
+//! |---|---|
+//! | `api.rs` | the service's addresses and small requests |
+//! | `socket.rs` | the Socket.IO connection |
+//! | `account.rs` | one task an account: its socket, its runs, the reading of records |
+//! | `submit.rs` | sending a run; what becomes of the reply |
+//! | `run.rs` | one run, from what is told of it to its end |
+//! | `finish.rs` | its outputs come home |
+//! | `check.rs` | what `doctor` asks |
 
-// What submits runs is on its way.
-#[cfg_attr(not(test), expect(dead_code))]
+mod account;
+mod api;
+mod check;
+mod finish;
+mod limits;
+mod run;
 mod socket;
+mod submit;
 
-use super::{Backend, BackendError, BoxFuture, Caps, EventSink, Job};
-use crate::domain::run::{Protocol, RunError};
+use std::sync::Arc;
+
+use super::http::Http;
+use super::{Backend, BackendError, BoxFuture, Caps, EventSink, Job, Server};
+use crate::domain::run::RunError;
+
+use account::Accounts;
+use api::{Api, Why};
+use run::{Footing, Run};
+
+pub use check::{Checked, check};
+pub use limits::{Limits, Pace};
 
 /// The service, where a profile names no other.
 pub const API_URL: &str = "https://api.viewcomfy.com";
 
+/// How often a cancel is asked for when nobody hears it. It may arrive twice.
+const CANCEL_TRIES: u32 = 3;
+
 /// The backend for the cloud API.
 #[derive(Debug, Default)]
-pub struct CloudBackend {}
+pub struct CloudBackend {
+    accounts: Accounts,
+    http: Arc<Http>,
+    limits: Arc<Limits>,
+}
+
+impl CloudBackend {
+    /// With other limits than usual.
+    pub fn with(limits: Limits) -> Self {
+        Self {
+            accounts: Accounts::default(),
+            http: Arc::new(Http::new(limits.http.clone())),
+            limits: Arc::new(limits),
+        }
+    }
+
+    fn api(&self, server: &Server) -> Result<Api, RunError> {
+        Api::new(server, Arc::clone(&self.http), Arc::clone(&self.limits))
+    }
+
+    fn run(&self, job: Job, events: EventSink) -> Result<Run, BackendError> {
+        let api = self.api(&job.server).map_err(submit::refused)?;
+        let prompt_id = job.prompt_id.clone().filter(|id| !id.is_empty()).ok_or_else(|| {
+            let what = "the run has no name, without which it could never be found again".to_owned();
+            submit::refused(RunError { what, ..RunError::default() })
+        })?;
+        let desk = self.accounts.register(&api, &prompt_id, job.logs);
+        Ok(Run::new(api, job, prompt_id, events, desk))
+    }
+}
 
 impl Backend for CloudBackend {
     fn caps(&self) -> Caps {
-        Protocol::Cloud.caps()
+        Caps { attach: true, cancel: true }
     }
 
-    fn submit(&self, _job: Job, _events: EventSink) -> BoxFuture<'_, Result<(), BackendError>> {
-        let what = "the cloud API is not spoken yet".to_owned();
-        Box::pin(async { Err(BackendError::Refused(RunError { what, ..RunError::default() })) })
+    fn submit(&self, job: Job, events: EventSink) -> BoxFuture<'_, Result<(), BackendError>> {
+        Box::pin(async move {
+            let mut run = self.run(job, events)?;
+            let ending = match run.send().await? {
+                Some(ending) => ending,
+                None => run.follow().await?,
+            };
+            run.finish(ending).await
+        })
+    }
+
+    fn attach(&self, job: Job, events: EventSink) -> BoxFuture<'_, Result<(), BackendError>> {
+        Box::pin(async move {
+            let mut run = self.run(job, events)?;
+            run.footing = Footing::Said;
+            run.desk.sent(None);
+            run.desk.hurry();
+            let ending = run.follow().await?;
+            run.finish(ending).await
+        })
+    }
+
+    fn cancel(&self, server: Server, prompt_id: String) -> BoxFuture<'_, Result<(), RunError>> {
+        Box::pin(async move {
+            let api = self.api(&server)?;
+            let mut tries = 0;
+            loop {
+                tries += 1;
+                match api.cancel(&server.url, &prompt_id).await {
+                    Ok(()) => {
+                        self.accounts.hurry(&api, &prompt_id);
+                        return Ok(());
+                    }
+                    Err(unread) if unread.why == Why::Trouble && tries < CANCEL_TRIES => {
+                        tokio::time::sleep(self.limits.urgent.first / 2).await;
+                    }
+                    Err(unread) => {
+                        // It may have arrived, or the run may be over.
+                        self.accounts.hurry(&api, &prompt_id);
+                        return Err(unread.error);
+                    }
+                }
+            }
+        })
     }
 }

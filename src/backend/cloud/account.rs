@@ -1,0 +1,483 @@
+//! One account at the service: one task, with one socket, for all of its runs.
+//!
+//! Runs register **before** they are sent, since news may come before the reply. They are told apart by their prompt
+//! ids. The task lives as long as runs are registered, and a short while longer.
+
+mod desk;
+mod reads;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use crate::backend::BoxFuture;
+use crate::domain::run::{Connection, RunError};
+use crate::wire::cloud::{Event, News, Record};
+
+use super::api::{Api, Unread};
+use super::socket::{Backoff, Message, Socket, SocketError};
+
+pub(super) use desk::{Accounts, Registration};
+
+/// Messages that a run may be behind.
+const BEHIND: usize = 256;
+
+/// What a run is told.
+#[derive(Clone, Debug)]
+pub(super) enum Told {
+    /// By the socket.
+    News(News),
+    /// The service's record of it.
+    Record(Box<Record>),
+    /// The service has no record of it.
+    NoRecord,
+    /// Its record could not be read.
+    Unread(Unread),
+    /// How it is heard of from now on, and why, when that is worth a word.
+    Link(Connection, Option<String>),
+    /// So many messages were left out, because it took them too slowly.
+    Missed(u64),
+}
+
+/// How it stands with the socket, for runs that wait for it before they are sent.
+#[derive(Clone, Debug)]
+pub(super) enum Link {
+    /// Not there yet, after so many tries.
+    Connecting { failed: u32, why: Option<RunError> },
+    /// There, under this name.
+    Open { sid: String },
+    /// The service does not let us in.
+    Refused(RunError),
+}
+
+/// What a run asks of its account.
+#[derive(Debug)]
+enum Command {
+    /// A run is there, or is going to be.
+    Register(Entry),
+    /// It may be at the service now, sent under this sid: from now on its record is read.
+    Sent { key: u64, sid: Option<String> },
+    /// The service calls it by another name.
+    Rename { key: u64, prompt_id: String },
+    /// Its record is to be read at once, and often.
+    Urgent { key: u64 },
+    /// The same for whoever registered this run.
+    UrgentFor { prompt_id: String },
+    /// It needs nothing more.
+    Leave { key: u64 },
+}
+
+/// A run that is registered.
+#[derive(Debug)]
+struct Entry {
+    key: u64,
+    prompt_id: String,
+    /// It wants its news over the socket.
+    logs: bool,
+    tell: mpsc::Sender<Told>,
+    /// It may be at the service.
+    sent: bool,
+    /// The socket that its news comes over.
+    sid: Option<String>,
+    link: Option<Connection>,
+    /// Since when it is asked for at the present pace.
+    since: Instant,
+    urgent: Option<Instant>,
+    /// When its record is to be read.
+    due: Instant,
+    missed: u64,
+}
+
+/// Something that went on beside.
+enum Done {
+    Connected(Result<Socket, SocketError>),
+    Subscribed { sid: String, result: Result<(), Unread> },
+    Read { prompt_ids: Vec<String>, result: Result<Vec<Record>, Unread> },
+}
+
+struct Account {
+    api: Api,
+    accounts: Accounts,
+    commands: mpsc::UnboundedReceiver<Command>,
+    link: Arc<watch::Sender<Link>>,
+    runs: Vec<Entry>,
+    socket: Option<Socket>,
+    backoff: Backoff,
+    connected_at: Instant,
+    /// When the socket is opened (again).
+    connect_at: Instant,
+    is_connecting: bool,
+    /// Since when nobody needs the socket.
+    unused: Option<Instant>,
+    work: FuturesUnordered<BoxFuture<'static, Done>>,
+    is_reading: bool,
+    /// Reads that failed, one after the other.
+    read_failures: u32,
+    read_after: Instant,
+    /// What did not find room at once, oldest first. While there is any, the socket is not read: so a slow store slows
+    /// the service down, and memory stays flat.
+    outbox: VecDeque<(u64, Told)>,
+    /// When the oldest of it is left out, so that one slow run does not cost the others the connection.
+    patience: Instant,
+}
+
+impl Account {
+    async fn drive(mut self) {
+        loop {
+            if self.is_over().await {
+                return;
+            }
+            self.connect_when_due();
+            self.read_when_due();
+            let wake = self.wake();
+            let room = self.room();
+            tokio::select! {
+                command = self.commands.recv() => match command {
+                    Some(command) => self.obey(command),
+                    None => return self.goodbye().await,
+                },
+                Some(done) = self.work.next() => self.take(done),
+                heard = hear(&mut self.socket), if self.outbox.is_empty() => match heard {
+                    Ok(Message::News(event)) => self.hear(event),
+                    Ok(Message::Notice(notice)) => tracing::warn!("{notice}"),
+                    Err(error) => self.lost(&error),
+                },
+                permit = reserve(room), if !self.outbox.is_empty() => self.deliver(permit),
+                () = tokio::time::sleep_until(wake) => self.leave_out(),
+            }
+        }
+    }
+
+    /// When something is to be done, whatever is heard.
+    fn wake(&self) -> Instant {
+        let limits = self.api.limits();
+        let connect =
+            (self.socket.is_none() && !self.is_connecting && self.is_wanted()).then_some(self.connect_at);
+        let read = self.next_read();
+        let patience = (!self.outbox.is_empty()).then_some(self.patience);
+        let is_open = self.socket.is_some() || self.runs.is_empty();
+        let unused = self.unused.filter(|_| is_open).map(|since| since + limits.linger);
+        let far = Instant::now() + Duration::from_secs(3600);
+        [connect, read, patience, unused].into_iter().flatten().min().unwrap_or(far)
+    }
+
+    /// Whether any run needs the socket.
+    fn is_wanted(&self) -> bool {
+        self.runs.iter().any(|run| run.logs)
+    }
+
+    /// Closes what nobody has needed for a while; whether the whole account is not needed any more.
+    async fn is_over(&mut self) -> bool {
+        if self.is_wanted() {
+            self.unused = None;
+            return false;
+        }
+        let unused = *self.unused.get_or_insert_with(Instant::now);
+        if unused.elapsed() < self.api.limits().linger {
+            return false;
+        }
+        self.goodbye().await;
+        // Nobody can register meanwhile.
+        self.runs.is_empty() && self.accounts.clone().remove(&self.api, || self.commands.is_empty())
+    }
+
+    async fn goodbye(&mut self) {
+        if let Some(socket) = self.socket.take() {
+            socket.close().await;
+            self.link.send_replace(Link::Connecting { failed: 0, why: None });
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        let now = Instant::now();
+        match command {
+            Command::Register(entry) => {
+                if entry.logs && matches!(&*self.link.borrow(), Link::Connecting { failed: 0, .. }) {
+                    // Nothing speaks against it (any more).
+                    self.connect_at = now;
+                }
+                self.runs.push(entry);
+            }
+            Command::Sent { key, sid } => self.sent(key, sid),
+            Command::Rename { key, prompt_id } => {
+                if let Some(run) = self.run(key) {
+                    run.prompt_id = prompt_id;
+                }
+            }
+            Command::Urgent { key } => {
+                self.run(key).into_iter().for_each(|run| run.hurry(now));
+            }
+            Command::UrgentFor { prompt_id } => {
+                self.runs.iter_mut().filter(|run| run.prompt_id == prompt_id).for_each(|run| run.hurry(now));
+            }
+            Command::Leave { key } => {
+                self.runs.retain(|run| run.key != key);
+                self.outbox.retain(|(to, _)| *to != key);
+            }
+        }
+    }
+
+    fn run(&mut self, key: u64) -> Option<&mut Entry> {
+        self.runs.iter_mut().find(|run| run.key == key)
+    }
+
+    fn sent(&mut self, key: u64, sid: Option<String>) {
+        let current = self.sid();
+        let limits = self.api.limits();
+        let Some(run) = self.runs.iter_mut().find(|run| run.key == key) else { return };
+        let now = Instant::now();
+        (run.sent, run.sid, run.since) = (true, sid, now);
+        let is_live = run.sid.is_some() && run.sid == current;
+        run.due = now
+            + match (is_live, run.logs) {
+                (true, _) => limits.live,
+                (false, true) => limits.polled.first,
+                (false, false) => limits.scheduled.first,
+            };
+        if run.urgent.is_some() {
+            run.due = now;
+        }
+        if is_live {
+            self.turn(key, Connection::Live, None);
+        } else if run.logs && current.is_some() {
+            self.turn(key, Connection::Polling, None);
+            self.subscribe();
+        } else if run.logs && run.sid.is_some() {
+            let why = "the connection to the service broke while the request was going up";
+            self.turn(key, Connection::Reconnecting, Some(why.to_owned()));
+        } else {
+            self.turn(key, Connection::Polling, None);
+        }
+    }
+
+    /// A run is heard of in another way from now on.
+    fn turn(&mut self, key: u64, link: Connection, why: Option<String>) {
+        let Some(run) = self.run(key).filter(|run| run.link != Some(link)) else { return };
+        if run.link == Some(Connection::Live) {
+            run.since = Instant::now();
+            run.due = run.since;
+        }
+        run.link = Some(link);
+        self.tell(key, Told::Link(link, why));
+    }
+
+    fn turn_all(&mut self, link: Connection, why: Option<&str>, is_meant: impl Fn(&Entry) -> bool) {
+        let meant = self.runs.iter().filter(|run| run.logs && run.sent && is_meant(run));
+        let keys: Vec<u64> = meant.map(|run| run.key).collect();
+        for key in keys {
+            self.turn(key, link, why.map(str::to_owned));
+        }
+    }
+
+    fn sid(&self) -> Option<String> {
+        self.socket.as_ref().map(|socket| socket.sid().to_owned())
+    }
+
+    fn connect_when_due(&mut self) {
+        let is_due = self.connect_at <= Instant::now();
+        if self.socket.is_some() || self.is_connecting || !is_due || !self.is_wanted() {
+            return;
+        }
+        self.is_connecting = true;
+        let api = self.api.clone();
+        self.work.push(Box::pin(async move {
+            let limits = api.limits().socket();
+            Done::Connected(Socket::connect(api.http(), api.base(), api.credentials(), &limits).await)
+        }));
+    }
+
+    fn take(&mut self, done: Done) {
+        match done {
+            Done::Connected(result) => {
+                self.is_connecting = false;
+                match result {
+                    Ok(socket) => self.connected(socket),
+                    Err(error) => self.not_connected(&error),
+                }
+            }
+            Done::Subscribed { sid, result } => self.subscribed(&sid, result),
+            Done::Read { prompt_ids, result } => {
+                self.is_reading = false;
+                self.read(&prompt_ids, result);
+            }
+        }
+    }
+
+    fn connected(&mut self, socket: Socket) {
+        tracing::info!("the socket is open");
+        self.connected_at = Instant::now();
+        self.link.send_replace(Link::Open { sid: socket.sid().to_owned() });
+        self.socket = Some(socket);
+        self.subscribe();
+    }
+
+    fn not_connected(&mut self, error: &SocketError) {
+        let told = error.error();
+        tracing::warn!("no socket: {}", told.what);
+        self.connect_later(Duration::ZERO);
+        let refused = matches!(error, SocketError::Refused(_));
+        self.link.send_modify(|link| {
+            let failed = if let Link::Connecting { failed, .. } = link { *failed } else { 0 };
+            *link = if refused {
+                Link::Refused(told.clone())
+            } else {
+                Link::Connecting { failed: failed + 1, why: Some(told.clone()) }
+            };
+        });
+        if refused {
+            // It may change its mind, but that is nothing to wait for by the minute.
+            self.turn_all(Connection::Polling, Some(&told.what), |_| true);
+        }
+    }
+
+    fn connect_later(&mut self, lived: Duration) {
+        let pause = self.backoff.wait(lived, fastrand::f64());
+        self.connect_at = Instant::now() + pause.min(self.api.limits().reconnect);
+    }
+
+    /// The socket broke.
+    fn lost(&mut self, error: &SocketError) {
+        let told = error.error();
+        tracing::warn!("the socket broke: {}", told.what);
+        self.socket = None;
+        self.connect_later(self.connected_at.elapsed());
+        self.link.send_replace(Link::Connecting { failed: 0, why: Some(told.clone()) });
+        self.turn_all(Connection::Reconnecting, Some(&told.what), |_| true);
+    }
+
+    /// Asks that runs which were sent under another name of the socket are told of under the present one.
+    fn subscribe(&mut self) {
+        let Some(sid) = self.sid() else { return };
+        let is_lonely = |run: &Entry| run.logs && run.sent && run.sid.as_ref() != Some(&sid);
+        if !self.runs.iter().any(is_lonely) {
+            return;
+        }
+        let api = self.api.clone();
+        self.work.push(Box::pin(async move {
+            let result = api.subscribe(&sid).await;
+            Done::Subscribed { sid, result }
+        }));
+    }
+
+    fn subscribed(&mut self, sid: &str, result: Result<(), Unread>) {
+        if self.sid().as_deref() != Some(sid) {
+            return;
+        }
+        match result {
+            Ok(()) => {
+                for run in self.runs.iter_mut().filter(|run| run.logs && run.sent) {
+                    run.sid = Some(sid.to_owned());
+                }
+                self.turn_all(Connection::Live, None, |_| true);
+            }
+            Err(unread) => {
+                tracing::info!("no news of runs that were sent before: {}", unread.error.what);
+                self.turn_all(Connection::Polling, None, |run| run.sid.as_deref() != Some(sid));
+            }
+        }
+    }
+
+    /// News came over the socket.
+    fn hear(&mut self, Event { prompt_id, news }: Event) {
+        let sid = self.sid();
+        let over_socket = |run: &&Entry| run.logs && (run.sid == sid || !run.sent);
+        let keys: Vec<u64> = match &prompt_id {
+            Some(id) => self.runs.iter().filter(|run| run.is_called(id)).map(|run| run.key).collect(),
+            None => self.runs.iter().filter(over_socket).map(|run| run.key).collect(),
+        };
+        if prompt_id.is_none() && keys.len() != 1 {
+            tracing::info!("news that says not of which run");
+            return;
+        }
+        for key in keys {
+            // A service that tells of a run knows this socket, whether it was asked to or not.
+            if let Some(run) =
+                self.run(key).filter(|run| run.sent && run.logs && run.link != Some(Connection::Live))
+            {
+                run.sid = sid.clone();
+                self.turn(key, Connection::Live, None);
+            }
+            self.tell(key, Told::News(news.clone()));
+        }
+    }
+
+    /// Tells a run, or keeps it for when it has room.
+    fn tell(&mut self, key: u64, told: Told) {
+        let is_first = self.outbox.is_empty();
+        let Some(run) = self.run(key) else { return };
+        if is_first {
+            if run.missed > 0 && run.tell.try_send(Told::Missed(run.missed)).is_ok() {
+                run.missed = 0;
+            }
+            match run.tell.try_send(told) {
+                Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}
+                Err(mpsc::error::TrySendError::Full(told)) => {
+                    self.patience = Instant::now() + self.api.limits().patience;
+                    self.outbox.push_back((key, told));
+                }
+            }
+        } else {
+            self.outbox.push_back((key, told));
+        }
+    }
+
+    /// Where the oldest message that waits is to go.
+    fn room(&self) -> Option<mpsc::Sender<Told>> {
+        let (key, _) = self.outbox.front()?;
+        self.runs.iter().find(|run| run.key == *key).map(|run| run.tell.clone())
+    }
+
+    fn deliver(&mut self, permit: Option<mpsc::OwnedPermit<Told>>) {
+        if let (Some((_, told)), Some(permit)) = (self.outbox.pop_front(), permit) {
+            permit.send(told);
+        }
+        self.patience = Instant::now() + self.api.limits().patience;
+    }
+
+    /// Leaves the oldest message out when it has waited for too long.
+    fn leave_out(&mut self) {
+        if self.outbox.is_empty() || self.patience > Instant::now() {
+            return;
+        }
+        if let Some((key, told)) = self.outbox.pop_front()
+            && let Some(run) = self.run(key)
+        {
+            match told {
+                Told::News(News::Log { .. } | News::Other { .. }) => run.missed += 1,
+                // It may be the end, or lead to it: the record has that too.
+                _ => run.hurry(Instant::now()),
+            }
+        }
+        self.patience = Instant::now() + self.api.limits().patience;
+    }
+}
+
+impl Entry {
+    fn is_called(&self, prompt_id: &str) -> bool {
+        self.prompt_id.eq_ignore_ascii_case(prompt_id)
+    }
+
+    /// Its record is wanted soon.
+    fn hurry(&mut self, now: Instant) {
+        self.urgent = Some(now);
+        self.due = now;
+    }
+}
+
+/// What comes over the socket next; nothing, ever, without one.
+async fn hear(socket: &mut Option<Socket>) -> Result<Message, SocketError> {
+    match socket {
+        Some(socket) => socket.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits for room; none when nobody is there any more.
+async fn reserve(to: Option<mpsc::Sender<Told>>) -> Option<mpsc::OwnedPermit<Told>> {
+    to?.reserve_owned().await.ok()
+}

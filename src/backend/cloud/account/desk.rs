@@ -1,0 +1,173 @@
+//! Where runs find their account.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use super::super::socket::Backoff;
+use super::{Account, Api, BEHIND, Command, Entry, Link, Told};
+
+/// All accounts that are in use.
+#[derive(Clone, Debug, Default)]
+pub(in super::super) struct Accounts(Arc<Mutex<Table>>);
+
+#[derive(Debug, Default)]
+struct Table {
+    accounts: Vec<Handle>,
+    /// Registrations so far.
+    count: u64,
+}
+
+#[derive(Debug)]
+struct Handle {
+    api: Api,
+    commands: mpsc::UnboundedSender<Command>,
+    link: Arc<watch::Sender<Link>>,
+}
+
+/// A run's place at its account. It leaves when this is dropped.
+#[derive(Debug)]
+pub(in super::super) struct Registration {
+    key: u64,
+    commands: mpsc::UnboundedSender<Command>,
+    /// What the run is told; closed only when the account came to grief.
+    pub told: mpsc::Receiver<Told>,
+    /// How it stands with the socket.
+    pub link: watch::Receiver<Link>,
+}
+
+impl Accounts {
+    /// Registers a run, with its news or without, at its account, which begins to be when it is the first.
+    pub(in super::super) fn register(&self, api: &Api, prompt_id: &str, logs: bool) -> Registration {
+        let mut table = self.lock();
+        table.count += 1;
+        let (tell, told) = mpsc::channel(BEHIND);
+        let now = Instant::now();
+        let entry = Entry {
+            key: table.count,
+            prompt_id: prompt_id.to_owned(),
+            logs,
+            tell,
+            sent: false,
+            sid: None,
+            link: None,
+            since: now,
+            urgent: None,
+            due: now,
+            missed: 0,
+        };
+        let key = entry.key;
+        let handle = table.at(api, self);
+        if logs {
+            // What was refused then may be allowed now.
+            handle.link.send_if_modified(|link| {
+                let is_refused = matches!(link, Link::Refused(_));
+                if is_refused {
+                    *link = Link::Connecting { failed: 0, why: None };
+                }
+                is_refused
+            });
+        }
+        // It listens: it leaves the table only under the same lock.
+        let _ = handle.commands.send(Command::Register(entry));
+        Registration { key, commands: handle.commands.clone(), told, link: handle.link.subscribe() }
+    }
+
+    /// Has the record of a run read soon, if anybody here follows it.
+    pub(in super::super) fn hurry(&self, api: &Api, prompt_id: &str) {
+        let table = self.lock();
+        if let Some(handle) = table.accounts.iter().find(|handle| handle.api.is_same_account(api)) {
+            // Nobody listens: then nobody follows the run.
+            let _ = handle.commands.send(Command::UrgentFor { prompt_id: prompt_id.to_owned() });
+        }
+    }
+
+    /// Takes an account away, if nobody has come to it meanwhile.
+    pub(super) fn remove(&self, api: &Api, is_unused: impl FnOnce() -> bool) -> bool {
+        let mut table = self.lock();
+        let is_over = is_unused();
+        if is_over {
+            table.accounts.retain(|handle| !handle.api.is_same_account(api));
+        }
+        is_over
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    /// The account's handle, that of a new one if there is none.
+    fn at(&mut self, api: &Api, accounts: &Accounts) -> &Handle {
+        // One whose runtime has ended listens no more.
+        self.accounts.retain(|handle| !handle.commands.is_closed());
+        let index = self.accounts.iter().position(|handle| handle.api.is_same_account(api));
+        let index = index.unwrap_or_else(|| {
+            self.accounts.push(start(api, accounts));
+            self.accounts.len() - 1
+        });
+        &self.accounts[index]
+    }
+}
+
+fn start(api: &Api, accounts: &Accounts) -> Handle {
+    let (commands, heard) = mpsc::unbounded_channel();
+    let link = Arc::new(watch::channel(Link::Connecting { failed: 0, why: None }).0);
+    let now = Instant::now();
+    let account = Account {
+        api: api.clone(),
+        accounts: accounts.clone(),
+        commands: heard,
+        link: Arc::clone(&link),
+        runs: Vec::new(),
+        socket: None,
+        backoff: Backoff::default(),
+        connected_at: now,
+        connect_at: now,
+        is_connecting: false,
+        unused: None,
+        work: Default::default(),
+        is_reading: false,
+        read_failures: 0,
+        read_after: now,
+        outbox: Default::default(),
+        patience: now,
+    };
+    tokio::spawn(account.drive());
+    Handle { api: api.clone(), commands, link }
+}
+
+impl Registration {
+    /// The run may be at the service from now on, sent under this sid.
+    pub(in super::super) fn sent(&self, sid: Option<String>) {
+        self.ask(Command::Sent { key: self.key, sid });
+    }
+
+    /// The service calls it by another name.
+    pub(in super::super) fn rename(&self, prompt_id: &str) {
+        self.ask(Command::Rename { key: self.key, prompt_id: prompt_id.to_owned() });
+    }
+
+    /// The run is about to be settled: its record is to be read at once, and often.
+    pub(in super::super) fn hurry(&self) {
+        self.ask(Command::Urgent { key: self.key });
+    }
+
+    /// The run needs nothing more of its account.
+    pub(in super::super) fn leave(&self) {
+        self.ask(Command::Leave { key: self.key });
+    }
+
+    fn ask(&self, command: Command) {
+        // An account that came to grief has closed `told` too.
+        let _ = self.commands.send(command);
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}

@@ -1,0 +1,105 @@
+//! Reading records: one question for all runs that are due.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::domain::run::Connection;
+use crate::wire::cloud::Record;
+
+use super::super::Limits;
+use super::super::api::{self, Unread, Why};
+use super::{Account, Done, Entry, Told};
+
+/// Prompt ids of one question: they stand in its address.
+const AT_ONCE: usize = 50;
+
+impl Account {
+    /// When a record is to be read next.
+    pub(super) fn next_read(&self) -> Option<Instant> {
+        if self.is_reading {
+            return None;
+        }
+        let due = self.runs.iter().filter(|run| run.sent).map(|run| run.due).min()?;
+        Some(due.max(self.read_after))
+    }
+
+    pub(super) fn read_when_due(&mut self) {
+        let now = Instant::now();
+        if self.next_read().is_none_or(|due| due > now) {
+            return;
+        }
+        let soon = now + self.api.limits().together;
+        let mut prompt_ids: Vec<String> = Vec::new();
+        let mut runs: Vec<&Entry> = self.runs.iter().filter(|run| run.sent && run.due <= soon).collect();
+        runs.sort_by_key(|run| run.due);
+        for run in runs {
+            if prompt_ids.len() < AT_ONCE && !prompt_ids.contains(&run.prompt_id) {
+                prompt_ids.push(run.prompt_id.clone());
+            }
+        }
+        self.is_reading = true;
+        let api = self.api.clone();
+        self.work.push(Box::pin(async move {
+            let result = api.records(&prompt_ids).await;
+            Done::Read { prompt_ids, result }
+        }));
+    }
+
+    pub(super) fn read(&mut self, prompt_ids: &[String], result: Result<Vec<Record>, Unread>) {
+        let now = Instant::now();
+        let result = match result {
+            Err(Unread { why: Why::NotThere, .. }) => Ok(Vec::new()),
+            result => result,
+        };
+        self.read_failures = if result.is_ok() { 0 } else { self.read_failures.saturating_add(1) };
+        if let Err(unread) = &result {
+            self.read_after = now + self.trouble(unread.why);
+        }
+        let limits = self.api.limits();
+        let is_meant = |run: &&mut Entry| run.sent && prompt_ids.contains(&run.prompt_id);
+        let mut answers = Vec::new();
+        for run in self.runs.iter_mut().filter(is_meant) {
+            run.due = now + run.pause(now, limits);
+            let told = match &result {
+                Err(unread) => Told::Unread(unread.clone()),
+                Ok(records) => match find(run, records, prompt_ids.len()) {
+                    Some(record) => Told::Record(Box::new(record.clone())),
+                    None => Told::NoRecord,
+                },
+            };
+            answers.push((run.key, told));
+        }
+        for (key, told) in answers {
+            self.tell(key, told);
+        }
+    }
+
+    /// How long nobody asks after reads that failed.
+    fn trouble(&self, why: Why) -> Duration {
+        let longest = self.api.limits().trouble;
+        match why {
+            Why::NotAllowed => longest,
+            _ => (self.api.limits().urgent.first / 2 * 2_u32.saturating_pow(self.read_failures.min(8)))
+                .min(longest),
+        }
+    }
+}
+
+impl Entry {
+    /// Until its record is read again.
+    fn pause(&self, now: Instant, limits: &Limits) -> Duration {
+        match (self.urgent, self.link, self.logs) {
+            (Some(since), ..) => limits.urgent.pause(now - since),
+            (None, Some(Connection::Live), _) => limits.live,
+            (None, _, true) => limits.polled.pause(now - self.since),
+            (None, _, false) => limits.scheduled.pause(now - self.since),
+        }
+    }
+}
+
+/// The record of this run; also the only one that was asked for, when it does not say of which run it is.
+fn find<'a>(run: &Entry, records: &'a [Record], asked: usize) -> Option<&'a Record> {
+    let named = records.iter().find(|record| api::is_of(record, &run.prompt_id));
+    named.or_else(|| api::nameless(records, asked))
+}

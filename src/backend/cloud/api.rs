@@ -1,0 +1,257 @@
+//! The service's addresses, and the small requests to them: records, subscribe, cancel.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::HeaderMap;
+use reqwest::{Response, StatusCode, Url};
+use serde_json::json;
+
+use crate::backend::http::{self, Http};
+use crate::backend::{Server, redirect, refusal};
+use crate::config::{Credentials, Veil};
+use crate::domain::run::RunError;
+use crate::wire::cloud::Record;
+
+use super::{API_URL, Limits};
+
+/// Bytes of records that are read at once. Outputs may be in them, base64.
+const MAX_RECORDS: usize = 64 << 20;
+/// Bytes of a reply that are read.
+const MAX_REPLY: usize = MAX_RECORDS;
+
+/// One account's way to the service.
+#[derive(Clone, Debug)]
+pub(super) struct Api {
+    base: Url,
+    credentials: Credentials,
+    http: Arc<Http>,
+    limits: Arc<Limits>,
+}
+
+/// Why records could not be read.
+#[derive(Clone, Debug)]
+pub(super) struct Unread {
+    pub error: RunError,
+    pub why: Why,
+}
+
+/// What kind of trouble it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// The service says that there is no such thing.
+    NotThere,
+    /// The service does not accept the credentials.
+    NotAllowed,
+    /// Line, gateway or service: it may pass.
+    Trouble,
+}
+
+impl Api {
+    /// The service that a run goes through.
+    ///
+    /// # Errors
+    /// When address or credentials cannot be used.
+    pub(super) fn new(server: &Server, http: Arc<Http>, limits: Arc<Limits>) -> Result<Self, RunError> {
+        if let Some(name) = http::unsendable(&server.credentials) {
+            return Err(RunError {
+                what: format!("{name} holds a character that no HTTP header can carry"),
+                remedy: "Copy it again, without a line end or other control character.".to_owned(),
+                ..RunError::default()
+            });
+        }
+        let base = checked(server.api_url.as_deref().unwrap_or(API_URL), "api_url", API_URL)?;
+        checked(&server.url, "url", "https://name.example.com/")?;
+        Ok(Self { base, credentials: server.credentials.clone(), http, limits })
+    }
+
+    /// Where the service is.
+    pub(super) fn base(&self) -> &Url {
+        &self.base
+    }
+
+    pub(super) fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    pub(super) fn http(&self) -> &Http {
+        &self.http
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Whether another's runs can be read with ours.
+    pub(super) fn is_same_account(&self, other: &Self) -> bool {
+        self.base == other.base && self.credentials == other.credentials
+    }
+
+    /// Where runs are sent.
+    pub(super) fn infer(&self) -> Url {
+        self.at(&["api", "workflow", "infer"])
+    }
+
+    /// The records of these runs, those that the service has. Asked once.
+    pub(super) async fn records(&self, prompt_ids: &[String]) -> Result<Vec<Record>, Unread> {
+        let mut url = self.at(&["api", "workflow", "infer", ""]);
+        url.query_pairs_mut().extend_pairs(prompt_ids.iter().map(|id| ("prompt_ids", id)));
+        let body = self.asked(&url, None, MAX_RECORDS).await?;
+        let list = Record::list(&String::from_utf8_lossy(&body));
+        list.ok_or_else(|| Unread::trouble("the service's answer is no list of records".to_owned()))
+    }
+
+    /// The record of one run; none when the service has none. Asked again while there is trouble on the way.
+    pub(super) async fn record(&self, prompt_id: &str) -> Result<Option<Record>, Unread> {
+        let ids = [prompt_id.to_owned()];
+        let mut waits = self.http.limits().retries.iter();
+        let records = loop {
+            match (self.records(&ids).await, waits.next()) {
+                (Err(Unread { why: Why::Trouble, .. }), Some(wait)) => tokio::time::sleep(*wait).await,
+                (Err(Unread { why: Why::NotThere, .. }), _) => return Ok(None),
+                (records, _) => break records?,
+            }
+        };
+        Ok(of(prompt_id, &records))
+    }
+
+    /// Asks that the news of running prompts come to this socket. Few services know how.
+    pub(super) async fn subscribe(&self, sid: &str) -> Result<(), Unread> {
+        let url = self.at(&["api", "workflow", "infer", "subscribe", sid]);
+        self.asked(&url, Some("{}"), MAX_REPLY).await.map(drop)
+    }
+
+    /// Asks the service to stop a run: as the vendor's Python client does, and as the other one does when that is not
+    /// understood.
+    pub(super) async fn cancel(&self, deployment: &str, prompt_id: &str) -> Result<(), Unread> {
+        let shapes = [
+            json!({"prompt_id": prompt_id, "view_comfy_api_url": deployment}),
+            json!({"promptId": prompt_id, "viewComfyApiUrl": deployment}),
+        ];
+        let url = self.at(&["api", "workflow", "infer", "cancel"]);
+        let mut first = None;
+        for shape in shapes {
+            let mut response = self.ask(&url, Some(&shape.to_string())).await?;
+            let status = response.status();
+            if status.is_success() {
+                return Ok(());
+            }
+            let unread = self.refused(&mut response).await;
+            if !matches!(status.as_u16(), 400 | 422) {
+                return Err(first.unwrap_or(unread));
+            }
+            first = first.or(Some(unread));
+        }
+        Err(first.unwrap_or_else(|| Unread::trouble(String::new())))
+    }
+
+    /// An answer's body, when its status is a good one.
+    async fn asked(&self, url: &Url, json: Option<&str>, max: usize) -> Result<Vec<u8>, Unread> {
+        let mut response = self.ask(url, json).await?;
+        if !response.status().is_success() {
+            return Err(self.refused(&mut response).await);
+        }
+        let body = http::whole_body(&mut response, max, self.limits.answer).await;
+        body.map_err(|error| Unread { error, why: Why::Trouble })
+    }
+
+    async fn ask(&self, url: &Url, json: Option<&str>) -> Result<Response, Unread> {
+        let asked =
+            tokio::time::timeout(self.limits.answer, self.http.ask(url, &self.credentials, json)).await;
+        match asked {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => Err(Unread { error, why: Why::Trouble }),
+            Err(_) => Err(Unread::trouble(format!(
+                "{} did not answer within {} seconds",
+                redirect::shown(&self.base),
+                self.limits.answer.as_secs()
+            ))),
+        }
+    }
+
+    async fn refused(&self, response: &mut Response) -> Unread {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = http::refusal_body(response, self.http.limits().refusal).await;
+        let error = self.described(status, &headers, &body);
+        let why = match status.as_u16() {
+            401 | 403 => Why::NotAllowed,
+            404 | 405 | 410 => Why::NotThere,
+            _ => Why::Trouble,
+        };
+        Unread { error, why }
+    }
+
+    /// What a refusal says, without our own secrets, which some services tell back.
+    pub(super) fn described(&self, status: StatusCode, headers: &HeaderMap, body: &str) -> RunError {
+        let mut error = refusal::describe(status, headers, body);
+        if matches!(status.as_u16(), 404 | 405 | 410) {
+            error.remedy = "Check the profile's url (the deployment) and api_url (the service).".to_owned();
+        }
+        let veil = Veil::new(&self.credentials);
+        [&mut error.what, &mut error.remedy, &mut error.details].into_iter().for_each(|text| veil.hide(text));
+        error
+    }
+
+    /// An address of the service; each segment is what it is, whatever stands in it.
+    fn at(&self, segments: &[&str]) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
+        url
+    }
+}
+
+impl Unread {
+    fn trouble(what: String) -> Self {
+        let remedy =
+            "Check this machine's network; when it stays, look at the service's own state.".to_owned();
+        Self { error: RunError { what, remedy, ..RunError::default() }, why: Why::Trouble }
+    }
+}
+
+/// The record of this run; also the only one that was asked for, when it does not say of which run it is.
+fn of(prompt_id: &str, records: &[Record]) -> Option<Record> {
+    let named = records.iter().find(|record| is_of(record, prompt_id));
+    named.or_else(|| nameless(records, 1)).cloned()
+}
+
+pub(super) fn is_of(record: &Record, prompt_id: &str) -> bool {
+    record.result.prompt_id.as_deref().is_some_and(|id| id.eq_ignore_ascii_case(prompt_id))
+}
+
+/// The one record that is there, when it does not say of which run it is and only one was asked for.
+pub(super) fn nameless(records: &[Record], asked: usize) -> Option<&Record> {
+    match records {
+        [record] if asked == 1 && record.result.prompt_id.is_none() => Some(record),
+        _ => None,
+    }
+}
+
+fn checked(text: &str, name: &str, example: &str) -> Result<Url, RunError> {
+    let fault = |what: String| RunError {
+        what,
+        remedy: format!("Put the whole address into the profile's {name}, such as {example}."),
+        ..RunError::default()
+    };
+    match Url::parse(text) {
+        Ok(mut url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
+            if name == "api_url" {
+                url.set_query(None);
+                url.set_fragment(None);
+            }
+            Ok(url)
+        }
+        Ok(url) => Err(fault(format!("`{}` is no address that a run can be sent to", redirect::shown(&url)))),
+        Err(why) => Err(fault(format!("the address in {name} cannot be read: {why}"))),
+    }
+}
+
+/// In words, for the log.
+pub(super) fn seconds(time: Duration) -> String {
+    match time.as_secs() {
+        1 => "1 second".to_owned(),
+        seconds if seconds < 120 => format!("{seconds} seconds"),
+        seconds => format!("{} minutes", seconds / 60),
+    }
+}

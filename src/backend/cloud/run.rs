@@ -1,0 +1,353 @@
+//! One run, from what its account is told of it to its end.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::backend::ear::{Ear, Said};
+use crate::backend::reporter::Reporter;
+use crate::backend::{BackendError, EventSink, Job};
+use crate::domain::run::{Connection, End, RunError};
+use crate::domain::{RunEvent, Status};
+use crate::wire::cloud::{News, Record, State};
+use crate::wire::{ansi, errors};
+
+use super::account::{Registration, Told};
+use super::api::{self, Api, Unread, Why};
+
+/// Messages that are taken at once: a thousand log lines are one event to the store.
+const AT_ONCE: usize = 256;
+
+/// How much longer a run may be without a record while the service would tell of it by itself.
+const LIVE_PATIENCE: u32 = 12;
+
+/// How sure it is that the service has the run.
+#[derive(Clone, Debug)]
+pub(super) enum Footing {
+    /// Its request is on its way.
+    Sending,
+    /// It may have arrived; what speaks against it.
+    Unsure(RunError),
+    /// It is said to be there.
+    Said,
+    /// The service told of it.
+    Known,
+}
+
+/// How it ends.
+#[derive(Debug)]
+pub(super) enum Ending {
+    /// By a record that is one.
+    Record(Box<Record>),
+    /// By a word of the service.
+    End(End),
+    /// Without.
+    Error(BackendError),
+}
+
+/// A run that is followed.
+pub(super) struct Run {
+    pub api: Api,
+    pub job: Job,
+    pub prompt_id: String,
+    pub out: Reporter,
+    pub desk: Registration,
+    pub footing: Footing,
+    /// The service has told of it.
+    pub heard: bool,
+    ear: Ear,
+    said: Said,
+    /// The first error that the service told, and when anything was heard last since then.
+    failure: Option<(Value, Instant)>,
+    /// Since when there is no record.
+    missing: Option<Instant>,
+    /// Since when records cannot be read.
+    unread: Option<Instant>,
+    told_unread: bool,
+    told_not_allowed: bool,
+    link: Option<Connection>,
+}
+
+impl Run {
+    pub(super) fn new(api: Api, job: Job, prompt_id: String, events: EventSink, desk: Registration) -> Self {
+        Self {
+            api,
+            job,
+            prompt_id,
+            out: Reporter::new(events),
+            desk,
+            footing: Footing::Sending,
+            heard: false,
+            ear: Ear::default(),
+            said: Said::default(),
+            failure: None,
+            missing: None,
+            unread: None,
+            told_unread: false,
+            told_not_allowed: false,
+            link: None,
+        }
+    }
+
+    /// Listens until the run has ended.
+    pub(super) async fn follow(&mut self) -> Result<Ending, BackendError> {
+        let mut batch = Vec::new();
+        loop {
+            let due = self.out.due();
+            tokio::select! {
+                count = self.desk.told.recv_many(&mut batch, AT_ONCE) => {
+                    if let Some(ending) = self.take(count, &mut batch).await? {
+                        return Ok(ending);
+                    }
+                }
+                () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    self.out.tell_due().await?;
+                }
+            }
+        }
+    }
+
+    /// Takes in what the run was told: its end, when that was among it.
+    pub(super) async fn take(
+        &mut self,
+        count: usize,
+        batch: &mut Vec<Told>,
+    ) -> Result<Option<Ending>, BackendError> {
+        if count == 0 {
+            return Ok(Some(Ending::Error(BackendError::Lost(self.remedied(RunError {
+                what: "comfydeck's own connection to the service came to grief, which is a fault of comfydeck".to_owned(),
+                ..RunError::default()
+            })))));
+        }
+        let mut ending = None;
+        for told in batch.drain(..) {
+            let ended = match told {
+                Told::News(news) => self.news(news).await?,
+                Told::Record(record) => self.record(record).await?,
+                Told::NoRecord => self.no_record(),
+                Told::Unread(unread) => {
+                    self.unread(&unread).await?;
+                    None
+                }
+                Told::Link(link, why) => {
+                    self.turn(link, why).await?;
+                    None
+                }
+                Told::Missed(count) => {
+                    self.note(&format!(
+                        "{count} messages were left out here, since the log could not be written as fast"
+                    ));
+                    None
+                }
+            };
+            // What is behind the end may be log still.
+            ending = ending.or(ended);
+        }
+        let said = std::mem::take(&mut self.said);
+        self.out.said(said).await?;
+        Ok(ending)
+    }
+
+    async fn news(&mut self, news: News) -> Result<Option<Ending>, BackendError> {
+        self.is_known();
+        if let Some((_, heard)) = &mut self.failure {
+            *heard = Instant::now();
+        }
+        match news {
+            News::Log { text } => self.ear.log(&text, &mut self.said),
+            News::Other { name, text } => self.ear.other(&name, &text, &mut self.said),
+            News::Error { value } => {
+                let error = errors::from_value(&value);
+                let text = [error.what.as_str(), error.details.as_str()].join("\n");
+                self.ear.log(text.trim(), &mut self.said);
+                if self.failure.is_none() {
+                    self.failure = Some((value, Instant::now()));
+                    // The record may have better words, or say otherwise.
+                    self.desk.hurry();
+                }
+            }
+            News::Executed => {
+                self.out.phase(Status::Downloading).await?;
+                return Ok(None);
+            }
+            News::Result(Some(record)) if record.state().is_end() => return Ok(Some(Ending::Record(record))),
+            News::Result(_) => {
+                self.out.phase(Status::Downloading).await?;
+                self.desk.hurry();
+                return Ok(None);
+            }
+            News::Cancelled { value } => return Ok(Some(Ending::End(cancelled(&value)))),
+        }
+        self.out.phase(Status::Running).await?;
+        Ok(None)
+    }
+
+    pub(super) async fn record(&mut self, record: Box<Record>) -> Result<Option<Ending>, BackendError> {
+        let is_found = matches!(self.footing, Footing::Said);
+        self.is_known();
+        self.is_readable();
+        if record.state().is_end() {
+            return Ok(Some(Ending::Record(record)));
+        }
+        if is_found || is_working(&record) {
+            self.out.phase(Status::Running).await?;
+        }
+        Ok(self.given_up(self.api.limits().failing))
+    }
+
+    fn no_record(&mut self) -> Option<Ending> {
+        self.is_readable();
+        let missing = self.missing.get_or_insert_with(Instant::now).elapsed();
+        let limits = self.api.limits();
+        // A service that would tell of the run by itself may have nothing to tell yet, or write records at the end only.
+        let is_live = self.link == Some(Connection::Live);
+        let patience = if is_live { LIVE_PATIENCE * limits.missing } else { limits.missing };
+        let error = match &self.footing {
+            Footing::Sending => return None,
+            Footing::Unsure(_) | Footing::Said if missing < limits.settle => return None,
+            Footing::Known if missing < patience => return self.given_up(limits.settle),
+            Footing::Unsure(why) => RunError {
+                what: format!(
+                    "{}; the service has no record of the run either",
+                    why.what.trim_end_matches('.')
+                ),
+                remedy: format!(
+                    "It most likely never arrived, and nothing was paid: run again. `comfydeck fetch {}` looks once more.",
+                    self.prompt_id
+                ),
+                ..why.clone()
+            },
+            Footing::Said => RunError {
+                what: format!("the service has no record of {}", self.prompt_id),
+                remedy: format!(
+                    "Check the id, and that the profile is that of the account that sent it; `comfydeck fetch {}` looks once more.",
+                    self.prompt_id
+                ),
+                ..RunError::default()
+            },
+            Footing::Known => self.remedied(RunError {
+                what: format!(
+                    "the service has had no record of the run any more for {}",
+                    api::seconds(missing)
+                ),
+                ..RunError::default()
+            }),
+        };
+        Some(Ending::Error(BackendError::Lost(error)))
+    }
+
+    /// The end of a run that told an error, when nothing else was heard for so long.
+    fn given_up(&self, patience: Duration) -> Option<Ending> {
+        let (value, heard) = self.failure.as_ref()?;
+        if heard.elapsed() < patience {
+            return None;
+        }
+        let mut error = errors::from_value(value);
+        if error.what.is_empty() {
+            error.what = "the service told an error without a word on it".to_owned();
+        }
+        Some(Ending::Error(BackendError::Failed(self.remedied(error))))
+    }
+
+    /// With the way to a result that may be there all the same.
+    fn remedied(&self, error: RunError) -> RunError {
+        let remedy = format!(
+            "{} `comfydeck fetch {}` brings what came of it after all.",
+            error.remedy, self.prompt_id
+        );
+        RunError { remedy: remedy.trim().to_owned(), ..error }
+    }
+
+    async fn unread(&mut self, unread: &Unread) -> Result<(), BackendError> {
+        let since = *self.unread.get_or_insert_with(Instant::now);
+        let what = &unread.error.what;
+        if unread.why == Why::NotAllowed && !self.told_not_allowed {
+            self.told_not_allowed = true;
+            let text = format!(
+                "The run's record cannot be read: {what}. Put the profile's credentials right; it is asked for meanwhile, and `comfydeck fetch {}` brings its result at any time",
+                self.prompt_id
+            );
+            self.out.send(RunEvent::Warning { text }).await?;
+        } else if since.elapsed() >= self.api.limits().unreadable && !self.told_unread {
+            self.told_unread = true;
+            self.note(&format!(
+                "the run's record cannot be read for now ({what}); it is asked for again and again"
+            ));
+        }
+        Ok(())
+    }
+
+    fn is_readable(&mut self) {
+        self.unread = None;
+        if std::mem::take(&mut self.told_unread) {
+            self.note("the run's record can be read again");
+        }
+    }
+
+    fn is_known(&mut self) {
+        (self.heard, self.missing) = (true, None);
+        if !matches!(self.footing, Footing::Sending) {
+            self.footing = Footing::Known;
+        }
+    }
+
+    /// It is heard of in another way from now on.
+    async fn turn(&mut self, link: Connection, why: Option<String>) -> Result<(), BackendError> {
+        let before = self.link.replace(link);
+        let why = why.map(|why| format!(" ({})", why.trim_end_matches('.'))).unwrap_or_default();
+        match (before, link) {
+            (_, Connection::Reconnecting) => self.note(&format!(
+                "the connection to the service broke here{why}; lines may be missing until it is back"
+            )),
+            (Some(Connection::Reconnecting), Connection::Live) => {
+                self.note("the connection to the service is back")
+            }
+            (Some(Connection::Polling), Connection::Live) => {
+                self.note("from here on the service tells of the run")
+            }
+            (Some(Connection::Reconnecting | Connection::Live), Connection::Polling) => self.note(&format!(
+                "the service tells nothing more of this run{why}; its end is read from its record"
+            )),
+            _ => {}
+        }
+        let said = std::mem::take(&mut self.said);
+        self.out.said(said).await?;
+        self.out.send(RunEvent::Connection { state: link }).await
+    }
+
+    /// A line of our own in the run's log.
+    pub(super) fn note(&mut self, text: &str) {
+        self.ear.other("comfydeck", text, &mut self.said);
+    }
+
+    /// What the service told of an error, for whoever has no better words.
+    pub(super) fn failure(&self) -> String {
+        match &self.failure {
+            None | Some((Value::Null, _)) => String::new(),
+            Some((Value::String(text), _)) => text.clone(),
+            Some((value, _)) => value.to_string(),
+        }
+    }
+}
+
+/// The end of a run that was stopped.
+pub(super) fn cancelled(value: &Value) -> End {
+    let said = errors::from_value(value).what;
+    let said: String = ansi::scrub_plain(&said).chars().take(200).collect();
+    let what = "The service confirmed that the run was stopped".to_owned();
+    let what = if said.is_empty() { what } else { format!("{what}: {said}") };
+    End {
+        status: Status::Cancelled,
+        error: Some(RunError { what, ..RunError::default() }),
+        server_seconds: None,
+    }
+}
+
+/// Whether an open record says that the work has begun.
+fn is_working(record: &Record) -> bool {
+    let word = record.result.status.as_deref().unwrap_or_default().to_ascii_lowercase();
+    let word: String = word.chars().filter(char::is_ascii_alphanumeric).collect();
+    record.state() == State::Open
+        && matches!(word.as_str(), "running" | "inprogress" | "processing" | "executing" | "executed")
+}

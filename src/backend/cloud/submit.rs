@@ -1,0 +1,205 @@
+//! Sending a run, and what becomes of the reply.
+
+use reqwest::StatusCode;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::backend::BackendError;
+use crate::backend::http::{self, Answer, NoAnswer};
+use crate::backend::upload::Upload;
+use crate::domain::run::{RunError, Transfer};
+use crate::domain::{RunEvent, Status};
+use crate::wire::cloud::Record;
+
+use super::account::Link;
+use super::api;
+use super::run::{Ending, Footing, Run};
+
+/// Bytes of a reply that are read: it may be the record, and that may have everything in it.
+const MAX_REPLY: usize = 64 << 20;
+
+/// What the service says to a run.
+enum Reply {
+    /// It has it.
+    Taken(Option<Box<Record>>),
+    /// It will not have it, and nothing was paid.
+    Refused(RunError),
+    /// Nothing, or nothing that says so: its record tells.
+    Unclear(RunError),
+}
+
+impl Run {
+    /// Sends the run. From here on it is registered: what is told before the reply counts.
+    pub(super) async fn send(&mut self) -> Result<Option<Ending>, BackendError> {
+        self.out.phase(Status::Uploading).await?;
+        let sid = self.socket().await?;
+        let mut fields =
+            vec![("prompt_id", self.prompt_id.as_str()), ("view_comfy_api_url", &self.job.server.url)];
+        if let Some(sid) = &sid {
+            fields.push(("sid", sid));
+        }
+        let upload = Upload::multipart(&self.job, &fields).map_err(|what| {
+            refused(RunError { what, remedy: "Choose the file again.".to_owned(), ..RunError::default() })
+        })?;
+        let (sent, mut heard) = watch::channel(0);
+        let api = self.api.clone();
+        let post = reply(&api, &upload, &sent);
+        tokio::pin!(post);
+        let mut batch = Vec::new();
+        // When the whole request was up, and whether the reply is overdue.
+        let (mut up, mut overdue) = (None, false);
+        loop {
+            let (due, late) = (self.out.due(), up.map(|up: Instant| up + api.limits().reply));
+            tokio::select! {
+                reply = &mut post => {
+                    if up.is_none() && !matches!(reply, Reply::Refused(_)) {
+                        self.out.phase(Status::Waiting).await?;
+                    }
+                    return self.replied(reply, sid).await;
+                }
+                // The sender lives as long as this function.
+                Ok(()) = heard.changed(), if up.is_none() => {
+                    let done = *heard.borrow_and_update();
+                    let is_up = done >= upload.total;
+                    self.out.upload(Transfer { done, total: Some(upload.total) }, is_up).await?;
+                    if is_up {
+                        up = Some(Instant::now());
+                        self.out.phase(Status::Waiting).await?;
+                    }
+                }
+                count = self.desk.told.recv_many(&mut batch, 256) => {
+                    let was_missing = overdue && batch.iter().any(|told| matches!(told, super::account::Told::Record(_)));
+                    if let Some(ending) = self.take(count, &mut batch).await? {
+                        return Ok(Some(ending));
+                    }
+                    if was_missing {
+                        // The run is there: nobody needs the reply any more.
+                        self.footing = Footing::Known;
+                        return Ok(None);
+                    }
+                }
+                () = tokio::time::sleep_until(late.unwrap_or_else(Instant::now)), if late.is_some() && !overdue => {
+                    overdue = true;
+                    self.desk.sent(sid.clone());
+                }
+                () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    self.out.tell_due().await?;
+                }
+            }
+        }
+    }
+
+    /// The name of the socket that news is to come over; none when there is none to be had, or none wanted.
+    async fn socket(&mut self) -> Result<Option<String>, BackendError> {
+        if !self.job.logs {
+            return Ok(None);
+        }
+        let limits = self.api.limits();
+        let tries = limits.socket_tries;
+        let is_settled = |link: &Link| match link {
+            Link::Connecting { failed, .. } => *failed >= tries,
+            Link::Open { .. } | Link::Refused(_) => true,
+        };
+        let mut link = self.desk.link.clone();
+        // Too slow, or come to grief: then it is as it is.
+        let _ = tokio::time::timeout(limits.socket_wait, link.wait_for(is_settled)).await;
+        let link = self.desk.link.borrow().clone();
+        let why = match link {
+            Link::Open { sid } => return Ok(Some(sid)),
+            Link::Refused(error) => return Err(refused(error)),
+            Link::Connecting { why, .. } => why,
+        };
+        let why = why.map(|why| format!(": {}", why.what.trim_end_matches('.'))).unwrap_or_default();
+        let text = format!(
+            "There is no live connection to the service{why}. The run is sent all the same, without its log; its end is read from its record"
+        );
+        self.out.send(RunEvent::Warning { text }).await?;
+        Ok(None)
+    }
+
+    async fn replied(&mut self, reply: Reply, sid: Option<String>) -> Result<Option<Ending>, BackendError> {
+        match reply {
+            Reply::Refused(error) if !self.heard => return Err(refused(error)),
+            Reply::Taken(record) => {
+                self.footing = Footing::Known;
+                self.desk.sent(sid);
+                let Some(record) = record else { return Ok(None) };
+                if let Some(id) = record
+                    .result
+                    .prompt_id
+                    .clone()
+                    .filter(|id| !api::is_of(&record, &self.prompt_id) && !id.is_empty())
+                {
+                    // A service with a mind of its own: it is found again by that name only.
+                    self.desk.rename(&id);
+                    self.out.send(RunEvent::Remote { prompt_id: id.clone() }).await?;
+                    self.prompt_id = id;
+                }
+                return self.record(record).await;
+            }
+            Reply::Unclear(_) | Reply::Refused(_) if self.heard => {
+                // Whatever the reply says: the service has told of the run.
+                self.footing = Footing::Known;
+                self.desk.sent(sid);
+                self.desk.hurry();
+            }
+            Reply::Unclear(error) | Reply::Refused(error) => {
+                let what = error.what.trim_end_matches('.').to_owned();
+                self.footing = Footing::Unsure(error);
+                self.note(&format!("{what}; whether the run arrived is looked up in the service's records"));
+                self.desk.sent(sid);
+                self.desk.hurry();
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Sends the request and reads the reply.
+async fn reply(api: &api::Api, upload: &Upload, sent: &watch::Sender<u64>) -> Reply {
+    let answer = api.http().post(&api.infer(), api.credentials(), upload, sent).await;
+    let Answer { mut response, hops } = match answer {
+        Ok(answer) => answer,
+        Err(NoAnswer { error, sent: true }) => return Reply::Unclear(error),
+        Err(NoAnswer { error, sent: false }) => return Reply::Refused(error),
+    };
+    let status = response.status();
+    if status.is_success() {
+        return match http::whole_body(&mut response, MAX_REPLY, api.limits().answer).await {
+            Ok(body) => read(status, &body),
+            // The status says that it was taken.
+            Err(_) => Reply::Taken(None),
+        };
+    }
+    let headers = response.headers().clone();
+    let body = http::refusal_body(&mut response, api.http().limits().refusal).await;
+    let error = api.described(status, &headers, &body);
+    // A conflict may be with the run itself.
+    if hops == 0 && status.is_client_error() && status != StatusCode::CONFLICT {
+        Reply::Refused(error)
+    } else {
+        Reply::Unclear(error)
+    }
+}
+
+fn read(status: StatusCode, body: &[u8]) -> Reply {
+    let text = String::from_utf8_lossy(body);
+    let text = text.trim();
+    if text.is_empty() || text == "null" {
+        return Reply::Taken(None);
+    }
+    match Record::read(text) {
+        Some(record) => Reply::Taken(Some(Box::new(record))),
+        // A page of somebody who stands between, most likely.
+        None => Reply::Unclear(RunError {
+            what: format!("the reply ({}) is not the service's", status.as_u16()),
+            remedy: "Check the profile's api_url, and who stands between.".to_owned(),
+            details: crate::wire::errors::from_text(text).what,
+            ..RunError::default()
+        }),
+    }
+}
+
+pub(super) fn refused(error: RunError) -> BackendError {
+    BackendError::Refused(RunError { refused: true, ..error })
+}
