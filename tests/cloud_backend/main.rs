@@ -1,6 +1,7 @@
 //! The cloud backend against a service whose Socket.IO another hand wrote, and against the demo's own.
 
 mod broken;
+mod demo;
 mod lost;
 mod service;
 mod support;

@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use super::http::Http;
 use super::{Backend, BackendError, BoxFuture, Caps, EventSink, Job, Server};
-use crate::domain::run::RunError;
+use crate::domain::run::{Protocol, RunError};
 
 use account::Accounts;
 use api::{Api, Why};
@@ -73,7 +73,7 @@ impl CloudBackend {
 
 impl Backend for CloudBackend {
     fn caps(&self) -> Caps {
-        Caps { attach: true, cancel: true }
+        Protocol::Cloud.caps()
     }
 
     fn submit(&self, job: Job, events: EventSink) -> BoxFuture<'_, Result<(), BackendError>> {

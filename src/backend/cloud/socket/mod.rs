@@ -31,7 +31,6 @@ use crate::domain::run::RunError;
 use crate::wire::cloud;
 use crate::wire::socketio::{self, Client, Heard, Signal};
 
-#[expect(unused_imports)]
 pub(super) use backoff::Backoff;
 pub(super) use error::SocketError;
 use error::{lost, unreachable};

@@ -1,7 +1,5 @@
 //! The request that becomes a websocket (RFC 6455, 4.1).
 
-use std::time::Duration;
-
 use reqwest::header::{
     CONNECTION, HeaderMap, LOCATION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
@@ -12,11 +10,9 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use crate::backend::http::{self, Http};
 use crate::backend::{redirect, refusal};
 use crate::domain::run::RunError;
+use crate::wire::errors;
 
 use super::error::{SocketError, unreachable};
-
-/// Bytes of a refusal's body that are read.
-const MAX_BODY: usize = 64 * 1024;
 
 /// Where Socket.IO answers below a base address.
 fn address(base: &Url) -> Url {
@@ -75,31 +71,21 @@ async fn declined(mut response: Response, base: &Url, http: &Http) -> SocketErro
             ..RunError::default()
         });
     }
-    let body = beginning(&mut response, http.limits().refusal).await;
-    let said = refusal::describe(status, &headers, &body);
-    match status.as_u16() {
-        401 | 403 => SocketError::Refused(said),
-        _ => {
-            let what = format!("{} opens no live connection: {}", redirect::shown(base), said.what);
-            SocketError::Unreachable(about_api(RunError { what, ..said }))
-        }
-    }
-}
-
-/// The beginning of a refusal's body. What of it does not come in time does not matter: the status says the most.
-async fn beginning(response: &mut Response, limit: Duration) -> String {
-    let mut body = Vec::new();
-    let read = async {
-        while let Ok(Some(chunk)) = response.chunk().await {
-            body.extend_from_slice(&chunk);
-            if body.len() > MAX_BODY {
-                break;
-            }
-        }
+    let body = http::refusal_body(&mut response, http.limits().refusal).await;
+    // No credentials go with this request, so that it is not allowed is not about them: somebody who stands between
+    // lets no websocket through, and runs may go on without.
+    let said = match status.as_u16() {
+        401 | 403 | 407 => RunError {
+            what: format!("it is not allowed ({})", status.as_u16()),
+            remedy: "Ask whoever runs the proxy or firewall before the service to let websockets through."
+                .to_owned(),
+            details: errors::from_body(&body).what,
+            ..RunError::default()
+        },
+        _ => refusal::describe(status, &headers, &body),
     };
-    let _ = tokio::time::timeout(limit, read).await;
-    body.truncate(MAX_BODY);
-    String::from_utf8_lossy(&body).into_owned()
+    let what = format!("{} opens no live connection: {}", redirect::shown(base), said.what);
+    SocketError::Unreachable(about_api(RunError { what, ..said }))
 }
 
 /// What is wrong here is not the profile's `url`, which is the deployment's.
