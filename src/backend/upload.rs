@@ -139,11 +139,11 @@ fn params(job: &Job) -> Result<String, String> {
 
 fn fields<'a>(
     job: &'a Job,
-    first: &[(&'a str, &'a str)],
+    first: &'a [(&'a str, &'a str)],
     params: &'a str,
 ) -> impl Iterator<Item = (&'a str, &'a str)> {
     let workflow = job.workflow.as_deref().map(|workflow| ("workflow_api", workflow));
-    first.to_vec().into_iter().chain([("params", params)]).chain(workflow)
+    first.iter().copied().chain([("params", params)]).chain(workflow)
 }
 
 /// What stands before a part's content.

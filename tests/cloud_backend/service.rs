@@ -131,7 +131,7 @@ impl Service {
     }
 
     pub(super) fn emit(&self, sid: &str, event: &str, payload: &Value) {
-        self.socket(sid).emit(event.to_owned(), payload).expect("emitted");
+        self.socket(sid).emit(event, payload).expect("emitted");
     }
 
     /// Puts a client out.

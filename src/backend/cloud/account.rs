@@ -95,7 +95,7 @@ struct Entry {
 
 /// Something that went on beside.
 enum Done {
-    Connected(Result<Socket, SocketError>),
+    Connected(Box<Result<Socket, SocketError>>),
     Subscribed { sid: String, result: Result<(), Unread> },
     Read { prompt_ids: Vec<String>, result: Result<Vec<Record>, Unread> },
 }
@@ -287,7 +287,8 @@ impl Account {
         let api = self.api.clone();
         self.work.push(Box::pin(async move {
             let limits = api.limits().socket();
-            Done::Connected(Socket::connect(api.http(), api.base(), api.credentials(), &limits).await)
+            let socket = Socket::connect(api.http(), api.base(), api.credentials(), &limits).await;
+            Done::Connected(Box::new(socket))
         }));
     }
 
@@ -295,7 +296,7 @@ impl Account {
         match done {
             Done::Connected(result) => {
                 self.is_connecting = false;
-                match result {
+                match *result {
                     Ok(socket) => self.connected(socket),
                     Err(error) => self.not_connected(&error),
                 }
