@@ -7,6 +7,8 @@ pub mod domain;
 
 pub mod wire;
 
+pub mod picture;
+
 pub mod config;
 
 pub mod backend;

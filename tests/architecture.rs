@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. `cli` comes last: it opens the screen when nothing else was asked for.
-const LAYERS: [&str; 10] =
-    ["domain", "wire", "config", "backend", "store", "runner", "demo", "report", "tui", "cli"];
+const LAYERS: [&str; 11] =
+    ["domain", "wire", "picture", "config", "backend", "store", "runner", "demo", "report", "tui", "cli"];
 
 /// Where something may not be named, whatever the layers allow.
 const FORBIDDEN: [(&str, &[&str]); 5] = [
@@ -100,7 +100,7 @@ fn pure_parts_stay_pure() {
 #[test]
 fn every_pane_has_its_files() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tui");
-    for pane in ["params", "runs", "details", "log"] {
+    for pane in ["params", "runs", "details", "log", "output"] {
         for half in ["update", "view"] {
             assert!(root.join(half).join(format!("{pane}.rs")).is_file(), "{half}/{pane}.rs");
         }

@@ -13,6 +13,7 @@ use crate::domain::OutputName;
 use crate::domain::diagnostic::{Diagnostic, Diagnostics, did_you_mean, nearest};
 use crate::domain::run::Protocol;
 use crate::domain::tables::{self, Fields, describe, entries};
+use crate::picture::Choice;
 
 /// What `config.toml` says. Without the file: no profiles and the defaults.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -53,13 +54,27 @@ pub struct Ui {
     pub flow_control: bool,
     /// What the person's own machine calls this one, for `scp`; without it, its address.
     pub scp_host: Option<String>,
+    /// How pictures are drawn.
+    pub pictures: Choice,
+    /// Bytes that drawing one picture may cost; `None` for what suits the line.
+    pub picture_bytes: Option<usize>,
 }
 
 impl Default for Ui {
     fn default() -> Self {
-        Self { theme: ThemeChoice::Auto, mouse: true, flow_control: true, scp_host: None }
+        Self {
+            theme: ThemeChoice::Auto,
+            mouse: true,
+            flow_control: true,
+            scp_host: None,
+            pictures: Choice::Auto,
+            picture_bytes: None,
+        }
     }
 }
+
+/// Fewest bytes that `picture_bytes` may allow.
+const FEWEST_PICTURE_BYTES: usize = 1_000;
 
 /// Which colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -411,12 +426,20 @@ fn read_ui(table: &DeTable<'_>, found: &mut Diagnostics<'_>) -> Ui {
     let mouse = fields.boolean("mouse", found);
     let flow_control = fields.boolean("flow_control", found);
     let scp_host = fields.text("scp_host", found).filter(|host| !host.is_empty());
+    let kinds = "\"auto\", \"kitty\", \"iterm2\", \"sixel\", \"blocks\" or \"off\"";
+    let pictures = fields.typed("pictures", kinds, found, |value| Choice::of_name(value.as_str()?));
+    let picture_bytes = fields.typed("picture_bytes", "a whole number from 1000 on", found, |value| {
+        let number = value.as_integer().filter(|number| number.radix() == 10)?;
+        number.as_str().parse::<usize>().ok().filter(|number| *number >= FEWEST_PICTURE_BYTES)
+    });
     fields.finish(found);
     Ui {
         theme: theme.unwrap_or(default.theme),
         mouse: mouse.unwrap_or(default.mouse),
         flow_control: flow_control.unwrap_or(default.flow_control),
         scp_host,
+        pictures: pictures.unwrap_or(default.pictures),
+        picture_bytes,
     }
 }
 

@@ -3,7 +3,7 @@
 //! Dispatch, footer, help, command palette and the README's table all read [`BINDINGS`]; to add a command,
 //! add an [`Action`], a row here, and its arm in `update`.
 
-use super::model::{Model, Pane};
+use super::model::{Looked, LookedBody, Model, Pane};
 
 /// Something a person can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,6 +20,11 @@ pub enum Action {
     GoLog,
     GoRuns,
     GoDetails,
+    GoOutput,
+    NextOutput,
+    PreviousOutput,
+    Play,
+    PictureKind,
     Zoom,
     GrowLeft,
     GrowRight,
@@ -108,7 +113,7 @@ impl Scope {
     }
 
     /// Scopes in the order in which help shows them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Everywhere,
         Self::Panes,
         Self::Pane(Pane::Parameters),
@@ -116,6 +121,7 @@ impl Scope {
         Self::Pane(Pane::Runs),
         Self::Pane(Pane::Details),
         Self::Pane(Pane::Log),
+        Self::Pane(Pane::Output),
     ];
 }
 
@@ -150,13 +156,14 @@ const fn row(
     Binding { action, name, scope, keys, short, long, priority }
 }
 
-use Pane::{Details, Log, Parameters, Runs};
+use Pane::{Details, Log, Output, Parameters, Runs};
 use Scope::{Editing, Everywhere, Panes};
 
 const PARAMETERS: Scope = Scope::Pane(Parameters);
 const RUNS: Scope = Scope::Pane(Runs);
 const DETAILS: Scope = Scope::Pane(Details);
 const LOG: Scope = Scope::Pane(Log);
+const OUTPUT: Scope = Scope::Pane(Output);
 
 /// The key table.
 #[rustfmt::skip]
@@ -176,6 +183,9 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::GoRuns, "go-runs", Panes, &["2"], "runs", "Go to the runs", 0),
     row(Action::GoDetails, "go-details", Panes, &["3"], "details", "Go to the selected run's details", 0),
     row(Action::GoLog, "go-log", Panes, &["4"], "log", "Go to the selected run's log", 0),
+    row(Action::GoOutput, "go-output", Panes, &["5"], "output", "Go to the selected run's output", 0),
+    row(Action::NextOutput, "next-output", Panes, &["]"], "next output", "Show the run's next output", 0),
+    row(Action::PreviousOutput, "previous-output", Panes, &["["], "previous output", "Show the output before", 0),
     row(Action::Zoom, "zoom", Panes, &["z"], "zoom", "Give the whole screen to this pane, or take it back", 25),
     row(Action::GrowLeft, "grow-left", Panes, &["<"], "narrower", "Move the rule between the columns to the left", 0),
     row(Action::GrowRight, "grow-right", Panes, &[">"], "wider", "Move the rule between the columns to the right", 0),
@@ -252,6 +262,16 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::PreviousMatch, "previous-match", LOG, &["N"], "previous match", "Go to the match before", 0),
     row(Action::Less, "log-left", LOG, &["left", "h"], "left", "Scroll to the left", 0),
     row(Action::More, "log-right", LOG, &["right", "l"], "right", "Scroll to the right", 0),
+
+    row(Action::NextOutput, "output-next", OUTPUT, &["right", "l", "n"], "next", "Show the run's next output", 68),
+    row(Action::PreviousOutput, "output-previous", OUTPUT, &["left", "h", "N"], "previous", "Show the output before", 0),
+    row(Action::Play, "play", OUTPUT, &["space"], "play", "Play a moving picture, or stop", 50),
+    row(Action::PictureKind, "picture-kind", OUTPUT, &["t"], "how drawn", "How pictures are drawn: auto, kitty, iterm2, sixel, blocks, off", 30),
+    row(Action::UseOutput, "output-use", OUTPUT, &["o"], "as input", "Take an output of the run as the file of a parameter", 62),
+    row(Action::ImportOutput, "output-import", OUTPUT, &["i"], "its parameters", "Load the parameters that the run's picture says it was made with", 45),
+    row(Action::View, "output-view", OUTPUT, &["v"], "view", "Open an output with the system's viewer, or $OPENER", 48),
+    row(Action::CopyPath, "output-copy-path", OUTPUT, &["y"], "copy path", "Copy the path of an output to the clipboard", 44),
+    row(Action::CopyScp, "output-copy-scp", OUTPUT, &["Y"], "copy scp", "Copy the scp line that brings an output home to the clipboard", 46),
 ];
 
 /// The key table as Markdown, for the documentation; a test keeps it equal.
@@ -334,6 +354,13 @@ pub fn enabled(action: Action, model: &Model) -> Result<(), &'static str> {
             let run = selected_run.ok_or("No run is selected")?;
             need(!run.status.is_end(), "This run has already ended")
         }
+        Action::Play => need(
+            matches!(
+                &model.output.looked,
+                Some(Ok(Looked { body: LookedBody::Picture { moves: true, .. }, .. }))
+            ),
+            "This output doesn't move",
+        ),
         Action::ToParameter => need(
             model
                 .details

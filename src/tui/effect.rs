@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
+use super::model::LookOrder;
 use super::msg::RunsQuery;
 use crate::domain::draft::{SeedPolicy, Submission};
 use crate::domain::{ParamKey, RunId, Setting, Workflow};
@@ -36,6 +37,10 @@ pub enum Effect {
         /// Towards the beginning.
         backward: bool,
     },
+    /// Look at a file, once the selection rests; what was to be looked at before no longer matters.
+    Look(LookOrder),
+    /// Say when the next frame of a moving picture is due: in so many milliseconds.
+    FrameIn(u32),
     /// Queue a run.
     Submit(Order),
     /// Queue a run again exactly as it was.

@@ -5,8 +5,8 @@
 //! ┌ header ────────────────────────────┐  ┌ header ────────────┐
 //! │ Parameters       │ Runs            │  │ tabs               │
 //! │                  ├─────────────────│  │ the focused pane   │
-//! ├──────────────────│ Details         │  │                    │
-//! │ Log              │                 │  │                    │
+//! ├──────────────────│ Output, or      │  │                    │
+//! │ Log              │ Details         │  │                    │
 //! └ footer ────────────────────────────┘  └ footer ────────────┘
 //! ```
 
@@ -22,6 +22,9 @@ pub const DEFAULT_SPLIT: u16 = 50;
 const TAB_GAP: u16 = 2;
 /// From this height on a column holds two panes.
 const TALL: u16 = 20;
+
+/// From this height on the right column holds three.
+const VERY_TALL: u16 = 56;
 
 /// The regions of the screen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -83,10 +86,16 @@ pub fn regions(model: &Model) -> Option<Regions> {
     let left = Rect { x: 1, width: rule - 2, ..body };
     let right = Rect { x: rule + 2, width: size.width - rule - 3, ..body };
     let (parameters, log) = stacked(left, 62);
-    let (runs, details) = stacked(right, 45);
+    let (runs, beneath) = stacked(right, if size.height < VERY_TALL { 45 } else { 30 });
     regions.rule = Some(Rect { x: rule, width: 1, ..body });
-    regions.panes =
-        vec![(Pane::Parameters, parameters), (Pane::Runs, runs), (Pane::Details, details), (Pane::Log, log)];
+    regions.panes = vec![(Pane::Parameters, parameters), (Pane::Runs, runs)];
+    if size.height >= VERY_TALL {
+        let (output, details) = stacked(beneath, 60);
+        regions.panes.extend([(Pane::Output, output), (Pane::Details, details)]);
+    } else {
+        regions.panes.push((if model.details_beneath { Pane::Details } else { Pane::Output }, beneath));
+    }
+    regions.panes.push((Pane::Log, log));
     Some(regions)
 }
 
@@ -112,7 +121,7 @@ mod tests {
         assert_eq!(at(120, 14), None);
         assert_eq!(at(80, 24).map(|r| r.panes.len()), Some(1));
         assert_eq!(at(120, 40).map(|r| r.panes.len()), Some(4));
-        assert_eq!(at(200, 60).map(|r| r.panes.len()), Some(4));
+        assert_eq!(at(200, 60).map(|r| r.panes.len()), Some(5));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::completions::Completions;
 use crate::config::import::Imported;
 use crate::domain::run::{Counts, RunSummary, UnixMs};
 use crate::domain::{Draft, Fit, ParamKey, Run, RunId, Setting, Status};
+use crate::picture::{self, CellSize, Cells, Choice, Kind};
 
 /// The regions a person can be in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -23,11 +24,13 @@ pub enum Pane {
     Details,
     /// One run's log.
     Log,
+    /// What came of a run: its pictures.
+    Output,
 }
 
 impl Pane {
     /// In the order in which Tab visits them.
-    pub const ALL: [Self; 4] = [Self::Parameters, Self::Runs, Self::Details, Self::Log];
+    pub const ALL: [Self; 5] = [Self::Parameters, Self::Runs, Self::Details, Self::Log, Self::Output];
 
     /// The heading.
     pub fn title(self) -> &'static str {
@@ -36,6 +39,7 @@ impl Pane {
             Self::Runs => "Runs",
             Self::Details => "Details",
             Self::Log => "Log",
+            Self::Output => "Output",
         }
     }
 }
@@ -109,6 +113,10 @@ pub struct Model {
     pub details: DetailsPane,
     /// The log pane.
     pub log: LogPane,
+    /// The output pane.
+    pub output: OutputPane,
+    /// The details stand beneath the runs, where the output is otherwise: the one of the two that had the focus last.
+    pub details_beneath: bool,
     /// The newest message for the person.
     pub notice: Option<Notice>,
     /// Messages of this session, the newest last; see [`Model::tell`].
@@ -374,6 +382,86 @@ impl LogPane {
     pub fn window(&self) -> Range<usize> {
         self.first..self.first + self.lines.len()
     }
+}
+
+/// The output pane: one of the selected run's outputs.
+#[derive(Debug, Default)]
+pub struct OutputPane {
+    /// Whose outputs.
+    pub run: Option<RunId>,
+    /// Which of them.
+    pub at: usize,
+    /// How the person wants pictures to be drawn.
+    pub choice: Choice,
+    /// What the terminal can do.
+    pub means: PictureMeans,
+    /// What was asked for last.
+    pub asked: Option<LookOrder>,
+    /// What came of it.
+    pub looked: Option<Result<Looked, String>>,
+    /// Lines of a text scrolled off at the top.
+    pub scroll: usize,
+    /// A moving picture is to be played.
+    pub playing: bool,
+    /// The frame that is seen, and when the first one was.
+    pub frame: usize,
+    /// When playing began.
+    pub played_from: UnixMs,
+}
+
+/// What the terminal can do for pictures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PictureMeans {
+    /// The best way it has; `None` while it is being asked.
+    pub best: Option<Kind>,
+    /// Pixels of a cell.
+    pub cell: CellSize,
+    /// It shows no colours, so that half-blocks show nothing.
+    pub colourless: bool,
+}
+
+/// A file to look at, and how it is to be drawn. Two that are equal have the same answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LookOrder {
+    /// The file.
+    pub path: std::path::PathBuf,
+    /// Cells that there are for it.
+    pub room: Cells,
+    /// Pixels of a cell.
+    pub cell: CellSize,
+    /// How it is drawn; `None`: not at all.
+    pub kind: Option<Kind>,
+    /// All frames of a moving picture.
+    pub play: bool,
+}
+
+/// What a file shows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Looked {
+    /// Its type, such as `image/png`.
+    pub kind: &'static str,
+    /// Its size on the disk.
+    pub bytes: u64,
+    /// Pixels, and what else is known in a word.
+    pub facts: Vec<String>,
+    /// What there is to see.
+    pub body: LookedBody,
+}
+
+/// What there is to see.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LookedBody {
+    /// A picture, or the frames of one with how many milliseconds each stands.
+    Picture {
+        /// One, unless it was to be played.
+        frames: Vec<(picture::Shared, u32)>,
+        /// It can be played.
+        moves: bool,
+    },
+    /// The first lines of a text, and whether there are more.
+    Text(Vec<String>, bool),
+    /// Nothing: why.
+    Nothing(String),
 }
 
 /// What lies over the panes. One at a time: screens that cannot be cannot be built.

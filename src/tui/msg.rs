@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crossterm::event::Event;
 
-use super::model::{Choosing, FileState, PickerItem, Source, Target, Tone};
+use super::model::{Choosing, FileState, LookOrder, Looked, PickerItem, PictureMeans, Source, Target, Tone};
 use crate::config::import::Imported;
 use crate::domain::draft::Layer;
 use crate::domain::run::{Counts, RunSummary, UnixMs};
@@ -59,6 +59,12 @@ pub enum Msg {
         /// The line.
         line: Option<usize>,
     },
+    /// What the terminal can do for pictures.
+    Means(PictureMeans),
+    /// What a file shows, or why it shows nothing.
+    Looked(LookOrder, Result<Looked, String>),
+    /// It is time for the next frame of a moving picture.
+    NextFrame,
     /// A run was queued.
     Submitted {
         /// Its number.

@@ -8,6 +8,7 @@ mod desk;
 mod files;
 mod memory;
 mod opener;
+mod pictures;
 mod reader;
 
 use std::path::{Path, PathBuf};
@@ -20,18 +21,20 @@ use ratatui::layout::Rect;
 
 use self::desk::Desk;
 use self::memory::Memory;
+use self::pictures::{BUDGET, Packing, Pictures, REST};
 use self::reader::Reader;
 use super::effect::Effect;
 use super::keymap::Keymap;
-use super::model::{Model, Notice, Size, Tone};
+use super::model::{LookOrder, Model, Notice, PictureMeans, Size, Tone};
 use super::msg::{Ctx, Msg};
 use super::terminal::input::Rgb;
 use super::terminal::painter::ColorDepth;
-use super::terminal::{End, Options as TerminalOptions, Session, StartError, TermEvent};
+use super::terminal::{End, Options as TerminalOptions, Session, StartError, Surroundings, TermEvent, best};
 use super::theme::{Ground, Theme};
 use super::{update, view};
 use crate::config::ThemeChoice;
 use crate::config::{Config, Dirs};
+use crate::picture::{CellSize, Choice, Colours, Kind};
 use crate::store::{self, Store, StoreError};
 
 /// Messages that are taken in before a frame is drawn: a flood of them must not hold the drawing up.
@@ -40,6 +43,12 @@ const BURST: usize = 256;
 const SAVE_AFTER: Duration = Duration::from_millis(700);
 /// While something is under way, its times are drawn anew this often.
 const TICK: Duration = Duration::from_secs(1);
+/// The terminal has this long to say what pictures it can show.
+const ASKING: Duration = Duration::from_secs(1);
+/// A picture has no more than so many parts, each of which the line takes in a short time.
+const SLOW_PARTS: usize = 64;
+/// A frame of a film that the line has not taken yet is waited for, and looked after this often.
+const FILM_PAUSE: Duration = Duration::from_millis(50);
 /// A store that changes all the time is asked this often at the most.
 const STORE_PAUSE: Duration = Duration::from_millis(50);
 
@@ -129,6 +138,17 @@ struct Screen {
     /// The store changed, and is asked at this time.
     store_at: Option<Instant>,
     asked_at: Option<Instant>,
+    /// The terminal has had its time to say what pictures it can show.
+    means_at: Option<Instant>,
+    surroundings: Surroundings,
+    /// Bytes that a picture may cost, and whether the person said so.
+    picture_bytes: (usize, bool),
+    pictures: Option<Pictures>,
+    /// What is to be looked at, and when.
+    look: Option<(LookOrder, Instant)>,
+    /// When the next frame of a film is due.
+    frame_at: Option<Instant>,
+    colours: Colours,
     _watcher: Option<store::Watcher>,
     over: Option<Over>,
 }
@@ -145,6 +165,16 @@ impl Screen {
         terminal.mouse = options.config.ui.mouse;
         terminal.flow_control = options.config.ui.flow_control;
         terminal.title = Some("comfydeck".to_owned());
+        let choice = options.config.ui.pictures;
+        // Nobody is asked what is not used.
+        terminal.pictures = !matches!(choice, Choice::Off | Choice::Always(Kind::Blocks));
+        let asks = terminal.pictures && terminal.queries;
+        let surroundings = Surroundings::from_env();
+        let default_bytes = if surroundings.ssh { BUDGET.0 } else { BUDGET.1 };
+        let colours = match terminal.depth {
+            ColorDepth::TrueColor => Colours::True,
+            _ => Colours::Indexed,
+        };
         let colourless = terminal.depth == ColorDepth::Mono;
         let theme = match (colourless, options.config.ui.theme) {
             (true, _) => Theme::colourless(),
@@ -166,6 +196,8 @@ impl Screen {
             ..Model::default()
         };
         model.log.cut = memory.log_cut;
+        model.output.choice = choice;
+        model.output.means.colourless = colourless;
         let warnings = options.config.warnings.iter().map(ToString::to_string);
         for problem in warnings.chain(key_problems) {
             model.tell(Notice { tone: Tone::Bad, text: problem, stays: true });
@@ -188,6 +220,16 @@ impl Screen {
             tick_at: None,
             store_at: None,
             asked_at: None,
+            means_at: Some(Instant::now() + if asks { ASKING } else { Duration::ZERO }),
+            picture_bytes: (
+                options.config.ui.picture_bytes.unwrap_or(default_bytes),
+                options.config.ui.picture_bytes.is_some(),
+            ),
+            surroundings,
+            pictures: None,
+            look: None,
+            frame_at: None,
+            colours,
             _watcher: None,
             over: None,
         })
@@ -217,6 +259,7 @@ impl Screen {
         thread::Builder::new().name("desk".to_owned()).spawn(move || desk.serve(&orders, &told))?;
         self.to_reader = Some(to_reader);
         self.to_desk = Some(to_desk);
+        self.pictures = Some(Pictures::start(self.sender.clone())?);
         self.perform(asked);
         let changed = self.sender.clone();
         match store::watch(&self.dirs, move || {
@@ -237,11 +280,17 @@ impl Screen {
         let mut dirty = true;
         loop {
             let mut wait = None;
-            if dirty {
-                match self.session.may_draw(Instant::now()) {
+            if dirty || self.session.is_unfinished() {
+                let now = Instant::now();
+                let may = if dirty { self.session.may_draw(now) } else { self.session.may_send_part(now) };
+                match may {
                     Ok(()) => {
                         self.draw();
                         dirty = false;
+                        if self.session.is_unfinished() {
+                            // The rest of a picture: keys first.
+                            wait = Some(now);
+                        }
                     }
                     Err(pause) => wait = Some(Instant::now() + pause),
                 }
@@ -271,8 +320,10 @@ impl Screen {
             (true, at) => at,
             (false, _) => None,
         };
-        let times = [draw_at, self.save_at, self.tick_at, self.store_at];
-        let answer = match times.into_iter().flatten().min() {
+        let look_at = self.look.as_ref().map(|(_, at)| *at);
+        let pictures = [self.means_at, look_at, self.frame_at];
+        let times = [draw_at, self.save_at, self.tick_at, self.store_at].into_iter().chain(pictures);
+        let answer = match times.flatten().min() {
             Some(at) => inbox.recv_timeout(at.saturating_duration_since(Instant::now())),
             None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
@@ -298,7 +349,61 @@ impl Screen {
             self.hear(Msg::StoreChanged);
             changed = true;
         }
+        if is_due(self.means_at) {
+            self.means_at = None;
+            self.tell_means();
+            changed = true;
+        }
+        if is_due(self.look.as_ref().map(|(_, at)| *at))
+            && let Some((order, _)) = self.look.take()
+        {
+            self.look_now(order);
+        }
+        if is_due(self.frame_at) {
+            // On a slow line a film is slow.
+            let busy = self.session.is_unfinished();
+            self.frame_at = busy.then(|| now + FILM_PAUSE);
+            if !busy {
+                self.hear(Msg::NextFrame);
+                changed = true;
+            }
+        }
         changed
+    }
+
+    /// Tells what the terminal can do for pictures, as far as that is known.
+    fn tell_means(&mut self) {
+        let abilities = self.session.abilities();
+        // Through tmux the terminal's own answer comes later than tmux's last one.
+        let all_answered = abilities.complete && !self.surroundings.tmux;
+        let decided = self.means_at.is_none() || all_answered || abilities.kitty_graphics;
+        let cell = self.session.cell_pixels().and_then(|(width, height)| CellSize::told(width, height));
+        let means = PictureMeans {
+            best: decided.then(|| best(&abilities, &self.surroundings)),
+            cell: cell.unwrap_or_default(),
+            colourless: self.model.output.means.colourless,
+        };
+        if all_answered || abilities.kitty_graphics {
+            self.means_at = None;
+        }
+        if means != self.model.output.means {
+            self.hear(Msg::Means(means));
+        }
+    }
+
+    fn look_now(&mut self, order: LookOrder) {
+        let piece = self.session.part_size();
+        let (bytes, said) = self.picture_bytes;
+        // On a slow line not more than it carries in some seconds.
+        let budget = if said { bytes } else { bytes.min(piece * SLOW_PARTS) };
+        let ground = match (self.session.abilities().background, self.theme_choice) {
+            (Some(Rgb(r, g, b)), _) => [r, g, b],
+            (None, ThemeChoice::Light) => [255; 3],
+            (None, _) => [0; 3],
+        };
+        if let Some(pictures) = &self.pictures {
+            pictures.look(order, Packing { budget, piece, ground, colours: self.colours });
+        }
     }
 
     fn wake(&mut self, wake: Wake) {
@@ -315,7 +420,14 @@ impl Screen {
 
     fn terminal(&mut self, event: TermEvent) {
         match event {
-            TermEvent::Input(event) => self.hear(Msg::Input(event)),
+            TermEvent::Input(event) => {
+                let resized = matches!(event, crossterm::event::Event::Resize(..));
+                self.hear(Msg::Input(event));
+                if resized {
+                    // The font may be another one by now.
+                    self.tell_means();
+                }
+            }
             TermEvent::PasteCut => {
                 let told = "The paste was longer than 4 MiB; the rest was left out";
                 self.hear(Msg::Notice(Tone::Bad, told.to_owned()));
@@ -326,6 +438,7 @@ impl Screen {
                     let dark = abilities.background.is_none_or(Rgb::is_dark);
                     self.theme = Theme::new(if dark { Ground::Dark } else { Ground::Light });
                 }
+                self.tell_means();
             }
             TermEvent::Suspend => self.suspend(),
             TermEvent::Continued => {
@@ -365,6 +478,18 @@ impl Screen {
                 Effect::Remember => self.save_at = Some(Instant::now() + SAVE_AFTER),
                 Effect::Copy(text) => self.copy(&text),
                 Effect::CopyScp(path) => self.copy_scp(&path),
+                Effect::Look(order) => {
+                    let now = Instant::now();
+                    // Another output of the same run, another size: there is nothing to rest on.
+                    let rest = if self.model.output.looked.is_some() { Duration::ZERO } else { REST };
+                    self.look = Some((order, now + rest));
+                    if let Some(pictures) = &self.pictures {
+                        pictures.drop_work();
+                    }
+                }
+                Effect::FrameIn(ms) => {
+                    self.frame_at = Some(Instant::now() + Duration::from_millis(ms.into()));
+                }
                 Effect::EditOutside { key, text, extension } => self.edit_outside(key, &text, extension),
                 Effect::LoadRuns(_)
                 | Effect::LoadRun(_)
@@ -416,7 +541,8 @@ impl Screen {
             self.buffer = Buffer::empty(area);
         }
         let cursor = view::view(&self.model, &self.keys, &self.theme, &mut self.buffer);
-        self.session.draw(&self.buffer, cursor);
+        let picture = view::output::placement(&self.model);
+        self.session.draw_with(&mut self.buffer, cursor, picture.as_ref());
     }
 
     fn suspend(&mut self) {

@@ -31,6 +31,14 @@ const MISSES: u32 = 3;
 const MAX_WINDOW: usize = 8;
 /// Most good answers in a row that a larger window has to wait for.
 const MAX_PATIENCE: u32 = 32;
+/// A part of a picture shall take this long: a key waits for it.
+const PART_TIME: Duration = Duration::from_millis(120);
+/// Bytes of a part: at the beginning, at least, and at the most.
+const PART: (usize, usize, usize) = (2048, 128, 32 * 1024);
+/// Frames from this size on tell how slow a line is, before any picture has gone down it.
+const TELLING_FRAME: usize = 1024;
+/// The same for a terminal that doesn't tell that it has drawn them.
+const BLIND_PART: usize = 1024;
 /// The session says when the bytes are out; this is only how often to look again.
 const WRITE_CHECK: Duration = Duration::from_secs(1);
 
@@ -55,12 +63,16 @@ pub struct Flow {
     patience: u32,
     best: Option<Duration>,
     last: Option<Duration>,
+    /// Bytes of a picture that the line takes in [`PART_TIME`].
+    part: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Sent {
     at: Instant,
     bytes: usize,
+    /// Of these, bytes of a picture.
+    of_picture: usize,
 }
 
 impl Flow {
@@ -79,7 +91,36 @@ impl Flow {
             patience: 1,
             best: None,
             last: None,
+            part: PART.0,
         }
+    }
+
+    /// May a part of a picture go out now, though the frame has not changed? As [`Flow::may_draw`], but one at a time:
+    /// whatever the person does next waits for those that are under way.
+    pub fn may_send_part(&mut self, now: Instant) -> Result<(), Duration> {
+        self.may_draw(now)?;
+        match self.under_way.front() {
+            Some(oldest) => {
+                self.refused = true;
+                Err((oldest.at + self.limit(oldest.bytes)).saturating_duration_since(now))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Bytes of a picture that may go out with a frame: as many as take a short time on this line, none while
+    /// others are under way.
+    pub fn part(&self) -> usize {
+        match (self.asking, self.under_way.is_empty()) {
+            (true, true) => self.part,
+            (true, false) => 0,
+            (false, _) => BLIND_PART,
+        }
+    }
+
+    /// The same, whatever is under way.
+    pub fn part_size(&self) -> usize {
+        if self.asking { self.part } else { BLIND_PART }
     }
 
     /// May a frame go out now? If not: how long to wait before asking again, unless [`Flow::answered`] or
@@ -114,10 +155,15 @@ impl Flow {
 
     /// A frame of so many bytes was handed to the line, with the query at its end if [`Flow::asks`].
     pub fn sent(&mut self, now: Instant, bytes: usize) {
+        self.sent_with_part(now, bytes, 0);
+    }
+
+    /// The same for a frame that has bytes of a picture among its own.
+    pub fn sent_with_part(&mut self, now: Instant, bytes: usize, of_picture: usize) {
         self.last_sent = Some(now);
         self.unwritten = true;
         if self.asking {
-            self.under_way.push_back(Sent { at: now, bytes });
+            self.under_way.push_back(Sent { at: now, bytes, of_picture });
         }
     }
 
@@ -137,7 +183,17 @@ impl Flow {
         self.misses = 0;
         // None: the answer to a frame already given up, or one that nobody asked for.
         if let Some(frame) = self.under_way.pop_front() {
-            self.learn(now.saturating_duration_since(frame.at));
+            let took = now.saturating_duration_since(frame.at);
+            if frame.of_picture > 0 {
+                self.learn_part(took, frame);
+            } else {
+                self.learn(took);
+                if frame.bytes >= TELLING_FRAME {
+                    let fitting =
+                        frame.bytes * PART_TIME.as_micros() as usize / took.as_micros().max(1) as usize;
+                    self.part = self.part.min(fitting.max(PART.1));
+                }
+            }
         }
         !self.unwritten && self.under_way.len() < self.window && std::mem::take(&mut self.refused)
     }
@@ -186,6 +242,19 @@ impl Flow {
             self.window += 1;
             self.good = 0;
         }
+    }
+
+    /// How large the next part may be, by how much longer this one took than a small frame does.
+    fn learn_part(&mut self, took: Duration, sent: Sent) {
+        self.last = Some(took);
+        let extra = took.saturating_sub(self.best.unwrap_or_default()).as_micros().max(1000) as usize;
+        if sent.of_picture < self.part / 2 && extra < PART_TIME.as_micros() as usize {
+            // Too small a part to tell anything.
+            return;
+        }
+        let fitting = sent.bytes * PART_TIME.as_micros() as usize / extra;
+        // One measurement is not to be trusted far.
+        self.part = fitting.clamp(self.part / 4, self.part * 2).clamp(PART.1, PART.2);
     }
 
     fn give_up_late_answers(&mut self, now: Instant) {

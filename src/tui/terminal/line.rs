@@ -32,6 +32,12 @@ pub struct Abilities {
     pub background: Option<Rgb>,
     /// Name and version, printable characters only.
     pub version: Option<String>,
+    /// Kitty's graphics protocol.
+    pub kitty_graphics: bool,
+    /// Sixel graphics.
+    pub sixel: bool,
+    /// Pixels of a cell.
+    pub cell: Option<(u16, u16)>,
     /// It has answered everything it was asked at the start.
     pub complete: bool,
 }
@@ -78,6 +84,8 @@ pub(super) struct Line {
     pub(super) kitty: bool,
     /// The first questions are asked and not all answered.
     pub(super) asked: bool,
+    /// What takes pictures away from the terminal when it is given back.
+    pub(super) leaving: Vec<u8>,
     /// Bytes to be written, and how many of them are.
     out: Vec<u8>,
     written: usize,
@@ -110,6 +118,7 @@ impl Shared {
             abilities: Abilities::default(),
             kitty: false,
             asked: false,
+            leaving: Vec::new(),
             out: Vec::new(),
             written: 0,
             untouched: true,
@@ -158,6 +167,11 @@ impl Shared {
         self.options.push_enter(&mut line.out);
         if !line.abilities.complete && self.options.queries {
             line.out.extend_from_slice(QUERIES);
+            if self.options.pictures {
+                // Wrapped, it reaches the terminal that tmux is in, if tmux lets it through.
+                line.out.extend_from_slice(if self.options.tmux { PICTURES_IN_TMUX } else { PICTURES });
+            }
+            line.out.extend_from_slice(LAST_QUERY);
             line.asked = true;
         } else if line.abilities.kitty_keyboard {
             line.push_kitty();
@@ -179,7 +193,8 @@ impl Shared {
         line.asked = false;
         if !line.untouched {
             let mut bytes = Vec::new();
-            self.options.push_leave(cut, line.kitty, &mut bytes);
+            let pictures = std::mem::take(&mut line.leaving);
+            self.options.push_leave(cut, line.kitty, &pictures, &mut bytes);
             line.kitty = false;
             // Fails if the terminal is gone or takes nothing: then there is nothing to restore, or no way to.
             let _ = self.tty.write_within(&bytes, LEAVE_LIMIT);
@@ -199,7 +214,7 @@ impl Shared {
             }
         }
         let mut bytes = Vec::new();
-        self.options.push_leave(true, true, &mut bytes);
+        self.options.push_leave(true, true, &[], &mut bytes);
         let _ = self.tty.write_within(&bytes, LEAVE_LIMIT);
         let _ = self.tty.set_attributes(&self.original);
     }
@@ -300,6 +315,10 @@ impl Line {
     }
 }
 
-/// kitty keyboard, mode 2026, background colour, name and version; at last what every terminal answers, so that
-/// we know when no more answers come.
-const QUERIES: &[u8] = b"\x1b[?u\x1b[?2026$p\x1b]11;?\x1b\\\x1b[>0q\x1b[c";
+/// kitty keyboard, mode 2026, background colour, name and version.
+const QUERIES: &[u8] = b"\x1b[?u\x1b[?2026$p\x1b]11;?\x1b\\\x1b[>0q";
+/// Kitty's graphics (may one pixel be sent?), and the pixels of a cell.
+const PICTURES: &[u8] = b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\\x1b[16t";
+const PICTURES_IN_TMUX: &[u8] = b"\x1bPtmux;\x1b\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\x1b\\\x1b\\\x1b[16t";
+/// What every terminal answers, so that we know when no more answers come: what it can do (DA1), Sixel among it.
+const LAST_QUERY: &[u8] = b"\x1b[c";

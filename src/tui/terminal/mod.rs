@@ -3,14 +3,19 @@
 //! - [`painter`]: frames to bytes, as few as it can. Pure.
 //! - [`input`]: bytes to keys, pastes, mouse and answers. Pure.
 //! - [`flow`]: when the next frame may go out, so that nothing queues up on a slow line. Pure.
+//! - `easel`: a picture part by part, and none of it left behind. Pure.
 //! - [`session`]: owns the terminal, does the IO, and gives the terminal back whole whatever happens.
 
+mod easel;
 pub mod flow;
 pub mod input;
+mod kinds;
 mod line;
 pub mod painter;
 mod pump;
 pub mod session;
 mod tty;
 
-pub use session::{Abilities, End, Options, Session, StartError, TermEvent};
+pub use easel::Placement;
+pub use kinds::{Surroundings, best};
+pub use session::{Abilities, End, Options, QUIET_THREAD, Session, StartError, TermEvent};

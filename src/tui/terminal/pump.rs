@@ -216,7 +216,10 @@ impl<Sink: FnMut(TermEvent)> Pump<Sink> {
             }
             Report::Background(color) => line.abilities.background = Some(color),
             Report::Version(version) => line.abilities.version = Some(version),
-            Report::DeviceAttributes(_) => {
+            Report::CellSize(width, height) => line.abilities.cell = Some((width, height)),
+            Report::Graphics(has) => line.abilities.kitty_graphics = has,
+            Report::DeviceAttributes(can) => {
+                line.abilities.sixel = can.contains(&4);
                 line.abilities.complete = true;
                 line.asked = false;
             }

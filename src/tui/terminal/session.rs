@@ -14,12 +14,16 @@ use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SI
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
 
+use super::easel::{Easel, Placement};
 use super::flow::STATUS_QUERY;
 pub use super::line::Abilities;
-use super::line::Shared;
+use super::line::{Line, Shared};
 use super::painter::{ColorDepth, Painter};
 use super::pump;
 use super::tty::{self, Tty};
+
+/// A thread of this name tells of its panics itself; they are kept in the log.
+pub const QUIET_THREAD: &str = "pictures";
 
 /// How to use the terminal.
 #[derive(Debug, Clone)]
@@ -36,6 +40,10 @@ pub struct Options {
     pub depth: ColorDepth,
     /// Erased cells get the background colour that is set.
     pub bce: bool,
+    /// Ask the terminal whether it can show pictures.
+    pub pictures: bool,
+    /// The terminal is tmux, in another terminal.
+    pub tmux: bool,
 }
 
 impl Options {
@@ -55,6 +63,8 @@ impl Options {
             queries: term != "dumb",
             depth: ColorDepth::from_env(&get),
             bce: bce.iter().any(|name| term.starts_with(name)),
+            pictures: true,
+            tmux: get("TMUX").is_some_and(|value| !value.is_empty()),
         }
     }
 
@@ -72,12 +82,13 @@ impl Options {
         }
     }
 
-    /// `cut`: the terminal may be in the middle of a frame.
-    pub(super) fn push_leave(&self, cut: bool, kitty: bool, out: &mut Vec<u8>) {
+    /// `cut`: the terminal may be in the middle of a frame. `pictures`: what takes them away.
+    pub(super) fn push_leave(&self, cut: bool, kitty: bool, pictures: &[u8], out: &mut Vec<u8>) {
         if cut {
             // CAN ends a sequence that has begun; then the mark that ends a frame.
             out.extend_from_slice(b"\x18\x1b[?2026l");
         }
+        out.extend_from_slice(pictures);
         if kitty {
             out.extend_from_slice(b"\x1b[<u");
         }
@@ -160,6 +171,7 @@ pub enum StartError {
 pub struct Session {
     shared: Arc<Shared>,
     painter: Painter,
+    easel: Easel,
 }
 
 impl Session {
@@ -174,6 +186,7 @@ impl Session {
         }
         let tty = Tty::open().map_err(StartError::NoTerminal)?;
         let painter = Painter::new(options.depth, options.bce);
+        let easel = Easel::new(options.tmux, std::process::id());
         let over = after_session()?;
         let (wake, woken) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
@@ -189,7 +202,7 @@ impl Session {
         over.store(false, Ordering::SeqCst);
         set_active(Arc::downgrade(&shared));
         // From here on, dropping it restores everything.
-        let session = Session { shared, painter };
+        let session = Session { shared, painter, easel };
         session.shared.enter(&mut session.shared.line())?;
         pump::start(session.shared.clone(), woken, signals, sink)?;
         Ok(session)
@@ -221,6 +234,73 @@ impl Session {
         line.flow.may_draw(now)
     }
 
+    /// May more of the picture be sent, though the frame has not changed? As [`Session::may_draw`].
+    pub fn may_send_part(&self, now: Instant) -> Result<(), Duration> {
+        let mut line = self.shared.line();
+        if !line.attached || line.gone {
+            return Err(Duration::from_secs(3600));
+        }
+        line.flow.may_send_part(now)
+    }
+
+    /// Whether more of the picture is to be sent: draw again when [`Session::may_send_part`].
+    pub fn is_unfinished(&self) -> bool {
+        self.easel.unfinished()
+    }
+
+    /// Bytes that may go out in one piece on this line, so that a key waits little for them.
+    pub fn part_size(&self) -> usize {
+        self.shared.line().flow.part_size()
+    }
+
+    /// Pixels of a cell, as the terminal or its line settings tell.
+    pub fn cell_pixels(&self) -> Option<(u16, u16)> {
+        self.shared.tty.cell_pixels().or_else(|| self.shared.line().abilities.cell)
+    }
+
+    /// As [`Session::draw`], with a picture in cells that the buffer leaves to it (`CellDiffOption::Skip`), as much of it as
+    /// may go out now. No other cell may be left.
+    pub fn draw_with(&mut self, buffer: &mut Buffer, cursor: Option<Position>, picture: Option<&Placement>) {
+        let mut line = self.shared.line();
+        if !line.attached {
+            return;
+        }
+        self.painter.set_sync(line.abilities.sync);
+        let room = line.flow.part();
+        let first = self.easel.prepare(picture, buffer, &self.painter, room);
+        let frame = self.painter.paint(buffer, cursor);
+        let text = frame.len();
+        line.push(&first);
+        line.push(frame);
+        let mut part = 0;
+        if let Some(room) = room.checked_sub(text).filter(|room| *room > 0 && self.easel.unfinished()) {
+            let (bytes, filled) = self.easel.parts(room);
+            line.push(&bytes);
+            part = bytes.len();
+            filled.into_iter().for_each(|area| self.painter.give(area));
+        }
+        line.leaving = self.easel.leaving();
+        let total = first.len() + text + part;
+        if total > 0 {
+            // Half-blocks are text; while they are not all there, a frame is as large as its part of them.
+            let part = if part == 0 && self.easel.unfinished() { text } else { part };
+            self.finish(&mut line, total, part);
+        }
+    }
+
+    fn finish(&self, line: &mut Line, bytes: usize, of_picture: usize) {
+        let asks = line.flow.asks();
+        if asks {
+            line.push(STATUS_QUERY);
+        }
+        let bytes = bytes + if asks { STATUS_QUERY.len() } else { 0 };
+        line.flow.sent_with_part(Instant::now(), bytes, of_picture);
+        self.shared.flush(line);
+        if line.unwritten() || line.gone {
+            self.shared.wake();
+        }
+    }
+
     /// Makes the terminal show the buffer, with its cursor at `cursor` or hidden. Writes nothing if it already
     /// does. Never blocks: what the line doesn't take now is written by the session's thread.
     pub fn draw(&mut self, buffer: &Buffer, cursor: Option<Position>) {
@@ -234,15 +314,8 @@ impl Session {
             return;
         }
         line.push(frame);
-        let asks = line.flow.asks();
-        if asks {
-            line.push(STATUS_QUERY);
-        }
-        line.flow.sent(Instant::now(), frame.len() + if asks { STATUS_QUERY.len() } else { 0 });
-        self.shared.flush(&mut line);
-        if line.unwritten() || line.gone {
-            self.shared.wake();
-        }
+        let bytes = frame.len();
+        self.finish(&mut line, bytes, 0);
     }
 
     /// Sends something that is not a frame and shows nothing, such as a text for the terminal's clipboard.
@@ -363,6 +436,8 @@ fn on_panic(info: &PanicHookInfo<'_>, previous: &dyn Fn(&PanicHookInfo<'_>)) {
     if thread.id() == shared.owner || thread.name() == Some(pump::THREAD) {
         shared.leave_whatever_happens();
         previous(info);
+    } else if thread.name() == Some(QUIET_THREAD) {
+        tracing::error!("{info}");
     } else {
         // Its message would go into the picture, and whoever waits for the thread decides what comes of it.
         shared.keep_panic(info.to_string());

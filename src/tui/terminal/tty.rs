@@ -64,6 +64,13 @@ impl Tty {
         }
     }
 
+    /// Pixels of a cell, if the terminal has told its size in pixels.
+    pub(super) fn cell_pixels(&self) -> Option<(u16, u16)> {
+        let size = rustix::termios::tcgetwinsize(&self.fd).ok()?;
+        let part = |pixels: u16, cells: u16| pixels.checked_div(cells).filter(|size| *size > 0);
+        Some((part(size.ws_xpixel, size.ws_col)?, part(size.ws_ypixel, size.ws_row)?))
+    }
+
     pub(super) fn attributes(&self) -> io::Result<Termios> {
         Ok(rustix::termios::tcgetattr(&self.fd)?)
     }

@@ -8,6 +8,7 @@ mod field;
 mod import;
 mod log;
 mod mouse;
+mod output;
 mod outputs;
 mod overlay;
 pub(super) use overlay::matches;
@@ -64,6 +65,9 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
         }
         Msg::Log { run, total, first, lines } => log::loaded(model, run, total, first, lines, &mut effects),
         Msg::LogFound { run, line } => log::found(model, run, line, &mut effects),
+        Msg::Means(means) => model.output.means = means,
+        Msg::Looked(order, looked) => output::looked(model, &order, looked, &mut effects),
+        Msg::NextFrame => output::next_frame(model, &mut effects),
         Msg::Submitted { run } => {
             runs::submitted(model, run);
             runs::reload(model, &mut effects);
@@ -208,6 +212,10 @@ pub(super) fn perform(model: &mut Model, action: Action, ctx: &Ctx, effects: &mu
             focus(model, Pane::Details);
         }
         Action::GoLog => focus(model, Pane::Log),
+        Action::GoOutput => focus(model, Pane::Output),
+        Action::NextOutput | Action::PreviousOutput | Action::Play | Action::PictureKind => {
+            output::perform(model, action);
+        }
         Action::Zoom => model.zoomed = !model.zoomed,
         Action::GrowLeft => grow(model, -5, effects),
         Action::GrowRight => grow(model, 5, effects),
@@ -268,6 +276,7 @@ fn scroll(model: &mut Model, action: Action, effects: &mut Effects) {
         Pane::Runs => runs::moved(model, action),
         Pane::Details => details::moved(model, action),
         Pane::Log => log::moved(model, action),
+        Pane::Output => output::moved(model, action),
     }
 }
 
@@ -292,6 +301,11 @@ pub(super) fn scrolled(at: usize, action: Action, page: usize, last: usize) -> u
 }
 
 pub(super) fn focus(model: &mut Model, pane: Pane) {
+    match pane {
+        Pane::Details => model.details_beneath = true,
+        Pane::Output => model.details_beneath = false,
+        _ => {}
+    }
     if pane != Pane::Details {
         model.came_from = None;
     }
@@ -324,6 +338,7 @@ fn back(model: &mut Model, effects: &mut Effects) {
         }
         Pane::Details if model.came_from.is_some() => {
             let back = model.came_from.take();
+            model.details_beneath = false;
             focus(model, back.unwrap_or_default());
         }
         _ if model.zoomed => model.zoomed = false,
@@ -477,4 +492,5 @@ fn settle(model: &mut Model, effects: &mut Effects) {
     runs::settle(model, effects);
     details::settle(model, effects);
     log::settle(model, effects);
+    output::settle(model, effects);
 }

@@ -3,7 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
 
-use super::{Effects, details, focus, log, overlay, page, params, perform, runs};
+use super::{Effects, details, focus, log, output, overlay, page, params, perform, runs};
 use crate::domain::ParamKey;
 use crate::tui::action::Action;
 use crate::tui::layout;
@@ -82,7 +82,7 @@ fn clicked(model: &mut Model, pane: Pane, line: usize, again: bool, ctx: &Ctx, e
                 runs::choose(model, index);
             }
         }
-        Pane::Details | Pane::Log => {}
+        Pane::Details | Pane::Log | Pane::Output => {}
     }
 }
 
@@ -130,6 +130,7 @@ fn wheel(model: &mut Model, pane: Pane, action: Action) {
         Pane::Parameters => wheel_params(model, action),
         Pane::Runs => wheel_runs(model, action),
         Pane::Details => (0..NOTCH).for_each(|_| details::moved(model, action)),
+        Pane::Output => (0..NOTCH).for_each(|_| output::moved(model, action)),
         Pane::Log => (0..NOTCH).for_each(|_| log::moved(model, action)),
     }
 }

@@ -9,7 +9,7 @@ use crate::domain::param::{FileKind, MASK_SUFFIX};
 use crate::domain::run::Output;
 use crate::domain::{ParamKey, ParamKind, Parameter, Setting};
 use crate::tui::effect::Effect;
-use crate::tui::model::{Choosing, Model, OutputUse, PickerItem, Tone, setting_text};
+use crate::tui::model::{Choosing, Model, OutputUse, Pane, PickerItem, Tone, setting_text};
 use crate::tui::text;
 
 /// Takes the output that is meant: the only one, else one from a list.
@@ -18,6 +18,10 @@ pub(super) fn ask(model: &mut Model, wanted: OutputUse, effects: &mut Effects) {
         return notify(model, Tone::Plain, "The run is still being read. Press again in a moment");
     };
     let outputs = run.outputs.clone();
+    // Where one is seen, that one is meant.
+    if let Some(seen) = outputs.get(model.output.at).filter(|_| model.focus == Pane::Output) {
+        return use_one(model, seen, wanted, effects);
+    }
     match outputs.as_slice() {
         [] => {
             let told =

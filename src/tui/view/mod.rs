@@ -6,6 +6,7 @@ mod header;
 pub mod import;
 pub mod log;
 pub mod messages;
+pub mod output;
 pub mod overlay;
 mod paint;
 mod params;
@@ -45,6 +46,7 @@ pub fn view(model: &Model, keys: &Keymap, theme: &Theme, buffer: &mut Buffer) ->
             Pane::Runs => runs::draw(model, keys, theme, body, buffer),
             Pane::Details => details::draw(model, theme, body, buffer),
             Pane::Log => log::draw(model, theme, body, buffer),
+            Pane::Output => output::draw(model, keys, theme, body, buffer),
         }
     }
     footer::draw(model, keys, theme, regions.footer, buffer);
@@ -73,13 +75,15 @@ fn title(model: &Model, pane: Pane, area: Rect, regions: &Regions, theme: &Theme
         x = paint::put(buffer, area, x, area.y, &format!("{blank}{}{blank}", tab.title()), style) + 2;
     }
     // Where one pane is seen, what runs is told beside the tabs.
-    let live = if regions.tabs && pane != Pane::Runs { runs::live(model) } else { None };
+    let free = area.right().saturating_sub(x);
+    let live = if regions.tabs && pane != Pane::Runs { runs::live(model, free) } else { None };
     let note = match pane {
         _ if live.is_some() => live.unwrap_or_default(),
         Pane::Parameters => params::note(model),
         Pane::Runs => runs::note(model),
         Pane::Details => details::note(model),
         Pane::Log => log::note(model),
+        Pane::Output => output::note(model),
     };
     if !note.is_empty() {
         let free = Rect { x, width: area.right().saturating_sub(x), ..area };

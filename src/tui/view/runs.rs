@@ -30,13 +30,20 @@ pub(super) fn note(model: &Model) -> String {
     notes.join("  ")
 }
 
-/// The run that works, in a few words.
-pub(super) fn live(model: &Model) -> Option<String> {
+/// The run that works, in a few words: as many as there are columns for.
+pub(super) fn live(model: &Model, columns: u16) -> Option<String> {
     let run = model.runs.rows.iter().rev().find(|run| run.status.is_in_flight())?;
     let Far { told, left, .. } = far(model, run);
     let left = left.map(|left| format!("  {left} left")).unwrap_or_default();
     let took = text::duration(run.elapsed_ms(model.now));
-    Some(format!("{} {} {}  {told}{left}  {took}", run.status.sign(), run.id, run.status.word()))
+    let (sign, id, word) = (run.status.sign(), run.id, run.status.word());
+    let shorter = [
+        format!("{sign} {id} {word}  {told}{left}  {took}"),
+        format!("{sign} {id}  {told}{left}  {took}"),
+        format!("{sign} {id}  {told}  {took}"),
+    ];
+    let fits = shorter.iter().find(|words| words.width() <= usize::from(columns));
+    Some(fits.cloned().unwrap_or_else(|| format!("{sign} {id}")))
 }
 
 pub(super) fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mut Buffer) {

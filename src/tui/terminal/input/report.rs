@@ -20,6 +20,10 @@ pub enum Report {
     Foreground(Rgb),
     /// To `OSC 11 ; ?`: the colour behind plain text.
     Background(Rgb),
+    /// To `ESC [ 16 t` (XTWINOPS): pixels of a cell, across and down.
+    CellSize(u16, u16),
+    /// To a query of Kitty's graphics protocol: whether the terminal has it.
+    Graphics(bool),
     /// To `ESC [ > 0 q` (XTVERSION): name and version, printable characters only.
     Version(String),
 }
@@ -43,6 +47,10 @@ pub(super) fn of_csi(params: &[u8], last: u8) -> Option<Report> {
     match last {
         b'n' => matches!(params, "0" | "3").then_some(Report::Status),
         b'c' => Some(Report::DeviceAttributes(numbers(params.strip_prefix('?')?)?)),
+        b't' => match numbers(params)?[..] {
+            [6, height, width] => Some(Report::CellSize(width, height)),
+            _ => None,
+        },
         b'u' => Some(Report::KittyKeyboard(params.strip_prefix('?')?.parse().ok()?)),
         b'y' => match numbers(params.strip_prefix('?')?.strip_suffix('$')?)?[..] {
             [mode, state] => Some(Report::Mode { mode, state }),
@@ -61,6 +69,10 @@ pub(super) fn of_text(introducer: u8, text: &[u8]) -> Option<Report> {
             ("11", color) => Some(Report::Background(color_of(color)?)),
             _ => None,
         },
+        b'_' => {
+            let (keys, told) = text.strip_prefix('G')?.split_once(';')?;
+            keys.split(',').any(|key| key == "i=31").then_some(Report::Graphics(told == "OK"))
+        }
         b'P' => {
             let name = text.strip_prefix(">|")?;
             Some(Report::Version(name.chars().filter(|c| !c.is_control()).take(100).collect()))

@@ -152,6 +152,9 @@ fn answers_of_the_terminal() {
         ("\x1b]11;rgb:1e1e/2e2e/ffff\x1b\\", Report::Background(Rgb(0x1e, 0x2e, 0xff))),
         ("\x1b]11;rgb:f/8/0\x07", Report::Background(Rgb(255, 136, 0))),
         ("\x1b]10;rgb:ff/ff/ff\x07", Report::Foreground(Rgb(255, 255, 255))),
+        ("\x1b[6;20;10t", Report::CellSize(10, 20)),
+        ("\x1b_Gi=31;OK\x1b\\", Report::Graphics(true)),
+        ("\x1b_Gi=31;EINVAL:no\x1b\\", Report::Graphics(false)),
         ("\x1bP>|XTerm(390)\x1b\\", Report::Version("XTerm(390)".to_owned())),
     ] {
         assert_eq!(decode(bytes.as_bytes()), [Input::Report(wanted)], "{bytes:?}");
@@ -172,7 +175,9 @@ fn what_is_not_known_is_swallowed_whole() {
         "\x1b]52;c;c2VjcmV0\x07",
         "\x1b]11;rgb:xx/yy/zz\x07",
         "\x1b]11;rgb:12345/1/1\x07",
-        "\x1b_Gi=31;OK\x1b\\",
+        "\x1b_Gi=7;OK\x1b\\",
+        "\x1b_Gi=31\x1b\\",
+        "\x1b[4;400;800t",
         "\x1bP1+r544e=787465\x1b\\",
         "\x1b[200;1;2 q",
         "\x1b[201~",

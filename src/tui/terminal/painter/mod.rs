@@ -12,7 +12,7 @@ mod scroll;
 mod tests;
 
 use ratatui::buffer::{Buffer, CellDiffOption};
-use ratatui::layout::{Position, Size};
+use ratatui::layout::{Position, Rect, Size};
 use ratatui::style::Color;
 
 pub use look::ColorDepth;
@@ -68,6 +68,28 @@ impl Painter {
     /// The screen may show anything now: the next frame is drawn whole.
     pub fn invalidate(&mut self) {
         self.afresh = true;
+    }
+
+    /// Whether a frame of this size will be drawn whole, on a screen that was cleared.
+    pub fn starts_afresh(&self, size: Size) -> bool {
+        self.afresh || size != self.size
+    }
+
+    /// Whether the cell holds something that somebody else drew.
+    pub fn leaves(&self, at: Position) -> bool {
+        let n = usize::from(at.y) * usize::from(self.size.width) + usize::from(at.x);
+        at.x < self.size.width && self.shown.get(n).is_some_and(|glyph| glyph.sign == Sign::Foreign)
+    }
+
+    /// Somebody else drew something into these cells: until they are left to it no longer, nothing is written there.
+    pub fn give(&mut self, area: Rect) {
+        let screen = Rect::new(0, 0, self.size.width, self.size.height);
+        for at in area.intersection(screen).positions() {
+            let n = usize::from(at.y) * usize::from(self.size.width) + usize::from(at.x);
+            if let Some(glyph) = self.shown.get_mut(n) {
+                *glyph = Glyph::FOREIGN;
+            }
+        }
     }
 
     /// The bytes that make the terminal show `next`, with the cursor at `cursor` or hidden. Empty if it already

@@ -1,0 +1,80 @@
+//! Half-blocks: `▀` in the colour of the upper half on a ground of the lower half's.
+
+use image::RgbImage;
+
+use super::super::read::Pixels;
+use super::super::{Canvas, Cells, Colours};
+use super::scaled;
+
+type Halves = [[u8; 3]; 2];
+
+/// Shares of the room, and bits of each colour channel that are kept: each step costs fewer bytes than the one before.
+const LADDER: [(f64, u8); 9] =
+    [(1.0, 8), (1.0, 6), (1.0, 5), (1.0, 4), (0.75, 5), (0.75, 4), (0.5, 5), (0.35, 4), (0.2, 4)];
+
+pub(super) fn encode(pixels: &Pixels, cells: Cells, canvas: &Canvas) -> (Cells, Vec<Halves>) {
+    let mut smallest = (cells, Vec::new());
+    for (share, bits) in LADDER {
+        let part = |cells: u16| ((f64::from(cells) * share).round() as u16).max(1);
+        let cells = Cells { width: part(cells.width), height: part(cells.height) };
+        let image = scaled(pixels, (cells.width.into(), u32::from(cells.height) * 2), canvas.ground);
+        let halves = halves(&image, cells, bits);
+        let fits = wire_bytes(&halves, cells, canvas.colours) <= canvas.budget;
+        smallest = (cells, halves);
+        if fits {
+            break;
+        }
+    }
+    smallest
+}
+
+fn halves(image: &RgbImage, cells: Cells, bits: u8) -> Vec<Halves> {
+    let at = |x: u16, y: u16| {
+        let pixel = image.get_pixel_checked(x.into(), y.into()).map_or([0; 3], |pixel| pixel.0);
+        pixel.map(|channel| rounded(channel, bits))
+    };
+    (0..cells.height)
+        .flat_map(|y| (0..cells.width).map(move |x| (x, y)))
+        .map(|(x, y)| [at(x, 2 * y), at(x, 2 * y + 1)])
+        .collect()
+}
+
+/// The nearest of the values that so many bits can tell apart, black and white among them.
+fn rounded(channel: u8, bits: u8) -> u8 {
+    let most = (1_u32 << bits) - 1;
+    let step = (u32::from(channel) * most + 127) / 255;
+    (step * 255 / most) as u8
+}
+
+/// Bytes that showing the cells costs, about, if each colour is set only where it changes.
+pub(in super::super) fn wire_bytes(halves: &[Halves], cells: Cells, colours: Colours) -> usize {
+    // `38;2;r;g;b` or `38;5;n`.
+    let colour = |[r, g, b]: [u8; 3]| match colours {
+        Colours::True => 8 + digits(r) + digits(g) + digits(b) - 1,
+        Colours::Indexed => 8,
+    };
+    let mut total = usize::from(cells.height) * 6;
+    let mut now: [Option<[u8; 3]>; 2] = [None, None];
+    for cell in halves {
+        let [upper, lower] = *cell;
+        let new_upper = upper != lower && now[0] != Some(upper);
+        let new_lower = now[1] != Some(lower);
+        total += if upper == lower { 1 } else { 3 };
+        total += match (new_upper, new_lower) {
+            (false, false) => 0,
+            (true, false) => 3 + colour(upper),
+            (false, true) => 3 + colour(lower),
+            (true, true) => 4 + colour(upper) + colour(lower),
+        };
+        now = [if new_upper { Some(upper) } else { now[0] }, Some(lower)];
+    }
+    total
+}
+
+fn digits(n: u8) -> usize {
+    match n {
+        0..10 => 1,
+        10..100 => 2,
+        100.. => 3,
+    }
+}

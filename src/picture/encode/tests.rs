@@ -1,0 +1,261 @@
+//! What each protocol's bytes show, decoded again, beside the picture they were made of.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use image::{DynamicImage, Rgb, RgbImage, Rgba, RgbaImage, imageops};
+
+use super::super::{CellSize, Colours, Piece};
+use super::*;
+
+const GROUND: [u8; 3] = [10, 20, 30];
+
+fn canvas(kind: Kind, budget: usize, piece: usize) -> Canvas {
+    Canvas {
+        room: Cells { width: 40, height: 12 },
+        cell: CellSize { width: 8, height: 16 },
+        kind,
+        budget,
+        piece,
+        ground: GROUND,
+        colours: Colours::True,
+    }
+}
+
+/// Many colours, soft, with an edge: what photographs are like.
+fn photograph(width: u32, height: u32) -> RgbImage {
+    RgbImage::from_fn(width, height, |x, y| {
+        let (fx, fy) = (f64::from(x) / f64::from(width), f64::from(y) / f64::from(height));
+        let wave = (fx * 9.0).sin() * (fy * 7.0).cos();
+        let disc = if (fx - 0.6).hypot(fy - 0.4) < 0.2 { 90.0 } else { 0.0 };
+        let channel = |base: f64| (base + wave * 40.0 + disc).clamp(0.0, 255.0) as u8;
+        Rgb([channel(160.0 * fx), channel(120.0 * fy + 20.0), channel(150.0 * (1.0 - fx))])
+    })
+}
+
+/// Every pixel by chance: nothing can be packed.
+fn noise(width: u32, height: u32) -> RgbImage {
+    let mut random = fastrand::Rng::with_seed(7);
+    RgbImage::from_fn(width, height, |_, _| Rgb([random.u8(..), random.u8(..), random.u8(..)]))
+}
+
+/// A plan of plain surfaces.
+fn drawing() -> RgbImage {
+    RgbImage::from_fn(320, 192, |x, y| match (x / 80, y / 64) {
+        (0, _) => Rgb([255, 0, 0]),
+        (_, 0) => Rgb([0, 255, 0]),
+        (1, _) => Rgb([0, 0, 255]),
+        _ => Rgb([255, 255, 255]),
+    })
+}
+
+/// Mean distance of two pictures' channels, the second scaled to the first's size.
+fn distance(wanted: &RgbImage, got: &RgbImage) -> f64 {
+    let got = imageops::resize(got, wanted.width(), wanted.height(), FilterType::Triangle);
+    let off: u64 = wanted.as_raw().iter().zip(got.as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+    off as f64 / wanted.as_raw().len() as f64
+}
+
+/// What a terminal shows of it.
+fn shown(picture: &Picture, canvas: &Canvas) -> RgbImage {
+    match &picture.form {
+        Form::Blocks(halves) => {
+            let width = u32::from(picture.cells.width);
+            RgbImage::from_fn(width, u32::from(picture.cells.height) * 2, |x, y| {
+                Rgb(halves[(y / 2 * width + x) as usize][(y % 2) as usize])
+            })
+        }
+        Form::Kitty(png) => {
+            let mut text = String::new();
+            // As odd a length as a slow line asks for.
+            while let chunk = base64_chunk(png, text.len(), 133)
+                && !chunk.is_empty()
+            {
+                assert!(chunk.len() <= 132);
+                text.push_str(&chunk);
+            }
+            let bytes = STANDARD.decode(text).expect("base64");
+            image::load_from_memory_with_format(&bytes, image::ImageFormat::Png).expect("PNG").into_rgb8()
+        }
+        Form::Pieces(pieces) => {
+            let cell = canvas.cell;
+            let (width, height) = full_size(picture.cells, canvas);
+            let mut whole = RgbImage::new(width, height);
+            let mut next_row = 0;
+            for piece in pieces {
+                assert_eq!(piece.row, next_row, "no row is left out");
+                next_row += piece.rows;
+                let (rows, y) = (u32::from(piece.rows * cell.height), i64::from(piece.row * cell.height));
+                let part =
+                    if canvas.kind == Kind::Sixel { sixel(&piece.bytes) } else { iterm2(piece, picture) };
+                let part = match canvas.kind {
+                    Kind::Sixel => {
+                        assert_eq!((part.width(), part.height()), (width, rows), "whole cells");
+                        part
+                    }
+                    _ => imageops::resize(&part, width, rows, FilterType::Triangle),
+                };
+                imageops::replace(&mut whole, &part, 0, y);
+            }
+            assert_eq!(next_row, picture.cells.height);
+            whole
+        }
+    }
+}
+
+fn iterm2(piece: &Piece, picture: &Picture) -> RgbImage {
+    let text = std::str::from_utf8(&piece.bytes).expect("text");
+    let text =
+        text.strip_prefix("\x1b]1337;File=").and_then(|text| text.strip_suffix('\x07')).expect("OSC 1337");
+    let (keys, data) = text.split_once(':').expect("a colon");
+    let key =
+        |name: &str| keys.split(';').find_map(|key| key.strip_prefix(name)?.strip_prefix('=')).expect(name);
+    assert_eq!(key("inline"), "1");
+    assert_eq!(key("width"), picture.cells.width.to_string());
+    assert_eq!(key("height"), piece.rows.to_string());
+    let file = STANDARD.decode(data).expect("base64");
+    assert_eq!(key("size"), file.len().to_string());
+    image::load_from_memory(&file).expect("a file that can be read").into_rgb8()
+}
+
+/// Decodes a Sixel picture by the standard, not by the encoder.
+fn sixel(bytes: &[u8]) -> RgbImage {
+    let text = std::str::from_utf8(bytes).expect("text");
+    let body = text.strip_prefix("\x1bP").and_then(|text| text.strip_suffix("\x1b\\")).expect("DCS");
+    let (_, body) = body.split_once('q').expect("Sixel");
+    let mut chars = body.chars().peekable();
+    let mut image = RgbImage::new(0, 0);
+    let mut palette = [[0; 3]; 256];
+    let (mut x, mut y, mut colour, mut times) = (0, 0, 0, 1);
+    while let Some(sign) = chars.next() {
+        let mut numbers = vec![0_u32];
+        while let Some(next) =
+            chars.peek().filter(|c| matches!(sign, '"' | '#' | '!') && (c.is_ascii_digit() || **c == ';'))
+        {
+            match next.to_digit(10) {
+                Some(digit) => *numbers.last_mut().expect("one") = numbers[numbers.len() - 1] * 10 + digit,
+                None => numbers.push(0),
+            }
+            chars.next();
+        }
+        match (sign, &numbers[..]) {
+            ('"', [1, 1, width, height]) => image = RgbImage::new(*width, *height),
+            ('#', [index]) => colour = *index as usize,
+            ('#', [index, 2, r, g, b]) => palette[*index as usize] = [r, g, b].map(|n| (n * 255 / 100) as u8),
+            ('!', [count]) => times = *count,
+            ('$', _) => x = 0,
+            ('-', _) => (x, y) = (0, y + 6),
+            ('?'..='~', _) => {
+                let bits = sign as u32 - '?' as u32;
+                for column in x..x + times {
+                    for bit in (0..6).filter(|bit| bits >> bit & 1 == 1) {
+                        image.put_pixel(column, y + bit, Rgb(palette[colour]));
+                    }
+                }
+                (x, times) = (x + times, 1);
+            }
+            other => panic!("no Sixel: {other:?}"),
+        }
+    }
+    image
+}
+
+#[test]
+fn a_photograph_looks_like_itself_in_every_protocol() {
+    let source = photograph(900, 600);
+    for (kind, worst) in [(Kind::Kitty, 1.0), (Kind::Iterm2, 4.0), (Kind::Sixel, 4.0), (Kind::Blocks, 6.0)] {
+        let canvas = canvas(kind, 1 << 20, 1 << 20);
+        let picture = encode(&Pixels::Opaque(source.clone()), &canvas);
+        assert_eq!(picture.cells, Cells { width: 36, height: 12 });
+        let off = distance(&source, &shown(&picture, &canvas));
+        assert!(off < worst, "{kind:?} is {off} off");
+    }
+}
+
+#[test]
+fn plain_surfaces_come_out_as_they_are() {
+    let source = drawing();
+    for (kind, most) in [(Kind::Kitty, 0), (Kind::Sixel, 0), (Kind::Blocks, 0), (Kind::Iterm2, 12)] {
+        let canvas = canvas(kind, 32 << 10, 2048);
+        let shown = shown(&encode(&Pixels::Opaque(source.clone()), &canvas), &canvas);
+        for (x, y) in [(10, 10), (160, 20), (120, 150), (300, 180)] {
+            let at = |image: &RgbImage| *image.get_pixel(x * image.width() / 320, y * image.height() / 192);
+            let off = at(&source).0.iter().zip(at(&shown).0).map(|(a, b)| a.abs_diff(b)).max();
+            assert!(off <= Some(most), "{kind:?} at {x},{y}: {:?}", at(&shown));
+        }
+    }
+}
+
+#[test]
+fn no_picture_costs_more_than_its_budget() {
+    for (name, source) in
+        [("photograph", photograph(320, 200)), ("noise", noise(320, 200)), ("drawing", drawing())]
+    {
+        for kind in Kind::ALL {
+            for budget in [4 << 10, 16 << 10, 32 << 10, 256 << 10] {
+                let canvas = canvas(kind, budget, 2048);
+                let picture = encode(&Pixels::Opaque(source.clone()), &canvas);
+                let bytes = picture.wire_bytes();
+                assert!(bytes <= budget, "{name} as {kind:?}: {bytes} of {budget}");
+                assert!(bytes > 100, "{name} as {kind:?}: {bytes}");
+                shown(&picture, &canvas);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_larger_budget_is_used_for_a_better_picture() {
+    let source = photograph(900, 600);
+    for kind in Kind::ALL {
+        let off = |budget| {
+            let canvas = canvas(kind, budget, 1 << 20);
+            distance(&source, &shown(&encode(&Pixels::Opaque(source.clone()), &canvas), &canvas))
+        };
+        let (small, large) = (off(6 << 10), off(512 << 10));
+        assert!(large < small, "{kind:?}: {small} with few bytes, {large} with many");
+    }
+}
+
+#[test]
+fn strips_are_about_as_long_as_the_line_takes_at_once() {
+    let source = photograph(900, 600);
+    for kind in [Kind::Sixel, Kind::Iterm2] {
+        let canvas = canvas(kind, 24 << 10, 3000);
+        let picture = encode(&Pixels::Opaque(source.clone()), &canvas);
+        let Form::Pieces(pieces) = &picture.form else { panic!("{kind:?}") };
+        assert!(pieces.len() > 3, "{kind:?}: {}", pieces.len());
+        let longest = pieces.iter().map(|piece| piece.bytes.len()).max();
+        assert!(longest < Some(3 * 3000), "{kind:?}: {longest:?}");
+    }
+}
+
+#[test]
+fn what_is_transparent_shows_the_ground() {
+    let half =
+        RgbaImage::from_fn(64, 64, |x, _| if x < 32 { Rgba([255, 0, 0, 255]) } else { Rgba([255, 0, 0, 0]) });
+    let pixels = Pixels::Transparent(half);
+    for kind in Kind::ALL {
+        let canvas = canvas(kind, 64 << 10, 4096);
+        let shown = DynamicImage::from(shown(&encode(&pixels, &canvas), &canvas)).into_rgb8();
+        let right = shown.get_pixel(shown.width() * 7 / 8, shown.height() / 2);
+        let off = right.0.iter().zip(GROUND).map(|(a, b)| a.abs_diff(b)).max();
+        assert!(off <= Some(6), "{kind:?}: {right:?}");
+    }
+}
+
+#[test]
+fn the_smallest_pictures_and_rooms_do_no_harm() {
+    for kind in Kind::ALL {
+        for (width, height) in [(1, 1), (1, 3000), (3000, 1), (2, 2)] {
+            for room in [
+                Cells { width: 1, height: 1 },
+                Cells { width: 0, height: 0 },
+                Cells { width: 300, height: 2 },
+            ] {
+                let canvas = Canvas { room, ..canvas(kind, 4096, 128) };
+                let picture = encode(&Pixels::Opaque(photograph(width, height)), &canvas);
+                assert!(picture.cells.count() > 0);
+            }
+        }
+    }
+}

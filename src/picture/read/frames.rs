@@ -1,0 +1,83 @@
+//! Moving pictures: the frames of a GIF or WebP file, as many as are worth showing.
+
+use std::path::Path;
+use std::time::Duration;
+
+use image::AnimationDecoder;
+use image::codecs::webp::WebPDecoder;
+use image::{DynamicImage, ImageDecoder};
+
+use super::still::{check, gif, limits, pixels, smaller, told};
+use super::{LARGEST_FILE, Opened, Pixels, ReadError, Watch, guarded, open, watched};
+
+/// Frames that are read at the most.
+const MOST: usize = 60;
+/// Pixels of all frames together, at the size that is wanted.
+const MOST_PIXELS: usize = 16 << 20;
+/// Shortest and longest time that a frame stands.
+const STANDS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+
+/// A frame of a moving picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frame {
+    /// What it shows.
+    pub pixels: Pixels,
+    /// How long it stands.
+    pub stands: Duration,
+}
+
+/// The first frames of a GIF or WebP file, in about the size `wanted`.
+///
+/// # Errors
+/// A sentence that says why there are none.
+pub fn frames(path: &Path, wanted: (u32, u32), watch: &Watch) -> Result<Vec<Frame>, ReadError> {
+    let Opened { file, bytes, kind } = open(path)?;
+    if bytes > LARGEST_FILE {
+        return Err(ReadError::TooLarge(format!(
+            "the file is too large to be played here: {} MiB",
+            bytes >> 20
+        )));
+    }
+    let reader = watched(file, watch);
+    guarded(|| match kind {
+        "image/gif" => {
+            let decoder = gif(reader).map_err(|error| told(&error, watch))?;
+            collect(decoder, wanted, watch)
+        }
+        "image/webp" => {
+            let mut decoder = WebPDecoder::new(reader).map_err(|error| told(&error, watch))?;
+            decoder.set_limits(limits()).map_err(|error| told(&error, watch))?;
+            collect(decoder, wanted, watch)
+        }
+        _ => Err(ReadError::Broken("it does not move".to_owned())),
+    })
+}
+
+fn collect<'a, D: ImageDecoder + AnimationDecoder<'a>>(
+    decoder: D,
+    wanted: (u32, u32),
+    watch: &Watch,
+) -> Result<Vec<Frame>, ReadError> {
+    let (width, height) = decoder.dimensions();
+    // Frames are put together in four bytes a pixel, two at a time.
+    check(width, height, u64::from(width) * u64::from(height) * 8)?;
+    let mut frames = Vec::new();
+    let mut total = 0;
+    for frame in decoder.into_frames().take(MOST) {
+        watch.check()?;
+        let frame = match frame {
+            Ok(frame) => frame,
+            // Those before a broken one can be seen.
+            Err(_) if !frames.is_empty() => break,
+            Err(error) => return Err(told(&error, watch)),
+        };
+        let stands = Duration::from(frame.delay()).clamp(STANDS.0, STANDS.1);
+        let image = smaller(DynamicImage::ImageRgba8(frame.into_buffer()), wanted);
+        total += (image.width() * image.height()) as usize;
+        if total > MOST_PIXELS && !frames.is_empty() {
+            break;
+        }
+        frames.push(Frame { pixels: pixels(image), stands });
+    }
+    Ok(frames)
+}

@@ -1,0 +1,469 @@
+//! Puts one picture on the screen, part by part, and takes it away whole.
+//!
+//! A view leaves a picture's cells marked `Skip` in its buffer and says which picture belongs there: bytes that are
+//! not text come to the terminal on no other way. The easel decides before each frame what those cells are. Where the
+//! picture stands they are left alone; where it doesn't yet, or something else stands, they are blank, so that the painter
+//! writes blanks over whatever was there. After the frame's text it adds parts of the picture, as many bytes as the
+//! line takes in a short time. Each part is whole in itself, so that keys go in between, and the rest is dropped when
+//! another picture is wanted.
+//!
+//! What goes away: half-blocks are text, and the painter knows them. Strips (Sixel, iTerm2) are overwritten by the text that
+//! takes their cells. Kitty's pictures are deleted by their number. What an overlay covers is torn, and drawn again
+//! when the overlay is gone; of a strip picture, only the torn strips.
+//!
+//! Inside tmux, Kitty's pictures are placed by characters (U+10EEEE, "Unicode placeholders"), which tmux keeps where they belong.
+//!
+//! No IO here.
+
+mod placeholder;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use ratatui::buffer::{Buffer, Cell, CellDiffOption};
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Color;
+
+use super::painter::Painter;
+use crate::picture::encode::{KITTY_CHUNK, base64_chunk};
+use crate::picture::{Form, Piece, Shared};
+
+/// A picture and its place: exactly its cells.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Placement {
+    /// What to show.
+    pub picture: Shared,
+    /// Its first cell.
+    pub at: Position,
+}
+
+impl Placement {
+    /// The cells it takes.
+    pub fn area(&self) -> Rect {
+        Rect::new(self.at.x, self.at.y, self.picture.cells.width, self.picture.cells.height)
+    }
+}
+
+/// Bytes that showing one half-block takes, about: two colours and the sign.
+const BLOCK_BYTES: usize = 36;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Easel {
+    tmux: bool,
+    /// The first of two numbers by which the terminal knows our pictures; the next picture takes the other one.
+    first_id: u8,
+    second: bool,
+    shown: Option<Shown>,
+}
+
+#[derive(Debug)]
+struct Shown {
+    placement: Placement,
+    /// Something stands over it.
+    covered: bool,
+    progress: Progress,
+}
+
+#[derive(Debug)]
+enum Progress {
+    /// So many cells of the picture may be seen; what stands in the others.
+    Blocks {
+        revealed: usize,
+        under: Option<Shared>,
+    },
+    Kitty(Kitty),
+    /// What is on the screen of each piece.
+    Pieces(Vec<There>),
+}
+
+#[derive(Debug)]
+struct Kitty {
+    id: u8,
+    /// Base64 bytes that the terminal has.
+    sent: usize,
+    complete: bool,
+    placed: bool,
+    /// The picture that stands in its place until it is there.
+    before: Option<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum There {
+    Not,
+    /// A part of the picture that stood here before.
+    Old,
+    Whole,
+    /// Something stood or stands over a part of it.
+    Torn,
+}
+
+impl Easel {
+    /// `seed` chooses the numbers: another program in the same window (tmux) has others.
+    pub(super) fn new(tmux: bool, seed: u32) -> Self {
+        // With more than one byte a number would be a colour of 24 bits, which not every line keeps.
+        Self { tmux, first_id: 16 + (seed % 119) as u8 * 2, second: false, shown: None }
+    }
+
+    /// Before a frame: what the picture's cells are in it, and the bytes that go first. `room` is how many bytes of a
+    /// picture may go out with the frame; with none, nothing more of it is shown.
+    pub(super) fn prepare(
+        &mut self,
+        wanted: Option<&Placement>,
+        buffer: &mut Buffer,
+        painter: &Painter,
+        room: usize,
+    ) -> Vec<u8> {
+        let mut first = Vec::new();
+        if painter.starts_afresh(buffer.area.as_size()) {
+            // The terminal forgets its pictures when it is cleared, or shows them still: they are sent again.
+            self.take_away(&mut first);
+        }
+        match wanted.filter(|placement| buffer.area.intersection(placement.area()) == placement.area()) {
+            Some(placement) => self.want(placement, &mut first),
+            None => self.take_away(&mut first),
+        }
+        let area = self.shown.as_ref().map_or(Rect::ZERO, |shown| shown.placement.area());
+        for (n, cell) in buffer.content.iter_mut().enumerate() {
+            if is_left(cell) && !area.contains(place(n, buffer.area.width)) {
+                cell.reset();
+            }
+        }
+        if let Some(shown) = &mut self.shown {
+            shown.prepare(buffer, painter, room, self.tmux, &mut first);
+        }
+        first
+    }
+
+    /// Whether parts of the picture are still to be sent.
+    pub(super) fn unfinished(&self) -> bool {
+        self.shown.as_ref().is_some_and(|shown| match &shown.progress {
+            Progress::Blocks { revealed, .. } => *revealed < shown.placement.picture.cells.count(),
+            Progress::Kitty(kitty) => !kitty.complete || !kitty.placed && (self.tmux || !shown.covered),
+            Progress::Pieces(there) => {
+                !shown.covered && there.iter().any(|there| matches!(there, There::Not | There::Old))
+            }
+        })
+    }
+
+    /// After a frame: the next parts, `room` bytes of them, at least one; and the cells that they fill.
+    pub(super) fn parts(&mut self, room: usize) -> (Vec<u8>, Vec<Rect>) {
+        let (mut bytes, mut filled) = (Vec::new(), Vec::new());
+        let tmux = self.tmux;
+        if let Some(Shown { placement, covered, progress }) = &mut self.shown {
+            match (&placement.picture.form, progress) {
+                (Form::Kitty(png), Progress::Kitty(kitty)) => {
+                    kitty.parts(png, placement, *covered, room, tmux, &mut bytes, &mut filled);
+                }
+                (Form::Pieces(pieces), Progress::Pieces(there)) if !*covered => {
+                    next_pieces(pieces, there, placement, room, &mut bytes, &mut filled);
+                }
+                _ => {}
+            }
+        }
+        (bytes, filled)
+    }
+
+    /// The bytes that take everything away from the terminal, should it be given back now.
+    pub(super) fn leaving(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        if let Some(Shown { progress: Progress::Kitty(kitty), .. }) = &self.shown {
+            kitty.delete(self.tmux, &mut bytes);
+        }
+        bytes
+    }
+
+    fn take_away(&mut self, out: &mut Vec<u8>) {
+        out.extend(self.leaving());
+        self.shown = None;
+    }
+
+    fn want(&mut self, placement: &Placement, out: &mut Vec<u8>) {
+        let Some(mut old) = self.shown.take() else { return self.begin(placement, None) };
+        let (was, is) = (&old.placement.picture, &placement.picture);
+        if Arc::ptr_eq(was, is) || was == is {
+            if old.placement.at != placement.at {
+                old.placement.at = placement.at;
+                match &mut old.progress {
+                    Progress::Blocks { revealed, under } => (*revealed, *under) = (0, None),
+                    Progress::Kitty(kitty) => kitty.lift(self.tmux, out),
+                    Progress::Pieces(there) => there.fill(There::Not),
+                }
+            }
+            self.shown = Some(old);
+        } else if old.placement.area() == placement.area() {
+            // As in a film: what stands there stays until the next one is there.
+            self.begin(placement, Some((old, out)));
+        } else {
+            if let Progress::Kitty(kitty) = &old.progress {
+                kitty.delete(self.tmux, out);
+            }
+            self.begin(placement, None);
+        }
+    }
+
+    fn begin(&mut self, placement: &Placement, old: Option<(Shown, &mut Vec<u8>)>) {
+        let progress = match (&placement.picture.form, old) {
+            (Form::Blocks(_), Some((Shown { placement, progress: Progress::Blocks { .. }, .. }, _))) => {
+                Progress::Blocks { revealed: 0, under: Some(placement.picture) }
+            }
+            (Form::Blocks(_), _) => Progress::Blocks { revealed: 0, under: None },
+            (Form::Kitty(_), Some((Shown { progress: Progress::Kitty(kitty), .. }, out))) => {
+                let before = kitty.give_way(self.tmux, out);
+                Progress::Kitty(self.kitty(before))
+            }
+            (Form::Kitty(_), _) => Progress::Kitty(self.kitty(None)),
+            (Form::Pieces(pieces), Some((Shown { progress: Progress::Pieces(_), .. }, _))) => {
+                Progress::Pieces(vec![There::Old; pieces.len()])
+            }
+            (Form::Pieces(pieces), Some((Shown { progress: Progress::Kitty(kitty), .. }, out))) => {
+                kitty.delete(self.tmux, out);
+                Progress::Pieces(vec![There::Not; pieces.len()])
+            }
+            (Form::Pieces(pieces), _) => Progress::Pieces(vec![There::Not; pieces.len()]),
+        };
+        self.shown = Some(Shown { placement: placement.clone(), covered: false, progress });
+    }
+
+    fn kitty(&mut self, before: Option<u8>) -> Kitty {
+        self.second = before.map_or(!self.second, |before| before == self.first_id);
+        let id = self.first_id + u8::from(self.second);
+        Kitty { id, sent: 0, complete: false, placed: false, before }
+    }
+}
+
+impl Shown {
+    fn prepare(
+        &mut self,
+        buffer: &mut Buffer,
+        painter: &Painter,
+        room: usize,
+        tmux: bool,
+        first: &mut Vec<u8>,
+    ) {
+        let area = self.placement.area();
+        self.covered = area.positions().any(|at| !is_left(&buffer[at]));
+        match (&self.placement.picture.form, &mut self.progress) {
+            (Form::Blocks(halves), Progress::Blocks { revealed, under }) => {
+                if room > 0 {
+                    *revealed = (*revealed + (room / BLOCK_BYTES).max(1)).min(halves.len());
+                }
+                let under = under.as_ref().and_then(|picture| match &picture.form {
+                    Form::Blocks(halves) => Some(halves),
+                    _ => None,
+                });
+                for (n, at) in area.positions().enumerate() {
+                    let seen = if n < *revealed { Some(halves) } else { under };
+                    let cell = &mut buffer[at];
+                    if !is_left(cell) {
+                        continue;
+                    }
+                    cell.reset();
+                    if let Some([upper, lower]) = seen.and_then(|halves| halves.get(n)) {
+                        half_block(cell, *upper, *lower);
+                    }
+                }
+            }
+            (_, Progress::Kitty(kitty)) if tmux => kitty.set_placeholders(area, buffer, first),
+            (_, Progress::Kitty(kitty)) => {
+                if self.covered {
+                    kitty.lift(tmux, first);
+                }
+                if !kitty.placed && kitty.before.is_none() {
+                    for at in area.positions() {
+                        if is_left(&buffer[at]) {
+                            buffer[at].reset();
+                        }
+                    }
+                }
+            }
+            (Form::Pieces(pieces), Progress::Pieces(there)) => {
+                for (piece, there) in pieces.iter().zip(there) {
+                    set_piece(piece_area(area, piece), there, buffer, painter);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A cell that the view left to the picture.
+fn is_left(cell: &Cell) -> bool {
+    cell.diff_option == CellDiffOption::Skip
+}
+
+fn place(n: usize, width: u16) -> Position {
+    let width = usize::from(width.max(1));
+    Position::new((n % width) as u16, (n / width) as u16)
+}
+
+fn half_block(cell: &mut Cell, upper: [u8; 3], lower: [u8; 3]) {
+    let colour = |[r, g, b]: [u8; 3]| Color::Rgb(r, g, b);
+    cell.set_bg(colour(lower));
+    if upper != lower {
+        cell.set_char('▀').set_fg(colour(upper));
+    }
+}
+
+fn piece_area(area: Rect, piece: &Piece) -> Rect {
+    Rect { y: area.y + piece.row, height: piece.rows, ..area }.intersection(area)
+}
+
+/// What the cells of a strip are in the next frame.
+fn set_piece(area: Rect, there: &mut There, buffer: &mut Buffer, painter: &Painter) {
+    let covered = area.positions().any(|at| !is_left(&buffer[at]));
+    *there = match *there {
+        There::Whole | There::Old | There::Torn if covered => There::Torn,
+        There::Torn => There::Not,
+        other => other,
+    };
+    for at in area.positions() {
+        // Where something else stands by now, or nothing of the picture yet, blanks take its place first.
+        if is_left(&buffer[at]) && (*there == There::Not || !painter.leaves(at)) {
+            buffer[at].reset();
+        }
+    }
+}
+
+fn next_pieces(
+    pieces: &[Piece],
+    there: &mut [There],
+    placement: &Placement,
+    room: usize,
+    bytes: &mut Vec<u8>,
+    filled: &mut Vec<Rect>,
+) {
+    for (piece, there) in pieces.iter().zip(there) {
+        if matches!(there, There::Whole | There::Torn) {
+            continue;
+        }
+        if !bytes.is_empty() && bytes.len() + piece.bytes.len() > room {
+            return;
+        }
+        push_at(Position::new(placement.at.x, placement.at.y + piece.row), &piece.bytes, bytes);
+        filled.push(piece_area(placement.area(), piece));
+        *there = There::Whole;
+    }
+}
+
+/// Bytes that draw something at a cell. The cursor and its attributes are afterwards as before.
+fn push_at(at: Position, drawing: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(format!("\x1b7\x1b[{};{}H", at.y + 1, at.x + 1).as_bytes());
+    out.extend_from_slice(drawing);
+    out.extend_from_slice(b"\x1b8");
+}
+
+impl Kitty {
+    #[expect(clippy::too_many_arguments, reason = "one step, with all that it takes and gives")]
+    fn parts(
+        &mut self,
+        png: &[u8],
+        placement: &Placement,
+        covered: bool,
+        room: usize,
+        tmux: bool,
+        bytes: &mut Vec<u8>,
+        filled: &mut Vec<Rect>,
+    ) {
+        let total = png.len().div_ceil(3) * 4;
+        while !self.complete && (bytes.is_empty() || bytes.len() < room) {
+            let most = room.saturating_sub(bytes.len()).clamp(64, KITTY_CHUNK);
+            let chunk = base64_chunk(png, self.sent, most);
+            let head = if self.sent == 0 { format!("a=t,f=100,i={},", self.id) } else { String::new() };
+            self.sent += chunk.len();
+            self.complete = self.sent >= total || chunk.is_empty();
+            let more = u8::from(!self.complete);
+            push_kitty(&format!("{head}q=2,m={more};{chunk}"), tmux, bytes);
+        }
+        if !self.complete || self.placed || covered && !tmux {
+            return;
+        }
+        let (columns, rows) = (placement.picture.cells.width, placement.picture.cells.height);
+        if tmux {
+            // Placed by the characters of the next frame.
+            push_kitty(&format!("a=p,U=1,i={},c={columns},r={rows},q=2", self.id), tmux, bytes);
+        } else {
+            let mut put = Vec::new();
+            push_kitty(&format!("a=p,i={},p=1,c={columns},r={rows},C=1,q=2", self.id), tmux, &mut put);
+            push_at(placement.at, &put, bytes);
+            filled.push(placement.area());
+            self.delete_before(tmux, bytes);
+            self.placed = true;
+        }
+    }
+
+    /// Takes it from its place; the terminal keeps it.
+    fn lift(&mut self, tmux: bool, out: &mut Vec<u8>) {
+        self.delete_before(tmux, out);
+        if self.placed && !tmux {
+            push_kitty(&format!("a=d,d=i,i={},q=2", self.id), tmux, out);
+        }
+        self.placed = false;
+    }
+
+    fn delete_before(&mut self, tmux: bool, out: &mut Vec<u8>) {
+        if let Some(before) = self.before.take() {
+            push_kitty(&format!("a=d,d=I,i={before},q=2"), tmux, out);
+        }
+    }
+
+    /// Another picture takes its place: the number of the one that is seen until then.
+    fn give_way(mut self, tmux: bool, out: &mut Vec<u8>) -> Option<u8> {
+        if self.placed {
+            self.delete_before(tmux, out);
+            return Some(self.id);
+        }
+        let before = self.before.take();
+        self.delete(tmux, out);
+        before
+    }
+
+    fn delete(&self, tmux: bool, out: &mut Vec<u8>) {
+        if self.sent > 0 && !self.complete {
+            // Ends what has begun: an incomplete file is dropped, and q=2 keeps the complaint back.
+            push_kitty("q=2,m=0;", tmux, out);
+        }
+        if self.sent > 0 {
+            push_kitty(&format!("a=d,d=I,i={},q=2", self.id), tmux, out);
+        }
+        if let Some(before) = self.before {
+            push_kitty(&format!("a=d,d=I,i={before},q=2"), tmux, out);
+        }
+    }
+
+    /// Inside tmux: the characters that stand for the picture's cells.
+    fn set_placeholders(&mut self, area: Rect, buffer: &mut Buffer, first: &mut Vec<u8>) {
+        if self.complete {
+            self.placed = true;
+            self.delete_before(true, first);
+        }
+        let seen = if self.complete { Some(self.id) } else { self.before };
+        for y in area.top()..area.bottom() {
+            // A cell without marks continues the one to its left.
+            let mut continues = false;
+            for x in area.left()..area.right() {
+                let cell = &mut buffer[(x, y)];
+                if !is_left(cell) {
+                    continues = false;
+                    continue;
+                }
+                cell.reset();
+                if let Some(id) = seen {
+                    cell.set_symbol(&placeholder::symbol(y - area.y, x - area.x, continues));
+                    cell.set_fg(Color::Indexed(id));
+                    continues = true;
+                }
+            }
+        }
+    }
+}
+
+/// A sequence of Kitty's graphics protocol, wrapped for tmux.
+fn push_kitty(text: &str, tmux: bool, out: &mut Vec<u8>) {
+    if tmux {
+        out.extend_from_slice(format!("\x1bPtmux;\x1b\x1b_G{text}\x1b\x1b\\\x1b\\").as_bytes());
+    } else {
+        out.extend_from_slice(format!("\x1b_G{text}\x1b\\").as_bytes());
+    }
+}

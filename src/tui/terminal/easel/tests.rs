@@ -1,0 +1,501 @@
+//! Pictures on an emulated terminal, through the painter: what is wanted is there, and nothing else is.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use proptest::prelude::*;
+use ratatui::layout::Size;
+use ratatui::style::Style;
+
+use super::*;
+use crate::picture::{Cells, Picture};
+use crate::tui::terminal::painter::ColorDepth;
+
+const SCREEN: Size = Size { width: 40, height: 14 };
+
+/// A terminal with pictures. A strip is seen as its first letter in each of its cells, so that text takes it away as
+/// it does on a real one.
+struct Glass {
+    text: vt100::Parser,
+    pending: Vec<u8>,
+    /// Kitty's pictures: the file so far, and whether it is whole.
+    files: BTreeMap<u32, (String, bool)>,
+    loading: Option<u32>,
+    /// Placed by the cursor: number and cells.
+    placed: BTreeMap<u32, Rect>,
+    /// Placed by characters: number and size.
+    virtually: BTreeMap<u32, (u16, u16)>,
+}
+
+impl Glass {
+    fn new(size: Size) -> Self {
+        Self {
+            text: vt100::Parser::new(size.height, size.width, 0),
+            pending: Vec::new(),
+            files: BTreeMap::new(),
+            loading: None,
+            placed: BTreeMap::new(),
+            virtually: BTreeMap::new(),
+        }
+    }
+
+    fn feed(&mut self, bytes: &[u8]) {
+        self.pending.extend_from_slice(bytes);
+        let bytes = std::mem::take(&mut self.pending);
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            let begins = |mark: &[u8]| memchr::memmem::find(rest, mark);
+            let first = [&b"\x1b_G"[..], b"\x1bP", b"\x1b]1337"].into_iter().filter_map(begins).min();
+            let Some(first) = first else {
+                self.text.process(rest);
+                return;
+            };
+            self.text.process(&rest[..first]);
+            rest = &rest[first..];
+            let (end, last) = match rest[1] {
+                b']' => (memchr::memchr(7, rest), 1),
+                // Within tmux's wrapping every ESC is double.
+                b'P' if rest.starts_with(b"\x1bPtmux;") => (wrapped_end(rest), 2),
+                _ => (memchr::memmem::find(rest, b"\x1b\\"), 2),
+            };
+            let end = end.expect("a whole sequence") + last;
+            let sequence = &rest[..end];
+            rest = &rest[end..];
+            if let Some(inner) = sequence.strip_prefix(b"\x1bPtmux;") {
+                let inner = String::from_utf8(inner[..inner.len() - 2].to_vec()).expect("text");
+                self.kitty(&inner.replace("\x1b\x1b", "\x1b").into_bytes());
+            } else if sequence.starts_with(b"\x1b_G") {
+                self.kitty(sequence);
+            } else {
+                self.strip(sequence);
+            }
+        }
+    }
+
+    /// `ESC P q rows letter …`: a strip of the test.
+    fn strip(&mut self, sequence: &[u8]) {
+        let text = std::str::from_utf8(sequence).expect("text");
+        let mut words = text.split(' ').skip(1);
+        let (width, rows): (u16, u16) = (
+            words.next().expect("a width").parse().expect("a number"),
+            words.next().expect("rows").parse().expect("a number"),
+        );
+        let letter = words.next().expect("a letter");
+        let (y, x) = self.text.screen().cursor_position();
+        for row in 0..rows {
+            let line = format!("\x1b[{};{}H{}", y + row + 1, x + 1, letter.repeat(width.into()));
+            self.text.process(line.as_bytes());
+        }
+        self.text.process(format!("\x1b[{};{}H", y + 1, x + 1).as_bytes());
+    }
+
+    fn kitty(&mut self, sequence: &[u8]) {
+        let text = std::str::from_utf8(sequence).expect("text");
+        let text = text.strip_prefix("\x1b_G").and_then(|text| text.strip_suffix("\x1b\\")).expect("APC G");
+        let (keys, data) = text.split_once(';').unwrap_or((text, ""));
+        let key = |name: &str| keys.split(',').find_map(|key| key.strip_prefix(name)?.strip_prefix('='));
+        assert_eq!(key("q"), Some("2"), "nothing is answered into somebody's shell: {keys}");
+        let number = |name: &str| key(name).map(|n| n.parse::<u32>().expect("a number"));
+        let id = number("i");
+        match key("a") {
+            Some("t") | None => {
+                let id = if key("a").is_some() {
+                    assert_eq!(self.loading, None, "one at a time");
+                    let id = id.expect("a number");
+                    self.files.insert(id, Default::default());
+                    self.loading = Some(id);
+                    id
+                } else {
+                    self.loading.expect("something is being sent")
+                };
+                assert!(data.len() <= 4096 && data.len() % 4 == 0, "{}", data.len());
+                let file = self.files.get_mut(&id).expect("begun");
+                file.0.push_str(data);
+                if number("m") == Some(0) {
+                    file.1 = true;
+                    self.loading = None;
+                }
+            }
+            Some("p") => {
+                let id = id.expect("a number");
+                assert!(self.files[&id].1, "a whole file is placed");
+                let size = (number("c").expect("c") as u16, number("r").expect("r") as u16);
+                if key("U") == Some("1") {
+                    self.virtually.insert(id, size);
+                } else {
+                    let (y, x) = self.text.screen().cursor_position();
+                    assert_eq!(key("C"), Some("1"), "the cursor stays");
+                    self.placed.insert(id, Rect::new(x, y, size.0, size.1));
+                }
+            }
+            Some("d") => {
+                assert_eq!(self.loading, None, "an unfinished file is ended first");
+                let id = id.expect("a number");
+                self.placed.remove(&id);
+                if key("d") == Some("I") {
+                    self.virtually.remove(&id);
+                    self.files.remove(&id);
+                }
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The file of a picture, as it came.
+    fn file(&self, id: u32) -> Vec<u8> {
+        STANDARD.decode(&self.files[&id].0).expect("base64")
+    }
+
+    fn at(&self, x: u16, y: u16) -> String {
+        let cell = self.text.screen().cell(y, x).expect("a cell");
+        if cell.has_contents() { cell.contents().to_owned() } else { " ".to_owned() }
+    }
+}
+
+fn wrapped_end(bytes: &[u8]) -> Option<usize> {
+    let mut at = 2;
+    while at + 1 < bytes.len() {
+        match (bytes[at], bytes[at + 1]) {
+            (0x1b, 0x1b) => at += 2,
+            (0x1b, b'\\') => return Some(at),
+            _ => at += 1,
+        }
+    }
+    None
+}
+
+/// How the pictures of a test are made.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Way {
+    Blocks,
+    Kitty,
+    Tmux,
+    Strips,
+}
+
+/// A picture that can be told from others by its letter.
+fn picture(way: Way, letter: char, width: u16, height: u16) -> Shared {
+    let cells = Cells { width, height };
+    let shade = letter as u8;
+    let form = match way {
+        Way::Blocks => Form::Blocks(vec![[[shade; 3], [shade, 0, 0]]; cells.count()]),
+        Way::Kitty | Way::Tmux => Form::Kitty(vec![shade; 700]),
+        Way::Strips => {
+            let strip = |row: u16| {
+                let rows = 2.min(height - row);
+                let pad = "~".repeat(150);
+                let bytes = format!("\x1bP1q {width} {rows} {letter} {pad}\x1b\\").into_bytes();
+                Piece { row, rows, bytes }
+            };
+            Form::Pieces((0..height).step_by(2).map(strip).collect())
+        }
+    };
+    Arc::new(Picture { cells, form })
+}
+
+/// A screen, a painter and an easel.
+struct Studio {
+    way: Way,
+    glass: Glass,
+    painter: Painter,
+    easel: Easel,
+    size: Size,
+    sent: usize,
+}
+
+impl Studio {
+    fn new(way: Way) -> Self {
+        Self {
+            way,
+            glass: Glass::new(SCREEN),
+            painter: Painter::new(ColorDepth::TrueColor, true),
+            easel: Easel::new(way == Way::Tmux, 3),
+            size: SCREEN,
+            sent: 0,
+        }
+    }
+
+    /// The view: text around, the picture's cells left to it, perhaps something over all.
+    fn view(&self, wanted: Option<&Placement>, over: Option<Rect>) -> Buffer {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, self.size.width, self.size.height));
+        for y in 0..self.size.height {
+            buffer.set_string(0, y, format!("row {y} {}", ".".repeat(60)), Style::new());
+        }
+        let fits = |placement: &&Placement| buffer.area.intersection(placement.area()) == placement.area();
+        if let Some(placement) = wanted.filter(fits) {
+            for at in placement.area().positions() {
+                buffer[at].reset();
+                buffer[at].set_diff_option(CellDiffOption::Skip);
+            }
+        }
+        for at in over.unwrap_or_default().intersection(buffer.area).positions() {
+            buffer[at].reset();
+            buffer[at].set_char('#');
+        }
+        buffer
+    }
+
+    fn draw(&mut self, wanted: Option<&Placement>, over: Option<Rect>, room: usize) {
+        let mut buffer = self.view(wanted, over);
+        let first = self.easel.prepare(wanted, &mut buffer, &self.painter, room);
+        let frame = self.painter.paint(&buffer, None).to_vec();
+        let (part, filled) = if room > 0 { self.easel.parts(room) } else { Default::default() };
+        filled.into_iter().for_each(|area| self.painter.give(area));
+        for bytes in [first, frame, part] {
+            self.sent += bytes.len();
+            self.glass.feed(&bytes);
+        }
+    }
+
+    /// Draws until nothing more comes.
+    fn finish(&mut self, wanted: Option<&Placement>, over: Option<Rect>, room: usize) {
+        self.draw(wanted, over, room);
+        for _ in 0..2000 {
+            if !self.easel.unfinished() {
+                return;
+            }
+            self.draw(wanted, over, room);
+        }
+        panic!("the picture is never finished");
+    }
+
+    fn resize(&mut self, size: Size) {
+        self.size = size;
+        self.glass.text.screen_mut().set_size(size.height, size.width);
+    }
+
+    /// Every cell is as it must be, once all is drawn.
+    fn assert_shows(&self, wanted: Option<(&Placement, char)>, over: Option<Rect>) {
+        let placement = wanted.map(|(placement, _)| placement);
+        let screen = Rect::new(0, 0, self.size.width, self.size.height);
+        let placement =
+            placement.filter(|placement| screen.intersection(placement.area()) == placement.area());
+        let letter = wanted.map_or(' ', |(_, letter)| letter);
+        let view = self.view(placement, over);
+        let area = placement.map_or(Rect::ZERO, Placement::area);
+        let covered = area.positions().any(|at| !is_left(&view[at]));
+        for at in screen.positions() {
+            let got = self.glass.at(at.x, at.y);
+            if !is_left(&view[at]) {
+                assert_eq!(got, view[at].symbol(), "text at {at}");
+                continue;
+            }
+            match self.way {
+                Way::Blocks => {
+                    let cell = self.glass.text.screen().cell(at.y, at.x).expect("a cell");
+                    let shade = letter as u8;
+                    assert_eq!(cell.fgcolor(), vt100::Color::Rgb(shade, shade, shade), "at {at}");
+                    assert_eq!(cell.bgcolor(), vt100::Color::Rgb(shade, 0, 0), "at {at}");
+                }
+                Way::Kitty => assert_eq!(got, " ", "at {at}"),
+                Way::Tmux => assert!(got.starts_with('\u{10eeee}'), "at {at}: {got:?}"),
+                Way::Strips if covered => {
+                    assert!(got == letter.to_string() || got == " ", "a strip at {at}: {got:?}");
+                }
+                Way::Strips => assert_eq!(got, letter.to_string(), "a strip at {at}"),
+            }
+        }
+        if self.way == Way::Kitty || self.way == Way::Tmux {
+            let seen: Vec<_> = self.glass.placed.values().copied().collect();
+            let expected = placement.filter(|_| !covered && self.way == Way::Kitty);
+            assert_eq!(
+                seen,
+                expected.map(Placement::area).into_iter().collect::<Vec<_>>(),
+                "placed pictures"
+            );
+            assert_eq!(self.glass.files.len(), usize::from(placement.is_some()), "pictures in the terminal");
+            for id in self.glass.files.keys() {
+                assert_eq!(self.glass.file(*id), vec![letter as u8; 700], "the picture is the right one");
+            }
+            if self.way == Way::Tmux {
+                let size = placement.map(|placement| (placement.area().width, placement.area().height));
+                assert_eq!(self.glass.virtually.values().copied().collect::<Vec<_>>(), Vec::from_iter(size));
+            }
+        }
+    }
+}
+
+const WAYS: [Way; 4] = [Way::Blocks, Way::Kitty, Way::Tmux, Way::Strips];
+
+fn placed(picture: &Shared, x: u16, y: u16) -> Placement {
+    Placement { picture: picture.clone(), at: Position::new(x, y) }
+}
+
+#[test]
+fn a_picture_comes_in_parts_and_then_costs_nothing() {
+    for way in WAYS {
+        let mut studio = Studio::new(way);
+        let placement = placed(&picture(way, 'A', 12, 7), 5, 3);
+        studio.draw(Some(&placement), None, 0);
+        assert!(studio.easel.unfinished(), "{way:?}: no room, no part");
+        studio.finish(Some(&placement), None, 200);
+        studio.assert_shows(Some((&placement, 'A')), None);
+        let before = studio.sent;
+        studio.draw(Some(&placement), None, 200);
+        assert_eq!(studio.sent, before, "{way:?}");
+        studio.finish(None, None, 200);
+        studio.assert_shows(None, None);
+    }
+}
+
+#[test]
+fn parts_are_as_large_as_there_is_room() {
+    for way in [Way::Kitty, Way::Tmux, Way::Strips] {
+        let mut studio = Studio::new(way);
+        let placement = placed(&picture(way, 'A', 12, 8), 5, 3);
+        studio.draw(Some(&placement), None, 0);
+        let mut parts = 0;
+        while studio.easel.unfinished() {
+            let before = studio.sent;
+            studio.draw(Some(&placement), None, 128);
+            parts += 1;
+            // A strip is as long as it is; placing by characters is text.
+            if way != Way::Tmux {
+                assert!(studio.sent - before < 300, "{way:?}: {}", studio.sent - before);
+            }
+        }
+        assert!(parts >= 4, "{way:?}: {parts}");
+    }
+}
+
+#[test]
+fn one_that_is_no_longer_wanted_is_dropped_half_way() {
+    for way in WAYS {
+        let mut studio = Studio::new(way);
+        let (first, second) =
+            (placed(&picture(way, 'A', 12, 7), 5, 3), placed(&picture(way, 'B', 9, 5), 7, 2));
+        for steps in 0..6 {
+            for _ in 0..steps {
+                studio.draw(Some(&first), None, 150);
+            }
+            studio.draw(None, None, 150);
+            studio.finish(Some(&second), None, 150);
+            studio.assert_shows(Some((&second, 'B')), None);
+        }
+    }
+}
+
+#[test]
+fn what_is_covered_comes_back_and_only_what_was_covered() {
+    for way in WAYS {
+        let mut studio = Studio::new(way);
+        let placement = placed(&picture(way, 'A', 20, 10), 5, 2);
+        studio.finish(Some(&placement), None, 500);
+        let whole = studio.sent;
+        let over = Some(Rect::new(0, 4, 15, 2));
+        studio.finish(Some(&placement), over, 500);
+        studio.assert_shows(Some((&placement, 'A')), over);
+        let before = studio.sent;
+        studio.finish(Some(&placement), None, 500);
+        studio.assert_shows(Some((&placement, 'A')), None);
+        assert!(studio.sent - before < whole / 2, "{way:?}: {} of {whole}", studio.sent - before);
+    }
+}
+
+#[test]
+fn a_film_goes_from_frame_to_frame_with_no_gap() {
+    for way in WAYS {
+        let mut studio = Studio::new(way);
+        for letter in ['A', 'B', 'C', 'D'] {
+            let placement = placed(&picture(way, letter, 10, 6), 4, 4);
+            let mut before_is_seen = letter != 'A';
+            while before_is_seen {
+                studio.draw(Some(&placement), None, 130);
+                let seen = match way {
+                    Way::Kitty => !studio.glass.placed.is_empty(),
+                    _ => studio.glass.at(8, 8) != " ",
+                };
+                assert!(seen, "{way:?}: a gap before {letter}");
+                before_is_seen = studio.easel.unfinished();
+            }
+            studio.finish(Some(&placement), None, 130);
+            studio.assert_shows(Some((&placement, letter)), None);
+        }
+    }
+}
+
+#[test]
+fn leaving_takes_everything_away() {
+    for way in [Way::Kitty, Way::Tmux] {
+        for steps in 1..9 {
+            let mut studio = Studio::new(way);
+            let placement = placed(&picture(way, 'A', 12, 7), 5, 3);
+            for _ in 0..steps {
+                studio.draw(Some(&placement), None, 150);
+            }
+            let leaving = studio.easel.leaving();
+            studio.glass.feed(&leaving);
+            assert!(studio.glass.files.is_empty() && studio.glass.placed.is_empty(), "{way:?} after {steps}");
+        }
+    }
+}
+
+#[test]
+fn a_cell_that_is_left_to_nobody_is_blank() {
+    let mut studio = Studio::new(Way::Strips);
+    let mut buffer = studio.view(None, None);
+    buffer[(3, 3)].set_symbol("x").set_diff_option(CellDiffOption::Skip);
+    studio.easel.prepare(None, &mut buffer, &studio.painter, 99);
+    assert_eq!((buffer[(3, 3)].symbol(), buffer[(3, 3)].diff_option), (" ", CellDiffOption::None));
+}
+
+/// One thing that happens.
+#[derive(Clone, Debug)]
+enum Step {
+    /// Want the picture of this number at a place, or none.
+    Want(Option<(usize, u16, u16)>),
+    Cover(Option<Rect>),
+    Resize(Size),
+    Redraw,
+    /// Draw so many frames with so much room.
+    Draw(usize, usize),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let place = (0..3_usize, 0..30_u16, 0..10_u16);
+    let area = (0..35_u16, 0..12_u16, 1..20_u16, 1..8_u16).prop_map(|(x, y, w, h)| Rect::new(x, y, w, h));
+    let step = prop_oneof![
+        prop::option::of(place).prop_map(Step::Want),
+        prop::option::of(area).prop_map(Step::Cover),
+        (20..45_u16, 8..16_u16).prop_map(|(width, height)| Step::Resize(Size { width, height })),
+        Just(Step::Redraw),
+        (0..4_usize, prop::sample::select(vec![0, 64, 200, 3000])).prop_map(|(n, room)| Step::Draw(n, room)),
+    ];
+    prop::collection::vec(step, 1..25)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+    #[test]
+    fn whatever_happens_what_is_wanted_is_there_and_nothing_else(
+        way in prop::sample::select(WAYS.to_vec()),
+        steps in steps(),
+    ) {
+        let pictures = [('A', 12, 7), ('B', 9, 5), ('C', 12, 7)]
+            .map(|(letter, width, height)| (letter, picture(way, letter, width, height)));
+        let mut studio = Studio::new(way);
+        let (mut wanted, mut over) = (None, None);
+        for step in steps {
+            match step {
+                Step::Want(place) => {
+                    wanted = place.map(|(n, x, y)| (placed(&pictures[n].1, x, y), pictures[n].0));
+                }
+                Step::Cover(area) => over = area,
+                Step::Resize(size) => {
+                    studio.resize(size);
+                    // The program hears of it and draws.
+                    studio.draw(wanted.as_ref().map(|(placement, _)| placement), over, 0);
+                }
+                Step::Redraw => studio.painter.invalidate(),
+                Step::Draw(times, room) => {
+                    for _ in 0..times {
+                        studio.draw(wanted.as_ref().map(|(placement, _)| placement), over, room);
+                    }
+                }
+            }
+        }
+        studio.finish(wanted.as_ref().map(|(placement, _)| placement), over, 300);
+        studio.assert_shows(wanted.as_ref().map(|(placement, letter)| (placement, *letter)), over);
+    }
+}
