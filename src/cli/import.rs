@@ -77,6 +77,11 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
                 "a preset lies over a workflow, and nothing says which. Give --workflow FILE, or write the graph as one first: --workflow-out FILE",
             ));
         }
+        // Nobody asked for what cannot be opened: the graph can be looked at without.
+        Err(error) if args.workflow.is_none() && args.against.is_none() && args.preset.is_none() => {
+            out::note(plain(&format!("warning: held against nothing: {error}")));
+            None
+        }
         Err(error) => return Err(Failure::usage(error)),
     };
     match (&args.preset, &compared) {

@@ -337,14 +337,14 @@ pub fn enabled(action: Action, model: &Model) -> Result<(), &'static str> {
         Action::Save | Action::SaveAs => {
             need(!model.draft.params().is_empty(), "No workflow is open, so there is nothing to save")
         }
-        Action::OpenDetails
-        | Action::CopyPath
-        | Action::CopyScp
-        | Action::View
-        | Action::UseOutput
-        | Action::ImportOutput
-        | Action::LoadRun
-        | Action::Repeat => need(selected_run.is_some(), "No run is selected"),
+        Action::OpenDetails | Action::LoadRun | Action::Repeat => {
+            need(selected_run.is_some(), "No run is selected")
+        }
+        Action::CopyPath | Action::CopyScp | Action::View | Action::UseOutput | Action::ImportOutput => {
+            let run = selected_run.ok_or("No run is selected")?;
+            need(run.outputs > 0 || !run.status.is_end(), "This run has no output")?;
+            need(run.outputs > 0, "This run has no output yet")
+        }
         Action::Fetch => {
             let run = selected_run.ok_or("No run is selected")?;
             need(run.status.is_end(), "This run has not ended: what it makes comes by itself")?;

@@ -172,3 +172,25 @@ fn outputs_are_called_by_a_template_with_what_made_them_beside() {
     );
     assert!(told.out.ends_with("/comfydeck_00002_.png\n"), "{}", told.out);
 }
+
+#[test]
+fn a_workflow_that_nobody_asked_for_stands_in_nobodys_way() {
+    let home = Home::new();
+    let config = home.folder.path().join("config");
+    fs::create_dir_all(&config).expect("made");
+    fs::write(
+        config.join("config.toml"),
+        "[profiles.x]\nurl = \"https://x.example\"\nworkflow = \"gone.json\"\n",
+    )
+    .expect("written");
+    let sample = format!("{SAMPLES}/png_rgba.png");
+    let shown = home.deck(&["import", &sample]);
+    assert_eq!(shown.code, Some(0), "{}", shown.err);
+    assert!(
+        shown.err.starts_with("warning: held against nothing: ") && shown.err.contains("gone.json"),
+        "{}",
+        shown.err
+    );
+    assert!(shown.out.contains("1-inputs-width"), "{}", shown.out);
+    assert_eq!(home.deck(&["import", &sample, "-w", "gone.json"]).code, Some(2));
+}

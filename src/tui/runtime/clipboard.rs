@@ -17,7 +17,7 @@ pub(super) fn set(name: &str) -> Option<String> {
 /// When the terminal is known not to take it, or the text is too long: says so.
 pub(super) fn sequence(text: &str, env: impl Fn(&str) -> Option<String>) -> Result<Vec<u8>, String> {
     if text.len() > MAX_TEXT {
-        return Err("is too long for the terminal's clipboard".to_owned());
+        return Err("Too long for the terminal's clipboard".to_owned());
     }
     let tmux = env("TMUX").is_some();
     let term = env("TERM").unwrap_or_default();
@@ -30,7 +30,7 @@ pub(super) fn sequence(text: &str, env: impl Fn(&str) -> Option<String>) -> Resu
         _ => None,
     };
     if let Some(deaf) = deaf {
-        return Err(format!("cannot be copied: {deaf} takes no text for the clipboard from programs"));
+        return Err(format!("{deaf} takes no text for the clipboard from programs. Select it yourself"));
     }
     let encoded = base64::prelude::BASE64_STANDARD.encode(text);
     let plain = format!("\x1b]52;c;{encoded}\x07");
@@ -49,7 +49,7 @@ pub(super) fn scp_line(
     env: impl Fn(&str) -> Option<String>,
 ) -> Result<String, String> {
     if path.contains(char::is_control) {
-        return Err("has control characters in its path, which no line can hold".to_owned());
+        return Err("Its path has control characters, which no line can hold".to_owned());
     }
     // Client address and port, server address and port.
     let connection = env("SSH_CONNECTION").unwrap_or_default();
@@ -58,7 +58,7 @@ pub(super) fn scp_line(
     let user = env("USER").or_else(|| env("LOGNAME"));
     let (place, port) = match (host, address) {
         (Some(host), _) if host.starts_with('-') => {
-            return Err(format!("has no scp line: `{host}` in [ui] scp_host is no machine's name"));
+            return Err(format!("`{host}` in [ui] scp_host is no machine's name"));
         }
         // As the person's own ssh config has it, user and port with it.
         (Some(host), _) => (host, None),
@@ -68,7 +68,7 @@ pub(super) fn scp_line(
             (place, port.filter(|port| *port != "22"))
         }
         (None, None) => {
-            return Err("is on this machine already: this is no SSH session".to_owned());
+            return Err("This is no SSH session, so it is on this machine already".to_owned());
         }
     };
     let option = port.map_or_else(String::new, |port| format!("-P {} ", local(port)));

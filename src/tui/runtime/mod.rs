@@ -510,9 +510,11 @@ impl Screen {
         let told = match clipboard::sequence(text, clipboard::set) {
             Ok(bytes) => {
                 self.session.send(&bytes);
-                Msg::Notice(Tone::Good, format!("Sent to your terminal's clipboard: {text}"))
+                // tmux keeps it to itself unless it is told otherwise.
+                let through = clipboard::set("TMUX").map_or("", |_| " (tmux: `set -g set-clipboard on`)");
+                Msg::Notice(Tone::Good, format!("Sent to your terminal's clipboard{through}: {text}"))
             }
-            Err(why) => Msg::Notice(Tone::Plain, format!("{text} {why}")),
+            Err(why) => Msg::Notice(Tone::Plain, format!("{why}: {text}")),
         };
         self.hear(told);
     }
@@ -521,7 +523,7 @@ impl Screen {
         match clipboard::scp_line(&path.to_string_lossy(), self.scp_host.clone(), clipboard::set) {
             Ok(line) => self.copy(&line),
             Err(why) => {
-                let told = format!("{} {why}", path.display());
+                let told = format!("{why}: {}", path.display());
                 self.hear(Msg::Notice(Tone::Plain, told));
             }
         }

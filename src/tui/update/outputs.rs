@@ -23,11 +23,8 @@ pub(super) fn ask(model: &mut Model, wanted: OutputUse, effects: &mut Effects) {
         return use_one(model, seen, wanted, effects);
     }
     match outputs.as_slice() {
-        [] => {
-            let told =
-                if run.status.is_end() { "This run has no output" } else { "This run has no output yet" };
-            notify(model, Tone::Plain, told);
-        }
+        // It is in the list already, and not yet in the details.
+        [] => notify(model, Tone::Plain, "The run is still being read. Press again in a moment"),
         [only] => use_one(model, only, wanted, effects),
         _ => {
             let items = outputs.iter().map(|output| PickerItem {
