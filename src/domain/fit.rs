@@ -155,11 +155,14 @@ fn paired<'a>(graph: &'a Workflow, known: &HashMap<&'a str, &'a str>) -> HashMap
     let mut pairs: HashMap<&str, &str> =
         theirs().filter(|(id, class)| known.get(id) == Some(class)).map(|(id, _)| (id, id)).collect();
     let left: Vec<_> = theirs().filter(|(id, _)| !pairs.contains_key(id)).collect();
-    let taken: HashSet<&str> = pairs.values().copied().collect();
+    let mut of_class: HashMap<&str, (usize, Vec<&str>)> = HashMap::new();
+    left.iter().for_each(|(_, class)| of_class.entry(class).or_default().0 += 1);
+    for (id, class) in known.iter().filter(|(id, _)| !pairs.contains_key(*id)) {
+        of_class.entry(class).or_default().1.push(id);
+    }
     for (id, class) in &left {
-        let mut ours = known.iter().filter(|(id, known)| *known == class && !taken.contains(*id));
-        if let (Some((ours, _)), None) = (ours.next(), ours.next())
-            && left.iter().filter(|(_, other)| other == class).count() == 1
+        if let Some((1, ours)) = of_class.get(class)
+            && let [ours] = ours.as_slice()
         {
             pairs.insert(id, ours);
         }

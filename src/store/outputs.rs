@@ -180,7 +180,23 @@ impl Store {
         }
         transaction.commit()?;
         self.changed();
+        remove_sidecar(&path, &sha256);
         Ok(deleted)
+    }
+}
+
+/// Removes the file that tells what made an output, `a.png.json` beside `a.png`, when it is that one. A person wanted
+/// the output gone, and it is: that its description stays when it cannot be read or removed harms nobody.
+fn remove_sidecar(output: &Path, sha256: &str) {
+    let Some(name) = output.file_name() else { return };
+    let path = output.with_file_name(format!("{}.json", name.to_string_lossy()));
+    let is_small =
+        std::fs::symlink_metadata(&path).is_ok_and(|there| there.is_file() && there.len() < 1 << 20);
+    let text = if is_small { std::fs::read_to_string(&path).unwrap_or_default() } else { String::new() };
+    let told: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let is_ours = told["made_by"].as_str().is_some_and(|by| by.starts_with("comfydeck "));
+    if is_ours && told["output"]["sha256"] == sha256 {
+        let _ = std::fs::remove_file(&path);
     }
 }
 

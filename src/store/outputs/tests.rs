@@ -264,3 +264,21 @@ fn no_query_walks_the_whole_history() {
         assert_does_not_walk(&place.store, &sql);
     }
 }
+
+#[test]
+fn what_tells_of_a_deleted_output_goes_with_it() {
+    let place = place();
+    place.run("a cat", None, Status::Done, 2);
+    let told = |at: usize| {
+        let sha256 = place.store.run(1).expect("read").expect("there").outputs[at].sha256.clone();
+        serde_json::json!({"made_by": "comfydeck 1", "output": {"sha256": sha256}}).to_string()
+    };
+    std::fs::write(place.path("1-0.png.json"), told(0)).expect("written");
+    // Of another output, or another's.
+    std::fs::write(place.path("1-1.png.json"), told(0)).expect("written");
+    for at in 0..2 {
+        place.store.delete_output(id(1, at), 5).expect("deleted");
+    }
+    assert!(!place.path("1-0.png.json").exists());
+    assert!(place.path("1-1.png.json").exists());
+}

@@ -19,6 +19,9 @@ const NAME: u16 = 26;
 /// Columns of a value that are looked at: graphs may hold whole pictures.
 const VALUE: usize = 200;
 
+/// Rows of one heading; nobody reads more.
+const ROWS: usize = 500;
+
 /// One line.
 enum Line {
     Plain(String),
@@ -100,7 +103,11 @@ fn lines(model: &Model, shown: &Import) -> Vec<Line> {
         if !rows.is_empty() {
             lines.push(Line::Plain(String::new()));
             lines.push(Line::Heading(format!("{heading}  {}", rows.len())));
-            lines.extend(rows);
+            let more = rows.len().saturating_sub(ROWS);
+            lines.extend(rows.into_iter().take(ROWS));
+            if more > 0 {
+                lines.push(Line::Plain(format!("… and {more} more")));
+            }
         }
     };
     let short = |setting: &Setting| match setting {

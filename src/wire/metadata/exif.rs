@@ -13,7 +13,7 @@ const USER_COMMENT: u16 = 0x9286;
 /// Reads what fits; a field that points outside is passed over.
 pub(super) fn scan(data: &[u8], found: &mut Metadata) {
     let data = data.strip_prefix(PREFIX).unwrap_or(data);
-    let Some(tiff) = Tiff::new(data) else { return };
+    let Some(mut tiff) = Tiff::new(data) else { return };
     let Some(first) = tiff.u32(4) else { return };
     if let Some(below) = tiff.directory(first, found) {
         tiff.directory(below, found);
@@ -23,6 +23,8 @@ pub(super) fn scan(data: &[u8], found: &mut Metadata) {
 struct Tiff<'a> {
     data: &'a [u8],
     big_endian: bool,
+    /// Bytes of texts that are still looked at: many fields may point to the same ones.
+    room: usize,
 }
 
 impl<'a> Tiff<'a> {
@@ -32,12 +34,12 @@ impl<'a> Tiff<'a> {
             b"II" => false,
             _ => return None,
         };
-        let tiff = Self { data, big_endian };
+        let tiff = Self { data, big_endian, room: 2 * data.len() };
         (tiff.u16(2)? == 42).then_some(tiff)
     }
 
     /// Takes the texts of a directory; returns where the one beneath it stands.
-    fn directory(&self, at: u32, found: &mut Metadata) -> Option<u32> {
+    fn directory(&mut self, at: u32, found: &mut Metadata) -> Option<u32> {
         let at = at as usize;
         let count = self.u16(at)?.min(MAX_FIELDS);
         let mut below = None;
@@ -52,7 +54,10 @@ impl<'a> Tiff<'a> {
                 (SUB_DIRECTORY, 4) => below = self.u32(field + 8),
                 // Bytes, ASCII, undefined.
                 (_, 1 | 2 | 7) => {
-                    if let Some(bytes) = value.checked_add(length).and_then(|end| self.data.get(value..end)) {
+                    if let Some(bytes) = value.checked_add(length).and_then(|end| self.data.get(value..end))
+                        && let Some(room) = self.room.checked_sub(length)
+                    {
+                        self.room = room;
                         self.text(tag, bytes, found);
                     }
                 }

@@ -143,6 +143,16 @@ impl Metadata {
         }
     }
 
+    /// Whether a text of this name may hold what is still looked for.
+    fn wants(&self, name: &str) -> bool {
+        match name.to_ascii_lowercase().as_str() {
+            "prompt" => self.prompt.is_none(),
+            "workflow" => self.workflow.is_none(),
+            "comment" => !self.is_whole(),
+            _ => false,
+        }
+    }
+
     fn note(&mut self, name: &str) {
         let name: String = super::ansi::scrub_plain(name).chars().take(40).collect();
         if self.others.len() < MAX_OTHERS && !name.is_empty() && !self.others.contains(&name) {

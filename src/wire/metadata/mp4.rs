@@ -8,12 +8,12 @@ use super::{Metadata, decoded};
 
 /// Names that are kept.
 const MAX_KEYS: u32 = 256;
-/// Boxes that are looked at in one file: more than any has beside its frames.
-const MAX_BOXES: usize = 20_000;
+/// Longest of them, in bytes.
+const LONGEST_KEY: u64 = 1_024;
 
 pub(super) fn scan<R: Read + Seek>(source: &mut Source<R>, found: &mut Metadata) -> Scanned<()> {
     let end = source.end();
-    Boxes { source, found, keys: Vec::new(), seen: 0 }.children(end, 0)
+    Boxes { source, found, keys: Vec::new() }.children(end, 0)
 }
 
 struct Boxes<'a, R> {
@@ -21,17 +21,12 @@ struct Boxes<'a, R> {
     found: &'a mut Metadata,
     /// The names in `keys`, the first has number 1.
     keys: Vec<String>,
-    seen: usize,
 }
 
 impl<R: Read + Seek> Boxes<'_, R> {
     /// The boxes up to a place.
     fn children(&mut self, end: u64, depth: usize) -> Scanned<()> {
         while end.saturating_sub(self.source.at()) >= 8 && !self.found.is_whole() {
-            self.seen += 1;
-            if self.seen > MAX_BOXES {
-                return Err(Stop::Damaged("it has more parts than can be"));
-            }
             let start = self.source.at();
             let [a, b, c, d, kind @ ..] = self.source.array::<8>()?;
             let size = match u32::from_be_bytes([a, b, c, d]) {
@@ -91,7 +86,13 @@ impl<R: Read + Seek> Boxes<'_, R> {
                 return Err(Stop::Damaged("a name in its metadata is longer than the list of names"));
             }
             self.source.skip(4)?;
-            let name = self.source.bytes(size - 8)?.unwrap_or_default();
+            // Every number counts, whatever its name.
+            let name = if size - 8 <= LONGEST_KEY {
+                self.source.bytes(size - 8)?.unwrap_or_default()
+            } else {
+                self.source.skip(size - 8)?;
+                Vec::new()
+            };
             self.keys.push(decoded(&name).into_owned());
         }
         Ok(())

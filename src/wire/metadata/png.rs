@@ -10,6 +10,7 @@ pub(super) const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 pub(super) fn scan<R: Read + Seek>(source: &mut Source<R>, found: &mut Metadata) -> Scanned<()> {
     source.skip(SIGNATURE.len() as u64)?;
+    let mut room = 2 * MAX_TEXT;
     loop {
         let [a, b, c, d, kind @ ..] = source.array::<8>()?;
         let length = u64::from(u32::from_be_bytes([a, b, c, d]));
@@ -19,7 +20,7 @@ pub(super) fn scan<R: Read + Seek>(source: &mut Source<R>, found: &mut Metadata)
             b"IDAT" if found.prompt.is_some() => return Ok(()),
             b"tEXt" | b"zTXt" | b"iTXt" | b"comf" | b"eXIf" => {
                 if let Some(data) = source.bytes(length)? {
-                    text(kind, &data, found);
+                    text(kind, &data, &mut room, found);
                 }
             }
             _ => source.skip(length)?,
@@ -29,7 +30,9 @@ pub(super) fn scan<R: Read + Seek>(source: &mut Source<R>, found: &mut Metadata)
     }
 }
 
-fn text(kind: [u8; 4], data: &[u8], found: &mut Metadata) {
+/// Takes the text of a chunk. What is packed is unpacked as long as there is `room` for it, and only under a name that
+/// counts: a few kilobytes may hold gigabytes.
+fn text(kind: [u8; 4], data: &[u8], room: &mut u64, found: &mut Metadata) {
     if kind == *b"eXIf" {
         return exif::scan(data, found);
     }
@@ -37,7 +40,8 @@ fn text(kind: [u8; 4], data: &[u8], found: &mut Metadata) {
     let keyword = decoded(keyword);
     match (&kind, rest) {
         (b"tEXt" | b"comf", text) => found.put(&keyword, &decoded(text)),
-        (b"zTXt", [0, packed @ ..]) => match inflate(packed) {
+        (b"zTXt" | b"iTXt", _) if !found.wants(&keyword) => found.note(&keyword),
+        (b"zTXt", [0, packed @ ..]) => match inflate(packed, room) {
             Some(text) => found.put(&keyword, &decoded(&text)),
             None => found.note(&keyword),
         },
@@ -46,7 +50,7 @@ fn text(kind: [u8; 4], data: &[u8], found: &mut Metadata) {
             let Some(text) = split(rest).and_then(|(_, rest)| split(rest)).map(|(_, text)| text) else {
                 return;
             };
-            match if *flag == 0 { Some(text.to_vec()) } else { inflate(text) } {
+            match if *flag == 0 { Some(text.to_vec()) } else { inflate(text, room) } {
                 Some(text) => found.put(&keyword, &decoded(&text)),
                 None => found.note(&keyword),
             }
@@ -61,10 +65,12 @@ fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&bytes[..zero], &bytes[zero + 1..]))
 }
 
-/// Unpacks a zlib stream; `None` when it is broken or grows beyond a text's size.
-fn inflate(packed: &[u8]) -> Option<Vec<u8>> {
+/// Unpacks a zlib stream; `None` when it is broken, or grows beyond a text's size or the room that is left.
+fn inflate(packed: &[u8], room: &mut u64) -> Option<Vec<u8>> {
+    let most = MAX_TEXT.min(*room);
     let mut text = Vec::new();
-    let mut unpacked = flate2::read::ZlibDecoder::new(packed).take(MAX_TEXT + 1);
-    unpacked.read_to_end(&mut text).ok()?;
-    (text.len() as u64 <= MAX_TEXT).then_some(text)
+    let read = flate2::read::ZlibDecoder::new(packed).take(most + 1).read_to_end(&mut text);
+    *room -= (text.len() as u64).min(most);
+    read.ok()?;
+    (text.len() as u64 <= most).then_some(text)
 }

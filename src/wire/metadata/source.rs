@@ -4,6 +4,9 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use super::MAX_TEXT;
 
+/// Pieces that are read of one file: a sound one of a gigabyte has some hundred thousand.
+const MAX_STEPS: u32 = 2_000_000;
+
 /// Why reading stops.
 #[derive(Debug)]
 pub(super) enum Stop {
@@ -31,13 +34,14 @@ pub(super) struct Source<R> {
     from: R,
     at: u64,
     end: u64,
+    steps: u32,
 }
 
 impl<R: Read + Seek> Source<R> {
     pub(super) fn new(mut from: R) -> io::Result<Self> {
         let end = from.seek(SeekFrom::End(0))?;
         from.seek(SeekFrom::Start(0))?;
-        Ok(Self { from, at: 0, end })
+        Ok(Self { from, at: 0, end, steps: 0 })
     }
 
     /// The first bytes; those that the file does not have are zero. The place stays at the beginning.
@@ -96,7 +100,11 @@ impl<R: Read + Seek> Source<R> {
         self.skip(place.checked_sub(self.at).ok_or(Stop::Damaged("its parts overlap"))?)
     }
 
-    fn need(&self, length: u64) -> Scanned<()> {
+    fn need(&mut self, length: u64) -> Scanned<()> {
+        self.steps += 1;
+        if self.steps > MAX_STEPS {
+            return Err(Stop::Damaged("it has more parts than can be"));
+        }
         if length <= self.left() { Ok(()) } else { Err(Stop::Damaged(SHORT)) }
     }
 }

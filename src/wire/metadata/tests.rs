@@ -297,3 +297,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn many_small_pieces_take_bounded_time() {
+    // Names that do not count are not unpacked, and those that do have a bound together.
+    let bomb = packed(&vec![b' '; MAX_TEXT as usize]);
+    let ztxt = |name: &str| chunk(b"zTXt", &[name.as_bytes(), b"\0\0", &bomb].concat());
+    let mut bombs = vec![ztxt("note"); 400];
+    bombs.extend(vec![ztxt("prompt"); 400]);
+    assert_eq!(metadata(&png_of(&bombs)).prompt, None);
+    let empty = vec![chunk(b"aaaa", b""); 700_000];
+    let error = read(Cursor::new(png_of(&empty))).expect_err("too many").to_string();
+    assert_eq!(error, "this PNG is damaged: it has more parts than can be");
+    let padding = [b"\xff\xd8".as_slice(), &[0xff; 3_000_000]].concat();
+    read(Cursor::new(padding)).expect_err("too many");
+}
