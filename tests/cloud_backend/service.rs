@@ -134,6 +134,18 @@ impl Service {
         self.socket(sid).emit(event, payload).expect("emitted");
     }
 
+    /// As [`Self::emit`], where the client may be so slow that the server's own queue is full.
+    pub(super) async fn emit_in_time(&self, sid: &str, event: &str, payload: &Value) {
+        let socket = self.socket(sid);
+        let emitted = async {
+            while socket.emit(event, payload).is_err() {
+                assert!(socket.connected(), "the socket broke");
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(LONG, emitted).await.expect("room in time");
+    }
+
     /// Puts a client out.
     pub(super) fn hang_up(&self, sid: &str) {
         self.socket(sid).disconnect().expect("hung up");

@@ -1,15 +1,17 @@
 //! What a sound service tells.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use comfydeck::backend::Backend as _;
 use comfydeck::backend::Job;
+use comfydeck::backend::cloud::CloudBackend;
 use comfydeck::domain::run::{Connection, InputFile};
 use comfydeck::domain::{RunEvent, Status};
 use serde_json::{Value, json};
 
 use super::service::Service;
-use super::support::{attach, backend, job, server, submit};
+use super::support::{attach, backend, job, quick, server, submit};
 
 const BAR: &str = " 50%|█████     | 2/4 [00:01<00:01,  1.70it/s]";
 
@@ -225,6 +227,40 @@ async fn two_runs_share_a_socket_and_are_told_apart() {
         assert_eq!(outcome.names(), [format!("{id}.png")]);
     }
     assert_eq!(service.facts(|facts| facts.auths.len()), 1, "one socket");
+}
+
+#[tokio::test]
+async fn a_run_that_is_written_too_slowly_holds_up_nobody_and_loses_no_end() {
+    let mut service = Service::start().await;
+    let mut limits = quick();
+    limits.patience = Duration::from_millis(50);
+    let backend = Arc::new(CloudBackend::with(limits));
+    let mut slow = submit(&backend, job(server(&service.url), "p"));
+    let mut other = submit(&backend, job(server(&service.url), "q"));
+    let sid = service.connected().await;
+    for _ in 0..2 {
+        service.submitted().await.take();
+    }
+    slow.until_link(Connection::Live).await;
+    other.until_link(Connection::Live).await;
+    // Nobody takes the slow one's events from here on; whatever the channels between hold, this is more. Kilobytes each,
+    // so that the server has to wait too.
+    let line = format!("{}\n", "x".repeat(4_000));
+    for n in 0..4_000 {
+        service.emit_in_time(&sid, "infer_log_message", &news("p", &line)).await;
+        if n % 1_000 == 0 {
+            service.emit_in_time(&sid, "infer_log_message", &news("q", &format!("still here {n}\n"))).await;
+        }
+    }
+    service.emit_in_time(&sid, "infer_result_message", &result(&service, "p", &["p.png"])).await;
+    service.record("p", camel(&result(&service, "p", &["p.png"])));
+    other.until_log("still here 3000").await;
+    service.emit_in_time(&sid, "infer_result_message", &result(&service, "q", &["q.png"])).await;
+    other.end().await.done();
+    let slow = slow.end().await;
+    slow.done();
+    assert!(slow.log().contains("messages were left out here"), "the log says so");
+    assert_eq!(service.facts(|facts| facts.auths.len()), 1, "the connection held");
 }
 
 #[tokio::test]

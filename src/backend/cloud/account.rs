@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -19,6 +20,7 @@ use crate::backend::BoxFuture;
 use crate::domain::run::{Connection, RunError};
 use crate::wire::cloud::{Event, News, Record};
 
+use super::Limits;
 use super::api::{Api, Unread};
 use super::socket::{Backoff, Message, Socket, SocketError};
 
@@ -410,19 +412,20 @@ impl Account {
     /// Tells a run, or keeps it for when it has room.
     fn tell(&mut self, key: u64, told: Told) {
         let is_first = self.outbox.is_empty();
-        let Some(run) = self.run(key) else { return };
-        if is_first {
-            if run.missed > 0 && run.tell.try_send(Told::Missed(run.missed)).is_ok() {
-                run.missed = 0;
+        let limits = self.api.limits();
+        let Some(run) = self.runs.iter_mut().find(|run| run.key == key) else { return };
+        // One that was waited for in vain is waited for again only when it has taken something.
+        if run.missed > 0 && is_first {
+            match run.tell.try_send(Told::Missed(run.missed)) {
+                Ok(()) => run.missed = 0,
+                Err(_) => return run.miss(told, limits),
             }
-            match run.tell.try_send(told) {
-                Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}
-                Err(mpsc::error::TrySendError::Full(told)) => {
-                    self.patience = Instant::now() + self.api.limits().patience;
-                    self.outbox.push_back((key, told));
-                }
+        }
+        let unsent = if is_first { run.tell.try_send(told).err() } else { Some(TrySendError::Full(told)) };
+        if let Some(TrySendError::Full(told)) = unsent {
+            if is_first {
+                self.patience = Instant::now() + limits.patience;
             }
-        } else {
             self.outbox.push_back((key, told));
         }
     }
@@ -446,13 +449,9 @@ impl Account {
             return;
         }
         if let Some((key, told)) = self.outbox.pop_front()
-            && let Some(run) = self.run(key)
+            && let Some(run) = self.runs.iter_mut().find(|run| run.key == key)
         {
-            match told {
-                Told::News(News::Log { .. } | News::Other { .. }) => run.missed += 1,
-                // It may be the end, or lead to it: the record has that too.
-                _ => run.hurry(Instant::now()),
-            }
+            run.miss(told, self.api.limits());
         }
         self.patience = Instant::now() + self.api.limits().patience;
     }
@@ -461,6 +460,20 @@ impl Account {
 impl Entry {
     fn is_called(&self, prompt_id: &str) -> bool {
         self.prompt_id.eq_ignore_ascii_case(prompt_id)
+    }
+
+    /// Something is left out.
+    fn miss(&mut self, told: Told, limits: &Limits) {
+        self.missed += 1;
+        match told {
+            Told::News(News::Log { .. } | News::Other { .. }) | Told::Missed(_) => {}
+            // It is told again with the next change or news.
+            Told::Link(..) => self.link = None,
+            // It may be the end, or lead to it: the record has that too.
+            Told::News(_) | Told::Record(_) | Told::NoRecord | Told::Unread(_) => {
+                self.due = self.due.min(Instant::now() + limits.urgent.first);
+            }
+        }
     }
 
     /// Its record is wanted soon.

@@ -304,7 +304,7 @@ impl Run {
                 self.note("the connection to the service is back")
             }
             (Some(Connection::Polling), Connection::Live) => {
-                self.note("from here on the service tells of the run")
+                self.note("the service tells of the run from here on; lines before this one may be missing")
             }
             (Some(Connection::Reconnecting | Connection::Live), Connection::Polling) => self.note(&format!(
                 "the service tells nothing more of this run{why}; its end is read from its record"
