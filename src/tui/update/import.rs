@@ -17,7 +17,8 @@ pub(super) fn imported(model: &mut Model, imported: Imported, effects: &mut Effe
         return notify(model, Tone::Plain, told);
     }
     let fit = Fit::new(&imported.graph, &model.draft);
-    if fit.is_whole() && imported.notes.is_empty() && model.draft.changes() == 0 {
+    let keeps_edits = model.draft.changes() == 0 || fit.differ.is_empty();
+    if fit.is_whole() && imported.notes.is_empty() && keeps_edits {
         return load(model, &imported, &fit, effects);
     }
     model.overlay = Some(Overlay::Import(Box::new(Import { imported, fit, scroll: 0 })));

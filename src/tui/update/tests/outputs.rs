@@ -99,10 +99,13 @@ fn a_path_is_asked_for_and_what_fits_whole_is_loaded_as_one_step() {
     assert_eq!((text_and_seed(&stage.model), stage.model.draft.can_undo()), (before, false));
     stage.press("U");
     stage.hear(imported(WHOLE));
-    // There are edits by now: what becomes of the graph is shown first.
-    assert!(stage.screen().contains("Is the same  4"), "{}", stage.screen());
-    stage.press("enter");
-    assert_eq!(stage.told(), "No value of it differs from what is set, so there is nothing to load");
+    assert_eq!(stage.told(), "old.png was made with the very values that are set");
+    // Over edits, what becomes of the graph is shown first.
+    stage.model.draft.set(&key("6-inputs-text"), value("mine"));
+    stage.hear(imported(WHOLE));
+    assert!(stage.screen().contains("Is the same  3"), "{}", stage.screen());
+    assert_eq!(stage.press("enter"), [Effect::Remember]);
+    assert_eq!(stage.told(), "Loaded 1 value of old.png. Undo takes it back");
 }
 
 #[test]
