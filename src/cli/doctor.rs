@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use super::{Exit, Failure, dirs, out};
 use crate::backend::reach::{Reached, reach};
+use crate::backend::{Server, cloud};
 use crate::config::open;
 use crate::config::presets::{Presets, WorkflowSource};
-use crate::config::{Config, Dirs, Profile};
+use crate::config::{Config, Credentials, Dirs, Profile};
+use crate::domain::run::{RunError, shown_url};
 use crate::store::Store;
 use crate::wire::ansi::scrub_plain;
 
@@ -146,32 +148,24 @@ fn look_at_presets(dirs: &Dirs, config: &Config, found: &mut Findings) {
 
 fn look_at_profile(profile: &Profile, env: impl Fn(&str) -> Option<String>, found: &mut Findings) {
     let name = if profile.name.is_empty() { String::new() } else { format!("{}: ", profile.name) };
-    match profile.credentials() {
+    let credentials = profile.credentials();
+    match &credentials {
         Err(e) => found.bad("credentials", e),
-        Ok(credentials) => match (&credentials.client_id, &credentials.client_secret) {
-            (Some(_), Some(_)) => found.good(
-                "credentials",
-                format!(
-                    "{name}client_id and client_secret are there; only a run shows whether they are accepted"
-                ),
-            ),
-            (None, None) => found.fair(
-                "credentials",
-                format!("{name}none are set. Most endpoints want them; `comfydeck init` asks for them"),
-            ),
-            (Some(_), None) => {
-                found.fair("credentials", format!("{name}client_secret is missing. Set it too"))
-            }
-            (None, Some(_)) => found.fair("credentials", format!("{name}client_id is missing. Set it too")),
+        Ok(credentials) => look_at_credentials(&name, credentials, profile.api_url.is_some(), found),
+    }
+    match (&profile.api_url, credentials) {
+        (None, _) => match reach(&profile.url, CONNECT_TIME, env) {
+            Ok(reached) => found.good("endpoint", format!("{name}{}", reached_text(&reached))),
+            Err(e) => found.bad("endpoint", format!("{name}{e}")),
         },
+        (Some(_), Ok(credentials)) => look_at_service(&name, profile, credentials, found),
+        // Nobody to ask as.
+        (Some(_), Err(_)) => {}
     }
-    match reach(&profile.url, CONNECT_TIME, env) {
-        Ok(reached) => found.good("endpoint", format!("{name}{}", reached_text(&reached))),
-        Err(e) => found.bad("endpoint", format!("{name}{e}")),
-    }
-    if profile.url.starts_with("http://") && !is_local(&profile.url) {
-        let text = format!("{name}plain http shows the secrets to everyone on the way. Use https");
-        found.fair("endpoint", text);
+    let called = profile.called_url();
+    if called.starts_with("http://") && !is_local(called) {
+        let what = if profile.api_url.is_some() { "service" } else { "endpoint" };
+        found.fair(what, format!("{name}plain http shows the secrets to everyone on the way. Use https"));
     }
     if let Some(path) = &profile.workflow {
         match open::workflow(&WorkflowSource::File(path.clone())) {
@@ -180,6 +174,50 @@ fn look_at_profile(profile: &Profile, env: impl Fn(&str) -> Option<String>, foun
                 found.good("workflow", format!("{name}{}, {count} parameters", path.display()));
             }
             Err(e) => found.bad("workflow", format!("{name}{e}")),
+        }
+    }
+}
+
+fn look_at_credentials(name: &str, credentials: &Credentials, are_tried: bool, found: &mut Findings) {
+    match (&credentials.client_id, &credentials.client_secret) {
+        (Some(_), Some(_)) => {
+            let only = if are_tried { "" } else { "; only a run shows whether they are accepted" };
+            found.good("credentials", format!("{name}client_id and client_secret are there{only}"));
+        }
+        (None, None) => found.fair(
+            "credentials",
+            format!("{name}none are set. Most endpoints want them; `comfydeck init` asks for them"),
+        ),
+        (Some(_), None) => found.fair("credentials", format!("{name}client_secret is missing. Set it too")),
+        (None, Some(_)) => found.fair("credentials", format!("{name}client_id is missing. Set it too")),
+    }
+}
+
+/// Opens the service's socket and asks it for a run that never was: nothing that wakes a machine, or costs.
+fn look_at_service(name: &str, profile: &Profile, credentials: Credentials, found: &mut Findings) {
+    let server = Server { url: profile.url.clone(), api_url: profile.api_url.clone(), credentials };
+    let checked = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(cloud::check(&server, cloud::Limits::default())),
+        Err(e) => return found.bad("service", format!("{name}it cannot be asked: {e}")),
+    };
+    let service = shown_url(profile.called_url());
+    let sentence = |error: &RunError| format!("{}. {}", error.what.trim_end_matches('.'), error.remedy);
+    match checked {
+        Err(error) => found.bad("service", format!("{name}{service}: {}", sentence(&error))),
+        Ok(checked) => {
+            let took = checked.records.as_millis();
+            let text =
+                format!("{name}{service} accepts the credentials ({took} ms); nothing was sent to run");
+            found.good("service", text);
+            match checked.socket {
+                Ok(took) => {
+                    found.good("service", format!("{name}its socket opens ({} ms)", took.as_millis()))
+                }
+                Err(error) => {
+                    let but = "Runs work all the same, without their live log";
+                    found.fair("service", format!("{name}no socket: {} {but}", sentence(&error)));
+                }
+            }
         }
     }
 }

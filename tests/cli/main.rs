@@ -1,5 +1,6 @@
 //! The real program, from its arguments to its exit code, against a server that really speaks the protocol.
 
+mod cloud;
 mod demo;
 #[path = "../terminal/emulator.rs"]
 #[allow(dead_code)] // shared with the tests of the session, which use all of it

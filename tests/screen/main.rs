@@ -212,7 +212,7 @@ fn a_run_outlives_quit_hang_up_and_kill() {
 
 #[test]
 fn a_killed_runner_leaves_a_lost_run_that_the_open_screen_tells() {
-    let mut world = World::slow();
+    let mut world = World::new(DemoOptions { step: Duration::from_secs(3_600), ..DemoOptions::quick() });
     let mut screen = world.flamingo();
     screen.send(b"\x12");
     screen.wait_for("1 running");

@@ -171,10 +171,10 @@ fn status(page: &mut Page, run: &Run, model: &Model) {
     page.field("status", &format!("{} {said}", run.status.sign()), Look::Status(run.status));
     if let Some(heard) = run.connection.filter(|_| !run.status.is_end()) {
         let said = match heard.state {
-            Connection::Live => "live: the server tells what happens as it happens".to_owned(),
+            Connection::Live => "live: the server tells what happens".to_owned(),
             Connection::Reconnecting => format!(
-                "reconnecting since {}: the run goes on, lines of its log may be missing",
-                text::took(model.now - heard.since)
+                "reconnecting for {}: the run goes on, lines of its log may be missing",
+                text::duration(model.now - heard.since)
             ),
             Connection::Polling => "polling: the server is asked for the run's end now and then".to_owned(),
         };
