@@ -16,6 +16,8 @@ pub struct Dirs {
     pub data: PathBuf,
     /// comfydeck's own log.
     pub state: PathBuf,
+    /// What can be made again at any time: thumbnails.
+    pub cache: PathBuf,
     /// Credentials on their way to the runner. It lies below `data`, so that all who share a history share its
     /// runner, whatever else their environments say; and not in `XDG_RUNTIME_DIR`, which goes away with the login
     /// session that a run must outlive.
@@ -49,6 +51,7 @@ impl Dirs {
             config: root.join("config"),
             data: root.join("data"),
             state: root.join("state"),
+            cache: root.join("cache"),
             runtime: root.join("data/run"),
         }
     }
@@ -75,6 +78,7 @@ impl Dirs {
             runtime: data.join("run"),
             data,
             state: base("XDG_STATE_HOME", ".local/state")?,
+            cache: base("XDG_CACHE_HOME", ".cache")?,
         })
     }
 }
@@ -133,6 +137,7 @@ mod tests {
         assert_eq!(found.data, Path::new("/x/comfydeck"));
         assert_eq!(found.config, Path::new("/h/.config/comfydeck"));
         assert_eq!(found.runtime, Path::new("/x/comfydeck/run"));
+        assert_eq!(found.cache, Path::new("/h/.cache/comfydeck"));
     }
 
     #[test]

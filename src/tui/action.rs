@@ -25,6 +25,14 @@ pub enum Action {
     PreviousOutput,
     Play,
     PictureKind,
+    Gallery,
+    OpenOutput,
+    Star,
+    OnlyStarred,
+    Mark,
+    Compare,
+    CopyOutput,
+    DeleteOutput,
     Zoom,
     GrowLeft,
     GrowRight,
@@ -113,7 +121,7 @@ impl Scope {
     }
 
     /// Scopes in the order in which help shows them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Everywhere,
         Self::Panes,
         Self::Pane(Pane::Parameters),
@@ -122,6 +130,7 @@ impl Scope {
         Self::Pane(Pane::Details),
         Self::Pane(Pane::Log),
         Self::Pane(Pane::Output),
+        Self::Pane(Pane::Gallery),
     ];
 }
 
@@ -164,6 +173,7 @@ const RUNS: Scope = Scope::Pane(Runs);
 const DETAILS: Scope = Scope::Pane(Details);
 const LOG: Scope = Scope::Pane(Log);
 const OUTPUT: Scope = Scope::Pane(Output);
+const GALLERY: Scope = Scope::Pane(Pane::Gallery);
 
 /// The key table.
 #[rustfmt::skip]
@@ -186,6 +196,7 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::GoOutput, "go-output", Panes, &["5"], "output", "Go to the selected run's output", 0),
     row(Action::NextOutput, "next-output", Panes, &["]"], "next output", "Show the run's next output", 0),
     row(Action::PreviousOutput, "previous-output", Panes, &["["], "previous output", "Show the output before", 0),
+    row(Action::Gallery, "gallery", Panes, &["V"], "gallery", "Go to the gallery of what the runs made, or back", 28),
     row(Action::Zoom, "zoom", Panes, &["z"], "zoom", "Give the whole screen to this pane, or take it back", 25),
     row(Action::GrowLeft, "grow-left", Panes, &["<"], "narrower", "Move the rule between the columns to the left", 0),
     row(Action::GrowRight, "grow-right", Panes, &[">"], "wider", "Move the rule between the columns to the right", 0),
@@ -272,6 +283,16 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::View, "output-view", OUTPUT, &["v"], "view", "Open an output with the system's viewer, or $OPENER", 48),
     row(Action::CopyPath, "output-copy-path", OUTPUT, &["y"], "copy path", "Copy the path of an output to the clipboard", 44),
     row(Action::CopyScp, "output-copy-scp", OUTPUT, &["Y"], "copy scp", "Copy the scp line that brings an output home to the clipboard", 46),
+    row(Action::OpenOutput, "open-output", GALLERY, &["enter"], "open", "Go to the run that made it", 70),
+    row(Action::Less, "gallery-left", GALLERY, &["left", "h"], "left", "To the left", 0),
+    row(Action::More, "gallery-right", GALLERY, &["right", "l"], "right", "To the right", 0),
+    row(Action::Star, "star", GALLERY, &["*"], "star", "Give it a star, or take it away", 68),
+    row(Action::OnlyStarred, "only-starred", GALLERY, &["F"], "only ★", "Show only what has a star", 54),
+    row(Action::FilterStatus, "gallery-status", GALLERY, &["f"], "status", "Show only what runs of one status made", 52),
+    row(Action::Mark, "mark", GALLERY, &["space"], "mark", "Mark it to be compared", 66),
+    row(Action::Compare, "compare", GALLERY, &["C"], "compare", "Compare the two that are marked, or the marked one with this one", 64),
+    row(Action::CopyOutput, "copy-output", GALLERY, &["y"], "copy path", "Copy its path to the clipboard", 50),
+    row(Action::DeleteOutput, "delete-output", GALLERY, &["d", "delete"], "delete", "Delete its file; asked first", 45),
 ];
 
 /// The key table as Markdown, for the documentation; a test keeps it equal.
@@ -361,6 +382,12 @@ pub fn enabled(action: Action, model: &Model) -> Result<(), &'static str> {
             ),
             "This output doesn't move",
         ),
+        Action::OpenOutput | Action::Star | Action::Mark | Action::CopyOutput | Action::DeleteOutput => {
+            need(model.gallery.selected().is_some(), "No output is selected")
+        }
+        Action::Compare => {
+            need(super::update::pair(model).is_some(), "Mark one with space, go to another one, then compare")
+        }
         Action::ToParameter => need(
             model
                 .details

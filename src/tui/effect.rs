@@ -3,10 +3,10 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
-use super::model::LookOrder;
-use super::msg::RunsQuery;
+use super::model::{LookOrder, ThumbOrder};
 use crate::domain::draft::{SeedPolicy, Submission};
-use crate::domain::{ParamKey, RunId, Setting, Workflow};
+use crate::domain::{OutputId, ParamKey, RunId, Setting, Workflow};
+use super::msg::{OutputsQuery, RunsQuery};
 
 /// One thing to do outside the model.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +41,14 @@ pub enum Effect {
     Look(LookOrder),
     /// Say when the next frame of a moving picture is due: in so many milliseconds.
     FrameIn(u32),
+    /// Read a page of outputs.
+    LoadOutputs(OutputsQuery),
+    /// Make these thumbnails, the first first, and none that was asked for before.
+    MakeThumbs(Vec<ThumbOrder>),
+    /// Give an output a star, or take it away.
+    Star(OutputId, bool),
+    /// Remove an output's file.
+    DeleteOutput(OutputId),
     /// Queue a run.
     Submit(Order),
     /// Queue a run again exactly as it was.

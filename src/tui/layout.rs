@@ -74,6 +74,10 @@ pub fn regions(model: &Model) -> Option<Regions> {
     let line = |y| Rect { x: 0, y, width: size.width, height: 1 };
     let body = Rect { x: 0, y: 1, width: size.width, height: size.height - 2 };
     let mut regions = Regions { header: line(0), footer: line(size.height - 1), ..Regions::default() };
+    if model.focus.is_full_screen() {
+        regions.panes.push((model.focus, Rect { x: 1, width: body.width - 2, ..body }));
+        return Some(regions);
+    }
     if model.zoomed || size.width < WIDE || size.height < TALL {
         regions.tabs = true;
         let inner = Rect { x: 1, width: body.width - 2, ..body };

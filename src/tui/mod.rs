@@ -13,6 +13,7 @@
 pub mod action;
 pub mod completions;
 pub mod effect;
+pub mod gallery;
 pub mod key;
 pub mod keymap;
 pub mod layout;

@@ -9,8 +9,9 @@ use tui_textarea::TextArea;
 use super::completions::Completions;
 use crate::config::import::Imported;
 use crate::domain::run::{Counts, RunSummary, UnixMs};
-use crate::domain::{Draft, Fit, ParamKey, Run, RunId, Setting, Status};
+use crate::domain::{Draft, Fit, OutputId, ParamKey, Run, RunId, Setting, Status};
 use crate::picture::{self, CellSize, Cells, Choice, Kind};
+pub use super::gallery::{ComparePane, GalleryPane, Thumb, ThumbOrder, Tile};
 
 /// The regions a person can be in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -26,9 +27,18 @@ pub enum Pane {
     Log,
     /// What came of a run: its pictures.
     Output,
+    /// What many runs made, over the whole screen.
+    Gallery,
+    /// Two outputs, over the whole screen.
+    Compare,
 }
 
 impl Pane {
+    /// It takes the whole screen, and Tab does not visit it.
+    pub fn is_full_screen(self) -> bool {
+        matches!(self, Self::Gallery | Self::Compare)
+    }
+
     /// In the order in which Tab visits them.
     pub const ALL: [Self; 5] = [Self::Parameters, Self::Runs, Self::Details, Self::Log, Self::Output];
 
@@ -40,6 +50,8 @@ impl Pane {
             Self::Details => "Details",
             Self::Log => "Log",
             Self::Output => "Output",
+            Self::Gallery => "Gallery",
+            Self::Compare => "Compare",
         }
     }
 }
@@ -117,6 +129,10 @@ pub struct Model {
     pub output: OutputPane,
     /// The details stand beneath the runs, where the output is otherwise: the one of the two that had the focus last.
     pub details_beneath: bool,
+    /// The gallery.
+    pub gallery: GalleryPane,
+    /// Two outputs side by side.
+    pub compare: ComparePane,
     /// The newest message for the person.
     pub notice: Option<Notice>,
     /// Messages of this session, the newest last; see [`Model::tell`].
@@ -143,6 +159,8 @@ pub struct Fetching {
     pub run: Fetch,
     /// The log.
     pub log: Fetch,
+    /// The outputs in the gallery.
+    pub outputs: Fetch,
 }
 
 /// One question to the store.
@@ -284,6 +302,8 @@ pub struct RunsPane {
     pub search: String,
     /// Only runs of this status.
     pub status: Option<Status>,
+    /// A run to go to that is older than the rows: they are read as far as to it.
+    pub reveal: Option<RunId>,
     /// There are older ones in the store.
     pub more: bool,
     /// The last question could not be answered: none is asked of the pane's own accord.
@@ -636,6 +656,8 @@ pub enum Confirmed {
     LoadRun(RunId),
     /// Open a graph as a workflow over edits.
     OpenGraph(Box<Imported>),
+    /// Remove an output's file.
+    DeleteOutput(OutputId),
 }
 
 /// A one-line text area with a text in it and the cursor at the end.

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use crossterm::event::Event;
 
-use super::model::{Choosing, FileState, LookOrder, Looked, PickerItem, PictureMeans, Source, Target, Tone};
+use super::model::{Choosing, FileState, LookOrder, Looked, PickerItem, PictureMeans, Source, Target, Thumb, ThumbOrder, Tile, Tone};
 use crate::config::import::Imported;
 use crate::domain::draft::Layer;
 use crate::domain::run::{Counts, RunSummary, UnixMs};
-use crate::domain::{ParamKey, Parameter, Run, RunId, SeedPolicy, Setting};
+use crate::domain::{OutputId, ParamKey, Parameter, Run, RunId, SeedPolicy, Setting};
 
 /// One message to `update`.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,6 +65,21 @@ pub enum Msg {
     Looked(LookOrder, Result<Looked, String>),
     /// It is time for the next frame of a moving picture.
     NextFrame,
+    /// A page of outputs.
+    Outputs {
+        /// The question it answers.
+        query: OutputsQuery,
+        /// Newest first.
+        tiles: Vec<Tile>,
+        /// There are older ones.
+        more: bool,
+    },
+    /// A page of outputs could not be read, and why.
+    OutputsNotRead(String),
+    /// A thumbnail.
+    Thumb(ThumbOrder, Thumb),
+    /// An output was deleted.
+    OutputDeleted(OutputId),
     /// A run was queued.
     Submitted {
         /// Its number.
@@ -129,6 +144,28 @@ pub struct RunsQuery {
     pub status: Option<crate::domain::Status>,
     /// Only runs before this one; `None` for the newest.
     pub before: Option<RunId>,
+    /// How many.
+    pub limit: usize,
+}
+
+/// Which outputs the gallery shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OutputsFilter {
+    /// Search text, of their runs.
+    pub search: String,
+    /// Status of their runs.
+    pub status: Option<crate::domain::Status>,
+    /// Only those with a star.
+    pub starred: bool,
+}
+
+/// What a page of outputs was asked for by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OutputsQuery {
+    /// Which.
+    pub filter: OutputsFilter,
+    /// Only those behind this one; `None` for the newest.
+    pub before: Option<OutputId>,
     /// How many.
     pub limit: usize,
 }

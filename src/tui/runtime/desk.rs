@@ -16,9 +16,9 @@ use crate::config::presets::{self, Edits, PresetError, Presets, WorkflowSource};
 use crate::config::{Config, ConfigError, Dirs, Profile};
 use crate::domain::param::FileKind;
 use crate::domain::run::shown_url;
-use crate::domain::{ParamKey, ParamKind, RunId, SeedPolicy, Setting, Workflow};
+use crate::domain::{OutputId, ParamKey, ParamKind, RunId, SeedPolicy, Setting, Workflow};
 use crate::runner;
-use crate::store::{Store, StoreError};
+use crate::store::{Deleted, Store, StoreError};
 use crate::tui::effect::{Effect, Order, SavePreset};
 use crate::tui::model::{Choosing, PickerItem, Source, Target, Tone};
 use crate::tui::msg::{Msg, Opened};
@@ -161,6 +161,8 @@ impl Desk {
             Effect::Repeat(run) => self.repeat(run),
             Effect::Fetch(run) => self.fetch(run),
             Effect::Cancel(run) => self.cancel(run),
+            Effect::Star(output, star) => return self.star(output, star),
+            Effect::DeleteOutput(output) => self.delete_output(output),
             Effect::LookAfterRuns => self.look_after_runs(),
             Effect::ReadSettings(run) => self.read_settings(run),
             Effect::ListPresets => self.list_presets(),
@@ -263,6 +265,25 @@ impl Desk {
         let store = opened(&mut self.store, &self.dirs)?;
         runner::cancel(store, &self.dirs, run).map_err(said)?;
         self.look_after_runs()
+    }
+
+    fn star(&mut self, output: OutputId, star: bool) -> Vec<Msg> {
+        let starred = opened(&mut self.store, &self.dirs)
+            .and_then(|store| store.star(output, star, crate::store::now()).map_err(said));
+        match starred {
+            Ok(()) => Vec::new(),
+            // What the screen shows already is not so: it reads again what is.
+            Err(why) => vec![Msg::StoreChanged, Msg::Notice(Tone::Bad, why)],
+        }
+    }
+
+    fn delete_output(&mut self, output: OutputId) -> Answer {
+        let store = opened(&mut self.store, &self.dirs)?;
+        let told = match store.delete_output(output, crate::store::now()).map_err(said)? {
+            Deleted::Removed => "Deleted",
+            Deleted::WasGone => "Its file had gone before; it is out of the gallery now",
+        };
+        Ok(vec![Msg::OutputDeleted(output), Msg::Notice(Tone::Good, told.to_owned())])
     }
 
     /// Starts a runner when none is there, and watches over it while runs are open: should it be killed, the

@@ -10,7 +10,9 @@ mod memory;
 mod opener;
 mod pictures;
 mod reader;
+mod thumbs;
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
@@ -23,9 +25,10 @@ use self::desk::Desk;
 use self::memory::Memory;
 use self::pictures::{BUDGET, Packing, Pictures, REST};
 use self::reader::Reader;
+use self::thumbs::Thumbs;
 use super::effect::Effect;
 use super::keymap::Keymap;
-use super::model::{LookOrder, Model, Notice, PictureMeans, Size, Tone};
+use super::model::{LookOrder, Model, Notice, PictureMeans, Size, Thumb, ThumbOrder, Tone};
 use super::msg::{Ctx, Msg};
 use super::terminal::input::Rgb;
 use super::terminal::painter::ColorDepth;
@@ -51,6 +54,8 @@ const SLOW_PARTS: usize = 64;
 const FILM_PAUSE: Duration = Duration::from_millis(50);
 /// A store that changes all the time is asked this often at the most.
 const STORE_PAUSE: Duration = Duration::from_millis(50);
+/// Bytes of thumbnails in one frame, about.
+const THUMBS_A_FRAME: usize = 8_000;
 
 /// What to open.
 #[derive(Debug)]
@@ -131,6 +136,11 @@ struct Screen {
     sender: Sender<Wake>,
     to_reader: Option<Sender<Effect>>,
     to_desk: Option<Sender<Effect>>,
+    /// Started when the gallery is first seen.
+    thumbs: Option<Thumbs>,
+    colours: Colours,
+    /// Thumbnails that are not shown yet.
+    ready: VecDeque<Msg>,
     memory: Memory,
     /// When changes to remember are written.
     save_at: Option<Instant>,
@@ -148,7 +158,6 @@ struct Screen {
     look: Option<(LookOrder, Instant)>,
     /// When the next frame of a film is due.
     frame_at: Option<Instant>,
-    colours: Colours,
     _watcher: Option<store::Watcher>,
     over: Option<Over>,
 }
@@ -215,6 +224,9 @@ impl Screen {
             sender,
             to_reader: None,
             to_desk: None,
+            thumbs: None,
+            colours,
+            ready: VecDeque::new(),
             memory,
             save_at: None,
             tick_at: None,
@@ -229,7 +241,6 @@ impl Screen {
             pictures: None,
             look: None,
             frame_at: None,
-            colours,
             _watcher: None,
             over: None,
         })
@@ -294,6 +305,14 @@ impl Screen {
                     }
                     Err(pause) => wait = Some(Instant::now() + pause),
                 }
+            }
+            if !dirty && !self.ready.is_empty() {
+                self.show_thumbs();
+                dirty = true;
+                for wake in inbox.try_iter().take(BURST) {
+                    self.wake(wake);
+                }
+                continue;
             }
             match self.next(inbox, wait) {
                 Some(wake) => {
@@ -408,6 +427,7 @@ impl Screen {
 
     fn wake(&mut self, wake: Wake) {
         match wake {
+            Wake::Msg(msg @ Msg::Thumb(..)) => self.ready.push_back(msg),
             Wake::Msg(msg) => self.hear(msg),
             Wake::Terminal(event) => self.terminal(event),
             Wake::StoreChanged => {
@@ -491,7 +511,9 @@ impl Screen {
                     self.frame_at = Some(Instant::now() + Duration::from_millis(ms.into()));
                 }
                 Effect::EditOutside { key, text, extension } => self.edit_outside(key, &text, extension),
+                Effect::MakeThumbs(orders) => self.make_thumbs(orders),
                 Effect::LoadRuns(_)
+                | Effect::LoadOutputs(_)
                 | Effect::LoadRun(_)
                 | Effect::LoadTypical(_)
                 | Effect::LoadLog { .. } => {
@@ -532,6 +554,32 @@ impl Screen {
     fn order(&mut self, effect: Effect) {
         if let Some(desk) = &self.to_desk {
             let _ = desk.send(effect);
+        }
+    }
+
+    fn make_thumbs(&mut self, orders: Vec<ThumbOrder>) {
+        if self.thumbs.is_none() {
+            let folder = self.dirs.cache.join("thumbs");
+            match Thumbs::start(folder, self.colours, self.sender.clone()) {
+                Ok(thumbs) => self.thumbs = Some(thumbs),
+                Err(error) => tracing::error!("no thumbnails can be made: {error}"),
+            }
+        }
+        if let Some(thumbs) = &self.thumbs {
+            thumbs.want(orders);
+        }
+    }
+
+    /// As many as one frame should hold, so that over a slow line a key never waits for a screen full of them.
+    fn show_thumbs(&mut self) {
+        let mut bytes = 0;
+        while bytes < THUMBS_A_FRAME
+            && let Some(msg) = self.ready.pop_front()
+        {
+            if let Msg::Thumb(_, Thumb::Picture(picture)) = &msg {
+                bytes += picture.wire_bytes();
+            }
+            self.hear(msg);
         }
     }
 

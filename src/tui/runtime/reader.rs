@@ -3,11 +3,11 @@
 use std::sync::mpsc::{Receiver, Sender};
 
 use crate::domain::run::Counts;
-use crate::domain::{RunId, RunSummary};
-use crate::store::{LogReader, RunQuery, Store, StoreError};
+use crate::domain::{OutputCard, RunId, RunSummary};
+use crate::store::{LogReader, OutputQuery, RunQuery, Store, StoreError};
 use crate::tui::effect::Effect;
-use crate::tui::model::Tone;
-use crate::tui::msg::{Msg, RunsQuery};
+use crate::tui::model::{Tile, Tone};
+use crate::tui::msg::{Msg, OutputsQuery, RunsQuery};
 
 /// The store, and the log that was read last with all that is known of where its lines are.
 #[derive(Debug)]
@@ -44,6 +44,10 @@ impl Reader {
                 let (run, error) = or_empty(self.store.run(id));
                 with(Msg::Run(id, run.map(Box::new)), error)
             }
+            Effect::LoadOutputs(query) => match self.outputs(&query) {
+                Ok((tiles, more)) => vec![Msg::Outputs { query, tiles, more }],
+                Err(error) => vec![Msg::OutputsNotRead(error.to_string())],
+            },
             Effect::LoadTypical(workflow_hash) => match self.store.typical_ms(&workflow_hash) {
                 Ok(Some(ms)) => vec![Msg::TypicalMs { workflow_hash, ms }],
                 Ok(None) => Vec::new(),
@@ -71,6 +75,21 @@ impl Reader {
         let more = rows.len() > query.limit;
         rows.truncate(query.limit);
         Ok((rows, more, self.store.counts()?))
+    }
+
+    /// Looks also whether the files are there: a disk that is slow in telling holds up nobody here.
+    fn outputs(&self, query: &OutputsQuery) -> Result<(Vec<Tile>, bool), StoreError> {
+        let typed = RunQuery::parse(&query.filter.search);
+        let limit = u32::try_from(query.limit).unwrap_or(u32::MAX - 1);
+        let cards = self.store.outputs(&OutputQuery {
+            // One more than wanted tells whether there are more.
+            runs: RunQuery { status: query.filter.status.or(typed.status), limit: limit + 1, ..typed },
+            starred: query.filter.starred,
+            before: query.before,
+        })?;
+        let more = cards.len() > query.limit;
+        let tile = |card: OutputCard| Tile { gone: !card.output.path.exists(), card };
+        Ok((cards.into_iter().take(query.limit).map(tile).collect(), more))
     }
 
     fn log(

@@ -6,11 +6,13 @@ mod details;
 mod editing;
 mod field;
 mod import;
+mod gallery;
 mod log;
 mod mouse;
 mod output;
 mod outputs;
 mod overlay;
+pub(super) use gallery::pair;
 pub(super) use overlay::matches;
 mod params;
 mod runs;
@@ -49,6 +51,7 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
             runs::reload(model, &mut effects);
             details::reload(model, &mut effects);
             log::reload(model, &mut effects);
+            gallery::reload(model, &mut effects);
         }
         Msg::Runs { query, rows, more, open } => {
             let was_idle = !model.is_working();
@@ -68,6 +71,10 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
         Msg::Means(means) => model.output.means = means,
         Msg::Looked(order, looked) => output::looked(model, &order, looked, &mut effects),
         Msg::NextFrame => output::next_frame(model, &mut effects),
+        Msg::Outputs { query, tiles, more } => gallery::loaded(model, query, tiles, more, &mut effects),
+        Msg::OutputsNotRead(why) => gallery::not_read(model, why, &mut effects),
+        Msg::Thumb(order, thumb) => gallery::thumb(model, order, thumb),
+        Msg::OutputDeleted(id) => gallery::deleted(model, id, &mut effects),
         Msg::Submitted { run } => {
             runs::submitted(model, run);
             runs::reload(model, &mut effects);
@@ -216,6 +223,14 @@ pub(super) fn perform(model: &mut Model, action: Action, ctx: &Ctx, effects: &mu
         Action::NextOutput | Action::PreviousOutput | Action::Play | Action::PictureKind => {
             output::perform(model, action);
         }
+        Action::Gallery => gallery::toggle(model, effects),
+        Action::OpenOutput
+        | Action::Star
+        | Action::OnlyStarred
+        | Action::Mark
+        | Action::CopyOutput
+        | Action::DeleteOutput => gallery::perform(model, action, effects),
+        Action::Compare => {}
         Action::Zoom => model.zoomed = !model.zoomed,
         Action::GrowLeft => grow(model, -5, effects),
         Action::GrowRight => grow(model, 5, effects),
@@ -277,6 +292,8 @@ fn scroll(model: &mut Model, action: Action, effects: &mut Effects) {
         Pane::Details => details::moved(model, action),
         Pane::Log => log::moved(model, action),
         Pane::Output => output::moved(model, action),
+        Pane::Gallery => gallery::moved(model, action),
+        Pane::Compare => {}
     }
 }
 
@@ -336,6 +353,7 @@ fn back(model: &mut Model, effects: &mut Effects) {
             model.log.search.clear();
             model.log.found = None;
         }
+        Pane::Gallery => gallery::back(model, effects),
         Pane::Details if model.came_from.is_some() => {
             let back = model.came_from.take();
             model.details_beneath = false;
@@ -493,4 +511,5 @@ fn settle(model: &mut Model, effects: &mut Effects) {
     details::settle(model, effects);
     log::settle(model, effects);
     output::settle(model, effects);
+    gallery::settle(model, effects);
 }

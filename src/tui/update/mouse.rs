@@ -3,7 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
 
-use super::{Effects, details, focus, log, output, overlay, page, params, perform, runs};
+use super::{Effects, details, focus, gallery, log, output, overlay, page, params, perform, runs};
 use crate::domain::ParamKey;
 use crate::tui::action::Action;
 use crate::tui::layout;
@@ -51,6 +51,9 @@ pub(super) fn event(model: &mut Model, event: MouseEvent, ctx: &Ctx, effects: &m
         (MouseEventKind::Down(MouseButton::Left), _) if at.y > area.y => {
             let had_focus = model.focus == pane;
             focus(model, pane);
+            if pane == Pane::Gallery {
+                return gallery_clicked(model, at, ctx, effects);
+            }
             clicked(model, pane, usize::from(at.y - area.y - 1), had_focus, ctx, effects);
         }
         (MouseEventKind::Down(MouseButton::Left), _) => {
@@ -82,7 +85,7 @@ fn clicked(model: &mut Model, pane: Pane, line: usize, again: bool, ctx: &Ctx, e
                 runs::choose(model, index);
             }
         }
-        Pane::Details | Pane::Log | Pane::Output => {}
+        Pane::Details | Pane::Log | Pane::Output | Pane::Gallery | Pane::Compare => {}
     }
 }
 
@@ -111,6 +114,16 @@ fn clicked_in_overlay(model: &mut Model, at: Position, ctx: &Ctx, effects: &mut 
     }
 }
 
+/// A click selects a tile; on the selected one it opens it.
+fn gallery_clicked(model: &mut Model, at: Position, ctx: &Ctx, effects: &mut Effects) {
+    let Some(index) = gallery::index_at(model, at.x, at.y) else { return };
+    if model.gallery.selected_index() == Some(index) {
+        perform(model, Action::OpenOutput, ctx, effects);
+    } else {
+        gallery::choose(model, index);
+    }
+}
+
 /// What lies over the panes hears the wheel as arrows.
 fn wheel_in_overlay(model: &mut Model, action: Action, ctx: &Ctx, effects: &mut Effects) {
     let steps = match model.overlay {
@@ -132,6 +145,8 @@ fn wheel(model: &mut Model, pane: Pane, action: Action) {
         Pane::Details => (0..NOTCH).for_each(|_| details::moved(model, action)),
         Pane::Output => (0..NOTCH).for_each(|_| output::moved(model, action)),
         Pane::Log => (0..NOTCH).for_each(|_| log::moved(model, action)),
+        Pane::Gallery => gallery::wheel(model, action),
+        Pane::Compare => {}
     }
 }
 

@@ -193,7 +193,18 @@ pub(super) fn settle(model: &mut Model, effects: &mut Effects) {
     if !model.runs.chosen {
         go_with_what_runs(model);
     }
-    if model.runs.selected().is_none() && model.runs.loaded() {
+    // Until the first page of a new search is here, the rows are another list's.
+    let is_wanted = model
+        .runs
+        .list
+        .as_ref()
+        .is_some_and(|(search, status)| *search == model.runs.search && *status == model.runs.status);
+    let found = model.runs.selected().is_some();
+    if found || model.runs.failed || (is_wanted && !model.runs.more) {
+        model.runs.reveal = None;
+    }
+    let reveals = model.runs.reveal.is_some() && model.runs.reveal == model.runs.selected;
+    if !found && !reveals && model.runs.loaded() {
         let first = model.runs.rows.first().map(|row| row.id);
         // A run that was queued just now is not in the list yet.
         if first.is_none() || model.runs.selected.is_none_or(|id| Some(id) <= first) {
@@ -209,20 +220,15 @@ pub(super) fn settle(model: &mut Model, effects: &mut Effects) {
         .min(model.runs.rows.len().saturating_sub(height));
     let near_end = at + 2 * height >= model.runs.rows.len();
     let last = model.runs.rows.last().map(|row| row.id);
-    // Until the first page of a new search is here, the rows are another list's.
-    let is_wanted = model
-        .runs
-        .list
-        .as_ref()
-        .is_some_and(|(search, status)| *search == model.runs.search && *status == model.runs.status);
-    if near_end
+    if (near_end || reveals)
         && is_wanted
         && model.runs.more
         && !model.runs.failed
         && model.fetching.runs == Default::default()
         && model.fetching.runs.want()
     {
-        effects.push(Effect::LoadRuns(query(model, last, PAGE)));
+        let limit = if reveals { FRESH } else { PAGE };
+        effects.push(Effect::LoadRuns(query(model, last, limit)));
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod details;
 mod footer;
+mod gallery;
 mod header;
 pub mod import;
 pub mod log;
@@ -47,6 +48,8 @@ pub fn view(model: &Model, keys: &Keymap, theme: &Theme, buffer: &mut Buffer) ->
             Pane::Details => details::draw(model, theme, body, buffer),
             Pane::Log => log::draw(model, theme, body, buffer),
             Pane::Output => output::draw(model, keys, theme, body, buffer),
+            Pane::Gallery => gallery::draw(model, keys, theme, body, buffer),
+            Pane::Compare => {}
         }
     }
     footer::draw(model, keys, theme, regions.footer, buffer);
@@ -67,7 +70,7 @@ fn title(model: &Model, pane: Pane, area: Rect, regions: &Regions, theme: &Theme
     let blank = if is_below { " " } else { "" };
     let mut x = area.x;
     let shown: &[Pane] = if regions.tabs { &Pane::ALL } else { &[pane] };
-    for (number, tab) in Pane::ALL.iter().enumerate().filter(|(_, tab)| shown.contains(tab)) {
+    for (number, tab) in shown.iter().enumerate() {
         if regions.tabs {
             x = paint::put(buffer, area, x, area.y, &format!("{} ", number + 1), theme.quiet);
         }
@@ -84,6 +87,8 @@ fn title(model: &Model, pane: Pane, area: Rect, regions: &Regions, theme: &Theme
         Pane::Details => details::note(model),
         Pane::Log => log::note(model),
         Pane::Output => output::note(model),
+        Pane::Gallery => gallery::note(model),
+        Pane::Compare => String::new(),
     };
     if !note.is_empty() {
         let free = Rect { x, width: area.right().saturating_sub(x), ..area };
