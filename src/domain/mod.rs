@@ -1,5 +1,6 @@
 //! Pure types and rules: no IO, no clock, no randomness of their own.
 
+pub mod compare;
 pub mod diagnostic;
 pub mod draft;
 pub mod fit;

@@ -1,0 +1,367 @@
+//! What differs between two runs' parameters, told so that the eye finds it: `steps 20 → 30`, of long texts the words
+//! that changed.
+
+use indexmap::IndexMap;
+use similar::{Algorithm, DiffTag, capture_diff_slices};
+
+use super::run::{InputFile, RunRequest};
+use super::{ParamKey, value};
+
+/// A text of more words than this is told as words that changed.
+const LONG_WORDS: usize = 6;
+/// Words that are told around a change.
+const AROUND: usize = 3;
+/// Words of a text that are compared, for the time grows with their square; what comes behind is one word.
+const MOST_WORDS: usize = 1_000;
+
+/// Two requests held against each other.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Difference {
+    /// What differs, in the order of the first request.
+    pub differ: Vec<Differ>,
+    /// Parameters and files that are the same in both.
+    pub same: usize,
+}
+
+/// One thing that differs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Differ {
+    /// What.
+    pub what: What,
+    /// How.
+    pub change: Change,
+}
+
+/// What differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A value, or a file, of this key.
+    Param(ParamKey),
+    /// The workflow.
+    Workflow,
+    /// The preset they began from.
+    Preset,
+    /// Where they were sent.
+    Profile,
+}
+
+/// How it differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// From one to the other; `None` where it was not sent.
+    Values(Option<String>, Option<String>),
+    /// A long text: what both have in common and what changed, in order.
+    Words(Vec<Words>),
+}
+
+/// A piece of a long text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Words {
+    /// In both. Long stretches are told by their ends.
+    Same(String),
+    /// Only in the first.
+    Only(String),
+    /// Only in the second.
+    New(String),
+    /// So many words that are the same in both are left out.
+    Left(usize),
+}
+
+/// Compares two requests.
+pub fn requests(first: &RunRequest, second: &RunRequest) -> Difference {
+    let mut difference = Difference::default();
+    let texts = |request: &RunRequest| -> IndexMap<ParamKey, String> {
+        request.params.iter().map(|(key, set)| (key.clone(), value::text(set))).collect()
+    };
+    let (one, other) = (texts(first), texts(second));
+    for key in united(&one, &other) {
+        difference.add(What::Param(key.clone()), one.get(key), other.get(key));
+    }
+    let (one, other) = (files(first), files(second));
+    for key in united(&one, &other) {
+        let told = |file: Option<&&InputFile>| file.map(|file| file.name.clone());
+        let (before, after) = (one.get(key), other.get(key));
+        if before.map(|file| &file.sha256) == after.map(|file| &file.sha256) {
+            difference.same += 1;
+            continue;
+        }
+        let (mut before, mut after) = (told(before), told(after));
+        // Of one name and yet not the same.
+        if before == after {
+            before = before.map(|name| format!("{name} (another content)"));
+            after = after.map(|name| format!("{name} (another content)"));
+        }
+        difference
+            .differ
+            .push(Differ { what: What::Param(key.clone()), change: Change::Values(before, after) });
+    }
+    if first.workflow_hash != second.workflow_hash {
+        let mut names = [first.workflow_name.clone(), second.workflow_name.clone()];
+        if names[0] == names[1] {
+            names[1].push_str(" (changed)");
+        }
+        let [before, after] = names.map(Some);
+        difference.differ.push(Differ { what: What::Workflow, change: Change::Values(before, after) });
+    }
+    for (what, before, after) in [
+        (What::Preset, first.preset.clone(), second.preset.clone()),
+        (What::Profile, named(&first.profile), named(&second.profile)),
+    ] {
+        if before != after {
+            difference.differ.push(Differ { what, change: Change::Values(before, after) });
+        }
+    }
+    difference
+}
+
+impl Difference {
+    fn add(&mut self, what: What, before: Option<&String>, after: Option<&String>) {
+        if before == after {
+            self.same += 1;
+            return;
+        }
+        let change = match (before, after) {
+            (Some(before), Some(after)) if is_long(before) && is_long(after) => {
+                Change::Words(words(before, after))
+            }
+            _ => Change::Values(before.cloned(), after.cloned()),
+        };
+        self.differ.push(Differ { what, change });
+    }
+}
+
+fn named(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn files(request: &RunRequest) -> IndexMap<ParamKey, &InputFile> {
+    request.files.iter().filter_map(|file| Some((ParamKey::parse(&file.part)?, file))).collect()
+}
+
+/// The keys of both, those of the first one first.
+fn united<'a, T>(one: &'a IndexMap<ParamKey, T>, other: &'a IndexMap<ParamKey, T>) -> Vec<&'a ParamKey> {
+    one.keys().chain(other.keys().filter(|key| !one.contains_key(*key))).collect()
+}
+
+fn is_long(text: &str) -> bool {
+    text.split_whitespace().nth(LONG_WORDS).is_some()
+}
+
+/// The words of a text; behind so many of them, the rest is one.
+fn split(text: &str) -> Vec<&str> {
+    let mut words: Vec<&str> = text.split_whitespace().take(MOST_WORDS).collect();
+    if let Some(last) = words.last() {
+        // Both point into the same text.
+        let end = last.as_ptr() as usize - text.as_ptr() as usize + last.len();
+        let rest = text[end..].trim();
+        if !rest.is_empty() {
+            words.push(rest);
+        }
+    }
+    words
+}
+
+fn words(before: &str, after: &str) -> Vec<Words> {
+    let (before, after) = (split(before), split(after));
+    let steps = capture_diff_slices(Algorithm::Myers, &before, &after);
+    let mut told = Vec::new();
+    let last = steps.len().saturating_sub(1);
+    for (at, step) in steps.iter().enumerate() {
+        let (old, new) = (&before[step.old_range()], &after[step.new_range()]);
+        if step.tag() == DiffTag::Equal {
+            same(old, at == 0, at == last, &mut told);
+            continue;
+        }
+        if !old.is_empty() {
+            told.push(Words::Only(old.join(" ")));
+        }
+        if !new.is_empty() {
+            told.push(Words::New(new.join(" ")));
+        }
+    }
+    told
+}
+
+/// Words that did not change: those beside a change.
+fn same(words: &[&str], is_first: bool, is_last: bool, told: &mut Vec<Words>) {
+    let (head, tail) = (if is_first { 0 } else { AROUND }, if is_last { 0 } else { AROUND });
+    if words.len() <= head + tail + 1 {
+        return told.push(Words::Same(words.join(" ")));
+    }
+    if head > 0 {
+        told.push(Words::Same(words[..head].join(" ")));
+    }
+    told.push(Words::Left(words.len() - head - tail));
+    if tail > 0 {
+        told.push(Words::Same(words[words.len() - tail..].join(" ")));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn request(params: &[(&str, serde_json::Value)]) -> RunRequest {
+        RunRequest {
+            params: params
+                .iter()
+                .map(|(key, value)| (ParamKey::parse(key).expect("a key"), value.clone()))
+                .collect(),
+            ..RunRequest::default()
+        }
+    }
+
+    fn told(difference: &Difference) -> Vec<String> {
+        difference.differ.iter().map(|differ| format!("{:?}", differ.change)).collect()
+    }
+
+    #[test]
+    fn only_what_differs_is_told_and_what_is_the_same_counted() {
+        let one = request(&[
+            ("3-inputs-steps", json!(20)),
+            ("3-inputs-cfg", json!(6.0)),
+            ("3-inputs-seed", json!(7)),
+            ("9-inputs-enabled", json!(true)),
+        ]);
+        let other = request(&[
+            ("3-inputs-steps", json!(30)),
+            ("3-inputs-cfg", json!(6.0)),
+            ("3-inputs-denoise", json!(0.5)),
+            ("9-inputs-enabled", json!(true)),
+        ]);
+        let difference = requests(&one, &other);
+        let values = |before: Option<&str>, after: Option<&str>| {
+            Change::Values(before.map(str::to_owned), after.map(str::to_owned))
+        };
+        let differ =
+            |key: &str, change| Differ { what: What::Param(ParamKey::parse(key).expect("a key")), change };
+        let expected = vec![
+            differ("3-inputs-steps", values(Some("20"), Some("30"))),
+            differ("3-inputs-seed", values(Some("7"), None)),
+            differ("3-inputs-denoise", values(None, Some("0.5"))),
+        ];
+        assert_eq!(difference, Difference { differ: expected, same: 2 });
+        assert_eq!(requests(&one, &one), Difference { differ: vec![], same: 4 });
+    }
+
+    #[test]
+    fn of_long_texts_the_changed_words_are_told() {
+        let only = |text: &str| Words::Only(text.to_owned());
+        let new = |text: &str| Words::New(text.to_owned());
+        let kept = |text: &str| Words::Same(text.to_owned());
+        for (before, after, expected) in [
+            (
+                "a flamingo dancing on top of a server in a pink universe, masterpiece",
+                "a flamingo sleeping on top of a server in a pink universe, masterpiece, neon",
+                vec![
+                    kept("a flamingo"),
+                    only("dancing"),
+                    new("sleeping"),
+                    kept("on top of"),
+                    Words::Left(2),
+                    kept("in a pink"),
+                    only("universe, masterpiece"),
+                    new("universe, masterpiece, neon"),
+                ],
+            ),
+            (
+                "one two three four five six seven eight",
+                "one two three four five six seven",
+                vec![Words::Left(4), kept("five six seven"), only("eight")],
+            ),
+        ] {
+            let difference = requests(
+                &request(&[("6-inputs-text", json!(before))]),
+                &request(&[("6-inputs-text", json!(after))]),
+            );
+            let Change::Words(words) = &difference.differ[0].change else { panic!("{difference:?}") };
+            if before.starts_with("one") {
+                assert_eq!(*words, expected);
+            } else {
+                // Where exactly the diff puts its borders is its own affair; the ends are not.
+                assert_eq!(words[..4], expected[..4]);
+                assert!(
+                    words.iter().any(|words| matches!(words, Words::New(text) if text.ends_with("neon")))
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn files_workflow_preset_and_profile_are_compared_too() {
+        let file = |name: &str, sha256: &str| InputFile {
+            part: "52-inputs-image".to_owned(),
+            path: "/in.png".into(),
+            name: name.to_owned(),
+            content_type: "image/png".to_owned(),
+            size: 1,
+            sha256: sha256.to_owned(),
+        };
+        let one = RunRequest {
+            files: vec![file("in.png", "a")],
+            workflow_hash: "1".to_owned(),
+            workflow_name: "wan".to_owned(),
+            profile: "prod".to_owned(),
+            ..RunRequest::default()
+        };
+        let other = RunRequest {
+            files: vec![file("in.png", "b")],
+            workflow_hash: "2".to_owned(),
+            preset: Some("pink".to_owned()),
+            ..one.clone()
+        };
+        assert_eq!(
+            told(&requests(&one, &other)),
+            [
+                r#"Values(Some("in.png (another content)"), Some("in.png (another content)"))"#,
+                r#"Values(Some("wan"), Some("wan (changed)"))"#,
+                r#"Values(None, Some("pink"))"#,
+            ]
+        );
+        let same = RunRequest { files: vec![file("elsewhere.png", "a")], ..one.clone() };
+        assert_eq!(requests(&one, &same), Difference { differ: vec![], same: 1 });
+    }
+
+    #[test]
+    fn a_text_of_any_length_is_compared_in_bounded_time() {
+        let mut random = fastrand::Rng::with_seed(1);
+        let mut text = || (0..200_000).map(|_| format!("{} ", random.u32(..))).collect::<String>();
+        let (one, other) = (text(), text());
+        let started = std::time::Instant::now();
+        words(&one, &other);
+        assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
+    }
+
+    proptest! {
+        #[test]
+        fn the_words_of_both_texts_are_told_in_order(
+            one in prop::collection::vec("[abc]", 0..40), other in prop::collection::vec("[abc]", 0..40)
+        ) {
+            let (mut before, mut after) = (0, 0);
+            for told in words(&one.join(" "), &other.join("\n")) {
+                let count = |text: &str| text.split(' ').count();
+                match told {
+                    Words::Left(words) => (before, after) = (before + words, after + words),
+                    Words::Same(text) => {
+                        let words: Vec<&str> = text.split(' ').collect();
+                        prop_assert_eq!(&one[before..before + words.len()], &words[..]);
+                        prop_assert_eq!(&other[after..after + words.len()], &words[..]);
+                        (before, after) = (before + words.len(), after + words.len());
+                    }
+                    Words::Only(text) => {
+                        prop_assert_eq!(one[before..before + count(&text)].join(" "), text.clone());
+                        before += count(&text);
+                    }
+                    Words::New(text) => {
+                        prop_assert_eq!(other[after..after + count(&text)].join(" "), text.clone());
+                        after += count(&text);
+                    }
+                }
+            }
+            prop_assert_eq!((before, after), (one.len(), other.len()));
+        }
+    }
+}
