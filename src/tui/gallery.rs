@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn tiles_fill_every_size_and_lie_apart() {
         for (width, height, tiles) in
-            [(60, 15, 2), (80, 24, 10), (120, 40, 15), (200, 60, 40), (500, 15, 20), (60, 300, 99)]
+            [(60, 15, 2), (80, 24, 8), (120, 40, 15), (200, 60, 40), (500, 15, 20), (60, 300, 96)]
         {
             let size = Size { width, height };
             let model = Model { size, focus: Pane::Gallery, ..Model::default() };

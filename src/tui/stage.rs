@@ -9,13 +9,15 @@ use serde_json::Value;
 use super::effect::Effect;
 use super::key::Key;
 use super::keymap::Keymap;
-use super::model::{Model, Size, Source, Target};
+use super::model::{Model, Size, Source, Target, Tile};
 use super::msg::{Ctx, Msg, Opened};
 use super::theme::Theme;
 use super::{update, view};
 use crate::domain::draft::Layer;
 use crate::domain::run::{Counts, End, Output, Progress, RunError, RunSummary};
-use crate::domain::{ParamKey, Run, RunEvent, RunRequest, SeedPolicy, Setting, Status, Workflow, param};
+use crate::domain::{
+    OutputCard, OutputId, ParamKey, Run, RunEvent, RunRequest, SeedPolicy, Setting, Status, Workflow, param,
+};
 
 /// Now, in every test.
 pub(super) const NOW: i64 = 1_790_000_000_000;
@@ -213,4 +215,25 @@ fn output() -> Output {
         size: 1_449_000,
         sha256: "0123456789abcdef0123456789abcdef".to_owned(),
     }
+}
+
+/// An output of a run, with the run's number as its hash.
+pub(super) fn tile(run: i64, name: &str, content_type: &str) -> Tile {
+    let output = Output {
+        path: format!("/home/ada/pictures/{name}").into(),
+        name: name.to_owned(),
+        content_type: content_type.to_owned(),
+        size: 1_449_000,
+        sha256: format!("{run:064}"),
+    };
+    let card = OutputCard {
+        id: OutputId { run, place: 0 },
+        output,
+        starred: false,
+        seed: Some(format!("{}", 1_000 + run)),
+        preset: Some("flamingo".to_owned()),
+        prompt: "A flamingo dancing on top of a server".to_owned(),
+        at: NOW - 60_000 * (50 - run),
+    };
+    Tile { card, gone: false }
 }

@@ -74,6 +74,7 @@ fn draw_tile(model: &Model, tile: &Tile, theme: &Theme, place: Rect, buffer: &mu
     let picture = Rect { height: place.height - 1, ..place };
     match model.gallery.thumbs.get(&tile.card.output.sha256) {
         Some(Thumb::Picture(thumb)) => half_blocks(thumb, picture, buffer),
+        Some(Thumb::Nothing(_)) if tile.gone => words(tile, "", theme, picture, buffer),
         Some(Thumb::Nothing(why)) => words(tile, why, theme, picture, buffer),
         None if tile.can_be_seen() && has_thumbs(model) => {
             put_centred(buffer, picture, picture.y + picture.height / 2, "…", theme.quiet);

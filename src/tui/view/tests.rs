@@ -4,7 +4,7 @@ use crate::domain::Status;
 use crate::domain::run::{Connection, ConnectionSince, RunSummary};
 use crate::tui::model::FileState;
 use crate::tui::msg::Msg;
-use crate::tui::stage::{Stage, key, run, runs_msg};
+use crate::tui::stage::{Stage, key, run, runs_msg, tile};
 
 /// A busy screen: runs in every state, one selected, with its details and its log.
 fn busy(width: u16, height: u16) -> Stage {
@@ -233,4 +233,81 @@ fn help_tells_once_what_two_panes_have_in_common() {
     let screen = stage.screen();
     assert_eq!(screen.matches("Copy the path").count(), 1, "{screen}");
     assert!(screen.contains("As in Runs"), "{screen}");
+}
+
+/// The gallery with every kind of tile.
+fn gallery(width: u16, height: u16) -> Stage {
+    use crate::picture::{Cells, Form, Picture};
+    use crate::tui::model::{Thumb, ThumbOrder};
+    use crate::tui::msg::OutputsQuery;
+    let mut stage = Stage::new(width, height);
+    stage.press("v");
+    let mut tiles: Vec<_> =
+        (30..=40).rev().map(|run| tile(run, &format!("flamingo_{run:05}_.png"), "image/png")).collect();
+    tiles[1].card.starred = true;
+    tiles[2] = tile(38, "dance_00001_.mp4", "video/mp4");
+    tiles[3] = tile(37, "caption.txt", "text/plain");
+    tiles[4] = tile(36, "speech.flac", "audio/flac");
+    tiles[5].gone = true;
+    tiles[6] = tile(34, "猫の魔法使いと本の塔_00001_.png", "image/png");
+    stage.hear(Msg::Outputs {
+        query: OutputsQuery { limit: 100, ..Default::default() },
+        tiles: tiles.clone(),
+        more: true,
+    });
+    let room = stage.model.gallery.room;
+    for (at, tile) in tiles.into_iter().enumerate() {
+        let output = tile.card.output;
+        let order = ThumbOrder { sha256: output.sha256, path: output.path, size: output.size, room };
+        let cells = match at {
+            // Some are wide, some are high; one is not here yet.
+            0 | 6 => Cells { width: room.width, height: room.height / 2 },
+            1 => Cells { width: room.height, height: room.height },
+            2 => {
+                stage.hear(Msg::Thumb(
+                    order,
+                    Thumb::Nothing("install ffmpeg to see a frame of a video here".to_owned()),
+                ));
+                continue;
+            }
+            5 => {
+                stage.hear(Msg::Thumb(
+                    order,
+                    Thumb::Nothing("the file is gone: /home/ada/pictures".to_owned()),
+                ));
+                continue;
+            }
+            _ => continue,
+        };
+        let halves = (0..cells.count()).map(|at| [[at as u8, 0, 99], [0, at as u8, 99]]).collect();
+        let picture = Picture { cells, form: Form::Blocks(halves) };
+        stage.hear(Msg::Thumb(order, Thumb::Picture(std::sync::Arc::new(picture))));
+    }
+    stage.press("space l");
+    stage
+}
+
+#[test]
+fn the_gallery_at_80x24() {
+    insta::assert_snapshot!(gallery(80, 24).screen());
+}
+
+#[test]
+fn the_gallery_at_120x40() {
+    insta::assert_snapshot!(gallery(120, 40).screen());
+}
+
+#[test]
+fn the_gallery_can_be_drawn_at_every_size() {
+    let mut stage = gallery(80, 24);
+    for (width, height) in [(1, 1), (59, 15), (60, 15), (100, 20), (200, 60), (500, 15), (60, 200), (80, 24)]
+    {
+        stage.hear(Msg::Input(crossterm::event::Event::Resize(width, height)));
+        stage.draw();
+        stage.press("d");
+        stage.draw();
+        stage.press("n G");
+        stage.draw();
+        stage.press("g");
+    }
 }

@@ -6,6 +6,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Cursor, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -28,6 +29,8 @@ const QUALITY: u8 = 85;
 const BROKEN: &[u8] = b"broken: ";
 /// A thumbnail that was looked at is marked as used no more often than this.
 const USED_AGAIN: Duration = Duration::from_secs(3_600);
+/// A file that is written takes no longer than this.
+const ABANDONED: Duration = Duration::from_secs(3_600);
 
 /// What is known of a content.
 #[derive(Clone, Debug, PartialEq)]
@@ -129,7 +132,11 @@ impl Cache {
         let files = folders.flat_map(|folder| entries(&folder.path()).collect::<Vec<_>>());
         let known = files.filter_map(|entry| {
             let known = entry.metadata().ok().filter(fs::Metadata::is_file)?;
-            Some((known.modified().ok()?, entry.path(), known.len()))
+            let used = known.modified().ok()?;
+            // Another screen is writing it, unless it was left behind long ago.
+            let is_unfinished = entry.file_name().as_bytes().starts_with(b".")
+                && used.elapsed().is_ok_and(|since| since < ABANDONED);
+            (!is_unfinished).then(|| (used, entry.path(), known.len()))
         });
         known.collect()
     }
@@ -294,7 +301,10 @@ mod tests {
                 });
             }
         });
-        let left = cache(&folder, 0).files();
-        assert!(left.iter().all(|(_, path, _)| !path.to_string_lossy().contains("/.")), "{left:?}");
+        let left: Vec<_> = fs::read_dir(folder.path().join("thumbs/00")).expect("a folder").collect();
+        let is_hidden = |entry: &io::Result<fs::DirEntry>| {
+            entry.as_ref().expect("an entry").file_name().as_bytes().starts_with(b".")
+        };
+        assert!(!left.iter().any(is_hidden), "{left:?}");
     }
 }

@@ -156,3 +156,6 @@ fn small(pixels: Pixels) -> Pixels {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! What keys and messages do: whole lists of effects, and what the person sees of them.
 
+mod gallery;
 mod log;
 mod outputs;
 mod overlay;

@@ -1,0 +1,136 @@
+//! Thumbnails of real files, from the thread's own parts.
+
+use std::cell::RefCell;
+use std::path::Path;
+use std::sync::mpsc;
+
+use image::{Rgb, RgbImage};
+use sha2::Digest;
+
+use super::*;
+use crate::domain::workflow::hex;
+use crate::picture::{Cells, Form};
+
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+fn place() -> Place {
+    Place { folder: tempfile::tempdir().expect("a folder") }
+}
+
+impl Place {
+    fn maker(&self) -> Maker {
+        let cache = Cache::new(self.folder.path().join("thumbs"));
+        Maker { cache, colours: Colours::True, newest: Arc::new(AtomicU64::new(0)) }
+    }
+
+    fn file(&self, name: &str, bytes: &[u8]) -> ThumbOrder {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, bytes).expect("written");
+        ThumbOrder {
+            sha256: hex(&sha2::Sha256::digest(bytes)),
+            path,
+            size: bytes.len() as u64,
+            room: Cells { width: 16, height: 8 },
+        }
+    }
+
+    fn picture(&self, name: &str, colour: [u8; 3]) -> ThumbOrder {
+        self.file(name, &png(1_000, 500, colour))
+    }
+}
+
+fn png(width: u32, height: u32, colour: [u8; 3]) -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    let image = RgbImage::from_pixel(width, height, Rgb(colour));
+    image.write_to(&mut bytes, image::ImageFormat::Png).expect("a picture");
+    bytes.into_inner()
+}
+
+fn make(maker: &mut Maker, order: &ThumbOrder) -> Thumb {
+    maker.make(order, &Watch::new(PATIENCE)).expect("not superseded")
+}
+
+/// Its cells and their colour, when it is one; JPEG moves colours by a little.
+fn colour(thumb: &Thumb) -> Option<(Cells, [u8; 3])> {
+    let Thumb::Picture(picture) = thumb else { return None };
+    let Form::Blocks(halves) = &picture.form else { return None };
+    let [first, _] = halves[0];
+    assert!(halves.iter().flatten().all(|half| half.iter().zip(first).all(|(a, b)| a.abs_diff(b) < 8)));
+    Some((picture.cells, first.map(|channel| channel / 16 * 16)))
+}
+
+fn gone(path: &Path) {
+    std::fs::remove_file(path).expect("removed");
+}
+
+#[test]
+fn a_thumbnail_is_made_once_for_each_content_and_fits_any_room() {
+    let place = place();
+    let order = place.picture("a.png", [200, 40, 88]);
+    let made = make(&mut place.maker(), &order);
+    assert_eq!(colour(&made), Some((Cells { width: 16, height: 4 }, [192, 32, 80])));
+    // Another screen, after the file has gone; and of another size.
+    gone(&order.path);
+    assert_eq!(colour(&make(&mut place.maker(), &order)), colour(&made));
+    let small = ThumbOrder { room: Cells { width: 4, height: 8 }, ..order };
+    let cells = Cells { width: 4, height: 1 };
+    assert_eq!(colour(&make(&mut place.maker(), &small)), Some((cells, [192, 32, 80])));
+}
+
+#[test]
+fn what_is_broken_is_remembered_and_what_may_change_is_not() {
+    let place = place();
+    let broken = place.file("a.png", &png(10, 10, [1; 3])[..40]);
+    let Thumb::Nothing(why) = make(&mut place.maker(), &broken) else { panic!("not broken") };
+    assert!(why.contains("broken"), "{why}");
+    gone(&broken.path);
+    assert_eq!(make(&mut place.maker(), &broken), Thumb::Nothing(why));
+
+    let missing = place.picture("b.png", [1; 3]);
+    gone(&missing.path);
+    let Thumb::Nothing(why) = make(&mut place.maker(), &missing) else { panic!("not gone") };
+    assert!(why.contains("gone"), "{why}");
+    place.picture("b.png", [1; 3]);
+    assert!(colour(&make(&mut place.maker(), &missing)).is_some(), "it is there again");
+}
+
+#[test]
+fn a_file_that_was_painted_over_is_not_taken_for_what_the_run_made() {
+    let place = place();
+    let order = place.picture("a.png", [200, 40, 88]);
+    std::fs::write(&order.path, png(1_000, 500, [40, 200, 88])).expect("painted over");
+    assert_eq!(colour(&make(&mut place.maker(), &order)).map(|(_, colour)| colour), Some([32, 192, 80]));
+    place.picture("a.png", [200, 40, 88]);
+    assert_eq!(colour(&make(&mut place.maker(), &order)).map(|(_, colour)| colour), Some([192, 32, 80]));
+}
+
+#[test]
+fn only_what_was_asked_for_last_is_made() {
+    let place = place();
+    let orders: Vec<ThumbOrder> =
+        (1..=4).map(|n| place.picture(&format!("{n}.png"), [n * 50, 0, 0])).collect();
+    let (sender, wanted) = mpsc::channel();
+    let maker = place.maker();
+    let newest = maker.newest.clone();
+    let thumbs = Thumbs { sender, newest };
+    thumbs.want(orders[..3].to_vec());
+    thumbs.want(vec![orders[3].clone(), orders[0].clone()]);
+    let told = RefCell::new(Vec::new());
+    let thumbs = RefCell::new(Some(thumbs));
+    maker.serve(&wanted, |msg| {
+        let Msg::Thumb(order, _) = msg else { panic!("{msg:?}") };
+        told.borrow_mut().push(order.path.file_name().expect("a name").to_string_lossy().into_owned());
+        match told.borrow().len() {
+            // In the middle of a list, another one comes.
+            1 => thumbs.borrow().as_ref().expect("there").want(vec![orders[1].clone()]),
+            _ => drop(thumbs.take()),
+        }
+        true
+    });
+    assert_eq!(told.into_inner(), ["4.png", "2.png"]);
+    assert!(
+        !place.folder.path().join("thumbs").join(&orders[2].sha256[..2]).join(&orders[2].sha256).exists()
+    );
+}
