@@ -4,9 +4,9 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use super::model::{LookOrder, ThumbOrder};
+use super::msg::{OutputsQuery, RunsQuery};
 use crate::domain::draft::{SeedPolicy, Submission};
 use crate::domain::{OutputId, ParamKey, RunId, Setting, Workflow};
-use super::msg::{OutputsQuery, RunsQuery};
 
 /// One thing to do outside the model.
 #[derive(Clone, Debug, PartialEq)]

@@ -7,11 +7,11 @@ use indexmap::IndexSet;
 use tui_textarea::TextArea;
 
 use super::completions::Completions;
+pub use super::gallery::{ComparePane, GalleryPane, Thumb, ThumbOrder, Tile};
 use crate::config::import::Imported;
 use crate::domain::run::{Counts, RunSummary, UnixMs};
 use crate::domain::{Draft, Fit, OutputId, ParamKey, Run, RunId, Setting, Status};
 use crate::picture::{self, CellSize, Cells, Choice, Kind};
-pub use super::gallery::{ComparePane, GalleryPane, Thumb, ThumbOrder, Tile};
 
 /// The regions a person can be in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

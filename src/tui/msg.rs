@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use crossterm::event::Event;
 
-use super::model::{Choosing, FileState, LookOrder, Looked, PickerItem, PictureMeans, Source, Target, Thumb, ThumbOrder, Tile, Tone};
+use super::model::{
+    Choosing, FileState, LookOrder, Looked, PickerItem, PictureMeans, Source, Target, Thumb, ThumbOrder,
+    Tile, Tone,
+};
 use crate::config::import::Imported;
 use crate::domain::draft::Layer;
 use crate::domain::run::{Counts, RunSummary, UnixMs};

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Effects, focus, notify, runs};
+use super::{Effects, focus, notify, output, runs};
 use crate::domain::{OutputCard, OutputId};
 use crate::tui::action::Action;
 use crate::tui::effect::Effect;
@@ -187,7 +187,7 @@ fn open(model: &mut Model) {
     model.runs.selected = Some(id.run);
     model.runs.chosen = true;
     model.runs.reveal = Some(id.run);
-    focus(model, Pane::Details);
+    output::go_to(model, id);
     model.came_from = Some(Pane::Gallery);
 }
 

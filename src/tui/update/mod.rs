@@ -5,8 +5,8 @@
 mod details;
 mod editing;
 mod field;
-mod import;
 mod gallery;
+mod import;
 mod log;
 mod mouse;
 mod output;
@@ -354,7 +354,7 @@ fn back(model: &mut Model, effects: &mut Effects) {
             model.log.found = None;
         }
         Pane::Gallery => gallery::back(model, effects),
-        Pane::Details if model.came_from.is_some() => {
+        Pane::Details | Pane::Output if model.came_from.is_some() => {
             let back = model.came_from.take();
             model.details_beneath = false;
             focus(model, back.unwrap_or_default());

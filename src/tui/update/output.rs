@@ -1,7 +1,7 @@
 //! The output pane.
 
 use super::{Effects, notify, page, scrolled};
-use crate::domain::Run;
+use crate::domain::{OutputId, Run};
 use crate::picture::{Choice, Kind};
 use crate::tui::action::Action;
 use crate::tui::effect::Effect;
@@ -48,6 +48,14 @@ fn step(model: &mut Model, by: isize) {
             model.output.playing = false;
         }
     }
+}
+
+/// Goes to one output of a run.
+pub(super) fn go_to(model: &mut Model, id: OutputId) {
+    model.output.run = Some(id.run);
+    model.output.at = usize::try_from(id.place).unwrap_or_default();
+    model.output.playing = false;
+    super::focus(model, Pane::Output);
 }
 
 /// Scrolls a text.
@@ -123,8 +131,10 @@ pub(super) fn settle(model: &mut Model, effects: &mut Effects) {
         model.output.at = 0;
         model.output.playing = false;
     }
-    let outputs = run(model).map_or(0, |run| run.outputs.len());
-    model.output.at = model.output.at.min(outputs.saturating_sub(1));
+    // Until the run has been read, how many it made is not known.
+    if let Some(outputs) = run(model).map(|run| run.outputs.len()) {
+        model.output.at = model.output.at.min(outputs.saturating_sub(1));
+    }
     let path = run(model).and_then(|run| run.outputs.get(model.output.at)).map(|output| output.path.clone());
     let Some(path) = path else {
         // What stood there is another run's.

@@ -41,7 +41,9 @@ pub(super) fn open(model: &mut Model, action: Action, ctx: &Ctx, effects: &mut E
         Action::SaveAs => return ask_preset_name(model),
         Action::Find => match model.focus {
             Pane::Parameters => Some(prompt(Asking::ParamFilter, &model.params.filter)),
-            Pane::Runs | Pane::Details | Pane::Output | Pane::Gallery => Some(prompt(Asking::RunSearch, &model.runs.search)),
+            Pane::Runs | Pane::Details | Pane::Output | Pane::Gallery => {
+                Some(prompt(Asking::RunSearch, &model.runs.search))
+            }
             Pane::Log => Some(prompt(Asking::LogSearch, &model.log.search)),
             Pane::Compare => None,
         },

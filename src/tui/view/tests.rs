@@ -241,7 +241,7 @@ fn gallery(width: u16, height: u16) -> Stage {
     use crate::tui::model::{Thumb, ThumbOrder};
     use crate::tui::msg::OutputsQuery;
     let mut stage = Stage::new(width, height);
-    stage.press("v");
+    stage.press("V");
     let mut tiles: Vec<_> =
         (30..=40).rev().map(|run| tile(run, &format!("flamingo_{run:05}_.png"), "image/png")).collect();
     tiles[1].card.starred = true;

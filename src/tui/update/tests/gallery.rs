@@ -33,7 +33,7 @@ fn page(tiles: Vec<Tile>, more: bool) -> Msg {
 /// The gallery with outputs of some runs; their thumbnails have been asked for.
 fn gallery(width: u16, height: u16, runs: std::ops::RangeInclusive<i64>) -> Stage {
     let mut stage = Stage::new(width, height);
-    stage.press("v");
+    stage.press("V");
     stage.hear(page(tiles(runs), false));
     stage
 }
@@ -64,7 +64,7 @@ fn thumb(stage: &Stage, run: i64) -> Msg {
 fn the_gallery_opens_reads_and_goes_back_where_it_was_opened() {
     let mut stage = Stage::new(80, 24);
     stage.press("4");
-    assert_eq!(stage.press("v"), [all(100)]);
+    assert_eq!(stage.press("V"), [all(100)]);
     assert_eq!(stage.model.focus, Pane::Gallery);
     stage.hear(page(tiles(1..=3), false));
     assert_eq!(selected(&stage), 3);
@@ -73,15 +73,15 @@ fn the_gallery_opens_reads_and_goes_back_where_it_was_opened() {
     // What nobody looks at is not read.
     let outputs = |effects: &[Effect]| effects.iter().any(|e| matches!(e, Effect::LoadOutputs(_)));
     assert!(!outputs(&stage.hear(Msg::StoreChanged)));
-    assert!(outputs(&stage.press("v")));
-    stage.press("v");
+    assert!(outputs(&stage.press("V")));
+    stage.press("V");
     assert_eq!(stage.model.focus, Pane::Log);
 }
 
 #[test]
 fn while_one_answer_is_awaited_changes_ask_once_more() {
     let mut stage = Stage::new(80, 24);
-    stage.press("v");
+    stage.press("V");
     let asked =
         |effects: Vec<Effect>| effects.into_iter().filter(|e| matches!(e, Effect::LoadOutputs(_))).count();
     assert_eq!(asked(stage.hear(Msg::StoreChanged)), 0);
@@ -117,7 +117,7 @@ fn arrows_go_through_the_grid_and_stay_in_it() {
 #[test]
 fn older_outputs_are_asked_for_before_the_end_is_in_sight() {
     let mut stage = Stage::new(80, 24);
-    stage.press("v");
+    stage.press("V");
     let effects = stage.hear(page(tiles(101..=200), true));
     assert!(!effects.iter().any(|effect| matches!(effect, Effect::LoadOutputs(_))), "{effects:?}");
     let effects = stage.press("G");
@@ -171,7 +171,7 @@ fn a_search_is_applied_while_it_is_typed() {
 #[test]
 fn what_is_seen_is_made_first_then_the_page_below() {
     let mut stage = Stage::new(80, 24);
-    stage.press("v");
+    stage.press("V");
     let effects = stage.hear(page(tiles(1..=40), false));
     assert_eq!(ordered(&effects), (25..=40).rev().collect::<Vec<_>>(), "eight are seen, eight are below");
     // What comes in is not asked for again, nor does moving within the page ask.
@@ -200,7 +200,7 @@ fn a_thumbnail_of_another_size_is_not_taken() {
 #[test]
 fn the_same_picture_twice_is_made_once_and_texts_never() {
     let mut stage = Stage::new(80, 24);
-    stage.press("v");
+    stage.press("V");
     let mut twice = tile(5, "copy.png", "image/png");
     twice.card.output.sha256 = tile(4, "", "").card.output.sha256;
     let list =
@@ -212,8 +212,8 @@ fn the_same_picture_twice_is_made_once_and_texts_never() {
 #[test]
 fn without_colours_no_thumbnail_is_asked_for() {
     let mut stage = Stage::new(80, 24);
-    stage.model.gallery.colourless = true;
-    stage.press("v");
+    stage.model.output.means.colourless = true;
+    stage.press("V");
     assert_eq!(stage.hear(page(tiles(1..=3), false)), []);
     assert!(stage.screen().contains("▣ image/png"), "{}", stage.screen());
 }
@@ -274,10 +274,10 @@ fn enter_goes_to_the_run_even_if_the_list_of_runs_does_not_reach_it_yet() {
     // The next page is under way at once, for the list is short.
     let older = RunsQuery { before: Some(299), limit: 100, ..RunsQuery::default() };
     let rows = summaries(&[(298, &[Status::Done]), (297, &[Status::Done])]);
-    stage.press("v");
+    stage.press("V");
     stage.hear(page(tiles(5..=6), false));
     stage.press("enter");
-    assert_eq!((stage.model.focus, stage.model.runs.selected), (Pane::Details, Some(6)));
+    assert_eq!((stage.model.focus, stage.model.runs.selected), (Pane::Output, Some(6)));
     let effects = stage.hear(Msg::Runs { query: older, rows, more: true, open: Default::default() });
     let next = RunsQuery { before: Some(297), limit: 500, ..RunsQuery::default() };
     assert!(effects.contains(&Effect::LoadRuns(next.clone())), "{effects:?}");
@@ -322,13 +322,13 @@ fn the_mouse_selects_and_opens_and_the_wheel_scrolls() {
     assert_eq!(selected(&stage), 11, "the gap is no tile");
     let place = grid.place(1);
     stage.hear(mouse(left, place.x, place.y));
-    assert_eq!((stage.model.focus, stage.model.runs.selected), (Pane::Details, Some(11)));
+    assert_eq!((stage.model.focus, stage.model.runs.selected), (Pane::Output, Some(11)));
 }
 
 #[test]
 fn what_cannot_be_read_is_said_and_not_asked_for_again_and_again() {
     let mut stage = Stage::new(80, 24);
-    stage.press("v");
+    stage.press("V");
     assert_eq!(stage.hear(Msg::OutputsNotRead("the history is locked".to_owned())), []);
     assert!(stage.told().contains("locked"));
     assert!(stage.screen().contains("cannot be read"), "{}", stage.screen());
@@ -345,7 +345,7 @@ fn the_path_is_copied() {
 #[test]
 fn an_empty_gallery_has_nothing_to_do() {
     let mut stage = Stage::new(80, 24);
-    stage.press("v");
+    stage.press("V");
     stage.hear(page(vec![], false));
     assert_eq!(stage.press("l j G pagedown enter * space y d"), []);
     assert!(stage.told().contains("No output is selected"), "{}", stage.told());
