@@ -100,7 +100,7 @@ fn pure_parts_stay_pure() {
 #[test]
 fn every_pane_has_its_files() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tui");
-    for pane in ["params", "runs", "details", "log", "output"] {
+    for pane in ["params", "runs", "details", "log", "gallery", "compare", "output"] {
         for half in ["update", "view"] {
             assert!(root.join(half).join(format!("{pane}.rs")).is_file(), "{half}/{pane}.rs");
         }

@@ -31,6 +31,9 @@ pub enum Action {
     OnlyStarred,
     Mark,
     Compare,
+    Flip,
+    Beside,
+    OneToOne,
     CopyOutput,
     DeleteOutput,
     Zoom,
@@ -121,7 +124,7 @@ impl Scope {
     }
 
     /// Scopes in the order in which help shows them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Everywhere,
         Self::Panes,
         Self::Pane(Pane::Parameters),
@@ -131,6 +134,7 @@ impl Scope {
         Self::Pane(Pane::Log),
         Self::Pane(Pane::Output),
         Self::Pane(Pane::Gallery),
+        Self::Pane(Pane::Compare),
     ];
 }
 
@@ -174,6 +178,7 @@ const DETAILS: Scope = Scope::Pane(Details);
 const LOG: Scope = Scope::Pane(Log);
 const OUTPUT: Scope = Scope::Pane(Output);
 const GALLERY: Scope = Scope::Pane(Pane::Gallery);
+const COMPARE: Scope = Scope::Pane(Pane::Compare);
 
 /// The key table.
 #[rustfmt::skip]
@@ -293,6 +298,12 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::Compare, "compare", GALLERY, &["C"], "compare", "Compare the two that are marked, or the marked one with this one", 64),
     row(Action::CopyOutput, "copy-output", GALLERY, &["y"], "copy path", "Copy its path to the clipboard", 50),
     row(Action::DeleteOutput, "delete-output", GALLERY, &["d", "delete"], "delete", "Delete its file; asked first", 45),
+
+    row(Action::Flip, "flip", COMPARE, &["space"], "flip", "Show one in the other's place; again: the other one", 70),
+    row(Action::Beside, "beside", COMPARE, &["b"], "beside", "Show both beside each other", 66),
+    row(Action::OneToOne, "one-to-one", COMPARE, &["o"], "1:1", "Show each pixel of the pictures, or all of them again", 64),
+    row(Action::Less, "compare-left", COMPARE, &["left", "h"], "left", "Move both pictures, where not all of them is seen", 0),
+    row(Action::More, "compare-right", COMPARE, &["right", "l"], "right", "Move both pictures, where not all of them is seen", 0),
 ];
 
 /// The key table as Markdown, for the documentation; a test keeps it equal.
@@ -385,6 +396,7 @@ pub fn enabled(action: Action, model: &Model) -> Result<(), &'static str> {
         Action::OpenOutput | Action::Star | Action::Mark | Action::CopyOutput | Action::DeleteOutput => {
             need(model.gallery.selected().is_some(), "No output is selected")
         }
+        Action::Find => need(model.focus != Pane::Compare, "There is nothing to search here"),
         Action::Compare => {
             need(super::update::pair(model).is_some(), "Mark one with space, go to another one, then compare")
         }

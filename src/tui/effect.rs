@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
-use super::model::{LookOrder, ThumbOrder};
+use super::model::{CompareOrder, LookOrder, ThumbOrder};
 use super::msg::{OutputsQuery, RunsQuery};
 use crate::domain::draft::{SeedPolicy, Submission};
 use crate::domain::{OutputId, ParamKey, RunId, Setting, Workflow};
@@ -43,6 +43,10 @@ pub enum Effect {
     FrameIn(u32),
     /// Read a page of outputs.
     LoadOutputs(OutputsQuery),
+    /// Read two runs in full.
+    LoadPair([RunId; 2]),
+    /// Make the picture of two outputs, and not the one that was asked for before.
+    ComparePictures(CompareOrder),
     /// Make these thumbnails, the first first, and none that was asked for before.
     MakeThumbs(Vec<ThumbOrder>),
     /// Give an output a star, or take it away.

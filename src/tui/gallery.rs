@@ -1,4 +1,4 @@
-//! The gallery's and the comparison's state, and where the gallery's tiles are.
+//! The gallery's state, and where its tiles are.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -174,13 +174,6 @@ impl Grid {
     pub fn at(&self, x: u16, y: u16) -> Option<usize> {
         (0..self.page()).find(|at| self.place(*at).contains((x, y).into()))
     }
-}
-
-/// Two outputs beside each other, or in each other's place.
-#[derive(Debug, Default)]
-pub struct ComparePane {
-    /// The two; `None` when nothing is compared.
-    pub pair: Option<[OutputCard; 2]>,
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 //! To add a command: an [`action::Action`], its row in [`action::BINDINGS`], its arm in [`update`](mod@update).
 
 pub mod action;
+pub mod compare;
 pub mod completions;
 pub mod effect;
 pub mod gallery;

@@ -6,8 +6,9 @@ use std::ops::Range;
 use indexmap::IndexSet;
 use tui_textarea::TextArea;
 
+pub use super::compare::{CompareOrder, ComparePane};
 use super::completions::Completions;
-pub use super::gallery::{ComparePane, GalleryPane, Thumb, ThumbOrder, Tile};
+pub use super::gallery::{GalleryPane, Thumb, ThumbOrder, Tile};
 use crate::config::import::Imported;
 use crate::domain::run::{Counts, RunSummary, UnixMs};
 use crate::domain::{Draft, Fit, OutputId, ParamKey, Run, RunId, Setting, Status};

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use crossterm::event::Event;
 
 use super::model::{
-    Choosing, FileState, LookOrder, Looked, PickerItem, PictureMeans, Source, Target, Thumb, ThumbOrder,
-    Tile, Tone,
+    Choosing, CompareOrder, FileState, LookOrder, Looked, PickerItem, PictureMeans, Source, Target, Thumb,
+    ThumbOrder, Tile, Tone,
 };
 use crate::config::import::Imported;
 use crate::domain::draft::Layer;
 use crate::domain::run::{Counts, RunSummary, UnixMs};
 use crate::domain::{OutputId, ParamKey, Parameter, Run, RunId, SeedPolicy, Setting};
+use crate::picture;
 
 /// One message to `update`.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,6 +82,10 @@ pub enum Msg {
     OutputsNotRead(String),
     /// A thumbnail.
     Thumb(ThumbOrder, Thumb),
+    /// Two runs in full, to be compared; `None` where one is not in the store, or cannot be read.
+    Pair([RunId; 2], Box<[Option<Run>; 2]>),
+    /// Two outputs as they are to be seen: one picture with both beside each other, or one of each; or why not.
+    Compared(CompareOrder, Result<Vec<picture::Shared>, String>),
     /// An output was deleted.
     OutputDeleted(OutputId),
     /// A run was queued.

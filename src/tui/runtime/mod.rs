@@ -4,6 +4,7 @@
 //! changes something to the [`desk`]'s; their answers come back as messages. Nothing here decides anything.
 
 mod clipboard;
+mod compare;
 mod desk;
 mod files;
 mod memory;
@@ -21,6 +22,7 @@ use std::time::{Duration, Instant};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use self::compare::Comparer;
 use self::desk::Desk;
 use self::memory::Memory;
 use self::pictures::{BUDGET, Packing, Pictures, REST};
@@ -28,7 +30,7 @@ use self::reader::Reader;
 use self::thumbs::Thumbs;
 use super::effect::Effect;
 use super::keymap::Keymap;
-use super::model::{LookOrder, Model, Notice, PictureMeans, Size, Thumb, ThumbOrder, Tone};
+use super::model::{CompareOrder, LookOrder, Model, Notice, PictureMeans, Size, Thumb, ThumbOrder, Tone};
 use super::msg::{Ctx, Msg};
 use super::terminal::input::Rgb;
 use super::terminal::painter::ColorDepth;
@@ -138,6 +140,8 @@ struct Screen {
     to_desk: Option<Sender<Effect>>,
     /// Started when the gallery is first seen.
     thumbs: Option<Thumbs>,
+    /// Started when two outputs are first compared.
+    comparer: Option<Comparer>,
     colours: Colours,
     /// Thumbnails that are not shown yet.
     ready: VecDeque<Msg>,
@@ -225,6 +229,7 @@ impl Screen {
             to_reader: None,
             to_desk: None,
             thumbs: None,
+            comparer: None,
             colours,
             ready: VecDeque::new(),
             memory,
@@ -411,6 +416,14 @@ impl Screen {
     }
 
     fn look_now(&mut self, order: LookOrder) {
+        let packing = self.packing();
+        if let Some(pictures) = &self.pictures {
+            pictures.look(order, packing);
+        }
+    }
+
+    /// What a picture may cost now, and what stands behind it.
+    fn packing(&self) -> Packing {
         let piece = self.session.part_size();
         let (bytes, said) = self.picture_bytes;
         // On a slow line not more than it carries in some seconds.
@@ -420,9 +433,7 @@ impl Screen {
             (None, ThemeChoice::Light) => [255; 3],
             (None, _) => [0; 3],
         };
-        if let Some(pictures) = &self.pictures {
-            pictures.look(order, Packing { budget, piece, ground, colours: self.colours });
-        }
+        Packing { budget, piece, ground, colours: self.colours }
     }
 
     fn wake(&mut self, wake: Wake) {
@@ -512,8 +523,10 @@ impl Screen {
                 }
                 Effect::EditOutside { key, text, extension } => self.edit_outside(key, &text, extension),
                 Effect::MakeThumbs(orders) => self.make_thumbs(orders),
+                Effect::ComparePictures(order) => self.compare_pictures(order),
                 Effect::LoadRuns(_)
                 | Effect::LoadOutputs(_)
+                | Effect::LoadPair(_)
                 | Effect::LoadRun(_)
                 | Effect::LoadTypical(_)
                 | Effect::LoadLog { .. } => {
@@ -570,10 +583,23 @@ impl Screen {
         }
     }
 
+    fn compare_pictures(&mut self, order: CompareOrder) {
+        if self.comparer.is_none() {
+            match Comparer::start(self.sender.clone()) {
+                Ok(comparer) => self.comparer = Some(comparer),
+                Err(error) => tracing::error!("nothing can be compared: {error}"),
+            }
+        }
+        if let Some(comparer) = &self.comparer {
+            comparer.make(order, self.packing());
+        }
+    }
+
     /// As many as one frame should hold, so that over a slow line a key never waits for a screen full of them.
     fn show_thumbs(&mut self) {
         let mut bytes = 0;
-        while bytes < THUMBS_A_FRAME
+        let most = self.session.part_size().min(THUMBS_A_FRAME);
+        while bytes < most
             && let Some(msg) = self.ready.pop_front()
         {
             if let Msg::Thumb(_, Thumb::Picture(picture)) = &msg {
@@ -591,7 +617,7 @@ impl Screen {
             self.buffer = Buffer::empty(area);
         }
         let cursor = view::view(&self.model, &self.keys, &self.theme, &mut self.buffer);
-        let picture = view::output::placement(&self.model);
+        let picture = view::placement(&self.model);
         self.session.draw_with(&mut self.buffer, cursor, picture.as_ref());
     }
 

@@ -48,6 +48,13 @@ impl Reader {
                 Ok((tiles, more)) => vec![Msg::Outputs { query, tiles, more }],
                 Err(error) => vec![Msg::OutputsNotRead(error.to_string())],
             },
+            Effect::LoadPair(ids) => {
+                let (runs, errors): (Vec<_>, Vec<_>) =
+                    ids.map(|id| or_empty(self.store.run(id))).into_iter().unzip();
+                let mut runs = runs.into_iter();
+                let pair = Box::new(ids.map(|_| runs.next().flatten()));
+                with(Msg::Pair(ids, pair), errors.into_iter().flatten().next())
+            }
             Effect::LoadTypical(workflow_hash) => match self.store.typical_ms(&workflow_hash) {
                 Ok(Some(ms)) => vec![Msg::TypicalMs { workflow_hash, ms }],
                 Ok(None) => Vec::new(),

@@ -26,6 +26,10 @@ pub(super) fn toggle(model: &mut Model, effects: &mut Effects) {
     if !model.focus.is_full_screen() {
         model.gallery.came_from = model.focus;
     }
+    enter(model, effects);
+}
+
+pub(super) fn enter(model: &mut Model, effects: &mut Effects) {
     focus(model, Pane::Gallery);
     reload(model, effects);
 }

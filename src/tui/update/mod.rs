@@ -2,6 +2,7 @@
 //!
 //! A pane named `x` is `update/x.rs` here and `view/x.rs` there.
 
+mod compare;
 mod details;
 mod editing;
 mod field;
@@ -74,6 +75,8 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
         Msg::Outputs { query, tiles, more } => gallery::loaded(model, query, tiles, more, &mut effects),
         Msg::OutputsNotRead(why) => gallery::not_read(model, why, &mut effects),
         Msg::Thumb(order, thumb) => gallery::thumb(model, order, thumb),
+        Msg::Pair(ids, runs) => compare::read(model, ids, *runs),
+        Msg::Compared(order, pictures) => compare::seen(model, &order, pictures),
         Msg::OutputDeleted(id) => gallery::deleted(model, id, &mut effects),
         Msg::Submitted { run } => {
             runs::submitted(model, run);
@@ -230,7 +233,8 @@ pub(super) fn perform(model: &mut Model, action: Action, ctx: &Ctx, effects: &mu
         | Action::Mark
         | Action::CopyOutput
         | Action::DeleteOutput => gallery::perform(model, action, effects),
-        Action::Compare => {}
+        Action::Compare => compare::open(model, effects),
+        Action::Flip | Action::Beside | Action::OneToOne => compare::perform(model, action),
         Action::Zoom => model.zoomed = !model.zoomed,
         Action::GrowLeft => grow(model, -5, effects),
         Action::GrowRight => grow(model, 5, effects),
@@ -293,7 +297,7 @@ fn scroll(model: &mut Model, action: Action, effects: &mut Effects) {
         Pane::Log => log::moved(model, action),
         Pane::Output => output::moved(model, action),
         Pane::Gallery => gallery::moved(model, action),
-        Pane::Compare => {}
+        Pane::Compare => compare::moved(model, action),
     }
 }
 
@@ -354,6 +358,7 @@ fn back(model: &mut Model, effects: &mut Effects) {
             model.log.found = None;
         }
         Pane::Gallery => gallery::back(model, effects),
+        Pane::Compare => gallery::enter(model, effects),
         Pane::Details | Pane::Output if model.came_from.is_some() => {
             let back = model.came_from.take();
             model.details_beneath = false;
@@ -512,4 +517,5 @@ fn settle(model: &mut Model, effects: &mut Effects) {
     log::settle(model, effects);
     output::settle(model, effects);
     gallery::settle(model, effects);
+    compare::settle(model, effects);
 }

@@ -3,7 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
 
-use super::{Effects, details, focus, gallery, log, output, overlay, page, params, perform, runs};
+use super::{Effects, compare, details, focus, gallery, log, output, overlay, page, params, perform, runs};
 use crate::domain::ParamKey;
 use crate::tui::action::Action;
 use crate::tui::layout;
@@ -146,7 +146,7 @@ fn wheel(model: &mut Model, pane: Pane, action: Action) {
         Pane::Output => (0..NOTCH).for_each(|_| output::moved(model, action)),
         Pane::Log => (0..NOTCH).for_each(|_| log::moved(model, action)),
         Pane::Gallery => gallery::wheel(model, action),
-        Pane::Compare => {}
+        Pane::Compare => compare::moved(model, action),
     }
 }
 

@@ -1,5 +1,6 @@
 //! From the model to cells: free functions, one file a region. Views know no store, no network, no clock.
 
+pub mod compare;
 pub mod details;
 mod footer;
 mod gallery;
@@ -22,6 +23,7 @@ use ratatui::layout::{Position, Rect};
 use super::keymap::Keymap;
 use super::layout::{self, Regions};
 use super::model::{Model, Pane, SMALLEST};
+use super::terminal::Placement;
 use super::theme::Theme;
 
 /// Draws the whole screen. Returns where the terminal's cursor belongs, when text is being typed.
@@ -49,7 +51,7 @@ pub fn view(model: &Model, keys: &Keymap, theme: &Theme, buffer: &mut Buffer) ->
             Pane::Log => log::draw(model, theme, body, buffer),
             Pane::Output => output::draw(model, keys, theme, body, buffer),
             Pane::Gallery => gallery::draw(model, keys, theme, body, buffer),
-            Pane::Compare => {}
+            Pane::Compare => compare::draw(model, theme, body, buffer),
         }
     }
     footer::draw(model, keys, theme, regions.footer, buffer);
@@ -57,6 +59,11 @@ pub fn view(model: &Model, keys: &Keymap, theme: &Theme, buffer: &mut Buffer) ->
         Some(overlay) => overlay::draw(model, overlay, keys, theme, buffer),
         None => cursor,
     }
+}
+
+/// The picture that belongs on the screen, and where.
+pub fn placement(model: &Model) -> Option<Placement> {
+    output::placement(model).or_else(|| compare::placement(model))
 }
 
 /// A pane's title line: its name (or all names, when one pane is seen) and what it says of itself. A pane below
@@ -88,7 +95,7 @@ fn title(model: &Model, pane: Pane, area: Rect, regions: &Regions, theme: &Theme
         Pane::Log => log::note(model),
         Pane::Output => output::note(model),
         Pane::Gallery => gallery::note(model),
-        Pane::Compare => String::new(),
+        Pane::Compare => compare::note(model),
     };
     if !note.is_empty() {
         let free = Rect { x, width: area.right().saturating_sub(x), ..area };

@@ -1,7 +1,7 @@
 //! Screens as text, at the sizes people have. A changed snapshot is looked at before it is accepted.
 
-use crate::domain::Status;
 use crate::domain::run::{Connection, ConnectionSince, RunSummary};
+use crate::domain::{Run, Status};
 use crate::tui::model::FileState;
 use crate::tui::msg::Msg;
 use crate::tui::stage::{Stage, key, run, runs_msg, tile};
@@ -309,5 +309,84 @@ fn the_gallery_can_be_drawn_at_every_size() {
         stage.press("n G");
         stage.draw();
         stage.press("g");
+    }
+}
+
+/// Two outputs of the gallery compared, the pictures made.
+fn compared(width: u16, height: u16, before: Run, after: Run) -> Stage {
+    use crate::picture::{Cells, Form, Kind, Picture};
+    use crate::tui::effect::Effect;
+    use crate::tui::model::PictureMeans;
+    let mut stage = gallery(width, height);
+    stage.hear(Msg::Means(PictureMeans { best: Some(Kind::Blocks), ..Default::default() }));
+    stage.press("C");
+    let effects = stage.hear(Msg::Pair([39, 40], Box::new([Some(before), Some(after)])));
+    let order = effects.into_iter().find_map(|effect| match effect {
+        Effect::ComparePictures(order) => Some(order),
+        _ => None,
+    });
+    let order = order.expect("the pictures are asked for");
+    let picture = |cells: Cells| {
+        std::sync::Arc::new(Picture { cells, form: Form::Blocks(vec![[[9; 3]; 2]; cells.count()]) })
+    };
+    let pictures = if order.beside { vec![picture(order.room)] } else { vec![picture(order.room); 2] };
+    stage.hear(Msg::Compared(order, Ok(pictures)));
+    stage
+}
+
+fn two_runs() -> (Run, Run) {
+    let mut before =
+        run(39, "A flamingo dancing on top of a server in a pink universe, masterpiece, best quality", &[]);
+    let mut after =
+        run(40, "A flamingo asleep on top of a server in a pink universe, masterpiece, neon", &[]);
+    for (run, seed, steps) in [(&mut before, 7, 20), (&mut after, 1_048_576, 30)] {
+        run.request.params.insert(key("3-inputs-seed"), seed.into());
+        run.request.params.insert(key("3-inputs-steps"), steps.into());
+        run.request.params.insert(key("3-inputs-cfg"), 6.into());
+        run.request.params.insert(key("7-inputs-text"), "blurry".into());
+    }
+    after.request.params.insert(key("3-inputs-sampler_name"), "euler".into());
+    after.request.preset = None;
+    (before, after)
+}
+
+#[test]
+fn a_comparison_at_80x24_and_at_120x40() {
+    let (before, after) = two_runs();
+    insta::assert_snapshot!("compare_80x24", compared(80, 24, before.clone(), after.clone()).screen());
+    let mut stage = compared(120, 40, before, after);
+    insta::assert_snapshot!("compare_120x40", stage.screen());
+    stage.press("space space o");
+    let screen = stage.screen();
+    assert!(screen.contains("in one place, 2 of 2   1:1, arrows move"), "{screen}");
+    assert!(screen.contains("B 40 flamingo_00040_.png") && !screen.contains("A ★ 39"), "{screen}");
+}
+
+#[test]
+fn what_is_the_same_is_said() {
+    let (before, _) = two_runs();
+    let stage = compared(80, 24, before.clone(), before);
+    assert!(stage.screen().contains("All parameters are the same"), "{}", stage.screen());
+    let mut stage = gallery(80, 24);
+    let sha256 = stage.model.gallery.tiles[0].card.output.sha256.clone();
+    stage.model.gallery.tiles[1].card.output.sha256 = sha256;
+    stage.press("C");
+    let screen = stage.screen();
+    assert!(screen.contains("Both have the same content"), "{screen}");
+    assert!(screen.contains("Reading what they were made of"), "{screen}");
+    stage.hear(Msg::Pair([39, 40], Box::new([None, None])));
+    assert!(stage.screen().contains("cannot be read"), "{}", stage.screen());
+}
+
+#[test]
+fn a_comparison_can_be_drawn_at_every_size() {
+    let (before, after) = two_runs();
+    let mut stage = compared(80, 24, before, after);
+    for keys in ["", "space", "o j l", "b"] {
+        stage.press(keys);
+        for (width, height) in [(1, 1), (59, 15), (60, 15), (61, 200), (200, 60), (500, 15), (80, 24)] {
+            stage.hear(Msg::Input(crossterm::event::Event::Resize(width, height)));
+            stage.draw();
+        }
     }
 }

@@ -362,3 +362,87 @@ fn an_output_is_told_by_its_name_when_the_server_says_nothing_of_its_kind() {
     assert_eq!(kind("a", ""), ("application/octet-stream".to_owned(), false));
     assert_eq!(kind("a.png", "image/webp"), ("image/webp".to_owned(), true));
 }
+
+#[test]
+fn enter_shows_that_very_output() {
+    use crate::domain::RunEvent;
+    let mut stage = Stage::new(80, 24);
+    stage.press("V");
+    let mut second = tile(6, "second.png", "image/png");
+    second.card.id.place = 1;
+    stage.hear(page(vec![second, tile(6, "first.png", "image/png")], false));
+    stage.hear(runs_msg(summaries(&[(7, &[Status::Done]), (6, &[Status::Done])])));
+    stage.press("enter");
+    let mut made = run(6, "a cat", &[]);
+    for name in ["first.png", "second.png"] {
+        made.apply(&RunEvent::OutputSaved(tile(6, name, "image/png").card.output), 1);
+    }
+    stage.hear(Msg::Run(6, Some(Box::new(made))));
+    assert!(stage.screen().contains("second.png"), "{}", stage.screen());
+}
+
+/// Runs 3 and 4 compared.
+fn compared() -> (Stage, Vec<Effect>) {
+    use crate::picture::Kind;
+    use crate::tui::model::PictureMeans;
+    let mut stage = gallery(80, 24, 1..=4);
+    stage.hear(Msg::Means(PictureMeans { best: Some(Kind::Kitty), ..Default::default() }));
+    let effects = stage.press("space l C");
+    (stage, effects)
+}
+
+fn pictures(effects: &[Effect]) -> Option<&crate::tui::model::CompareOrder> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::ComparePictures(order) => Some(order),
+        _ => None,
+    })
+}
+
+#[test]
+fn comparing_reads_both_runs_then_makes_the_pictures_and_goes_back() {
+    use crate::tui::compare::Spot;
+    let (mut stage, effects) = compared();
+    assert_eq!(effects, [Effect::LoadPair([3, 4])]);
+    let both = || Box::new([Some(run(3, "a cat", &[])), Some(run(4, "a dog", &[]))]);
+    assert_eq!(stage.hear(Msg::Pair([1, 2], both())), [], "others than these");
+    let effects = stage.hear(Msg::Pair([3, 4], both()));
+    let order = pictures(&effects).expect("ordered").clone();
+    assert_eq!(
+        order.paths.each_ref().map(|path| path.file_name().expect("a name").to_owned()),
+        ["flamingo_00003_.png", "flamingo_00004_.png"]
+    );
+    assert!(order.beside);
+    // In each other's place: one answer has both, so that the second flip asks for nothing.
+    let effects = stage.press("space");
+    let flipped = pictures(&effects).expect("ordered").clone();
+    assert!(!flipped.beside && flipped.closer.is_none());
+    assert_eq!(stage.press("space space"), []);
+    assert_eq!(stage.model.compare.only, Some(0));
+    stage.hear(Msg::Compared(order, Err("late".to_owned())));
+    assert_eq!(stage.model.compare.seen, None, "of an order that is no longer the last");
+    // Moving needs another picture each time; both move alike.
+    stage.press("o");
+    let effects = stage.press("right down");
+    let closer: Vec<_> = effects.iter().filter_map(|e| pictures(std::slice::from_ref(e))?.closer).collect();
+    assert_eq!(closer, [Spot { x: 550, y: 500 }, Spot { x: 550, y: 550 }]);
+    assert_eq!(stage.press("esc"), [all(100)]);
+    assert_eq!((stage.model.focus, selected(&stage)), (Pane::Gallery, 3));
+    stage.press("esc");
+    assert_eq!(stage.model.focus, Pane::Parameters);
+}
+
+#[test]
+fn without_pictures_the_parameters_are_compared_all_the_same() {
+    let mut stage = gallery(80, 24, 1..=4);
+    stage.model.output.means.colourless = true;
+    stage.hear(Msg::Means(crate::tui::model::PictureMeans {
+        best: Some(crate::picture::Kind::Blocks),
+        colourless: true,
+        ..Default::default()
+    }));
+    stage.press("space l C");
+    let runs = Box::new([Some(run(3, "a cat", &[])), Some(run(4, "a dog", &[]))]);
+    assert_eq!(stage.hear(Msg::Pair([3, 4], runs)), []);
+    let screen = stage.screen();
+    assert!(screen.contains("No pictures are drawn here") && screen.contains("a cat → a dog"), "{screen}");
+}
