@@ -198,6 +198,7 @@ async fn an_address_or_a_name_that_is_none_is_refused() {
     ];
     for (job, what) in table {
         let outcome = submit(&backend(), Job { logs: false, ..job }).end().await;
+        assert!(!what.contains("nothing answers") || outcome.refused().remedy.contains("api_url"));
         let Err(error) = outcome.result() else { panic!("{:?}", outcome.events) };
         assert!(error.to_string().contains(what), "{error:?}");
     }

@@ -23,9 +23,9 @@ pub(super) fn quick() -> Limits {
     let mut limits = Limits::default();
     limits.http.retries = vec![millis(10); 3];
     limits.reconnect = millis(20);
-    limits.settle = millis(300);
-    limits.missing = millis(600);
-    limits.failing = millis(300);
+    limits.settle = millis(1_000);
+    limits.missing = millis(1_500);
+    limits.failing = millis(1_000);
     limits.unreadable = millis(50);
     (limits.polled, limits.scheduled, limits.urgent) = (pace, pace, pace);
     limits.together = millis(5);

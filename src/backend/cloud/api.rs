@@ -160,7 +160,7 @@ impl Api {
             tokio::time::timeout(self.limits.answer, self.http.ask(url, &self.credentials, json)).await;
         match asked {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(Unread { error, why: Why::Trouble }),
+            Ok(Err(error)) => Err(Unread { error: about_api(error), why: Why::Trouble }),
             Err(_) => Err(Unread::trouble(format!(
                 "{} did not answer within {} seconds",
                 redirect::shown(&self.base),
@@ -226,6 +226,12 @@ pub(super) fn nameless(records: &[Record], asked: usize) -> Option<&Record> {
         [record] if asked == 1 && record.result.prompt_id.is_none() => Some(record),
         _ => None,
     }
+}
+
+/// What is wrong here is not the profile's `url`, which is the deployment's.
+pub(super) fn about_api(error: RunError) -> RunError {
+    let remedy = error.remedy.replace("the profile's url", "the profile's api_url");
+    RunError { remedy, ..error }
 }
 
 fn checked(text: &str, name: &str, example: &str) -> Result<Url, RunError> {

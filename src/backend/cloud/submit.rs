@@ -160,8 +160,8 @@ async fn reply(api: &api::Api, upload: &Upload, sent: &watch::Sender<u64>) -> Re
     let answer = api.http().post(&api.infer(), api.credentials(), upload, sent).await;
     let Answer { mut response, hops } = match answer {
         Ok(answer) => answer,
-        Err(NoAnswer { error, sent: true }) => return Reply::Unclear(error),
-        Err(NoAnswer { error, sent: false }) => return Reply::Refused(error),
+        Err(NoAnswer { error, sent: true }) => return Reply::Unclear(api::about_api(error)),
+        Err(NoAnswer { error, sent: false }) => return Reply::Refused(api::about_api(error)),
     };
     let status = response.status();
     if status.is_success() {

@@ -12,6 +12,7 @@ use crate::backend::{redirect, refusal};
 use crate::domain::run::RunError;
 use crate::wire::errors;
 
+use super::super::api::about_api;
 use super::error::{SocketError, unreachable};
 
 /// Where Socket.IO answers below a base address.
@@ -86,17 +87,6 @@ async fn declined(mut response: Response, base: &Url, http: &Http) -> SocketErro
     };
     let what = format!("{} opens no live connection: {}", redirect::shown(base), said.what);
     SocketError::Unreachable(about_api(RunError { what, ..said }))
-}
-
-/// What is wrong here is not the profile's `url`, which is the deployment's.
-fn about_api(error: RunError) -> RunError {
-    let remedy = match error.remedy.as_str() {
-        remedy if remedy.contains("the profile's url") => {
-            remedy.replace("the profile's url", "the profile's api_url")
-        }
-        remedy => remedy.to_owned(),
-    };
-    RunError { remedy, ..error }
 }
 
 #[cfg(test)]
