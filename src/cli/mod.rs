@@ -20,6 +20,7 @@ pub mod init;
 pub mod logs;
 pub mod out;
 pub mod presets;
+pub mod preview;
 pub mod run;
 pub mod runs;
 pub mod show;
@@ -67,6 +68,8 @@ pub enum Command {
     Runs(runs::Args),
     /// Show all that is known of a run
     Show(show::Args),
+    /// Draw pictures in the terminal; in a pipe, print their paths
+    Preview(preview::Args),
     /// Print the log of a run
     Logs(logs::Args),
     /// Ask a run to end
@@ -102,6 +105,7 @@ impl Command {
             Self::Run(args) => run::main(*args),
             Self::Runs(args) => runs::main(args),
             Self::Show(args) => show::main(args),
+            Self::Preview(args) => preview::main(&args),
             Self::Logs(args) => logs::main(args),
             Self::Cancel(args) => cancel::main(args),
             Self::Fetch(args) => fetch::main(args),

@@ -14,6 +14,9 @@ pub struct Args {
     /// One JSON object
     #[arg(long)]
     pub json: bool,
+    /// Draw its outputs instead; in a pipe, print their paths
+    #[arg(long, conflicts_with = "json")]
+    pub preview: bool,
 }
 
 /// Shows all that is known of a run.
@@ -23,6 +26,13 @@ pub struct Args {
 pub fn main(args: Args) -> Result<Exit, Failure> {
     let (_, store) = history::open()?;
     let run = args.run.find(&store)?;
+    if args.preview {
+        let files: Vec<_> = run.outputs.iter().map(|output| output.path.clone()).collect();
+        if files.is_empty() {
+            return Err(Failure::new(Exit::Failed, format!("run {} has no output to draw", run.id)));
+        }
+        return super::preview::draw(&files, None);
+    }
     let text = if args.json { format!("{}\n", json::run(&run)) } else { human::details(&run, now()) };
     out::print(&text)?;
     Ok(Exit::Success)

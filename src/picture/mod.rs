@@ -159,6 +159,11 @@ pub struct Canvas {
     pub colours: Colours,
 }
 
+/// Bytes that one picture may cost when nobody says: over SSH, and elsewhere.
+pub fn usual_budget(ssh: bool) -> usize {
+    if ssh { 32 << 10 } else { 256 << 10 }
+}
+
 /// Small pictures are made this many times larger, not more.
 const MOST_ENLARGED: f64 = 4.0;
 

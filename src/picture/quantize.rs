@@ -1,4 +1,4 @@
-//! A picture in few colours: the median cut of Heckbert (1982), on colours rounded to five or six bits.
+//! A picture in few colours: the median cut of Heckbert (1982), on colours rounded to six bits.
 
 use image::RgbImage;
 
@@ -10,11 +10,11 @@ pub(super) struct Indexed {
     pub(super) pixels: Vec<u8>,
 }
 
-/// Colours are counted by this many bits: 5, 6, 5.
-const BINS: usize = 1 << 16;
+/// Colours are counted by six bits of each channel.
+const BINS: usize = 1 << 18;
 
 fn bin([r, g, b]: [u8; 3]) -> usize {
-    usize::from(r >> 3) << 11 | usize::from(g >> 2) << 5 | usize::from(b >> 3)
+    usize::from(r >> 2) << 12 | usize::from(g >> 2) << 6 | usize::from(b >> 2)
 }
 
 /// Pixels of like colours: how many, and the sums of their channels.

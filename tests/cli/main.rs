@@ -8,5 +8,6 @@ mod emulator;
 mod exits;
 mod import;
 mod json;
+mod preview;
 mod processes;
 mod support;

@@ -3,6 +3,7 @@
 #[path = "../terminal/emulator.rs"]
 #[allow(dead_code)] // shared with the tests of the session, which use all of it
 mod emulator;
+mod pictures;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -63,7 +64,13 @@ impl World {
 
     /// The screen at 120×40, once it shows the parameters.
     fn screen(&self, arguments: &[&str]) -> Terminal {
-        let mut terminal = self.starting(arguments);
+        let mut terminal = Terminal::start(self.command(arguments));
+        terminal.resize(40, 120);
+        self.wait_for_screen(terminal)
+    }
+
+    /// The terminal, once it shows the parameters.
+    fn wait_for_screen(&self, mut terminal: Terminal) -> Terminal {
         terminal.wait_for("Parameters");
         terminal.wait_for("^R run");
         terminal
@@ -71,6 +78,12 @@ impl World {
 
     /// The screen at 120×40, as soon as it is started.
     fn starting(&self, arguments: &[&str]) -> Terminal {
+        let mut terminal = Terminal::start(self.command(arguments));
+        terminal.resize(40, 120);
+        terminal
+    }
+
+    fn command(&self, arguments: &[&str]) -> CommandBuilder {
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_comfydeck"));
         command.args(arguments);
         command.cwd(self.home.path());
@@ -79,12 +92,11 @@ impl World {
         command.env("ID", "test");
         command.env("SECRET", "s3cret-in-the-test");
         command.env("EDITOR", self.home.path().join("editor"));
-        for name in ["NO_COLOR", "VISUAL", "RUST_BACKTRACE", "TMUX"] {
+        let terminal = ["LC_TERMINAL", "TERM_PROGRAM", "COLORTERM", "SSH_CONNECTION", "SSH_TTY"];
+        for name in ["NO_COLOR", "VISUAL", "RUST_BACKTRACE", "TMUX"].into_iter().chain(terminal) {
             command.env_remove(name);
         }
-        let mut terminal = Terminal::start(command);
-        terminal.resize(40, 120);
-        terminal
+        command
     }
 
     fn flamingo(&self) -> Terminal {

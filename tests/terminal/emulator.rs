@@ -19,6 +19,11 @@ pub(crate) struct Terminal {
     child: Box<dyn Child + Send + Sync>,
     /// The line settings before the program started.
     settings: String,
+    /// Everything that was written.
+    raw: Vec<u8>,
+    /// It has Kitty's graphics, and says so; questions about that which were answered.
+    graphics: bool,
+    graphics_answered: usize,
 }
 
 /// What the emulator doesn't keep itself: modes it doesn't know, and what is to be answered.
@@ -96,7 +101,33 @@ impl Terminal {
         });
         let modes = Modes { answers, ..Modes::default() };
         let parser = vt100::Parser::new_with_callbacks(10, 60, 100, modes);
-        Terminal { parser, master: Some(pty.master), keyboard: Some(keyboard), output, child, settings }
+        Terminal {
+            parser,
+            master: Some(pty.master),
+            keyboard: Some(keyboard),
+            output,
+            child,
+            settings,
+            raw: Vec::new(),
+            graphics: false,
+            graphics_answered: 0,
+        }
+    }
+
+    /// From now on it says that it has Kitty's graphics.
+    pub(crate) fn with_graphics(mut self) -> Terminal {
+        self.graphics = true;
+        self
+    }
+
+    /// How often these bytes were written.
+    pub(crate) fn count(&self, bytes: &[u8]) -> usize {
+        memchr::memmem::find_iter(&self.raw, bytes).count()
+    }
+
+    /// Everything that was written.
+    pub(crate) fn raw(&self) -> &[u8] {
+        &self.raw
     }
 
     /// Types, or sends what a terminal sends.
@@ -132,6 +163,12 @@ impl Terminal {
     fn take_output(&mut self, end: Instant) -> bool {
         match self.output.recv_timeout(end.saturating_duration_since(Instant::now())) {
             Ok(bytes) => {
+                self.raw.extend_from_slice(&bytes);
+                let asked = if self.graphics { self.count(b"\x1b_Gi=31,") } else { 0 };
+                while self.graphics_answered < asked {
+                    self.graphics_answered += 1;
+                    self.parser.callbacks_mut().replies.extend_from_slice(b"\x1b_Gi=31;OK\x1b\\");
+                }
                 self.parser.process(&bytes);
                 let modes = self.parser.callbacks_mut();
                 let replies = std::mem::take(&mut modes.replies);

@@ -3,6 +3,7 @@
 //! The program under test is this executable itself, started again with [`ROLE`] set.
 
 mod app;
+#[allow(dead_code)] // shared with the tests of the whole screen
 mod emulator;
 
 use std::time::Duration;

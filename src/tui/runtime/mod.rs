@@ -25,7 +25,7 @@ use ratatui::layout::Rect;
 use self::compare::Comparer;
 use self::desk::Desk;
 use self::memory::Memory;
-use self::pictures::{BUDGET, Packing, Pictures, REST};
+use self::pictures::{Packing, Pictures, REST};
 use self::reader::Reader;
 use self::thumbs::Thumbs;
 use super::effect::Effect;
@@ -39,7 +39,7 @@ use super::theme::{Ground, Theme};
 use super::{update, view};
 use crate::config::ThemeChoice;
 use crate::config::{Config, Dirs};
-use crate::picture::{CellSize, Choice, Colours, Kind};
+use crate::picture::{CellSize, Choice, Colours, Kind, usual_budget};
 use crate::store::{self, Store, StoreError};
 
 /// Messages that are taken in before a frame is drawn: a flood of them must not hold the drawing up.
@@ -183,7 +183,7 @@ impl Screen {
         terminal.pictures = !matches!(choice, Choice::Off | Choice::Always(Kind::Blocks));
         let asks = terminal.pictures && terminal.queries;
         let surroundings = Surroundings::from_env();
-        let default_bytes = if surroundings.ssh { BUDGET.0 } else { BUDGET.1 };
+        let default_bytes = usual_budget(surroundings.ssh);
         let colours = match terminal.depth {
             ColorDepth::TrueColor => Colours::True,
             _ => Colours::Indexed,

@@ -20,9 +20,7 @@ pub(super) const REST: Duration = Duration::from_millis(150);
 const LIMIT: Duration = Duration::from_secs(10);
 /// Bytes of pictures that are kept, ready to be shown again.
 const KEPT: usize = 16 << 20;
-/// Bytes that one picture may cost: over SSH, and elsewhere.
-pub(super) const BUDGET: (usize, usize) = (32 << 10, 256 << 10);
-/// A film's frame gets this part of it.
+/// A film's frame gets this part of what a picture may cost.
 const FRAME_SHARE: usize = 4;
 
 /// How the pictures of an order are packed, beside what it says itself.

@@ -15,7 +15,7 @@
 //!
 //! No IO here.
 
-mod placeholder;
+pub(super) mod placeholder;
 #[cfg(test)]
 mod tests;
 
@@ -147,7 +147,8 @@ impl Easel {
         })
     }
 
-    /// After a frame: the next parts, `room` bytes of them, at least one; and the cells that they fill.
+    /// After a frame: the next parts, `room` bytes of them, at least one; and the cells that they fill. If there are any,
+    /// the cursor is no longer where it was.
     pub(super) fn parts(&mut self, room: usize) -> (Vec<u8>, Vec<Rect>) {
         let (mut bytes, mut filled) = (Vec::new(), Vec::new());
         let tmux = self.tmux;
@@ -347,11 +348,11 @@ fn next_pieces(
     }
 }
 
-/// Bytes that draw something at a cell. The cursor and its attributes are afterwards as before.
+/// Bytes that draw something at a cell. Attributes stay; the cursor is anywhere afterwards. (To save and restore it would take
+/// the one place that some terminals have for what they restore when the screen is given back.)
 fn push_at(at: Position, drawing: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(format!("\x1b7\x1b[{};{}H", at.y + 1, at.x + 1).as_bytes());
+    out.extend_from_slice(format!("\x1b[{};{}H", at.y + 1, at.x + 1).as_bytes());
     out.extend_from_slice(drawing);
-    out.extend_from_slice(b"\x1b8");
 }
 
 impl Kitty {
@@ -460,7 +461,7 @@ impl Kitty {
 }
 
 /// A sequence of Kitty's graphics protocol, wrapped for tmux.
-fn push_kitty(text: &str, tmux: bool, out: &mut Vec<u8>) {
+pub(super) fn push_kitty(text: &str, tmux: bool, out: &mut Vec<u8>) {
     if tmux {
         out.extend_from_slice(format!("\x1bPtmux;\x1b\x1b_G{text}\x1b\x1b\\\x1b\\").as_bytes());
     } else {

@@ -420,6 +420,79 @@ mod tests {
         assert!(longest < ms(170), "{longest:?}");
     }
 
+    /// Sends a picture of so many bytes over a line, whose frames end with `key` bytes now and then: the longest
+    /// time from sending a part to its answer after the first ones, and how long all took.
+    fn send_picture(flow: &mut Flow, line: &mut Line, mut bytes: usize) -> (Duration, Duration) {
+        let (mut longest, began, mut parts) = (Duration::ZERO, line.now, 0);
+        while bytes > 0 || flow.owed() > 0 {
+            line.now += ms(1);
+            while line.answers.front().is_some_and(|at| *at <= line.now) {
+                line.answers.pop_front();
+                flow.answered(line.now);
+            }
+            if bytes > 0 && flow.may_send_part(line.now).is_ok() {
+                let part = flow.part().min(bytes);
+                assert!(part > 0);
+                bytes -= part;
+                flow.sent_with_part(line.now, part, part);
+                flow.written();
+                line.send(part as u64);
+                parts += 1;
+                if parts > 4 {
+                    longest = longest.max(line.answers.back().map_or(Duration::ZERO, |at| *at - line.now));
+                }
+            }
+        }
+        (longest, line.now - began)
+    }
+
+    #[test]
+    fn parts_of_a_picture_are_as_large_as_the_line_takes_quickly() {
+        for (delay, bytes_per_s, picture) in
+            [(2, 960, 16 << 10), (20, 7_000, 32 << 10), (80, 125_000, 64 << 10), (1, 10_000_000, 256 << 10)]
+        {
+            let (mut flow, mut line) = (Flow::new(true), Line::new(delay, bytes_per_s));
+            line.hold_key(&mut flow, 60, 2000);
+            let (longest, took) = send_picture(&mut flow, &mut line, picture);
+            assert!(longest < ms(delay + 320), "{bytes_per_s} a second: a key waits for {longest:?}");
+            let ideal = Duration::from_secs_f64(picture as f64 / bytes_per_s as f64);
+            assert!(
+                took < ideal * 3 + ms(delay * 20 + 400),
+                "{bytes_per_s} a second: {took:?}, {ideal:?} at best"
+            );
+        }
+    }
+
+    #[test]
+    fn the_first_frame_tells_a_slow_line_before_any_picture_goes_down_it() {
+        let (mut flow, mut line) = (Flow::new(true), Line::new(2, 960));
+        flow.sent(line.now, 4000);
+        flow.written();
+        line.send(4000);
+        let answered = line.answers[0];
+        flow.answered(answered);
+        assert!(flow.part() <= 150, "{}", flow.part());
+        // A far one that is fast isn't taken for a slow one.
+        let (mut flow, now) = (Flow::new(true), Instant::now());
+        flow.sent(now, 100);
+        flow.answered(now + ms(300));
+        assert_eq!(flow.part(), PART.0);
+    }
+
+    #[test]
+    fn one_part_is_under_way_at_a_time_and_a_frame_goes_before_it() {
+        let (mut flow, now) = (Flow::new(true), Instant::now());
+        flow.sent_with_part(now, 2000, 2000);
+        flow.written();
+        assert_eq!(flow.part(), 0);
+        assert!(flow.may_send_part(now + ms(20)).is_err());
+        assert!(flow.answered(now + ms(30)), "it is to be tried again");
+        assert_eq!(flow.may_send_part(now + ms(30)), Ok(()));
+        flow.sent(now + ms(30), 50);
+        flow.written();
+        assert!(flow.may_send_part(now + ms(60)).is_err(), "a frame is under way");
+    }
+
     #[test]
     fn after_the_terminal_was_away_nothing_is_owed() {
         let (mut flow, now) = (Flow::new(true), Instant::now());

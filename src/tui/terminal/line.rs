@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::termios::Termios;
 
 use super::flow::Flow;
-use super::input::Rgb;
+use super::input::{Report, Rgb};
 use super::session::Options;
 use super::tty::Tty;
 
@@ -40,6 +40,25 @@ pub struct Abilities {
     pub cell: Option<(u16, u16)>,
     /// It has answered everything it was asked at the start.
     pub complete: bool,
+}
+
+impl Abilities {
+    /// Learns from an answer.
+    pub(super) fn hear(&mut self, report: &Report) {
+        match report {
+            Report::Mode { mode: 2026, state } => self.sync = matches!(state, 1..=3),
+            Report::KittyKeyboard(_) => self.kitty_keyboard = true,
+            Report::Background(color) => self.background = Some(*color),
+            Report::Version(version) => self.version = Some(version.clone()),
+            Report::CellSize(width, height) => self.cell = Some((*width, *height)),
+            Report::Graphics(has) => self.kitty_graphics = *has,
+            Report::DeviceAttributes(can) => {
+                self.sixel = can.contains(&4);
+                self.complete = true;
+            }
+            Report::Status | Report::Mode { .. } | Report::Foreground(_) => {}
+        }
+    }
 }
 
 /// The terminal and who has it. See the module's documentation.
@@ -167,9 +186,9 @@ impl Shared {
         self.options.push_enter(&mut line.out);
         if !line.abilities.complete && self.options.queries {
             line.out.extend_from_slice(QUERIES);
-            if self.options.pictures {
-                // Wrapped, it reaches the terminal that tmux is in, if tmux lets it through.
-                line.out.extend_from_slice(if self.options.tmux { PICTURES_IN_TMUX } else { PICTURES });
+            // tmux passes nothing on while it is about to draw anew, as it is now: it is asked when it has answered.
+            if self.options.pictures && !self.options.tmux {
+                line.out.extend_from_slice(PICTURES);
             }
             line.out.extend_from_slice(LAST_QUERY);
             line.asked = true;
@@ -318,7 +337,9 @@ impl Line {
 /// kitty keyboard, mode 2026, background colour, name and version.
 const QUERIES: &[u8] = b"\x1b[?u\x1b[?2026$p\x1b]11;?\x1b\\\x1b[>0q";
 /// Kitty's graphics (may one pixel be sent?), and the pixels of a cell.
-const PICTURES: &[u8] = b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\\x1b[16t";
-const PICTURES_IN_TMUX: &[u8] = b"\x1bPtmux;\x1b\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\x1b\\\x1b\\\x1b[16t";
+pub(super) const PICTURES: &[u8] = b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\\x1b[16t";
+/// The same for the terminal that tmux is in, if tmux lets it through.
+pub(super) const PICTURES_IN_TMUX: &[u8] =
+    b"\x1bPtmux;\x1b\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\x1b\\\x1b\\\x1b[16t";
 /// What every terminal answers, so that we know when no more answers come: what it can do (DA1), Sixel among it.
-const LAST_QUERY: &[u8] = b"\x1b[c";
+pub(super) const LAST_QUERY: &[u8] = b"\x1b[c";

@@ -12,8 +12,8 @@ use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
 
 use super::input::{Decoder, Input, Report};
-use super::line::{Shared, TakenSignals as Taken};
-use super::session::{End, TermEvent};
+use super::line::{PICTURES_IN_TMUX, Shared, TakenSignals as Taken};
+use super::session::{End, Options, TermEvent};
 use super::tty::{Read, poll};
 
 /// Name of the thread.
@@ -204,26 +204,22 @@ impl<Sink: FnMut(TermEvent)> Pump<Sink> {
         let mut line = self.shared.line();
         let before = line.abilities.clone();
         let mut ready = false;
+        line.abilities.hear(&report);
         match report {
             Report::Status => ready = line.flow.answered(Instant::now()),
-            Report::Mode { mode: 2026, state } => line.abilities.sync = matches!(state, 1..=3),
-            Report::KittyKeyboard(_) => {
-                line.abilities.kitty_keyboard = true;
-                if line.attached && !line.kitty {
-                    line.push_kitty();
+            Report::KittyKeyboard(_) if line.attached && !line.kitty => {
+                line.push_kitty();
+                ready = self.shared.flush(&mut line);
+            }
+            Report::DeviceAttributes(_) => {
+                line.asked = false;
+                let Options { pictures, tmux, .. } = self.shared.options;
+                if line.attached && pictures && tmux {
+                    line.push(PICTURES_IN_TMUX);
                     ready = self.shared.flush(&mut line);
                 }
             }
-            Report::Background(color) => line.abilities.background = Some(color),
-            Report::Version(version) => line.abilities.version = Some(version),
-            Report::CellSize(width, height) => line.abilities.cell = Some((width, height)),
-            Report::Graphics(has) => line.abilities.kitty_graphics = has,
-            Report::DeviceAttributes(can) => {
-                line.abilities.sixel = can.contains(&4);
-                line.abilities.complete = true;
-                line.asked = false;
-            }
-            Report::Mode { .. } | Report::Foreground(_) => {}
+            _ => {}
         }
         let abilities = (line.abilities != before).then(|| line.abilities.clone());
         drop(line);

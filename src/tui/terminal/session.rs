@@ -277,6 +277,11 @@ impl Session {
             let (bytes, filled) = self.easel.parts(room);
             line.push(&bytes);
             part = bytes.len();
+            if !filled.is_empty() {
+                let back = self.painter.bring_back(cursor);
+                line.push(back);
+                part += back.len();
+            }
             filled.into_iter().for_each(|area| self.painter.give(area));
         }
         line.leaving = self.easel.leaving();

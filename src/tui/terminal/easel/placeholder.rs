@@ -5,7 +5,7 @@ const PLACEHOLDER: char = '\u{10eeee}';
 
 /// What stands in a cell: the character with a mark for the row and one for the column. One that `continues` needs no
 /// marks; nor can one beyond the last mark have any.
-pub(super) fn symbol(row: u16, column: u16, continues: bool) -> String {
+pub(in crate::tui::terminal) fn symbol(row: u16, column: u16, continues: bool) -> String {
     let mut symbol = String::from(PLACEHOLDER);
     if !continues {
         symbol.extend(mark(row));

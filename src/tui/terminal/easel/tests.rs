@@ -12,6 +12,7 @@ use super::*;
 use crate::picture::{Cells, Picture};
 use crate::tui::terminal::painter::ColorDepth;
 
+const CURSOR: Option<Position> = Some(Position::new(7, 1));
 const SCREEN: Size = Size { width: 40, height: 14 };
 
 /// A terminal with pictures. A strip is seen as its first letter in each of its cells, so that text takes it away as
@@ -239,10 +240,11 @@ impl Studio {
     fn draw(&mut self, wanted: Option<&Placement>, over: Option<Rect>, room: usize) {
         let mut buffer = self.view(wanted, over);
         let first = self.easel.prepare(wanted, &mut buffer, &self.painter, room);
-        let frame = self.painter.paint(&buffer, None).to_vec();
+        let frame = self.painter.paint(&buffer, CURSOR).to_vec();
         let (part, filled) = if room > 0 { self.easel.parts(room) } else { Default::default() };
+        let back = if filled.is_empty() { Vec::new() } else { self.painter.bring_back(CURSOR).to_vec() };
         filled.into_iter().for_each(|area| self.painter.give(area));
-        for bytes in [first, frame, part] {
+        for bytes in [first, frame, part, back] {
             self.sent += bytes.len();
             self.glass.feed(&bytes);
         }
@@ -273,6 +275,8 @@ impl Studio {
             placement.filter(|placement| screen.intersection(placement.area()) == placement.area());
         let letter = wanted.map_or(' ', |(_, letter)| letter);
         let view = self.view(placement, over);
+        let cursor = self.glass.text.screen().cursor_position();
+        assert_eq!(CURSOR, Some(Position::new(cursor.1, cursor.0)), "the cursor is where it belongs");
         let area = placement.map_or(Rect::ZERO, Placement::area);
         let covered = area.positions().any(|at| !is_left(&view[at]));
         for at in screen.positions() {
@@ -289,7 +293,17 @@ impl Studio {
                     assert_eq!(cell.bgcolor(), vt100::Color::Rgb(shade, 0, 0), "at {at}");
                 }
                 Way::Kitty => assert_eq!(got, " ", "at {at}"),
-                Way::Tmux => assert!(got.starts_with('\u{10eeee}'), "at {at}: {got:?}"),
+                Way::Tmux => {
+                    let (row, column) = (at.y - area.y, at.x - area.x);
+                    if got != placeholder::symbol(row, column, false) {
+                        assert_eq!(got, placeholder::symbol(row, column, true), "at {at}");
+                        let left = self.glass.at(at.x.wrapping_sub(1), at.y);
+                        assert!(
+                            column > 0 && left.starts_with('\u{10eeee}'),
+                            "it continues one: {left:?} at {at}"
+                        );
+                    }
+                }
                 Way::Strips if covered => {
                     assert!(got == letter.to_string() || got == " ", "a strip at {at}: {got:?}");
                 }

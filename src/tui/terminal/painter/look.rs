@@ -38,6 +38,12 @@ impl ColorDepth {
         }
     }
 
+    /// The sequence that sets the colours of a half-block's two halves, from no colours or others.
+    pub fn halves(self, upper: [u8; 3], lower: [u8; 3]) -> Vec<u8> {
+        let of = |[r, g, b]: [u8; 3]| self.fit(Color::Rgb(r, g, b));
+        sgr(Look::PLAIN, Look { fg: of(upper), bg: of(lower), modifier: Modifier::empty() })
+    }
+
     /// The nearest colour this depth has.
     pub(super) fn fit(self, color: Color) -> Color {
         let indexed = |index: u8| if index < 16 { NAMED[index as usize] } else { Color::Indexed(index) };

@@ -92,6 +92,14 @@ impl Painter {
         }
     }
 
+    /// Somebody else moved the cursor: the bytes that bring it back.
+    pub fn bring_back(&mut self, cursor: Option<Position>) -> &[u8] {
+        self.out.clear();
+        self.at = Place::UNKNOWN;
+        self.place_cursor(cursor.filter(|at| at.x < self.size.width && at.y < self.size.height));
+        &self.out
+    }
+
     /// The bytes that make the terminal show `next`, with the cursor at `cursor` or hidden. Empty if it already
     /// does. A buffer of another size than the last is drawn whole.
     ///

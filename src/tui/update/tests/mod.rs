@@ -2,6 +2,7 @@
 
 mod gallery;
 mod log;
+mod output;
 mod outputs;
 mod overlay;
 mod params;

@@ -1,0 +1,160 @@
+//! `comfydeck preview FILE…`: pictures among the lines of a terminal.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{Exit, Failure, out};
+use crate::config::Config;
+use crate::picture::read::{Content, Seen, Watch, look, look_at_text};
+use crate::picture::{self, Canvas, CellSize, Cells, Choice, Colours, Kind};
+use crate::report::text;
+use crate::tui::terminal::ask::{Told, ask};
+use crate::tui::terminal::input::Rgb;
+use crate::tui::terminal::painter::ColorDepth;
+use crate::tui::terminal::{Surroundings, best, plain};
+use crate::wire::ansi::scrub_plain;
+
+/// The terminal has this long to say what it can show.
+const ASKING: Duration = Duration::from_secs(1);
+/// Each file has this long to be decoded.
+const LIMIT: Duration = Duration::from_secs(10);
+/// Lines of a text that are shown.
+const LINES: usize = 40;
+
+/// Which files, and how.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Pictures, videos or texts
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// How to draw: auto, kitty, iterm2, sixel, blocks or off, instead of what config.toml says
+    #[arg(long, value_name = "KIND", value_parser = choice)]
+    pub pictures: Option<Choice>,
+}
+
+fn choice(name: &str) -> Result<Choice, String> {
+    Choice::of_name(name).ok_or_else(|| "it is one of auto, kitty, iterm2, sixel, blocks, off".to_owned())
+}
+
+/// Draws the files on a terminal; in a pipe, prints their paths.
+///
+/// # Errors
+/// When one of them cannot be shown; the others are.
+pub fn main(args: &Args) -> Result<Exit, Failure> {
+    draw(&args.files, args.pictures)
+}
+
+/// The same for files that are named elsewhere.
+///
+/// # Errors
+/// As [`main`].
+pub fn draw(files: &[PathBuf], wanted: Option<Choice>) -> Result<Exit, Failure> {
+    if !io::stdout().is_terminal() {
+        let mut missing = false;
+        for file in files {
+            let there = file.is_file();
+            missing |= !there;
+            if there {
+                out::print(&format!("{}\n", file.display()))?;
+            } else {
+                out::note(format_args!("{}: there is no such file", plain_name(file)));
+            }
+        }
+        return Ok(if missing { Exit::Failed } else { Exit::Success });
+    }
+    let ui = Config::load(&super::dirs()?).map_err(Failure::usage)?.ui;
+    let pen = Pen::new(wanted.unwrap_or(ui.pictures), ui.picture_bytes);
+    let mut all = true;
+    for file in files {
+        match pen.show(file) {
+            Ok(bytes) => {
+                let mut stdout = io::stdout().lock();
+                stdout.write_all(&bytes)?;
+                stdout.flush()?;
+            }
+            Err(why) => {
+                all = false;
+                out::note(format_args!("{}: {why}", plain_name(file)));
+            }
+        }
+    }
+    Ok(if all { Exit::Success } else { Exit::Failed })
+}
+
+fn plain_name(path: &Path) -> String {
+    scrub_plain(&path.display().to_string())
+}
+
+/// What draws on this terminal.
+struct Pen {
+    canvas: Option<Canvas>,
+    depth: ColorDepth,
+    tmux: bool,
+}
+
+impl Pen {
+    fn new(choice: Choice, bytes: Option<usize>) -> Self {
+        let surroundings = Surroundings::from_env();
+        let depth = ColorDepth::from_env(|name| std::env::var(name).ok());
+        let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
+        let asks = choice == Choice::Auto && !dumb;
+        // A terminal that can't be asked is drawn on in the way that needs nothing of it.
+        let told = ask(surroundings.tmux, asks, ASKING).unwrap_or_default();
+        let kind = match choice {
+            Choice::Off => None,
+            Choice::Always(kind) => Some(kind),
+            Choice::Auto => Some(best(&told.abilities, &surroundings)),
+        };
+        let usable = |kind: &Kind| !dumb && (*kind != Kind::Blocks || depth != ColorDepth::Mono);
+        let budget = bytes.unwrap_or_else(|| picture::usual_budget(surroundings.ssh));
+        let canvas = kind.filter(usable).map(|kind| canvas(&told, kind, budget, depth));
+        Self { canvas, depth, tmux: surroundings.tmux }
+    }
+
+    /// What shows a file: a line about it, and what is in it beneath.
+    fn show(&self, file: &Path) -> Result<Vec<u8>, String> {
+        let watch = Watch::new(LIMIT);
+        let seen = match &self.canvas {
+            Some(canvas) => look(file, canvas.pixels(), &watch),
+            None => look_at_text(file, &watch),
+        };
+        let Seen { kind, bytes, content } = seen.map_err(|why| why.to_string())?;
+        let mut facts = vec![text::bytes(bytes)];
+        let mut beneath = Vec::new();
+        match content {
+            Content::Picture(still) => {
+                facts.insert(0, format!("{}×{}", still.size.0, still.size.1));
+                facts.extend(still.facts);
+                if let Some(canvas) = &self.canvas {
+                    let picture = picture::encode(&still.pixels, canvas);
+                    beneath = plain::picture(&picture, self.depth, self.tmux, fastrand::u32(1..));
+                }
+            }
+            Content::Text(lines, more) => {
+                let more = (more || lines.len() > LINES).then(|| "… the file goes on".to_owned());
+                for line in lines.into_iter().take(LINES).chain(more) {
+                    beneath.extend_from_slice(line.as_bytes());
+                    beneath.push(b'\n');
+                }
+            }
+            Content::Facts(known) => {
+                facts.push(kind.to_owned());
+                facts.extend(known);
+            }
+        }
+        let mut shown = format!("{}  {}\n", plain_name(file), facts.join("  ")).into_bytes();
+        shown.extend(beneath);
+        Ok(shown)
+    }
+}
+
+fn canvas(told: &Told, kind: Kind, budget: usize, depth: ColorDepth) -> Canvas {
+    // The line about the picture and the shell's next one are seen with it.
+    let (width, height) = if told.size.width == 0 { (80, 24) } else { (told.size.width, told.size.height) };
+    let room = Cells { width: width.saturating_sub(1).max(1), height: height.saturating_sub(3).max(1) };
+    let cell = told.cell.and_then(|(width, height)| CellSize::told(width, height)).unwrap_or_default();
+    let ground = told.abilities.background.map_or([0; 3], |Rgb(r, g, b)| [r, g, b]);
+    let colours = if depth == ColorDepth::TrueColor { Colours::True } else { Colours::Indexed };
+    Canvas { room, cell, kind, budget, piece: usize::MAX, ground, colours }
+}

@@ -1,0 +1,79 @@
+//! A picture among the lines of a plain terminal, which scroll away with it.
+
+use super::easel::{placeholder, push_kitty};
+use super::painter::ColorDepth;
+use crate::picture::encode::{KITTY_CHUNK, base64_chunk};
+use crate::picture::{Form, Picture};
+
+/// The bytes that show a picture below the cursor's line and leave the cursor beneath it. `id` is a number of its own for
+/// Kitty, of 24 bits.
+pub fn picture(picture: &Picture, depth: ColorDepth, tmux: bool, id: u32) -> Vec<u8> {
+    let id = id & 0xff_ffff;
+    let rows = usize::from(picture.cells.height);
+    let mut out = Vec::new();
+    match &picture.form {
+        Form::Blocks(halves) => {
+            for row in halves.chunks(usize::from(picture.cells.width.max(1))) {
+                let mut last = None;
+                for [upper, lower] in row {
+                    if last != Some([upper, lower]) {
+                        out.extend_from_slice(&depth.halves(*upper, *lower));
+                    }
+                    last = Some([upper, lower]);
+                    out.extend_from_slice("▀".as_bytes());
+                }
+                out.extend_from_slice(b"\x1b[m\r\n");
+            }
+        }
+        Form::Kitty(png) => {
+            send(png, tmux, id, &mut out);
+            let size = format!("c={},r={}", picture.cells.width, picture.cells.height);
+            if tmux {
+                push_kitty(&format!("a=p,U=1,i={id},{size},q=2"), tmux, &mut out);
+                let [_, r, g, b] = id.to_be_bytes();
+                for row in 0..picture.cells.height {
+                    out.extend_from_slice(format!("\x1b[38;2;{r};{g};{b}m").as_bytes());
+                    for column in 0..picture.cells.width {
+                        out.extend_from_slice(placeholder::symbol(row, column, column > 0).as_bytes());
+                    }
+                    out.extend_from_slice(b"\x1b[m\r\n");
+                }
+            } else {
+                make_room(rows, &mut out);
+                push_kitty(&format!("a=p,i={id},p=1,{size},C=1,q=2"), tmux, &mut out);
+                out.extend_from_slice(format!("\x1b[{rows}B\r").as_bytes());
+            }
+        }
+        Form::Pieces(pieces) => {
+            make_room(rows, &mut out);
+            for piece in pieces {
+                out.extend_from_slice(b"\x1b7");
+                if piece.row > 0 {
+                    out.extend_from_slice(format!("\x1b[{}B", piece.row).as_bytes());
+                }
+                out.extend_from_slice(&piece.bytes);
+                out.extend_from_slice(b"\x1b8");
+            }
+            out.extend_from_slice(format!("\x1b[{rows}B\r").as_bytes());
+        }
+    }
+    out
+}
+
+/// Scrolls so far that the picture fits beneath the cursor, and goes to its first row.
+fn make_room(rows: usize, out: &mut Vec<u8>) {
+    out.extend(std::iter::repeat_n(b'\n', rows));
+    out.extend_from_slice(format!("\r\x1b[{rows}A").as_bytes());
+}
+
+fn send(png: &[u8], tmux: bool, id: u32, out: &mut Vec<u8>) {
+    let total = png.len().div_ceil(3) * 4;
+    let mut sent = 0;
+    while sent < total {
+        let chunk = base64_chunk(png, sent, KITTY_CHUNK);
+        let head = if sent == 0 { format!("a=t,f=100,i={id},") } else { String::new() };
+        sent += chunk.len().max(4);
+        let more = u8::from(sent < total);
+        push_kitty(&format!("{head}q=2,m={more};{chunk}"), tmux, out);
+    }
+}

@@ -1,0 +1,218 @@
+//! The output pane.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::domain::Run;
+use crate::picture::{CellSize, Cells, Form, Kind, Picture};
+use crate::tui::model::{LookOrder, Looked, LookedBody, PictureMeans};
+
+const CELL: CellSize = CellSize { width: 10, height: 20 };
+
+/// A run with so many outputs.
+fn made(id: i64, outputs: usize) -> Run {
+    let mut run = run(id, "a cat", &[Status::Running, Status::Done]);
+    let first = run.outputs[0].clone();
+    run.outputs = (0..outputs)
+        .map(|n| {
+            let mut output = first.clone();
+            output.path = format!("/pictures/{id}_{n}.png").into();
+            output.name = format!("{id}_{n}.png");
+            output
+        })
+        .collect();
+    run
+}
+
+/// A screen with runs 2 and 1, of which 2 is selected, on a terminal that has Kitty's graphics.
+fn stage() -> Stage {
+    let mut stage = wide();
+    stage.hear(Msg::Means(PictureMeans { best: Some(Kind::Kitty), cell: CELL, colourless: false }));
+    stage.hear(runs_msg([made(2, 3), made(1, 1)].iter().map(RunSummary::from).collect()));
+    stage
+}
+
+fn looks(effects: Vec<Effect>) -> Vec<LookOrder> {
+    let order = |effect| match effect {
+        Effect::Look(order) => Some(order),
+        _ => None,
+    };
+    effects.into_iter().filter_map(order).collect()
+}
+
+fn paths(effects: Vec<Effect>) -> Vec<String> {
+    looks(effects).into_iter().map(|order| order.path.display().to_string()).collect()
+}
+
+fn picture(frames: usize) -> Looked {
+    let cells = Cells { width: 20, height: 10 };
+    let one = |n: usize| Arc::new(Picture { cells, form: Form::Kitty(vec![n as u8; 9]) });
+    Looked {
+        kind: "image/png",
+        bytes: 1_449_000,
+        facts: vec!["1024×1024".to_owned()],
+        body: LookedBody::Picture { frames: (0..frames).map(|n| (one(n), 100)).collect(), moves: frames > 1 },
+    }
+}
+
+/// The answer to what was asked for last.
+fn answer(stage: &mut Stage, looked: Looked) -> Vec<Effect> {
+    let order = stage.model.output.asked.clone().expect("something is asked for");
+    stage.hear(Msg::Looked(order, Ok(looked)))
+}
+
+fn is_drawn(stage: &Stage) -> bool {
+    crate::tui::view::output::placement(&stage.model).is_some()
+}
+
+#[test]
+fn the_selected_runs_output_is_looked_at_once() {
+    let mut stage = stage();
+    let asked = looks(stage.hear(Msg::Run(2, Some(Box::new(made(2, 3))))));
+    let room = Cells { width: 57, height: 19 };
+    let path = "/pictures/2_0.png".into();
+    assert_eq!(asked, [LookOrder { path, room, cell: CELL, kind: Some(Kind::Kitty), play: false }]);
+    assert_eq!(looks(stage.hear(Msg::Tick)), []);
+    assert!(stage.screen().contains("Decoding…"));
+    answer(&mut stage, picture(1));
+    assert!(is_drawn(&stage));
+    let screen = stage.screen();
+    assert!(screen.contains("2_0.png") && screen.contains("1024×1024  1.4 MB"), "{screen}");
+    assert!(screen.contains("run 2   1 of 3"), "{screen}");
+}
+
+#[test]
+fn outputs_are_gone_through_in_a_ring() {
+    let mut stage = stage();
+    stage.hear(Msg::Run(2, Some(Box::new(made(2, 3)))));
+    assert_eq!(paths(stage.press("]")), ["/pictures/2_1.png"]);
+    assert_eq!(paths(stage.press("5 right right")), ["/pictures/2_2.png", "/pictures/2_0.png"]);
+    assert_eq!(paths(stage.press("left")), ["/pictures/2_2.png"]);
+    // What is done with an output is done with the one that is seen.
+    assert_eq!(stage.press("y"), [Effect::Copy("/pictures/2_2.png".to_owned())]);
+}
+
+#[test]
+fn another_run_takes_the_picture_away_at_once_and_an_old_answer_changes_nothing() {
+    let mut stage = stage();
+    stage.hear(Msg::Run(2, Some(Box::new(made(2, 3)))));
+    answer(&mut stage, picture(1));
+    let old = stage.model.output.asked.clone().expect("asked");
+    stage.press("2 j");
+    assert!(!is_drawn(&stage), "nothing of another run stands there");
+    assert!(stage.screen().contains("Reading the run…"));
+    assert_eq!(paths(stage.hear(Msg::Run(1, Some(Box::new(made(1, 1)))))), ["/pictures/1_0.png"]);
+    stage.hear(Msg::Looked(old, Ok(picture(1))));
+    assert!(!is_drawn(&stage));
+    answer(&mut stage, picture(1));
+    assert!(is_drawn(&stage));
+}
+
+#[test]
+fn another_size_or_way_of_drawing_asks_anew() {
+    let mut stage = stage();
+    stage.hear(Msg::Run(2, Some(Box::new(made(2, 3)))));
+    let resized = looks(stage.hear(Msg::Input(crossterm::event::Event::Resize(140, 50))));
+    assert_eq!(resized.len(), 1);
+    answer(&mut stage, picture(1));
+    let zoomed = looks(stage.press("5 z"));
+    assert_eq!(zoomed[0].room.width, 138);
+    assert!(!is_drawn(&stage));
+    let kinds: Vec<_> = (0..6).flat_map(|_| looks(stage.press("t"))).map(|order| order.kind).collect();
+    let all = [Kind::Kitty, Kind::Iterm2, Kind::Sixel, Kind::Blocks].map(Some);
+    // What auto is here already is not asked for again.
+    assert_eq!(kinds, [&all[1..], &[None], &all[..1]].concat());
+}
+
+#[test]
+fn until_the_terminal_has_answered_nothing_is_decoded() {
+    let mut stage = wide();
+    stage.hear(runs_msg(vec![RunSummary::from(&made(1, 1))]));
+    assert_eq!(looks(stage.hear(Msg::Run(1, Some(Box::new(made(1, 1)))))), []);
+    assert!(stage.screen().contains("Asking the terminal"), "{}", stage.screen());
+    let blocks = PictureMeans { best: Some(Kind::Blocks), cell: CELL, colourless: false };
+    assert_eq!(looks(stage.hear(Msg::Means(blocks)))[0].kind, Some(Kind::Blocks));
+    let colourless = PictureMeans { colourless: true, ..blocks };
+    assert_eq!(looks(stage.hear(Msg::Means(colourless)))[0].kind, None);
+}
+
+#[test]
+fn what_cannot_be_seen_is_not_decoded() {
+    let mut stage = Stage::new(80, 24);
+    stage.hear(Msg::Means(PictureMeans { best: Some(Kind::Kitty), cell: CELL, colourless: false }));
+    stage.hear(runs_msg(vec![RunSummary::from(&made(1, 1))]));
+    assert_eq!(looks(stage.hear(Msg::Run(1, Some(Box::new(made(1, 1)))))), []);
+    assert_eq!(looks(stage.press("5")).len(), 1);
+}
+
+#[test]
+fn a_film_is_played_on_request_and_ends() {
+    let mut stage = stage();
+    stage.hear(Msg::Run(2, Some(Box::new(made(2, 1)))));
+    answer(
+        &mut stage,
+        Looked { body: LookedBody::Picture { frames: picture(1).frames(), moves: true }, ..picture(1) },
+    );
+    assert_eq!(stage.press("5"), []);
+    let asked = looks(stage.press("space"));
+    assert!(asked[0].play);
+    assert!(is_drawn(&stage), "the still stands until the film is there");
+    assert_eq!(answer(&mut stage, picture(3)), [Effect::FrameIn(100)]);
+    assert_eq!(stage.hear(Msg::NextFrame), [Effect::FrameIn(100)]);
+    assert!(stage.screen().contains("frame 2 of 3"), "{}", stage.screen());
+    stage.hear(Msg::NextFrame);
+    stage.model.now += 10_000;
+    // Its time is over, and the better still comes back.
+    let end = looks(stage.hear(Msg::NextFrame));
+    assert!(!end[0].play && !stage.model.output.playing);
+    assert_eq!(stage.hear(Msg::NextFrame), []);
+}
+
+#[test]
+fn what_does_not_move_is_not_played() {
+    let mut stage = stage();
+    stage.hear(Msg::Run(2, Some(Box::new(made(2, 1)))));
+    answer(&mut stage, picture(1));
+    assert_eq!(stage.press("5 space"), []);
+    assert_eq!(stage.told(), "This output doesn't move");
+}
+
+#[test]
+fn texts_are_read_and_what_is_wrong_is_said() {
+    let mut stage = stage();
+    stage.hear(Msg::Run(2, Some(Box::new(made(2, 1)))));
+    let lines = (0..50).map(|n| format!("line {n}")).collect();
+    let text =
+        Looked { kind: "text/plain", facts: Vec::new(), body: LookedBody::Text(lines, true), ..picture(1) };
+    answer(&mut stage, text);
+    assert!(stage.screen().contains("line 0") && !is_drawn(&stage));
+    stage.press("5 pagedown");
+    assert!(!stage.screen().contains("line 0 ") && stage.screen().contains("line 30"));
+    stage.press("G");
+    assert!(stage.screen().contains("… the file goes on"), "{}", stage.screen());
+    let order = stage.model.output.asked.clone().expect("asked");
+    stage.hear(Msg::Looked(order, Err("The picture is broken: no end".to_owned())));
+    assert!(stage.screen().contains("The picture is broken: no end"));
+}
+
+#[test]
+fn a_run_without_outputs_says_why() {
+    let mut stage = stage();
+    let mut failed = run(2, "a cat", &[Status::Running, Status::Failed]);
+    stage.hear(Msg::Run(2, Some(Box::new(failed.clone()))));
+    assert!(stage.screen().contains("failed before it made anything"));
+    failed.status = Status::Done;
+    stage.hear(Msg::Run(2, Some(Box::new(failed))));
+    assert!(stage.screen().contains("This run made no output"));
+    assert_eq!(stage.press("]"), []);
+    assert_eq!(stage.told(), "This run has no output");
+}
+
+impl Looked {
+    fn frames(self) -> Vec<(crate::picture::Shared, u32)> {
+        match self.body {
+            LookedBody::Picture { frames, .. } => frames,
+            _ => Vec::new(),
+        }
+    }
+}
