@@ -405,6 +405,9 @@ pub struct Preview {
     pub number: u64,
     /// What the picture is.
     pub kind: PreviewKind,
+    /// Where the newest one is kept; empty on its way from the backend.
+    #[serde(default)]
+    pub path: PathBuf,
     /// The picture, on its way from the backend; empty once it is kept beside the history.
     #[serde(skip)]
     pub bytes: Vec<u8>,
@@ -754,7 +757,12 @@ mod tests {
             RunEvent::Log { text: "line\n".to_owned() },
             RunEvent::Progress(Progress { value: 9, max: 20, seconds_left: Some(6), label: String::new() }),
             RunEvent::Download(Transfer { total: None, ..transfer }),
-            RunEvent::Preview(Preview { number: 3, kind: PreviewKind::Png, bytes: Vec::new() }),
+            RunEvent::Preview(Preview {
+                number: 3,
+                kind: PreviewKind::Png,
+                path: "/p/7".into(),
+                bytes: Vec::new(),
+            }),
             RunEvent::OutputSaved(output),
             RunEvent::OutputFailed(OutputFailure { name: "b".into(), why: "w".into(), kept: None }),
             RunEvent::Connection { state: Connection::Reconnecting },

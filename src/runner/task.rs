@@ -246,7 +246,8 @@ impl Record {
         match self.store.keep_preview(self.run, &preview.bytes) {
             Ok(()) => {
                 self.previews += 1;
-                let told = Preview { number: self.previews, kind: preview.kind, bytes: Vec::new() };
+                let path = self.store.preview_path(self.run);
+                let told = Preview { number: self.previews, path, bytes: Vec::new(), ..preview };
                 self.pending.push(RunEvent::Preview(told));
             }
             // It is only shown: a run is none the worse without.

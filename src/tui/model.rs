@@ -418,6 +418,10 @@ pub struct OutputPane {
     pub means: PictureMeans,
     /// What was asked for last.
     pub asked: Option<LookOrder>,
+    /// The answer is still to come; what stands there meanwhile may be of the order before.
+    pub pending: bool,
+    /// When a preview was asked for last.
+    pub previewed_at: UnixMs,
     /// What came of it.
     pub looked: Option<Result<Looked, String>>,
     /// Lines of a text scrolled off at the top.
@@ -446,6 +450,8 @@ pub struct PictureMeans {
 pub struct LookOrder {
     /// The file.
     pub path: std::path::PathBuf,
+    /// Which one it is of several that come to lie there one after the other, from 1; 0 of an output.
+    pub preview: u64,
     /// Cells that there are for it.
     pub room: Cells,
     /// Pixels of a cell.

@@ -11,6 +11,9 @@ use crate::tui::view;
 /// A film goes round for so long, and through to its end.
 const PLAY_MS: i64 = 5_000;
 
+/// Previews are at least so far apart.
+const PREVIEW_MS: i64 = 2_000;
+
 /// The selected run, when it has been read.
 fn run(model: &Model) -> Option<&Run> {
     model.details.run.as_ref().filter(|run| Some(run.id) == model.runs.selected)
@@ -75,6 +78,7 @@ pub(super) fn looked(
     if model.output.asked.as_ref() != Some(order) {
         return;
     }
+    model.output.pending = false;
     if order.play {
         match &looked {
             Ok(Looked { body: LookedBody::Picture { frames, .. }, .. }) if frames.len() > 1 => {
@@ -135,8 +139,10 @@ pub(super) fn settle(model: &mut Model, effects: &mut Effects) {
     if let Some(outputs) = run(model).map(|run| run.outputs.len()) {
         model.output.at = model.output.at.min(outputs.saturating_sub(1));
     }
-    let path = run(model).and_then(|run| run.outputs.get(model.output.at)).map(|output| output.path.clone());
-    let Some(path) = path else {
+    let output = run(model).and_then(|run| run.outputs.get(model.output.at));
+    let output = output.map(|output| (output.path.clone(), 0));
+    let preview = || view::output::preview(model).map(|preview| (preview.path.clone(), preview.number));
+    let Some((path, preview)) = output.or_else(preview) else {
         // What stood there is another run's.
         if run(model).is_some() || model.runs.selected.is_none() || model.output.asked.is_some() {
             forget(model);
@@ -145,9 +151,17 @@ pub(super) fn settle(model: &mut Model, effects: &mut Effects) {
     };
     // What is not seen is not looked at.
     let (Some(room), Some(kind)) = (view::output::room(model), kind(model)) else { return };
-    let order = LookOrder { path, room, cell: model.output.means.cell, kind, play: model.output.playing };
+    let cell = model.output.means.cell;
+    let order = LookOrder { path, preview, room, cell, kind, play: model.output.playing };
     let Some(asked) = &model.output.asked else { return ask(model, order, effects) };
     if *asked == order {
+        return;
+    }
+    if preview > 0 && (LookOrder { preview, ..asked.clone() }) == order {
+        // One after the other, and no faster than a slow line bears; what stands there stays until the next is there.
+        if !model.output.pending && model.now - model.output.previewed_at >= PREVIEW_MS {
+            ask(model, order, effects);
+        }
         return;
     }
     let same_but_for_playing = LookOrder { play: order.play, ..asked.clone() } == order;
@@ -161,12 +175,17 @@ pub(super) fn settle(model: &mut Model, effects: &mut Effects) {
 }
 
 fn ask(model: &mut Model, order: LookOrder, effects: &mut Effects) {
+    if order.preview > 0 {
+        model.output.previewed_at = model.now;
+    }
+    model.output.pending = true;
     model.output.asked = Some(order.clone());
     effects.push(Effect::Look(order));
 }
 
 fn forget(model: &mut Model) {
     model.output.asked = None;
+    model.output.pending = false;
     model.output.looked = None;
     model.output.scroll = 0;
     model.output.frame = 0;

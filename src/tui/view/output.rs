@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 use unicode_width::UnicodeWidthStr;
 
 use super::paint::{put, put_right, without_right};
-use crate::domain::run::Output;
+use crate::domain::run::{Output, Preview};
 use crate::domain::{Run, Status};
 use crate::picture::{Cells, Choice};
 use crate::tui::action::Action;
@@ -21,6 +21,7 @@ use crate::tui::theme::Theme;
 pub(super) fn note(model: &Model) -> String {
     let Some(run) = run(model) else { return String::new() };
     match run.outputs.len() {
+        0 if preview(model).is_some() => format!("run {}   preview", run.id),
         0 => format!("run {}", run.id),
         count => format!("run {}   {} of {count}", run.id, model.output.at + 1),
     }
@@ -70,12 +71,21 @@ fn run(model: &Model) -> Option<&Run> {
     model.details.run.as_ref().filter(|run| Some(run.id) == model.runs.selected)
 }
 
+/// The newest picture of the selected run's work, as long as it is at work and there is no output yet.
+pub fn preview(model: &Model) -> Option<&Preview> {
+    let run = run(model)?;
+    run.preview.as_ref().filter(|_| run.outputs.is_empty() && run.status.is_in_flight())
+}
+
 pub(super) fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let output = run(model).and_then(|run| run.outputs.get(model.output.at));
-    let Some(output) = output else {
-        return words(&nothing(model), theme, area, buffer);
-    };
-    caption(model, output, theme, area, buffer);
+    match (output, preview(model)) {
+        (Some(output), _) => caption(model, output, theme, area, buffer),
+        (None, Some(_)) => {
+            put(buffer, area, area.x, area.y, "the work so far", theme.quiet);
+        }
+        (None, None) => return words(&nothing(model), theme, area, buffer),
+    }
     let Some(beneath) = beneath_caption(area) else { return };
     if let Some(placement) = placement(model) {
         // Left to the picture; the terminal draws it there.

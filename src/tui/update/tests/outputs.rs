@@ -2,8 +2,11 @@
 
 use super::*;
 use crate::config::import::Imported;
+use crate::domain::RunEvent;
 use crate::domain::Workflow;
-use crate::tui::model::Model;
+use crate::domain::run::Preview;
+use crate::picture::Kind;
+use crate::tui::model::{Looked, LookedBody, Model};
 
 /// A run that is done, with a second output when it is asked for.
 fn with_outputs(more: &[(&str, &str)]) -> Stage {
@@ -153,4 +156,47 @@ fn an_answer_that_comes_while_something_is_typed_waits() {
     stage.hear(imported(PARTLY));
     assert!(stage.model.params.editing.is_some() && stage.model.overlay.is_none());
     assert_eq!(stage.told(), "old.png was read meanwhile. Import it again");
+}
+
+#[test]
+fn the_work_is_looked_at_while_it_goes_on() {
+    let mut stage = wide();
+    stage.model.output.means.best = Some(Kind::Blocks);
+    let mut working = run(7, "a cat", &[Status::Running]);
+    let mut paint = |stage: &mut Stage, number, at| {
+        let preview = Preview { number, path: "/previews/7".into(), ..Preview::default() };
+        working.apply(&RunEvent::Preview(preview), at);
+        stage.hear(runs_msg(vec![RunSummary::from(&working)]));
+        stage.model.now = at;
+        stage.hear(Msg::Run(7, Some(Box::new(working.clone()))))
+    };
+    let looked = |effects: &[Effect]| {
+        let mut orders = effects.iter().filter_map(|effect| match effect {
+            Effect::Look(order) => Some(order.clone()),
+            _ => None,
+        });
+        orders.next()
+    };
+    let began = stage.model.now;
+    stage.press("5");
+    let first = looked(&paint(&mut stage, 1, began)).expect("an order");
+    assert_eq!((first.path.to_str(), first.preview), (Some("/previews/7"), 1));
+    assert_eq!(looked(&paint(&mut stage, 2, began + 1_000)), None, "the first is not there yet");
+    let shown = |facts: &str| {
+        let body = LookedBody::Nothing(facts.to_owned());
+        Ok(Looked { kind: "image/jpeg", bytes: 1, facts: Vec::new(), body })
+    };
+    assert_eq!(
+        looked(&stage.hear(Msg::Looked(first, shown("dots")))),
+        None,
+        "not faster than a slow line bears"
+    );
+    assert!(stage.screen().contains("the work so far"), "{}", stage.screen());
+    let third = looked(&paint(&mut stage, 3, began + 2_000)).expect("an order");
+    assert_eq!(third.preview, 3);
+    assert!(stage.screen().contains("dots"), "it stays until the next is there: {}", stage.screen());
+    assert_eq!(looked(&paint(&mut stage, 4, began + 9_000)), None, "the third is not there yet");
+    let next = looked(&stage.hear(Msg::Looked(third, shown("lines")))).expect("an order");
+    assert_eq!(next.preview, 4);
+    assert!(stage.screen().contains("lines"), "{}", stage.screen());
 }
