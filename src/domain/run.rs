@@ -293,6 +293,8 @@ pub enum RunEvent {
     },
     /// A person asked for the end.
     CancelAsked,
+    /// A person who asked for the end waits for it no longer.
+    LetGo,
     /// The end.
     Ended(End),
 }
@@ -318,7 +320,8 @@ impl RunEvent {
             | Self::Preview(_)
             | Self::Download(_)
             | Self::Connection { .. }
-            | Self::CancelAsked => Vec::new(),
+            | Self::CancelAsked
+            | Self::LetGo => Vec::new(),
             Self::Remote { prompt_id: text } | Self::Log { text } | Self::Warning { text } => vec![text],
             Self::Progress(progress) => vec![&mut progress.label],
             Self::OutputSaved(output) => vec![&mut output.name, &mut output.content_type],
@@ -517,6 +520,8 @@ pub struct Run {
     pub server_seconds: Option<f64>,
     /// A person asked for the end.
     pub cancel_asked: bool,
+    /// And waits for it no longer.
+    pub let_go: bool,
 }
 
 impl Run {
@@ -549,6 +554,7 @@ impl Run {
             RunEvent::OutputFailed(failure) => self.failed_outputs.push(failure.clone()),
             RunEvent::Warning { text } => self.warnings.push(text.clone()),
             RunEvent::CancelAsked => self.cancel_asked = true,
+            RunEvent::LetGo => self.let_go = true,
             RunEvent::Ended(end) => {
                 self.enter(end.status, at);
                 self.ended_at = Some(at);
@@ -768,6 +774,7 @@ mod tests {
             RunEvent::Connection { state: Connection::Reconnecting },
             RunEvent::Warning { text: "w".to_owned() },
             RunEvent::CancelAsked,
+            RunEvent::LetGo,
             RunEvent::Ended(End {
                 status: Status::Failed,
                 error: Some(RunError { param: ParamKey::parse("6-inputs-text"), ..RunError::default() }),

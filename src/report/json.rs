@@ -73,6 +73,7 @@ pub fn event(run: RunId, at: UnixMs, event: &RunEvent) -> Option<Value> {
         | RunEvent::Log { .. }
         | RunEvent::Preview(_)
         | RunEvent::CancelAsked
+        | RunEvent::LetGo
         | RunEvent::Ended(_) => return None,
     })
 }

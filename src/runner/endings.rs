@@ -9,6 +9,8 @@ use crate::domain::run::{End, RunError};
 pub(super) enum Stop {
     /// A person asked.
     Cancelled,
+    /// A person who asked waits no longer for the server.
+    LetGo,
     /// The runner was told to end.
     RunnerStopped,
 }
@@ -23,6 +25,10 @@ pub(super) fn stopped(stop: Stop, status: Status) -> End {
             "The background runner was told to end while this run was {}, so how it ended is not known",
             status.word()
         )),
+        Stop::LetGo => lost(
+            "The server was asked to stop this run and did not confirm it; nobody here waits any longer"
+                .to_owned(),
+        ),
         Stop::Cancelled => {
             let what = match status {
                 Status::Uploading => {

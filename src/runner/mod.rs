@@ -31,7 +31,7 @@ use crate::domain::{RunId, RunRequest};
 use crate::store::StoreError;
 
 pub use process::{ensure, ensure_as, gone, serve, serve_with, work_off};
-pub use submit::{Order, adopt, cancel, enqueue, enqueue_again, repeat, submit};
+pub use submit::{Order, adopt, cancel, enqueue, enqueue_again, let_go, repeat, submit};
 
 /// What a runner needs of the world beside the store.
 pub trait Outside: Send + Sync {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, mpsc};
 use tokio::task::{self, JoinSet};
 use uuid::Uuid;
 
@@ -51,8 +51,9 @@ struct Turn {
 
 struct Active {
     url: String,
-    /// Gone once the run was told to stop.
-    stop: Option<oneshot::Sender<Stop>>,
+    stop: mpsc::UnboundedSender<Stop>,
+    /// The last that it was told.
+    told: Option<Stop>,
 }
 
 struct Signals {
@@ -165,9 +166,7 @@ impl Queue {
         }
         for run in open {
             if run.cancel_asked {
-                let stop = self.active.get_mut(&run.id).and_then(|active| active.stop.take());
-                // A run that has just ended does not listen any more.
-                stop.map(|stop| stop.send(Stop::Cancelled));
+                self.stop_run(run.id)?;
             }
             if run.status == Status::Queued && !self.waiting.contains_key(&run.id) {
                 let Some(Run { request, .. }) = self.readable(run.id)? else { continue };
@@ -178,6 +177,19 @@ impl Queue {
         for id in self.next() {
             self.waiting.remove(&id);
             self.start(id)?;
+        }
+        Ok(())
+    }
+
+    /// Passes on to a run what a person asked for.
+    fn stop_run(&mut self, id: RunId) -> Result<(), RunnerError> {
+        let asked = match self.active.get(&id).map(|active| active.told) {
+            Some(None) => Stop::Cancelled,
+            Some(Some(Stop::Cancelled)) if self.readable(id)?.is_some_and(|run| run.let_go) => Stop::LetGo,
+            _ => return Ok(()),
+        };
+        if let Some(active) = self.active.get_mut(&id) {
+            active.tell(asked);
         }
         Ok(())
     }
@@ -224,7 +236,7 @@ impl Queue {
 
     /// Has a run driven to its end by a task of its own.
     fn drive(&mut self, run: Run, backend: Arc<dyn Backend>, job: Job, way: Way) {
-        let (stop, stopped) = oneshot::channel();
+        let (stop, stopped) = mpsc::unbounded_channel();
         let task = run_task::drive(
             Rc::clone(&self.store),
             backend,
@@ -234,7 +246,7 @@ impl Queue {
         );
         let handle = self.tasks.spawn_local(task);
         self.runs_of_tasks.insert(handle.id(), run.id);
-        self.active.insert(run.id, Active { url: run.request.url, stop: Some(stop) });
+        self.active.insert(run.id, Active { url: run.request.url, stop, told: None });
     }
 
     /// A run of the history. One that cannot be read is ended, so that it does not stand in the way of the others.
@@ -353,11 +365,19 @@ impl Queue {
     async fn stop_all(&mut self) {
         tracing::warn!("told to end with {} runs in flight", self.active.len());
         for active in self.active.values_mut() {
-            active.stop.take().map(|stop| stop.send(Stop::RunnerStopped));
+            active.tell(Stop::RunnerStopped);
         }
         while let Some(ended) = self.tasks.join_next_with_id().await {
             self.end_task(ended);
         }
+    }
+}
+
+impl Active {
+    fn tell(&mut self, stop: Stop) {
+        self.told = Some(stop);
+        // A run that has just ended does not listen any more.
+        let _ = self.stop.send(stop);
     }
 }
 

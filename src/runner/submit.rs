@@ -140,6 +140,19 @@ pub fn cancel(store: &Store, dirs: &Dirs, run: RunId) -> Result<CancelAnswer, Ru
     Ok(answer)
 }
 
+/// Waits no longer for a run that was asked to end and does not. It ends here as lost; what it does at its server is
+/// not known. Whether it is a run in flight that was asked to end.
+///
+/// # Errors
+/// When there is no such run, the history cannot be written, or the runner not started.
+pub fn let_go(store: &Store, dirs: &Dirs, run: RunId) -> Result<bool, RunnerError> {
+    let is_meant = store.let_go(run, now())?;
+    if is_meant {
+        ensure(dirs)?;
+    }
+    Ok(is_meant)
+}
+
 /// Queues a request at a profile's endpoint, with its credentials left for the runner.
 fn queue_at(
     store: &Store,

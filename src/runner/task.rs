@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinError};
 use tokio::time::Instant;
 
@@ -58,7 +58,7 @@ pub(super) async fn drive(
     backend: Arc<dyn Backend>,
     job: Job,
     Start { way, status, sidecar }: Start,
-    mut stopped: oneshot::Receiver<Stop>,
+    mut stopped: mpsc::UnboundedReceiver<Stop>,
 ) {
     let caps = backend.caps();
     let mut record = Record::new(store, job.run, Veil::new(&job.server.credentials), status, sidecar);
@@ -83,7 +83,7 @@ pub(super) async fn drive(
                 record.write_when_due().await;
             }
             () = tokio::time::sleep_until(record.due), if record.is_gathering() => record.write().await,
-            Ok(asked) = &mut stopped, if stop.is_none() => {
+            Some(asked) = stopped.recv() => {
                 stop = Some(asked);
                 match &remote {
                     Some((server, prompt_id)) if asked == Stop::Cancelled && caps.cancel => {

@@ -153,6 +153,23 @@ impl Store {
         Ok(answer)
     }
 
+    /// Says of a run in flight, whose end was asked for, that nobody waits for it any longer: the runner ends it here.
+    /// Whether it is such a run.
+    ///
+    /// # Errors
+    /// When there is no such run, or the history cannot be written.
+    pub fn let_go(&self, id: RunId, now: UnixMs) -> Result<bool, StoreError> {
+        let transaction = self.writing()?;
+        let mut folded = self.folded(id)?;
+        if !folded.run.status.is_in_flight() || !folded.run.cancel_asked {
+            return Ok(false);
+        }
+        self.fold(&mut folded, now, &[RunEvent::LetGo])?;
+        transaction.commit()?;
+        self.changed();
+        Ok(true)
+    }
+
     /// Ends a run that cannot be read ([`StoreError::DamagedRun`]), so that it is not open for ever: one that was
     /// queued has failed, one in flight is lost.
     ///

@@ -59,6 +59,8 @@ pub enum Effect {
     Repeat(RunId),
     /// Bring home once more what a run made; it is not run again.
     Fetch(RunId),
+    /// Wait no longer for a run that was asked to end.
+    LetGo(RunId),
     /// Ask for a run's end.
     Cancel(RunId),
     /// Read a past run's parameters, as settings.

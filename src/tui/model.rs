@@ -649,6 +649,8 @@ pub enum Confirmed {
     Cancel(RunId),
     /// Submit a run again.
     Repeat(RunId),
+    /// Wait no longer for a run.
+    LetGo(RunId),
     /// Delete a preset.
     DeletePreset(String),
     /// Load a preset over edits.

@@ -335,6 +335,27 @@ fn a_cancel_is_asked_of_the_server_and_the_run_ends_when_that_says_so() {
 }
 
 #[test]
+fn a_server_that_does_not_stop_keeps_neither_a_person_nor_the_runner() {
+    let place = Place::new();
+    let (first, second) = (place.queue_remote("fake:ignores"), place.queue_remote("fake:hang"));
+    place.ensure();
+    let name = place.waits(first).prompt_id.expect("a name");
+    let has_heard = |name: &str| place.sent().contains(&format!("stop {name}"));
+    assert!(!place.store.let_go(first, 2).expect("read"), "it was not asked to end");
+    place.store.ask_cancel(first, 2).expect("asked");
+    assert!(place.store.let_go(first, 3).expect("written"));
+    let run = place.ends(first);
+    assert_eq!(run.status, Status::Lost);
+    assert!(what(&run).contains("did not confirm") && has_heard(&name), "{}", what(&run));
+    // One that waits for its server leaves with the runner, to be found again.
+    place.waits(second);
+    place.store.ask_cancel(second, 4).expect("asked");
+    place.kill(rustix::process::Signal::TERM);
+    place.gone();
+    assert_eq!(place.run(second).status, Status::Waiting);
+}
+
+#[test]
 fn a_run_from_elsewhere_is_brought_home_and_never_sent() {
     let place = Place::new();
     let profile = Profile { protocol: Protocol::Cloud, ..ambient_profile() };

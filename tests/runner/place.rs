@@ -73,6 +73,7 @@ impl Script {
             }
             "fake:panic" => panic!("on purpose"),
             "fake:hang" => std::future::pending().await,
+            "fake:ignores" => std::future::pending().await,
             "fake:obeys" => {
                 self.stops.acquire().await.expect("open").forget();
                 let end =

@@ -160,6 +160,7 @@ impl Desk {
             Effect::Submit(order) => return self.submit(&order),
             Effect::Repeat(run) => self.repeat(run),
             Effect::Fetch(run) => self.fetch(run),
+            Effect::LetGo(run) => self.let_go(run),
             Effect::Cancel(run) => self.cancel(run),
             Effect::Star(output, star) => return self.star(output, star),
             Effect::DeleteOutput(output) => self.delete_output(output),
@@ -284,6 +285,12 @@ impl Desk {
             Deleted::WasGone => "Its file had gone before; it is out of the gallery now",
         };
         Ok(vec![Msg::OutputDeleted(output), Msg::Notice(Tone::Good, told.to_owned())])
+    }
+
+    fn let_go(&mut self, run: RunId) -> Answer {
+        let store = opened(&mut self.store, &self.dirs)?;
+        runner::let_go(store, &self.dirs, run).map_err(said)?;
+        self.look_after_runs()
     }
 
     /// Starts a runner when none is there, and watches over it while runs are open: should it be killed, the

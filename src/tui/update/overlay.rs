@@ -494,6 +494,7 @@ fn confirmed(model: &mut Model, then: Confirmed, effects: &mut Effects) {
             notify(model, Tone::Plain, format!("Cancelling run {run}"));
             effects.push(Effect::Cancel(run));
         }
+        Confirmed::LetGo(run) => effects.push(Effect::LetGo(run)),
         Confirmed::Repeat(run) => {
             model.runs.chosen = false;
             effects.push(Effect::Repeat(run));

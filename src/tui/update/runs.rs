@@ -132,6 +132,17 @@ pub(super) fn cancel(model: &mut Model, effects: &mut Effects) {
     let Some(run) = model.runs.selected() else { return };
     let (id, status, worked) = (run.id, run.status, run.elapsed_ms(model.now));
     let can_stop = run.protocol.caps().cancel;
+    if run.cancel_asked && can_stop && status.is_in_flight() {
+        model.overlay = Some(Overlay::Confirm(Confirm {
+            question: format!("Wait no longer for run {id}?"),
+            consequence:
+                "The server was asked to stop it and has not confirmed that: it may go on, and cost. What it makes can be fetched later."
+                    .to_owned(),
+            yes: "wait no longer",
+            then: Confirmed::LetGo(id),
+        }));
+        return;
+    }
     if status == Status::Queued || worked < LONG_MS {
         notify(model, Tone::Plain, format!("Cancelling run {id}"));
         effects.push(Effect::Cancel(id));

@@ -71,7 +71,10 @@ fn the_selected_runs_output_is_looked_at_once() {
     let asked = looks(stage.hear(Msg::Run(2, Some(Box::new(made(2, 3))))));
     let room = Cells { width: 57, height: 19 };
     let path = "/pictures/2_0.png".into();
-    assert_eq!(asked, [LookOrder { path, preview: 0, room, cell: CELL, kind: Some(Kind::Kitty), play: false }]);
+    assert_eq!(
+        asked,
+        [LookOrder { path, preview: 0, room, cell: CELL, kind: Some(Kind::Kitty), play: false }]
+    );
     assert_eq!(looks(stage.hear(Msg::Tick)), []);
     assert!(stage.screen().contains("Decoding…"));
     answer(&mut stage, picture(1));

@@ -18,6 +18,17 @@ fn cancel_is_asked_when_much_was_paid() {
 }
 
 #[test]
+fn who_has_cancelled_need_not_wait_for_a_server_that_does_not_confirm() {
+    let mut stage = wide();
+    let mut rows = summaries(&[(1, &[Status::Waiting, Status::Running])]);
+    (rows[0].protocol, rows[0].cancel_asked) = (Protocol::Cloud, true);
+    stage.hear(runs_msg(rows));
+    assert_eq!(stage.press("2 c"), []);
+    assert!(stage.screen().contains("Wait no longer for run 1?"), "{}", stage.screen());
+    assert_eq!(stage.press("y"), [Effect::LetGo(1)]);
+}
+
+#[test]
 fn what_a_server_keeps_can_be_fetched_once_more() {
     let mut stage = wide();
     let mut rows = summaries(&[(2, &[Status::Running, Status::Lost]), (1, &[Status::Running, Status::Done])]);
