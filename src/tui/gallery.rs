@@ -53,8 +53,8 @@ pub struct Tile {
 /// A thumbnail.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Thumb {
-    /// In half-blocks.
-    Picture(picture::Shared),
+    /// In half-blocks, and how many of its rows are seen: over a slow line they come one after the other.
+    Picture(picture::Shared, u16),
     /// There is none, and why.
     Nothing(String),
 }

@@ -92,21 +92,36 @@ impl Maker {
         let mut both = Vec::new();
         for (which, path) in order.paths.iter().enumerate() {
             let pixels = self.read(path, wanted, watch).map_err(|why| (which, why))?;
-            both.push(placed(&pixels, place.pixels(), order.closer, packing.ground));
+            both.push(seen(&pixels, place.pixels(), order.closer, packing.ground));
             watch.check().map_err(|why| (which, why))?;
         }
-        let whole = canvas(order, packing, order.room);
-        let pack = |image: RgbImage| Arc::new(encode(&Pixels::Opaque(image), &whole));
-        if !order.beside {
-            return Ok(both.into_iter().map(pack).collect());
-        }
-        let (across, down) = whole.pixels();
-        let mut beside = RgbImage::from_pixel(across, down, Rgb(packing.ground));
-        for (image, column) in both.iter().zip([0, width + GAP]) {
-            let x = i64::from(column) * i64::from(whole.pixels().0) / i64::from(order.room.width.max(1));
-            imageops::replace(&mut beside, image, x, 0);
-        }
-        Ok(vec![pack(beside)])
+        let cells = |side: u32, cell: u16, room: u16| {
+            let needed = side.div_ceil(u32::from(cell.max(1)));
+            u16::try_from(needed).unwrap_or(u16::MAX).clamp(1, room.max(1))
+        };
+        let Canvas { cell, .. } = place;
+        let wide = |image: &RgbImage| cells(image.width(), cell.width, width);
+        let height = both.iter().map(|image| cells(image.height(), cell.height, order.room.height)).max();
+        let height = height.unwrap_or(1);
+        let pack = |images: &[(&RgbImage, u16)], width: u16| {
+            // No more than what there is to see: the rest of the place stays the screen's.
+            let canvas = canvas(order, packing, Cells { width, height });
+            let (across, down) = canvas.pixels();
+            let mut whole = RgbImage::from_pixel(across, down, Rgb(packing.ground));
+            for (image, column) in images {
+                imageops::replace(&mut whole, *image, i64::from(*column) * i64::from(cell.width), 0);
+            }
+            Arc::new(encode(&Pixels::Opaque(whole), &canvas))
+        };
+        let [first, second] = [&both[0], &both[1]];
+        Ok(if order.beside {
+            let second_at = width + GAP;
+            vec![pack(&[(first, 0), (second, second_at)], second_at + wide(second))]
+        } else {
+            // Of one size, so that each lies exactly where the other did.
+            let width = wide(first).max(wide(second));
+            vec![pack(&[(first, 0)], width), pack(&[(second, 0)], width)]
+        })
     }
 
     fn read(&mut self, path: &PathBuf, wanted: (u32, u32), watch: &Watch) -> Result<Arc<Pixels>, ReadError> {
@@ -143,12 +158,10 @@ fn canvas(order: &CompareOrder, packing: Packing, room: Cells) -> Canvas {
     }
 }
 
-/// The pixels as they are seen in a place: all of them at its top left, or a part as it is. Two of one size come to lie
-/// exactly alike.
-fn placed(pixels: &Pixels, (across, down): (u32, u32), closer: Option<Spot>, ground: [u8; 3]) -> RgbImage {
-    let mut place = RgbImage::from_pixel(across.max(1), down.max(1), Rgb(ground));
+/// The pixels as they are seen in a place: all of them as large as they fit, or a part as it is.
+fn seen(pixels: &Pixels, (across, down): (u32, u32), closer: Option<Spot>, ground: [u8; 3]) -> RgbImage {
     let (width, height) = (pixels.width().max(1), pixels.height().max(1));
-    let seen = match closer {
+    match closer {
         Some(spot) => {
             let from = |at: u16, has: u32, room: u32| {
                 let middle = u64::from(has) * u64::from(at) / 1_000;
@@ -165,9 +178,7 @@ fn placed(pixels: &Pixels, (across, down): (u32, u32), closer: Option<Spot>, gro
             let whole = part(pixels, (0, 0), (width, height), ground);
             imageops::resize(&whole, side(width), side(height), FilterType::Triangle)
         }
-    };
-    imageops::replace(&mut place, &seen, 0, 0);
-    place
+    }
 }
 
 /// A part of the pixels, over the ground.
@@ -265,14 +276,23 @@ mod tests {
         let made = make(&mut maker(), &order(paths, false));
         assert_eq!(
             made.iter().map(|made| made.cells).collect::<Vec<_>>(),
-            [Cells { width: 22, height: 5 }; 2]
+            [Cells { width: 10, height: 5 }; 2]
         );
         for (x, colours) in [(0, [RED, GREEN]), (3, [RED, GREEN]), (6, [GREEN, RED]), (8, [GREEN, RED])] {
             assert_eq!([at(&made[0], x, 2), at(&made[1], x, 2)], colours, "{x}");
         }
-        for x in 11..22 {
-            assert_eq!([at(&made[0], x, 2), at(&made[1], x, 2)], [GROUND, GROUND], "{x}");
-        }
+        // Of two shapes, too: the ground is where the other one has more.
+        let paths = [
+            file(&folder, "a.png", (400, 100), [RED, RED]),
+            file(&folder, "b.png", (100, 400), [GREEN, GREEN]),
+        ];
+        let made = make(&mut maker(), &order(paths, false));
+        assert_eq!(
+            made.iter().map(|made| made.cells).collect::<Vec<_>>(),
+            [Cells { width: 22, height: 5 }; 2]
+        );
+        assert_eq!([at(&made[0], 20, 0), at(&made[0], 0, 4)], [RED, GROUND]);
+        assert_eq!([at(&made[1], 0, 4), at(&made[1], 20, 0)], [GREEN, GROUND]);
     }
 
     #[test]

@@ -56,6 +56,9 @@ const SLOW_PARTS: usize = 64;
 const FILM_PAUSE: Duration = Duration::from_millis(50);
 /// A store that changes all the time is asked this often at the most.
 const STORE_PAUSE: Duration = Duration::from_millis(50);
+/// A thumbnail may cost this part of what a picture may, within these bytes.
+const THUMB_SHARE: usize = 8;
+const THUMB_BYTES: (usize, usize) = (1_000, 6_000);
 /// Bytes of thumbnails in one frame, about.
 const THUMBS_A_FRAME: usize = 8_000;
 
@@ -143,8 +146,8 @@ struct Screen {
     /// Started when two outputs are first compared.
     comparer: Option<Comparer>,
     colours: Colours,
-    /// Thumbnails that are not shown yet.
-    ready: VecDeque<Msg>,
+    /// Thumbnails that are not shown yet, or not all of them.
+    ready: VecDeque<(ThumbOrder, Thumb)>,
     memory: Memory,
     /// When changes to remember are written.
     save_at: Option<Instant>,
@@ -311,13 +314,17 @@ impl Screen {
                     Err(pause) => wait = Some(Instant::now() + pause),
                 }
             }
-            if !dirty && !self.ready.is_empty() {
-                self.show_thumbs();
-                dirty = true;
-                for wake in inbox.try_iter().take(BURST) {
-                    self.wake(wake);
-                }
-                continue;
+            if !dirty && !self.ready.is_empty() && !self.session.is_unfinished() {
+                let now = Instant::now();
+                wait = match self.session.may_send_part(now) {
+                    Ok(()) => {
+                        self.show_thumbs();
+                        self.draw();
+                        // The next ones: keys first.
+                        Some(now)
+                    }
+                    Err(pause) => Some(now + pause),
+                };
             }
             match self.next(inbox, wait) {
                 Some(wake) => {
@@ -438,7 +445,14 @@ impl Screen {
 
     fn wake(&mut self, wake: Wake) {
         match wake {
-            Wake::Msg(msg @ Msg::Thumb(..)) => self.ready.push_back(msg),
+            Wake::Msg(Msg::Thumb(order, thumb)) => {
+                // None of its rows is seen yet.
+                let thumb = match thumb {
+                    Thumb::Picture(picture, _) => Thumb::Picture(picture, 0),
+                    nothing => nothing,
+                };
+                self.ready.push_back((order, thumb));
+            }
             Wake::Msg(msg) => self.hear(msg),
             Wake::Terminal(event) => self.terminal(event),
             Wake::StoreChanged => {
@@ -578,8 +592,9 @@ impl Screen {
                 Err(error) => tracing::error!("no thumbnails can be made: {error}"),
             }
         }
+        let budget = (self.packing().budget / THUMB_SHARE).clamp(THUMB_BYTES.0, THUMB_BYTES.1);
         if let Some(thumbs) = &self.thumbs {
-            thumbs.want(orders);
+            thumbs.want(orders, budget);
         }
     }
 
@@ -595,17 +610,26 @@ impl Screen {
         }
     }
 
-    /// As many as one frame should hold, so that over a slow line a key never waits for a screen full of them.
+    /// As many rows of thumbnails as one frame should hold, so that over a slow line no key waits for a screen full of
+    /// them.
     fn show_thumbs(&mut self) {
-        let mut bytes = 0;
-        let most = self.session.part_size().min(THUMBS_A_FRAME);
-        while bytes < most
-            && let Some(msg) = self.ready.pop_front()
+        let mut room = self.session.part_size().min(THUMBS_A_FRAME);
+        while room > 0
+            && let Some((order, thumb)) = self.ready.pop_front()
         {
-            if let Msg::Thumb(_, Thumb::Picture(picture)) = &msg {
-                bytes += picture.wire_bytes();
+            let Thumb::Picture(picture, begun) = thumb else {
+                self.hear(Msg::Thumb(order, thumb));
+                continue;
+            };
+            let height = picture.cells.height;
+            let row = (picture.wire_bytes() / usize::from(height.max(1))).max(1);
+            let rows = u16::try_from(room / row).unwrap_or(u16::MAX).max(1);
+            let seen = begun.saturating_add(rows).min(height);
+            room = room.saturating_sub(row * usize::from(seen - begun));
+            self.hear(Msg::Thumb(order.clone(), Thumb::Picture(picture.clone(), seen)));
+            if seen < height {
+                self.ready.push_front((order, Thumb::Picture(picture, seen)));
             }
-            self.hear(msg);
         }
     }
 

@@ -47,12 +47,15 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
     let mut effects = Effects::new();
     match msg {
         Msg::Input(event) => input(model, event, ctx, &mut effects),
-        Msg::Tick => {}
+        // A run at work changes the store all the time, what it makes seldom.
+        Msg::Tick => gallery::reload(model, &mut effects),
         Msg::StoreChanged => {
             runs::reload(model, &mut effects);
             details::reload(model, &mut effects);
             log::reload(model, &mut effects);
-            gallery::reload(model, &mut effects);
+            if !model.is_working() {
+                gallery::reload(model, &mut effects);
+            }
         }
         Msg::Runs { query, rows, more, open } => {
             let was_idle = !model.is_working();
@@ -60,6 +63,9 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
             // Whoever queued them: somebody must hear when their runner dies.
             if was_idle && model.is_working() {
                 effects.push(Effect::LookAfterRuns);
+            }
+            if !was_idle && !model.is_working() {
+                gallery::reload(model, &mut effects);
             }
         }
         Msg::RunsNotRead(why) => runs::not_read(model, why, &mut effects),

@@ -73,7 +73,7 @@ fn draw_tile(model: &Model, tile: &Tile, theme: &Theme, place: Rect, buffer: &mu
     }
     let picture = Rect { height: place.height - 1, ..place };
     match model.gallery.thumbs.get(&tile.card.output.sha256) {
-        Some(Thumb::Picture(thumb)) => half_blocks(thumb, picture, buffer),
+        Some(Thumb::Picture(thumb, rows)) => half_blocks(thumb, *rows, picture, buffer),
         Some(Thumb::Nothing(_)) if tile.gone => words(tile, "", theme, picture, buffer),
         Some(Thumb::Nothing(why)) => words(tile, why, theme, picture, buffer),
         None if tile.can_be_seen() && has_thumbs(model) => {
@@ -150,7 +150,7 @@ fn put_centred(buffer: &mut Buffer, area: Rect, y: u16, text: &str, style: ratat
 }
 
 /// A thumbnail at the bottom left of its place, by its caption.
-pub(super) fn half_blocks(picture: &Picture, area: Rect, buffer: &mut Buffer) {
+fn half_blocks(picture: &Picture, rows: u16, area: Rect, buffer: &mut Buffer) {
     let Form::Blocks(halves) = &picture.form else { return };
     let cells = picture.cells;
     // Of a size that was another a moment ago.
@@ -160,7 +160,8 @@ pub(super) fn half_blocks(picture: &Picture, area: Rect, buffer: &mut Buffer) {
         return;
     }
     let (left, top) = (area.x, area.bottom() - cells.height);
-    for (at, [upper, lower]) in halves.iter().enumerate() {
+    let seen = usize::from(cells.width) * usize::from(rows);
+    for (at, [upper, lower]) in halves.iter().enumerate().take(seen) {
         let (x, y) = (at % usize::from(cells.width), at / usize::from(cells.width));
         let Some(cell) = buffer.cell_mut((left + x as u16, top + y as u16)) else { continue };
         let colour = |[r, g, b]: [u8; 3]| Color::Rgb(r, g, b);

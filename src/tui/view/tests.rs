@@ -281,7 +281,7 @@ fn gallery(width: u16, height: u16) -> Stage {
         };
         let halves = (0..cells.count()).map(|at| [[at as u8, 0, 99], [0, at as u8, 99]]).collect();
         let picture = Picture { cells, form: Form::Blocks(halves) };
-        stage.hear(Msg::Thumb(order, Thumb::Picture(std::sync::Arc::new(picture))));
+        stage.hear(Msg::Thumb(order, Thumb::Picture(std::sync::Arc::new(picture), room.height)));
     }
     stage.press("space l");
     stage

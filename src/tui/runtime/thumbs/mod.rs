@@ -31,6 +31,8 @@ const GROUND: [u8; 3] = [128; 3];
 pub(super) struct Wanted {
     number: u64,
     orders: Vec<ThumbOrder>,
+    /// Bytes that each may cost on the wire.
+    budget: usize,
 }
 
 /// The screen's end.
@@ -55,10 +57,10 @@ impl Thumbs {
     }
 
     /// From now on these are wanted, and no others.
-    pub(super) fn want(&self, orders: Vec<ThumbOrder>) {
+    pub(super) fn want(&self, orders: Vec<ThumbOrder>, budget: usize) {
         let number = self.newest.fetch_add(1, Ordering::Relaxed) + 1;
         // The thread lives as long as the screen.
-        let _ = self.sender.send(Wanted { number, orders });
+        let _ = self.sender.send(Wanted { number, orders, budget });
     }
 }
 
@@ -77,7 +79,7 @@ impl Maker {
             }
             for order in list.orders {
                 let watch = Watch::of(PATIENCE, self.newest.clone(), list.number);
-                let Some(thumb) = self.make(&order, &watch) else { break };
+                let Some(thumb) = self.make(&order, list.budget, &watch) else { break };
                 if !tell(Msg::Thumb(order, thumb)) {
                     return;
                 }
@@ -86,12 +88,12 @@ impl Maker {
     }
 
     /// One thumbnail; `None` when something else is wanted by now.
-    fn make(&mut self, order: &ThumbOrder, watch: &Watch) -> Option<Thumb> {
+    fn make(&mut self, order: &ThumbOrder, budget: usize, watch: &Watch) -> Option<Thumb> {
         if watch.check() == Err(ReadError::Superseded) {
             return None;
         }
         if let Some(kept) = self.cache.find(&order.sha256) {
-            return Some(self.shown(kept, order));
+            return Some(self.shown(kept, order, budget));
         }
         let kept = match read::look(&order.path, (SIDE, SIDE), watch) {
             Ok(Seen { content: Content::Picture(still), .. }) => Kept::Thumb(small(still.pixels)),
@@ -110,28 +112,29 @@ impl Maker {
         {
             tracing::warn!("a thumbnail could not be kept: {error}");
         }
-        Some(self.shown(kept, order))
+        Some(self.shown(kept, order, budget))
     }
 
-    fn shown(&self, kept: Kept, order: &ThumbOrder) -> Thumb {
+    fn shown(&self, kept: Kept, order: &ThumbOrder, budget: usize) -> Thumb {
         let canvas = Canvas {
             room: order.room,
             cell: CellSize { width: 1, height: 2 },
             kind: Kind::Blocks,
-            budget: BYTES,
+            budget,
             piece: usize::MAX,
             ground: GROUND,
             colours: self.colours,
         };
         match kept {
-            Kept::Thumb(pixels) => Thumb::Picture(Arc::new(encode(&pixels, &canvas))),
+            Kept::Thumb(pixels) => {
+                let picture = encode(&pixels, &canvas);
+                let rows = picture.cells.height;
+                Thumb::Picture(Arc::new(picture), rows)
+            }
             Kept::Broken(why) => Thumb::Nothing(why),
         }
     }
 }
-
-/// Bytes that one thumbnail may cost on the wire: a screen of twenty comes in some seconds over a slow line.
-const BYTES: usize = 6_000;
 
 /// What was made of another content must not stand under this one's name.
 fn is_what_was_made(order: &ThumbOrder) -> bool {

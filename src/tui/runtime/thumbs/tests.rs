@@ -49,12 +49,12 @@ fn png(width: u32, height: u32, colour: [u8; 3]) -> Vec<u8> {
 }
 
 fn make(maker: &mut Maker, order: &ThumbOrder) -> Thumb {
-    maker.make(order, &Watch::new(PATIENCE)).expect("not superseded")
+    maker.make(order, 6_000, &Watch::new(PATIENCE)).expect("not superseded")
 }
 
 /// Its cells and their colour, when it is one; JPEG moves colours by a little.
 fn colour(thumb: &Thumb) -> Option<(Cells, [u8; 3])> {
-    let Thumb::Picture(picture) = thumb else { return None };
+    let Thumb::Picture(picture, _) = thumb else { return None };
     let Form::Blocks(halves) = &picture.form else { return None };
     let [first, _] = halves[0];
     assert!(halves.iter().flatten().all(|half| half.iter().zip(first).all(|(a, b)| a.abs_diff(b) < 8)));
@@ -115,8 +115,8 @@ fn only_what_was_asked_for_last_is_made() {
     let maker = place.maker();
     let newest = maker.newest.clone();
     let thumbs = Thumbs { sender, newest };
-    thumbs.want(orders[..3].to_vec());
-    thumbs.want(vec![orders[3].clone(), orders[0].clone()]);
+    thumbs.want(orders[..3].to_vec(), 6_000);
+    thumbs.want(vec![orders[3].clone(), orders[0].clone()], 6_000);
     let told = RefCell::new(Vec::new());
     let thumbs = RefCell::new(Some(thumbs));
     maker.serve(&wanted, |msg| {
@@ -124,7 +124,7 @@ fn only_what_was_asked_for_last_is_made() {
         told.borrow_mut().push(order.path.file_name().expect("a name").to_string_lossy().into_owned());
         match told.borrow().len() {
             // In the middle of a list, another one comes.
-            1 => thumbs.borrow().as_ref().expect("there").want(vec![orders[1].clone()]),
+            1 => thumbs.borrow().as_ref().expect("there").want(vec![orders[1].clone()], 6_000),
             _ => drop(thumbs.take()),
         }
         true

@@ -57,7 +57,7 @@ fn thumb(stage: &Stage, run: i64) -> Msg {
     let room = stage.model.gallery.room;
     let picture = Picture { cells: Cells { width: 1, height: 1 }, form: Form::Blocks(vec![[[9; 3]; 2]]) };
     let order = ThumbOrder { sha256: output.sha256, path: output.path, size: output.size, room };
-    Msg::Thumb(order, Thumb::Picture(Arc::new(picture)))
+    Msg::Thumb(order, Thumb::Picture(Arc::new(picture), 1))
 }
 
 #[test]
@@ -445,4 +445,19 @@ fn without_pictures_the_parameters_are_compared_all_the_same() {
     assert_eq!(stage.hear(Msg::Pair([3, 4], runs)), []);
     let screen = stage.screen();
     assert!(screen.contains("No pictures are drawn here") && screen.contains("a cat → a dog"), "{screen}");
+}
+
+#[test]
+fn while_a_run_works_the_gallery_is_read_once_a_second_and_once_at_its_end() {
+    let asked = |effects: Vec<Effect>| effects.iter().filter(|e| matches!(e, Effect::LoadOutputs(_))).count();
+    let mut stage = gallery(80, 24, 1..=2);
+    stage.hear(runs_msg(summaries(&[(3, &[Status::Running])])));
+    for _ in 0..20 {
+        assert_eq!(asked(stage.hear(Msg::StoreChanged)), 0);
+    }
+    assert_eq!(asked(stage.hear(Msg::Tick)), 1);
+    stage.hear(page(tiles(1..=2), false));
+    assert_eq!(asked(stage.hear(runs_msg(summaries(&[(3, &[Status::Running, Status::Done])])))), 1);
+    assert_eq!(asked(stage.hear(page(tiles(1..=3), false))), 0);
+    assert_eq!(stage.model.gallery.tiles.len(), 3);
 }
