@@ -18,6 +18,7 @@ use crate::picture::{Canvas, CellSize, Colours, Kind, encode};
 use crate::store::Store;
 use crate::tui::model::{Thumb, ThumbOrder};
 use crate::tui::msg::Msg;
+use crate::tui::terminal::QUIET_THREAD;
 
 /// Time that one picture may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -52,7 +53,7 @@ impl Thumbs {
         let newest = Arc::new(AtomicU64::new(0));
         let maker = Maker { cache: Cache::new(folder), colours, newest: newest.clone() };
         let serve = move || maker.serve(&wanted, |msg| told.send(Wake::Msg(msg)).is_ok());
-        std::thread::Builder::new().name("pictures".to_owned()).spawn(serve)?;
+        std::thread::Builder::new().name(QUIET_THREAD.to_owned()).spawn(serve)?;
         Ok(Self { sender, newest })
     }
 
