@@ -16,6 +16,9 @@ use crate::tui::rows::wrap;
 use crate::tui::text;
 use crate::tui::theme::Theme;
 
+/// Columns of a name that are kept free for it.
+const NAME: usize = 30;
+
 /// What the title line says: the filters, and how many there are.
 pub(super) fn note(model: &Model) -> String {
     let mut notes = Vec::new();
@@ -175,10 +178,16 @@ fn half_blocks(picture: &Picture, rows: u16, area: Rect, buffer: &mut Buffer) {
 /// Two lines about the selected one: the file, and what it was made of.
 fn about(model: &Model, tile: &Tile, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let card = &tile.card;
-    let mut facts = vec![text::bytes(card.output.size), tile.kind().to_owned()];
+    // What is least missed stands first, and gives way to the name.
+    let mut facts = vec![tile.kind().to_owned()];
     facts.extend(card.preset.clone());
+    facts.push(text::bytes(card.output.size));
     facts.extend(card.seed.as_ref().map(|seed| format!("seed {seed}")));
     facts.push(text::age(model.now - card.at));
+    let name = card.output.name.width().min(NAME) + 10;
+    while facts.len() > 1 && facts.join("  ").width() + name > usize::from(area.width) {
+        facts.remove(0);
+    }
     let right = put_right(buffer, area, area.y, &facts.join("  "), theme.quiet);
     let line = without_right(area, area.right().saturating_sub(right) + 2);
     let x = put(buffer, line, line.x, line.y, &format!("{}  ", card.id.run), theme.selected);
