@@ -1,0 +1,233 @@
+//! Runs, and what they made: queued, cancelled, fetched again, starred, deleted.
+
+use std::sync::mpsc::Sender;
+use std::thread::{self, JoinHandle};
+
+use super::{Answer, Desk, Wake, opened, said};
+use crate::config::Dirs;
+use crate::domain::{OutputId, ParamKey, RunId, Setting};
+use crate::runner;
+use crate::store::{Deleted, Store, StoreError};
+use crate::tui::effect::Order;
+use crate::tui::model::Tone;
+use crate::tui::msg::Msg;
+
+impl Desk {
+    pub(super) fn submit(&mut self, order: &Order) -> Vec<Msg> {
+        match self.try_submit(order) {
+            Ok(run) => self.queued(run),
+            Err(why) => vec![Msg::NotSubmitted(format!("Nothing was sent: {why}"))],
+        }
+    }
+
+    pub(super) fn try_submit(&mut self, order: &Order) -> Result<RunId, String> {
+        let profile = self.profile.as_ref().ok_or("no profile says where to run")?;
+        let open = self.workflow.as_ref().ok_or("no workflow is open")?;
+        // What the person saw when they pressed run is what goes out, or nothing does.
+        if order.workflow_hash != open.workflow.hash() || order.profile != profile.name {
+            return Err("something else was being opened just then. Look again, then run".to_owned());
+        }
+        let store = opened(&mut self.store, &self.dirs)?;
+        let name = open.source.name();
+        let output_dir = profile.output_dir.clone().unwrap_or_else(|| self.working.join("outputs"));
+        let mut submission = order.submission.clone();
+        for (_, path) in &mut submission.files {
+            *path = crate::config::dirs::expand(&path.to_string_lossy(), &self.working);
+        }
+        let order = runner::Order {
+            profile,
+            workflow: &open.workflow,
+            workflow_name: &name,
+            preset: order.preset.as_deref(),
+            submission: &submission,
+            prompt: &order.prompt,
+            send_workflow: order.send_workflow,
+            logs: true,
+            output_dir: &output_dir,
+        };
+        // Queued is queued: that no runner can be started is told apart from it, lest somebody pays twice.
+        runner::enqueue(store, &self.dirs, &order).map_err(said)
+    }
+
+    pub(super) fn repeat(&mut self, run: RunId) -> Answer {
+        let profile = self.profile.as_ref().ok_or("no profile says where to run")?;
+        let store = opened(&mut self.store, &self.dirs)?;
+        let again = runner::enqueue_again(store, &self.dirs, run, profile).map_err(said)?;
+        Ok(self.queued(again))
+    }
+
+    /// Where the run was sent, not where the person would send one now.
+    pub(super) fn fetch(&mut self, run: RunId) -> Answer {
+        let store = opened(&mut self.store, &self.dirs)?;
+        let run = store.run(run).map_err(said)?.ok_or("this run is not in the history any more")?;
+        let profile = match run.request.profile.as_str() {
+            "" => return Err("the history does not say with which profile this run was sent".to_owned()),
+            name => self.config.profile(name).map_err(said)?,
+        };
+        let prompt_id = run.prompt_id.ok_or("its server gave this run no name")?;
+        let output_dir = run.request.output_dir.clone();
+        let fetching = runner::adopt(store, &self.dirs, &profile, &prompt_id, Some(run.request), &output_dir)
+            .map_err(said)?;
+        Ok(self.queued(fetching))
+    }
+
+    /// Tells that a run is queued, and sees to it that a runner is there.
+    pub(super) fn queued(&mut self, run: RunId) -> Vec<Msg> {
+        let mut told = vec![Msg::Submitted { run }];
+        if let Err(why) = self.look_after_runs() {
+            told.push(Msg::Notice(Tone::Bad, format!("Run {run} is queued and waits: {why}")));
+        }
+        told
+    }
+
+    pub(super) fn cancel(&mut self, run: RunId) -> Answer {
+        let store = opened(&mut self.store, &self.dirs)?;
+        runner::cancel(store, &self.dirs, run).map_err(said)?;
+        self.look_after_runs()
+    }
+
+    pub(super) fn star(&mut self, output: OutputId, star: bool) -> Vec<Msg> {
+        let starred = opened(&mut self.store, &self.dirs)
+            .and_then(|store| store.star(output, star, crate::store::now()).map_err(said));
+        match starred {
+            Ok(()) => Vec::new(),
+            // What the screen shows already is not so: it reads again what is.
+            Err(why) => vec![Msg::StoreChanged, Msg::Notice(Tone::Bad, why)],
+        }
+    }
+
+    pub(super) fn delete_output(&mut self, output: OutputId) -> Answer {
+        let store = opened(&mut self.store, &self.dirs)?;
+        let told = match store.delete_output(output, crate::store::now()).map_err(said)? {
+            Deleted::Removed => "Deleted",
+            Deleted::WasGone => "Its file had gone before; it is out of the gallery now",
+        };
+        Ok(vec![Msg::OutputDeleted(output), Msg::Notice(Tone::Good, told.to_owned())])
+    }
+
+    pub(super) fn let_go(&mut self, run: RunId) -> Answer {
+        let store = opened(&mut self.store, &self.dirs)?;
+        runner::let_go(store, &self.dirs, run).map_err(said)?;
+        self.look_after_runs()
+    }
+
+    /// Starts a runner when none is there, and watches over it while runs are open: should it be killed, the
+    /// next one says what became of its runs.
+    pub(super) fn look_after_runs(&mut self) -> Answer {
+        runner::ensure(&self.dirs).map_err(said)?;
+        if self.warden.as_ref().is_none_or(JoinHandle::is_finished) {
+            let (dirs, told) = (self.dirs.clone(), self.told.clone());
+            let watch = move || {
+                if let (Err(why), Some(told)) = (watch_over(&dirs), told) {
+                    // The screen may be gone by now.
+                    let _ = told.send(Wake::Msg(Msg::Notice(Tone::Bad, why)));
+                }
+            };
+            let warden = thread::Builder::new().name("warden".to_owned()).spawn(watch);
+            self.warden = Some(warden.map_err(said)?);
+        }
+        Ok(Vec::new())
+    }
+
+    /// A past run's values and files, for the draft; what it did not send is as the workflow has it.
+    pub(super) fn read_settings(&mut self, id: RunId) -> Answer {
+        let store = opened(&mut self.store, &self.dirs)?;
+        let run = store.run(id).map_err(said)?.ok_or_else(|| format!("run {id} is not in the history"))?;
+        if run.request.is_unknown() {
+            return Err(format!(
+                "run {id} was sent from elsewhere and only fetched: its values are not known here"
+            ));
+        }
+        let mut settings: Vec<(ParamKey, Setting)> =
+            run.request.params.into_iter().map(|(key, value)| (key, Setting::Value(value))).collect();
+        for file in run.request.files {
+            // The file may have changed since: then the content that was sent is taken from the store.
+            let same = Store::is_same(&file.path, &file.sha256);
+            let path = if same { file.path } else { store.input_path(&file.sha256) };
+            settings.extend(ParamKey::parse(&file.part).map(|key| (key, Setting::File(path))));
+        }
+        let open = self.workflow.as_ref().ok_or("no workflow is open")?;
+        let known = |key: &ParamKey| open.params.iter().any(|param| param.key == *key);
+        let missing: Vec<&str> =
+            settings.iter().filter(|(key, _)| !known(key)).map(|(key, _)| key.as_str()).collect();
+        let mut told = match run.request.workflow_hash == open.workflow.hash() {
+            true => format!("Loaded the parameters of run {id}"),
+            false => {
+                format!("Run {id} was of another workflow ({}): loaded what fits", run.request.workflow_name)
+            }
+        };
+        if !missing.is_empty() {
+            told.push_str(&format!("; the open one has no {}", missing.join(", ")));
+        }
+        let unsent = open.params.iter().filter(|param| param.is_editable());
+        let unsent: Vec<_> =
+            unsent.filter(|param| settings.iter().all(|(key, _)| *key != param.key)).collect();
+        settings.extend(
+            unsent.into_iter().map(|param| (param.key.clone(), Setting::Value(param.default.clone()))),
+        );
+        Ok(vec![Msg::Settings { settings, told }])
+    }
+
+    /// A search may read gigabytes: it gets a thread of its own.
+    pub(super) fn search_log(
+        &self,
+        run: RunId,
+        wanted: String,
+        from: usize,
+        backward: bool,
+        told: Sender<Wake>,
+    ) {
+        let dirs = self.dirs.clone();
+        let search = move || {
+            let find = || -> Result<Option<usize>, StoreError> {
+                let mut log = Store::open(&dirs)?.log(run);
+                log.refresh()?;
+                let total = log.line_count();
+                if backward {
+                    log.find_last(&wanted, 0..(from + 1).min(total))
+                } else {
+                    log.find(&wanted, from.min(total)..total)
+                }
+            };
+            let msg = match find() {
+                Ok(line) => Msg::LogFound { run, line },
+                Err(why) => Msg::Notice(Tone::Bad, said(why)),
+            };
+            // The screen may be gone by now.
+            let _ = told.send(Wake::Msg(msg));
+        };
+        if let Err(why) = thread::Builder::new().name("search".to_owned()).spawn(search) {
+            tracing::error!("the log cannot be searched: {why}");
+        }
+    }
+}
+
+/// Runners that may end one after the other without having done anything for the open runs.
+const IDLE_RUNNERS: usize = 3;
+
+/// While runs are open, waits for the runner to go and starts the next.
+///
+/// # Errors
+/// When it cannot, or runners end at once.
+fn watch_over(dirs: &Dirs) -> Result<(), String> {
+    let store = Store::open(dirs).map_err(said)?;
+    let (mut before, mut idle) = (Vec::new(), 0);
+    loop {
+        let open = store.open_runs().map_err(said)?;
+        if open.is_empty() {
+            return Ok(());
+        }
+        let now: Vec<_> = open.into_iter().map(|run| (run.id, run.status)).collect();
+        idle = if now == before { idle + 1 } else { 0 };
+        if idle == IDLE_RUNNERS {
+            let log = dirs.state.join("runner.log");
+            return Err(format!(
+                "the background runner ends at once, so no run goes on; {} tells why",
+                log.display()
+            ));
+        }
+        before = now;
+        runner::ensure(dirs).map_err(said)?;
+        runner::gone(dirs).map_err(said)?;
+    }
+}
