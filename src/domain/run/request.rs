@@ -1,0 +1,152 @@
+//! What is asked for: where, what with, and what that place can do.
+
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::domain::ParamKey;
+
+/// Everything that is needed to submit a run, and to submit the very same one again.
+///
+/// Holds no secret: credentials are found by the profile's name when the run is sent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunRequest {
+    /// Name of the profile, for people and for finding credentials; empty with a bare `--url`.
+    pub profile: String,
+    /// Under which random name the credentials were left for the runner, when it cannot find them by the
+    /// profile; it takes them away with the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handover: Option<String>,
+    /// Which protocol speaks to `url`.
+    pub protocol: Protocol,
+    /// The endpoint's address.
+    pub url: String,
+    /// The address of the service before the endpoint, where the protocol has one: requests and credentials go there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_url: Option<String>,
+    /// The server's name of a run that is there already: it is not submitted, only brought to its end here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopt: Option<String>,
+    /// How many runs of this endpoint may be in flight at once; at least 1.
+    pub concurrency: u32,
+    /// Name of the preset it began from, if any.
+    pub preset: Option<String>,
+    /// Where the workflow was read from, for people.
+    pub workflow_name: String,
+    /// SHA-256 of the workflow's text; the text itself is in the store under this hash.
+    pub workflow_hash: String,
+    /// The workflow travels with the request and replaces the deployment's own.
+    pub send_workflow: bool,
+    /// Exactly the values that are sent.
+    pub params: IndexMap<ParamKey, Value>,
+    /// Files that are uploaded.
+    pub files: Vec<InputFile>,
+    /// The prompt, for the list of runs; may be empty.
+    pub prompt: String,
+    /// Ask the server for its log.
+    pub logs: bool,
+    /// Folder for the outputs.
+    pub output_dir: PathBuf,
+    /// The template of their names, as [`OutputName`](super::OutputName) reads it; without it they are called
+    /// as the server says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_name: Option<String>,
+    /// Beside each output a file is written that tells what made it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sidecar: bool,
+}
+
+impl RunRequest {
+    /// The address for people and logs: without the query, where some keep a token.
+    pub fn shown_url(&self) -> &str {
+        shown_url(&self.url)
+    }
+
+    /// Whether it is of a run that was sent from elsewhere, so that nothing is known of its values.
+    pub fn is_unknown(&self) -> bool {
+        self.adopt.is_some() && self.params.is_empty() && self.files.is_empty()
+    }
+
+    /// The address that requests and credentials go to.
+    pub fn called_url(&self) -> &str {
+        self.api_url.as_deref().unwrap_or(&self.url)
+    }
+}
+
+/// An address for people and logs: without the query, where some keep a token.
+pub fn shown_url(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or_default()
+}
+
+/// Which wire protocol a profile speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protocol {
+    /// ViewComfy's streaming endpoint: one POST, answered by server-sent events.
+    #[default]
+    Stream,
+    /// ViewComfy's cloud API: requests to a service, which passes them on to the endpoint and tells of them over
+    /// Socket.IO.
+    Cloud,
+}
+
+impl Protocol {
+    /// The word in `config.toml`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Stream => "stream",
+            Self::Cloud => "cloud",
+        }
+    }
+
+    /// Reads [`Protocol::word`] back.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Stream, Self::Cloud].into_iter().find(|protocol| protocol.word() == word)
+    }
+
+    /// What it can do.
+    pub fn caps(self) -> Caps {
+        match self {
+            Self::Stream => Caps { attach: false, cancel: false },
+            Self::Cloud => Caps { attach: true, cancel: true },
+        }
+    }
+
+    /// The service before the endpoint, where this protocol has one and the profile names no other.
+    pub fn usual_api_url(self) -> Option<&'static str> {
+        match self {
+            Self::Stream => None,
+            Self::Cloud => Some("https://api.viewcomfy.com"),
+        }
+    }
+}
+
+/// What a protocol can do beyond submitting a run and waiting for its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Caps {
+    /// A run that lost its connection can be found again by its remote id.
+    pub attach: bool,
+    /// The server can be asked to stop a run. Where not, a cancel closes the connection and the server
+    /// may go on.
+    pub cancel: bool,
+}
+
+/// A file that goes up with a run. Its content is kept by hash, so that the run can be repeated
+/// after the file on disk has changed or gone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InputFile {
+    /// Name of the multipart part: the flattened key, with `-viewcomfymask` behind it for a mask.
+    pub part: String,
+    /// Where it was on disk.
+    pub path: PathBuf,
+    /// File name sent along.
+    pub name: String,
+    /// MIME type sent along.
+    pub content_type: String,
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256 in hex; the content lies in the store under it.
+    pub sha256: String,
+}
