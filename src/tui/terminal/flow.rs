@@ -37,8 +37,12 @@ const PART_TIME: Duration = Duration::from_millis(120);
 const PART: (usize, usize, usize) = (2048, 128, 32 * 1024);
 /// Frames from this size on tell how slow a line is, before any picture has gone down it.
 const TELLING_FRAME: usize = 1024;
-/// The same for a terminal that doesn't tell that it has drawn them.
-const BLIND_PART: usize = 1024;
+/// The same for a terminal that has not told yet that it has drawn the first frame: it may be at the end of the slowest line,
+/// with all of that frame still before it. And for one that has not told for so long that it never will.
+const BLIND_PART: (usize, usize) = (32, 1024);
+const SILENT: Duration = Duration::from_secs(12);
+/// Frames given up whose answers may still come.
+const MOST_LATE: usize = 8;
 /// The session says when the bytes are out; this is only how often to look again.
 const WRITE_CHECK: Duration = Duration::from_secs(1);
 
@@ -65,6 +69,12 @@ pub struct Flow {
     last: Option<Duration>,
     /// Bytes of a picture that the line takes in [`PART_TIME`].
     part: usize,
+    /// When the first frame went out; and whether nothing has ever been answered for long since.
+    began: Option<Instant>,
+    heard: bool,
+    silent: bool,
+    /// Frames given up, oldest first: how late their answers come tells how slow the line is.
+    late: VecDeque<Sent>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -92,6 +102,10 @@ impl Flow {
             best: None,
             last: None,
             part: PART.0,
+            began: None,
+            heard: false,
+            silent: false,
+            late: VecDeque::new(),
         }
     }
 
@@ -114,13 +128,17 @@ impl Flow {
         match (self.asking, self.under_way.is_empty()) {
             (true, true) => self.part,
             (true, false) => 0,
-            (false, _) => BLIND_PART,
+            (false, _) => self.blind_part(),
         }
+    }
+
+    fn blind_part(&self) -> usize {
+        if self.silent { BLIND_PART.1 } else { BLIND_PART.0 }
     }
 
     /// The same, whatever is under way.
     pub fn part_size(&self) -> usize {
-        if self.asking { self.part } else { BLIND_PART }
+        if self.asking { self.part } else { self.blind_part() }
     }
 
     /// May a frame go out now? If not: how long to wait before asking again, unless [`Flow::answered`] or
@@ -162,6 +180,8 @@ impl Flow {
     pub fn sent_with_part(&mut self, now: Instant, bytes: usize, of_picture: usize) {
         self.last_sent = Some(now);
         self.unwritten = true;
+        let began = *self.began.get_or_insert(now);
+        self.silent = !self.heard && now.saturating_duration_since(began) >= SILENT;
         if self.asking {
             self.under_way.push_back(Sent { at: now, bytes, of_picture });
         }
@@ -180,19 +200,20 @@ impl Flow {
             self.asking = true;
         }
         self.answers = true;
+        self.heard = true;
         self.misses = 0;
-        // None: the answer to a frame already given up, or one that nobody asked for.
-        if let Some(frame) = self.under_way.pop_front() {
+        if let Some(frame) = self.late_frame(now) {
+            let took = now.saturating_duration_since(frame.at);
+            self.last = Some(took);
+            self.learn_late(took, frame);
+        } else if let Some(frame) = self.under_way.pop_front() {
+            // Without one it is an answer that nobody asked for.
             let took = now.saturating_duration_since(frame.at);
             if frame.of_picture > 0 {
                 self.learn_part(took, frame);
             } else {
                 self.learn(took);
-                if frame.bytes >= TELLING_FRAME {
-                    let fitting =
-                        frame.bytes * PART_TIME.as_micros() as usize / took.as_micros().max(1) as usize;
-                    self.part = self.part.min(fitting.max(PART.1));
-                }
+                self.learn_late(took, frame);
             }
         }
         !self.unwritten && self.under_way.len() < self.window && std::mem::take(&mut self.refused)
@@ -201,6 +222,7 @@ impl Flow {
     /// The terminal was given away, or comes back: nothing is under way any more.
     pub fn reset(&mut self) {
         self.under_way.clear();
+        self.late.clear();
         self.unwritten = false;
         self.last_sent = None;
     }
@@ -244,6 +266,23 @@ impl Flow {
         }
     }
 
+    /// The frame given up that an answer is for. One whose answer should have come even at 9,600 bit/s is forgotten: it was
+    /// lost.
+    fn late_frame(&mut self, now: Instant) -> Option<Sent> {
+        let bytes: usize = self.late.iter().map(|frame| frame.bytes).sum();
+        let limit = 3 * ANSWER_LIMIT + Duration::from_millis(bytes as u64 * 1000 / 960);
+        self.late.retain(|frame| now.saturating_duration_since(frame.at) < limit);
+        self.late.pop_front()
+    }
+
+    /// A large frame that took long makes parts smaller.
+    fn learn_late(&mut self, took: Duration, frame: Sent) {
+        if frame.bytes >= TELLING_FRAME {
+            let fitting = frame.bytes * PART_TIME.as_micros() as usize / took.as_micros().max(1) as usize;
+            self.part = self.part.min(fitting.max(PART.1));
+        }
+    }
+
     /// How large the next part may be, by how much longer this one took than a small frame does.
     fn learn_part(&mut self, took: Duration, sent: Sent) {
         self.last = Some(took);
@@ -261,7 +300,10 @@ impl Flow {
         while let Some(oldest) = self.under_way.front()
             && now.saturating_duration_since(oldest.at) >= self.limit(oldest.bytes)
         {
-            self.under_way.pop_front();
+            self.late.extend(self.under_way.pop_front());
+            if self.late.len() > MOST_LATE {
+                self.late.pop_front();
+            }
             self.window = 1;
             self.misses += 1;
         }
@@ -477,6 +519,38 @@ mod tests {
         flow.sent(now, 100);
         flow.answered(now + ms(300));
         assert_eq!(flow.part(), PART.0);
+    }
+
+    #[test]
+    fn a_slow_line_is_not_taken_for_a_silent_terminal() {
+        // The first frame needs seven seconds; meanwhile others follow unanswered, and parts of a picture.
+        let (mut flow, mut line) = (Flow::new(true), Line::new(2, 960));
+        let mut parts = Vec::new();
+        flow.sent(line.now, 6600);
+        flow.written();
+        line.send(6600);
+        for _ in 0..40_000 {
+            line.now += ms(1);
+            while line.answers.front().is_some_and(|at| *at <= line.now) {
+                line.answers.pop_front();
+                flow.answered(line.now);
+            }
+            if flow.may_send_part(line.now).is_ok() {
+                let part = flow.part();
+                parts.push(part);
+                flow.sent_with_part(line.now, part, part);
+                flow.written();
+                let asked = flow.asks();
+                line.free = line.free.max(line.now) + Duration::from_micros(part as u64 * 1_000_000 / 960);
+                if asked {
+                    line.answers.push_back(line.free + line.delay);
+                }
+            }
+        }
+        let behind = line.free.saturating_duration_since(line.now);
+        assert!(behind < ms(800), "what a key waits for: {behind:?}");
+        // At most one was sent before it could be known.
+        assert!(parts.iter().filter(|part| **part > 200).count() <= 3, "{parts:?}");
     }
 
     #[test]
