@@ -321,3 +321,44 @@ fn a_video_without_a_frame_still_says_what_it_is() {
         other => panic!("{other:?}"),
     }
 }
+
+/// A program in ffmpeg's place.
+fn program(folder: &Folder, script: &str) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt as _;
+    let path = folder.put("program", format!("#!/bin/sh\n{script}\n"));
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).expect("set");
+    path
+}
+
+#[test]
+fn ffmpeg_gets_a_path_that_is_only_a_path_and_gives_a_frame() {
+    let folder = Folder::new();
+    folder.put("frame.png", packed(ImageFormat::Png));
+    let video = folder.put("-i $(touch oh) .mp4", mp4());
+    let place = folder.0.path().display().to_string();
+    let tool = program(&folder, &format!("printf '%s\\n' \"$@\" > {place}/told; cat {place}/frame.png"));
+    let frame = video::frame(&tool, &video, Some(5.0), (100, 100), &watch()).expect("a frame");
+    assert_eq!(frame, packed(ImageFormat::Png));
+    let told = fs::read_to_string(folder.0.path().join("told")).expect("arguments");
+    let told: Vec<&str> = told.lines().collect();
+    assert!(told.contains(&"-nostdin") && told.contains(&"0.50"), "{told:?}");
+    assert!(told.contains(&format!("file:{}", video.display()).as_str()), "{told:?}");
+}
+
+#[test]
+fn an_ffmpeg_that_hangs_or_fails_is_ended() {
+    let folder = Folder::new();
+    let video = folder.put("a.mp4", mp4());
+    let run = |script: &str, watch: &Watch| {
+        video::frame(&program(&folder, script), &video, None, (100, 100), watch)
+    };
+    let began = Instant::now();
+    let why = run("exec tail -f /dev/null", &Watch::new(Duration::from_millis(100)));
+    assert!(matches!(why, Err(ReadError::TooSlow(_))), "{why:?}");
+    assert!(began.elapsed() < Duration::from_secs(20));
+    for script in ["exit 1", "exit 0", "printf abc; exit 3"] {
+        assert!(matches!(run(script, &watch()), Err(ReadError::Broken(_))), "{script}");
+    }
+    let none = video::frame(Path::new("/nowhere/ffmpeg"), &video, None, (9, 9), &watch());
+    assert!(none.is_err_and(|why| why.to_string().contains("install ffmpeg")));
+}

@@ -11,7 +11,9 @@ use super::container::about;
 use super::still::{self, limits};
 use super::{Content, Opened, ReadError, Watch};
 
-/// `ffmpeg` gets this long.
+/// The program, wherever `PATH` has it.
+const FFMPEG: &str = "ffmpeg";
+/// It gets this long.
 const LIMIT: Duration = Duration::from_secs(5);
 /// How often it is looked whether it is done.
 const LOOK: Duration = Duration::from_millis(10);
@@ -26,7 +28,7 @@ pub(super) fn read(
 ) -> Result<Content, ReadError> {
     let about = about(opened, watch);
     let mut facts = about.lines();
-    match frame(path, about.seconds, wanted, watch) {
+    match frame(Path::new(FFMPEG), path, about.seconds, wanted, watch) {
         Ok(png) => {
             let decoder = PngDecoder::with_limits(std::io::Cursor::new(png), limits());
             let still = still::decode(decoder, wanted, watch)?;
@@ -43,7 +45,13 @@ pub(super) fn read(
 }
 
 /// A frame from near the beginning, as a PNG file.
-fn frame(path: &Path, seconds: Option<f64>, wanted: (u32, u32), watch: &Watch) -> Result<Vec<u8>, ReadError> {
+pub(super) fn frame(
+    program: &Path,
+    path: &Path,
+    seconds: Option<f64>,
+    wanted: (u32, u32),
+    watch: &Watch,
+) -> Result<Vec<u8>, ReadError> {
     // A path never begins with a dash, nor names a protocol, when it is absolute and says that it is a file.
     let absolute = std::path::absolute(path).map_err(|error| ReadError::Unreadable(error.to_string()))?;
     let mut input = std::ffi::OsString::from("file:");
@@ -56,7 +64,7 @@ fn frame(path: &Path, seconds: Option<f64>, wanted: (u32, u32), watch: &Watch) -
         width.max(16) * 2,
         height.max(16) * 2
     );
-    let mut child = Command::new("ffmpeg")
+    let mut child = Command::new(program)
         .args(["-nostdin", "-loglevel", "error", "-threads", "1", "-protocol_whitelist", "file,pipe"])
         .args(["-ss", &format!("{at:.2}"), "-i"])
         .arg(input)
