@@ -181,15 +181,17 @@ impl Queue {
         Ok(())
     }
 
-    /// Passes on to a run what a person asked for.
+    /// Passes on to a run what a person asked for; both at once, when it was asked while nobody looked.
     fn stop_run(&mut self, id: RunId) -> Result<(), RunnerError> {
-        let asked = match self.active.get(&id).map(|active| active.told) {
-            Some(None) => Stop::Cancelled,
-            Some(Some(Stop::Cancelled)) if self.readable(id)?.is_some_and(|run| run.let_go) => Stop::LetGo,
-            _ => return Ok(()),
-        };
-        if let Some(active) = self.active.get_mut(&id) {
-            active.tell(asked);
+        while let Some(told) = self.active.get(&id).map(|active| active.told) {
+            let asked = match told {
+                None => Stop::Cancelled,
+                Some(Stop::Cancelled) if self.readable(id)?.is_some_and(|run| run.let_go) => Stop::LetGo,
+                Some(_) => break,
+            };
+            if let Some(active) = self.active.get_mut(&id) {
+                active.tell(asked);
+            }
         }
         Ok(())
     }
