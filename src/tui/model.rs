@@ -207,6 +207,13 @@ impl Model {
     pub fn is_working(&self) -> bool {
         self.runs.open.queued + self.runs.open.in_flight > 0
     }
+
+    /// Whether what is to be shown of the selected run is still being read.
+    pub fn is_reading(&self) -> bool {
+        let selected = self.runs.selected;
+        let has_run = selected.is_none() || self.details.run.as_ref().map(|run| run.id) == selected;
+        !has_run || (self.log.run == selected && selected.is_some() && !self.log.loaded)
+    }
 }
 
 /// A sentence for the person, at the bottom of the screen.

@@ -42,6 +42,9 @@ use crate::config::{Config, Dirs};
 use crate::picture::{CellSize, Choice, Colours, Kind, usual_budget};
 use crate::store::{self, Store, StoreError};
 
+/// How long a frame waits for what is being read.
+const READING: Duration = Duration::from_millis(30);
+
 /// Messages that are taken in before a frame is drawn: a flood of them must not hold the drawing up.
 const BURST: usize = 256;
 /// Changes to remember are written when nothing has been typed for this long.
@@ -161,6 +164,8 @@ struct Screen {
     /// Bytes that a picture may cost, and whether the person said so.
     picture_bytes: (usize, bool),
     pictures: Option<Pictures>,
+    /// Since when the selected run is being read.
+    reading_since: Option<Instant>,
     /// What is to be looked at, and when.
     look: Option<(LookOrder, Instant)>,
     /// When the next frame of a film is due.
@@ -249,6 +254,7 @@ impl Screen {
             pictures: None,
             look: None,
             frame_at: None,
+            reading_since: None,
             _watcher: None,
             over: None,
         })
@@ -301,7 +307,10 @@ impl Screen {
             let mut wait = None;
             if dirty || self.session.is_unfinished() {
                 let now = Instant::now();
-                let may = if dirty { self.session.may_draw(now) } else { self.session.may_send_part(now) };
+                let may = match dirty {
+                    true => self.session.may_draw(now).and_then(|()| self.may_show(now)),
+                    false => self.session.may_send_part(now),
+                };
                 match may {
                     Ok(()) => {
                         self.draw();
@@ -341,6 +350,20 @@ impl Screen {
                 Some(Over::End(end)) => return Some(end),
                 None => {}
             }
+        }
+    }
+
+    /// A run that was selected just now is read in a millisecond or two: one frame then shows all of it, where two
+    /// would take away what stands there and draw much of it again.
+    fn may_show(&mut self, now: Instant) -> Result<(), Duration> {
+        if !self.model.is_reading() {
+            self.reading_since = None;
+            return Ok(());
+        }
+        let since = *self.reading_since.get_or_insert(now);
+        match READING.checked_sub(now.saturating_duration_since(since)) {
+            Some(left) if !left.is_zero() => Err(left),
+            _ => Ok(()),
         }
     }
 
