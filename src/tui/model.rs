@@ -496,6 +496,8 @@ pub enum LookedBody {
     Text(Vec<String>, bool),
     /// Nothing: why.
     Nothing(String),
+    /// A picture, and none is to be drawn.
+    Off,
 }
 
 /// What lies over the panes. One at a time: screens that cannot be cannot be built.

@@ -120,14 +120,12 @@ fn make(order: &LookOrder, packing: Packing, watch: &Watch) -> Result<Looked, Re
     let (facts, body) = match content {
         Content::Text(lines, more) => (Vec::new(), LookedBody::Text(lines, more)),
         Content::Facts(mut facts) => {
-            let why = facts.pop().map(|why| capital(&why)).unwrap_or_else(|| {
-                if order.kind.is_none() {
-                    "Pictures are off".to_owned()
-                } else {
-                    format!("No picture: {kind}")
-                }
-            });
-            (facts, LookedBody::Nothing(why))
+            let body = match facts.pop() {
+                Some(why) => LookedBody::Nothing(capital(&why)),
+                None if order.kind.is_none() => LookedBody::Off,
+                None => LookedBody::Nothing(format!("No picture: {kind}")),
+            };
+            (facts, body)
         }
         Content::Picture(still) => {
             let mut facts = vec![format!("{}×{}", still.size.0, still.size.1)];
@@ -189,5 +187,6 @@ fn weight(looked: &Looked) -> usize {
         LookedBody::Picture { frames, .. } => frames.iter().map(|(picture, _)| picture.weight()).sum(),
         LookedBody::Text(lines, _) => lines.iter().map(|line| line.len() + 24).sum(),
         LookedBody::Nothing(why) => why.len(),
+        LookedBody::Off => 0,
     }
 }

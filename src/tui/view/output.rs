@@ -98,6 +98,7 @@ pub(super) fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buff
         Some(Ok(Looked { body: LookedBody::Text(lines, more), .. })) => {
             lines_of_text(model, lines, *more, theme, beneath, buffer);
         }
+        Some(Ok(Looked { body: LookedBody::Off, .. })) => words(&off(model, keys), theme, beneath, buffer),
         Some(Ok(Looked { body: LookedBody::Nothing(why), .. })) | Some(Err(why)) => {
             words(why, theme, beneath, buffer);
         }
@@ -141,6 +142,18 @@ fn nothing(model: &Model) -> String {
         Status::Failed => "This run failed before it made anything.".to_owned(),
         status if status.is_end() => format!("This run is {}; it made nothing.", status.word()),
         status => format!("Nothing yet: {}.", status.word()),
+    }
+}
+
+/// Why a picture is not drawn, and what to do.
+fn off(model: &Model, keys: &Keymap) -> String {
+    let key = keys.hint(Action::PictureKind);
+    if model.output.choice == Choice::Off {
+        format!("Pictures are off. {key} turns them on")
+    } else {
+        format!(
+            "There are no colours here, so half-blocks would show nothing (is NO_COLOR set?). {key} chooses another way"
+        )
     }
 }
 

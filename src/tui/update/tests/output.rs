@@ -219,3 +219,21 @@ impl Looked {
         }
     }
 }
+
+#[test]
+fn why_there_is_no_picture_is_said_with_what_to_do() {
+    let mut stage = wide();
+    stage.hear(Msg::Means(PictureMeans { best: Some(Kind::Blocks), cell: CELL, colourless: true }));
+    let done = run(7, "a cat", &[Status::Running, Status::Done]);
+    stage.hear(runs_msg(vec![RunSummary::from(&done)]));
+    stage.press("5");
+    let asked = stage.hear(Msg::Run(7, Some(Box::new(done))));
+    let Some(Effect::Look(order)) = asked.iter().find(|effect| matches!(effect, Effect::Look(_))) else {
+        panic!("{asked:?}")
+    };
+    assert_eq!(order.kind, None);
+    let off = Looked { kind: "image/png", bytes: 1, facts: Vec::new(), body: LookedBody::Off };
+    stage.hear(Msg::Looked(order.clone(), Ok(off)));
+    let screen = stage.screen();
+    assert!(screen.contains("no colours here") && screen.contains("t chooses another"), "{screen}");
+}
