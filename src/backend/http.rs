@@ -286,17 +286,27 @@ pub(super) async fn refusal_body(response: &mut Response, limit: Duration) -> St
     String::from_utf8_lossy(&body).into_owned()
 }
 
+/// Why the body of an answer was not read.
+#[derive(Debug)]
+pub(super) enum NoBody {
+    /// It is longer than what is read.
+    TooLong(RunError),
+    /// It did not come whole, or not as it was asked for.
+    Broken(RunError),
+}
+
 /// The body of a small answer, of at most `max` bytes, that is never silent for longer than `silence`.
 pub(super) async fn whole_body(
     response: &mut Response,
     max: usize,
     silence: Duration,
-) -> Result<Vec<u8>, RunError> {
-    let fault = |what: String| RunError {
+) -> Result<Vec<u8>, NoBody> {
+    let error = |what: String| RunError {
         what,
         remedy: "Check this machine's network, then try again.".to_owned(),
         ..RunError::default()
     };
+    let fault = |what: String| NoBody::Broken(error(what));
     if let Some(packed) = packed(response) {
         return Err(fault(format!("the server answered in a packed form that was not asked for ({packed})")));
     }
@@ -305,13 +315,14 @@ pub(super) async fn whole_body(
         let chunk = tokio::time::timeout(silence, response.chunk()).await.map_err(|_| {
             fault(format!("the rest of the answer did not come for {} seconds", silence.as_secs()))
         })?;
-        let chunk = chunk.map_err(|error| RunError {
-            details: causes(&error).0,
-            ..fault("the connection broke in the middle of the answer".to_owned())
+        let chunk = chunk.map_err(|why| {
+            let what = "the connection broke in the middle of the answer".to_owned();
+            NoBody::Broken(RunError { details: causes(&why).0, ..error(what) })
         })?;
         let Some(chunk) = chunk else { return Ok(body) };
         if body.len() + chunk.len() > max {
-            return Err(fault(format!("the answer is longer than {} MiB", max >> 20)));
+            let what = format!("the answer is longer than {} MiB", max >> 20);
+            return Err(NoBody::TooLong(RunError { what, ..RunError::default() }));
         }
         body.extend_from_slice(&chunk);
     }

@@ -211,3 +211,53 @@ async fn a_cancelled_or_failed_record_is_the_end() {
     let outcome = attach(&backend(), job(server(&service.url), "p")).end().await;
     assert!(outcome.failed().what.contains("no output"), "{:?}", outcome.failed());
 }
+
+#[tokio::test]
+async fn a_name_that_the_service_does_not_take_spoils_no_other_run() {
+    for status in [404, 422, 500] {
+        let mut service = Service::start().await;
+        let backend = backend();
+        let unlogged = |id| Job { logs: false, ..job(server(&service.url), id) };
+        service.facts(|facts| facts.no_ids.insert("odd".to_owned(), status));
+        let (good, odd) = (submit(&backend, unlogged("p")), attach(&backend, unlogged("odd")));
+        service.submitted().await.take();
+        let mut times = 1;
+        while !service.asked(times).await.iter().any(|ids| ids.contains('&')) {
+            times += 1;
+        }
+        service.record("p", done());
+        good.end().await.done();
+        // A service that broke may be whole again; what it does not take it never will.
+        match status {
+            500 => drop(odd.drop_it()),
+            _ => {
+                let outcome = odd.end().await;
+                let error = outcome.lost();
+                assert!(error.what.contains("odd") && error.remedy.contains("Check the id"), "{error:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn huge_records_are_read_one_by_one_and_one_that_is_too_huge_says_so() {
+    let mut limits = super::support::quick();
+    limits.records = 3_000;
+    let backend = std::sync::Arc::new(comfydeck::backend::cloud::CloudBackend::with(limits));
+    let mut service = Service::start().await;
+    let huge = |id: &str, size: usize| {
+        let outputs = [json!({"filename": "a", "data": "QUFB".repeat(size / 4)})];
+        json!({"promptId": id, "status": "success", "completed": true, "outputs": outputs})
+    };
+    let run = |id| submit(&backend, Job { logs: false, ..job(server(&service.url), id) });
+    let (one, two, three) = (run("p"), run("q"), run("r"));
+    let sent = [service.submitted().await, service.submitted().await, service.submitted().await];
+    for (id, size) in [("p", 2_000), ("q", 2_000), ("r", 4_000)] {
+        service.record(id, huge(id, size));
+    }
+    sent.into_iter().for_each(super::service::Submit::take);
+    one.end().await.done();
+    two.end().await.done();
+    let outcome = three.end().await;
+    assert!(outcome.lost().what.contains("longer than"), "{:?}", outcome.lost());
+}

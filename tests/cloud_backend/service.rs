@@ -47,6 +47,8 @@ impl Submit {
 pub(super) struct Facts {
     /// By prompt id.
     pub records: HashMap<String, Value>,
+    /// No prompt ids in the service's eyes: records are answered so when one of these is asked for.
+    pub no_ids: HashMap<String, u16>,
     /// How records are answered, when not as they should be.
     pub records_status: Option<u16>,
     /// How a cancel is answered: the first shape, the second.
@@ -254,7 +256,8 @@ async fn records(State(inner): State<Shared>, headers: HeaderMap, RawQuery(query
     let (status, found) = {
         let facts = inner.facts.lock().expect("whole");
         let found: Vec<Value> = ids.iter().filter_map(|id| facts.records.get(id).cloned()).collect();
-        (if is_known { facts.records_status } else { Some(401) }, found)
+        let status = ids.iter().find_map(|id| facts.no_ids.get(id).copied()).or(facts.records_status);
+        (if is_known { status } else { Some(401) }, found)
     };
     inner.asked.send_modify(|asked| asked.push(ids.join("&")));
     match status {

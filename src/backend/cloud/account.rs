@@ -92,6 +92,8 @@ struct Entry {
     urgent: Option<Instant>,
     /// When its record is to be read.
     due: Instant,
+    /// Its record is to be read by itself: together with others there was no answer.
+    alone: bool,
     missed: u64,
 }
 

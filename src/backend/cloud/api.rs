@@ -7,7 +7,7 @@ use reqwest::header::HeaderMap;
 use reqwest::{Response, StatusCode, Url};
 use serde_json::json;
 
-use crate::backend::http::{self, Http};
+use crate::backend::http::{self, Http, NoBody};
 use crate::backend::{Server, redirect, refusal};
 use crate::config::{Credentials, Veil};
 use crate::domain::run::RunError;
@@ -15,10 +15,8 @@ use crate::wire::cloud::Record;
 
 use super::{API_URL, Limits};
 
-/// Bytes of records that are read at once. Outputs may be in them, base64.
-const MAX_RECORDS: usize = 64 << 20;
 /// Bytes of a reply that are read.
-const MAX_REPLY: usize = MAX_RECORDS;
+const MAX_REPLY: usize = 64 << 20;
 
 /// One account's way to the service.
 #[derive(Clone, Debug)]
@@ -43,8 +41,21 @@ pub(super) enum Why {
     NotThere,
     /// The service does not accept the credentials.
     NotAllowed,
+    /// The service does not take the question: one of the ids, or how many there are.
+    NotTaken,
+    /// The answer is longer than anything that is read.
+    TooLong,
+    /// The service broke on the question, or its answer makes no sense.
+    Broke,
     /// Line, gateway or service: it may pass.
     Trouble,
+}
+
+impl Why {
+    /// Whether it may be about one of several that were asked for, so that the others are better asked for alone.
+    pub(super) fn is_about_one(self) -> bool {
+        matches!(self, Self::NotThere | Self::NotTaken | Self::TooLong | Self::Broke)
+    }
 }
 
 impl Api {
@@ -96,9 +107,12 @@ impl Api {
     pub(super) async fn records(&self, prompt_ids: &[String]) -> Result<Vec<Record>, Unread> {
         let mut url = self.at(&["api", "workflow", "infer", ""]);
         url.query_pairs_mut().extend_pairs(prompt_ids.iter().map(|id| ("prompt_ids", id)));
-        let body = self.asked(&url, None, MAX_RECORDS).await?;
+        let body = self.asked(&url, None, self.limits.records).await?;
         let list = Record::list(&String::from_utf8_lossy(&body));
-        list.ok_or_else(|| Unread::trouble("the service's answer is no list of records".to_owned()))
+        list.ok_or_else(|| Unread {
+            why: Why::Broke,
+            ..Unread::trouble("the service's answer is no list of records".to_owned())
+        })
     }
 
     /// The record of one run; none when the service has none. Asked again while there is trouble on the way.
@@ -107,7 +121,9 @@ impl Api {
         let mut waits = self.http.limits().retries.iter();
         let records = loop {
             match (self.records(&ids).await, waits.next()) {
-                (Err(Unread { why: Why::Trouble, .. }), Some(wait)) => tokio::time::sleep(*wait).await,
+                (Err(Unread { why: Why::Trouble | Why::Broke, .. }), Some(wait)) => {
+                    tokio::time::sleep(*wait).await;
+                }
                 (Err(Unread { why: Why::NotThere, .. }), _) => return Ok(None),
                 (records, _) => break records?,
             }
@@ -152,7 +168,10 @@ impl Api {
             return Err(self.refused(&mut response).await);
         }
         let body = http::whole_body(&mut response, max, self.limits.answer).await;
-        body.map_err(|error| Unread { error, why: Why::Trouble })
+        body.map_err(|broken| match broken {
+            NoBody::TooLong(error) => Unread { error, why: Why::TooLong },
+            NoBody::Broken(error) => Unread { error, why: Why::Trouble },
+        })
     }
 
     async fn ask(&self, url: &Url, json: Option<&str>) -> Result<Response, Unread> {
@@ -176,6 +195,8 @@ impl Api {
         let why = match status.as_u16() {
             401 | 403 => Why::NotAllowed,
             404 | 405 | 410 => Why::NotThere,
+            400 | 413 | 414 | 422 | 431 => Why::NotTaken,
+            500 => Why::Broke,
             _ => Why::Trouble,
         };
         Unread { error, why }

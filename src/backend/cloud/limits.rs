@@ -38,6 +38,8 @@ pub struct Limits {
     pub socket_wait: Duration,
     /// Connections that fail one after the other before nobody waits any longer.
     pub socket_tries: u32,
+    /// Bytes of records that are read at once. Outputs may be in them, base64.
+    pub records: usize,
     /// For the answer to a question, which is small: a record, a cancel.
     pub answer: Duration,
     /// How long a request that is up may stay without a reply before its record is looked for.
@@ -83,6 +85,7 @@ impl Default for Limits {
             reconnect: seconds(30),
             socket_wait: seconds(15),
             socket_tries: 2,
+            records: 64 << 20,
             answer: seconds(30),
             reply: seconds(60),
             settle: seconds(60),

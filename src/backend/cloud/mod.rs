@@ -109,7 +109,9 @@ impl Backend for CloudBackend {
                         self.accounts.hurry(&api, &prompt_id);
                         return Ok(());
                     }
-                    Err(unread) if unread.why == Why::Trouble && tries < CANCEL_TRIES => {
+                    Err(unread)
+                        if matches!(unread.why, Why::Trouble | Why::Broke) && tries < CANCEL_TRIES =>
+                    {
                         tokio::time::sleep(self.limits.urgent.first / 2).await;
                     }
                     Err(unread) => {

@@ -126,10 +126,7 @@ impl Run {
                 Told::News(news) => self.news(news).await?,
                 Told::Record(record) => self.record(record).await?,
                 Told::NoRecord => self.no_record(),
-                Told::Unread(unread) => {
-                    self.unread(&unread).await?;
-                    None
-                }
+                Told::Unread(unread) => self.unread(unread).await?,
                 Told::Link(link, why) => {
                     self.turn(link, why).await?;
                     None
@@ -259,8 +256,31 @@ impl Run {
         RunError { remedy: remedy.trim().to_owned(), ..error }
     }
 
-    async fn unread(&mut self, unread: &Unread) -> Result<(), BackendError> {
+    async fn unread(&mut self, unread: Unread) -> Result<Option<Ending>, BackendError> {
         let since = *self.unread.get_or_insert_with(Instant::now);
+        let ending = match (unread.why, &self.footing) {
+            (_, Footing::Sending) => None,
+            (Why::TooLong, _) => Some(RunError {
+                what: format!("the service's record of the run cannot be read: {}", unread.error.what),
+                remedy: "Get its outputs from the service's own page.".to_owned(),
+                ..RunError::default()
+            }),
+            // Nobody knows yet that there is such a run.
+            (Why::NotTaken, Footing::Said) if since.elapsed() >= self.api.limits().settle => Some(RunError {
+                what: format!("the service takes {} for no run's id: {}", self.prompt_id, unread.error.what),
+                remedy: "Check the id.".to_owned(),
+                ..unread.error
+            }),
+            _ => {
+                self.unread_still(&unread, since).await?;
+                None
+            }
+        };
+        Ok(ending.map(|error| Ending::Error(BackendError::Lost(error))))
+    }
+
+    /// Says that the run's record cannot be read, where that is worth a word.
+    async fn unread_still(&mut self, unread: &Unread, since: Instant) -> Result<(), BackendError> {
         let what = &unread.error.what;
         if unread.why == Why::NotAllowed && !self.told_not_allowed {
             self.told_not_allowed = true;

@@ -55,6 +55,7 @@ impl Accounts {
             since: now,
             urgent: None,
             due: now,
+            alone: false,
             missed: 0,
         };
         let key = entry.key;

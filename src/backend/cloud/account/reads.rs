@@ -33,8 +33,11 @@ impl Account {
         let mut prompt_ids: Vec<String> = Vec::new();
         let mut runs: Vec<&Entry> = self.runs.iter().filter(|run| run.sent && run.due <= soon).collect();
         runs.sort_by_key(|run| run.due);
-        for run in runs {
-            if prompt_ids.len() < AT_ONCE && !prompt_ids.contains(&run.prompt_id) {
+        // The first in turn alone, or with all that need not be.
+        let is_alone = runs.first().is_some_and(|run| run.alone);
+        let at_once = if is_alone { 1 } else { AT_ONCE };
+        for run in runs.into_iter().filter(|run| run.alone == is_alone) {
+            if prompt_ids.len() < at_once && !prompt_ids.contains(&run.prompt_id) {
                 prompt_ids.push(run.prompt_id.clone());
             }
         }
@@ -48,19 +51,30 @@ impl Account {
 
     pub(super) fn read(&mut self, prompt_ids: &[String], result: Result<Vec<Record>, Unread>) {
         let now = Instant::now();
+        match &result {
+            Err(unread) if unread.why.is_about_one() && prompt_ids.len() > 1 => {
+                return self.read_apart(prompt_ids, unread);
+            }
+            // The service answers: this is about the one run.
+            Ok(_) | Err(Unread { why: Why::NotThere | Why::NotTaken | Why::TooLong, .. }) => {
+                self.read_failures = 0;
+            }
+            Err(unread) => {
+                self.read_failures = self.read_failures.saturating_add(1);
+                self.read_after = now + self.trouble(unread.why);
+            }
+        }
+        let is_answered = result.is_ok();
         let result = match result {
             Err(Unread { why: Why::NotThere, .. }) => Ok(Vec::new()),
             result => result,
         };
-        self.read_failures = if result.is_ok() { 0 } else { self.read_failures.saturating_add(1) };
-        if let Err(unread) = &result {
-            self.read_after = now + self.trouble(unread.why);
-        }
         let limits = self.api.limits();
         let is_meant = |run: &&mut Entry| run.sent && prompt_ids.contains(&run.prompt_id);
         let mut answers = Vec::new();
         for run in self.runs.iter_mut().filter(is_meant) {
             run.due = now + run.pause(now, limits);
+            run.alone &= !is_answered;
             let told = match &result {
                 Err(unread) => Told::Unread(unread.clone()),
                 Ok(records) => match find(run, records, prompt_ids.len()) {
@@ -72,6 +86,16 @@ impl Account {
         }
         for (key, told) in answers {
             self.tell(key, told);
+        }
+    }
+
+    /// One of several may have spoilt the answer for all: a name that the service does not take, a record that is huge.
+    /// Each is read by itself until that went well.
+    fn read_apart(&mut self, prompt_ids: &[String], why: &Unread) {
+        tracing::info!("{} records are read one by one: {}", prompt_ids.len(), why.error.what);
+        let now = Instant::now();
+        for run in self.runs.iter_mut().filter(|run| prompt_ids.contains(&run.prompt_id)) {
+            (run.alone, run.due) = (true, now);
         }
     }
 
