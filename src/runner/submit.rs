@@ -100,7 +100,8 @@ pub fn enqueue_again(
 }
 
 /// Queues a run that is at its server already, by its name there: nothing is sent, it is only brought to its end here.
-/// What is known of it from `known`, an earlier run of that name, is taken over. Does not start a runner.
+/// What is known of it from `known`, an earlier run of that name, is taken over. When a run that is open does that already,
+/// this is that one's number. Does not start a runner.
 ///
 /// # Errors
 /// When a secret cannot be found, or the history cannot be written.
@@ -171,7 +172,12 @@ fn queue_at(
         handover: handover::prepare(dirs, profile)?,
         ..request
     };
-    Ok(store.queue(&request, now())?)
+    let id = store.queue(&request, now())?;
+    if request.adopt.is_some() && store.run(id)?.is_some_and(|run| run.request.handover != request.handover) {
+        // Another brings it home, with what was left for that one.
+        handover::discard(dirs, &request)?;
+    }
+    Ok(id)
 }
 
 /// The place of a folder that the runner, which works elsewhere, will find.

@@ -62,13 +62,19 @@ pub enum CancelAnswer {
 }
 
 impl Store {
-    /// Puts a run at the end of the queue.
+    /// Puts a run at the end of the queue. One that is only to be fetched is not queued while another brings the same
+    /// one home: then this is that one's number.
     ///
     /// # Errors
     /// When the history cannot be written; the run is not queued then.
     pub fn queue(&self, request: &RunRequest, now: UnixMs) -> Result<RunId, StoreError> {
         let json = serde_json::to_string(request)?;
         let transaction = self.writing()?;
+        if let Some(prompt_id) = &request.adopt
+            && let Some(id) = self.open_run_named(prompt_id, &request.profile)?
+        {
+            return Ok(id);
+        }
         let run = Run::queued(0, request.clone(), now);
         let id = insert(&self.connection, &run, &json)?;
         index(&self.connection, &Run { id, ..run })?;
@@ -201,6 +207,15 @@ impl Store {
     pub fn run_named(&self, prompt_id: &str) -> Result<Option<RunId>, StoreError> {
         let sql = "SELECT id FROM runs WHERE prompt_id = ?1 ORDER BY id DESC LIMIT 1";
         Ok(self.connection.prepare_cached(sql)?.query_row([prompt_id], |row| row.get(0)).optional()?)
+    }
+
+    /// A run that is open, and known by this name at the server of this profile, or soon to be.
+    fn open_run_named(&self, prompt_id: &str, profile: &str) -> Result<Option<RunId>, StoreError> {
+        let sql = "SELECT id FROM runs INDEXED BY runs_open JOIN requests ON run = id
+            WHERE ended_at IS NULL AND profile = ?2
+            AND COALESCE(prompt_id, json_extract(json, '$.adopt')) = ?1 COLLATE NOCASE ORDER BY id LIMIT 1";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        Ok(statement.query_row([prompt_id, profile], |row| row.get(0)).optional()?)
     }
 
     /// The events of a run behind the one numbered `seq`, in order. Transient ones are not kept.

@@ -369,6 +369,21 @@ fn a_run_from_elsewhere_is_brought_home_and_never_sent() {
     let again = runner::enqueue_again(&place.store, &place.dirs, id, &profile);
     assert!(matches!(again, Err(RunnerError::Unknown(unknown)) if unknown == id));
 
+    // Who asks twice at a time gets one run, and one set of files.
+    let adopt = |name: &str, profile| {
+        runner::adopt(&place.store, &place.dirs, profile, name, None, &out).expect("queued")
+    };
+    let left = || std::fs::read_dir(&place.dirs.runtime).expect("a folder").count();
+    let once = adopt("p-1", &profile);
+    let before = left();
+    assert!(before > 0 && once != id);
+    assert_eq!(adopt("P-1", &profile), once);
+    assert_eq!(left(), before, "credentials that nobody needs");
+    assert_ne!(adopt("p-2", &profile), once);
+    let other = Profile { name: "other".to_owned(), ..profile.clone() };
+    assert_ne!(adopt("p-1", &other), once, "another account's");
+    place.serve().join().expect("no panic").expect("served");
+
     let stream = ambient_profile();
     let id = runner::adopt(&place.store, &place.dirs, &stream, "p-1", None, &out).expect("queued");
     place.serve().join().expect("no panic").expect("served");
