@@ -32,7 +32,7 @@ use tokio::sync::mpsc;
 
 use crate::config::Credentials;
 use crate::domain::run::{InputFile, Protocol, RunError, RunId};
-use crate::domain::{ParamKey, RunEvent};
+use crate::domain::{ParamKey, RunEvent, Status};
 use outputs::OutputFolder;
 
 pub use crate::domain::run::Caps;
@@ -58,6 +58,8 @@ pub struct Job {
     pub logs: bool,
     /// Where the outputs go, and what they are called.
     pub outputs: OutputFolder,
+    /// Where the run stood when it was left, for [`Backend::attach`]; `None` when it was not sent from here.
+    pub left_at: Option<Status>,
     /// Names of the outputs that are on disk already, from before an [`Backend::attach`].
     pub saved: Vec<String>,
 }

@@ -307,6 +307,7 @@ impl Queue {
             workflow,
             logs: request.logs,
             outputs: folder::of(run, &self.store),
+            left_at: None,
             saved: Vec::new(),
         };
         Ok((job, Way::Submit))
@@ -315,10 +316,12 @@ impl Queue {
     /// What a backend needs for a run that its server has.
     fn job_of_sent(&self, run: &Run, prompt_id: String, credentials: Credentials) -> Job {
         let request = &run.request;
+        let is_sent_from_here = request.adopt.is_none() || run.status > Status::Waiting;
         Job {
             run: run.id,
             server: server(request, credentials),
             prompt_id: Some(prompt_id),
+            left_at: is_sent_from_here.then_some(run.status),
             logs: request.logs,
             outputs: folder::of(run, &self.store),
             saved: run.outputs.iter().map(|output| output.name.clone()).collect(),

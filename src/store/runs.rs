@@ -84,7 +84,8 @@ impl Store {
     }
 
     /// Takes a queued run to send it: it is uploading from now on, under the name `prompt_id` at the server where that
-    /// is for us to choose. `None` when it is not queued any more.
+    /// is for us to choose. One that is only to be fetched has nothing to upload: it is waiting. `None` when it is not
+    /// queued any more.
     ///
     /// Mark and name are on the disk when this returns, so that a run is never sent twice and is found again, whatever
     /// happens next.
@@ -99,7 +100,9 @@ impl Store {
                 return Ok(None);
             }
             let name = prompt_id.map(|prompt_id| RunEvent::Remote { prompt_id: prompt_id.to_owned() });
-            let events = name.into_iter().chain([RunEvent::Phase { status: Status::Uploading }]);
+            let is_there = folded.run.request.adopt.is_some();
+            let status = if is_there { Status::Waiting } else { Status::Uploading };
+            let events = name.into_iter().chain([RunEvent::Phase { status }]);
             self.fold(&mut folded, now, &events.collect::<Vec<_>>())?;
             transaction.commit()?;
             self.changed();

@@ -160,6 +160,29 @@ async fn a_run_that_nobody_knows_is_looked_for_a_while() {
 }
 
 #[tokio::test]
+async fn what_is_said_of_a_run_that_is_not_found_again_is_so_for_where_it_was_left() {
+    let mut limits = super::support::quick();
+    limits.settle = std::time::Duration::from_millis(100);
+    let backend = std::sync::Arc::new(comfydeck::backend::cloud::CloudBackend::with(limits.clone()));
+    let table = [
+        (Status::Uploading, "while it sent the run", "nothing was paid: run again"),
+        (Status::Waiting, "has had no record of the run", "comfydeck fetch p"),
+        (Status::Running, "has had no record of the run", "comfydeck fetch p"),
+    ];
+    for (status, what, remedy) in table {
+        let service = Service::start().await;
+        let left = Job { left_at: Some(status), logs: false, ..job(server(&service.url), "p") };
+        let begun = std::time::Instant::now();
+        let outcome = attach(&backend, left).end().await;
+        let error = outcome.lost();
+        assert!(error.what.contains(what) && error.remedy.contains(remedy), "{error:?}");
+        // One that was up may be paid for, and is not given up in a hurry.
+        assert_eq!(begun.elapsed() >= limits.missing, status != Status::Uploading);
+        assert_eq!(error.remedy.contains("run again"), status == Status::Uploading, "{error:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_record_that_goes_away_is_given_up_after_a_while() {
     let service = Service::start().await;
     service.record("p", open());

@@ -90,7 +90,7 @@ impl Backend for CloudBackend {
     fn attach(&self, job: Job, events: EventSink) -> BoxFuture<'_, Result<(), BackendError>> {
         Box::pin(async move {
             let mut run = self.run(job, events)?;
-            run.footing = Footing::Said;
+            run.footing = Footing::of_left(run.job.left_at);
             run.desk.sent(None);
             run.desk.hurry();
             let ending = run.follow().await?;

@@ -35,6 +35,21 @@ pub(super) enum Footing {
     Known,
 }
 
+impl Footing {
+    /// That of a run which is taken over, by where it stood when it was left.
+    pub(super) fn of_left(status: Option<Status>) -> Self {
+        match status {
+            None => Self::Said,
+            Some(Status::Queued | Status::Uploading) => Self::Unsure(RunError {
+                what: "the background runner went away while it sent the run".to_owned(),
+                ..RunError::default()
+            }),
+            // The request was up: that there is no record does not say that it is not paid for.
+            Some(_) => Self::Known,
+        }
+    }
+}
+
 /// How it ends.
 #[derive(Debug)]
 pub(super) enum Ending {
@@ -181,14 +196,19 @@ impl Run {
     }
 
     pub(super) async fn record(&mut self, record: Box<Record>) -> Result<Option<Ending>, BackendError> {
-        let is_found = matches!(self.footing, Footing::Said);
+        let before = match self.footing {
+            Footing::Said => Some(Status::Running),
+            Footing::Unsure(_) => Some(Status::Waiting),
+            Footing::Sending | Footing::Known => None,
+        };
         self.is_known();
         self.is_readable();
         if record.state().is_end() {
             return Ok(Some(Ending::Record(record)));
         }
-        if is_found || is_working(&record) {
-            self.out.phase(Status::Running).await?;
+        let status = if is_working(&record) { Some(Status::Running) } else { before };
+        if let Some(status) = status {
+            self.out.phase(status).await?;
         }
         Ok(self.given_up(self.api.limits().failing))
     }
