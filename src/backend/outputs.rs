@@ -55,13 +55,12 @@ fn reason(error: &io::Error) -> String {
     }
 }
 
+/// How to have the output then is the run's end to say: it need not be run again.
 fn remedy(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "Free some space, then run again",
-        io::ErrorKind::FileTooLarge => {
-            "Raise the limit (`ulimit -f`) or choose another output folder, then run again"
-        }
-        _ => "Choose another output folder, then run again",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "Free some space",
+        io::ErrorKind::FileTooLarge => "Raise the limit (`ulimit -f`) or choose another output folder",
+        _ => "Choose another output folder",
     }
 }
 

@@ -19,7 +19,8 @@ fn done() -> Value {
 #[tokio::test]
 async fn a_reply_that_says_nothing_is_settled_by_the_record() {
     let page = Value::String("not JSON".to_owned());
-    for (status, body) in [(502, json!({})), (500, json!({"detail": "oops"})), (409, json!({})), (200, page)]
+    for (status, body) in
+        [(502, json!({})), (500, json!({"detail": "oops"})), (408, json!({})), (409, json!({})), (200, page)]
     {
         let mut service = Service::start().await;
         let mut run = submit(&backend(), job(server(&service.url), "p"));
@@ -283,4 +284,16 @@ async fn huge_records_are_read_one_by_one_and_one_that_is_too_huge_says_so() {
     two.end().await.done();
     let outcome = three.end().await;
     assert!(outcome.lost().what.contains("longer than"), "{:?}", outcome.lost());
+}
+
+#[tokio::test]
+async fn credentials_that_are_not_accepted_any_more_are_not_tried_for_ever() {
+    let mut service = Service::start().await;
+    let run = submit(&backend(), Job { logs: false, ..job(server(&service.url), "p") });
+    service.facts(|facts| facts.records_status = Some(401));
+    service.submitted().await.take();
+    let outcome = run.end().await;
+    let error = outcome.lost();
+    assert!(error.what.contains("credentials") && error.remedy.contains("comfydeck fetch p"), "{error:?}");
+    assert_eq!(outcome.warnings().len(), 1);
 }

@@ -420,6 +420,8 @@ async fn a_cancel_that_the_service_does_not_take_says_so() {
         service.facts(|facts| facts.cancels = answers);
         let error = backend().cancel(server(&service.url), "p".to_owned()).await.expect_err("not taken");
         assert!(error.what.contains(what) && !error.remedy.is_empty(), "{error:?}");
+        // That would be paid for.
+        assert!(!error.remedy.contains("Run again"), "{error:?}");
     }
 }
 

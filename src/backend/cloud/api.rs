@@ -191,7 +191,7 @@ impl Api {
     async fn refused(&self, response: &mut Response) -> Unread {
         let (status, headers) = (response.status(), response.headers().clone());
         let body = http::refusal_body(response, self.http.limits().refusal).await;
-        let error = self.described(status, &headers, &body);
+        let mut error = self.described(status, &headers, &body);
         let why = match status.as_u16() {
             401 | 403 => Why::NotAllowed,
             404 | 405 | 410 => Why::NotThere,
@@ -199,6 +199,10 @@ impl Api {
             500 => Why::Broke,
             _ => Why::Trouble,
         };
+        // A refused run would be sent again; a question is asked again by itself.
+        if !matches!(why, Why::NotAllowed | Why::NotThere) {
+            error.remedy = "When it stays, look at the service's own state.".to_owned();
+        }
         Unread { error, why }
     }
 
@@ -249,9 +253,10 @@ pub(super) fn nameless(records: &[Record], asked: usize) -> Option<&Record> {
     }
 }
 
-/// What is wrong here is not the profile's `url`, which is the deployment's.
+/// What is wrong here is not the profile's `url`, which is the deployment's, nor the deployment.
 pub(super) fn about_api(error: RunError) -> RunError {
     let remedy = error.remedy.replace("the profile's url", "the profile's api_url");
+    let remedy = remedy.replace("the endpoint", "the service").replace("that the url is", "that api_url is");
     RunError { remedy, ..error }
 }
 

@@ -77,8 +77,9 @@ pub(super) struct Run {
     failure: Option<(Value, Instant)>,
     /// Since when there is no record.
     missing: Option<Instant>,
-    /// Since when records cannot be read.
+    /// Since when records cannot be read; the same while the service does not accept the credentials.
     unread: Option<Instant>,
+    not_allowed: Option<Instant>,
     told_unread: bool,
     told_not_allowed: bool,
     link: Option<Connection>,
@@ -99,6 +100,7 @@ impl Run {
             failure: None,
             missing: None,
             unread: None,
+            not_allowed: None,
             told_unread: false,
             told_not_allowed: false,
             link: None,
@@ -278,12 +280,33 @@ impl Run {
 
     async fn unread(&mut self, unread: Unread) -> Result<Option<Ending>, BackendError> {
         let since = *self.unread.get_or_insert_with(Instant::now);
+        let not_allowed = match unread.why {
+            Why::NotAllowed => self.not_allowed.get_or_insert_with(Instant::now).elapsed(),
+            _ => Duration::ZERO,
+        };
+        if unread.why != Why::NotAllowed {
+            self.not_allowed = None;
+        }
+        let is_live = self.link == Some(Connection::Live);
         let ending = match (unread.why, &self.footing) {
             (_, Footing::Sending) => None,
             (Why::TooLong, _) => Some(RunError {
                 what: format!("the service's record of the run cannot be read: {}", unread.error.what),
                 remedy: "Get its outputs from the service's own page.".to_owned(),
                 ..RunError::default()
+            }),
+            // They are those that the run began with, so it would be asked with them for ever.
+            (Why::NotAllowed, _) if !is_live && not_allowed >= self.api.limits().missing => Some(RunError {
+                what: format!(
+                    "the run's record could not be read for {}: {}",
+                    api::seconds(not_allowed),
+                    unread.error.what
+                ),
+                remedy: format!(
+                    "Put the profile's credentials right, then `comfydeck fetch {}` brings what came of the run.",
+                    self.prompt_id
+                ),
+                ..unread.error
             }),
             // Nobody knows yet that there is such a run.
             (Why::NotTaken, Footing::Said) if since.elapsed() >= self.api.limits().settle => Some(RunError {
@@ -305,7 +328,7 @@ impl Run {
         if unread.why == Why::NotAllowed && !self.told_not_allowed {
             self.told_not_allowed = true;
             let text = format!(
-                "The run's record cannot be read: {what}. Put the profile's credentials right; it is asked for meanwhile, and `comfydeck fetch {}` brings its result at any time",
+                "The run's record cannot be read: {what}. It is asked for some minutes more with what the run began with. If the credentials have changed, put the profile right; when the run is given up, `comfydeck fetch {}` brings its result",
                 self.prompt_id
             );
             self.out.send(RunEvent::Warning { text }).await?;
@@ -319,7 +342,7 @@ impl Run {
     }
 
     fn is_readable(&mut self) {
-        self.unread = None;
+        (self.unread, self.not_allowed) = (None, None);
         if std::mem::take(&mut self.told_unread) {
             self.note("the run's record can be read again");
         }

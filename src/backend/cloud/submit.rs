@@ -174,8 +174,9 @@ async fn reply(api: &api::Api, upload: &Upload, sent: &watch::Sender<u64>) -> Re
     let headers = response.headers().clone();
     let body = http::refusal_body(&mut response, api.http().limits().refusal).await;
     let error = api.described(status, &headers, &body);
-    // A conflict may be with the run itself.
-    if hops == 0 && status.is_client_error() && status != StatusCode::CONFLICT {
+    // A conflict may be with the run itself, and who gave up waiting may have passed it on before.
+    let is_unclear = matches!(status, StatusCode::CONFLICT | StatusCode::REQUEST_TIMEOUT);
+    if hops == 0 && status.is_client_error() && !is_unclear {
         Reply::Refused(error)
     } else {
         Reply::Unclear(error)

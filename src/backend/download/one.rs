@@ -139,7 +139,7 @@ fn passing(what: impl Into<String>) -> Fault {
 
 /// A fault that only whoever set the server up can put right.
 fn hopeless(what: impl ToString) -> Fault {
-    Fault::Final(format!("{}. Ask whoever runs the endpoint", what.to_string()))
+    Fault::Final(format!("{}. Ask whoever runs the server", what.to_string()))
 }
 
 struct Download<'a> {
