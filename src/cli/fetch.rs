@@ -90,7 +90,12 @@ fn find(store: &Store, name: &str) -> Result<(String, Option<Run>), Failure> {
             let why = format!("run {name} has no name at its server, so it cannot be asked for");
             Failure::usage(format!("{why}: it was never sent, or its protocol gives none"))
         })?;
-        return Ok((prompt_id, Some(run)));
+        if !run.status.is_end() || is_all_there(&run) {
+            return Ok((prompt_id, Some(run)));
+        }
+        // A later one may have brought it.
+        let newest = store.run_named(&prompt_id)?.map(|id| store.run(id)).transpose()?.flatten();
+        return Ok((prompt_id, newest.or(Some(run))));
     }
     let is_name =
         |name: &str| (1..=LONGEST_NAME).contains(&name.len()) && name.chars().all(|c| c.is_ascii_graphic());

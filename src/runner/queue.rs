@@ -17,7 +17,7 @@ use super::{Outside, RunnerError, task as run_task};
 use crate::backend::outputs::OutputFolder;
 use crate::backend::{Backend, Caps, Job, Server};
 use crate::config::{Credentials, Dirs};
-use crate::domain::run::RunError;
+use crate::domain::run::{Output, RunError};
 use crate::domain::{Run, RunEvent, RunId, RunRequest, Status};
 use crate::store::{Store, StoreError, Watcher, now, watch};
 
@@ -220,7 +220,7 @@ impl Queue {
     fn start(&mut self, id: RunId) -> Result<(), RunnerError> {
         let Some(run) = self.readable(id)? else { return Ok(()) };
         let backend = self.outside.backend(run.request.protocol);
-        let (job, way) = match self.job(&run, backend.caps()) {
+        let (mut job, way) = match self.job(&run, backend.caps()) {
             Ok(job) => job,
             Err(error) => {
                 tracing::warn!(run = id, "not sent: {}", error.what);
@@ -231,9 +231,40 @@ impl Queue {
         };
         // From here on it counts as sent.
         let Some(run) = self.store.take(id, now(), job.prompt_id.as_deref())? else { return Ok(()) };
+        if run.request.adopt.is_some() {
+            job.saved = self.take_over(&run)?;
+        }
         tracing::info!(run = id, "sent");
         self.drive(run, backend, job, way);
         Ok(())
+    }
+
+    /// Takes over what an earlier run of the same name brought and is still there, and tells the names: a fetch after
+    /// one that could not be saved brings only that one.
+    fn take_over(&self, run: &Run) -> Result<Vec<String>, StoreError> {
+        let Some(prompt_id) = &run.request.adopt else { return Ok(Vec::new()) };
+        let earlier =
+            self.store.run_named_before(prompt_id, run.id)?.map(|id| self.readable(id)).transpose()?;
+        let Some(earlier) = earlier.flatten() else { return Ok(Vec::new()) };
+        let is_there = |output: &Output| {
+            std::fs::metadata(&output.path).is_ok_and(|found| found.is_file() && found.len() == output.size)
+        };
+        // Of several of one name nobody can tell which of them failed.
+        let is_clear =
+            |output: &Output| !earlier.failed_outputs.iter().any(|failed| failed.name == output.name);
+        let there: Vec<Output> = earlier
+            .outputs
+            .iter()
+            .filter(|output| output.path.starts_with(&run.request.output_dir))
+            .filter(|output| is_clear(output) && is_there(output))
+            .cloned()
+            .collect();
+        let names = there.iter().map(|output| output.name.clone()).collect();
+        let events: Vec<RunEvent> = there.into_iter().map(RunEvent::OutputSaved).collect();
+        if !events.is_empty() {
+            self.store.append(run.id, now(), &events)?;
+        }
+        Ok(names)
     }
 
     /// Has a run driven to its end by a task of its own.

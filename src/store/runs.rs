@@ -212,6 +212,16 @@ impl Store {
         Ok(self.connection.prepare_cached(sql)?.query_row([prompt_id], |row| row.get(0)).optional()?)
     }
 
+    /// The newest run before `before` that its server knows by this name.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn run_named_before(&self, prompt_id: &str, before: RunId) -> Result<Option<RunId>, StoreError> {
+        let sql = "SELECT id FROM runs WHERE prompt_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT 1";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        Ok(statement.query_row(params![prompt_id, before], |row| row.get(0)).optional()?)
+    }
+
     /// A run that is open, and known by this name at the server of this profile, or soon to be.
     fn open_run_named(&self, prompt_id: &str, profile: &str) -> Result<Option<RunId>, StoreError> {
         let sql = "SELECT id FROM runs INDEXED BY runs_open JOIN requests ON run = id

@@ -9,8 +9,8 @@ use std::sync::{Arc, mpsc};
 use comfydeck::config::{Dirs, Profile, Secret, SecretSource};
 use comfydeck::domain::draft::{Draft, Layer, Submission};
 use comfydeck::domain::param::parameters;
-use comfydeck::domain::run::{Protocol, Transfer};
-use comfydeck::domain::{ParamKey, Run, RunId, RunRequest, Status, Workflow};
+use comfydeck::domain::run::{End, Output, OutputFailure, Protocol, Transfer};
+use comfydeck::domain::{ParamKey, Run, RunEvent, RunId, RunRequest, Status, Workflow};
 use comfydeck::runner::{self, Order, RunnerError};
 use comfydeck::store::{CancelAnswer, RunQuery, Store, StoreError};
 
@@ -390,6 +390,40 @@ fn a_run_from_elsewhere_is_brought_home_and_never_sent() {
     let run = place.run(id);
     assert_eq!(run.status, Status::Failed);
     assert!(what(&run).contains("no way to find a run again"), "{}", what(&run));
+}
+
+#[test]
+fn a_fetch_takes_over_what_is_there_of_an_earlier_one() {
+    let place = Place::new();
+    let profile = Profile { protocol: Protocol::Cloud, ..ambient_profile() };
+    let out = place.home.path().join("out");
+    std::fs::create_dir(&out).expect("made");
+    let adopt =
+        |out: &Path| runner::adopt(&place.store, &place.dirs, &profile, "p-1", None, out).expect("queued");
+    let earlier = adopt(&out);
+    place.store.take(earlier, 2, Some("p-1")).expect("written");
+    let output = |name: &str| {
+        let path = out.join(name);
+        std::fs::write(&path, name).expect("written");
+        let (content_type, sha256) = (String::new(), String::new());
+        Output { path, name: name.to_owned(), content_type, size: 1, sha256 }
+    };
+    let failed = |name: &str| OutputFailure { name: name.to_owned(), why: "no".to_owned(), kept: None };
+    let (gone, cut) = (output("g"), Output { size: 2, ..output("c") });
+    std::fs::remove_file(&gone.path).expect("removed");
+    let saved = [output("a"), output("b"), gone, cut, output("a")].map(RunEvent::OutputSaved);
+    let failures = [failed("d"), failed("b")].map(RunEvent::OutputFailed);
+    let end = End { status: Status::Failed, error: None, server_seconds: None };
+    let events: Vec<_> = saved.into_iter().chain(failures).chain([RunEvent::Ended(end)]).collect();
+    place.store.append(earlier, 3, &events).expect("written");
+
+    let here = adopt(&out);
+    place.serve().join().expect("no panic").expect("served");
+    let names: Vec<_> = place.run(here).outputs.into_iter().map(|output| output.name).collect();
+    assert_eq!(names, ["a", "a"]);
+    let elsewhere = adopt(&place.home.path().join("other"));
+    place.serve().join().expect("no panic").expect("served");
+    assert_eq!(place.run(elsewhere).outputs, []);
 }
 
 #[test]
