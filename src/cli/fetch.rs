@@ -2,16 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use super::follow::{self, Listener};
 use super::run::warn;
-use super::tell::{ForPeople, JsonLines};
+use super::tell::{self, Manner};
 use super::{Exit, Failure, history, out};
 use crate::backend;
 use crate::config::{Config, Profile};
 use crate::domain::{Run, RunId, Status};
-use crate::report::{human, json};
+use crate::report::json;
 use crate::runner;
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 
 /// More characters than any server's name of a run has.
 const LONGEST_NAME: usize = 200;
@@ -63,24 +62,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     };
     runner::ensure(&dirs)
         .map_err(|error| Failure::new(Exit::Lost, format!("run {id} waits in the queue: {error}")))?;
-    let run = store.run(id)?.ok_or(StoreError::NoSuchRun(id))?;
-    let mut to: Box<dyn Listener> = if args.json {
-        let mut lines = JsonLines::default();
-        lines.push(&json::queued(&run, &[]));
-        Box::new(lines)
-    } else {
-        let mut people = ForPeople::new(None);
-        people.remark(human::started(&run));
-        Box::new(people)
-    };
-    to.show(&run)?;
-    if args.detach {
-        if !args.json {
-            out::print(&format!("{id}\n"))?;
-        }
-        return Ok(Exit::Success);
-    }
-    follow::to_the_end(&dirs, &store, id, None, &mut *to)
+    tell::queued_run(&dirs, &store, id, &[], Manner { json: args.json, detach: args.detach }, None)
 }
 
 /// The server's name of the run, and what the history knows of it.

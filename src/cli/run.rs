@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::follow::{self, Interrupts, Listener};
-use super::tell::{ForPeople, JsonLines};
+use super::follow::Interrupts;
+use super::tell::{self, Manner};
 use super::{Exit, Failure, out};
 use crate::config::open::{self, Opening};
 use crate::config::presets::Presets;
@@ -11,9 +11,8 @@ use crate::config::{Config, Dirs, Profile};
 use crate::domain::diagnostic::nearest;
 use crate::domain::draft::Submission;
 use crate::domain::{Diagnostic, Draft, ParamKey, RunId, Setting, value};
-use crate::report::{human, json};
 use crate::runner::{self, Order};
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 
 /// What to run, where, and how to tell.
 #[derive(Debug, clap::Args)]
@@ -65,28 +64,8 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     // From here on Ctrl+C is for the run.
     let interrupts = if args.detach { None } else { Some(Interrupts::take()?) };
     let id = submit(&args, &dirs, &store, &prepared)?;
-    let run = store.run(id)?.ok_or(StoreError::NoSuchRun(id))?;
-    let seeds = &prepared.submission.seeds;
-    let mut to: Box<dyn Listener> = if args.json {
-        let mut lines = JsonLines::default();
-        lines.push(&json::queued(&run, seeds));
-        Box::new(lines)
-    } else {
-        let mut people = ForPeople::new(store.typical_ms(&run.request.workflow_hash)?);
-        people.remark(human::started(&run));
-        for seed in seeds {
-            if seed.forced { people.note(human::seed(seed)) } else { people.remark(human::seed(seed)) }
-        }
-        Box::new(people)
-    };
-    to.show(&run)?;
-    if args.detach {
-        if !args.json {
-            out::print(&format!("{id}\n"))?;
-        }
-        return Ok(Exit::Success);
-    }
-    follow::to_the_end(&dirs, &store, id, interrupts, &mut *to)
+    let manner = Manner { json: args.json, detach: args.detach };
+    tell::queued_run(&dirs, &store, id, &prepared.submission.seeds, manner, interrupts)
 }
 
 fn submit(args: &Args, dirs: &Dirs, store: &Store, prepared: &Prepared) -> Result<RunId, Failure> {

@@ -4,12 +4,59 @@ use std::io;
 use std::time::Duration;
 
 use super::console::Console;
-use super::follow::Listener;
-use super::out;
-use crate::domain::{Run, RunEvent};
+use super::follow::{self, Interrupts, Listener};
+use super::{Exit, Failure, out};
+use crate::config::Dirs;
+use crate::domain::draft::SeedChange;
+use crate::domain::{Run, RunEvent, RunId};
 use crate::report::{human, json};
-use crate::store::{LogLine, StoredEvent, now};
+use crate::store::{LogLine, Store, StoreError, StoredEvent, now};
 use crate::wire::ansi;
+
+/// How a command tells of its run.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    /// One JSON object a line.
+    pub json: bool,
+    /// The run's number, and no more.
+    pub detach: bool,
+}
+
+/// Tells of a run that is queued, and follows it to its end unless it is left at once. With `interrupts`, Ctrl+C asks
+/// the run to end.
+///
+/// # Errors
+/// Unless it ended well.
+pub fn queued_run(
+    dirs: &Dirs,
+    store: &Store,
+    id: RunId,
+    seeds: &[SeedChange],
+    manner: Manner,
+    interrupts: Option<Interrupts>,
+) -> Result<Exit, Failure> {
+    let run = store.run(id)?.ok_or(StoreError::NoSuchRun(id))?;
+    let mut to: Box<dyn Listener> = if manner.json {
+        let mut lines = JsonLines::default();
+        lines.push(&json::queued(&run, seeds));
+        Box::new(lines)
+    } else {
+        let mut people = ForPeople::new(store.typical_ms(&run.request.workflow_hash)?);
+        people.remark(human::started(&run));
+        for seed in seeds {
+            if seed.forced { people.note(human::seed(seed)) } else { people.remark(human::seed(seed)) }
+        }
+        Box::new(people)
+    };
+    to.show(&run)?;
+    if manner.detach {
+        if !manner.json {
+            out::print(&format!("{id}\n"))?;
+        }
+        return Ok(Exit::Success);
+    }
+    follow::to_the_end(dirs, store, id, interrupts, &mut *to)
+}
 
 /// JSON lines on stdout, and nothing else.
 #[derive(Debug, Default)]
