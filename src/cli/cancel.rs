@@ -34,6 +34,9 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     }
     match runner::cancel(&store, &dirs, id)? {
         CancelAnswer::Cancelled => out::note(format!("run {id} was still queued; it is cancelled")),
+        CancelAnswer::Asked if run.cancel_asked => out::note(format!(
+            "run {id} was asked to end before and has not ended yet; `comfydeck cancel {id} --let-go` waits no longer for it"
+        )),
         CancelAnswer::Asked => {
             out::note(format!("run {id} was asked to end; `comfydeck show {id}` tells what became of it"));
         }

@@ -6,7 +6,7 @@ use comfydeck::demo::{CloudFault, DemoOptions};
 use comfydeck::domain::{RunId, Status};
 use rustix::process::{Signal, kill_process};
 
-use crate::support::{CLIENT_SECRET, Home, Server};
+use crate::support::{CLIENT_SECRET, FOREVER, Home, Server};
 
 /// A home with a profile at the service.
 fn home(server: &Server) -> Home {
@@ -60,6 +60,24 @@ fn a_cancel_ends_the_run_there() {
     let ended = run.end();
     assert_eq!(ended.code, Some(4), "{}", ended.err);
     assert!(ended.err.contains("The service confirmed"), "{}", ended.err);
+}
+
+#[test]
+fn a_cancel_that_the_service_ignores_need_not_be_waited_for() {
+    let server = Server::start(
+        DemoOptions { step: FOREVER, ..DemoOptions::quick() }.with_cloud(CloudFault::CancelIgnored),
+    );
+    let home = home(&server);
+    let mut run = home.start(&["run", "flamingo", "--json"]);
+    run.until("\"event\":\"log\"");
+    assert_eq!(home.deck(&["cancel", "1", "--let-go"]).code, Some(2), "nobody has asked it to end");
+    assert_eq!(home.deck(&["cancel", "1"]).code, Some(0));
+    let again = home.deck(&["cancel", "1"]);
+    assert!(again.err.contains("cancel 1 --let-go"), "{}", again.err);
+    assert_eq!(home.deck(&["cancel", "1", "--let-go"]).code, Some(0));
+    let ended = run.end();
+    assert_eq!(ended.code, Some(5), "{}", ended.err);
+    assert!(ended.err.contains("did not confirm"), "{}", ended.err);
 }
 
 #[test]
