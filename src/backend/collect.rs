@@ -15,7 +15,6 @@ pub(super) struct Collected {
     pub whole: bool,
     /// It was not JSON: why.
     pub broken: Option<&'static str>,
-    /// Outputs on disk.
     pub saved: usize,
     /// Outputs that could not be saved.
     pub failed: usize,

@@ -20,7 +20,6 @@ use super::{reach, redirect};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Public,
-    /// This machine.
     Loopback,
     /// A company's, a home's, a carrier's or a VPN's.
     Private,

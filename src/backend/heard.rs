@@ -18,7 +18,6 @@ pub(super) struct Listener {
 /// What was heard since the last time.
 #[derive(Debug, Default)]
 pub(super) struct Heard {
-    /// Anything at all.
     pub any: bool,
     /// What its log says.
     pub said: Said,

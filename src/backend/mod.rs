@@ -67,11 +67,9 @@ pub struct Job {
 /// Where a run goes, and who asks.
 #[derive(Clone, Debug, Default)]
 pub struct Server {
-    /// The endpoint's address.
     pub url: String,
     /// The service before it; `None` for the protocol's usual one, or where it has none.
     pub api_url: Option<String>,
-    /// Who asks.
     pub credentials: Credentials,
 }
 
@@ -81,7 +79,6 @@ pub type EventSink = mpsc::Sender<RunEvent>;
 /// A future behind a pointer, so that backends can be told apart at run time.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// One wire protocol.
 pub trait Backend: Send + Sync {
     /// What this protocol can do.
     fn caps(&self) -> Caps;
@@ -121,7 +118,6 @@ pub enum BackendError {
     /// The server refused the request, or could not be reached, before the run began: nothing was paid.
     #[error("{}", .0.what)]
     Refused(RunError),
-    /// The run failed.
     #[error("{}", .0.what)]
     Failed(RunError),
     /// The connection went away after the request was sent: the end is not known.

@@ -39,11 +39,9 @@ pub struct Facts {
     pub time: String,
     /// The preset's name; empty for none.
     pub preset: String,
-    /// The workflow's name.
     pub workflow: String,
     /// The profile's name; empty for none.
     pub profile: String,
-    /// The run's number.
     pub run: String,
     /// The first seed that was sent; empty for none.
     pub seed: String,

@@ -31,7 +31,6 @@ pub struct OutputFolder {
 /// What the outputs of a run are called.
 #[derive(Clone, Debug)]
 pub struct Naming {
-    /// The template.
     pub template: OutputName,
     /// What its words stand for.
     pub facts: Facts,

@@ -34,30 +34,13 @@ pub enum Unreachable {
     Address(String),
     /// The host has no address.
     #[error("the host {host} cannot be found ({why}). Look at the spelling of `url` and at the network")]
-    Name {
-        /// The host.
-        host: String,
-        /// The resolver's reason.
-        why: String,
-    },
-    /// Nobody answers.
+    Name { host: String, why: String },
     #[error("{host} does not take connections ({why}). Look at `url`, the network and the firewall")]
-    Connect {
-        /// The host.
-        host: String,
-        /// The system's reason.
-        why: String,
-    },
-    /// No trust.
+    Connect { host: String, why: String },
     #[error(
         "TLS with {host} fails ({why}). Look at the clock of this machine, and at whoever stands between"
     )]
-    Tls {
-        /// The host.
-        host: String,
-        /// The reason.
-        why: String,
-    },
+    Tls { host: String, why: String },
 }
 
 /// Connects to an endpoint's host, through TLS for `https`, and hangs up. `env` looks up the proxy variables.

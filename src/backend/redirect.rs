@@ -28,7 +28,6 @@ pub(super) enum Method {
 pub(super) struct Hop {
     pub method: Method,
     pub url: Url,
-    /// Redirects before it.
     pub number: u32,
 }
 
@@ -46,7 +45,6 @@ pub(super) enum RedirectError {
 }
 
 impl RedirectError {
-    /// For a person.
     pub(super) fn told(&self) -> RunError {
         RunError { what: self.to_string(), remedy: self.remedy(), ..RunError::default() }
     }

@@ -10,7 +10,6 @@ use crate::wire::{ansi, errors};
 pub(super) struct Facts<'a> {
     /// The result but for its files.
     pub result: &'a PromptResult,
-    /// Outputs on disk.
     pub saved: usize,
     /// Outputs that could not be saved.
     pub failed: usize,

@@ -14,7 +14,6 @@ pub struct Dirs {
     pub config: PathBuf,
     /// The store, logs and inputs of runs.
     pub data: PathBuf,
-    /// comfydeck's own log.
     pub state: PathBuf,
     /// What can be made again at any time: thumbnails.
     pub cache: PathBuf,

@@ -39,20 +39,10 @@ pub enum HandoverError {
     Gone(String),
     /// The file stays although nobody needs it.
     #[error("the credentials that were left for this run cannot be deleted ({why}). Delete {file}", file = .file.display())]
-    NotDeleted {
-        /// The file.
-        file: PathBuf,
-        /// The system's reason.
-        why: io::Error,
-    },
+    NotDeleted { file: PathBuf, why: io::Error },
     /// The file could not be left.
     #[error("the credentials cannot be left for the runner in {folder}: {why}. Make the folder writable, then run again", folder = .folder.display())]
-    NotLeft {
-        /// The folder.
-        folder: PathBuf,
-        /// The system's reason.
-        why: io::Error,
-    },
+    NotLeft { folder: PathBuf, why: io::Error },
 }
 
 /// Finds a profile's credentials, so that what is missing is told before anything is queued, and leaves

@@ -16,11 +16,9 @@ const MOST_BYTES: u64 = 64 << 20;
 /// A graph and where it stood.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Imported {
-    /// The file.
     pub path: PathBuf,
     /// What it is: `PNG`, or `workflow` when it is the graph itself.
     pub kind: &'static str,
-    /// The graph.
     pub graph: Workflow,
     /// It has the graph of ComfyUI's own editor, too.
     pub has_ui_graph: bool,
@@ -33,28 +31,15 @@ pub struct Imported {
 pub enum ImportError {
     /// The file cannot be read.
     #[error("{path} cannot be read: {why}", path = .path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        why: String,
-    },
+    Unreadable { path: PathBuf, why: String },
     /// Another kind of file, or a damaged one.
     #[error("{path}: {why}", path = .path.display())]
-    Metadata {
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        why: MetadataError,
-    },
-    /// No metadata.
+    Metadata { path: PathBuf, why: MetadataError },
     #[error(
         "{path} is a {kind} without ComfyUI's graph{others}. Its server writes none (--disable-metadata), or another program saved it again. If a run here made it, `comfydeck show RUN` has its parameters", path = .path.display()
     )]
     None {
-        /// The file.
         path: PathBuf,
-        /// Its kind.
         kind: &'static str,
         /// ` (it has …)`, or nothing.
         others: String,
@@ -63,18 +48,10 @@ pub enum ImportError {
     #[error(
         "{path} has only the graph of ComfyUI's editor, which names no values that an API takes. Drop the file on ComfyUI's window, choose Workflow > Export (API), and import what that saves", path = .path.display()
     )]
-    OnlyUiGraph {
-        /// The file.
-        path: PathBuf,
-    },
+    OnlyUiGraph { path: PathBuf },
     /// A graph that is none.
     #[error("the graph in {path} cannot be used: {why}", path = .path.display())]
-    Graph {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        why: WorkflowError,
-    },
+    Graph { path: PathBuf, why: WorkflowError },
 }
 
 /// Reads the graph of a picture, a video or a `workflow_api.json`.

@@ -76,7 +76,6 @@ impl Default for Ui {
 /// Fewest bytes that `picture_bytes` may allow.
 const FEWEST_PICTURE_BYTES: usize = 1_000;
 
-/// Which colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ThemeChoice {
     /// By what the terminal tells of its background, else dark.
@@ -93,18 +92,11 @@ pub enum ThemeChoice {
 pub enum ConfigError {
     /// The file is there and cannot be read.
     #[error("{path} cannot be read: {why}", path = .path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        why: String,
-    },
-    /// No such profile.
+    Unreadable { path: PathBuf, why: String },
     #[error("there is no profile `{name}` in {path}{near}", path = .path.display())]
     NoSuchProfile {
         /// The name that was asked for.
         name: String,
-        /// The config file.
         path: PathBuf,
         /// `. Did you mean …?`, or the names there are.
         near: String,
@@ -115,7 +107,6 @@ pub enum ConfigError {
     /// Several profiles and none is the default.
     #[error("{path} has several profiles and no default_profile. Name one with --profile: {names}", path = .path.display())]
     ManyProfiles {
-        /// The config file.
         path: PathBuf,
         /// The names, with commas.
         names: String,
@@ -123,7 +114,6 @@ pub enum ConfigError {
     /// The address given is none.
     #[error("--url {url}: {why}")]
     BadUrl {
-        /// What was given.
         url: String,
         /// What is wrong with it.
         why: String,

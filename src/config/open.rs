@@ -33,11 +33,9 @@ pub struct Target<'a> {
 /// All that is needed to edit and run.
 #[derive(Debug)]
 pub struct Opening {
-    /// The workflow.
     pub workflow: OpenWorkflow,
     /// The preset's settings over it; empty without a preset, but for seeds that a form wants random.
     pub layer: Layer,
-    /// The preset.
     pub preset: Option<Opened>,
     /// Where to run; why not, when nothing says where. One can edit without.
     pub profile: Result<Profile, ConfigError>,
@@ -52,7 +50,6 @@ pub struct OpenWorkflow {
     pub source: WorkflowSource,
     /// Its parameters, in the shape of its form when it has one.
     pub params: Vec<Parameter>,
-    /// The workflow itself.
     pub workflow: Workflow,
     /// Seeds that the form wants random.
     pub seeds: IndexMap<ParamKey, SeedPolicy>,
@@ -68,44 +65,30 @@ pub enum OpenError {
         "nothing says which workflow. Name a preset, give --workflow FILE, or set `workflow` in the profile"
     )]
     NoWorkflow,
-    /// The preset.
     #[error(transparent)]
     Preset(#[from] PresetError),
     /// The workflow's file cannot be read.
     #[error("{path} cannot be read: {why}", path = .path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        why: String,
-    },
+    Unreadable { path: PathBuf, why: String },
     /// The file is no workflow.
     #[error("{file}: {why}")]
     Workflow {
-        /// The file.
         file: String,
         /// What it is instead.
         why: WorkflowError,
     },
     /// The file says that it is a form, and is none.
     #[error("{file}: {why}")]
-    Form {
-        /// The file.
-        file: String,
-        /// What is wrong.
-        why: FormError,
-    },
+    Form { file: String, why: FormError },
     /// The form comes without a workflow.
     #[error("{0} is a form without a workflow in it. Put the workflow_api.json beside it, and name that")]
     FormWithoutWorkflow(String),
     /// The form has no workflow of the title asked for.
     #[error("{file} has no workflow titled `{title}`. It has: {titles}")]
     NoSuchTitle {
-        /// The file.
         file: String,
         /// What was asked for.
         title: String,
-        /// What there is.
         titles: String,
     },
     /// A preset names a workflow that does not ship.

@@ -9,14 +9,12 @@ use crate::domain::run::Protocol;
 /// Runs of one endpoint that go at once when the profile does not say.
 pub(super) const DEFAULT_CONCURRENCY: u32 = 1;
 
-/// Where to run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profile {
     /// Its name in `config.toml`; empty for a bare `--url`.
     pub name: String,
     /// Which protocol speaks to `url`.
     pub protocol: Protocol,
-    /// The endpoint's address.
     pub url: String,
     /// The service before it, where the protocol has one.
     pub api_url: Option<String>,
@@ -41,9 +39,7 @@ pub struct Profile {
 pub enum SecretSource {
     /// The text in the config file.
     Text(Secret),
-    /// An environment variable.
     Env {
-        /// Its name.
         name: String,
         /// Without the variable there is no secret, which old deployments allow.
         optional: bool,

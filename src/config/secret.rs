@@ -8,12 +8,10 @@ use std::fmt;
 pub struct Secret(String);
 
 impl Secret {
-    /// Wraps a text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text itself.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -39,7 +37,6 @@ const VEILED: usize = 6;
 pub struct Veil(Vec<Secret>);
 
 impl Veil {
-    /// Hides these credentials.
     pub fn new(credentials: &Credentials) -> Self {
         let secrets = credentials.client_id.iter().chain(&credentials.client_secret);
         let mut secrets: Vec<_> = secrets.filter(|secret| secret.0.len() >= VEILED).cloned().collect();

@@ -13,20 +13,9 @@ use super::{Dirs, Profile, SecretSource, files};
 pub enum WriteError {
     /// The file that is there is not TOML.
     #[error("{path} is not TOML ({why}). Mend it first, so that nothing in it is lost")]
-    Broken {
-        /// The file.
-        path: String,
-        /// The parser's reason.
-        why: String,
-    },
-    /// The system refuses.
+    Broken { path: String, why: String },
     #[error("{path} cannot be written: {why}")]
-    Io {
-        /// The file.
-        path: String,
-        /// The system's reason.
-        why: io::Error,
-    },
+    Io { path: String, why: io::Error },
 }
 
 /// Puts a profile into the config file: a new file is private (0600), one that is there keeps all else that

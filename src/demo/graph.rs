@@ -7,7 +7,6 @@ use crate::domain::ParamKey;
 use super::WORKFLOW;
 use super::request::Received;
 
-/// What to draw.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Plan {
     /// The workflow with the request's values in it.
@@ -20,7 +19,6 @@ pub(super) struct Plan {
     pub height: u32,
     pub batch: u32,
     pub prefix: String,
-    /// The sampler's node.
     pub sampler: String,
     /// Keys that the workflow does not have.
     pub unknown: Vec<String>,

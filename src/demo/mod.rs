@@ -97,7 +97,6 @@ impl DemoOptions {
         Self { cold_start: none, load: none, step: none, outage: none, ..Self::default() }
     }
 
-    /// With a fault.
     #[must_use]
     pub fn with(self, fault: Fault) -> Self {
         Self { fault: Some(fault), ..self }
@@ -116,7 +115,6 @@ impl DemoOptions {
 pub struct Seen {
     /// `GET`, `POST`, …
     pub method: String,
-    /// Path and query.
     pub target: String,
     /// Whether a header `client_id`, `client_secret` or `authorization` came with it.
     pub has_credentials: bool,

@@ -63,7 +63,6 @@ pub(super) fn paint(plan: &Plan, index: u32) -> Vec<u8> {
     pixels
 }
 
-/// Layers of hills.
 const HILLS: usize = 5;
 
 struct Scene {

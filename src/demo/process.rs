@@ -34,7 +34,6 @@ pub enum DemoError {
     File {
         /// Lock or port file.
         path: PathBuf,
-        /// The system's reason.
         why: io::Error,
     },
     /// Its port cannot be had.
@@ -42,7 +41,6 @@ pub enum DemoError {
     Port {
         /// The port; 0 for any.
         port: u16,
-        /// The system's reason.
         why: io::Error,
     },
     /// It cannot be started, or does not answer.
@@ -53,7 +51,6 @@ pub enum DemoError {
 /// A connection to the endpoint, which stays as long as somebody is connected.
 #[derive(Debug)]
 pub struct Endpoint {
-    /// Its address.
     pub url: String,
     _stay: TcpStream,
 }

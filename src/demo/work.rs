@@ -9,7 +9,6 @@ use super::graph::Plan;
 use super::request::Received;
 use super::{DemoOptions, paint};
 
-/// One run.
 pub(super) struct Work {
     pub options: DemoOptions,
     pub request: Received,
@@ -49,7 +48,6 @@ pub(super) struct Played {
     pub outcome: Result<Vec<Picture>, Value>,
 }
 
-/// An output.
 pub(super) struct Picture {
     pub name: String,
     pub png: Vec<u8>,

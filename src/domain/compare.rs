@@ -26,18 +26,14 @@ pub struct Difference {
 /// One thing that differs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Differ {
-    /// What.
     pub what: What,
-    /// How.
     pub change: Change,
 }
 
-/// What differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     /// A value, or a file, of this key.
     Param(ParamKey),
-    /// The workflow.
     Workflow,
     /// The preset they began from.
     Preset,
@@ -45,7 +41,6 @@ pub enum What {
     Profile,
 }
 
-/// How it differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// From one to the other; `None` where it was not sent.
@@ -67,7 +62,6 @@ pub enum Words {
     Left(usize),
 }
 
-/// Compares two requests.
 pub fn requests(first: &RunRequest, second: &RunRequest) -> Difference {
     let mut difference = Difference::default();
     let texts = |request: &RunRequest| -> IndexMap<ParamKey, String> {

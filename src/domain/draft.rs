@@ -23,7 +23,6 @@ pub enum Setting {
 pub enum Origin {
     /// The workflow's own value: not sent.
     Workflow,
-    /// The preset.
     Preset,
     /// The person, since the preset was loaded.
     Edit,
@@ -74,11 +73,9 @@ pub const RANDOM_SEEDS: u64 = 1 << 50;
 pub struct Layer {
     /// The preset's name; empty when there is none.
     pub name: String,
-    /// What it sets.
     pub settings: IndexMap<ParamKey, Setting>,
     /// What becomes of seeds.
     pub seeds: IndexMap<ParamKey, SeedPolicy>,
-    /// Names for keys.
     pub aliases: IndexMap<String, ParamKey>,
 }
 
@@ -87,7 +84,6 @@ pub struct Layer {
 pub struct Submission {
     /// Values, as they are sent.
     pub params: IndexMap<ParamKey, Value>,
-    /// Files to upload.
     pub files: Vec<(ParamKey, PathBuf)>,
     /// Seeds that this submission changed.
     pub seeds: Vec<SeedChange>,
@@ -96,9 +92,7 @@ pub struct Submission {
 /// A seed that a submission changed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SeedChange {
-    /// Which one.
     pub key: ParamKey,
-    /// The value sent.
     pub value: u64,
     /// It was changed only because nothing else was: the server takes no empty request.
     pub forced: bool,
@@ -150,7 +144,6 @@ impl Draft {
         &self.params
     }
 
-    /// One parameter.
     pub fn param(&self, key: &ParamKey) -> Option<&Parameter> {
         self.index.get(key).map(|i| &self.params[*i])
     }
@@ -214,7 +207,6 @@ impl Draft {
         edited.count() + only_policy.count()
     }
 
-    /// A seed's policy.
     pub fn policy(&self, key: &ParamKey) -> SeedPolicy {
         let set = self.policies.get(key).or_else(|| self.preset.seeds.get(key));
         set.copied().unwrap_or_default()

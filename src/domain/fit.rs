@@ -25,7 +25,6 @@ pub struct Fit {
 /// A value that fits.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Differing {
-    /// The draft's parameter.
     pub key: ParamKey,
     /// What it is set to.
     pub now: Setting,
@@ -36,7 +35,6 @@ pub struct Differing {
 /// A value that its place does not take.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Refused {
-    /// The draft's parameter.
     pub key: ParamKey,
     /// What the graph has.
     pub there: Value,
@@ -49,7 +47,6 @@ pub struct Refused {
 pub struct Homeless {
     /// Its key in the graph.
     pub key: ParamKey,
-    /// The node's class.
     pub class_type: String,
     /// What the graph has.
     pub there: Value,

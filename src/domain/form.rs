@@ -39,7 +39,6 @@ struct Field {
 /// Why a text is no form.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FormError {
-    /// Not JSON.
     #[error("this is not JSON ({0})")]
     NotJson(String),
     /// JSON of another kind.

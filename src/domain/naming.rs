@@ -16,13 +16,9 @@ pub enum Field {
     Date,
     /// The time at which it was sent, here: `09-30-05`.
     Time,
-    /// The preset's name.
     Preset,
-    /// The workflow's name.
     Workflow,
-    /// The profile's name.
     Profile,
-    /// The run's number.
     Run,
     /// The first seed that was sent.
     Seed,
@@ -50,7 +46,6 @@ impl Field {
 /// A piece of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
-    /// As it stands.
     Text(String),
     /// What the run has there.
     Field(Field),

@@ -15,9 +15,7 @@ pub struct OutputId {
 /// An output with as much of its run as a caption needs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutputCard {
-    /// Which one.
     pub id: OutputId,
-    /// The file.
     pub output: Output,
     /// A person marked it as worth keeping.
     pub starred: bool,

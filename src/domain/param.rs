@@ -12,11 +12,9 @@ pub enum ParamKind {
     LongText,
     /// A line of text.
     Text,
-    /// A whole number.
     Integer,
     /// A number with a fraction. Its text may still be `6`: numbers keep the text they came with.
     Float,
-    /// On or off.
     Boolean,
     /// A whole number from 0 to 2^64-1 that starts the noise.
     Seed,
@@ -33,31 +31,23 @@ pub enum ParamKind {
 /// What a file parameter expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {
-    /// A picture.
     Image,
-    /// A video.
     Video,
-    /// A sound.
     Audio,
-    /// A mask.
     Mask,
 }
 
 /// One of the values of a [`ParamKind::Choice`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Choice {
-    /// What people see.
     pub label: String,
-    /// What is sent.
     pub value: Value,
 }
 
 /// Limits of a number and the size of one step; any may be unknown.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Range {
-    /// Smallest value.
     pub min: Option<Number>,
-    /// Largest value.
     pub max: Option<Number>,
     /// What one press of ± changes.
     pub step: Option<Number>,
@@ -66,7 +56,6 @@ pub struct Range {
 /// One input of one node, described for people.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parameter {
-    /// The flattened key.
     pub key: ParamKey,
     /// Group heading: the node's name, or the form's group title.
     pub group: String,
@@ -74,13 +63,11 @@ pub struct Parameter {
     pub class_type: String,
     /// What the value is called: the input's name, or the form's label.
     pub label: String,
-    /// What it takes.
     pub kind: ParamKind,
     /// The workflow's own value.
     pub default: Value,
     /// Known choices, empty unless `kind` is [`ParamKind::Choice`].
     pub choices: Vec<Choice>,
-    /// Known limits.
     pub range: Range,
     /// Help text of the form, empty when there is none.
     pub help: String,

@@ -32,15 +32,10 @@ pub enum Stock {
     Text,
     /// Text of many lines.
     LongText,
-    /// A whole number.
     Integer(Range),
-    /// A number.
     Float(Range),
-    /// On or off.
     Boolean,
-    /// A file.
     File(FileKind),
-    /// One of these.
     Choice(Vec<&'static str>),
 }
 

@@ -57,7 +57,6 @@ impl<'t, 'i> Fields<'t, 'i> {
         read
     }
 
-    /// A text.
     pub fn text(&mut self, name: &'static str, diagnostics: &mut Diagnostics<'_>) -> Option<String> {
         self.typed(name, "a text in quotes", diagnostics, |value| value.as_str().map(str::to_owned))
     }
@@ -67,7 +66,6 @@ impl<'t, 'i> Fields<'t, 'i> {
         self.typed(name, "true or false", diagnostics, DeValue::as_bool)
     }
 
-    /// A table.
     pub fn table(
         &mut self,
         name: &'static str,

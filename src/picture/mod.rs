@@ -21,7 +21,6 @@ pub enum Kind {
     Kitty,
     /// iTerm2's inline images (OSC 1337): <https://iterm2.com/documentation-images.html>.
     Iterm2,
-    /// DEC's Sixel graphics.
     Sixel,
     /// Two coloured pixels a cell: `▀`. Every terminal with colours.
     Blocks,
@@ -55,7 +54,6 @@ pub enum Choice {
     Auto,
     /// So, whatever the terminal says.
     Always(Kind),
-    /// Not at all.
     Off,
 }
 
@@ -69,7 +67,6 @@ impl Choice {
         }
     }
 
-    /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
@@ -96,12 +93,10 @@ impl Choice {
 pub struct Cells {
     /// Columns.
     pub width: u16,
-    /// Rows.
     pub height: u16,
 }
 
 impl Cells {
-    /// How many.
     pub fn count(self) -> usize {
         usize::from(self.width) * usize::from(self.height)
     }
@@ -110,9 +105,7 @@ impl Cells {
 /// Pixels of one cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CellSize {
-    /// Across.
     pub width: u16,
-    /// Down.
     pub height: u16,
 }
 
@@ -143,11 +136,9 @@ pub enum Colours {
 /// What there is to draw on, and what it may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Canvas {
-    /// Room.
     pub room: Cells,
     /// Pixels of a cell.
     pub cell: CellSize,
-    /// How.
     pub kind: Kind,
     /// Bytes on the wire for the whole picture, at the most.
     pub budget: usize,
@@ -155,7 +146,6 @@ pub struct Canvas {
     pub piece: usize,
     /// What stands behind what is transparent.
     pub ground: [u8; 3],
-    /// For half-blocks.
     pub colours: Colours,
 }
 
@@ -218,7 +208,6 @@ pub struct Piece {
     pub row: u16,
     /// Its rows; it takes all columns.
     pub rows: u16,
-    /// What draws it.
     pub bytes: Vec<u8>,
 }
 

@@ -7,7 +7,6 @@ use crate::domain::run::{End, RunError};
 /// Why a run is ended from this side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// A person asked.
     Cancelled,
     /// A person who asked waits no longer for the server.
     LetGo,

@@ -93,7 +93,6 @@ impl Outside for World {
 /// Why a run could not be queued, or the runner not started.
 #[derive(Debug, Error)]
 pub enum RunnerError {
-    /// The store's reason.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The credentials cannot be found or handed over.
@@ -109,7 +108,6 @@ pub enum RunnerError {
     InputGone {
         /// The run to repeat.
         run: RunId,
-        /// The file's name.
         name: String,
     },
     /// The run was made elsewhere.
@@ -120,7 +118,6 @@ pub enum RunnerError {
     /// A file of the runner cannot be used.
     #[error("the background runner cannot use {}: {why}. Make the folder writable, then try again", path.display())]
     File {
-        /// Lock or log.
         path: PathBuf,
         /// What the system says.
         why: io::Error,
@@ -131,7 +128,6 @@ pub enum RunnerError {
         program.display()
     )]
     Start {
-        /// What was started.
         program: PathBuf,
         /// What the system says.
         why: io::Error,

@@ -37,7 +37,6 @@ pub(super) struct Queue {
     signals: Signals,
     /// Runs that wait for their turn, oldest first.
     waiting: BTreeMap<RunId, Turn>,
-    /// Runs in flight.
     active: HashMap<RunId, Active>,
     tasks: JoinSet<()>,
     runs_of_tasks: HashMap<task::Id, RunId>,
@@ -216,7 +215,6 @@ impl Queue {
         next
     }
 
-    /// Sends one run.
     fn start(&mut self, id: RunId) -> Result<(), RunnerError> {
         let Some(run) = self.readable(id)? else { return Ok(()) };
         let backend = self.outside.backend(run.request.protocol);

@@ -12,7 +12,6 @@ use crate::store::{CancelAnswer, Store, StoreError, now};
 /// What is to be run, and where.
 #[derive(Clone, Copy, Debug)]
 pub struct Order<'a> {
-    /// Where to run.
     pub profile: &'a Profile,
     /// The workflow that the values belong to.
     pub workflow: &'a Workflow,

@@ -35,9 +35,7 @@ const LAST_WORD: Duration = Duration::from_secs(10);
 /// How a run comes to its server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
-    /// It is sent.
     Submit,
-    /// It is there.
     Attach,
 }
 
@@ -45,7 +43,6 @@ pub(super) enum Way {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Start {
     pub(super) way: Way,
-    /// Where it stands.
     pub(super) status: Status,
     /// A file beside each output is to tell what made it.
     pub(super) sidecar: bool,

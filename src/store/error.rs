@@ -17,9 +17,7 @@ pub enum StoreError {
         path.display()
     )]
     Newer {
-        /// The database.
         path: PathBuf,
-        /// Its format.
         found: i64,
         /// The newest format known here.
         known: i64,
@@ -29,17 +27,13 @@ pub enum StoreError {
         "{} is a database of another program. Nothing was changed. Move it away, then start again",
         path.display()
     )]
-    Foreign {
-        /// The database.
-        path: PathBuf,
-    },
+    Foreign { path: PathBuf },
     /// Not a database, or a damaged one.
     #[error(
         "the history {} is damaged ({why}). Nothing was changed. Move it away to begin a new history, or put a backup in its place",
         path.display()
     )]
     Damaged {
-        /// The database.
         path: PathBuf,
         /// What SQLite or the JSON parser says.
         why: String,
@@ -49,7 +43,6 @@ pub enum StoreError {
         "what the history knows of run {run} cannot be read ({why}). The other runs are not touched by it; the run cannot be gone on with"
     )]
     DamagedRun {
-        /// The run.
         run: RunId,
         /// What the JSON parser says.
         why: String,
@@ -59,7 +52,6 @@ pub enum StoreError {
         "the history is locked by another program. Nothing was changed. Close what has the database open (a backup, a database browser), then try again"
     )]
     Locked,
-    /// No room.
     #[error("the disk is full, so the history could not be written. Make room, then try again")]
     DiskFull,
     /// The folder or file may not be written.
@@ -79,7 +71,6 @@ pub enum StoreError {
     /// What lies at the path of an output is not what the run made.
     #[error("{} was not deleted: {why}. Look at it, and remove it yourself", path.display())]
     NotTheOutput {
-        /// Where.
         path: PathBuf,
         /// What is there instead.
         why: &'static str,
@@ -89,7 +80,6 @@ pub enum StoreError {
     File {
         /// `read`, `written` or `removed`.
         doing: &'static str,
-        /// The file.
         path: PathBuf,
         /// What the system says.
         why: io::Error,

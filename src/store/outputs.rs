@@ -28,7 +28,6 @@ pub struct OutputQuery {
 /// What became of the file of an output that was deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deleted {
-    /// It was removed.
     Removed,
     /// It had gone before.
     WasGone,

@@ -44,9 +44,7 @@ impl Live {
 pub struct StoredEvent {
     /// Its place among the events of its run, from 1.
     pub seq: i64,
-    /// When it happened.
     pub at: UnixMs,
-    /// What happened.
     pub event: RunEvent,
 }
 

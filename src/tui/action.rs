@@ -7,7 +7,6 @@ use super::model::{Looked, LookedBody, Model, Pane};
 
 /// Something a person can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)] // each is described by its row in BINDINGS
 pub enum Action {
     Run,
     Quit,
@@ -108,7 +107,6 @@ pub enum Scope {
     Editing,
     /// In any pane, while nothing is typed.
     Panes,
-    /// In one pane.
     Pane(Pane),
 }
 
@@ -141,7 +139,6 @@ impl Scope {
 /// One row of the key table.
 #[derive(Clone, Copy, Debug)]
 pub struct Binding {
-    /// What it does.
     pub action: Action,
     /// Its name in `[keys]` of `config.toml`.
     pub name: &'static str,
@@ -180,7 +177,6 @@ const OUTPUT: Scope = Scope::Pane(Output);
 const GALLERY: Scope = Scope::Pane(Pane::Gallery);
 const COMPARE: Scope = Scope::Pane(Pane::Compare);
 
-/// The key table.
 #[rustfmt::skip]
 pub const BINDINGS: &[Binding] = &[
     row(Action::Run, "run", Everywhere, &["ctrl+r", "f5"], "run", "Run the parameters as they stand. Spends money", 100),

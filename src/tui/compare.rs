@@ -34,9 +34,7 @@ pub struct ComparePane {
 /// The middle of what is seen of a picture, in thousandths of its width and height.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spot {
-    /// Across.
     pub x: u16,
-    /// Down.
     pub y: u16,
 }
 
@@ -49,7 +47,6 @@ impl Default for Spot {
 /// Two files to be seen as one picture, or as two of one size. Two orders that are equal have the same answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompareOrder {
-    /// The files.
     pub paths: [PathBuf; 2],
     /// Cells that there are for both.
     pub room: Cells,
@@ -68,14 +65,11 @@ pub const GAP: u16 = 2;
 /// Lines of differences that are seen at the least, and the part of the screen that they take at the most.
 const DIFFERENCES: (u16, u16) = (4, 3);
 
-/// Where everything is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Places {
     /// What the two are: a line for each, or one for both.
     pub captions: Rect,
-    /// The pictures.
     pub pictures: Rect,
-    /// What differs.
     pub differences: Rect,
 }
 

@@ -8,7 +8,6 @@ const SHOWN: usize = 6;
 /// What a text may become.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Completions {
-    /// The paths.
     pub paths: Vec<String>,
     /// The one that Enter and Tab take, once an arrow chose one.
     pub chosen: Option<usize>,
@@ -37,7 +36,6 @@ impl Completions {
         self.shown().len() + usize::from(self.more() > 0)
     }
 
-    /// The chosen one.
     pub fn choice(&self) -> Option<&String> {
         self.paths.get(self.chosen?)
     }

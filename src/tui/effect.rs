@@ -19,22 +19,16 @@ pub enum Effect {
     LoadTypical(String),
     /// Read lines of a log; with `follow`, its last ones, as many as the range is long.
     LoadLog {
-        /// Whose.
         run: RunId,
-        /// Which lines.
         range: Range<usize>,
         /// The last ones instead.
         follow: bool,
     },
-    /// Search a log.
     SearchLog {
-        /// Whose.
         run: RunId,
-        /// What for.
         text: String,
         /// Beginning with this line.
         from: usize,
-        /// Towards the beginning.
         backward: bool,
     },
     /// Look at a file, once the selection rests; what was to be looked at before no longer matters.
@@ -53,7 +47,6 @@ pub enum Effect {
     Star(OutputId, bool),
     /// Remove an output's file.
     DeleteOutput(OutputId),
-    /// Queue a run.
     Submit(Order),
     /// Queue a run again exactly as it was.
     Repeat(RunId),
@@ -65,26 +58,19 @@ pub enum Effect {
     Cancel(RunId),
     /// Read a past run's parameters, as settings.
     ReadSettings(RunId),
-    /// List the presets.
     ListPresets,
-    /// List the profiles.
     ListProfiles,
     /// Open a preset and its workflow.
     OpenPreset(String),
     /// Open a workflow without a preset.
     OpenWorkflow(PathBuf),
-    /// Use another profile.
     UseProfile(String),
     /// Save changes in the preset that is open, or in a new one.
     SavePreset(SavePreset),
-    /// Rename a preset.
     RenamePreset {
-        /// Its name.
         from: String,
-        /// Its new name.
         to: String,
     },
-    /// Delete a preset.
     DeletePreset(String),
     /// Find paths that begin with a text.
     CompletePath(String),
@@ -92,9 +78,7 @@ pub enum Effect {
     CheckFile(ParamKey, PathBuf),
     /// Give a text to `$EDITOR`.
     EditOutside {
-        /// The parameter.
         key: ParamKey,
-        /// The text.
         text: String,
         /// File ending, so that the editor knows what it is.
         extension: &'static str,
@@ -107,7 +91,6 @@ pub enum Effect {
     OpenGraph {
         /// A name for it.
         name: String,
-        /// The graph.
         graph: Box<Workflow>,
     },
     /// Show a file with the system's viewer.
@@ -120,9 +103,7 @@ pub enum Effect {
     Remember,
     /// Give the terminal back to the shell until `fg`.
     Suspend,
-    /// Draw everything again.
     Redraw,
-    /// Leave.
     Quit,
 }
 
@@ -133,7 +114,6 @@ pub struct Order {
     pub workflow_hash: String,
     /// Name of the profile that the person sees.
     pub profile: String,
-    /// What is sent.
     pub submission: Submission,
     /// The prompt, for the list of runs.
     pub prompt: String,

@@ -35,7 +35,6 @@ pub struct GalleryPane {
     pub came_from: Pane,
     /// Thumbnails by content, all of one size.
     pub thumbs: HashMap<String, Thumb>,
-    /// That size.
     pub room: Cells,
     /// Contents whose thumbnails were asked for and are not here yet.
     pub asked: Vec<String>,
@@ -44,13 +43,11 @@ pub struct GalleryPane {
 /// An output in the gallery.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tile {
-    /// The output.
     pub card: OutputCard,
     /// Its file is not where it was.
     pub gone: bool,
 }
 
-/// A thumbnail.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Thumb {
     /// In half-blocks, and how many of its rows are seen: over a slow line they come one after the other.
@@ -64,7 +61,6 @@ pub enum Thumb {
 pub struct ThumbOrder {
     /// SHA-256 of the content, in hex.
     pub sha256: String,
-    /// Where it is.
     pub path: PathBuf,
     /// Its bytes.
     pub size: u64,
@@ -78,7 +74,6 @@ pub fn has_thumbs(model: &Model) -> bool {
 }
 
 impl GalleryPane {
-    /// The selected tile.
     pub fn selected(&self) -> Option<&Tile> {
         self.selected_index().map(|at| &self.tiles[at])
     }

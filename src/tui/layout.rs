@@ -29,9 +29,7 @@ const VERY_TALL: u16 = 56;
 /// The regions of the screen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Regions {
-    /// The top line.
     pub header: Rect,
-    /// The bottom line.
     pub footer: Rect,
     /// The panes that are seen, each with its title line.
     pub panes: Vec<(Pane, Rect)>,

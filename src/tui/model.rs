@@ -24,7 +24,6 @@ pub enum Pane {
     Runs,
     /// One run in full.
     Details,
-    /// One run's log.
     Log,
     /// What came of a run: its pictures.
     Output,
@@ -43,7 +42,6 @@ impl Pane {
     /// In the order in which Tab visits them.
     pub const ALL: [Self; 5] = [Self::Parameters, Self::Runs, Self::Details, Self::Log, Self::Output];
 
-    /// The heading.
     pub fn title(self) -> &'static str {
         match self {
             Self::Parameters => "Parameters",
@@ -62,14 +60,12 @@ impl Pane {
 pub struct Size {
     /// Columns.
     pub width: u16,
-    /// Rows.
     pub height: u16,
 }
 
 /// Below this the screen says that it is too small.
 pub const SMALLEST: Size = Size { width: 60, height: 15 };
 
-/// Where runs go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Target {
     /// Name of the profile; empty with a bare address.
@@ -100,7 +96,6 @@ pub struct Source {
 /// The screen's whole state.
 #[derive(Debug, Default)]
 pub struct Model {
-    /// The terminal's size.
     pub size: Size,
     /// Now, as of the last message.
     pub now: UnixMs,
@@ -118,19 +113,13 @@ pub struct Model {
     pub source: Source,
     /// What a person is about to run.
     pub draft: Draft,
-    /// The parameters pane.
     pub params: ParamsPane,
-    /// The runs pane.
     pub runs: RunsPane,
-    /// The details pane.
     pub details: DetailsPane,
-    /// The log pane.
     pub log: LogPane,
-    /// The output pane.
     pub output: OutputPane,
     /// The details stand beneath the runs, where the output is otherwise: the one of the two that had the focus last.
     pub details_beneath: bool,
-    /// The gallery.
     pub gallery: GalleryPane,
     /// Two outputs side by side.
     pub compare: ComparePane,
@@ -158,7 +147,6 @@ pub struct Fetching {
     pub runs: Fetch,
     /// The selected run in full.
     pub run: Fetch,
-    /// The log.
     pub log: Fetch,
     /// The outputs in the gallery.
     pub outputs: Fetch,
@@ -221,7 +209,6 @@ impl Model {
 pub struct Notice {
     /// How it is meant.
     pub tone: Tone,
-    /// The sentence.
     pub text: String,
     /// It answers no key: it stays until Esc, or until another takes its place.
     pub stays: bool,
@@ -232,13 +219,10 @@ pub struct Notice {
 pub enum Tone {
     /// It went as asked.
     Good,
-    /// Worth knowing.
     Plain,
-    /// Something to mend.
     Bad,
 }
 
-/// The parameters pane.
 #[derive(Debug, Default)]
 pub struct ParamsPane {
     /// The row that keys go to.
@@ -271,9 +255,7 @@ pub enum FileState {
 /// A field being edited.
 #[derive(Debug)]
 pub struct Editing {
-    /// Whose value.
     pub key: ParamKey,
-    /// The text.
     pub text: TextArea<'static>,
     /// Enter makes a new line.
     pub multiline: bool,
@@ -343,7 +325,6 @@ impl RunsPane {
     }
 }
 
-/// The details pane.
 #[derive(Debug, Default)]
 pub struct DetailsPane {
     /// The selected run in full.
@@ -357,7 +338,6 @@ pub struct DetailsPane {
 /// The log pane: a window of one run's log.
 #[derive(Debug, Default)]
 pub struct LogPane {
-    /// Whose log.
     pub run: Option<RunId>,
     /// It has been read, as far as it goes.
     pub loaded: bool,
@@ -390,7 +370,6 @@ pub struct LogPane {
 /// A search of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seeking {
-    /// Towards the beginning.
     pub backward: bool,
     /// It has come round: it began again at the other end.
     pub wrapped: bool,
@@ -399,7 +378,6 @@ pub struct Seeking {
 /// A place in a log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LogPlace {
-    /// The line's number.
     pub line: usize,
     /// A row of it, where it is wrapped.
     pub row: usize,
@@ -415,9 +393,7 @@ impl LogPane {
 /// The output pane: one of the selected run's outputs.
 #[derive(Debug, Default)]
 pub struct OutputPane {
-    /// Whose outputs.
     pub run: Option<RunId>,
-    /// Which of them.
     pub at: usize,
     /// How the person wants pictures to be drawn.
     pub choice: Choice,
@@ -437,7 +413,6 @@ pub struct OutputPane {
     pub playing: bool,
     /// The frame that is seen, and when the first one was.
     pub frame: usize,
-    /// When playing began.
     pub played_from: UnixMs,
 }
 
@@ -455,7 +430,6 @@ pub struct PictureMeans {
 /// A file to look at, and how it is to be drawn. Two that are equal have the same answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LookOrder {
-    /// The file.
     pub path: std::path::PathBuf,
     /// Which one it is of several that come to lie there one after the other, from 1; 0 of an output.
     pub preview: u64,
@@ -494,7 +468,6 @@ pub enum LookedBody {
     },
     /// The first lines of a text, and whether there are more.
     Text(Vec<String>, bool),
-    /// Nothing: why.
     Nothing(String),
     /// A picture, and none is to be drawn.
     Off,
@@ -503,9 +476,7 @@ pub enum LookedBody {
 /// What lies over the panes. One at a time: screens that cannot be cannot be built.
 #[derive(Debug)]
 pub enum Overlay {
-    /// Every key.
     Help {
-        /// Filter.
         filter: TextArea<'static>,
         /// Lines scrolled off at the top.
         scroll: usize,
@@ -519,7 +490,6 @@ pub enum Overlay {
     Picker(Picker),
     /// A line of text to type.
     Prompt(Prompt),
-    /// A question.
     Confirm(Confirm),
     /// A graph from a file, and what becomes of its values.
     Import(Box<Import>),
@@ -541,9 +511,7 @@ pub struct Import {
 pub struct Picker {
     /// What is chosen, and what it does.
     pub purpose: Choosing,
-    /// All there is.
     pub items: Vec<PickerItem>,
-    /// Filter.
     pub filter: TextArea<'static>,
     /// Place among the items that pass the filter.
     pub selected: usize,
@@ -554,11 +522,8 @@ pub struct Picker {
 /// What a picker chooses.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Choosing {
-    /// A command.
     Command,
-    /// A preset.
     Preset,
-    /// A profile.
     Profile,
     /// A value of a choice parameter.
     Value(ParamKey),
@@ -575,9 +540,7 @@ pub enum OutputUse {
     Input,
     /// For the parameters that made it.
     Parameters,
-    /// To be seen.
     View,
-    /// For its path.
     Path,
     /// For the line that brings it home.
     Scp,
@@ -588,7 +551,6 @@ pub enum OutputUse {
 pub struct PickerItem {
     /// What choosing it gives: a preset's name, an action's name, a value as JSON.
     pub id: String,
-    /// What people see.
     pub label: String,
     /// More about it, quieter.
     pub detail: String,
@@ -609,7 +571,6 @@ pub struct PickerItem {
 pub struct Prompt {
     /// What the text is for.
     pub purpose: Asking,
-    /// The text.
     pub text: TextArea<'static>,
     /// Why the text cannot be taken.
     pub error: Option<String>,
@@ -654,13 +615,11 @@ pub struct Confirm {
 /// What a yes does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Confirmed {
-    /// Cancel a run.
     Cancel(RunId),
     /// Submit a run again.
     Repeat(RunId),
     /// Wait no longer for a run.
     LetGo(RunId),
-    /// Delete a preset.
     DeletePreset(String),
     /// Load a preset over edits.
     LoadPreset(String),
@@ -668,7 +627,6 @@ pub enum Confirmed {
     OpenWorkflow(std::path::PathBuf),
     /// Save over a preset that exists.
     OverwritePreset(String),
-    /// Forget every edit.
     ResetAll,
     /// Load a run's parameters over edits.
     LoadRun(RunId),

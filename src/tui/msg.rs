@@ -40,27 +40,21 @@ pub enum Msg {
     Run(RunId, Option<Box<Run>>),
     /// How long runs of a workflow take.
     TypicalMs {
-        /// The workflow's hash.
         workflow_hash: String,
         /// Milliseconds.
         ms: i64,
     },
     /// A window of a log.
     Log {
-        /// Whose.
         run: RunId,
-        /// Lines there are.
         total: usize,
         /// Number of the first line here.
         first: usize,
-        /// The lines.
         lines: Vec<String>,
     },
     /// What a search of a log found.
     LogFound {
-        /// Whose.
         run: RunId,
-        /// The line.
         line: Option<usize>,
     },
     /// What the terminal can do for pictures.
@@ -80,7 +74,6 @@ pub enum Msg {
     },
     /// A page of outputs could not be read, and why.
     OutputsNotRead(String),
-    /// A thumbnail.
     Thumb(ThumbOrder, Thumb),
     /// Two runs in full, to be compared; `None` where one is not in the store, or cannot be read.
     Pair([RunId; 2], Box<[Option<Run>; 2]>),
@@ -90,7 +83,6 @@ pub enum Msg {
     OutputDeleted(OutputId),
     /// A run was queued.
     Submitted {
-        /// Its number.
         run: RunId,
     },
     /// A run could not be queued: nothing was sent.
@@ -101,7 +93,6 @@ pub enum Msg {
     NotOpened(String),
     /// Settings to put into the draft: a past run's, or what `$EDITOR` left.
     Settings {
-        /// What to set.
         settings: Vec<(ParamKey, Setting)>,
         /// What the person is told.
         told: String,
@@ -114,7 +105,6 @@ pub enum Msg {
     Saved {
         /// The preset as it is now.
         layer: Layer,
-        /// Where.
         path: PathBuf,
     },
     /// The open preset has another name now; an empty one when its file is gone.
@@ -127,14 +117,12 @@ pub enum Msg {
     Completions {
         /// The text they complete.
         text: String,
-        /// The paths.
         paths: Vec<String>,
     },
     /// What is known of a parameter's file.
     File(ParamKey, FileState),
     /// `$EDITOR` came back.
     Edited {
-        /// The parameter.
         key: ParamKey,
         /// The text it left.
         text: String,
@@ -146,13 +134,10 @@ pub enum Msg {
 /// What a page of runs was asked for by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunsQuery {
-    /// Search text.
     pub search: String,
-    /// Status.
     pub status: Option<crate::domain::Status>,
     /// Only runs before this one; `None` for the newest.
     pub before: Option<RunId>,
-    /// How many.
     pub limit: usize,
 }
 
@@ -170,20 +155,16 @@ pub struct OutputsFilter {
 /// What a page of outputs was asked for by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OutputsQuery {
-    /// Which.
     pub filter: OutputsFilter,
     /// Only those behind this one; `None` for the newest.
     pub before: Option<OutputId>,
-    /// How many.
     pub limit: usize,
 }
 
 /// A workflow that was opened.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Opened {
-    /// What it is.
     pub source: Source,
-    /// Its parameters.
     pub params: Vec<Parameter>,
     /// The preset over it; nameless when there is none.
     pub preset: Layer,
@@ -202,10 +183,8 @@ pub struct Opened {
 /// What `update` is told of the world beside the message.
 #[derive(Clone, Copy, Debug)]
 pub struct Ctx<'a> {
-    /// Now.
     pub now: UnixMs,
     /// 64 random bits, fresh for each message.
     pub random: u64,
-    /// The keys.
     pub keys: &'a super::keymap::Keymap,
 }

@@ -26,13 +26,11 @@ pub enum Row {
         index: usize,
         /// It is in the pinned group.
         pinned: bool,
-        /// Lines.
         height: usize,
     },
 }
 
 impl Row {
-    /// Lines.
     pub fn height(&self) -> usize {
         match self {
             Self::Heading(_) => 1,

@@ -107,7 +107,6 @@ impl Stage {
         keys.split_whitespace().flat_map(|text| self.hear(press(text))).collect()
     }
 
-    /// Types a text.
     pub(super) fn type_text(&mut self, text: &str) -> Vec<Effect> {
         let typed = |c: char| Msg::Input(Event::Key(KeyEvent::from(crossterm::event::KeyCode::Char(c))));
         text.chars().flat_map(|c| self.hear(typed(c))).collect()

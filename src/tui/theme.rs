@@ -11,11 +11,9 @@ pub enum Ground {
     /// Dark, or not known.
     #[default]
     Dark,
-    /// Light.
     Light,
 }
 
-/// Styles by meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Theme {
     /// What is read first.
@@ -28,11 +26,8 @@ pub struct Theme {
     pub selected: Style,
     /// A heading within a pane.
     pub heading: Style,
-    /// It went well.
     pub good: Style,
-    /// It went badly.
     pub bad: Style,
-    /// It takes patience.
     pub patience: Style,
     /// A key in a hint.
     pub key: Style,

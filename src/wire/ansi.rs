@@ -193,7 +193,6 @@ fn sgr_body(sequence: &str) -> Option<&str> {
 pub enum Color {
     /// One of the terminal's 256; the first 16 are its theme's.
     Indexed(u8),
-    /// Red, green, blue.
     Rgb(u8, u8, u8),
 }
 
@@ -204,13 +203,9 @@ pub struct Sgr {
     pub fg: Option<Color>,
     /// Colour behind the text; `None` is the terminal's own.
     pub bg: Option<Color>,
-    /// Bold.
     pub bold: bool,
-    /// Faint.
     pub dim: bool,
-    /// Italic.
     pub italic: bool,
-    /// Underlined.
     pub underline: bool,
     /// Text and background change places.
     pub reverse: bool,

@@ -51,7 +51,6 @@ impl Decoder {
         (self.padded, self.bad) = (false, false);
     }
 
-    /// Takes text in.
     pub fn feed(&mut self, mut text: &[u8], sink: &mut impl FnMut(Piece<'_>)) {
         while !text.is_empty() && !self.bad {
             if self.waiting.is_empty() && text.len() >= DIRECT {

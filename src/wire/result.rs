@@ -15,7 +15,6 @@ const MAX_FIELD: usize = 256 * 1024;
 /// What the decoder hands out, in the order of the stream.
 #[derive(Debug, PartialEq)]
 pub enum Piece<'a> {
-    /// An output begins.
     OutputBegins,
     /// Decoded bytes of its file.
     Data(&'a [u8]),
@@ -61,7 +60,6 @@ pub struct PromptResult {
     pub error_data: Option<Value>,
     /// Fields that a result does not have: an error's body may stand in its place.
     pub other: Map<String, Value>,
-    /// Outputs announced.
     pub outputs: usize,
 }
 
@@ -71,11 +69,8 @@ enum State {
     Start,
     /// Before a key or the object's end.
     Key,
-    /// In a key.
     KeyText,
-    /// Before the colon.
     Colon,
-    /// Before a value.
     Value,
     /// In a string that is collected or passed over.
     Text,
@@ -92,7 +87,6 @@ enum State {
     Element,
     /// Behind a value, before a comma or the object's end.
     After,
-    /// Behind everything.
     Over,
     Broken,
 }
@@ -103,7 +97,6 @@ enum Place {
     Top,
     /// In the list of outputs.
     List,
-    /// In an output.
     Output,
 }
 

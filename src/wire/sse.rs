@@ -31,7 +31,6 @@ pub struct Names {
 /// What the decoder has read.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Signal<'a> {
-    /// An event, whole.
     Event {
         /// Its name; empty means the standard's `message`.
         name: &'a str,
@@ -44,7 +43,6 @@ pub enum Signal<'a> {
     Begin,
     /// A piece of it.
     Data(&'a [u8]),
-    /// It is whole.
     End,
 }
 

@@ -32,7 +32,6 @@ const BEHIND: usize = 256;
 /// What a run is told.
 #[derive(Clone, Debug)]
 pub(super) enum Told {
-    /// By the socket.
     News(News),
     /// The service's record of it.
     Record(Box<Record>),
@@ -345,7 +344,6 @@ impl Account {
         self.connect_at = Instant::now() + pause.min(self.api.limits().reconnect);
     }
 
-    /// The socket broke.
     fn lost(&mut self, error: &SocketError) {
         let told = error.error();
         tracing::warn!("the socket broke: {}", told.what);

@@ -7,9 +7,7 @@ use super::socket::SocketLimits;
 /// How often something is asked for: the more time has passed, the more seldom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
-    /// The first pause.
     pub first: Duration,
-    /// The longest.
     pub longest: Duration,
 }
 

@@ -50,14 +50,12 @@ impl Footing {
     }
 }
 
-/// How it ends.
 #[derive(Debug)]
 pub(super) enum Ending {
     /// By a record that is one.
     Record(Box<Record>),
     /// By a word of the service.
     End(End),
-    /// Without.
     Error(BackendError),
 }
 

@@ -20,7 +20,6 @@ const MAX_REPLY: usize = 64 << 20;
 
 /// What the service says to a run.
 enum Reply {
-    /// It has it.
     Taken(Option<Box<Record>>),
     /// It will not have it, and nothing was paid.
     Refused(RunError),

@@ -10,7 +10,6 @@ use crate::backend::outputs::{OutputError, OutputFile, OutputFolder};
 /// Chunks that wait for the disk; each is at most some hundred kilobytes.
 const WAITING_CHUNKS: usize = 8;
 
-/// Writes one output.
 #[derive(Debug)]
 pub(super) struct Disk {
     orders: mpsc::Sender<Order>,

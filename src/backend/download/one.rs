@@ -44,7 +44,6 @@ pub(super) struct Fetched {
     named: Option<oneshot::Sender<Infallible>>,
 }
 
-/// Fetches an output.
 pub(super) async fn fetch(
     links: &Links<'_>,
     guard: &Guard,
@@ -151,7 +150,6 @@ struct Download<'a> {
     info: OutputInfo,
     /// Its size, as the API said.
     announced: Option<u64>,
-    /// MIME type.
     kind: String,
     disk: Disk,
     share: Share,

@@ -44,7 +44,6 @@ pub struct Listed {
 /// Why something could not be done with a preset.
 #[derive(Debug, Error)]
 pub enum PresetError {
-    /// No such preset.
     #[error("there is no preset `{name}`{near}. `comfydeck presets list` shows what there is")]
     NotFound {
         /// What was asked for.
@@ -72,19 +71,15 @@ pub enum PresetError {
     /// The text cannot be changed.
     #[error("{path}: {why}", path = .path.display())]
     Edit {
-        /// The file.
         path: PathBuf,
         /// What is wrong with it.
         why: EditError,
     },
-    /// The system refuses.
     #[error("{path} cannot be {what}: {why}", path = .path.display())]
     Io {
-        /// The file.
         path: PathBuf,
         /// `read`, `written`, …
         what: &'static str,
-        /// The system's reason.
         why: io::Error,
     },
 }

@@ -14,7 +14,6 @@ use crate::domain::{ParamKey, Parameter, SeedPolicy, Setting};
 /// A preset, opened with all that it lies upon.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Opened {
-    /// Its name.
     pub name: String,
     /// Where it comes from.
     pub source: Source,
@@ -100,9 +99,7 @@ impl Opened {
 /// What a person changed over a preset: the edits of a draft.
 #[derive(Clone, Copy, Debug)]
 pub struct Edits<'a> {
-    /// Values and files.
     pub settings: &'a IndexMap<ParamKey, Setting>,
-    /// Seed policies.
     pub seeds: &'a IndexMap<ParamKey, SeedPolicy>,
 }
 

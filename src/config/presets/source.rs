@@ -22,7 +22,6 @@ pub(super) mod built_in {
 /// Where a preset comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// A file.
     File(PathBuf),
     /// It ships with the program.
     BuiltIn,
@@ -31,7 +30,6 @@ pub enum Source {
 /// Where a workflow comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WorkflowSource {
-    /// A file.
     File(PathBuf),
     /// It ships with the program, under this name.
     BuiltIn(String),

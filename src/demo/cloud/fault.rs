@@ -5,27 +5,19 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CloudFault {
     /// The socket cannot be had: 503 instead of the upgrade.
-    SocketDown {
-        /// How often.
-        times: u32,
-    },
+    SocketDown { times: u32 },
     /// `44` instead of `40`, whatever the credentials.
-    ConnectRefused {
-        /// How often.
-        times: u32,
-    },
+    ConnectRefused { times: u32 },
     /// The socket breaks, without a word, behind its n-th event.
     SocketCut {
         /// Events of that socket that are still sent; with 0 it breaks in place of the first.
         after: u32,
-        /// How many sockets.
         times: u32,
     },
     /// The socket stays open, but neither pings nor events come any more.
     SocketSilent {
         /// Events of that socket that are still sent.
         after: u32,
-        /// How many sockets.
         times: u32,
     },
     /// Every event wants to be acknowledged; the next one waits for it.
@@ -35,15 +27,9 @@ pub enum CloudFault {
     /// The reply to a submit comes only when the run has ended and all its events were sent.
     EventsBeforeReply,
     /// The run is taken and begins, then the connection breaks in place of the reply.
-    ReplyLost {
-        /// How often.
-        times: u32,
-    },
+    ReplyLost { times: u32 },
     /// The connection breaks in place of the reply, and the run is not taken.
-    RequestLost {
-        /// How often.
-        times: u32,
-    },
+    RequestLost { times: u32 },
     /// The reply to a submit is the record itself, camelCase.
     BareReply,
     /// The result's event says `null` and nothing more.
@@ -63,20 +49,13 @@ pub enum CloudFault {
     /// Subscribing is answered with this status.
     SubscribeRefused(u16),
     /// Records are answered with 503.
-    RecordsBusy {
-        /// How often.
-        times: u32,
-    },
+    RecordsBusy { times: u32 },
     /// Records are answered as if there were none.
-    RecordsUnknown {
-        /// How often.
-        times: u32,
-    },
+    RecordsUnknown { times: u32 },
     /// Records in `snake_case`.
     SnakeRecords,
     /// A link has expired, and with it all that were given out for its run so far; the next one is good.
     LinkExpired {
-        /// How often.
         times: u32,
         /// How it is answered: 403 or 404.
         status: u16,
@@ -87,7 +66,6 @@ pub enum CloudFault {
     StorageCut {
         /// Bytes of each answer that still arrive.
         after: u64,
-        /// How often.
         times: u32,
     },
     /// Storage answers with the whole output, whatever range was asked for.

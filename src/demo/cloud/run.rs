@@ -18,7 +18,6 @@ const RUNS: usize = 300;
 /// Bytes of outputs that are kept. Those of the newest run are kept whatever their size.
 const BYTES: u64 = 256 * 1024 * 1024;
 
-/// One run.
 #[derive(Debug)]
 pub(super) struct Run {
     pub prompt_id: String,

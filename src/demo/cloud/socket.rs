@@ -50,7 +50,6 @@ struct Known {
 enum Told {
     /// Send an event: `["name",payload]`.
     Event(String),
-    /// Break.
     Cut,
 }
 
@@ -82,7 +81,6 @@ impl Sockets {
         }
     }
 
-    /// Breaks sockets.
     pub(super) async fn cut(&self, sids: &[String]) {
         for sid in sids {
             self.pass(sid, || Told::Cut).await;
@@ -148,7 +146,6 @@ pub(super) async fn open(endpoint: Arc<Endpoint>, request: Request) -> Response 
     }
 }
 
-/// One socket.
 struct Session {
     endpoint: Arc<Endpoint>,
     socket: WebSocket,

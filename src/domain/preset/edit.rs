@@ -31,7 +31,6 @@ pub enum EditError {
     Broken {
         /// Line, from 1.
         line: Option<usize>,
-        /// The parser's reason.
         why: String,
     },
     /// A section is there and is no table.

@@ -23,9 +23,7 @@ pub use settle::settle;
 /// A value and the line of the file where it stands, from 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Placed<T> {
-    /// The value.
     pub value: T,
-    /// Its line.
     pub line: usize,
 }
 
@@ -44,11 +42,9 @@ pub struct Preset {
     pub profile: Option<String>,
     /// The preset beneath this one.
     pub extends: Option<Placed<String>>,
-    /// Key → value.
     pub params: IndexMap<String, Placed<Value>>,
     /// Key → path, as written.
     pub files: IndexMap<String, Placed<String>>,
-    /// Name → key.
     pub aliases: IndexMap<String, Placed<String>>,
     /// Key → the policy's word.
     pub seeds: IndexMap<String, Placed<String>>,

@@ -16,7 +16,6 @@ use crate::domain::ParamKey;
 pub enum RunEvent {
     /// A new phase of life begins: uploading, waiting, running or downloading.
     Phase {
-        /// The phase.
         status: Status,
     },
     /// Bytes of the request sent so far.
@@ -29,7 +28,6 @@ pub enum RunEvent {
     /// A piece of the server's log, scrubbed: whole lines, colours as SGR sequences, `\n` after a line,
     /// `\r` after a line that the next one replaces (a progress bar).
     Log {
-        /// The text.
         text: String,
     },
     /// How far the work is, by the server's own progress line.
@@ -44,7 +42,6 @@ pub enum RunEvent {
     OutputFailed(OutputFailure),
     /// How the server can be heard, where that may change while the run goes on.
     Connection {
-        /// From now on.
         state: Connection,
     },
     /// Something a person should know that does not end the run.
@@ -56,7 +53,6 @@ pub enum RunEvent {
     CancelAsked,
     /// A person who asked for the end waits for it no longer.
     LetGo,
-    /// The end.
     Ended(End),
 }
 
@@ -136,7 +132,6 @@ impl Connection {
 pub struct ConnectionSince {
     /// How the server can be heard.
     pub state: Connection,
-    /// Since when.
     pub since: UnixMs,
 }
 
@@ -152,7 +147,6 @@ pub struct Transfer {
 /// A progress line, as tqdm prints it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
-    /// Steps done.
     pub value: u64,
     /// Steps in all; never 0.
     pub max: u64,
@@ -184,14 +178,12 @@ pub enum PreviewKind {
     /// A JPEG, as ComfyUI sends them by itself.
     #[default]
     Jpeg,
-    /// A PNG.
     Png,
 }
 
 /// A file that a run made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Output {
-    /// Where it is.
     pub path: PathBuf,
     /// The server's name for it, scrubbed; a hint, never a path.
     pub name: String,

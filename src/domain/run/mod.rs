@@ -25,17 +25,14 @@ pub type UnixMs = i64;
 /// A run as its events have made it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Run {
-    /// Its number.
     pub id: RunId,
     /// What was asked for.
     pub request: RunRequest,
-    /// Where it stands.
     pub status: Status,
     /// When it was put in the store.
     pub queued_at: UnixMs,
     /// Each phase that began, and when. The first is `Queued`.
     pub phases: Vec<(Status, UnixMs)>,
-    /// When it ended.
     pub ended_at: Option<UnixMs>,
     /// The server's own name for it.
     pub prompt_id: Option<String>,
@@ -49,13 +46,11 @@ pub struct Run {
     pub download: Option<Transfer>,
     /// How the server can be heard; `None` where that does not change.
     pub connection: Option<ConnectionSince>,
-    /// Files on disk.
     pub outputs: Vec<Output>,
     /// Files announced and not saved.
     pub failed_outputs: Vec<OutputFailure>,
     /// What a person should know.
     pub warnings: Vec<String>,
-    /// Why it failed.
     pub error: Option<RunError>,
     /// Seconds of work by the server's own account.
     pub server_seconds: Option<f64>,

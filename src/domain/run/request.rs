@@ -21,7 +21,6 @@ pub struct RunRequest {
     pub handover: Option<String>,
     /// Which protocol speaks to `url`.
     pub protocol: Protocol,
-    /// The endpoint's address.
     pub url: String,
     /// The address of the service before the endpoint, where the protocol has one: requests and credentials go there.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -19,7 +19,6 @@ pub enum Status {
     Downloading,
     /// Ended well, every announced output saved.
     Done,
-    /// Ended badly.
     Failed,
     /// Ended because a person asked.
     Cancelled,

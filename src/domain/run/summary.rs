@@ -7,9 +7,7 @@ use super::{ConnectionSince, Progress, Protocol, Run, RunId, Status, Transfer, U
 /// A run as the list of runs shows it: small enough to hold hundreds.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunSummary {
-    /// Its number.
     pub id: RunId,
-    /// Where it stands.
     pub status: Status,
     /// A person asked for the end.
     pub cancel_asked: bool,
@@ -33,7 +31,6 @@ pub struct RunSummary {
     pub started_at: Option<UnixMs>,
     /// When the present phase began.
     pub phase_at: UnixMs,
-    /// When it ended.
     pub ended_at: Option<UnixMs>,
     /// Bytes of the request sent.
     pub upload: Option<Transfer>,
@@ -43,7 +40,6 @@ pub struct RunSummary {
     pub download: Option<Transfer>,
     /// How the server can be heard; `None` where that does not change.
     pub connection: Option<ConnectionSince>,
-    /// Files on disk.
     pub outputs: usize,
     /// Why it failed, in one line; empty when it did not.
     pub error: String,

@@ -20,7 +20,6 @@ const STANDS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_
 /// A frame of a moving picture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Frame {
-    /// What it shows.
     pub pixels: Pixels,
     /// How long it stands.
     pub stands: Duration,

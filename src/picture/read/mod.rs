@@ -36,7 +36,6 @@ pub const MOST_MEMORY: u64 = 256 << 20;
 pub struct Seen {
     /// Its type, by content and name, such as `image/png`.
     pub kind: &'static str,
-    /// Its size.
     pub bytes: u64,
     /// What is in it.
     pub content: Content,
@@ -53,7 +52,6 @@ pub enum Content {
     Facts(Vec<String>),
 }
 
-/// A picture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Still {
     /// Pixels, perhaps fewer than the file has; see [`Still::size`].
@@ -69,9 +67,7 @@ pub struct Still {
 /// Pixels.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Pixels {
-    /// Without transparency.
     Opaque(RgbImage),
-    /// With.
     Transparent(RgbaImage),
 }
 
@@ -102,7 +98,6 @@ pub enum ReadError {
     /// It is there and cannot be read.
     #[error("the file cannot be read: {0}")]
     Unreadable(String),
-    /// It is empty.
     #[error("the file is empty")]
     Empty,
     /// It would take too much memory.

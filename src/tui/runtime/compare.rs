@@ -25,7 +25,6 @@ const KEPT: usize = 64 << 20;
 /// A picture that is smaller than its place is made so many times larger at the most.
 const MOST_ENLARGED: f64 = 4.0;
 
-/// The screen's end.
 #[derive(Debug)]
 pub(super) struct Comparer {
     orders: Sender<(u64, CompareOrder, Packing)>,

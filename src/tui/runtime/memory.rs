@@ -34,7 +34,6 @@ pub(super) struct Memory {
 pub(super) struct Left {
     /// The workflow, when it was open without a preset.
     pub(super) workflow: Option<PathBuf>,
-    /// The preset.
     pub(super) preset: Option<String>,
     values: Vec<(ParamKey, Value)>,
     files: Vec<(ParamKey, PathBuf)>,

@@ -65,10 +65,8 @@ const THUMB_BYTES: (usize, usize) = (1_000, 6_000);
 /// Bytes of thumbnails in one frame, about.
 const THUMBS_A_FRAME: usize = 8_000;
 
-/// What to open.
 #[derive(Debug)]
 pub struct Options {
-    /// Where files live.
     pub dirs: Dirs,
     /// What `config.toml` says.
     pub config: Config,
@@ -87,10 +85,8 @@ pub struct Options {
 /// Why the dashboard could not be shown.
 #[derive(Debug, thiserror::Error)]
 pub enum TuiError {
-    /// The terminal.
     #[error(transparent)]
     Terminal(#[from] StartError),
-    /// The history.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A thread could not be started.

@@ -32,9 +32,7 @@ use crate::picture::{Form, Piece, Shared};
 /// A picture and its place: exactly its cells.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Placement {
-    /// What to show.
     pub picture: Shared,
-    /// Its first cell.
     pub at: Position,
 }
 

@@ -6,7 +6,6 @@ use crate::picture::Kind;
 /// What the environment says of the terminal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Surroundings {
-    /// Inside tmux.
     pub tmux: bool,
     /// The terminal's name by `LC_TERMINAL` (which ssh passes on) or `TERM_PROGRAM`.
     pub program: String,

@@ -32,9 +32,7 @@ pub struct Abilities {
     pub background: Option<Rgb>,
     /// Name and version, printable characters only.
     pub version: Option<String>,
-    /// Kitty's graphics protocol.
     pub kitty_graphics: bool,
-    /// Sixel graphics.
     pub sixel: bool,
     /// Pixels of a cell.
     pub cell: Option<(u16, u16)>,

@@ -36,7 +36,6 @@ pub struct Options {
     pub flow_control: bool,
     /// Ask the terminal at the start what it can do.
     pub queries: bool,
-    /// Colours to use.
     pub depth: ColorDepth,
     /// Erased cells get the background colour that is set.
     pub bce: bool,

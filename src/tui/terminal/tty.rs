@@ -24,7 +24,6 @@ pub(super) struct Tty {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Read {
     Bytes(usize),
-    /// Nothing there yet.
     Nothing,
     /// The terminal is gone.
     Gone,

@@ -61,7 +61,6 @@ pub(super) fn go_to(model: &mut Model, id: OutputId) {
     super::focus(model, Pane::Output);
 }
 
-/// Scrolls a text.
 pub(super) fn moved(model: &mut Model, action: Action) {
     let page = page(model, Pane::Output);
     let last = view::output::line_count(model).saturating_sub(1);

@@ -22,7 +22,6 @@ const VALUE: usize = 200;
 /// Rows of one heading; nobody reads more.
 const ROWS: usize = 500;
 
-/// One line.
 enum Line {
     Plain(String),
     Heading(String),

@@ -28,7 +28,6 @@ const NAMES: [&str; 5] = ["prompt_id", "data", "message", "text", "log"];
 pub struct Event {
     /// Which run, scrubbed. `None` where the service did not say: then it may be any that this connection has sent.
     pub prompt_id: Option<String>,
-    /// What is new.
     pub news: News,
 }
 
@@ -56,7 +55,6 @@ pub enum News {
     },
     /// An event that is not known, for the log.
     Other {
-        /// Its name, scrubbed.
         name: String,
         /// What it says, as it came; for `wire::log::Lines`.
         text: String,

@@ -79,11 +79,9 @@ pub struct RecordOutput {
 pub enum State {
     /// It has not ended, as far as the record says.
     Open,
-    /// It ended well.
     Succeeded,
     /// It ended badly, or in a way that is not known to be good.
     Failed,
-    /// It was stopped.
     Cancelled,
 }
 

@@ -3,7 +3,6 @@ use serde_json::json;
 
 use super::*;
 
-/// News in words.
 fn words(event: &Event) -> String {
     let id = event.prompt_id.as_deref().unwrap_or("-");
     let news = match &event.news {

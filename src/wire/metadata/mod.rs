@@ -47,7 +47,6 @@ pub struct Metadata {
 /// Why a file could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum MetadataError {
-    /// The system.
     #[error(transparent)]
     Io(#[from] io::Error),
     /// A file of another kind.
@@ -55,12 +54,7 @@ pub enum MetadataError {
     UnknownKind,
     /// The file breaks off, or contradicts itself, before a graph was found.
     #[error("this {kind} is damaged: {why}")]
-    Damaged {
-        /// The file's kind.
-        kind: &'static str,
-        /// What is wrong.
-        why: &'static str,
-    },
+    Damaged { kind: &'static str, why: &'static str },
 }
 
 /// Reads the graph out of a file. A reader with a buffer keeps it quick: lengths are read a few bytes at a time.

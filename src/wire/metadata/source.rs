@@ -7,7 +7,6 @@ use super::MAX_TEXT;
 /// Pieces that are read of one file: a sound one of a gigabyte has some hundred thousand.
 const MAX_STEPS: u32 = 2_000_000;
 
-/// Why reading stops.
 #[derive(Debug)]
 pub(super) enum Stop {
     Io(io::Error),

@@ -74,7 +74,6 @@ pub enum Signal {
     Alive,
     /// Nothing that this client knows.
     Ignored {
-        /// What it is.
         why: &'static str,
         /// Its beginning, as plain text for the log.
         shown: String,
@@ -94,7 +93,6 @@ pub struct Event {
 /// What a frame means, and what to send back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heard {
-    /// The meaning.
     pub signal: Signal,
     /// A text frame to send.
     pub reply: Option<String>,
@@ -112,9 +110,7 @@ enum State {
     Opening,
     /// It has; whether we are let in is open.
     Connecting,
-    /// We are in.
     Live,
-    /// It is over.
     Over,
 }
 

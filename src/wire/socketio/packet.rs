@@ -15,7 +15,6 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// By their digits.
     pub(super) const ALL: [Self; 7] = [
         Self::Connect,
         Self::Disconnect,

@@ -15,7 +15,6 @@ pub(in super::super) struct Accounts(Arc<Mutex<Table>>);
 #[derive(Debug, Default)]
 struct Table {
     accounts: Vec<Handle>,
-    /// Registrations so far.
     count: u64,
 }
 

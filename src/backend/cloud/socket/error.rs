@@ -85,7 +85,6 @@ pub(super) fn closed(shown: &str, why: Option<CloseFrame>, veil: &Veil) -> Socke
     lost(format!("{shown} closed the live connection{reason}"))
 }
 
-/// The websocket broke.
 pub(super) fn broken(shown: &str, error: &tungstenite::Error) -> SocketError {
     use tungstenite::Error;
     use tungstenite::error::ProtocolError::{

@@ -200,7 +200,6 @@ fn auth(Credentials { client_id, client_secret }: &Credentials) -> Value {
 struct Line {
     frames: WebSocketStream<Counted>,
     client: Client,
-    /// Frames to send.
     waiting: VecDeque<Frame>,
     /// Something was given to the websocket and may not be on its way.
     unsent: bool,

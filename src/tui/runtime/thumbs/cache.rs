@@ -35,7 +35,6 @@ const ABANDONED: Duration = Duration::from_secs(3_600);
 /// What is known of a content.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Kept {
-    /// Its thumbnail.
     Thumb(Pixels),
     /// There can be none, and why.
     Broken(String),

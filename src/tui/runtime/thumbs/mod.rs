@@ -36,7 +36,6 @@ pub(super) struct Wanted {
     budget: usize,
 }
 
-/// The screen's end.
 #[derive(Debug)]
 pub(super) struct Thumbs {
     sender: Sender<Wanted>,

@@ -10,7 +10,6 @@ use super::look::{ColorDepth, Look};
 pub(super) enum Sign {
     /// Nothing but the background.
     Blank,
-    /// One character.
     Char(char),
     /// Several characters that make one sign: an accent, an emoji of many parts.
     Cluster(Box<str>),
