@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
-use comfydeck::backend::outputs::OutputFolder;
+use comfydeck::backend::results::outputs::OutputFolder;
 use comfydeck::backend::{Job, Server, for_protocol};
 use comfydeck::config::{Credentials, Dirs, Secret};
 use comfydeck::demo::{self, DemoOptions, Fault};

@@ -11,6 +11,8 @@ pub mod picture;
 
 pub mod config;
 
+pub mod library;
+
 pub mod backend;
 
 pub mod store;

@@ -4,8 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. `cli` comes last: it opens the screen when nothing else was asked for.
-const LAYERS: [&str; 11] =
-    ["domain", "wire", "picture", "config", "backend", "store", "runner", "demo", "report", "tui", "cli"];
+const LAYERS: [&str; 12] = [
+    "domain", "wire", "picture", "config", "library", "backend", "store", "runner", "demo", "report", "tui",
+    "cli",
+];
 
 /// Where something may not be named, whatever the layers allow.
 const FORBIDDEN: [(&str, &[&str]); 5] = [
@@ -17,7 +19,15 @@ const FORBIDDEN: [(&str, &[&str]); 5] = [
     ("src/report", &["std::fs", "tokio::", "crate::store", "println!"]),
     (
         "src/tui/view",
-        &["std::fs", "tokio::", "crate::store", "crate::backend", "crate::runner", "crate::config"],
+        &[
+            "std::fs",
+            "tokio::",
+            "crate::store",
+            "crate::backend",
+            "crate::runner",
+            "crate::config",
+            "crate::library",
+        ],
     ),
     (
         "src/tui/update",

@@ -4,10 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use comfydeck::config::open::{self, OpenError, Target};
-use comfydeck::config::presets::{Edits, PresetError, Presets, Source, WorkflowSource};
 use comfydeck::config::{Config, Dirs};
 use comfydeck::domain::{ParamKey, Parameter, SeedPolicy, Setting, Workflow, param};
+use comfydeck::library::open::{self, OpenError, Target};
+use comfydeck::library::presets::{Edits, PresetError, Presets, Source, WorkflowSource};
 use indexmap::IndexMap;
 
 struct Place {

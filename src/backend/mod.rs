@@ -4,24 +4,14 @@
 //! a run uses.
 
 pub mod cloud;
-mod collect;
-mod download;
 mod ear;
-mod guard;
-mod heard;
-mod http;
-pub mod names;
-pub mod outputs;
-pub mod reach;
-mod redirect;
-mod refusal;
+pub mod net;
 mod reporter;
+pub mod results;
 pub mod stream;
 #[cfg(test)]
 mod tests;
-mod upload;
 mod verdict;
-mod writer;
 
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -33,10 +23,10 @@ use tokio::sync::mpsc;
 use crate::config::Credentials;
 use crate::domain::run::{InputFile, Protocol, RunError, RunId};
 use crate::domain::{ParamKey, RunEvent, Status};
-use outputs::OutputFolder;
+use results::outputs::OutputFolder;
 
 pub use crate::domain::run::Caps;
-pub use http::Limits;
+pub use net::http::Limits;
 
 /// All that a backend needs to submit one run.
 #[derive(Debug, Default)]

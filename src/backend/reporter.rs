@@ -7,8 +7,8 @@ use tokio::time::Instant;
 use crate::domain::run::{Progress, RunError, Transfer};
 use crate::domain::{RunEvent, Status};
 
-use super::ear::Said;
 use super::{BackendError, EventSink};
+use crate::backend::ear::Said;
 
 /// Transient events of one kind are at least this far apart; the last one is never left out.
 const BEAT: Duration = Duration::from_millis(125);

@@ -2,8 +2,8 @@
 
 use crate::domain::ParamKey;
 
-use super::outputs::OutputFolder;
 use super::{Job, Server};
+use crate::backend::results::outputs::OutputFolder;
 
 /// A small job for an address.
 pub(super) fn job(url: &str) -> Job {

@@ -5,12 +5,12 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use super::{Exit, Failure, dirs, out};
-use crate::backend::reach::{Reached, reach};
+use crate::backend::net::reach::{Reached, reach};
 use crate::backend::{Server, cloud};
-use crate::config::open;
-use crate::config::presets::{Presets, WorkflowSource};
 use crate::config::{Config, Credentials, Dirs, Profile};
 use crate::domain::run::{RunError, shown_url};
+use crate::library::open;
+use crate::library::presets::{Presets, WorkflowSource};
 use crate::store::Store;
 use crate::wire::ansi::scrub_plain;
 

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::{Exit, Failure, out};
-use crate::config::{files, open, presets::WorkflowSource};
+use crate::config::files;
 use crate::domain::flatten;
+use crate::library::{open, presets::WorkflowSource};
 
 /// Which workflow, and where to.
 #[derive(Debug, clap::Args)]

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 
 use super::presets::columns;
 use super::{Exit, Failure, out};
-use crate::config::import::{self, Imported};
-use crate::config::open::{self, OpenError, Opening, Target};
-use crate::config::presets::{Edits, Presets, check_name};
 use crate::config::{Config, files};
 use crate::domain::fit::Fit;
 use crate::domain::param::parameters;
 use crate::domain::{Draft, ParamKey, ParamKind, SeedPolicy, Setting, value};
+use crate::library::import::{self, Imported};
+use crate::library::open::{self, OpenError, Opening, Target};
+use crate::library::presets::{Edits, Presets, check_name};
 use crate::report::text;
 use crate::wire::ansi::scrub_plain;
 

@@ -6,11 +6,11 @@ use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use super::{Exit, Failure, dirs, out};
-use crate::config::open::{self, Target};
-use crate::config::presets::{Edits, Listed, Presets, Source, WorkflowSource, check_name};
 use crate::config::{Config, Dirs};
 use crate::domain::draft::Layer;
 use crate::domain::{SeedPolicy, Setting, value};
+use crate::library::open::{self, Target};
+use crate::library::presets::{Edits, Listed, Presets, Source, WorkflowSource, check_name};
 use crate::wire::ansi::scrub_plain;
 
 /// Look at presets, or make one.

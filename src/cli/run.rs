@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use super::follow::Interrupts;
 use super::tell::{self, Manner};
 use super::{Exit, Failure, out};
-use crate::config::open::{self, Opening};
-use crate::config::presets::Presets;
 use crate::config::{Config, Dirs, Profile};
 use crate::domain::diagnostic::nearest;
 use crate::domain::draft::Submission;
 use crate::domain::{Diagnostic, Draft, ParamKey, RunId, Setting, value};
+use crate::library::open::{self, Opening};
+use crate::library::presets::Presets;
 use crate::runner::{self, Order};
 use crate::store::Store;
 

@@ -3,10 +3,7 @@
 pub mod dirs;
 pub mod files;
 pub mod handover;
-pub mod import;
 mod load;
-pub mod open;
-pub mod presets;
 mod profile;
 mod secret;
 mod source;

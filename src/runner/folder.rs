@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::backend::names::Facts;
-use crate::backend::outputs::{Naming, OutputFolder};
+use crate::backend::results::names::Facts;
+use crate::backend::results::outputs::{Naming, OutputFolder};
 use crate::domain::param::parameters;
 use crate::domain::run::UnixMs;
 use crate::domain::{OutputName, ParamKind, Run, Workflow};

@@ -14,7 +14,7 @@ use super::endings::{self, Stop};
 use super::folder;
 use super::task::{Start, Way};
 use super::{Outside, RunnerError, task as run_task};
-use crate::backend::outputs::OutputFolder;
+use crate::backend::results::outputs::OutputFolder;
 use crate::backend::{Backend, Caps, Job, Server};
 use crate::config::{Credentials, Dirs};
 use crate::domain::run::{Output, RunError};

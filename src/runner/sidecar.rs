@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use crate::backend::names::numbered;
+use crate::backend::results::names::numbered;
 use crate::config::files;
 use crate::domain::param::is_seed_name;
 use crate::domain::run::{Output, UnixMs};

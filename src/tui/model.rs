@@ -9,9 +9,9 @@ use tui_textarea::TextArea;
 pub use super::compare::{CompareOrder, ComparePane};
 use super::completions::Completions;
 pub use super::gallery::{GalleryPane, Thumb, ThumbOrder, Tile};
-use crate::config::import::Imported;
 use crate::domain::run::{Counts, RunSummary, UnixMs};
 use crate::domain::{Draft, Fit, OutputId, ParamKey, Run, RunId, Setting, Status};
+use crate::library::import::Imported;
 use crate::picture::{self, CellSize, Cells, Choice, Kind};
 
 /// The regions a person can be in.

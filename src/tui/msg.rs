@@ -8,10 +8,10 @@ use super::model::{
     Choosing, CompareOrder, FileState, LookOrder, Looked, PickerItem, PictureMeans, Source, Target, Thumb,
     ThumbOrder, Tile, Tone,
 };
-use crate::config::import::Imported;
 use crate::domain::draft::Layer;
 use crate::domain::run::{Counts, RunSummary, UnixMs};
 use crate::domain::{OutputId, ParamKey, Parameter, Run, RunId, SeedPolicy, Setting};
+use crate::library::import::Imported;
 use crate::picture;
 
 /// One message to `update`.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use comfydeck::backend::cloud::{CloudBackend, Limits, Pace};
-use comfydeck::backend::outputs::OutputFolder;
+use comfydeck::backend::results::outputs::OutputFolder;
 use comfydeck::backend::{Backend as _, BackendError, Job, Server};
 use comfydeck::config::{Credentials, Secret};
 use comfydeck::domain::run::{Connection, End, OutputFailure, RunError};

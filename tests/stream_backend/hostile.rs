@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use comfydeck::backend::outputs::OutputFolder;
+use comfydeck::backend::results::outputs::OutputFolder;
 use comfydeck::backend::stream::StreamBackend;
 use comfydeck::backend::{Backend as _, Job, Limits};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -6,7 +6,7 @@ mod hostile;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use comfydeck::backend::outputs::OutputFolder;
+use comfydeck::backend::results::outputs::OutputFolder;
 use comfydeck::backend::stream::StreamBackend;
 use comfydeck::backend::{Backend as _, BackendError, Job, Server, for_protocol};
 use comfydeck::config::{Credentials, Secret};

@@ -7,8 +7,9 @@ use reqwest::header::HeaderMap;
 use reqwest::{Response, StatusCode, Url};
 use serde_json::json;
 
-use crate::backend::http::{self, Http, NoBody};
-use crate::backend::{Server, redirect, refusal};
+use crate::backend::Server;
+use crate::backend::net::http::{self, Http, NoBody};
+use crate::backend::net::{redirect, refusal};
 use crate::config::{Credentials, Veil};
 use crate::domain::run::RunError;
 use crate::wire::cloud::Record;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::backend::Server;
-use crate::backend::http::Http;
+use crate::backend::net::http::Http;
 use crate::domain::run::RunError;
 
 use super::Limits;

@@ -4,10 +4,10 @@ use bytes::Bytes;
 use reqwest::Url;
 use serde_json::json;
 
-use crate::backend::download::{self, Fresh, Links};
-use crate::backend::outputs::bounded;
+use crate::backend::results::download::{self, Fresh, Links};
+use crate::backend::results::outputs::bounded;
+use crate::backend::results::writer::Writer;
 use crate::backend::verdict::Facts;
-use crate::backend::writer::Writer;
 use crate::backend::{BackendError, BoxFuture};
 use crate::domain::run::End;
 use crate::domain::{RunEvent, Status};

@@ -21,8 +21,8 @@ mod submit;
 
 use std::sync::Arc;
 
-use super::http::Http;
 use super::{Backend, BackendError, BoxFuture, Caps, EventSink, Job, Server};
+use crate::backend::net::http::Http;
 use crate::domain::run::{Protocol, RunError};
 
 use account::Accounts;

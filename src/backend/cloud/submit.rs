@@ -5,8 +5,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::backend::BackendError;
-use crate::backend::http::{self, Answer, NoAnswer};
-use crate::backend::upload::Upload;
+use crate::backend::net::http::{self, Answer, NoAnswer};
+use crate::backend::net::upload::Upload;
 use crate::domain::run::{RunError, Transfer};
 use crate::domain::{RunEvent, Status};
 use crate::wire::cloud::Record;

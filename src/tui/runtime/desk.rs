@@ -11,14 +11,14 @@ use indexmap::IndexMap;
 
 use super::memory::Memory;
 use super::{Options, Wake, clipboard, files, opener};
-use crate::backend::names::safe_name;
-use crate::config::import;
-use crate::config::open::{self, OpenError, OpenWorkflow, Target as Wanted};
-use crate::config::presets::{self, Edits, PresetError, Presets, WorkflowSource};
+use crate::backend::results::names::safe_name;
 use crate::config::{Config, ConfigError, Dirs, Profile};
 use crate::domain::param::FileKind;
 use crate::domain::run::shown_url;
 use crate::domain::{ParamKey, ParamKind, SeedPolicy, Setting, Workflow};
+use crate::library::import;
+use crate::library::open::{self, OpenError, OpenWorkflow, Target as Wanted};
+use crate::library::presets::{self, Edits, PresetError, Presets, WorkflowSource};
 use crate::store::Store;
 use crate::tui::effect::{Effect, SavePreset};
 use crate::tui::model::{Choosing, PickerItem, Source, Target, Tone};

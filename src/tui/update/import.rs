@@ -3,8 +3,8 @@
 use crossterm::event::{KeyCode, KeyEvent};
 
 use super::{Effects, notify, params};
-use crate::config::import::Imported;
 use crate::domain::{Fit, SeedPolicy};
+use crate::library::import::Imported;
 use crate::tui::effect::Effect;
 use crate::tui::model::{Confirm, Confirmed, Import, Model, Overlay, Tone};
 use crate::tui::view;

@@ -24,8 +24,8 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
-use crate::backend::http::Http;
-use crate::backend::redirect;
+use crate::backend::net::http::Http;
+use crate::backend::net::redirect;
 use crate::config::{Credentials, Veil};
 use crate::domain::run::RunError;
 use crate::wire::cloud;

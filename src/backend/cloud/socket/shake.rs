@@ -7,8 +7,8 @@ use reqwest::{Response, StatusCode, Upgraded, Url};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use crate::backend::http::{self, Http};
-use crate::backend::{redirect, refusal};
+use crate::backend::net::http::{self, Http};
+use crate::backend::net::{redirect, refusal};
 use crate::domain::run::RunError;
 use crate::wire::errors;
 

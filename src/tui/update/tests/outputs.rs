@@ -1,10 +1,10 @@
 //! What is done with outputs, and from a picture back to its parameters.
 
 use super::*;
-use crate::config::import::Imported;
 use crate::domain::RunEvent;
 use crate::domain::Workflow;
 use crate::domain::run::Preview;
+use crate::library::import::Imported;
 use crate::picture::Kind;
 use crate::tui::model::{Looked, LookedBody, Model};
 

@@ -8,14 +8,14 @@ use bytes::{Buf as _, Bytes};
 use futures_util::stream;
 use tokio::sync::watch;
 
-use super::Job;
+use crate::backend::Job;
 
 /// Bytes of a file that are read at once.
 const BLOCK: usize = 256 * 1024;
 
 /// The body of a run's request. It is sent once.
 #[derive(Clone, Debug)]
-pub(super) struct Upload {
+pub(in crate::backend) struct Upload {
     pub content_type: String,
     /// Bytes in all.
     pub total: u64,
@@ -34,7 +34,7 @@ impl Upload {
     ///
     /// # Errors
     /// Names the file that cannot be read.
-    pub(super) fn form(job: &Job, first: &[(&str, &str)]) -> Result<Self, String> {
+    pub(in crate::backend) fn form(job: &Job, first: &[(&str, &str)]) -> Result<Self, String> {
         if !job.files.is_empty() {
             return Self::multipart(job, first);
         }
@@ -46,7 +46,7 @@ impl Upload {
     }
 
     /// As [`Upload::form`], multipart in any case.
-    pub(super) fn multipart(job: &Job, first: &[(&str, &str)]) -> Result<Self, String> {
+    pub(in crate::backend) fn multipart(job: &Job, first: &[(&str, &str)]) -> Result<Self, String> {
         let params = params(job)?;
         // 128 random bits: no content holds it, and what is not known cannot be put into a file on purpose.
         let boundary = format!("comfydeck-{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
@@ -78,7 +78,7 @@ impl Upload {
     }
 
     /// The body from its beginning; `sent` hears how many bytes of it have been asked for.
-    pub(super) fn body(&self, sent: &watch::Sender<u64>) -> reqwest::Body {
+    pub(in crate::backend) fn body(&self, sent: &watch::Sender<u64>) -> reqwest::Body {
         sent.send_replace(0);
         let state =
             Sending { parts: self.parts.clone().into_iter(), file: None, done: 0, sent: sent.clone() };

@@ -248,7 +248,7 @@ fn sync_folder(dir: &Path) {
 }
 
 /// A server's text, for people: scrubbed, of a bounded length.
-pub(super) fn bounded(text: &str) -> String {
+pub(in crate::backend) fn bounded(text: &str) -> String {
     ansi::scrub_plain(text).chars().take(256).collect()
 }
 
@@ -273,7 +273,7 @@ mod tests {
         file
     }
 
-    pub(super) fn names_in(dir: &Path) -> Vec<String> {
+    pub(in crate::backend) fn names_in(dir: &Path) -> Vec<String> {
         let entries = fs::read_dir(dir).expect("a folder");
         let mut names: Vec<_> =
             entries.map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned()).collect();

@@ -28,12 +28,12 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 /// Bytes of an error's body that are read.
 const MAX_REFUSAL: usize = 256 * 1024;
 /// What to do about a request that the server may have taken.
-pub(super) const LOOK_THERE_FIRST: &str =
+pub(in crate::backend) const LOOK_THERE_FIRST: &str =
     "The server may go on with it, and bill it: look at the endpoint's own history before you run it again.";
 
 /// Clients, made when they are first needed: loading the system's certificates takes its time.
 #[derive(Debug, Default)]
-pub(super) struct Http {
+pub(in crate::backend) struct Http {
     limits: Limits,
     /// For plain HTTP to this machine: no certificates, no proxy.
     local: OnceLock<Client>,
@@ -44,7 +44,7 @@ pub(super) struct Http {
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub(super) struct NoAnswer {
+pub(in crate::backend) struct NoAnswer {
     pub error: RunError,
     /// The server may have the whole request.
     pub sent: bool,
@@ -68,7 +68,7 @@ enum Broken {
 
 /// An answer that is no redirect.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(in crate::backend) struct Answer {
     pub response: Response,
     /// Redirects to the answer before it. With any, the server had taken the run.
     pub hops: u32,
@@ -97,16 +97,16 @@ impl Default for Limits {
 }
 
 impl Http {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(in crate::backend) fn new(limits: Limits) -> Self {
         Self { limits, ..Self::default() }
     }
 
-    pub(super) fn limits(&self) -> &Limits {
+    pub(in crate::backend) fn limits(&self) -> &Limits {
         &self.limits
     }
 
     /// Sends a run and follows redirects. `sent` hears how many bytes of the body have left.
-    pub(super) async fn post(
+    pub(in crate::backend) async fn post(
         &self,
         url: &Url,
         credentials: &Credentials,
@@ -136,7 +136,7 @@ impl Http {
     }
 
     /// Asks something small, once, and follows redirects: a GET, or with JSON to send a POST.
-    pub(super) async fn ask(
+    pub(in crate::backend) async fn ask(
         &self,
         url: &Url,
         credentials: &Credentials,
@@ -224,7 +224,7 @@ impl Http {
     }
 
     /// The client for an address that a person chose.
-    pub(super) fn client(&self, url: &Url) -> reqwest::Result<&Client> {
+    pub(in crate::backend) fn client(&self, url: &Url) -> reqwest::Result<&Client> {
         let is_local = url.scheme() == "http" && is_loopback(url);
         let slot = if is_local { &self.local } else { &self.open };
         if let Some(client) = slot.get() {
@@ -237,7 +237,7 @@ impl Http {
     }
 
     /// A client for addresses that a server chose, which connects only where the rule allows.
-    pub(super) fn guarded(&self, rule: Rule) -> reqwest::Result<Client> {
+    pub(in crate::backend) fn guarded(&self, rule: Rule) -> reqwest::Result<Client> {
         let mut clients = self.guarded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, client)) = clients.iter().find(|(known, _)| *known == rule) {
             return Ok(client.clone());
@@ -271,7 +271,7 @@ fn builder() -> ClientBuilder {
 
 /// The beginning of a refusal's body. What of it cannot be read, or does not come in time, does not matter: the status
 /// says the most.
-pub(super) async fn refusal_body(response: &mut Response, limit: Duration) -> String {
+pub(in crate::backend) async fn refusal_body(response: &mut Response, limit: Duration) -> String {
     let mut body = Vec::new();
     let read = async {
         while let Ok(Some(chunk)) = response.chunk().await {
@@ -288,7 +288,7 @@ pub(super) async fn refusal_body(response: &mut Response, limit: Duration) -> St
 
 /// Why the body of an answer was not read.
 #[derive(Debug)]
-pub(super) enum NoBody {
+pub(in crate::backend) enum NoBody {
     /// It is longer than what is read.
     TooLong(RunError),
     /// It did not come whole, or not as it was asked for.
@@ -296,7 +296,7 @@ pub(super) enum NoBody {
 }
 
 /// The body of a small answer, of at most `max` bytes, that is never silent for longer than `silence`.
-pub(super) async fn whole_body(
+pub(in crate::backend) async fn whole_body(
     response: &mut Response,
     max: usize,
     silence: Duration,
@@ -329,14 +329,14 @@ pub(super) async fn whole_body(
 }
 
 /// In which way an answer is packed, though that was not asked for.
-pub(super) fn packed(response: &Response) -> Option<String> {
+pub(in crate::backend) fn packed(response: &Response) -> Option<String> {
     let packed = response.headers().get(CONTENT_ENCODING)?.to_str().unwrap_or("a way of its own");
     let packed: String = crate::wire::ansi::scrub_plain(packed.trim()).chars().take(40).collect();
     (!packed.is_empty() && !packed.eq_ignore_ascii_case("identity")).then_some(packed)
 }
 
 /// The MIME type of an answer, for people; empty when it says none.
-pub(super) fn content_type(headers: &HeaderMap) -> String {
+pub(in crate::backend) fn content_type(headers: &HeaderMap) -> String {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     crate::wire::ansi::scrub_plain(value.unwrap_or_default()).chars().take(100).collect()
 }
@@ -349,14 +349,14 @@ fn header(secret: &Secret) -> Option<HeaderValue> {
 }
 
 /// Which credential no header can hold, if any.
-pub(super) fn unsendable(credentials: &Credentials) -> Option<&'static str> {
+pub(in crate::backend) fn unsendable(credentials: &Credentials) -> Option<&'static str> {
     let named = [("client_id", &credentials.client_id), ("client_secret", &credentials.client_secret)];
     let bad = named.into_iter().find(|(_, secret)| secret.as_ref().is_some_and(|s| header(s).is_none()));
     bad.map(|(name, _)| name)
 }
 
 /// Whether an address is on this machine.
-pub(super) fn is_loopback(url: &Url) -> bool {
+pub(in crate::backend) fn is_loopback(url: &Url) -> bool {
     let Some(host) = url.host_str() else { return false };
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || address.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
@@ -377,7 +377,7 @@ fn causes(error: &reqwest::Error) -> (String, bool) {
 }
 
 /// What kept a request from being answered, in words, without the address's query.
-pub(super) fn unreachable(error: &reqwest::Error, url: &Url) -> RunError {
+pub(in crate::backend) fn unreachable(error: &reqwest::Error, url: &Url) -> RunError {
     let host = url.host_str().unwrap_or_default();
     let (said, refused) = causes(error);
     let has = |word: &str| said.to_ascii_lowercase().contains(word);

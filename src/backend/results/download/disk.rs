@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::backend::EventSink;
-use crate::backend::outputs::{OutputError, OutputFile, OutputFolder};
+use crate::backend::results::outputs::{OutputError, OutputFile, OutputFolder};
 
 /// Chunks that wait for the disk; each is at most some hundred kilobytes.
 const WAITING_CHUNKS: usize = 8;

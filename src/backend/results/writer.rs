@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 use super::collect::{Collected, Collector};
 use super::outputs::OutputFolder;
-use super::reporter::stopped;
-use super::{BackendError, EventSink};
+use crate::backend::reporter::stopped;
+use crate::backend::{BackendError, EventSink};
 
 /// Chunks of the result that wait for the disk; each is at most some hundred kilobytes.
 const WAITING_CHUNKS: usize = 8;
@@ -20,7 +20,7 @@ const WAITING_CHUNKS: usize = 8;
 const GRACE: Duration = Duration::from_secs(1);
 
 /// The thread that writes a result's outputs to disk.
-pub(super) struct Writer {
+pub(in crate::backend) struct Writer {
     chunks: mpsc::Sender<Chunk>,
     /// When the result was whole.
     whole: watch::Receiver<Option<Instant>>,
@@ -34,7 +34,7 @@ enum Chunk {
 }
 
 impl Writer {
-    pub(super) fn start(folder: OutputFolder, events: EventSink) -> Self {
+    pub(in crate::backend) fn start(folder: OutputFolder, events: EventSink) -> Self {
         let (chunks, mut waiting) = mpsc::channel(WAITING_CHUNKS);
         let (tell_whole, whole) = watch::channel(None);
         let thread = tokio::task::spawn_blocking(move || {
@@ -63,7 +63,7 @@ impl Writer {
     }
 
     /// Waits until the result has been whole for a moment: whatever comes behind it, it does not matter.
-    pub(super) async fn is_over(&self) {
+    pub(in crate::backend) async fn is_over(&self) {
         let mut whole = self.whole.clone();
         let at = whole.wait_for(Option::is_some).await.ok().and_then(|at| *at);
         match at {
@@ -74,12 +74,12 @@ impl Writer {
     }
 
     /// Hands bytes of the result over; waits while the disk is behind.
-    pub(super) async fn write(&self, bytes: Bytes) -> Result<(), BackendError> {
+    pub(in crate::backend) async fn write(&self, bytes: Bytes) -> Result<(), BackendError> {
         self.chunks.send(Chunk::Bytes(bytes)).await.map_err(|_| stopped())
     }
 
     /// The result is over, or has been cut off: what came of it.
-    pub(super) async fn finish(self) -> Result<Collected, BackendError> {
+    pub(in crate::backend) async fn finish(self) -> Result<Collected, BackendError> {
         self.chunks.send(Chunk::End).await.map_err(|_| stopped())?;
         self.thread.await.ok().flatten().ok_or_else(stopped)
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::{Dirs, dirs::expand, dirs::private_dir, files};
+use crate::config::{Dirs, dirs::expand, dirs::private_dir, files};
 use crate::domain::diagnostic::{Diagnostic, nearest};
 use crate::domain::preset::{Changes, EditError, Preset, edit};
 

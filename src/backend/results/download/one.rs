@@ -8,11 +8,11 @@ use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use tokio::sync::oneshot;
 
 use crate::backend::EventSink;
-use crate::backend::collect::shown;
-use crate::backend::guard::{Forbidden, Guard};
-use crate::backend::http;
-use crate::backend::outputs::OutputFile;
-use crate::backend::redirect::{self, Hop, Method};
+use crate::backend::net::guard::{Forbidden, Guard};
+use crate::backend::net::http;
+use crate::backend::net::redirect::{self, Hop, Method};
+use crate::backend::results::collect::shown;
+use crate::backend::results::outputs::OutputFile;
 use crate::domain::RunEvent;
 use crate::domain::run::{self, OutputFailure};
 use crate::wire::result::OutputInfo;

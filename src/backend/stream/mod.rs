@@ -4,6 +4,8 @@
 //! event is shown as a log line under its name. There is no id before the result: a run that loses its
 //! connection cannot be found again. A result that is whole is the end, whether the server ends its answer or not.
 
+mod heard;
+
 use bytes::Bytes;
 use reqwest::{Response, StatusCode, Url};
 use tokio::sync::watch;
@@ -14,17 +16,17 @@ use crate::domain::{RunEvent, Status};
 use crate::wire::ansi;
 use crate::wire::errors;
 
-use super::collect::Collected;
-use super::download::{self, Fetched, Links};
-use super::heard::{Heard, Listener};
-use super::http::{self, Answer, Http, LOOK_THERE_FIRST, Limits, NoAnswer};
-use super::redirect;
-use super::refusal;
-use super::reporter::Reporter;
-use super::upload::Upload;
-use super::verdict::{self, Facts};
-use super::writer::Writer;
-use super::{Backend, BackendError, BoxFuture, Caps, EventSink, Job};
+use crate::backend::net::http::{self, Answer, Http, LOOK_THERE_FIRST, Limits, NoAnswer};
+use crate::backend::net::redirect;
+use crate::backend::net::refusal;
+use crate::backend::net::upload::Upload;
+use crate::backend::reporter::Reporter;
+use crate::backend::results::collect::Collected;
+use crate::backend::results::download::{self, Fetched, Links};
+use crate::backend::results::writer::Writer;
+use crate::backend::verdict::{self, Facts};
+use crate::backend::{Backend, BackendError, BoxFuture, Caps, EventSink, Job};
+use heard::{Heard, Listener};
 
 /// What brings an output that could not be saved.
 const AGAIN: &str = "run again";

@@ -23,12 +23,12 @@ use crate::domain::run::Transfer;
 use crate::domain::{RunEvent, Status};
 use crate::wire::result::OutputInfo;
 
-use super::guard::Guard;
-use super::http::Http;
 use super::names;
 use super::outputs::{OutputFolder, bounded};
-use super::reporter::Reporter;
-use super::{BackendError, BoxFuture};
+use crate::backend::net::guard::Guard;
+use crate::backend::net::http::Http;
+use crate::backend::reporter::Reporter;
+use crate::backend::{BackendError, BoxFuture};
 
 /// Outputs that are fetched at the same time.
 const AT_ONCE: usize = 3;
@@ -37,7 +37,7 @@ const AT_ONCE: usize = 3;
 const MAX_UNNAMED: usize = 32;
 
 /// What is to be known for fetching the outputs of a run.
-pub(super) struct Links<'a> {
+pub(in crate::backend) struct Links<'a> {
     pub http: &'a Http,
     /// The API that named the addresses: relative ones begin there, and what is near it may be asked.
     pub home: &'a Url,
@@ -52,7 +52,7 @@ pub(super) struct Links<'a> {
 }
 
 /// Gives new addresses for old ones, which expire.
-pub(super) trait Fresh: Sync {
+pub(in crate::backend) trait Fresh: Sync {
     /// The output as the server has it now; `None` when it has none, or none can be had. `position` is the output's place
     /// in the list that [`fetch_all`] was given, `stale` what is known of it, with the address that failed last.
     fn fresh<'a>(&'a self, position: usize, stale: &'a OutputInfo) -> BoxFuture<'a, Option<OutputInfo>>;
@@ -60,7 +60,7 @@ pub(super) trait Fresh: Sync {
 
 /// What came of the links.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Fetched {
+pub(in crate::backend) struct Fetched {
     /// On disk, those from before included.
     pub saved: usize,
     pub failed: usize,
@@ -70,7 +70,7 @@ pub(super) struct Fetched {
 /// the list, whichever is whole first: the later one waits for its name.
 ///
 /// An output that cannot be had is an event, not an error. Dropped, it leaves no file behind that is not whole.
-pub(super) async fn fetch_all(
+pub(in crate::backend) async fn fetch_all(
     links: &Links<'_>,
     list: Vec<OutputInfo>,
     out: &mut Reporter,

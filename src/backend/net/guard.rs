@@ -75,7 +75,7 @@ fn place_v6(address: Ipv6Addr) -> Place {
 
 /// Which networks a connection may go to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Rule {
+pub(in crate::backend) struct Rule {
     public: bool,
     loopback: bool,
     private: bool,
@@ -92,14 +92,14 @@ impl Rule {
     }
 
     /// Whether it is about networks that no proxy leads to.
-    pub(super) fn is_local(self) -> bool {
+    pub(in crate::backend) fn is_local(self) -> bool {
         !self.public
     }
 }
 
 /// Why an address is not connected to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Forbidden {
+pub(in crate::backend) struct Forbidden {
     host: String,
 }
 
@@ -114,7 +114,7 @@ impl std::error::Error for Forbidden {}
 
 /// Checks addresses for the runs of one API.
 #[derive(Clone, Debug)]
-pub(super) struct Guard {
+pub(in crate::backend) struct Guard {
     home: Url,
     loopback: bool,
     private: bool,
@@ -124,7 +124,7 @@ pub(super) struct Guard {
 
 impl Guard {
     /// What is allowed to the server at `home`. Finds out where that is.
-    pub(super) async fn new(home: &Url) -> Self {
+    pub(in crate::backend) async fn new(home: &Url) -> Self {
         Self::with(home, |name| std::env::var(name).ok()).await
     }
 
@@ -145,7 +145,7 @@ impl Guard {
     }
 
     /// The client for a request to an address, when that is allowed.
-    pub(super) fn client(&self, http: &Http, url: &Url) -> Result<Client, String> {
+    pub(in crate::backend) fn client(&self, http: &Http, url: &Url) -> Result<Client, String> {
         let client = match self.rule(url)? {
             Some(rule) => http.guarded(rule),
             None => http.client(url).cloned(),
@@ -187,14 +187,14 @@ fn literal(url: &Url) -> Option<IpAddr> {
 
 /// Finds hosts, and gives only those of their addresses that a rule allows.
 #[derive(Clone, Debug)]
-pub(super) struct Resolver {
+pub(in crate::backend) struct Resolver {
     rule: Rule,
     /// Hosts of proxies, which are where a person put them.
     proxies: Vec<String>,
 }
 
 impl Resolver {
-    pub(super) fn new(rule: Rule, env: impl Fn(&str) -> Option<String>) -> Self {
+    pub(in crate::backend) fn new(rule: Rule, env: impl Fn(&str) -> Option<String>) -> Self {
         Self { rule, proxies: reach::proxies(env) }
     }
 

@@ -176,9 +176,9 @@ mod tests {
     #[test]
     fn writes_what_the_vendors_tool_writes() {
         let cases = [
-            (include_str!("flatten/numbers.json"), include_str!("flatten/numbers.expected.json")),
-            (include_str!("flatten/text.json"), include_str!("flatten/text.expected.json")),
-            (include_str!("flatten/shapes.json"), include_str!("flatten/shapes.expected.json")),
+            (include_str!("numbers.json"), include_str!("numbers.expected.json")),
+            (include_str!("text.json"), include_str!("text.expected.json")),
+            (include_str!("shapes.json"), include_str!("shapes.expected.json")),
         ];
         for (workflow, expected) in cases {
             assert_eq!(flat(workflow).as_deref(), Ok(expected));

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use thiserror::Error;
 
 use super::presets::{Opened, PresetError, Presets, WorkflowSource};
-use super::{Config, ConfigError, Profile};
+use crate::config::{Config, ConfigError, Profile};
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::draft::{Layer, SeedPolicy};
 use crate::domain::form::{self, Form, FormError};

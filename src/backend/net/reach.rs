@@ -98,7 +98,7 @@ fn handshake(host: &str, stream: TcpStream, limit: Duration) -> io::Result<()> {
 }
 
 /// The proxy that a run to this address would take, by the usual variables; this machine needs none.
-pub(super) fn proxy_of(url: &Url, env: impl Fn(&str) -> Option<String>) -> Option<Url> {
+pub(in crate::backend) fn proxy_of(url: &Url, env: impl Fn(&str) -> Option<String>) -> Option<Url> {
     let host = url.host_str()?;
     let scheme = format!("{}_proxy", url.scheme());
     let set = |name: &str| env(name).or_else(|| env(&name.to_uppercase())).filter(|text| !text.is_empty());
@@ -113,7 +113,7 @@ pub(super) fn proxy_of(url: &Url, env: impl Fn(&str) -> Option<String>) -> Optio
 }
 
 /// Hosts of all proxies that the usual variables name.
-pub(super) fn proxies(env: impl Fn(&str) -> Option<String>) -> Vec<String> {
+pub(in crate::backend) fn proxies(env: impl Fn(&str) -> Option<String>) -> Vec<String> {
     let names = ["http_proxy", "https_proxy", "all_proxy"];
     let values = names.iter().flat_map(|name| [env(name), env(&name.to_uppercase())]).flatten();
     values.filter_map(|text| Some(proxy_url(&text)?.host_str()?.to_owned())).collect()

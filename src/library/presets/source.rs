@@ -10,12 +10,12 @@ pub const BUILT_IN: &str = "builtin:";
 /// The presets and workflows that ship with the program.
 pub(super) mod built_in {
     /// Name → text of a preset.
-    pub(in crate::config::presets) const PRESETS: [(&str, &str); 2] = [
+    pub(in crate::library::presets) const PRESETS: [(&str, &str); 2] = [
         ("flamingo", include_str!("../../../presets/flamingo.toml")),
         ("sorcerer", include_str!("../../../presets/sorcerer.toml")),
     ];
     /// File name → text of a workflow that they use.
-    pub(in crate::config::presets) const WORKFLOWS: [(&str, &str); 1] =
+    pub(in crate::library::presets) const WORKFLOWS: [(&str, &str); 1] =
         [("text_to_image.json", include_str!("../../../presets/text_to_image.json"))];
 }
 

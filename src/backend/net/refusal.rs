@@ -7,7 +7,7 @@ use crate::domain::run::RunError;
 use crate::wire::{ansi, errors};
 
 /// What a status, its headers and its body say together.
-pub(super) fn describe(status: StatusCode, headers: &HeaderMap, body: &str) -> RunError {
+pub(in crate::backend) fn describe(status: StatusCode, headers: &HeaderMap, body: &str) -> RunError {
     let said = errors::from_body(body);
     let name = match status.canonical_reason() {
         Some(reason) => format!("{} {reason}", status.as_u16()),

@@ -4,20 +4,20 @@ use bytes::Bytes;
 
 use crate::wire::sse::{Decoder, Names, Signal};
 
-use super::ear::{Ear, Said};
+use crate::backend::ear::{Ear, Said};
 
 const NAMES: Names = Names { streamed: "prompt_result", text: &["log_message", "error"] };
 
 /// Listens to a stream of events.
 #[derive(Debug)]
-pub(super) struct Listener {
+pub(in crate::backend) struct Listener {
     decoder: Decoder,
     ear: Ear,
 }
 
 /// What was heard since the last time.
 #[derive(Debug, Default)]
-pub(super) struct Heard {
+pub(in crate::backend) struct Heard {
     pub any: bool,
     /// What its log says.
     pub said: Said,
@@ -30,17 +30,17 @@ pub(super) struct Heard {
 }
 
 impl Listener {
-    pub(super) fn new() -> Self {
+    pub(in crate::backend) fn new() -> Self {
         Self { decoder: Decoder::new(NAMES), ear: Ear::default() }
     }
 
     /// Texts of `error` events: how the run failed, should no result come.
-    pub(super) fn errors(&self) -> &str {
+    pub(in crate::backend) fn errors(&self) -> &str {
         self.ear.errors()
     }
 
     /// Takes a chunk in. Pieces of the result share its memory.
-    pub(super) fn hear(&mut self, chunk: &Bytes) -> Heard {
+    pub(in crate::backend) fn hear(&mut self, chunk: &Bytes) -> Heard {
         let mut heard = Heard::default();
         let Self { decoder, ear } = self;
         decoder.feed(chunk, &mut |signal| take(signal, Some(chunk), ear, &mut heard));
@@ -48,7 +48,7 @@ impl Listener {
     }
 
     /// The stream is over.
-    pub(super) fn finish(&mut self) -> Heard {
+    pub(in crate::backend) fn finish(&mut self) -> Heard {
         let mut heard = Heard::default();
         let Self { decoder, ear } = self;
         decoder.finish(&mut |signal| take(signal, None, ear, &mut heard));

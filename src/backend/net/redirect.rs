@@ -9,14 +9,14 @@ use reqwest::{StatusCode, Url};
 use crate::domain::run::RunError;
 
 /// Redirects in a row that are followed: more than 24,000 seconds of the 150-second kind.
-pub(super) const MAX_HOPS: u32 = 160;
+pub(in crate::backend) const MAX_HOPS: u32 = 160;
 
 /// Times that a run's own request is sent on to another path of its origin.
 const MAX_POSTS: u32 = 3;
 
 /// What the next request is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Method {
+pub(in crate::backend) enum Method {
     /// The run itself, with its body.
     Post,
     /// Only asks for the answer.
@@ -25,7 +25,7 @@ pub(super) enum Method {
 
 /// One request of a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Hop {
+pub(in crate::backend) struct Hop {
     pub method: Method,
     pub url: Url,
     pub number: u32,
@@ -33,7 +33,7 @@ pub(super) struct Hop {
 
 /// Why a redirect is not followed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum RedirectError {
+pub(in crate::backend) enum RedirectError {
     #[error("the server answered with a redirect that says not where to")]
     Nowhere,
     #[error("the server redirected {MAX_HOPS} times in a row")]
@@ -45,7 +45,7 @@ pub(super) enum RedirectError {
 }
 
 impl RedirectError {
-    pub(super) fn told(&self) -> RunError {
+    pub(in crate::backend) fn told(&self) -> RunError {
         RunError { what: self.to_string(), remedy: self.remedy(), ..RunError::default() }
     }
 
@@ -67,7 +67,7 @@ impl RedirectError {
 /// missing slash at the end of an address is answered so): followed at the same origin, to another path, a few times.
 /// To the very same path it would be the same run once more, and elsewhere go neither run nor credentials: then
 /// the person is told where the endpoint is now.
-pub(super) fn next(
+pub(in crate::backend) fn next(
     hop: &Hop,
     status: StatusCode,
     location: Option<&str>,
@@ -95,7 +95,7 @@ pub(super) fn next(
 }
 
 /// An address without what may be secret in it: no user, no query.
-pub(super) fn shown(url: &Url) -> String {
+pub(in crate::backend) fn shown(url: &Url) -> String {
     match url.origin() {
         origin if origin.is_tuple() => format!("{}{}", origin.ascii_serialization(), url.path()),
         _ => format!("{}:{}", url.scheme(), url.path()),

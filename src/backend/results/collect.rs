@@ -8,7 +8,7 @@ use super::outputs::{OutputError, OutputFile, OutputFolder, bounded};
 
 /// What came of a result.
 #[derive(Debug, Default)]
-pub(super) struct Collected {
+pub(in crate::backend) struct Collected {
     /// The result but for its files.
     pub result: PromptResult,
     /// Its closing brace came.
@@ -24,31 +24,31 @@ pub(super) struct Collected {
 
 /// Writes a result's outputs while it comes.
 #[derive(Debug)]
-pub(super) struct Collector {
+pub(in crate::backend) struct Collector {
     decoder: Decoder,
     files: Files,
 }
 
 impl Collector {
-    pub(super) fn new(folder: OutputFolder) -> Self {
+    pub(in crate::backend) fn new(folder: OutputFolder) -> Self {
         let files =
             Files { folder, current: Current::default(), rest: None, collected: Collected::default() };
         Self { decoder: Decoder::default(), files }
     }
 
     /// Takes bytes of the result in.
-    pub(super) fn feed(&mut self, bytes: &[u8], events: &mut Vec<RunEvent>) {
+    pub(in crate::backend) fn feed(&mut self, bytes: &[u8], events: &mut Vec<RunEvent>) {
         let Self { decoder, files } = self;
         decoder.feed(bytes, &mut |piece| files.take(piece, events));
     }
 
     /// Whether its closing brace has come.
-    pub(super) fn is_whole(&self) -> bool {
+    pub(in crate::backend) fn is_whole(&self) -> bool {
         self.decoder.is_whole()
     }
 
     /// The result is over, or has been cut off.
-    pub(super) fn finish(mut self, events: &mut Vec<RunEvent>) -> Collected {
+    pub(in crate::backend) fn finish(mut self, events: &mut Vec<RunEvent>) -> Collected {
         let Self { decoder, files } = &mut self;
         decoder.finish(&mut |piece| files.take(piece, events));
         files.keep_rest(events);
@@ -196,7 +196,7 @@ impl Files {
 }
 
 /// The server's name for an output, for people.
-pub(super) fn shown(info: &OutputInfo) -> String {
+pub(in crate::backend) fn shown(info: &OutputInfo) -> String {
     let name = bounded(&info.filename);
     if name.trim().is_empty() { "output".to_owned() } else { name }
 }

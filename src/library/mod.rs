@@ -1,0 +1,5 @@
+//! What a person opens: workflows with their forms, presets on disk, graphs in pictures and videos.
+
+pub mod import;
+pub mod open;
+pub mod presets;
