@@ -184,10 +184,14 @@ impl Script {
         self.event("error", text).await
     }
 
-    /// As simple servers write it: the text as it is, whatever line ends it holds.
+    /// As the usual libraries write it: each line of the text as a line of data, a progress bar's `\r` a line end like
+    /// any other. In the other form as simple servers do: the text as it is, whatever line ends it holds.
     async fn event(&self, name: &str, text: &str) -> Result<(), Stop> {
-        let end = if self.fault() == Some(&Fault::OtherForm) { "\r\n" } else { "\n" };
-        self.say(&format!("event: {name}{end}data: {text}{end}{end}")).await
+        if self.fault() == Some(&Fault::OtherForm) {
+            return self.say(&format!("event: {name}\r\ndata: {text}\r\n\r\n")).await;
+        }
+        let text = text.replace("\r\n", "\n").replace(['\r', '\n'], "\ndata: ");
+        self.say(&format!("event: {name}\ndata: {text}\n\n")).await
     }
 
     async fn say(&self, text: &str) -> Result<(), Stop> {

@@ -2,7 +2,8 @@
 
 use crate::domain::run::Progress;
 
-use super::{ansi, tqdm};
+use super::ansi;
+use super::tqdm::{self, Bar};
 
 /// Turns log messages into lines. What ends a line says what becomes of it:
 ///
@@ -12,12 +13,16 @@ use super::{ansi, tqdm};
 ///   than the line.
 ///
 /// So a terminal shows such a text as it is meant. The store's log reader reads the same.
+///
+/// Libraries for server-sent events write each line of a text as a `data:` line of its own, and a `\r` ends a line there
+/// too: what a progress bar printed as `\r 45%|…` arrives as `\n 45%|…`. So a line end between two lines of a bar that is
+/// not full is taken for the `\r` it was.
 #[derive(Debug, Default)]
 pub struct Lines {
     /// The last line ended in `\r`.
     open: bool,
-    /// What it told, when it was the last line of a progress bar: no other bar takes its place.
-    full: Option<Progress>,
+    /// What it said, when it is a progress line.
+    bar: Option<Bar>,
 }
 
 impl Lines {
@@ -27,6 +32,8 @@ impl Lines {
     /// terminal sent, with or without its line end.
     pub fn push(&mut self, message: &str, out: &mut String) -> Option<Progress> {
         let mut newest = None;
+        // Line ends since the last text of this message.
+        let mut line_ends = 0;
         let mut rest = message;
         while !rest.is_empty() {
             let end = memchr::memchr2(b'\n', b'\r', rest.as_bytes());
@@ -37,45 +44,62 @@ impl Lines {
                 (replaced, behind) = (false, next);
             }
             rest = behind;
-            if line.is_empty() && replaced {
-                continue;
-            }
-            if line.is_empty() && self.open {
-                // The line end of the progress line before.
-                self.close(out);
-                continue;
-            }
-            let progress = tqdm::parse(line);
             let ended = end.is_some() && !replaced;
-            self.line(line, progress.as_ref(), replaced, ended, out);
-            newest = progress.or(newest);
+            if line.is_empty() || only_moves_up(line) {
+                line_ends += usize::from(ended);
+                continue;
+            }
+            let bar = tqdm::parse(line);
+            let ends_before = std::mem::take(&mut line_ends);
+            if bar.is_none() || self.open {
+                // Those before the first line of a bar are its way to the line's beginning.
+                self.end_lines(ends_before, out);
+            }
+            newest = bar.as_ref().and_then(Bar::progress).or(newest);
+            self.line(line, bar, replaced, ended, out);
         }
+        self.end_lines(line_ends, out);
         newest
     }
 
-    fn line(
-        &mut self,
-        line: &str,
-        progress: Option<&Progress>,
-        replaced: bool,
-        ended: bool,
-        out: &mut String,
-    ) {
-        let takes_place = progress.is_some() || replaced;
-        let same = |full: &Progress| {
-            progress.is_some_and(|p| (p.value, p.max, &p.label) == (full.value, full.max, &full.label))
-        };
-        if self.open && !(takes_place && self.full.as_ref().is_none_or(same)) {
+    fn line(&mut self, line: &str, bar: Option<Bar>, replaced: bool, ended: bool, out: &mut String) {
+        let takes_place = bar.is_some() || replaced;
+        if self.open && !(takes_place && self.gives_way_to(bar.as_ref())) {
             self.close(out);
         }
         ansi::scrub_into(line, out);
-        out.push_str(match (takes_place, ended) {
+        let stays = ended && bar.as_ref().is_none_or(Bar::is_full);
+        out.push_str(match (takes_place, stays) {
             (true, false) => "\r",
             (true, true) => "\r\n",
             (false, _) => "\n",
         });
-        self.open = takes_place && !ended;
-        self.full = progress.filter(|p| self.open && p.value == p.max).cloned();
+        self.open = takes_place && !stays;
+        self.bar = bar.filter(|_| self.open);
+    }
+
+    /// A full bar stays in sight, unless its last step is only printed once more.
+    fn gives_way_to(&self, next: Option<&Bar>) -> bool {
+        let same = |full: &Bar| {
+            next.is_some_and(|next| {
+                (next.value, next.max, &next.label) == (full.value, full.max, &full.label)
+            })
+        };
+        self.bar.as_ref().is_none_or(|bar| !bar.is_full() || same(bar))
+    }
+
+    /// Line ends without a text before them.
+    fn end_lines(&mut self, count: usize, out: &mut String) {
+        let mut count = count;
+        if count > 0 && self.open {
+            if self.bar.as_ref().is_some_and(|bar| !bar.is_full()) {
+                // What follows tells whether the bar goes on.
+                return;
+            }
+            self.close(out);
+            count -= 1;
+        }
+        out.extend(std::iter::repeat_n('\n', count));
     }
 
     fn close(&mut self, out: &mut String) {
@@ -84,16 +108,22 @@ impl Lines {
     }
 }
 
+/// Whether a piece only moves the cursor up: what tqdm writes behind the second of two bars at once.
+fn only_moves_up(piece: &str) -> bool {
+    piece.starts_with('\u{1b}') && piece.split("\u{1b}[").all(|part| part.is_empty() || part == "A")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const BAR: &str = " 45%|████▌     | 9/20 [00:05<00:06,  1.70it/s]";
+    const COUNT: &str = "9it [00:05,  1.70it/s]";
     const OVER: &str = "100%|██████████| 20/20 [00:11<00:00,  1.70it/s]";
 
     #[test]
     fn every_line_has_its_end() {
-        let table: [(&[&str], String); 15] = [
+        let table: [(&[&str], String); 22] = [
             (&["got prompt"], "got prompt\n".to_owned()),
             (&["a\nb\n", "c\r\nd"], "a\nb\nc\nd\n".to_owned()),
             (&["a\n\nb", "\n", ""], "a\n\nb\n\n".to_owned()),
@@ -109,7 +139,22 @@ mod tests {
             (&[OVER, BAR], format!("{OVER}\r\n{BAR}\r")),
             (&[OVER, "done"], format!("{OVER}\r\ndone\n")),
             (&[BAR, "a warning", BAR], format!("{BAR}\r\na warning\n{BAR}\r")),
-            (&[&format!("{BAR}\n{BAR}\n")], format!("{BAR}\r\n{BAR}\r\n")),
+            (&[&format!("{BAR}\n{BAR}\n")], format!("{BAR}\r{BAR}\r")),
+            // Each `\r` made a `\n` by what writes the stream.
+            (&[&format!("\n{BAR}"), &format!("\n{BAR}"), "\ndone"], format!("{BAR}\r{BAR}\r\ndone\n")),
+            (&[&format!("\n{BAR}\n{OVER}"), "\n", "done"], format!("{BAR}\r{OVER}\r\ndone\n")),
+            (&[&format!("{OVER}\n"), &format!("\n{BAR}")], format!("{OVER}\r\n{BAR}\r")),
+            (&[&format!("\n{COUNT}"), &format!("\n{COUNT}"), "done"], format!("{COUNT}\r{COUNT}\r\ndone\n")),
+            // Two bars at once: the line shows the one that moved last, and a full one stays.
+            (
+                &[BAR, "\n", &format!("\r{COUNT}"), "\u{1b}[A", &format!("\r{BAR}")],
+                format!("{BAR}\r{COUNT}\r{BAR}\r"),
+            ),
+            (
+                &[BAR, "\n", &format!("\n{OVER}"), "\u{1b}[A", &format!("\n{BAR}")],
+                format!("{BAR}\r{OVER}\r\n{BAR}\r"),
+            ),
+            (&["a\n\n", &format!("b\n\n{BAR}")], format!("a\n\nb\n{BAR}\r")),
             (&["spinner |\r", "spinner /\r"], "spinner |\rspinner /\r".to_owned()),
         ];
         for (messages, expected) in table {

@@ -1,4 +1,5 @@
-//! Progress lines as tqdm prints them: `label:  45%|████▌     | 9/20 [00:05<00:06,  1.70it/s]`.
+//! Progress lines as tqdm prints them: `label:  45%|████▌     | 9/20 [00:05<00:06,  1.70it/s]`, without room for
+//! a bar `label:  45% 9/20 [00:05<00:06,  1.70it/s]`, and without a known end `label: 9it [00:05,  1.70it/s]`.
 
 use crate::domain::run::Progress;
 
@@ -7,37 +8,99 @@ use super::ansi;
 /// Longest label that is kept, in characters.
 const LABEL_CHARS: usize = 60;
 
-/// Reads a progress line; `None` when the text is none or has no known end.
+/// What a progress line says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bar {
+    /// Steps or bytes done. Fractions are scaled up together with `max`.
+    pub value: u64,
+    /// Steps or bytes in all, where the line knows them; never 0.
+    pub max: Option<u64>,
+    pub seconds_left: Option<u64>,
+    /// What stands before the figures, such as `Loading`.
+    pub label: String,
+}
+
+impl Bar {
+    /// The progress, where the line says how far away the end is.
+    pub fn progress(&self) -> Option<Progress> {
+        let (max, label) = (self.max?, self.label.clone());
+        Some(Progress { value: self.value.min(max), max, seconds_left: self.seconds_left, label })
+    }
+
+    /// Whether nothing more will come of this bar.
+    pub fn is_full(&self) -> bool {
+        self.max.is_some_and(|max| self.value >= max)
+    }
+}
+
+/// Reads a progress line; `None` when the text is something else.
 ///
-/// The label is what stands before the percentage. Counts may be scaled (`1.5M/3.0G`).
-pub fn parse(text: &str) -> Option<Progress> {
+/// Counts may be scaled (`1.5M/3.0G`) or have fractions (`0.5/1.0`).
+pub fn parse(text: &str) -> Option<Bar> {
     // The cheap test first: nearly every line of a log is no progress line.
-    let percent = text.find("%|")?;
+    if memchr::memchr2(b'%', b'[', text.as_bytes()).is_none() || !text.contains(['|', '[']) {
+        return None;
+    }
     let plain;
-    let (text, percent) = if text.contains('\u{1b}') {
+    let text = if text.contains('\u{1b}') {
         plain = ansi::scrub_plain(text);
-        (plain.as_str(), plain.find("%|")?)
+        plain.as_str()
     } else {
-        (text, percent)
+        text
+    };
+    bounded(text).or_else(|| endless(text))
+}
+
+/// `label:  45%|████▌     | 9/20 [00:05<00:06,  1.70it/s]`, with the bar or the times left out, not both: prose has
+/// percentages too.
+fn bounded(text: &str) -> Option<Bar> {
+    let (percent, has_bar) = match text.find("%|") {
+        Some(at) => (at, true),
+        None => (text.find("% ")?, false),
     };
     let before = &text[..percent];
     let digits = before.rfind(|c: char| !c.is_ascii_digit()).map_or(0, |at| at + 1);
     before[digits..].parse::<u8>().ok()?;
-    let after_bar = text[percent + 2..].split_once('|')?.1.trim_start();
-    let (counts, times) = after_bar.split_once('[')?;
+    let behind = if has_bar { text[percent + 2..].split_once('|')?.1 } else { &text[percent + 2..] };
+    let (counts, times) = match behind.split_once('[') {
+        Some((counts, times)) => (counts, times),
+        None if has_bar => (behind, ""),
+        None => return None,
+    };
     let (value, max) = counts.trim().split_once('/')?;
-    let (value, max) = (count(value)?, count(max)?);
+    let (value, max) = whole(number(value)?, number(max)?);
     if max == 0 {
         return None;
     }
     let left = times.split_once('<').and_then(|(_, left)| seconds(left.split([',', ']']).next()?));
-    let label = before[..digits].trim().trim_end_matches(':').trim();
-    let label = ansi::scrub_plain(label).chars().take(LABEL_CHARS).collect();
-    Some(Progress { value: value.min(max), max, seconds_left: left, label })
+    Some(Bar { value, max: Some(max), seconds_left: left, label: label(&before[..digits]) })
 }
 
-/// `20`, `1.50k`, `3.0GB`.
-fn count(text: &str) -> Option<u64> {
+/// `label: 9it [00:05,  1.70it/s]`
+fn endless(text: &str) -> Option<Bar> {
+    let (counts, times) = text.trim_end().split_once(" [")?;
+    let (took, speed) = times.strip_suffix(']')?.split_once(',')?;
+    seconds(took).filter(|_| took.contains(':') && speed.contains('/'))?;
+    let begin = counts.rfind(' ').map_or(0, |at| at + 1);
+    let value = number(&counts[begin..])?;
+    Some(Bar { value: value as u64, max: None, seconds_left: None, label: label(&counts[..begin]) })
+}
+
+fn label(text: &str) -> String {
+    let text = text.trim().trim_end_matches(':').trim();
+    ansi::scrub_plain(text).chars().take(LABEL_CHARS).collect()
+}
+
+/// Two counts in whole numbers: those with fractions in hundredths of the larger.
+fn whole(value: f64, max: f64) -> (u64, u64) {
+    if value.fract() == 0.0 && max.fract() == 0.0 || max <= 0.0 || value > 1e6 {
+        return (value as u64, max as u64);
+    }
+    ((value / max * 100.0).round() as u64, 100)
+}
+
+/// `20`, `9.5`, `1.50k`, `3.0GB`, `9it`: not negative, and no larger than what a float holds exactly by far.
+fn number(text: &str) -> Option<f64> {
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
@@ -46,11 +109,10 @@ fn count(text: &str) -> Option<u64> {
         Some('M') => 1e6,
         Some('G') => 1e9,
         Some('T') => 1e12,
-        _ => return number.parse().ok(),
+        _ => 1.0,
     };
     let scaled = number.parse::<f64>().ok()? * scale;
-    // Scaled counts are rounded by whoever wrote them, and far from what a float cannot hold.
-    (scaled.is_finite() && scaled < 1e18).then_some(scaled as u64)
+    (scaled.is_finite() && scaled < 1e18).then_some(scaled)
 }
 
 /// `06`, `00:06`, `1:02:03`.
@@ -64,8 +126,12 @@ fn seconds(text: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn progress(value: u64, max: u64, seconds_left: Option<u64>, label: &str) -> Option<Progress> {
-        Some(Progress { value, max, seconds_left, label: label.to_owned() })
+    fn progress(value: u64, max: u64, seconds_left: Option<u64>, label: &str) -> Option<Bar> {
+        Some(Bar { value, max: Some(max), seconds_left, label: label.to_owned() })
+    }
+
+    fn endless(value: u64, label: &str) -> Option<Bar> {
+        Some(Bar { value, max: None, seconds_left: None, label: label.to_owned() })
     }
 
     #[test]
@@ -78,8 +144,17 @@ mod tests {
             ("x:  3%|▎   | 1/30 [00:10<1:02:03, 9s/it]", progress(1, 30, Some(3723), "x")),
             ("m: 50%|█ | 1.50G/3.00GB [00:10<00:10]", progress(1_500_000_000, 3_000_000_000, Some(10), "m")),
             ("\u{1b}[32m 50%|█ | 1/2 [00:01<00:01]\u{1b}[0m", progress(1, 2, Some(1), "")),
-            ("100%|██| 21/20 [00:01<00:00]", progress(20, 20, Some(0), "")),
-            ("9it [00:05, 1.70it/s]", None),
+            ("100%|██| 21/20 [00:01<00:00]", progress(21, 20, Some(0), "")),
+            (" 45% 9/20 [00:05<00:06,  1.70it/s]", progress(9, 20, Some(6), "")),
+            ("Loading shards:  50% 1/2 [00:01<00:01]", progress(1, 2, Some(1), "Loading shards")),
+            (" 48%|████▊     | 9.5/20.0 [00:05<00:06]", progress(48, 100, Some(6), "")),
+            (" 45%|████▌     | 9.0/20.0 [00:05<00:06]", progress(9, 20, Some(6), "")),
+            (" 45%|████▌     | 9/20", progress(9, 20, None, "")),
+            ("9it [00:05, 1.70it/s]", endless(9, "")),
+            ("Fetching: 1.50GB [01:00:05, 150MB/s]", endless(1_500_000_000, "Fetching")),
+            ("it was 9 [see above, and/or below]", None),
+            ("took 50% 1/2 of the time", None),
+            ("weights [0, 1/2]", None),
             ("loaded completely 9.5 GB", None),
             ("50%| not a bar", None),
             (" 0%| | 0/0 [00:00<?]", None),
@@ -89,5 +164,11 @@ mod tests {
         for (line, expected) in table {
             assert_eq!(parse(line), expected, "{line:?}");
         }
+    }
+
+    #[test]
+    fn more_than_all_is_all() {
+        let over = parse("100%|██| 21/20 [00:01<00:00]").and_then(|bar| bar.progress());
+        assert_eq!(over.map(|progress| progress.value), Some(20));
     }
 }
