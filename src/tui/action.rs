@@ -3,7 +3,9 @@
 //! Dispatch, footer, help, command palette and the README's table all read [`BINDINGS`]; to add a command,
 //! add an [`Action`], a row here, and its arm in `update`.
 
-use super::model::{Looked, LookedBody, Model, Pane};
+use crate::tui::model::Model;
+use crate::tui::pane::Pane;
+use crate::tui::panes::output::{Looked, LookedBody};
 
 /// Something a person can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -393,9 +395,10 @@ pub fn enabled(action: Action, model: &Model) -> Result<(), &'static str> {
             need(model.gallery.selected().is_some(), "No output is selected")
         }
         Action::Find => need(model.focus != Pane::Compare, "There is nothing to search here"),
-        Action::Compare => {
-            need(super::update::pair(model).is_some(), "Mark one with space, go to another one, then compare")
-        }
+        Action::Compare => need(
+            super::panes::gallery::pair(&model.gallery).is_some(),
+            "Mark one with space, go to another one, then compare",
+        ),
         Action::ToParameter => need(
             model
                 .details

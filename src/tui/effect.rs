@@ -3,10 +3,12 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
-use super::model::{CompareOrder, LookOrder, ThumbOrder};
-use super::msg::{OutputsQuery, RunsQuery};
 use crate::domain::draft::{SeedPolicy, Submission};
 use crate::domain::{OutputId, ParamKey, RunId, Setting, Workflow};
+use crate::tui::panes::compare::CompareOrder;
+use crate::tui::panes::gallery::ThumbOrder;
+use crate::tui::panes::output::LookOrder;
+use crate::tui::query::{OutputsQuery, RunsQuery};
 
 /// One thing to do outside the model.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,6 +108,9 @@ pub enum Effect {
     Redraw,
     Quit,
 }
+
+/// Effects in the making.
+pub type Effects = Vec<Effect>;
 
 /// A run to queue.
 #[derive(Clone, Debug, PartialEq)]

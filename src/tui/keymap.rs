@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 
 use super::action::{Action, BINDINGS, Binding, Scope};
 use super::key::Key;
-use super::model::Pane;
+use crate::tui::pane::Pane;
 
 /// The keys in force.
 #[derive(Debug, Default)]

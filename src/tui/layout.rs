@@ -12,7 +12,8 @@
 
 use ratatui::layout::Rect;
 
-use super::model::{Model, Pane, SMALLEST};
+use crate::tui::model::{Model, SMALLEST};
+use crate::tui::pane::Pane;
 
 /// From this width on there are two columns.
 const WIDE: u16 = 100;
@@ -99,6 +100,12 @@ pub fn regions(model: &Model) -> Option<Regions> {
     }
     regions.panes.push((Pane::Log, log));
     Some(regions)
+}
+
+/// Lines that a pane shows beneath its title; those it would show, when it is not seen.
+pub fn page(model: &Model, pane: Pane) -> usize {
+    let seen = regions(model).and_then(|regions| regions.body(pane));
+    seen.map_or(usize::from(model.size.height).saturating_sub(3), |area| usize::from(area.height)).max(1)
 }
 
 fn stacked(column: Rect, percent: u32) -> (Rect, Rect) {

@@ -7,26 +7,32 @@
 //!                 Model ─► view ─► cells ─► terminal
 //! ```
 //!
-//! To add a pane `x`: a variant of [`model::Pane`], its place in [`layout`], `update/x.rs` and `view/x.rs`.
+//! To add a pane `x`: a variant of [`pane::Pane`], its place in [`layout`], its folder in [`panes`].
 //! To add a command: an [`action::Action`], its row in [`action::BINDINGS`], its arm in [`update`](mod@update).
 
 pub mod action;
-pub mod compare;
 pub mod completions;
+pub mod ctx;
 pub mod effect;
-pub mod gallery;
 pub mod key;
 pub mod keymap;
 pub mod layout;
 pub mod model;
+pub mod motion;
 pub mod msg;
-pub mod rows;
+pub mod notice;
+pub mod overlay;
+pub mod pane;
+pub mod panes;
+pub mod query;
 mod runtime;
 pub mod terminal;
 pub use crate::report::text;
 pub mod theme;
+pub mod typing;
 pub mod update;
 pub mod view;
+pub mod wrap;
 
 pub use runtime::{Options, TuiError, run};
 

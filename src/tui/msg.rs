@@ -4,15 +4,19 @@ use std::path::PathBuf;
 
 use crossterm::event::Event;
 
-use super::model::{
-    Choosing, CompareOrder, FileState, LookOrder, Looked, PickerItem, PictureMeans, Source, Target, Thumb,
-    ThumbOrder, Tile, Tone,
-};
 use crate::domain::draft::Layer;
-use crate::domain::run::{Counts, RunSummary, UnixMs};
+use crate::domain::run::{Counts, RunSummary};
 use crate::domain::{OutputId, ParamKey, Parameter, Run, RunId, SeedPolicy, Setting};
 use crate::library::import::Imported;
 use crate::picture;
+use crate::tui::model::{Source, Target};
+use crate::tui::notice::Tone;
+use crate::tui::overlay::{Choosing, PickerItem};
+use crate::tui::panes::compare::CompareOrder;
+use crate::tui::panes::gallery::{Thumb, ThumbOrder, Tile};
+use crate::tui::panes::output::{LookOrder, Looked, PictureMeans};
+use crate::tui::panes::params::FileState;
+use crate::tui::query::{OutputsQuery, RunsQuery};
 
 /// One message to `update`.
 #[derive(Clone, Debug, PartialEq)]
@@ -131,36 +135,6 @@ pub enum Msg {
     Notice(Tone, String),
 }
 
-/// What a page of runs was asked for by.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RunsQuery {
-    pub search: String,
-    pub status: Option<crate::domain::Status>,
-    /// Only runs before this one; `None` for the newest.
-    pub before: Option<RunId>,
-    pub limit: usize,
-}
-
-/// Which outputs the gallery shows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OutputsFilter {
-    /// Search text, of their runs.
-    pub search: String,
-    /// Status of their runs.
-    pub status: Option<crate::domain::Status>,
-    /// Only those with a star.
-    pub starred: bool,
-}
-
-/// What a page of outputs was asked for by.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OutputsQuery {
-    pub filter: OutputsFilter,
-    /// Only those behind this one; `None` for the newest.
-    pub before: Option<OutputId>,
-    pub limit: usize,
-}
-
 /// A workflow that was opened.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Opened {
@@ -178,13 +152,4 @@ pub struct Opened {
     pub pinned: Option<Vec<ParamKey>>,
     /// What is wrong with the preset or the form, each with file and line.
     pub problems: Vec<String>,
-}
-
-/// What `update` is told of the world beside the message.
-#[derive(Clone, Copy, Debug)]
-pub struct Ctx<'a> {
-    pub now: UnixMs,
-    /// 64 random bits, fresh for each message.
-    pub random: u64,
-    pub keys: &'a super::keymap::Keymap,
 }

@@ -9,8 +9,6 @@ use serde_json::Value;
 use super::effect::Effect;
 use super::key::Key;
 use super::keymap::Keymap;
-use super::model::{Model, Size, Source, Target, Tile};
-use super::msg::{Ctx, Msg, Opened};
 use super::theme::Theme;
 use super::{update, view};
 use crate::domain::draft::Layer;
@@ -18,6 +16,10 @@ use crate::domain::run::{Counts, End, Output, Progress, RunError, RunSummary};
 use crate::domain::{
     OutputCard, OutputId, ParamKey, Run, RunEvent, RunRequest, SeedPolicy, Setting, Status, Workflow, param,
 };
+use crate::tui::ctx::Ctx;
+use crate::tui::model::{Model, Size, Source, Target};
+use crate::tui::msg::{Msg, Opened};
+use crate::tui::panes::gallery::Tile;
 
 /// Now, in every test.
 pub(super) const NOW: i64 = 1_790_000_000_000;
@@ -154,7 +156,7 @@ pub(super) fn runs_msg(rows: Vec<RunSummary>) -> Msg {
         in_flight: in_flight.count(),
         connections: connections.collect(),
     };
-    let query = super::msg::RunsQuery { limit: 100, ..Default::default() };
+    let query = super::query::RunsQuery { limit: 100, ..Default::default() };
     Msg::Runs { query, rows, more: false, open }
 }
 

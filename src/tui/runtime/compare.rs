@@ -13,9 +13,10 @@ use super::Wake;
 use super::pictures::Packing;
 use crate::picture::read::{Content, LONGEST_SIDE, Pixels, ReadError, Watch, look};
 use crate::picture::{self, Canvas, CellSize, Cells, Kind, encode};
-use crate::tui::compare::{GAP, Spot};
-use crate::tui::model::CompareOrder;
 use crate::tui::msg::Msg;
+use crate::tui::panes::compare::CompareOrder;
+use crate::tui::panes::compare::Spot;
+use crate::tui::panes::compare::places::GAP;
 use crate::tui::terminal::QUIET_THREAD;
 
 /// Both may take so long.

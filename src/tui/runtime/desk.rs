@@ -21,8 +21,10 @@ use crate::library::open::{self, OpenError, OpenWorkflow, Target as Wanted};
 use crate::library::presets::{self, Edits, PresetError, Presets, WorkflowSource};
 use crate::store::Store;
 use crate::tui::effect::{Effect, SavePreset};
-use crate::tui::model::{Choosing, PickerItem, Source, Target, Tone};
+use crate::tui::model::{Source, Target};
 use crate::tui::msg::{Msg, Opened};
+use crate::tui::notice::Tone;
+use crate::tui::overlay::{Choosing, PickerItem};
 
 /// What is open, and where it runs.
 #[derive(Debug)]

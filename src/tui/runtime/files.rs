@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::domain::param::FileKind;
-use crate::tui::model::FileState;
+use crate::tui::panes::params::FileState;
 use crate::tui::text;
 
 /// Bytes of a file that are looked at: a JPEG's size may stand behind a long description.

@@ -30,8 +30,6 @@ use self::reader::Reader;
 use self::thumbs::Thumbs;
 use super::effect::Effect;
 use super::keymap::Keymap;
-use super::model::{CompareOrder, LookOrder, Model, Notice, PictureMeans, Size, Thumb, ThumbOrder, Tone};
-use super::msg::{Ctx, Msg};
 use super::terminal::input::Rgb;
 use super::terminal::painter::ColorDepth;
 use super::terminal::{End, Options as TerminalOptions, Session, StartError, Surroundings, TermEvent, best};
@@ -41,6 +39,13 @@ use crate::config::ThemeChoice;
 use crate::config::{Config, Dirs};
 use crate::picture::{CellSize, Choice, Colours, Kind, usual_budget};
 use crate::store::{self, Store, StoreError};
+use crate::tui::ctx::Ctx;
+use crate::tui::model::{Model, Size};
+use crate::tui::msg::Msg;
+use crate::tui::notice::{Notice, Tone};
+use crate::tui::panes::compare::CompareOrder;
+use crate::tui::panes::gallery::{Thumb, ThumbOrder};
+use crate::tui::panes::output::{LookOrder, PictureMeans};
 
 /// How long a frame waits for what is being read.
 const READING: Duration = Duration::from_millis(30);

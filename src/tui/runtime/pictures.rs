@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime};
 use super::Wake;
 use crate::picture::read::{Content, Pixels, ReadError, Seen, Watch, frames, look};
 use crate::picture::{self, Canvas, Colours};
-use crate::tui::model::{LookOrder, Looked, LookedBody};
 use crate::tui::msg::Msg;
+use crate::tui::panes::output::{LookOrder, Looked, LookedBody};
 use crate::tui::terminal::QUIET_THREAD;
 
 /// The picture follows when the selection has rested for so long.

@@ -6,8 +6,10 @@ use crate::domain::run::Counts;
 use crate::domain::{OutputCard, RunId, RunSummary};
 use crate::store::{LogReader, OutputQuery, RunQuery, Store, StoreError};
 use crate::tui::effect::Effect;
-use crate::tui::model::{Tile, Tone};
-use crate::tui::msg::{Msg, OutputsQuery, RunsQuery};
+use crate::tui::msg::Msg;
+use crate::tui::notice::Tone;
+use crate::tui::panes::gallery::Tile;
+use crate::tui::query::{OutputsQuery, RunsQuery};
 
 /// The store, and the log that was read last with all that is known of where its lines are.
 #[derive(Debug)]

@@ -2,19 +2,22 @@
 
 use crossterm::event::{KeyCode, KeyEvent};
 
-use super::{Effects, notify, params};
+use super::params;
 use crate::domain::{Fit, SeedPolicy};
 use crate::library::import::Imported;
-use crate::tui::effect::Effect;
-use crate::tui::model::{Confirm, Confirmed, Import, Model, Overlay, Tone};
-use crate::tui::view;
+use crate::tui::effect::{Effect, Effects};
+use crate::tui::model::Model;
+use crate::tui::motion::counted;
+use crate::tui::notice::Tone;
+use crate::tui::overlay::import as view;
+use crate::tui::overlay::{Confirm, Confirmed, Import, Overlay};
 
 /// A graph was read. When all of it fits and nothing is lost by it, it is loaded at once; else what becomes of it is
 /// shown first.
 pub(super) fn imported(model: &mut Model, imported: Imported, effects: &mut Effects) {
     if model.overlay.is_some() || model.params.editing.is_some() {
         let told = format!("{} was read meanwhile. Import it again", name(&imported));
-        return notify(model, Tone::Plain, told);
+        return model.notify(Tone::Plain, told);
     }
     let fit = Fit::new(&imported.graph, &model.draft);
     let keeps_edits = model.draft.changes() == 0 || fit.differ.is_empty();
@@ -25,15 +28,11 @@ pub(super) fn imported(model: &mut Model, imported: Imported, effects: &mut Effe
 }
 
 pub(super) fn pressed(model: &mut Model, mut shown: Box<Import>, event: KeyEvent, effects: &mut Effects) {
-    let page = view::import::room(model).max(1);
-    let last = view::import::line_count(model, &shown).saturating_sub(page);
+    let page = view::room(model).max(1);
+    let last = view::line_count(model, &shown).saturating_sub(page);
     match event.code {
         KeyCode::Enter if shown.fit.differ.is_empty() => {
-            notify(
-                model,
-                Tone::Plain,
-                "No value of it differs from what is set, so there is nothing to load",
-            );
+            model.notify(Tone::Plain, "No value of it differs from what is set, so there is nothing to load");
         }
         KeyCode::Enter => return load(model, &shown.imported, &shown.fit, effects),
         KeyCode::Char('o') => return ask_to_open(model, shown.imported, effects),
@@ -53,7 +52,7 @@ fn load(model: &mut Model, imported: &Imported, fit: &Fit, effects: &mut Effects
     let name = name(imported);
     let seeds = fit.changing_seeds(&model.draft);
     if fit.differ.is_empty() && seeds.is_empty() {
-        return notify(model, Tone::Good, format!("{name} was made with the very values that are set"));
+        return model.notify(Tone::Good, format!("{name} was made with the very values that are set"));
     }
     let fixed = seeds.iter().map(|key| (key.clone(), SeedPolicy::Fixed));
     model.draft.load(fit.settings(), fixed);
@@ -63,7 +62,7 @@ fn load(model: &mut Model, imported: &Imported, fit: &Fit, effects: &mut Effects
     }
     let mut told = match fit.differ.len() {
         0 => format!("{name} was made with the very values that are set"),
-        count => format!("Loaded {} of {name}", params::counted(count, "value")),
+        count => format!("Loaded {} of {name}", counted(count, "value")),
     };
     if !seeds.is_empty() {
         told.push_str("; its seed is fixed now");
@@ -73,7 +72,7 @@ fn load(model: &mut Model, imported: &Imported, fit: &Fit, effects: &mut Effects
         told.push_str(&format!("; {left} left out"));
     }
     told.push_str(". Undo takes it back");
-    notify(model, Tone::Good, told);
+    model.notify(Tone::Good, told);
     effects.push(Effect::Remember);
 }
 
@@ -81,7 +80,7 @@ fn ask_to_open(model: &mut Model, imported: Imported, effects: &mut Effects) {
     if model.draft.changes() == 0 {
         return open(model, imported, effects);
     }
-    let changes = params::counted(model.draft.changes(), "change");
+    let changes = counted(model.draft.changes(), "change");
     model.overlay = Some(Overlay::Confirm(Confirm {
         question: format!("Open the graph of {} and drop {changes}?", name(&imported)),
         consequence: "Press n and then s to save them first.".to_owned(),

@@ -1,22 +1,10 @@
 //! From a message to a new state and what is to be done: no clock, file, network or randomness of its own.
 //!
-//! A pane named `x` is `update/x.rs` here and `view/x.rs` there.
+//! What belongs to one pane stands in its folder under `panes/`.
 
-mod compare;
-mod details;
-mod editing;
-mod field;
-mod gallery;
 mod import;
-mod log;
 mod mouse;
-mod output;
-mod outputs;
 mod overlay;
-pub(super) use gallery::pair;
-pub(super) use overlay::matches;
-mod params;
-mod runs;
 
 #[cfg(test)]
 mod tests;
@@ -24,15 +12,22 @@ mod tests;
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind};
 
 use super::action::{Action, enabled};
-use super::effect::{Effect, Order};
+use super::effect::{Effect, Effects, Order};
 use super::key::Key;
 use super::layout;
-use super::model::{Model, Notice, OutputUse, Pane, Size, Tone};
-use super::msg::{Ctx, Msg, Opened};
+use super::panes::output::uses as outputs;
+use super::panes::params::editing;
+use super::panes::{
+    self, compare::update as compare, details::update as details, gallery::update as gallery,
+    log::update as log, output::update as output, params::update as params, runs::update as runs,
+};
 use crate::domain::draft::{SeedPolicy, Submission};
-
-/// Effects in the making.
-pub(super) type Effects = Vec<Effect>;
+use crate::tui::ctx::Ctx;
+use crate::tui::model::{Model, Size};
+use crate::tui::msg::{Msg, Opened};
+use crate::tui::notice::Tone;
+use crate::tui::overlay::OutputUse;
+use crate::tui::pane::Pane;
 
 /// What to ask for when the screen opens, after [`Msg::Opened`] and [`Msg::Target`] or in their place.
 pub fn start(model: &mut Model) -> Vec<Effect> {
@@ -89,16 +84,16 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
             runs::reload(model, &mut effects);
             effects.push(Effect::LoadTypical(model.source.workflow_hash.clone()));
         }
-        Msg::NotSubmitted(why) => report(model, Tone::Bad, why),
+        Msg::NotSubmitted(why) => model.report(Tone::Bad, why),
         Msg::Opened(opened) => open(model, *opened, &mut effects),
         Msg::NotOpened(why) => {
             model.opening = false;
-            report(model, Tone::Bad, why);
+            model.report(Tone::Bad, why);
         }
         Msg::Settings { settings, told } => {
             model.draft.set_all(settings);
             params::check_files(model, &mut effects);
-            notify(model, Tone::Good, told);
+            model.notify(Tone::Good, told);
             effects.push(Effect::Remember);
         }
         Msg::Imported(imported) => import::imported(model, *imported, &mut effects),
@@ -122,20 +117,10 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
             model.params.files.insert(key, state);
         }
         Msg::Edited { key, text } => editing::edited_outside(model, &key, text, &mut effects),
-        Msg::Notice(tone, text) => report(model, tone, text),
+        Msg::Notice(tone, text) => model.report(tone, text),
     }
-    settle(model, &mut effects);
+    panes::settle(model, &mut effects);
     effects
-}
-
-/// Says something to the person in answer to a key.
-pub(super) fn notify(model: &mut Model, tone: Tone, text: impl Into<String>) {
-    model.tell(Notice { tone, text: text.into(), stays: false });
-}
-
-/// Says something that answers no key: what went wrong stays in sight while the person goes on typing.
-fn report(model: &mut Model, tone: Tone, text: impl Into<String>) {
-    model.tell(Notice { tone, text: text.into(), stays: tone == Tone::Bad });
 }
 
 fn input(model: &mut Model, event: Event, ctx: &Ctx, effects: &mut Effects) {
@@ -180,7 +165,7 @@ fn pressed_unseen(model: &mut Model, action: Option<Action>, effects: &mut Effec
         Some(Action::Quit) => effects.extend([Effect::Remember, Effect::Quit]),
         Some(Action::Suspend) => effects.push(Effect::Suspend),
         Some(Action::Redraw) => effects.push(Effect::Redraw),
-        _ => notify(model, Tone::Plain, "Make the window larger first"),
+        _ => model.notify(Tone::Plain, "Make the window larger first"),
     }
 }
 
@@ -191,8 +176,7 @@ fn pasted(model: &mut Model, text: &str, effects: &mut Effects) {
     } else if model.params.editing.is_some() {
         editing::pasted(model, text, effects);
     } else {
-        notify(
-            model,
+        model.notify(
             Tone::Plain,
             "Pasted text goes into a field: press Enter on a parameter first, then paste",
         );
@@ -202,7 +186,7 @@ fn pasted(model: &mut Model, text: &str, effects: &mut Effects) {
 /// Does what a key, the palette or the mouse asks for.
 pub(super) fn perform(model: &mut Model, action: Action, ctx: &Ctx, effects: &mut Effects) {
     if let Err(why) = enabled(action, model) {
-        notify(model, Tone::Plain, why);
+        model.notify(Tone::Plain, why);
         return;
     }
     match action {
@@ -220,15 +204,15 @@ pub(super) fn perform(model: &mut Model, action: Action, ctx: &Ctx, effects: &mu
         | Action::Import => overlay::open(model, action, ctx, effects),
         Action::NextPane => focus_by(model, 1),
         Action::PreviousPane => focus_by(model, Pane::ALL.len() - 1),
-        Action::GoParameters => focus(model, Pane::Parameters),
-        Action::GoRuns => focus(model, Pane::Runs),
-        Action::GoDetails => focus(model, Pane::Details),
+        Action::GoParameters => model.go_to(Pane::Parameters),
+        Action::GoRuns => model.go_to(Pane::Runs),
+        Action::GoDetails => model.go_to(Pane::Details),
         Action::OpenDetails => {
             model.came_from = Some(model.focus);
-            focus(model, Pane::Details);
+            model.go_to(Pane::Details);
         }
-        Action::GoLog => focus(model, Pane::Log),
-        Action::GoOutput => focus(model, Pane::Output),
+        Action::GoLog => model.go_to(Pane::Log),
+        Action::GoOutput => model.go_to(Pane::Output),
         Action::NextOutput | Action::PreviousOutput | Action::Play | Action::PictureKind => {
             output::perform(model, action);
         }
@@ -291,57 +275,13 @@ pub(super) fn perform(model: &mut Model, action: Action, ctx: &Ctx, effects: &mu
         | Action::Top
         | Action::Bottom
         | Action::Less
-        | Action::More => scroll(model, action, effects),
+        | Action::More => panes::moved(model, action, effects),
     }
-}
-
-fn scroll(model: &mut Model, action: Action, effects: &mut Effects) {
-    match model.focus {
-        Pane::Parameters => params::moved(model, action, effects),
-        Pane::Runs => runs::moved(model, action),
-        Pane::Details => details::moved(model, action),
-        Pane::Log => log::moved(model, action),
-        Pane::Output => output::moved(model, action),
-        Pane::Gallery => gallery::moved(model, action),
-        Pane::Compare => compare::moved(model, action),
-    }
-}
-
-/// Lines that a pane shows beneath its title; those it would show, when it is not seen.
-pub(super) fn page(model: &Model, pane: Pane) -> usize {
-    let seen = layout::regions(model).and_then(|regions| regions.body(pane));
-    seen.map_or(usize::from(model.size.height).saturating_sub(3), |area| usize::from(area.height)).max(1)
-}
-
-/// Where a movement leads from a place, in a list or page whose last place is `last`.
-pub(super) fn scrolled(at: usize, action: Action, page: usize, last: usize) -> usize {
-    let next = match action {
-        Action::Up => at.saturating_sub(1),
-        Action::Down => at + 1,
-        Action::PageUp => at.saturating_sub(page),
-        Action::PageDown => at + page,
-        Action::Top => 0,
-        Action::Bottom => last,
-        _ => at,
-    };
-    next.min(last)
-}
-
-pub(super) fn focus(model: &mut Model, pane: Pane) {
-    match pane {
-        Pane::Details => model.details_beneath = true,
-        Pane::Output => model.details_beneath = false,
-        _ => {}
-    }
-    if pane != Pane::Details {
-        model.came_from = None;
-    }
-    model.focus = pane;
 }
 
 fn focus_by(model: &mut Model, steps: usize) {
     let at = Pane::ALL.iter().position(|pane| *pane == model.focus).unwrap_or(0);
-    focus(model, Pane::ALL[(at + steps) % Pane::ALL.len()]);
+    model.go_to(Pane::ALL[(at + steps) % Pane::ALL.len()]);
 }
 
 fn grow(model: &mut Model, percent: i16, effects: &mut Effects) {
@@ -368,10 +308,10 @@ fn back(model: &mut Model, effects: &mut Effects) {
         Pane::Details | Pane::Output if model.came_from.is_some() => {
             let back = model.came_from.take();
             model.details_beneath = false;
-            focus(model, back.unwrap_or_default());
+            model.go_to(back.unwrap_or_default());
         }
         _ if model.zoomed => model.zoomed = false,
-        _ => focus(model, Pane::Parameters),
+        _ => model.go_to(Pane::Parameters),
     }
 }
 
@@ -382,29 +322,29 @@ const HELD_MS: i64 = 700;
 fn run(model: &mut Model, ctx: &Ctx, effects: &mut Effects) {
     let before = model.run_pressed_at.replace(ctx.now);
     if before.is_some_and(|before| ctx.now - before < HELD_MS) {
-        return notify(model, Tone::Plain, "Queued once. Let go, then press again for another run");
+        return model.notify(Tone::Plain, "Queued once. Let go, then press again for another run");
     }
     if model.params.editing.is_some() && !editing::commit(model, effects) {
         return;
     }
     let bad_file = model.draft.params().iter().find_map(|p| match model.params.files.get(&p.key) {
-        Some(super::model::FileState::Bad(why)) => Some((p.key.clone(), why.clone())),
+        Some(super::panes::params::FileState::Bad(why)) => Some((p.key.clone(), why.clone())),
         _ => None,
     });
     if let Some((key, why)) = bad_file {
         params::select(model, &key);
         // It may be there by now: the next press finds out.
         params::changed(model, &key, effects);
-        notify(model, Tone::Bad, format!("Nothing was sent: {why}"));
+        model.notify(Tone::Bad, format!("Nothing was sent: {why}"));
         return;
     }
     let mut random = fastrand::Rng::with_seed(ctx.random);
     let submission = match model.draft.submission(|| random.u64(..)) {
         Ok(submission) => submission,
-        Err(why) => return notify(model, Tone::Bad, format!("Nothing was sent: {why}")),
+        Err(why) => return model.notify(Tone::Bad, format!("Nothing was sent: {why}")),
     };
     model.draft.adopt_seeds(&submission);
-    notify(model, Tone::Good, told_of_seeds(model, &submission));
+    model.notify(Tone::Good, told_of_seeds(model, &submission));
     // Who presses run wants to see it run.
     model.runs.chosen = false;
     effects.push(Effect::Submit(Order {
@@ -437,7 +377,7 @@ fn save(model: &mut Model, effects: &mut Effects) {
     } else if model.draft.is_edited() {
         effects.push(save_effect(model, &name, true));
     } else {
-        notify(model, Tone::Plain, format!("Preset {name} has no changes to save"));
+        model.notify(Tone::Plain, format!("Preset {name} has no changes to save"));
     }
 }
 
@@ -463,7 +403,7 @@ fn saved(
     path: &std::path::Path,
     effects: &mut Effects,
 ) {
-    notify(model, Tone::Good, format!("Saved {} in {}", layer.name, path.display()));
+    model.notify(Tone::Good, format!("Saved {} in {}", layer.name, path.display()));
     model.source.preset_writable = true;
     model.draft.rebase(layer);
     effects.push(Effect::Remember);
@@ -476,7 +416,7 @@ fn toggle_workflow(model: &mut Model) {
     } else {
         "Runs use the deployment's own workflow again"
     };
-    notify(model, Tone::Plain, told);
+    model.notify(Tone::Plain, told);
 }
 
 fn open(model: &mut Model, opened: Opened, effects: &mut Effects) {
@@ -508,20 +448,9 @@ fn open(model: &mut Model, opened: Opened, effects: &mut Effects) {
 fn tell_problems(model: &mut Model, problems: Vec<String>) {
     let count = problems.len();
     for problem in problems {
-        report(model, Tone::Bad, problem);
+        model.report(Tone::Bad, problem);
     }
     if let (Some(notice), true) = (&mut model.notice, count > 1) {
         notice.text = format!("{count} problems; ! shows them. {}", notice.text);
     }
-}
-
-/// After every message: selections and scrolls within bounds, and what the panes need asked for.
-fn settle(model: &mut Model, effects: &mut Effects) {
-    params::settle(model);
-    runs::settle(model, effects);
-    details::settle(model, effects);
-    log::settle(model, effects);
-    output::settle(model, effects);
-    gallery::settle(model, effects);
-    compare::settle(model, effects);
 }

@@ -3,14 +3,16 @@
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
 
-use super::{Effects, compare, details, focus, gallery, log, output, overlay, page, params, perform, runs};
+use super::{compare, details, gallery, log, output, overlay, params, perform, runs};
 use crate::domain::ParamKey;
 use crate::tui::action::Action;
+use crate::tui::ctx::Ctx;
+use crate::tui::effect::Effects;
 use crate::tui::layout;
-use crate::tui::model::{Model, Overlay, Pane};
-use crate::tui::msg::Ctx;
-use crate::tui::rows::{self, Row};
-use crate::tui::view;
+use crate::tui::model::Model;
+use crate::tui::overlay::Overlay;
+use crate::tui::pane::Pane;
+use crate::tui::panes::params::rows::{self, Row};
 
 /// Lines that one notch of the wheel scrolls.
 const NOTCH: usize = 3;
@@ -50,7 +52,7 @@ pub(super) fn event(model: &mut Model, event: MouseEvent, ctx: &Ctx, effects: &m
     match (event.kind, turned) {
         (MouseEventKind::Down(MouseButton::Left), _) if at.y > area.y => {
             let had_focus = model.focus == pane;
-            focus(model, pane);
+            model.go_to(pane);
             if pane == Pane::Gallery {
                 return gallery_clicked(model, at, ctx, effects);
             }
@@ -58,7 +60,7 @@ pub(super) fn event(model: &mut Model, event: MouseEvent, ctx: &Ctx, effects: &m
         }
         (MouseEventKind::Down(MouseButton::Left), _) => {
             let tab = regions.tab_places().into_iter().find(|(_, area)| area.contains(at));
-            focus(model, tab.map_or(pane, |(tab, _)| tab));
+            model.go_to(tab.map_or(pane, |(tab, _)| tab));
         }
         (_, Some(action)) => wheel(model, pane, action),
         _ => {}
@@ -106,7 +108,7 @@ fn param_at(model: &Model, line: usize) -> Option<ParamKey> {
 /// In a list, a click selects and a click on what is selected takes it.
 fn clicked_in_overlay(model: &mut Model, at: Position, ctx: &Ctx, effects: &mut Effects) {
     let Some(Overlay::Picker(picker)) = &model.overlay else { return };
-    let Some(index) = view::overlay::picker_item_at(model, picker, at) else { return };
+    let Some(index) = crate::tui::overlay::view::picker_item_at(model, picker, at) else { return };
     if picker.selected == index {
         overlay::pressed(model, KeyEvent::from(KeyCode::Enter), ctx, effects);
     } else if let Some(Overlay::Picker(picker)) = &mut model.overlay {
@@ -156,7 +158,7 @@ fn scrolled(scroll: usize, action: Action, total: usize, height: usize) -> usize
 }
 
 fn wheel_runs(model: &mut Model, action: Action) {
-    let height = page(model, Pane::Runs);
+    let height = layout::page(model, Pane::Runs);
     let scroll = scrolled(model.runs.scroll, action, model.runs.rows.len(), height);
     model.runs.scroll = scroll;
     if let Some(at) = model.runs.selected_index()
@@ -168,7 +170,7 @@ fn wheel_runs(model: &mut Model, action: Action) {
 
 fn wheel_params(model: &mut Model, action: Action) {
     let rows = rows::rows(model, params::width(model));
-    let height = page(model, Pane::Parameters);
+    let height = layout::page(model, Pane::Parameters);
     let scroll = scrolled(model.params.scroll, action, rows.iter().map(Row::height).sum(), height);
     model.params.scroll = scroll;
     // Places of the rows that are seen whole, with the heading above the first of a group.

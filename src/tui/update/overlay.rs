@@ -1,50 +1,52 @@
 //! What lies over the panes: help, lists to choose from, lines to type, questions.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
-use nucleo_matcher::{Config, Matcher, Utf32Str};
 
-use super::{Effects, field, import, log, notify, outputs, params, runs, save_effect};
-use crate::domain::{ParamKey, Setting, value};
+use super::{import, log, outputs, params, runs, save_effect};
+use crate::domain::{Setting, value};
 use crate::tui::action::{Action, enabled};
 use crate::tui::completions::Completions;
-use crate::tui::effect::Effect;
+use crate::tui::ctx::Ctx;
+use crate::tui::effect::{Effect, Effects};
 use crate::tui::keymap::Keymap;
-use crate::tui::model::{
-    Asking, Choosing, Confirm, Confirmed, Model, Overlay, Pane, Picker, PickerItem, Prompt, Tone, line_editor,
-};
-use crate::tui::msg::Ctx;
-use crate::tui::view;
+use crate::tui::model::Model;
+use crate::tui::notice::Tone;
+use crate::tui::overlay::matches;
+use crate::tui::overlay::view;
+use crate::tui::overlay::{Asking, Choosing, Confirm, Confirmed, Overlay, Picker, PickerItem, Prompt};
+use crate::tui::pane::Pane;
+use crate::tui::typing::line_editor;
+use crate::tui::{motion::counted, typing as field};
 
 /// Opens what an action asks for.
 pub(super) fn open(model: &mut Model, action: Action, ctx: &Ctx, effects: &mut Effects) {
     model.overlay = match action {
         Action::Messages => Some(Overlay::Messages { scroll: 0 }),
         Action::Help => Some(Overlay::Help { filter: line_editor(""), scroll: 0 }),
-        Action::Palette => Some(picker(Choosing::Command, commands(model, ctx.keys))),
+        Action::Palette => Some(Overlay::picker(Choosing::Command, commands(model, ctx.keys))),
         Action::Presets => {
             effects.push(Effect::ListPresets);
-            Some(loading_picker(Choosing::Preset))
+            Some(Overlay::loading(Choosing::Preset))
         }
         Action::Profiles => {
             effects.push(Effect::ListProfiles);
-            Some(loading_picker(Choosing::Profile))
+            Some(Overlay::loading(Choosing::Profile))
         }
         Action::OpenWorkflow => {
             effects.push(Effect::CompletePath(String::new()));
-            Some(prompt(Asking::WorkflowPath, ""))
+            Some(Overlay::prompt(Asking::WorkflowPath, ""))
         }
         Action::Import => {
             effects.push(Effect::CompletePath(String::new()));
-            Some(prompt(Asking::ImportPath, ""))
+            Some(Overlay::prompt(Asking::ImportPath, ""))
         }
         Action::SaveAs => return ask_preset_name(model),
         Action::Find => match model.focus {
-            Pane::Parameters => Some(prompt(Asking::ParamFilter, &model.params.filter)),
+            Pane::Parameters => Some(Overlay::prompt(Asking::ParamFilter, &model.params.filter)),
             Pane::Runs | Pane::Details | Pane::Output | Pane::Gallery => {
-                Some(prompt(Asking::RunSearch, &model.runs.search))
+                Some(Overlay::prompt(Asking::RunSearch, &model.runs.search))
             }
-            Pane::Log => Some(prompt(Asking::LogSearch, &model.log.search)),
+            Pane::Log => Some(Overlay::prompt(Asking::LogSearch, &model.log.search)),
             Pane::Compare => None,
         },
         _ => None,
@@ -53,7 +55,7 @@ pub(super) fn open(model: &mut Model, action: Action, ctx: &Ctx, effects: &mut E
 
 pub(super) fn ask_preset_name(model: &mut Model) {
     let name = model.draft.preset().name.clone();
-    model.overlay = Some(prompt(Asking::PresetName, &name));
+    model.overlay = Some(Overlay::prompt(Asking::PresetName, &name));
 }
 
 pub(super) fn confirm_overwrite(model: &mut Model, name: String) {
@@ -63,48 +65,6 @@ pub(super) fn confirm_overwrite(model: &mut Model, name: String) {
         yes: "write over it",
         then: Confirmed::OverwritePreset(name),
     }));
-}
-
-pub(super) fn open_choices(model: &mut Model, key: &ParamKey) {
-    let Some(param) = model.draft.param(key) else { return };
-    let now = model.draft.setting(key);
-    let items = param.choices.iter().map(|choice| PickerItem {
-        id: choice.value.to_string(),
-        label: choice.label.clone(),
-        is_open: now == Some(Setting::Value(choice.value.clone())),
-        ..PickerItem::default()
-    });
-    let items: Vec<PickerItem> = items.collect();
-    let selected = items.iter().position(|item| item.is_open).unwrap_or(0);
-    let mut overlay = picker(Choosing::Value(key.clone()), items);
-    if let Overlay::Picker(picker) = &mut overlay {
-        picker.selected = selected;
-    }
-    model.overlay = Some(overlay);
-}
-
-pub(super) fn picker(purpose: Choosing, items: Vec<PickerItem>) -> Overlay {
-    Overlay::Picker(Picker { purpose, items, filter: line_editor(""), selected: 0, loading: false })
-}
-
-fn loading_picker(purpose: Choosing) -> Overlay {
-    Overlay::Picker(Picker {
-        purpose,
-        items: Vec::new(),
-        filter: line_editor(""),
-        selected: 0,
-        loading: true,
-    })
-}
-
-fn prompt(purpose: Asking, text: &str) -> Overlay {
-    Overlay::Prompt(Prompt {
-        purpose,
-        text: line_editor(text),
-        error: None,
-        completions: Completions::default(),
-        before: text.to_owned(),
-    })
 }
 
 /// Every command that means something where the person is: in the pane, or in the field that is open.
@@ -127,39 +87,6 @@ fn commands(model: &Model, keys: &Keymap) -> Vec<PickerItem> {
             detail: row.long.to_owned(),
             note: keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
             disabled: enabled(row.action, model).err(),
-            ..PickerItem::default()
-        });
-    }
-    items
-}
-
-/// The items that pass a picker's filter, best match first. For a value, what was typed is the last of them: the
-/// server may know choices that are not listed.
-pub(in crate::tui) fn matches(picker: &Picker) -> Vec<PickerItem> {
-    let filter = picker.filter.lines().join("");
-    let filter = filter.trim();
-    if filter.is_empty() {
-        return picker.items.clone();
-    }
-    let mut matcher = Matcher::new(Config::DEFAULT);
-    let pattern = Pattern::parse(filter, CaseMatching::Smart, Normalization::Smart);
-    let mut scratch = Vec::new();
-    let mut score = |text: &str| pattern.score(Utf32Str::new(text, &mut scratch), &mut matcher);
-    let mut found: Vec<(u32, &PickerItem)> = picker
-        .items
-        .iter()
-        .filter_map(|item| {
-            // A match in the label is worth more than one in the sentence about it.
-            let label = score(&item.label).map(|score| score * 2);
-            label.max(score(&format!("{} {}", item.label, item.detail))).map(|score| (score, item))
-        })
-        .collect();
-    found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
-    let mut items: Vec<PickerItem> = found.into_iter().map(|(_, item)| item.clone()).collect();
-    if matches!(picker.purpose, Choosing::Value(_)) && items.iter().all(|item| item.label != filter) {
-        items.push(PickerItem {
-            label: filter.to_owned(),
-            note: "not listed".to_owned(),
             ..PickerItem::default()
         });
     }
@@ -225,7 +152,7 @@ pub(super) fn pasted(model: &mut Model, text: &str, effects: &mut Effects) {
 
 fn messages_pressed(model: &mut Model, scroll: usize, event: KeyEvent) {
     let page = usize::from(model.size.height).saturating_sub(6).max(1);
-    let lines = crate::tui::view::messages::line_count(model);
+    let lines = crate::tui::overlay::messages::line_count(model);
     let next = match event.code {
         KeyCode::Up | KeyCode::Char('k') => scroll.saturating_sub(1),
         KeyCode::Down | KeyCode::Char('j') => scroll + 1,
@@ -258,7 +185,7 @@ fn help_pressed(
             }
         }
     }
-    let scroll = scroll.min(view::overlay::help_end(model, &filter, ctx.keys));
+    let scroll = scroll.min(view::help_end(model, &filter, ctx.keys));
     model.overlay = Some(Overlay::Help { filter, scroll });
 }
 
@@ -292,8 +219,7 @@ fn picker_pressed(model: &mut Model, mut picker: Picker, event: KeyEvent, ctx: &
 /// Delete and F2 in the list of presets.
 fn change_preset(model: &mut Model, picker: Picker, item: &PickerItem, delete: bool) {
     if item.is_built_in {
-        notify(
-            model,
+        model.notify(
             Tone::Plain,
             format!("{} is built in: load it and save it under a name of your own", item.id),
         );
@@ -313,7 +239,7 @@ fn change_preset(model: &mut Model, picker: Picker, item: &PickerItem, delete: b
             then: Confirmed::DeletePreset(item.id.clone()),
         }));
     } else {
-        model.overlay = Some(prompt(Asking::RenamePreset(item.id.clone()), &item.id));
+        model.overlay = Some(Overlay::prompt(Asking::RenamePreset(item.id.clone()), &item.id));
     }
 }
 
@@ -326,7 +252,7 @@ fn choose(model: &mut Model, picker: Picker, chosen: Option<PickerItem>, ctx: &C
             }
         }
         (Choosing::Preset, Some(item)) if model.draft.changes() > 0 => {
-            let changes = params::counted(model.draft.changes(), "change");
+            let changes = counted(model.draft.changes(), "change");
             model.overlay = Some(Overlay::Confirm(Confirm {
                 question: format!("Load preset {} and drop {changes}?", item.label),
                 consequence: "Press Esc and then s to save them first.".to_owned(),
@@ -343,11 +269,8 @@ fn choose(model: &mut Model, picker: Picker, chosen: Option<PickerItem>, ctx: &C
                 model.draft.set(key, Setting::Value(value));
                 params::changed(model, key, effects);
                 if listed.is_none() {
-                    notify(
-                        model,
-                        Tone::Plain,
-                        "This choice is not among those known here; the server decides",
-                    );
+                    model
+                        .notify(Tone::Plain, "This choice is not among those known here; the server decides");
                 }
             }
         }
@@ -401,7 +324,7 @@ fn prompt_pressed(model: &mut Model, mut prompt: Prompt, event: KeyEvent, ctx: &
             effects.push(Effect::RenamePreset { from: from.clone(), to: text.to_owned() });
         }
         Asking::WorkflowPath if model.draft.changes() > 0 => {
-            let changes = params::counted(model.draft.changes(), "change");
+            let changes = counted(model.draft.changes(), "change");
             model.overlay = Some(Overlay::Confirm(Confirm {
                 question: format!("Open {text} and drop {changes}?"),
                 consequence: "Press n and then s to save them first.".to_owned(),
@@ -491,7 +414,7 @@ fn confirm_pressed(model: &mut Model, confirm: Confirm, event: KeyEvent, effects
 fn confirmed(model: &mut Model, then: Confirmed, effects: &mut Effects) {
     match then {
         Confirmed::Cancel(run) => {
-            notify(model, Tone::Plain, format!("Cancelling run {run}"));
+            model.notify(Tone::Plain, format!("Cancelling run {run}"));
             effects.push(Effect::Cancel(run));
         }
         Confirmed::LetGo(run) => effects.push(Effect::LetGo(run)),

@@ -2,14 +2,13 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
-use super::paint::put;
+use super::paint::{put, sign};
 use crate::tui::action::{Binding, Scope, enabled};
 use crate::tui::key::Key;
 use crate::tui::keymap::Keymap;
-use crate::tui::model::{Model, Tone};
+use crate::tui::model::Model;
 use crate::tui::theme::Theme;
 
 /// Columns between two hints.
@@ -27,15 +26,6 @@ pub(super) fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buff
     for (row, key) in hints(model, keys, usize::from(inner.width)) {
         let after = put(buffer, inner, x, area.y, &key.to_string(), theme.key);
         x = put(buffer, inner, after + 1, area.y, row.short, theme.quiet) + GAP as u16;
-    }
-}
-
-/// The sign before a message.
-pub(super) fn sign(tone: Tone, theme: &Theme) -> (&'static str, Style) {
-    match tone {
-        Tone::Good => ("✓", theme.good),
-        Tone::Plain => ("·", theme.quiet),
-        Tone::Bad => ("✗", theme.bad),
     }
 }
 

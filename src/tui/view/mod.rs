@@ -1,18 +1,8 @@
-//! From the model to cells: free functions, one file a region. Views know no store, no network, no clock.
+//! From the model to cells: free functions; the panes draw themselves. Views know no store, no network, no clock.
 
-pub mod compare;
-pub mod details;
 mod footer;
-mod gallery;
 mod header;
-pub mod import;
-pub mod log;
-pub mod messages;
-pub mod output;
-pub mod overlay;
-mod paint;
-mod params;
-mod runs;
+pub mod paint;
 
 #[cfg(test)]
 mod tests;
@@ -22,9 +12,12 @@ use ratatui::layout::{Position, Rect};
 
 use super::keymap::Keymap;
 use super::layout::{self, Regions};
-use super::model::{Model, Pane, SMALLEST};
+use super::overlay;
+use super::panes;
 use super::terminal::Placement;
 use super::theme::Theme;
+use crate::tui::model::{Model, SMALLEST};
+use crate::tui::pane::Pane;
 
 /// Draws the whole screen. Returns where the terminal's cursor belongs, when text is being typed.
 pub fn view(model: &Model, keys: &Keymap, theme: &Theme, buffer: &mut Buffer) -> Option<Position> {
@@ -44,26 +37,20 @@ pub fn view(model: &Model, keys: &Keymap, theme: &Theme, buffer: &mut Buffer) ->
     let mut cursor = None;
     for (pane, _) in &regions.panes {
         let Some(body) = regions.body(*pane) else { continue };
-        match pane {
-            Pane::Parameters => cursor = params::draw(model, theme, body, buffer),
-            Pane::Runs => runs::draw(model, keys, theme, body, buffer),
-            Pane::Details => details::draw(model, theme, body, buffer),
-            Pane::Log => log::draw(model, theme, body, buffer),
-            Pane::Output => output::draw(model, keys, theme, body, buffer),
-            Pane::Gallery => gallery::draw(model, keys, theme, body, buffer),
-            Pane::Compare => compare::draw(model, theme, body, buffer),
+        if let Some(at) = panes::draw(*pane, model, keys, theme, body, buffer) {
+            cursor = Some(at);
         }
     }
     footer::draw(model, keys, theme, regions.footer, buffer);
     match &model.overlay {
-        Some(overlay) => overlay::draw(model, overlay, keys, theme, buffer),
+        Some(overlay) => overlay::view::draw(model, overlay, keys, theme, buffer),
         None => cursor,
     }
 }
 
 /// The picture that belongs on the screen, and where.
 pub fn placement(model: &Model) -> Option<Placement> {
-    output::placement(model).or_else(|| compare::placement(model))
+    panes::output::view::placement(model).or_else(|| panes::compare::view::placement(model))
 }
 
 /// A pane's title line: its name (or all names, when one pane is seen) and what it says of itself. A pane below
@@ -86,16 +73,10 @@ fn title(model: &Model, pane: Pane, area: Rect, regions: &Regions, theme: &Theme
     }
     // Where one pane is seen, what runs is told beside the tabs.
     let free = area.right().saturating_sub(x);
-    let live = if regions.tabs && pane != Pane::Runs { runs::live(model, free) } else { None };
+    let live = if regions.tabs && pane != Pane::Runs { panes::runs::view::live(model, free) } else { None };
     let note = match pane {
         _ if live.is_some() => live.unwrap_or_default(),
-        Pane::Parameters => params::note(model),
-        Pane::Runs => runs::note(model),
-        Pane::Details => details::note(model),
-        Pane::Log => log::note(model),
-        Pane::Output => output::note(model),
-        Pane::Gallery => gallery::note(model),
-        Pane::Compare => compare::note(model),
+        pane => panes::note(pane, model),
     };
     if !note.is_empty() {
         let free = Rect { x, width: area.right().saturating_sub(x), ..area };

@@ -6,11 +6,12 @@ use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
 use crate::tui::completions::Completions;
+use crate::tui::notice::Tone;
 use crate::tui::text;
 use crate::tui::theme::Theme;
 
 /// Writes a text from `x` on, cut with `…` at the area's right edge. Returns the column behind it.
-pub(super) fn put(buffer: &mut Buffer, area: Rect, x: u16, y: u16, text: &str, style: Style) -> u16 {
+pub fn put(buffer: &mut Buffer, area: Rect, x: u16, y: u16, text: &str, style: Style) -> u16 {
     let area = area.intersection(buffer.area);
     if y < area.top() || y >= area.bottom() || x >= area.right() {
         return x;
@@ -20,7 +21,7 @@ pub(super) fn put(buffer: &mut Buffer, area: Rect, x: u16, y: u16, text: &str, s
 }
 
 /// Writes a text at the area's right edge. Returns the column where it begins.
-pub(super) fn put_right(buffer: &mut Buffer, area: Rect, y: u16, text: &str, style: Style) -> u16 {
+pub fn put_right(buffer: &mut Buffer, area: Rect, y: u16, text: &str, style: Style) -> u16 {
     let width = u16::try_from(text.width()).unwrap_or(u16::MAX);
     let x = area.right().saturating_sub(width).max(area.x);
     put(buffer, area, x, y, text, style);
@@ -28,12 +29,12 @@ pub(super) fn put_right(buffer: &mut Buffer, area: Rect, y: u16, text: &str, sty
 }
 
 /// The area without its last columns.
-pub(super) fn without_right(area: Rect, columns: u16) -> Rect {
+pub fn without_right(area: Rect, columns: u16) -> Rect {
     Rect { width: area.width.saturating_sub(columns), ..area }
 }
 
 /// A bar of a width, filled to a share from 0 to 1: `━━━━━╸╌╌╌╌`.
-pub(super) fn bar(share: f64, width: usize) -> (String, String) {
+pub fn bar(share: f64, width: usize) -> (String, String) {
     let halves = (share.clamp(0.0, 1.0) * width as f64 * 2.0) as usize;
     let (full, half) = (halves / 2, halves % 2);
     let done = format!("{}{}", "━".repeat(full), if half == 1 { "╸" } else { "" });
@@ -41,7 +42,7 @@ pub(super) fn bar(share: f64, width: usize) -> (String, String) {
 }
 
 /// Clears a place for an overlay and frames it.
-pub(super) fn frame(buffer: &mut Buffer, area: Rect, title: &str, quiet: Style, accent: Style) {
+pub fn frame(buffer: &mut Buffer, area: Rect, title: &str, quiet: Style, accent: Style) {
     let area = area.intersection(buffer.area);
     if area.width < 2 || area.height < 2 {
         return;
@@ -69,7 +70,7 @@ pub(super) fn frame(buffer: &mut Buffer, area: Rect, title: &str, quiet: Style, 
 }
 
 /// Paths that a text may become, beneath its field.
-pub(super) fn completions(shown: &Completions, area: Rect, theme: &Theme, buffer: &mut Buffer) {
+pub fn completions(shown: &Completions, area: Rect, theme: &Theme, buffer: &mut Buffer) {
     let mut y = area.y;
     for at in shown.shown() {
         let is_chosen = shown.chosen == Some(at);
@@ -79,5 +80,14 @@ pub(super) fn completions(shown: &Completions, area: Rect, theme: &Theme, buffer
     }
     if shown.more() > 0 {
         put(buffer, area, area.x, y, &format!("  {} more", shown.more()), theme.quiet);
+    }
+}
+
+/// The sign before a message.
+pub fn sign(tone: Tone, theme: &Theme) -> (&'static str, Style) {
+    match tone {
+        Tone::Good => ("✓", theme.good),
+        Tone::Plain => ("·", theme.quiet),
+        Tone::Bad => ("✗", theme.bad),
     }
 }

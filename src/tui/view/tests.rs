@@ -2,8 +2,8 @@
 
 use crate::domain::run::{Connection, ConnectionSince, RunSummary};
 use crate::domain::{Run, Status};
-use crate::tui::model::FileState;
 use crate::tui::msg::Msg;
+use crate::tui::panes::params::FileState;
 use crate::tui::stage::{Stage, key, run, runs_msg, tile};
 
 /// A busy screen: runs in every state, one selected, with its details and its log.
@@ -238,8 +238,8 @@ fn help_tells_once_what_two_panes_have_in_common() {
 /// The gallery with every kind of tile.
 fn gallery(width: u16, height: u16) -> Stage {
     use crate::picture::{Cells, Form, Picture};
-    use crate::tui::model::{Thumb, ThumbOrder};
-    use crate::tui::msg::OutputsQuery;
+    use crate::tui::panes::gallery::{Thumb, ThumbOrder};
+    use crate::tui::query::OutputsQuery;
     let mut stage = Stage::new(width, height);
     stage.press("V");
     let mut tiles: Vec<_> =
@@ -316,7 +316,7 @@ fn the_gallery_can_be_drawn_at_every_size() {
 fn compared(width: u16, height: u16, before: Run, after: Run) -> Stage {
     use crate::picture::{Cells, Form, Kind, Picture};
     use crate::tui::effect::Effect;
-    use crate::tui::model::PictureMeans;
+    use crate::tui::panes::output::PictureMeans;
     let mut stage = gallery(width, height);
     stage.hear(Msg::Means(PictureMeans { best: Some(Kind::Blocks), ..Default::default() }));
     stage.press("C");

@@ -9,8 +9,8 @@ use crate::domain::{OutputId, ParamKey, RunId, Setting};
 use crate::runner;
 use crate::store::{Deleted, Store, StoreError};
 use crate::tui::effect::Order;
-use crate::tui::model::Tone;
 use crate::tui::msg::Msg;
+use crate::tui::notice::Tone;
 
 impl Desk {
     pub(super) fn submit(&mut self, order: &Order) -> Vec<Msg> {

@@ -16,8 +16,8 @@ use super::Wake;
 use crate::picture::read::{self, Content, Pixels, ReadError, Seen, Watch};
 use crate::picture::{Canvas, CellSize, Colours, Kind, encode};
 use crate::store::Store;
-use crate::tui::model::{Thumb, ThumbOrder};
 use crate::tui::msg::Msg;
+use crate::tui::panes::gallery::{Thumb, ThumbOrder};
 use crate::tui::terminal::QUIET_THREAD;
 
 /// Time that one picture may take.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::*;
 use crate::domain::{OutputCard, OutputId};
 use crate::picture::{Cells, Form, Picture};
-use crate::tui::model::{Confirmed, Thumb, ThumbOrder, Tile};
-use crate::tui::msg::{OutputsFilter, OutputsQuery};
+use crate::tui::overlay::Confirmed;
+use crate::tui::panes::gallery::{Thumb, ThumbOrder, Tile};
+use crate::tui::query::{OutputsFilter, OutputsQuery};
 use crate::tui::stage::tile;
 
 /// Outputs of runs, newest first, one each.
@@ -249,7 +250,7 @@ fn deleting_is_asked_first_and_the_next_one_is_selected() {
 fn marks_are_two_at_the_most_and_the_pair_is_in_order() {
     let mut stage = gallery(80, 24, 1..=4);
     let runs = |pair: Option<[OutputCard; 2]>| pair.map(|pair| pair.map(|card| card.id.run));
-    let pair = |stage: &Stage| runs(crate::tui::update::pair(&stage.model));
+    let pair = |stage: &Stage| runs(crate::tui::panes::gallery::pair(&stage.model.gallery));
     assert_eq!(pair(&stage), None);
     stage.press("C");
     assert!(stage.told().contains("Mark one"), "{}", stage.told());
@@ -310,7 +311,7 @@ fn the_mouse_selects_and_opens_and_the_wheel_scrolls() {
     };
     let left = MouseEventKind::Down(MouseButton::Left);
     stage.hear(runs_msg(summaries(&[(11, &[Status::Done])])));
-    let grid = crate::tui::gallery::Grid::of(&stage.model).expect("a grid");
+    let grid = crate::tui::panes::gallery::grid::Grid::of(&stage.model).expect("a grid");
     let place = grid.place(5);
     stage.hear(mouse(left, place.x + 3, place.y + 3));
     assert_eq!(selected(&stage), 15);
@@ -384,14 +385,14 @@ fn enter_shows_that_very_output() {
 /// Runs 3 and 4 compared.
 fn compared() -> (Stage, Vec<Effect>) {
     use crate::picture::Kind;
-    use crate::tui::model::PictureMeans;
+    use crate::tui::panes::output::PictureMeans;
     let mut stage = gallery(80, 24, 1..=4);
     stage.hear(Msg::Means(PictureMeans { best: Some(Kind::Kitty), ..Default::default() }));
     let effects = stage.press("space l C");
     (stage, effects)
 }
 
-fn pictures(effects: &[Effect]) -> Option<&crate::tui::model::CompareOrder> {
+fn pictures(effects: &[Effect]) -> Option<&crate::tui::panes::compare::CompareOrder> {
     effects.iter().find_map(|effect| match effect {
         Effect::ComparePictures(order) => Some(order),
         _ => None,
@@ -400,7 +401,7 @@ fn pictures(effects: &[Effect]) -> Option<&crate::tui::model::CompareOrder> {
 
 #[test]
 fn comparing_reads_both_runs_then_makes_the_pictures_and_goes_back() {
-    use crate::tui::compare::Spot;
+    use crate::tui::panes::compare::Spot;
     let (mut stage, effects) = compared();
     assert_eq!(effects, [Effect::LoadPair([3, 4])]);
     let both = || Box::new([Some(run(3, "a cat", &[])), Some(run(4, "a dog", &[]))]);
@@ -435,7 +436,7 @@ fn comparing_reads_both_runs_then_makes_the_pictures_and_goes_back() {
 fn without_pictures_the_parameters_are_compared_all_the_same() {
     let mut stage = gallery(80, 24, 1..=4);
     stage.model.output.means.colourless = true;
-    stage.hear(Msg::Means(crate::tui::model::PictureMeans {
+    stage.hear(Msg::Means(crate::tui::panes::output::PictureMeans {
         best: Some(crate::picture::Kind::Blocks),
         colourless: true,
         ..Default::default()

@@ -14,8 +14,11 @@ use crate::domain::draft::{SeedChange, Submission};
 use crate::domain::run::RunSummary;
 use crate::domain::{Origin, SeedPolicy, Setting, Status};
 use crate::tui::effect::{Effect, Order, SavePreset};
-use crate::tui::model::{Choosing, FileState, Overlay, Pane, PickerItem};
-use crate::tui::msg::{Msg, RunsQuery};
+use crate::tui::msg::Msg;
+use crate::tui::overlay::{Choosing, Overlay, PickerItem};
+use crate::tui::pane::Pane;
+use crate::tui::panes::params::FileState;
+use crate::tui::query::RunsQuery;
 use crate::tui::stage::{Stage, key, run, runs_msg, value};
 
 fn wide() -> Stage {

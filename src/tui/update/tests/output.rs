@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::domain::Run;
 use crate::picture::{CellSize, Cells, Form, Kind, Picture};
-use crate::tui::model::{LookOrder, Looked, LookedBody, PictureMeans};
+use crate::tui::panes::output::{LookOrder, Looked, LookedBody, PictureMeans};
 
 const CELL: CellSize = CellSize { width: 10, height: 20 };
 
@@ -62,7 +62,7 @@ fn answer(stage: &mut Stage, looked: Looked) -> Vec<Effect> {
 }
 
 fn is_drawn(stage: &Stage) -> bool {
-    crate::tui::view::output::placement(&stage.model).is_some()
+    crate::tui::panes::output::view::placement(&stage.model).is_some()
 }
 
 #[test]

@@ -6,7 +6,8 @@ use crate::domain::Workflow;
 use crate::domain::run::Preview;
 use crate::library::import::Imported;
 use crate::picture::Kind;
-use crate::tui::model::{Looked, LookedBody, Model};
+use crate::tui::model::Model;
+use crate::tui::panes::output::{Looked, LookedBody};
 
 /// A run that is done, with a second output when it is asked for.
 fn with_outputs(more: &[(&str, &str)]) -> Stage {

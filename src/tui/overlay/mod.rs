@@ -1,0 +1,239 @@
+//! What lies over the panes and takes the keys.
+
+pub mod import;
+pub mod messages;
+pub mod view;
+
+use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use nucleo_matcher::{Config, Matcher, Utf32Str};
+use tui_textarea::TextArea;
+
+use super::completions::Completions;
+use super::typing::line_editor;
+use crate::domain::{Fit, OutputId, ParamKey, RunId};
+use crate::library::import::Imported;
+
+/// What lies over the panes. One at a time: screens that cannot be cannot be built.
+#[derive(Debug)]
+pub enum Overlay {
+    Help {
+        filter: TextArea<'static>,
+        /// Lines scrolled off at the top.
+        scroll: usize,
+    },
+    /// The messages of this session, the newest first.
+    Messages {
+        /// Lines scrolled off at the top.
+        scroll: usize,
+    },
+    /// A list to choose from.
+    Picker(Picker),
+    /// A line of text to type.
+    Prompt(Prompt),
+    Confirm(Confirm),
+    /// A graph from a file, and what becomes of its values.
+    Import(Box<Import>),
+}
+
+/// A graph from a file, held against the draft.
+#[derive(Debug)]
+pub struct Import {
+    /// The graph and where it stood.
+    pub imported: Imported,
+    /// What becomes of its values.
+    pub fit: Fit,
+    /// Lines scrolled off at the top.
+    pub scroll: usize,
+}
+
+/// A list to choose from, narrowed by typing.
+#[derive(Debug)]
+pub struct Picker {
+    /// What is chosen, and what it does.
+    pub purpose: Choosing,
+    pub items: Vec<PickerItem>,
+    pub filter: TextArea<'static>,
+    /// Place among the items that pass the filter.
+    pub selected: usize,
+    /// The list has been asked for and is not here yet.
+    pub loading: bool,
+}
+
+/// What a picker chooses.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Choosing {
+    Command,
+    Preset,
+    Profile,
+    /// A value of a choice parameter.
+    Value(ParamKey),
+    /// One of a run's outputs, by its path.
+    Output(OutputUse),
+    /// The parameter that takes a file.
+    InputFor(std::path::PathBuf),
+}
+
+/// What an output is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputUse {
+    /// To be the file of a parameter.
+    Input,
+    /// For the parameters that made it.
+    Parameters,
+    View,
+    Path,
+    /// For the line that brings it home.
+    Scp,
+}
+
+/// One row of a picker.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PickerItem {
+    /// What choosing it gives: a preset's name, an action's name, a value as JSON.
+    pub id: String,
+    pub label: String,
+    /// More about it, quieter.
+    pub detail: String,
+    /// To the right: a key, a place.
+    pub note: String,
+    /// It cannot be chosen now, and why.
+    pub disabled: Option<&'static str>,
+    /// It is what is open, or set, at present.
+    pub is_open: bool,
+    /// It ships with the program and cannot be changed.
+    pub is_built_in: bool,
+    /// Others that stand on it.
+    pub extended_by: Vec<String>,
+}
+
+/// A line of text to type.
+#[derive(Debug)]
+pub struct Prompt {
+    /// What the text is for.
+    pub purpose: Asking,
+    pub text: TextArea<'static>,
+    /// Why the text cannot be taken.
+    pub error: Option<String>,
+    /// What the text may become, where a path is asked for.
+    pub completions: Completions,
+    /// The filter before, which comes back when the prompt is left.
+    pub before: String,
+}
+
+/// What a prompt asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asking {
+    /// The filter of the parameters, applied while it is typed.
+    ParamFilter,
+    /// The search of the runs, applied while it is typed.
+    RunSearch,
+    /// The search of the log.
+    LogSearch,
+    /// Name of a new preset.
+    PresetName,
+    /// New name of a preset.
+    RenamePreset(String),
+    /// Path of a workflow.
+    WorkflowPath,
+    /// Path of a file with a graph in it.
+    ImportPath,
+}
+
+/// A question with yes and no.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Confirm {
+    /// The question, one sentence.
+    pub question: String,
+    /// What it means, when that is not plain.
+    pub consequence: String,
+    /// What the yes key is called.
+    pub yes: &'static str,
+    /// What happens on yes.
+    pub then: Confirmed,
+}
+
+/// What a yes does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Confirmed {
+    Cancel(RunId),
+    /// Submit a run again.
+    Repeat(RunId),
+    /// Wait no longer for a run.
+    LetGo(RunId),
+    DeletePreset(String),
+    /// Load a preset over edits.
+    LoadPreset(String),
+    /// Open a workflow over edits.
+    OpenWorkflow(std::path::PathBuf),
+    /// Save over a preset that exists.
+    OverwritePreset(String),
+    ResetAll,
+    /// Load a run's parameters over edits.
+    LoadRun(RunId),
+    /// Open a graph as a workflow over edits.
+    OpenGraph(Box<Imported>),
+    /// Remove an output's file.
+    DeleteOutput(OutputId),
+}
+
+impl Overlay {
+    /// A list to choose from.
+    pub fn picker(purpose: Choosing, items: Vec<PickerItem>) -> Self {
+        Self::Picker(Picker { purpose, items, filter: line_editor(""), selected: 0, loading: false })
+    }
+
+    /// A list that has been asked for and is not here yet.
+    pub fn loading(purpose: Choosing) -> Self {
+        Self::Picker(Picker {
+            purpose,
+            items: Vec::new(),
+            filter: line_editor(""),
+            selected: 0,
+            loading: true,
+        })
+    }
+
+    /// A line of text to type, which begins with a text.
+    pub fn prompt(purpose: Asking, text: &str) -> Self {
+        Self::Prompt(Prompt {
+            purpose,
+            text: line_editor(text),
+            error: None,
+            completions: Completions::default(),
+            before: text.to_owned(),
+        })
+    }
+}
+
+/// The items that pass a picker's filter, best match first. For a value, what was typed is the last of them: the
+/// server may know choices that are not listed.
+pub fn matches(picker: &Picker) -> Vec<PickerItem> {
+    let filter = picker.filter.lines().join("");
+    let filter = filter.trim();
+    if filter.is_empty() {
+        return picker.items.clone();
+    }
+    let mut matcher = Matcher::new(Config::DEFAULT);
+    let pattern = Pattern::parse(filter, CaseMatching::Smart, Normalization::Smart);
+    let mut scratch = Vec::new();
+    let mut score = |text: &str| pattern.score(Utf32Str::new(text, &mut scratch), &mut matcher);
+    let mut found: Vec<(u32, &PickerItem)> = picker
+        .items
+        .iter()
+        .filter_map(|item| {
+            // A match in the label is worth more than one in the sentence about it.
+            let label = score(&item.label).map(|score| score * 2);
+            label.max(score(&format!("{} {}", item.label, item.detail))).map(|score| (score, item))
+        })
+        .collect();
+    found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+    let mut items: Vec<PickerItem> = found.into_iter().map(|(_, item)| item.clone()).collect();
+    if matches!(picker.purpose, Choosing::Value(_)) && items.iter().all(|item| item.label != filter) {
+        items.push(PickerItem {
+            label: filter.to_owned(),
+            note: "not listed".to_owned(),
+            ..PickerItem::default()
+        });
+    }
+    items
+}

@@ -1,0 +1,266 @@
+//! Two outputs held against each other: captions, the pictures, and beneath them what differs.
+
+use ratatui::buffer::{Buffer, CellDiffOption};
+use ratatui::layout::{Position, Rect};
+use ratatui::style::{Modifier, Style};
+use unicode_width::UnicodeWidthStr;
+
+use super::places::{Places, halves};
+use crate::domain::OutputCard;
+use crate::domain::compare::{Change, Differ, What, Words};
+use crate::tui::model::Model;
+use crate::tui::pane::Pane;
+use crate::tui::terminal::Placement;
+use crate::tui::text;
+use crate::tui::theme::Theme;
+use crate::tui::view::paint::{put, put_right, without_right};
+use crate::tui::wrap::wrap;
+
+/// Columns of what differs, before how.
+const LABEL: usize = 16;
+/// Characters of one value.
+const VALUE: usize = 200;
+
+/// A piece of a line.
+struct Piece {
+    text: String,
+    look: Look,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Look {
+    Plain,
+    Quiet,
+    Only,
+    New,
+}
+
+type Line = Vec<Piece>;
+
+/// What the title line says.
+pub fn note(model: &Model) -> String {
+    let way = match model.compare.only {
+        None => "beside each other".to_owned(),
+        Some(shown) => format!("in one place, {} of 2", shown + 1),
+    };
+    let scale = if model.compare.closer.is_some() { "1:1, arrows move" } else { "all of it" };
+    format!("{way}   {scale}")
+}
+
+/// The picture that belongs on the screen, and where.
+pub fn placement(model: &Model) -> Option<Placement> {
+    if model.focus != Pane::Compare {
+        return None;
+    }
+    let Some(Ok(pictures)) = &model.compare.seen else { return None };
+    let picture = pictures.get(model.compare.only.unwrap_or(0)).or_else(|| pictures.first())?;
+    let area = Places::of(model, line_count(model))?.pictures;
+    let fits = picture.cells.width <= area.width && picture.cells.height <= area.height;
+    fits.then(|| Placement { picture: picture.clone(), at: Position::new(area.x, area.y) })
+}
+
+/// Lines of what differs and what does not, at the present width.
+pub fn line_count(model: &Model) -> usize {
+    lines(model, usize::from(model.size.width.saturating_sub(2))).len()
+}
+
+pub fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let Some(pair) = &model.compare.pair else {
+        let told = "Nothing is compared. Mark two outputs in the gallery, then press C there.";
+        put(buffer, area, area.x, area.y, told, theme.quiet);
+        return;
+    };
+    let lines = lines(model, usize::from(area.width));
+    let Some(places) = Places::of(model, lines.len()) else { return };
+    captions(model, pair, places.captions, theme, buffer);
+    if let Some(placement) = placement(model) {
+        // Left to the picture; the terminal draws it there.
+        for at in placement.area().intersection(buffer.area).positions() {
+            buffer[at].set_diff_option(CellDiffOption::Skip);
+        }
+    } else {
+        let told = match &model.compare.seen {
+            Some(Err(why)) => why,
+            Some(Ok(_)) | None if model.compare.asked.is_some() => "Decoding…",
+            _ => "No pictures are drawn here",
+        };
+        for (line, y) in
+            wrap(told, usize::from(area.width)).iter().zip(places.pictures.top()..places.pictures.bottom())
+        {
+            put(buffer, places.pictures, area.x, y, line, theme.quiet);
+        }
+    }
+    differences(model, &lines, places.differences, theme, buffer);
+}
+
+fn captions(model: &Model, pair: &[OutputCard; 2], area: Rect, theme: &Theme, buffer: &mut Buffer) {
+    match model.compare.only {
+        Some(shown) => caption(model, &pair[shown.min(1)], shown, area, theme, buffer),
+        None => {
+            for (at, place) in halves(area).into_iter().enumerate() {
+                caption(model, &pair[at], at, place, theme, buffer);
+            }
+        }
+    }
+}
+
+/// Run and name at the left; size and age at the right.
+fn caption(model: &Model, card: &OutputCard, at: usize, area: Rect, theme: &Theme, buffer: &mut Buffer) {
+    let facts = format!("{}  {}", text::bytes(card.output.size), text::age(model.now - card.at));
+    let right = put_right(buffer, area, area.y, &facts, theme.quiet);
+    let line = without_right(area, area.right().saturating_sub(right) + 2);
+    let x = put(buffer, line, line.x, line.y, if at == 0 { "A " } else { "B " }, theme.accent);
+    let x = if card.starred { put(buffer, line, x, line.y, "★ ", theme.accent) } else { x };
+    let x = put(buffer, line, x, line.y, &format!("{} ", card.id.run), theme.selected);
+    put(buffer, line, x, line.y, &card.output.name, theme.text);
+}
+
+fn differences(model: &Model, lines: &[Line], area: Rect, theme: &Theme, buffer: &mut Buffer) {
+    let first = model.compare.scroll.min(lines.len().saturating_sub(usize::from(area.height)));
+    for (line, y) in lines.iter().skip(first).zip(area.top()..area.bottom()) {
+        let mut x = area.x;
+        for piece in line {
+            x = put(buffer, area, x, y, &piece.text, style(piece.look, theme));
+        }
+    }
+    let more = lines.len().saturating_sub(first + usize::from(area.height));
+    if more > 0 {
+        put_right(buffer, area, area.bottom() - 1, &format!(" {more} more ↓"), theme.quiet);
+    }
+}
+
+/// A change has brackets, too: colours are not all.
+fn style(look: Look, theme: &Theme) -> Style {
+    match look {
+        Look::Plain => theme.text,
+        Look::Quiet => theme.quiet,
+        Look::Only => theme.bad.add_modifier(Modifier::CROSSED_OUT),
+        Look::New => theme.good,
+    }
+}
+
+/// What differs, a parameter a line or more, then what is the same.
+fn lines(model: &Model, width: usize) -> Vec<Line> {
+    let Some(pair) = &model.compare.pair else { return Vec::new() };
+    let mut lines = Vec::new();
+    let quiet = |text: String| vec![Piece { text, look: Look::Quiet }];
+    if pair[0].output.sha256 == pair[1].output.sha256 {
+        let told =
+            "Both have the same content: the server answered from its cache, or nothing that counts differs";
+        lines.extend(wrap(told, width).into_iter().map(|line| quiet(line.to_owned())));
+    }
+    match &model.compare.difference {
+        None if model.compare.unread => lines.push(quiet("What they were made of cannot be read".to_owned())),
+        None => lines.push(quiet("Reading what they were made of…".to_owned())),
+        Some(_) if pair[0].id.run == pair[1].id.run => {
+            lines.push(quiet("Both are of one run, so their parameters are the same".to_owned()));
+        }
+        Some(difference) => {
+            for differ in &difference.differ {
+                differs(model, differ, width, &mut lines);
+            }
+            lines.push(quiet(match (difference.differ.len(), difference.same) {
+                (0, _) => "All parameters are the same".to_owned(),
+                (_, 0) => "Nothing else was sent".to_owned(),
+                (_, 1) => "1 more is the same".to_owned(),
+                (_, same) => format!("{same} more are the same"),
+            }));
+        }
+    }
+    lines
+}
+
+fn differs(model: &Model, differ: &Differ, width: usize, lines: &mut Vec<Line>) {
+    let label = match &differ.what {
+        What::Param(key) => {
+            model.draft.param(key).map_or_else(|| key.to_string(), |param| model.draft.name(param).to_owned())
+        }
+        What::Workflow => "workflow".to_owned(),
+        What::Preset => "preset".to_owned(),
+        What::Profile => "profile".to_owned(),
+    };
+    let room = width.saturating_sub(LABEL).max(8);
+    let none = if matches!(differ.what, What::Param(_)) { "(not sent)" } else { "(none)" };
+    let pieces = match &differ.change {
+        Change::Values(before, after) => vec![
+            value(before.as_deref(), Look::Only, none),
+            Piece { text: "→".to_owned(), look: Look::Quiet },
+            value(after.as_deref(), Look::New, none),
+        ],
+        Change::Words(words) => changed(words),
+    };
+    let mut label = text::cut(&label, LABEL - 1);
+    for mut line in flow(pieces, room) {
+        let blank = LABEL.saturating_sub(label.width());
+        let begin = format!("{}{}", std::mem::take(&mut label), " ".repeat(blank));
+        line.insert(0, Piece { text: begin, look: Look::Quiet });
+        lines.push(line);
+    }
+}
+
+fn value(value: Option<&str>, look: Look, none: &str) -> Piece {
+    match value {
+        None => Piece { text: none.to_owned(), look: Look::Quiet },
+        Some("") => Piece { text: "(empty)".to_owned(), look: Look::Quiet },
+        // The sign between the two says which is which: nothing is crossed out.
+        Some(value) => {
+            let line: String = value.split_whitespace().collect::<Vec<_>>().join(" ");
+            let look = if look == Look::Only { Look::Plain } else { look };
+            Piece { text: text::cut(&line, VALUE), look }
+        }
+    }
+}
+
+/// `a flamingo [dancing → sleeping] on top …`
+fn changed(words: &[Words]) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut push = |text: String, look| pieces.push(Piece { text, look });
+    let mut words = words.iter().peekable();
+    while let Some(word) = words.next() {
+        match (word, words.peek()) {
+            (Words::Only(before), Some(Words::New(after))) => {
+                push(format!("[{before}"), Look::Only);
+                push("→".to_owned(), Look::Quiet);
+                push(format!("{after}]"), Look::New);
+                words.next();
+            }
+            (Words::Only(before), _) => push(format!("[−{before}]"), Look::Only),
+            (Words::New(after), _) => push(format!("[+{after}]"), Look::New),
+            (Words::Same(text), _) => push(text.clone(), Look::Plain),
+            (Words::Left(_), _) => push("…".to_owned(), Look::Quiet),
+        }
+    }
+    pieces
+}
+
+/// Pieces set one after the other with a blank between, in lines of a width.
+fn flow(pieces: Vec<Piece>, width: usize) -> Vec<Line> {
+    let mut lines = vec![Line::new()];
+    let mut used = 0;
+    for piece in pieces {
+        for word in piece.text.split(' ') {
+            // A word that is wider than a line is cut.
+            for part in wrap(word, width) {
+                let columns = part.width();
+                let blank = usize::from(used > 0);
+                if used + blank + columns > width && used > 0 {
+                    lines.push(Line::new());
+                    used = 0;
+                }
+                let blank = if used > 0 { " " } else { "" };
+                used += blank.len() + columns;
+                let Some(line) = lines.last_mut() else { continue };
+                match line.last_mut().filter(|last| last.look == piece.look) {
+                    Some(last) => last.text.push_str(&format!("{blank}{part}")),
+                    None => {
+                        if !blank.is_empty() {
+                            line.push(Piece { text: blank.to_owned(), look: Look::Plain });
+                        }
+                        line.push(Piece { text: part.to_owned(), look: piece.look });
+                    }
+                }
+            }
+        }
+    }
+    lines
+}

@@ -1,0 +1,16 @@
+//! One run in full.
+
+pub mod update;
+pub mod view;
+
+use crate::domain::{Run, RunId};
+
+#[derive(Debug, Default)]
+pub struct DetailsPane {
+    /// The selected run in full.
+    pub run: Option<Run>,
+    /// The run that was asked for last.
+    pub asked: Option<RunId>,
+    /// Lines scrolled off at the top.
+    pub scroll: usize,
+}

@@ -1,0 +1,87 @@
+//! The details pane: the selected run in full.
+
+use crate::domain::{Run, RunId};
+use crate::tui::action::Action;
+use crate::tui::effect::{Effect, Effects};
+use crate::tui::layout;
+use crate::tui::model::Model;
+use crate::tui::motion::scrolled;
+use crate::tui::notice::Tone;
+use crate::tui::pane::Pane;
+use crate::tui::panes::params::update as params;
+
+/// Reads the run again that is shown.
+pub fn reload(model: &mut Model, effects: &mut Effects) {
+    let Some(id) = model.runs.selected else { return };
+    let shown = model.details.run.as_ref().filter(|run| run.id == id);
+    // After its end a run changes no more.
+    if shown.is_none_or(|run| !run.status.is_end()) {
+        ask(model, id, effects);
+    }
+}
+
+fn ask(model: &mut Model, id: RunId, effects: &mut Effects) {
+    if model.fetching.run.want() {
+        model.details.asked = Some(id);
+        effects.push(Effect::LoadRun(id));
+    }
+}
+
+pub fn loaded(model: &mut Model, id: RunId, run: Option<Box<Run>>, effects: &mut Effects) {
+    let again = model.fetching.run.arrived();
+    // The selection may have moved on while the answer was under way.
+    if model.runs.selected == Some(id) {
+        let is_shown = model.details.run.as_ref().is_some_and(|shown| shown.id == id);
+        if !is_shown {
+            model.details.scroll = 0;
+        }
+        // What was read once stays when it cannot be read again.
+        if run.is_some() || !is_shown {
+            model.details.run = run.map(|run| *run);
+        }
+    }
+    if again {
+        reload(model, effects);
+    }
+}
+
+pub fn moved(model: &mut Model, action: Action) {
+    let page = layout::page(model, Pane::Details);
+    let last = super::view::line_count(model).saturating_sub(page);
+    model.details.scroll = scrolled(model.details.scroll, action, page, last);
+}
+
+/// Goes to the parameter at fault; where only a node is named, to its first parameter.
+pub fn to_parameter(model: &mut Model) {
+    let Some(error) = model.details.run.as_ref().and_then(|run| run.error.clone()) else { return };
+    let of_node = |node: &String| {
+        let mut params = model.draft.params().iter();
+        params.find(|param| param.key.node() == node && param.is_editable()).map(|param| param.key.clone())
+    };
+    let known = error.param.clone().filter(|key| model.draft.param(key).is_some());
+    match known.or_else(|| error.node.as_ref().and_then(of_node)) {
+        Some(key) => params::select(model, &key),
+        None => {
+            let named = error.param.map(|key| key.to_string()).or(error.node).unwrap_or_default();
+            model.notify(Tone::Bad, format!("The open workflow has no {named}"));
+        }
+    }
+}
+
+/// Asks for the selected run when another one is shown: once, for a run that cannot be read would be asked for
+/// for ever. The next change of the store asks again.
+pub fn settle(model: &mut Model, effects: &mut Effects) {
+    let shown = model.details.run.as_ref().map(|run| run.id);
+    if model.runs.selected != shown {
+        match model.runs.selected {
+            None => (model.details.run, model.details.asked) = (None, None),
+            Some(id) if model.details.asked != Some(id) && model.fetching.run == Default::default() => {
+                ask(model, id, effects);
+            }
+            Some(_) => {}
+        }
+    }
+    let lines = super::view::line_count(model);
+    let height = layout::page(model, Pane::Details);
+    model.details.scroll = model.details.scroll.min(lines.saturating_sub(height));
+}

@@ -1,0 +1,244 @@
+//! The details pane: one run in full, from how it stands to what was sent.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
+
+use crate::domain::run::{Connection, Output, OutputFailure, RunError, shown_url};
+use crate::domain::{ParamKey, Run, Status, value};
+use crate::tui::layout;
+use crate::tui::model::Model;
+use crate::tui::pane::Pane;
+use crate::tui::text;
+use crate::tui::theme::Theme;
+use crate::tui::view::paint::put;
+use crate::tui::wrap::wrap;
+
+/// Columns of the labels at the left.
+const LABEL: usize = 12;
+/// Lines that a long value takes at the most.
+const VALUE_LINES: usize = 6;
+
+/// How a line is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    Plain,
+    Heading,
+    Quiet,
+    Bad,
+    Status(Status),
+}
+
+/// One line: a label and a text, either may be empty.
+#[derive(Clone, Debug)]
+struct Line {
+    label: String,
+    text: String,
+    look: Look,
+}
+
+/// What the title line says.
+pub fn note(model: &Model) -> String {
+    model.details.run.as_ref().map(|run| format!("run {}", run.id)).unwrap_or_default()
+}
+
+/// Lines of the run that is shown, at the pane's present width.
+pub fn line_count(model: &Model) -> usize {
+    let width =
+        layout::regions(model).and_then(|regions| regions.body(Pane::Details)).map_or(0, |area| area.width);
+    if width == 0 { 0 } else { lines(model, usize::from(width)).len() }
+}
+
+pub fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let lines = lines(model, usize::from(area.width));
+    if lines.is_empty() {
+        let text = "What the selected run was sent, and what came back.";
+        put(buffer, area, area.x, area.y, text, theme.quiet);
+        return;
+    }
+    for (line, y) in lines.iter().skip(model.details.scroll).zip(area.top()..area.bottom()) {
+        let style = match line.look {
+            Look::Plain => theme.text,
+            Look::Heading => theme.heading,
+            Look::Quiet => theme.quiet,
+            Look::Bad => theme.bad,
+            Look::Status(status) => theme.status(status),
+        };
+        // A label with no text beside it has the line to itself.
+        let label_width = if line.text.is_empty() { area.width } else { area.width.min(LABEL as u16 - 1) };
+        let label = Rect { width: label_width, ..area };
+        put(buffer, label, area.x, y, &line.label, theme.quiet);
+        let x =
+            if line.label.is_empty() && line.look == Look::Heading { area.x } else { area.x + LABEL as u16 };
+        put(buffer, area, x, y, &line.text, style);
+    }
+}
+
+/// Lines in the making.
+struct Page {
+    lines: Vec<Line>,
+    width: usize,
+}
+
+impl Page {
+    fn heading(&mut self, text: &str) {
+        if !self.lines.is_empty() {
+            self.push("", String::new(), Look::Plain);
+        }
+        self.push("", text.to_owned(), Look::Heading);
+    }
+
+    fn push(&mut self, label: &str, text: String, look: Look) {
+        self.lines.push(Line { label: label.to_owned(), text, look });
+    }
+
+    /// A text of any length, wrapped, with its label before the first line.
+    fn field(&mut self, label: &str, text: &str, look: Look) {
+        self.bounded(label, text, look, usize::MAX);
+    }
+
+    fn bounded(&mut self, label: &str, text: &str, look: Look, most: usize) {
+        let width = self.width.saturating_sub(LABEL).max(8);
+        let mut label = label;
+        if label.width() >= LABEL {
+            self.push(label, String::new(), look);
+            label = "";
+        }
+        for (at, line) in text.split('\n').flat_map(|line| wrap(line, width)).enumerate() {
+            if at == most {
+                self.push("", "…".to_owned(), Look::Quiet);
+                return;
+            }
+            self.push(label, line.to_owned(), look);
+            label = "";
+        }
+    }
+}
+
+fn lines(model: &Model, width: usize) -> Vec<Line> {
+    let Some(run) = model.details.run.as_ref().filter(|run| Some(run.id) == model.runs.selected) else {
+        return Vec::new();
+    };
+    let mut page = Page { lines: Vec::new(), width };
+    status(&mut page, run, model);
+    if let Some(error) = &run.error {
+        failure(&mut page, error, run, model);
+    }
+    for warning in &run.warnings {
+        page.field("warning", warning, Look::Plain);
+    }
+    if !run.outputs.is_empty() || !run.failed_outputs.is_empty() {
+        page.heading("Outputs");
+        run.outputs.iter().for_each(|made| output(&mut page, made));
+        run.failed_outputs.iter().for_each(|failed| failed_output(&mut page, failed));
+    }
+    page.heading("Sent");
+    for (key, sent) in &run.request.params {
+        page.bounded(&name(model, key), &value::text(sent), Look::Plain, VALUE_LINES);
+    }
+    for file in &run.request.files {
+        let part = ParamKey::parse(&file.part).map_or_else(|| file.part.clone(), |key| name(model, &key));
+        page.field(&part, &format!("{}  {}", file.path.display(), text::bytes(file.size)), Look::Plain);
+    }
+    page.heading("Where");
+    page.field(
+        "profile",
+        if run.request.profile.is_empty() { "none" } else { &run.request.profile },
+        Look::Quiet,
+    );
+    page.field("endpoint", run.request.shown_url(), Look::Quiet);
+    if let Some(url) = &run.request.api_url {
+        page.field("service", shown_url(url), Look::Quiet);
+    }
+    page.field("workflow", &run.request.workflow_name, Look::Quiet);
+    if let Some(preset) = &run.request.preset {
+        page.field("preset", preset, Look::Quiet);
+    }
+    if let Some(id) = &run.prompt_id {
+        page.field("prompt id", id, Look::Quiet);
+    }
+    page.lines
+}
+
+/// What the phase means, and each phase with its time.
+fn status(page: &mut Page, run: &Run, model: &Model) {
+    let said = match run.status {
+        _ if run.cancel_asked && !run.status.is_end() => "cancelling: the run has not ended yet",
+        Status::Waiting => "waiting: no answer yet. A cold start takes minutes",
+        Status::Queued => "queued: others run first",
+        Status::Lost => "lost: how it ended is not known",
+        status => status.word(),
+    };
+    page.field("status", &format!("{} {said}", run.status.sign()), Look::Status(run.status));
+    if let Some(heard) = run.connection.filter(|_| !run.status.is_end()) {
+        let said = match heard.state {
+            Connection::Live => "live: the server tells what happens".to_owned(),
+            Connection::Reconnecting => format!(
+                "reconnecting for {}: the run goes on, lines of its log may be missing",
+                text::duration(model.now - heard.since)
+            ),
+            Connection::Polling => "polling: the server is asked for the run's end now and then".to_owned(),
+        };
+        page.field("connection", &format!("{} {said}", heard.state.sign()), Look::Quiet);
+    }
+    let mut told = Vec::new();
+    for (at, (phase, from)) in run.phases.iter().enumerate() {
+        if phase.is_end() {
+            continue;
+        }
+        let next = run.phases.get(at + 1);
+        let to = next.map_or(model.now, |(_, next)| *next);
+        // What took no time is not worth a word.
+        if next.is_some() && to - from < 50 {
+            continue;
+        }
+        told.push(format!("{} {}", phase.word(), text::took(to - from)));
+    }
+    if !told.is_empty() {
+        page.field("time", &told.join(" · "), Look::Quiet);
+    }
+    if let Some(seconds) = run.server_seconds {
+        page.field("server", &format!("{} of work", text::took((seconds * 1_000.0) as i64)), Look::Quiet);
+    }
+}
+
+fn failure(page: &mut Page, error: &RunError, run: &Run, model: &Model) {
+    let look = if run.status == Status::Cancelled { Look::Plain } else { Look::Bad };
+    page.field("why", &error.what, look);
+    if !error.remedy.is_empty() {
+        page.field("what to do", &error.remedy, Look::Plain);
+    }
+    match (&error.param, &error.node) {
+        (Some(key), _) => {
+            page.field("parameter", &format!("{}  (Enter goes there)", name(model, key)), Look::Plain)
+        }
+        (None, Some(node)) => {
+            let known = model.draft.params().iter().find(|param| param.key.node() == node);
+            let told = known
+                .map_or_else(|| node.clone(), |param| format!("{} {node}  (Enter goes there)", param.group));
+            page.field("node", &told, Look::Plain);
+        }
+        (None, None) => {}
+    }
+    if !error.details.is_empty() {
+        page.bounded("details", &error.details, Look::Quiet, 20);
+    }
+}
+
+fn output(page: &mut Page, made: &Output) {
+    let kind = if made.content_type.is_empty() { "file" } else { &made.content_type };
+    page.field(&text::bytes(made.size), &made.path.display().to_string(), Look::Plain);
+    page.push("", format!("{kind}  sha256 {}", made.sha256.get(..12).unwrap_or_default()), Look::Quiet);
+}
+
+fn failed_output(page: &mut Page, failed: &OutputFailure) {
+    page.field("✗ not saved", &format!("{}: {}", failed.name, failed.why), Look::Bad);
+    if let Some(kept) = &failed.kept {
+        page.field("raw bytes", &kept.display().to_string(), Look::Plain);
+    }
+}
+
+/// The name by which the open workflow knows a key, when it has it.
+fn name(model: &Model, key: &ParamKey) -> String {
+    model.draft.param(key).map_or_else(|| key.to_string(), |param| model.draft.name(param).to_owned())
+}

@@ -1,0 +1,344 @@
+//! The gallery.
+
+use std::collections::HashSet;
+
+use super::grid::Grid;
+use crate::domain::OutputId;
+use crate::tui::action::Action;
+use crate::tui::effect::{Effect, Effects};
+use crate::tui::model::Model;
+use crate::tui::notice::Tone;
+use crate::tui::overlay::{Confirm, Confirmed, Overlay};
+use crate::tui::pane::Pane;
+use crate::tui::panes::gallery::{Thumb, ThumbOrder, Tile};
+use crate::tui::panes::output::update as output;
+use crate::tui::panes::runs::update as runs;
+use crate::tui::query::{OutputsFilter, OutputsQuery};
+use crate::tui::text;
+
+/// Outputs in a page.
+const PAGE: usize = 100;
+/// Outputs that are read again when the store changed.
+const FRESH: usize = 300;
+/// Thumbnails in memory; some kilobytes each.
+const THUMBS: usize = 1_000;
+
+/// Goes to the gallery, or back from it.
+pub fn toggle(model: &mut Model, effects: &mut Effects) {
+    if model.focus == Pane::Gallery {
+        return leave(model);
+    }
+    if !model.focus.is_full_screen() {
+        model.gallery.came_from = model.focus;
+    }
+    enter(model, effects);
+}
+
+pub fn enter(model: &mut Model, effects: &mut Effects) {
+    model.go_to(Pane::Gallery);
+    reload(model, effects);
+}
+
+fn leave(model: &mut Model) {
+    let back = model.gallery.came_from;
+    model.go_to(back);
+}
+
+/// Takes a filter back; without one, leaves.
+pub fn back(model: &mut Model, effects: &mut Effects) {
+    if !model.gallery.starred && model.runs.search.is_empty() && model.runs.status.is_none() {
+        return leave(model);
+    }
+    model.gallery.starred = false;
+    model.runs.search.clear();
+    model.runs.status = None;
+    runs::search_changed(model, effects);
+}
+
+fn filter(model: &Model) -> OutputsFilter {
+    OutputsFilter {
+        search: model.runs.search.clone(),
+        status: model.runs.status,
+        starred: model.gallery.starred,
+    }
+}
+
+fn query(model: &Model, before: Option<OutputId>, limit: usize) -> OutputsQuery {
+    OutputsQuery { filter: filter(model), before, limit }
+}
+
+/// Reads the newest outputs again, if somebody looks at them.
+pub fn reload(model: &mut Model, effects: &mut Effects) {
+    if model.focus == Pane::Gallery && model.fetching.outputs.want() {
+        model.gallery.failed = false;
+        let limit = model.gallery.tiles.len().clamp(PAGE, FRESH);
+        effects.push(Effect::LoadOutputs(query(model, None, limit)));
+    }
+}
+
+pub fn loaded(
+    model: &mut Model,
+    answered: OutputsQuery,
+    tiles: Vec<Tile>,
+    more: bool,
+    effects: &mut Effects,
+) {
+    let again = model.fetching.outputs.arrived();
+    let is_current = answered.filter == filter(model);
+    if is_current {
+        merge(model, answered, tiles, more);
+    }
+    if again || !is_current {
+        reload(model, effects);
+    }
+}
+
+/// What is shown stays.
+pub fn not_read(model: &mut Model, why: String, effects: &mut Effects) {
+    model.notify(Tone::Bad, why);
+    model.gallery.failed = true;
+    if model.fetching.outputs.arrived() {
+        reload(model, effects);
+    }
+}
+
+/// A first page replaces the newest tiles and keeps the older ones of the same list; a later page goes below.
+fn merge(model: &mut Model, answered: OutputsQuery, tiles: Vec<Tile>, more: bool) {
+    let pane = &mut model.gallery;
+    let same_list = pane.list.as_ref() == Some(&answered.filter);
+    if answered.before.is_some() {
+        if same_list {
+            let last = pane.tiles.last().map(|tile| tile.card.id);
+            pane.tiles.extend(tiles.into_iter().filter(|tile| last.is_none_or(|last| tile.card.id < last)));
+            pane.more = more;
+        }
+        return;
+    }
+    let at = pane.selected_index();
+    let oldest = tiles.last().map(|tile| tile.card.id);
+    // Without a tile in common there may be others between the two.
+    let joined = pane.tiles.first().is_some_and(|newest| Some(newest.card.id) >= oldest);
+    let older: Vec<Tile> = match same_list && joined && more {
+        true => pane.tiles.drain(..).filter(|tile| Some(tile.card.id) < oldest).collect(),
+        false => Vec::new(),
+    };
+    pane.more = if older.is_empty() { more } else { pane.more };
+    pane.tiles = tiles;
+    pane.tiles.extend(older);
+    pane.list = Some(answered.filter);
+    // Whoever was deleted leaves the selection to the one that follows.
+    if let Some(at) = at.filter(|_| same_list && pane.selected_index().is_none()) {
+        let next = at.min(pane.tiles.len().saturating_sub(1));
+        pane.selected = pane.tiles.get(next).map(|tile| tile.card.id);
+    }
+}
+
+pub fn perform(model: &mut Model, action: Action, effects: &mut Effects) {
+    match action {
+        Action::OnlyStarred => {
+            model.gallery.starred = !model.gallery.starred;
+            model.gallery.scroll = 0;
+            reload(model, effects);
+        }
+        Action::Star => star(model, effects),
+        Action::Mark => mark(model),
+        Action::OpenOutput => open(model),
+        Action::CopyOutput => {
+            let Some(tile) = model.gallery.selected() else { return };
+            let path = tile.card.output.path.display().to_string();
+            model.notify(Tone::Good, format!("Sent to your terminal's clipboard: {path}"));
+            effects.push(Effect::Copy(path));
+        }
+        Action::DeleteOutput => ask_delete(model),
+        _ => {}
+    }
+}
+
+/// At once on the screen; should the store refuse, what it has is read again.
+fn star(model: &mut Model, effects: &mut Effects) {
+    let Some(at) = model.gallery.selected_index() else { return };
+    let card = &mut model.gallery.tiles[at].card;
+    card.starred = !card.starred;
+    effects.push(Effect::Star(card.id, card.starred));
+}
+
+/// A third mark takes the place of the first.
+fn mark(model: &mut Model) {
+    let Some(card) = model.gallery.selected().map(|tile| tile.card.clone()) else { return };
+    let marked = &mut model.gallery.marked;
+    if let Some(at) = marked.iter().position(|other| other.id == card.id) {
+        marked.remove(at);
+        return;
+    }
+    if marked.len() == 2 {
+        marked.remove(0);
+    }
+    marked.push(card);
+    if marked.len() == 1 {
+        model.notify(Tone::Plain, "Marked. Mark another one, or go to it; then C compares the two");
+    }
+}
+
+/// Goes to the run, with this output selected.
+fn open(model: &mut Model) {
+    let Some(id) = model.gallery.selected else { return };
+    model.runs.selected = Some(id.run);
+    model.runs.chosen = true;
+    model.runs.reveal = Some(id.run);
+    output::go_to(model, id);
+    model.came_from = Some(Pane::Gallery);
+}
+
+fn ask_delete(model: &mut Model) {
+    let Some(tile) = model.gallery.selected() else { return };
+    let output = &tile.card.output;
+    let consequence = if tile.gone {
+        "Its file has gone already; it is taken out of the gallery.".to_owned()
+    } else {
+        let bytes = text::bytes(output.size);
+        format!("{} ({bytes}) is removed. This cannot be taken back.", output.path.display())
+    };
+    model.overlay = Some(Overlay::Confirm(Confirm {
+        question: format!("Delete {} of run {}?", output.name, tile.card.id.run),
+        consequence,
+        yes: "delete",
+        then: Confirmed::DeleteOutput(tile.card.id),
+    }));
+}
+
+pub fn deleted(model: &mut Model, id: OutputId, effects: &mut Effects) {
+    model.gallery.marked.retain(|card| card.id != id);
+    reload(model, effects);
+}
+
+pub fn moved(model: &mut Model, action: Action) {
+    let Some(grid) = Grid::of(model) else { return };
+    let last = model.gallery.tiles.len().saturating_sub(1);
+    let at = model.gallery.selected_index().unwrap_or(0);
+    let (row, page) = (grid.columns, grid.page());
+    model.gallery.failed = false;
+    let next = match action {
+        Action::Less => at.saturating_sub(1),
+        Action::More => at + 1,
+        // In the first and the last row there is nowhere to go.
+        Action::Up if at < row => at,
+        Action::Up => at - row,
+        Action::Down if at / row == last / row => at,
+        Action::Down => at + row,
+        Action::PageUp if at < page => at % row,
+        Action::PageUp => at - page,
+        Action::PageDown => at + page,
+        Action::Top => 0,
+        Action::Bottom => last,
+        _ => at,
+    };
+    choose(model, next.min(last));
+}
+
+pub fn choose(model: &mut Model, at: usize) {
+    if let Some(tile) = model.gallery.tiles.get(at) {
+        model.gallery.selected = Some(tile.card.id);
+    }
+}
+
+/// Scrolls by rows; the selection goes along as far as it must.
+pub fn wheel(model: &mut Model, action: Action) {
+    let Some(grid) = Grid::of(model) else { return };
+    let rows = model.gallery.tiles.len().div_ceil(grid.columns);
+    let end = rows.saturating_sub(grid.rows);
+    let scroll = &mut model.gallery.scroll;
+    *scroll = if action == Action::Up { scroll.saturating_sub(1) } else { (*scroll + 1).min(end) };
+    let first = *scroll * grid.columns;
+    if let Some(at) = model.gallery.selected_index() {
+        let row = (at / grid.columns).clamp(first / grid.columns, first / grid.columns + grid.rows - 1);
+        let next = row * grid.columns + at % grid.columns;
+        choose(model, next.min(model.gallery.tiles.len().saturating_sub(1)));
+    }
+}
+
+/// The place among the tiles of what is at a place of the page.
+pub fn index_at(model: &Model, x: u16, y: u16) -> Option<usize> {
+    let grid = Grid::of(model)?;
+    let at = model.gallery.scroll * grid.columns + grid.at(x, y)?;
+    (at < model.gallery.tiles.len()).then_some(at)
+}
+
+pub fn thumb(model: &mut Model, order: ThumbOrder, thumb: Thumb) {
+    if order.room == model.gallery.room {
+        model.gallery.asked.retain(|sha256| *sha256 != order.sha256);
+        model.gallery.thumbs.insert(order.sha256, thumb);
+    }
+}
+
+/// Keeps a tile selected and in sight, asks for older outputs before the end is in sight, and for the thumbnails that
+/// are wanted.
+pub fn settle(model: &mut Model, effects: &mut Effects) {
+    if model.focus != Pane::Gallery {
+        return;
+    }
+    let wanted = filter(model);
+    let is_wanted = model.gallery.list.as_ref() == Some(&wanted);
+    let is_idle = model.fetching.outputs == Default::default();
+    if !is_wanted && is_idle && !model.gallery.failed {
+        model.gallery.scroll = 0;
+        reload(model, effects);
+    }
+    if model.gallery.selected_index().is_none() {
+        model.gallery.selected = model.gallery.tiles.first().map(|tile| tile.card.id);
+    }
+    let Some(grid) = Grid::of(model) else { return };
+    let at = model.gallery.selected_index().unwrap_or(0);
+    let rows = model.gallery.tiles.len().div_ceil(grid.columns);
+    let row = at / grid.columns;
+    let scroll = &mut model.gallery.scroll;
+    *scroll = (*scroll).max((row + 1).saturating_sub(grid.rows)).min(row).min(rows.saturating_sub(grid.rows));
+    let near_end = at + 2 * grid.page() >= model.gallery.tiles.len();
+    let can_ask = is_wanted && is_idle && model.gallery.more && !model.gallery.failed;
+    if near_end && can_ask && model.fetching.outputs.want() {
+        let last = model.gallery.tiles.last().map(|tile| tile.card.id);
+        effects.push(Effect::LoadOutputs(query(model, last, PAGE)));
+    }
+    want_thumbs(model, &grid, effects);
+}
+
+/// Asks for the thumbnails that are seen, then for those of a page below and of one above. It is asked anew when one is
+/// wanted that was not asked for, or one was asked for that is no longer wanted.
+fn want_thumbs(model: &mut Model, grid: &Grid, effects: &mut Effects) {
+    let has_thumbs = model.output.shows_pictures();
+    let pane = &mut model.gallery;
+    if pane.room != grid.picture {
+        pane.room = grid.picture;
+        pane.thumbs.clear();
+        pane.asked.clear();
+    }
+    let first = pane.scroll * grid.columns;
+    let end = first + grid.page();
+    let before = first.saturating_sub(grid.page());
+    let count = pane.tiles.len();
+    let near = [first..end, end..end + grid.page(), before..first];
+    let near = near.into_iter().flat_map(|range| range.start.min(count)..range.end.min(count));
+    let near: Vec<&Tile> = near.map(|at| &pane.tiles[at]).filter(|tile| tile.can_be_seen()).collect();
+    if pane.thumbs.len() > THUMBS {
+        let near: HashSet<&str> = near.iter().map(|tile| tile.card.output.sha256.as_str()).collect();
+        pane.thumbs.retain(|sha256, _| near.contains(sha256.as_str()));
+    }
+    let mut told = HashSet::new();
+    let missing = near.into_iter().map(|tile| &tile.card.output);
+    let missing: Vec<_> = missing
+        .filter(|output| !pane.thumbs.contains_key(&output.sha256) && told.insert(&output.sha256))
+        .collect();
+    let is_asked =
+        missing.len() == pane.asked.len() && missing.iter().all(|output| pane.asked.contains(&output.sha256));
+    if is_asked || !has_thumbs {
+        return;
+    }
+    let order = |output: &&crate::domain::run::Output| ThumbOrder {
+        sha256: output.sha256.clone(),
+        path: output.path.clone(),
+        size: output.size,
+        room: grid.picture,
+    };
+    let orders: Vec<ThumbOrder> = missing.iter().map(order).collect();
+    pane.asked = orders.iter().map(|order| order.sha256.clone()).collect();
+    effects.push(Effect::MakeThumbs(orders));
+}

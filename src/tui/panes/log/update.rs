@@ -1,0 +1,255 @@
+//! The log pane.
+
+use std::ops::Range;
+
+use super::view;
+use crate::domain::RunId;
+use crate::tui::action::Action;
+use crate::tui::effect::{Effect, Effects};
+use crate::tui::layout;
+use crate::tui::model::Model;
+use crate::tui::notice::Tone;
+use crate::tui::pane::Pane;
+use crate::tui::panes::log::{LogPane, LogPlace, Seeking};
+
+/// Lines read beyond each edge of the pane, so that scrolling a little asks for nothing.
+const MARGIN: usize = 200;
+/// Columns that one key scrolls to the side.
+const SIDE_STEP: usize = 16;
+
+/// Reads the log again that is shown: its end, or the lines where the person is.
+pub fn reload(model: &mut Model, effects: &mut Effects) {
+    let Some(run) = model.log.run else { return };
+    if model.fetching.log.want() {
+        let (range, follow) = wanted(model);
+        model.log.asked = Some((range.clone(), follow));
+        effects.push(Effect::LoadLog { run, range, follow });
+    }
+}
+
+/// The lines to ask for, and whether they are the last ones.
+fn wanted(model: &Model) -> (Range<usize>, bool) {
+    let height = layout::page(model, Pane::Log);
+    if model.log.paused {
+        let top = model.log.top.line;
+        (top.saturating_sub(MARGIN)..top + height + MARGIN, false)
+    } else {
+        (0..height + MARGIN, true)
+    }
+}
+
+pub fn loaded(
+    model: &mut Model,
+    run: RunId,
+    total: usize,
+    first: usize,
+    lines: Vec<String>,
+    effects: &mut Effects,
+) {
+    let again = model.fetching.log.arrived();
+    if model.log.run == Some(run) {
+        (model.log.total, model.log.first, model.log.lines) = (total, first, lines);
+        model.log.loaded = true;
+    }
+    if again || model.log.run != Some(run) {
+        reload(model, effects);
+    }
+}
+
+pub fn perform(model: &mut Model, action: Action, effects: &mut Effects) {
+    match action {
+        Action::Follow => {
+            if model.log.paused {
+                model.log.paused = false;
+                reload(model, effects);
+            } else {
+                model.log.paused = true;
+                model.log.top = end_top(model);
+            }
+        }
+        Action::Wrap => {
+            model.log.cut = !model.log.cut;
+            model.log.left = 0;
+        }
+        Action::NextMatch => search(model, false, effects),
+        Action::PreviousMatch => search(model, true, effects),
+        _ => {}
+    }
+}
+
+/// Looks for the search text: from the match on, as long as it is in sight, else from what is in sight.
+pub fn search(model: &mut Model, backward: bool, effects: &mut Effects) {
+    let Some(run) = model.log.run else { return };
+    if model.log.search.is_empty() {
+        return model.notify(Tone::Plain, "Press / to search the log");
+    }
+    let (first, last) = in_sight(model);
+    let here = model.log.found.filter(|line| (first..=last).contains(line));
+    let from = match (here, backward) {
+        (Some(line), false) => Some(line + 1),
+        (Some(line), true) => line.checked_sub(1),
+        (None, false) => Some(first),
+        (None, true) => Some(last),
+    };
+    seek(model, run, from, Seeking { backward, wrapped: false }, effects);
+}
+
+/// Without a line to begin with, the search begins at the other end.
+fn seek(model: &mut Model, run: RunId, from: Option<usize>, seeking: Seeking, effects: &mut Effects) {
+    let backward = seeking.backward;
+    let other_end = if backward { model.log.total } else { 0 };
+    model.log.seeking = Some(Seeking { wrapped: seeking.wrapped || from.is_none(), ..seeking });
+    let (text, from) = (model.log.search.clone(), from.unwrap_or(other_end));
+    effects.push(Effect::SearchLog { run, text, from, backward });
+}
+
+pub fn found(model: &mut Model, run: RunId, line: Option<usize>, effects: &mut Effects) {
+    if model.log.run != Some(run) {
+        return;
+    }
+    match (line, model.log.seeking.take()) {
+        (Some(line), seeking) => {
+            model.log.found = Some(line);
+            model.log.paused = true;
+            model.log.top = LogPlace { line, row: 0 };
+            model.log.reveal = true;
+            if let Some(Seeking { backward, wrapped: true }) = seeking {
+                let end = if backward { "end" } else { "beginning" };
+                model.notify(Tone::Plain, format!("Searched on from the {end} of the log"));
+            }
+        }
+        (None, Some(seeking)) if !seeking.wrapped => seek(model, run, None, seeking, effects),
+        (None, _) => {
+            let text = model.log.search.clone();
+            model.notify(Tone::Plain, format!("`{text}` is not in the log"));
+        }
+    }
+}
+
+/// Columns of the pane; those it would have, when it is not seen.
+fn width(model: &Model) -> u16 {
+    let seen = layout::regions(model).and_then(|regions| regions.body(Pane::Log));
+    seen.map_or(model.size.width.saturating_sub(2), |area| area.width)
+}
+
+/// Rows of a line; one, as long as the line is not in memory.
+fn rows(model: &Model, line: usize) -> usize {
+    let text = line.checked_sub(model.log.first).and_then(|at| model.log.lines.get(at));
+    text.map_or(1, |text| view::row_count(&model.log, text, width(model)))
+}
+
+/// The place some rows further up.
+fn up(model: &Model, from: LogPlace, mut count: usize) -> LogPlace {
+    let mut place = from;
+    while place.row < count {
+        count -= place.row;
+        let Some(line) = place.line.checked_sub(1) else { return LogPlace::default() };
+        // The last row of the line before is one row up.
+        place = LogPlace { line, row: rows(model, line) - 1 };
+        count -= 1;
+    }
+    LogPlace { row: place.row - count, ..place }
+}
+
+/// The place some rows further down; the last row at the most.
+fn down(model: &Model, from: LogPlace, mut count: usize) -> LogPlace {
+    let mut place = from;
+    loop {
+        let last = rows(model, place.line) - 1;
+        let below = last.saturating_sub(place.row);
+        if count <= below {
+            return LogPlace { row: place.row + count, ..place };
+        }
+        if place.line + 1 >= model.log.total {
+            return LogPlace { row: last, ..place };
+        }
+        count -= below + 1;
+        place = LogPlace { line: place.line + 1, row: 0 };
+    }
+}
+
+/// The top when the end is in sight. Too far up by as much as lines wrap, as long as the end is not in memory.
+fn end_top(model: &Model) -> LogPlace {
+    up(model, LogPlace { line: model.log.total, row: 0 }, layout::page(model, Pane::Log))
+}
+
+fn top(model: &Model) -> LogPlace {
+    if model.log.paused { model.log.top } else { end_top(model) }
+}
+
+/// The first and the last line in sight.
+fn in_sight(model: &Model) -> (usize, usize) {
+    let top = top(model);
+    (top.line, down(model, top, layout::page(model, Pane::Log) - 1).line)
+}
+
+pub fn moved(model: &mut Model, action: Action) {
+    let page = layout::page(model, Pane::Log);
+    let top = top(model);
+    let next = match action {
+        Action::Less => return model.log.left = model.log.left.saturating_sub(SIDE_STEP),
+        Action::More => return to_the_right(model),
+        Action::Up => up(model, top, 1),
+        Action::Down => down(model, top, 1),
+        Action::PageUp => up(model, top, page),
+        Action::PageDown => down(model, top, page),
+        Action::Top => LogPlace::default(),
+        _ => end_top(model),
+    };
+    model.log.reveal = false;
+    // At the end, the end is followed again.
+    model.log.paused = next < end_top(model);
+    model.log.top = next;
+}
+
+/// As long as a line in sight goes on there.
+fn to_the_right(model: &mut Model) {
+    let (first, last) = in_sight(model);
+    let log = &model.log;
+    let lines = (first..=last).filter_map(|line| log.lines.get(line.checked_sub(log.first)?));
+    let widest = lines.map(|line| view::columns(line)).max().unwrap_or(0);
+    let width = usize::from(width(model));
+    if model.log.cut && model.log.left + width < widest {
+        model.log.left += SIDE_STEP;
+    }
+}
+
+/// Asks for what the pane shows and is not in memory, and keeps the top within the log.
+pub fn settle(model: &mut Model, effects: &mut Effects) {
+    if model.log.run != model.runs.selected {
+        let kept = LogPane { cut: model.log.cut, search: model.log.search.clone(), ..LogPane::default() };
+        model.log = LogPane { run: model.runs.selected, ..kept };
+        reload(model, effects);
+    }
+    let height = layout::page(model, Pane::Log);
+    let total = model.log.total;
+    let first = if model.log.paused { model.log.top.line } else { total.saturating_sub(height) };
+    let above = if model.log.reveal { height / 3 } else { 0 };
+    let (from, to) = (first.saturating_sub(above), (first + height).min(total));
+    let held = model.log.window();
+    let is_held = held.start <= from && to <= held.end;
+    if !is_held {
+        // What came short of this question comes short of it again, until the store changes.
+        let is_new = model.log.asked != Some(wanted(model));
+        if model.log.run.is_some() && model.fetching.log == Default::default() && is_new {
+            reload(model, effects);
+        }
+        return;
+    }
+    if model.log.paused {
+        reveal(model);
+        model.log.top.row = model.log.top.row.min(rows(model, model.log.top.line) - 1);
+        model.log.top = model.log.top.min(end_top(model));
+    }
+}
+
+/// Brings what the search found into sight, with some rows above it.
+fn reveal(model: &mut Model) {
+    if !std::mem::take(&mut model.log.reveal) {
+        return;
+    }
+    let Some(line) = model.log.found else { return };
+    let text = line.checked_sub(model.log.first).and_then(|at| model.log.lines.get(at));
+    let row = text.map_or(0, |text| view::row_found(&model.log, text, width(model)));
+    model.log.top = up(model, LogPlace { line, row }, layout::page(model, Pane::Log) / 3);
+}

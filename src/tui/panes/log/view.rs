@@ -1,0 +1,226 @@
+//! The log pane: the server's own lines, its colours kept.
+
+use std::ops::Range;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier, Style};
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
+
+use crate::domain::Status;
+use crate::tui::model::Model;
+use crate::tui::panes::log::LogPane;
+use crate::tui::text;
+use crate::tui::theme::Theme;
+use crate::tui::view::paint::put;
+use crate::tui::wrap::wrap;
+use crate::wire::ansi::{self, Sgr};
+
+/// What the title line says.
+pub fn note(model: &Model) -> String {
+    let Some(run) = model.log.run else { return String::new() };
+    let search = match model.log.search.is_empty() {
+        true => String::new(),
+        false => format!("/ {}   ", model.log.search),
+    };
+    let state = if model.log.paused { "paused" } else { "following" };
+    format!("{search}run {run}   {state}   {}", text::thousands(model.log.total))
+}
+
+/// Rows that a line takes at a width.
+pub fn row_count(log: &LogPane, line: &str, width: u16) -> usize {
+    if log.cut { 1 } else { fold(pieces(line), width).len() }
+}
+
+/// Columns of a line that is not wrapped.
+pub fn columns(line: &str) -> usize {
+    pieces(line).iter().map(|piece| piece.columns).sum()
+}
+
+/// The row of a line where the search text begins.
+pub fn row_found(log: &LogPane, line: &str, width: u16) -> usize {
+    let Some(found) = found_in(line, &log.search).first().map(|found| found.start) else { return 0 };
+    let mut pieces = pieces(line);
+    pieces.truncate(found + 1);
+    if log.cut { 0 } else { fold(pieces, width).len() - 1 }
+}
+
+/// One cell's worth of a log line.
+struct Piece<'a> {
+    grapheme: &'a str,
+    columns: usize,
+    style: Style,
+}
+
+pub fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    if model.log.lines.is_empty() {
+        let lines = wrap(nothing(model), usize::from(area.width));
+        for (line, y) in lines.into_iter().zip(area.top()..area.bottom()) {
+            put(buffer, area, area.x, y, line, theme.quiet);
+        }
+        return;
+    }
+    if model.log.paused {
+        from_top(model, theme, area, buffer);
+    } else {
+        from_bottom(model, theme, area, buffer);
+    }
+}
+
+/// Why there is nothing to see.
+fn nothing(model: &Model) -> &'static str {
+    match model.runs.selected().map(|run| run.status) {
+        _ if model.log.run.is_none() => "The log of the selected run.",
+        _ if !model.log.loaded => "Reading the log…",
+        Some(Status::Queued) => "This run waits for others to end. Nothing has been sent yet.",
+        Some(status) if status.is_end() => "This run has no log.",
+        _ => "Nothing from the server yet. The first call after a pause starts it cold: minutes.",
+    }
+}
+
+/// Lines from the one at the top on.
+fn from_top(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let mut y = area.y;
+    let skipped = model.log.top.line.saturating_sub(model.log.first);
+    for (number, line) in model.log.lines.iter().enumerate().skip(skipped) {
+        let number = model.log.first + number;
+        let above = if number == model.log.top.line { model.log.top.row } else { 0 };
+        for row in wrapped(model, theme, number, line, area.width).into_iter().skip(above) {
+            if y >= area.bottom() {
+                return;
+            }
+            draw_row(&row, Rect { y, height: 1, ..area }, buffer);
+            y += 1;
+        }
+    }
+}
+
+/// The last lines, the newest at the bottom.
+fn from_bottom(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let height = usize::from(area.height);
+    let mut rows = Vec::new();
+    for (number, line) in model.log.lines.iter().enumerate().rev() {
+        let wrapped = wrapped(model, theme, model.log.first + number, line, area.width);
+        rows.extend(wrapped.into_iter().rev());
+        if rows.len() >= height {
+            break;
+        }
+    }
+    rows.truncate(height);
+    for (row, y) in rows.iter().rev().zip(area.top()..area.bottom()) {
+        draw_row(row, Rect { y, height: 1, ..area }, buffer);
+    }
+}
+
+/// A line in rows of the pane's width; one row when long lines are cut.
+fn wrapped<'a>(
+    model: &Model,
+    theme: &Theme,
+    number: usize,
+    line: &'a str,
+    width: u16,
+) -> Vec<Vec<Piece<'a>>> {
+    let mut pieces = pieces(line);
+    mark_found(model, theme, number, line, &mut pieces);
+    if model.log.cut {
+        let mut skipped = 0;
+        pieces.retain(|piece| {
+            let keep = skipped >= model.log.left;
+            skipped += if keep { 0 } else { piece.columns };
+            keep
+        });
+        return vec![pieces];
+    }
+    fold(pieces, width)
+}
+
+/// Pieces in rows of a width; an empty line takes a row, too.
+fn fold(pieces: Vec<Piece<'_>>, width: u16) -> Vec<Vec<Piece<'_>>> {
+    let width = usize::from(width).max(2);
+    let mut rows = vec![Vec::new()];
+    let mut used = 0;
+    for piece in pieces {
+        if used + piece.columns > width {
+            rows.push(Vec::new());
+            used = 0;
+        }
+        used += piece.columns;
+        if let Some(row) = rows.last_mut() {
+            row.push(piece);
+        }
+    }
+    rows
+}
+
+fn pieces(line: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    for (sgr, text) in ansi::spans(line) {
+        let style = style(sgr);
+        for grapheme in text.graphemes(true) {
+            let (grapheme, columns) =
+                if grapheme == "\t" { ("    ", 4) } else { (grapheme, grapheme.width()) };
+            pieces.push(Piece { grapheme, columns, style });
+        }
+    }
+    pieces
+}
+
+/// Shows every match in reverse, those of the line that the search found last in the accent.
+fn mark_found(model: &Model, theme: &Theme, number: usize, line: &str, pieces: &mut [Piece<'_>]) {
+    let is_current = model.log.found == Some(number);
+    let style = if is_current { theme.accent.patch(theme.found) } else { theme.found };
+    for found in found_in(line, &model.log.search) {
+        for piece in pieces.iter_mut().take(found.end).skip(found.start) {
+            piece.style = piece.style.patch(style);
+        }
+    }
+}
+
+/// Where a text is in a line, whatever the case, counted in pieces.
+fn found_in(line: &str, wanted: &str) -> Vec<Range<usize>> {
+    let wanted = wanted.to_lowercase();
+    if wanted.is_empty() {
+        return Vec::new();
+    }
+    let plain: String = ansi::spans(line).map(|(_, text)| text).collect();
+    let plain = plain.to_lowercase();
+    let starts: Vec<usize> = plain.grapheme_indices(true).map(|(at, _)| at).collect();
+    let piece = |at: usize| starts.partition_point(|start| *start < at);
+    plain.match_indices(&wanted).map(|(at, text)| piece(at)..piece(at + text.len())).collect()
+}
+
+fn draw_row(row: &[Piece<'_>], area: Rect, buffer: &mut Buffer) {
+    let mut x = area.x;
+    for piece in row {
+        if usize::from(area.right().saturating_sub(x)) < piece.columns {
+            break;
+        }
+        x = buffer.set_stringn(x, area.y, piece.grapheme, piece.columns, piece.style).0;
+    }
+}
+
+fn style(sgr: Sgr) -> Style {
+    let mut style = Style::new();
+    style.fg = sgr.fg.map(colour);
+    style.bg = sgr.bg.map(colour);
+    for (on, modifier) in [
+        (sgr.bold, Modifier::BOLD),
+        (sgr.dim, Modifier::DIM),
+        (sgr.italic, Modifier::ITALIC),
+        (sgr.underline, Modifier::UNDERLINED),
+        (sgr.reverse, Modifier::REVERSED),
+    ] {
+        if on {
+            style = style.add_modifier(modifier);
+        }
+    }
+    style
+}
+
+fn colour(colour: ansi::Color) -> Color {
+    match colour {
+        ansi::Color::Indexed(index) => Color::Indexed(index),
+        ansi::Color::Rgb(red, green, blue) => Color::Rgb(red, green, blue),
+    }
+}

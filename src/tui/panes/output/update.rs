@@ -1,0 +1,190 @@
+//! The output pane.
+
+use super::view;
+use crate::domain::{OutputId, Run};
+use crate::picture::{Choice, Kind};
+use crate::tui::action::Action;
+use crate::tui::effect::{Effect, Effects};
+use crate::tui::layout;
+use crate::tui::model::Model;
+use crate::tui::motion::scrolled;
+use crate::tui::notice::Tone;
+use crate::tui::pane::Pane;
+use crate::tui::panes::output::{LookOrder, Looked, LookedBody};
+
+/// A film goes round for so long, and through to its end.
+const PLAY_MS: i64 = 5_000;
+
+/// Previews are at least so far apart.
+const PREVIEW_MS: i64 = 2_000;
+
+/// The selected run, when it has been read.
+fn run(model: &Model) -> Option<&Run> {
+    model.details.run.as_ref().filter(|run| Some(run.id) == model.runs.selected)
+}
+
+pub fn perform(model: &mut Model, action: Action) {
+    match action {
+        Action::NextOutput => step(model, 1),
+        Action::PreviousOutput => step(model, -1),
+        Action::Play => {
+            model.output.playing = !model.output.playing;
+            model.output.frame = 0;
+        }
+        Action::PictureKind => {
+            model.output.choice = model.output.choice.next();
+            let told = match model.output.choice {
+                Choice::Auto => "Pictures: as the terminal can".to_owned(),
+                Choice::Off => "Pictures: off".to_owned(),
+                Choice::Always(kind) => format!("Pictures: {}, whatever the terminal says", kind.name()),
+            };
+            model.notify(Tone::Plain, told);
+        }
+        _ => {}
+    }
+}
+
+fn step(model: &mut Model, by: isize) {
+    let count = run(model).map_or(0, |run| run.outputs.len());
+    match count {
+        0 => model.notify(Tone::Plain, "This run has no output"),
+        1 => model.notify(Tone::Plain, "This run has one output"),
+        _ => {
+            let at = model.output.at.min(count - 1);
+            model.output.at = (at as isize + by).rem_euclid(count as isize) as usize;
+            model.output.playing = false;
+        }
+    }
+}
+
+/// Goes to one output of a run.
+pub fn go_to(model: &mut Model, id: OutputId) {
+    model.output.run = Some(id.run);
+    model.output.at = usize::try_from(id.place).unwrap_or_default();
+    model.output.playing = false;
+    model.go_to(Pane::Output);
+}
+
+pub fn moved(model: &mut Model, action: Action) {
+    let page = layout::page(model, Pane::Output);
+    let last = view::line_count(model).saturating_sub(1);
+    model.output.scroll = scrolled(model.output.scroll, action, page, last);
+}
+
+pub fn looked(model: &mut Model, order: &LookOrder, looked: Result<Looked, String>, effects: &mut Effects) {
+    // Another one is wanted by now.
+    if model.output.asked.as_ref() != Some(order) {
+        return;
+    }
+    model.output.pending = false;
+    if order.play {
+        match &looked {
+            Ok(Looked { body: LookedBody::Picture { frames, .. }, .. }) if frames.len() > 1 => {
+                model.output.frame = 0;
+                model.output.played_from = model.now;
+                effects.push(Effect::FrameIn(frames[0].1));
+            }
+            Ok(_) => stop(model, "It has one frame only"),
+            Err(why) => {
+                let why = why.clone();
+                stop(model, &why);
+                return;
+            }
+        }
+    }
+    model.output.looked = Some(looked);
+}
+
+fn stop(model: &mut Model, why: &str) {
+    model.output.playing = false;
+    model.notify(Tone::Plain, why);
+}
+
+pub fn next_frame(model: &mut Model, effects: &mut Effects) {
+    let output = &mut model.output;
+    let Some(Ok(Looked { body: LookedBody::Picture { frames, .. }, .. })) = &output.looked else { return };
+    if !output.playing || frames.len() < 2 {
+        return;
+    }
+    let over = output.frame + 1 >= frames.len();
+    if over && model.now - output.played_from >= PLAY_MS {
+        output.playing = false;
+        output.frame = 0;
+        return;
+    }
+    output.frame = if over { 0 } else { output.frame + 1 };
+    effects.push(Effect::FrameIn(frames[output.frame].1));
+}
+
+/// How pictures are drawn now; the outer `None` while the terminal is being asked.
+fn kind(model: &Model) -> Option<Option<Kind>> {
+    let kind = match model.output.choice {
+        Choice::Off => None,
+        Choice::Always(kind) => Some(kind),
+        Choice::Auto => Some(model.output.means.best?),
+    };
+    Some(kind.filter(|kind| *kind != Kind::Blocks || !model.output.means.colourless))
+}
+
+/// Keeps the place among the outputs of the selected run, and asks for what is to be seen there.
+pub fn settle(model: &mut Model, effects: &mut Effects) {
+    if model.output.run != model.runs.selected {
+        model.output.run = model.runs.selected;
+        model.output.at = 0;
+        model.output.playing = false;
+    }
+    // Until the run has been read, how many it made is not known.
+    if let Some(outputs) = run(model).map(|run| run.outputs.len()) {
+        model.output.at = model.output.at.min(outputs.saturating_sub(1));
+    }
+    let output = run(model).and_then(|run| run.outputs.get(model.output.at));
+    let output = output.map(|output| (output.path.clone(), 0));
+    let preview = || view::preview(model).map(|preview| (preview.path.clone(), preview.number));
+    let Some((path, preview)) = output.or_else(preview) else {
+        // What stood there is another run's.
+        if run(model).is_some() || model.runs.selected.is_none() || model.output.asked.is_some() {
+            forget(model);
+        }
+        return;
+    };
+    // What is not seen is not looked at.
+    let (Some(room), Some(kind)) = (view::room(model), kind(model)) else { return };
+    let cell = model.output.means.cell;
+    let order = LookOrder { path, preview, room, cell, kind, play: model.output.playing };
+    let Some(asked) = &model.output.asked else { return ask(model, order, effects) };
+    if *asked == order {
+        return;
+    }
+    if preview > 0 && (LookOrder { preview, ..asked.clone() }) == order {
+        // One after the other, and no faster than a slow line bears; what stands there stays until the next is there.
+        if !model.output.pending && model.now - model.output.previewed_at >= PREVIEW_MS {
+            ask(model, order, effects);
+        }
+        return;
+    }
+    let same_but_for_playing = LookOrder { play: order.play, ..asked.clone() } == order;
+    if same_but_for_playing {
+        // What stands there stays until the other is there.
+        model.output.frame = 0;
+    } else {
+        forget(model);
+    }
+    ask(model, order, effects);
+}
+
+fn ask(model: &mut Model, order: LookOrder, effects: &mut Effects) {
+    if order.preview > 0 {
+        model.output.previewed_at = model.now;
+    }
+    model.output.pending = true;
+    model.output.asked = Some(order.clone());
+    effects.push(Effect::Look(order));
+}
+
+fn forget(model: &mut Model) {
+    model.output.asked = None;
+    model.output.pending = false;
+    model.output.looked = None;
+    model.output.scroll = 0;
+    model.output.frame = 0;
+}

@@ -1,0 +1,192 @@
+//! The output pane: what the output is in one line, and beneath it the picture, or the text.
+
+use ratatui::buffer::{Buffer, CellDiffOption};
+use ratatui::layout::{Position, Rect};
+use unicode_width::UnicodeWidthStr;
+
+use crate::domain::run::{Output, Preview};
+use crate::domain::{Run, Status};
+use crate::picture::{Cells, Choice};
+use crate::tui::action::Action;
+use crate::tui::keymap::Keymap;
+use crate::tui::layout;
+use crate::tui::model::Model;
+use crate::tui::pane::Pane;
+use crate::tui::panes::output::{Looked, LookedBody};
+use crate::tui::terminal::Placement;
+use crate::tui::text;
+use crate::tui::theme::Theme;
+use crate::tui::view::paint::{put, put_right, without_right};
+use crate::tui::wrap::wrap;
+
+/// What the title line says.
+pub fn note(model: &Model) -> String {
+    let Some(run) = run(model) else { return String::new() };
+    match run.outputs.len() {
+        0 if preview(model).is_some() => format!("run {}   preview", run.id),
+        0 => format!("run {}", run.id),
+        count => format!("run {}   {} of {count}", run.id, model.output.at + 1),
+    }
+}
+
+/// Cells that there are for a picture; `None` when the pane is not seen.
+pub fn room(model: &Model) -> Option<Cells> {
+    let area = picture_area(model)?;
+    Some(Cells { width: area.width, height: area.height })
+}
+
+/// The picture that belongs on the screen, and where.
+pub fn placement(model: &Model) -> Option<Placement> {
+    let Some(Ok(Looked { body: LookedBody::Picture { frames, .. }, .. })) = &model.output.looked else {
+        return None;
+    };
+    let (picture, _) = frames.get(model.output.frame).or_else(|| frames.first())?;
+    let area = picture_area(model)?;
+    let cells = picture.cells;
+    if cells.width > area.width || cells.height > area.height {
+        // The screen has become smaller; one that fits is on its way.
+        return None;
+    }
+    let at = Position::new(area.x + (area.width - cells.width) / 2, area.y);
+    Some(Placement { picture: picture.clone(), at })
+}
+
+/// Lines of the text that is shown.
+pub fn line_count(model: &Model) -> usize {
+    match &model.output.looked {
+        Some(Ok(Looked { body: LookedBody::Text(lines, _), .. })) => lines.len(),
+        _ => 0,
+    }
+}
+
+fn picture_area(model: &Model) -> Option<Rect> {
+    let body = layout::regions(model)?.body(Pane::Output)?;
+    beneath_caption(body)
+}
+
+fn beneath_caption(body: Rect) -> Option<Rect> {
+    let area = Rect { y: body.y + 1, height: body.height.saturating_sub(1), ..body };
+    (area.height > 0 && area.width > 0).then_some(area)
+}
+
+fn run(model: &Model) -> Option<&Run> {
+    model.details.run.as_ref().filter(|run| Some(run.id) == model.runs.selected)
+}
+
+/// The newest picture of the selected run's work, as long as it is at work and there is no output yet.
+pub fn preview(model: &Model) -> Option<&Preview> {
+    let run = run(model)?;
+    run.preview.as_ref().filter(|_| run.outputs.is_empty() && run.status.is_in_flight())
+}
+
+pub fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let output = run(model).and_then(|run| run.outputs.get(model.output.at));
+    match (output, preview(model)) {
+        (Some(output), _) => caption(model, output, theme, area, buffer),
+        (None, Some(_)) => {
+            put(buffer, area, area.x, area.y, "the work so far", theme.quiet);
+        }
+        (None, None) => return words(&nothing(model), theme, area, buffer),
+    }
+    let Some(beneath) = beneath_caption(area) else { return };
+    if let Some(placement) = placement(model) {
+        // Left to the picture; the terminal draws it there.
+        for at in placement.area().intersection(buffer.area).positions() {
+            buffer[at].set_diff_option(CellDiffOption::Skip);
+        }
+        return;
+    }
+    match &model.output.looked {
+        Some(Ok(Looked { body: LookedBody::Text(lines, more), .. })) => {
+            lines_of_text(model, lines, *more, theme, beneath, buffer);
+        }
+        Some(Ok(Looked { body: LookedBody::Off, .. })) => words(&off(model, keys), theme, beneath, buffer),
+        Some(Ok(Looked { body: LookedBody::Nothing(why), .. })) | Some(Err(why)) => {
+            words(why, theme, beneath, buffer);
+        }
+        Some(Ok(_)) => {}
+        None => words(&waiting(model, keys), theme, beneath, buffer),
+    }
+}
+
+/// Name at the left; size in pixels and bytes at the right.
+fn caption(model: &Model, output: &Output, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let mut facts = Vec::new();
+    if let Some(Ok(looked)) = &model.output.looked {
+        facts.extend(looked.facts.iter().cloned());
+        facts.push(text::bytes(looked.bytes));
+        if let LookedBody::Picture { moves: true, frames } = &looked.body {
+            facts.push(match frames.len() {
+                0 | 1 => "moves".to_owned(),
+                count => format!("frame {} of {count}", model.output.frame + 1),
+            });
+        }
+    } else {
+        facts.push(text::bytes(output.size));
+    }
+    let facts = facts.join("  ");
+    let line = Rect { height: 1, ..area };
+    put_right(buffer, line, area.y, &facts, theme.quiet);
+    let name = without_right(line, facts.width() as u16 + 2);
+    put(buffer, name, area.x, area.y, &output.name, theme.text);
+}
+
+/// Why there is no output to see.
+fn nothing(model: &Model) -> String {
+    let Some(run) = run(model) else {
+        return match model.runs.selected {
+            None => "What the selected run made.".to_owned(),
+            Some(_) => "Reading the run…".to_owned(),
+        };
+    };
+    match run.status {
+        Status::Done => "This run made no output.".to_owned(),
+        Status::Failed => "This run failed before it made anything.".to_owned(),
+        status if status.is_end() => format!("This run is {}; it made nothing.", status.word()),
+        status => format!("Nothing yet: {}.", status.word()),
+    }
+}
+
+/// Why a picture is not drawn, and what to do.
+fn off(model: &Model, keys: &Keymap) -> String {
+    let key = keys.hint(Action::PictureKind);
+    if model.output.choice == Choice::Off {
+        format!("Pictures are off. {key} turns them on")
+    } else {
+        format!(
+            "There are no colours here, so half-blocks would show nothing (is NO_COLOR set?). {key} chooses another way"
+        )
+    }
+}
+
+/// What is being waited for.
+fn waiting(model: &Model, keys: &Keymap) -> String {
+    if model.output.choice == Choice::Auto && model.output.means.best.is_none() {
+        return format!(
+            "Asking the terminal how it shows pictures… {} chooses",
+            keys.hint(Action::PictureKind)
+        );
+    }
+    "Decoding…".to_owned()
+}
+
+fn words(text: &str, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    for (line, y) in wrap(text, usize::from(area.width)).into_iter().zip(area.top()..area.bottom()) {
+        put(buffer, area, area.x, y, line, theme.quiet);
+    }
+}
+
+fn lines_of_text(
+    model: &Model,
+    lines: &[String],
+    more: bool,
+    theme: &Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
+    let end = more.then_some("… the file goes on");
+    let shown = lines.iter().map(|line| (line.as_str(), theme.text)).chain(end.map(|end| (end, theme.quiet)));
+    for ((line, style), y) in shown.skip(model.output.scroll).zip(area.top()..area.bottom()) {
+        put(buffer, area, area.x, y, line, style);
+    }
+}

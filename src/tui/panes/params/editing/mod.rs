@@ -1,0 +1,371 @@
+//! The field that is being edited.
+
+#[cfg(test)]
+mod tests;
+
+use crossterm::event::{KeyCode, KeyEvent};
+use tui_textarea::{CursorMove, TextArea, WrapMode};
+
+use crate::domain::param::FileKind;
+use crate::domain::{ParamKey, ParamKind, Parameter, Setting, value, weight};
+use crate::tui::action::Action;
+use crate::tui::completions::Completions;
+use crate::tui::effect::{Effect, Effects};
+use crate::tui::model::Model;
+use crate::tui::notice::Tone;
+use crate::tui::panes::params::update as params;
+use crate::tui::panes::params::{Editing, setting_text};
+use crate::tui::typing as field;
+use crate::tui::typing::line_editor;
+
+/// Characters that a one-line field takes.
+const LINE_LIMIT: usize = 64 * 1024;
+
+/// Opens the field of a parameter.
+pub fn begin(model: &mut Model, key: &ParamKey, effects: &mut Effects) {
+    let Some(param) = model.draft.param(key) else { return };
+    let setting = model.draft.setting(key);
+    let shown = setting.as_ref().map(setting_text).unwrap_or_default();
+    let multiline = matches!(param.kind, ParamKind::LongText | ParamKind::Json) || shown.contains('\n');
+    let is_file = matches!(param.kind, ParamKind::File(_));
+    let mut text = editor(&shown, multiline);
+    if matches!(param.kind, ParamKind::Integer | ParamKind::Float | ParamKind::Seed) {
+        // What is typed first takes the number's place, as in a form.
+        text.select_all();
+    }
+    model.params.editing = Some(Editing {
+        key: key.clone(),
+        text,
+        multiline,
+        error: None,
+        completions: Completions::default(),
+        halfway: Vec::new(),
+    });
+    if is_file {
+        effects.push(Effect::CompletePath(shown));
+    }
+}
+
+/// The widget of a field, with the cursor at the end of the text.
+fn editor(text: &str, multiline: bool) -> TextArea<'static> {
+    let mut editor = line_editor(text);
+    editor.set_wrap_mode(if multiline { WrapMode::WordOrGlyph } else { WrapMode::None });
+    editor
+}
+
+pub fn perform(model: &mut Model, action: Action, effects: &mut Effects) {
+    match action {
+        Action::DoneEditing => done(model, effects),
+        Action::DropEdit => discard(model, effects),
+        Action::WeightUp => change_weight(model, 1),
+        Action::WeightDown => change_weight(model, -1),
+        _ => change_text(model, action, effects),
+    }
+}
+
+fn change_text(model: &mut Model, action: Action, effects: &mut Effects) {
+    let Some(editing) = &mut model.params.editing else { return };
+    editing.error = None;
+    let changed = field::perform(&mut editing.text, action) == Some(true);
+    if changed && matches!(action, Action::TextUndo | Action::TextRedo) && is_halfway(editing) {
+        field::perform(&mut editing.text, action);
+    }
+    if changed {
+        refresh_completions(model, effects);
+    }
+}
+
+/// Leaves the field as it was before. What had been typed is a step of redo, if it can be a value at all.
+fn discard(model: &mut Model, effects: &mut Effects) {
+    let Some(editing) = model.params.editing.take() else { return };
+    let typed = model.draft.param(&editing.key).map(|param| setting_of(param, &editing.value()));
+    if let Some(Ok(setting)) = typed
+        && model.draft.setting(&editing.key) != Some(setting.clone())
+    {
+        model.draft.set(&editing.key, setting);
+        model.draft.undo();
+        model.notify(Tone::Plain, "Discarded. Redo (U) brings it back");
+    }
+    effects.push(Effect::Remember);
+}
+
+/// Opens a field with the text that had been typed when the screen went away.
+pub fn reopen(model: &mut Model, key: &ParamKey, text: &str, effects: &mut Effects) {
+    if model.draft.param(key).is_none_or(|param| !param.is_editable()) {
+        return;
+    }
+    params::select(model, key);
+    begin(model, key, effects);
+    if let Some(editing) = &mut model.params.editing {
+        editing.text.select_all();
+        editing.text.insert_str(text);
+    }
+}
+
+/// Leaves the field. A text of several lines that cannot be kept stays open, for it is worth mending; of a line, the
+/// value before is kept.
+fn done(model: &mut Model, effects: &mut Effects) {
+    if commit(model, effects) || model.params.editing.as_ref().is_some_and(|editing| editing.multiline) {
+        return;
+    }
+    if let Some(editing) = model.params.editing.take() {
+        let kept = model.draft.setting(&editing.key).as_ref().map(setting_text).unwrap_or_default();
+        model.notify(Tone::Bad, format!("{}; {kept} is kept", editing.error.unwrap_or_default()));
+    }
+}
+
+/// Puts the field's text into the draft. `false` when it cannot be: the field stays open and says why.
+pub fn commit(model: &mut Model, effects: &mut Effects) -> bool {
+    let Some(editing) = &mut model.params.editing else { return true };
+    let Some(param) = model.draft.param(&editing.key) else {
+        model.params.editing = None;
+        return true;
+    };
+    match setting_of(param, &editing.value()) {
+        Ok(setting) => {
+            let key = editing.key.clone();
+            model.params.editing = None;
+            // A field that was opened and left alone changes nothing.
+            if model.draft.setting(&key).as_ref().map(setting_text) != Some(setting_text(&setting)) {
+                model.draft.set(&key, setting);
+                params::changed(model, &key, effects);
+            }
+            true
+        }
+        Err(why) => {
+            editing.error = Some(why);
+            false
+        }
+    }
+}
+
+/// A file field holds a path when it looks like one, else the name of a file the server has.
+fn setting_of(param: &Parameter, text: &str) -> Result<Setting, String> {
+    let looks_like_path = text.contains(['/', '\\']) || text.starts_with('~');
+    match param.kind {
+        ParamKind::File(_) if looks_like_path => Ok(Setting::File(text.into())),
+        ParamKind::File(FileKind::Mask) if text.is_empty() => Ok(Setting::Value(param.default.clone())),
+        _ => value::parse(param, text).map(Setting::Value),
+    }
+}
+
+pub fn pressed(model: &mut Model, event: KeyEvent, effects: &mut Effects) {
+    let (is_file, is_number) = (is_file(model), is_number(model));
+    // Should the screen be killed, what is typed is there at the next start.
+    effects.push(Effect::Remember);
+    let Some(editing) = &mut model.params.editing else { return };
+    editing.error = None;
+    let plain = event.modifiers.is_empty();
+    match event.code {
+        KeyCode::Enter | KeyCode::Tab if plain && editing.completions.chosen.is_some() => {
+            let path = editing.completions.choice().cloned();
+            take_completion(model, path, effects);
+        }
+        KeyCode::Up | KeyCode::Down if plain && !editing.completions.paths.is_empty() => {
+            editing.completions.step(event.code == KeyCode::Up);
+        }
+        KeyCode::Enter if !editing.multiline => {
+            commit(model, effects);
+        }
+        KeyCode::Enter => editing.text.insert_newline(),
+        KeyCode::Tab if plain && is_file => complete(model, effects),
+        KeyCode::Up | KeyCode::Down if plain && !editing.multiline && is_number => {
+            let steps = if event.code == KeyCode::Up { 1 } else { -1 };
+            step_text(model, steps);
+        }
+        _ => {
+            if field::typed(&mut editing.text, event, editing.multiline) {
+                refresh_completions(model, effects);
+            }
+        }
+    }
+}
+
+pub fn pasted(model: &mut Model, text: &str, effects: &mut Effects) {
+    effects.push(Effect::Remember);
+    let Some(editing) = &mut model.params.editing else { return };
+    editing.error = None;
+    if editing.multiline {
+        editing.text.insert_str(text);
+    } else {
+        // A line field takes one line: what was broken over lines is joined.
+        let line: String =
+            text.trim_end().chars().take(LINE_LIMIT).map(|c| if c == '\n' { ' ' } else { c }).collect();
+        editing.text.insert_str(line);
+    }
+    refresh_completions(model, effects);
+}
+
+fn kind(model: &Model) -> Option<&ParamKind> {
+    let editing = model.params.editing.as_ref()?;
+    model.draft.param(&editing.key).map(|param| &param.kind)
+}
+
+fn is_file(model: &Model) -> bool {
+    matches!(kind(model), Some(ParamKind::File(_)))
+}
+
+fn is_number(model: &Model) -> bool {
+    matches!(kind(model), Some(ParamKind::Integer | ParamKind::Float | ParamKind::Seed))
+}
+
+fn step_text(model: &mut Model, steps: i64) {
+    let Some(editing) = &mut model.params.editing else { return };
+    let Some(param) = model.draft.param(&editing.key) else { return };
+    let now = value::parse(param, &editing.value());
+    if let Ok(serde_json::Value::Number(number)) = now
+        && let Some(next) = value::stepped(&number, &param.range, steps)
+    {
+        editing.text = line_editor(&next.to_string());
+    }
+}
+
+fn refresh_completions(model: &mut Model, effects: &mut Effects) {
+    if is_file(model)
+        && let Some(editing) = &mut model.params.editing
+    {
+        editing.completions.chosen = None;
+        effects.push(Effect::CompletePath(editing.value()));
+    }
+}
+
+pub fn completions(model: &mut Model, text: &str, paths: Vec<String>) {
+    if let Some(editing) = &mut model.params.editing
+        && editing.value() == text
+    {
+        editing.completions.put(text, paths);
+    }
+}
+
+/// Tab: as much as all completions have in common, or the first one when that is nothing more.
+fn complete(model: &mut Model, effects: &mut Effects) {
+    let Some(editing) = &model.params.editing else { return };
+    let next = editing.completions.common(&editing.value());
+    if next.is_some() {
+        take_completion(model, next, effects);
+    }
+}
+
+fn take_completion(model: &mut Model, path: Option<String>, effects: &mut Effects) {
+    if let (Some(editing), Some(path)) = (&mut model.params.editing, path) {
+        editing.text = line_editor(&path);
+        // They were of another text; the new ones are on their way.
+        editing.completions = Completions::default();
+        refresh_completions(model, effects);
+    }
+}
+
+/// Byte offset of a place given as line and character.
+fn offset(lines: &[String], (row, column): (usize, usize)) -> usize {
+    let before: usize = lines.iter().take(row).map(|line| line.len() + 1).sum();
+    let line = lines.get(row).map_or("", String::as_str);
+    before + line.char_indices().nth(column).map_or(line.len(), |(at, _)| at)
+}
+
+/// Line and character of a byte offset; `None` when it is further on than the widget can count.
+fn place(text: &str, offset: usize) -> Option<CursorMove> {
+    let before = &text[..offset];
+    let row = before.matches('\n').count().try_into().ok()?;
+    let column = before.rsplit('\n').next().unwrap_or("").chars().count().try_into().ok()?;
+    Some(CursorMove::Jump(row, column))
+}
+
+fn change_weight(model: &mut Model, tenths: i32) {
+    if kind(model) != Some(&ParamKind::LongText) {
+        model.notify(Tone::Plain, "Weights are for words of a prompt");
+        return;
+    }
+    let Some(editing) = &mut model.params.editing else { return };
+    let text = editing.value();
+    let cursor = editing.text.cursor();
+    let (from, to) = editing.text.selection_range().unwrap_or(((cursor.0, cursor.1), (cursor.0, cursor.1)));
+    let selection = offset(editing.text.lines(), from)..offset(editing.text.lines(), to);
+    let Some((changed, selection)) = weight::adjust(&text, selection, tenths) else { return };
+    if replace(editing, &text, &changed).is_none() {
+        return model.notify(Tone::Plain, "This line is too long to change weights in it");
+    }
+    if let (Some(start), Some(end)) = (place(&changed, selection.start), place(&changed, selection.end)) {
+        editing.text.cancel_selection();
+        editing.text.move_cursor(start);
+        editing.text.start_selection();
+        editing.text.move_cursor(end);
+    }
+}
+
+/// Makes one text of another through the widget, so that it can be taken back. Only what differs is touched, for the
+/// widget keeps a copy of that. `None` when it is further on than the widget can count.
+fn replace(editing: &mut Editing, old: &str, new: &str) -> Option<()> {
+    let same = |(a, b): &(char, char)| a == b;
+    let ahead: usize = old.chars().zip(new.chars()).take_while(same).map(|(c, _)| c.len_utf8()).sum();
+    let (old_rest, new_rest) = (&old[ahead..], &new[ahead..]);
+    let ends = old_rest.chars().rev().zip(new_rest.chars().rev());
+    let behind: usize = ends.take_while(same).map(|(c, _)| c.len_utf8()).sum();
+    let inserted = &new_rest[..new_rest.len() - behind];
+    let (start, end) = (place(old, ahead)?, place(old, old.len() - behind)?);
+    editing.text.cancel_selection();
+    editing.text.move_cursor(start);
+    if old_rest.len() > behind {
+        editing.text.start_selection();
+        editing.text.move_cursor(end);
+        editing.text.delete_char();
+        if !inserted.is_empty() {
+            editing.halfway.push(line_at_cursor(&editing.text));
+        }
+    }
+    editing.text.insert_str(inserted);
+    Some(())
+}
+
+/// Whether the text is between the two steps that the widget makes of one replacement.
+fn is_halfway(editing: &Editing) -> bool {
+    editing.halfway.contains(&line_at_cursor(&editing.text))
+}
+
+fn line_at_cursor(text: &TextArea<'_>) -> (usize, String) {
+    let row = text.cursor().0;
+    (row, text.lines().get(row).cloned().unwrap_or_default())
+}
+
+/// Gives the open field's text to `$EDITOR`.
+pub fn edit_outside(model: &mut Model, effects: &mut Effects) {
+    if let Some(editing) = &model.params.editing {
+        let (key, text) = (editing.key.clone(), editing.value());
+        effects.push(outside_effect(model, key, text));
+    }
+}
+
+/// Gives a parameter's text to `$EDITOR`.
+pub fn outside(model: &mut Model, key: &ParamKey, effects: &mut Effects) {
+    if model.draft.param(key).is_some_and(Parameter::is_editable)
+        && let Some(setting) = model.draft.setting(key)
+    {
+        effects.push(outside_effect(model, key.clone(), setting_text(&setting)));
+    }
+}
+
+fn outside_effect(model: &Model, key: ParamKey, text: String) -> Effect {
+    let kind = model.draft.param(&key).map(|param| &param.kind);
+    let extension = if kind == Some(&ParamKind::Json) { "json" } else { "txt" };
+    Effect::EditOutside { key, text, extension }
+}
+
+/// `$EDITOR` came back: an editor ends the file with a line break that nobody typed.
+pub fn edited_outside(model: &mut Model, key: &ParamKey, text: String, effects: &mut Effects) {
+    let Some(param) = model.draft.param(key) else { return };
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    match setting_of(param, text) {
+        Ok(setting) => {
+            model.params.editing = None;
+            model.draft.set(key, setting);
+            params::changed(model, key, effects);
+        }
+        Err(why) => {
+            begin(model, key, effects);
+            if let Some(editing) = &mut model.params.editing {
+                editing.multiline |= text.contains('\n');
+                editing.text = editor(text, editing.multiline);
+                editing.error = Some(why);
+            }
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! Keys, the mouse, and what a field makes of them.
+
+use crate::domain::run::RunSummary;
+use crossterm::event::{Event, MouseButton, MouseEvent, MouseEventKind};
+
+use crate::domain::{Setting, Status};
+use crate::tui::action::{Action, Scope};
+use crate::tui::effect::Effect;
+use crate::tui::keymap::Keymap;
+use crate::tui::layout;
+use crate::tui::msg::Msg;
+use crate::tui::overlay::{Choosing, Overlay, PickerItem};
+use crate::tui::pane::Pane;
+use crate::tui::stage::{Stage, key, run, runs_msg};
+
+fn wide() -> Stage {
+    Stage::new(120, 40)
+}
+
+fn summaries(runs: &[(i64, &[Status])]) -> Vec<RunSummary> {
+    runs.iter().map(|(id, lived)| RunSummary::from(&run(*id, "a cat", lived))).collect()
+}
+
+#[test]
+fn a_key_of_the_window_manager_does_nothing() {
+    use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+    let held = |c| Msg::Input(Event::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::SUPER)));
+    let mut stage = wide();
+    stage.hear(runs_msg(summaries(&[(1, &[Status::Waiting])])));
+    stage.press("2");
+    assert_eq!(stage.hear(held('c')), [], "Super+C copies in the terminal, it cancels no run");
+    stage.press("1 enter");
+    stage.hear(held('v'));
+    stage.press("esc");
+    assert!(!stage.model.draft.is_edited(), "Super+V types nothing");
+}
+
+/// The text of the open field.
+fn field(stage: &Stage) -> String {
+    stage.model.params.editing.as_ref().map(|editing| editing.value()).expect("a field is open")
+}
+
+#[test]
+fn a_bare_line_feed_is_a_line_break_or_nothing() {
+    let mut stage = wide();
+    stage.press("enter ctrl+a");
+    stage.type_text("one");
+    stage.press("ctrl+j");
+    stage.type_text("two");
+    assert_eq!(field(&stage), "one\ntwo");
+    stage.press("esc j j enter");
+    stage.type_text("12");
+    stage.press("ctrl+j");
+    assert_eq!(field(&stage), "12");
+    stage.press("esc /");
+    stage.type_text("cfg");
+    stage.press("ctrl+j");
+    assert_eq!(stage.model.params.filter, "cfg");
+}
+
+#[test]
+fn a_line_is_cleared_and_comes_back_as_in_a_shell() {
+    let mut stage = wide();
+    stage.press("j j enter");
+    stage.type_text("12");
+    stage.press("ctrl+u");
+    assert_eq!(field(&stage), "");
+    stage.press("ctrl+y");
+    assert_eq!(field(&stage), "12");
+    stage.press("esc /");
+    stage.type_text("cfg one");
+    stage.press("ctrl+w");
+    assert_eq!(stage.model.params.filter, "cfg ");
+    stage.press("ctrl+u");
+    assert_eq!(stage.model.params.filter, "");
+    stage.press("ctrl+y alt+u");
+    assert_eq!(stage.model.params.filter, "");
+}
+
+#[test]
+fn a_change_of_weight_is_taken_back_in_one_step() {
+    let mut stage = wide();
+    stage.press("enter");
+    let before = field(&stage);
+    stage.press("ctrl+up");
+    let first = field(&stage);
+    stage.press("ctrl+up");
+    let second = field(&stage);
+    assert!(first.ends_with("(quality:1.1)") && second.ends_with("(quality:1.2)"), "{first} {second}");
+    for expected in [&first, &before] {
+        stage.press("alt+u");
+        assert_eq!(field(&stage), *expected);
+    }
+    for expected in [&first, &second] {
+        stage.press("alt+U");
+        assert_eq!(field(&stage), *expected);
+    }
+    // Over a line break, and back to a weight of 1.
+    stage.press("ctrl+a");
+    stage.type_text("a");
+    stage.press("enter");
+    stage.type_text("b");
+    stage.press("ctrl+a ctrl+up");
+    assert_eq!(field(&stage), "(a\nb:1.1)");
+    stage.press("alt+u");
+    assert_eq!(field(&stage), "a\nb");
+    stage.press("alt+U ctrl+a ctrl+down alt+u");
+    assert_eq!(field(&stage), "(a\nb:1.1)");
+}
+
+#[test]
+fn several_lines_that_cannot_be_kept_stay_open() {
+    let mut stage = wide();
+    let steps = key("3-inputs-steps");
+    stage.hear(Msg::Edited {
+        key: steps.clone(),
+        text: "many\nwords, and more than one line of the pane holds".repeat(3),
+    });
+    let typed = field(&stage);
+    stage.press("esc");
+    assert_eq!(field(&stage), typed, "Esc throws nothing away");
+    assert!(stage.model.params.editing.as_ref().is_some_and(|editing| editing.error.is_some()));
+    assert!(stage.screen().contains("words, and more than one line of the pane "), "{}", stage.screen());
+    stage.press("ctrl+c");
+    assert!(stage.model.params.editing.is_none());
+}
+
+/// The command at a place of the palette, when it is open: its name, and whether it can be chosen now.
+fn command_at(stage: &Stage) -> Option<(String, bool)> {
+    let Some(Overlay::Picker(picker)) = &stage.model.overlay else { return None };
+    picker.items.get(picker.selected).map(|item| (item.id.clone(), item.disabled.is_none()))
+}
+
+#[test]
+fn every_command_of_the_palette_can_be_called_and_only_run_runs() {
+    for pane in Pane::ALL {
+        let mut called = std::collections::BTreeSet::new();
+        let mut ran = Vec::new();
+        for index in 0.. {
+            let mut stage = wide();
+            stage.hear(runs_msg(summaries(&[(1, &[Status::Running])])));
+            stage.model.focus = pane;
+            stage.press("ctrl+p");
+            for _ in 0..index {
+                stage.press("down");
+            }
+            let (name, is_enabled) = command_at(&stage).expect("the palette is open");
+            if !called.insert(name.clone()) {
+                // Down stays at the last one.
+                break;
+            }
+            let effects = stage.press("enter");
+            stage.draw();
+            if effects.iter().any(|effect| matches!(effect, Effect::Submit(_) | Effect::Repeat(_))) {
+                ran.push(name.clone());
+            }
+            assert!(is_enabled || !stage.told().is_empty(), "{name} says why it cannot be done");
+        }
+        assert_eq!(ran, ["run"]);
+        let (keys, _) = Keymap::new(&Default::default());
+        let here = |scope| matches!(scope, Scope::Everywhere | Scope::Panes) || scope == Scope::Pane(pane);
+        for action in keys.rows().filter(|(row, _)| here(row.scope)).map(|(row, _)| row.action) {
+            let is_called = keys.rows().any(|(row, _)| row.action == action && called.contains(row.name));
+            assert!(is_called || action == Action::Palette, "{action:?} is in the palette of {pane:?}");
+        }
+    }
+}
+
+#[test]
+fn completions_are_chosen_with_arrows() {
+    let mut stage = wide();
+    stage.press("G k enter ctrl+a");
+    stage.type_text("in/");
+    let paths: Vec<String> = (1..=9).map(|n| format!("in/{n}.png")).collect();
+    stage.hear(Msg::Completions { text: "in/".to_owned(), paths });
+    assert!(stage.screen().contains("in/6.png") && stage.screen().contains("3 more"), "{}", stage.screen());
+    stage.press("down down up");
+    assert!(stage.screen().contains("› in/1.png"), "{}", stage.screen());
+    // Past the last one that was shown: the list goes along.
+    stage.press("down down down down down down down");
+    assert!(
+        stage.screen().contains("› in/8.png") && !stage.screen().contains("in/1.png"),
+        "{}",
+        stage.screen()
+    );
+    assert!(
+        stage.press("enter").contains(&Effect::CompletePath("in/8.png".to_owned())),
+        "the field stays open"
+    );
+    assert_eq!(field(&stage), "in/8.png");
+    stage.hear(Msg::Completions { text: "in/8.png".to_owned(), paths: vec!["in/8.png".to_owned()] });
+    let checked = Effect::CheckFile(key("52-inputs-image"), "in/8.png".into());
+    assert!(stage.press("enter").contains(&checked));
+}
+
+#[test]
+fn up_from_the_first_completion_leads_back_to_what_was_typed() {
+    let mut stage = wide();
+    stage.press("G k enter ctrl+a");
+    stage.type_text("./a");
+    stage.hear(Msg::Completions { text: "./a".to_owned(), paths: vec!["./a.png".to_owned()] });
+    stage.press("down up enter");
+    assert_eq!(stage.model.draft.setting(&key("52-inputs-image")), Some(Setting::File("./a".into())));
+}
+
+/// Does something with the mouse where a text stands on the screen.
+fn mouse(stage: &mut Stage, kind: MouseEventKind, text: &str) -> Vec<Effect> {
+    let screen = stage.screen();
+    let (row, line) = screen.lines().enumerate().find(|(_, line)| line.contains(text)).expect(text);
+    let column = line[..line.find(text).expect(text)].chars().count() as u16;
+    let modifiers = crossterm::event::KeyModifiers::NONE;
+    stage.hear(Msg::Input(Event::Mouse(MouseEvent { kind, column, row: row as u16, modifiers })))
+}
+
+const CLICK: MouseEventKind = MouseEventKind::Down(MouseButton::Left);
+
+#[test]
+fn a_click_on_a_tab_goes_there() {
+    let mut stage = Stage::new(80, 24);
+    for pane in [Pane::Log, Pane::Runs, Pane::Details, Pane::Parameters] {
+        mouse(&mut stage, CLICK, pane.title());
+        assert_eq!(stage.model.focus, pane);
+    }
+}
+
+#[test]
+fn a_second_click_on_a_run_opens_its_details() {
+    let mut stage = wide();
+    let runs: Vec<RunSummary> = [2, 1].map(|id| RunSummary::from(&run(id, "a cat", &[Status::Done]))).into();
+    stage.hear(runs_msg(runs));
+    let second = stage.model.runs.rows[1].id;
+    let area = layout::regions(&stage.model).and_then(|regions| regions.body(Pane::Runs)).expect("seen");
+    let click = |stage: &mut Stage| {
+        let modifiers = crossterm::event::KeyModifiers::NONE;
+        let at = MouseEvent { kind: CLICK, column: area.x + 3, row: area.y + 1, modifiers };
+        stage.hear(Msg::Input(Event::Mouse(at)));
+    };
+    click(&mut stage);
+    assert_eq!((stage.model.focus, stage.model.runs.selected), (Pane::Runs, Some(second)));
+    click(&mut stage);
+    assert_eq!(stage.model.focus, Pane::Details);
+}
+
+#[test]
+fn the_wheel_scrolls_and_leaves_the_selection_while_it_is_seen() {
+    let mut stage = wide();
+    let all: Vec<RunSummary> =
+        (1..=80).rev().map(|id| RunSummary::from(&run(id, "a cat", &[Status::Done]))).collect();
+    stage.hear(runs_msg(all));
+    stage.press("2 down down down down down");
+    mouse(&mut stage, MouseEventKind::ScrollDown, "a cat");
+    assert_eq!((stage.model.runs.scroll, stage.model.runs.selected), (3, Some(75)));
+    mouse(&mut stage, MouseEventKind::ScrollDown, "a cat");
+    assert_eq!((stage.model.runs.scroll, stage.model.runs.selected), (6, Some(74)));
+    mouse(&mut stage, MouseEventKind::ScrollUp, "a cat");
+    assert_eq!((stage.model.runs.scroll, stage.model.runs.selected), (3, Some(74)));
+
+    let mut stage = Stage::new(80, 15);
+    let selected = stage.model.params.selected.clone();
+    mouse(&mut stage, MouseEventKind::ScrollDown, "Parameters");
+    assert!(stage.model.params.scroll > 0);
+    assert_ne!(stage.model.params.selected, selected, "it would be out of sight");
+    for _ in 0..9 {
+        mouse(&mut stage, MouseEventKind::ScrollUp, "Parameters");
+    }
+    assert_eq!(stage.model.params.scroll, 0);
+}
+
+#[test]
+fn the_wheel_goes_through_lists_and_help() {
+    let mut stage = wide();
+    stage.press("ctrl+p");
+    mouse(&mut stage, MouseEventKind::ScrollDown, "Commands");
+    let Some(Overlay::Picker(picker)) = &stage.model.overlay else { panic!() };
+    assert_eq!(picker.selected, 1);
+    stage.press("esc ?");
+    let before = stage.screen();
+    mouse(&mut stage, MouseEventKind::ScrollDown, "Help");
+    assert_ne!(stage.screen(), before);
+    mouse(&mut stage, MouseEventKind::ScrollUp, "Help");
+    assert_eq!(stage.screen(), before);
+}
+
+#[test]
+fn a_click_beside_the_field_keeps_what_is_in_it() {
+    let mut stage = wide();
+    stage.press("1 enter");
+    stage.type_text("a heron, ");
+    mouse(&mut stage, CLICK, "heron");
+    assert!(stage.model.params.editing.is_some(), "inside it stays open");
+    mouse(&mut stage, CLICK, "steps");
+    assert!(stage.model.params.editing.is_none());
+    assert_eq!(stage.model.params.selected, Some(key("3-inputs-steps")));
+    assert!(stage.screen().contains("heron"));
+}
+
+#[test]
+fn in_a_list_a_click_selects_and_a_second_one_takes() {
+    let mut stage = wide();
+    stage.press("p");
+    let item = |id: &str| PickerItem { id: id.to_owned(), label: id.to_owned(), ..PickerItem::default() };
+    stage.hear(Msg::Items(Choosing::Preset, vec![item("flamingo"), item("sorcerer"), item("tom-cat")]));
+    assert_eq!(mouse(&mut stage, CLICK, "tom-cat"), []);
+    assert!(stage.model.overlay.is_some());
+    assert_eq!(mouse(&mut stage, CLICK, "Presets"), [], "the frame is no item");
+    assert_eq!(mouse(&mut stage, CLICK, "tom-cat"), [Effect::OpenPreset("tom-cat".to_owned())]);
+}

@@ -1,0 +1,264 @@
+//! The parameters pane: `bar mark label value … hint`.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::widgets::Widget;
+use unicode_width::UnicodeWidthStr;
+
+use crate::domain::param::Range;
+use crate::domain::{Origin, ParamKind, Parameter, SeedPolicy, Setting};
+use crate::tui::model::Model;
+use crate::tui::pane::Pane;
+use crate::tui::panes::params::rows::{self, INDENT, Row};
+use crate::tui::panes::params::{Editing, FileState, setting_text};
+use crate::tui::theme::Theme;
+use crate::tui::view::paint::{completions, put, put_right, without_right};
+use crate::tui::wrap::wrapped;
+
+/// What the title line says.
+pub fn note(model: &Model) -> String {
+    if !model.params.filter.is_empty() {
+        return format!("/ {}", model.params.filter);
+    }
+    match model.draft.changes() {
+        0 => String::new(),
+        count => format!("{count} changed"),
+    }
+}
+
+pub fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    if model.draft.params().is_empty() {
+        empty(theme, area, buffer);
+        return None;
+    }
+    let rows = rows::rows(model, area.width);
+    if rows.is_empty() {
+        put(buffer, area, area.x + 2, area.y, "No parameter matches. Esc takes the filter back", theme.quiet);
+        return None;
+    }
+    let label_width = rows::label_width(model, area.width);
+    let mut cursor = None;
+    let mut y = 0;
+    for row in &rows {
+        let (top, bottom) = (y, y + row.height());
+        y = bottom;
+        if bottom <= model.params.scroll {
+            continue;
+        }
+        if top >= model.params.scroll + usize::from(area.height) {
+            break;
+        }
+        let skipped = model.params.scroll.saturating_sub(top);
+        let line = area.y + (top + skipped - model.params.scroll) as u16;
+        let height = (row.height() - skipped).min(usize::from(area.bottom() - line)) as u16;
+        let place = Rect { y: line, height, ..area };
+        match row {
+            Row::Heading(text) => {
+                put(buffer, place, place.x + 2, place.y, text, theme.heading);
+            }
+            Row::Param { index, pinned, .. } => {
+                let row = ParamRow {
+                    model,
+                    theme,
+                    param: &model.draft.params()[*index],
+                    label_width,
+                    pinned: *pinned,
+                };
+                cursor = row.draw(place, skipped, buffer).or(cursor);
+            }
+        }
+    }
+    cursor
+}
+
+fn empty(theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let lines = [
+        ("No workflow is open.", theme.text),
+        ("", theme.text),
+        ("O  open a workflow_api.json", theme.quiet),
+        ("p  choose a preset", theme.quiet),
+        ("", theme.text),
+        ("In ComfyUI, Workflow > Export (API) writes that file.", theme.quiet),
+    ];
+    for ((line, style), y) in lines.into_iter().zip(area.top() + 1..area.bottom()) {
+        put(buffer, area, area.x + 2, y, line, style);
+    }
+}
+
+/// One parameter on its way into cells.
+struct ParamRow<'a> {
+    model: &'a Model,
+    theme: &'a Theme,
+    param: &'a Parameter,
+    label_width: usize,
+    pinned: bool,
+}
+
+impl ParamRow<'_> {
+    fn is_selected(&self) -> bool {
+        self.model.params.selected.as_ref() == Some(&self.param.key)
+    }
+
+    fn draw(&self, place: Rect, skipped: usize, buffer: &mut Buffer) -> Option<Position> {
+        let Self { model, theme, param, .. } = self;
+        let selected = self.is_selected();
+        let focused = model.focus == Pane::Parameters;
+        if selected {
+            let style = if focused { theme.accent } else { theme.quiet };
+            for y in place.top()..place.bottom() {
+                put(buffer, place, place.x, y, "▌", style);
+            }
+        }
+        if skipped == 0 {
+            let (mark, style) = match model.draft.origin(&param.key) {
+                Origin::Edit => ("•", theme.accent),
+                Origin::Preset => ("·", theme.text),
+                Origin::Workflow => (" ", theme.quiet),
+            };
+            put(buffer, place, place.x + 1, place.y, mark, style);
+            let label = Rect { x: place.x + 3, width: self.label_width as u16, ..place };
+            let style = if selected && focused { theme.selected } else { theme.quiet };
+            put(buffer, label, label.x, place.y, model.draft.name(param), style);
+        }
+        let x = place.x + (INDENT + self.label_width) as u16;
+        let value = Rect { x, width: place.right().saturating_sub(x), ..place };
+        match model.params.editing.as_ref().filter(|editing| editing.key == param.key) {
+            Some(editing) => self.draw_editing(editing, value, buffer),
+            None => {
+                self.draw_value(value, skipped, buffer);
+                None
+            }
+        }
+    }
+
+    fn draw_value(&self, area: Rect, skipped: usize, buffer: &mut Buffer) {
+        let theme = self.theme;
+        let setting = self.model.draft.setting(&self.param.key);
+        let text = setting.as_ref().map(setting_text).unwrap_or_default();
+        if self.param.kind == ParamKind::LongText {
+            return self.draw_long(&text, area, skipped, buffer);
+        }
+        let (hint, style) = self.hint();
+        let hint_x = if hint.is_empty() || area.width < 16 {
+            area.right()
+        } else {
+            put_right(buffer, area, area.y, &hint, style)
+        };
+        let room = without_right(area, area.right() - hint_x + u16::from(hint_x < area.right()));
+        let style = match self.param.kind {
+            ParamKind::Link => theme.quiet,
+            _ if text.is_empty() => theme.quiet,
+            _ => theme.text,
+        };
+        let shown = match (&self.param.kind, &setting) {
+            (ParamKind::Boolean, Some(Setting::Value(value))) => {
+                if value.as_bool() == Some(true) {
+                    "● on"
+                } else {
+                    "○ off"
+                }
+            }
+            (ParamKind::File(_), Some(Setting::Value(value))) if value.is_null() => "none",
+            _ if text.is_empty() => "empty",
+            _ => &text,
+        };
+        put(buffer, room, room.x, room.y, shown, style);
+    }
+
+    /// The first lines of a long text, wrapped; a sign where there is more.
+    fn draw_long(&self, text: &str, area: Rect, skipped: usize, buffer: &mut Buffer) {
+        if text.is_empty() {
+            put(buffer, area, area.x, area.y, "empty", self.theme.quiet);
+            return;
+        }
+        let width = usize::from(area.width);
+        let lines = text.split('\n').flat_map(|line| wrapped(line, width));
+        let mut lines = lines.take(rows::LONG_TEXT_LINES + 1).collect::<Vec<_>>();
+        let is_cut = lines.len() > rows::LONG_TEXT_LINES;
+        lines.truncate(rows::LONG_TEXT_LINES);
+        let last = lines.len() - 1;
+        for (at, line) in lines.into_iter().enumerate().skip(skipped) {
+            let y = area.y + (at - skipped) as u16;
+            if y >= area.bottom() {
+                break;
+            }
+            put(buffer, area, area.x, y, line, self.theme.text);
+            if is_cut && at == last {
+                put_right(buffer, area, y, " …", self.theme.quiet);
+            }
+        }
+    }
+
+    fn draw_editing(&self, editing: &Editing, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+        let theme = self.theme;
+        let extra = editing.lines_below() as u16;
+        let field = Rect { height: area.height.saturating_sub(extra).max(1), ..area };
+        (&editing.text).render(field, buffer);
+        let mut y = field.bottom();
+        if let Some(error) = &editing.error {
+            put(buffer, area, area.x, y, &format!("✗ {error}"), theme.bad);
+            y += 1;
+        }
+        completions(
+            &editing.completions,
+            Rect { y, height: area.bottom().saturating_sub(y), ..area },
+            theme,
+            buffer,
+        );
+        let at = editing.text.screen_cursor();
+        let (top, left) = editing.text.scroll_offset();
+        let row = u16::try_from(at.row).unwrap_or(u16::MAX).saturating_sub(top);
+        let column = u16::try_from(at.col).unwrap_or(u16::MAX).saturating_sub(left);
+        let x = (field.x + column).min(field.right().saturating_sub(1));
+        (row < field.height).then_some(Position { x, y: field.y + row })
+    }
+
+    /// What stands at the right: what it was, what can be done, what is known of a file.
+    fn hint(&self) -> (String, ratatui::style::Style) {
+        let (model, theme, param) = (self.model, self.theme, self.param);
+        if let Some(state) = model.params.files.get(&param.key) {
+            return match state {
+                FileState::Good(text) => (format!("{text} ✓"), theme.good),
+                FileState::Doubtful(text) => (format!("{text} ?"), theme.accent),
+                FileState::Bad(text) => (format!("{text} ✗"), theme.bad),
+            };
+        }
+        let was = || match model.draft.origin(&param.key) {
+            Origin::Edit => {
+                model.draft.before_edits(&param.key).map(|setting| format!("was {}", setting_text(&setting)))
+            }
+            _ => None,
+        };
+        let selected = self.is_selected() && model.focus == Pane::Parameters;
+        let text = match &param.kind {
+            ParamKind::Seed => match model.draft.policy(&param.key) {
+                SeedPolicy::Fixed => was().unwrap_or_else(|| "fixed".to_owned()),
+                policy => policy.word().to_owned(),
+            },
+            ParamKind::Integer | ParamKind::Float if selected => {
+                range(&param.range).or_else(was).unwrap_or_default()
+            }
+            ParamKind::Choice if was().is_none() => "▾".to_owned(),
+            ParamKind::Text => was().unwrap_or_default(),
+            ParamKind::Integer | ParamKind::Float | ParamKind::Choice | ParamKind::Boolean => {
+                was().unwrap_or_default()
+            }
+            _ => String::new(),
+        };
+        if text.is_empty() && self.pinned && model.draft.name(param) == param.label {
+            return (param.group.clone(), theme.quiet);
+        }
+        let widest = 28;
+        if text.width() > widest { (String::new(), theme.quiet) } else { (text, theme.quiet) }
+    }
+}
+
+/// `◂ 1 … 150 ▸`, as far as it is known and short.
+fn range(range: &Range) -> Option<String> {
+    let end = |number: &Option<serde_json::Number>| number.as_ref().map(ToString::to_string);
+    match (end(&range.min), end(&range.max)) {
+        (Some(min), Some(max)) => Some(format!("◂ {min} … {max} ▸")),
+        (Some(min), None) => Some(format!("◂ {min} … ▸")),
+        _ => None,
+    }
+}

@@ -1,0 +1,260 @@
+//! The runs pane.
+
+use crate::domain::run::{Counts, RunSummary};
+use crate::domain::{RunId, Status};
+use crate::tui::action::Action;
+use crate::tui::effect::{Effect, Effects};
+use crate::tui::layout;
+use crate::tui::model::Model;
+use crate::tui::motion::{counted, scrolled};
+use crate::tui::notice::Tone;
+use crate::tui::overlay::{Confirm, Confirmed, Overlay};
+use crate::tui::pane::Pane;
+use crate::tui::query::RunsQuery;
+
+/// Runs in a page.
+const PAGE: usize = 100;
+/// Runs that are read again when the store changed; older ones have ended long ago.
+const FRESH: usize = 500;
+/// A run that has worked for longer than this is not cancelled without a question.
+const LONG_MS: i64 = 10_000;
+
+fn query(model: &Model, before: Option<RunId>, limit: usize) -> RunsQuery {
+    RunsQuery { search: model.runs.search.clone(), status: model.runs.status, before, limit }
+}
+
+/// Reads the newest runs again.
+pub fn reload(model: &mut Model, effects: &mut Effects) {
+    if model.fetching.runs.want() {
+        model.runs.failed = false;
+        let limit = model.runs.rows.len().clamp(PAGE, FRESH);
+        effects.push(Effect::LoadRuns(query(model, None, limit)));
+    }
+}
+
+pub fn search_changed(model: &mut Model, effects: &mut Effects) {
+    model.runs.scroll = 0;
+    reload(model, effects);
+}
+
+pub fn loaded(
+    model: &mut Model,
+    answered: RunsQuery,
+    rows: Vec<RunSummary>,
+    more: bool,
+    open: Counts,
+    effects: &mut Effects,
+) {
+    model.runs.open = open;
+    let again = model.fetching.runs.arrived();
+    let is_current = answered.search == model.runs.search && answered.status == model.runs.status;
+    if is_current {
+        merge(model, &answered, rows, more);
+    }
+    if again || !is_current {
+        reload(model, effects);
+    }
+}
+
+/// What is shown stays. It is read again at the next change of the store, or when the person moves on.
+pub fn not_read(model: &mut Model, why: String, effects: &mut Effects) {
+    model.notify(Tone::Bad, why);
+    model.runs.failed = true;
+    if model.fetching.runs.arrived() {
+        reload(model, effects);
+    }
+}
+
+/// A first page replaces the newest runs and keeps the older ones of the same list; a later page goes below.
+fn merge(model: &mut Model, answered: &RunsQuery, rows: Vec<RunSummary>, more: bool) {
+    let pane = &mut model.runs;
+    let list = (answered.search.clone(), answered.status);
+    let same_list = pane.list.as_ref() == Some(&list);
+    if answered.before.is_some() {
+        if !same_list {
+            return;
+        }
+        let last = pane.rows.last().map_or(RunId::MAX, |row| row.id);
+        pane.rows.extend(rows.into_iter().filter(|row| row.id < last));
+        pane.more = more;
+        return;
+    }
+    let oldest = rows.last().map_or(0, |row| row.id);
+    // Without a row in common there may be others between the two.
+    let joined = pane.rows.first().is_some_and(|newest| newest.id >= oldest);
+    let older: Vec<RunSummary> = match same_list && joined && more {
+        true => pane.rows.drain(..).filter(|row| row.id < oldest).collect(),
+        false => Vec::new(),
+    };
+    pane.more = if older.is_empty() { more } else { pane.more };
+    pane.rows = rows;
+    pane.rows.extend(older);
+    pane.list = Some(list);
+}
+
+pub fn submitted(model: &mut Model, run: RunId) {
+    // What the person was told of seeds stands; the number is added to it.
+    if let Some(notice) = &mut model.notice
+        && notice.text.starts_with("Queued")
+    {
+        notice.text = notice.text.replacen("Queued", &format!("Run {run} queued"), 1);
+    } else {
+        model.notify(Tone::Good, format!("Run {run} queued"));
+    }
+    if !model.runs.chosen && model.runs.selected().is_none_or(|selected| selected.status.is_end()) {
+        model.runs.selected = Some(run);
+    }
+}
+
+pub fn moved(model: &mut Model, action: Action) {
+    let last = model.runs.rows.len().saturating_sub(1);
+    let at = model.runs.selected_index().unwrap_or(0);
+    model.runs.failed = false;
+    choose(model, scrolled(at, action, layout::page(model, Pane::Runs), last));
+}
+
+/// The person picks a row.
+pub fn choose(model: &mut Model, index: usize) {
+    if let Some(row) = model.runs.rows.get(index) {
+        model.runs.selected = Some(row.id);
+        model.runs.chosen = true;
+    }
+}
+
+pub fn filter_status(model: &mut Model, effects: &mut Effects) {
+    model.runs.status = match model.runs.status {
+        None => Some(Status::Running),
+        Some(Status::Running) => Some(Status::Done),
+        Some(Status::Done) => Some(Status::Failed),
+        Some(Status::Failed) => Some(Status::Lost),
+        _ => None,
+    };
+    search_changed(model, effects);
+}
+
+pub fn cancel(model: &mut Model, effects: &mut Effects) {
+    let Some(run) = model.runs.selected() else { return };
+    let (id, status, worked) = (run.id, run.status, run.elapsed_ms(model.now));
+    let can_stop = run.protocol.caps().cancel;
+    if run.cancel_asked && can_stop && status.is_in_flight() {
+        model.overlay = Some(Overlay::Confirm(Confirm {
+            question: format!("Wait no longer for run {id}?"),
+            consequence:
+                "The server was asked to stop it and has not confirmed that: it may go on, and cost. What it makes can be fetched later."
+                    .to_owned(),
+            yes: "wait no longer",
+            then: Confirmed::LetGo(id),
+        }));
+        return;
+    }
+    if status == Status::Queued || worked < LONG_MS {
+        model.notify(Tone::Plain, format!("Cancelling run {id}"));
+        effects.push(Effect::Cancel(id));
+        return;
+    }
+    let consequence = if can_stop {
+        "The server is asked to stop it. What it cost until then is paid."
+    } else {
+        "The connection is closed; the server may still go on, and its result is not fetched."
+    };
+    model.overlay = Some(Overlay::Confirm(Confirm {
+        question: format!("Cancel run {id}? It has been at work for {}.", crate::tui::text::duration(worked)),
+        consequence: consequence.to_owned(),
+        yes: "cancel the run",
+        then: Confirmed::Cancel(id),
+    }));
+}
+
+pub fn load(model: &mut Model, effects: &mut Effects) {
+    let Some(id) = model.runs.selected else { return };
+    if model.draft.changes() > 0 {
+        let changes = counted(model.draft.changes(), "change");
+        model.overlay = Some(Overlay::Confirm(Confirm {
+            question: format!("Load the parameters of run {id} over {changes}?"),
+            consequence: "Undo brings them back.".to_owned(),
+            yes: "load",
+            then: Confirmed::LoadRun(id),
+        }));
+    } else {
+        effects.push(Effect::ReadSettings(id));
+    }
+}
+
+pub fn repeat(model: &mut Model) {
+    let (Some(run), Some(target)) = (model.runs.selected(), &model.target) else { return };
+    let place = if target.profile.is_empty() { &target.url } else { &target.profile };
+    let elsewhere =
+        if run.profile == target.profile { String::new() } else { format!(" (it ran on {})", run.profile) };
+    model.overlay = Some(Overlay::Confirm(Confirm {
+        question: format!("Run {} again exactly as it was, on {place}{elsewhere}?", run.id),
+        consequence: "Same values, same files, same seed. The server may answer from its cache.".to_owned(),
+        yes: "run again",
+        then: Confirmed::Repeat(run.id),
+    }));
+}
+
+/// Costs nothing, so nobody is asked.
+pub fn fetch(model: &mut Model, effects: &mut Effects) {
+    let Some(run) = model.runs.selected() else { return };
+    let id = run.id;
+    model.runs.chosen = false;
+    model.notify(Tone::Plain, format!("Fetching what run {id} made"));
+    effects.push(Effect::Fetch(id));
+}
+
+/// Keeps the selection on a run, asks for older runs before the end of the list is in sight, and for how long
+/// runs of each workflow in flight take.
+pub fn settle(model: &mut Model, effects: &mut Effects) {
+    if !model.runs.chosen {
+        go_with_what_runs(model);
+    }
+    // Until the first page of a new search is here, the rows are another list's.
+    let is_wanted = model
+        .runs
+        .list
+        .as_ref()
+        .is_some_and(|(search, status)| *search == model.runs.search && *status == model.runs.status);
+    let found = model.runs.selected().is_some();
+    if found || model.runs.failed || (is_wanted && !model.runs.more) {
+        model.runs.reveal = None;
+    }
+    let reveals = model.runs.reveal.is_some() && model.runs.reveal == model.runs.selected;
+    if !found && !reveals && model.runs.loaded() {
+        let first = model.runs.rows.first().map(|row| row.id);
+        // A run that was queued just now is not in the list yet.
+        if first.is_none() || model.runs.selected.is_none_or(|id| Some(id) <= first) {
+            model.runs.selected = first;
+        }
+    }
+    let height = layout::page(model, Pane::Runs);
+    let at = model.runs.selected_index().unwrap_or(0);
+    let scroll = &mut model.runs.scroll;
+    *scroll = (*scroll)
+        .max((at + 1).saturating_sub(height))
+        .min(at)
+        .min(model.runs.rows.len().saturating_sub(height));
+    let near_end = at + 2 * height >= model.runs.rows.len();
+    let last = model.runs.rows.last().map(|row| row.id);
+    if (near_end || reveals)
+        && is_wanted
+        && model.runs.more
+        && !model.runs.failed
+        && model.fetching.runs == Default::default()
+        && model.fetching.runs.want()
+    {
+        let limit = if reveals { FRESH } else { PAGE };
+        effects.push(Effect::LoadRuns(query(model, last, limit)));
+    }
+}
+
+/// Until the person chooses, the run that works is the one that is looked at.
+fn go_with_what_runs(model: &mut Model) {
+    let still_open = model.runs.selected().is_some_and(|run| run.status.is_in_flight());
+    if still_open {
+        return;
+    }
+    let first_in_flight = model.runs.rows.iter().rev().find(|row| row.status.is_in_flight());
+    if let Some(run) = first_in_flight {
+        model.runs.selected = Some(run.id);
+    }
+}

@@ -1,0 +1,202 @@
+//! The runs pane: `bar sign id word preset  what it makes or how far it is  time age`.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
+
+use crate::domain::Status;
+use crate::domain::run::{Connection, RunSummary};
+use crate::tui::action::Action;
+use crate::tui::keymap::Keymap;
+use crate::tui::model::Model;
+use crate::tui::pane::Pane;
+use crate::tui::text;
+use crate::tui::theme::Theme;
+use crate::tui::view::paint::{bar, put, put_right, without_right};
+
+/// Columns of a progress bar, at the most and at the least.
+const BAR: (usize, usize) = (12, 4);
+/// Columns that must remain for the prompt of a run that works.
+const PROMPT: u16 = 20;
+
+/// What the title line says.
+pub fn note(model: &Model) -> String {
+    let mut notes = Vec::new();
+    if let Some(status) = model.runs.status {
+        notes.push(format!("only {}", status.word()));
+    }
+    if !model.runs.search.is_empty() {
+        notes.push(format!("/ {}", model.runs.search));
+    }
+    notes.join("  ")
+}
+
+/// The run that works, in a few words: as many as there are columns for.
+pub fn live(model: &Model, columns: u16) -> Option<String> {
+    let run = model.runs.rows.iter().rev().find(|run| run.status.is_in_flight())?;
+    let Far { told, left, .. } = far(model, run);
+    let left = left.map(|left| format!("  {left} left")).unwrap_or_default();
+    let took = text::duration(run.elapsed_ms(model.now));
+    let (sign, id, word) = (run.status.sign(), run.id, run.status.word());
+    let shorter = [
+        format!("{sign} {id} {word}  {told}{left}  {took}"),
+        format!("{sign} {id}  {told}{left}  {took}"),
+        format!("{sign} {id}  {told}  {took}"),
+    ];
+    let fits = shorter.iter().find(|words| words.width() <= usize::from(columns));
+    Some(fits.cloned().unwrap_or_else(|| format!("{sign} {id}")))
+}
+
+pub fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    if model.runs.rows.is_empty() {
+        let first = format!("No runs yet. Press {} to run.", keys.hint(Action::Run));
+        let text = match (model.runs.loaded(), model.runs.search.is_empty() && model.runs.status.is_none()) {
+            (false, _) if model.runs.failed => "The history cannot be read.",
+            (false, _) => "Reading the history…",
+            (true, true) => &first,
+            (true, false) => "No run matches. Esc takes the search back",
+        };
+        put(buffer, area, area.x + 2, area.y, text, theme.quiet);
+        return;
+    }
+    let ids = model.runs.rows.iter().skip(model.runs.scroll).take(usize::from(area.height));
+    let id_width = ids.clone().map(|run| run.id.to_string().len()).max().unwrap_or(1);
+    let presets = ids.clone().filter_map(|run| run.preset.as_deref()).map(UnicodeWidthStr::width);
+    let preset_width = if area.width < 60 { 10 } else { 16 }.min(presets.max().unwrap_or(0)) as u16;
+    let word_width = ids.clone().map(|run| word(run).width()).max().unwrap_or(0);
+    let widths = (id_width as u16, word_width as u16, preset_width);
+    for (run, y) in ids.zip(area.top()..area.bottom()) {
+        row(model, theme, run, Rect { y, height: 1, ..area }, widths, buffer);
+    }
+}
+
+/// The status in a word.
+fn word(run: &RunSummary) -> &'static str {
+    if run.cancel_asked && !run.status.is_end() { "cancelling" } else { run.status.word() }
+}
+
+fn row(
+    model: &Model,
+    theme: &Theme,
+    run: &RunSummary,
+    line: Rect,
+    (id_width, word_width, preset_width): (u16, u16, u16),
+    buffer: &mut Buffer,
+) {
+    let y = line.y;
+    let selected = model.runs.selected == Some(run.id);
+    if selected {
+        let style = if model.focus == Pane::Runs { theme.accent } else { theme.quiet };
+        put(buffer, line, line.x, y, "▌", style);
+    }
+    let style = theme.status(run.status);
+    let x = put(buffer, line, line.x + 1, y, run.status.sign(), style) + 1;
+    let id = Rect { x, width: id_width, ..line };
+    put_right(buffer, id, y, &run.id.to_string(), if selected { theme.selected } else { theme.text });
+    let x = id.right() + 1;
+    put(buffer, line, x, y, word(run), style);
+    let x = x + word_width + 2;
+    let preset = Rect { x, width: preset_width, ..line };
+    put(buffer, preset, x, y, run.preset.as_deref().unwrap_or(""), theme.quiet);
+    let x = if preset_width > 0 { preset.right() + 2 } else { x };
+    let line = right_columns(model, theme, run, line, buffer);
+    let rest = Rect { x, width: line.right().saturating_sub(x), ..line };
+    about(model, theme, run, rest, buffer);
+}
+
+/// Columns of the age, and of the time taken.
+const AGE: u16 = 4;
+const TOOK: u16 = 6;
+
+/// Time taken and age, each a column of its own. Returns what is left of the line.
+fn right_columns(model: &Model, theme: &Theme, run: &RunSummary, line: Rect, buffer: &mut Buffer) -> Rect {
+    if run.status.is_end() {
+        let age = text::age(model.now - run.ended_at.unwrap_or(run.queued_at));
+        put_right(buffer, line, line.y, &age, theme.quiet);
+    }
+    let line = without_right(line, AGE);
+    if run.status == Status::Queued {
+        return line;
+    }
+    put_right(buffer, line, line.y, &text::duration(run.elapsed_ms(model.now)), theme.quiet);
+    without_right(line, TOOK)
+}
+
+/// What a run makes, or how far it is: the bar first, then figures, then its prompt where there is room.
+fn about(model: &Model, theme: &Theme, run: &RunSummary, rest: Rect, buffer: &mut Buffer) {
+    let y = rest.y;
+    let Far { share, told, left } = far(model, run);
+    let told = left.map_or(told.clone(), |left| format!("{told} {left}"));
+    let room = usize::from(rest.width).saturating_sub(told.width() + 1).min(BAR.0);
+    let x = match share.filter(|_| room >= BAR.1) {
+        Some(share) => {
+            let (done, open) = bar(share, room);
+            let x = put(buffer, rest, rest.x, y, &done, theme.accent);
+            put(buffer, rest, x, y, &open, theme.quiet) + 1
+        }
+        None => rest.x,
+    };
+    let x = put(buffer, rest, x, y, &told, theme.text);
+    let x = if told.is_empty() { x } else { x + 2 };
+    if run.status.is_in_flight() && rest.right().saturating_sub(x) >= PROMPT {
+        put(buffer, rest, x, y, &run.prompt, theme.quiet);
+    }
+}
+
+/// How far a run is.
+#[derive(Default)]
+struct Far {
+    /// The share that is done, where it is known.
+    share: Option<f64>,
+    /// The words for it; of a run that does not work, what it is about.
+    told: String,
+    /// The time that the server says is left.
+    left: Option<String>,
+}
+
+fn far(model: &Model, run: &RunSummary) -> Far {
+    let told = |told: String| Far { told, ..Far::default() };
+    let is_deaf = run.connection.is_some_and(|now| now.state == Connection::Reconnecting);
+    match run.status {
+        Status::Waiting | Status::Running if is_deaf => told("reconnecting".to_owned()),
+        Status::Done | Status::Cancelled | Status::Queued => told(run.prompt.clone()),
+        Status::Failed | Status::Lost => told(run.error.clone()),
+        Status::Waiting => told("cold start".to_owned()),
+        Status::Uploading => transfer(run.upload),
+        Status::Downloading => transfer(run.download),
+        Status::Running => progress(model, run),
+    }
+}
+
+fn transfer(transfer: Option<crate::domain::run::Transfer>) -> Far {
+    let Some(moved) = transfer else { return Far::default() };
+    match moved.total.filter(|total| *total > 0) {
+        Some(total) => Far {
+            share: Some(moved.done as f64 / total as f64),
+            told: format!("{} of {}", text::bytes(moved.done), text::bytes(total)),
+            left: None,
+        },
+        None => Far { told: text::bytes(moved.done), ..Far::default() },
+    }
+}
+
+/// By the server's own progress line; before there is one, by how long this workflow took before.
+fn progress(model: &Model, run: &RunSummary) -> Far {
+    if let Some(progress) = &run.progress {
+        return Far {
+            share: Some(progress.value as f64 / progress.max.max(1) as f64),
+            told: format!("{}/{}", progress.value, progress.max),
+            left: progress.seconds_left.map(|seconds| text::duration(seconds as i64 * 1_000)),
+        };
+    }
+    let Some(typical) = model.typical_ms.get(&run.workflow_hash).copied().filter(|typical| *typical > 0)
+    else {
+        return Far::default();
+    };
+    let gone = run.elapsed_ms(model.now);
+    Far {
+        share: Some(gone as f64 / typical as f64),
+        told: format!("about {} left", text::duration((typical - gone).max(0))),
+        left: None,
+    }
+}
