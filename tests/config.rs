@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use comfydeck::config::{Config, Dirs};
 use comfydeck::domain::{ParamKey, Parameter, SeedPolicy, Setting, Workflow, param};
-use comfydeck::library::open::{self, OpenError, Target};
-use comfydeck::library::presets::{Edits, PresetError, Presets, Source, WorkflowSource};
+use comfydeck::library::open::{self, OpenError, OpenRequest};
+use comfydeck::library::presets::{Edits, PresetError, PresetSource, Presets, WorkflowSource};
 use indexmap::IndexMap;
 
 struct Place {
@@ -64,7 +64,7 @@ fn the_presets_that_ship_load_without_a_word() {
     let place = Place::new();
     let listed = place.presets.list().expect("a list");
     let names: Vec<_> = listed.iter().map(|listed| (listed.name.as_str(), &listed.source)).collect();
-    assert_eq!(names, [("flamingo", &Source::BuiltIn), ("sorcerer", &Source::BuiltIn)]);
+    assert_eq!(names, [("flamingo", &PresetSource::BuiltIn), ("sorcerer", &PresetSource::BuiltIn)]);
     for listed in &listed {
         let opened = place.presets.open(&listed.name).expect("opened");
         let (layer, found) = opened.layer(&params());
@@ -84,7 +84,7 @@ fn the_nearest_place_wins_and_the_hidden_one_can_be_extended() {
     );
     place.write("work/presets/notes.txt", "no preset");
     let opened = place.presets.open("flamingo").expect("opened");
-    assert_eq!(opened.source, Source::File(own.clone()));
+    assert_eq!(opened.source, PresetSource::File(own.clone()));
     assert_eq!(opened.title, "Mine");
     assert_eq!(opened.workflow, Some(WorkflowSource::File(place.path("work/presets/w.json"))));
     let (layer, _) = opened.layer(&params());
@@ -148,7 +148,7 @@ fn a_built_in_preset_saves_as_a_copy_that_goes_before_it() {
         "{text}"
     );
     let opened = place.presets.open("flamingo").expect("opened");
-    assert_eq!(opened.source, Source::File(path));
+    assert_eq!(opened.source, PresetSource::File(path));
     assert_eq!(opened.layer(&params()).0.settings[&key("3-inputs-steps")], Setting::Value(9.into()));
     assert_eq!(opened.workflow, Some(WorkflowSource::BuiltIn("text_to_image.json".to_owned())));
 }
@@ -168,16 +168,19 @@ fn save_as_rename_and_delete() {
     assert_eq!(fs::read_to_string(&path).expect("there"), expected);
     let exists = place.presets.save_as(None, "new one", Some(&workflow), &edits, false);
     assert!(matches!(exists, Err(PresetError::Exists(_))));
-    let source = Source::File(path.clone());
+    let source = PresetSource::File(path.clone());
     let renamed = place.presets.rename(("new one", &source), "newer").expect("renamed");
     assert!(renamed.exists() && !path.exists());
     place.write("home/config/presets/other.toml", "title = \"other\"");
-    let source = Source::File(renamed.clone());
+    let source = PresetSource::File(renamed.clone());
     assert!(matches!(place.presets.rename(("newer", &source), "other"), Err(PresetError::Exists(_))));
     assert!(renamed.exists());
     place.presets.delete(("newer", &source)).expect("deleted");
     assert!(!renamed.exists());
-    assert!(matches!(place.presets.delete(("flamingo", &Source::BuiltIn)), Err(PresetError::IsBuiltIn(_))));
+    assert!(matches!(
+        place.presets.delete(("flamingo", &PresetSource::BuiltIn)),
+        Err(PresetError::IsBuiltIn(_))
+    ));
 }
 
 #[test]
@@ -297,30 +300,33 @@ fn arguments_go_before_the_preset_and_the_preset_before_the_profile() {
     );
     place.write("work/presets/p.toml", "extends = \"flamingo\"\nprofile = \"b\"\n");
     let config = Config::load(&place.dirs).expect("a config");
-    let opened = |target: Target<'_>| {
+    let opened = |target: OpenRequest<'_>| {
         let opening = open::open(&config, &place.presets, &target)?;
         let source = opening.workflow.source.shown();
         let url = opening.profile.map_or_else(|e| e.to_string(), |profile| profile.url);
         Ok::<_, OpenError>((source.rsplit('/').next().unwrap_or_default().to_owned(), url))
     };
-    let target = Target::default();
+    let target = OpenRequest::default();
     let table = [
         (target, ("of_profile.json", "https://a.example")),
-        (Target { preset: Some("flamingo"), ..target }, ("builtin:text_to_image.json", "https://a.example")),
-        (Target { preset: Some("p"), ..target }, ("builtin:text_to_image.json", "http://b.example")),
         (
-            Target { preset: Some("p"), profile: Some("a"), ..target },
+            OpenRequest { preset: Some("flamingo"), ..target },
+            ("builtin:text_to_image.json", "https://a.example"),
+        ),
+        (OpenRequest { preset: Some("p"), ..target }, ("builtin:text_to_image.json", "http://b.example")),
+        (
+            OpenRequest { preset: Some("p"), profile: Some("a"), ..target },
             ("builtin:text_to_image.json", "https://a.example"),
         ),
         (
-            Target { preset: Some("p"), url: Some("https://c.example"), workflow: Some(&own), ..target },
+            OpenRequest { preset: Some("p"), url: Some("https://c.example"), workflow: Some(&own), ..target },
             ("own.json", "https://c.example"),
         ),
     ];
     for (target, (workflow, url)) in table {
         assert_eq!(opened(target).expect("opened"), (workflow.to_owned(), url.to_owned()), "{target:?}");
     }
-    assert!(matches!(opened(Target { profile: Some("b"), ..target }), Err(OpenError::NoWorkflow)));
+    assert!(matches!(opened(OpenRequest { profile: Some("b"), ..target }), Err(OpenError::NoWorkflow)));
 }
 
 #[test]

@@ -4,14 +4,14 @@
 //! a run uses.
 
 pub mod cloud;
-mod ear;
+mod log;
 pub mod net;
+mod outcome;
 mod reporter;
 pub mod results;
 pub mod stream;
 #[cfg(test)]
 mod tests;
-mod verdict;
 
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -26,7 +26,7 @@ use crate::domain::{ParamKey, RunEvent, Status};
 use results::outputs::OutputFolder;
 
 pub use crate::domain::run::Caps;
-pub use net::http::Limits;
+pub use net::http::HttpLimits;
 
 /// All that a backend needs to submit one run.
 #[derive(Debug, Default)]

@@ -8,7 +8,7 @@ use crate::domain::run::{Progress, RunError, Transfer};
 use crate::domain::{RunEvent, Status};
 
 use super::{BackendError, EventSink};
-use crate::backend::ear::Said;
+use crate::backend::log::LogChunk;
 
 /// Transient events of one kind are at least this far apart; the last one is never left out.
 const BEAT: Duration = Duration::from_millis(125);
@@ -95,11 +95,11 @@ impl Reporter {
     }
 
     /// The log has gone on.
-    pub(super) async fn said(&mut self, said: Said) -> Result<(), BackendError> {
-        if !said.log.is_empty() {
-            self.send(RunEvent::Log { text: said.log }).await?;
+    pub(super) async fn log(&mut self, chunk: LogChunk) -> Result<(), BackendError> {
+        if !chunk.log.is_empty() {
+            self.send(RunEvent::Log { text: chunk.log }).await?;
         }
-        match said.progress {
+        match chunk.progress {
             Some(progress) => self.progress(progress).await,
             None => Ok(()),
         }

@@ -1,6 +1,6 @@
 //! `comfydeck cancel RUN`.
 
-use super::target::Target;
+use super::run_arg::RunArg;
 use super::{Exit, Failure, history, out};
 use crate::runner;
 use crate::store::CancelAnswer;
@@ -10,7 +10,7 @@ use crate::store::CancelAnswer;
 pub struct Args {
     /// The run's number, or `last`
     #[arg(value_name = "RUN")]
-    pub run: Target,
+    pub run: RunArg,
     /// Wait no longer for a server that does not confirm an earlier cancel: the run ends here as lost
     #[arg(long)]
     pub let_go: bool,

@@ -137,7 +137,7 @@ fn look_at_presets(dirs: &Dirs, config: &Config, found: &mut Findings) {
         Err(e) => return found.bad("presets", e),
     };
     for preset in listed.iter().filter(|preset| preset.source.path().is_some()) {
-        let target = open::Target { preset: Some(&preset.name), ..open::Target::default() };
+        let target = open::OpenRequest { preset: Some(&preset.name), ..open::OpenRequest::default() };
         match open::open(config, &presets, &target) {
             Ok(opening) => opening.diagnostics.iter().for_each(|told| found.fair("presets", told)),
             Err(e) => found.fair("presets", format!("{}: {e}", preset.name)),
@@ -197,7 +197,7 @@ fn look_at_credentials(name: &str, credentials: &Credentials, are_tried: bool, f
 fn look_at_service(name: &str, profile: &Profile, credentials: Credentials, found: &mut Findings) {
     let server = Server { url: profile.url.clone(), api_url: profile.api_url.clone(), credentials };
     let checked = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(cloud::check(&server, cloud::Limits::default())),
+        Ok(runtime) => runtime.block_on(cloud::check(&server, cloud::CloudLimits::default())),
         Err(e) => return found.bad("service", format!("{name}it cannot be asked: {e}")),
     };
     let service = shown_url(profile.called_url());

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::run::warn;
-use super::tell::{self, Manner};
+use super::run_output::{self, OutputMode};
 use super::{Exit, Failure, history, out};
 use crate::backend;
 use crate::config::{Config, Profile};
@@ -62,7 +62,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     };
     runner::ensure(&dirs)
         .map_err(|error| Failure::new(Exit::Lost, format!("run {id} waits in the queue: {error}")))?;
-    tell::queued_run(&dirs, &store, id, &[], Manner { json: args.json, detach: args.detach }, None)
+    run_output::queued_run(&dirs, &store, id, &[], OutputMode { json: args.json, detach: args.detach }, None)
 }
 
 /// The server's name of the run, and what the history knows of it.

@@ -12,7 +12,7 @@ use crate::domain::fit::Fit;
 use crate::domain::param::parameters;
 use crate::domain::{Draft, ParamKey, ParamKind, SeedPolicy, Setting, value};
 use crate::library::import::{self, Imported};
-use crate::library::open::{self, OpenError, Opening, Target};
+use crate::library::open::{self, OpenError, OpenRequest, Opening};
 use crate::library::presets::{Edits, Presets, check_name};
 use crate::report::text;
 use crate::wire::ansi::scrub_plain;
@@ -60,7 +60,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         .map_err(|e| Failure::usage(format!("the working directory cannot be read: {e}")))?;
     let presets = Presets::new(&dirs, &working);
     let config = Config::load(&dirs).map_err(Failure::usage)?;
-    let target = Target {
+    let target = OpenRequest {
         preset: args.against.as_deref(),
         workflow: args.workflow.as_deref(),
         profile: args.profile.as_deref(),

@@ -1,8 +1,8 @@
 //! `comfydeck logs RUN`.
 
 use super::follow::{Follower, Listener};
-use super::target::Target;
-use super::tell::LogLines;
+use super::run_arg::RunArg;
+use super::run_output::LogOutput;
 use super::{Exit, Failure, history, out};
 
 /// Lines that are read at once.
@@ -13,7 +13,7 @@ const LINES: usize = 512;
 pub struct Args {
     /// The run's number, or `last`
     #[arg(value_name = "RUN")]
-    pub run: Target,
+    pub run: RunArg,
     /// Go on until the run has ended
     #[arg(short, long)]
     pub follow: bool,
@@ -26,7 +26,7 @@ pub struct Args {
 pub fn main(args: Args) -> Result<Exit, Failure> {
     let (dirs, store) = history::open()?;
     let run = args.run.find(&store)?;
-    let mut to = LogLines::new();
+    let mut to = LogOutput::new();
     if args.follow && !run.status.is_end() {
         let mut follower = Follower::new(&dirs, &store, run.id, None)?;
         follower.follow(&mut to)?;

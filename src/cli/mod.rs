@@ -22,10 +22,10 @@ pub mod out;
 pub mod presets;
 pub mod preview;
 pub mod run;
+pub mod run_arg;
+pub mod run_output;
 pub mod runs;
 pub mod show;
-pub mod target;
-pub mod tell;
 
 use clap::{Parser, Subcommand};
 

@@ -9,8 +9,8 @@ use super::{Exit, Failure, dirs, out};
 use crate::config::{Config, Dirs};
 use crate::domain::draft::Layer;
 use crate::domain::{SeedPolicy, Setting, value};
-use crate::library::open::{self, Target};
-use crate::library::presets::{Edits, Listed, Presets, Source, WorkflowSource, check_name};
+use crate::library::open::{self, OpenRequest};
+use crate::library::presets::{Edits, Listed, PresetSource, Presets, WorkflowSource, check_name};
 use crate::wire::ansi::scrub_plain;
 
 /// Look at presets, or make one.
@@ -75,8 +75,8 @@ fn list(presets: &Presets, json: bool) -> Result<Exit, Failure> {
     } else {
         let rows = listed.iter().map(|listed| {
             let source = match &listed.source {
-                Source::File(path) => path.display().to_string(),
-                Source::BuiltIn => "built in".to_owned(),
+                PresetSource::File(path) => path.display().to_string(),
+                PresetSource::BuiltIn => "built in".to_owned(),
             };
             [scrub_plain(&listed.name), scrub_plain(&listed.title), scrub_plain(&source)]
         });
@@ -106,7 +106,7 @@ fn show(
     json: bool,
 ) -> Result<Exit, Failure> {
     let config = Config::load(dirs).map_err(Failure::usage)?;
-    let target = Target { preset: Some(name), workflow: workflow.as_deref(), ..Target::default() };
+    let target = OpenRequest { preset: Some(name), workflow: workflow.as_deref(), ..OpenRequest::default() };
     let opening = open::open(&config, presets, &target).map_err(Failure::usage)?;
     for found in &opening.diagnostics {
         out::note(format!("comfydeck: {}", scrub_plain(&found.to_string())));

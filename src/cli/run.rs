@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::follow::Interrupts;
-use super::tell::{self, Manner};
+use super::run_output::{self, OutputMode};
 use super::{Exit, Failure, out};
 use crate::config::{Config, Dirs, Profile};
 use crate::domain::diagnostic::nearest;
@@ -11,7 +11,7 @@ use crate::domain::draft::Submission;
 use crate::domain::{Diagnostic, Draft, ParamKey, RunId, Setting, value};
 use crate::library::open::{self, Opening};
 use crate::library::presets::Presets;
-use crate::runner::{self, Order};
+use crate::runner::{self, NewRun};
 use crate::store::Store;
 
 /// What to run, where, and how to tell.
@@ -64,14 +64,14 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     // From here on Ctrl+C is for the run.
     let interrupts = if args.detach { None } else { Some(Interrupts::take()?) };
     let id = submit(&args, &dirs, &store, &prepared)?;
-    let manner = Manner { json: args.json, detach: args.detach };
-    tell::queued_run(&dirs, &store, id, &prepared.submission.seeds, manner, interrupts)
+    let manner = OutputMode { json: args.json, detach: args.detach };
+    run_output::queued_run(&dirs, &store, id, &prepared.submission.seeds, manner, interrupts)
 }
 
 fn submit(args: &Args, dirs: &Dirs, store: &Store, prepared: &Prepared) -> Result<RunId, Failure> {
     let Prepared { opening, profile, submission, prompt } = prepared;
     let output_dir = args.output.as_deref().or(profile.output_dir.as_deref());
-    let order = Order {
+    let order = NewRun {
         profile,
         workflow: &opening.workflow.workflow,
         workflow_name: &opening.workflow.source.name(),
@@ -100,7 +100,7 @@ struct Prepared {
 fn prepare(args: &Args, dirs: &Dirs, working: &Path) -> Result<Prepared, Failure> {
     let config = Config::load(dirs).map_err(Failure::usage)?;
     warn(&config.warnings);
-    let target = open::Target {
+    let target = open::OpenRequest {
         preset: args.preset.as_deref(),
         workflow: args.override_workflow.as_deref().or(args.workflow.as_deref()),
         profile: args.profile.as_deref(),

@@ -1,6 +1,6 @@
 //! `comfydeck show RUN`.
 
-use super::target::Target;
+use super::run_arg::RunArg;
 use super::{Exit, Failure, history, out};
 use crate::report::{human, json};
 use crate::store::now;
@@ -10,7 +10,7 @@ use crate::store::now;
 pub struct Args {
     /// The run's number, or `last`
     #[arg(value_name = "RUN")]
-    pub run: Target,
+    pub run: RunArg,
     /// One JSON object
     #[arg(long)]
     pub json: bool,

@@ -124,10 +124,10 @@ async fn play(endpoint: &Arc<Endpoint>, mut run: Received, number: u64) -> Respo
     let fault = endpoint.options.fault.clone();
     run.logs &= fault != Some(Fault::JsonForStream);
     let kind = if run.logs { "text/event-stream; charset=utf-8" } else { "application/json" };
-    let (told, heard) = mpsc::channel(WAITING);
+    let (sender, chunks) = mpsc::channel(WAITING);
     let work = Work { options: endpoint.options.clone(), request: run, plan, number };
-    tokio::spawn(Script { work, told }.play());
-    let body = body(heard);
+    tokio::spawn(Script { work, body: sender }.play());
+    let body = body(chunks);
     match fault {
         Some(Fault::Unlabelled) => (StatusCode::OK, body).into_response(),
         _ => (StatusCode::CREATED, [(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-cache")], body).into_response(),

@@ -15,14 +15,14 @@ use super::work::{self, HOSTILE_NAMES, Picture, Stop, Teller, Work};
 /// One run and where it is told.
 pub(super) struct Script {
     pub work: Work,
-    pub told: Told,
+    pub body: BodySender,
 }
 
 /// Pieces of an answer that wait for the network.
 pub(super) const WAITING: usize = 4;
 
 /// The body of the answer.
-pub(super) type Told = mpsc::Sender<io::Result<Bytes>>;
+pub(super) type BodySender = mpsc::Sender<io::Result<Bytes>>;
 
 impl Teller for Script {
     async fn log(&self, text: &str) -> Result<(), Stop> {
@@ -38,7 +38,7 @@ impl Teller for Script {
         for number in 1..=count {
             text += &format!("event: log_message\ndata: {}\n\n", work::line(number));
             if text.len() > 60_000 || number == count {
-                self.told.send(Ok(std::mem::take(&mut text).into())).await.map_err(|_| Stop)?;
+                self.body.send(Ok(std::mem::take(&mut text).into())).await.map_err(|_| Stop)?;
             }
         }
         Ok(())
@@ -172,7 +172,7 @@ impl Script {
         self.say(r#"{"outputs":[{"filename":"large.bin","data":""#).await?;
         let mut left = size;
         while left >= pattern.len() as u64 {
-            self.told.send(Ok(block.clone())).await.map_err(|_| Stop)?;
+            self.body.send(Ok(block.clone())).await.map_err(|_| Stop)?;
             left -= pattern.len() as u64;
         }
         let rest = usize::try_from(left).unwrap_or_default();
@@ -195,15 +195,15 @@ impl Script {
     }
 
     async fn say(&self, text: &str) -> Result<(), Stop> {
-        self.told.send(Ok(Bytes::copy_from_slice(text.as_bytes()))).await.map_err(|_| Stop)
+        self.body.send(Ok(Bytes::copy_from_slice(text.as_bytes()))).await.map_err(|_| Stop)
     }
 
     /// Breaks the connection, once all before has left.
     async fn cut(&self) -> Result<(), Stop> {
         // Room for all of them means that none waits any more.
-        drop(self.told.reserve_many(WAITING).await.map_err(|_| Stop)?);
+        drop(self.body.reserve_many(WAITING).await.map_err(|_| Stop)?);
         let broken = io::Error::new(io::ErrorKind::ConnectionAborted, "the demo breaks the connection");
-        self.told.send(Err(broken)).await.map_err(|_| Stop)?;
+        self.body.send(Err(broken)).await.map_err(|_| Stop)?;
         Err(Stop)
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 use thiserror::Error;
 
-use super::presets::{Opened, PresetError, Presets, WorkflowSource};
+use super::presets::{OpenPreset, PresetError, Presets, WorkflowSource};
 use crate::config::{Config, ConfigError, Profile};
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::draft::{Layer, SeedPolicy};
@@ -19,7 +19,7 @@ const MOST_BYTES: u64 = 64 << 20;
 
 /// What a person names; anything may be left out.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Target<'a> {
+pub struct OpenRequest<'a> {
     /// A preset's name or path.
     pub preset: Option<&'a str>,
     /// A workflow file, which goes before the preset's own.
@@ -36,7 +36,7 @@ pub struct Opening {
     pub workflow: OpenWorkflow,
     /// The preset's settings over it; empty without a preset, but for seeds that a form wants random.
     pub layer: Layer,
-    pub preset: Option<Opened>,
+    pub preset: Option<OpenPreset>,
     /// Where to run; why not, when nothing says where. One can edit without.
     pub profile: Result<Profile, ConfigError>,
     /// What could not be used, in every file that was read (`config.toml` aside).
@@ -101,7 +101,7 @@ pub enum OpenError {
 ///
 /// # Errors
 /// When there is no workflow to open, or the preset or the workflow cannot be read.
-pub fn open(config: &Config, presets: &Presets, target: &Target<'_>) -> Result<Opening, OpenError> {
+pub fn open(config: &Config, presets: &Presets, target: &OpenRequest<'_>) -> Result<Opening, OpenError> {
     let preset = target.preset.map(|name| presets.open(name)).transpose()?;
     let of_preset = preset.as_ref().and_then(|preset| preset.profile.as_deref());
     let profile = config.choose(target.profile.or(of_preset), target.url);

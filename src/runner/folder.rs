@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::backend::results::names::Facts;
+use crate::backend::results::names::NameFields;
 use crate::backend::results::outputs::{Naming, OutputFolder};
 use crate::domain::param::parameters;
 use crate::domain::run::UnixMs;
@@ -16,7 +16,7 @@ pub(super) fn of(run: &Run, store: &Store) -> OutputFolder {
     let folder = OutputFolder::new(&run.request.output_dir, run.id);
     let Some(text) = &run.request.output_name else { return folder };
     match OutputName::parse(text) {
-        Ok(template) => folder.named(Naming { template, facts: facts(run, store) }),
+        Ok(template) => folder.named(Naming { template, fields: fields(run, store) }),
         Err(why) => {
             tracing::warn!(run = run.id, "outputs are called as the server says: the template {why}");
             folder
@@ -24,10 +24,10 @@ pub(super) fn of(run: &Run, store: &Store) -> OutputFolder {
     }
 }
 
-fn facts(run: &Run, store: &Store) -> Facts {
+fn fields(run: &Run, store: &Store) -> NameFields {
     let request = &run.request;
     let (date, time) = local(run.started_at().unwrap_or_else(now));
-    Facts {
+    NameFields {
         date,
         time,
         preset: request.preset.clone().unwrap_or_default(),

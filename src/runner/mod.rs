@@ -5,7 +5,8 @@
 //! starts when a run is queued and ends when none is open. So nothing that happens to a terminal touches a run.
 
 mod cancel;
-mod endings;
+mod duplicate;
+mod end;
 mod folder;
 mod journal;
 mod process;
@@ -13,7 +14,6 @@ mod queue;
 mod sidecar;
 mod submit;
 mod task;
-mod twice;
 
 use std::collections::HashMap;
 use std::io;
@@ -31,10 +31,10 @@ use crate::domain::{RunId, RunRequest};
 use crate::store::StoreError;
 
 pub use process::{ensure, ensure_as, gone, serve, serve_with, work_off};
-pub use submit::{Order, adopt, cancel, enqueue, enqueue_again, let_go, repeat, submit};
+pub use submit::{NewRun, adopt, cancel, enqueue, enqueue_again, let_go, repeat, submit};
 
 /// What a runner needs of the world beside the store.
-pub trait Outside: Send + Sync {
+pub trait Environment: Send + Sync {
     /// Who speaks a protocol.
     fn backend(&self, protocol: Protocol) -> Arc<dyn Backend>;
 
@@ -52,19 +52,19 @@ pub trait Outside: Send + Sync {
 }
 
 /// The world as it is: real endpoints, credentials by the config and the hand-over.
-struct World {
+struct SystemEnvironment {
     dirs: Dirs,
     /// Kept from run to run, since a backend's HTTP client is expensive to make.
     backends: Mutex<HashMap<Protocol, Arc<dyn Backend>>>,
 }
 
-impl World {
+impl SystemEnvironment {
     fn new(dirs: &Dirs) -> Self {
         Self { dirs: dirs.clone(), backends: Mutex::default() }
     }
 }
 
-impl Outside for World {
+impl Environment for SystemEnvironment {
     fn backend(&self, protocol: Protocol) -> Arc<dyn Backend> {
         let mut backends = self.backends.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(backends.entry(protocol).or_insert_with(|| backend::for_protocol(protocol)))

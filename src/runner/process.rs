@@ -18,7 +18,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Outside, RunnerError, World, journal, queue};
+use super::{Environment, RunnerError, SystemEnvironment, journal, queue};
 use crate::config::dirs::private_dir;
 use crate::config::{Config, Dirs, SecretSource};
 use crate::store::Store;
@@ -91,20 +91,20 @@ pub fn gone(dirs: &Dirs) -> Result<(), RunnerError> {
 /// # Errors
 /// When the store, the locks or the log cannot be used.
 pub fn serve(dirs: &Dirs) -> Result<(), RunnerError> {
-    serve_with(dirs, Arc::new(World::new(dirs)))
+    serve_with(dirs, Arc::new(SystemEnvironment::new(dirs)))
 }
 
 /// As [`serve`], with backends and credentials of one's own.
 ///
 /// # Errors
 /// As [`serve`].
-pub fn serve_with(dirs: &Dirs, outside: Arc<dyn Outside>) -> Result<(), RunnerError> {
+pub fn serve_with(dirs: &Dirs, environment: Arc<dyn Environment>) -> Result<(), RunnerError> {
     // Refused for the leader of a process group, which a shell makes of a runner that is started by hand:
     // that one stays where it was started.
     let _ = rustix::process::setsid();
     private_dir(&dirs.state).map_err(|why| RunnerError::File { path: dirs.state.clone(), why })?;
     journal::begin(&dirs.state)?;
-    let served = work_off(dirs, outside);
+    let served = work_off(dirs, environment);
     if let Err(error) = &served {
         tracing::error!("{error}");
     }
@@ -116,7 +116,7 @@ pub fn serve_with(dirs: &Dirs, outside: Arc<dyn Outside>) -> Result<(), RunnerEr
 ///
 /// # Errors
 /// As [`serve`].
-pub fn work_off(dirs: &Dirs, outside: Arc<dyn Outside>) -> Result<(), RunnerError> {
+pub fn work_off(dirs: &Dirs, environment: Arc<dyn Environment>) -> Result<(), RunnerError> {
     let Some(locks) = Locks::inherited(dirs)?.map_or_else(|| Locks::take(dirs), |locks| Ok(Some(locks)))?
     else {
         return Ok(());
@@ -127,7 +127,7 @@ pub fn work_off(dirs: &Dirs, outside: Arc<dyn Outside>) -> Result<(), RunnerErro
     let store = Store::open(dirs)?;
     let tasks = tokio::task::LocalSet::new();
     tasks.block_on(&runtime, async {
-        let mut queue = queue::Queue::new(dirs, store, outside)?;
+        let mut queue = queue::Queue::new(dirs, store, environment)?;
         loop {
             queue.recover()?;
             let stopped = queue.work().await?;

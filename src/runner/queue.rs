@@ -10,10 +10,10 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::{self, JoinSet};
 use uuid::Uuid;
 
-use super::endings::{self, Stop};
+use super::end::{self, Stop};
 use super::folder;
 use super::task::{Start, Way};
-use super::{Outside, RunnerError, task as run_task};
+use super::{Environment, RunnerError, task as run_task};
 use crate::backend::results::outputs::OutputFolder;
 use crate::backend::{Backend, Caps, Job, Server};
 use crate::config::{Credentials, Dirs};
@@ -30,7 +30,7 @@ pub(super) const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// All runs of one runner.
 pub(super) struct Queue {
     store: Rc<Store>,
-    outside: Arc<dyn Outside>,
+    environment: Arc<dyn Environment>,
     changed: Arc<Notify>,
     /// `None` when the system has no watch left to give: then the store is asked now and then.
     watcher: Option<Watcher>,
@@ -65,7 +65,11 @@ struct Signals {
 }
 
 impl Queue {
-    pub(super) fn new(dirs: &Dirs, store: Store, outside: Arc<dyn Outside>) -> Result<Self, RunnerError> {
+    pub(super) fn new(
+        dirs: &Dirs,
+        store: Store,
+        environment: Arc<dyn Environment>,
+    ) -> Result<Self, RunnerError> {
         let changed = Arc::new(Notify::new());
         let wake = Arc::clone(&changed);
         let watcher = watch(dirs, move || wake.notify_one())
@@ -80,7 +84,7 @@ impl Queue {
         };
         Ok(Self {
             store: Rc::new(store),
-            outside,
+            environment,
             changed,
             watcher,
             signals,
@@ -99,10 +103,10 @@ impl Queue {
             tracing::warn!(run = left.id, "was left {} by a runner that went away", left.status.word());
             let Some(run) = self.readable(left.id)? else { continue };
             let folder = OutputFolder::new(&run.request.output_dir, run.id);
-            let backend = self.outside.backend(run.request.protocol);
+            let backend = self.environment.backend(run.request.protocol);
             let (end, mut events) = match run.prompt_id.clone().filter(|_| backend.caps().attach) {
-                None => (endings::orphaned(run.status), folder.salvage()),
-                Some(prompt_id) => match self.outside.credentials(&run.request) {
+                None => (end::orphaned(run.status), folder.salvage()),
+                Some(prompt_id) => match self.environment.credentials(&run.request) {
                     Ok(credentials) => {
                         // It comes once more, whole.
                         folder.clear();
@@ -110,7 +114,7 @@ impl Queue {
                         self.drive(run, backend, job, Way::Attach);
                         continue;
                     }
-                    Err(why) => (endings::out_of_reach(&why, &prompt_id), folder.salvage()),
+                    Err(why) => (end::out_of_reach(&why, &prompt_id), folder.salvage()),
                 },
             };
             events.push(RunEvent::Ended(end));
@@ -133,7 +137,7 @@ impl Queue {
         loop {
             match self.look() {
                 Ok(()) if self.active.is_empty() && self.waiting.is_empty() => {
-                    self.outside.sweep();
+                    self.environment.sweep();
                     return Ok(false);
                 }
                 Ok(()) => failures = 0,
@@ -217,12 +221,12 @@ impl Queue {
 
     fn start(&mut self, id: RunId) -> Result<(), RunnerError> {
         let Some(run) = self.readable(id)? else { return Ok(()) };
-        let backend = self.outside.backend(run.request.protocol);
+        let backend = self.environment.backend(run.request.protocol);
         let (mut job, way) = match self.job(&run, backend.caps()) {
             Ok(job) => job,
             Err(error) => {
                 tracing::warn!(run = id, "not sent: {}", error.what);
-                self.store.append(id, now(), &[RunEvent::Ended(endings::unsent(error))])?;
+                self.store.append(id, now(), &[RunEvent::Ended(end::unsent(error))])?;
                 self.over(&run);
                 return Ok(());
             }
@@ -308,7 +312,7 @@ impl Queue {
                 let what = "this endpoint has no way to find a run again".to_owned();
                 return Err(RunError { what, ..RunError::default() });
             }
-            let credentials = self.outside.credentials(request)?;
+            let credentials = self.environment.credentials(request)?;
             return Ok((self.job_of_sent(run, prompt_id.clone(), credentials), Way::Attach));
         }
         let mut files = Vec::new();
@@ -329,7 +333,7 @@ impl Queue {
         };
         let job = Job {
             run: run.id,
-            server: server(request, self.outside.credentials(request)?),
+            server: server(request, self.environment.credentials(request)?),
             prompt_id: caps.attach.then(|| Uuid::new_v4().to_string()),
             params: request.params.clone(),
             files,
@@ -369,7 +373,7 @@ impl Queue {
 
     /// A run has ended: what was kept for it alone goes.
     fn over(&self, run: &Run) {
-        self.outside.release(&run.request);
+        self.environment.release(&run.request);
         self.store.drop_preview(run.id);
     }
 
@@ -383,7 +387,7 @@ impl Queue {
         self.active.remove(&run);
         if let Err(error) = ended {
             tracing::error!(run, "the task broke: {error}");
-            let end = RunEvent::Ended(endings::broken());
+            let end = RunEvent::Ended(end::broken());
             if let Err(error) = self.store.append(run, now(), &[end]) {
                 tracing::error!(run, "its end is not written: {error}");
             }

@@ -11,7 +11,7 @@ use crate::store::{CancelAnswer, Store, StoreError, now};
 
 /// What is to be run, and where.
 #[derive(Clone, Copy, Debug)]
-pub struct Order<'a> {
+pub struct NewRun<'a> {
     pub profile: &'a Profile,
     /// The workflow that the values belong to.
     pub workflow: &'a Workflow,
@@ -37,8 +37,8 @@ pub struct Order<'a> {
 /// # Errors
 /// Before anything is queued: when a file or a secret cannot be read, or the history cannot be written. With the
 /// run queued: [`RunnerError::Start`].
-pub fn submit(store: &Store, dirs: &Dirs, order: &Order<'_>) -> Result<RunId, RunnerError> {
-    let id = enqueue(store, dirs, order)?;
+pub fn submit(store: &Store, dirs: &Dirs, new: &NewRun<'_>) -> Result<RunId, RunnerError> {
+    let id = enqueue(store, dirs, new)?;
     ensure(dirs)?;
     Ok(id)
 }
@@ -47,23 +47,23 @@ pub fn submit(store: &Store, dirs: &Dirs, order: &Order<'_>) -> Result<RunId, Ru
 ///
 /// # Errors
 /// As [`submit`].
-pub fn enqueue(store: &Store, dirs: &Dirs, order: &Order<'_>) -> Result<RunId, RunnerError> {
-    let output_dir = absolute(order.output_dir)?;
-    let files = order.submission.files.iter().map(|(key, path)| keep(store, key, path));
+pub fn enqueue(store: &Store, dirs: &Dirs, new: &NewRun<'_>) -> Result<RunId, RunnerError> {
+    let output_dir = absolute(new.output_dir)?;
+    let files = new.submission.files.iter().map(|(key, path)| keep(store, key, path));
     let request = RunRequest {
-        preset: order.preset.map(str::to_owned),
-        workflow_name: order.workflow_name.to_owned(),
-        workflow_hash: order.workflow.hash().to_owned(),
-        send_workflow: order.send_workflow,
-        params: order.submission.params.clone(),
+        preset: new.preset.map(str::to_owned),
+        workflow_name: new.workflow_name.to_owned(),
+        workflow_hash: new.workflow.hash().to_owned(),
+        send_workflow: new.send_workflow,
+        params: new.submission.params.clone(),
         files: files.collect::<Result<_, _>>()?,
-        prompt: order.prompt.to_owned(),
-        logs: order.logs,
+        prompt: new.prompt.to_owned(),
+        logs: new.logs,
         output_dir,
         ..RunRequest::default()
     };
-    store.add_workflow(order.workflow)?;
-    queue_at(store, dirs, order.profile, request)
+    store.add_workflow(new.workflow)?;
+    queue_at(store, dirs, new.profile, request)
 }
 
 /// Queues a run again exactly as it was: same values, same files by content, same seed. Only where it goes is

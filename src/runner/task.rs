@@ -9,10 +9,10 @@ use tokio::task::{AbortHandle, JoinError};
 use tokio::time::Instant;
 
 use super::cancel;
-use super::endings::{self, Stop};
+use super::duplicate;
+use super::end::{self, Stop};
 use super::queue::{TRIES, TRY_AGAIN, may_pass};
 use super::sidecar::Sidecars;
-use super::twice;
 use crate::backend::{Backend, BackendError, Job};
 use crate::config::Veil;
 use crate::domain::run::{End, Preview};
@@ -123,10 +123,10 @@ pub(super) async fn drive(
 /// The end of a run whose backend told none by an event.
 fn end(outcome: Result<Result<(), BackendError>, JoinError>, stop: Option<Stop>, status: Status) -> End {
     match (outcome, stop) {
-        (Ok(Err(error)), _) => endings::of_error(error),
-        (Err(error), _) if error.is_panic() => endings::broken(),
-        (_, Some(stop)) => endings::stopped(stop, status),
-        _ => endings::untold(),
+        (Ok(Err(error)), _) => end::of_error(error),
+        (Err(error), _) if error.is_panic() => end::broken(),
+        (_, Some(stop)) => end::stopped(stop, status),
+        _ => end::untold(),
     }
 }
 
@@ -209,7 +209,7 @@ impl Record {
     /// Says of an output that an earlier run made it too, once for that run.
     fn made_twice(&mut self, event: &RunEvent) -> Option<RunEvent> {
         let RunEvent::OutputSaved(output) = event else { return None };
-        match twice::remark(&self.store, self.run, output) {
+        match duplicate::warning(&self.store, self.run, output) {
             Ok(Some((earlier, text))) if self.same_as != Some(earlier) => {
                 self.same_as = Some(earlier);
                 Some(RunEvent::Warning { text })

@@ -101,13 +101,13 @@ pub(super) const MIGRATIONS: &[&str] = &[
 ];
 
 /// A connection, and whether it may only read.
-pub(super) struct Opened {
+pub(super) struct OpenDatabase {
     pub(super) connection: Connection,
     pub(super) read_only: bool,
 }
 
 /// Opens the database, making it or bringing it up to date first.
-pub(super) fn open(path: &Path, migrations: &[&str]) -> Result<Opened, StoreError> {
+pub(super) fn open(path: &Path, migrations: &[&str]) -> Result<OpenDatabase, StoreError> {
     match open_to_write(path, migrations) {
         // A history that cannot be written can still be read.
         Err(StoreError::ReadOnly { why }) => match open_to_read(path, migrations) {
@@ -119,7 +119,7 @@ pub(super) fn open(path: &Path, migrations: &[&str]) -> Result<Opened, StoreErro
     .map_err(|error| error.of(path))
 }
 
-fn open_to_write(path: &Path, migrations: &[&str]) -> Result<Opened, StoreError> {
+fn open_to_write(path: &Path, migrations: &[&str]) -> Result<OpenDatabase, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
@@ -132,12 +132,12 @@ fn open_to_write(path: &Path, migrations: &[&str]) -> Result<Opened, StoreError>
     if version(&connection, path, migrations)? < migrations.len() {
         bring_up_to_date(&connection, path, migrations)?;
     }
-    Ok(Opened { connection, read_only: false })
+    Ok(OpenDatabase { connection, read_only: false })
 }
 
 /// Reading alone: beside a live writer as usual; in a folder that cannot be written, where SQLite could not
 /// make its shared memory, as a file that nobody changes.
-fn open_to_read(path: &Path, migrations: &[&str]) -> Result<Opened, StoreError> {
+fn open_to_read(path: &Path, migrations: &[&str]) -> Result<OpenDatabase, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_URI
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
@@ -153,7 +153,7 @@ fn open_to_read(path: &Path, migrations: &[&str]) -> Result<Opened, StoreError> 
             });
         match opened {
             Ok((connection, found)) if found == migrations.len() => {
-                return Ok(Opened { connection, read_only: true });
+                return Ok(OpenDatabase { connection, read_only: true });
             }
             Ok(_) => {
                 let why = "it is of an older format and must be brought up to date".to_owned();

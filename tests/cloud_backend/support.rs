@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use comfydeck::backend::cloud::{CloudBackend, Limits, Pace};
+use comfydeck::backend::cloud::{CloudBackend, CloudLimits, Pace};
 use comfydeck::backend::results::outputs::OutputFolder;
 use comfydeck::backend::{Backend as _, BackendError, Job, Server};
 use comfydeck::config::{Credentials, Secret};
@@ -17,10 +17,10 @@ use tokio::task::JoinHandle;
 use super::LONG;
 
 /// As quick as it goes, with time enough for a machine that has other things to do.
-pub(super) fn quick() -> Limits {
+pub(super) fn quick() -> CloudLimits {
     let millis = Duration::from_millis;
     let pace = Pace { first: millis(10), longest: millis(30) };
-    let mut limits = Limits::default();
+    let mut limits = CloudLimits::default();
     limits.http.retries = vec![millis(10); 3];
     limits.reconnect = millis(20);
     limits.settle = millis(1_000);

@@ -11,7 +11,7 @@ use comfydeck::domain::draft::{Draft, Layer, Submission};
 use comfydeck::domain::param::parameters;
 use comfydeck::domain::run::{End, Output, OutputFailure, Protocol, Transfer};
 use comfydeck::domain::{ParamKey, Run, RunEvent, RunId, RunRequest, Status, Workflow};
-use comfydeck::runner::{self, Order, RunnerError};
+use comfydeck::runner::{self, NewRun, RunnerError};
 use comfydeck::store::{CancelAnswer, RunQuery, Store, StoreError};
 
 use place::{HOME, LONG, Place, SECRET, Script, World};
@@ -507,7 +507,7 @@ fn enqueue(place: &Place, profile: &Profile, picture: Option<&[u8]>) -> Result<R
         files: vec![(key("52-inputs-image"), path.clone()), (key("52-inputs-image-viewcomfymask"), path)],
         seeds: Vec::new(),
     };
-    let order = Order {
+    let order = NewRun {
         profile,
         workflow: &Workflow::parse(WORKFLOW).expect("a workflow"),
         workflow_name: "w.json",
@@ -607,7 +607,7 @@ fn the_real_program_brings_a_run_home() {
     let workflow = Workflow::parse(comfydeck::demo::WORKFLOW).expect("a workflow");
     let draft = Draft::new(parameters(&workflow), Layer::default());
     let id = SecretSource::Text(Secret::new("somebody"));
-    let order = Order {
+    let order = NewRun {
         profile: &Profile { url: demo(), client_id: Some(id), ..ambient_profile() },
         workflow: &workflow,
         workflow_name: "demo",

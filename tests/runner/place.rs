@@ -12,7 +12,7 @@ use comfydeck::backend::{Backend, BackendError, BoxFuture, Caps, EventSink, Job,
 use comfydeck::config::{Credentials, Dirs, Secret};
 use comfydeck::domain::run::{End, Preview, Protocol, RunError, Transfer};
 use comfydeck::domain::{Run, RunEvent, RunId, RunRequest, Status};
-use comfydeck::runner::{self, Outside, RunnerError};
+use comfydeck::runner::{self, Environment, RunnerError};
 use comfydeck::store::{Store, watch};
 use tokio::sync::Semaphore;
 
@@ -165,7 +165,7 @@ pub(crate) const SECRET: &str = "hush-1234567";
 
 pub(crate) struct World(pub(crate) Script);
 
-impl Outside for World {
+impl Environment for World {
     fn backend(&self, protocol: Protocol) -> Arc<dyn Backend> {
         Arc::new(if protocol == Protocol::Cloud { remote(&self.0) } else { self.0.clone() })
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use comfydeck::backend::results::outputs::OutputFolder;
 use comfydeck::backend::stream::StreamBackend;
-use comfydeck::backend::{Backend as _, Job, Limits};
+use comfydeck::backend::{Backend as _, HttpLimits, Job};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -84,7 +84,7 @@ async fn read(stream: &mut TcpStream) -> String {
 
 /// Waits for nothing for long.
 async fn submit(job: Job) -> Outcome {
-    let limits = Limits {
+    let limits = HttpLimits {
         refusal: Duration::from_millis(50),
         fetch: Duration::from_millis(50),
         retries: vec![Duration::from_millis(1); 3],

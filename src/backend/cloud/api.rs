@@ -9,12 +9,12 @@ use serde_json::json;
 
 use crate::backend::Server;
 use crate::backend::net::http::{self, Http, NoBody};
-use crate::backend::net::{redirect, refusal};
+use crate::backend::net::{http_error, redirect};
 use crate::config::{Credentials, Veil};
 use crate::domain::run::RunError;
 use crate::wire::cloud::Record;
 
-use super::{API_URL, Limits};
+use super::{API_URL, CloudLimits};
 
 /// Bytes of a reply that are read.
 const MAX_REPLY: usize = 64 << 20;
@@ -25,7 +25,7 @@ pub(super) struct Api {
     base: Url,
     credentials: Credentials,
     http: Arc<Http>,
-    limits: Arc<Limits>,
+    limits: Arc<CloudLimits>,
 }
 
 /// Why records could not be read.
@@ -64,7 +64,7 @@ impl Api {
     ///
     /// # Errors
     /// When address or credentials cannot be used.
-    pub(super) fn new(server: &Server, http: Arc<Http>, limits: Arc<Limits>) -> Result<Self, RunError> {
+    pub(super) fn new(server: &Server, http: Arc<Http>, limits: Arc<CloudLimits>) -> Result<Self, RunError> {
         if let Some(name) = http::unsendable(&server.credentials) {
             return Err(RunError {
                 what: format!("{name} holds a character that no HTTP header can carry"),
@@ -90,7 +90,7 @@ impl Api {
         &self.http
     }
 
-    pub(super) fn limits(&self) -> &Limits {
+    pub(super) fn limits(&self) -> &CloudLimits {
         &self.limits
     }
 
@@ -209,7 +209,7 @@ impl Api {
 
     /// What a refusal says, without our own secrets, which some services tell back.
     pub(super) fn described(&self, status: StatusCode, headers: &HeaderMap, body: &str) -> RunError {
-        let mut error = refusal::describe(status, headers, body);
+        let mut error = http_error::describe(status, headers, body);
         if matches!(status.as_u16(), 404 | 405 | 410) {
             error.remedy = "Check the profile's url (the deployment) and api_url (the service).".to_owned();
         }

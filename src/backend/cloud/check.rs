@@ -7,7 +7,7 @@ use crate::backend::Server;
 use crate::backend::net::http::Http;
 use crate::domain::run::RunError;
 
-use super::Limits;
+use super::CloudLimits;
 use super::api::{Api, Unread, Why};
 use super::socket::{Socket, SocketError};
 
@@ -27,7 +27,7 @@ pub struct Checked {
 ///
 /// # Errors
 /// When runs would fail: credentials that are not accepted, no service at the address, no way to it.
-pub async fn check(server: &Server, limits: Limits) -> Result<Checked, RunError> {
+pub async fn check(server: &Server, limits: CloudLimits) -> Result<Checked, RunError> {
     let http = Arc::new(Http::new(limits.http.clone()));
     let api = Api::new(server, http, Arc::new(limits))?;
     let began = Instant::now();

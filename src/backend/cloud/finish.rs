@@ -4,10 +4,10 @@ use bytes::Bytes;
 use reqwest::Url;
 use serde_json::json;
 
+use crate::backend::outcome::Outcome;
 use crate::backend::results::download::{self, Fresh, Links};
 use crate::backend::results::outputs::bounded;
 use crate::backend::results::writer::Writer;
-use crate::backend::verdict::Facts;
 use crate::backend::{BackendError, BoxFuture};
 use crate::domain::run::End;
 use crate::domain::{RunEvent, Status};
@@ -15,12 +15,12 @@ use crate::wire::cloud::{Record, RecordOutput, State};
 use crate::wire::result::OutputInfo;
 
 use super::api::Api;
-use super::run::{Ending, Run, cancelled};
+use super::run::{CloudRun, Ending, cancelled};
 
-impl Run {
+impl CloudRun {
     /// Brings a run that has ended to its end here.
     pub(super) async fn finish(mut self, ending: Ending) -> Result<(), BackendError> {
-        self.desk.leave();
+        self.registration.leave();
         let end = match ending {
             Ending::Record(record) => self.bring_home(*record).await?,
             Ending::End(end) => end,
@@ -53,12 +53,12 @@ impl Run {
         failed += fetched.failed + left_out;
         let again = format!("`comfydeck fetch {}`", self.prompt_id);
         let said = self.failure();
-        let facts = Facts { result: &result, saved, failed, broken: None, said: &said, again: &again };
+        let outcome = Outcome { result: &result, saved, failed, broken: None, errors: &said, again: &again };
         if state == State::Cancelled {
             let said = result.error_data.clone().unwrap_or_default();
             return Ok(End { server_seconds: result.execution_time_seconds, ..cancelled(&said) });
         }
-        Ok(facts.end())
+        Ok(outcome.end())
     }
 
     /// Writes the outputs that came inside of the record; says how many are on disk and how many could not be saved.

@@ -25,9 +25,9 @@ impl Pace {
 
 /// Waits and intervals of the cloud API.
 #[derive(Clone, Debug)]
-pub struct Limits {
+pub struct CloudLimits {
     /// Of the requests themselves.
-    pub http: crate::backend::Limits,
+    pub http: crate::backend::HttpLimits,
     /// From the socket's first byte until we are let in.
     pub connect: Duration,
     /// The longest pause before a socket that is lost is opened again.
@@ -68,17 +68,17 @@ pub struct Limits {
     pub linger: Duration,
 }
 
-impl Limits {
+impl CloudLimits {
     pub(super) fn socket(&self) -> SocketLimits {
         SocketLimits { connect: self.connect, ..SocketLimits::default() }
     }
 }
 
-impl Default for Limits {
+impl Default for CloudLimits {
     fn default() -> Self {
         let seconds = Duration::from_secs;
         Self {
-            http: crate::backend::Limits::default(),
+            http: crate::backend::HttpLimits::default(),
             connect: SocketLimits::default().connect,
             reconnect: seconds(30),
             socket_wait: seconds(15),

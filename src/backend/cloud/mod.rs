@@ -3,11 +3,11 @@
 //! | file | what |
 //! |---|---|
 //! | `api.rs` | the service's addresses and small requests |
-//! | `socket.rs` | the Socket.IO connection |
-//! | `account.rs` | one task an account: its socket, its runs, the reading of records |
+//! | `socket/` | the Socket.IO connection |
+//! | `account/` | one task an account: its socket, its runs, the reading of records |
 //! | `submit.rs` | sending a run; what becomes of the reply |
-//! | `run.rs` | one run, from what is told of it to its end |
-//! | `finish.rs` | its outputs come home |
+//! | `run.rs` | one run, from its registration to its end |
+//! | `finish.rs` | downloading its outputs, and its end |
 //! | `check.rs` | what `doctor` asks |
 
 mod account;
@@ -27,10 +27,10 @@ use crate::domain::run::{Protocol, RunError};
 
 use account::Accounts;
 use api::{Api, Why};
-use run::{Footing, Run};
+use run::{Certainty, CloudRun};
 
 pub use check::{Checked, check};
-pub use limits::{Limits, Pace};
+pub use limits::{CloudLimits, Pace};
 
 /// The service, where a profile names no other.
 pub const API_URL: &str = "https://api.viewcomfy.com";
@@ -43,12 +43,12 @@ const CANCEL_TRIES: u32 = 3;
 pub struct CloudBackend {
     accounts: Accounts,
     http: Arc<Http>,
-    limits: Arc<Limits>,
+    limits: Arc<CloudLimits>,
 }
 
 impl CloudBackend {
     /// With other limits than usual.
-    pub fn with(limits: Limits) -> Self {
+    pub fn with(limits: CloudLimits) -> Self {
         Self {
             accounts: Accounts::default(),
             http: Arc::new(Http::new(limits.http.clone())),
@@ -60,14 +60,14 @@ impl CloudBackend {
         Api::new(server, Arc::clone(&self.http), Arc::clone(&self.limits))
     }
 
-    fn run(&self, job: Job, events: EventSink) -> Result<Run, BackendError> {
+    fn run(&self, job: Job, events: EventSink) -> Result<CloudRun, BackendError> {
         let api = self.api(&job.server).map_err(submit::refused)?;
         let prompt_id = job.prompt_id.clone().filter(|id| !id.is_empty()).ok_or_else(|| {
             let what = "the run has no name, without which it could never be found again".to_owned();
             submit::refused(RunError { what, ..RunError::default() })
         })?;
-        let desk = self.accounts.register(&api, &prompt_id, job.logs);
-        Ok(Run::new(api, job, prompt_id, events, desk))
+        let registration = self.accounts.register(&api, &prompt_id, job.logs);
+        Ok(CloudRun::new(api, job, prompt_id, events, registration))
     }
 }
 
@@ -90,9 +90,9 @@ impl Backend for CloudBackend {
     fn attach(&self, job: Job, events: EventSink) -> BoxFuture<'_, Result<(), BackendError>> {
         Box::pin(async move {
             let mut run = self.run(job, events)?;
-            run.footing = Footing::of_left(run.job.left_at);
-            run.desk.sent(None);
-            run.desk.hurry();
+            run.certainty = Certainty::of_left(run.job.left_at);
+            run.registration.sent(None);
+            run.registration.hurry();
             let ending = run.follow().await?;
             run.finish(ending).await
         })

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::backend::ear::{Ear, Said};
+use crate::backend::log::{LogBuffer, LogChunk};
 use crate::backend::reporter::Reporter;
 use crate::backend::{BackendError, EventSink, Job};
 use crate::domain::run::{Connection, End, RunError};
@@ -13,7 +13,7 @@ use crate::domain::{RunEvent, Status};
 use crate::wire::cloud::{News, Record, State};
 use crate::wire::{ansi, errors};
 
-use super::account::{Registration, Told};
+use super::account::{Registration, RunUpdate};
 use super::api::{self, Api, Unread, Why};
 
 /// Messages that are taken at once: a thousand log lines are one event to the store.
@@ -24,22 +24,22 @@ const LIVE_PATIENCE: u32 = 12;
 
 /// How sure it is that the service has the run.
 #[derive(Clone, Debug)]
-pub(super) enum Footing {
+pub(super) enum Certainty {
     /// Its request is on its way.
     Sending,
     /// It may have arrived; what speaks against it.
     Unsure(RunError),
     /// It is said to be there.
-    Said,
+    Claimed,
     /// The service told of it.
     Known,
 }
 
-impl Footing {
+impl Certainty {
     /// That of a run which is taken over, by where it stood when it was left.
     pub(super) fn of_left(status: Option<Status>) -> Self {
         match status {
-            None => Self::Said,
+            None => Self::Claimed,
             Some(Status::Queued | Status::Uploading) => Self::Unsure(RunError {
                 what: "the background runner went away while it sent the run".to_owned(),
                 ..RunError::default()
@@ -60,17 +60,17 @@ pub(super) enum Ending {
 }
 
 /// A run that is followed.
-pub(super) struct Run {
+pub(super) struct CloudRun {
     pub api: Api,
     pub job: Job,
     pub prompt_id: String,
     pub out: Reporter,
-    pub desk: Registration,
-    pub footing: Footing,
+    pub registration: Registration,
+    pub certainty: Certainty,
     /// The service has told of it.
     pub heard: bool,
-    ear: Ear,
-    said: Said,
+    log: LogBuffer,
+    unsent: LogChunk,
     /// The first error that the service told, and when anything was heard last since then.
     failure: Option<(Value, Instant)>,
     /// Since when there is no record.
@@ -80,28 +80,34 @@ pub(super) struct Run {
     not_allowed: Option<Instant>,
     told_unread: bool,
     told_not_allowed: bool,
-    link: Option<Connection>,
+    connection: Option<Connection>,
 }
 
-impl Run {
-    pub(super) fn new(api: Api, job: Job, prompt_id: String, events: EventSink, desk: Registration) -> Self {
+impl CloudRun {
+    pub(super) fn new(
+        api: Api,
+        job: Job,
+        prompt_id: String,
+        events: EventSink,
+        registration: Registration,
+    ) -> Self {
         Self {
             api,
             job,
             prompt_id,
             out: Reporter::new(events),
-            desk,
-            footing: Footing::Sending,
+            registration,
+            certainty: Certainty::Sending,
             heard: false,
-            ear: Ear::default(),
-            said: Said::default(),
+            log: LogBuffer::default(),
+            unsent: LogChunk::default(),
             failure: None,
             missing: None,
             unread: None,
             not_allowed: None,
             told_unread: false,
             told_not_allowed: false,
-            link: None,
+            connection: None,
         }
     }
 
@@ -111,7 +117,7 @@ impl Run {
         loop {
             let due = self.out.due();
             tokio::select! {
-                count = self.desk.told.recv_many(&mut batch, AT_ONCE) => {
+                count = self.registration.updates.recv_many(&mut batch, AT_ONCE) => {
                     if let Some(ending) = self.take(count, &mut batch).await? {
                         return Ok(ending);
                     }
@@ -127,7 +133,7 @@ impl Run {
     pub(super) async fn take(
         &mut self,
         count: usize,
-        batch: &mut Vec<Told>,
+        batch: &mut Vec<RunUpdate>,
     ) -> Result<Option<Ending>, BackendError> {
         if count == 0 {
             return Ok(Some(Ending::Error(BackendError::Lost(self.remedied(RunError {
@@ -138,15 +144,15 @@ impl Run {
         let mut ending = None;
         for told in batch.drain(..) {
             let ended = match told {
-                Told::News(news) => self.news(news).await?,
-                Told::Record(record) => self.record(record).await?,
-                Told::NoRecord => self.no_record(),
-                Told::Unread(unread) => self.unread(unread).await?,
-                Told::Link(link, why) => {
-                    self.turn(link, why).await?;
+                RunUpdate::News(news) => self.news(news).await?,
+                RunUpdate::Record(record) => self.record(record).await?,
+                RunUpdate::NoRecord => self.no_record(),
+                RunUpdate::Unread(unread) => self.unread(unread).await?,
+                RunUpdate::Connection(connection, why) => {
+                    self.turn(connection, why).await?;
                     None
                 }
-                Told::Missed(count) => {
+                RunUpdate::Missed(count) => {
                     self.note(&format!(
                         "{count} messages were left out here, since the log could not be written as fast"
                     ));
@@ -156,8 +162,8 @@ impl Run {
             // What is behind the end may be log still.
             ending = ending.or(ended);
         }
-        let said = std::mem::take(&mut self.said);
-        self.out.said(said).await?;
+        let chunk = std::mem::take(&mut self.unsent);
+        self.out.log(chunk).await?;
         Ok(ending)
     }
 
@@ -167,16 +173,16 @@ impl Run {
             *heard = Instant::now();
         }
         match news {
-            News::Log { text } => self.ear.log(&text, &mut self.said),
-            News::Other { name, text } => self.ear.other(&name, &text, &mut self.said),
+            News::Log { text } => self.log.log(&text, &mut self.unsent),
+            News::Other { name, text } => self.log.other(&name, &text, &mut self.unsent),
             News::Error { value } => {
                 let error = errors::from_value(&value);
                 let text = [error.what.as_str(), error.details.as_str()].join("\n");
-                self.ear.log(text.trim(), &mut self.said);
+                self.log.log(text.trim(), &mut self.unsent);
                 if self.failure.is_none() {
                     self.failure = Some((value, Instant::now()));
                     // The record may have better words, or say otherwise.
-                    self.desk.hurry();
+                    self.registration.hurry();
                 }
             }
             News::Executed => {
@@ -186,7 +192,7 @@ impl Run {
             News::Result(Some(record)) if record.state().is_end() => return Ok(Some(Ending::Record(record))),
             News::Result(_) => {
                 self.out.phase(Status::Downloading).await?;
-                self.desk.hurry();
+                self.registration.hurry();
                 return Ok(None);
             }
             News::Cancelled { value } => return Ok(Some(Ending::End(cancelled(&value)))),
@@ -196,10 +202,10 @@ impl Run {
     }
 
     pub(super) async fn record(&mut self, record: Box<Record>) -> Result<Option<Ending>, BackendError> {
-        let before = match self.footing {
-            Footing::Said => Some(Status::Running),
-            Footing::Unsure(_) => Some(Status::Waiting),
-            Footing::Sending | Footing::Known => None,
+        let before = match self.certainty {
+            Certainty::Claimed => Some(Status::Running),
+            Certainty::Unsure(_) => Some(Status::Waiting),
+            Certainty::Sending | Certainty::Known => None,
         };
         self.is_known();
         self.is_readable();
@@ -218,13 +224,13 @@ impl Run {
         let missing = self.missing.get_or_insert_with(Instant::now).elapsed();
         let limits = self.api.limits();
         // A service that would tell of the run by itself may have nothing to tell yet, or write records at the end only.
-        let is_live = self.link == Some(Connection::Live);
+        let is_live = self.connection == Some(Connection::Live);
         let patience = if is_live { LIVE_PATIENCE * limits.missing } else { limits.missing };
-        let error = match &self.footing {
-            Footing::Sending => return None,
-            Footing::Unsure(_) | Footing::Said if missing < limits.settle => return None,
-            Footing::Known if missing < patience => return self.given_up(limits.settle),
-            Footing::Unsure(why) => RunError {
+        let error = match &self.certainty {
+            Certainty::Sending => return None,
+            Certainty::Unsure(_) | Certainty::Claimed if missing < limits.settle => return None,
+            Certainty::Known if missing < patience => return self.given_up(limits.settle),
+            Certainty::Unsure(why) => RunError {
                 what: format!(
                     "{}; the service has no record of the run either",
                     why.what.trim_end_matches('.')
@@ -235,7 +241,7 @@ impl Run {
                 ),
                 ..why.clone()
             },
-            Footing::Said => RunError {
+            Certainty::Claimed => RunError {
                 what: format!("the service has no record of {}", self.prompt_id),
                 remedy: format!(
                     "Check the id, and that the profile is that of the account that sent it; `comfydeck fetch {}` looks once more.",
@@ -243,7 +249,7 @@ impl Run {
                 ),
                 ..RunError::default()
             },
-            Footing::Known => self.remedied(RunError {
+            Certainty::Known => self.remedied(RunError {
                 what: format!(
                     "the service has had no record of the run any more for {}",
                     api::seconds(missing)
@@ -285,9 +291,9 @@ impl Run {
         if unread.why != Why::NotAllowed {
             self.not_allowed = None;
         }
-        let is_live = self.link == Some(Connection::Live);
-        let ending = match (unread.why, &self.footing) {
-            (_, Footing::Sending) => None,
+        let is_live = self.connection == Some(Connection::Live);
+        let ending = match (unread.why, &self.certainty) {
+            (_, Certainty::Sending) => None,
             (Why::TooLong, _) => Some(RunError {
                 what: format!("the service's record of the run cannot be read: {}", unread.error.what),
                 remedy: "Get its outputs from the service's own page.".to_owned(),
@@ -307,11 +313,16 @@ impl Run {
                 ..unread.error
             }),
             // Nobody knows yet that there is such a run.
-            (Why::NotTaken, Footing::Said) if since.elapsed() >= self.api.limits().settle => Some(RunError {
-                what: format!("the service takes {} for no run's id: {}", self.prompt_id, unread.error.what),
-                remedy: "Check the id.".to_owned(),
-                ..unread.error
-            }),
+            (Why::NotTaken, Certainty::Claimed) if since.elapsed() >= self.api.limits().settle => {
+                Some(RunError {
+                    what: format!(
+                        "the service takes {} for no run's id: {}",
+                        self.prompt_id, unread.error.what
+                    ),
+                    remedy: "Check the id.".to_owned(),
+                    ..unread.error
+                })
+            }
             _ => {
                 self.unread_still(&unread, since).await?;
                 None
@@ -348,16 +359,16 @@ impl Run {
 
     fn is_known(&mut self) {
         (self.heard, self.missing) = (true, None);
-        if !matches!(self.footing, Footing::Sending) {
-            self.footing = Footing::Known;
+        if !matches!(self.certainty, Certainty::Sending) {
+            self.certainty = Certainty::Known;
         }
     }
 
     /// It is heard of in another way from now on.
-    async fn turn(&mut self, link: Connection, why: Option<String>) -> Result<(), BackendError> {
-        let before = self.link.replace(link);
+    async fn turn(&mut self, connection: Connection, why: Option<String>) -> Result<(), BackendError> {
+        let before = self.connection.replace(connection);
         let why = why.map(|why| format!(" ({})", why.trim_end_matches('.'))).unwrap_or_default();
-        match (before, link) {
+        match (before, connection) {
             (_, Connection::Reconnecting) => self.note(&format!(
                 "the connection to the service broke here{why}; lines may be missing until it is back"
             )),
@@ -372,14 +383,14 @@ impl Run {
             )),
             _ => {}
         }
-        let said = std::mem::take(&mut self.said);
-        self.out.said(said).await?;
-        self.out.send(RunEvent::Connection { state: link }).await
+        let chunk = std::mem::take(&mut self.unsent);
+        self.out.log(chunk).await?;
+        self.out.send(RunEvent::Connection { state: connection }).await
     }
 
     /// A line of our own in the run's log.
     pub(super) fn note(&mut self, text: &str) {
-        self.ear.other("comfydeck", text, &mut self.said);
+        self.log.other("comfydeck", text, &mut self.unsent);
     }
 
     /// What the service told of an error, for whoever has no better words.

@@ -11,9 +11,9 @@ use crate::domain::run::{RunError, Transfer};
 use crate::domain::{RunEvent, Status};
 use crate::wire::cloud::Record;
 
-use super::account::Link;
+use super::account::SocketState;
 use super::api;
-use super::run::{Ending, Footing, Run};
+use super::run::{Certainty, CloudRun, Ending};
 
 /// Bytes of a reply that are read: it may be the record, and that may have everything in it.
 const MAX_REPLY: usize = 64 << 20;
@@ -27,7 +27,7 @@ enum Reply {
     Unclear(RunError),
 }
 
-impl Run {
+impl CloudRun {
     /// Sends the run. From here on it is registered: what is told before the reply counts.
     pub(super) async fn send(&mut self) -> Result<Option<Ending>, BackendError> {
         self.out.phase(Status::Uploading).await?;
@@ -66,20 +66,20 @@ impl Run {
                         self.out.phase(Status::Waiting).await?;
                     }
                 }
-                count = self.desk.told.recv_many(&mut batch, 256) => {
-                    let was_missing = overdue && batch.iter().any(|told| matches!(told, super::account::Told::Record(_)));
+                count = self.registration.updates.recv_many(&mut batch, 256) => {
+                    let was_missing = overdue && batch.iter().any(|told| matches!(told, super::account::RunUpdate::Record(_)));
                     if let Some(ending) = self.take(count, &mut batch).await? {
                         return Ok(Some(ending));
                     }
                     if was_missing {
                         // The run is there: nobody needs the reply any more.
-                        self.footing = Footing::Known;
+                        self.certainty = Certainty::Known;
                         return Ok(None);
                     }
                 }
                 () = tokio::time::sleep_until(late.unwrap_or_else(Instant::now)), if late.is_some() && !overdue => {
                     overdue = true;
-                    self.desk.sent(sid.clone());
+                    self.registration.sent(sid.clone());
                 }
                 () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     self.out.tell_due().await?;
@@ -95,18 +95,18 @@ impl Run {
         }
         let limits = self.api.limits();
         let tries = limits.socket_tries;
-        let is_settled = |link: &Link| match link {
-            Link::Connecting { failed, .. } => *failed >= tries,
-            Link::Open { .. } | Link::Refused(_) => true,
+        let is_settled = |state: &SocketState| match state {
+            SocketState::Connecting { failed, .. } => *failed >= tries,
+            SocketState::Open { .. } | SocketState::Refused(_) => true,
         };
-        let mut link = self.desk.link.clone();
+        let mut state = self.registration.socket_state.clone();
         // Too slow, or come to grief: then it is as it is.
-        let _ = tokio::time::timeout(limits.socket_wait, link.wait_for(is_settled)).await;
-        let link = self.desk.link.borrow().clone();
-        let why = match link {
-            Link::Open { sid } => return Ok(Some(sid)),
-            Link::Refused(error) => return Err(refused(error)),
-            Link::Connecting { why, .. } => why,
+        let _ = tokio::time::timeout(limits.socket_wait, state.wait_for(is_settled)).await;
+        let state = self.registration.socket_state.borrow().clone();
+        let why = match state {
+            SocketState::Open { sid } => return Ok(Some(sid)),
+            SocketState::Refused(error) => return Err(refused(error)),
+            SocketState::Connecting { why, .. } => why,
         };
         let why = why.map(|why| format!(": {}", why.what.trim_end_matches('.'))).unwrap_or_default();
         let text = format!(
@@ -120,8 +120,8 @@ impl Run {
         match reply {
             Reply::Refused(error) if !self.heard => return Err(refused(error)),
             Reply::Taken(record) => {
-                self.footing = Footing::Known;
-                self.desk.sent(sid);
+                self.certainty = Certainty::Known;
+                self.registration.sent(sid);
                 let Some(record) = record else { return Ok(None) };
                 if let Some(id) = record
                     .result
@@ -130,7 +130,7 @@ impl Run {
                     .filter(|id| !api::is_of(&record, &self.prompt_id) && !id.is_empty())
                 {
                     // A service with a mind of its own: it is found again by that name only.
-                    self.desk.rename(&id);
+                    self.registration.rename(&id);
                     self.out.send(RunEvent::Remote { prompt_id: id.clone() }).await?;
                     self.prompt_id = id;
                 }
@@ -138,16 +138,16 @@ impl Run {
             }
             Reply::Unclear(_) | Reply::Refused(_) if self.heard => {
                 // Whatever the reply says: the service has told of the run.
-                self.footing = Footing::Known;
-                self.desk.sent(sid);
-                self.desk.hurry();
+                self.certainty = Certainty::Known;
+                self.registration.sent(sid);
+                self.registration.hurry();
             }
             Reply::Unclear(error) | Reply::Refused(error) => {
                 let what = error.what.trim_end_matches('.').to_owned();
-                self.footing = Footing::Unsure(error);
+                self.certainty = Certainty::Unsure(error);
                 self.note(&format!("{what}; whether the run arrived is looked up in the service's records"));
-                self.desk.sent(sid);
-                self.desk.hurry();
+                self.registration.sent(sid);
+                self.registration.hurry();
             }
         }
         Ok(None)

@@ -34,7 +34,7 @@ pub(in crate::backend) const LOOK_THERE_FIRST: &str =
 /// Clients, made when they are first needed: loading the system's certificates takes its time.
 #[derive(Debug, Default)]
 pub(in crate::backend) struct Http {
-    limits: Limits,
+    limits: HttpLimits,
     /// For plain HTTP to this machine: no certificates, no proxy.
     local: OnceLock<Client>,
     open: OnceLock<Client>,
@@ -76,7 +76,7 @@ pub(in crate::backend) struct Answer {
 
 /// How long to wait for what is not the run itself.
 #[derive(Clone, Debug)]
-pub struct Limits {
+pub struct HttpLimits {
     /// For the text of a refusal, whose status says the most already.
     pub refusal: Duration,
     /// Silence while an output is fetched from an address.
@@ -86,7 +86,7 @@ pub struct Limits {
     pub retries: Vec<Duration>,
 }
 
-impl Default for Limits {
+impl Default for HttpLimits {
     fn default() -> Self {
         Self {
             refusal: Duration::from_secs(10),
@@ -97,11 +97,11 @@ impl Default for Limits {
 }
 
 impl Http {
-    pub(in crate::backend) fn new(limits: Limits) -> Self {
+    pub(in crate::backend) fn new(limits: HttpLimits) -> Self {
         Self { limits, ..Self::default() }
     }
 
-    pub(in crate::backend) fn limits(&self) -> &Limits {
+    pub(in crate::backend) fn limits(&self) -> &HttpLimits {
         &self.limits
     }
 

@@ -2,7 +2,7 @@
 
 pub(super) mod guard;
 pub(super) mod http;
+pub(super) mod http_error;
 pub mod reach;
 pub(super) mod redirect;
-pub(super) mod refusal;
 pub(super) mod upload;

@@ -32,7 +32,7 @@ pub fn safe_name(hint: &str, content_type: &str) -> String {
 
 /// What a template's words stand for; all but the run's number and the times may come from anywhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
+pub struct NameFields {
     /// The day, as `2026-11-24`.
     pub date: String,
     /// The time of day, as `09-30-05`.
@@ -49,20 +49,25 @@ pub struct Facts {
 
 /// The folders and the file name that a template gives an output, each as harmless as [`safe_name`]'s. What is not
 /// known is `none`. An extension that the template does not name is added.
-pub fn templated(template: &OutputName, facts: &Facts, hint: &str, content_type: &str) -> (PathBuf, String) {
+pub fn templated(
+    template: &OutputName,
+    fields: &NameFields,
+    hint: &str,
+    content_type: &str,
+) -> (PathBuf, String) {
     let named = safe_name(hint, content_type);
     let (stem, extension) = split(&named);
     let fill = |piece: &Piece| match piece {
         Piece::Text(text) => text.clone(),
         Piece::Field(field) => {
             let value = match field {
-                Field::Date => &facts.date,
-                Field::Time => &facts.time,
-                Field::Preset => &facts.preset,
-                Field::Workflow => &facts.workflow,
-                Field::Profile => &facts.profile,
-                Field::Run => &facts.run,
-                Field::Seed => &facts.seed,
+                Field::Date => &fields.date,
+                Field::Time => &fields.time,
+                Field::Preset => &fields.preset,
+                Field::Workflow => &fields.workflow,
+                Field::Profile => &fields.profile,
+                Field::Run => &fields.run,
+                Field::Seed => &fields.seed,
                 Field::Name => stem,
                 Field::Extension => extension.trim_start_matches('.'),
             };
@@ -208,14 +213,14 @@ mod tests {
         }
     }
 
-    fn facts() -> Facts {
-        Facts {
+    fn fields() -> NameFields {
+        NameFields {
             date: "2026-11-24".to_owned(),
             time: "09-30-05".to_owned(),
             preset: "a/../cat".to_owned(),
             workflow: "wan".to_owned(),
             run: "42".to_owned(),
-            ..Facts::default()
+            ..NameFields::default()
         }
     }
 
@@ -232,11 +237,11 @@ mod tests {
         ];
         for (template, folders, name) in table {
             let read = OutputName::parse(template).expect(template);
-            let given = templated(&read, &facts(), "x/ComfyUI_00001_.png", "image/png");
+            let given = templated(&read, &fields(), "x/ComfyUI_00001_.png", "image/png");
             assert_eq!(given, (PathBuf::from(folders), name.to_owned()), "{template}");
         }
         let read = OutputName::parse("{workflow}-{name}").expect("a template");
-        let long = Facts { workflow: "é".repeat(200), ..facts() };
+        let long = NameFields { workflow: "é".repeat(200), ..fields() };
         let (_, name) = templated(&read, &long, "a.png", "");
         assert!(name.len() <= MAX_NAME && name.ends_with("é.png"), "{name}");
     }
@@ -260,9 +265,9 @@ mod tests {
         #[test]
         fn no_value_leads_out_of_the_folder(value in any::<String>(), hint in any::<String>()) {
             let [preset, profile, seed, workflow] = std::array::from_fn(|_| value.clone());
-            let facts = Facts { preset, profile, seed, workflow, ..facts() };
+            let fields = NameFields { preset, profile, seed, workflow, ..fields() };
             let read = OutputName::parse("{preset}/{profile}{seed}/x{workflow}/{name}").expect("a template");
-            let (folders, name) = templated(&read, &facts, &hint, "");
+            let (folders, name) = templated(&read, &fields, &hint, "");
             let is_plain = |part: std::path::Component<'_>| matches!(part, std::path::Component::Normal(_));
             prop_assert_eq!(folders.components().count(), 3);
             prop_assert!(folders.components().all(is_plain), "{:?}", folders);

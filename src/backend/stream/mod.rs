@@ -4,7 +4,7 @@
 //! event is shown as a log line under its name. There is no id before the result: a run that loses its
 //! connection cannot be found again. A result that is whole is the end, whether the server ends its answer or not.
 
-mod heard;
+mod events;
 
 use bytes::Bytes;
 use reqwest::{Response, StatusCode, Url};
@@ -16,17 +16,17 @@ use crate::domain::{RunEvent, Status};
 use crate::wire::ansi;
 use crate::wire::errors;
 
-use crate::backend::net::http::{self, Answer, Http, LOOK_THERE_FIRST, Limits, NoAnswer};
+use crate::backend::net::http::{self, Answer, Http, HttpLimits, LOOK_THERE_FIRST, NoAnswer};
+use crate::backend::net::http_error;
 use crate::backend::net::redirect;
-use crate::backend::net::refusal;
 use crate::backend::net::upload::Upload;
+use crate::backend::outcome::{self, Outcome};
 use crate::backend::reporter::Reporter;
 use crate::backend::results::collect::Collected;
 use crate::backend::results::download::{self, Fetched, Links};
 use crate::backend::results::writer::Writer;
-use crate::backend::verdict::{self, Facts};
 use crate::backend::{Backend, BackendError, BoxFuture, Caps, EventSink, Job};
-use heard::{Heard, Listener};
+use events::{EventReader, Received};
 
 /// What brings an output that could not be saved.
 const AGAIN: &str = "run again";
@@ -42,7 +42,7 @@ pub struct StreamBackend {
 
 impl StreamBackend {
     /// With other limits than usual.
-    pub fn with(limits: Limits) -> Self {
+    pub fn with(limits: HttpLimits) -> Self {
         Self { http: Http::new(limits) }
     }
 }
@@ -54,7 +54,7 @@ impl Backend for StreamBackend {
 
     fn submit(&self, job: Job, events: EventSink) -> BoxFuture<'_, Result<(), BackendError>> {
         Box::pin(async move {
-            let run = Run { http: &self.http, out: Reporter::new(events), job };
+            let run = StreamRun { http: &self.http, out: Reporter::new(events), job };
             run.drive().await
         })
     }
@@ -62,18 +62,18 @@ impl Backend for StreamBackend {
 
 /// How an answer is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+enum BodyFormat {
     Events,
     Json,
 }
 
-struct Run<'a> {
+struct StreamRun<'a> {
     http: &'a Http,
     out: Reporter,
     job: Job,
 }
 
-impl Run<'_> {
+impl StreamRun<'_> {
     async fn drive(mut self) -> Result<(), BackendError> {
         let url = self.checked_url()?;
         self.out.phase(Status::Uploading).await?;
@@ -97,7 +97,7 @@ impl Run<'_> {
         }
         let content_type = http::content_type(response.headers());
         let mut first = Bytes::new();
-        let form = match form_of(&content_type) {
+        let form = match format_of(&content_type) {
             Some(form) => form,
             None => {
                 first = first_chunk(&mut response).await;
@@ -105,8 +105,8 @@ impl Run<'_> {
             }
         };
         match form {
-            Form::Events => self.events(response, first).await,
-            Form::Json => self.json(response, first).await,
+            BodyFormat::Events => self.events(response, first).await,
+            BodyFormat::Json => self.json(response, first).await,
         }
     }
 
@@ -160,46 +160,46 @@ impl Run<'_> {
 
     /// Reads an answer that is a stream of events.
     async fn events(mut self, mut response: Response, first: Bytes) -> Result<(), BackendError> {
-        let mut listener = Listener::new();
+        let mut reader = EventReader::new();
         let mut writer: Option<Writer> = None;
         let mut next = Some(first).filter(|first| !first.is_empty());
         let mut cut = None;
         let mut over = false;
         while !over {
-            let heard = match next.take() {
-                Some(chunk) => listener.hear(&chunk),
+            let received = match next.take() {
+                Some(chunk) => reader.read(&chunk),
                 None => match self.next_chunk(&mut response, writer.as_ref()).await? {
-                    Ok(Some(chunk)) => listener.hear(&chunk),
+                    Ok(Some(chunk)) => reader.read(&chunk),
                     end => {
                         cut = end.err();
                         over = true;
-                        listener.finish()
+                        reader.finish()
                     }
                 },
             };
-            over |= heard.over;
-            self.tell(heard, &mut writer).await?;
+            over |= received.over;
+            self.tell(received, &mut writer).await?;
         }
         self.out.flush().await?;
         match writer {
             Some(writer) => {
                 let collected = writer.finish().await?;
-                self.conclude(collected, cut, listener.errors()).await
+                self.conclude(collected, cut, reader.errors()).await
             }
-            None => Err(without_result(cut, listener.errors())),
+            None => Err(without_result(cut, reader.errors())),
         }
     }
 
     /// Passes on what a chunk told.
-    async fn tell(&mut self, heard: Heard, writer: &mut Option<Writer>) -> Result<(), BackendError> {
-        if heard.any {
+    async fn tell(&mut self, received: Received, writer: &mut Option<Writer>) -> Result<(), BackendError> {
+        if received.any {
             self.out.phase(Status::Running).await?;
         }
-        self.out.said(heard.said).await?;
-        if heard.began {
+        self.out.log(received.log).await?;
+        if received.began {
             self.out.phase(Status::Downloading).await?;
         }
-        for data in heard.data {
+        for data in received.data {
             let length = data.len() as u64;
             let writer = match &mut *writer {
                 Some(writer) => writer,
@@ -289,15 +289,15 @@ impl Run<'_> {
             let remedy = format!("{saved} Run again; the server does not keep results.");
             return Err(lost(RunError { remedy, ..cut }));
         }
-        let facts = Facts {
+        let outcome = Outcome {
             result: &collected.result,
             saved: collected.saved,
             failed: collected.failed,
             broken: collected.broken,
-            said,
+            errors: said,
             again: AGAIN,
         };
-        self.out.send(RunEvent::Ended(facts.end())).await
+        self.out.send(RunEvent::Ended(outcome.end())).await
     }
 
     async fn fetch_links(&mut self, collected: &mut Collected) -> Result<(), BackendError> {
@@ -314,7 +314,7 @@ impl Run<'_> {
 
 /// The stream ended, and no result has come.
 fn without_result(cut: Option<RunError>, said: &str) -> BackendError {
-    match (cut, verdict::reported(said)) {
+    match (cut, outcome::reported(said)) {
         (None, Some(error)) => BackendError::Failed(error),
         (cut, reported) => {
             let mut lost_error = cut.unwrap_or_else(|| RunError {
@@ -333,11 +333,11 @@ fn without_result(cut: Option<RunError>, said: &str) -> BackendError {
 }
 
 /// An error status. Before any redirect nothing ran; after one the server had taken the run.
-async fn no_success(answer: Answer, limits: &Limits) -> BackendError {
+async fn no_success(answer: Answer, limits: &HttpLimits) -> BackendError {
     let Answer { mut response, hops } = answer;
     let (status, headers) = (response.status(), response.headers().clone());
     let body = http::refusal_body(&mut response, limits.refusal).await;
-    let error = refusal::describe(status, &headers, &body);
+    let error = http_error::describe(status, &headers, &body);
     match (hops, status.as_u16()) {
         (0, _) => refused(error),
         // Somebody between us and the run; how that ended is not known.
@@ -380,12 +380,12 @@ fn lost(error: RunError) -> BackendError {
     BackendError::Lost(error)
 }
 
-fn form_of(content_type: &str) -> Option<Form> {
+fn format_of(content_type: &str) -> Option<BodyFormat> {
     let lower = content_type.to_ascii_lowercase();
     if lower.contains("text/event-stream") {
-        Some(Form::Events)
+        Some(BodyFormat::Events)
     } else {
-        lower.contains("json").then_some(Form::Json)
+        lower.contains("json").then_some(BodyFormat::Json)
     }
 }
 
@@ -401,13 +401,13 @@ async fn first_chunk(response: &mut Response) -> Bytes {
 }
 
 /// What an answer is by its beginning, when its label does not say.
-fn sniff(first: &[u8]) -> Option<Form> {
+fn sniff(first: &[u8]) -> Option<BodyFormat> {
     let text = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first).trim_ascii_start();
     if text.starts_with(b"{") {
-        return Some(Form::Json);
+        return Some(BodyFormat::Json);
     }
     [b"event:".as_slice(), b"data:", b":", b"id:", b"retry:"]
         .iter()
         .any(|field| text.starts_with(field))
-        .then_some(Form::Events)
+        .then_some(BodyFormat::Events)
 }

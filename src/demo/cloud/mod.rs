@@ -31,7 +31,7 @@ use uuid::Uuid;
 
 pub use fault::CloudFault;
 
-use self::run::{Case, Run, RunId, Runs};
+use self::run::{Case, RunId, Runs, ServiceRun};
 use self::socket::{Sockets, is_due};
 use super::answer::{json_answer, refused, unauthorized};
 use super::fault::Fault;
@@ -215,7 +215,7 @@ fn take(
     owner: String,
     base: String,
     mut received: Received,
-) -> Result<(Arc<Run>, Work), (StatusCode, Value)> {
+) -> Result<(Arc<ServiceRun>, Work), (StatusCode, Value)> {
     let prompt_id = received.prompt_id.clone().unwrap_or_default();
     if Uuid::try_parse(&prompt_id).is_err() {
         return Err(unreadable(request::fault("prompt_id", "prompt_id must be a UUID")));
@@ -230,7 +230,7 @@ fn take(
     received.logs = true;
     let plan = graph::plan(&received).map_err(|why| (StatusCode::BAD_REQUEST, why))?;
     let id = RunId { prompt_id, owner, deployment, base, socket: received.socket.clone() };
-    let run = Arc::new(Run::new(id, plan.workflow.clone(), store::now()));
+    let run = Arc::new(ServiceRun::new(id, plan.workflow.clone(), store::now()));
     let options = endpoint.options.clone();
     Ok((run, Work { options, request: received, plan, number: endpoint.next_run() }))
 }
@@ -263,7 +263,7 @@ fn running(endpoint: &Endpoint, who: &str, request: &Request) -> Response {
     list(endpoint, endpoint.cloud.runs.open(who).into_iter(), request)
 }
 
-fn list(endpoint: &Endpoint, runs: impl Iterator<Item = Arc<Run>>, request: &Request) -> Response {
+fn list(endpoint: &Endpoint, runs: impl Iterator<Item = Arc<ServiceRun>>, request: &Request) -> Response {
     let case = if endpoint.has(&CloudFault::SnakeRecords) { Case::Snake } else { Case::Camel };
     let base = base(request.headers());
     let records: Vec<Value> = runs.map(|run| run.record(case, &base, endpoint.link_to())).collect();

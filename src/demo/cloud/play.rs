@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::fault::CloudFault;
-use super::run::{Case, Content, End, Output, Phase, Run};
+use super::run::{Case, Content, Phase, ServiceEnd, ServiceOutput, ServiceRun};
 use crate::demo::Endpoint;
 use crate::demo::fault::Fault;
 use crate::demo::graph::Plan;
@@ -16,7 +16,7 @@ use crate::demo::work::{self, HOSTILE_NAMES, Picture, Played, Stop, Teller, Work
 const EXECUTED: &str = "infer_executed_message";
 
 /// Plays a run to its end, whoever listens.
-pub(super) async fn play(endpoint: Arc<Endpoint>, run: Arc<Run>, work: Work) {
+pub(super) async fn play(endpoint: Arc<Endpoint>, run: Arc<ServiceRun>, work: Work) {
     // The endpoint stays as long as it has work.
     let _stay = endpoint.connections.stay();
     let voice = Voice { endpoint: &endpoint, run: &run, held: Mutex::default() };
@@ -31,26 +31,30 @@ pub(super) async fn play(endpoint: Arc<Endpoint>, run: Arc<Run>, work: Work) {
     };
     match played {
         None => {
-            run.end(End::canceled());
+            run.end(ServiceEnd::canceled());
             voice.end("infer_canceled_message", json!({"prompt_id": run.prompt_id})).await;
         }
         Some(Err(Stop)) => {
             let why = "the worker was lost, as the word \"crash\" in the prompt asks for";
-            run.end(End { phase: Phase::Error, error: Some(json!({"message": why})), ..End::canceled() });
+            run.end(ServiceEnd {
+                phase: Phase::Error,
+                error: Some(json!({"message": why})),
+                ..ServiceEnd::canceled()
+            });
         }
         Some(Ok(Played { took, outcome: Err(error) })) => {
-            run.end(End {
+            run.end(ServiceEnd {
                 phase: Phase::Error,
                 took: Some(took),
                 error: Some(error.clone()),
-                ..End::canceled()
+                ..ServiceEnd::canceled()
             });
             voice.end("infer_error_message", json!({"prompt_id": run.prompt_id, "data": error})).await;
         }
         Some(Ok(Played { took, outcome: Ok(pictures) })) => {
             voice.tell(EXECUTED, json!({"prompt_id": run.prompt_id})).await;
             let failed = work.options.fault == Some(Fault::FailedResult);
-            run.end(End {
+            run.end(ServiceEnd {
                 phase: if failed { Phase::Error } else { Phase::Success },
                 took: Some(took),
                 outputs: if failed { Vec::new() } else { outputs(&work, pictures) },
@@ -63,8 +67,8 @@ pub(super) async fn play(endpoint: Arc<Endpoint>, run: Arc<Run>, work: Work) {
 }
 
 /// What is kept of a run's pictures, or what a fault puts in their place.
-fn outputs(work: &Work, pictures: Vec<Picture>) -> Vec<Output> {
-    let output = |name: &str, content| Output { name: name.to_owned(), content };
+fn outputs(work: &Work, pictures: Vec<Picture>) -> Vec<ServiceOutput> {
+    let output = |name: &str, content| ServiceOutput { name: name.to_owned(), content };
     match work.options.fault {
         Some(Fault::EmptyResult) => Vec::new(),
         Some(Fault::Hostile) => {
@@ -82,7 +86,7 @@ fn outputs(work: &Work, pictures: Vec<Picture>) -> Vec<Output> {
 /// Tells of one run.
 struct Voice<'a> {
     endpoint: &'a Endpoint,
-    run: &'a Run,
+    run: &'a ServiceRun,
     /// The event that the next one overtakes.
     held: Mutex<Option<(&'static str, Value)>>,
 }
@@ -188,7 +192,7 @@ mod tests {
             base: String::new(),
             socket: None,
         };
-        let run = Arc::new(Run::new(id, Value::Null, 0));
+        let run = Arc::new(ServiceRun::new(id, Value::Null, 0));
         let request = Received::default();
         let plan = graph::plan(&request).expect("a plan");
         let work = Work { options, request, plan, number: 1 };

@@ -19,7 +19,7 @@ const RUNS: usize = 300;
 const BYTES: u64 = 256 * 1024 * 1024;
 
 #[derive(Debug)]
-pub(super) struct Run {
+pub(super) struct ServiceRun {
     pub prompt_id: String,
     /// Whose it is: the `client_id` that sent it.
     pub owner: String,
@@ -38,7 +38,7 @@ pub(super) struct Run {
 struct State {
     phase: Phase,
     took: Option<Duration>,
-    outputs: Vec<Output>,
+    outputs: Vec<ServiceOutput>,
     error: Option<Value>,
     /// Sockets that hear of it.
     sockets: Vec<String>,
@@ -60,7 +60,7 @@ pub(super) enum Phase {
 
 /// What a run made.
 #[derive(Clone, Debug)]
-pub(super) struct Output {
+pub(super) struct ServiceOutput {
     pub name: String,
     pub content: Content,
 }
@@ -83,14 +83,14 @@ impl Content {
 }
 
 /// How a run ended.
-pub(super) struct End {
+pub(super) struct ServiceEnd {
     pub phase: Phase,
     pub took: Option<Duration>,
-    pub outputs: Vec<Output>,
+    pub outputs: Vec<ServiceOutput>,
     pub error: Option<Value>,
 }
 
-impl End {
+impl ServiceEnd {
     pub(super) fn canceled() -> Self {
         Self { phase: Phase::Canceled, took: None, outputs: Vec::new(), error: None }
     }
@@ -122,7 +122,7 @@ impl Case {
     }
 }
 
-impl Run {
+impl ServiceRun {
     pub(super) fn new(id: RunId, workflow: Value, created_at: UnixMs) -> Self {
         let RunId { prompt_id, owner, deployment, base, socket } = id;
         let state = State { sockets: socket.into_iter().collect(), ..State::default() };
@@ -138,7 +138,7 @@ impl Run {
         self.state().phase = Phase::Running;
     }
 
-    pub(super) fn end(&self, end: End) {
+    pub(super) fn end(&self, end: ServiceEnd) {
         let mut state = self.state();
         state.phase = end.phase;
         state.took = end.took;
@@ -174,7 +174,7 @@ impl Run {
         is_heard
     }
 
-    pub(super) fn output(&self, index: usize) -> Option<Output> {
+    pub(super) fn output(&self, index: usize) -> Option<ServiceOutput> {
         self.state().outputs.get(index).cloned()
     }
 
@@ -259,15 +259,15 @@ fn iso(at: UnixMs) -> String {
 
 /// All runs, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Runs(Mutex<VecDeque<Arc<Run>>>);
+pub(super) struct Runs(Mutex<VecDeque<Arc<ServiceRun>>>);
 
 impl Runs {
-    fn all(&self) -> MutexGuard<'_, VecDeque<Arc<Run>>> {
+    fn all(&self) -> MutexGuard<'_, VecDeque<Arc<ServiceRun>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a run in, unless there is one of its name.
-    pub(super) fn add(&self, run: Arc<Run>) -> bool {
+    pub(super) fn add(&self, run: Arc<ServiceRun>) -> bool {
         let mut all = self.all();
         let is_new = all.iter().all(|known| known.prompt_id != run.prompt_id);
         if is_new {
@@ -276,12 +276,12 @@ impl Runs {
         is_new
     }
 
-    pub(super) fn get(&self, prompt_id: &str) -> Option<Arc<Run>> {
+    pub(super) fn get(&self, prompt_id: &str) -> Option<Arc<ServiceRun>> {
         self.all().iter().find(|run| run.prompt_id == prompt_id).cloned()
     }
 
     /// The runs of one owner that have not ended.
-    pub(super) fn open(&self, owner: &str) -> Vec<Arc<Run>> {
+    pub(super) fn open(&self, owner: &str) -> Vec<Arc<ServiceRun>> {
         self.all().iter().filter(|run| run.owner == owner && run.is_open()).cloned().collect()
     }
 
@@ -303,7 +303,7 @@ impl Runs {
 mod tests {
     use super::*;
 
-    fn run(number: usize) -> Arc<Run> {
+    fn run(number: usize) -> Arc<ServiceRun> {
         let id = RunId {
             prompt_id: format!("run-{number}"),
             owner: "me".to_owned(),
@@ -311,12 +311,17 @@ mod tests {
             base: "http://here".to_owned(),
             socket: None,
         };
-        Arc::new(Run::new(id, Value::Null, 0))
+        Arc::new(ServiceRun::new(id, Value::Null, 0))
     }
 
-    fn done(size: u64) -> End {
-        let output = Output { name: "a b.png".to_owned(), content: Content::Pattern(size) };
-        End { phase: Phase::Success, took: Some(Duration::from_secs(2)), outputs: vec![output], error: None }
+    fn done(size: u64) -> ServiceEnd {
+        let output = ServiceOutput { name: "a b.png".to_owned(), content: Content::Pattern(size) };
+        ServiceEnd {
+            phase: Phase::Success,
+            took: Some(Duration::from_secs(2)),
+            outputs: vec![output],
+            error: None,
+        }
     }
 
     #[test]

@@ -42,12 +42,12 @@ pub(super) struct Sockets {
 #[derive(Debug)]
 struct Known {
     owner: String,
-    events: mpsc::Sender<Told>,
+    events: mpsc::Sender<SocketCommand>,
 }
 
 /// What a socket is to do.
 #[derive(Debug)]
-enum Told {
+enum SocketCommand {
     /// Send an event: `["name",payload]`.
     Event(String),
     Cut,
@@ -66,7 +66,7 @@ impl Sockets {
     /// Sends an event to the sockets that are there.
     pub(super) async fn tell(&self, sids: &[String], name: &str, payload: &Value) {
         for sid in sids {
-            self.pass(sid, || Told::Event(json!([name, payload]).to_string())).await;
+            self.pass(sid, || SocketCommand::Event(json!([name, payload]).to_string())).await;
         }
     }
 
@@ -83,15 +83,15 @@ impl Sockets {
 
     pub(super) async fn cut(&self, sids: &[String]) {
         for sid in sids {
-            self.pass(sid, || Told::Cut).await;
+            self.pass(sid, || SocketCommand::Cut).await;
         }
     }
 
-    async fn pass(&self, sid: &str, told: impl FnOnce() -> Told) {
+    async fn pass(&self, sid: &str, command: impl FnOnce() -> SocketCommand) {
         let events = self.known().get(sid).map(|known| known.events.clone());
         if let Some(events) = events {
             // A socket that has gone meanwhile hears nothing; the record has it all.
-            let _ = events.send(told()).await;
+            let _ = events.send(command()).await;
         }
     }
 
@@ -169,7 +169,7 @@ struct Session {
 /// The client has said who it is.
 struct Space {
     sid: String,
-    events: mpsc::Receiver<Told>,
+    events: mpsc::Receiver<SocketCommand>,
 }
 
 /// The session is over.
@@ -177,7 +177,7 @@ struct Over;
 
 /// What a client says.
 #[derive(Debug, PartialEq)]
-enum Said<'a> {
+enum ClientMessage<'a> {
     Ping(&'a str),
     Pong,
     Close,
@@ -189,20 +189,20 @@ enum Said<'a> {
 }
 
 /// Reads a text message; `None` for what is no message of these protocols.
-fn read(text: &str) -> Option<Said<'_>> {
+fn read(text: &str) -> Option<ClientMessage<'_>> {
     let rest = text.get(1..)?;
     match text.as_bytes().first()? {
-        b'1' => Some(Said::Close),
-        b'2' => Some(Said::Ping(rest)),
-        b'3' => Some(Said::Pong),
+        b'1' => Some(ClientMessage::Close),
+        b'2' => Some(ClientMessage::Ping(rest)),
+        b'3' => Some(ClientMessage::Pong),
         b'4' => packet(rest),
-        b'5' | b'6' => Some(Said::Nothing),
+        b'5' | b'6' => Some(ClientMessage::Nothing),
         _ => None,
     }
 }
 
 /// Reads a Socket.IO packet: type, namespace with a comma behind it, receipt, data.
-fn packet(text: &str) -> Option<Said<'_>> {
+fn packet(text: &str) -> Option<ClientMessage<'_>> {
     let rest = text.get(1..)?;
     let (space, rest) =
         if rest.starts_with('/') { rest.split_once(',').unwrap_or((rest, "")) } else { ("/", rest) };
@@ -210,12 +210,12 @@ fn packet(text: &str) -> Option<Said<'_>> {
     let (receipt, data) = rest.split_at(digits);
     let receipt: Option<u64> = receipt.parse().ok();
     match text.as_bytes().first()? {
-        b'0' => Some(Said::Connect { space, auth: data }),
-        b'1' => Some(Said::Leave),
-        b'2' if data.starts_with('[') => Some(Said::Event { receipt }),
-        b'3' => receipt.map(Said::Receipt),
+        b'0' => Some(ClientMessage::Connect { space, auth: data }),
+        b'1' => Some(ClientMessage::Leave),
+        b'2' if data.starts_with('[') => Some(ClientMessage::Event { receipt }),
+        b'3' => receipt.map(ClientMessage::Receipt),
         // Errors and binary packets: nothing that a client has to say here.
-        b'4'..=b'6' => Some(Said::Nothing),
+        b'4'..=b'6' => Some(ClientMessage::Nothing),
         _ => None,
     }
 }
@@ -272,8 +272,8 @@ impl Session {
                     _ => std::future::pending().await,
                 } } => match told {
                     _ if is_silent => Ok(()),
-                    Some(Told::Event(event)) => self.tell(event).await,
-                    Some(Told::Cut) | None => Err(Over),
+                    Some(SocketCommand::Event(event)) => self.tell(event).await,
+                    Some(SocketCommand::Cut) | None => Err(Over),
                 },
                 _ = self.pings.tick(), if !is_silent => {
                     let patience = self.endpoint.options.ping_timeout;
@@ -299,25 +299,25 @@ impl Session {
             Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(Over),
         };
         match read(&text) {
-            Some(Said::Nothing) => Ok(()),
-            Some(Said::Ping(what)) => self.say(format!("3{what}")).await,
-            Some(Said::Pong) => {
+            Some(ClientMessage::Nothing) => Ok(()),
+            Some(ClientMessage::Ping(what)) => self.say(format!("3{what}")).await,
+            Some(ClientMessage::Pong) => {
                 self.pong_by = None;
                 Ok(())
             }
-            Some(Said::Connect { space, auth }) => self.connect(space, auth).await,
-            Some(Said::Leave) => {
+            Some(ClientMessage::Connect { space, auth }) => self.connect(space, auth).await,
+            Some(ClientMessage::Leave) => {
                 self.leave();
                 Ok(())
             }
-            Some(Said::Event { receipt: Some(receipt) }) => self.say(format!("43{receipt}[]")).await,
+            Some(ClientMessage::Event { receipt: Some(receipt) }) => self.say(format!("43{receipt}[]")).await,
             // There is no event that means something to this server.
-            Some(Said::Event { receipt: None }) => Ok(()),
-            Some(Said::Receipt(receipt)) => {
+            Some(ClientMessage::Event { receipt: None }) => Ok(()),
+            Some(ClientMessage::Receipt(receipt)) => {
                 self.awaits_receipt &= receipt != self.receipt;
                 Ok(())
             }
-            Some(Said::Close) => self.close().await,
+            Some(ClientMessage::Close) => self.close().await,
             None => self.close().await,
         }
     }
@@ -407,19 +407,19 @@ mod tests {
 
     #[test]
     fn what_clients_say_is_read() {
-        let connect = Said::Connect { space: "/", auth: r#"{"client_id":"a"}"# };
+        let connect = ClientMessage::Connect { space: "/", auth: r#"{"client_id":"a"}"# };
         assert_eq!(read(r#"40{"client_id":"a"}"#), Some(connect));
-        assert_eq!(read("40"), Some(Said::Connect { space: "/", auth: "" }));
-        assert_eq!(read("40/admin,{}"), Some(Said::Connect { space: "/admin", auth: "{}" }));
-        assert_eq!(read("40/admin"), Some(Said::Connect { space: "/admin", auth: "" }));
-        assert_eq!(read("41"), Some(Said::Leave));
-        assert_eq!(read(r#"42["a",1]"#), Some(Said::Event { receipt: None }));
-        assert_eq!(read(r#"4217["a"]"#), Some(Said::Event { receipt: Some(17) }));
-        assert_eq!(read("4317[]"), Some(Said::Receipt(17)));
-        assert_eq!(read(r#"451-["a",{"_placeholder":true,"num":0}]"#), Some(Said::Nothing));
+        assert_eq!(read("40"), Some(ClientMessage::Connect { space: "/", auth: "" }));
+        assert_eq!(read("40/admin,{}"), Some(ClientMessage::Connect { space: "/admin", auth: "{}" }));
+        assert_eq!(read("40/admin"), Some(ClientMessage::Connect { space: "/admin", auth: "" }));
+        assert_eq!(read("41"), Some(ClientMessage::Leave));
+        assert_eq!(read(r#"42["a",1]"#), Some(ClientMessage::Event { receipt: None }));
+        assert_eq!(read(r#"4217["a"]"#), Some(ClientMessage::Event { receipt: Some(17) }));
+        assert_eq!(read("4317[]"), Some(ClientMessage::Receipt(17)));
+        assert_eq!(read(r#"451-["a",{"_placeholder":true,"num":0}]"#), Some(ClientMessage::Nothing));
         assert_eq!(
             (read("1"), read("2probe"), read("3")),
-            (Some(Said::Close), Some(Said::Ping("probe")), Some(Said::Pong))
+            (Some(ClientMessage::Close), Some(ClientMessage::Ping("probe")), Some(ClientMessage::Pong))
         );
         for nonsense in ["", "x", "4", "49", "42", "43[]", "é"] {
             assert_eq!(read(nonsense), None, "{nonsense}");

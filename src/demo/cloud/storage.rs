@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::stream;
 
 use super::fault::CloudFault;
-use super::run::{Content, Output};
+use super::run::{Content, ServiceOutput};
 use super::{is_due, query};
 use crate::demo::Endpoint;
 use crate::demo::fault::{PATTERN, pattern};
@@ -47,7 +47,7 @@ pub(super) fn answer(endpoint: &Endpoint, path: &str, request: &Request) -> Resp
     send(endpoint, &output, prompt_id, request)
 }
 
-fn send(endpoint: &Endpoint, output: &Output, prompt_id: &str, request: &Request) -> Response {
+fn send(endpoint: &Endpoint, output: &ServiceOutput, prompt_id: &str, request: &Request) -> Response {
     let size = output.content.size();
     let reads = endpoint.cloud.storage_reads.fetch_add(1, Ordering::Relaxed);
     let version = if endpoint.has(&CloudFault::StorageChanges) { reads } else { 0 };

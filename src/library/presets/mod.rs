@@ -1,6 +1,6 @@
 //! Presets on disk: finding, opening, saving, renaming and deleting them.
 
-mod opened;
+mod open_preset;
 mod source;
 
 use std::io;
@@ -12,9 +12,9 @@ use crate::config::{Dirs, dirs::expand, dirs::private_dir, files};
 use crate::domain::diagnostic::{Diagnostic, nearest};
 use crate::domain::preset::{Changes, EditError, Preset, edit};
 
-pub use opened::{Edits, Opened};
+pub use open_preset::{Edits, OpenPreset};
 use source::built_in;
-pub use source::{BUILT_IN, Source, WorkflowSource};
+pub use source::{BUILT_IN, PresetSource, WorkflowSource};
 
 /// How many presets may lie upon each other.
 const MOST_LAYERS: usize = 32;
@@ -28,7 +28,7 @@ pub struct Listed {
     /// Its name: the file's, without `.toml`.
     pub name: String,
     /// Where it comes from.
-    pub source: Source,
+    pub source: PresetSource,
     /// Its title; empty when it has none.
     pub title: String,
     /// Its description; may be empty.
@@ -128,10 +128,10 @@ impl Presets {
     /// # Errors
     /// When there is none, it cannot be read, or presets extend each other in a ring. A preset beneath
     /// that is not there is a diagnostic.
-    pub fn open(&self, name: &str) -> Result<Opened, PresetError> {
+    pub fn open(&self, name: &str) -> Result<OpenPreset, PresetError> {
         let working = self.folders[0].parent().unwrap_or(Path::new("."));
         let (name, source) = self.find(name, working, &[])?;
-        let mut taken: Vec<(String, Source)> = vec![(name.clone(), source.clone())];
+        let mut taken: Vec<(String, PresetSource)> = vec![(name.clone(), source.clone())];
         let mut chain = Vec::new();
         let mut diagnostics = Vec::new();
         let mut next = Some((name.clone(), source.clone()));
@@ -161,17 +161,17 @@ impl Presets {
             }
             chain.insert(0, (preset, folder));
         }
-        Ok(Opened::new(name, source, chain, diagnostics))
+        Ok(OpenPreset::new(name, source, chain, diagnostics))
     }
 
     /// Where a new preset of this name is saved: beside the one it comes from, else in the config directory.
     ///
     /// # Errors
     /// When the name cannot be a file's.
-    pub fn path_for(&self, name: &str, from: Option<&Source>) -> Result<PathBuf, PresetError> {
+    pub fn path_for(&self, name: &str, from: Option<&PresetSource>) -> Result<PathBuf, PresetError> {
         check_name(name)?;
         let folder = match from {
-            Some(Source::File(path)) => path.parent().unwrap_or(Path::new(".")),
+            Some(PresetSource::File(path)) => path.parent().unwrap_or(Path::new(".")),
             _ => &self.folders[1],
         };
         Ok(folder.join(format!("{name}.toml")))
@@ -182,14 +182,14 @@ impl Presets {
     ///
     /// # Errors
     /// When the file is no TOML any more, or cannot be written.
-    pub fn save(&self, opened: &Opened, edits: &Edits<'_>) -> Result<PathBuf, PresetError> {
+    pub fn save(&self, opened: &OpenPreset, edits: &Edits<'_>) -> Result<PathBuf, PresetError> {
         match &opened.source {
-            Source::File(path) => {
+            PresetSource::File(path) => {
                 let text = read(path)?;
                 write(path, &text, &edits.changes(&opened.source.folder()), false)?;
                 Ok(path.clone())
             }
-            Source::BuiltIn => self.save_as(Some(opened), &opened.name, None, edits, false),
+            PresetSource::BuiltIn => self.save_as(Some(opened), &opened.name, None, edits, false),
         }
     }
 
@@ -200,7 +200,7 @@ impl Presets {
     /// When there is one of that name, the name cannot be a file's, or it cannot be written.
     pub fn save_as(
         &self,
-        from: Option<&Opened>,
+        from: Option<&OpenPreset>,
         name: &str,
         workflow: Option<&WorkflowSource>,
         edits: &Edits<'_>,
@@ -225,8 +225,10 @@ impl Presets {
     ///
     /// # Errors
     /// When it ships with the program, or there is one of the new name.
-    pub fn rename(&self, listed: (&str, &Source), name: &str) -> Result<PathBuf, PresetError> {
-        let Source::File(old) = listed.1 else { return Err(PresetError::IsBuiltIn(listed.0.to_owned())) };
+    pub fn rename(&self, listed: (&str, &PresetSource), name: &str) -> Result<PathBuf, PresetError> {
+        let PresetSource::File(old) = listed.1 else {
+            return Err(PresetError::IsBuiltIn(listed.0.to_owned()));
+        };
         let new = self.path_for(name, Some(listed.1))?;
         claim(&new)?;
         std::fs::rename(old, &new).map_err(|why| {
@@ -241,13 +243,15 @@ impl Presets {
     ///
     /// # Errors
     /// When it ships with the program, or the system refuses.
-    pub fn delete(&self, listed: (&str, &Source)) -> Result<(), PresetError> {
-        let Source::File(path) = listed.1 else { return Err(PresetError::IsBuiltIn(listed.0.to_owned())) };
+    pub fn delete(&self, listed: (&str, &PresetSource)) -> Result<(), PresetError> {
+        let PresetSource::File(path) = listed.1 else {
+            return Err(PresetError::IsBuiltIn(listed.0.to_owned()));
+        };
         std::fs::remove_file(path).map_err(|why| PresetError::Io { path: path.clone(), what: "deleted", why })
     }
 
     /// Every preset in order of the places, hidden ones too.
-    fn places(&self) -> Result<Vec<(String, Source)>, PresetError> {
+    fn places(&self) -> Result<Vec<(String, PresetSource)>, PresetError> {
         let mut found = Vec::new();
         for folder in &self.folders {
             let unreadable = |why| PresetError::Io { path: folder.clone(), what: "read", why };
@@ -262,11 +266,11 @@ impl Presets {
                 let path = entry.map_err(unreadable)?.path();
                 let is_toml = path.extension().is_some_and(|extension| extension == "toml") && path.is_file();
                 if let Some(name) = path.file_stem().and_then(|stem| stem.to_str()).filter(|_| is_toml) {
-                    found.push((name.to_owned(), Source::File(path.clone())));
+                    found.push((name.to_owned(), PresetSource::File(path.clone())));
                 }
             }
         }
-        found.extend(built_in::PRESETS.map(|(name, _)| (name.to_owned(), Source::BuiltIn)));
+        found.extend(built_in::PRESETS.map(|(name, _)| (name.to_owned(), PresetSource::BuiltIn)));
         Ok(found)
     }
 
@@ -276,8 +280,8 @@ impl Presets {
         &self,
         name: &str,
         folder: &Path,
-        taken: &[(String, Source)],
-    ) -> Result<(String, Source), PresetError> {
+        taken: &[(String, PresetSource)],
+    ) -> Result<(String, PresetSource), PresetError> {
         if name.contains('/') || name.ends_with(".toml") {
             let path = expand(name, folder);
             let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
@@ -285,7 +289,7 @@ impl Presets {
                 let why = io::Error::from(io::ErrorKind::NotFound);
                 return Err(PresetError::Io { path, what: "read", why });
             }
-            return Ok((stem.unwrap_or_default(), Source::File(path)));
+            return Ok((stem.unwrap_or_default(), PresetSource::File(path)));
         }
         let places = self.places()?;
         let named: Vec<_> = places.iter().filter(|(known, _)| known == name).collect();
@@ -322,10 +326,10 @@ pub fn check_name(name: &str) -> Result<(), PresetError> {
     Err(PresetError::BadName { name: name.to_owned(), why })
 }
 
-fn text_of(name: &str, source: &Source) -> Result<String, PresetError> {
+fn text_of(name: &str, source: &PresetSource) -> Result<String, PresetError> {
     match source {
-        Source::File(path) => read(path),
-        Source::BuiltIn => {
+        PresetSource::File(path) => read(path),
+        PresetSource::BuiltIn => {
             let text = built_in::PRESETS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text);
             text.map(str::to_owned)
                 .ok_or_else(|| PresetError::NotFound { name: name.to_owned(), near: String::new() })

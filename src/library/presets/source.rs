@@ -21,7 +21,7 @@ pub(super) mod built_in {
 
 /// Where a preset comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum PresetSource {
     File(PathBuf),
     /// It ships with the program.
     BuiltIn,
@@ -35,7 +35,7 @@ pub enum WorkflowSource {
     BuiltIn(String),
 }
 
-impl Source {
+impl PresetSource {
     /// The file as people know it.
     pub fn shown(&self, name: &str) -> String {
         match self {

@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, Read, Seek, SeekFrom};
 
-use super::{Opened, Watch, watched};
+use super::{OpenFile, Watch, watched};
 
 /// Bytes that are looked through for a header.
 const FAR: u64 = 1 << 20;
@@ -18,7 +18,7 @@ pub(super) struct About {
 }
 
 /// The same as lines for people.
-pub(super) fn facts(opened: Opened, watch: &Watch) -> Vec<String> {
+pub(super) fn facts(opened: OpenFile, watch: &Watch) -> Vec<String> {
     about(opened, watch).lines()
 }
 
@@ -30,7 +30,7 @@ impl About {
     }
 }
 
-pub(super) fn about(opened: Opened, watch: &Watch) -> About {
+pub(super) fn about(opened: OpenFile, watch: &Watch) -> About {
     let mut reader = watched(opened.file, watch);
     let found = match opened.kind {
         "video/mp4" | "video/quicktime" | "audio/mp4" => mp4(&mut reader, opened.bytes),

@@ -8,7 +8,7 @@ use image::codecs::webp::WebPDecoder;
 use image::{DynamicImage, ImageDecoder};
 
 use super::still::{check, gif, limits, pixels, smaller, told};
-use super::{LARGEST_FILE, Opened, Pixels, ReadError, Watch, guarded, open, watched};
+use super::{LARGEST_FILE, OpenFile, Pixels, ReadError, Watch, guarded, open, watched};
 
 /// Frames that are read at the most.
 const MOST: usize = 60;
@@ -30,7 +30,7 @@ pub struct Frame {
 /// # Errors
 /// A sentence that says why there are none.
 pub fn frames(path: &Path, wanted: (u32, u32), watch: &Watch) -> Result<Vec<Frame>, ReadError> {
-    let Opened { file, bytes, kind } = open(path)?;
+    let OpenFile { file, bytes, kind } = open(path)?;
     if bytes > LARGEST_FILE {
         return Err(ReadError::TooLarge(format!(
             "the file is too large to be played here: {} MiB",

@@ -170,13 +170,13 @@ impl Seek for Watched {
 }
 
 /// A file, opened to be looked at.
-struct Opened {
+struct OpenFile {
     file: File,
     bytes: u64,
     kind: &'static str,
 }
 
-fn open(path: &Path) -> Result<Opened, ReadError> {
+fn open(path: &Path) -> Result<OpenFile, ReadError> {
     let told = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => ReadError::Gone(path.display().to_string()),
         _ => ReadError::Unreadable(error.to_string()),
@@ -200,7 +200,7 @@ fn open(path: &Path) -> Result<Opened, ReadError> {
     }
     file.rewind().map_err(told)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    Ok(Opened { file, bytes: metadata.len(), kind: media::content_type(&name, &first[..known]) })
+    Ok(OpenFile { file, bytes: metadata.len(), kind: media::content_type(&name, &first[..known]) })
 }
 
 /// Looks at a file. Pixels come in about the size `wanted`, when the file has many more.

@@ -9,12 +9,12 @@ use image::codecs::webp::WebPDecoder;
 use image::{DynamicImage, ImageDecoder, ImageError, Limits};
 
 use super::{
-    Content, LARGEST_FILE, LONGEST_SIDE, MOST_MEMORY, Opened, Pixels, ReadError, Still, Watch, watched,
+    Content, LARGEST_FILE, LONGEST_SIDE, MOST_MEMORY, OpenFile, Pixels, ReadError, Still, Watch, watched,
 };
 use crate::wire::ansi::scrub_plain;
 
-pub(super) fn read(opened: Opened, wanted: (u32, u32), watch: &Watch) -> Result<Content, ReadError> {
-    let Opened { file, bytes, kind } = opened;
+pub(super) fn read(opened: OpenFile, wanted: (u32, u32), watch: &Watch) -> Result<Content, ReadError> {
+    let OpenFile { file, bytes, kind } = opened;
     if bytes > LARGEST_FILE {
         return Err(ReadError::TooLarge(format!(
             "the file is too large to be decoded here: {} MiB",

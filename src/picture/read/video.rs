@@ -9,7 +9,7 @@ use image::codecs::png::PngDecoder;
 
 use super::container::about;
 use super::still::{self, limits};
-use super::{Content, Opened, ReadError, Watch};
+use super::{Content, OpenFile, ReadError, Watch};
 
 /// The program, wherever `PATH` has it.
 const FFMPEG: &str = "ffmpeg";
@@ -22,7 +22,7 @@ const LARGEST_FRAME: u64 = 32 << 20;
 
 pub(super) fn read(
     path: &Path,
-    opened: Opened,
+    opened: OpenFile,
     wanted: (u32, u32),
     watch: &Watch,
 ) -> Result<Content, ReadError> {

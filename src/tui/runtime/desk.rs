@@ -17,7 +17,7 @@ use crate::domain::param::FileKind;
 use crate::domain::run::shown_url;
 use crate::domain::{ParamKey, ParamKind, SeedPolicy, Setting, Workflow};
 use crate::library::import;
-use crate::library::open::{self, OpenError, OpenWorkflow, Target as Wanted};
+use crate::library::open::{self, OpenError, OpenRequest as Wanted, OpenWorkflow};
 use crate::library::presets::{self, Edits, PresetError, Presets, WorkflowSource};
 use crate::store::Store;
 use crate::tui::effect::{Effect, SavePreset};
@@ -37,7 +37,7 @@ pub(super) struct Desk {
     presets: Presets,
     profile: Option<Profile>,
     workflow: Option<OpenWorkflow>,
-    preset: Option<presets::Opened>,
+    preset: Option<presets::OpenPreset>,
     /// Opened when it is first needed.
     store: Option<Store>,
     warden: Option<JoinHandle<()>>,
@@ -221,7 +221,7 @@ impl Desk {
                 preset_writable: opening
                     .preset
                     .as_ref()
-                    .is_some_and(|p| matches!(p.source, presets::Source::File(_))),
+                    .is_some_and(|p| matches!(p.source, presets::PresetSource::File(_))),
             },
             params: opening.workflow.params.clone(),
             preset: opening.layer,
@@ -250,8 +250,8 @@ impl Desk {
         let items = listed.into_iter().map(|listed| PickerItem {
             extended_by: extended_by.remove(&listed.name).unwrap_or_default(),
             is_open: Some(&listed.name) == open.as_ref(),
-            is_built_in: listed.source == presets::Source::BuiltIn,
-            note: if listed.source == presets::Source::BuiltIn {
+            is_built_in: listed.source == presets::PresetSource::BuiltIn,
+            note: if listed.source == presets::PresetSource::BuiltIn {
                 "built in".to_owned()
             } else {
                 String::new()

@@ -2,10 +2,10 @@
 
 use std::io::{Read, Seek};
 
-use super::source::{Scanned, Source, Stop};
+use super::reader::{ByteReader, Scanned, Stop};
 use super::{Metadata, decoded, exif};
 
-pub(super) fn scan<R: Read + Seek>(source: &mut Source<R>, found: &mut Metadata) -> Scanned<()> {
+pub(super) fn scan<R: Read + Seek>(source: &mut ByteReader<R>, found: &mut Metadata) -> Scanned<()> {
     source.skip(2)?;
     loop {
         let [mark] = source.array()?;

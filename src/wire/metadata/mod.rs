@@ -8,7 +8,7 @@ mod exif;
 mod jpeg;
 mod mp4;
 mod png;
-mod source;
+mod reader;
 mod webp;
 
 use std::borrow::Cow;
@@ -16,7 +16,7 @@ use std::io::{self, Read, Seek};
 
 use serde_json::Value;
 
-use source::{Source, Stop};
+use reader::{ByteReader, Stop};
 
 /// Longest text that is read, in bytes. Graphs with pictures inside have megabytes; none has this many.
 pub const MAX_TEXT: u64 = 16 << 20;
@@ -62,7 +62,7 @@ pub enum MetadataError {
 /// # Errors
 /// When the file cannot be read, is of another kind, or breaks off before a graph.
 pub fn read(from: impl Read + Seek) -> Result<Metadata, MetadataError> {
-    let mut source = Source::new(from)?;
+    let mut source = ByteReader::new(from)?;
     let head = source.head()?;
     let mut found = Metadata::default();
     let scanned = match head {

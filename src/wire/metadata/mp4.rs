@@ -3,7 +3,7 @@
 
 use std::io::{Read, Seek};
 
-use super::source::{Scanned, Source, Stop};
+use super::reader::{ByteReader, Scanned, Stop};
 use super::{Metadata, decoded};
 
 /// Names that are kept.
@@ -11,13 +11,13 @@ const MAX_KEYS: u32 = 256;
 /// Longest of them, in bytes.
 const LONGEST_KEY: u64 = 1_024;
 
-pub(super) fn scan<R: Read + Seek>(source: &mut Source<R>, found: &mut Metadata) -> Scanned<()> {
+pub(super) fn scan<R: Read + Seek>(source: &mut ByteReader<R>, found: &mut Metadata) -> Scanned<()> {
     let end = source.end();
     Boxes { source, found, keys: Vec::new() }.children(end, 0)
 }
 
 struct Boxes<'a, R> {
-    source: &'a mut Source<R>,
+    source: &'a mut ByteReader<R>,
     found: &'a mut Metadata,
     /// The names in `keys`, the first has number 1.
     keys: Vec<String>,

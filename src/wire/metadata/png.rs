@@ -3,12 +3,12 @@
 
 use std::io::{Read, Seek};
 
-use super::source::{Scanned, Source};
+use super::reader::{ByteReader, Scanned};
 use super::{MAX_TEXT, Metadata, decoded, exif};
 
 pub(super) const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
-pub(super) fn scan<R: Read + Seek>(source: &mut Source<R>, found: &mut Metadata) -> Scanned<()> {
+pub(super) fn scan<R: Read + Seek>(source: &mut ByteReader<R>, found: &mut Metadata) -> Scanned<()> {
     source.skip(SIGNATURE.len() as u64)?;
     let mut room = 2 * MAX_TEXT;
     loop {

@@ -2,10 +2,10 @@
 
 use std::io::{Read, Seek};
 
-use super::source::{Scanned, Source};
+use super::reader::{ByteReader, Scanned};
 use super::{Metadata, exif};
 
-pub(super) fn scan<R: Read + Seek>(source: &mut Source<R>, found: &mut Metadata) -> Scanned<()> {
+pub(super) fn scan<R: Read + Seek>(source: &mut ByteReader<R>, found: &mut Metadata) -> Scanned<()> {
     source.skip(12)?;
     while source.left() >= 8 {
         let [kind @ .., a, b, c, d] = source.array::<8>()?;

@@ -92,13 +92,13 @@ pub struct Event {
 
 /// What a frame means, and what to send back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Heard {
+pub struct Received {
     pub signal: Signal,
     /// A text frame to send.
     pub reply: Option<String>,
 }
 
-impl From<Signal> for Heard {
+impl From<Signal> for Received {
     fn from(signal: Signal) -> Self {
         Self { signal, reply: None }
     }
@@ -137,7 +137,7 @@ impl Client {
     }
 
     /// Takes a text frame in.
-    pub fn text(&mut self, frame: &str) -> Heard {
+    pub fn text(&mut self, frame: &str) -> Received {
         let Some(kind) = frame.bytes().next() else { return ignored("an empty frame", frame) };
         let body = || frame.get(1..).unwrap_or_default();
         match (kind, self.state) {
@@ -150,7 +150,7 @@ impl Client {
             }
             (b'2', _) => {
                 let probe = Some(body()).filter(|text| text.len() <= MAX_PROBE).unwrap_or_default();
-                Heard { signal: Signal::Alive, reply: Some(format!("3{probe}")) }
+                Received { signal: Signal::Alive, reply: Some(format!("3{probe}")) }
             }
             // A pong, an upgrade, nothing: none of them needs doing.
             (b'3' | b'5' | b'6', _) => Signal::Alive.into(),
@@ -164,7 +164,7 @@ impl Client {
     }
 
     /// Takes a binary frame in, of which only the size is of interest.
-    pub fn binary(&mut self, size: usize) -> Heard {
+    pub fn binary(&mut self, size: usize) -> Received {
         match self.awaited.checked_sub(1) {
             Some(left) => {
                 self.awaited = left;
@@ -174,7 +174,7 @@ impl Client {
         }
     }
 
-    fn open(&mut self, body: &str, frame: &str) -> Heard {
+    fn open(&mut self, body: &str, frame: &str) -> Received {
         let names = ["ping_interval", "ping_timeout"];
         let Some(fields) = json::Fields::of(body, &names) else {
             return ignored("a handshake that cannot be read", frame);
@@ -191,7 +191,7 @@ impl Client {
         Signal::Opened.into()
     }
 
-    fn packet(&mut self, packet: &Packet<'_>, frame: &str) -> Heard {
+    fn packet(&mut self, packet: &Packet<'_>, frame: &str) -> Received {
         self.awaited = self.awaited.saturating_add(u64::from(packet.attachments));
         if packet.namespace != "/" {
             return ignored("a packet for another namespace", frame);
@@ -213,7 +213,7 @@ impl Client {
         }
     }
 
-    fn connected(&mut self, body: &str, frame: &str) -> Heard {
+    fn connected(&mut self, body: &str, frame: &str) -> Received {
         let sid = json::Fields::of(body, &["sid"]).and_then(|fields| fields.text("sid", 2 * MAX_SID));
         let is_good =
             |sid: &String| (1..=MAX_SID).contains(&sid.len()) && sid.bytes().all(|b| b.is_ascii_graphic());
@@ -229,7 +229,7 @@ impl Client {
     }
 }
 
-fn event(packet: &Packet<'_>, frame: &str) -> Heard {
+fn event(packet: &Packet<'_>, frame: &str) -> Received {
     let reply = packet.id.map(|id| Packet::new(Kind::Ack, Some(id), "[]").to_string());
     let read = |body: &str| {
         let (parts, _) = json::elements(body, 2)?;
@@ -244,7 +244,7 @@ fn event(packet: &Packet<'_>, frame: &str) -> Heard {
         None => ignored("an event that cannot be read", frame).signal,
     };
     // Who waits for an answer gets one: it says that the packet came, no more.
-    Heard { signal, reply }
+    Received { signal, reply }
 }
 
 /// Why the server refuses: `{"message":…,"data":…}`, or older servers' bare text.
@@ -260,7 +260,7 @@ fn reason(body: &str) -> String {
     }
 }
 
-fn ignored(why: &'static str, frame: &str) -> Heard {
+fn ignored(why: &'static str, frame: &str) -> Received {
     let mut shown = frame.to_owned();
     json::cut(&mut shown, MAX_SHOWN);
     Signal::Ignored { why, shown: ansi::scrub_plain(&shown) }.into()

@@ -19,7 +19,7 @@ fn told(name: &str, payload: &str) -> Signal {
 }
 
 /// What a frame means and what is sent back, as words.
-fn words(heard: &Heard) -> String {
+fn words(heard: &Received) -> String {
     let signal = match &heard.signal {
         Signal::Ignored { why, .. } => format!("ignored: {why}"),
         Signal::Event(Event { name, payload }) => format!("event {name} {payload}"),

@@ -3,8 +3,8 @@
 //! Runs register **before** they are sent, since news may come before the reply. They are told apart by their prompt
 //! ids. The task lives as long as runs are registered, and a short while longer.
 
-mod desk;
 mod reads;
+mod registry;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,18 +20,18 @@ use crate::backend::BoxFuture;
 use crate::domain::run::{Connection, RunError};
 use crate::wire::cloud::{Event, News, Record};
 
-use super::Limits;
+use super::CloudLimits;
 use super::api::{Api, Unread};
 use super::socket::{Backoff, Message, Socket, SocketError};
 
-pub(super) use desk::{Accounts, Registration};
+pub(super) use registry::{Accounts, Registration};
 
 /// Messages that a run may be behind.
 const BEHIND: usize = 256;
 
 /// What a run is told.
 #[derive(Clone, Debug)]
-pub(super) enum Told {
+pub(super) enum RunUpdate {
     News(News),
     /// The service's record of it.
     Record(Box<Record>),
@@ -40,14 +40,14 @@ pub(super) enum Told {
     /// Its record could not be read.
     Unread(Unread),
     /// How it is heard of from now on, and why, when that is worth a word.
-    Link(Connection, Option<String>),
+    Connection(Connection, Option<String>),
     /// So many messages were left out, because it took them too slowly.
     Missed(u64),
 }
 
 /// How it stands with the socket, for runs that wait for it before they are sent.
 #[derive(Clone, Debug)]
-pub(super) enum Link {
+pub(super) enum SocketState {
     /// Not there yet, after so many tries.
     Connecting { failed: u32, why: Option<RunError> },
     /// There, under this name.
@@ -80,12 +80,12 @@ struct Entry {
     prompt_id: String,
     /// It wants its news over the socket.
     logs: bool,
-    tell: mpsc::Sender<Told>,
+    updates: mpsc::Sender<RunUpdate>,
     /// It may be at the service.
     sent: bool,
     /// The socket that its news comes over.
     sid: Option<String>,
-    link: Option<Connection>,
+    connection: Option<Connection>,
     /// Since when it is asked for at the present pace.
     since: Instant,
     urgent: Option<Instant>,
@@ -107,7 +107,7 @@ struct Account {
     api: Api,
     accounts: Accounts,
     commands: mpsc::UnboundedReceiver<Command>,
-    link: Arc<watch::Sender<Link>>,
+    socket_state: Arc<watch::Sender<SocketState>>,
     runs: Vec<Entry>,
     socket: Option<Socket>,
     backoff: Backoff,
@@ -124,7 +124,7 @@ struct Account {
     read_after: Instant,
     /// What did not find room at once, oldest first. While there is any, the socket is not read: so a slow store slows
     /// the service down, and memory stays flat.
-    outbox: VecDeque<(u64, Told)>,
+    outbox: VecDeque<(u64, RunUpdate)>,
     /// When the oldest of it is left out, so that one slow run does not cost the others the connection.
     patience: Instant,
 }
@@ -192,7 +192,7 @@ impl Account {
     async fn goodbye(&mut self) {
         if let Some(socket) = self.socket.take() {
             socket.close().await;
-            self.link.send_replace(Link::Connecting { failed: 0, why: None });
+            self.socket_state.send_replace(SocketState::Connecting { failed: 0, why: None });
         }
     }
 
@@ -200,7 +200,9 @@ impl Account {
         let now = Instant::now();
         match command {
             Command::Register(entry) => {
-                if entry.logs && matches!(&*self.link.borrow(), Link::Connecting { failed: 0, .. }) {
+                if entry.logs
+                    && matches!(&*self.socket_state.borrow(), SocketState::Connecting { failed: 0, .. })
+                {
                     // Nothing speaks against it (any more).
                     self.connect_at = now;
                 }
@@ -259,21 +261,21 @@ impl Account {
     }
 
     /// A run is heard of in another way from now on.
-    fn turn(&mut self, key: u64, link: Connection, why: Option<String>) {
-        let Some(run) = self.run(key).filter(|run| run.link != Some(link)) else { return };
-        if run.link == Some(Connection::Live) {
+    fn turn(&mut self, key: u64, connection: Connection, why: Option<String>) {
+        let Some(run) = self.run(key).filter(|run| run.connection != Some(connection)) else { return };
+        if run.connection == Some(Connection::Live) {
             run.since = Instant::now();
             run.due = run.since;
         }
-        run.link = Some(link);
-        self.tell(key, Told::Link(link, why));
+        run.connection = Some(connection);
+        self.tell(key, RunUpdate::Connection(connection, why));
     }
 
-    fn turn_all(&mut self, link: Connection, why: Option<&str>, is_meant: impl Fn(&Entry) -> bool) {
+    fn turn_all(&mut self, connection: Connection, why: Option<&str>, is_meant: impl Fn(&Entry) -> bool) {
         let meant = self.runs.iter().filter(|run| run.logs && run.sent && is_meant(run));
         let keys: Vec<u64> = meant.map(|run| run.key).collect();
         for key in keys {
-            self.turn(key, link, why.map(str::to_owned));
+            self.turn(key, connection, why.map(str::to_owned));
         }
     }
 
@@ -315,27 +317,27 @@ impl Account {
     fn connected(&mut self, socket: Socket) {
         tracing::info!("the socket is open");
         self.connected_at = Instant::now();
-        self.link.send_replace(Link::Open { sid: socket.sid().to_owned() });
+        self.socket_state.send_replace(SocketState::Open { sid: socket.sid().to_owned() });
         self.socket = Some(socket);
         self.subscribe();
     }
 
-    fn not_connected(&mut self, error: &SocketError) {
-        let told = error.error();
-        tracing::warn!("no socket: {}", told.what);
+    fn not_connected(&mut self, failure: &SocketError) {
+        let error = failure.error();
+        tracing::warn!("no socket: {}", error.what);
         self.connect_later(Duration::ZERO);
-        let refused = matches!(error, SocketError::Refused(_));
-        self.link.send_modify(|link| {
-            let failed = if let Link::Connecting { failed, .. } = link { *failed } else { 0 };
-            *link = if refused {
-                Link::Refused(told.clone())
+        let refused = matches!(failure, SocketError::Refused(_));
+        self.socket_state.send_modify(|state| {
+            let failed = if let SocketState::Connecting { failed, .. } = state { *failed } else { 0 };
+            *state = if refused {
+                SocketState::Refused(error.clone())
             } else {
-                Link::Connecting { failed: failed + 1, why: Some(told.clone()) }
+                SocketState::Connecting { failed: failed + 1, why: Some(error.clone()) }
             };
         });
         if refused {
             // It may change its mind, but that is nothing to wait for by the minute.
-            self.turn_all(Connection::Polling, Some(&told.what), |_| true);
+            self.turn_all(Connection::Polling, Some(&error.what), |_| true);
         }
     }
 
@@ -344,13 +346,13 @@ impl Account {
         self.connect_at = Instant::now() + pause.min(self.api.limits().reconnect);
     }
 
-    fn lost(&mut self, error: &SocketError) {
-        let told = error.error();
-        tracing::warn!("the socket broke: {}", told.what);
+    fn lost(&mut self, failure: &SocketError) {
+        let error = failure.error();
+        tracing::warn!("the socket broke: {}", error.what);
         self.socket = None;
         self.connect_later(self.connected_at.elapsed());
-        self.link.send_replace(Link::Connecting { failed: 0, why: Some(told.clone()) });
-        self.turn_all(Connection::Reconnecting, Some(&told.what), |_| true);
+        self.socket_state.send_replace(SocketState::Connecting { failed: 0, why: Some(error.clone()) });
+        self.turn_all(Connection::Reconnecting, Some(&error.what), |_| true);
     }
 
     /// Asks that runs which were sent under another name of the socket are told of under the present one.
@@ -400,45 +402,46 @@ impl Account {
         for key in keys {
             // A service that tells of a run knows this socket, whether it was asked to or not.
             if let Some(run) =
-                self.run(key).filter(|run| run.sent && run.logs && run.link != Some(Connection::Live))
+                self.run(key).filter(|run| run.sent && run.logs && run.connection != Some(Connection::Live))
             {
                 run.sid = sid.clone();
                 self.turn(key, Connection::Live, None);
             }
-            self.tell(key, Told::News(news.clone()));
+            self.tell(key, RunUpdate::News(news.clone()));
         }
     }
 
     /// Tells a run, or keeps it for when it has room.
-    fn tell(&mut self, key: u64, told: Told) {
+    fn tell(&mut self, key: u64, update: RunUpdate) {
         let is_first = self.outbox.is_empty();
         let limits = self.api.limits();
         let Some(run) = self.runs.iter_mut().find(|run| run.key == key) else { return };
         // One that was waited for in vain is waited for again only when it has taken something.
         if run.missed > 0 && is_first {
-            match run.tell.try_send(Told::Missed(run.missed)) {
+            match run.updates.try_send(RunUpdate::Missed(run.missed)) {
                 Ok(()) => run.missed = 0,
-                Err(_) => return run.miss(told, limits),
+                Err(_) => return run.miss(update, limits),
             }
         }
-        let unsent = if is_first { run.tell.try_send(told).err() } else { Some(TrySendError::Full(told)) };
-        if let Some(TrySendError::Full(told)) = unsent {
+        let unsent =
+            if is_first { run.updates.try_send(update).err() } else { Some(TrySendError::Full(update)) };
+        if let Some(TrySendError::Full(update)) = unsent {
             if is_first {
                 self.patience = Instant::now() + limits.patience;
             }
-            self.outbox.push_back((key, told));
+            self.outbox.push_back((key, update));
         }
     }
 
     /// Where the oldest message that waits is to go.
-    fn room(&self) -> Option<mpsc::Sender<Told>> {
+    fn room(&self) -> Option<mpsc::Sender<RunUpdate>> {
         let (key, _) = self.outbox.front()?;
-        self.runs.iter().find(|run| run.key == *key).map(|run| run.tell.clone())
+        self.runs.iter().find(|run| run.key == *key).map(|run| run.updates.clone())
     }
 
-    fn deliver(&mut self, permit: Option<mpsc::OwnedPermit<Told>>) {
-        if let (Some((_, told)), Some(permit)) = (self.outbox.pop_front(), permit) {
-            permit.send(told);
+    fn deliver(&mut self, permit: Option<mpsc::OwnedPermit<RunUpdate>>) {
+        if let (Some((_, update)), Some(permit)) = (self.outbox.pop_front(), permit) {
+            permit.send(update);
         }
         self.patience = Instant::now() + self.api.limits().patience;
     }
@@ -448,10 +451,10 @@ impl Account {
         if self.outbox.is_empty() || self.patience > Instant::now() {
             return;
         }
-        if let Some((key, told)) = self.outbox.pop_front()
+        if let Some((key, update)) = self.outbox.pop_front()
             && let Some(run) = self.runs.iter_mut().find(|run| run.key == key)
         {
-            run.miss(told, self.api.limits());
+            run.miss(update, self.api.limits());
         }
         self.patience = Instant::now() + self.api.limits().patience;
     }
@@ -463,14 +466,14 @@ impl Entry {
     }
 
     /// Something is left out.
-    fn miss(&mut self, told: Told, limits: &Limits) {
+    fn miss(&mut self, update: RunUpdate, limits: &CloudLimits) {
         self.missed += 1;
-        match told {
-            Told::News(News::Log { .. } | News::Other { .. }) | Told::Missed(_) => {}
-            // It is told again with the next change or news.
-            Told::Link(..) => self.link = None,
+        match update {
+            RunUpdate::News(News::Log { .. } | News::Other { .. }) | RunUpdate::Missed(_) => {}
+            // It is sent again with the next change or news.
+            RunUpdate::Connection(..) => self.connection = None,
             // It may be the end, or lead to it: the record has that too.
-            Told::News(_) | Told::Record(_) | Told::NoRecord | Told::Unread(_) => {
+            RunUpdate::News(_) | RunUpdate::Record(_) | RunUpdate::NoRecord | RunUpdate::Unread(_) => {
                 self.due = self.due.min(Instant::now() + limits.urgent.first);
             }
         }
@@ -492,6 +495,6 @@ async fn hear(socket: &mut Option<Socket>) -> Result<Message, SocketError> {
 }
 
 /// Waits for room; none when nobody is there any more.
-async fn reserve(to: Option<mpsc::Sender<Told>>) -> Option<mpsc::OwnedPermit<Told>> {
+async fn reserve(to: Option<mpsc::Sender<RunUpdate>>) -> Option<mpsc::OwnedPermit<RunUpdate>> {
     to?.reserve_owned().await.ok()
 }

@@ -7,9 +7,9 @@ use tokio::time::Instant;
 use crate::domain::run::Connection;
 use crate::wire::cloud::Record;
 
-use super::super::Limits;
+use super::super::CloudLimits;
 use super::super::api::{self, Unread, Why};
-use super::{Account, Done, Entry, Told};
+use super::{Account, Done, Entry, RunUpdate};
 
 /// Prompt ids of one question: they stand in its address.
 const AT_ONCE: usize = 50;
@@ -76,10 +76,10 @@ impl Account {
             run.due = now + run.pause(now, limits);
             run.alone &= !is_answered;
             let told = match &result {
-                Err(unread) => Told::Unread(unread.clone()),
+                Err(unread) => RunUpdate::Unread(unread.clone()),
                 Ok(records) => match find(run, records, prompt_ids.len()) {
-                    Some(record) => Told::Record(Box::new(record.clone())),
-                    None => Told::NoRecord,
+                    Some(record) => RunUpdate::Record(Box::new(record.clone())),
+                    None => RunUpdate::NoRecord,
                 },
             };
             answers.push((run.key, told));
@@ -112,8 +112,8 @@ impl Account {
 
 impl Entry {
     /// Until its record is read again.
-    fn pause(&self, now: Instant, limits: &Limits) -> Duration {
-        match (self.urgent, self.link, self.logs) {
+    fn pause(&self, now: Instant, limits: &CloudLimits) -> Duration {
+        match (self.urgent, self.connection, self.logs) {
             (Some(since), ..) => limits.urgent.pause(now - since),
             (None, Some(Connection::Live), _) => limits.live,
             (None, _, true) => limits.polled.pause(now - self.since),

@@ -29,7 +29,7 @@ use crate::backend::net::redirect;
 use crate::config::{Credentials, Veil};
 use crate::domain::run::RunError;
 use crate::wire::cloud;
-use crate::wire::socketio::{self, Client, Heard, Signal};
+use crate::wire::socketio::{self, Client, Received, Signal};
 
 pub(super) use backoff::Backoff;
 pub(super) use error::SocketError;
@@ -287,7 +287,7 @@ impl Line {
                     return Poll::Ready(Err(lost(format!("the live connection to {} is over", self.shown))));
                 }
             };
-            let Heard { signal, reply } = heard;
+            let Received { signal, reply } = heard;
             self.waiting.extend(reply.map(Frame::text));
             return Poll::Ready(Ok(signal));
         }

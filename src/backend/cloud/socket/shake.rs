@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::backend::net::http::{self, Http};
-use crate::backend::net::{redirect, refusal};
+use crate::backend::net::{http_error, redirect};
 use crate::domain::run::RunError;
 use crate::wire::errors;
 
@@ -83,7 +83,7 @@ async fn declined(mut response: Response, base: &Url, http: &Http) -> SocketErro
             details: errors::from_body(&body).what,
             ..RunError::default()
         },
-        _ => refusal::describe(status, &headers, &body),
+        _ => http_error::describe(status, &headers, &body),
     };
     let what = format!("{} opens no live connection: {}", redirect::shown(base), said.what);
     SocketError::Unreachable(about_api(RunError { what, ..said }))

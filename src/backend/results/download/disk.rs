@@ -12,13 +12,13 @@ const WAITING_CHUNKS: usize = 8;
 
 #[derive(Debug)]
 pub(super) struct Disk {
-    orders: mpsc::Sender<Order>,
+    commands: mpsc::Sender<DiskCommand>,
     /// Until what came of it was told.
     thread: Option<JoinHandle<Result<Option<OutputFile>, OutputError>>>,
 }
 
 #[derive(Debug)]
-enum Order {
+enum DiskCommand {
     Write(Bytes),
     /// What came is no good: the next bytes are the file's first.
     Again,
@@ -30,33 +30,33 @@ impl Disk {
     /// Nothing is made before the first bytes come. Whoever hears the run's events hears their end only when a
     /// half-written file is gone.
     pub(super) fn start(folder: OutputFolder, events: EventSink) -> Self {
-        let (orders, waiting) = mpsc::channel(WAITING_CHUNKS);
+        let (commands, waiting) = mpsc::channel(WAITING_CHUNKS);
         let thread = tokio::task::spawn_blocking(move || {
             let written = write(&folder, waiting);
             drop(events);
             written
         });
-        Self { orders, thread: Some(thread) }
+        Self { commands, thread: Some(thread) }
     }
 
     /// Hands bytes over; waits while the disk is behind.
     pub(super) async fn write(&mut self, bytes: Bytes) -> Result<(), String> {
-        self.order(Order::Write(bytes)).await
+        self.command(DiskCommand::Write(bytes)).await
     }
 
     /// Begins from the start.
     pub(super) async fn again(&mut self) -> Result<(), String> {
-        self.order(Order::Again).await
+        self.command(DiskCommand::Again).await
     }
 
     /// Nothing more comes: the file, still without a name.
     pub(super) async fn finish(mut self) -> Result<OutputFile, String> {
-        self.order(Order::End).await?;
+        self.command(DiskCommand::End).await?;
         self.outcome().await
     }
 
-    async fn order(&mut self, order: Order) -> Result<(), String> {
-        match self.orders.send(order).await {
+    async fn command(&mut self, command: DiskCommand) -> Result<(), String> {
+        match self.commands.send(command).await {
             Ok(()) => Ok(()),
             Err(_) => self.outcome().await.map(drop),
         }
@@ -75,17 +75,17 @@ impl Disk {
 
 fn write(
     folder: &OutputFolder,
-    mut orders: mpsc::Receiver<Order>,
+    mut commands: mpsc::Receiver<DiskCommand>,
 ) -> Result<Option<OutputFile>, OutputError> {
     let mut file: Option<OutputFile> = None;
-    while let Some(order) = orders.blocking_recv() {
-        match order {
-            Order::Write(bytes) => match &mut file {
+    while let Some(command) = commands.blocking_recv() {
+        match command {
+            DiskCommand::Write(bytes) => match &mut file {
                 Some(file) => file.write(&bytes)?,
                 none => none.insert(folder.begin()?).write(&bytes)?,
             },
-            Order::Again => file = None,
-            Order::End => return file.map_or_else(|| folder.begin(), Ok).map(Some),
+            DiskCommand::Again => file = None,
+            DiskCommand::End => return file.map_or_else(|| folder.begin(), Ok).map(Some),
         }
     }
     Ok(None)

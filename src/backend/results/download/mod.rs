@@ -136,13 +136,13 @@ pub(in crate::backend) async fn fetch_all(
 
 /// The outputs that are to be fetched.
 struct Wanted {
-    outputs: Vec<Output>,
+    outputs: Vec<PendingOutput>,
     /// How many are on disk already.
     passed_over: usize,
 }
 
 /// An output that is to be fetched.
-struct Output {
+struct PendingOutput {
     position: usize,
     info: OutputInfo,
     /// What its file is to be called: the server's name for it, or the end of its address.
@@ -167,7 +167,7 @@ fn wanted(list: Vec<OutputInfo>, home: &Url, saved: &[String]) -> Wanted {
             wanted.passed_over += 1;
             continue;
         }
-        let mut output = Output { position, info, hint, before: None, named: None };
+        let mut output = PendingOutput { position, info, hint, before: None, named: None };
         // Without the extension, which may come from a content type that is not known yet.
         let name = names::safe_name(&output.hint, "").to_lowercase();
         let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem).to_owned();

@@ -19,7 +19,7 @@ use crate::wire::result::OutputInfo;
 
 use super::disk::Disk;
 use super::range::{self, Part, Version};
-use super::{Links, Output, Share, address_of};
+use super::{Links, PendingOutput, Share, address_of};
 
 /// Bytes after which a download has got further, and has all its tries again.
 const PROGRESS: u64 = 64 * 1024;
@@ -47,11 +47,11 @@ pub(super) struct Fetched {
 pub(super) async fn fetch(
     links: &Links<'_>,
     guard: &Guard,
-    output: Output,
+    output: PendingOutput,
     share: Share,
     events: EventSink,
 ) -> Fetched {
-    let Output { position, info, hint, before, named } = output;
+    let PendingOutput { position, info, hint, before, named } = output;
     let announced = info.size.filter(|size| *size > 0);
     let mut download = Download {
         links,

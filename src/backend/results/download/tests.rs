@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Barrier, Notify, mpsc};
 
 use super::*;
-use crate::backend::Limits;
+use crate::backend::HttpLimits;
 use crate::domain::run::{Output as Saved, OutputFailure};
 
 /// Longer than anything here takes; a test that comes to it has failed.
@@ -157,8 +157,11 @@ impl Fetching {
     }
 
     async fn run(self, list: Vec<OutputInfo>) -> Outcome {
-        let limits =
-            Limits { fetch: self.silence, retries: vec![Duration::from_millis(1); 3], ..Limits::default() };
+        let limits = HttpLimits {
+            fetch: self.silence,
+            retries: vec![Duration::from_millis(1); 3],
+            ..HttpLimits::default()
+        };
         let http = Http::new(limits);
         let links = Links {
             http: &http,

@@ -15,7 +15,7 @@ use crate::domain::run::{Output, RunId};
 use crate::domain::workflow::hex;
 use crate::wire::ansi;
 
-use super::names::{self, Facts};
+use super::names::{self, NameFields};
 
 /// More files of one name than anyone has: then something else is wrong.
 const MAX_NUMBER: u32 = 100_000;
@@ -33,7 +33,7 @@ pub struct OutputFolder {
 pub struct Naming {
     pub template: OutputName,
     /// What its words stand for.
-    pub facts: Facts,
+    pub fields: NameFields,
 }
 
 /// Why an output could not be written: what happened and what to do.
@@ -157,8 +157,8 @@ impl OutputFile {
 
     /// Gives the file the name that the template says, if there is one.
     fn named_path(&self, hint: &str, content_type: &str) -> Option<Result<PathBuf, OutputError>> {
-        let Naming { template, facts } = self.naming.as_deref()?;
-        let (folders, name) = names::templated(template, facts, hint, content_type);
+        let Naming { template, fields } = self.naming.as_deref()?;
+        let (folders, name) = names::templated(template, fields, hint, content_type);
         let dir = self.dir.join(folders);
         let made = fs::create_dir_all(&dir).map_err(|source| OutputError { path: dir.clone(), source });
         Some(made.and_then(|()| name_it(&dir, &self.temp, &name)))
@@ -299,8 +299,8 @@ mod tests {
     fn a_template_puts_outputs_into_folders_of_its_own() {
         let dir = tempfile::tempdir().expect("a folder");
         let template = OutputName::parse("{preset}/{run}-{name}").expect("a template");
-        let facts = Facts { preset: "../cat".to_owned(), run: "7".to_owned(), ..Facts::default() };
-        let folder = OutputFolder::new(dir.path(), 7).named(Naming { template, facts });
+        let fields = NameFields { preset: "../cat".to_owned(), run: "7".to_owned(), ..NameFields::default() };
+        let folder = OutputFolder::new(dir.path(), 7).named(Naming { template, fields });
         let first = written(&folder, b"1").keep("../a.png", "").expect("kept");
         let second = written(&folder, b"2").keep("a.png", "").expect("kept");
         assert_eq!(first.path, dir.path().join("_cat/7-a.png"));

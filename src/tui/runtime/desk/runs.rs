@@ -34,7 +34,7 @@ impl Desk {
         for (_, path) in &mut submission.files {
             *path = crate::config::dirs::expand(&path.to_string_lossy(), &self.working);
         }
-        let order = runner::Order {
+        let order = runner::NewRun {
             profile,
             workflow: &open.workflow,
             workflow_name: &name,

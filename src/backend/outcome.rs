@@ -7,7 +7,7 @@ use crate::wire::{ansi, errors};
 
 /// What is known when a run is over.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Facts<'a> {
+pub(super) struct Outcome<'a> {
     /// The result but for its files.
     pub result: &'a PromptResult,
     pub saved: usize,
@@ -16,12 +16,12 @@ pub(super) struct Facts<'a> {
     /// The result was damaged: how.
     pub broken: Option<&'a str>,
     /// What the server said of errors besides, in any shape.
-    pub said: &'a str,
+    pub errors: &'a str,
     /// What a person does about outputs that could not be saved, once the cause is gone.
     pub again: &'a str,
 }
 
-impl Facts<'_> {
+impl Outcome<'_> {
     /// The end of the run.
     pub(super) fn end(&self) -> End {
         let error = self.error();
@@ -59,7 +59,7 @@ impl Facts<'_> {
         let sources = [self.result.error_data.clone(), Some(self.result.other.clone().into())];
         let from_result = sources.into_iter().flatten().map(|value| errors::from_value(&value));
         let mut error = from_result
-            .chain([errors::from_body(self.said.trim_end())])
+            .chain([errors::from_body(self.errors.trim_end())])
             .find(|error| !error.what.is_empty())
             .unwrap_or_default();
         if error.what.is_empty() {
@@ -123,8 +123,9 @@ mod tests {
         ];
         for (word, completed, saved, failed, what) in table {
             let result = status(word, completed);
-            let facts = Facts { result: &result, saved, failed, broken: None, said: "", again: "fetch it" };
-            let end = facts.end();
+            let outcome =
+                Outcome { result: &result, saved, failed, broken: None, errors: "", again: "fetch it" };
+            let end = outcome.end();
             let error = end.error.unwrap_or_default();
             assert_eq!(end.status == Status::Done, what.is_empty(), "{word} {completed:?} {saved} {failed}");
             assert!(error.what.contains(what) && error.remedy.is_empty() == what.is_empty(), "{error:?}");
@@ -140,13 +141,13 @@ mod tests {
             execution_time_seconds: Some(1.5),
             ..PromptResult::default()
         };
-        let facts =
-            Facts { result: &result, saved: 0, failed: 0, broken: None, said: "from the log", again: "" };
-        let end = facts.end();
+        let outcome =
+            Outcome { result: &result, saved: 0, failed: 0, broken: None, errors: "from the log", again: "" };
+        let end = outcome.end();
         assert_eq!((end.status, end.server_seconds), (Status::Failed, Some(1.5)));
         assert_eq!(end.error.map(|error| error.what).as_deref(), Some("the model is gone"));
         let result = PromptResult { error_data: None, ..result.clone() };
-        let end = Facts { result: &result, ..facts }.end();
+        let end = Outcome { result: &result, ..outcome }.end();
         assert_eq!(end.error.map(|error| error.what).as_deref(), Some("from the log"));
         assert_eq!(reported(" \n"), None);
         assert!(reported("boom").is_some_and(|error| error.what == "boom" && !error.remedy.is_empty()));

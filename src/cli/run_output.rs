@@ -15,7 +15,7 @@ use crate::wire::ansi;
 
 /// How a command tells of its run.
 #[derive(Clone, Copy, Debug)]
-pub struct Manner {
+pub struct OutputMode {
     /// One JSON object a line.
     pub json: bool,
     /// The run's number, and no more.
@@ -32,16 +32,16 @@ pub fn queued_run(
     store: &Store,
     id: RunId,
     seeds: &[SeedChange],
-    manner: Manner,
+    manner: OutputMode,
     interrupts: Option<Interrupts>,
 ) -> Result<Exit, Failure> {
     let run = store.run(id)?.ok_or(StoreError::NoSuchRun(id))?;
     let mut to: Box<dyn Listener> = if manner.json {
-        let mut lines = JsonLines::default();
+        let mut lines = JsonOutput::default();
         lines.push(&json::queued(&run, seeds));
         Box::new(lines)
     } else {
-        let mut people = ForPeople::new(store.typical_ms(&run.request.workflow_hash)?);
+        let mut people = TextOutput::new(store.typical_ms(&run.request.workflow_hash)?);
         people.remark(human::started(&run));
         for seed in seeds {
             if seed.forced { people.note(human::seed(seed)) } else { people.remark(human::seed(seed)) }
@@ -60,11 +60,11 @@ pub fn queued_run(
 
 /// JSON lines on stdout, and nothing else.
 #[derive(Debug, Default)]
-pub struct JsonLines {
+pub struct JsonOutput {
     told: String,
 }
 
-impl JsonLines {
+impl JsonOutput {
     /// Takes one line in.
     pub fn push(&mut self, line: &serde_json::Value) {
         self.told.push_str(&line.to_string());
@@ -72,7 +72,7 @@ impl JsonLines {
     }
 }
 
-impl Listener for JsonLines {
+impl Listener for JsonOutput {
     fn event(&mut self, run: &Run, stored: &StoredEvent) {
         if let Some(line) = json::event(run.id, stored.at, &stored.event) {
             self.push(&line);
@@ -105,14 +105,14 @@ impl Listener for JsonLines {
 /// For a person: paths of outputs on stdout; everything else on stderr, and most of it only when that is a
 /// terminal.
 #[derive(Debug)]
-pub struct ForPeople {
+pub struct TextOutput {
     terminal: Console<io::Stderr>,
     lines: Vec<String>,
     paths: String,
     typical: Option<i64>,
 }
 
-impl ForPeople {
+impl TextOutput {
     /// `typical`: how long this workflow usually takes, in milliseconds.
     pub fn new(typical: Option<i64>) -> Self {
         Self { terminal: Console::stderr(), lines: Vec::new(), paths: String::new(), typical }
@@ -131,7 +131,7 @@ impl ForPeople {
     }
 }
 
-impl Listener for ForPeople {
+impl Listener for TextOutput {
     fn event(&mut self, run: &Run, stored: &StoredEvent) {
         match &stored.event {
             RunEvent::OutputSaved(output) => {
@@ -187,25 +187,25 @@ impl Listener for ForPeople {
 
 /// The log alone, on stdout.
 #[derive(Debug)]
-pub struct LogLines {
+pub struct LogOutput {
     terminal: Console<io::Stdout>,
     lines: Vec<String>,
 }
 
-impl LogLines {
+impl LogOutput {
     /// On stdout.
     pub fn new() -> Self {
         Self { terminal: Console::stdout(), lines: Vec::new() }
     }
 }
 
-impl Default for LogLines {
+impl Default for LogOutput {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Listener for LogLines {
+impl Listener for LogOutput {
     fn event(&mut self, _run: &Run, _stored: &StoredEvent) {}
 
     fn transient(&mut self, _run: &Run, _event: &RunEvent) {}

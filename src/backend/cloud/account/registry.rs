@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::super::socket::Backoff;
-use super::{Account, Api, BEHIND, Command, Entry, Link, Told};
+use super::{Account, Api, BEHIND, Command, Entry, RunUpdate, SocketState};
 
 /// All accounts that are in use.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +22,7 @@ struct Table {
 struct Handle {
     api: Api,
     commands: mpsc::UnboundedSender<Command>,
-    link: Arc<watch::Sender<Link>>,
+    socket_state: Arc<watch::Sender<SocketState>>,
 }
 
 /// A run's place at its account. It leaves when this is dropped.
@@ -31,9 +31,9 @@ pub(in super::super) struct Registration {
     key: u64,
     commands: mpsc::UnboundedSender<Command>,
     /// What the run is told; closed only when the account came to grief.
-    pub told: mpsc::Receiver<Told>,
+    pub updates: mpsc::Receiver<RunUpdate>,
     /// How it stands with the socket.
-    pub link: watch::Receiver<Link>,
+    pub socket_state: watch::Receiver<SocketState>,
 }
 
 impl Accounts {
@@ -41,16 +41,16 @@ impl Accounts {
     pub(in super::super) fn register(&self, api: &Api, prompt_id: &str, logs: bool) -> Registration {
         let mut table = self.lock();
         table.count += 1;
-        let (tell, told) = mpsc::channel(BEHIND);
+        let (sender, updates) = mpsc::channel(BEHIND);
         let now = Instant::now();
         let entry = Entry {
             key: table.count,
             prompt_id: prompt_id.to_owned(),
             logs,
-            tell,
+            updates: sender,
             sent: false,
             sid: None,
-            link: None,
+            connection: None,
             since: now,
             urgent: None,
             due: now,
@@ -61,17 +61,22 @@ impl Accounts {
         let handle = table.at(api, self);
         if logs {
             // What was refused then may be allowed now.
-            handle.link.send_if_modified(|link| {
-                let is_refused = matches!(link, Link::Refused(_));
+            handle.socket_state.send_if_modified(|socket_state| {
+                let is_refused = matches!(socket_state, SocketState::Refused(_));
                 if is_refused {
-                    *link = Link::Connecting { failed: 0, why: None };
+                    *socket_state = SocketState::Connecting { failed: 0, why: None };
                 }
                 is_refused
             });
         }
         // It listens: it leaves the table only under the same lock.
         let _ = handle.commands.send(Command::Register(entry));
-        Registration { key, commands: handle.commands.clone(), told, link: handle.link.subscribe() }
+        Registration {
+            key,
+            commands: handle.commands.clone(),
+            updates,
+            socket_state: handle.socket_state.subscribe(),
+        }
     }
 
     /// Has the record of a run read soon, if anybody here follows it.
@@ -114,13 +119,13 @@ impl Table {
 
 fn start(api: &Api, accounts: &Accounts) -> Handle {
     let (commands, heard) = mpsc::unbounded_channel();
-    let link = Arc::new(watch::channel(Link::Connecting { failed: 0, why: None }).0);
+    let socket_state = Arc::new(watch::channel(SocketState::Connecting { failed: 0, why: None }).0);
     let now = Instant::now();
     let account = Account {
         api: api.clone(),
         accounts: accounts.clone(),
         commands: heard,
-        link: Arc::clone(&link),
+        socket_state: Arc::clone(&socket_state),
         runs: Vec::new(),
         socket: None,
         backoff: Backoff::default(),
@@ -136,7 +141,7 @@ fn start(api: &Api, accounts: &Accounts) -> Handle {
         patience: now,
     };
     tokio::spawn(account.drive());
-    Handle { api: api.clone(), commands, link }
+    Handle { api: api.clone(), commands, socket_state }
 }
 
 impl Registration {
@@ -161,7 +166,7 @@ impl Registration {
     }
 
     fn ask(&self, command: Command) {
-        // An account that came to grief has closed `told` too.
+        // An account that came to grief has closed `updates` too.
         let _ = self.commands.send(command);
     }
 }

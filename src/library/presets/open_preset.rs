@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 
-use super::source::{Source, WorkflowSource, written};
+use super::source::{PresetSource, WorkflowSource, written};
 use crate::config::dirs::expand;
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::draft::Layer;
@@ -13,10 +13,10 @@ use crate::domain::{ParamKey, Parameter, SeedPolicy, Setting};
 
 /// A preset, opened with all that it lies upon.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Opened {
+pub struct OpenPreset {
     pub name: String,
     /// Where it comes from.
-    pub source: Source,
+    pub source: PresetSource,
     /// Its title, else one from beneath; may be empty.
     pub title: String,
     /// Its description; may be empty.
@@ -31,10 +31,10 @@ pub struct Opened {
     chain: Vec<(Preset, PathBuf)>,
 }
 
-impl Opened {
+impl OpenPreset {
     pub(super) fn new(
         name: String,
-        source: Source,
+        source: PresetSource,
         chain: Vec<(Preset, PathBuf)>,
         diagnostics: Vec<Diagnostic>,
     ) -> Self {
@@ -75,7 +75,7 @@ impl Opened {
     /// Paths that a copy in another folder has to write in another way.
     pub(super) fn keep_paths(&self, folder: &Path, changes: &mut Changes) {
         let Some((top, own)) = self.chain.last() else { return };
-        if own == folder && self.source != Source::BuiltIn {
+        if own == folder && self.source != PresetSource::BuiltIn {
             return;
         }
         if let Some(workflow) = &top.workflow {

@@ -10,7 +10,7 @@ const MOST_NAMES: usize = 4;
 
 /// What there is to say of an output that an earlier run made already, and which run that was; `None` for one that is
 /// new.
-pub(super) fn remark(
+pub(super) fn warning(
     store: &Store,
     run: RunId,
     output: &Output,

@@ -8,14 +8,14 @@ use crate::store::{RunQuery, Store, StoreError};
 
 /// Which run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
+pub enum RunArg {
     /// The newest one.
     Last,
     /// The one of this number.
     Number(RunId),
 }
 
-impl FromStr for Target {
+impl FromStr for RunArg {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -31,7 +31,7 @@ impl FromStr for Target {
     }
 }
 
-impl Target {
+impl RunArg {
     /// Finds the run.
     ///
     /// # Errors

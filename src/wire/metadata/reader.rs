@@ -29,14 +29,14 @@ pub(super) const SHORT: &str = "it ends in the middle";
 
 /// A file, the place in it, and its length.
 #[derive(Debug)]
-pub(super) struct Source<R> {
+pub(super) struct ByteReader<R> {
     from: R,
     at: u64,
     end: u64,
     steps: u32,
 }
 
-impl<R: Read + Seek> Source<R> {
+impl<R: Read + Seek> ByteReader<R> {
     pub(super) fn new(mut from: R) -> io::Result<Self> {
         let end = from.seek(SeekFrom::End(0))?;
         from.seek(SeekFrom::Start(0))?;
