@@ -12,12 +12,12 @@ pub mod naming;
 pub mod output;
 pub mod param;
 pub mod preset;
+pub mod prompt;
 pub mod run;
 pub mod stock;
 pub mod tables;
 pub mod time;
 pub mod value;
-pub mod weight;
 pub mod workflow;
 
 pub use diagnostic::Diagnostic;

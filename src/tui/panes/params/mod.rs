@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use indexmap::IndexSet;
 use tui_textarea::TextArea;
 
+use crate::domain::prompt::Weighing;
 use crate::domain::{ParamKey, Setting};
 use crate::tui::completions::Completions;
 
@@ -55,6 +56,8 @@ pub struct Editing {
     pub completions: Completions,
     /// Places where the text is between the two steps that the widget makes of one change: line number and line.
     pub halfway: Vec<(usize, String)>,
+    /// What the weight keys did last.
+    pub weighing: Option<Weighing>,
 }
 
 impl Editing {

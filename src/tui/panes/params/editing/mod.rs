@@ -7,7 +7,8 @@ use crossterm::event::{KeyCode, KeyEvent};
 use tui_textarea::{CursorMove, TextArea, WrapMode};
 
 use crate::domain::param::FileKind;
-use crate::domain::{ParamKey, ParamKind, Parameter, Setting, value, weight};
+use crate::domain::prompt::Weighing;
+use crate::domain::{ParamKey, ParamKind, Parameter, Setting, value};
 use crate::tui::action::Action;
 use crate::tui::completions::Completions;
 use crate::tui::effect::{Effect, Effects};
@@ -40,6 +41,7 @@ pub fn begin(model: &mut Model, key: &ParamKey, effects: &mut Effects) {
         error: None,
         completions: Completions::default(),
         halfway: Vec::new(),
+        weighing: None,
     });
     if is_file {
         effects.push(Effect::CompletePath(shown));
@@ -280,7 +282,12 @@ fn change_weight(model: &mut Model, tenths: i32) {
     let cursor = editing.text.cursor();
     let (from, to) = editing.text.selection_range().unwrap_or(((cursor.0, cursor.1), (cursor.0, cursor.1)));
     let selection = offset(editing.text.lines(), from)..offset(editing.text.lines(), to);
-    let Some((changed, selection)) = weight::adjust(&text, selection, tenths) else { return };
+    let kept = editing.weighing.take().filter(|weighing| weighing.is_at(&text, &selection));
+    let weighing = editing.weighing.insert(kept.unwrap_or_else(|| Weighing::new(&text, selection)));
+    let (changed, selection) = match weighing.add(tenths) {
+        Ok((changed, selection)) => (changed.to_owned(), selection),
+        Err(why) => return model.notify(Tone::Plain, why.to_string()),
+    };
     if replace(editing, &text, &changed).is_none() {
         return model.notify(Tone::Plain, "This line is too long to change weights in it");
     }

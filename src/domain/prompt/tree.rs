@@ -1,0 +1,322 @@
+//! Which tokens belong together: parentheses, brackets and choices.
+
+use std::ops::Range;
+
+use super::lex::{Kind, Token, lex};
+
+/// What bare parentheses multiply by.
+const BARE: f64 = 1.1;
+
+/// Brackets that are looked through for the one that a closing bracket belongs to.
+const MOST_OPEN: usize = 64;
+
+/// A prompt as a tree: its tokens in order, and for each what it belongs to.
+#[derive(Clone, Debug)]
+pub struct Prompt<'t> {
+    text: &'t str,
+    tokens: Vec<Token>,
+    places: Vec<Place>,
+}
+
+/// Where a token stands.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    /// Of a bracket that has one: its other half.
+    partner: Option<usize>,
+    /// The opening bracket of what it stands in.
+    inside: Option<usize>,
+    /// Whether parentheses count here: not behind one that is never closed, nor behind one that nothing opened.
+    weighs: bool,
+    /// The weight of text here.
+    weight: f64,
+}
+
+impl<'t> Prompt<'t> {
+    pub fn new(text: &'t str) -> Self {
+        let tokens = lex(text);
+        let (partners, weighs) = parentheses(&tokens);
+        let mut prompt = Self { text, tokens: Vec::with_capacity(tokens.len()), places: Vec::new() };
+        prompt.put_weights(tokens, &partners, &weighs);
+        prompt.put_brackets();
+        prompt.put_places();
+        prompt.put_counts();
+        prompt
+    }
+
+    pub fn text(&self) -> &'t str {
+        self.text
+    }
+
+    /// The tokens in order: put together they are the text.
+    pub fn tokens(&self) -> &[Token] {
+        &self.tokens
+    }
+
+    /// The other half of a bracket.
+    pub fn partner(&self, token: usize) -> Option<usize> {
+        self.places[token].partner
+    }
+
+    /// The opening bracket of the innermost group that a token stands in.
+    pub fn inside(&self, token: usize) -> Option<usize> {
+        self.places[token].inside
+    }
+
+    /// The weight of text at a token, as ComfyUI reads it.
+    pub fn weight(&self, token: usize) -> f64 {
+        self.places[token].weight
+    }
+
+    /// Whether parentheses put around a token would count.
+    pub fn weighs(&self, token: usize) -> bool {
+        self.places[token].weighs
+    }
+
+    /// Bytes of a group, by its opening bracket, brackets included.
+    pub fn group(&self, open: usize) -> Range<usize> {
+        let close = self.partner(open).unwrap_or(open);
+        self.tokens[open].range.start..self.tokens[close].range.end
+    }
+
+    /// The weight's token of a group in parentheses, by its opening one.
+    pub fn weight_of(&self, open: usize) -> Option<usize> {
+        let before = self.partner(open)?.checked_sub(1)?;
+        (self.tokens[before].kind == Kind::Weight).then_some(before)
+    }
+
+    /// Groups whose opening bracket is one of `kinds`, by that bracket, in order.
+    pub fn groups<'a>(&'a self, kinds: &'a [Kind]) -> impl DoubleEndedIterator<Item = usize> + 'a {
+        let is_group = |token: &usize| {
+            kinds.contains(&self.tokens[*token].kind)
+                && self.places[*token].partner.is_some_and(|p| p > *token)
+        };
+        (0..self.tokens.len()).filter(is_group)
+    }
+
+    /// What ComfyUI reads: pieces of the text with their weights, parentheses that count and weights left out.
+    pub fn reading(&self) -> impl Iterator<Item = (Range<usize>, f64)> + '_ {
+        self.tokens.iter().zip(&self.places).filter_map(|(token, place)| {
+            let is_read = match token.kind {
+                Kind::Open | Kind::Close => place.partner.is_none(),
+                Kind::Weight => false,
+                _ => true,
+            };
+            is_read.then(|| (token.range.clone(), place.weight))
+        })
+    }
+
+    /// Takes the tokens over, with a weight in the place of those that tell one.
+    fn put_weights(&mut self, tokens: Vec<Token>, partners: &[Option<usize>], weighs: &[bool]) {
+        let mut open: Vec<usize> = Vec::new();
+        let mut colon = None;
+        for (index, token) in tokens.into_iter().enumerate() {
+            let is_paired = partners[index].is_some();
+            let mut place = Place { weighs: weighs[index], ..Place::default() };
+            match token.kind {
+                Kind::Open if is_paired => open.push(self.tokens.len()),
+                Kind::Close if is_paired => {
+                    if let Some(opening) = open.pop() {
+                        self.put_weight(opening, token.range.start, colon);
+                        place.partner = Some(opening);
+                        self.places[opening].partner = Some(self.tokens.len());
+                    }
+                }
+                _ => {
+                    let found = self.text[token.range.clone()].rfind(':');
+                    colon = found.map(|at| token.range.start + at).or(colon);
+                }
+            }
+            self.tokens.push(token);
+            self.places.push(place);
+        }
+    }
+
+    /// The weight before a closing parenthesis, which the last colon begins.
+    fn put_weight(&mut self, opening: usize, end: usize, colon: Option<usize>) {
+        // ComfyUI takes none that nothing stands before.
+        let first = self.tokens[opening].range.end + 1;
+        let Some(colon) = colon.filter(|colon| *colon >= first) else { return };
+        if number(&self.text[colon + 1..end]).is_none() {
+            return;
+        }
+        while self.tokens.last().is_some_and(|token| token.range.start >= colon) {
+            self.tokens.pop();
+            self.places.pop();
+        }
+        if let Some(last) = self.tokens.last_mut().filter(|token| token.range.end > colon) {
+            // `(embedding:1.2)` is the word with a weight.
+            *last = Token { kind: Kind::Word, range: last.range.start..colon };
+        }
+        self.tokens.push(Token { kind: Kind::Weight, range: colon..end });
+        self.places.push(Place { weighs: true, ..Place::default() });
+    }
+
+    /// Pairs brackets and braces within their parentheses.
+    fn put_brackets(&mut self) {
+        let mut open: Vec<usize> = Vec::new();
+        for index in 0..self.tokens.len() {
+            let kind = self.tokens[index].kind;
+            let opening: &[Kind] = match kind {
+                Kind::Open if self.places[index].partner.is_none() => continue,
+                Kind::Open | Kind::OpenBracket | Kind::OpenBrace | Kind::OpenVariable => {
+                    open.push(index);
+                    continue;
+                }
+                Kind::Close => {
+                    if let Some(opening) = self.places[index].partner {
+                        let at = open.iter().rposition(|open| *open == opening);
+                        open.truncate(at.unwrap_or(0));
+                    }
+                    continue;
+                }
+                Kind::CloseBracket => &[Kind::OpenBracket],
+                Kind::CloseBrace => &[Kind::OpenBrace, Kind::OpenVariable],
+                _ => continue,
+            };
+            let within = open.iter().rev().take(MOST_OPEN);
+            let within = within.take_while(|open| self.tokens[**open].kind != Kind::Open);
+            let found = within.enumerate().find(|(_, open)| opening.contains(&self.tokens[**open].kind));
+            if let Some((passed, opening)) = found.map(|(passed, opening)| (passed, *opening)) {
+                open.truncate(open.len() - passed - 1);
+                self.places[index].partner = Some(opening);
+                self.places[opening].partner = Some(index);
+            }
+        }
+    }
+
+    /// What each token stands in, and its weight.
+    fn put_places(&mut self) {
+        let mut open: Vec<(usize, f64)> = Vec::new();
+        for index in 0..self.tokens.len() {
+            let partner = self.places[index].partner;
+            if partner.is_some_and(|partner| partner < index) {
+                open.pop();
+            }
+            let (inside, weight) = open.last().map_or((None, 1.0), |(open, weight)| (Some(*open), *weight));
+            (self.places[index].inside, self.places[index].weight) = (inside, weight);
+            if partner.is_some_and(|partner| partner > index) {
+                let within = match self.tokens[index].kind {
+                    Kind::Open => self.own_weight(index).unwrap_or(weight * BARE),
+                    _ => weight,
+                };
+                open.push((index, within));
+            }
+        }
+    }
+
+    /// The weight that is written in parentheses.
+    fn own_weight(&self, open: usize) -> Option<f64> {
+        let token = &self.tokens[self.weight_of(open)?];
+        number(&self.text[token.range.start + 1..token.range.end])
+    }
+
+    /// Marks what stands before the alternatives of choices and is none of their text.
+    fn put_counts(&mut self) {
+        let choices: Vec<usize> = self.groups(&[Kind::OpenBrace]).collect();
+        for open in choices {
+            self.put_share(open + 1);
+            self.put_how_many(open);
+        }
+        let is_in_choice = |bar: &usize| {
+            let inside = self.places[*bar].inside.map(|open| self.tokens[open].kind);
+            self.tokens[*bar].kind == Kind::Bar && inside == Some(Kind::OpenBrace)
+        };
+        let bars: Vec<usize> = (0..self.tokens.len()).filter(is_in_choice).collect();
+        for bar in bars {
+            self.put_share(bar + 1);
+        }
+    }
+
+    /// `2::` at the beginning of an alternative.
+    fn put_share(&mut self, at: usize) {
+        let at = at + usize::from(self.kind_at(at) == Some(Kind::Space));
+        let is_number = |text: &str| text.parse::<f64>().is_ok_and(f64::is_finite);
+        let is_share = self.kind_at(at) == Some(Kind::Word)
+            && is_number(&self.text[self.tokens[at].range.clone()])
+            && self.kind_at(at + 1) == Some(Kind::Colon)
+            && self.kind_at(at + 2) == Some(Kind::Colon);
+        if is_share {
+            self.tokens[at..at + 3].iter_mut().for_each(|token| token.kind = Kind::Count);
+        }
+    }
+
+    /// `2$$` or `1-2$$ and $$` at the beginning of a choice.
+    fn put_how_many(&mut self, open: usize) {
+        let at = open + 1 + usize::from(self.kind_at(open + 1) == Some(Kind::Space));
+        let is_count =
+            |text: &str| text.split('-').all(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
+        if self.kind_at(at) != Some(Kind::Word)
+            || !is_count(&self.text[self.tokens[at].range.clone()])
+            || self.kind_at(at + 1) != Some(Kind::Dollars)
+        {
+            return;
+        }
+        let close = self.places[open].partner.unwrap_or(open);
+        let own = |index: &usize| self.places[*index].inside == Some(open);
+        let first =
+            (at + 2..close).filter(own).find(|i| matches!(self.tokens[*i].kind, Kind::Bar | Kind::Dollars));
+        let end = first.filter(|i| self.tokens[*i].kind == Kind::Dollars).unwrap_or(at + 1);
+        self.tokens[at..=end].iter_mut().for_each(|token| token.kind = Kind::Count);
+    }
+
+    fn kind_at(&self, index: usize) -> Option<Kind> {
+        self.tokens.get(index).map(|token| token.kind)
+    }
+}
+
+/// Pairs parentheses as ComfyUI does, which counts levels from left to right and cuts where it is back at none. Tells of
+/// each token its partner, and whether parentheses count where it stands.
+fn parentheses(tokens: &[Token]) -> (Vec<Option<usize>>, Vec<bool>) {
+    let mut partners = vec![None; tokens.len()];
+    let mut weighs = vec![true; tokens.len()];
+    let mut level = 0_i64;
+    // The outermost parenthesis, those open in it, and the pairs that count when it is closed.
+    let (mut outermost, mut open, mut pairs) = (None, Vec::new(), Vec::new());
+    for (index, token) in tokens.iter().enumerate() {
+        match token.kind {
+            Kind::Open => {
+                if level == 0 {
+                    outermost = Some(index);
+                }
+                if outermost.is_some() {
+                    open.push(index);
+                }
+                level += 1;
+            }
+            Kind::Close => {
+                level -= 1;
+                pairs.extend(open.pop().map(|open| (open, index)));
+                if level == 0 {
+                    outermost = None;
+                }
+                if outermost.is_none() {
+                    for (open, close) in pairs.drain(..) {
+                        (partners[open], partners[close]) = (Some(close), Some(open));
+                    }
+                }
+            }
+            _ => {}
+        }
+        if outermost.is_none() {
+            let is_loose = matches!(token.kind, Kind::Open | Kind::Close) && partners[index].is_none();
+            weighs[index] = level == 0 && !is_loose;
+        }
+    }
+    if let Some(outermost) = outermost {
+        weighs[outermost..].fill(false);
+    }
+    (partners, weighs)
+}
+
+/// A number as Python's `float` reads it.
+fn number(text: &str) -> Option<f64> {
+    let text = text.trim();
+    if !text.contains('_') {
+        return text.parse().ok();
+    }
+    let bytes = text.as_bytes();
+    let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    let is_between = |at: usize| at > 0 && digit(at - 1) && digit(at + 1);
+    let well = text.match_indices('_').all(|(at, _)| is_between(at));
+    well.then(|| text.replace('_', "").parse().ok()).flatten()
+}
