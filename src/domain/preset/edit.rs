@@ -1,11 +1,14 @@
-//! Changing values in a preset's text and nothing else: comments, order and style stay.
+//! Changing values in a preset's text: every other byte stays, line ends and a byte order mark too.
+
+use std::ops::Range;
 
 use indexmap::IndexMap;
-use serde_json::{Number, Value};
-use toml::de::DeTable;
-use toml_edit::{DocumentMut, Item, Table, TableLike};
+use serde_json::Value;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
-use super::{Preset, too_large};
+use super::Preset;
+use super::literal::{string, toml_value};
 use crate::domain::diagnostic::line_of;
 use crate::domain::tables::entries;
 use crate::domain::{ParamKey, SeedPolicy};
@@ -43,181 +46,247 @@ pub enum EditError {
 /// # Errors
 /// When the text is not TOML, or a section is not a table.
 pub fn edit(text: &str, changes: &Changes) -> Result<String, EditError> {
-    let standing_in = StandIns::new(text, changes);
-    let mut document: DocumentMut = standing_in.text.parse().map_err(|e: toml_edit::TomlError| {
-        let line = e.span().map(|span| line_of(&standing_in.text, span.start));
-        EditError::Broken { line, why: e.message().to_owned() }
-    })?;
     let (before, _) = Preset::parse(text, "");
+    let mut text = text.to_owned();
+    parse(&text)?;
     for (name, value) in &changes.fields {
         match value {
-            Some(value) => put(document.as_table_mut(), name, string(value)),
-            None => drop(document.remove(name)),
+            Some(value) => put_field(&mut text, name, &string(value).to_string())?,
+            None => remove(&mut text, None, name)?,
         }
     }
     for (key, value) in &changes.params {
-        remove(&mut document, "files", key.as_str());
+        let key = key.as_str();
+        remove(&mut text, Some("files"), key)?;
         if value.is_null() {
-            remove(&mut document, "params", key.as_str());
-        } else if before.params.get(key.as_str()).map(|there| &there.value) != Some(value) {
-            put(section(&mut document, "params")?, key.as_str(), toml_value(value));
+            remove(&mut text, Some("params"), key)?;
+        } else if before.params.get(key).map(|there| &there.value) != Some(value) {
+            put(&mut text, "params", key, &toml_value(value).to_string())?;
         }
     }
     for (key, path) in &changes.files {
-        remove(&mut document, "params", key.as_str());
-        if before.files.get(key.as_str()).map(|there| &there.value) != Some(path) {
-            put(section(&mut document, "files")?, key.as_str(), string(path));
+        let key = key.as_str();
+        remove(&mut text, Some("params"), key)?;
+        if before.files.get(key).map(|there| &there.value) != Some(path) {
+            put(&mut text, "files", key, &string(path).to_string())?;
         }
     }
     for (key, policy) in &changes.seeds {
         if before.seeds.get(key.as_str()).map(|there| there.value.as_str()) != Some(policy.word()) {
-            put(section(&mut document, "seeds")?, key.as_str(), string(policy.word()));
+            put(&mut text, "seeds", key.as_str(), &string(policy.word()).to_string())?;
         }
     }
-    Ok(standing_in.put_back(document.to_string()))
+    Ok(text)
 }
 
-/// A table of the document, made at its end when it is not there.
-fn section<'d>(
-    document: &'d mut DocumentMut,
-    name: &'static str,
-) -> Result<&'d mut dyn TableLike, EditError> {
-    if !document.contains_key(name) {
-        let mut table = Table::new();
-        if !document.is_empty() {
-            table.decor_mut().set_prefix("\n");
+/// Where a table's entries stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Style {
+    /// Below a line `[name]`, or at the top of the file.
+    Lines,
+    /// In braces.
+    Braces,
+    /// In lines `name.key = …`.
+    Dotted,
+}
+
+fn parse(text: &str) -> Result<DeTable<'_>, EditError> {
+    DeTable::parse(text).map(Spanned::into_inner).map_err(|e| EditError::Broken {
+        line: e.span().map(|span| line_of(text, span.start)),
+        why: e.message().to_owned(),
+    })
+}
+
+/// How a table is written, by its key's place and its own.
+fn style(key: &Range<usize>, value: &Range<usize>) -> Style {
+    if value == key {
+        Style::Dotted
+    } else if value.start < key.start {
+        Style::Lines
+    } else {
+        Style::Braces
+    }
+}
+
+/// A section of the file: how it is written, where its own place is, and its entries.
+type Section<'t, 'i> = (Style, Range<usize>, &'t DeTable<'i>);
+
+fn section<'t, 'i>(file: &'t DeTable<'i>, name: &'static str) -> Result<Option<Section<'t, 'i>>, EditError> {
+    let Some((key, value)) = file.get_key_value(name) else { return Ok(None) };
+    match value.get_ref() {
+        DeValue::Table(table) => Ok(Some((style(&key.span(), &value.span()), value.span(), table))),
+        _ => Err(EditError::NoTable(name)),
+    }
+}
+
+/// Puts a value into a section, which is made at the end of the file when it is not there.
+fn put(text: &mut String, name: &'static str, key: &str, value: &str) -> Result<(), EditError> {
+    let file = parse(text)?;
+    let section = section(&file, name)?;
+    let there = section.as_ref().and_then(|(_, _, table)| table.get_key_value(key));
+    if let Some((there, old)) = there {
+        if !matches!(old.get_ref(), DeValue::Table(_) | DeValue::Array(_))
+            || old.span().start > there.span().start
+        {
+            let place = old.span();
+            text.replace_range(place, value);
+            return Ok(());
         }
-        document.insert(name, Item::Table(table));
+        // It is a table of its own.
+        remove(text, Some(name), key)?;
+        return put(text, name, key, value);
     }
-    document.get_mut(name).and_then(Item::as_table_like_mut).ok_or(EditError::NoTable(name))
-}
-
-fn remove(document: &mut DocumentMut, section: &str, key: &str) {
-    if let Some(table) = document.get_mut(section).and_then(Item::as_table_like_mut) {
-        table.remove(key);
-    }
-}
-
-/// Puts a value, with the spaces and the comment that stood around the old one.
-fn put(table: &mut dyn TableLike, key: &str, mut value: toml_edit::Value) {
-    match table.get_mut(key) {
-        Some(Item::Value(there)) => {
-            *value.decor_mut() = there.decor().clone();
-            *there = value;
-        }
-        Some(other) => *other = Item::Value(value),
-        None => {
-            table.insert(key, Item::Value(value));
-        }
-    }
-}
-
-fn toml_value(value: &Value) -> toml_edit::Value {
-    match value {
-        Value::Bool(value) => (*value).into(),
-        Value::Number(number) => number_value(number),
-        Value::String(text) => string(text),
-        Value::Array(items) if is_toml(value) => {
-            toml_edit::Value::Array(items.iter().map(toml_value).collect())
-        }
-        Value::Object(pairs) if is_toml(value) => {
-            let pairs = pairs.iter().map(|(key, value)| (key.as_str(), toml_value(value)));
-            toml_edit::Value::InlineTable(pairs.collect())
-        }
-        // As JSON, for inside a list nothing tells a number in quotes from a text.
-        Value::Null | Value::Array(_) | Value::Object(_) => string(&value.to_string()),
-    }
-}
-
-/// Whether TOML can hold a value as it is: it has no null, and numbers only so large.
-fn is_toml(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Number(number) => bare(number).is_some(),
-        Value::Array(items) => items.iter().all(is_toml),
-        Value::Object(pairs) => pairs.values().all(is_toml),
-        Value::Bool(_) | Value::String(_) => true,
-    }
-}
-
-/// A number with its own digits; in quotes when TOML has none so large.
-fn number_value(number: &Number) -> toml_edit::Value {
-    bare(number).unwrap_or_else(|| string(&number.to_string()))
-}
-
-fn bare(number: &Number) -> Option<toml_edit::Value> {
-    number.to_string().parse().ok()
-}
-
-/// A text; one of several lines stands between triple quotes and reads as it is.
-fn string(text: &str) -> toml_edit::Value {
-    let plain = || toml_edit::Value::from(text);
-    if !text.contains('\n') {
-        return plain();
-    }
-    let mut quoted = String::from("\"\"\"\n");
-    let mut quotes_in_a_row = 0;
-    let mut rest = text.chars();
-    while let Some(c) = rest.next() {
-        if c == '"' {
-            // The third quote in a row, or one before the closing quotes, would end the text.
-            if quotes_in_a_row == 2 || rest.as_str().is_empty() {
-                quoted.push('\\');
-                quotes_in_a_row = 0;
-            } else {
-                quotes_in_a_row += 1;
+    let line = format!("{} = {value}", written(key));
+    match section {
+        None => append(text, name, &line),
+        Some((Style::Braces, place, table)) => {
+            let last = entries(table).map(|(_, _, value)| value.span().end).max();
+            match last {
+                Some(last) => text.insert_str(last, &format!(", {line}")),
+                None => text.replace_range(place, &format!("{{ {line} }}")),
             }
-            quoted.push(c);
-            continue;
         }
-        quotes_in_a_row = 0;
-        match c {
-            '\\' => quoted.push_str("\\\\"),
-            '\n' | '\t' => quoted.push(c),
-            c if c.is_control() => quoted.push_str(&format!("\\u{:04X}", u32::from(c))),
-            c => quoted.push(c),
+        Some((style, place, table)) => {
+            let last = entries(table).filter_map(|(_, key, value)| end(&key, value)).max();
+            match (last, style) {
+                (None, Style::Dotted) => append(text, name, &line),
+                (last, Style::Dotted) => insert_line(text, last.unwrap_or(0), &format!("{name}.{line}")),
+                (last, _) => insert_line(text, last.unwrap_or(place.end), &line),
+            }
         }
     }
-    quoted.push_str("\"\"\"");
-    quoted.parse().unwrap_or_else(|_| plain())
+    Ok(())
 }
 
-/// A text in which texts in quotes stand for the numbers that are too large for TOML: toml_edit refuses
-/// these, and they are to stay as they are written.
-struct StandIns<'t> {
-    text: String,
-    /// What stands for a number, and the number.
-    numbers: Vec<(String, &'t str)>,
+/// Puts a field of the preset itself.
+fn put_field(text: &mut String, name: &str, value: &str) -> Result<(), EditError> {
+    let file = parse(text)?;
+    if let Some((_, old)) = file.get_key_value(name) {
+        let place = old.span();
+        text.replace_range(place, value);
+        return Ok(());
+    }
+    let line = format!("{} = {value}", written(name));
+    match entries(&file).filter_map(|(_, key, value)| end(&key, value)).max() {
+        Some(last) => insert_line(text, last, &line),
+        None => {
+            // Before the first section; a first comment that stands alone stays first.
+            let start = text.len() - text.trim_start_matches('\u{feff}').len();
+            let comments = text[start..].split_inclusive('\n').take_while(|line| line.starts_with('#'));
+            let comments: usize = comments.map(str::len).sum();
+            let behind = &text[start + comments..];
+            let alone = comments > 0 && (behind.is_empty() || behind.starts_with(['\n', '\r']));
+            let at = if alone { start + comments } else { start };
+            let eol = line_end(text);
+            let needs_end = at > 0 && !text[..at].ends_with(['\n', '\u{feff}']);
+            text.insert_str(at, &format!("{}{line}{eol}", if needs_end { eol } else { "" }));
+        }
+    }
+    Ok(())
 }
 
-impl<'t> StandIns<'t> {
-    fn new(text: &'t str, changes: &Changes) -> Self {
-        let (table, _) = DeTable::parse_recoverable(text);
-        let mut places = Vec::new();
-        for (_, _, value) in entries(table.get_ref()) {
-            too_large(value, &mut places);
-        }
-        // Nothing else may look like one of them, before the change or after it.
-        let given = format!("{changes:?}");
-        let mut mark = String::from("@");
-        while text.contains(&mark) || given.contains(&mark) {
-            mark.push('@');
-        }
-        let mut standing_in = Self { text: text.to_owned(), numbers: Vec::new() };
-        // From the end, so that the places before stay where they are.
-        places.sort_by_key(|place| std::cmp::Reverse(place.start));
-        for (index, place) in places.into_iter().enumerate() {
-            let name = format!("\"{mark}{index}{mark}\"");
-            standing_in.text.replace_range(place.clone(), &name);
-            standing_in.numbers.push((name, &text[place]));
-        }
-        standing_in
+/// Takes an entry out of a section, or out of the file itself, with its line.
+fn remove(text: &mut String, name: Option<&'static str>, key: &str) -> Result<(), EditError> {
+    let mut gone = Vec::new();
+    let file = parse(text)?;
+    let found = match name {
+        None => Some((Style::Lines, &file)),
+        Some(name) => match file.get(name).map(Spanned::get_ref) {
+            Some(DeValue::Table(_)) => section(&file, name)?.map(|(style, _, table)| (style, table)),
+            _ => None,
+        },
+    };
+    let Some((style, table)) = found else { return Ok(()) };
+    let Some((place, value)) = table.get_key_value(key) else { return Ok(()) };
+    if style == Style::Braces {
+        let all: Vec<_> = entries(table).map(|(_, key, value)| key.start..value.span().end).collect();
+        let at = all.iter().position(|entry| entry.start == place.span().start).unwrap_or(0);
+        gone.push(match (all.get(at + 1), at.checked_sub(1)) {
+            (Some(next), _) => all[at].start..next.start,
+            (None, Some(before)) => all[before].end..all[at].end,
+            (None, None) => all[at].clone(),
+        });
+    } else {
+        lines_of(text, &place.span(), value, &mut gone);
     }
+    gone.sort_by_key(|place| std::cmp::Reverse(place.start));
+    gone.dedup();
+    for place in gone {
+        text.replace_range(place, "");
+    }
+    Ok(())
+}
 
-    fn put_back(&self, mut text: String) -> String {
-        for (name, number) in &self.numbers {
-            text = text.replace(name, number);
+/// The lines of an entry, and of all that stands below it.
+fn lines_of(text: &str, key: &Range<usize>, value: &Spanned<DeValue<'_>>, lines: &mut Vec<Range<usize>>) {
+    let line = |place: Range<usize>| {
+        let start = text[..place.start].rfind('\n').map_or(0, |at| at + 1);
+        let start = if text[start..].starts_with('\u{feff}') { start + '\u{feff}'.len_utf8() } else { start };
+        start..text[place.end..].find('\n').map_or(text.len(), |at| place.end + at + 1)
+    };
+    let own = value.span();
+    match value.get_ref() {
+        DeValue::Table(table) if own == *key || own.start < key.start => {
+            if own.start < key.start {
+                lines.push(line(own));
+            }
+            entries(table).for_each(|(_, key, value)| lines_of(text, &key, value, lines));
         }
-        text
+        DeValue::Array(items) if own.start < key.start => {
+            for item in items.iter() {
+                lines.push(line(item.span()));
+                if let DeValue::Table(table) = item.get_ref() {
+                    entries(table).for_each(|(_, key, value)| lines_of(text, &key, value, lines));
+                }
+            }
+        }
+        _ => lines.push(line(key.start..own.end)),
     }
+}
+
+/// Where an entry ends, unless it has a line `[name]` of its own.
+fn end(key: &Range<usize>, value: &Spanned<DeValue<'_>>) -> Option<usize> {
+    let own = value.span();
+    match value.get_ref() {
+        DeValue::Table(table) if own == *key => {
+            entries(table).filter_map(|(_, key, value)| end(&key, value)).max()
+        }
+        _ if own.start < key.start => None,
+        _ => Some(own.end),
+    }
+}
+
+/// Inserts a line below the one that a place is in.
+fn insert_line(text: &mut String, place: usize, line: &str) {
+    let eol = line_end(text);
+    match text[place..].find('\n') {
+        Some(at) => text.insert_str(place + at + 1, &format!("{line}{eol}")),
+        None => text.push_str(&format!("{eol}{line}")),
+    }
+}
+
+/// Appends a section with a first line.
+fn append(text: &mut String, name: &str, line: &str) {
+    let eol = line_end(text);
+    let is_empty = text.trim_start_matches('\u{feff}').is_empty();
+    let (gap, last) = match text.ends_with('\n') {
+        _ if is_empty => ("", eol),
+        true => (eol, eol),
+        // A file that ends without one goes on doing so.
+        false => (if eol == "\n" { "\n\n" } else { "\r\n\r\n" }, ""),
+    };
+    text.push_str(&format!("{gap}[{name}]{eol}{line}{last}"));
+}
+
+/// How the file ends its lines.
+fn line_end(text: &str) -> &'static str {
+    match text.find('\n') {
+        Some(at) if text[..at].ends_with('\r') => "\r\n",
+        _ => "\n",
+    }
+}
+
+/// A key as it is written: in quotes where it must be.
+fn written(key: &str) -> String {
+    toml_edit::Key::new(key).display_repr().into_owned()
 }

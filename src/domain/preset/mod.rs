@@ -5,6 +5,7 @@
 //! the text, so that nothing is lost when the preset is saved.
 
 mod edit;
+mod literal;
 mod settle;
 
 use std::ops::Range;

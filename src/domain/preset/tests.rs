@@ -237,6 +237,75 @@ fn sections_in_any_style_can_be_saved_into() {
 }
 
 #[test]
+fn every_other_byte_stays() {
+    let steps = |value: Value| Changes {
+        params: [(key("3-inputs-steps"), value)].into_iter().collect(),
+        ..Changes::default()
+    };
+    let table = [
+        // Line ends of the other kind, a byte order mark, no line end at the end.
+        (
+            "\u{feff}title = \"x\"\r\n\r\n[params]\r\nb = 1 # c\r\n  a   =  2\r\n\r\n[seeds]",
+            "\u{feff}title = \"x\"\r\n\r\n[params]\r\nb = 1 # c\r\n  a   =  2\r\n3-inputs-steps = 5\r\n\r\n[seeds]",
+        ),
+        ("\u{feff}[params]\r\n3-inputs-steps = 4", "\u{feff}[params]\r\n3-inputs-steps = 5"),
+        ("[params]\na = 1", "[params]\na = 1\n3-inputs-steps = 5"),
+        ("title = \"x\"", "title = \"x\"\n\n[params]\n3-inputs-steps = 5"),
+        ("[params]\n# nothing yet\n", "[params]\n3-inputs-steps = 5\n# nothing yet\n"),
+        // Dotted keys in any order, with others between them.
+        (
+            "params.b = 1\ntitle = \"x\"\nparams.'3-inputs-steps'=4#c\nparams.a.b = 2\n\n[seeds]\n",
+            "params.b = 1\ntitle = \"x\"\nparams.'3-inputs-steps'=5#c\nparams.a.b = 2\n\n[seeds]\n",
+        ),
+        (
+            "params.b = 1\nparams.a = [\n 1,\n]\ntitle = \"x\"\n",
+            "params.b = 1\nparams.a = [\n 1,\n]\nparams.3-inputs-steps = 5\ntitle = \"x\"\n",
+        ),
+        ("params = {b = 1}# c\n", "params = {b = 1, 3-inputs-steps = 5}# c\n"),
+        ("params = {}\n", "params = { 3-inputs-steps = 5 }\n"),
+        (
+            "[params]\na.x = 1\n[params.c]\nx = 2\n",
+            "[params]\na.x = 1\n3-inputs-steps = 5\n[params.c]\nx = 2\n",
+        ),
+        ("[params.c]\nx = 2\n", "[params.c]\nx = 2\n\n[params]\n3-inputs-steps = 5\n"),
+        // A table or a list of tables in the value's place.
+        (
+            "[params]\na = 1\n[params.3-inputs-steps] # t\nx = 2\n[seeds]\n",
+            "[params]\na = 1\n3-inputs-steps = 5\n[seeds]\n",
+        ),
+        ("[[params.3-inputs-steps]]\nx = 2\n[[params.3-inputs-steps]]\n", "[params]\n3-inputs-steps = 5\n"),
+    ];
+    for (before, after) in table {
+        let edited = edit(before, &steps(Value::from(5)));
+        assert_eq!(edited.as_deref(), Ok(after), "{before:?}");
+        assert_eq!(edit(after, &steps(Value::from(5))).as_deref(), Ok(after), "nothing to change");
+    }
+    let gone = [
+        (
+            "[params]\r\na = 1\r\n3-inputs-steps = \"\"\"\r\nx\"\"\" # c\r\nb = 2",
+            "[params]\r\na = 1\r\nb = 2",
+        ),
+        ("params = { a = 1, 3-inputs-steps = 4, b = 2 }", "params = { a = 1, b = 2 }"),
+        ("params = { a = 1, 3-inputs-steps = 4 }", "params = { a = 1 }"),
+        ("params.a = 1\nparams.3-inputs-steps = 4\ntitle = \"x\"\n", "params.a = 1\ntitle = \"x\"\n"),
+    ];
+    for (before, after) in gone {
+        assert_eq!(edit(before, &steps(Value::Null)).as_deref(), Ok(after), "{before:?}");
+    }
+    let titled =
+        Changes { fields: [("title", Some("T".to_owned()))].into_iter().collect(), ..Changes::default() };
+    for (before, after) in [
+        ("#:schema x.json\n\n# words\n[params]\n", "#:schema x.json\ntitle = \"T\"\n\n# words\n[params]\n"),
+        ("# words\n[params]\n", "title = \"T\"\n# words\n[params]\n"),
+        ("\u{feff}[params]\r\n", "\u{feff}title = \"T\"\r\n[params]\r\n"),
+        ("title='x'#c", "title=\"T\"#c"),
+        ("", "title = \"T\"\n"),
+    ] {
+        assert_eq!(edit(before, &titled).as_deref(), Ok(after), "{before:?}");
+    }
+}
+
+#[test]
 fn texts_of_several_lines_are_read_back_whatever_they_hold() {
     let table =
         ["\n\"\"\"", "\n\"", "\"\"\"\"\"\"\n", "\n\"\"", "\n\\\"", "\n\"\"\\", "\n\"\"\"x\"\"\"\"", "\r\n\\"];
