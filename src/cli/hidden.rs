@@ -7,7 +7,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::{Exit, Failure, out};
-use crate::tui::terminal::End;
+use crate::tui::terminal::ExitCause;
 
 /// Asks for lines that are not shown on the terminal of stdin, and gives it back as it was whatever ends the
 /// program.
@@ -28,7 +28,7 @@ impl Hidden {
         std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
             if let Some(signal) = signals.forever().next() {
                 give_back(&modes);
-                End::Signal(signal).exit();
+                ExitCause::Signal(signal).exit();
             }
         })?;
         Ok(Self { before })

@@ -9,10 +9,10 @@ use crate::config::Config;
 use crate::picture::read::{Content, Seen, Watch, look, look_at_text};
 use crate::picture::{self, Canvas, CellSize, Cells, Choice, Colours, Kind};
 use crate::report::text;
-use crate::tui::terminal::ask::{Told, ask};
 use crate::tui::terminal::input::Rgb;
 use crate::tui::terminal::painter::ColorDepth;
-use crate::tui::terminal::{Surroundings, best, plain};
+use crate::tui::terminal::query::{TerminalInfo, query};
+use crate::tui::terminal::{TerminalEnv, best_protocol, inline_picture};
 use crate::wire::ansi::scrub_plain;
 
 /// The terminal has this long to say what it can show.
@@ -95,21 +95,21 @@ struct Pen {
 
 impl Pen {
     fn new(choice: Choice, bytes: Option<usize>) -> Self {
-        let surroundings = Surroundings::from_env();
+        let env = TerminalEnv::from_env();
         let depth = ColorDepth::from_env(|name| std::env::var(name).ok());
         let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
         let asks = choice == Choice::Auto && !dumb;
         // A terminal that can't be asked is drawn on in the way that needs nothing of it.
-        let told = ask(surroundings.tmux, asks, ASKING).unwrap_or_default();
+        let told = query(env.tmux, asks, ASKING).unwrap_or_default();
         let kind = match choice {
             Choice::Off => None,
             Choice::Always(kind) => Some(kind),
-            Choice::Auto => Some(best(&told.abilities, &surroundings)),
+            Choice::Auto => Some(best_protocol(&told.capabilities, &env)),
         };
         let usable = |kind: &Kind| !dumb && (*kind != Kind::Blocks || depth != ColorDepth::Mono);
-        let budget = bytes.unwrap_or_else(|| picture::usual_budget(surroundings.ssh));
+        let budget = bytes.unwrap_or_else(|| picture::usual_budget(env.ssh));
         let canvas = kind.filter(usable).map(|kind| canvas(&told, kind, budget, depth));
-        Self { canvas, depth, tmux: surroundings.tmux }
+        Self { canvas, depth, tmux: env.tmux }
     }
 
     /// What shows a file: a line about it, and what is in it beneath.
@@ -128,7 +128,7 @@ impl Pen {
                 facts.extend(still.facts);
                 if let Some(canvas) = &self.canvas {
                     let picture = picture::encode(&still.pixels, canvas);
-                    beneath = plain::picture(&picture, self.depth, self.tmux, fastrand::u32(1..));
+                    beneath = inline_picture::picture(&picture, self.depth, self.tmux, fastrand::u32(1..));
                 }
             }
             Content::Text(lines, more) => {
@@ -149,12 +149,12 @@ impl Pen {
     }
 }
 
-fn canvas(told: &Told, kind: Kind, budget: usize, depth: ColorDepth) -> Canvas {
+fn canvas(told: &TerminalInfo, kind: Kind, budget: usize, depth: ColorDepth) -> Canvas {
     // The line about the picture and the shell's next one are seen with it.
     let (width, height) = if told.size.width == 0 { (80, 24) } else { (told.size.width, told.size.height) };
     let room = Cells { width: width.saturating_sub(1).max(1), height: height.saturating_sub(3).max(1) };
     let cell = told.cell.and_then(|(width, height)| CellSize::told(width, height)).unwrap_or_default();
-    let ground = told.abilities.background.map_or([0; 3], |Rgb(r, g, b)| [r, g, b]);
+    let ground = told.capabilities.background.map_or([0; 3], |Rgb(r, g, b)| [r, g, b]);
     let colours = if depth == ColorDepth::TrueColor { Colours::True } else { Colours::Indexed };
     Canvas { room, cell, kind, budget, piece: usize::MAX, ground, colours }
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use comfydeck::tui::terminal::{End, Options, Session, TermEvent};
+use comfydeck::tui::terminal::{ExitCause, Session, SessionOptions, TermEvent};
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -13,7 +13,7 @@ use ratatui::style::{Color, Style};
 /// Runs until it is told to end.
 pub(crate) fn run() {
     let (send, events) = channel();
-    let options = Options { title: Some("a test\x1b]".to_owned()), ..Options::from_env() };
+    let options = SessionOptions { title: Some("a test\x1b]".to_owned()), ..SessionOptions::from_env() };
     let session = Session::start(options, move |event| {
         // Nobody listens any more when the program ends.
         let _ = send.send(event);
@@ -65,7 +65,7 @@ impl App {
         }
     }
 
-    fn end(self, end: End) {
+    fn end(self, end: ExitCause) {
         drop(self.session);
         // Nobody is there to read it after a hang-up.
         let _ = writeln!(std::io::stdout(), "ended by {end:?}");
@@ -89,8 +89,8 @@ impl App {
                 "continued".to_owned()
             }
             TermEvent::Panicked(text) => format!("panicked: {}", text.lines().last().unwrap_or_default()),
-            TermEvent::Abilities(abilities) => {
-                format!("complete: {} {:?}", abilities.complete, abilities.background)
+            TermEvent::Capabilities(capabilities) => {
+                format!("complete: {} {:?}", capabilities.complete, capabilities.background)
             }
             event => format!("{event:?}"),
         };

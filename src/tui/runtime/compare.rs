@@ -10,7 +10,7 @@ use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
 
 use super::Wake;
-use super::pictures::Packing;
+use super::pictures::EncodeOptions;
 use crate::picture::read::{Content, LONGEST_SIDE, Pixels, ReadError, Watch, look};
 use crate::picture::{self, Canvas, CellSize, Cells, Kind, encode};
 use crate::tui::msg::Msg;
@@ -28,7 +28,7 @@ const MOST_ENLARGED: f64 = 4.0;
 
 #[derive(Debug)]
 pub(super) struct Comparer {
-    orders: Sender<(u64, CompareOrder, Packing)>,
+    orders: Sender<(u64, CompareOrder, EncodeOptions)>,
     newest: Arc<AtomicU64>,
 }
 
@@ -40,34 +40,34 @@ impl Comparer {
     pub(super) fn start(told: Sender<Wake>) -> std::io::Result<Self> {
         let (orders, taken) = mpsc::channel();
         let newest = Arc::new(AtomicU64::new(0));
-        let maker = Maker { newest: newest.clone(), kept: Vec::new() };
-        let serve = move || maker.serve(&taken, |msg| told.send(Wake::Msg(msg)).is_ok());
+        let renderer = CompareRenderer { newest: newest.clone(), kept: Vec::new() };
+        let serve = move || renderer.serve(&taken, |msg| told.send(Wake::Msg(msg)).is_ok());
         std::thread::Builder::new().name(QUIET_THREAD.to_owned()).spawn(serve)?;
         Ok(Self { orders, newest })
     }
 
     /// Makes this, and nothing that was ordered before.
-    pub(super) fn make(&self, order: CompareOrder, packing: Packing) {
+    pub(super) fn make(&self, order: CompareOrder, encode_options: EncodeOptions) {
         let number = self.newest.fetch_add(1, Ordering::Relaxed) + 1;
         // The thread lives as long as the screen.
-        let _ = self.orders.send((number, order, packing));
+        let _ = self.orders.send((number, order, encode_options));
     }
 }
 
 /// A file as it was read: where, when it had changed last, the size that was wanted.
 type Read = (PathBuf, Option<SystemTime>, (u32, u32));
 
-struct Maker {
+struct CompareRenderer {
     newest: Arc<AtomicU64>,
     kept: Vec<(Read, Arc<Pixels>)>,
 }
 
-impl Maker {
-    fn serve(mut self, orders: &Receiver<(u64, CompareOrder, Packing)>, tell: impl Fn(Msg) -> bool) {
+impl CompareRenderer {
+    fn serve(mut self, orders: &Receiver<(u64, CompareOrder, EncodeOptions)>, tell: impl Fn(Msg) -> bool) {
         while let Ok(first) = orders.recv() {
-            let (number, order, packing) = orders.try_iter().last().unwrap_or(first);
+            let (number, order, encode_options) = orders.try_iter().last().unwrap_or(first);
             let watch = Watch::of(PATIENCE, self.newest.clone(), number);
-            let made = match self.make(&order, packing, &watch) {
+            let made = match self.make(&order, encode_options, &watch) {
                 Err((_, ReadError::Superseded)) => continue,
                 Err((which, why)) => Err(format!("{}: {why}", ["A", "B"][which])),
                 Ok(pictures) => Ok(pictures),
@@ -82,17 +82,17 @@ impl Maker {
     fn make(
         &mut self,
         order: &CompareOrder,
-        packing: Packing,
+        encode_options: EncodeOptions,
         watch: &Watch,
     ) -> Result<Vec<picture::Shared>, (usize, ReadError)> {
         let width = if order.beside { order.room.width.saturating_sub(GAP) / 2 } else { order.room.width };
-        let place = canvas(order, packing, Cells { width, ..order.room });
+        let place = canvas(order, encode_options, Cells { width, ..order.room });
         // Pixel by pixel: every one that the file has is wanted.
         let wanted = if order.closer.is_some() { (LONGEST_SIDE, LONGEST_SIDE) } else { place.pixels() };
         let mut both = Vec::new();
         for (which, path) in order.paths.iter().enumerate() {
             let pixels = self.read(path, wanted, watch).map_err(|why| (which, why))?;
-            both.push(seen(&pixels, place.pixels(), order.closer, packing.ground));
+            both.push(seen(&pixels, place.pixels(), order.closer, encode_options.ground));
             watch.check().map_err(|why| (which, why))?;
         }
         let cells = |side: u32, cell: u16, room: u16| {
@@ -105,9 +105,9 @@ impl Maker {
         let height = height.unwrap_or(1);
         let pack = |images: &[(&RgbImage, u16)], width: u16| {
             // No more than what there is to see: the rest of the place stays the screen's.
-            let canvas = canvas(order, packing, Cells { width, height });
+            let canvas = canvas(order, encode_options, Cells { width, height });
             let (across, down) = canvas.pixels();
-            let mut whole = RgbImage::from_pixel(across, down, Rgb(packing.ground));
+            let mut whole = RgbImage::from_pixel(across, down, Rgb(encode_options.ground));
             for (image, column) in images {
                 imageops::replace(&mut whole, *image, i64::from(*column) * i64::from(cell.width), 0);
             }
@@ -144,17 +144,17 @@ impl Maker {
     }
 }
 
-fn canvas(order: &CompareOrder, packing: Packing, room: Cells) -> Canvas {
+fn canvas(order: &CompareOrder, encode_options: EncodeOptions, room: Cells) -> Canvas {
     // A half-block is one pixel when each is to be seen.
     let is_pixel = order.kind == Kind::Blocks && order.closer.is_some();
     Canvas {
         room,
         cell: if is_pixel { CellSize { width: 1, height: 2 } } else { order.cell },
         kind: order.kind,
-        budget: packing.budget,
-        piece: packing.piece,
-        ground: packing.ground,
-        colours: packing.colours,
+        budget: encode_options.budget,
+        piece: encode_options.piece,
+        ground: encode_options.ground,
+        colours: encode_options.colours,
     }
 }
 
@@ -209,12 +209,12 @@ mod tests {
     const RED: [u8; 3] = [200, 0, 0];
     const GREEN: [u8; 3] = [0, 200, 0];
 
-    fn packing() -> Packing {
-        Packing { budget: usize::MAX, piece: usize::MAX, ground: GROUND, colours: Colours::True }
+    fn encode_options() -> EncodeOptions {
+        EncodeOptions { budget: usize::MAX, piece: usize::MAX, ground: GROUND, colours: Colours::True }
     }
 
-    fn maker() -> Maker {
-        Maker { newest: Arc::new(AtomicU64::new(0)), kept: Vec::new() }
+    fn renderer() -> CompareRenderer {
+        CompareRenderer { newest: Arc::new(AtomicU64::new(0)), kept: Vec::new() }
     }
 
     /// The left half in one colour, the right half in another.
@@ -247,8 +247,8 @@ mod tests {
         halves[y * usize::from(picture.cells.width) + x][0]
     }
 
-    fn make(maker: &mut Maker, order: &CompareOrder) -> Vec<picture::Shared> {
-        maker.make(order, packing(), &Watch::new(PATIENCE)).expect("made")
+    fn make(renderer: &mut CompareRenderer, order: &CompareOrder) -> Vec<picture::Shared> {
+        renderer.make(order, encode_options(), &Watch::new(PATIENCE)).expect("made")
     }
 
     #[test]
@@ -258,7 +258,7 @@ mod tests {
             file(&folder, "a.png", (400, 400), [RED, RED]),
             file(&folder, "b.png", (400, 400), [GREEN, GREEN]),
         ];
-        let made = make(&mut maker(), &order(paths, true));
+        let made = make(&mut renderer(), &order(paths, true));
         assert_eq!((made.len(), made[0].cells), (1, Cells { width: 22, height: 5 }));
         // Scaling blends the edges.
         for (x, colour) in [(0, RED), (8, RED), (13, GREEN), (21, GREEN)] {
@@ -273,7 +273,7 @@ mod tests {
             file(&folder, "a.png", (400, 400), [RED, GREEN]),
             file(&folder, "b.png", (200, 200), [GREEN, RED]),
         ];
-        let made = make(&mut maker(), &order(paths, false));
+        let made = make(&mut renderer(), &order(paths, false));
         assert_eq!(
             made.iter().map(|made| made.cells).collect::<Vec<_>>(),
             [Cells { width: 10, height: 5 }; 2]
@@ -286,7 +286,7 @@ mod tests {
             file(&folder, "a.png", (400, 100), [RED, RED]),
             file(&folder, "b.png", (100, 400), [GREEN, GREEN]),
         ];
-        let made = make(&mut maker(), &order(paths, false));
+        let made = make(&mut renderer(), &order(paths, false));
         assert_eq!(
             made.iter().map(|made| made.cells).collect::<Vec<_>>(),
             [Cells { width: 22, height: 5 }; 2]
@@ -300,14 +300,14 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let both = || file(&folder, "a.png", (4_000, 1_000), [RED, GREEN]);
         let closer = |x, y| CompareOrder { closer: Some(Spot { x, y }), ..order([both(), both()], false) };
-        let mut maker = maker();
+        let mut renderer = renderer();
         for (x, left, right) in [(0, RED, RED), (500, RED, GREEN), (1_000, GREEN, GREEN)] {
-            let made = make(&mut maker, &closer(x, 500));
+            let made = make(&mut renderer, &closer(x, 500));
             for picture in &made {
                 assert_eq!((at(picture, 0, 0), at(picture, 21, 4)), (left, right), "{x}");
             }
         }
-        assert!(maker.kept.len() <= 2);
+        assert!(renderer.kept.len() <= 2);
     }
 
     #[test]
@@ -315,13 +315,13 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let good = file(&folder, "a.png", (10, 10), [RED, GREEN]);
         let (orders, taken) = mpsc::channel();
-        let maker = maker();
-        let comparer = Comparer { orders, newest: maker.newest.clone() };
-        comparer.make(order([good.clone(), good.clone()], true), packing());
-        comparer.make(order([good, folder.path().join("gone.png")], true), packing());
+        let renderer = renderer();
+        let comparer = Comparer { orders, newest: renderer.newest.clone() };
+        comparer.make(order([good.clone(), good.clone()], true), encode_options());
+        comparer.make(order([good, folder.path().join("gone.png")], true), encode_options());
         drop(comparer);
         let told = std::cell::RefCell::new(Vec::new());
-        maker.serve(&taken, |msg| {
+        renderer.serve(&taken, |msg| {
             told.borrow_mut().push(msg);
             true
         });

@@ -1,17 +1,17 @@
 //! The only IO of the screen: the terminal, the store, files, `$EDITOR`, the clock.
 //!
-//! One loop hears everything through one channel. Questions to the store go to the [`reader`]'s thread, what
-//! changes something to the [`desk`]'s; their answers come back as messages. Nothing here decides anything.
+//! One loop hears everything through one channel. Questions to the store go to the [`store_reader`]'s thread, what
+//! changes something to the [`operations`]'s; their answers come back as messages. Nothing here decides anything.
 
 mod clipboard;
 mod compare;
-mod desk;
 mod files;
-mod memory;
-mod opener;
+mod operations;
 mod pictures;
-mod reader;
+mod saved_state;
+mod store_reader;
 mod thumbs;
+mod viewer;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -23,16 +23,18 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use self::compare::Comparer;
-use self::desk::Desk;
-use self::memory::Memory;
-use self::pictures::{Packing, Pictures, REST};
-use self::reader::Reader;
+use self::operations::Operations;
+use self::pictures::{EncodeOptions, Pictures, REST};
+use self::saved_state::SavedState;
+use self::store_reader::StoreReader;
 use self::thumbs::Thumbs;
 use super::effect::Effect;
 use super::keymap::Keymap;
 use super::terminal::input::Rgb;
 use super::terminal::painter::ColorDepth;
-use super::terminal::{End, Options as TerminalOptions, Session, StartError, Surroundings, TermEvent, best};
+use super::terminal::{
+    ExitCause, Session, SessionOptions, StartError, TermEvent, TerminalEnv, best_protocol,
+};
 use super::theme::{Ground, Theme};
 use super::{update, view};
 use crate::config::ThemeChoice;
@@ -119,7 +121,7 @@ pub fn run(options: Options) -> Result<(), TuiError> {
     let store = Store::open(&options.dirs)?;
     let (sender, inbox) = mpsc::channel();
     let mut screen = Screen::new(&options, sender)?;
-    screen.open(store, Desk::new(options))?;
+    screen.open(store, Operations::new(options))?;
     let end = screen.live(&inbox);
     screen.save_at = Some(Instant::now());
     screen.remember_now();
@@ -144,7 +146,7 @@ struct Screen {
     random: fastrand::Rng,
     sender: Sender<Wake>,
     to_reader: Option<Sender<Effect>>,
-    to_desk: Option<Sender<Effect>>,
+    to_operations: Option<Sender<Effect>>,
     /// Started when the gallery is first seen.
     thumbs: Option<Thumbs>,
     /// Started when two outputs are first compared.
@@ -152,7 +154,7 @@ struct Screen {
     colours: Colours,
     /// Thumbnails that are not shown yet, or not all of them.
     ready: VecDeque<(ThumbOrder, Thumb)>,
-    memory: Memory,
+    saved: SavedState,
     /// When changes to remember are written.
     save_at: Option<Instant>,
     tick_at: Option<Instant>,
@@ -161,7 +163,7 @@ struct Screen {
     asked_at: Option<Instant>,
     /// The terminal has had its time to say what pictures it can show.
     means_at: Option<Instant>,
-    surroundings: Surroundings,
+    terminal_env: TerminalEnv,
     /// Bytes that a picture may cost, and whether the person said so.
     picture_bytes: (usize, bool),
     pictures: Option<Pictures>,
@@ -178,12 +180,12 @@ struct Screen {
 /// Why the loop ends.
 enum Over {
     Quit,
-    End(End),
+    End(ExitCause),
 }
 
 impl Screen {
     fn new(options: &Options, sender: Sender<Wake>) -> Result<Self, TuiError> {
-        let mut terminal = TerminalOptions::from_env();
+        let mut terminal = SessionOptions::from_env();
         terminal.mouse = options.config.ui.mouse;
         terminal.flow_control = options.config.ui.flow_control;
         terminal.title = Some("comfydeck".to_owned());
@@ -191,8 +193,8 @@ impl Screen {
         // Nobody is asked what is not used.
         terminal.pictures = !matches!(choice, Choice::Off | Choice::Always(Kind::Blocks));
         let asks = terminal.pictures && terminal.queries;
-        let surroundings = Surroundings::from_env();
-        let default_bytes = usual_budget(surroundings.ssh);
+        let terminal_env = TerminalEnv::from_env();
+        let default_bytes = usual_budget(terminal_env.ssh);
         let colours = match terminal.depth {
             ColorDepth::TrueColor => Colours::True,
             _ => Colours::Indexed,
@@ -210,14 +212,14 @@ impl Screen {
         })?;
         let (keys, key_problems) = Keymap::new(&options.config.keys);
         let size = session.size();
-        let memory = Memory::load(&options.dirs);
+        let saved = SavedState::load(&options.dirs);
         let mut model = Model {
             size: Size { width: size.width, height: size.height },
             now: store::now(),
-            split: memory.split,
+            split: saved.split,
             ..Model::default()
         };
-        model.log.cut = memory.log_cut;
+        model.log.cut = saved.log_cut;
         model.output.choice = choice;
         model.output.means.colourless = colourless;
         let warnings = options.config.warnings.iter().map(ToString::to_string);
@@ -236,12 +238,12 @@ impl Screen {
             random: fastrand::Rng::new(),
             sender,
             to_reader: None,
-            to_desk: None,
+            to_operations: None,
             thumbs: None,
             comparer: None,
             colours,
             ready: VecDeque::new(),
-            memory,
+            saved,
             save_at: None,
             tick_at: None,
             store_at: None,
@@ -251,7 +253,7 @@ impl Screen {
                 options.config.ui.picture_bytes.unwrap_or(default_bytes),
                 options.config.ui.picture_bytes.is_some(),
             ),
-            surroundings,
+            terminal_env,
             pictures: None,
             look: None,
             frame_at: None,
@@ -262,9 +264,9 @@ impl Screen {
     }
 
     /// Opens what was asked for and reads the newest runs, so that the first frame is whole.
-    fn open(&mut self, store: Store, mut desk: Desk) -> Result<(), TuiError> {
-        let mut reader = Reader::new(store);
-        for msg in desk.open(&self.memory) {
+    fn open(&mut self, store: Store, mut operations: Operations) -> Result<(), TuiError> {
+        let mut reader = StoreReader::new(store);
+        for msg in operations.open(&self.saved) {
             self.hear(msg);
         }
         self.save_at = None;
@@ -279,12 +281,14 @@ impl Screen {
         }
         self.draw();
         let (to_reader, questions) = mpsc::channel();
-        let (to_desk, orders) = mpsc::channel();
+        let (to_operations, orders) = mpsc::channel();
         let (answers, told) = (self.sender.clone(), self.sender.clone());
         thread::Builder::new().name("reader".to_owned()).spawn(move || reader.serve(&questions, &answers))?;
-        thread::Builder::new().name("desk".to_owned()).spawn(move || desk.serve(&orders, &told))?;
+        thread::Builder::new()
+            .name("operations".to_owned())
+            .spawn(move || operations.serve(&orders, &told))?;
         self.to_reader = Some(to_reader);
-        self.to_desk = Some(to_desk);
+        self.to_operations = Some(to_operations);
         self.pictures = Some(Pictures::start(self.sender.clone())?);
         self.perform(asked);
         let changed = self.sender.clone();
@@ -302,7 +306,7 @@ impl Screen {
     }
 
     /// Hears, updates and draws until the end.
-    fn live(&mut self, inbox: &Receiver<Wake>) -> Option<End> {
+    fn live(&mut self, inbox: &Receiver<Wake>) -> Option<ExitCause> {
         let mut dirty = true;
         loop {
             let mut wait = None;
@@ -428,17 +432,17 @@ impl Screen {
 
     /// Tells what the terminal can do for pictures, as far as that is known.
     fn tell_means(&mut self) {
-        let abilities = self.session.abilities();
+        let capabilities = self.session.capabilities();
         // Through tmux the terminal's own answer comes later than tmux's last one.
-        let all_answered = abilities.complete && !self.surroundings.tmux;
-        let decided = self.means_at.is_none() || all_answered || abilities.kitty_graphics;
+        let all_answered = capabilities.complete && !self.terminal_env.tmux;
+        let decided = self.means_at.is_none() || all_answered || capabilities.kitty_graphics;
         let cell = self.session.cell_pixels().and_then(|(width, height)| CellSize::told(width, height));
         let means = PictureMeans {
-            best: decided.then(|| best(&abilities, &self.surroundings)),
+            best: decided.then(|| best_protocol(&capabilities, &self.terminal_env)),
             cell: cell.unwrap_or_default(),
             colourless: self.model.output.means.colourless,
         };
-        if all_answered || abilities.kitty_graphics {
+        if all_answered || capabilities.kitty_graphics {
             self.means_at = None;
         }
         if means != self.model.output.means {
@@ -447,24 +451,24 @@ impl Screen {
     }
 
     fn look_now(&mut self, order: LookOrder) {
-        let packing = self.packing();
+        let encode_options = self.encode_options();
         if let Some(pictures) = &self.pictures {
-            pictures.look(order, packing);
+            pictures.look(order, encode_options);
         }
     }
 
     /// What a picture may cost now, and what stands behind it.
-    fn packing(&self) -> Packing {
+    fn encode_options(&self) -> EncodeOptions {
         let piece = self.session.part_size();
         let (bytes, said) = self.picture_bytes;
         // On a slow line not more than it carries in some seconds.
         let budget = if said { bytes } else { bytes.min(piece * SLOW_PARTS) };
-        let ground = match (self.session.abilities().background, self.theme_choice) {
+        let ground = match (self.session.capabilities().background, self.theme_choice) {
             (Some(Rgb(r, g, b)), _) => [r, g, b],
             (None, ThemeChoice::Light) => [255; 3],
             (None, _) => [0; 3],
         };
-        Packing { budget, piece, ground, colours: self.colours }
+        EncodeOptions { budget, piece, ground, colours: self.colours }
     }
 
     fn wake(&mut self, wake: Wake) {
@@ -502,9 +506,9 @@ impl Screen {
                 self.hear(Msg::Notice(Tone::Bad, told.to_owned()));
             }
             TermEvent::Ready => {}
-            TermEvent::Abilities(abilities) => {
+            TermEvent::Capabilities(capabilities) => {
                 if self.theme_choice == ThemeChoice::Auto {
-                    let dark = abilities.background.is_none_or(Rgb::is_dark);
+                    let dark = capabilities.background.is_none_or(Rgb::is_dark);
                     self.theme = Theme::new(if dark { Ground::Dark } else { Ground::Light });
                 }
                 self.tell_means();
@@ -532,7 +536,7 @@ impl Screen {
 
     fn update(&mut self, mut msg: Msg) -> Vec<Effect> {
         if let Msg::Opened(opened) = &mut msg {
-            opened.pinned = self.memory.pinned.get(&opened.source.workflow_hash).cloned();
+            opened.pinned = self.saved.pinned.get(&opened.source.workflow_hash).cloned();
         }
         let ctx = Ctx { now: store::now(), random: self.random.u64(..), keys: &self.keys };
         update::update(&mut self.model, msg, &ctx)
@@ -603,8 +607,8 @@ impl Screen {
     }
 
     fn order(&mut self, effect: Effect) {
-        if let Some(desk) = &self.to_desk {
-            let _ = desk.send(effect);
+        if let Some(operations) = &self.to_operations {
+            let _ = operations.send(effect);
         }
     }
 
@@ -616,7 +620,7 @@ impl Screen {
                 Err(error) => tracing::error!("no thumbnails can be made: {error}"),
             }
         }
-        let budget = (self.packing().budget / THUMB_SHARE).clamp(THUMB_BYTES.0, THUMB_BYTES.1);
+        let budget = (self.encode_options().budget / THUMB_SHARE).clamp(THUMB_BYTES.0, THUMB_BYTES.1);
         if let Some(thumbs) = &self.thumbs {
             thumbs.want(orders, budget);
         }
@@ -630,7 +634,7 @@ impl Screen {
             }
         }
         if let Some(comparer) = &self.comparer {
-            comparer.make(order, self.packing());
+            comparer.make(order, self.encode_options());
         }
     }
 
@@ -680,8 +684,8 @@ impl Screen {
         if self.save_at.take().is_none() {
             return;
         }
-        self.memory.note(&self.model);
-        if let Err(error) = self.memory.save(&self.dirs) {
+        self.saved.note(&self.model);
+        if let Err(error) = self.saved.save(&self.dirs) {
             tracing::warn!("what is open could not be remembered: {error}");
         }
     }

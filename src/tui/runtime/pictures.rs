@@ -25,7 +25,7 @@ const FRAME_SHARE: usize = 4;
 
 /// How the pictures of an order are packed, beside what it says itself.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Packing {
+pub(super) struct EncodeOptions {
     pub(super) budget: usize,
     pub(super) piece: usize,
     pub(super) ground: [u8; 3],
@@ -35,7 +35,7 @@ pub(super) struct Packing {
 /// The thread's other end.
 #[derive(Debug)]
 pub(super) struct Pictures {
-    orders: Sender<(u64, LookOrder, Packing)>,
+    orders: Sender<(u64, LookOrder, EncodeOptions)>,
     newest: Arc<AtomicU64>,
 }
 
@@ -46,7 +46,7 @@ impl Pictures {
         let at = newest.clone();
         thread::Builder::new()
             .name(QUIET_THREAD.to_owned())
-            .spawn(move || Studio { newest: at, kept: Kept::default() }.serve(&taken, &told))?;
+            .spawn(move || OutputRenderer { newest: at, kept: Kept::default() }.serve(&taken, &told))?;
         Ok(Self { orders, newest })
     }
 
@@ -55,24 +55,24 @@ impl Pictures {
         self.newest.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn look(&self, order: LookOrder, packing: Packing) {
+    pub(super) fn look(&self, order: LookOrder, encode_options: EncodeOptions) {
         let number = self.newest.fetch_add(1, Ordering::Relaxed) + 1;
         // The thread lives as long as the screen.
-        let _ = self.orders.send((number, order, packing));
+        let _ = self.orders.send((number, order, encode_options));
     }
 }
 
-struct Studio {
+struct OutputRenderer {
     newest: Arc<AtomicU64>,
     kept: Kept,
 }
 
-impl Studio {
-    fn serve(mut self, orders: &Receiver<(u64, LookOrder, Packing)>, told: &Sender<Wake>) {
+impl OutputRenderer {
+    fn serve(mut self, orders: &Receiver<(u64, LookOrder, EncodeOptions)>, told: &Sender<Wake>) {
         while let Ok(first) = orders.recv() {
-            let (number, order, packing) = orders.try_iter().last().unwrap_or(first);
+            let (number, order, encode_options) = orders.try_iter().last().unwrap_or(first);
             let watch = Watch::of(LIMIT, self.newest.clone(), number);
-            let looked = match self.looked(&order, packing, &watch) {
+            let looked = match self.looked(&order, encode_options, &watch) {
                 Err(ReadError::Superseded) => continue,
                 looked => looked.map_err(|why| capital(&why.to_string())),
             };
@@ -82,14 +82,19 @@ impl Studio {
         }
     }
 
-    fn looked(&mut self, order: &LookOrder, packing: Packing, watch: &Watch) -> Result<Looked, ReadError> {
+    fn looked(
+        &mut self,
+        order: &LookOrder,
+        encode_options: EncodeOptions,
+        watch: &Watch,
+    ) -> Result<Looked, ReadError> {
         let state = state_of(order);
-        if let Some(kept) = state.and_then(|state| self.kept.find(order, packing, state)) {
+        if let Some(kept) = state.and_then(|state| self.kept.find(order, encode_options, state)) {
             return Ok(kept);
         }
-        let looked = make(order, packing, watch)?;
+        let looked = make(order, encode_options, watch)?;
         if let Some(state) = state {
-            self.kept.keep(order, packing, state, &looked);
+            self.kept.keep(order, encode_options, state, &looked);
         }
         Ok(looked)
     }
@@ -101,15 +106,15 @@ fn capital(text: &str) -> String {
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
-fn make(order: &LookOrder, packing: Packing, watch: &Watch) -> Result<Looked, ReadError> {
+fn make(order: &LookOrder, encode_options: EncodeOptions, watch: &Watch) -> Result<Looked, ReadError> {
     let canvas = Canvas {
         room: order.room,
         cell: order.cell,
         kind: order.kind.unwrap_or(picture::Kind::Blocks),
-        budget: if order.play { packing.budget / FRAME_SHARE } else { packing.budget },
-        piece: packing.piece,
-        ground: packing.ground,
-        colours: packing.colours,
+        budget: if order.play { encode_options.budget / FRAME_SHARE } else { encode_options.budget },
+        piece: encode_options.piece,
+        ground: encode_options.ground,
+        colours: encode_options.colours,
     };
     let wanted = canvas.pixels();
     let Seen { kind, bytes, content } = match order.kind {
@@ -157,14 +162,16 @@ fn state_of(order: &LookOrder) -> Option<State> {
 /// What was made lately, the newest last, within [`KEPT`] bytes.
 #[derive(Default)]
 struct Kept {
-    all: VecDeque<(LookOrder, Packing, State, Looked)>,
+    all: VecDeque<(LookOrder, EncodeOptions, State, Looked)>,
     bytes: usize,
 }
 
 impl Kept {
-    fn find(&mut self, order: &LookOrder, packing: Packing, state: State) -> Option<Looked> {
+    fn find(&mut self, order: &LookOrder, encode_options: EncodeOptions, state: State) -> Option<Looked> {
         let at = self.all.iter().position(|(kept, how, then, _)| {
-            kept == order && *then == state && Packing { piece: packing.piece, ..*how } == packing
+            kept == order
+                && *then == state
+                && EncodeOptions { piece: encode_options.piece, ..*how } == encode_options
         })?;
         let found = self.all.remove(at)?;
         let looked = found.3.clone();
@@ -172,9 +179,9 @@ impl Kept {
         Some(looked)
     }
 
-    fn keep(&mut self, order: &LookOrder, packing: Packing, state: State, looked: &Looked) {
+    fn keep(&mut self, order: &LookOrder, encode_options: EncodeOptions, state: State, looked: &Looked) {
         self.bytes += weight(looked);
-        self.all.push_back((order.clone(), packing, state, looked.clone()));
+        self.all.push_back((order.clone(), encode_options, state, looked.clone()));
         while self.bytes > KEPT {
             let Some((.., oldest)) = self.all.pop_front() else { return };
             self.bytes -= weight(&oldest);

@@ -2,23 +2,25 @@
 //!
 //! - [`painter`]: frames to bytes, as few as it can. Pure.
 //! - [`input`]: bytes to keys, pastes, mouse and answers. Pure.
-//! - [`flow`]: when the next frame may go out, so that nothing queues up on a slow line. Pure.
-//! - `easel`: a picture part by part, and none of it left behind. Pure.
-//! - [`ask`], [`plain`]: a terminal without a screen of ours: what it can do, and a picture among its lines.
+//! - [`flow`]: when the next frame may go out, so that nothing queues up on a slow link. Pure.
+//! - `picture_layer`: a picture part by part, and none of it left behind. Pure.
+//! - [`query`], [`inline_picture`]: a terminal without a screen of ours: what it can do, and a picture among its lines.
 //! - [`session`]: owns the terminal, does the IO, and gives the terminal back whole whatever happens.
 
-pub mod ask;
-mod easel;
 pub mod flow;
+pub mod inline_picture;
 pub mod input;
-mod kinds;
-mod line;
+mod io_thread;
+mod options;
 pub mod painter;
-pub mod plain;
-mod pump;
+mod picture_layer;
+mod picture_protocol;
+pub mod query;
 pub mod session;
+mod shared;
 mod tty;
 
-pub use easel::Placement;
-pub use kinds::{Surroundings, best};
-pub use session::{Abilities, End, Options, QUIET_THREAD, Session, StartError, TermEvent};
+pub use options::SessionOptions;
+pub use picture_layer::Placement;
+pub use picture_protocol::{TerminalEnv, best_protocol};
+pub use session::{Capabilities, ExitCause, QUIET_THREAD, Session, StartError, TermEvent};

@@ -14,94 +14,19 @@ use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SI
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
 
-use super::easel::{Easel, Placement};
 use super::flow::STATUS_QUERY;
-pub use super::line::Abilities;
-use super::line::{Line, Shared};
-use super::painter::{ColorDepth, Painter};
-use super::pump;
+use super::io_thread;
+use super::options::SessionOptions;
+use super::painter::Painter;
+use super::picture_layer::{PictureLayer, Placement};
+pub use super::shared::Capabilities;
+use super::shared::{SharedTerminal, TerminalState};
 use super::tty::{self, Tty};
 
 /// A thread of this name tells of its panics itself; they are kept in the log.
 pub const QUIET_THREAD: &str = "pictures";
 
-/// How to use the terminal.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Ask for mouse events.
-    pub mouse: bool,
-    /// The window's title while the session lasts; control characters are dropped.
-    pub title: Option<String>,
-    /// End frames with a status query and wait for its answer (see [`super::flow`]).
-    pub flow_control: bool,
-    /// Ask the terminal at the start what it can do.
-    pub queries: bool,
-    pub depth: ColorDepth,
-    /// Erased cells get the background colour that is set.
-    pub bce: bool,
-    /// Ask the terminal whether it can show pictures.
-    pub pictures: bool,
-    /// The terminal is tmux, in another terminal.
-    pub tmux: bool,
-}
-
-impl Options {
-    /// Mouse, flow control and queries on; colours as the environment says.
-    pub fn from_env() -> Options {
-        Options::of(|name| std::env::var(name).ok())
-    }
-
-    fn of(get: impl Fn(&str) -> Option<String>) -> Options {
-        let term = get("TERM").unwrap_or_default();
-        // GNU screen and whatever is unknown erase to the default background.
-        let bce = ["xterm", "tmux", "alacritty", "foot", "wezterm", "rxvt", "konsole", "vte", "st-", "linux"];
-        Options {
-            mouse: true,
-            title: None,
-            flow_control: true,
-            queries: term != "dumb",
-            depth: ColorDepth::from_env(&get),
-            bce: bce.iter().any(|name| term.starts_with(name)),
-            pictures: true,
-            tmux: get("TMUX").is_some_and(|value| !value.is_empty()),
-        }
-    }
-
-    /// Everything that [`Options::push_leave`] takes back.
-    pub(super) fn push_enter(&self, out: &mut Vec<u8>) {
-        // Alternate screen, no automatic wrap, paste marks, focus events.
-        out.extend_from_slice(b"\x1b[?1049h\x1b[?7l\x1b[?2004h\x1b[?1004h");
-        if self.mouse {
-            // Buttons, wheel and drags; coordinates as decimal numbers.
-            out.extend_from_slice(b"\x1b[?1002h\x1b[?1006h");
-        }
-        if let Some(title) = &self.title {
-            let title: String = title.chars().filter(|c| !c.is_control()).take(100).collect();
-            out.extend_from_slice(format!("\x1b[22;0t\x1b]2;{title}\x1b\\").as_bytes());
-        }
-    }
-
-    /// `cut`: the terminal may be in the middle of a frame. `pictures`: what takes them away.
-    pub(super) fn push_leave(&self, cut: bool, kitty: bool, pictures: &[u8], out: &mut Vec<u8>) {
-        if cut {
-            // CAN ends a sequence that has begun; then the mark that ends a frame.
-            out.extend_from_slice(b"\x18\x1b[?2026l");
-        }
-        out.extend_from_slice(pictures);
-        if kitty {
-            out.extend_from_slice(b"\x1b[<u");
-        }
-        if self.mouse {
-            out.extend_from_slice(b"\x1b[?1006l\x1b[?1002l");
-        }
-        out.extend_from_slice(b"\x1b[?1004l\x1b[?2004l\x1b[m\x1b[?7h\x1b[?25h\x1b[?1049l");
-        if self.title.is_some() {
-            out.extend_from_slice(b"\x1b[23;0t");
-        }
-    }
-}
-
-/// What the session tells the program.
+/// An event of the terminal.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TermEvent {
     /// A key (never its release), a paste, the mouse, focus; or `Event::Resize(columns, rows)`.
@@ -111,7 +36,7 @@ pub enum TermEvent {
     /// A frame that [`Session::may_draw`] refused may be tried now.
     Ready,
     /// The terminal told what it can do, or what its background is.
-    Abilities(Abilities),
+    Capabilities(Capabilities),
     /// Somebody asked the program to stop (SIGTSTP): call [`Session::suspend`].
     Suspend,
     /// The program goes on after it was stopped: call [`Session::resume`] and draw.
@@ -119,26 +44,26 @@ pub enum TermEvent {
     /// Another thread than the session's panicked; the screen wasn't touched. The text also goes to standard error
     /// when the session is over.
     Panicked(String),
-    /// The program must end: drop the session within three seconds, then call [`End::exit`]. If the session
+    /// The program must end: drop the session within three seconds, then call [`ExitCause::exit`]. If the session
     /// is still there after that time, the terminal is restored and the process ended without you.
-    End(End),
+    End(ExitCause),
 }
 
 /// Why the program must end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub enum ExitCause {
     /// A signal: SIGTERM, SIGHUP, SIGINT or SIGQUIT.
     Signal(i32),
     /// The terminal is gone.
     HungUp,
 }
 
-impl End {
+impl ExitCause {
     /// Ends the process as the signal would have, so that whoever started it sees why.
     pub fn exit(self) -> ! {
         let signal = match self {
-            End::Signal(signal) => signal,
-            End::HungUp => SIGHUP,
+            ExitCause::Signal(signal) => signal,
+            ExitCause::HungUp => SIGHUP,
         };
         // Returns only if the signal can't be raised.
         let _ = signal_hook::low_level::emulate_default_handler(signal);
@@ -168,16 +93,16 @@ pub enum StartError {
 /// before the message is printed. `std::process::exit` restores nothing; drop the session first.
 #[derive(Debug)]
 pub struct Session {
-    shared: Arc<Shared>,
+    shared: Arc<SharedTerminal>,
     painter: Painter,
-    easel: Easel,
+    picture_layer: PictureLayer,
 }
 
 impl Session {
     /// Takes the terminal. From now on `sink` gets what happens there, from a thread of the session; it must not
     /// block. Nothing is written before the first [`Session::draw`].
     pub fn start(
-        options: Options,
+        options: SessionOptions,
         sink: impl FnMut(TermEvent) + Send + 'static,
     ) -> Result<Session, StartError> {
         if std::env::var_os("TERM").is_some_and(|term| term == "dumb") {
@@ -185,7 +110,7 @@ impl Session {
         }
         let tty = Tty::open().map_err(StartError::NoTerminal)?;
         let painter = Painter::new(options.depth, options.bce);
-        let easel = Easel::new(options.tmux, std::process::id());
+        let picture_layer = PictureLayer::new(options.tmux, std::process::id());
         let over = after_session()?;
         let (wake, woken) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
@@ -197,13 +122,13 @@ impl Session {
             SignalOnly,
             [SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH],
         )?;
-        let shared = Arc::new(Shared::new(tty, options, wake)?);
+        let shared = Arc::new(SharedTerminal::new(tty, options, wake)?);
         over.store(false, Ordering::SeqCst);
         set_active(Arc::downgrade(&shared));
         // From here on, dropping it restores everything.
-        let session = Session { shared, painter, easel };
-        session.shared.enter(&mut session.shared.line())?;
-        pump::start(session.shared.clone(), woken, signals, sink)?;
+        let session = Session { shared, painter, picture_layer };
+        session.shared.enter(&mut session.shared.state())?;
+        io_thread::start(session.shared.clone(), woken, signals, sink)?;
         Ok(session)
     }
 
@@ -213,124 +138,125 @@ impl Session {
     }
 
     /// What the terminal has told about itself so far.
-    pub fn abilities(&self) -> Abilities {
-        self.shared.line().abilities.clone()
+    pub fn capabilities(&self) -> Capabilities {
+        self.shared.state().capabilities.clone()
     }
 
     /// How long the terminal took to draw and answer the last frame; none before it has answered.
     pub fn round_trip(&self) -> Option<Duration> {
-        self.shared.line().flow.round_trip()
+        self.shared.state().flow.round_trip()
     }
 
     /// May a frame be drawn now? If not: ask again after this time, or when [`TermEvent::Ready`] comes, whichever
     /// is first.
     pub fn may_draw(&self, now: Instant) -> Result<(), Duration> {
-        let mut line = self.shared.line();
-        if !line.attached || line.gone {
+        let mut state = self.shared.state();
+        if !state.attached || state.gone {
             // TermEvent::Continued or TermEvent::End comes first.
             return Err(Duration::from_secs(3600));
         }
-        line.flow.may_draw(now)
+        state.flow.may_draw(now)
     }
 
     /// May more of the picture be sent, though the frame has not changed? As [`Session::may_draw`].
     pub fn may_send_part(&self, now: Instant) -> Result<(), Duration> {
-        let mut line = self.shared.line();
-        if !line.attached || line.gone {
+        let mut state = self.shared.state();
+        if !state.attached || state.gone {
             return Err(Duration::from_secs(3600));
         }
-        line.flow.may_send_part(now)
+        state.flow.may_send_part(now)
     }
 
     /// Whether more of the picture is to be sent: draw again when [`Session::may_send_part`].
     pub fn is_unfinished(&self) -> bool {
-        self.easel.unfinished()
+        self.picture_layer.unfinished()
     }
 
-    /// Bytes that may go out in one piece on this line, so that a key waits little for them.
+    /// Bytes that may go out in one piece on this link, so that a key waits little for them.
     pub fn part_size(&self) -> usize {
-        self.shared.line().flow.part_size()
+        self.shared.state().flow.part_size()
     }
 
     /// Pixels of a cell, as the terminal or its line settings tell.
     pub fn cell_pixels(&self) -> Option<(u16, u16)> {
-        self.shared.tty.cell_pixels().or_else(|| self.shared.line().abilities.cell)
+        self.shared.tty.cell_pixels().or_else(|| self.shared.state().capabilities.cell)
     }
 
     /// As [`Session::draw`], with a picture in cells that the buffer leaves to it (`CellDiffOption::Skip`), as much of it as
     /// may go out now. No other cell may be left.
     pub fn draw_with(&mut self, buffer: &mut Buffer, cursor: Option<Position>, picture: Option<&Placement>) {
-        let mut line = self.shared.line();
-        if !line.attached {
+        let mut state = self.shared.state();
+        if !state.attached {
             return;
         }
-        self.painter.set_sync(line.abilities.sync);
-        let room = line.flow.part();
-        let first = self.easel.prepare(picture, buffer, &self.painter, room);
+        self.painter.set_sync(state.capabilities.sync);
+        let room = state.flow.part();
+        let first = self.picture_layer.prepare(picture, buffer, &self.painter, room);
         let frame = self.painter.paint(buffer, cursor);
         let text = frame.len();
-        line.push(&first);
-        line.push(frame);
+        state.push(&first);
+        state.push(frame);
         let mut part = 0;
-        if let Some(room) = room.checked_sub(text).filter(|room| *room > 0 && self.easel.unfinished()) {
-            let (bytes, filled) = self.easel.parts(room);
-            line.push(&bytes);
+        if let Some(room) = room.checked_sub(text).filter(|room| *room > 0 && self.picture_layer.unfinished())
+        {
+            let (bytes, filled) = self.picture_layer.parts(room);
+            state.push(&bytes);
             part = bytes.len();
             if !filled.is_empty() {
                 let back = self.painter.bring_back(cursor);
-                line.push(back);
+                state.push(back);
                 part += back.len();
             }
             filled.into_iter().for_each(|area| self.painter.give(area));
         }
-        line.leaving = self.easel.leaving();
+        state.leaving = self.picture_layer.leaving();
         let total = first.len() + text + part;
         if total > 0 {
             // Half-blocks are text; while they are not all there, a frame is as large as its part of them.
-            let part = if part == 0 && self.easel.unfinished() { text } else { part };
-            self.finish(&mut line, total, part);
+            let part = if part == 0 && self.picture_layer.unfinished() { text } else { part };
+            self.finish(&mut state, total, part);
         }
     }
 
-    fn finish(&self, line: &mut Line, bytes: usize, of_picture: usize) {
-        let asks = line.flow.asks();
+    fn finish(&self, state: &mut TerminalState, bytes: usize, of_picture: usize) {
+        let asks = state.flow.asks();
         if asks {
-            line.push(STATUS_QUERY);
+            state.push(STATUS_QUERY);
         }
         let bytes = bytes + if asks { STATUS_QUERY.len() } else { 0 };
-        line.flow.sent_with_part(Instant::now(), bytes, of_picture);
-        self.shared.flush(line);
-        if line.unwritten() || line.gone {
+        state.flow.sent_with_part(Instant::now(), bytes, of_picture);
+        self.shared.flush(state);
+        if state.unwritten() || state.gone {
             self.shared.wake();
         }
     }
 
     /// Makes the terminal show the buffer, with its cursor at `cursor` or hidden. Writes nothing if it already
-    /// does. Never blocks: what the line doesn't take now is written by the session's thread.
+    /// does. Never blocks: what the link doesn't take now is written by the session's thread.
     pub fn draw(&mut self, buffer: &Buffer, cursor: Option<Position>) {
-        let mut line = self.shared.line();
-        if !line.attached {
+        let mut state = self.shared.state();
+        if !state.attached {
             return;
         }
-        self.painter.set_sync(line.abilities.sync);
+        self.painter.set_sync(state.capabilities.sync);
         let frame = self.painter.paint(buffer, cursor);
         if frame.is_empty() {
             return;
         }
-        line.push(frame);
+        state.push(frame);
         let bytes = frame.len();
-        self.finish(&mut line, bytes, 0);
+        self.finish(&mut state, bytes, 0);
     }
 
     /// Sends something that is not a frame and shows nothing, such as a text for the terminal's clipboard.
     pub fn send(&mut self, bytes: &[u8]) {
-        let mut line = self.shared.line();
-        if !line.attached {
+        let mut state = self.shared.state();
+        if !state.attached {
             return;
         }
-        line.push(bytes);
-        self.shared.flush(&mut line);
-        if line.unwritten() || line.gone {
+        state.push(bytes);
+        self.shared.flush(&mut state);
+        if state.unwritten() || state.gone {
             self.shared.wake();
         }
     }
@@ -346,9 +272,9 @@ impl Session {
     pub fn hand_over<T>(&mut self, run: impl FnOnce() -> T) -> io::Result<T> {
         self.shared.settle();
         {
-            let mut line = self.shared.line();
-            line.lent = true;
-            self.shared.leave(&mut line);
+            let mut state = self.shared.state();
+            state.lent = true;
+            self.shared.leave(&mut state);
         }
         let result = run();
         self.shared.take_signals();
@@ -363,7 +289,7 @@ impl Session {
             return Ok(());
         }
         self.shared.settle();
-        self.shared.leave(&mut self.shared.line());
+        self.shared.leave(&mut self.shared.state());
         // The whole job, as the terminal would have done it. Not SIGTSTP: that one we catch.
         rustix::process::kill_current_process_group(rustix::process::Signal::STOP)?;
         Ok(())
@@ -374,9 +300,9 @@ impl Session {
     pub fn resume(&mut self) -> io::Result<()> {
         self.painter.invalidate();
         let entered = {
-            let mut line = self.shared.line();
-            let entered = self.shared.enter(&mut line);
-            line.gone |= entered.is_err();
+            let mut state = self.shared.state();
+            let entered = self.shared.enter(&mut state);
+            state.gone |= entered.is_err();
             entered
         };
         self.shared.wake();
@@ -388,9 +314,9 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.shared.settle();
         {
-            let mut line = self.shared.line();
-            line.over = true;
-            self.shared.leave(&mut line);
+            let mut state = self.shared.state();
+            state.over = true;
+            self.shared.leave(&mut state);
         }
         self.shared.wake();
         set_active(Weak::new());
@@ -421,9 +347,9 @@ fn after_session() -> io::Result<Arc<AtomicBool>> {
 }
 
 /// The session that a panic has to end.
-static ACTIVE: Mutex<Weak<Shared>> = Mutex::new(Weak::new());
+static ACTIVE: Mutex<Weak<SharedTerminal>> = Mutex::new(Weak::new());
 
-fn set_active(shared: Weak<Shared>) {
+fn set_active(shared: Weak<SharedTerminal>) {
     static HOOK: Once = Once::new();
     // Not while panicking: the hook is there by then, and changing it would panic again.
     HOOK.call_once(|| {
@@ -437,7 +363,7 @@ fn on_panic(info: &PanicHookInfo<'_>, previous: &dyn Fn(&PanicHookInfo<'_>)) {
     let active = ACTIVE.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
     let Some(shared) = active else { return previous(info) };
     let thread = std::thread::current();
-    if thread.id() == shared.owner || thread.name() == Some(pump::THREAD) {
+    if thread.id() == shared.owner || thread.name() == Some(io_thread::THREAD) {
         shared.leave_whatever_happens();
         previous(info);
     } else if thread.name() == Some(QUIET_THREAD) {

@@ -74,7 +74,7 @@ impl Tty {
         Ok(rustix::termios::tcgetattr(&self.fd)?)
     }
 
-    /// Sets them at once: waiting until all output is drawn could take for ever on a line that is held.
+    /// Sets them at once: waiting until all output is drawn could take for ever on a link that is held.
     pub(super) fn set_attributes(&self, attributes: &Termios) -> io::Result<()> {
         Ok(rustix::io::retry_on_intr(|| {
             rustix::termios::tcsetattr(&self.fd, OptionalActions::Now, attributes)
@@ -96,7 +96,7 @@ impl Tty {
         }
     }
 
-    /// Writes what the line takes now; 0 if nothing.
+    /// Writes what the link takes now; 0 if nothing.
     pub(super) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         match rustix::io::retry_on_intr(|| rustix::io::write(&self.fd, bytes)) {
             Err(Errno::AGAIN) => Ok(0),
@@ -104,7 +104,7 @@ impl Tty {
         }
     }
 
-    /// Writes all of it, if the line takes it within `limit`.
+    /// Writes all of it, if the link takes it within `limit`.
     pub(super) fn write_within(&self, mut bytes: &[u8], limit: Duration) -> io::Result<()> {
         let end = Instant::now() + limit;
         loop {

@@ -50,8 +50,8 @@ impl Thumbs {
     pub(super) fn start(folder: PathBuf, colours: Colours, told: Sender<Wake>) -> std::io::Result<Self> {
         let (sender, wanted) = std::sync::mpsc::channel();
         let newest = Arc::new(AtomicU64::new(0));
-        let maker = Maker { cache: Cache::new(folder), colours, newest: newest.clone() };
-        let serve = move || maker.serve(&wanted, |msg| told.send(Wake::Msg(msg)).is_ok());
+        let renderer = ThumbRenderer { cache: Cache::new(folder), colours, newest: newest.clone() };
+        let serve = move || renderer.serve(&wanted, |msg| told.send(Wake::Msg(msg)).is_ok());
         std::thread::Builder::new().name(QUIET_THREAD.to_owned()).spawn(serve)?;
         Ok(Self { sender, newest })
     }
@@ -64,13 +64,13 @@ impl Thumbs {
     }
 }
 
-struct Maker {
+struct ThumbRenderer {
     cache: Cache,
     colours: Colours,
     newest: Arc<AtomicU64>,
 }
 
-impl Maker {
+impl ThumbRenderer {
     /// Makes what is wanted until nobody listens any more.
     fn serve(mut self, wanted: &Receiver<Wanted>, tell: impl Fn(Msg) -> bool) {
         while let Ok(mut list) = wanted.recv() {

@@ -20,9 +20,9 @@ fn place() -> Place {
 }
 
 impl Place {
-    fn maker(&self) -> Maker {
+    fn renderer(&self) -> ThumbRenderer {
         let cache = Cache::new(self.folder.path().join("thumbs"));
-        Maker { cache, colours: Colours::True, newest: Arc::new(AtomicU64::new(0)) }
+        ThumbRenderer { cache, colours: Colours::True, newest: Arc::new(AtomicU64::new(0)) }
     }
 
     fn file(&self, name: &str, bytes: &[u8]) -> ThumbOrder {
@@ -48,8 +48,8 @@ fn png(width: u32, height: u32, colour: [u8; 3]) -> Vec<u8> {
     bytes.into_inner()
 }
 
-fn make(maker: &mut Maker, order: &ThumbOrder) -> Thumb {
-    maker.make(order, 6_000, &Watch::new(PATIENCE)).expect("not superseded")
+fn make(renderer: &mut ThumbRenderer, order: &ThumbOrder) -> Thumb {
+    renderer.make(order, 6_000, &Watch::new(PATIENCE)).expect("not superseded")
 }
 
 /// Its cells and their colour, when it is one; JPEG moves colours by a little.
@@ -69,31 +69,31 @@ fn gone(path: &Path) {
 fn a_thumbnail_is_made_once_for_each_content_and_fits_any_room() {
     let place = place();
     let order = place.picture("a.png", [200, 40, 88]);
-    let made = make(&mut place.maker(), &order);
+    let made = make(&mut place.renderer(), &order);
     assert_eq!(colour(&made), Some((Cells { width: 16, height: 4 }, [192, 32, 80])));
     // Another screen, after the file has gone; and of another size.
     gone(&order.path);
-    assert_eq!(colour(&make(&mut place.maker(), &order)), colour(&made));
+    assert_eq!(colour(&make(&mut place.renderer(), &order)), colour(&made));
     let small = ThumbOrder { room: Cells { width: 4, height: 8 }, ..order };
     let cells = Cells { width: 4, height: 1 };
-    assert_eq!(colour(&make(&mut place.maker(), &small)), Some((cells, [192, 32, 80])));
+    assert_eq!(colour(&make(&mut place.renderer(), &small)), Some((cells, [192, 32, 80])));
 }
 
 #[test]
 fn what_is_broken_is_remembered_and_what_may_change_is_not() {
     let place = place();
     let broken = place.file("a.png", &png(10, 10, [1; 3])[..40]);
-    let Thumb::Nothing(why) = make(&mut place.maker(), &broken) else { panic!("not broken") };
+    let Thumb::Nothing(why) = make(&mut place.renderer(), &broken) else { panic!("not broken") };
     assert!(why.contains("broken"), "{why}");
     gone(&broken.path);
-    assert_eq!(make(&mut place.maker(), &broken), Thumb::Nothing(why));
+    assert_eq!(make(&mut place.renderer(), &broken), Thumb::Nothing(why));
 
     let missing = place.picture("b.png", [1; 3]);
     gone(&missing.path);
-    let Thumb::Nothing(why) = make(&mut place.maker(), &missing) else { panic!("not gone") };
+    let Thumb::Nothing(why) = make(&mut place.renderer(), &missing) else { panic!("not gone") };
     assert!(why.contains("gone"), "{why}");
     place.picture("b.png", [1; 3]);
-    assert!(colour(&make(&mut place.maker(), &missing)).is_some(), "it is there again");
+    assert!(colour(&make(&mut place.renderer(), &missing)).is_some(), "it is there again");
 }
 
 #[test]
@@ -101,9 +101,9 @@ fn a_file_that_was_painted_over_is_not_taken_for_what_the_run_made() {
     let place = place();
     let order = place.picture("a.png", [200, 40, 88]);
     std::fs::write(&order.path, png(1_000, 500, [40, 200, 88])).expect("painted over");
-    assert_eq!(colour(&make(&mut place.maker(), &order)).map(|(_, colour)| colour), Some([32, 192, 80]));
+    assert_eq!(colour(&make(&mut place.renderer(), &order)).map(|(_, colour)| colour), Some([32, 192, 80]));
     place.picture("a.png", [200, 40, 88]);
-    assert_eq!(colour(&make(&mut place.maker(), &order)).map(|(_, colour)| colour), Some([192, 32, 80]));
+    assert_eq!(colour(&make(&mut place.renderer(), &order)).map(|(_, colour)| colour), Some([192, 32, 80]));
 }
 
 #[test]
@@ -112,14 +112,14 @@ fn only_what_was_asked_for_last_is_made() {
     let orders: Vec<ThumbOrder> =
         (1..=4).map(|n| place.picture(&format!("{n}.png"), [n * 50, 0, 0])).collect();
     let (sender, wanted) = mpsc::channel();
-    let maker = place.maker();
-    let newest = maker.newest.clone();
+    let renderer = place.renderer();
+    let newest = renderer.newest.clone();
     let thumbs = Thumbs { sender, newest };
     thumbs.want(orders[..3].to_vec(), 6_000);
     thumbs.want(vec![orders[3].clone(), orders[0].clone()], 6_000);
     let told = RefCell::new(Vec::new());
     let thumbs = RefCell::new(Some(thumbs));
-    maker.serve(&wanted, |msg| {
+    renderer.serve(&wanted, |msg| {
         let Msg::Thumb(order, _) = msg else { panic!("{msg:?}") };
         told.borrow_mut().push(order.path.file_name().expect("a name").to_string_lossy().into_owned());
         match told.borrow().len() {

@@ -3,7 +3,7 @@
 use ratatui::buffer::{Buffer, Cell, CellDiffOption};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::look::{ColorDepth, Look};
+use super::style::{CellStyle, ColorDepth};
 
 /// What stands in a cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,22 +23,22 @@ pub(super) enum Sign {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Glyph {
     pub(super) sign: Sign,
-    pub(super) look: Look,
+    pub(super) style: CellStyle,
     /// Columns: 1 or 2; 0 for [`Sign::Tail`].
     pub(super) width: u16,
 }
 
 impl Glyph {
-    pub(super) const BLANK: Glyph = Glyph { sign: Sign::Blank, look: Look::PLAIN, width: 1 };
-    pub(super) const FOREIGN: Glyph = Glyph { sign: Sign::Foreign, look: Look::PLAIN, width: 1 };
-    const TAIL: Glyph = Glyph { sign: Sign::Tail, look: Look::PLAIN, width: 0 };
+    pub(super) const BLANK: Glyph = Glyph { sign: Sign::Blank, style: CellStyle::PLAIN, width: 1 };
+    pub(super) const FOREIGN: Glyph = Glyph { sign: Sign::Foreign, style: CellStyle::PLAIN, width: 1 };
+    const TAIL: Glyph = Glyph { sign: Sign::Tail, style: CellStyle::PLAIN, width: 0 };
 
     /// Never lets a control character through, whatever the buffer holds: that becomes a blank.
     fn of(cell: &Cell, depth: ColorDepth) -> Glyph {
         if cell.diff_option == CellDiffOption::Skip {
             return Glyph::FOREIGN;
         }
-        let look = Look { fg: depth.fit(cell.fg), bg: depth.fit(cell.bg), modifier: cell.modifier };
+        let style = CellStyle { fg: depth.fit(cell.fg), bg: depth.fit(cell.bg), modifier: cell.modifier };
         let mut chars = cell.symbol().chars();
         let (sign, width) = match (chars.next(), chars.next()) {
             (None | Some(' '), None) => (Sign::Blank, 1),
@@ -57,9 +57,9 @@ impl Glyph {
                 }
             }
         };
-        let look = if sign == Sign::Blank { look.on_blank() } else { look };
+        let style = if sign == Sign::Blank { style.on_blank() } else { style };
         // No terminal gives one sign more than two columns.
-        Glyph { sign, look, width: width.min(2) as u16 }
+        Glyph { sign, style, width: width.min(2) as u16 }
     }
 
     /// Do all terminals move the cursor by the same number of columns for this sign? They disagree on emoji, the
@@ -103,7 +103,7 @@ pub(super) fn glyphs(buffer: &Buffer, depth: ColorDepth) -> Vec<Glyph> {
             let mut glyph = Glyph::of(&row[x], depth);
             let columns = usize::from(glyph.width);
             if x + columns > width {
-                glyph = Glyph { sign: Sign::Blank, look: glyph.look.on_blank(), width: 1 };
+                glyph = Glyph { sign: Sign::Blank, style: glyph.style.on_blank(), width: 1 };
             }
             x += 1;
             let tail = glyph.width == 2;

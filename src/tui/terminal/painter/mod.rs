@@ -5,9 +5,9 @@
 //! No IO here: bytes come out, the session writes them.
 
 mod glyph;
-mod look;
 mod motion;
 mod scroll;
+mod style;
 #[cfg(test)]
 mod tests;
 
@@ -15,12 +15,12 @@ use ratatui::buffer::{Buffer, CellDiffOption};
 use ratatui::layout::{Position, Rect, Size};
 use ratatui::style::Color;
 
-pub use look::ColorDepth;
+pub use style::ColorDepth;
 
 use glyph::{Glyph, Sign, glyphs};
-use look::{Look, sgr};
 use motion::{Place, motion};
 use scroll::Scroll;
+use style::{CellStyle, sgr};
 
 /// Frames longer than this are wrapped in synchronized-update marks, if the terminal knows them. A shorter one
 /// arrives in one piece anyway.
@@ -38,7 +38,7 @@ pub struct Painter {
     /// Nothing on the screen is known: the next frame starts by clearing it.
     afresh: bool,
     at: Place,
-    look: Look,
+    style: CellStyle,
     cursor_visible: bool,
     out: Vec<u8>,
 }
@@ -54,7 +54,7 @@ impl Painter {
             shown: Vec::new(),
             afresh: true,
             at: Place::UNKNOWN,
-            look: Look::PLAIN,
+            style: CellStyle::PLAIN,
             cursor_visible: true,
             out: Vec::new(),
         }
@@ -148,14 +148,14 @@ impl Painter {
         self.size = size;
         self.shown = vec![Glyph::BLANK; usize::from(size.width) * usize::from(size.height)];
         self.at = Place::at(0, 0);
-        self.look = Look::PLAIN;
+        self.style = CellStyle::PLAIN;
         self.cursor_visible = false;
     }
 
     fn scroll(&mut self, scroll: Scroll) {
         // Rows that come in get the background colour that is set.
-        if self.look.bg != Color::Reset {
-            self.set_look(Look::PLAIN);
+        if self.style.bg != Color::Reset {
+            self.set_style(CellStyle::PLAIN);
         }
         // In a region of these rows only: a line feed in its last row, or a reverse one in its first. Every
         // terminal knows these; the sequences made for scrolling, not all.
@@ -210,7 +210,7 @@ impl Painter {
         match glyph.sign {
             // Drawn with its left half, which has changed as well; or not ours.
             Sign::Tail | Sign::Foreign => return x + 1,
-            Sign::Blank if glyph.look.erasable(self.bce) => {
+            Sign::Blank if glyph.style.erasable(self.bce) => {
                 if let Some(after) = self.erase(row, x, y) {
                     return after;
                 }
@@ -218,8 +218,8 @@ impl Painter {
             _ => {}
         }
         self.go_in(row, x, y);
-        let wanted = if glyph.sign == Sign::Blank { self.look.for_blank(glyph.look) } else { glyph.look };
-        self.set_look(wanted);
+        let wanted = if glyph.sign == Sign::Blank { self.style.for_blank(glyph.style) } else { glyph.style };
+        self.set_style(wanted);
         if !glyph.width_is_sure() {
             self.print_unsure(row, x, y);
         } else {
@@ -251,8 +251,8 @@ impl Painter {
     /// Erases the run of like blanks that begins at `x`, if that is shorter than printing them; returns the column
     /// after it.
     fn erase(&mut self, row: &Row<'_>, x: usize, y: u16) -> Option<usize> {
-        let look = row.next[x].look;
-        let run = row.next[x..].iter().take_while(|g| g.sign == Sign::Blank && g.look == look).count();
+        let style = row.next[x].style;
+        let run = row.next[x..].iter().take_while(|g| g.sign == Sign::Blank && g.style == style).count();
         let end = x + run;
         let last_changed = (x..end).rev().find(|n| row.changed[*n])?;
         let printed = last_changed + 1 - x;
@@ -273,14 +273,14 @@ impl Painter {
             return None;
         }
         self.go_in(row, x, y);
-        self.set_look(self.look.for_blank(look));
+        self.set_style(self.style.for_blank(style));
         self.out.extend_from_slice(&sequence);
         Some(if end == row.next.len() { end } else { last_changed + 1 })
     }
 
-    fn set_look(&mut self, look: Look) {
-        self.out.extend_from_slice(&sgr(self.look, look));
-        self.look = look;
+    fn set_style(&mut self, style: CellStyle) {
+        self.out.extend_from_slice(&sgr(self.style, style));
+        self.style = style;
     }
 
     fn go(&mut self, x: u16, y: u16) {
@@ -290,13 +290,13 @@ impl Painter {
 
     /// Goes to a cell of the row being drawn, by printing cells to the left of it again where that is shorter.
     fn go_in(&mut self, row: &Row<'_>, x: usize, y: u16) {
-        let look = self.look;
+        let style = self.style;
         let again = |from: u16, to: u16| {
             let mut text = Vec::new();
             for glyph in &row.next[usize::from(from)..usize::from(to)] {
                 let same = match glyph.sign {
-                    Sign::Blank => look.blank_shows(glyph.look),
-                    Sign::Char(_) => glyph.look == look && glyph.width == 1,
+                    Sign::Blank => style.blank_shows(glyph.style),
+                    Sign::Char(_) => glyph.style == style && glyph.width == 1,
                     Sign::Cluster(_) | Sign::Tail | Sign::Foreign => false,
                 };
                 if !same {

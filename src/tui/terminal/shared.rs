@@ -1,6 +1,6 @@
-//! What the program's thread and the terminal's thread share: the terminal, and whether it is ours now.
+//! State shared by the program's thread and the I/O thread: the terminal, and whether it is ours now.
 //!
-//! Every read, every write and every change of mode happens with [`Line`] locked, and none of them blocks. So once
+//! Every read, every write and every change of mode happens with [`TerminalState`] locked, and none of them blocks. So once
 //! the terminal is given away, not a byte is read or written any more.
 
 use std::io;
@@ -13,17 +13,17 @@ use rustix::termios::Termios;
 
 use super::flow::Flow;
 use super::input::{Report, Rgb};
-use super::session::Options;
+use super::options::SessionOptions;
 use super::tty::Tty;
 
-/// A terminal that takes no bytes any more doesn't keep the program from ending for longer than this.
+/// Timeout of the write that restores the terminal.
 const LEAVE_LIMIT: Duration = Duration::from_millis(500);
-/// How long to wait for answers the terminal owes us, before it is given away: at least, and at most.
+/// Shortest and longest wait for outstanding answers before the terminal is given away.
 const SETTLE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
-/// What the terminal has told about itself. All false and none before it answered.
+/// What the terminal supports, by its answers; all `false` and `None` before them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Abilities {
+pub struct Capabilities {
     /// Synchronized updates (mode 2026).
     pub sync: bool,
     /// kitty's keyboard protocol: Ctrl+I isn't Tab, Shift+Enter isn't Enter.
@@ -40,7 +40,7 @@ pub struct Abilities {
     pub complete: bool,
 }
 
-impl Abilities {
+impl Capabilities {
     /// Learns from an answer.
     pub(super) fn hear(&mut self, report: &Report) {
         match report {
@@ -59,18 +59,18 @@ impl Abilities {
     }
 }
 
-/// The terminal and who has it. See the module's documentation.
+/// The terminal and its state. See the module's documentation.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct SharedTerminal {
     pub(super) tty: Tty,
-    pub(super) options: Options,
+    pub(super) options: SessionOptions,
     /// The thread that a panic ends the session of.
     pub(super) owner: ThreadId,
     wake: UnixStream,
-    line: Mutex<Line>,
+    state: Mutex<TerminalState>,
     /// The terminal answered something.
     answered: Condvar,
-    /// Line settings at the start: for a panic that finds `line` locked.
+    /// Line settings at the start: for a panic that finds `state` locked.
     original: Termios,
     /// Texts of panics of other threads, which didn't end the program.
     panics: Mutex<Panics>,
@@ -84,19 +84,19 @@ struct Panics {
 }
 
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct TerminalState {
     /// The terminal is ours: raw, with our modes set.
     pub(super) attached: bool,
-    /// A child has it.
+    /// A child process has the terminal.
     pub(super) lent: bool,
     /// Whether the terminal's thread has taken the signals that came while a child had the terminal.
     pub(super) signals: TakenSignals,
-    /// The session is over; the terminal's thread ends.
+    /// The session has ended; so does the I/O thread.
     pub(super) over: bool,
-    /// The terminal hung up.
+    /// The terminal has hung up.
     pub(super) gone: bool,
     pub(super) flow: Flow,
-    pub(super) abilities: Abilities,
+    pub(super) capabilities: Capabilities,
     /// kitty's keyboard protocol is switched on.
     pub(super) kitty: bool,
     /// The first questions are asked and not all answered.
@@ -112,7 +112,7 @@ pub(super) struct Line {
     saved: Termios,
 }
 
-/// See [`Shared::take_signals`].
+/// See [`SharedTerminal::take_signals`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TakenSignals {
     /// To be taken in the next round of the terminal's thread.
@@ -122,17 +122,17 @@ pub(super) enum TakenSignals {
     Taken,
 }
 
-impl Shared {
-    pub(super) fn new(tty: Tty, options: Options, wake: UnixStream) -> io::Result<Shared> {
+impl SharedTerminal {
+    pub(super) fn new(tty: Tty, options: SessionOptions, wake: UnixStream) -> io::Result<SharedTerminal> {
         let saved = tty.attributes()?;
-        let line = Line {
+        let state = TerminalState {
             attached: false,
             lent: false,
             signals: TakenSignals::Taken,
             over: false,
             gone: false,
             flow: Flow::new(options.flow_control),
-            abilities: Abilities::default(),
+            capabilities: Capabilities::default(),
             kitty: false,
             asked: false,
             leaving: Vec::new(),
@@ -141,12 +141,12 @@ impl Shared {
             untouched: true,
             saved: saved.clone(),
         };
-        Ok(Shared {
+        Ok(SharedTerminal {
             tty,
             options,
             owner: std::thread::current().id(),
             wake,
-            line: Mutex::new(line),
+            state: Mutex::new(state),
             answered: Condvar::new(),
             original: saved,
             panics: Mutex::default(),
@@ -154,8 +154,8 @@ impl Shared {
     }
 
     /// A panic with the lock held leaves nothing half done that matters more than restoring the terminal.
-    pub(super) fn line(&self) -> MutexGuard<'_, Line> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn state(&self) -> MutexGuard<'_, TerminalState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets the terminal's thread look at what has changed.
@@ -165,68 +165,68 @@ impl Shared {
     }
 
     /// Takes the terminal: raw mode now; the modes and questions are written together with the first frame.
-    pub(super) fn enter(&self, line: &mut Line) -> io::Result<()> {
-        if line.attached {
+    pub(super) fn enter(&self, state: &mut TerminalState) -> io::Result<()> {
+        if state.attached {
             // Somebody else was at it meanwhile. Leave first, so that everything is balanced.
-            let saved = line.saved.clone();
-            self.leave(line);
-            line.saved = saved;
+            let saved = state.saved.clone();
+            self.leave(state);
+            state.saved = saved;
         } else {
-            line.saved = self.tty.attributes()?;
+            state.saved = self.tty.attributes()?;
         }
-        let mut raw = line.saved.clone();
+        let mut raw = state.saved.clone();
         raw.make_raw();
         self.tty.set_attributes(&raw)?;
-        line.attached = true;
-        line.lent = false;
-        line.untouched = true;
-        line.flow.reset();
-        self.options.push_enter(&mut line.out);
-        if !line.abilities.complete && self.options.queries {
-            line.out.extend_from_slice(QUERIES);
+        state.attached = true;
+        state.lent = false;
+        state.untouched = true;
+        state.flow.reset();
+        self.options.push_enter(&mut state.out);
+        if !state.capabilities.complete && self.options.queries {
+            state.out.extend_from_slice(QUERIES);
             // tmux passes nothing on while it is about to draw anew, as it is now: it is asked when it has answered.
             if self.options.pictures && !self.options.tmux {
-                line.out.extend_from_slice(PICTURES);
+                state.out.extend_from_slice(PICTURES);
             }
-            line.out.extend_from_slice(LAST_QUERY);
-            line.asked = true;
-        } else if line.abilities.kitty_keyboard {
-            line.push_kitty();
+            state.out.extend_from_slice(LAST_QUERY);
+            state.asked = true;
+        } else if state.capabilities.kitty_keyboard {
+            state.push_kitty();
         }
         Ok(())
     }
 
     /// Gives the terminal back as it was. Does nothing if it isn't ours.
-    pub(super) fn leave(&self, line: &mut Line) {
-        if !line.attached {
+    pub(super) fn leave(&self, state: &mut TerminalState) {
+        if !state.attached {
             return;
         }
-        line.attached = false;
+        state.attached = false;
         // The rest of a frame that isn't out by now would only delay this, and nobody would see it.
-        let cut = line.written > 0;
-        line.out.clear();
-        line.written = 0;
-        line.flow.reset();
-        line.asked = false;
-        if !line.untouched {
+        let cut = state.written > 0;
+        state.out.clear();
+        state.written = 0;
+        state.flow.reset();
+        state.asked = false;
+        if !state.untouched {
             let mut bytes = Vec::new();
-            let pictures = std::mem::take(&mut line.leaving);
-            self.options.push_leave(cut, line.kitty, &pictures, &mut bytes);
-            line.kitty = false;
+            let pictures = std::mem::take(&mut state.leaving);
+            self.options.push_leave(cut, state.kitty, &pictures, &mut bytes);
+            state.kitty = false;
             // Fails if the terminal is gone or takes nothing: then there is nothing to restore, or no way to.
             let _ = self.tty.write_within(&bytes, LEAVE_LIMIT);
         }
         // Keys and answers that came too late for us aren't meant for the next program either.
         self.tty.drop_input();
-        let _ = self.tty.set_attributes(&line.saved);
+        let _ = self.tty.set_attributes(&state.saved);
     }
 
     /// Gives the terminal back from a place where anything may be locked, even by this very thread.
     pub(super) fn leave_whatever_happens(&self) {
         for _ in 0..100 {
-            match self.line.try_lock() {
-                Ok(mut line) => return self.leave(&mut line),
-                Err(TryLockError::Poisoned(line)) => return self.leave(&mut line.into_inner()),
+            match self.state.try_lock() {
+                Ok(mut state) => return self.leave(&mut state),
+                Err(TryLockError::Poisoned(state)) => return self.leave(&mut state.into_inner()),
                 Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
             }
         }
@@ -239,31 +239,31 @@ impl Shared {
     /// Waits until the terminal has answered what it was asked, for a while: an answer that comes when the
     /// terminal is no longer ours would be typed into the next program.
     pub(super) fn settle(&self) {
-        let mut line = self.line();
-        let answers = line.flow.terminal_answers();
-        let limit = match line.flow.round_trip() {
+        let mut state = self.state();
+        let answers = state.flow.terminal_answers();
+        let limit = match state.flow.round_trip() {
             Some(took) => (took * 3).clamp(SETTLE.0, SETTLE.1),
             None => SETTLE.0 * 2,
         };
         let end = Instant::now() + limit;
-        while line.attached && !line.gone && (line.asked || answers && line.flow.owed() > 0) {
+        while state.attached && !state.gone && (state.asked || answers && state.flow.owed() > 0) {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
             }
-            line = self.answered.wait_timeout(line, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.answered.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
     /// Lets the terminal's thread take the signals that have come so far, and waits for it. The Ctrl+C that ended a
     /// child must not be heard when the child is gone, as if it were meant for us.
     pub(super) fn take_signals(&self) {
-        let mut line = self.line();
-        line.signals = TakenSignals::Wanted;
+        let mut state = self.state();
+        state.signals = TakenSignals::Wanted;
         self.wake();
-        let waiting = |line: &mut Line| line.signals != TakenSignals::Taken && !line.over;
+        let waiting = |state: &mut TerminalState| state.signals != TakenSignals::Taken && !state.over;
         let limit = SETTLE.1;
-        drop(self.answered.wait_timeout_while(line, limit, waiting).unwrap_or_else(PoisonError::into_inner));
+        drop(self.answered.wait_timeout_while(state, limit, waiting).unwrap_or_else(PoisonError::into_inner));
     }
 
     /// The terminal answered something, or hung up.
@@ -271,24 +271,24 @@ impl Shared {
         self.answered.notify_all();
     }
 
-    /// Writes what the line takes. True if a frame that was refused should be tried again.
-    pub(super) fn flush(&self, line: &mut Line) -> bool {
-        while line.attached && !line.gone && line.written < line.out.len() {
-            match self.tty.write(&line.out[line.written..]) {
+    /// Writes what the link takes. True if a frame that was refused should be tried again.
+    pub(super) fn flush(&self, state: &mut TerminalState) -> bool {
+        while state.attached && !state.gone && state.written < state.out.len() {
+            match self.tty.write(&state.out[state.written..]) {
                 Ok(0) => return false,
                 Ok(n) => {
-                    line.written += n;
-                    line.untouched = false;
+                    state.written += n;
+                    state.untouched = false;
                 }
-                Err(_) => line.gone = true,
+                Err(_) => state.gone = true,
             }
         }
-        if line.gone || line.out.is_empty() {
+        if state.gone || state.out.is_empty() {
             return false;
         }
-        line.out.clear();
-        line.written = 0;
-        line.flow.written()
+        state.out.clear();
+        state.written = 0;
+        state.flow.written()
     }
 
     pub(super) fn keep_panic(&self, text: String) {
@@ -314,7 +314,7 @@ impl Shared {
     }
 }
 
-impl Line {
+impl TerminalState {
     /// Puts bytes behind those that are still to be written.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);

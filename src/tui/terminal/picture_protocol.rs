@@ -1,11 +1,11 @@
-//! Which kind of picture a terminal shows, by what it answered and by what the environment says of it.
+//! Which picture protocol a terminal supports, by its answers and by the environment.
 
-use super::line::Abilities;
+use super::shared::Capabilities;
 use crate::picture::Kind;
 
-/// What the environment says of the terminal.
+/// The terminal as the environment describes it (`TMUX`, `LC_TERMINAL`, `TERM_PROGRAM`, `SSH_CONNECTION`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Surroundings {
+pub struct TerminalEnv {
     pub tmux: bool,
     /// The terminal's name by `LC_TERMINAL` (which ssh passes on) or `TERM_PROGRAM`.
     pub program: String,
@@ -13,7 +13,7 @@ pub struct Surroundings {
     pub ssh: bool,
 }
 
-impl Surroundings {
+impl TerminalEnv {
     /// By the environment of this process.
     pub fn from_env() -> Self {
         Self::of(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
@@ -28,23 +28,23 @@ impl Surroundings {
     }
 }
 
-/// Terminals that show iTerm2's inline images, by how their names begin, in small letters.
+/// Name prefixes, in lower case, of terminals with iTerm2's inline images.
 const ITERM2: [&str; 4] = ["iterm", "wezterm", "mintty", "vscode"];
 
-/// The best kind by what the terminal has answered so far. Once it has answered all, or has had its time, that is it.
+/// The best protocol by the answers so far; final once all have come or the wait is over.
 ///
 /// Inside tmux Kitty's way is the only one that passes through it unharmed; Sixel is shown where tmux itself says so.
-pub fn best(abilities: &Abilities, surroundings: &Surroundings) -> Kind {
+pub fn best_protocol(capabilities: &Capabilities, env: &TerminalEnv) -> Kind {
     let named = |name: &str| {
         let name = name.to_ascii_lowercase();
         ITERM2.iter().any(|known| name.starts_with(known))
     };
-    let iterm2 = abilities.version.as_deref().is_some_and(named) || named(&surroundings.program);
-    if abilities.kitty_graphics {
+    let iterm2 = capabilities.version.as_deref().is_some_and(named) || named(&env.program);
+    if capabilities.kitty_graphics {
         Kind::Kitty
-    } else if iterm2 && !surroundings.tmux {
+    } else if iterm2 && !env.tmux {
         Kind::Iterm2
-    } else if abilities.sixel {
+    } else if capabilities.sixel {
         Kind::Sixel
     } else {
         Kind::Blocks
@@ -57,12 +57,13 @@ mod tests {
 
     #[test]
     fn the_best_kind_by_answers_and_environment() {
-        let none = Abilities::default();
-        let kitty = Abilities { kitty_graphics: true, ..none.clone() };
-        let sixel = Abilities { sixel: true, ..none.clone() };
-        let wezterm = Abilities { version: Some("WezTerm 20240203".to_owned()), sixel: true, ..none.clone() };
-        let at = |program: &str, tmux| Surroundings { tmux, program: program.to_owned(), ssh: true };
-        for (abilities, surroundings, wanted) in [
+        let none = Capabilities::default();
+        let kitty = Capabilities { kitty_graphics: true, ..none.clone() };
+        let sixel = Capabilities { sixel: true, ..none.clone() };
+        let wezterm =
+            Capabilities { version: Some("WezTerm 20240203".to_owned()), sixel: true, ..none.clone() };
+        let at = |program: &str, tmux| TerminalEnv { tmux, program: program.to_owned(), ssh: true };
+        for (capabilities, env, wanted) in [
             (&none, at("", false), Kind::Blocks),
             (&none, at("iTerm2", false), Kind::Iterm2),
             (&none, at("iTerm2", true), Kind::Blocks),
@@ -73,17 +74,17 @@ mod tests {
             (&sixel, at("", false), Kind::Sixel),
             (&wezterm, at("", false), Kind::Iterm2),
         ] {
-            assert_eq!(best(abilities, &surroundings), wanted, "{abilities:?} {surroundings:?}");
+            assert_eq!(best_protocol(capabilities, &env), wanted, "{capabilities:?} {env:?}");
         }
     }
 
     #[test]
     fn the_environment() {
         let of = |vars: &'static [(&str, &str)]| {
-            Surroundings::of(|name| vars.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()))
+            TerminalEnv::of(|name| vars.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()))
         };
         let there = of(&[("TMUX", "/tmp/x,1,0"), ("TERM_PROGRAM", "tmux"), ("LC_TERMINAL", "iTerm2")]);
-        assert_eq!(there, Surroundings { tmux: true, program: "iTerm2".to_owned(), ssh: false });
+        assert_eq!(there, TerminalEnv { tmux: true, program: "iTerm2".to_owned(), ssh: false });
         assert!(of(&[("SSH_TTY", "/dev/pts/1")]).ssh && of(&[("SSH_CONNECTION", "::1 1 ::1 22")]).ssh);
     }
 }

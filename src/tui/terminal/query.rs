@@ -1,4 +1,4 @@
-//! Asks a terminal that is not ours what pictures it can show: a few bytes, and a short wait for the answers.
+//! Queries the picture protocols of a terminal without taking its screen, for `comfydeck preview`.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -8,19 +8,19 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::termios::Termios;
 
 use super::input::{Decoder, Input};
-use super::line::{Abilities, LAST_QUERY, PICTURES, PICTURES_IN_TMUX};
+use super::shared::{Capabilities, LAST_QUERY, PICTURES, PICTURES_IN_TMUX};
 use super::tty::{Read, Tty, poll};
 
-/// Its name and version, and the colour behind plain text.
+/// Queries for name and version (XTVERSION) and background colour (OSC 11).
 const FIRST: &[u8] = b"\x1b[>0q\x1b]11;?\x1b\\";
 /// Through tmux the terminal's own answer comes later than tmux's last one.
 const TMUX_LATER: Duration = Duration::from_millis(200);
 
-/// What a terminal told.
+/// Answers of a terminal.
 #[derive(Debug, Clone, Default)]
-pub struct Told {
-    /// What it can do.
-    pub abilities: Abilities,
+pub struct TerminalInfo {
+    /// Protocols it supports.
+    pub capabilities: Capabilities,
     /// Columns and rows.
     pub size: Size,
     /// Pixels of a cell.
@@ -32,26 +32,26 @@ pub struct Told {
 ///
 /// # Errors
 /// When there is no terminal.
-pub fn ask(tmux: bool, questions: bool, limit: Duration) -> io::Result<Told> {
+pub fn query(tmux: bool, questions: bool, limit: Duration) -> io::Result<TerminalInfo> {
     let tty = Tty::open()?;
-    let mut told = Told { size: tty.size(), ..Told::default() };
+    let mut told = TerminalInfo { size: tty.size(), ..TerminalInfo::default() };
     if questions {
-        told.abilities = answers(&tty, tmux, limit)?;
+        told.capabilities = answers(&tty, tmux, limit)?;
     }
-    told.cell = tty.cell_pixels().or(told.abilities.cell);
+    told.cell = tty.cell_pixels().or(told.capabilities.cell);
     Ok(told)
 }
 
-fn answers(tty: &Tty, tmux: bool, limit: Duration) -> io::Result<Abilities> {
+fn answers(tty: &Tty, tmux: bool, limit: Duration) -> io::Result<Capabilities> {
     let raw = Raw::new(tty)?;
-    let mut abilities = Abilities::default();
+    let mut capabilities = Capabilities::default();
     let queries = [FIRST, if tmux { PICTURES_IN_TMUX } else { PICTURES }, LAST_QUERY].concat();
     tty.write_within(&queries, limit)?;
     let mut end = Instant::now() + limit;
     let mut decoder = Decoder::default();
     let mut buffer = [0; 4096];
     loop {
-        if abilities.complete && (!tmux || abilities.kitty_graphics) {
+        if capabilities.complete && (!tmux || capabilities.kitty_graphics) {
             break;
         }
         let left = end.saturating_duration_since(Instant::now());
@@ -62,18 +62,18 @@ fn answers(tty: &Tty, tmux: bool, limit: Duration) -> io::Result<Abilities> {
         let Read::Bytes(count) = tty.read(&mut buffer) else { continue };
         let mut inputs = Vec::new();
         decoder.feed(&buffer[..count], Instant::now(), &mut inputs);
-        let was_complete = abilities.complete;
+        let was_complete = capabilities.complete;
         for input in inputs {
             if let Input::Report(report) = input {
-                abilities.hear(&report);
+                capabilities.hear(&report);
             }
         }
-        if abilities.complete && !was_complete {
+        if capabilities.complete && !was_complete {
             end = end.min(Instant::now() + TMUX_LATER);
         }
     }
     drop(raw);
-    Ok(abilities)
+    Ok(capabilities)
 }
 
 /// A terminal whose input comes at once and isn't shown, until this is dropped.

@@ -3,7 +3,7 @@
 use std::sync::mpsc::Sender;
 use std::thread::{self, JoinHandle};
 
-use super::{Answer, Desk, Wake, opened, said};
+use super::{Answer, Operations, Wake, opened, said};
 use crate::config::Dirs;
 use crate::domain::{OutputId, ParamKey, RunId, Setting};
 use crate::runner;
@@ -12,7 +12,7 @@ use crate::tui::effect::Order;
 use crate::tui::msg::Msg;
 use crate::tui::notice::Tone;
 
-impl Desk {
+impl Operations {
     pub(super) fn submit(&mut self, order: &Order) -> Vec<Msg> {
         match self.try_submit(order) {
             Ok(run) => self.queued(run),
@@ -115,7 +115,7 @@ impl Desk {
     /// next one says what became of its runs.
     pub(super) fn look_after_runs(&mut self) -> Answer {
         runner::ensure(&self.dirs).map_err(said)?;
-        if self.warden.as_ref().is_none_or(JoinHandle::is_finished) {
+        if self.runner_watch.as_ref().is_none_or(JoinHandle::is_finished) {
             let (dirs, told) = (self.dirs.clone(), self.told.clone());
             let watch = move || {
                 if let (Err(why), Some(told)) = (watch_over(&dirs), told) {
@@ -123,8 +123,8 @@ impl Desk {
                     let _ = told.send(Wake::Msg(Msg::Notice(Tone::Bad, why)));
                 }
             };
-            let warden = thread::Builder::new().name("warden".to_owned()).spawn(watch);
-            self.warden = Some(warden.map_err(said)?);
+            let runner_watch = thread::Builder::new().name("runner_watch".to_owned()).spawn(watch);
+            self.runner_watch = Some(runner_watch.map_err(said)?);
         }
         Ok(Vec::new())
     }

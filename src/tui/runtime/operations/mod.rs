@@ -9,8 +9,8 @@ use std::thread::{self, JoinHandle};
 
 use indexmap::IndexMap;
 
-use super::memory::Memory;
-use super::{Options, Wake, clipboard, files, opener};
+use super::saved_state::SavedState;
+use super::{Options, Wake, clipboard, files, viewer};
 use crate::backend::results::names::safe_name;
 use crate::config::{Config, ConfigError, Dirs, Profile};
 use crate::domain::param::FileKind;
@@ -28,7 +28,7 @@ use crate::tui::overlay::{Choosing, PickerItem};
 
 /// What is open, and where it runs.
 #[derive(Debug)]
-pub(super) struct Desk {
+pub(super) struct Operations {
     dirs: Dirs,
     config: Config,
     asked: Asked,
@@ -40,7 +40,7 @@ pub(super) struct Desk {
     preset: Option<presets::OpenPreset>,
     /// Opened when it is first needed.
     store: Option<Store>,
-    warden: Option<JoinHandle<()>>,
+    runner_watch: Option<JoinHandle<()>>,
     /// For those who have something to tell later.
     told: Option<Sender<Wake>>,
 }
@@ -61,7 +61,7 @@ fn said(error: impl ToString) -> String {
     error.to_string()
 }
 
-impl Desk {
+impl Operations {
     pub(super) fn new(options: Options) -> Self {
         let Options { dirs, config, profile, url, workflow, preset, demo } = options;
         // Without a working directory (it may have been deleted) only whole paths can be found.
@@ -77,7 +77,7 @@ impl Desk {
             workflow: None,
             preset: None,
             store: None,
-            warden: None,
+            runner_watch: None,
             told: None,
         }
     }
@@ -99,13 +99,13 @@ impl Desk {
     }
 
     /// Opens what the command line asked for, else what was open last, else what the profile names.
-    pub(super) fn open(&mut self, memory: &Memory) -> Vec<Msg> {
+    pub(super) fn open(&mut self, saved: &SavedState) -> Vec<Msg> {
         let opened = match (self.asked.preset.take(), self.asked.workflow.take()) {
-            (None, None) => self.open_last(memory),
+            (None, None) => self.open_last(saved),
             (preset, workflow) => self.lay_out(preset.as_deref(), workflow.as_deref()).map_err(said),
         };
         match opened {
-            Ok(msgs) => msgs.into_iter().map(|msg| remembered(msg, memory)).collect(),
+            Ok(msgs) => msgs.into_iter().map(|msg| remembered(msg, saved)).collect(),
             Err(why) => {
                 let mut told = self.use_first_profile();
                 told.push(Msg::Notice(Tone::Bad, why));
@@ -114,15 +114,15 @@ impl Desk {
         }
     }
 
-    fn open_last(&mut self, memory: &Memory) -> Answer {
+    fn open_last(&mut self, saved: &SavedState) -> Answer {
         // What was open last may be gone: then the next best is opened, and nobody is bothered.
-        let last = memory.last();
-        if let Some(preset) = last.and_then(|left| left.preset.as_ref())
+        let last = saved.last();
+        if let Some(preset) = last.and_then(|draft| draft.preset.as_ref())
             && let Ok(opened) = self.lay_out(Some(preset), None)
         {
             return Ok(opened);
         }
-        if let Some(workflow) = last.and_then(|left| left.workflow.as_ref())
+        if let Some(workflow) = last.and_then(|draft| draft.workflow.as_ref())
             && let Ok(opened) = self.lay_out(None, Some(workflow))
         {
             return Ok(opened);
@@ -366,8 +366,8 @@ impl Desk {
 
     /// Shows a file with the system's viewer, and tells when that fails.
     fn view(&self, path: &Path) -> Answer {
-        let program = opener::program(clipboard::set, cfg!(target_os = "macos"))?;
-        let mut viewer = opener::open(&program, path)?;
+        let program = viewer::program(clipboard::set, cfg!(target_os = "macos"))?;
+        let mut viewer = viewer::open(&program, path)?;
         let (name, told) = (program.join(" "), self.told.clone());
         // A viewer that was waited for leaves nothing behind.
         let wait = move || {
@@ -391,7 +391,7 @@ fn or_not_opened(opened: Result<Vec<Msg>, OpenError>) -> Vec<Msg> {
     opened.unwrap_or_else(|why| vec![Msg::NotOpened(said(why))])
 }
 
-/// The desk's own store, opened when it is first needed.
+/// The history, opened for writing, opened when it is first needed.
 fn opened<'a>(store: &'a mut Option<Store>, dirs: &Dirs) -> Result<&'a Store, String> {
     match store {
         Some(store) => Ok(store),
@@ -399,14 +399,14 @@ fn opened<'a>(store: &'a mut Option<Store>, dirs: &Dirs) -> Result<&'a Store, St
     }
 }
 
-/// Puts what was left in a draft over what was opened.
-fn remembered(msg: Msg, memory: &Memory) -> Msg {
+/// Puts remembered edits over what was opened.
+fn remembered(msg: Msg, saved: &SavedState) -> Msg {
     match msg {
         Msg::Opened(mut opened) => {
-            if let Some(left) = memory.left(&opened.preset.name, opened.source.workflow_path.as_deref()) {
-                opened.edits = left.edits();
-                opened.seeds.clone_from(&left.seeds);
-                opened.field.clone_from(&left.field);
+            if let Some(draft) = saved.draft(&opened.preset.name, opened.source.workflow_path.as_deref()) {
+                opened.edits = draft.edits();
+                opened.seeds.clone_from(&draft.seeds);
+                opened.field.clone_from(&draft.field);
             }
             Msg::Opened(opened)
         }

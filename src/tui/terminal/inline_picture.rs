@@ -1,7 +1,7 @@
-//! A picture among the lines of a plain terminal, which scroll away with it.
+//! A picture inline in the scrollback, for `comfydeck preview`.
 
-use super::easel::{placeholder, push_kitty};
 use super::painter::ColorDepth;
+use super::picture_layer::{placeholder, push_kitty};
 use crate::picture::encode::{KITTY_CHUNK, base64_chunk};
 use crate::picture::{Form, Picture};
 

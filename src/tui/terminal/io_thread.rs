@@ -1,4 +1,4 @@
-//! The session's thread: reads the terminal, writes what it didn't take at once, and hears signals.
+//! The I/O thread of a session: reads the terminal, writes what it didn't take at once, and receives signals.
 
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
@@ -12,36 +12,37 @@ use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
 
 use super::input::{Decoder, Input, Report};
-use super::line::{PICTURES_IN_TMUX, Shared, TakenSignals as Taken};
-use super::session::{End, Options, TermEvent};
+use super::options::SessionOptions;
+use super::session::{ExitCause, TermEvent};
+use super::shared::{PICTURES_IN_TMUX, SharedTerminal, TakenSignals as Taken};
 use super::tty::{Read, poll};
 
 /// Name of the thread.
 pub(super) const THREAD: &str = "terminal";
 
-/// So long may the program take to end when it was told to.
+/// Grace period after SIGTERM, SIGHUP, SIGINT, SIGQUIT or a hang-up; then the process is ended.
 const END_LIMIT: Duration = Duration::from_secs(3);
 
-/// A signal that was sent before may still be on its way to the thread that the system chose to take it.
+/// Longest delay between sending a signal and the thread that the system chose receiving it.
 const SIGNAL_DELAY: Duration = Duration::from_millis(20);
 
 type Signals = SignalDelivery<UnixStream, SignalOnly>;
 
 /// Starts the thread. It ends when the session is over.
 pub(super) fn start(
-    shared: Arc<Shared>,
+    shared: Arc<SharedTerminal>,
     woken: UnixStream,
     signals: Signals,
     sink: impl FnMut(TermEvent) + Send + 'static,
 ) -> io::Result<()> {
-    let mut pump = Pump { shared, woken, signals, sink, decoder: Decoder::default(), ending: None };
+    let mut thread = IoThread { shared, woken, signals, sink, decoder: Decoder::default(), ending: None };
     std::thread::Builder::new().name(THREAD.to_owned()).spawn(move || {
         // Without this thread the program would be deaf; its panic has restored the terminal already.
-        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| pump.run()));
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| thread.run()));
         match ended {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                pump.shared.leave_whatever_happens();
+                thread.shared.leave_whatever_happens();
                 let _ = writeln!(io::stderr(), "comfydeck: the terminal can't be waited for: {error}");
                 std::process::exit(1);
             }
@@ -51,25 +52,25 @@ pub(super) fn start(
     Ok(())
 }
 
-struct Pump<Sink> {
-    shared: Arc<Shared>,
+struct IoThread<Sink> {
+    shared: Arc<SharedTerminal>,
     woken: UnixStream,
     signals: Signals,
     sink: Sink,
     decoder: Decoder,
-    /// The program was told to end, and when it will be ended.
-    ending: Option<(Instant, End)>,
+    /// Why the program was told to end, and the end of its grace period.
+    ending: Option<(Instant, ExitCause)>,
 }
 
-impl<Sink: FnMut(TermEvent)> Pump<Sink> {
+impl<Sink: FnMut(TermEvent)> IoThread<Sink> {
     fn run(&mut self) -> io::Result<()> {
         loop {
             let (over, usable, unwritten, taking) = {
-                let mut line = self.shared.line();
-                if line.signals == Taken::Wanted {
-                    line.signals = Taken::Taking;
+                let mut state = self.shared.state();
+                if state.signals == Taken::Wanted {
+                    state.signals = Taken::Taking;
                 }
-                (line.over, line.attached && !line.gone, line.unwritten(), line.signals == Taken::Taking)
+                (state.over, state.attached && !state.gone, state.unwritten(), state.signals == Taken::Taking)
             };
             if over {
                 return Ok(());
@@ -87,8 +88,8 @@ impl<Sink: FnMut(TermEvent)> Pump<Sink> {
                 self.read();
             }
             self.flush_decoder();
-            if self.shared.line().gone {
-                self.end(End::HungUp);
+            if self.shared.state().gone {
+                self.end(ExitCause::HungUp);
             }
             if let Some((at, end)) = self.ending
                 && at <= Instant::now()
@@ -132,7 +133,7 @@ impl<Sink: FnMut(TermEvent)> Pump<Sink> {
     fn take_signals(&mut self) {
         let signals: Vec<i32> = self.signals.pending().collect();
         for signal in signals {
-            let lent = self.shared.line().lent;
+            let lent = self.shared.state().lent;
             match signal {
                 SIGWINCH => {
                     let size = self.shared.tty.size();
@@ -146,35 +147,35 @@ impl<Sink: FnMut(TermEvent)> Pump<Sink> {
                 }
                 SIGTSTP => (self.sink)(TermEvent::Suspend),
                 // Comes with every hang-up, too, so that a stopped program hears of that.
-                SIGCONT if self.shared.tty.attributes().is_err() => self.end(End::HungUp),
+                SIGCONT if self.shared.tty.attributes().is_err() => self.end(ExitCause::HungUp),
                 SIGCONT => (self.sink)(TermEvent::Continued),
-                signal => self.end(End::Signal(signal)),
+                signal => self.end(ExitCause::Signal(signal)),
             }
         }
     }
 
     fn tell_taken(&self) {
-        let mut line = self.shared.line();
-        if line.signals == Taken::Taking {
-            line.signals = Taken::Taken;
-            drop(line);
+        let mut state = self.shared.state();
+        if state.signals == Taken::Taking {
+            state.signals = Taken::Taken;
+            drop(state);
             self.shared.tell_answered();
         }
     }
 
     fn flush(&mut self) -> bool {
-        self.shared.flush(&mut self.shared.line())
+        self.shared.flush(&mut self.shared.state())
     }
 
     fn read(&mut self) {
         let mut buffer = [0; 16 * 1024];
         let read = {
-            let mut line = self.shared.line();
-            if !line.attached {
+            let mut state = self.shared.state();
+            if !state.attached {
                 return;
             }
             let read = self.shared.tty.read(&mut buffer);
-            line.gone |= read == Read::Gone;
+            state.gone |= read == Read::Gone;
             read
         };
         if let Read::Bytes(n) = read {
@@ -201,38 +202,38 @@ impl<Sink: FnMut(TermEvent)> Pump<Sink> {
     }
 
     fn report(&mut self, report: Report) {
-        let mut line = self.shared.line();
-        let before = line.abilities.clone();
+        let mut state = self.shared.state();
+        let before = state.capabilities.clone();
         let mut ready = false;
-        line.abilities.hear(&report);
+        state.capabilities.hear(&report);
         match report {
-            Report::Status => ready = line.flow.answered(Instant::now()),
-            Report::KittyKeyboard(_) if line.attached && !line.kitty => {
-                line.push_kitty();
-                ready = self.shared.flush(&mut line);
+            Report::Status => ready = state.flow.answered(Instant::now()),
+            Report::KittyKeyboard(_) if state.attached && !state.kitty => {
+                state.push_kitty();
+                ready = self.shared.flush(&mut state);
             }
             Report::DeviceAttributes(_) => {
-                line.asked = false;
-                let Options { pictures, tmux, .. } = self.shared.options;
-                if line.attached && pictures && tmux {
-                    line.push(PICTURES_IN_TMUX);
-                    ready = self.shared.flush(&mut line);
+                state.asked = false;
+                let SessionOptions { pictures, tmux, .. } = self.shared.options;
+                if state.attached && pictures && tmux {
+                    state.push(PICTURES_IN_TMUX);
+                    ready = self.shared.flush(&mut state);
                 }
             }
             _ => {}
         }
-        let abilities = (line.abilities != before).then(|| line.abilities.clone());
-        drop(line);
+        let capabilities = (state.capabilities != before).then(|| state.capabilities.clone());
+        drop(state);
         self.shared.tell_answered();
-        if let Some(abilities) = abilities {
-            (self.sink)(TermEvent::Abilities(abilities));
+        if let Some(capabilities) = capabilities {
+            (self.sink)(TermEvent::Capabilities(capabilities));
         }
         if ready {
             (self.sink)(TermEvent::Ready);
         }
     }
 
-    fn end(&mut self, end: End) {
+    fn end(&mut self, end: ExitCause) {
         if self.ending.is_none() {
             self.ending = Some((Instant::now() + END_LIMIT, end));
             self.shared.tell_answered();

@@ -1,10 +1,10 @@
 //! Puts one picture on the screen, part by part, and takes it away whole.
 //!
 //! A view leaves a picture's cells marked `Skip` in its buffer and says which picture belongs there: bytes that are
-//! not text come to the terminal on no other way. The easel decides before each frame what those cells are. Where the
+//! not text come to the terminal on no other way. The picture layer decides before each frame what those cells are. Where the
 //! picture stands they are left alone; where it doesn't yet, or something else stands, they are blank, so that the painter
 //! writes blanks over whatever was there. After the frame's text it adds parts of the picture, as many bytes as the
-//! line takes in a short time. Each part is whole in itself, so that keys go in between, and the rest is dropped when
+//! link takes in a short time. Each part is whole in itself, so that keys go in between, and the rest is dropped when
 //! another picture is wanted.
 //!
 //! What goes away: half-blocks are text, and the painter knows them. Strips (Sixel, iTerm2) are overwritten by the text that
@@ -15,6 +15,7 @@
 //!
 //! No IO here.
 
+mod kitty;
 pub(super) mod placeholder;
 #[cfg(test)]
 mod tests;
@@ -25,8 +26,9 @@ use ratatui::buffer::{Buffer, Cell, CellDiffOption};
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Color;
 
+use self::kitty::Kitty;
+pub(super) use self::kitty::push_kitty;
 use super::painter::Painter;
-use crate::picture::encode::{KITTY_CHUNK, base64_chunk};
 use crate::picture::{Form, Piece, Shared};
 
 /// A picture and its place: exactly its cells.
@@ -43,12 +45,12 @@ impl Placement {
     }
 }
 
-/// Bytes that showing one half-block takes, about: two colours and the sign.
+/// Approximate bytes of one half-block on the wire: two colours and the character.
 const BLOCK_BYTES: usize = 36;
 
-/// See the module's documentation.
+/// One picture and how much of it the terminal shows. See the module's documentation.
 #[derive(Debug)]
-pub(super) struct Easel {
+pub(super) struct PictureLayer {
     tmux: bool,
     /// The first of two numbers by which the terminal knows our pictures; the next picture takes the other one.
     first_id: u8,
@@ -72,23 +74,12 @@ enum Progress {
         under: Option<Shared>,
     },
     Kitty(Kitty),
-    /// What is on the screen of each piece.
-    Pieces(Vec<There>),
-}
-
-#[derive(Debug)]
-struct Kitty {
-    id: u8,
-    /// Base64 bytes that the terminal has.
-    sent: usize,
-    complete: bool,
-    placed: bool,
-    /// The picture that stands in its place until it is there.
-    before: Option<u8>,
+    /// State of each piece on the screen.
+    Pieces(Vec<PieceState>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum There {
+enum PieceState {
     Not,
     /// A part of the picture that stood here before.
     Old,
@@ -97,10 +88,10 @@ enum There {
     Torn,
 }
 
-impl Easel {
+impl PictureLayer {
     /// `seed` chooses the numbers: another program in the same window (tmux) has others.
     pub(super) fn new(tmux: bool, seed: u32) -> Self {
-        // With more than one byte a number would be a colour of 24 bits, which not every line keeps.
+        // With more than one byte a number would be a colour of 24 bits, which not every link keeps.
         Self { tmux, first_id: 16 + (seed % 119) as u8 * 2, second: false, shown: None }
     }
 
@@ -140,7 +131,7 @@ impl Easel {
             Progress::Blocks { revealed, .. } => *revealed < shown.placement.picture.cells.count(),
             Progress::Kitty(kitty) => !kitty.complete || !kitty.placed && (self.tmux || !shown.covered),
             Progress::Pieces(there) => {
-                !shown.covered && there.iter().any(|there| matches!(there, There::Not | There::Old))
+                !shown.covered && there.iter().any(|there| matches!(there, PieceState::Not | PieceState::Old))
             }
         })
     }
@@ -187,7 +178,7 @@ impl Easel {
                 match &mut old.progress {
                     Progress::Blocks { revealed, under } => (*revealed, *under) = (0, None),
                     Progress::Kitty(kitty) => kitty.lift(self.tmux, out),
-                    Progress::Pieces(there) => there.fill(There::Not),
+                    Progress::Pieces(there) => there.fill(PieceState::Not),
                 }
             }
             self.shown = Some(old);
@@ -214,13 +205,13 @@ impl Easel {
             }
             (Form::Kitty(_), _) => Progress::Kitty(self.kitty(None)),
             (Form::Pieces(pieces), Some((Shown { progress: Progress::Pieces(_), .. }, _))) => {
-                Progress::Pieces(vec![There::Old; pieces.len()])
+                Progress::Pieces(vec![PieceState::Old; pieces.len()])
             }
             (Form::Pieces(pieces), Some((Shown { progress: Progress::Kitty(kitty), .. }, out))) => {
                 kitty.delete(self.tmux, out);
-                Progress::Pieces(vec![There::Not; pieces.len()])
+                Progress::Pieces(vec![PieceState::Not; pieces.len()])
             }
-            (Form::Pieces(pieces), _) => Progress::Pieces(vec![There::Not; pieces.len()]),
+            (Form::Pieces(pieces), _) => Progress::Pieces(vec![PieceState::Not; pieces.len()]),
         };
         self.shown = Some(Shown { placement: placement.clone(), covered: false, progress });
     }
@@ -310,16 +301,16 @@ fn piece_area(area: Rect, piece: &Piece) -> Rect {
 }
 
 /// What the cells of a strip are in the next frame.
-fn set_piece(area: Rect, there: &mut There, buffer: &mut Buffer, painter: &Painter) {
+fn set_piece(area: Rect, there: &mut PieceState, buffer: &mut Buffer, painter: &Painter) {
     let covered = area.positions().any(|at| !is_left(&buffer[at]));
     *there = match *there {
-        There::Whole | There::Old | There::Torn if covered => There::Torn,
-        There::Torn => There::Not,
+        PieceState::Whole | PieceState::Old | PieceState::Torn if covered => PieceState::Torn,
+        PieceState::Torn => PieceState::Not,
         other => other,
     };
     for at in area.positions() {
         // Where something else stands by now, or nothing of the picture yet, blanks take its place first.
-        if is_left(&buffer[at]) && (*there == There::Not || !painter.leaves(at)) {
+        if is_left(&buffer[at]) && (*there == PieceState::Not || !painter.leaves(at)) {
             buffer[at].reset();
         }
     }
@@ -327,14 +318,14 @@ fn set_piece(area: Rect, there: &mut There, buffer: &mut Buffer, painter: &Paint
 
 fn next_pieces(
     pieces: &[Piece],
-    there: &mut [There],
+    there: &mut [PieceState],
     placement: &Placement,
     room: usize,
     bytes: &mut Vec<u8>,
     filled: &mut Vec<Rect>,
 ) {
     for (piece, there) in pieces.iter().zip(there) {
-        if matches!(there, There::Whole | There::Torn) {
+        if matches!(there, PieceState::Whole | PieceState::Torn) {
             continue;
         }
         if !bytes.is_empty() && bytes.len() + piece.bytes.len() > room {
@@ -342,7 +333,7 @@ fn next_pieces(
         }
         push_at(Position::new(placement.at.x, placement.at.y + piece.row), &piece.bytes, bytes);
         filled.push(piece_area(placement.area(), piece));
-        *there = There::Whole;
+        *there = PieceState::Whole;
     }
 }
 
@@ -351,118 +342,4 @@ fn next_pieces(
 fn push_at(at: Position, drawing: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(format!("\x1b[{};{}H", at.y + 1, at.x + 1).as_bytes());
     out.extend_from_slice(drawing);
-}
-
-impl Kitty {
-    #[expect(clippy::too_many_arguments, reason = "one step, with all that it takes and gives")]
-    fn parts(
-        &mut self,
-        png: &[u8],
-        placement: &Placement,
-        covered: bool,
-        room: usize,
-        tmux: bool,
-        bytes: &mut Vec<u8>,
-        filled: &mut Vec<Rect>,
-    ) {
-        let total = png.len().div_ceil(3) * 4;
-        while !self.complete && (bytes.is_empty() || bytes.len() < room) {
-            let most = room.saturating_sub(bytes.len()).clamp(64, KITTY_CHUNK);
-            let chunk = base64_chunk(png, self.sent, most);
-            let head = if self.sent == 0 { format!("a=t,f=100,i={},", self.id) } else { String::new() };
-            self.sent += chunk.len();
-            self.complete = self.sent >= total || chunk.is_empty();
-            let more = u8::from(!self.complete);
-            push_kitty(&format!("{head}q=2,m={more};{chunk}"), tmux, bytes);
-        }
-        if !self.complete || self.placed || covered && !tmux {
-            return;
-        }
-        let (columns, rows) = (placement.picture.cells.width, placement.picture.cells.height);
-        if tmux {
-            // Placed by the characters of the next frame.
-            push_kitty(&format!("a=p,U=1,i={},c={columns},r={rows},q=2", self.id), tmux, bytes);
-        } else {
-            let mut put = Vec::new();
-            push_kitty(&format!("a=p,i={},p=1,c={columns},r={rows},C=1,q=2", self.id), tmux, &mut put);
-            push_at(placement.at, &put, bytes);
-            filled.push(placement.area());
-            self.delete_before(tmux, bytes);
-            self.placed = true;
-        }
-    }
-
-    /// Takes it from its place; the terminal keeps it.
-    fn lift(&mut self, tmux: bool, out: &mut Vec<u8>) {
-        self.delete_before(tmux, out);
-        if self.placed && !tmux {
-            push_kitty(&format!("a=d,d=i,i={},q=2", self.id), tmux, out);
-        }
-        self.placed = false;
-    }
-
-    fn delete_before(&mut self, tmux: bool, out: &mut Vec<u8>) {
-        if let Some(before) = self.before.take() {
-            push_kitty(&format!("a=d,d=I,i={before},q=2"), tmux, out);
-        }
-    }
-
-    /// Another picture takes its place: the number of the one that is seen until then.
-    fn give_way(mut self, tmux: bool, out: &mut Vec<u8>) -> Option<u8> {
-        if self.placed {
-            self.delete_before(tmux, out);
-            return Some(self.id);
-        }
-        let before = self.before.take();
-        self.delete(tmux, out);
-        before
-    }
-
-    fn delete(&self, tmux: bool, out: &mut Vec<u8>) {
-        if self.sent > 0 && !self.complete {
-            // Ends what has begun: an incomplete file is dropped, and q=2 keeps the complaint back.
-            push_kitty("q=2,m=0;", tmux, out);
-        }
-        if self.sent > 0 {
-            push_kitty(&format!("a=d,d=I,i={},q=2", self.id), tmux, out);
-        }
-        if let Some(before) = self.before {
-            push_kitty(&format!("a=d,d=I,i={before},q=2"), tmux, out);
-        }
-    }
-
-    /// Inside tmux: the characters that stand for the picture's cells.
-    fn set_placeholders(&mut self, area: Rect, buffer: &mut Buffer, first: &mut Vec<u8>) {
-        if self.complete {
-            self.placed = true;
-            self.delete_before(true, first);
-        }
-        let seen = if self.complete { Some(self.id) } else { self.before };
-        for y in area.top()..area.bottom() {
-            // A cell without marks continues the one to its left.
-            let mut continues = false;
-            for x in area.left()..area.right() {
-                let cell = &mut buffer[(x, y)];
-                if !is_left(cell) {
-                    continues = false;
-                    continue;
-                }
-                cell.reset();
-                if let Some(id) = seen {
-                    cell.set_symbol(&placeholder::symbol(y - area.y, x - area.x, continues));
-                    cell.set_fg(Color::Indexed(id));
-                    continues = true;
-                }
-            }
-        }
-    }
-}
-
-/// A sequence of Kitty's graphics protocol, wrapped for tmux.
-pub(super) fn push_kitty(text: &str, tmux: bool, out: &mut Vec<u8>) {
-    if tmux {
-        out.extend_from_slice(format!("\x1bPtmux;\x1b\x1b_G{text}\x1b\x1b\\\x1b\\").as_bytes());
-    } else {
-        out.extend_from_slice(format!("\x1b_G{text}\x1b\\").as_bytes());
-    }
 }

@@ -13,12 +13,12 @@ use crate::tui::query::{OutputsQuery, RunsQuery};
 
 /// The store, and the log that was read last with all that is known of where its lines are.
 #[derive(Debug)]
-pub(super) struct Reader {
+pub(super) struct StoreReader {
     store: Store,
     log: Option<(RunId, LogReader)>,
 }
 
-impl Reader {
+impl StoreReader {
     pub(super) fn new(store: Store) -> Self {
         Self { store, log: None }
     }
@@ -150,7 +150,7 @@ mod tests {
     fn a_history_that_cannot_be_read_is_no_empty_history() {
         let home = tempfile::tempdir().expect("a folder");
         let dirs = Dirs::under(home.path());
-        let mut reader = Reader::new(Store::open(&dirs).expect("a store"));
+        let mut reader = StoreReader::new(Store::open(&dirs).expect("a store"));
         let ask = || Effect::LoadRuns(RunsQuery { limit: 100, ..RunsQuery::default() });
         let answers = reader.answers(ask());
         assert!(matches!(&answers[..], [Msg::Runs { rows, .. }] if rows.is_empty()), "{answers:?}");

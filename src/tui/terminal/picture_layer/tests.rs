@@ -195,12 +195,12 @@ fn picture(way: Way, letter: char, width: u16, height: u16) -> Shared {
     Arc::new(Picture { cells, form })
 }
 
-/// A screen, a painter and an easel.
+/// A screen, a painter and a picture layer.
 struct Studio {
     way: Way,
     glass: Glass,
     painter: Painter,
-    easel: Easel,
+    picture_layer: PictureLayer,
     size: Size,
     sent: usize,
 }
@@ -211,7 +211,7 @@ impl Studio {
             way,
             glass: Glass::new(SCREEN),
             painter: Painter::new(ColorDepth::TrueColor, true),
-            easel: Easel::new(way == Way::Tmux, 3),
+            picture_layer: PictureLayer::new(way == Way::Tmux, 3),
             size: SCREEN,
             sent: 0,
         }
@@ -239,9 +239,9 @@ impl Studio {
 
     fn draw(&mut self, wanted: Option<&Placement>, over: Option<Rect>, room: usize) {
         let mut buffer = self.view(wanted, over);
-        let first = self.easel.prepare(wanted, &mut buffer, &self.painter, room);
+        let first = self.picture_layer.prepare(wanted, &mut buffer, &self.painter, room);
         let frame = self.painter.paint(&buffer, CURSOR).to_vec();
-        let (part, filled) = if room > 0 { self.easel.parts(room) } else { Default::default() };
+        let (part, filled) = if room > 0 { self.picture_layer.parts(room) } else { Default::default() };
         let back = if filled.is_empty() { Vec::new() } else { self.painter.bring_back(CURSOR).to_vec() };
         filled.into_iter().for_each(|area| self.painter.give(area));
         for bytes in [first, frame, part, back] {
@@ -254,7 +254,7 @@ impl Studio {
     fn finish(&mut self, wanted: Option<&Placement>, over: Option<Rect>, room: usize) {
         self.draw(wanted, over, room);
         for _ in 0..2000 {
-            if !self.easel.unfinished() {
+            if !self.picture_layer.unfinished() {
                 return;
             }
             self.draw(wanted, over, room);
@@ -342,7 +342,7 @@ fn a_picture_comes_in_parts_and_then_costs_nothing() {
         let mut studio = Studio::new(way);
         let placement = placed(&picture(way, 'A', 12, 7), 5, 3);
         studio.draw(Some(&placement), None, 0);
-        assert!(studio.easel.unfinished(), "{way:?}: no room, no part");
+        assert!(studio.picture_layer.unfinished(), "{way:?}: no room, no part");
         studio.finish(Some(&placement), None, 200);
         studio.assert_shows(Some((&placement, 'A')), None);
         let before = studio.sent;
@@ -360,7 +360,7 @@ fn parts_are_as_large_as_there_is_room() {
         let placement = placed(&picture(way, 'A', 12, 8), 5, 3);
         studio.draw(Some(&placement), None, 0);
         let mut parts = 0;
-        while studio.easel.unfinished() {
+        while studio.picture_layer.unfinished() {
             let before = studio.sent;
             studio.draw(Some(&placement), None, 128);
             parts += 1;
@@ -421,7 +421,7 @@ fn a_film_goes_from_frame_to_frame_with_no_gap() {
                     _ => studio.glass.at(8, 8) != " ",
                 };
                 assert!(seen, "{way:?}: a gap before {letter}");
-                before_is_seen = studio.easel.unfinished();
+                before_is_seen = studio.picture_layer.unfinished();
             }
             studio.finish(Some(&placement), None, 130);
             studio.assert_shows(Some((&placement, letter)), None);
@@ -438,7 +438,7 @@ fn leaving_takes_everything_away() {
             for _ in 0..steps {
                 studio.draw(Some(&placement), None, 150);
             }
-            let leaving = studio.easel.leaving();
+            let leaving = studio.picture_layer.leaving();
             studio.glass.feed(&leaving);
             assert!(studio.glass.files.is_empty() && studio.glass.placed.is_empty(), "{way:?} after {steps}");
         }
@@ -450,7 +450,7 @@ fn a_cell_that_is_left_to_nobody_is_blank() {
     let mut studio = Studio::new(Way::Strips);
     let mut buffer = studio.view(None, None);
     buffer[(3, 3)].set_symbol("x").set_diff_option(CellDiffOption::Skip);
-    studio.easel.prepare(None, &mut buffer, &studio.painter, 99);
+    studio.picture_layer.prepare(None, &mut buffer, &studio.painter, 99);
     assert_eq!((buffer[(3, 3)].symbol(), buffer[(3, 3)].diff_option), (" ", CellDiffOption::None));
 }
 

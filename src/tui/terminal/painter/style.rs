@@ -1,4 +1,4 @@
-//! The look of a cell, and the shortest `ESC [ … m` (SGR) from one look to another.
+//! The style of a cell, and the shortest `ESC [ … m` (SGR) from one style to another.
 
 use ratatui::style::{Color, Modifier};
 
@@ -41,7 +41,7 @@ impl ColorDepth {
     /// The sequence that sets the colours of a half-block's two halves, from no colours or others.
     pub fn halves(self, upper: [u8; 3], lower: [u8; 3]) -> Vec<u8> {
         let of = |[r, g, b]: [u8; 3]| self.fit(Color::Rgb(r, g, b));
-        sgr(Look::PLAIN, Look { fg: of(upper), bg: of(lower), modifier: Modifier::empty() })
+        sgr(CellStyle::PLAIN, CellStyle { fg: of(upper), bg: of(lower), modifier: Modifier::empty() })
     }
 
     /// The nearest colour this depth has.
@@ -142,26 +142,27 @@ const MODIFIERS: [(Modifier, u8, u8); 9] = [
 
 /// Colours and attributes, as the terminal can show them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Look {
+pub(super) struct CellStyle {
     pub(super) fg: Color,
     pub(super) bg: Color,
     pub(super) modifier: Modifier,
 }
 
-impl Look {
+impl CellStyle {
     /// What `ESC [ m` sets.
-    pub(super) const PLAIN: Look = Look { fg: Color::Reset, bg: Color::Reset, modifier: Modifier::empty() };
+    pub(super) const PLAIN: CellStyle =
+        CellStyle { fg: Color::Reset, bg: Color::Reset, modifier: Modifier::empty() };
 
     /// The same without what can't be seen on a blank, so that blanks that look alike are alike.
-    pub(super) fn on_blank(self) -> Look {
+    pub(super) fn on_blank(self) -> CellStyle {
         if self.modifier.intersects(ON_BLANKS) {
             return self;
         }
-        Look { bg: self.bg, ..Look::PLAIN }
+        CellStyle { bg: self.bg, ..CellStyle::PLAIN }
     }
 
-    /// Does a blank printed with this look come out as `wanted`?
-    pub(super) fn blank_shows(self, wanted: Look) -> bool {
+    /// Does a blank printed with this style come out as `wanted`?
+    pub(super) fn blank_shows(self, wanted: CellStyle) -> bool {
         self.on_blank() == wanted.on_blank()
     }
 
@@ -171,28 +172,28 @@ impl Look {
         !self.modifier.intersects(ON_BLANKS) && (bce || self.bg == Color::Reset)
     }
 
-    /// The look nearest to this one in which a blank comes out as `wanted`.
-    pub(super) fn for_blank(self, wanted: Look) -> Look {
+    /// The style nearest to this one in which a blank comes out as `wanted`.
+    pub(super) fn for_blank(self, wanted: CellStyle) -> CellStyle {
         if wanted.modifier.intersects(ON_BLANKS) || self.blank_shows(wanted) {
             return if self.blank_shows(wanted) { self } else { wanted };
         }
-        let near = Look { bg: wanted.bg, modifier: self.modifier - ON_BLANKS, ..self };
+        let near = CellStyle { bg: wanted.bg, modifier: self.modifier - ON_BLANKS, ..self };
         if sgr(self, near).len() < sgr(self, wanted).len() { near } else { wanted }
     }
 }
 
-/// The shortest sequence that turns one look into another; empty if they are the same.
-pub(super) fn sgr(from: Look, to: Look) -> Vec<u8> {
+/// The shortest sequence that turns one style into another; empty if they are the same.
+pub(super) fn sgr(from: CellStyle, to: CellStyle) -> Vec<u8> {
     if from == to {
         return Vec::new();
     }
-    if to == Look::PLAIN {
+    if to == CellStyle::PLAIN {
         return b"\x1b[m".to_vec();
     }
     let mut stepwise = Vec::new();
     let mut afresh = vec![0];
     changes(from, to, &mut stepwise);
-    changes(Look::PLAIN, to, &mut afresh);
+    changes(CellStyle::PLAIN, to, &mut afresh);
     let (stepwise, afresh) = (sequence(&stepwise), sequence(&afresh));
     if afresh.len() < stepwise.len() { afresh } else { stepwise }
 }
@@ -209,7 +210,7 @@ fn sequence(numbers: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn changes(from: Look, to: Look, numbers: &mut Vec<u8>) {
+fn changes(from: CellStyle, to: CellStyle, numbers: &mut Vec<u8>) {
     let mut modifier = from.modifier;
     for (flag, _, off) in MODIFIERS {
         if modifier.contains(flag) && !to.modifier.contains(flag) {
@@ -253,20 +254,20 @@ fn color(color: Color, base: u8, numbers: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
-    fn look(fg: Color, bg: Color, modifier: Modifier) -> Look {
-        Look { fg, bg, modifier }
+    fn style(fg: Color, bg: Color, modifier: Modifier) -> CellStyle {
+        CellStyle { fg, bg, modifier }
     }
 
     #[test]
     fn the_shortest_sgr() {
-        let plain = Look::PLAIN;
-        let bold_red = look(Color::Red, Color::Reset, Modifier::BOLD);
-        let bold = look(Color::Reset, Color::Reset, Modifier::BOLD);
-        let dim = look(Color::Reset, Color::Reset, Modifier::DIM);
-        let both = look(Color::Reset, Color::Reset, Modifier::BOLD | Modifier::DIM);
-        let orange = look(Color::Rgb(255, 128, 0), Color::Indexed(17), Modifier::empty());
-        let grey = look(Color::DarkGray, Color::White, Modifier::empty());
-        let many = look(Color::Red, Color::Blue, Modifier::BOLD | Modifier::ITALIC | Modifier::UNDERLINED);
+        let plain = CellStyle::PLAIN;
+        let bold_red = style(Color::Red, Color::Reset, Modifier::BOLD);
+        let bold = style(Color::Reset, Color::Reset, Modifier::BOLD);
+        let dim = style(Color::Reset, Color::Reset, Modifier::DIM);
+        let both = style(Color::Reset, Color::Reset, Modifier::BOLD | Modifier::DIM);
+        let orange = style(Color::Rgb(255, 128, 0), Color::Indexed(17), Modifier::empty());
+        let grey = style(Color::DarkGray, Color::White, Modifier::empty());
+        let many = style(Color::Red, Color::Blue, Modifier::BOLD | Modifier::ITALIC | Modifier::UNDERLINED);
         for (from, to, wanted) in [
             (plain, plain, ""),
             (many, plain, "\x1b[m"),
@@ -285,13 +286,13 @@ mod tests {
 
     #[test]
     fn blanks_take_any_look_that_shows_the_same() {
-        let red = look(Color::Red, Color::Reset, Modifier::BOLD);
-        let bar = look(Color::Red, Color::Blue, Modifier::BOLD);
-        assert!(red.blank_shows(Look::PLAIN));
-        assert!(!bar.blank_shows(Look::PLAIN));
-        assert_eq!(red.for_blank(Look::PLAIN), red);
-        assert_eq!(red.for_blank(look(Color::Green, Color::Blue, Modifier::empty())), bar);
-        assert!(!look(Color::Red, Color::Reset, Modifier::REVERSED).erasable(true));
+        let red = style(Color::Red, Color::Reset, Modifier::BOLD);
+        let bar = style(Color::Red, Color::Blue, Modifier::BOLD);
+        assert!(red.blank_shows(CellStyle::PLAIN));
+        assert!(!bar.blank_shows(CellStyle::PLAIN));
+        assert_eq!(red.for_blank(CellStyle::PLAIN), red);
+        assert_eq!(red.for_blank(style(Color::Green, Color::Blue, Modifier::empty())), bar);
+        assert!(!style(Color::Red, Color::Reset, Modifier::REVERSED).erasable(true));
         assert!(bar.erasable(true) && !bar.erasable(false));
     }
 

@@ -15,11 +15,11 @@ use crate::tui::model::Model;
 /// The file's content. Whatever cannot be read is forgotten: it is a convenience, never a result.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct Memory {
+pub(super) struct SavedState {
     /// Name of the draft that was open last.
     last: String,
-    /// What was left in each draft, by its name: `preset NAME` or `workflow PATH`.
-    drafts: IndexMap<String, Left>,
+    /// Edits of each draft, by its name: `preset NAME` or `workflow PATH`.
+    drafts: IndexMap<String, SavedDraft>,
     /// Pinned parameters of each workflow, by its hash.
     pub(super) pinned: IndexMap<String, Vec<ParamKey>>,
     /// Width of the left column in percent.
@@ -28,10 +28,10 @@ pub(super) struct Memory {
     pub(super) log_cut: bool,
 }
 
-/// What was left in a draft.
+/// Edits of one draft.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct Left {
+pub(super) struct SavedDraft {
     /// The workflow, when it was open without a preset.
     pub(super) workflow: Option<PathBuf>,
     pub(super) preset: Option<String>,
@@ -43,7 +43,7 @@ pub(super) struct Left {
     pub(super) field: Option<(ParamKey, String)>,
 }
 
-impl Left {
+impl SavedDraft {
     /// The edits as settings.
     pub(super) fn edits(&self) -> Vec<(ParamKey, Setting)> {
         let values = self.values.iter().map(|(key, value)| (key.clone(), Setting::Value(value.clone())));
@@ -76,19 +76,19 @@ fn put_last<T>(map: &mut IndexMap<String, T>, name: String, value: T) {
     }
 }
 
-impl Memory {
+impl SavedState {
     pub(super) fn load(dirs: &Dirs) -> Self {
         let text = fs::read_to_string(path(dirs)).unwrap_or_default();
         serde_json::from_str(&text).unwrap_or_default()
     }
 
-    /// What was left in the draft that was open last.
-    pub(super) fn last(&self) -> Option<&Left> {
+    /// The draft that was open last.
+    pub(super) fn last(&self) -> Option<&SavedDraft> {
         self.drafts.get(&self.last)
     }
 
-    /// What was left in a draft.
-    pub(super) fn left(&self, preset: &str, workflow: Option<&Path>) -> Option<&Left> {
+    /// Edits of one draft.
+    pub(super) fn draft(&self, preset: &str, workflow: Option<&Path>) -> Option<&SavedDraft> {
         self.drafts.get(&draft_name(preset, workflow))
     }
 
@@ -101,25 +101,25 @@ impl Memory {
         if model.source.workflow_hash.is_empty() {
             return;
         }
-        let mut left = Left {
+        let mut draft = SavedDraft {
             workflow: workflow.map(Path::to_owned),
             preset: Some(preset.clone()).filter(|name| !name.is_empty()),
             field: model.params.editing.as_ref().map(|editing| (editing.key.clone(), editing.value())),
             seeds: model.draft.policy_edits().iter().map(|(key, policy)| (key.clone(), *policy)).collect(),
-            ..Left::default()
+            ..SavedDraft::default()
         };
         for (key, setting) in model.draft.edits() {
             match setting {
-                Setting::Value(value) => left.values.push((key.clone(), value.clone())),
+                Setting::Value(value) => draft.values.push((key.clone(), value.clone())),
                 // The next start may be in another folder.
                 Setting::File(path) => {
                     let whole = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-                    left.files.push((key.clone(), if path.starts_with("~") { path.clone() } else { whole }));
+                    draft.files.push((key.clone(), if path.starts_with("~") { path.clone() } else { whole }));
                 }
             }
         }
         self.last = draft_name(preset, workflow);
-        put_last(&mut self.drafts, self.last.clone(), left);
+        put_last(&mut self.drafts, self.last.clone(), draft);
         let pins = model.params.pinned.iter().cloned().collect();
         put_last(&mut self.pinned, model.source.workflow_hash.clone(), pins);
     }
@@ -150,39 +150,41 @@ mod tests {
         stage.model.draft.set(&key("3-inputs-seed"), Setting::Value(seed));
         stage.model.draft.set(&key("52-inputs-image"), Setting::File("in/ö.png".into()));
         stage.press("j R j *");
-        let mut memory = Memory::load(&dirs);
+        let mut saved = SavedState::load(&dirs);
         stage.press("1 g enter");
         stage.type_text(", half a thou");
-        memory.note(&stage.model);
-        memory.save(&dirs).unwrap();
-        let again = Memory::load(&dirs);
-        assert_eq!(again, memory);
-        let left = again.last().unwrap();
-        assert_eq!(left.edits().len(), 2);
-        assert_eq!(left.seeds, [(key("3-inputs-seed"), SeedPolicy::Increment)]);
+        saved.note(&stage.model);
+        saved.save(&dirs).unwrap();
+        let again = SavedState::load(&dirs);
+        assert_eq!(again, saved);
+        let draft = again.last().unwrap();
+        assert_eq!(draft.edits().len(), 2);
+        assert_eq!(draft.seeds, [(key("3-inputs-seed"), SeedPolicy::Increment)]);
         assert!(
-            left.field
+            draft
+                .field
                 .as_ref()
                 .is_some_and(|(key, text)| key.input() == "text" && text.ends_with("half a thou"))
         );
         let pins = &again.pinned[&stage.model.source.workflow_hash];
         assert_eq!(pins, &[key("6-inputs-text"), key("3-inputs-seed"), key("3-inputs-steps")]);
-        assert_eq!(left.edits()[0].1.clone(), stage.model.draft.setting(&key("3-inputs-seed")).unwrap());
+        assert_eq!(draft.edits()[0].1.clone(), stage.model.draft.setting(&key("3-inputs-seed")).unwrap());
     }
 
     #[test]
     fn each_draft_has_its_own_place() {
-        let mut memory = Memory::default();
+        let mut saved = SavedState::default();
         let mut stage = Stage::new(120, 40);
         stage.press("j j right");
-        memory.note(&stage.model);
+        saved.note(&stage.model);
         stage.model.draft.rename_preset("other".to_owned());
         stage.press("right right");
-        memory.note(&stage.model);
-        let steps = |memory: &Memory, preset: &str| memory.left(preset, None).unwrap().edits()[0].1.clone();
-        assert_eq!(steps(&memory, "flamingo"), Setting::Value(31.into()));
-        assert_eq!(steps(&memory, "other"), Setting::Value(33.into()));
-        assert_eq!(memory.last().and_then(|left| left.preset.as_deref()), Some("other"));
+        saved.note(&stage.model);
+        let steps =
+            |saved: &SavedState, preset: &str| saved.draft(preset, None).unwrap().edits()[0].1.clone();
+        assert_eq!(steps(&saved, "flamingo"), Setting::Value(31.into()));
+        assert_eq!(steps(&saved, "other"), Setting::Value(33.into()));
+        assert_eq!(saved.last().and_then(|draft| draft.preset.as_deref()), Some("other"));
     }
 
     #[test]
@@ -191,6 +193,6 @@ mod tests {
         let dirs = Dirs::under(folder.path());
         fs::create_dir_all(&dirs.state).unwrap();
         fs::write(path(&dirs), "{ \"split\": \"wide\"").unwrap();
-        assert_eq!(Memory::load(&dirs), Memory::default());
+        assert_eq!(SavedState::load(&dirs), SavedState::default());
     }
 }

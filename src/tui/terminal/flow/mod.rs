@@ -1,0 +1,327 @@
+//! Flow control: when the next frame may go out.
+//!
+//! Neither a terminal nor SSH tells a program that the link is full: a write returns as soon as some buffer on
+//! the way has room, and frames pile up there while the person looks at old ones. So a frame ends with a status
+//! query (`ESC [ 5 n`), which the terminal answers once it has drawn everything before it, and the next frame
+//! waits for that answer. A burst of changes then becomes one frame with the newest state, not a queue.
+//!
+//! On a link that is far but not slow, one frame a round trip would be a needless brake. So, as in TCP Vegas, the
+//! number of frames that may be under way grows while answers come as quickly as the best seen, and falls to one
+//! as soon as they take longer: then frames queue up somewhere.
+//!
+//! This module has no clock and no IO; the session passes the time in.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// The status query that ends a frame; the terminal answers `ESC [ 0 n`.
+pub const STATUS_QUERY: &[u8] = b"\x1b[5n";
+
+/// Shortest time between two frames: faster than this no eye follows.
+pub const MIN_INTERVAL: Duration = Duration::from_millis(16);
+/// Shortest time between two frames when the terminal doesn't tell that it has drawn them.
+const BLIND_INTERVAL: Duration = Duration::from_millis(66);
+/// Timeout of an answer, plus the time that the frame takes at 9,600 bit/s.
+const ANSWER_LIMIT: Duration = Duration::from_secs(1);
+/// The same while it isn't known yet that the terminal answers at all.
+const FIRST_ANSWER_LIMIT: Duration = Duration::from_millis(400);
+/// Unanswered frames in a row after which frames no longer end with the query.
+const MISSES: u32 = 3;
+/// Most unanswered frames on a link with a long round trip.
+const MAX_WINDOW: usize = 8;
+/// Upper limit of the good answers in a row that let the window grow.
+const MAX_PATIENCE: u32 = 32;
+/// Time on the link that one part of a picture is sized for: a key waits for it.
+const PART_TIME: Duration = Duration::from_millis(120);
+/// Bytes of a part of a picture: initial, smallest, largest.
+const PART: (usize, usize, usize) = (2048, 128, 32 * 1024);
+/// Frames from this size on tell how slow a link is, before any picture has gone down it.
+const TELLING_FRAME: usize = 1024;
+/// The same for a terminal that has not told yet that it has drawn the first frame: it may be at the end of the slowest link,
+/// with all of that frame still before it. And for one that has not told for so long that it never will.
+const BLIND_PART: (usize, usize) = (32, 1024);
+const SILENT: Duration = Duration::from_secs(12);
+/// Most frames that timed out and are still matched with late answers.
+const MOST_LATE: usize = 8;
+/// Poll interval while a frame is not written; the session also tells when it is.
+const WRITE_CHECK: Duration = Duration::from_secs(1);
+
+/// Decides when the next frame may go out. See the module's documentation.
+#[derive(Debug)]
+pub struct Flow {
+    /// Do frames end with the query? Off by configuration, or because the terminal doesn't answer.
+    asking: bool,
+    /// Has the terminal ever answered?
+    answers: bool,
+    misses: u32,
+    /// Frames sent and not answered, oldest first.
+    under_way: VecDeque<Sent>,
+    last_sent: Option<Instant>,
+    /// Bytes of the last frame that are still to be written.
+    unwritten: bool,
+    /// The next frame was asked for and refused.
+    refused: bool,
+    window: usize,
+    /// Good answers in a row, and how many of them allow the window to grow.
+    good: u32,
+    patience: u32,
+    best: Option<Duration>,
+    last: Option<Duration>,
+    /// Bytes of a picture that the link takes in [`PART_TIME`].
+    part: usize,
+    /// When the first frame went out; and whether nothing has ever been answered for long since.
+    began: Option<Instant>,
+    heard: bool,
+    silent: bool,
+    /// Frames given up, oldest first: how late their answers come tells how slow the link is.
+    late: VecDeque<Sent>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Sent {
+    at: Instant,
+    bytes: usize,
+    /// Of these, bytes of a picture.
+    of_picture: usize,
+}
+
+impl Flow {
+    /// `asking`: whether frames end with a status query at all.
+    pub fn new(asking: bool) -> Flow {
+        Flow {
+            asking,
+            answers: false,
+            misses: 0,
+            under_way: VecDeque::new(),
+            last_sent: None,
+            unwritten: false,
+            refused: false,
+            window: 1,
+            good: 0,
+            patience: 1,
+            best: None,
+            last: None,
+            part: PART.0,
+            began: None,
+            heard: false,
+            silent: false,
+            late: VecDeque::new(),
+        }
+    }
+
+    /// May a part of a picture go out now, though the frame has not changed? As [`Flow::may_draw`], but one at a time:
+    /// whatever the person does next waits for those that are under way.
+    pub fn may_send_part(&mut self, now: Instant) -> Result<(), Duration> {
+        self.may_draw(now)?;
+        match self.under_way.front() {
+            Some(oldest) => {
+                self.refused = true;
+                Err((oldest.at + self.limit(oldest.bytes)).saturating_duration_since(now))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Bytes of a picture that may go out with a frame: as many as take a short time on this link, none while
+    /// others are under way.
+    pub fn part(&self) -> usize {
+        match (self.asking, self.under_way.is_empty()) {
+            (true, true) => self.part,
+            (true, false) => 0,
+            (false, _) => self.blind_part(),
+        }
+    }
+
+    fn blind_part(&self) -> usize {
+        if self.silent { BLIND_PART.1 } else { BLIND_PART.0 }
+    }
+
+    /// The same, whatever is under way.
+    pub fn part_size(&self) -> usize {
+        if self.asking { self.part } else { self.blind_part() }
+    }
+
+    /// May a frame go out now? If not: how long to wait before asking again, unless [`Flow::answered`] or
+    /// [`Flow::written`] says earlier that it may.
+    pub fn may_draw(&mut self, now: Instant) -> Result<(), Duration> {
+        let wait = self.wait(now);
+        self.refused = wait.is_some();
+        wait.map_or(Ok(()), Err)
+    }
+
+    fn wait(&mut self, now: Instant) -> Option<Duration> {
+        if self.unwritten {
+            return Some(WRITE_CHECK);
+        }
+        self.give_up_late_answers(now);
+        let interval = if self.asking { MIN_INTERVAL } else { BLIND_INTERVAL };
+        let next = self.last_sent.map(|sent| sent + interval);
+        if let Some(next) = next.filter(|next| *next > now) {
+            return Some(next - now);
+        }
+        if self.under_way.len() < self.window {
+            return None;
+        }
+        let oldest = self.under_way.front()?;
+        Some((oldest.at + self.limit(oldest.bytes)).saturating_duration_since(now))
+    }
+
+    /// Must the next frame end with [`STATUS_QUERY`]?
+    pub fn asks(&self) -> bool {
+        self.asking
+    }
+
+    /// A frame of so many bytes was handed to the link, with the query at its end if [`Flow::asks`].
+    pub fn sent(&mut self, now: Instant, bytes: usize) {
+        self.sent_with_part(now, bytes, 0);
+    }
+
+    /// The same for a frame that has bytes of a picture among its own.
+    pub fn sent_with_part(&mut self, now: Instant, bytes: usize, of_picture: usize) {
+        self.last_sent = Some(now);
+        self.unwritten = true;
+        let began = *self.began.get_or_insert(now);
+        self.silent = !self.heard && now.saturating_duration_since(began) >= SILENT;
+        if self.asking {
+            self.under_way.push_back(Sent { at: now, bytes, of_picture });
+        }
+    }
+
+    /// The operating system has taken all bytes. True if a frame that was refused should be tried again.
+    pub fn written(&mut self) -> bool {
+        self.unwritten = false;
+        self.under_way.len() < self.window && std::mem::take(&mut self.refused)
+    }
+
+    /// The terminal answered a status query. True if a frame that was refused should be tried again.
+    pub fn answered(&mut self, now: Instant) -> bool {
+        if !self.answers && self.misses >= MISSES {
+            // It does answer, only later than we waited for.
+            self.asking = true;
+        }
+        self.answers = true;
+        self.heard = true;
+        self.misses = 0;
+        if let Some(frame) = self.late_frame(now) {
+            let took = now.saturating_duration_since(frame.at);
+            self.last = Some(took);
+            self.learn_late(took, frame);
+        } else if let Some(frame) = self.under_way.pop_front() {
+            // Without one it is an answer that nobody asked for.
+            let took = now.saturating_duration_since(frame.at);
+            if frame.of_picture > 0 {
+                self.learn_part(took, frame);
+            } else {
+                self.learn(took);
+                self.learn_late(took, frame);
+            }
+        }
+        !self.unwritten && self.under_way.len() < self.window && std::mem::take(&mut self.refused)
+    }
+
+    /// The terminal was given away, or comes back: nothing is under way any more.
+    pub fn reset(&mut self) {
+        self.under_way.clear();
+        self.late.clear();
+        self.unwritten = false;
+        self.last_sent = None;
+    }
+
+    /// Answers the terminal still owes us.
+    pub fn owed(&self) -> usize {
+        self.under_way.len()
+    }
+
+    /// How long the last frame took to be drawn and answered, once there was one.
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.last
+    }
+
+    /// Has the terminal ever answered a status query?
+    pub fn terminal_answers(&self) -> bool {
+        self.answers
+    }
+
+    fn learn(&mut self, took: Duration) {
+        self.last = Some(took);
+        let best = match self.best {
+            // A link may become slower for good: the best time follows, slowly.
+            Some(best) if took > best => best + (took - best) / 16,
+            _ => took,
+        };
+        self.best = Some(best);
+        if took > best + best / 2 + Duration::from_millis(10) {
+            if self.window > 1 {
+                self.patience = (self.patience * 2).min(MAX_PATIENCE);
+            }
+            self.window = 1;
+            self.good = 0;
+            return;
+        }
+        self.good += 1;
+        // Only when a frame had to wait does a larger window make a difference.
+        if self.refused && self.good >= self.patience && self.window < MAX_WINDOW {
+            self.window += 1;
+            self.good = 0;
+        }
+    }
+
+    /// The frame given up that an answer is for. One whose answer should have come even at 9,600 bit/s is forgotten: it was
+    /// lost.
+    fn late_frame(&mut self, now: Instant) -> Option<Sent> {
+        let bytes: usize = self.late.iter().map(|frame| frame.bytes).sum();
+        let limit = 3 * ANSWER_LIMIT + Duration::from_millis(bytes as u64 * 1000 / 960);
+        self.late.retain(|frame| now.saturating_duration_since(frame.at) < limit);
+        self.late.pop_front()
+    }
+
+    /// A large frame that took long makes parts smaller.
+    fn learn_late(&mut self, took: Duration, frame: Sent) {
+        if frame.bytes >= TELLING_FRAME {
+            let fitting = frame.bytes * PART_TIME.as_micros() as usize / took.as_micros().max(1) as usize;
+            self.part = self.part.min(fitting.max(PART.1));
+        }
+    }
+
+    /// How large the next part may be, by how much longer this one took than a small frame does.
+    fn learn_part(&mut self, took: Duration, sent: Sent) {
+        self.last = Some(took);
+        let extra = took.saturating_sub(self.best.unwrap_or_default()).as_micros().max(1000) as usize;
+        if sent.of_picture < self.part / 2 && extra < PART_TIME.as_micros() as usize {
+            // Too small a part to tell anything.
+            return;
+        }
+        let fitting = sent.bytes * PART_TIME.as_micros() as usize / extra;
+        // One measurement is not to be trusted far.
+        self.part = fitting.clamp(self.part / 4, self.part * 2).clamp(PART.1, PART.2);
+    }
+
+    fn give_up_late_answers(&mut self, now: Instant) {
+        while let Some(oldest) = self.under_way.front()
+            && now.saturating_duration_since(oldest.at) >= self.limit(oldest.bytes)
+        {
+            self.late.extend(self.under_way.pop_front());
+            if self.late.len() > MOST_LATE {
+                self.late.pop_front();
+            }
+            self.window = 1;
+            self.misses += 1;
+        }
+        if self.asking && self.misses >= MISSES {
+            self.asking = false;
+            self.answers = false;
+            self.under_way.clear();
+        }
+    }
+
+    fn limit(&self, bytes: usize) -> Duration {
+        if !self.answers {
+            return FIRST_ANSWER_LIMIT;
+        }
+        // 960 bytes a second: a byte is ten bits on such a link.
+        ANSWER_LIMIT + Duration::from_millis(bytes as u64 * 1000 / 960)
+    }
+}
+
+#[cfg(test)]
+mod tests;
