@@ -12,7 +12,7 @@ use crate::report::text;
 use crate::tui::terminal::input::Rgb;
 use crate::tui::terminal::painter::ColorDepth;
 use crate::tui::terminal::query::{TerminalInfo, query};
-use crate::tui::terminal::{TerminalEnv, best_protocol, inline_picture};
+use crate::tui::terminal::{TerminalEnv, inline_picture, picture_protocol};
 use crate::wire::ansi::scrub_plain;
 
 /// The terminal has this long to say what it can show.
@@ -104,7 +104,7 @@ impl Pen {
         let kind = match choice {
             Choice::Off => None,
             Choice::Always(kind) => Some(kind),
-            Choice::Auto => Some(best_protocol(&told.capabilities, &env)),
+            Choice::Auto => Some(picture_protocol::best(&told.capabilities, &env)),
         };
         let usable = |kind: &Kind| !dumb && (*kind != Kind::Blocks || depth != ColorDepth::Mono);
         let budget = bytes.unwrap_or_else(|| picture::usual_budget(env.ssh));

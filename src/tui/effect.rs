@@ -112,6 +112,21 @@ pub enum Effect {
 /// Effects in the making.
 pub type Effects = Vec<Effect>;
 
+impl Effect {
+    /// It asks the store and changes nothing.
+    pub fn is_question(&self) -> bool {
+        matches!(
+            self,
+            Self::LoadRuns(_)
+                | Self::LoadOutputs(_)
+                | Self::LoadPair(_)
+                | Self::LoadRun(_)
+                | Self::LoadTypical(_)
+                | Self::LoadLog { .. }
+        )
+    }
+}
+
 /// A run to queue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Order {

@@ -1,98 +1,68 @@
-//! Makes the pictures of a comparison on a thread of its own. The newest order wins.
+//! The pictures of a comparison: two files at the same place and scale.
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, SystemTime};
 
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
 
-use super::Wake;
-use super::pictures::EncodeOptions;
+use super::Replies;
+use super::encode_options::EncodeOptions;
+use super::worker::Ticket;
 use crate::picture::read::{Content, LONGEST_SIDE, Pixels, ReadError, Watch, look};
 use crate::picture::{self, Canvas, CellSize, Cells, Kind, encode};
 use crate::tui::msg::Msg;
 use crate::tui::panes::compare::CompareOrder;
 use crate::tui::panes::compare::Spot;
 use crate::tui::panes::compare::places::GAP;
-use crate::tui::terminal::QUIET_THREAD;
 
-/// Both may take so long.
+/// Timeout of reading and decoding both files.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Bytes of pixels that are kept for the next order, such as one a little to the left.
 const KEPT: usize = 64 << 20;
 /// A picture that is smaller than its place is made so many times larger at the most.
 const MOST_ENLARGED: f64 = 4.0;
 
-#[derive(Debug)]
-pub(super) struct Comparer {
-    orders: Sender<(u64, CompareOrder, EncodeOptions)>,
-    newest: Arc<AtomicU64>,
-}
-
-impl Comparer {
-    /// Starts the thread.
-    ///
-    /// # Errors
-    /// When the system refuses.
-    pub(super) fn start(told: Sender<Wake>) -> std::io::Result<Self> {
-        let (orders, taken) = mpsc::channel();
-        let newest = Arc::new(AtomicU64::new(0));
-        let renderer = CompareRenderer { newest: newest.clone(), kept: Vec::new() };
-        let serve = move || renderer.serve(&taken, |msg| told.send(Wake::Msg(msg)).is_ok());
-        std::thread::Builder::new().name(QUIET_THREAD.to_owned()).spawn(serve)?;
-        Ok(Self { orders, newest })
-    }
-
-    /// Makes this, and nothing that was ordered before.
-    pub(super) fn make(&self, order: CompareOrder, encode_options: EncodeOptions) {
-        let number = self.newest.fetch_add(1, Ordering::Relaxed) + 1;
-        // The thread lives as long as the screen.
-        let _ = self.orders.send((number, order, encode_options));
-    }
-}
-
 /// A file as it was read: where, when it had changed last, the size that was wanted.
 type Read = (PathBuf, Option<SystemTime>, (u32, u32));
 
-struct CompareRenderer {
-    newest: Arc<AtomicU64>,
+/// Makes the pictures of a comparison.
+pub(super) struct CompareRenderer {
+    replies: Replies,
     kept: Vec<(Read, Arc<Pixels>)>,
 }
 
 impl CompareRenderer {
-    fn serve(mut self, orders: &Receiver<(u64, CompareOrder, EncodeOptions)>, tell: impl Fn(Msg) -> bool) {
-        while let Ok(first) = orders.recv() {
-            let (number, order, encode_options) = orders.try_iter().last().unwrap_or(first);
-            let watch = Watch::of(PATIENCE, self.newest.clone(), number);
-            let made = match self.make(&order, encode_options, &watch) {
-                Err((_, ReadError::Superseded)) => continue,
-                Err((which, why)) => Err(format!("{}: {why}", ["A", "B"][which])),
-                Ok(pictures) => Ok(pictures),
-            };
-            if !tell(Msg::Compared(order, made)) {
-                return;
-            }
-        }
+    pub(super) fn new(replies: Replies) -> Self {
+        Self { replies, kept: Vec::new() }
+    }
+
+    /// Answers an order, unless another one takes its place meanwhile.
+    pub(super) fn render(&mut self, order: CompareOrder, options: EncodeOptions, ticket: &Ticket) {
+        let made = match self.make(&order, options, &ticket.watch(PATIENCE)) {
+            Err((_, ReadError::Superseded)) => return,
+            Err((which, why)) => Err(format!("{}: {why}", ["A", "B"][which])),
+            Ok(pictures) => Ok(pictures),
+        };
+        self.replies.send(Msg::Compared(order, made));
     }
 
     /// One picture of both, or one of each; or which of the two cannot be seen, and why.
     fn make(
         &mut self,
         order: &CompareOrder,
-        encode_options: EncodeOptions,
+        options: EncodeOptions,
         watch: &Watch,
     ) -> Result<Vec<picture::Shared>, (usize, ReadError)> {
         let width = if order.beside { order.room.width.saturating_sub(GAP) / 2 } else { order.room.width };
-        let place = canvas(order, encode_options, Cells { width, ..order.room });
+        let place = canvas(order, options, Cells { width, ..order.room });
         // Pixel by pixel: every one that the file has is wanted.
         let wanted = if order.closer.is_some() { (LONGEST_SIDE, LONGEST_SIDE) } else { place.pixels() };
         let mut both = Vec::new();
         for (which, path) in order.paths.iter().enumerate() {
             let pixels = self.read(path, wanted, watch).map_err(|why| (which, why))?;
-            both.push(seen(&pixels, place.pixels(), order.closer, encode_options.ground));
+            both.push(seen(&pixels, place.pixels(), order.closer, options.ground));
             watch.check().map_err(|why| (which, why))?;
         }
         let cells = |side: u32, cell: u16, room: u16| {
@@ -105,9 +75,9 @@ impl CompareRenderer {
         let height = height.unwrap_or(1);
         let pack = |images: &[(&RgbImage, u16)], width: u16| {
             // No more than what there is to see: the rest of the place stays the screen's.
-            let canvas = canvas(order, encode_options, Cells { width, height });
+            let canvas = canvas(order, options, Cells { width, height });
             let (across, down) = canvas.pixels();
-            let mut whole = RgbImage::from_pixel(across, down, Rgb(encode_options.ground));
+            let mut whole = RgbImage::from_pixel(across, down, Rgb(options.ground));
             for (image, column) in images {
                 imageops::replace(&mut whole, *image, i64::from(*column) * i64::from(cell.width), 0);
             }
@@ -144,17 +114,17 @@ impl CompareRenderer {
     }
 }
 
-fn canvas(order: &CompareOrder, encode_options: EncodeOptions, room: Cells) -> Canvas {
+fn canvas(order: &CompareOrder, options: EncodeOptions, room: Cells) -> Canvas {
     // A half-block is one pixel when each is to be seen.
     let is_pixel = order.kind == Kind::Blocks && order.closer.is_some();
     Canvas {
         room,
         cell: if is_pixel { CellSize { width: 1, height: 2 } } else { order.cell },
         kind: order.kind,
-        budget: encode_options.budget,
-        piece: encode_options.piece,
-        ground: encode_options.ground,
-        colours: encode_options.colours,
+        budget: options.budget,
+        piece: options.piece,
+        ground: options.ground,
+        colours: options.colours,
     }
 }
 
@@ -202,6 +172,8 @@ fn part(pixels: &Pixels, (x, y): (u32, u32), (width, height): (u32, u32), ground
 mod tests {
     use image::ImageFormat;
 
+    use super::super::Wake;
+    use super::super::worker::Worker;
     use super::*;
     use crate::picture::{Colours, Form};
 
@@ -214,7 +186,7 @@ mod tests {
     }
 
     fn renderer() -> CompareRenderer {
-        CompareRenderer { newest: Arc::new(AtomicU64::new(0)), kept: Vec::new() }
+        CompareRenderer::new(Replies::to_test().0)
     }
 
     /// The left half in one colour, the right half in another.
@@ -314,18 +286,20 @@ mod tests {
     fn which_one_cannot_be_seen_is_said_and_the_newest_order_wins() {
         let folder = tempfile::tempdir().expect("a folder");
         let good = file(&folder, "a.png", (10, 10), [RED, GREEN]);
-        let (orders, taken) = mpsc::channel();
-        let renderer = renderer();
-        let comparer = Comparer { orders, newest: renderer.newest.clone() };
-        comparer.make(order([good.clone(), good.clone()], true), encode_options());
-        comparer.make(order([good, folder.path().join("gone.png")], true), encode_options());
-        drop(comparer);
-        let told = std::cell::RefCell::new(Vec::new());
-        renderer.serve(&taken, |msg| {
-            told.borrow_mut().push(msg);
-            true
+        let (replies, inbox) = Replies::to_test();
+        let mut renderer = CompareRenderer::new(replies);
+        let worker =
+            Worker::start(move |order, ticket: &Ticket| renderer.render(order, encode_options(), ticket));
+        let worker = worker.expect("a thread");
+        worker.order(order([good.clone(), good.clone()], true));
+        worker.order(order([good, folder.path().join("gone.png")], true));
+        // Should the first one have been made already, it is told of first.
+        let told = std::iter::from_fn(|| inbox.recv().ok());
+        let told = told.map(|wake| match wake {
+            Wake::Msg(Msg::Compared(_, made)) => made,
+            other => panic!("{other:?}"),
         });
-        let [Msg::Compared(_, Err(why))] = &told.borrow()[..] else { panic!("{told:?}") };
+        let why = told.filter_map(Result::err).next().expect("why not");
         assert!(why.starts_with("B: the file is gone"), "{why}");
     }
 }

@@ -3,7 +3,7 @@
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::domain::param::FileKind;
 use crate::tui::panes::params::FileState;
@@ -155,39 +155,6 @@ fn jpeg_dimensions(head: &[u8]) -> Option<(u32, u32)> {
             return Some((u32::from(be16(at + 7)?), u32::from(be16(at + 5)?)));
         }
         at += 2 + usize::from(be16(at + 2)?);
-    }
-}
-
-/// A file with a text in it for an editor to open, gone when dropped.
-#[derive(Debug)]
-pub(super) struct ScratchFile {
-    path: PathBuf,
-}
-
-impl ScratchFile {
-    /// Writes the text into a private file of the runtime folder.
-    pub(super) fn new(folder: &Path, text: &str, extension: &str) -> std::io::Result<Self> {
-        crate::config::dirs::private_dir(folder)?;
-        let path = folder.join(format!("edit-{}-{:08x}.{extension}", std::process::id(), fastrand::u32(..)));
-        fs::write(&path, text)?;
-        Ok(Self { path })
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    pub(super) fn read(&self) -> std::io::Result<String> {
-        let bytes = fs::read(&self.path)?;
-        String::from_utf8(bytes).map_err(|e| std::io::Error::new(std::io::ErrorKind::InvalidData, e))
-    }
-}
-
-impl Drop for ScratchFile {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_file(&self.path) {
-            tracing::warn!("{} could not be removed: {error}", self.path.display());
-        }
     }
 }
 

@@ -1,100 +1,57 @@
-//! Looks at files on a thread of its own: decodes, scales and packs what is seen of them. The newest order wins.
+//! What the output pane shows of a file: decoded, scaled and encoded.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
-use std::thread;
 use std::time::{Duration, SystemTime};
 
-use super::Wake;
+use super::Replies;
+use super::encode_options::EncodeOptions;
+use super::worker::Ticket;
 use crate::picture::read::{Content, Pixels, ReadError, Seen, Watch, frames, look};
-use crate::picture::{self, Canvas, Colours};
+use crate::picture::{self, Canvas};
 use crate::tui::msg::Msg;
 use crate::tui::panes::output::{LookOrder, Looked, LookedBody};
-use crate::tui::terminal::QUIET_THREAD;
 
-/// The picture follows when the selection has rested for so long.
-pub(super) const REST: Duration = Duration::from_millis(150);
-/// One look may take so long.
+/// Timeout of reading and decoding one file.
 const LIMIT: Duration = Duration::from_secs(10);
 /// Bytes of pictures that are kept, ready to be shown again.
 const KEPT: usize = 16 << 20;
 /// A film's frame gets this part of what a picture may cost.
 const FRAME_SHARE: usize = 4;
 
-/// How the pictures of an order are packed, beside what it says itself.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct EncodeOptions {
-    pub(super) budget: usize,
-    pub(super) piece: usize,
-    pub(super) ground: [u8; 3],
-    pub(super) colours: Colours,
-}
-
-/// The thread's other end.
-#[derive(Debug)]
-pub(super) struct Pictures {
-    orders: Sender<(u64, LookOrder, EncodeOptions)>,
-    newest: Arc<AtomicU64>,
-}
-
-impl Pictures {
-    pub(super) fn start(told: Sender<Wake>) -> std::io::Result<Self> {
-        let (orders, taken) = mpsc::channel();
-        let newest = Arc::new(AtomicU64::new(0));
-        let at = newest.clone();
-        thread::Builder::new()
-            .name(QUIET_THREAD.to_owned())
-            .spawn(move || OutputRenderer { newest: at, kept: Kept::default() }.serve(&taken, &told))?;
-        Ok(Self { orders, newest })
-    }
-
-    /// What is being looked at is no longer wanted.
-    pub(super) fn drop_work(&self) {
-        self.newest.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn look(&self, order: LookOrder, encode_options: EncodeOptions) {
-        let number = self.newest.fetch_add(1, Ordering::Relaxed) + 1;
-        // The thread lives as long as the screen.
-        let _ = self.orders.send((number, order, encode_options));
-    }
-}
-
-struct OutputRenderer {
-    newest: Arc<AtomicU64>,
+/// Makes what the output pane shows of a file.
+pub(super) struct OutputRenderer {
+    replies: Replies,
     kept: Kept,
 }
 
 impl OutputRenderer {
-    fn serve(mut self, orders: &Receiver<(u64, LookOrder, EncodeOptions)>, told: &Sender<Wake>) {
-        while let Ok(first) = orders.recv() {
-            let (number, order, encode_options) = orders.try_iter().last().unwrap_or(first);
-            let watch = Watch::of(LIMIT, self.newest.clone(), number);
-            let looked = match self.looked(&order, encode_options, &watch) {
-                Err(ReadError::Superseded) => continue,
-                looked => looked.map_err(|why| capital(&why.to_string())),
-            };
-            if told.send(Wake::Msg(Msg::Looked(order, looked))).is_err() {
-                return;
-            }
-        }
+    pub(super) fn new(replies: Replies) -> Self {
+        Self { replies, kept: Kept::default() }
+    }
+
+    /// Answers an order, unless another one takes its place meanwhile.
+    pub(super) fn render(&mut self, order: LookOrder, options: EncodeOptions, ticket: &Ticket) {
+        let looked = match self.looked(&order, options, &ticket.watch(LIMIT)) {
+            Err(ReadError::Superseded) => return,
+            looked => looked.map_err(|why| capital(&why.to_string())),
+        };
+        self.replies.send(Msg::Looked(order, looked));
     }
 
     fn looked(
         &mut self,
         order: &LookOrder,
-        encode_options: EncodeOptions,
+        options: EncodeOptions,
         watch: &Watch,
     ) -> Result<Looked, ReadError> {
         let state = state_of(order);
-        if let Some(kept) = state.and_then(|state| self.kept.find(order, encode_options, state)) {
+        if let Some(kept) = state.and_then(|state| self.kept.find(order, options, state)) {
             return Ok(kept);
         }
-        let looked = make(order, encode_options, watch)?;
+        let looked = make(order, options, watch)?;
         if let Some(state) = state {
-            self.kept.keep(order, encode_options, state, &looked);
+            self.kept.keep(order, options, state, &looked);
         }
         Ok(looked)
     }
@@ -106,15 +63,15 @@ fn capital(text: &str) -> String {
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
-fn make(order: &LookOrder, encode_options: EncodeOptions, watch: &Watch) -> Result<Looked, ReadError> {
+fn make(order: &LookOrder, options: EncodeOptions, watch: &Watch) -> Result<Looked, ReadError> {
     let canvas = Canvas {
         room: order.room,
         cell: order.cell,
         kind: order.kind.unwrap_or(picture::Kind::Blocks),
-        budget: if order.play { encode_options.budget / FRAME_SHARE } else { encode_options.budget },
-        piece: encode_options.piece,
-        ground: encode_options.ground,
-        colours: encode_options.colours,
+        budget: if order.play { options.budget / FRAME_SHARE } else { options.budget },
+        piece: options.piece,
+        ground: options.ground,
+        colours: options.colours,
     };
     let wanted = canvas.pixels();
     let Seen { kind, bytes, content } = match order.kind {
@@ -167,11 +124,9 @@ struct Kept {
 }
 
 impl Kept {
-    fn find(&mut self, order: &LookOrder, encode_options: EncodeOptions, state: State) -> Option<Looked> {
+    fn find(&mut self, order: &LookOrder, options: EncodeOptions, state: State) -> Option<Looked> {
         let at = self.all.iter().position(|(kept, how, then, _)| {
-            kept == order
-                && *then == state
-                && EncodeOptions { piece: encode_options.piece, ..*how } == encode_options
+            kept == order && *then == state && EncodeOptions { piece: options.piece, ..*how } == options
         })?;
         let found = self.all.remove(at)?;
         let looked = found.3.clone();
@@ -179,9 +134,9 @@ impl Kept {
         Some(looked)
     }
 
-    fn keep(&mut self, order: &LookOrder, encode_options: EncodeOptions, state: State, looked: &Looked) {
+    fn keep(&mut self, order: &LookOrder, options: EncodeOptions, state: State, looked: &Looked) {
         self.bytes += weight(looked);
-        self.all.push_back((order.clone(), encode_options, state, looked.clone()));
+        self.all.push_back((order.clone(), options, state, looked.clone()));
         while self.bytes > KEPT {
             let Some((.., oldest)) = self.all.pop_front() else { return };
             self.bytes -= weight(&oldest);

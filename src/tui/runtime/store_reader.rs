@@ -1,7 +1,8 @@
 //! Answers the screen's questions to the store, on a thread of its own, so that no key waits for the disk.
 
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::Receiver;
 
+use super::Replies;
 use crate::domain::run::Counts;
 use crate::domain::{OutputCard, RunId, RunSummary};
 use crate::store::{LogReader, OutputQuery, RunQuery, Store, StoreError};
@@ -24,13 +25,9 @@ impl StoreReader {
     }
 
     /// Answers until nobody asks any more.
-    pub(super) fn serve(mut self, questions: &Receiver<Effect>, answers: &Sender<super::Wake>) {
+    pub(super) fn serve(mut self, questions: &Receiver<Effect>, replies: &Replies) {
         while let Ok(question) = questions.recv() {
-            for answer in self.answers(question) {
-                if answers.send(super::Wake::Msg(answer)).is_err() {
-                    return;
-                }
-            }
+            self.answers(question).into_iter().for_each(|answer| replies.send(answer));
         }
     }
 

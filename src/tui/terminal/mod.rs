@@ -14,7 +14,7 @@ mod io_thread;
 mod options;
 pub mod painter;
 mod picture_layer;
-mod picture_protocol;
+pub mod picture_protocol;
 pub mod query;
 pub mod session;
 mod shared;
@@ -22,5 +22,5 @@ mod tty;
 
 pub use options::SessionOptions;
 pub use picture_layer::Placement;
-pub use picture_protocol::{TerminalEnv, best_protocol};
+pub use picture_protocol::TerminalEnv;
 pub use session::{Capabilities, ExitCause, QUIET_THREAD, Session, StartError, TermEvent};

@@ -34,7 +34,7 @@ const ITERM2: [&str; 4] = ["iterm", "wezterm", "mintty", "vscode"];
 /// The best protocol by the answers so far; final once all have come or the wait is over.
 ///
 /// Inside tmux Kitty's way is the only one that passes through it unharmed; Sixel is shown where tmux itself says so.
-pub fn best_protocol(capabilities: &Capabilities, env: &TerminalEnv) -> Kind {
+pub fn best(capabilities: &Capabilities, env: &TerminalEnv) -> Kind {
     let named = |name: &str| {
         let name = name.to_ascii_lowercase();
         ITERM2.iter().any(|known| name.starts_with(known))
@@ -49,6 +49,12 @@ pub fn best_protocol(capabilities: &Capabilities, env: &TerminalEnv) -> Kind {
     } else {
         Kind::Blocks
     }
+}
+
+/// Whether no answer can change the best protocol any more. Through tmux the terminal's own answers come later than tmux's
+/// last one.
+pub fn is_settled(capabilities: &Capabilities, env: &TerminalEnv) -> bool {
+    capabilities.kitty_graphics || (capabilities.complete && !env.tmux)
 }
 
 #[cfg(test)]
@@ -74,8 +80,19 @@ mod tests {
             (&sixel, at("", false), Kind::Sixel),
             (&wezterm, at("", false), Kind::Iterm2),
         ] {
-            assert_eq!(best_protocol(capabilities, &env), wanted, "{capabilities:?} {env:?}");
+            assert_eq!(best(capabilities, &env), wanted, "{capabilities:?} {env:?}");
         }
+    }
+
+    #[test]
+    fn inside_tmux_the_last_answer_is_not_the_terminals() {
+        let complete = Capabilities { complete: true, ..Capabilities::default() };
+        let kitty = Capabilities { kitty_graphics: true, ..Capabilities::default() };
+        let at = |tmux| TerminalEnv { tmux, ..TerminalEnv::default() };
+        let table =
+            [(&complete, false), (&complete, true), (&kitty, true), (&Capabilities::default(), false)];
+        let settled = table.map(|(capabilities, tmux)| is_settled(capabilities, &at(tmux)));
+        assert_eq!(settled, [true, false, true, false]);
     }
 
     #[test]

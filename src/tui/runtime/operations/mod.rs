@@ -4,13 +4,13 @@ mod runs;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::Receiver;
 use std::thread::{self, JoinHandle};
 
 use indexmap::IndexMap;
 
 use super::saved_state::SavedState;
-use super::{Options, Wake, clipboard, files, viewer};
+use super::{Options, Replies, clipboard, files, viewer};
 use crate::backend::results::names::safe_name;
 use crate::config::{Config, ConfigError, Dirs, Profile};
 use crate::domain::param::FileKind;
@@ -41,8 +41,7 @@ pub(super) struct Operations {
     /// Opened when it is first needed.
     store: Option<Store>,
     runner_watch: Option<JoinHandle<()>>,
-    /// For those who have something to tell later.
-    told: Option<Sender<Wake>>,
+    replies: Replies,
 }
 
 /// What the command line asked for.
@@ -62,7 +61,7 @@ fn said(error: impl ToString) -> String {
 }
 
 impl Operations {
-    pub(super) fn new(options: Options) -> Self {
+    pub(super) fn new(options: Options, replies: Replies) -> Self {
         let Options { dirs, config, profile, url, workflow, preset, demo } = options;
         // Without a working directory (it may have been deleted) only whole paths can be found.
         let working = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
@@ -78,22 +77,19 @@ impl Operations {
             preset: None,
             store: None,
             runner_watch: None,
-            told: None,
+            replies,
         }
     }
 
     /// Does what is asked until nobody asks any more.
-    pub(super) fn serve(mut self, orders: &Receiver<Effect>, told: &Sender<Wake>) {
-        self.told = Some(told.clone());
+    pub(super) fn serve(mut self, orders: &Receiver<Effect>) {
         while let Ok(order) = orders.recv() {
             if let Effect::SearchLog { run, text, from, backward } = order {
-                self.search_log(run, text, from, backward, told.clone());
+                self.search_log(run, text, from, backward);
                 continue;
             }
             for msg in self.perform(order) {
-                if told.send(Wake::Msg(msg)).is_err() {
-                    return;
-                }
+                self.replies.send(msg);
             }
         }
     }
@@ -368,7 +364,7 @@ impl Operations {
     fn view(&self, path: &Path) -> Answer {
         let program = viewer::program(clipboard::set, cfg!(target_os = "macos"))?;
         let mut viewer = viewer::open(&program, path)?;
-        let (name, told) = (program.join(" "), self.told.clone());
+        let (name, replies) = (program.join(" "), self.replies.clone());
         // A viewer that was waited for leaves nothing behind.
         let wait = move || {
             let why = match viewer.wait() {
@@ -376,10 +372,7 @@ impl Operations {
                 Ok(status) => format!("{name} ended with {status}"),
                 Err(error) => format!("{name} is lost sight of: {error}"),
             };
-            if let Some(told) = told {
-                // The screen may be gone by now.
-                let _ = told.send(Wake::Msg(Msg::Notice(Tone::Bad, why)));
-            }
+            replies.send(Msg::Notice(Tone::Bad, why));
         };
         thread::Builder::new().name("viewer".to_owned()).spawn(wait).map_err(said)?;
         let shown = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();

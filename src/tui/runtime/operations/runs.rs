@@ -1,9 +1,8 @@
 //! Runs, and what they made: queued, cancelled, fetched again, starred, deleted.
 
-use std::sync::mpsc::Sender;
 use std::thread::{self, JoinHandle};
 
-use super::{Answer, Operations, Wake, opened, said};
+use super::{Answer, Operations, opened, said};
 use crate::config::Dirs;
 use crate::domain::{OutputId, ParamKey, RunId, Setting};
 use crate::runner;
@@ -116,11 +115,10 @@ impl Operations {
     pub(super) fn look_after_runs(&mut self) -> Answer {
         runner::ensure(&self.dirs).map_err(said)?;
         if self.runner_watch.as_ref().is_none_or(JoinHandle::is_finished) {
-            let (dirs, told) = (self.dirs.clone(), self.told.clone());
+            let (dirs, replies) = (self.dirs.clone(), self.replies.clone());
             let watch = move || {
-                if let (Err(why), Some(told)) = (watch_over(&dirs), told) {
-                    // The screen may be gone by now.
-                    let _ = told.send(Wake::Msg(Msg::Notice(Tone::Bad, why)));
+                if let Err(why) = watch_over(&dirs) {
+                    replies.send(Msg::Notice(Tone::Bad, why));
                 }
             };
             let runner_watch = thread::Builder::new().name("runner_watch".to_owned()).spawn(watch);
@@ -169,15 +167,8 @@ impl Operations {
     }
 
     /// A search may read gigabytes: it gets a thread of its own.
-    pub(super) fn search_log(
-        &self,
-        run: RunId,
-        wanted: String,
-        from: usize,
-        backward: bool,
-        told: Sender<Wake>,
-    ) {
-        let dirs = self.dirs.clone();
+    pub(super) fn search_log(&self, run: RunId, wanted: String, from: usize, backward: bool) {
+        let (dirs, replies) = (self.dirs.clone(), self.replies.clone());
         let search = move || {
             let find = || -> Result<Option<usize>, StoreError> {
                 let mut log = Store::open(&dirs)?.log(run);
@@ -193,8 +184,7 @@ impl Operations {
                 Ok(line) => Msg::LogFound { run, line },
                 Err(why) => Msg::Notice(Tone::Bad, said(why)),
             };
-            // The screen may be gone by now.
-            let _ = told.send(Wake::Msg(msg));
+            replies.send(msg);
         };
         if let Err(why) = thread::Builder::new().name("search".to_owned()).spawn(search) {
             tracing::error!("the log cannot be searched: {why}");

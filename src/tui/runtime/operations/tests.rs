@@ -23,7 +23,7 @@ impl Room {
         let config = Config::parse(config, &dirs.config_file());
         let options =
             Options { dirs, config, profile: None, url: None, workflow: None, preset: None, demo: false };
-        let mut operations = Operations::new(options);
+        let mut operations = Operations::new(options, Replies::to_test().0);
         operations.working = folder.path().to_owned();
         operations.presets = Presets::new(&operations.dirs, folder.path());
         fs::create_dir(folder.path().join("cats")).unwrap();

@@ -1,89 +1,46 @@
-//! Makes the gallery's thumbnails, on a thread of its own: from the folder of those that were made before, else from the
-//! file. What is wanted now takes the place of what was wanted before, so that what scrolled away is not made.
+//! The gallery's thumbnails.
 
 mod cache;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
 use image::imageops;
 
 use self::cache::{Cache, Kept, SIDE};
-use super::Wake;
+use super::Replies;
+use super::worker::Ticket;
 use crate::picture::read::{self, Content, Pixels, ReadError, Seen, Watch};
 use crate::picture::{Canvas, CellSize, Colours, Kind, encode};
 use crate::store::Store;
 use crate::tui::msg::Msg;
 use crate::tui::panes::gallery::{Thumb, ThumbOrder};
-use crate::tui::terminal::QUIET_THREAD;
 
-/// Time that one picture may take.
+/// Timeout of reading and decoding one file.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Larger files are not read once more to see whether they are what the run made.
 const LARGEST_HASHED: u64 = 64 << 20;
 /// Stands behind what is transparent: it is seen on light and on dark grounds.
 const GROUND: [u8; 3] = [128; 3];
 
-/// What the screen sends: all that is wanted now, the first first.
-#[derive(Debug)]
-pub(super) struct Wanted {
-    number: u64,
-    orders: Vec<ThumbOrder>,
-    /// Bytes that each may cost on the wire.
-    budget: usize,
-}
-
-#[derive(Debug)]
-pub(super) struct Thumbs {
-    sender: Sender<Wanted>,
-    newest: Arc<AtomicU64>,
-}
-
-impl Thumbs {
-    /// Starts the thread.
-    ///
-    /// # Errors
-    /// When the system refuses.
-    pub(super) fn start(folder: PathBuf, colours: Colours, told: Sender<Wake>) -> std::io::Result<Self> {
-        let (sender, wanted) = std::sync::mpsc::channel();
-        let newest = Arc::new(AtomicU64::new(0));
-        let renderer = ThumbRenderer { cache: Cache::new(folder), colours, newest: newest.clone() };
-        let serve = move || renderer.serve(&wanted, |msg| told.send(Wake::Msg(msg)).is_ok());
-        std::thread::Builder::new().name(QUIET_THREAD.to_owned()).spawn(serve)?;
-        Ok(Self { sender, newest })
-    }
-
-    /// From now on these are wanted, and no others.
-    pub(super) fn want(&self, orders: Vec<ThumbOrder>, budget: usize) {
-        let number = self.newest.fetch_add(1, Ordering::Relaxed) + 1;
-        // The thread lives as long as the screen.
-        let _ = self.sender.send(Wanted { number, orders, budget });
-    }
-}
-
-struct ThumbRenderer {
+/// Makes thumbnails: from the folder of those that were made before, else from the file.
+pub(super) struct ThumbRenderer {
+    replies: Replies,
     cache: Cache,
     colours: Colours,
-    newest: Arc<AtomicU64>,
 }
 
 impl ThumbRenderer {
-    /// Makes what is wanted until nobody listens any more.
-    fn serve(mut self, wanted: &Receiver<Wanted>, tell: impl Fn(Msg) -> bool) {
-        while let Ok(mut list) = wanted.recv() {
-            if let Some(newer) = wanted.try_iter().last() {
-                list = newer;
-            }
-            for order in list.orders {
-                let watch = Watch::of(PATIENCE, self.newest.clone(), list.number);
-                let Some(thumb) = self.make(&order, list.budget, &watch) else { break };
-                if !tell(Msg::Thumb(order, thumb)) {
-                    return;
-                }
-            }
+    pub(super) fn new(replies: Replies, folder: PathBuf, colours: Colours) -> Self {
+        Self { replies, cache: Cache::new(folder), colours }
+    }
+
+    /// Makes thumbnails of `budget` bytes each, the first first, until others are wanted.
+    pub(super) fn render(&mut self, orders: Vec<ThumbOrder>, budget: usize, ticket: &Ticket) {
+        for order in orders {
+            let Some(thumb) = self.make(&order, budget, &ticket.watch(PATIENCE)) else { break };
+            self.replies.send(Msg::Thumb(order, thumb));
         }
     }
 

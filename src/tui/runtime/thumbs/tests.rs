@@ -1,8 +1,6 @@
 //! Thumbnails of real files, from the thread's own parts.
 
-use std::cell::RefCell;
 use std::path::Path;
-use std::sync::mpsc;
 
 use image::{Rgb, RgbImage};
 use sha2::Digest;
@@ -22,7 +20,7 @@ fn place() -> Place {
 impl Place {
     fn renderer(&self) -> ThumbRenderer {
         let cache = Cache::new(self.folder.path().join("thumbs"));
-        ThumbRenderer { cache, colours: Colours::True, newest: Arc::new(AtomicU64::new(0)) }
+        ThumbRenderer { replies: Replies::to_test().0, cache, colours: Colours::True }
     }
 
     fn file(&self, name: &str, bytes: &[u8]) -> ThumbOrder {
@@ -107,30 +105,19 @@ fn a_file_that_was_painted_over_is_not_taken_for_what_the_run_made() {
 }
 
 #[test]
-fn only_what_was_asked_for_last_is_made() {
+fn nothing_is_made_once_others_are_wanted() {
     let place = place();
-    let orders: Vec<ThumbOrder> =
-        (1..=4).map(|n| place.picture(&format!("{n}.png"), [n * 50, 0, 0])).collect();
-    let (sender, wanted) = mpsc::channel();
-    let renderer = place.renderer();
-    let newest = renderer.newest.clone();
-    let thumbs = Thumbs { sender, newest };
-    thumbs.want(orders[..3].to_vec(), 6_000);
-    thumbs.want(vec![orders[3].clone(), orders[0].clone()], 6_000);
-    let told = RefCell::new(Vec::new());
-    let thumbs = RefCell::new(Some(thumbs));
-    renderer.serve(&wanted, |msg| {
-        let Msg::Thumb(order, _) = msg else { panic!("{msg:?}") };
-        told.borrow_mut().push(order.path.file_name().expect("a name").to_string_lossy().into_owned());
-        match told.borrow().len() {
-            // In the middle of a list, another one comes.
-            1 => thumbs.borrow().as_ref().expect("there").want(vec![orders[1].clone()], 6_000),
-            _ => drop(thumbs.take()),
-        }
-        true
-    });
-    assert_eq!(told.into_inner(), ["4.png", "2.png"]);
-    assert!(
-        !place.folder.path().join("thumbs").join(&orders[2].sha256[..2]).join(&orders[2].sha256).exists()
-    );
+    let orders = vec![place.picture("a.png", [50, 0, 0]), place.picture("b.png", [100, 0, 0])];
+    let (replies, inbox) = Replies::to_test();
+    let mut renderer = ThumbRenderer { replies, ..place.renderer() };
+    let kept = |order: &ThumbOrder| renderer_file(&place, order).exists();
+    renderer.render(orders.clone(), 6_000, &Ticket::superseded());
+    assert!(inbox.try_recv().is_err() && !kept(&orders[0]));
+    renderer.render(orders.clone(), 6_000, &Ticket::newest());
+    assert_eq!(inbox.try_iter().count(), 2);
+    assert!(kept(&orders[0]) && kept(&orders[1]));
+}
+
+fn renderer_file(place: &Place, order: &ThumbOrder) -> PathBuf {
+    place.folder.path().join("thumbs").join(&order.sha256[..2]).join(&order.sha256)
 }

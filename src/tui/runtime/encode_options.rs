@@ -1,0 +1,89 @@
+//! How pictures are encoded: what they may cost on this link, and what stands behind them.
+
+use crate::config::ThemeChoice;
+use crate::picture::Colours;
+use crate::tui::terminal::TerminalEnv;
+use crate::tui::terminal::input::Rgb;
+
+/// Most parts of one picture; each takes the link a short time.
+const SLOW_PARTS: usize = 64;
+/// A thumbnail's share of a picture's budget, and its limits in bytes.
+const THUMB_SHARE: usize = 8;
+const THUMB_BYTES: (usize, usize) = (1_000, 6_000);
+
+/// How the picture of one order is encoded, beside what the order says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct EncodeOptions {
+    /// Bytes of the whole picture.
+    pub(super) budget: usize,
+    /// Bytes of one part.
+    pub(super) piece: usize,
+    /// Colour behind what is transparent.
+    pub(super) ground: [u8; 3],
+    pub(super) colours: Colours,
+}
+
+impl EncodeOptions {
+    /// Bytes of one thumbnail.
+    pub(super) fn thumb_budget(&self) -> usize {
+        (self.budget / THUMB_SHARE).clamp(THUMB_BYTES.0, THUMB_BYTES.1)
+    }
+}
+
+/// What holds for all pictures of a session.
+#[derive(Debug)]
+pub(super) struct PictureSettings {
+    /// Bytes of one picture by `[ui] picture_bytes`.
+    pub(super) configured_bytes: Option<usize>,
+    /// Bytes of one picture without that.
+    pub(super) usual_bytes: usize,
+    pub(super) colours: Colours,
+    pub(super) terminal_env: TerminalEnv,
+}
+
+impl PictureSettings {
+    /// The options for a link that takes `part` bytes in a short time, and a background that the terminal told.
+    pub(super) fn options(&self, part: usize, background: Option<Rgb>, theme: ThemeChoice) -> EncodeOptions {
+        // On a slow link not more than it carries in some seconds.
+        let budget = self.configured_bytes.unwrap_or_else(|| self.usual_bytes.min(part * SLOW_PARTS));
+        let ground = match (background, theme) {
+            (Some(Rgb(r, g, b)), _) => [r, g, b],
+            (None, ThemeChoice::Light) => [255; 3],
+            (None, _) => [0; 3],
+        };
+        EncodeOptions { budget, piece: part, ground, colours: self.colours }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> PictureSettings {
+        let terminal_env = TerminalEnv::default();
+        PictureSettings { configured_bytes: None, usual_bytes: 60_000, colours: Colours::True, terminal_env }
+    }
+
+    #[test]
+    fn a_slow_link_gets_smaller_pictures_unless_their_size_was_configured() {
+        let settings = settings();
+        let budget =
+            |settings: &PictureSettings, part| settings.options(part, None, ThemeChoice::Auto).budget;
+        assert_eq!([budget(&settings, 128), budget(&settings, 32 << 10)], [128 * SLOW_PARTS, 60_000]);
+        let configured = PictureSettings { configured_bytes: Some(90_000), ..settings };
+        assert_eq!([budget(&configured, 128), budget(&configured, 32 << 10)], [90_000, 90_000]);
+    }
+
+    #[test]
+    fn what_is_transparent_shows_the_terminals_background_else_the_themes() {
+        let settings = settings();
+        for (told, theme, ground) in [
+            (Some(Rgb(1, 2, 3)), ThemeChoice::Light, [1, 2, 3]),
+            (None, ThemeChoice::Light, [255; 3]),
+            (None, ThemeChoice::Dark, [0; 3]),
+            (None, ThemeChoice::Auto, [0; 3]),
+        ] {
+            assert_eq!(settings.options(1, told, theme).ground, ground);
+        }
+    }
+}

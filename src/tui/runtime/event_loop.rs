@@ -1,0 +1,363 @@
+//! The loop: hears everything through one channel, lets `update` decide, does what it asks for, and draws.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::encode_options::{EncodeOptions, PictureSettings};
+use super::pace::{Link, Pace, Step};
+use super::saved_state::SavedState;
+use super::store_reader::StoreReader;
+use super::thumb_queue::ThumbQueue;
+use super::timers::{Timer, Timers};
+use super::worker::Worker;
+use super::{Replies, Wake, clipboard, editor};
+use crate::config::{Dirs, ThemeChoice};
+use crate::picture::CellSize;
+use crate::store;
+use crate::tui::ctx::Ctx;
+use crate::tui::effect::Effect;
+use crate::tui::keymap::Keymap;
+use crate::tui::model::Model;
+use crate::tui::msg::Msg;
+use crate::tui::notice::Tone;
+use crate::tui::panes::compare::CompareOrder;
+use crate::tui::panes::gallery::ThumbOrder;
+use crate::tui::panes::output::{LookOrder, PictureMeans};
+use crate::tui::terminal::input::Rgb;
+use crate::tui::terminal::{ExitCause, Session, TermEvent, picture_protocol};
+use crate::tui::theme::{Ground, Theme};
+use crate::tui::{update, view};
+
+/// Messages that are taken in before a frame is drawn: a flood of them must not hold the drawing up.
+const BURST: usize = 256;
+/// Pause between the last change of what is remembered and its being written.
+const SAVE_AFTER: Duration = Duration::from_millis(700);
+/// Interval at which elapsed times are drawn while something is under way.
+const TICK: Duration = Duration::from_secs(1);
+/// Shortest interval between two readings of a store that changes all the time.
+const STORE_PAUSE: Duration = Duration::from_millis(50);
+/// Time that a selection has to rest before its file is read.
+const REST: Duration = Duration::from_millis(150);
+/// Pause before a film's next frame is tried again that the link has not taken yet.
+const FILM_PAUSE: Duration = Duration::from_millis(50);
+
+/// The terminal, the model, and the threads that work for it.
+pub(super) struct EventLoop {
+    pub(super) dirs: Dirs,
+    /// What the person's own machine calls this one.
+    pub(super) scp_host: Option<String>,
+    pub(super) model: Model,
+    pub(super) keys: Keymap,
+    pub(super) theme: Theme,
+    pub(super) theme_choice: ThemeChoice,
+    pub(super) session: Session,
+    pub(super) buffer: Buffer,
+    pub(super) random: fastrand::Rng,
+    pub(super) threads: Threads,
+    pub(super) pictures: PictureSettings,
+    pub(super) thumb_queue: ThumbQueue,
+    /// The file to read when [`Timer::Look`] is due.
+    pub(super) look: Option<LookOrder>,
+    pub(super) saved: SavedState,
+    pub(super) timers: Timers,
+    pub(super) pace: Pace,
+    pub(super) over: Option<Over>,
+    pub(super) watcher: Option<store::Watcher>,
+}
+
+/// The loop's ends of the threads that work for it.
+pub(super) struct Threads {
+    pub(super) reader: Sender<Effect>,
+    pub(super) operations: Sender<Effect>,
+    pub(super) outputs: Worker<(LookOrder, EncodeOptions)>,
+    pub(super) comparisons: Worker<(CompareOrder, EncodeOptions)>,
+    /// Thumbnails, the first first, and the bytes that each may cost.
+    pub(super) thumbs: Worker<(Vec<ThumbOrder>, usize)>,
+}
+
+/// Why the loop ends.
+pub(super) enum Over {
+    Quit,
+    End(ExitCause),
+}
+
+impl Link for Session {
+    fn may_draw(&self, now: Instant) -> Result<(), Duration> {
+        Session::may_draw(self, now)
+    }
+
+    fn may_send_part(&self, now: Instant) -> Result<(), Duration> {
+        Session::may_send_part(self, now)
+    }
+
+    fn has_unsent_parts(&self) -> bool {
+        self.is_unfinished()
+    }
+}
+
+impl EventLoop {
+    /// Reads the list of runs, then the run and the log that it selects, before there is a thread for that.
+    pub(super) fn read_newest(&mut self, reader: &mut StoreReader) {
+        self.timers.stop(Timer::SaveState);
+        let mut effects = update::start(&mut self.model);
+        for _ in 0..3 {
+            for effect in std::mem::take(&mut effects) {
+                if !effect.is_question() {
+                    self.perform(effect);
+                    continue;
+                }
+                for answer in reader.answers(effect) {
+                    effects.extend(self.update(answer));
+                }
+            }
+        }
+        effects.into_iter().for_each(|effect| self.perform(effect));
+    }
+
+    /// Hears of every change of the store.
+    pub(super) fn watch_store(&mut self, replies: Replies) {
+        match store::watch(&self.dirs, move || replies.wake(Wake::StoreChanged)) {
+            Ok(watcher) => self.watcher = Some(watcher),
+            Err(error) => self.hear(Msg::Notice(Tone::Bad, error.to_string())),
+        }
+    }
+
+    /// Hears, updates and draws until the end.
+    pub(super) fn run(&mut self, inbox: &Receiver<Wake>) -> Option<ExitCause> {
+        loop {
+            let now = Instant::now();
+            let has_thumbs = !self.thumb_queue.is_empty();
+            let until = match self.pace.step(now, &self.session, self.model.is_reading(), has_thumbs) {
+                Step::Draw => {
+                    self.draw();
+                    // Keys go before the rest of a picture.
+                    Some(now)
+                }
+                Step::ShowThumbs => {
+                    for (order, thumb) in self.thumb_queue.next(self.session.part_size()) {
+                        self.hear(Msg::Thumb(order, thumb));
+                    }
+                    self.draw();
+                    Some(now)
+                }
+                Step::Wait(until) => until,
+            };
+            self.take_in(inbox, until);
+            while let Some(timer) = self.timers.take_due(Instant::now()) {
+                self.due(timer);
+            }
+            match self.over.take() {
+                Some(Over::Quit) => return None,
+                Some(Over::End(end)) => return Some(end),
+                None => {}
+            }
+        }
+    }
+
+    /// Sleeps until something happens, a timer is due or the time has come, and takes in what has happened.
+    fn take_in(&mut self, inbox: &Receiver<Wake>, until: Option<Instant>) {
+        if self.model.is_working() {
+            self.timers.start(Timer::Tick, Instant::now() + TICK);
+        } else {
+            self.timers.stop(Timer::Tick);
+        }
+        let first = match until.into_iter().chain(self.timers.next()).min() {
+            Some(at) => inbox.recv_timeout(at.saturating_duration_since(Instant::now())),
+            None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        for wake in first.into_iter().chain(inbox.try_iter().take(BURST)) {
+            self.wake(wake);
+        }
+    }
+
+    fn wake(&mut self, wake: Wake) {
+        match wake {
+            Wake::Msg(Msg::Thumb(order, thumb)) => self.thumb_queue.push(order, thumb),
+            Wake::Msg(msg) => self.hear(msg),
+            Wake::Terminal(event) => self.terminal(event),
+            Wake::StoreChanged => {
+                self.timers.start_spaced(Timer::StoreChanged, Instant::now(), STORE_PAUSE);
+            }
+        }
+    }
+
+    fn due(&mut self, timer: Timer) {
+        match timer {
+            Timer::SaveState => self.save_state(),
+            Timer::Tick => self.hear(Msg::Tick),
+            Timer::StoreChanged => self.hear(Msg::StoreChanged),
+            Timer::PictureSupport => self.tell_means(),
+            Timer::Look => {
+                if let Some(order) = self.look.take() {
+                    self.threads.outputs.order((order, self.encode_options()));
+                }
+            }
+            // On a slow link a film is slow.
+            Timer::FilmFrame if self.session.is_unfinished() => {
+                self.timers.restart(Timer::FilmFrame, Instant::now() + FILM_PAUSE);
+            }
+            Timer::FilmFrame => self.hear(Msg::NextFrame),
+        }
+    }
+
+    fn terminal(&mut self, event: TermEvent) {
+        match event {
+            TermEvent::Input(event) => {
+                let resized = matches!(event, crossterm::event::Event::Resize(..));
+                self.hear(Msg::Input(event));
+                if resized {
+                    // The font may be another one by now.
+                    self.tell_means();
+                }
+            }
+            TermEvent::PasteCut => {
+                let told = "The paste was longer than 4 MiB; the rest was left out";
+                self.hear(Msg::Notice(Tone::Bad, told.to_owned()));
+            }
+            TermEvent::Ready => {}
+            TermEvent::Capabilities(capabilities) => {
+                if self.theme_choice == ThemeChoice::Auto {
+                    let dark = capabilities.background.is_none_or(Rgb::is_dark);
+                    self.theme = Theme::new(if dark { Ground::Dark } else { Ground::Light });
+                }
+                self.tell_means();
+            }
+            TermEvent::Suspend => self.suspend(),
+            TermEvent::Continued => {
+                self.pace.changed();
+                if let Err(error) = self.session.resume() {
+                    tracing::error!("the terminal could not be taken again: {error}");
+                    self.over = Some(Over::Quit);
+                }
+            }
+            TermEvent::Panicked(text) => {
+                let told =
+                    format!("A part of comfydeck failed ({text}). Please report it; leave and start again");
+                self.hear(Msg::Notice(Tone::Bad, told));
+            }
+            TermEvent::End(end) => self.over = Some(Over::End(end)),
+        }
+    }
+
+    /// Tells what the terminal can do for pictures, as far as that is known.
+    fn tell_means(&mut self) {
+        let capabilities = self.session.capabilities();
+        let env = &self.pictures.terminal_env;
+        if picture_protocol::is_settled(&capabilities, env) {
+            self.timers.stop(Timer::PictureSupport);
+        }
+        let is_decided = !self.timers.is_running(Timer::PictureSupport);
+        let cell = self.session.cell_pixels().and_then(|(width, height)| CellSize::told(width, height));
+        self.hear(Msg::Means(PictureMeans {
+            best: is_decided.then(|| picture_protocol::best(&capabilities, env)),
+            cell: cell.unwrap_or_default(),
+            colourless: self.model.output.means.colourless,
+        }));
+    }
+
+    pub(super) fn hear(&mut self, msg: Msg) {
+        for effect in self.update(msg) {
+            self.perform(effect);
+        }
+    }
+
+    fn update(&mut self, mut msg: Msg) -> Vec<Effect> {
+        if let Msg::Opened(opened) = &mut msg {
+            opened.pinned = self.saved.pinned.get(&opened.source.workflow_hash).cloned();
+        }
+        self.pace.changed();
+        let ctx = Ctx { now: store::now(), random: self.random.u64(..), keys: &self.keys };
+        update::update(&mut self.model, msg, &ctx)
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Quit => self.over = Some(Over::Quit),
+            Effect::Suspend => self.suspend(),
+            Effect::Redraw => self.session.repaint(),
+            Effect::Remember => self.timers.restart(Timer::SaveState, Instant::now() + SAVE_AFTER),
+            Effect::Copy(text) => self.copy(&text),
+            Effect::CopyScp(path) => {
+                match clipboard::scp_line(&path.to_string_lossy(), self.scp_host.clone(), clipboard::set) {
+                    Ok(line) => self.copy(&line),
+                    Err(why) => self.hear(Msg::Notice(Tone::Plain, format!("{why}: {}", path.display()))),
+                }
+            }
+            Effect::Look(order) => {
+                // Another output of the same run, another size: there is nothing to rest on.
+                let rest = if self.model.output.looked.is_some() { Duration::ZERO } else { REST };
+                self.timers.restart(Timer::Look, Instant::now() + rest);
+                self.look = Some(order);
+                self.threads.outputs.drop_work();
+            }
+            Effect::FrameIn(ms) => {
+                self.timers.restart(Timer::FilmFrame, Instant::now() + Duration::from_millis(ms.into()));
+            }
+            Effect::EditOutside { key, text, extension } => {
+                let edited = editor::edit(&mut self.session, &self.dirs.runtime, key, &text, extension);
+                self.hear(edited);
+            }
+            Effect::MakeThumbs(orders) => {
+                let budget = self.encode_options().thumb_budget();
+                self.threads.thumbs.order((orders, budget));
+            }
+            Effect::ComparePictures(order) => {
+                self.threads.comparisons.order((order, self.encode_options()));
+            }
+            // Both threads live as long as the screen.
+            effect if effect.is_question() => drop(self.threads.reader.send(effect)),
+            effect => drop(self.threads.operations.send(effect)),
+        }
+    }
+
+    /// Gives a text to the terminal's clipboard. Whether it took it, a terminal does not tell.
+    fn copy(&mut self, text: &str) {
+        let told = match clipboard::sequence(text, clipboard::set) {
+            Ok(bytes) => {
+                self.session.send(&bytes);
+                // tmux keeps it to itself unless it is told otherwise.
+                let through = clipboard::set("TMUX").map_or("", |_| " (tmux: `set -g set-clipboard on`)");
+                Msg::Notice(Tone::Good, format!("Sent to your terminal's clipboard{through}: {text}"))
+            }
+            Err(why) => Msg::Notice(Tone::Plain, format!("{why}: {text}")),
+        };
+        self.hear(told);
+    }
+
+    /// How a picture is encoded that is ordered now.
+    fn encode_options(&self) -> EncodeOptions {
+        let background = self.session.capabilities().background;
+        self.pictures.options(self.session.part_size(), background, self.theme_choice)
+    }
+
+    pub(super) fn draw(&mut self) {
+        let area = Rect::new(0, 0, self.model.size.width, self.model.size.height);
+        if self.buffer.area == area {
+            self.buffer.reset();
+        } else {
+            self.buffer = Buffer::empty(area);
+        }
+        let cursor = view::view(&self.model, &self.keys, &self.theme, &mut self.buffer);
+        let picture = view::placement(&self.model);
+        self.session.draw_with(&mut self.buffer, cursor, picture.as_ref());
+    }
+
+    fn suspend(&mut self) {
+        self.save_state();
+        if let Err(error) = self.session.suspend() {
+            self.hear(Msg::Notice(Tone::Bad, format!("comfydeck could not be suspended: {error}")));
+        }
+    }
+
+    /// Writes what is remembered between starts.
+    pub(super) fn save_state(&mut self) {
+        self.timers.stop(Timer::SaveState);
+        self.saved.note(&self.model);
+        if let Err(error) = self.saved.save(&self.dirs) {
+            tracing::warn!("what is open could not be remembered: {error}");
+        }
+    }
+}

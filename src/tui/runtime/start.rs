@@ -1,0 +1,163 @@
+//! Starting the dashboard: the terminal, what was open last, a first frame that is whole, then the threads.
+
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::compare::CompareRenderer;
+use super::encode_options::PictureSettings;
+use super::event_loop::{EventLoop, Threads};
+use super::operations::Operations;
+use super::pace::Pace;
+use super::pictures::OutputRenderer;
+use super::saved_state::SavedState;
+use super::store_reader::StoreReader;
+use super::thumb_queue::ThumbQueue;
+use super::thumbs::ThumbRenderer;
+use super::timers::{Timer, Timers};
+use super::worker::Worker;
+use super::{Options, Replies, TuiError, Wake};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::config::{Config, ThemeChoice};
+use crate::picture::{Choice, Colours, Kind, usual_budget};
+use crate::store::{self, Store};
+use crate::tui::effect::Effect;
+use crate::tui::keymap::Keymap;
+use crate::tui::model::{Model, Size};
+use crate::tui::notice::{Notice, Tone};
+use crate::tui::terminal::painter::ColorDepth;
+use crate::tui::terminal::{Session, SessionOptions, TerminalEnv};
+use crate::tui::theme::{Ground, Theme};
+
+/// Time that the terminal has to say which picture protocols it supports.
+const PICTURE_QUERY: Duration = Duration::from_secs(1);
+
+/// Takes the terminal, opens what was asked for and reads the newest runs, so that the first frame is whole.
+///
+/// # Errors
+/// When there is no terminal, or a thread cannot be started.
+pub(super) fn start(options: Options, store: Store, replies: &Replies) -> Result<EventLoop, TuiError> {
+    let saved = SavedState::load(&options.dirs);
+    let terminal = session_options(&options.config);
+    let pictures = picture_settings(&options.config, terminal.depth);
+    let (threads, questions, orders) = threads(&options, pictures.colours, replies)?;
+    let mut event_loop = event_loop(&options, terminal, pictures, saved, threads, replies)?;
+    let mut reader = StoreReader::new(store);
+    let mut operations = Operations::new(options, replies.clone());
+    for msg in operations.open(&event_loop.saved) {
+        event_loop.hear(msg);
+    }
+    event_loop.read_newest(&mut reader);
+    event_loop.draw();
+    let answers = replies.clone();
+    thread::Builder::new().name("reader".to_owned()).spawn(move || reader.serve(&questions, &answers))?;
+    thread::Builder::new().name("operations".to_owned()).spawn(move || operations.serve(&orders))?;
+    event_loop.watch_store(replies.clone());
+    Ok(event_loop)
+}
+
+/// The loop's ends of all threads. The workers are running; the other two read what was sent to them once they start.
+fn threads(
+    options: &Options,
+    colours: Colours,
+    replies: &Replies,
+) -> Result<(Threads, Receiver<Effect>, Receiver<Effect>), TuiError> {
+    let (reader, questions) = mpsc::channel();
+    let (operations, orders) = mpsc::channel();
+    let mut outputs = OutputRenderer::new(replies.clone());
+    let mut comparisons = CompareRenderer::new(replies.clone());
+    let mut thumbs = ThumbRenderer::new(replies.clone(), options.dirs.cache.join("thumbs"), colours);
+    let threads = Threads {
+        reader,
+        operations,
+        outputs: Worker::start(move |(order, options), ticket| outputs.render(order, options, ticket))?,
+        comparisons: Worker::start(move |(order, options), ticket| {
+            comparisons.render(order, options, ticket)
+        })?,
+        thumbs: Worker::start(move |(orders, budget), ticket| thumbs.render(orders, budget, ticket))?,
+    };
+    Ok((threads, questions, orders))
+}
+
+fn session_options(config: &Config) -> SessionOptions {
+    let choice = config.ui.pictures;
+    SessionOptions {
+        mouse: config.ui.mouse,
+        flow_control: config.ui.flow_control,
+        title: Some("comfydeck".to_owned()),
+        // Nobody is asked what is not used.
+        pictures: !matches!(choice, Choice::Off | Choice::Always(Kind::Blocks)),
+        ..SessionOptions::from_env()
+    }
+}
+
+fn picture_settings(config: &Config, depth: ColorDepth) -> PictureSettings {
+    let terminal_env = TerminalEnv::from_env();
+    PictureSettings {
+        configured_bytes: config.ui.picture_bytes,
+        usual_bytes: usual_budget(terminal_env.ssh),
+        colours: match depth {
+            ColorDepth::TrueColor => Colours::True,
+            ColorDepth::Mono | ColorDepth::Ansi16 | ColorDepth::Ansi256 => Colours::Indexed,
+        },
+        terminal_env,
+    }
+}
+
+fn event_loop(
+    options: &Options,
+    terminal: SessionOptions,
+    pictures: PictureSettings,
+    saved: SavedState,
+    threads: Threads,
+    replies: &Replies,
+) -> Result<EventLoop, TuiError> {
+    let Config { ui, keys, warnings, .. } = &options.config;
+    let colourless = terminal.depth == ColorDepth::Mono;
+    let (theme_choice, theme) = match (colourless, ui.theme) {
+        (true, _) => (ThemeChoice::Dark, Theme::colourless()),
+        (false, ThemeChoice::Light) => (ThemeChoice::Light, Theme::new(Ground::Light)),
+        (false, choice) => (choice, Theme::new(Ground::Dark)),
+    };
+    let mut timers = Timers::default();
+    let answered = if terminal.pictures && terminal.queries { PICTURE_QUERY } else { Duration::ZERO };
+    timers.restart(Timer::PictureSupport, Instant::now() + answered);
+    let events = replies.clone();
+    let session = Session::start(terminal, move |event| events.wake(Wake::Terminal(event)))?;
+    let (keys, key_problems) = Keymap::new(keys);
+    let size = session.size();
+    let mut model = Model {
+        size: Size { width: size.width, height: size.height },
+        now: store::now(),
+        split: saved.split,
+        ..Model::default()
+    };
+    model.log.cut = saved.log_cut;
+    model.output.choice = ui.pictures;
+    model.output.means.colourless = colourless;
+    for problem in warnings.iter().map(ToString::to_string).chain(key_problems) {
+        model.tell(Notice { tone: Tone::Bad, text: problem, stays: true });
+    }
+    Ok(EventLoop {
+        dirs: options.dirs.clone(),
+        scp_host: ui.scp_host.clone(),
+        model,
+        keys,
+        theme,
+        theme_choice,
+        session,
+        buffer: Buffer::empty(Rect::ZERO),
+        random: fastrand::Rng::new(),
+        threads,
+        pictures,
+        thumb_queue: ThumbQueue::default(),
+        look: None,
+        saved,
+        timers,
+        pace: Pace::default(),
+        over: None,
+        watcher: None,
+    })
+}

@@ -1,0 +1,131 @@
+//! A thread for which only the newest order counts: what was ordered before is dropped, even half way.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+use std::time::Duration;
+
+use crate::picture::read::Watch;
+use crate::tui::terminal::QUIET_THREAD;
+
+/// The loop's end of the thread. Dropping it ends the thread, and the work that is under way.
+#[derive(Debug)]
+pub(super) struct Worker<Order> {
+    orders: Sender<(u64, Order)>,
+    newest: Arc<AtomicU64>,
+}
+
+/// The number of an order: tells whether it is still the newest.
+#[derive(Clone, Debug)]
+pub(super) struct Ticket {
+    number: u64,
+    newest: Arc<AtomicU64>,
+}
+
+impl Ticket {
+    /// Ends work on this order after `limit`, or when another one takes its place.
+    pub(super) fn watch(&self, limit: Duration) -> Watch {
+        Watch::of(limit, self.newest.clone(), self.number)
+    }
+}
+
+#[cfg(test)]
+impl Ticket {
+    /// The ticket of the newest order.
+    pub(super) fn newest() -> Self {
+        Self { number: 1, newest: Arc::new(AtomicU64::new(1)) }
+    }
+
+    /// The ticket of an order whose place another one has taken.
+    pub(super) fn superseded() -> Self {
+        Self { number: 1, newest: Arc::new(AtomicU64::new(2)) }
+    }
+}
+
+impl<Order: Send + 'static> Worker<Order> {
+    /// Starts the thread, which gives each order to `work` unless a newer one is there.
+    ///
+    /// # Errors
+    /// When the system refuses to start a thread.
+    pub(super) fn start(mut work: impl FnMut(Order, &Ticket) + Send + 'static) -> std::io::Result<Self> {
+        let (orders, taken) = mpsc::channel::<(u64, Order)>();
+        let newest = Arc::new(AtomicU64::new(0));
+        let of_thread = newest.clone();
+        let serve = move || {
+            while let Ok(first) = taken.recv() {
+                let (number, order) = taken.try_iter().last().unwrap_or(first);
+                work(order, &Ticket { number, newest: of_thread.clone() });
+            }
+        };
+        thread::Builder::new().name(QUIET_THREAD.to_owned()).spawn(serve)?;
+        Ok(Self { orders, newest })
+    }
+
+    /// From now on this is wanted, and nothing that was ordered before.
+    pub(super) fn order(&self, order: Order) {
+        let number = self.newest.fetch_add(1, Ordering::Relaxed) + 1;
+        // The thread ends before only by a panic, which is in the log.
+        let _ = self.orders.send((number, order));
+    }
+}
+
+impl<Order> Worker<Order> {
+    /// What was ordered is no longer wanted.
+    pub(super) fn drop_work(&self) {
+        self.newest.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl<Order> Drop for Worker<Order> {
+    fn drop(&mut self) {
+        self.drop_work();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::picture::read::ReadError;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn of_several_orders_only_the_newest_is_worked_on() {
+        let (begun, begins) = mpsc::channel();
+        let (go, wait) = mpsc::channel::<()>();
+        let worker = Worker::start(move |order: u32, ticket: &Ticket| {
+            begun.send((order, ticket.watch(LONG).check())).expect("the test listens");
+            wait.recv().expect("the test goes on");
+            begun.send((order, ticket.watch(LONG).check())).expect("the test listens");
+        })
+        .expect("a thread");
+        worker.order(1);
+        assert_eq!(begins.recv(), Ok((1, Ok(()))));
+        worker.order(2);
+        worker.order(3);
+        go.send(()).expect("it waits");
+        assert_eq!(begins.recv(), Ok((1, Err(ReadError::Superseded))), "it stops half way");
+        assert_eq!(begins.recv(), Ok((3, Ok(()))), "the second one is not begun");
+        worker.drop_work();
+        go.send(()).expect("it waits");
+        assert_eq!(begins.recv(), Ok((3, Err(ReadError::Superseded))));
+    }
+
+    #[test]
+    fn the_end_of_the_screen_ends_the_work() {
+        let (begun, begins) = mpsc::channel();
+        let worker = Worker::start(move |(), ticket: &Ticket| {
+            let watch = ticket.watch(LONG);
+            begun.send(()).expect("the test listens");
+            while watch.check().is_ok() {
+                thread::yield_now();
+            }
+        })
+        .expect("a thread");
+        worker.order(());
+        assert_eq!(begins.recv(), Ok(()));
+        drop(worker);
+        assert!(begins.recv().is_err(), "the thread has ended");
+    }
+}
