@@ -65,7 +65,10 @@ fn from_object(value: &Value) -> RunError {
         Some(error @ Value::Object(_)) => {
             let what = text_of(error.get("message")).or_else(|| text_of(error.get("type")));
             let details = lines_of(error.get("details"));
-            RunError { what: what.unwrap_or_default(), details, ..RunError::default() }
+            let node = details.strip_prefix("Node ID '#").and_then(|node| node.strip_suffix('\''));
+            let node = node.map(ansi::scrub_plain);
+            let what = what.unwrap_or_default();
+            RunError { remedy: graph_remedy(error, &what), what, details, node, ..RunError::default() }
         }
         Some(error) => {
             let what = text_of(Some(error)).unwrap_or_default();
@@ -77,6 +80,26 @@ fn from_object(value: &Value) -> RunError {
             RunError { what: what.unwrap_or_default(), ..RunError::default() }
         }
     }
+}
+
+/// What to do where ComfyUI refuses a graph as a whole.
+fn graph_remedy(error: &Value, what: &str) -> String {
+    let remedy = match error.get("type").and_then(Value::as_str) {
+        Some("prompt_no_outputs") => {
+            "Add a node that saves, such as SaveImage, and export the workflow again."
+        }
+        Some("invalid_prompt" | "missing_node_type")
+            if what.contains("does not exist") || what.contains("not found") =>
+        {
+            "Install the node pack that this node comes from on the server, or choose another profile."
+        }
+        // Faults of nodes would have been named.
+        Some("prompt_outputs_failed_validation") => {
+            "Look for a loop in the workflow: nodes whose links lead back to themselves."
+        }
+        _ => "",
+    };
+    remedy.to_owned()
 }
 
 /// ComfyUI's faults by node, wherever the server put them.
@@ -283,6 +306,14 @@ mod tests {
             None,
             None,
         ),
+        (
+            r#"{"error": {"type": "invalid_prompt", "message": "Cannot execute because node NoSuchNode does not exist.",
+                "details": "Node ID '#1:2'", "extra_info": {}}, "node_errors": {}}"#,
+            "Cannot execute because node NoSuchNode does not exist.",
+            "Node ID '#1:2'",
+            Some("1:2"),
+            None,
+        ),
         (r#"{"error": "plain"}"#, "plain", "", None, None),
         (
             r#"{"node_id": "3", "node_type": "KSampler", "exception_message": "out of memory", "exception_type": "OOM",
@@ -316,6 +347,27 @@ mod tests {
             assert!(error.details.starts_with(details), "{body}: {:?}", error.details);
             assert_eq!(error.node.as_deref(), *node, "{body}");
             assert_eq!(error.param.as_ref().map(ParamKey::as_str), *param, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_graph_that_is_wrong_as_a_whole_has_its_remedy() {
+        let table = [
+            ("prompt_no_outputs", "Prompt has no outputs", "SaveImage"),
+            ("prompt_outputs_failed_validation", "Prompt outputs failed validation", "loop"),
+            ("invalid_prompt", "Cannot execute because node X does not exist.", "node pack"),
+            ("no_prompt", "No prompt provided", ""),
+        ];
+        for (kind, message, remedy) in table {
+            let body = format!(
+                r#"{{"error": {{"type": "{kind}", "message": "{message}", "details": ""}}, "node_errors": {{}}}}"#
+            );
+            let error = from_body(&body);
+            assert_eq!(error.what, message);
+            assert!(
+                error.remedy.contains(remedy) && error.remedy.is_empty() == remedy.is_empty(),
+                "{error:?}"
+            );
         }
     }
 

@@ -175,6 +175,35 @@ impl<'de> Visitor<'de> for Elements {
     }
 }
 
+/// The first fields of an object, at most `limit`, each with the JSON it is; of a name that is there twice both. `None`
+/// when the text is no object.
+pub(super) fn entries(text: &str, limit: usize) -> Option<Vec<(String, &str)>> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let entries = reader.deserialize_map(Entries(limit)).ok()?;
+    reader.end().ok()?;
+    Some(entries)
+}
+
+struct Entries(usize);
+
+impl<'de> Visitor<'de> for Entries {
+    type Value = Vec<(String, &'de str)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = Vec::new();
+        while found.len() < self.0 {
+            let Some(key) = map.next_key::<String>()? else { return Ok(found) };
+            found.push((key, map.next_value::<&'de RawValue>()?.get()));
+        }
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(found)
+    }
+}
+
 /// A text as it is, a number or a word as it is written; nothing for null and what is nested. Cut to `limit` bytes.
 pub(super) fn text(json: &str, limit: usize) -> Option<String> {
     let mut text = match json.as_bytes().first()? {
@@ -259,6 +288,17 @@ mod tests {
         assert_eq!(elements("[]", 2), Some((vec![], 0)));
         assert_eq!(elements("{}", 2), None);
         assert_eq!(elements("[1", 2), None);
+    }
+
+    #[test]
+    fn objects_are_bounded() {
+        let json = r#"{"a": [1, {"b": 2}], "é": null, "a": 3}"#;
+        assert_eq!(
+            entries(json, 9),
+            Some(vec![("a".to_owned(), "[1, {\"b\": 2}]"), ("é".to_owned(), "null"), ("a".to_owned(), "3")])
+        );
+        assert_eq!(entries(json, 1).map(|found| found.len()), Some(1));
+        assert_eq!((entries("[]", 9), entries("{", 9), entries("{} x", 9)), (None, None, None));
     }
 
     #[test]

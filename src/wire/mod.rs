@@ -3,6 +3,7 @@
 pub mod ansi;
 pub mod base64;
 pub mod cloud;
+pub mod comfyui;
 pub mod errors;
 mod json;
 pub mod log;
