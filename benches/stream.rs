@@ -116,10 +116,10 @@ fn submit(address: SocketAddr, dir: &Path, mut hear: impl FnMut(RunEvent)) {
         run: 1,
         server: Server {
             url: format!("http://{address}/"),
-            credentials: Credentials {
-                client_id: Some(Secret::new("a")),
-                client_secret: Some(Secret::new("b")),
-            },
+            credentials: Credentials::of(
+                Protocol::Stream,
+                [("client_id", Secret::new("a")), ("client_secret", Secret::new("b"))],
+            ),
             ..Server::default()
         },
         params: [("5", "width", "32"), ("5", "height", "32"), ("3", "steps", "1")]

@@ -8,7 +8,7 @@ use super::{Exit, Failure, dirs, out};
 use crate::backend::net::reach::{Reached, reach};
 use crate::backend::{Server, cloud};
 use crate::config::{Config, Credentials, Dirs, Profile};
-use crate::domain::run::{RunError, shown_url};
+use crate::domain::run::{Protocol, RunError, shown_url};
 use crate::library::open;
 use crate::library::presets::{Presets, WorkflowSource};
 use crate::store::Store;
@@ -151,7 +151,9 @@ fn look_at_profile(profile: &Profile, env: impl Fn(&str) -> Option<String>, foun
     let credentials = profile.credentials();
     match &credentials {
         Err(e) => found.bad("credentials", e),
-        Ok(credentials) => look_at_credentials(&name, credentials, profile.api_url.is_some(), found),
+        Ok(credentials) => {
+            look_at_credentials(&name, profile.protocol, credentials, profile.api_url.is_some(), found)
+        }
     }
     match (&profile.api_url, credentials) {
         (None, _) => match reach(&profile.url, CONNECT_TIME, env) {
@@ -178,18 +180,28 @@ fn look_at_profile(profile: &Profile, env: impl Fn(&str) -> Option<String>, foun
     }
 }
 
-fn look_at_credentials(name: &str, credentials: &Credentials, are_tried: bool, found: &mut Findings) {
-    match (&credentials.client_id, &credentials.client_secret) {
-        (Some(_), Some(_)) => {
-            let only = if are_tried { "" } else { "; only a run shows whether they are accepted" };
-            found.good("credentials", format!("{name}client_id and client_secret are there{only}"));
-        }
-        (None, None) => found.fair(
+fn look_at_credentials(
+    name: &str,
+    protocol: Protocol,
+    credentials: &Credentials,
+    are_tried: bool,
+    found: &mut Findings,
+) {
+    let (there, missing): (Vec<_>, Vec<_>) =
+        protocol.credentials().iter().map(|asked| asked.key).partition(|key| credentials.get(key).is_some());
+    let own = credentials.iter().filter(|credential| credential.is_own());
+    let there: Vec<&str> = there.into_iter().chain(own.map(|credential| credential.name.as_str())).collect();
+    let are = if there.len() == 1 { "is" } else { "are" };
+    let only = if are_tried { "" } else { "; only a run shows whether they are accepted" };
+    match (there.as_slice(), missing.as_slice()) {
+        ([], _) => found.fair(
             "credentials",
             format!("{name}none are set. Most endpoints want them; `comfydeck init` asks for them"),
         ),
-        (Some(_), None) => found.fair("credentials", format!("{name}client_secret is missing. Set it too")),
-        (None, Some(_)) => found.fair("credentials", format!("{name}client_id is missing. Set it too")),
+        (there, []) => found.good("credentials", format!("{name}{} {are} there{only}", there.join(" and "))),
+        (_, missing) => {
+            found.fair("credentials", format!("{name}{} is missing. Set it too", missing.join(" and ")))
+        }
     }
 }
 

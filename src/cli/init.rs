@@ -110,11 +110,14 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         (None, Some(hidden)) => ask_secret(name, hidden),
         (given, _) => Ok(given),
     };
-    let client_id = secret("client_id", given_id)?;
-    let client_secret = secret("client_secret", given_secret)?;
+    let secrets = [
+        ("client_id", secret("client_id", given_id)?),
+        ("client_secret", secret("client_secret", given_secret)?),
+    ];
     let workflow = args.workflow.map(absolute).transpose()?;
-    let profile =
-        Profile { name, protocol, api_url, client_id, client_secret, workflow, ..Profile::of_url(&url) };
+    let profile = Profile { name, protocol, api_url, secrets: Vec::new(), workflow, ..Profile::of_url(&url) };
+    let given = secrets.into_iter().filter_map(|(key, source)| Some((key, source?)));
+    let profile = given.fold(profile, |profile, (key, source)| profile.with_secret(key, source));
     put_profile(&dirs, &profile, args.default).map_err(|e| Failure::new(Exit::Failed, e))?;
     out::print(&format!("{}\n", dirs.config_file().display()))?;
     if io::stderr().is_terminal() {

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::dirs::private_dir;
-use super::{Config, ConfigError, Credentials, Dirs, Profile, Secret, SecretError};
+use super::{Config, ConfigError, Credential, Credentials, Dirs, Profile, Secret, SecretError};
 use crate::domain::RunRequest;
 
 /// Characters of a token: hexadecimal digits of 128 bits.
@@ -52,7 +52,7 @@ pub enum HandoverError {
 /// When a secret cannot be found, or the file cannot be written.
 pub fn prepare(dirs: &Dirs, profile: &Profile) -> Result<Option<String>, HandoverError> {
     let credentials = profile.credentials()?;
-    if !profile.is_ambient() || credentials == Credentials::default() {
+    if !profile.is_ambient() || credentials.is_empty() {
         return Ok(None);
     }
     let leave = || {
@@ -128,13 +128,24 @@ fn read(dirs: &Dirs, token: &str) -> Result<Credentials, HandoverError> {
     let text = std::fs::read_to_string(path(dirs, token)).map_err(|e| gone(&e))?;
     // The parser's message could quote the text.
     let value: Value = serde_json::from_str(&text).map_err(|_| gone(&"the file is damaged"))?;
-    let secret = |name: &str| value.get(name).and_then(Value::as_str).map(Secret::new);
-    Ok(Credentials { client_id: secret("client_id"), client_secret: secret("client_secret") })
+    let left = value.as_array().and_then(|list| list.iter().map(credential).collect());
+    left.ok_or_else(|| gone(&"the file is damaged"))
+}
+
+fn credential(value: &Value) -> Option<Credential> {
+    let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+    let form = serde_json::from_value(value.get("form")?.clone()).ok()?;
+    Some(Credential {
+        name: text("name")?,
+        header: text("header")?,
+        form,
+        secret: Secret::new(text("secret")?),
+    })
 }
 
 fn to_json(credentials: &Credentials) -> Value {
-    let text = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.expose().to_owned());
-    json!({"client_id": text(&credentials.client_id), "client_secret": text(&credentials.client_secret)})
+    let one = |Credential { name, header, form, secret }: &Credential| json!({"name": name, "header": header, "form": form, "secret": secret.expose()});
+    credentials.iter().map(one).collect()
 }
 
 fn path(dirs: &Dirs, token: &str) -> PathBuf {
@@ -160,11 +171,9 @@ mod tests {
     use std::time::Duration;
 
     fn profile() -> Profile {
-        Profile {
-            client_id: Some(SecretSource::Command("echo me".to_owned())),
-            client_secret: Some(SecretSource::Text(Secret::new("s3cret"))),
-            ..Profile::of_url("https://a.example/x")
-        }
+        Profile::of_url("https://a.example/x")
+            .with_secret("client_id", SecretSource::Command("echo me".to_owned()))
+            .with_secret("client_secret", SecretSource::Text(Secret::new("s3cret")))
     }
 
     #[test]
@@ -178,8 +187,8 @@ mod tests {
         let request = RunRequest { handover: Some(token), ..RunRequest::default() };
         for _ in 0..2 {
             let credentials = collect(&dirs, &request).expect("read");
-            assert_eq!(credentials.client_id, Some(Secret::new("me")));
-            assert_eq!(credentials.client_secret, Some(Secret::new("s3cret")));
+            assert_eq!(credentials.get("client_id"), Some(&Secret::new("me")));
+            assert_eq!(credentials.get("client_secret"), Some(&Secret::new("s3cret")));
         }
         discard(&dirs, &request).expect("deleted");
         assert!(matches!(collect(&dirs, &request), Err(HandoverError::Gone(_))));
@@ -207,7 +216,7 @@ mod tests {
         let request =
             |url: &str| RunRequest { profile: "p".into(), url: url.into(), ..RunRequest::default() };
         let found = collect(&dirs, &request("https://A.example/y")).expect("credentials");
-        assert_eq!(found.client_secret, Some(Secret::new("s3cret")));
+        assert_eq!(found.get("client_secret"), Some(&Secret::new("s3cret")));
         for url in ["https://b.example/x", "http://a.example/x", "https://a.example:444/x"] {
             assert!(matches!(collect(&dirs, &request(url)), Err(HandoverError::OtherServer(_))), "{url}");
         }

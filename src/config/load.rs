@@ -7,11 +7,12 @@ use indexmap::IndexMap;
 use thiserror::Error;
 use toml::de::{DeTable, DeValue};
 
-use super::profile::{DEFAULT_CONCURRENCY, check_url, path_of};
+use super::profile::{CredentialSource, DEFAULT_CONCURRENCY, check_url, path_of};
+use super::secret::OWN;
 use super::{Dirs, Profile, Secret, SecretSource};
 use crate::domain::OutputName;
 use crate::domain::diagnostic::{Diagnostic, Diagnostics, did_you_mean, nearest};
-use crate::domain::run::Protocol;
+use crate::domain::run::{Form, Protocol};
 use crate::domain::tables::{self, Fields, describe, entries};
 use crate::picture::Choice;
 
@@ -222,9 +223,7 @@ impl Config {
 
     /// A warning when the file holds a secret and others can read it.
     fn permissions(&self) -> Option<Diagnostic> {
-        let is_inline = |source: &Option<SecretSource>| matches!(source, Some(SecretSource::Text(_)));
-        let holds_secret =
-            self.profiles.values().any(|p| is_inline(&p.client_id) || is_inline(&p.client_secret));
+        let holds_secret = self.profiles.values().any(Profile::holds_secret);
         let mode = std::fs::metadata(&self.path).ok()?.permissions().mode();
         (holds_secret && mode & 0o077 != 0).then(|| Diagnostic {
             file: self.path.display().to_string(),
@@ -303,8 +302,7 @@ fn read_profile(
         let number = value.as_integer().filter(|number| number.radix() == 10)?;
         number.as_str().parse::<u32>().ok().filter(|number| (1..=1000).contains(number))
     });
-    let client_id = read_secret("client_id", &mut fields, name, folder, found);
-    let client_secret = read_secret("client_secret", &mut fields, name, folder, found);
+    let secrets = read_secrets(name, protocol, &mut fields, folder, found);
     let workflow = fields.text("workflow", found).map(|path| path_of(&path, folder));
     let output_dir = fields.text("output_dir", found).map(|path| path_of(&path, folder));
     let own = OutputSettings::read(&format!("profiles.{name}"), &mut fields, found);
@@ -328,8 +326,7 @@ fn read_profile(
         protocol,
         url,
         api_url: api_url?,
-        client_id,
-        client_secret,
+        secrets,
         concurrency: concurrency.unwrap_or(DEFAULT_CONCURRENCY),
         workflow,
         output_dir,
@@ -368,20 +365,89 @@ fn read_api_url(
     }
 }
 
+/// The secrets of a profile: those that its protocol asks for, and headers of a person's own.
+fn read_secrets(
+    name: &str,
+    protocol: Protocol,
+    fields: &mut Fields<'_, '_>,
+    folder: &Path,
+    found: &mut Diagnostics<'_>,
+) -> Vec<CredentialSource> {
+    let mut secrets = Vec::new();
+    let path = format!("profiles.{name}");
+    for asked in protocol.credentials() {
+        let Some((value, place)) = fields.any(asked.key) else { continue };
+        let source = read_secret(&format!("{path}.{}", asked.key), value, place, folder, found);
+        let (name, header, form) = (asked.key.to_owned(), asked.header.to_owned(), asked.form);
+        secrets.extend(source.map(|source| CredentialSource { name, header, form, source }));
+    }
+    for key in Protocol::ALL.into_iter().flat_map(Protocol::credentials).map(|asked| asked.key) {
+        if protocol.credentials().iter().any(|asked| asked.key == key) {
+            continue;
+        }
+        if let Some((_, place)) = fields.any(key) {
+            let (path, word) = (format!("{path}.{key}"), protocol.word());
+            found.at(place, &path, format!("`{path}` is not used: protocol \"{word}\" asks for no {key}"));
+        }
+    }
+    let Some(headers) = fields.table("headers", found) else { return secrets };
+    for (header, place, value) in entries(headers) {
+        let path = format!("{path}.headers.{header}");
+        if let Err(why) = check_header(header) {
+            found.at(place, &path, format!("`{path}` {why}"));
+            continue;
+        }
+        let source = read_secret(&path, value.get_ref(), value.span(), folder, found);
+        secrets.extend(source.map(|source| CredentialSource {
+            name: format!("{OWN}{header}"),
+            header: header.to_owned(),
+            form: Form::Plain,
+            source,
+        }));
+    }
+    secrets
+}
+
+/// Whether a header may be a person's own, and why not.
+fn check_header(name: &str) -> Result<(), &'static str> {
+    const OURS: [&str; 12] = [
+        "accept",
+        "accept-encoding",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "host",
+        "range",
+        "te",
+        "transfer-encoding",
+        "upgrade",
+        "expect",
+    ];
+    let is_token = !name.is_empty()
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
+    let lower = name.to_ascii_lowercase();
+    if !is_token {
+        return Err("is not the name of an HTTP header: letters, digits and hyphens");
+    }
+    if OURS.contains(&lower.as_str()) || lower.starts_with("sec-websocket-") {
+        return Err("is a header that comfydeck itself sets with each request");
+    }
+    Ok(())
+}
+
 /// A secret: a text, or a table with one of `env`, `file` and `command`.
 fn read_secret(
-    name: &'static str,
-    fields: &mut Fields<'_, '_>,
-    profile: &str,
+    path: &str,
+    value: &DeValue<'_>,
+    place: std::ops::Range<usize>,
     folder: &Path,
     found: &mut Diagnostics<'_>,
 ) -> Option<SecretSource> {
     const FORMS: &str =
         "a text in quotes, { env = \"NAME\" }, { file = \"PATH\" } or { command = \"COMMAND\" }";
-    let path = format!("profiles.{profile}.{name}");
-    let (value, place) = fields.any(name)?;
     let wrong = |found: &mut Diagnostics<'_>, what: &str| {
-        found.at(place.clone(), &path, format!("`{path}` should be {FORMS}, not {what}"));
+        found.at(place.clone(), path, format!("`{path}` should be {FORMS}, not {what}"));
         None
     };
     let table = match value {
@@ -390,7 +456,7 @@ fn read_secret(
         DeValue::Table(table) => table,
         other => return wrong(found, describe(other)),
     };
-    let mut inner = Fields::new(table, &path);
+    let mut inner = Fields::new(table, path);
     let env = inner.text("env", found).map(|name| SecretSource::Env { name, optional: false });
     let file = inner.text("file", found).map(|path| SecretSource::File(path_of(&path, folder)));
     let command = inner.text("command", found).map(SecretSource::Command);

@@ -12,4 +12,4 @@ pub mod write;
 pub use dirs::{Dirs, DirsError};
 pub use load::{Config, ConfigError, ThemeChoice, Ui};
 pub use profile::{Profile, SecretError, SecretSource, check_url};
-pub use secret::{Credentials, Secret, Veil};
+pub use secret::{Credential, Credentials, Secret, Veil};

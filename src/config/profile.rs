@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Credentials, Secret, source};
+use super::{Credential, Credentials, Secret, source};
 use crate::domain::OutputName;
-use crate::domain::run::Protocol;
+use crate::domain::run::{Form, Protocol};
 
 /// Runs of one endpoint that go at once when the profile does not say.
 pub(super) const DEFAULT_CONCURRENCY: u32 = 1;
@@ -18,10 +18,8 @@ pub struct Profile {
     pub url: String,
     /// The service before it, where the protocol has one.
     pub api_url: Option<String>,
-    /// Where `client_id` comes from; `None` sends none.
-    pub client_id: Option<SecretSource>,
-    /// Where `client_secret` comes from; `None` sends none.
-    pub client_secret: Option<SecretSource>,
+    /// Where the secrets come from that go along with each request.
+    pub secrets: Vec<CredentialSource>,
     /// How many runs go at once; at least 1.
     pub concurrency: u32,
     /// The workflow to open when nothing else says which.
@@ -32,6 +30,17 @@ pub struct Profile {
     pub output_name: Option<OutputName>,
     /// Write a file beside each output that tells what made it.
     pub sidecar: bool,
+}
+
+/// A request header, and where its secret comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CredentialSource {
+    /// What a person calls it: its key in the profile, `headers.NAME` for a header of their own.
+    pub name: String,
+    /// The header's name.
+    pub header: String,
+    pub form: Form,
+    pub source: SecretSource,
 }
 
 /// Where a secret comes from.
@@ -62,20 +71,33 @@ impl Profile {
     /// A bare address: credentials come from `VIEWCOMFY_CLIENT_ID` and `VIEWCOMFY_CLIENT_SECRET`, where
     /// they are set.
     pub fn of_url(url: &str) -> Self {
-        let env = |name: &str| Some(SecretSource::Env { name: name.to_owned(), optional: true });
-        Self {
+        let env = |name: &str| SecretSource::Env { name: name.to_owned(), optional: true };
+        let profile = Self {
             name: String::new(),
             protocol: Protocol::Stream,
             url: url.to_owned(),
             api_url: None,
-            client_id: env("VIEWCOMFY_CLIENT_ID"),
-            client_secret: env("VIEWCOMFY_CLIENT_SECRET"),
+            secrets: Vec::new(),
             concurrency: DEFAULT_CONCURRENCY,
             workflow: None,
             output_dir: None,
             output_name: None,
             sidecar: false,
+        };
+        profile
+            .with_secret("client_id", env("VIEWCOMFY_CLIENT_ID"))
+            .with_secret("client_secret", env("VIEWCOMFY_CLIENT_SECRET"))
+    }
+
+    /// With a secret that the protocol asks for, in place of the one of that key. One that it does not ask for is left
+    /// out.
+    pub fn with_secret(mut self, key: &str, source: SecretSource) -> Self {
+        self.secrets.retain(|secret| secret.name != key);
+        if let Some(asked) = self.protocol.credentials().iter().find(|asked| asked.key == key) {
+            let (name, header) = (key.to_owned(), asked.header.to_owned());
+            self.secrets.push(CredentialSource { name, header, form: asked.form, source });
         }
+        self
     }
 
     /// The address that requests and credentials go to.
@@ -94,18 +116,27 @@ impl Profile {
     /// # Errors
     /// Says which secret could not be found, why, and what to do; never what it is.
     pub fn credentials(&self) -> Result<Credentials, SecretError> {
-        let find = |name: &'static str, from: &Option<SecretSource>| {
-            let Some(from) = from else { return Ok(None) };
-            source::resolve(from).map_err(|why| SecretError { profile: self.name.clone(), secret: name, why })
+        let find = |CredentialSource { name, header, form, source }: &CredentialSource| {
+            let fault = |why| SecretError { profile: self.name.clone(), secret: name.clone(), why };
+            let secret = source::resolve(source).map_err(fault).transpose()?;
+            Some(secret.map(|secret| Credential {
+                name: name.clone(),
+                header: header.clone(),
+                form: *form,
+                secret,
+            }))
         };
-        Ok(Credentials {
-            client_id: find("client_id", &self.client_id)?,
-            client_secret: find("client_secret", &self.client_secret)?,
-        })
+        self.secrets.iter().filter_map(find).collect()
     }
 
-    fn sources(&self) -> impl Iterator<Item = &SecretSource> {
-        self.client_id.iter().chain(&self.client_secret)
+    /// Where each secret comes from.
+    pub fn sources(&self) -> impl Iterator<Item = &SecretSource> {
+        self.secrets.iter().map(|secret| &secret.source)
+    }
+
+    /// Whether a secret stands in the config file itself.
+    pub(super) fn holds_secret(&self) -> bool {
+        self.sources().any(|source| matches!(source, SecretSource::Text(_)))
     }
 }
 
@@ -115,8 +146,8 @@ impl Profile {
 pub struct SecretError {
     /// The profile's name; empty with a bare address.
     pub profile: String,
-    /// `client_id` or `client_secret`.
-    pub secret: &'static str,
+    /// Its key in the profile.
+    pub secret: String,
     /// What went wrong and what to do.
     pub why: String,
 }
@@ -132,7 +163,7 @@ pub fn check_url(url: &str) -> Result<(), String> {
         None => Err("the address must begin with https:// (or http://)".to_owned()),
         Some("") => Err("the address has no host".to_owned()),
         Some(host) if host.contains('@') => {
-            Err("the address holds a user name or password; secrets belong in client_id and client_secret"
+            Err("the address holds a user name or password; secrets belong in fields of their own (`password`, `headers`)"
                 .to_owned())
         }
         Some(_) if url.chars().any(|c| c.is_whitespace() || c.is_control()) => {

@@ -36,8 +36,7 @@ pub fn put_profile(dirs: &Dirs, profile: &Profile, make_default: bool) -> Result
     let broken = |why: String| WriteError::Broken { path: shown.clone(), why };
     let text = with_profile(&text, profile, make_default).map_err(broken)?;
     private_dir(&dirs.config).map_err(failed)?;
-    let has_inline = |source: &Option<SecretSource>| matches!(source, Some(SecretSource::Text(_)));
-    if path.exists() && (has_inline(&profile.client_id) || has_inline(&profile.client_secret)) {
+    if path.exists() && profile.holds_secret() {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
     }
     files::replace(&path, text.as_bytes(), 0o600).map_err(failed)
@@ -62,10 +61,10 @@ fn with_profile(text: &str, profile: &Profile, make_default: bool) -> Result<Str
         Some(url) => drop(table.insert("api_url", value(url))),
         None => drop(table.remove("api_url")),
     }
-    for (name, source) in [("client_id", &profile.client_id), ("client_secret", &profile.client_secret)] {
-        match source {
-            Some(source) => drop(table.insert(name, Item::Value(secret_value(source)))),
-            None => drop(table.remove(name)),
+    for asked in profile.protocol.credentials() {
+        match profile.secrets.iter().find(|secret| secret.name == asked.key) {
+            Some(secret) => drop(table.insert(asked.key, Item::Value(secret_value(&secret.source)))),
+            None => drop(table.remove(asked.key)),
         }
     }
     if let Some(workflow) = &profile.workflow {
@@ -97,13 +96,10 @@ mod tests {
     use crate::config::Secret;
 
     fn profile(name: &str) -> Profile {
-        let env = |name: &str| Some(SecretSource::Env { name: name.to_owned(), optional: false });
-        Profile {
-            name: name.to_owned(),
-            client_id: env("ID"),
-            client_secret: Some(SecretSource::Text(Secret::new("a\"b"))),
-            ..Profile::of_url("https://a.example/x")
-        }
+        let profile = Profile { name: name.to_owned(), ..Profile::of_url("https://a.example/x") };
+        profile
+            .with_secret("client_id", SecretSource::Env { name: "ID".to_owned(), optional: false })
+            .with_secret("client_secret", SecretSource::Text(Secret::new("a\"b")))
     }
 
     #[test]

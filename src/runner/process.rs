@@ -213,11 +213,10 @@ fn secret_variables(dirs: &Dirs) -> Vec<String> {
     let mut names: Vec<String> = NOT_FOR_THE_RUNNER.map(str::to_owned).to_vec();
     // A config that cannot be read names no variable either.
     for profile in Config::load(dirs).map(|config| config.profiles).unwrap_or_default().into_values() {
-        for source in [profile.client_id, profile.client_secret].into_iter().flatten() {
-            if let SecretSource::Env { name, .. } = source {
-                names.push(name);
-            }
-        }
+        names.extend(profile.sources().filter_map(|source| match source {
+            SecretSource::Env { name, .. } => Some(name.clone()),
+            SecretSource::Text(_) | SecretSource::File(_) | SecretSource::Command(_) => None,
+        }));
     }
     names
 }

@@ -8,7 +8,7 @@ use comfydeck::backend::cloud::{CloudBackend, CloudLimits, Pace};
 use comfydeck::backend::results::outputs::OutputFolder;
 use comfydeck::backend::{Backend as _, BackendError, Job, Server};
 use comfydeck::config::{Credentials, Secret};
-use comfydeck::domain::run::{Connection, End, OutputFailure, RunError};
+use comfydeck::domain::run::{Connection, End, OutputFailure, Protocol, RunError};
 use comfydeck::domain::{ParamKey, RunEvent, Status};
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -39,11 +39,14 @@ pub(super) fn backend() -> Arc<CloudBackend> {
 }
 
 pub(super) fn server(api: &str) -> Server {
-    let secret = |text: &str| Some(Secret::new(text));
+    let secret = |key, text: &str| (key, Secret::new(text));
     Server {
         url: "https://deployment.example/x?a=b&c".to_owned(),
         api_url: Some(api.to_owned()),
-        credentials: Credentials { client_id: secret("id-of-ours"), client_secret: secret("hush-hush") },
+        credentials: Credentials::of(
+            Protocol::Cloud,
+            [secret("client_id", "id-of-ours"), secret("client_secret", "hush-hush")],
+        ),
     }
 }
 

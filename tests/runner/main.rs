@@ -523,7 +523,8 @@ fn enqueue(place: &Place, profile: &Profile, picture: Option<&[u8]>) -> Result<R
 
 fn ambient_profile() -> Profile {
     let command = SecretSource::Command("echo hush-$((40 + 2))".to_owned());
-    Profile { client_secret: Some(command), client_id: None, ..Profile::of_url("https://demo.invalid/run") }
+    let profile = Profile { secrets: Vec::new(), ..Profile::of_url("https://demo.invalid/run") };
+    profile.with_secret("client_secret", command)
 }
 
 #[test]
@@ -542,7 +543,7 @@ fn an_order_keeps_everything_that_the_run_needs_and_no_secret() {
     assert_eq!(kept, picture);
 
     let credentials = comfydeck::config::handover::collect(&place.dirs, &request).expect("handed over");
-    assert_eq!(credentials.client_secret, Some(Secret::new("hush-42")));
+    assert_eq!(credentials.get("client_secret"), Some(&Secret::new("hush-42")));
     for entry in std::fs::read_dir(&place.dirs.data).expect("a folder") {
         let path = entry.expect("an entry").path();
         let bytes = std::fs::read(&path).unwrap_or_default();
@@ -561,8 +562,8 @@ fn a_file_that_cannot_be_read_queues_nothing() {
 #[test]
 fn a_secret_that_cannot_be_found_queues_nothing() {
     let place = Place::new();
-    let command = Some(SecretSource::Command("exit 3".to_owned()));
-    let profile = Profile { client_secret: command, ..ambient_profile() };
+    let command = SecretSource::Command("exit 3".to_owned());
+    let profile = ambient_profile().with_secret("client_secret", command);
     enqueue(&place, &profile, Some(b"x")).expect_err("refused");
     assert_eq!(place.store.open_runs().expect("a list"), []);
 }
@@ -608,7 +609,7 @@ fn the_real_program_brings_a_run_home() {
     let draft = Draft::new(parameters(&workflow), Layer::default());
     let id = SecretSource::Text(Secret::new("somebody"));
     let order = NewRun {
-        profile: &Profile { url: demo(), client_id: Some(id), ..ambient_profile() },
+        profile: &Profile { url: demo(), ..ambient_profile().with_secret("client_id", id) },
         workflow: &workflow,
         workflow_name: "demo",
         preset: None,

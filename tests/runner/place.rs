@@ -66,7 +66,7 @@ impl Script {
             "fake:lost" => return Err(BackendError::Lost(error("cut"))),
             "fake:silent" => return Ok(()),
             "fake:echo" => {
-                let heard = job.server.credentials.client_secret.as_ref().expect("a secret").expose();
+                let heard = job.server.credentials.get("client_secret").expect("a secret").expose();
                 say(RunEvent::Log { text: format!("who is {heard}?\n") }).await;
                 say(RunEvent::Warning { text: format!("{heard} is unknown") }).await;
                 return Err(BackendError::Refused(error(&format!("{heard} may not"))));
@@ -137,7 +137,7 @@ impl Backend for Script {
 
     fn attach(&self, job: Job, events: EventSink) -> BoxFuture<'_, Result<(), BackendError>> {
         Box::pin(async move {
-            let secret = job.server.credentials.client_secret.expect("a secret");
+            let secret = job.server.credentials.get("client_secret").expect("a secret").clone();
             assert_eq!(secret.expose(), SECRET);
             self.note(&format!("{} found {}", job.run, job.prompt_id.expect("a name")));
             let text = format!("{:?} were there\n", job.saved);
@@ -175,7 +175,7 @@ impl Environment for World {
             self.0.note("asked");
         }
         let error = RunError { what: "no such profile".to_owned(), ..RunError::default() };
-        let credentials = Credentials { client_secret: Some(Secret::new(SECRET)), ..Credentials::default() };
+        let credentials = Credentials::of(Protocol::Stream, [("client_secret", Secret::new(SECRET))]);
         if request.profile == "unknown" { Err(error) } else { Ok(credentials) }
     }
 

@@ -117,8 +117,8 @@ fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
     files
 }
 
-fn secret(text: &str) -> Option<Secret> {
-    Some(Secret::new(text))
+fn secret<'a>(key: &'a str, text: &str) -> (&'a str, Secret) {
+    (key, Secret::new(text))
 }
 
 fn job(url: String, params: Value) -> Job {
@@ -128,7 +128,10 @@ fn job(url: String, params: Value) -> Job {
         run: 1,
         server: Server {
             url,
-            credentials: Credentials { client_id: secret("id-1"), client_secret: secret("hush-hush") },
+            credentials: Credentials::of(
+                Protocol::Stream,
+                [secret("client_id", "id-1"), secret("client_secret", "hush-hush")],
+            ),
             ..Server::default()
         },
         params: params.into_iter().map(|(name, value)| (key(&name), value)).collect(),

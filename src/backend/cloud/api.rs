@@ -11,7 +11,7 @@ use crate::backend::Server;
 use crate::backend::net::http::{self, Http, NoBody};
 use crate::backend::net::{http_error, redirect};
 use crate::config::{Credentials, Veil};
-use crate::domain::run::RunError;
+use crate::domain::run::{Protocol, RunError};
 use crate::wire::cloud::Record;
 
 use super::{API_URL, CloudLimits};
@@ -209,7 +209,7 @@ impl Api {
 
     /// What a refusal says, without our own secrets, which some services tell back.
     pub(super) fn described(&self, status: StatusCode, headers: &HeaderMap, body: &str) -> RunError {
-        let mut error = http_error::describe(status, headers, body);
+        let mut error = http_error::describe(Protocol::Cloud, status, headers, body);
         if matches!(status.as_u16(), 404 | 405 | 410) {
             error.remedy = "Check the profile's url (the deployment) and api_url (the service).".to_owned();
         }

@@ -5,12 +5,13 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName,
+    HeaderValue, LOCATION,
 };
-use reqwest::{Client, ClientBuilder, Response, Url};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response, Url};
 use tokio::sync::watch;
 
-use crate::config::{Credentials, Secret};
+use crate::config::{Credential, Credentials};
 use crate::domain::run::RunError;
 
 use super::guard::{Resolver, Rule};
@@ -213,12 +214,8 @@ impl Http {
         request = request
             .header(ACCEPT, "text/event-stream, application/json;q=0.9, */*;q=0.1")
             .header(ACCEPT_ENCODING, "identity");
-        if let Some(Credentials { client_id, client_secret }) = credentials {
-            for (name, secret) in [("client_id", client_id), ("client_secret", client_secret)] {
-                if let Some(value) = secret.as_ref().and_then(header) {
-                    request = request.header(name, value);
-                }
-            }
+        if let Some(credentials) = credentials {
+            request = with_credentials(request, credentials.iter());
         }
         request.send().await
     }
@@ -341,18 +338,27 @@ pub(in crate::backend) fn content_type(headers: &HeaderMap) -> String {
     crate::wire::ansi::scrub_plain(value.unwrap_or_default()).chars().take(100).collect()
 }
 
-/// A secret as a header's value that is never printed; `None` when no header can hold it.
-fn header(secret: &Secret) -> Option<HeaderValue> {
-    let mut value = HeaderValue::from_str(secret.expose()).ok()?;
+/// A credential as a header that is never printed; `None` when no header can hold it.
+fn header(credential: &Credential) -> Option<(HeaderName, HeaderValue)> {
+    let name = credential.header.parse().ok()?;
+    let mut value = HeaderValue::from_str(credential.value().expose()).ok()?;
     value.set_sensitive(true);
-    Some(value)
+    Some((name, value))
+}
+
+/// A request with these credentials as its headers. Only for the server that they are meant for.
+pub(in crate::backend) fn with_credentials<'a>(
+    request: RequestBuilder,
+    credentials: impl IntoIterator<Item = &'a Credential>,
+) -> RequestBuilder {
+    let headers = credentials.into_iter().filter_map(header);
+    headers.fold(request, |request, (name, value)| request.header(name, value))
 }
 
 /// Which credential no header can hold, if any.
-pub(in crate::backend) fn unsendable(credentials: &Credentials) -> Option<&'static str> {
-    let named = [("client_id", &credentials.client_id), ("client_secret", &credentials.client_secret)];
-    let bad = named.into_iter().find(|(_, secret)| secret.as_ref().is_some_and(|s| header(s).is_none()));
-    bad.map(|(name, _)| name)
+pub(in crate::backend) fn unsendable(credentials: &Credentials) -> Option<&str> {
+    let bad = credentials.iter().find(|credential| header(credential).is_none());
+    bad.map(|credential| credential.name.as_str())
 }
 
 /// Whether an address is on this machine.
@@ -418,6 +424,8 @@ pub(in crate::backend) fn unreachable(error: &reqwest::Error, url: &Url) -> RunE
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Secret;
+    use crate::domain::run::Protocol;
 
     #[test]
     fn this_machine_is_known_by_its_names() {
@@ -435,10 +443,10 @@ mod tests {
 
     #[test]
     fn a_secret_that_no_header_holds_is_named() {
-        let good = Credentials { client_id: Some(Secret::new("a")), client_secret: None };
+        let of = |secret: &str| Credentials::of(Protocol::Stream, [("client_secret", Secret::new(secret))]);
+        let good = of("a");
         assert_eq!(unsendable(&good), None);
-        let bad = Credentials { client_secret: Some(Secret::new("a\nb")), ..good };
-        assert_eq!(unsendable(&bad), Some("client_secret"));
-        assert!(!format!("{:?}", header(&Secret::new("hush"))).contains("hush"));
+        assert_eq!(unsendable(&of("a\nb")), Some("client_secret"));
+        assert!(!format!("{:?}", of("hush").iter().map(header).collect::<Vec<_>>()).contains("hush"));
     }
 }

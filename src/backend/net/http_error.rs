@@ -3,11 +3,16 @@
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
-use crate::domain::run::RunError;
+use crate::domain::run::{Protocol, RunError};
 use crate::wire::{ansi, errors};
 
 /// What a status, its headers and its body say together.
-pub(in crate::backend) fn describe(status: StatusCode, headers: &HeaderMap, body: &str) -> RunError {
+pub(in crate::backend) fn describe(
+    protocol: Protocol,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &str,
+) -> RunError {
     let said = errors::from_body(body);
     let name = match status.canonical_reason() {
         Some(reason) => format!("{} {reason}", status.as_u16()),
@@ -24,13 +29,17 @@ pub(in crate::backend) fn describe(status: StatusCode, headers: &HeaderMap, body
     };
     let is_echo = said.what.is_empty() || name.eq_ignore_ascii_case(&said.what);
     let what = if is_echo { lead } else { format!("{lead}: {}", said.what) };
-    let remedy = if said.remedy.is_empty() { remedy(status, &retry_after(headers)) } else { said.remedy };
+    let remedy =
+        if said.remedy.is_empty() { remedy(protocol, status, &retry_after(headers)) } else { said.remedy };
     RunError { what, remedy, ..said }
 }
 
-fn remedy(status: StatusCode, wait: &str) -> String {
+fn remedy(protocol: Protocol, status: StatusCode, wait: &str) -> String {
     match status.as_u16() {
-        401 | 403 => "Check client_id and client_secret of the profile.".to_owned(),
+        401 | 403 => {
+            let keys: Vec<_> = protocol.credentials().iter().map(|asked| asked.key).collect();
+            format!("Check {} of the profile.", keys.join(" and "))
+        }
         404 | 405 | 410 => "Check the profile's url: it is the deployment's whole address.".to_owned(),
         413 => "Send smaller files.".to_owned(),
         429 => format!("Run again {wait}, or lower the profile's concurrency."),
@@ -110,7 +119,8 @@ mod tests {
             if !wait.is_empty() {
                 headers.insert(RETRY_AFTER, wait.parse().expect("a header"));
             }
-            let error = describe(StatusCode::from_u16(status).expect("a status"), &headers, body);
+            let error =
+                describe(Protocol::Stream, StatusCode::from_u16(status).expect("a status"), &headers, body);
             assert_eq!(error.what, what);
             assert!(error.remedy.contains(remedy), "{status}: {}", error.remedy);
         }

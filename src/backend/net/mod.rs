@@ -6,3 +6,4 @@ pub(super) mod http_error;
 pub mod reach;
 pub(super) mod redirect;
 pub(super) mod upload;
+pub(super) mod websocket;

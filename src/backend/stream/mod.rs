@@ -337,7 +337,7 @@ async fn no_success(answer: Answer, limits: &HttpLimits) -> BackendError {
     let Answer { mut response, hops } = answer;
     let (status, headers) = (response.status(), response.headers().clone());
     let body = http::refusal_body(&mut response, limits.refusal).await;
-    let error = http_error::describe(status, &headers, &body);
+    let error = http_error::describe(Protocol::Stream, status, &headers, &body);
     match (hops, status.as_u16()) {
         (0, _) => refused(error),
         // Somebody between us and the run; how that ended is not known.

@@ -12,7 +12,7 @@ pub use event::{
     Connection, ConnectionSince, End, Output, OutputFailure, Preview, PreviewKind, Progress, RunError,
     RunEvent, Transfer,
 };
-pub use request::{Caps, InputFile, Protocol, RunRequest, shown_url};
+pub use request::{Asked, Caps, Form, InputFile, Protocol, RunRequest, shown_url};
 pub use status::Status;
 pub use summary::{Counts, RunSummary};
 

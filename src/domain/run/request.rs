@@ -92,6 +92,9 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    /// Every protocol.
+    pub const ALL: [Self; 2] = [Self::Stream, Self::Cloud];
+
     /// The word in `config.toml`.
     pub fn word(self) -> &'static str {
         match self {
@@ -102,7 +105,7 @@ impl Protocol {
 
     /// Reads [`Protocol::word`] back.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Stream, Self::Cloud].into_iter().find(|protocol| protocol.word() == word)
+        Self::ALL.into_iter().find(|protocol| protocol.word() == word)
     }
 
     /// What it can do.
@@ -110,6 +113,17 @@ impl Protocol {
         match self {
             Self::Stream => Caps { attach: false, cancel: false },
             Self::Cloud => Caps { attach: true, cancel: true },
+        }
+    }
+
+    /// The credentials that it asks for.
+    pub fn credentials(self) -> &'static [Asked] {
+        const VIEWCOMFY: [Asked; 2] = [
+            Asked::of("client_id", "client_id", Form::Plain),
+            Asked::of("client_secret", "client_secret", Form::Plain),
+        ];
+        match self {
+            Self::Stream | Self::Cloud => &VIEWCOMFY,
         }
     }
 
@@ -130,6 +144,35 @@ pub struct Caps {
     /// The server can be asked to stop a run. Where not, a cancel closes the connection and the server
     /// may go on.
     pub cancel: bool,
+}
+
+/// A credential that a protocol asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Its key in a profile.
+    pub key: &'static str,
+    /// The request header that carries it.
+    pub header: &'static str,
+    pub form: Form,
+}
+
+impl Asked {
+    const fn of(key: &'static str, header: &'static str, form: Form) -> Self {
+        Self { key, header, form }
+    }
+}
+
+/// How a secret stands in its header.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// As it is.
+    #[default]
+    Plain,
+    /// As a bearer token.
+    Bearer,
+    /// A user's name and password with a colon between them, as HTTP's basic authentication.
+    Basic,
 }
 
 /// A file that goes up with a run. Its content is kept by hash, so that the run can be repeated

@@ -27,7 +27,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use crate::backend::net::http::Http;
 use crate::backend::net::redirect;
 use crate::config::{Credentials, Veil};
-use crate::domain::run::RunError;
+use crate::domain::run::{Protocol, RunError};
 use crate::wire::cloud;
 use crate::wire::socketio::{self, Client, Received, Signal};
 
@@ -93,7 +93,7 @@ impl Socket {
         let shown = redirect::shown(base);
         let until = Instant::now() + limits.connect;
         let socket = async {
-            let stream = tokio::time::timeout_at(until, shake::hands(http, base)).await;
+            let stream = tokio::time::timeout_at(until, shake::hands(http, base, credentials)).await;
             let stream = stream.map_err(|_| late(&shown, limits, ""))??;
             Self::over(Box::new(stream), &shown, credentials, limits, until).await
         };
@@ -187,11 +187,10 @@ fn late(shown: &str, SocketLimits { connect, .. }: &SocketLimits, notices: &str)
 }
 
 /// Who asks, as the packet has it.
-fn auth(Credentials { client_id, client_secret }: &Credentials) -> Value {
-    let named = [("client_id", client_id), ("client_secret", client_secret)];
-    let fields = named.into_iter().filter_map(|(name, secret)| {
-        let secret = secret.as_ref()?.expose().to_owned();
-        Some((name.to_owned(), Value::String(secret)))
+fn auth(credentials: &Credentials) -> Value {
+    let fields = Protocol::Cloud.credentials().iter().filter_map(|asked| {
+        let secret = credentials.get(asked.key)?.expose().to_owned();
+        Some((asked.key.to_owned(), Value::String(secret)))
     });
     Value::Object(fields.collect::<Map<_, _>>())
 }

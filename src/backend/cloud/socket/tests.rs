@@ -25,7 +25,8 @@ const OPEN: &str =
     r#"0{"sid":"e","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
 
 fn credentials(secret: &str) -> Credentials {
-    Credentials { client_id: Some(Secret::new("id-123456")), client_secret: Some(Secret::new(secret)) }
+    let secrets = [("client_id", Secret::new("id-123456")), ("client_secret", Secret::new(secret))];
+    Credentials::of(Protocol::Cloud, secrets)
 }
 
 fn url(text: &str) -> Url {
