@@ -13,7 +13,7 @@ fn the_readme_has_the_key_table() {
     let readme = fs::read_to_string(&path).expect("README.md");
     let (before, rest) = readme.split_once(BEGIN).expect("the mark where the keys begin");
     let (_, after) = rest.split_once(END).expect("the mark where the keys end");
-    let expected = format!("{before}{BEGIN}{}\n{END}{after}", comfydeck::tui::action::markdown());
+    let expected = format!("{before}{BEGIN}{}\n{END}{after}", comfydeck::tui::commands::markdown());
     if std::env::var_os("UPDATE_DOCS").is_some() {
         fs::write(&path, &expected).expect("README.md can be written");
     }

@@ -55,7 +55,7 @@ impl Regions {
             x = place.right() + TAB_GAP;
             (pane, place)
         };
-        Pane::ALL.into_iter().map(tab).collect()
+        Pane::TABS.into_iter().map(tab).collect()
     }
 
     /// A pane's place beneath its title line.

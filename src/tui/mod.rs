@@ -8,14 +8,13 @@
 //! ```
 //!
 //! To add a pane `x`: a variant of [`pane::Pane`], its place in [`layout`], its folder in [`panes`].
-//! To add a command: an [`action::Action`], its row in [`action::BINDINGS`], its arm in [`update`](mod@update).
+//! To add a command: a row in the table of its pane, with its function; [`commands`] joins the tables.
 
-pub mod action;
+pub mod command;
+pub mod commands;
 pub mod completions;
-pub mod ctx;
 pub mod effect;
 pub mod key;
-pub mod keymap;
 pub mod layout;
 pub mod model;
 pub mod motion;

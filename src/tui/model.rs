@@ -174,6 +174,14 @@ impl Model {
         self.focus = pane;
     }
 
+    /// Whether the draft stays the one it is: while something is being opened it is about to be another one.
+    ///
+    /// # Errors
+    /// Something is being opened.
+    pub fn is_settled(&self) -> Result<(), &'static str> {
+        if self.opening { Err("Still opening. Press again in a moment") } else { Ok(()) }
+    }
+
     /// Whether something is under way, so that time must be shown passing.
     pub fn is_working(&self) -> bool {
         self.runs.open.queued + self.runs.open.in_flight > 0

@@ -18,3 +18,8 @@ pub enum Tone {
     Plain,
     Bad,
 }
+
+/// `1 change`, `2 changes`.
+pub fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("{count} {noun}") } else { format!("{count} {noun}s") }
+}

@@ -26,7 +26,11 @@ impl Pane {
     }
 
     /// In the order in which Tab visits them.
-    pub const ALL: [Self; 5] = [Self::Parameters, Self::Runs, Self::Details, Self::Log, Self::Output];
+    pub const TABS: [Self; 5] = [Self::Parameters, Self::Runs, Self::Details, Self::Log, Self::Output];
+
+    /// Those that Tab visits, and those that take the whole screen.
+    pub const EVERY: [Self; 7] =
+        [Self::Parameters, Self::Runs, Self::Details, Self::Log, Self::Output, Self::Gallery, Self::Compare];
 
     pub fn title(self) -> &'static str {
         match self {

@@ -6,17 +6,16 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use serde_json::Value;
 
+use super::command::{Ctx, Keymap};
 use super::effect::Effect;
 use super::key::Key;
-use super::keymap::Keymap;
 use super::theme::Theme;
-use super::{update, view};
+use super::{commands, update, view};
 use crate::domain::draft::Layer;
 use crate::domain::run::{Counts, End, Output, Progress, RunError, RunSummary};
 use crate::domain::{
     OutputCard, OutputId, ParamKey, Run, RunEvent, RunRequest, SeedPolicy, Setting, Status, Workflow, param,
 };
-use crate::tui::ctx::Ctx;
 use crate::tui::model::{Model, Size, Source, Target};
 use crate::tui::msg::{Msg, Opened};
 use crate::tui::panes::gallery::Tile;
@@ -49,7 +48,7 @@ pub(super) struct Stage {
 impl Stage {
     /// An empty screen of a size, as it is before anything was opened.
     pub(super) fn empty(width: u16, height: u16) -> Self {
-        let (keys, _) = Keymap::new(&IndexMap::new());
+        let (keys, _) = commands::keymap(&IndexMap::new());
         let model = Model { size: Size { width, height }, now: NOW, ..Model::default() };
         Self { model, keys }
     }

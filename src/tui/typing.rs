@@ -1,42 +1,46 @@
 //! A text that is being typed: what a key does in a field, a prompt or a filter.
 //!
-//! Only keys that stand here or in the key table reach the widget. It has many more of its own, and some surprise:
+//! Only keys that stand here or belong to a command reach the widget. It has many more of its own, and some surprise:
 //! Ctrl+J, which is what a line break looks like in a paste that is not marked as one, deletes the line there.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tui_textarea::{CursorMove, TextArea};
 
-use super::action::Action;
-use super::key::Key;
-use super::keymap::Keymap;
-
-/// A key in a text of one line that is no parameter's field. Returns whether the text changed.
-pub fn line_pressed(text: &mut TextArea<'static>, event: KeyEvent, keys: &Keymap) -> bool {
-    let action = Key::of(&event).and_then(|key| keys.while_editing(key));
-    action.and_then(|action| perform(text, action)).unwrap_or_else(|| typed(text, event, false))
+/// What a command does to a text that is being typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextEdit {
+    Undo,
+    Redo,
+    SelectAll,
+    DeleteWord,
+    DeleteNextWord,
+    DeleteToStart,
+    DeleteToEnd,
+    Cut,
+    PasteBack,
 }
 
-/// Does what the key table has for texts: whether the text changed, `None` when the action is about something else.
-pub fn perform(text: &mut TextArea<'static>, action: Action) -> Option<bool> {
-    let changed = match action {
-        Action::TextUndo => text.undo(),
-        Action::TextRedo => text.redo(),
-        Action::SelectAll => {
-            text.select_all();
-            false
+impl TextEdit {
+    /// Returns whether the text changed.
+    pub fn apply(self, text: &mut TextArea<'static>) -> bool {
+        match self {
+            Self::Undo => text.undo(),
+            Self::Redo => text.redo(),
+            Self::SelectAll => {
+                text.select_all();
+                false
+            }
+            Self::DeleteWord => text.delete_word(),
+            Self::DeleteNextWord => text.delete_next_word(),
+            Self::DeleteToStart => text.delete_line_by_head(),
+            Self::DeleteToEnd => text.delete_line_by_end(),
+            Self::Cut => text.cut(),
+            Self::PasteBack => text.paste(),
         }
-        Action::DeleteWord => text.delete_word(),
-        Action::DeleteNextWord => text.delete_next_word(),
-        Action::DeleteToStart => text.delete_line_by_head(),
-        Action::DeleteToEnd => text.delete_line_by_end(),
-        Action::CutText => text.cut(),
-        Action::PasteBack => text.paste(),
-        _ => return None,
-    };
-    Some(changed)
+    }
 }
 
-/// A key that is no action: characters, and the keys that everybody knows. Returns whether the text changed.
+/// A key that is no command: characters, and the keys that everybody knows. Returns whether the text changed.
 pub fn typed(text: &mut TextArea<'static>, event: KeyEvent, multiline: bool) -> bool {
     let held = event.modifiers & (KeyModifiers::CONTROL | KeyModifiers::ALT);
     if held.is_empty() {

@@ -1,6 +1,7 @@
 //! What lies over the panes and takes the keys.
 
 pub mod import;
+pub mod keys;
 pub mod messages;
 pub mod view;
 
@@ -73,6 +74,42 @@ pub enum Choosing {
     InputFor(std::path::PathBuf),
 }
 
+impl Choosing {
+    pub fn title(&self) -> &'static str {
+        match self {
+            Self::Command => "Commands",
+            Self::Preset => "Presets",
+            Self::Profile => "Profiles",
+            Self::Value(_) => "Choose",
+            Self::Output(_) => "Outputs",
+            Self::InputFor(_) => "Which parameter takes the file?",
+        }
+    }
+
+    /// What keys do in the list.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Command => "Enter does it",
+            Self::Preset => "Enter loads · F2 renames · Del deletes",
+            Self::Profile => "Enter uses it",
+            Self::Value(_) | Self::InputFor(_) => "Enter takes it",
+            Self::Output(OutputUse::Input) => "Enter takes it as input",
+            Self::Output(OutputUse::Parameters) => "Enter loads its parameters",
+            Self::Output(OutputUse::View) => "Enter opens it",
+            Self::Output(OutputUse::Path) => "Enter copies its path",
+            Self::Output(OutputUse::Scp) => "Enter copies its scp line",
+        }
+    }
+
+    /// Columns of the list, if there is room.
+    pub fn width(&self) -> u16 {
+        match self {
+            Self::Value(_) => 44,
+            Self::Command | Self::Preset | Self::Profile | Self::Output(_) | Self::InputFor(_) => 84,
+        }
+    }
+}
+
 /// What an output is wanted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutputUse {
@@ -139,6 +176,61 @@ pub enum Asking {
     ImportPath,
 }
 
+impl Prompt {
+    pub fn text(&self) -> String {
+        self.text.lines().join("")
+    }
+}
+
+impl Asking {
+    pub fn title(&self) -> &'static str {
+        match self {
+            Self::ParamFilter => "Filter parameters",
+            Self::RunSearch => "Search runs",
+            Self::LogSearch => "Search the log",
+            Self::PresetName => "Save as preset",
+            Self::RenamePreset(_) => "New name of the preset",
+            Self::WorkflowPath => "Open workflow_api.json",
+            Self::ImportPath => "Import the parameters of a picture, a video or a workflow",
+        }
+    }
+
+    /// It is typed in the bottom line, so that what it filters stays in sight.
+    pub fn is_filter(&self) -> bool {
+        match self {
+            Self::ParamFilter | Self::RunSearch | Self::LogSearch => true,
+            Self::PresetName | Self::RenamePreset(_) | Self::WorkflowPath | Self::ImportPath => false,
+        }
+    }
+
+    /// Paths that begin with the text are shown beneath it.
+    pub fn is_path(&self) -> bool {
+        match self {
+            Self::WorkflowPath | Self::ImportPath => true,
+            Self::ParamFilter
+            | Self::RunSearch
+            | Self::LogSearch
+            | Self::PresetName
+            | Self::RenamePreset(_) => false,
+        }
+    }
+
+    /// Why a text is no answer.
+    pub fn refuses(&self, text: &str) -> Option<&'static str> {
+        match self {
+            Self::PresetName | Self::RenamePreset(_) if text.is_empty() => Some("A preset needs a name"),
+            Self::ImportPath if text.is_empty() => Some("Type the path of a picture, a video or a workflow"),
+            Self::ParamFilter
+            | Self::RunSearch
+            | Self::LogSearch
+            | Self::PresetName
+            | Self::RenamePreset(_)
+            | Self::WorkflowPath
+            | Self::ImportPath => None,
+        }
+    }
+}
+
 /// A question with yes and no.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Confirm {
@@ -180,6 +272,16 @@ impl Overlay {
     /// A list to choose from.
     pub fn picker(purpose: Choosing, items: Vec<PickerItem>) -> Self {
         Self::Picker(Picker { purpose, items, filter: line_editor(""), selected: 0, loading: false })
+    }
+
+    /// The text that is typed in it.
+    pub fn text_mut(&mut self) -> Option<&mut TextArea<'static>> {
+        match self {
+            Self::Help { filter, .. } => Some(filter),
+            Self::Picker(picker) => Some(&mut picker.filter),
+            Self::Prompt(prompt) => Some(&mut prompt.text),
+            Self::Messages { .. } | Self::Confirm(_) | Self::Import(_) => None,
+        }
     }
 
     /// A list that has been asked for and is not here yet.

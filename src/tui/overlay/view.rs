@@ -7,11 +7,10 @@ use tui_textarea::TextArea;
 use unicode_width::UnicodeWidthStr;
 
 use super::matches;
-use crate::tui::action::Scope;
+use super::{Confirm, Overlay, Picker, Prompt};
+use crate::tui::command::{Keymap, Scope};
 use crate::tui::key::Key;
-use crate::tui::keymap::Keymap;
 use crate::tui::model::Model;
-use crate::tui::overlay::{Asking, Choosing, Confirm, OutputUse, Overlay, Picker, Prompt};
 use crate::tui::theme::Theme;
 use crate::tui::view::paint::{completions, frame, put, put_right, without_right};
 use crate::tui::wrap::wrap;
@@ -101,20 +100,21 @@ fn help_lines(filter: &TextArea<'_>, keys: &Keymap, width: usize) -> Vec<HelpLin
     let width = width.saturating_sub(usize::from(HELP_KEYS)).max(8);
     let mut lines: Vec<HelpLine> = Vec::new();
     let mut told: Vec<(Scope, &str, &[Key])> = Vec::new();
-    for scope in Scope::ALL {
+    for scope in Scope::all() {
         let mut rows: Vec<(String, String)> = Vec::new();
         let mut common: Vec<(Scope, String)> = Vec::new();
-        for (row, keys) in keys.rows().filter(|(row, keys)| row.scope == scope && !keys.is_empty()) {
+        for row in keys.rows().iter().filter(|row| row.place.scope == scope && !row.keys.is_empty()) {
+            let (command, keys) = (row.command, row.keys.as_slice());
             let shown = keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-            let texts = [row.long, row.short, row.name, &shown];
+            let texts = [command.long, command.short, command.name, &shown];
             if !texts.iter().any(|text| text.to_lowercase().contains(&wanted)) {
                 continue;
             }
-            match told.iter().find(|(_, long, other)| *long == row.long && *other == keys) {
+            match told.iter().find(|(_, name, other)| *name == command.name && *other == keys) {
                 Some((before, ..)) => common.push((*before, shown)),
                 None => {
-                    told.push((scope, row.long, keys));
-                    rows.push((shown, row.long.to_owned()));
+                    told.push((scope, command.name, keys));
+                    rows.push((shown, command.long.to_owned()));
                 }
             }
         }
@@ -179,8 +179,7 @@ fn help(
 /// Where a list stands, and which of its items is the first that is seen.
 fn picker_place(screen: Rect, picker: &Picker, items: usize) -> (Rect, usize) {
     let height = u16::try_from(items).unwrap_or(u16::MAX).saturating_add(4).max(7);
-    let width = if matches!(picker.purpose, Choosing::Value(_)) { 44 } else { 84 };
-    let area = centred(screen, width, height);
+    let area = centred(screen, picker.purpose.width(), height);
     let room = usize::from(inside(area).height.saturating_sub(2));
     (area, (picker.selected + 1).saturating_sub(room))
 }
@@ -196,26 +195,9 @@ pub fn picker_item_at(model: &Model, picker: &Picker, at: Position) -> Option<us
 }
 
 fn picker(picker: &Picker, theme: &Theme, buffer: &mut Buffer) -> Option<Position> {
-    let (title, hint) = match &picker.purpose {
-        Choosing::Command => ("Commands", "Enter does it"),
-        Choosing::Preset => ("Presets", "Enter loads · F2 renames · Del deletes"),
-        Choosing::Profile => ("Profiles", "Enter uses it"),
-        Choosing::Value(_) => ("Choose", "Enter takes it"),
-        Choosing::Output(wanted) => (
-            "Outputs",
-            match wanted {
-                OutputUse::Input => "Enter takes it as input",
-                OutputUse::Parameters => "Enter loads its parameters",
-                OutputUse::View => "Enter opens it",
-                OutputUse::Path => "Enter copies its path",
-                OutputUse::Scp => "Enter copies its scp line",
-            },
-        ),
-        Choosing::InputFor(_) => ("Which parameter takes the file?", "Enter takes it"),
-    };
     let items = matches(picker);
     let (area, scroll) = picker_place(buffer.area, picker, items.len());
-    frame(buffer, area, title, theme.quiet, theme.accent);
+    frame(buffer, area, picker.purpose.title(), theme.quiet, theme.accent);
     let inner = inside(area);
     let cursor = line(buffer, inner, "›", &picker.filter, theme);
     let label_width = items.iter().map(|item| item.label.width()).max().unwrap_or(0).min(32) as u16;
@@ -248,7 +230,7 @@ fn picker(picker: &Picker, theme: &Theme, buffer: &mut Buffer) -> Option<Positio
         buffer,
         without_right(area, 2),
         area.bottom() - 1,
-        &format!(" {hint} · Esc closes "),
+        &format!(" {} · Esc closes ", picker.purpose.hint()),
         theme.quiet,
     );
     Some(cursor)
@@ -256,16 +238,8 @@ fn picker(picker: &Picker, theme: &Theme, buffer: &mut Buffer) -> Option<Positio
 
 /// Filters are typed in the bottom line, so that what they filter stays in sight.
 fn prompt(model: &Model, prompt: &Prompt, theme: &Theme, buffer: &mut Buffer) -> Option<Position> {
-    let (title, sign) = match &prompt.purpose {
-        Asking::ParamFilter => ("Filter parameters", "/"),
-        Asking::RunSearch => ("Search runs", "/"),
-        Asking::LogSearch => ("Search the log", "/"),
-        Asking::PresetName => ("Save as preset", "›"),
-        Asking::RenamePreset(_) => ("New name of the preset", "›"),
-        Asking::WorkflowPath => ("Open workflow_api.json", "›"),
-        Asking::ImportPath => ("Import the parameters of a picture, a video or a workflow", "›"),
-    };
-    if sign == "/" {
+    let title = prompt.purpose.title();
+    if prompt.purpose.is_filter() {
         let y = model.size.height.saturating_sub(1);
         let area = Rect { x: 1, y, width: model.size.width.saturating_sub(2), height: 1 };
         for x in 0..model.size.width {
@@ -274,13 +248,13 @@ fn prompt(model: &Model, prompt: &Prompt, theme: &Theme, buffer: &mut Buffer) ->
         put_right(buffer, area, y, "Enter keeps · Esc takes back", theme.quiet);
         let x = put(buffer, area, area.x, y, title, theme.quiet) + 1;
         let field = Rect { x, width: area.right().saturating_sub(x + 30), ..area };
-        return Some(line(buffer, field, sign, &prompt.text, theme));
+        return Some(line(buffer, field, "/", &prompt.text, theme));
     }
     let below = prompt.completions.lines() as u16;
     let area = centred(buffer.area, 70, 5 + if below > 0 { below + 1 } else { 0 });
     frame(buffer, area, title, theme.quiet, theme.accent);
     let inner = inside(area);
-    let cursor = line(buffer, Rect { y: inner.y + 1, ..inner }, sign, &prompt.text, theme);
+    let cursor = line(buffer, Rect { y: inner.y + 1, ..inner }, "›", &prompt.text, theme);
     if below > 0 {
         completions(&prompt.completions, Rect { y: inner.y + 3, height: below, ..inner }, theme, buffer);
     }

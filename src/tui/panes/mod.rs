@@ -1,5 +1,5 @@
-//! The panes, a folder each: its state in `mod.rs`, what keys and messages do to it in `update.rs`, how it is drawn in
-//! `view.rs`. Here stands what is asked of every pane.
+//! The panes, a folder each: its state in `mod.rs`, what a person can do there in `commands.rs`, what becomes of it in
+//! `update.rs`, how it is drawn in `view.rs`. Here stands what is asked of every pane.
 
 pub mod compare;
 pub mod details;
@@ -12,10 +12,11 @@ pub mod runs;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use super::action::Action;
+use super::command::{Command, Keymap};
 use super::effect::Effects;
-use super::keymap::Keymap;
 use super::model::Model;
+use super::motion::{Motion, Wheel};
+use super::overlay::Asking;
 use super::pane::Pane;
 use super::theme::Theme;
 
@@ -53,16 +54,96 @@ pub fn note(pane: Pane, model: &Model) -> String {
     }
 }
 
+/// What can be done there.
+pub fn commands(pane: Pane) -> &'static [Command] {
+    match pane {
+        Pane::Parameters => params::commands::COMMANDS,
+        Pane::Runs => runs::commands::COMMANDS,
+        Pane::Details => details::commands::COMMANDS,
+        Pane::Log => log::commands::COMMANDS,
+        Pane::Output => output::commands::COMMANDS,
+        Pane::Gallery => gallery::commands::COMMANDS,
+        Pane::Compare => compare::commands::COMMANDS,
+    }
+}
+
 /// Moves in the pane that has the focus.
-pub fn moved(model: &mut Model, action: Action, effects: &mut Effects) {
+pub fn moved(model: &mut Model, motion: Motion) {
     match model.focus {
-        Pane::Parameters => params::update::moved(model, action, effects),
-        Pane::Runs => runs::update::moved(model, action),
-        Pane::Details => details::update::moved(model, action),
-        Pane::Log => log::update::moved(model, action),
-        Pane::Output => output::update::moved(model, action),
-        Pane::Gallery => gallery::update::moved(model, action),
-        Pane::Compare => compare::update::moved(model, action),
+        Pane::Parameters => params::update::moved(model, motion),
+        Pane::Runs => runs::update::moved(model, motion),
+        Pane::Details => details::update::moved(model, motion),
+        Pane::Log => log::update::moved(model, motion),
+        Pane::Output => output::update::moved(model, motion),
+        Pane::Gallery => gallery::update::moved(model, motion),
+        Pane::Compare => compare::update::moved(model, motion),
+    }
+}
+
+/// Scrolls a pane, wherever the focus is.
+pub fn wheel(pane: Pane, model: &mut Model, wheel: Wheel) {
+    match pane {
+        Pane::Parameters => params::update::wheel(model, wheel),
+        Pane::Runs => runs::update::wheel(model, wheel),
+        Pane::Details => wheel.motions().for_each(|motion| details::update::moved(model, motion)),
+        Pane::Log => wheel.motions().for_each(|motion| log::update::moved(model, motion)),
+        Pane::Output => wheel.motions().for_each(|motion| output::update::moved(model, motion)),
+        Pane::Gallery => gallery::update::wheel(model, wheel),
+        Pane::Compare => wheel.motions().take(1).for_each(|motion| compare::update::moved(model, motion)),
+    }
+}
+
+/// What a click does, at a place of the screen that is in a line of the pane. `had_focus`: a click on what is selected
+/// is the second one.
+pub fn clicked(
+    pane: Pane,
+    model: &mut Model,
+    at: Position,
+    line: usize,
+    had_focus: bool,
+) -> Option<&'static Command> {
+    match pane {
+        Pane::Parameters => params::commands::clicked(model, line, had_focus),
+        Pane::Runs => runs::commands::clicked(model, line, had_focus),
+        Pane::Gallery => gallery::commands::clicked(model, at.x, at.y),
+        Pane::Details | Pane::Log | Pane::Output | Pane::Compare => None,
+    }
+}
+
+/// What is searched in the pane that has the focus, and for what by now; `None` when there is nothing to search.
+pub fn search(model: &Model) -> Option<(Asking, &str)> {
+    match model.focus {
+        Pane::Parameters => Some((Asking::ParamFilter, &model.params.filter)),
+        Pane::Runs | Pane::Details | Pane::Output | Pane::Gallery => {
+            Some((Asking::RunSearch, &model.runs.search))
+        }
+        Pane::Log => Some((Asking::LogSearch, &model.log.search)),
+        Pane::Compare => None,
+    }
+}
+
+/// Takes back the nearest thing of the pane that has the focus; `false` when there is none.
+pub fn back(model: &mut Model, effects: &mut Effects) -> bool {
+    match model.focus {
+        Pane::Parameters => params::update::back(model),
+        Pane::Runs => runs::update::back(model, effects),
+        Pane::Log => log::update::back(model),
+        Pane::Gallery => {
+            gallery::update::back(model, effects);
+            true
+        }
+        Pane::Compare => {
+            gallery::update::enter(model, effects);
+            true
+        }
+        Pane::Details | Pane::Output => match model.came_from.take() {
+            Some(pane) => {
+                model.details_beneath = false;
+                model.go_to(pane);
+                true
+            }
+            None => false,
+        },
     }
 }
 

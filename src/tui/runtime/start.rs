@@ -23,8 +23,8 @@ use ratatui::layout::Rect;
 use crate::config::{Config, ThemeChoice};
 use crate::picture::{Choice, Colours, Kind, usual_budget};
 use crate::store::{self, Store};
+use crate::tui::commands;
 use crate::tui::effect::Effect;
-use crate::tui::keymap::Keymap;
 use crate::tui::model::{Model, Size};
 use crate::tui::notice::{Notice, Tone};
 use crate::tui::terminal::painter::ColorDepth;
@@ -126,7 +126,7 @@ fn event_loop(
     timers.restart(Timer::PictureSupport, Instant::now() + answered);
     let events = replies.clone();
     let session = Session::start(terminal, move |event| events.wake(Wake::Terminal(event)))?;
-    let (keys, key_problems) = Keymap::new(keys);
+    let (keys, key_problems) = commands::keymap(keys);
     let size = session.size();
     let mut model = Model {
         size: Size { width: size.width, height: size.height },

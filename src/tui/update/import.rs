@@ -1,16 +1,25 @@
 //! A graph from a file: its values become edits, or it becomes a workflow of its own.
 
-use crossterm::event::{KeyCode, KeyEvent};
-
-use super::params;
 use crate::domain::{Fit, SeedPolicy};
 use crate::library::import::Imported;
+use crate::tui::command::{Command, Scope, at};
 use crate::tui::effect::{Effect, Effects};
 use crate::tui::model::Model;
-use crate::tui::motion::counted;
-use crate::tui::notice::Tone;
-use crate::tui::overlay::import as view;
-use crate::tui::overlay::{Confirm, Confirmed, Import, Overlay};
+use crate::tui::notice::{Tone, counted};
+use crate::tui::overlay::{Asking, Confirm, Confirmed, Import, Overlay};
+use crate::tui::panes::params::update as params;
+
+pub const COMMANDS: &[Command] = &[Command {
+    places: &[at(Scope::Panes, 0)],
+    keys: &["I"],
+    short: "import",
+    long: "Load the parameters that made a picture or a video, from its file",
+    when: Model::is_settled,
+    ..Command::new("import", |model, _, effects| {
+        effects.push(Effect::CompletePath(String::new()));
+        model.overlay = Some(Overlay::prompt(Asking::ImportPath, ""));
+    })
+}];
 
 /// A graph was read. When all of it fits and nothing is lost by it, it is loaded at once; else what becomes of it is
 /// shown first.
@@ -27,28 +36,9 @@ pub(super) fn imported(model: &mut Model, imported: Imported, effects: &mut Effe
     model.overlay = Some(Overlay::Import(Box::new(Import { imported, fit, scroll: 0 })));
 }
 
-pub(super) fn pressed(model: &mut Model, mut shown: Box<Import>, event: KeyEvent, effects: &mut Effects) {
-    let page = view::room(model).max(1);
-    let last = view::line_count(model, &shown).saturating_sub(page);
-    match event.code {
-        KeyCode::Enter if shown.fit.differ.is_empty() => {
-            model.notify(Tone::Plain, "No value of it differs from what is set, so there is nothing to load");
-        }
-        KeyCode::Enter => return load(model, &shown.imported, &shown.fit, effects),
-        KeyCode::Char('o') => return ask_to_open(model, shown.imported, effects),
-        KeyCode::Up | KeyCode::Char('k') => shown.scroll = shown.scroll.saturating_sub(1),
-        KeyCode::Down | KeyCode::Char('j') => shown.scroll += 1,
-        KeyCode::PageUp => shown.scroll = shown.scroll.saturating_sub(page),
-        KeyCode::PageDown => shown.scroll += page,
-        _ => {}
-    }
-    shown.scroll = shown.scroll.min(last);
-    model.overlay = Some(Overlay::Import(shown));
-}
-
 /// Puts what fits into the draft, as one step of undo. Seeds that are named stay as they are from now on: who asks for
 /// the values that made a picture wants its seed.
-fn load(model: &mut Model, imported: &Imported, fit: &Fit, effects: &mut Effects) {
+pub(super) fn load(model: &mut Model, imported: &Imported, fit: &Fit, effects: &mut Effects) {
     let name = name(imported);
     let seeds = fit.changing_seeds(&model.draft);
     if fit.differ.is_empty() && seeds.is_empty() {
@@ -76,7 +66,7 @@ fn load(model: &mut Model, imported: &Imported, fit: &Fit, effects: &mut Effects
     effects.push(Effect::Remember);
 }
 
-fn ask_to_open(model: &mut Model, imported: Imported, effects: &mut Effects) {
+pub(super) fn ask_to_open(model: &mut Model, imported: Imported, effects: &mut Effects) {
     if model.draft.changes() == 0 {
         return open(model, imported, effects);
     }

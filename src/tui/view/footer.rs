@@ -5,9 +5,9 @@ use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
 use super::paint::{put, sign};
-use crate::tui::action::{Binding, Scope, enabled};
+use crate::tui::command::Command;
+use crate::tui::command::keymap::{Keymap, Row};
 use crate::tui::key::Key;
-use crate::tui::keymap::Keymap;
 use crate::tui::model::Model;
 use crate::tui::theme::Theme;
 
@@ -30,25 +30,20 @@ pub(super) fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buff
 }
 
 /// The hints that fit, most important first.
-fn hints<'a>(model: &Model, keys: &'a Keymap, width: usize) -> Vec<(&'static Binding, &'a Key)> {
-    let here = |scope: Scope| match scope {
-        Scope::Everywhere => true,
-        Scope::Editing => model.params.editing.is_some(),
-        Scope::Panes => model.params.editing.is_none(),
-        Scope::Pane(pane) => pane == model.focus && model.params.editing.is_none(),
+fn hints<'a>(model: &Model, keys: &'a Keymap, width: usize) -> Vec<(&'static Command, &'a Key)> {
+    let is_shown = |row: &&Row| {
+        row.place.weight > 0 && row.place.scope.is_here(model) && (row.command.when)(model).is_ok()
     };
-    let mut candidates: Vec<(&Binding, &Key)> = keys
-        .rows()
-        .filter(|(row, _)| row.priority > 0 && here(row.scope) && enabled(row.action, model).is_ok())
-        .filter_map(|(row, keys)| keys.first().map(|key| (row, key)))
-        .collect();
-    candidates.sort_by_key(|(row, _)| std::cmp::Reverse(row.priority));
+    let shown = keys.rows().iter().filter(is_shown);
+    let mut candidates: Vec<(&Row, &Key)> =
+        shown.filter_map(|row| row.keys.first().map(|key| (row, key))).collect();
+    candidates.sort_by_key(|(row, _)| std::cmp::Reverse(row.place.weight));
     let mut used = 0;
     candidates.retain(|(row, key)| {
-        let columns = key.to_string().width() + 1 + row.short.width();
+        let columns = key.to_string().width() + 1 + row.command.short.width();
         let fits = used + columns <= width;
         used += if fits { columns + GAP } else { 0 };
         fits
     });
-    candidates
+    candidates.into_iter().map(|(row, key)| (row.command, key)).collect()
 }

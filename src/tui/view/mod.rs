@@ -10,7 +10,7 @@ mod tests;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use super::keymap::Keymap;
+use super::command::Keymap;
 use super::layout::{self, Regions};
 use super::overlay;
 use super::panes;
@@ -63,7 +63,7 @@ fn title(model: &Model, pane: Pane, area: Rect, regions: &Regions, theme: &Theme
     // On a rule, a blank stands at each side of a text.
     let blank = if is_below { " " } else { "" };
     let mut x = area.x;
-    let shown: &[Pane] = if regions.tabs { &Pane::ALL } else { &[pane] };
+    let shown: &[Pane] = if regions.tabs { &Pane::TABS } else { &[pane] };
     for (number, tab) in shown.iter().enumerate() {
         if regions.tabs {
             x = paint::put(buffer, area, x, area.y, &format!("{} ", number + 1), theme.quiet);

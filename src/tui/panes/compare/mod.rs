@@ -1,5 +1,6 @@
 //! Two outputs held against each other, over the whole screen.
 
+pub mod commands;
 pub mod places;
 pub mod update;
 pub mod view;

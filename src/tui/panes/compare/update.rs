@@ -6,10 +6,9 @@ use super::{ComparePane, Spot};
 use crate::domain::compare::requests;
 use crate::domain::{Run, RunId};
 use crate::picture::{self, Cells, Choice, Kind};
-use crate::tui::action::Action;
 use crate::tui::effect::{Effect, Effects};
 use crate::tui::model::Model;
-use crate::tui::motion::scrolled;
+use crate::tui::motion::Motion;
 use crate::tui::pane::Pane;
 use crate::tui::panes::compare::CompareOrder;
 use crate::tui::panes::gallery::pair;
@@ -43,34 +42,38 @@ pub fn seen(model: &mut Model, order: &CompareOrder, pictures: Result<Vec<pictur
     }
 }
 
-pub fn perform(model: &mut Model, action: Action) {
-    let pane = &mut model.compare;
-    match action {
-        Action::Flip => pane.only = Some(pane.only.map_or(0, |shown| 1 - shown.min(1))),
-        Action::Beside => pane.only = None,
-        Action::OneToOne => {
-            pane.closer = if pane.closer.is_some() { None } else { Some(Spot::default()) };
-        }
-        _ => {}
-    }
+/// Shows one in the place of both; again: the other one.
+pub fn flip(model: &mut Model) {
+    let shown = &mut model.compare.only;
+    *shown = Some(shown.map_or(0, |shown| 1 - shown.min(1)));
+}
+
+pub fn beside(model: &mut Model) {
+    model.compare.only = None;
+}
+
+/// Shows each pixel, or all of the pictures again.
+pub fn one_to_one(model: &mut Model) {
+    let closer = &mut model.compare.closer;
+    *closer = if closer.is_some() { None } else { Some(Spot::default()) };
 }
 
 /// Moves the pictures when only a part of them is seen, else what differs.
-pub fn moved(model: &mut Model, action: Action) {
+pub fn moved(model: &mut Model, motion: Motion) {
     if let Some(Spot { x, y }) = &mut model.compare.closer {
-        let (at, less) = match action {
-            Action::Less => (x, true),
-            Action::More => (x, false),
-            Action::Up => (y, true),
-            Action::Down => (y, false),
-            _ => return,
+        let (at, less) = match motion {
+            Motion::Left => (x, true),
+            Motion::Right => (x, false),
+            Motion::Up => (y, true),
+            Motion::Down => (y, false),
+            Motion::PageUp | Motion::PageDown | Motion::Top | Motion::Bottom => return,
         };
         *at = if less { at.saturating_sub(STEP) } else { (*at + STEP).min(1_000) };
         return;
     }
     let lines = view::line_count(model);
     let page = Places::of(model, lines).map_or(1, |places| usize::from(places.differences.height));
-    model.compare.scroll = scrolled(model.compare.scroll, action, page, lines.saturating_sub(page));
+    model.compare.scroll = motion.from(model.compare.scroll, page, lines.saturating_sub(page));
 }
 
 /// Asks for the pictures as they are to be seen now.

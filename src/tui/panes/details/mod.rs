@@ -1,5 +1,6 @@
 //! One run in full.
 
+pub mod commands;
 pub mod update;
 pub mod view;
 

@@ -1,11 +1,10 @@
 //! The details pane: the selected run in full.
 
 use crate::domain::{Run, RunId};
-use crate::tui::action::Action;
 use crate::tui::effect::{Effect, Effects};
 use crate::tui::layout;
 use crate::tui::model::Model;
-use crate::tui::motion::scrolled;
+use crate::tui::motion::Motion;
 use crate::tui::notice::Tone;
 use crate::tui::pane::Pane;
 use crate::tui::panes::params::update as params;
@@ -45,10 +44,10 @@ pub fn loaded(model: &mut Model, id: RunId, run: Option<Box<Run>>, effects: &mut
     }
 }
 
-pub fn moved(model: &mut Model, action: Action) {
+pub fn moved(model: &mut Model, motion: Motion) {
     let page = layout::page(model, Pane::Details);
     let last = super::view::line_count(model).saturating_sub(page);
-    model.details.scroll = scrolled(model.details.scroll, action, page, last);
+    model.details.scroll = motion.from(model.details.scroll, page, last);
 }
 
 /// Goes to the parameter at fault; where only a node is named, to its first parameter.

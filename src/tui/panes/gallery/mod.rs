@@ -1,5 +1,6 @@
 //! What many runs made, over the whole screen.
 
+pub mod commands;
 pub mod grid;
 pub mod update;
 pub mod view;

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use super::grid::Grid;
 use crate::domain::OutputId;
-use crate::tui::action::Action;
 use crate::tui::effect::{Effect, Effects};
 use crate::tui::model::Model;
+use crate::tui::motion::{Motion, Wheel, in_sight};
 use crate::tui::notice::Tone;
 use crate::tui::overlay::{Confirm, Confirmed, Overlay};
 use crate::tui::pane::Pane;
@@ -133,29 +133,14 @@ fn merge(model: &mut Model, answered: OutputsQuery, tiles: Vec<Tile>, more: bool
     }
 }
 
-pub fn perform(model: &mut Model, action: Action, effects: &mut Effects) {
-    match action {
-        Action::OnlyStarred => {
-            model.gallery.starred = !model.gallery.starred;
-            model.gallery.scroll = 0;
-            reload(model, effects);
-        }
-        Action::Star => star(model, effects),
-        Action::Mark => mark(model),
-        Action::OpenOutput => open(model),
-        Action::CopyOutput => {
-            let Some(tile) = model.gallery.selected() else { return };
-            let path = tile.card.output.path.display().to_string();
-            model.notify(Tone::Good, format!("Sent to your terminal's clipboard: {path}"));
-            effects.push(Effect::Copy(path));
-        }
-        Action::DeleteOutput => ask_delete(model),
-        _ => {}
-    }
+pub fn only_starred(model: &mut Model, effects: &mut Effects) {
+    model.gallery.starred = !model.gallery.starred;
+    model.gallery.scroll = 0;
+    reload(model, effects);
 }
 
 /// At once on the screen; should the store refuse, what it has is read again.
-fn star(model: &mut Model, effects: &mut Effects) {
+pub fn star(model: &mut Model, effects: &mut Effects) {
     let Some(at) = model.gallery.selected_index() else { return };
     let card = &mut model.gallery.tiles[at].card;
     card.starred = !card.starred;
@@ -163,7 +148,7 @@ fn star(model: &mut Model, effects: &mut Effects) {
 }
 
 /// A third mark takes the place of the first.
-fn mark(model: &mut Model) {
+pub fn mark(model: &mut Model) {
     let Some(card) = model.gallery.selected().map(|tile| tile.card.clone()) else { return };
     let marked = &mut model.gallery.marked;
     if let Some(at) = marked.iter().position(|other| other.id == card.id) {
@@ -180,7 +165,7 @@ fn mark(model: &mut Model) {
 }
 
 /// Goes to the run, with this output selected.
-fn open(model: &mut Model) {
+pub fn open(model: &mut Model) {
     let Some(id) = model.gallery.selected else { return };
     model.runs.selected = Some(id.run);
     model.runs.chosen = true;
@@ -189,7 +174,7 @@ fn open(model: &mut Model) {
     model.came_from = Some(Pane::Gallery);
 }
 
-fn ask_delete(model: &mut Model) {
+pub fn ask_delete(model: &mut Model) {
     let Some(tile) = model.gallery.selected() else { return };
     let output = &tile.card.output;
     let consequence = if tile.gone {
@@ -211,26 +196,25 @@ pub fn deleted(model: &mut Model, id: OutputId, effects: &mut Effects) {
     reload(model, effects);
 }
 
-pub fn moved(model: &mut Model, action: Action) {
+pub fn moved(model: &mut Model, motion: Motion) {
     let Some(grid) = Grid::of(model) else { return };
     let last = model.gallery.tiles.len().saturating_sub(1);
     let at = model.gallery.selected_index().unwrap_or(0);
     let (row, page) = (grid.columns, grid.page());
     model.gallery.failed = false;
-    let next = match action {
-        Action::Less => at.saturating_sub(1),
-        Action::More => at + 1,
+    let next = match motion {
+        Motion::Left => at.saturating_sub(1),
+        Motion::Right => at + 1,
         // In the first and the last row there is nowhere to go.
-        Action::Up if at < row => at,
-        Action::Up => at - row,
-        Action::Down if at / row == last / row => at,
-        Action::Down => at + row,
-        Action::PageUp if at < page => at % row,
-        Action::PageUp => at - page,
-        Action::PageDown => at + page,
-        Action::Top => 0,
-        Action::Bottom => last,
-        _ => at,
+        Motion::Up if at < row => at,
+        Motion::Up => at - row,
+        Motion::Down if at / row == last / row => at,
+        Motion::Down => at + row,
+        Motion::PageUp if at < page => at % row,
+        Motion::PageUp => at - page,
+        Motion::PageDown => at + page,
+        Motion::Top => 0,
+        Motion::Bottom => last,
     };
     choose(model, next.min(last));
 }
@@ -242,12 +226,15 @@ pub fn choose(model: &mut Model, at: usize) {
 }
 
 /// Scrolls by rows; the selection goes along as far as it must.
-pub fn wheel(model: &mut Model, action: Action) {
+pub fn wheel(model: &mut Model, wheel: Wheel) {
     let Some(grid) = Grid::of(model) else { return };
     let rows = model.gallery.tiles.len().div_ceil(grid.columns);
     let end = rows.saturating_sub(grid.rows);
     let scroll = &mut model.gallery.scroll;
-    *scroll = if action == Action::Up { scroll.saturating_sub(1) } else { (*scroll + 1).min(end) };
+    *scroll = match wheel {
+        Wheel::Up => scroll.saturating_sub(1),
+        Wheel::Down => (*scroll + 1).min(end),
+    };
     let first = *scroll * grid.columns;
     if let Some(at) = model.gallery.selected_index() {
         let row = (at / grid.columns).clamp(first / grid.columns, first / grid.columns + grid.rows - 1);
@@ -290,8 +277,7 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
     let at = model.gallery.selected_index().unwrap_or(0);
     let rows = model.gallery.tiles.len().div_ceil(grid.columns);
     let row = at / grid.columns;
-    let scroll = &mut model.gallery.scroll;
-    *scroll = (*scroll).max((row + 1).saturating_sub(grid.rows)).min(row).min(rows.saturating_sub(grid.rows));
+    model.gallery.scroll = in_sight(model.gallery.scroll, row..row + 1, rows, grid.rows);
     let near_end = at + 2 * grid.page() >= model.gallery.tiles.len();
     let can_ask = is_wanted && is_idle && model.gallery.more && !model.gallery.failed;
     if near_end && can_ask && model.fetching.outputs.want() {

@@ -8,8 +8,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::grid::{Grid, INFO};
 use crate::picture::{Form, Picture};
-use crate::tui::action::Action;
-use crate::tui::keymap::Keymap;
+use crate::tui::command::Keymap;
 use crate::tui::model::Model;
 use crate::tui::panes::gallery::{Thumb, Tile};
 use crate::tui::text;
@@ -45,7 +44,7 @@ pub fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mu
     let gallery = &model.gallery;
     if gallery.tiles.is_empty() {
         let is_filtered = gallery.starred || !model.runs.search.is_empty() || model.runs.status.is_some();
-        let nothing = format!("Nothing yet. Press {} to run.", keys.hint(Action::Run));
+        let nothing = format!("Nothing yet. Press {} to run.", keys.hint("run"));
         let told = match gallery.list {
             None if gallery.failed => "The history cannot be read.",
             None => "Reading the history…",

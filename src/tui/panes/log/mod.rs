@@ -1,5 +1,6 @@
 //! A run's log.
 
+pub mod commands;
 pub mod update;
 pub mod view;
 

@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use super::view;
 use crate::domain::RunId;
-use crate::tui::action::Action;
 use crate::tui::effect::{Effect, Effects};
 use crate::tui::layout;
 use crate::tui::model::Model;
+use crate::tui::motion::Motion;
 use crate::tui::notice::Tone;
 use crate::tui::pane::Pane;
 use crate::tui::panes::log::{LogPane, LogPlace, Seeking};
@@ -56,25 +56,40 @@ pub fn loaded(
     }
 }
 
-pub fn perform(model: &mut Model, action: Action, effects: &mut Effects) {
-    match action {
-        Action::Follow => {
-            if model.log.paused {
-                model.log.paused = false;
-                reload(model, effects);
-            } else {
-                model.log.paused = true;
-                model.log.top = end_top(model);
-            }
-        }
-        Action::Wrap => {
-            model.log.cut = !model.log.cut;
-            model.log.left = 0;
-        }
-        Action::NextMatch => search(model, false, effects),
-        Action::PreviousMatch => search(model, true, effects),
-        _ => {}
+/// Follows the end of the log, or stops.
+pub fn follow(model: &mut Model, effects: &mut Effects) {
+    if model.log.paused {
+        model.log.paused = false;
+        reload(model, effects);
+    } else {
+        model.log.paused = true;
+        model.log.top = end_top(model);
     }
+}
+
+/// Wraps long lines, or cuts them.
+pub fn wrap(model: &mut Model) {
+    model.log.cut = !model.log.cut;
+    model.log.left = 0;
+}
+
+/// Begins a search; an empty text ends the one before.
+pub fn search_for(model: &mut Model, text: &str, effects: &mut Effects) {
+    model.log.search = text.to_owned();
+    model.log.found = None;
+    if !text.is_empty() {
+        search(model, false, effects);
+    }
+}
+
+/// Takes back the search; `false` when there is none.
+pub fn back(model: &mut Model) -> bool {
+    let had = !model.log.search.is_empty();
+    if had {
+        model.log.search.clear();
+        model.log.found = None;
+    }
+    had
 }
 
 /// Looks for the search text: from the match on, as long as it is in sight, else from what is in sight.
@@ -183,18 +198,18 @@ fn in_sight(model: &Model) -> (usize, usize) {
     (top.line, down(model, top, layout::page(model, Pane::Log) - 1).line)
 }
 
-pub fn moved(model: &mut Model, action: Action) {
+pub fn moved(model: &mut Model, motion: Motion) {
     let page = layout::page(model, Pane::Log);
     let top = top(model);
-    let next = match action {
-        Action::Less => return model.log.left = model.log.left.saturating_sub(SIDE_STEP),
-        Action::More => return to_the_right(model),
-        Action::Up => up(model, top, 1),
-        Action::Down => down(model, top, 1),
-        Action::PageUp => up(model, top, page),
-        Action::PageDown => down(model, top, page),
-        Action::Top => LogPlace::default(),
-        _ => end_top(model),
+    let next = match motion {
+        Motion::Left => return model.log.left = model.log.left.saturating_sub(SIDE_STEP),
+        Motion::Right => return to_the_right(model),
+        Motion::Up => up(model, top, 1),
+        Motion::Down => down(model, top, 1),
+        Motion::PageUp => up(model, top, page),
+        Motion::PageDown => down(model, top, page),
+        Motion::Top => LogPlace::default(),
+        Motion::Bottom => end_top(model),
     };
     model.log.reveal = false;
     // At the end, the end is followed again.

@@ -1,5 +1,6 @@
 //! What came of a run: its pictures, one at a time.
 
+pub mod commands;
 pub mod update;
 pub mod uses;
 pub mod view;

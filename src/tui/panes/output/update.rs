@@ -3,11 +3,10 @@
 use super::view;
 use crate::domain::{OutputId, Run};
 use crate::picture::{Choice, Kind};
-use crate::tui::action::Action;
 use crate::tui::effect::{Effect, Effects};
 use crate::tui::layout;
 use crate::tui::model::Model;
-use crate::tui::motion::scrolled;
+use crate::tui::motion::Motion;
 use crate::tui::notice::Tone;
 use crate::tui::pane::Pane;
 use crate::tui::panes::output::{LookOrder, Looked, LookedBody};
@@ -23,28 +22,24 @@ fn run(model: &Model) -> Option<&Run> {
     model.details.run.as_ref().filter(|run| Some(run.id) == model.runs.selected)
 }
 
-pub fn perform(model: &mut Model, action: Action) {
-    match action {
-        Action::NextOutput => step(model, 1),
-        Action::PreviousOutput => step(model, -1),
-        Action::Play => {
-            model.output.playing = !model.output.playing;
-            model.output.frame = 0;
-        }
-        Action::PictureKind => {
-            model.output.choice = model.output.choice.next();
-            let told = match model.output.choice {
-                Choice::Auto => "Pictures: as the terminal can".to_owned(),
-                Choice::Off => "Pictures: off".to_owned(),
-                Choice::Always(kind) => format!("Pictures: {}, whatever the terminal says", kind.name()),
-            };
-            model.notify(Tone::Plain, told);
-        }
-        _ => {}
-    }
+pub fn play(model: &mut Model) {
+    model.output.playing = !model.output.playing;
+    model.output.frame = 0;
 }
 
-fn step(model: &mut Model, by: isize) {
+/// The next way of drawing pictures.
+pub fn change_kind(model: &mut Model) {
+    model.output.choice = model.output.choice.next();
+    let told = match model.output.choice {
+        Choice::Auto => "Pictures: as the terminal can".to_owned(),
+        Choice::Off => "Pictures: off".to_owned(),
+        Choice::Always(kind) => format!("Pictures: {}, whatever the terminal says", kind.name()),
+    };
+    model.notify(Tone::Plain, told);
+}
+
+/// Goes to another output of the run, round about.
+pub fn step(model: &mut Model, by: isize) {
     let count = run(model).map_or(0, |run| run.outputs.len());
     match count {
         0 => model.notify(Tone::Plain, "This run has no output"),
@@ -65,10 +60,10 @@ pub fn go_to(model: &mut Model, id: OutputId) {
     model.go_to(Pane::Output);
 }
 
-pub fn moved(model: &mut Model, action: Action) {
+pub fn moved(model: &mut Model, motion: Motion) {
     let page = layout::page(model, Pane::Output);
     let last = view::line_count(model).saturating_sub(1);
-    model.output.scroll = scrolled(model.output.scroll, action, page, last);
+    model.output.scroll = motion.from(model.output.scroll, page, last);
 }
 
 pub fn looked(model: &mut Model, order: &LookOrder, looked: Result<Looked, String>, effects: &mut Effects) {

@@ -7,8 +7,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::domain::run::{Output, Preview};
 use crate::domain::{Run, Status};
 use crate::picture::{Cells, Choice};
-use crate::tui::action::Action;
-use crate::tui::keymap::Keymap;
+use crate::tui::command::Keymap;
 use crate::tui::layout;
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
@@ -149,7 +148,7 @@ fn nothing(model: &Model) -> String {
 
 /// Why a picture is not drawn, and what to do.
 fn off(model: &Model, keys: &Keymap) -> String {
-    let key = keys.hint(Action::PictureKind);
+    let key = keys.hint("picture-kind");
     if model.output.choice == Choice::Off {
         format!("Pictures are off. {key} turns them on")
     } else {
@@ -162,10 +161,7 @@ fn off(model: &Model, keys: &Keymap) -> String {
 /// What is being waited for.
 fn waiting(model: &Model, keys: &Keymap) -> String {
     if model.output.choice == Choice::Auto && model.output.means.best.is_none() {
-        return format!(
-            "Asking the terminal how it shows pictures… {} chooses",
-            keys.hint(Action::PictureKind)
-        );
+        return format!("Asking the terminal how it shows pictures… {} chooses", keys.hint("picture-kind"));
     }
     "Decoding…".to_owned()
 }

@@ -1,5 +1,6 @@
 //! The parameters: what will be sent.
 
+pub mod commands;
 pub mod editing;
 pub mod rows;
 pub mod update;

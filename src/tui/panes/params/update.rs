@@ -1,15 +1,13 @@
 //! The parameters pane.
 
-use super::editing;
 use super::rows::{self, Row};
 use crate::domain::{Origin, ParamKey, ParamKind, SeedPolicy, Setting, value};
-use crate::tui::action::Action;
-use crate::tui::ctx::Ctx;
+use crate::tui::command::Ctx;
 use crate::tui::effect::{Effect, Effects};
 use crate::tui::layout;
 use crate::tui::model::Model;
-use crate::tui::motion::{counted, scrolled};
-use crate::tui::notice::Tone;
+use crate::tui::motion::{Motion, Wheel, in_sight};
+use crate::tui::notice::{Tone, counted};
 use crate::tui::overlay::{Choosing, PickerItem};
 use crate::tui::overlay::{Confirm, Confirmed, Overlay};
 use crate::tui::pane::Pane;
@@ -40,68 +38,44 @@ pub fn select_first(model: &mut Model) {
     model.params.selected = visible_keys(model).first().cloned();
 }
 
-pub fn perform(model: &mut Model, action: Action, ctx: &Ctx, effects: &mut Effects) {
-    match action {
-        Action::ShowAll => {
-            model.params.show_all = !model.params.show_all;
-            let told = if model.params.show_all {
-                "Showing everything, links too"
-            } else {
-                "Showing what can be changed"
-            };
-            model.notify(Tone::Plain, told);
-        }
-        Action::ResetAll => {
-            model.overlay = Some(Overlay::Confirm(Confirm {
-                question: format!("Take back {}?", counted(model.draft.changes(), "change")),
-                consequence: "Undo brings them back.".to_owned(),
-                yes: "take back",
-                then: Confirmed::ResetAll,
-            }));
-        }
-        Action::NewSeed => new_seed(model, ctx, effects),
-        Action::EditOutside if model.params.editing.is_some() => editing::edit_outside(model, effects),
-        _ => {
-            if let Some(key) = model.params.selected.clone() {
-                on_selected(model, &key, action, effects);
-            }
-        }
-    }
+pub fn show_all(model: &mut Model) {
+    model.params.show_all = !model.params.show_all;
+    let told =
+        if model.params.show_all { "Showing everything, links too" } else { "Showing what can be changed" };
+    model.notify(Tone::Plain, told);
 }
 
-fn on_selected(model: &mut Model, key: &ParamKey, action: Action, effects: &mut Effects) {
-    match action {
-        Action::Edit => edit(model, key, effects),
-        Action::EditOutside => editing::outside(model, key, effects),
-        Action::Reset => {
-            model.draft.reset(key);
-            changed(model, key, effects);
-        }
-        Action::Pin => {
-            if !model.params.pinned.shift_remove(key) {
-                model.params.pinned.insert(key.clone());
-            }
-            effects.push(Effect::Remember);
-        }
-        Action::SeedPolicy => cycle_policy(model, key, effects),
-        _ => {}
-    }
+pub fn reset_all(model: &mut Model) {
+    model.overlay = Some(Overlay::Confirm(Confirm {
+        question: format!("Take back {}?", counted(model.draft.changes(), "change")),
+        consequence: "Undo brings them back.".to_owned(),
+        yes: "take back",
+        then: Confirmed::ResetAll,
+    }));
 }
 
-fn edit(model: &mut Model, key: &ParamKey, effects: &mut Effects) {
-    let Some(kind) = model.draft.param(key).map(|p| p.kind.clone()) else { return };
-    match kind {
-        ParamKind::Link => model.notify(
-            Tone::Plain,
-            "This input is wired to another node. Wiring is changed in ComfyUI, then exported again",
-        ),
-        ParamKind::Boolean => step(model, key, 1, effects),
-        ParamKind::Choice => open_choices(model, key),
-        _ => editing::begin(model, key, effects),
-    }
+/// A yes to [`reset_all`].
+pub fn reset_all_confirmed(model: &mut Model, effects: &mut Effects) {
+    model.draft.reset_all();
+    check_files(model, effects);
+    effects.push(Effect::Remember);
 }
 
-fn open_choices(model: &mut Model, key: &ParamKey) {
+pub fn reset(model: &mut Model, effects: &mut Effects) {
+    let Some(key) = model.params.selected.clone() else { return };
+    model.draft.reset(&key);
+    changed(model, &key, effects);
+}
+
+pub fn pin(model: &mut Model, effects: &mut Effects) {
+    let Some(key) = model.params.selected.clone() else { return };
+    if !model.params.pinned.shift_remove(&key) {
+        model.params.pinned.insert(key);
+    }
+    effects.push(Effect::Remember);
+}
+
+pub fn open_choices(model: &mut Model, key: &ParamKey) {
     let Some(param) = model.draft.param(key) else { return };
     let now = model.draft.setting(key);
     let items = param.choices.iter().map(|choice| PickerItem {
@@ -119,7 +93,7 @@ fn open_choices(model: &mut Model, key: &ParamKey) {
     model.overlay = Some(overlay);
 }
 
-fn new_seed(model: &mut Model, ctx: &Ctx, effects: &mut Effects) {
+pub fn new_seed(model: &mut Model, ctx: &Ctx, effects: &mut Effects) {
     let is_seed = |key: &ParamKey| model.draft.param(key).is_some_and(|p| p.kind == ParamKind::Seed);
     let selected = model.params.selected.clone().filter(is_seed);
     let first = || model.draft.params().iter().find(|p| p.kind == ParamKind::Seed).map(|p| p.key.clone());
@@ -134,7 +108,8 @@ fn new_seed(model: &mut Model, ctx: &Ctx, effects: &mut Effects) {
     }
 }
 
-fn cycle_policy(model: &mut Model, key: &ParamKey, effects: &mut Effects) {
+pub fn cycle_policy(model: &mut Model, effects: &mut Effects) {
+    let Some(key) = &model.params.selected.clone() else { return };
     if model.draft.param(key).is_none_or(|p| p.kind != ParamKind::Seed) {
         model.notify(Tone::Plain, "Only a seed has a policy: select one first");
         return;
@@ -147,7 +122,8 @@ fn cycle_policy(model: &mut Model, key: &ParamKey, effects: &mut Effects) {
 }
 
 /// One press of ± on a number, a boolean or a choice.
-fn step(model: &mut Model, key: &ParamKey, steps: i64, effects: &mut Effects) {
+pub fn step(model: &mut Model, steps: i64, effects: &mut Effects) {
+    let Some(key) = &model.params.selected.clone() else { return };
     let Some(param) = model.draft.param(key) else { return };
     let Some(Setting::Value(now)) = model.draft.setting(key) else { return };
     let next = match (&param.kind, &now) {
@@ -191,8 +167,17 @@ pub fn check_files(model: &mut Model, effects: &mut Effects) {
     }
 }
 
-pub fn undo(model: &mut Model, action: Action, effects: &mut Effects) {
-    let touched = if action == Action::Undo { model.draft.undo() } else { model.draft.redo() };
+pub fn undo(model: &mut Model, effects: &mut Effects) {
+    let touched = model.draft.undo();
+    undone(model, touched, effects);
+}
+
+pub fn redo(model: &mut Model, effects: &mut Effects) {
+    let touched = model.draft.redo();
+    undone(model, touched, effects);
+}
+
+fn undone(model: &mut Model, touched: Option<ParamKey>, effects: &mut Effects) {
     if let Some(key) = touched {
         select(model, &key);
         check_files(model, effects);
@@ -200,11 +185,7 @@ pub fn undo(model: &mut Model, action: Action, effects: &mut Effects) {
     }
 }
 
-pub fn moved(model: &mut Model, action: Action, effects: &mut Effects) {
-    if let (Action::Less | Action::More, Some(key)) = (action, model.params.selected.clone()) {
-        let steps = if action == Action::Less { -1 } else { 1 };
-        return step(model, &key, steps, effects);
-    }
+pub fn moved(model: &mut Model, motion: Motion) {
     let keys = visible_keys(model);
     let at = model
         .params
@@ -212,7 +193,7 @@ pub fn moved(model: &mut Model, action: Action, effects: &mut Effects) {
         .as_ref()
         .and_then(|key| keys.iter().position(|other| other == key))
         .unwrap_or(0);
-    let next = scrolled(at, action, layout::page(model, Pane::Parameters), keys.len().saturating_sub(1));
+    let next = motion.from(at, layout::page(model, Pane::Parameters), keys.len().saturating_sub(1));
     model.params.selected = keys.get(next).cloned();
 }
 
@@ -241,7 +222,75 @@ pub fn settle(model: &mut Model) {
         }
         y += row.height();
     }
-    let scroll = &mut model.params.scroll;
-    *scroll =
-        (*scroll).max(bottom.saturating_sub(height)).min(top).min(total.saturating_sub(height.min(total)));
+    model.params.scroll = in_sight(model.params.scroll, top..bottom, total, height);
+}
+
+/// The parameter in a line of the pane.
+pub fn at_line(model: &Model, line: usize) -> Option<ParamKey> {
+    let mut y = 0;
+    let target = model.params.scroll + line;
+    let row = rows::rows(model, width(model)).into_iter().find(|row| {
+        y += row.height();
+        target < y
+    });
+    match row? {
+        Row::Param { index, .. } => model.draft.params().get(index).map(|param| param.key.clone()),
+        Row::Heading(_) => None,
+    }
+}
+
+/// Scrolls; the selection stays as long as it is seen.
+pub fn wheel(model: &mut Model, wheel: Wheel) {
+    let rows = rows::rows(model, width(model));
+    let height = layout::page(model, Pane::Parameters);
+    let scroll = wheel.scroll(model.params.scroll, rows.iter().map(Row::height).sum(), height);
+    model.params.scroll = scroll;
+    // Places of the rows that are seen whole, with the heading above the first of a group.
+    let (mut y, mut top) = (0, None);
+    let mut seen = Vec::new();
+    for row in &rows {
+        let first = top.take().unwrap_or(y);
+        y += row.height();
+        match row {
+            Row::Heading(_) => top = Some(first),
+            Row::Param { index, .. } if first >= scroll && y <= scroll + height => {
+                seen.push(&model.draft.params()[*index].key);
+            }
+            Row::Param { .. } => {}
+        }
+    }
+    if model.params.selected.as_ref().is_some_and(|key| !seen.contains(&key)) {
+        let nearest = match wheel {
+            Wheel::Up => seen.last(),
+            Wheel::Down => seen.first(),
+        };
+        if let Some(key) = nearest {
+            model.params.selected = Some((*key).clone());
+        }
+    }
+}
+
+/// Takes back the filter; `false` when there is none.
+pub fn back(model: &mut Model) -> bool {
+    let had = !model.params.filter.is_empty();
+    model.params.filter.clear();
+    had
+}
+
+/// Filters while it is typed.
+pub fn filter(model: &mut Model, text: String) {
+    model.params.filter = text;
+    select_first(model);
+}
+
+/// A value was chosen from the list of a parameter's choices, or typed there.
+pub fn chosen(model: &mut Model, key: &ParamKey, item: &PickerItem, effects: &mut Effects) {
+    let listed = serde_json::from_str(&item.id).ok();
+    let typed = || model.draft.param(key).and_then(|param| value::parse(param, &item.label).ok());
+    let Some(value) = listed.clone().or_else(typed) else { return };
+    model.draft.set(key, Setting::Value(value));
+    changed(model, key, effects);
+    if listed.is_none() {
+        model.notify(Tone::Plain, "This choice is not among those known here; the server decides");
+    }
 }

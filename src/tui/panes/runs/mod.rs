@@ -1,5 +1,6 @@
 //! The runs: the history, newest first, with what is in flight.
 
+pub mod commands;
 pub mod update;
 pub mod view;
 

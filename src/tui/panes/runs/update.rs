@@ -2,12 +2,11 @@
 
 use crate::domain::run::{Counts, RunSummary};
 use crate::domain::{RunId, Status};
-use crate::tui::action::Action;
 use crate::tui::effect::{Effect, Effects};
 use crate::tui::layout;
 use crate::tui::model::Model;
-use crate::tui::motion::{counted, scrolled};
-use crate::tui::notice::Tone;
+use crate::tui::motion::{Motion, Wheel, in_sight};
+use crate::tui::notice::{Tone, counted};
 use crate::tui::overlay::{Confirm, Confirmed, Overlay};
 use crate::tui::pane::Pane;
 use crate::tui::query::RunsQuery;
@@ -106,11 +105,16 @@ pub fn submitted(model: &mut Model, run: RunId) {
     }
 }
 
-pub fn moved(model: &mut Model, action: Action) {
+pub fn open_details(model: &mut Model) {
+    model.came_from = Some(model.focus);
+    model.go_to(Pane::Details);
+}
+
+pub fn moved(model: &mut Model, motion: Motion) {
     let last = model.runs.rows.len().saturating_sub(1);
     let at = model.runs.selected_index().unwrap_or(0);
     model.runs.failed = false;
-    choose(model, scrolled(at, action, layout::page(model, Pane::Runs), last));
+    choose(model, motion.from(at, layout::page(model, Pane::Runs), last));
 }
 
 /// The person picks a row.
@@ -148,9 +152,7 @@ pub fn cancel(model: &mut Model, effects: &mut Effects) {
         return;
     }
     if status == Status::Queued || worked < LONG_MS {
-        model.notify(Tone::Plain, format!("Cancelling run {id}"));
-        effects.push(Effect::Cancel(id));
-        return;
+        return cancel_now(model, id, effects);
     }
     let consequence = if can_stop {
         "The server is asked to stop it. What it cost until then is paid."
@@ -193,6 +195,12 @@ pub fn repeat(model: &mut Model) {
     }));
 }
 
+/// Cancels without a question, or after it.
+pub fn cancel_now(model: &mut Model, id: RunId, effects: &mut Effects) {
+    model.notify(Tone::Plain, format!("Cancelling run {id}"));
+    effects.push(Effect::Cancel(id));
+}
+
 /// Costs nothing, so nobody is asked.
 pub fn fetch(model: &mut Model, effects: &mut Effects) {
     let Some(run) = model.runs.selected() else { return };
@@ -228,11 +236,7 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
     }
     let height = layout::page(model, Pane::Runs);
     let at = model.runs.selected_index().unwrap_or(0);
-    let scroll = &mut model.runs.scroll;
-    *scroll = (*scroll)
-        .max((at + 1).saturating_sub(height))
-        .min(at)
-        .min(model.runs.rows.len().saturating_sub(height));
+    model.runs.scroll = in_sight(model.runs.scroll, at..at + 1, model.runs.rows.len(), height);
     let near_end = at + 2 * height >= model.runs.rows.len();
     let last = model.runs.rows.last().map(|row| row.id);
     if (near_end || reveals)
@@ -256,5 +260,36 @@ fn go_with_what_runs(model: &mut Model) {
     let first_in_flight = model.runs.rows.iter().rev().find(|row| row.status.is_in_flight());
     if let Some(run) = first_in_flight {
         model.runs.selected = Some(run.id);
+    }
+}
+
+/// Scrolls; the selection stays as long as it is seen.
+pub fn wheel(model: &mut Model, wheel: Wheel) {
+    let height = layout::page(model, Pane::Runs);
+    let scroll = wheel.scroll(model.runs.scroll, model.runs.rows.len(), height);
+    model.runs.scroll = scroll;
+    if let Some(at) = model.runs.selected_index()
+        && at.clamp(scroll, scroll + height - 1) != at
+    {
+        choose(model, at.clamp(scroll, scroll + height - 1));
+    }
+}
+
+/// Takes back the search and the status; `false` when there is neither.
+pub fn back(model: &mut Model, effects: &mut Effects) -> bool {
+    if model.runs.search.is_empty() && model.runs.status.is_none() {
+        return false;
+    }
+    model.runs.search.clear();
+    model.runs.status = None;
+    search_changed(model, effects);
+    true
+}
+
+/// Searches while it is typed.
+pub fn search(model: &mut Model, text: String, effects: &mut Effects) {
+    if text != model.runs.search {
+        model.runs.search = text;
+        search_changed(model, effects);
     }
 }

@@ -6,8 +6,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::domain::Status;
 use crate::domain::run::{Connection, RunSummary};
-use crate::tui::action::Action;
-use crate::tui::keymap::Keymap;
+use crate::tui::command::Keymap;
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
 use crate::tui::text;
@@ -49,7 +48,7 @@ pub fn live(model: &Model, columns: u16) -> Option<String> {
 
 pub fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     if model.runs.rows.is_empty() {
-        let first = format!("No runs yet. Press {} to run.", keys.hint(Action::Run));
+        let first = format!("No runs yet. Press {} to run.", keys.hint("run"));
         let text = match (model.runs.loaded(), model.runs.search.is_empty() && model.runs.status.is_none()) {
             (false, _) if model.runs.failed => "The history cannot be read.",
             (false, _) => "Reading the history…",

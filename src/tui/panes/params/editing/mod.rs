@@ -9,18 +9,40 @@ use tui_textarea::{CursorMove, TextArea, WrapMode};
 use crate::domain::param::FileKind;
 use crate::domain::prompt::Weighing;
 use crate::domain::{ParamKey, ParamKind, Parameter, Setting, value};
-use crate::tui::action::Action;
 use crate::tui::completions::Completions;
 use crate::tui::effect::{Effect, Effects};
 use crate::tui::model::Model;
 use crate::tui::notice::Tone;
 use crate::tui::panes::params::update as params;
 use crate::tui::panes::params::{Editing, setting_text};
-use crate::tui::typing as field;
-use crate::tui::typing::line_editor;
+use crate::tui::typing::{self, TextEdit, line_editor};
 
 /// Characters that a one-line field takes.
 const LINE_LIMIT: usize = 64 * 1024;
+
+/// Edits the selected value: a boolean toggles, a choice opens its list.
+pub fn open(model: &mut Model, effects: &mut Effects) {
+    let Some(key) = &model.params.selected.clone() else { return };
+    let Some(kind) = model.draft.param(key).map(|p| p.kind.clone()) else { return };
+    match kind {
+        ParamKind::Link => model.notify(
+            Tone::Plain,
+            "This input is wired to another node. Wiring is changed in ComfyUI, then exported again",
+        ),
+        ParamKind::Boolean => params::step(model, 1, effects),
+        ParamKind::Choice => params::open_choices(model, key),
+        _ => begin(model, key, effects),
+    }
+}
+
+/// Gives the text that is edited, or the selected one, to `$EDITOR`.
+pub fn edit_outside(model: &mut Model, effects: &mut Effects) {
+    if model.params.editing.is_some() {
+        field_outside(model, effects);
+    } else if let Some(key) = model.params.selected.clone() {
+        outside(model, &key, effects);
+    }
+}
 
 /// Opens the field of a parameter.
 pub fn begin(model: &mut Model, key: &ParamKey, effects: &mut Effects) {
@@ -55,22 +77,13 @@ fn editor(text: &str, multiline: bool) -> TextArea<'static> {
     editor
 }
 
-pub fn perform(model: &mut Model, action: Action, effects: &mut Effects) {
-    match action {
-        Action::DoneEditing => done(model, effects),
-        Action::DropEdit => discard(model, effects),
-        Action::WeightUp => change_weight(model, 1),
-        Action::WeightDown => change_weight(model, -1),
-        _ => change_text(model, action, effects),
-    }
-}
-
-fn change_text(model: &mut Model, action: Action, effects: &mut Effects) {
+/// Does what a command for texts does to the field.
+pub fn edit(model: &mut Model, edit: TextEdit, effects: &mut Effects) {
     let Some(editing) = &mut model.params.editing else { return };
     editing.error = None;
-    let changed = field::perform(&mut editing.text, action) == Some(true);
-    if changed && matches!(action, Action::TextUndo | Action::TextRedo) && is_halfway(editing) {
-        field::perform(&mut editing.text, action);
+    let changed = edit.apply(&mut editing.text);
+    if changed && matches!(edit, TextEdit::Undo | TextEdit::Redo) && is_halfway(editing) {
+        edit.apply(&mut editing.text);
     }
     if changed {
         refresh_completions(model, effects);
@@ -78,7 +91,7 @@ fn change_text(model: &mut Model, action: Action, effects: &mut Effects) {
 }
 
 /// Leaves the field as it was before. What had been typed is a step of redo, if it can be a value at all.
-fn discard(model: &mut Model, effects: &mut Effects) {
+pub fn discard(model: &mut Model, effects: &mut Effects) {
     let Some(editing) = model.params.editing.take() else { return };
     let typed = model.draft.param(&editing.key).map(|param| setting_of(param, &editing.value()));
     if let Some(Ok(setting)) = typed
@@ -106,7 +119,7 @@ pub fn reopen(model: &mut Model, key: &ParamKey, text: &str, effects: &mut Effec
 
 /// Leaves the field. A text of several lines that cannot be kept stays open, for it is worth mending; of a line, the
 /// value before is kept.
-fn done(model: &mut Model, effects: &mut Effects) {
+pub fn done(model: &mut Model, effects: &mut Effects) {
     if commit(model, effects) || model.params.editing.as_ref().is_some_and(|editing| editing.multiline) {
         return;
     }
@@ -176,7 +189,7 @@ pub fn pressed(model: &mut Model, event: KeyEvent, effects: &mut Effects) {
             step_text(model, steps);
         }
         _ => {
-            if field::typed(&mut editing.text, event, editing.multiline) {
+            if typing::typed(&mut editing.text, event, editing.multiline) {
                 refresh_completions(model, effects);
             }
         }
@@ -272,11 +285,7 @@ fn place(text: &str, offset: usize) -> Option<CursorMove> {
     Some(CursorMove::Jump(row, column))
 }
 
-fn change_weight(model: &mut Model, tenths: i32) {
-    if kind(model) != Some(&ParamKind::LongText) {
-        model.notify(Tone::Plain, "Weights are for words of a prompt");
-        return;
-    }
+pub fn change_weight(model: &mut Model, tenths: i32) {
     let Some(editing) = &mut model.params.editing else { return };
     let text = editing.value();
     let cursor = editing.text.cursor();
@@ -334,7 +343,7 @@ fn line_at_cursor(text: &TextArea<'_>) -> (usize, String) {
 }
 
 /// Gives the open field's text to `$EDITOR`.
-pub fn edit_outside(model: &mut Model, effects: &mut Effects) {
+fn field_outside(model: &mut Model, effects: &mut Effects) {
     if let Some(editing) = &model.params.editing {
         let (key, text) = (editing.key.clone(), editing.value());
         effects.push(outside_effect(model, key, text));
@@ -342,7 +351,7 @@ pub fn edit_outside(model: &mut Model, effects: &mut Effects) {
 }
 
 /// Gives a parameter's text to `$EDITOR`.
-pub fn outside(model: &mut Model, key: &ParamKey, effects: &mut Effects) {
+fn outside(model: &mut Model, key: &ParamKey, effects: &mut Effects) {
     if model.draft.param(key).is_some_and(Parameter::is_editable)
         && let Some(setting) = model.draft.setting(key)
     {

@@ -4,10 +4,11 @@ use crate::domain::run::RunSummary;
 use crossterm::event::{Event, MouseButton, MouseEvent, MouseEventKind};
 
 use crate::domain::{Setting, Status};
-use crate::tui::action::{Action, Scope};
+use crate::tui::command::Place;
+use crate::tui::commands;
 use crate::tui::effect::Effect;
-use crate::tui::keymap::Keymap;
 use crate::tui::layout;
+use crate::tui::model::Model;
 use crate::tui::msg::Msg;
 use crate::tui::overlay::{Choosing, Overlay, PickerItem};
 use crate::tui::pane::Pane;
@@ -133,7 +134,7 @@ fn command_at(stage: &Stage) -> Option<(String, bool)> {
 
 #[test]
 fn every_command_of_the_palette_can_be_called_and_only_run_runs() {
-    for pane in Pane::ALL {
+    for pane in Pane::TABS {
         let mut called = std::collections::BTreeSet::new();
         let mut ran = Vec::new();
         for index in 0.. {
@@ -157,11 +158,10 @@ fn every_command_of_the_palette_can_be_called_and_only_run_runs() {
             assert!(is_enabled || !stage.told().is_empty(), "{name} says why it cannot be done");
         }
         assert_eq!(ran, ["run"]);
-        let (keys, _) = Keymap::new(&Default::default());
-        let here = |scope| matches!(scope, Scope::Everywhere | Scope::Panes) || scope == Scope::Pane(pane);
-        for action in keys.rows().filter(|(row, _)| here(row.scope)).map(|(row, _)| row.action) {
-            let is_called = keys.rows().any(|(row, _)| row.action == action && called.contains(row.name));
-            assert!(is_called || action == Action::Palette, "{action:?} is in the palette of {pane:?}");
+        let here = |place: &Place| place.scope.is_here(&Model { focus: pane, ..Model::default() });
+        for command in commands::all().filter(|command| command.places.iter().any(here)) {
+            let is_called = called.contains(command.name);
+            assert!(is_called || command.name == "palette", "{} is in the palette of {pane:?}", command.name);
         }
     }
 }

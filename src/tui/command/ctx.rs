@@ -1,12 +1,12 @@
 //! What `update` is told of the world beside the message.
 
+use super::keymap::Keymap;
 use crate::domain::run::UnixMs;
 
-/// What `update` is told of the world beside the message.
 #[derive(Clone, Copy, Debug)]
 pub struct Ctx<'a> {
     pub now: UnixMs,
     /// 64 random bits, fresh for each message.
     pub random: u64,
-    pub keys: &'a super::keymap::Keymap,
+    pub keys: &'a Keymap,
 }

@@ -1,0 +1,279 @@
+//! What keys and the mouse do in an overlay. What comes of it is a value: whoever asked acts on it.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::layout::Position;
+use tui_textarea::TextArea;
+
+use super::{Asking, Choosing, Confirm, Confirmed, Import, Overlay, Picker, PickerItem, Prompt, matches};
+use super::{import, messages, view};
+use crate::tui::command::{Command, Keymap};
+use crate::tui::completions::Completions;
+use crate::tui::key::Key;
+use crate::tui::model::Model;
+use crate::tui::motion::Wheel;
+use crate::tui::typing::{self, TextEdit, line_editor};
+
+/// What came of a key in an overlay.
+#[derive(Debug)]
+pub enum Answer {
+    /// Nothing that concerns anybody else.
+    Nothing,
+    /// A command was given, by its key or in the palette.
+    Do(&'static Command),
+    /// The text of a prompt is another one.
+    Typed(Asking, String),
+    /// A prompt was ended with Enter.
+    Entered(Asking, String),
+    /// A prompt was left: what it changed while it was typed goes back to what it was before.
+    Left(Asking, String),
+    Chosen(Choosing, PickerItem),
+    /// A preset's name is to be changed.
+    Rename(String),
+    Delete(PickerItem),
+    Yes(Confirmed),
+    /// The values of a graph are to be loaded.
+    Load(Box<Import>),
+    /// A graph is to be opened as a workflow of its own.
+    Open(Box<Import>),
+    /// Something for the person to read.
+    Say(String),
+}
+
+/// A key that is no command everywhere.
+pub fn pressed(model: &mut Model, event: KeyEvent, keys: &Keymap) -> Answer {
+    let Some(overlay) = model.overlay.take() else { return Answer::Nothing };
+    let is_escape = event.code == KeyCode::Esc
+        || (event.code == KeyCode::Char('c') && event.modifiers == KeyModifiers::CONTROL);
+    match overlay {
+        Overlay::Prompt(prompt) if is_escape => Answer::Left(prompt.purpose, prompt.before),
+        _ if is_escape => Answer::Nothing,
+        Overlay::Messages { scroll } => in_messages(model, scroll, event),
+        Overlay::Help { filter, scroll } => in_help(model, filter, scroll, event, keys),
+        Overlay::Picker(picker) => in_picker(model, picker, event, keys),
+        Overlay::Prompt(prompt) => in_prompt(model, prompt, event, keys),
+        Overlay::Confirm(confirm) => in_confirm(model, confirm, event),
+        Overlay::Import(shown) => in_import(model, shown, event),
+    }
+}
+
+/// A command for texts, where the overlay has one.
+pub fn edit(model: &mut Model, edit: TextEdit) -> Answer {
+    let Some(text) = model.overlay.as_mut().and_then(Overlay::text_mut) else { return Answer::Nothing };
+    if edit.apply(text) { text_changed(model) } else { Answer::Nothing }
+}
+
+pub fn pasted(model: &mut Model, text: &str) -> Answer {
+    let line: String = text.trim().chars().take(4_096).map(|c| if c == '\n' { ' ' } else { c }).collect();
+    let Some(text) = model.overlay.as_mut().and_then(Overlay::text_mut) else { return Answer::Nothing };
+    text.insert_str(line);
+    text_changed(model)
+}
+
+/// What lies over the panes hears the wheel as arrows.
+pub fn turned(model: &mut Model, wheel: Wheel, keys: &Keymap) -> Answer {
+    let steps = match model.overlay {
+        Some(Overlay::Help { .. } | Overlay::Messages { .. } | Overlay::Import(_)) => 3,
+        Some(Overlay::Picker(_)) => 1,
+        Some(Overlay::Prompt(_) | Overlay::Confirm(_)) | None => 0,
+    };
+    let arrow = match wheel {
+        Wheel::Up => KeyCode::Up,
+        Wheel::Down => KeyCode::Down,
+    };
+    for _ in 0..steps {
+        pressed(model, KeyEvent::from(arrow), keys);
+    }
+    Answer::Nothing
+}
+
+/// In a list, a click selects and a click on what is selected takes it.
+pub fn clicked(model: &mut Model, at: Position, keys: &Keymap) -> Answer {
+    let Some(Overlay::Picker(picker)) = &model.overlay else { return Answer::Nothing };
+    let Some(index) = view::picker_item_at(model, picker, at) else { return Answer::Nothing };
+    if picker.selected == index {
+        return pressed(model, KeyEvent::from(KeyCode::Enter), keys);
+    }
+    if let Some(Overlay::Picker(picker)) = &mut model.overlay {
+        picker.selected = index;
+    }
+    Answer::Nothing
+}
+
+fn text_changed(model: &mut Model) -> Answer {
+    match &mut model.overlay {
+        Some(Overlay::Help { scroll, .. }) => *scroll = 0,
+        Some(Overlay::Picker(picker)) => picker.selected = 0,
+        Some(Overlay::Prompt(prompt)) => {
+            prompt.error = None;
+            return Answer::Typed(prompt.purpose.clone(), prompt.text());
+        }
+        Some(Overlay::Confirm(_) | Overlay::Messages { .. } | Overlay::Import(_)) | None => {}
+    }
+    Answer::Nothing
+}
+
+/// A key in a text: the command that it is, else whether the text changed.
+fn in_text(text: &mut TextArea<'static>, event: KeyEvent, keys: &Keymap) -> Result<bool, &'static Command> {
+    match Key::of(&event).and_then(|key| keys.while_typing(key)) {
+        Some(command) => Err(command),
+        None => Ok(typing::typed(text, event, false)),
+    }
+}
+
+/// A key that only the overlay's text can take.
+fn typed(model: &mut Model, mut overlay: Overlay, event: KeyEvent, keys: &Keymap) -> Answer {
+    let taken = overlay.text_mut().map(|text| in_text(text, event, keys));
+    model.overlay = Some(overlay);
+    match taken {
+        Some(Err(command)) => Answer::Do(command),
+        Some(Ok(true)) => text_changed(model),
+        Some(Ok(false)) | None => Answer::Nothing,
+    }
+}
+
+fn in_messages(model: &mut Model, scroll: usize, event: KeyEvent) -> Answer {
+    let page = usize::from(model.size.height).saturating_sub(6).max(1);
+    let lines = messages::line_count(model);
+    let next = match event.code {
+        KeyCode::Up | KeyCode::Char('k') => scroll.saturating_sub(1),
+        KeyCode::Down | KeyCode::Char('j') => scroll + 1,
+        KeyCode::PageUp => scroll.saturating_sub(page),
+        KeyCode::PageDown => scroll + page,
+        KeyCode::Enter | KeyCode::Char('!' | 'q') => return Answer::Nothing,
+        _ => scroll,
+    };
+    model.overlay = Some(Overlay::Messages { scroll: next.min(lines.saturating_sub(page)) });
+    Answer::Nothing
+}
+
+fn in_help(
+    model: &mut Model,
+    filter: TextArea<'static>,
+    scroll: usize,
+    event: KeyEvent,
+    keys: &Keymap,
+) -> Answer {
+    let page = usize::from(model.size.height).saturating_sub(8).max(1);
+    let scroll = match event.code {
+        KeyCode::Enter => return Answer::Nothing,
+        KeyCode::Char('?') if filter.is_empty() => return Answer::Nothing,
+        KeyCode::Up => scroll.saturating_sub(1),
+        KeyCode::Down => scroll + 1,
+        KeyCode::PageUp => scroll.saturating_sub(page),
+        KeyCode::PageDown => scroll + page,
+        _ => return typed(model, Overlay::Help { filter, scroll }, event, keys),
+    };
+    let scroll = scroll.min(view::help_end(model, &filter, keys));
+    model.overlay = Some(Overlay::Help { filter, scroll });
+    Answer::Nothing
+}
+
+fn in_picker(model: &mut Model, mut picker: Picker, event: KeyEvent, keys: &Keymap) -> Answer {
+    let matching = matches(&picker);
+    let last = matching.len().saturating_sub(1);
+    let chosen = matching.get(picker.selected).cloned();
+    let ctrl = event.modifiers == KeyModifiers::CONTROL;
+    match event.code {
+        KeyCode::Enter => {
+            if let Some(item) = chosen {
+                return Answer::Chosen(picker.purpose, item);
+            }
+        }
+        KeyCode::Up | KeyCode::BackTab => picker.selected = picker.selected.saturating_sub(1),
+        KeyCode::Down | KeyCode::Tab => picker.selected = (picker.selected + 1).min(last),
+        KeyCode::Char('k') if ctrl => picker.selected = picker.selected.saturating_sub(1),
+        KeyCode::Char('j') if ctrl => picker.selected = (picker.selected + 1).min(last),
+        KeyCode::PageUp => picker.selected = picker.selected.saturating_sub(10),
+        KeyCode::PageDown => picker.selected = (picker.selected + 10).min(last),
+        KeyCode::Delete | KeyCode::F(2) if picker.purpose == Choosing::Preset => match chosen {
+            Some(item) if item.is_built_in => {
+                model.overlay = Some(Overlay::Picker(picker));
+                let told = "is built in: load it and save it under a name of your own";
+                return Answer::Say(format!("{} {told}", item.id));
+            }
+            Some(item) if event.code == KeyCode::Delete => return Answer::Delete(item),
+            Some(item) => return Answer::Rename(item.id),
+            None => {}
+        },
+        _ => return typed(model, Overlay::Picker(picker), event, keys),
+    }
+    model.overlay = Some(Overlay::Picker(picker));
+    Answer::Nothing
+}
+
+fn in_prompt(model: &mut Model, mut prompt: Prompt, event: KeyEvent, keys: &Keymap) -> Answer {
+    prompt.error = None;
+    if let Some(changed) = complete(&mut prompt, event) {
+        model.overlay = Some(Overlay::Prompt(prompt));
+        return if changed { text_changed(model) } else { Answer::Nothing };
+    }
+    if event.code != KeyCode::Enter {
+        return typed(model, Overlay::Prompt(prompt), event, keys);
+    }
+    let text = prompt.text().trim().to_owned();
+    match prompt.purpose.refuses(&text) {
+        Some(why) => {
+            prompt.error = Some(why.to_owned());
+            model.overlay = Some(Overlay::Prompt(prompt));
+            Answer::Nothing
+        }
+        None => Answer::Entered(prompt.purpose, text),
+    }
+}
+
+/// A key that is about the paths beneath the text: whether the text changed; `None` when it is another key.
+fn complete(prompt: &mut Prompt, event: KeyEvent) -> Option<bool> {
+    if !event.modifiers.is_empty() {
+        return None;
+    }
+    let taken = match event.code {
+        KeyCode::Enter | KeyCode::Tab if prompt.completions.chosen.is_some() => {
+            prompt.completions.choice().cloned()
+        }
+        KeyCode::Tab => prompt.completions.common(&prompt.text()),
+        KeyCode::Up | KeyCode::Down if !prompt.completions.paths.is_empty() => {
+            prompt.completions.step(event.code == KeyCode::Up);
+            return Some(false);
+        }
+        _ => return None,
+    };
+    let Some(path) = taken else { return Some(false) };
+    prompt.text = line_editor(&path);
+    // They were of another text; the new ones are on their way.
+    prompt.completions = Completions::default();
+    Some(true)
+}
+
+fn in_confirm(model: &mut Model, confirm: Confirm, event: KeyEvent) -> Answer {
+    match event.code {
+        KeyCode::Char('y' | 'Y') => Answer::Yes(confirm.then),
+        KeyCode::Char('n' | 'N') => Answer::Nothing,
+        // Enter is pressed too easily to mean yes here.
+        _ => {
+            model.overlay = Some(Overlay::Confirm(confirm));
+            Answer::Nothing
+        }
+    }
+}
+
+fn in_import(model: &mut Model, mut shown: Box<Import>, event: KeyEvent) -> Answer {
+    let page = import::room(model).max(1);
+    let last = import::line_count(model, &shown).saturating_sub(page);
+    let mut said = Answer::Nothing;
+    match event.code {
+        KeyCode::Enter if shown.fit.differ.is_empty() => {
+            let told = "No value of it differs from what is set, so there is nothing to load";
+            said = Answer::Say(told.to_owned());
+        }
+        KeyCode::Enter => return Answer::Load(shown),
+        KeyCode::Char('o') => return Answer::Open(shown),
+        KeyCode::Up | KeyCode::Char('k') => shown.scroll = shown.scroll.saturating_sub(1),
+        KeyCode::Down | KeyCode::Char('j') => shown.scroll += 1,
+        KeyCode::PageUp => shown.scroll = shown.scroll.saturating_sub(page),
+        KeyCode::PageDown => shown.scroll += page,
+        _ => {}
+    }
+    shown.scroll = shown.scroll.min(last);
+    model.overlay = Some(Overlay::Import(shown));
+    said
+}

@@ -1,0 +1,42 @@
+//! What can be done to two outputs.
+
+use super::update::{beside, flip, one_to_one, open};
+use crate::tui::command::{Command, Scope, at};
+use crate::tui::pane::Pane;
+use crate::tui::panes::gallery::pair;
+
+const HERE: Scope = Scope::Pane(Pane::Compare);
+
+pub const COMMANDS: &[Command] = &[
+    Command {
+        places: &[at(Scope::Pane(Pane::Gallery), 64)],
+        keys: &["C"],
+        short: "compare",
+        long: "Compare the two that are marked, or the marked one with this one",
+        when: |model| {
+            pair(&model.gallery).map(drop).ok_or("Mark one with space, go to another one, then compare")
+        },
+        ..Command::new("compare", |model, _, effects| open(model, effects))
+    },
+    Command {
+        places: &[at(HERE, 70)],
+        keys: &["space"],
+        short: "flip",
+        long: "Show one in the other's place; again: the other one",
+        ..Command::new("flip", |model, _, _| flip(model))
+    },
+    Command {
+        places: &[at(HERE, 66)],
+        keys: &["b"],
+        short: "beside",
+        long: "Show both beside each other",
+        ..Command::new("beside", |model, _, _| beside(model))
+    },
+    Command {
+        places: &[at(HERE, 64)],
+        keys: &["o"],
+        short: "1:1",
+        long: "Show each pixel of the pictures, or all of them again",
+        ..Command::new("one-to-one", |model, _, _| one_to_one(model))
+    },
+];

@@ -1,0 +1,73 @@
+//! What can be done to the outputs of many runs.
+
+use super::update::{ask_delete, choose, index_at, mark, only_starred, open, star, toggle};
+use crate::tui::command::{Command, Reason, Scope, at};
+use crate::tui::model::Model;
+use crate::tui::pane::Pane;
+
+const HERE: Scope = Scope::Pane(Pane::Gallery);
+
+const OPEN: Command = Command {
+    places: &[at(HERE, 70)],
+    keys: &["enter"],
+    short: "open",
+    long: "Go to the run that made it",
+    when: selected,
+    ..Command::new("open-output", |model, _, _| open(model))
+};
+
+pub const COMMANDS: &[Command] = &[
+    Command {
+        places: &[at(Scope::Panes, 28)],
+        keys: &["V"],
+        short: "gallery",
+        long: "Go to the gallery of what the runs made, or back",
+        ..Command::new("gallery", |model, _, effects| toggle(model, effects))
+    },
+    OPEN,
+    Command {
+        places: &[at(HERE, 68)],
+        keys: &["*"],
+        short: "star",
+        long: "Give it a star, or take it away",
+        when: selected,
+        ..Command::new("star", |model, _, effects| star(model, effects))
+    },
+    Command {
+        places: &[at(HERE, 54)],
+        keys: &["F"],
+        short: "only ★",
+        long: "Show only what has a star",
+        ..Command::new("only-starred", |model, _, effects| only_starred(model, effects))
+    },
+    Command {
+        places: &[at(HERE, 66)],
+        keys: &["space"],
+        short: "mark",
+        long: "Mark it to be compared",
+        when: selected,
+        ..Command::new("mark", |model, _, _| mark(model))
+    },
+    Command {
+        places: &[at(HERE, 45)],
+        keys: &["d", "delete"],
+        short: "delete",
+        long: "Delete its file; asked first",
+        when: selected,
+        ..Command::new("delete-output", |model, _, _| ask_delete(model))
+    },
+];
+
+fn selected(model: &Model) -> Result<(), Reason> {
+    model.gallery.selected().map(drop).ok_or("No output is selected")
+}
+
+/// What a click at a cell of the screen does: it selects a tile; on the selected one it opens it.
+pub fn clicked(model: &mut Model, x: u16, y: u16) -> Option<&'static Command> {
+    let index = index_at(model, x, y)?;
+    if model.gallery.selected_index() == Some(index) {
+        return Some(&OPEN);
+    }
+    choose(model, index);
+    None
+}

@@ -1,0 +1,184 @@
+//! What can be done to the parameters.
+
+use super::editing;
+use super::update::{at_line, cycle_policy, new_seed, pin, redo, reset, reset_all, show_all, step, undo};
+use crate::domain::ParamKind;
+use crate::tui::command::{Command, Reason, Scope, at};
+use crate::tui::model::Model;
+use crate::tui::pane::Pane;
+
+const HERE: Scope = Scope::Pane(Pane::Parameters);
+
+pub const EDIT: Command = Command {
+    places: &[at(HERE, 95)],
+    keys: &["enter", "i"],
+    short: "edit",
+    long: "Edit the value; a boolean toggles, a choice opens its list",
+    when: selected,
+    ..Command::new("edit", |model, _, effects| editing::open(model, effects))
+};
+
+/// Leaves the field that is open.
+pub const DONE_EDITING: Command = Command {
+    places: &[at(Scope::Editing, 90)],
+    keys: &["esc"],
+    short: "done",
+    long: "Keep the value and leave the field",
+    ..Command::new("done-editing", |model, _, effects| editing::done(model, effects))
+};
+
+pub const COMMANDS: &[Command] = &[
+    Command {
+        places: &[at(Scope::Panes, 0)],
+        keys: &["1"],
+        short: "parameters",
+        long: "Go to the parameters",
+        ..Command::new("go-parameters", |model, _, _| model.go_to(Pane::Parameters))
+    },
+    Command {
+        places: &[at(Scope::Panes, 40)],
+        keys: &["u"],
+        short: "undo",
+        long: "Take back the last change of a parameter",
+        when: |model| {
+            model.is_settled()?;
+            if model.draft.can_undo() { Ok(()) } else { Err("Nothing to undo") }
+        },
+        ..Command::new("undo", |model, _, effects| undo(model, effects))
+    },
+    Command {
+        places: &[at(Scope::Panes, 0)],
+        keys: &["U", "ctrl+y"],
+        short: "redo",
+        long: "Do the last change again that was taken back",
+        when: |model| {
+            model.is_settled()?;
+            if model.draft.can_redo() { Ok(()) } else { Err("Nothing to redo") }
+        },
+        ..Command::new("redo", |model, _, effects| redo(model, effects))
+    },
+    EDIT,
+    Command {
+        places: &[at(HERE, 0), at(Scope::Editing, 60).named("edit-outside-now").keys(&["ctrl+o"])],
+        keys: &["e"],
+        short: "$EDITOR",
+        long: "Edit the text in $EDITOR",
+        when: selected,
+        ..Command::new("edit-outside", |model, _, effects| editing::edit_outside(model, effects))
+    },
+    Command {
+        places: &[at(HERE, 35)],
+        keys: &["left", "h", "-"],
+        short: "less",
+        long: "One step less; the choice before",
+        when: selected,
+        ..Command::new("less", |model, _, effects| step(model, -1, effects))
+    },
+    Command {
+        places: &[at(HERE, 35)],
+        keys: &["right", "l", "+"],
+        short: "more",
+        long: "One step more; the choice after",
+        when: selected,
+        ..Command::new("more", |model, _, effects| step(model, 1, effects))
+    },
+    Command {
+        places: &[at(HERE, 45)],
+        keys: &["x", "backspace"],
+        short: "reset",
+        long: "Back to the preset's value, or the workflow's",
+        when: selected,
+        ..Command::new("reset", |model, _, effects| reset(model, effects))
+    },
+    Command {
+        places: &[at(HERE, 0)],
+        keys: &["X"],
+        short: "reset all",
+        long: "Take back every change since the preset",
+        when: |model| {
+            model.is_settled()?;
+            if model.draft.is_edited() { Ok(()) } else { Err("Nothing has been changed") }
+        },
+        ..Command::new("reset-all", |model, _, _| reset_all(model))
+    },
+    Command {
+        places: &[at(HERE, 30)],
+        keys: &["*", "space"],
+        short: "pin",
+        long: "Keep this parameter on top",
+        when: selected_at_all,
+        ..Command::new("pin", |model, _, effects| pin(model, effects))
+    },
+    Command {
+        places: &[at(HERE, 32)],
+        keys: &["r"],
+        short: "new seed",
+        long: "Give this seed (or the first one) a new random value",
+        when: Model::is_settled,
+        ..Command::new("new-seed", new_seed)
+    },
+    Command {
+        places: &[at(HERE, 0)],
+        keys: &["R"],
+        short: "seed policy",
+        long: "What becomes of the seed at each run: fixed, randomize, increment, decrement",
+        when: Model::is_settled,
+        ..Command::new("seed-policy", |model, _, effects| cycle_policy(model, effects))
+    },
+    Command {
+        places: &[at(HERE, 0)],
+        keys: &["a"],
+        short: "show all",
+        long: "Show also links and what the form hides",
+        ..Command::new("show-all", |model, _, _| show_all(model))
+    },
+    DONE_EDITING,
+    Command {
+        places: &[at(Scope::Editing, 80)],
+        keys: &["ctrl+c"],
+        short: "discard",
+        long: "Leave the field as it was before",
+        ..Command::new("drop-edit", |model, _, effects| editing::discard(model, effects))
+    },
+    Command {
+        places: &[at(Scope::Editing, 70)],
+        keys: &["ctrl+up"],
+        short: "weight",
+        long: "More weight for the word or selection: (word:1.1)",
+        when: edits_a_prompt,
+        ..Command::new("weight-up", |model, _, _| editing::change_weight(model, 1))
+    },
+    Command {
+        places: &[at(Scope::Editing, 0)],
+        keys: &["ctrl+down"],
+        short: "less weight",
+        long: "Less weight for the word or selection: (word:0.9)",
+        when: edits_a_prompt,
+        ..Command::new("weight-down", |model, _, _| editing::change_weight(model, -1))
+    },
+];
+
+/// What a click in a line does: it selects; on what was selected it edits.
+pub fn clicked(model: &mut Model, line: usize, had_focus: bool) -> Option<&'static Command> {
+    let key = at_line(model, line)?;
+    let again = had_focus && model.params.selected.as_ref() == Some(&key);
+    model.params.selected = Some(key);
+    again.then_some(&EDIT)
+}
+
+fn selected_at_all(model: &Model) -> Result<(), Reason> {
+    if model.params.selected.is_some() { Ok(()) } else { Err("No parameter is selected") }
+}
+
+fn selected(model: &Model) -> Result<(), Reason> {
+    model.is_settled()?;
+    selected_at_all(model)
+}
+
+fn edits_a_prompt(model: &Model) -> Result<(), Reason> {
+    let edited = model.params.editing.as_ref().and_then(|editing| model.draft.param(&editing.key));
+    match edited {
+        Some(param) if param.kind == ParamKind::LongText => Ok(()),
+        _ => Err("Weights are for words of a prompt"),
+    }
+}

@@ -1,0 +1,97 @@
+//! What can be done to the runs, in the list and in the details of one.
+
+use super::update::{cancel, choose, fetch, filter_status, load, open_details, repeat};
+use crate::tui::command::{Command, Reason, Scope, Spends, at};
+use crate::tui::model::Model;
+use crate::tui::pane::Pane;
+
+const HERE: Scope = Scope::Pane(Pane::Runs);
+const DETAILS: Scope = Scope::Pane(Pane::Details);
+
+const OPEN_DETAILS: Command = Command {
+    places: &[at(HERE, 70)],
+    keys: &["enter"],
+    short: "details",
+    long: "Show what was sent, the outputs and the error",
+    when: selected,
+    ..Command::new("open-details", |model, _, _| open_details(model))
+};
+
+pub const COMMANDS: &[Command] = &[
+    Command {
+        places: &[at(Scope::Panes, 0)],
+        keys: &["2"],
+        short: "runs",
+        long: "Go to the runs",
+        ..Command::new("go-runs", |model, _, _| model.go_to(Pane::Runs))
+    },
+    OPEN_DETAILS,
+    Command {
+        places: &[at(HERE, 65), at(DETAILS, 65).named("details-cancel")],
+        keys: &["c"],
+        short: "cancel",
+        long: "Cancel the run",
+        when: |model| {
+            let run = model.runs.selected().ok_or(NONE_SELECTED)?;
+            if run.status.is_end() { Err("This run has already ended") } else { Ok(()) }
+        },
+        ..Command::new("cancel", |model, _, effects| cancel(model, effects))
+    },
+    Command {
+        places: &[at(HERE, 62), at(DETAILS, 62).named("details-load")],
+        keys: &["l"],
+        short: "load",
+        long: "Load the run's parameters into the editor",
+        when: |model| {
+            model.is_settled()?;
+            selected(model)
+        },
+        ..Command::new("load", |model, _, effects| load(model, effects))
+    },
+    Command {
+        places: &[at(HERE, 58), at(DETAILS, 58).named("details-repeat")],
+        keys: &["R"],
+        short: "run again",
+        long: "Run again exactly as it was: same values, same files, same seed. Spends money; asked first",
+        spends: Spends::AfterAsking,
+        when: selected,
+        ..Command::new("repeat", |model, _, _| repeat(model))
+    },
+    Command {
+        places: &[at(HERE, 0), at(DETAILS, 0).named("details-fetch")],
+        keys: &["F"],
+        short: "fetch again",
+        long: "Download once more what the run made, from the server. Costs nothing",
+        when: |model| {
+            let run = model.runs.selected().ok_or(NONE_SELECTED)?;
+            if !run.status.is_end() {
+                return Err("This run has not ended: what it makes comes by itself");
+            }
+            if run.can_be_fetched() { Ok(()) } else { Err("The server of this run keeps no results") }
+        },
+        ..Command::new("fetch", |model, _, effects| fetch(model, effects))
+    },
+    Command {
+        places: &[at(HERE, 52), at(Scope::Pane(Pane::Gallery), 52).named("gallery-status")],
+        keys: &["f"],
+        short: "status",
+        long: "Show only runs of one status, or what they made",
+        ..Command::new("filter-status", |model, _, effects| filter_status(model, effects))
+    },
+];
+
+const NONE_SELECTED: Reason = "No run is selected";
+
+fn selected(model: &Model) -> Result<(), Reason> {
+    model.runs.selected().map(drop).ok_or(NONE_SELECTED)
+}
+
+/// What a click in a line does: it selects; on what was selected it opens the details.
+pub fn clicked(model: &mut Model, line: usize, had_focus: bool) -> Option<&'static Command> {
+    let index = model.runs.scroll + line;
+    if had_focus && model.runs.selected_index() == Some(index) {
+        return Some(&OPEN_DETAILS);
+    }
+    choose(model, index);
+    None
+}

@@ -1,0 +1,118 @@
+//! What came of an overlay is handed to whoever asked.
+
+use super::{import, palette, presets};
+use crate::tui::command::Ctx;
+use crate::tui::effect::{Effect, Effects};
+use crate::tui::model::Model;
+use crate::tui::notice::Tone;
+use crate::tui::overlay::keys::Answer;
+use crate::tui::overlay::{Asking, Choosing, Confirmed, Overlay, PickerItem};
+use crate::tui::panes::log::update as log;
+use crate::tui::panes::output::uses as outputs;
+use crate::tui::panes::params::update as params;
+use crate::tui::panes::runs::update as runs;
+
+pub(super) fn hear(model: &mut Model, answer: Answer, ctx: &Ctx, effects: &mut Effects) {
+    match answer {
+        Answer::Nothing => {}
+        Answer::Do(command) => command.perform(model, ctx, effects),
+        Answer::Typed(purpose, text) => typed(model, &purpose, text, effects),
+        Answer::Entered(purpose, text) => entered(model, purpose, &text, effects),
+        Answer::Left(purpose, before) => left(model, &purpose, before, effects),
+        Answer::Chosen(purpose, item) => chosen(model, purpose, item, ctx, effects),
+        Answer::Rename(preset) => presets::ask_new_name(model, preset),
+        Answer::Delete(preset) => presets::ask_delete(model, &preset),
+        Answer::Yes(then) => confirmed(model, then, effects),
+        Answer::Load(shown) => import::load(model, &shown.imported, &shown.fit, effects),
+        Answer::Open(shown) => import::ask_to_open(model, shown.imported, effects),
+        Answer::Say(text) => model.notify(Tone::Plain, text),
+    }
+}
+
+/// Filters apply while they are typed.
+fn typed(model: &mut Model, purpose: &Asking, text: String, effects: &mut Effects) {
+    match purpose {
+        Asking::ParamFilter => params::filter(model, text),
+        Asking::RunSearch => runs::search(model, text, effects),
+        Asking::WorkflowPath | Asking::ImportPath => effects.push(Effect::CompletePath(text)),
+        Asking::LogSearch | Asking::PresetName | Asking::RenamePreset(_) => {}
+    }
+}
+
+/// Leaving a filter that was applied while it was typed brings back the one before.
+fn left(model: &mut Model, purpose: &Asking, before: String, effects: &mut Effects) {
+    match purpose {
+        Asking::ParamFilter => model.params.filter = before,
+        Asking::RunSearch => {
+            model.runs.search = before;
+            runs::search_changed(model, effects);
+        }
+        Asking::LogSearch
+        | Asking::PresetName
+        | Asking::RenamePreset(_)
+        | Asking::WorkflowPath
+        | Asking::ImportPath => {}
+    }
+}
+
+fn entered(model: &mut Model, purpose: Asking, text: &str, effects: &mut Effects) {
+    match purpose {
+        Asking::ParamFilter | Asking::RunSearch => {}
+        Asking::LogSearch => log::search_for(model, text, effects),
+        Asking::PresetName => presets::name_entered(model, text, effects),
+        Asking::RenamePreset(from) => effects.push(Effect::RenamePreset { from, to: text.to_owned() }),
+        Asking::WorkflowPath => presets::path_entered(model, text, effects),
+        Asking::ImportPath => effects.push(Effect::Import(text.into())),
+    }
+}
+
+fn chosen(model: &mut Model, purpose: Choosing, item: PickerItem, ctx: &Ctx, effects: &mut Effects) {
+    match purpose {
+        Choosing::Command => palette::chosen(model, &item, ctx, effects),
+        Choosing::Preset => presets::chosen(model, item, effects),
+        Choosing::Profile => effects.push(Effect::UseProfile(item.id)),
+        Choosing::Value(key) => params::chosen(model, &key, &item, effects),
+        Choosing::Output(wanted) => outputs::take(model, &item.id, wanted, effects),
+        Choosing::InputFor(path) => outputs::put(model, &path, &item.id, effects),
+    }
+}
+
+fn confirmed(model: &mut Model, then: Confirmed, effects: &mut Effects) {
+    match then {
+        Confirmed::Cancel(run) => runs::cancel_now(model, run, effects),
+        Confirmed::LetGo(run) => effects.push(Effect::LetGo(run)),
+        Confirmed::Repeat(run) => {
+            model.runs.chosen = false;
+            effects.push(Effect::Repeat(run));
+        }
+        Confirmed::DeletePreset(name) => effects.push(Effect::DeletePreset(name)),
+        Confirmed::LoadPreset(name) => presets::open_preset(model, name, effects),
+        Confirmed::OpenWorkflow(path) => presets::open_workflow(model, path, effects),
+        Confirmed::OverwritePreset(name) => effects.push(presets::save_effect(model, &name, true)),
+        Confirmed::ResetAll => params::reset_all_confirmed(model, effects),
+        Confirmed::OpenGraph(imported) => import::open(model, *imported, effects),
+        Confirmed::DeleteOutput(id) => effects.push(Effect::DeleteOutput(id)),
+        Confirmed::LoadRun(run) => effects.push(Effect::ReadSettings(run)),
+    }
+}
+
+/// The items of a list that was asked for, if it is still open.
+pub(super) fn items(model: &mut Model, purpose: &Choosing, items: Vec<PickerItem>) {
+    if let Some(Overlay::Picker(picker)) = &mut model.overlay
+        && picker.purpose == *purpose
+    {
+        picker.selected = items.iter().position(|item| item.is_open).unwrap_or(0);
+        picker.items = items;
+        picker.loading = false;
+    }
+}
+
+/// Paths were found for a text.
+pub(super) fn completions(model: &mut Model, text: &str, paths: &[String]) {
+    if let Some(Overlay::Prompt(prompt)) = &mut model.overlay
+        && prompt.purpose.is_path()
+        && prompt.text() == text
+    {
+        prompt.completions.put(text, paths.to_vec());
+    }
+}

@@ -1,0 +1,239 @@
+//! What is open: presets, workflows, profiles.
+
+use std::path::{Path, PathBuf};
+
+use crate::domain::Draft;
+use crate::domain::draft::{Layer, SeedPolicy};
+use crate::tui::command::{Command, Reason, Scope, at};
+use crate::tui::effect::{Effect, Effects, SavePreset};
+use crate::tui::model::Model;
+use crate::tui::msg::Opened;
+use crate::tui::notice::{Tone, counted};
+use crate::tui::overlay::{Asking, Choosing, Confirm, Confirmed, Overlay, PickerItem};
+use crate::tui::panes::params::editing;
+use crate::tui::panes::params::update as params;
+
+pub const COMMANDS: &[Command] = &[
+    Command {
+        places: &[at(Scope::Panes, 55)],
+        keys: &["p"],
+        short: "presets",
+        long: "Choose a preset: load, rename, delete",
+        when: Model::is_settled,
+        ..Command::new("presets", |model, _, effects| {
+            effects.push(Effect::ListPresets);
+            model.overlay = Some(Overlay::loading(Choosing::Preset));
+        })
+    },
+    Command {
+        places: &[at(Scope::Panes, 50)],
+        keys: &["s"],
+        short: "save",
+        long: "Save the changed values in the preset",
+        when: can_save,
+        ..Command::new("save", |model, _, effects| save(model, effects))
+    },
+    Command {
+        places: &[at(Scope::Panes, 0)],
+        keys: &["S"],
+        short: "save as",
+        long: "Save the parameters as a new preset",
+        when: can_save,
+        ..Command::new("save-as", |model, _, _| ask_name(model))
+    },
+    Command {
+        places: &[at(Scope::Panes, 0)],
+        keys: &["P"],
+        short: "profiles",
+        long: "Choose where to run",
+        ..Command::new("profiles", |model, _, effects| {
+            effects.push(Effect::ListProfiles);
+            model.overlay = Some(Overlay::loading(Choosing::Profile));
+        })
+    },
+    Command {
+        places: &[at(Scope::Panes, 0)],
+        keys: &["O"],
+        short: "open workflow",
+        long: "Open another workflow_api.json",
+        when: Model::is_settled,
+        ..Command::new("open-workflow", |model, _, effects| {
+            effects.push(Effect::CompletePath(String::new()));
+            model.overlay = Some(Overlay::prompt(Asking::WorkflowPath, ""));
+        })
+    },
+    Command {
+        places: &[at(Scope::Panes, 0)],
+        keys: &["W"],
+        short: "send workflow",
+        long: "Send this workflow along instead of using the deployment's own",
+        ..Command::new("send-workflow", |model, _, _| toggle_workflow(model))
+    },
+];
+
+fn can_save(model: &Model) -> Result<(), Reason> {
+    model.is_settled()?;
+    if model.draft.params().is_empty() {
+        return Err("No workflow is open, so there is nothing to save");
+    }
+    Ok(())
+}
+
+/// A preset was chosen from the list.
+pub(super) fn chosen(model: &mut Model, item: PickerItem, effects: &mut Effects) {
+    if model.draft.changes() == 0 {
+        return open_preset(model, item.id, effects);
+    }
+    let changes = counted(model.draft.changes(), "change");
+    model.overlay = Some(Overlay::Confirm(Confirm {
+        question: format!("Load preset {} and drop {changes}?", item.label),
+        consequence: "Press Esc and then s to save them first.".to_owned(),
+        yes: "load",
+        then: Confirmed::LoadPreset(item.id),
+    }));
+}
+
+pub(super) fn open_preset(model: &mut Model, name: String, effects: &mut Effects) {
+    model.opening = true;
+    effects.push(Effect::OpenPreset(name));
+}
+
+/// The path of a workflow was typed.
+pub(super) fn path_entered(model: &mut Model, text: &str, effects: &mut Effects) {
+    if model.draft.changes() == 0 {
+        return open_workflow(model, text.into(), effects);
+    }
+    let changes = counted(model.draft.changes(), "change");
+    model.overlay = Some(Overlay::Confirm(Confirm {
+        question: format!("Open {text} and drop {changes}?"),
+        consequence: "Press n and then s to save them first.".to_owned(),
+        yes: "open",
+        then: Confirmed::OpenWorkflow(text.into()),
+    }));
+}
+
+pub(super) fn open_workflow(model: &mut Model, path: PathBuf, effects: &mut Effects) {
+    model.opening = true;
+    effects.push(Effect::OpenWorkflow(path));
+}
+
+fn ask_name(model: &mut Model) {
+    let name = model.draft.preset().name.clone();
+    model.overlay = Some(Overlay::prompt(Asking::PresetName, &name));
+}
+
+/// A name to save under was typed.
+pub(super) fn name_entered(model: &Model, name: &str, effects: &mut Effects) {
+    let overwrite = model.source.preset_writable && name == model.draft.preset().name;
+    effects.push(save_effect(model, name, overwrite));
+}
+
+pub(super) fn ask_new_name(model: &mut Model, name: String) {
+    model.overlay = Some(Overlay::prompt(Asking::RenamePreset(name.clone()), &name));
+}
+
+pub(super) fn ask_delete(model: &mut Model, item: &PickerItem) {
+    let broken = match item.extended_by.as_slice() {
+        [] => String::new(),
+        [only] => format!("{only} extends it, and loses what it sets. "),
+        [several @ .., last] => {
+            format!("{} and {last} extend it, and lose what it sets. ", several.join(", "))
+        }
+    };
+    model.overlay = Some(Overlay::Confirm(Confirm {
+        question: format!("Delete preset {}?", item.id),
+        consequence: format!("{broken}Its file is removed. This cannot be taken back."),
+        yes: "delete",
+        then: Confirmed::DeletePreset(item.id.clone()),
+    }));
+}
+
+pub(super) fn confirm_overwrite(model: &mut Model, name: String) {
+    model.overlay = Some(Overlay::Confirm(Confirm {
+        question: format!("There is a preset {name} already. Write over it?"),
+        consequence: "Its file becomes a copy of the open preset with your changes.".to_owned(),
+        yes: "write over it",
+        then: Confirmed::OverwritePreset(name),
+    }));
+}
+
+fn save(model: &mut Model, effects: &mut Effects) {
+    let name = model.draft.preset().name.clone();
+    if name.is_empty() || !model.source.preset_writable {
+        ask_name(model);
+    } else if model.draft.is_edited() {
+        effects.push(save_effect(model, &name, true));
+    } else {
+        model.notify(Tone::Plain, format!("Preset {name} has no changes to save"));
+    }
+}
+
+/// What saving under a name means for the draft as it stands.
+pub(super) fn save_effect(model: &Model, name: &str, overwrite: bool) -> Effect {
+    Effect::SavePreset(SavePreset {
+        from: model.draft.preset().name.clone(),
+        name: name.to_owned(),
+        overwrite,
+        settings: model.draft.edits().iter().map(|(key, setting)| (key.clone(), setting.clone())).collect(),
+        seeds: model
+            .draft
+            .policy_edits()
+            .iter()
+            .map(|(key, policy)| (key.clone(), *policy))
+            .collect::<Vec<(_, SeedPolicy)>>(),
+    })
+}
+
+pub(super) fn saved(model: &mut Model, layer: Layer, path: &Path, effects: &mut Effects) {
+    model.notify(Tone::Good, format!("Saved {} in {}", layer.name, path.display()));
+    model.source.preset_writable = true;
+    model.draft.rebase(layer);
+    effects.push(Effect::Remember);
+}
+
+fn toggle_workflow(model: &mut Model) {
+    model.source.send_workflow = !model.source.send_workflow;
+    let told = if model.source.send_workflow {
+        "This workflow now goes along with each run, instead of the deployment's own"
+    } else {
+        "Runs use the deployment's own workflow again"
+    };
+    model.notify(Tone::Plain, told);
+}
+
+/// A workflow was opened, with a preset over it.
+pub(super) fn opened(model: &mut Model, opened: Opened, effects: &mut Effects) {
+    model.source = opened.source;
+    model.draft = Draft::new(opened.params, opened.preset);
+    model.opening = false;
+    let gone = model.draft.restore(opened.edits, opened.seeds);
+    model.params.editing = None;
+    model.params.files.clear();
+    model.params.filter.clear();
+    // Unless somebody chose: what a preset gives a name of its own is what people change.
+    let named = || model.draft.preset().aliases.values().cloned().collect();
+    model.params.pinned = opened.pinned.map_or_else(named, |pinned| pinned.into_iter().collect());
+    params::select_first(model);
+    params::check_files(model, effects);
+    if let Some((key, text)) = opened.field {
+        editing::reopen(model, &key, &text, effects);
+    }
+    let mut problems = opened.problems;
+    problems.extend(
+        gone.iter().map(|key| format!("{key} was changed before; this workflow does not have it any more")),
+    );
+    tell_problems(model, problems);
+    effects.push(Effect::LoadTypical(model.source.workflow_hash.clone()));
+    effects.push(Effect::Remember);
+}
+
+/// All of them can be read in the messages; the line at the bottom has room for one.
+fn tell_problems(model: &mut Model, problems: Vec<String>) {
+    let count = problems.len();
+    for problem in problems {
+        model.report(Tone::Bad, problem);
+    }
+    if let (Some(notice), true) = (&mut model.notice, count > 1) {
+        notice.text = format!("{count} problems; ! shows them. {}", notice.text);
+    }
+}

@@ -1,0 +1,197 @@
+//! Commands of the screen itself: where the keys go, what is seen of the panes, leaving.
+
+use crate::tui::command::{Command, Scope, at};
+use crate::tui::effect::{Effect, Effects};
+use crate::tui::layout;
+use crate::tui::model::Model;
+use crate::tui::motion::Motion;
+use crate::tui::overlay::Overlay;
+use crate::tui::pane::Pane;
+use crate::tui::panes;
+use crate::tui::typing::line_editor;
+
+const LOG: Scope = Scope::Pane(Pane::Log);
+const GALLERY: Scope = Scope::Pane(Pane::Gallery);
+const COMPARE: Scope = Scope::Pane(Pane::Compare);
+
+pub const COMMANDS: &[Command] = &[
+    Command {
+        places: &[at(Scope::Everywhere, 0)],
+        keys: &["ctrl+z"],
+        short: "suspend",
+        long: "Go to the shell; `fg` comes back",
+        unseen: true,
+        ..Command::new("suspend", |_, _, effects| effects.push(Effect::Suspend))
+    },
+    Command {
+        places: &[at(Scope::Everywhere, 0)],
+        keys: &["ctrl+l"],
+        short: "redraw",
+        long: "Draw the whole screen again",
+        unseen: true,
+        ..Command::new("redraw", |_, _, effects| effects.push(Effect::Redraw))
+    },
+    Command {
+        places: &[at(Scope::Panes, 90)],
+        keys: &["?", "f1"],
+        short: "help",
+        long: "Show every key, searchable",
+        ..Command::new("help", |model, _, _| {
+            model.overlay = Some(Overlay::Help { filter: line_editor(""), scroll: 0 });
+        })
+    },
+    Command {
+        places: &[at(Scope::Panes, 0)],
+        keys: &["!"],
+        short: "messages",
+        long: "Show the messages of this session, whole",
+        ..Command::new("messages", |model, _, _| model.overlay = Some(Overlay::Messages { scroll: 0 }))
+    },
+    Command {
+        places: &[at(Scope::Panes, 20)],
+        keys: &["q", "ctrl+c"],
+        short: "quit",
+        long: "Leave. Runs go on without the screen, edits are remembered",
+        unseen: true,
+        ..Command::new("quit", |_, _, effects| effects.extend([Effect::Remember, Effect::Quit]))
+    },
+    Command {
+        places: &[at(Scope::Panes, 30)],
+        keys: &["tab"],
+        short: "next pane",
+        long: "Go to the next pane",
+        ..Command::new("next-pane", |model, _, _| focus_by(model, 1))
+    },
+    Command {
+        places: &[at(Scope::Panes, 0)],
+        keys: &["shift+tab"],
+        short: "previous pane",
+        long: "Go to the previous pane",
+        ..Command::new("previous-pane", |model, _, _| focus_by(model, Pane::TABS.len() - 1))
+    },
+    Command {
+        places: &[at(Scope::Panes, 25)],
+        keys: &["z"],
+        short: "zoom",
+        long: "Give the whole screen to this pane, or take it back",
+        ..Command::new("zoom", |model, _, _| model.zoomed = !model.zoomed)
+    },
+    Command {
+        places: &[at(Scope::Panes, 0)],
+        keys: &["<"],
+        short: "narrower",
+        long: "Move the rule between the columns to the left",
+        ..Command::new("grow-left", |model, _, effects| grow(model, -5, effects))
+    },
+    Command {
+        places: &[at(Scope::Panes, 0)],
+        keys: &[">"],
+        short: "wider",
+        long: "Move the rule between the columns to the right",
+        ..Command::new("grow-right", |model, _, effects| grow(model, 5, effects))
+    },
+    Command {
+        places: &[at(Scope::Panes, 0)],
+        keys: &["k", "up"],
+        short: "up",
+        long: "Up one line",
+        ..Command::new("up", |model, _, _| panes::moved(model, Motion::Up))
+    },
+    Command {
+        places: &[at(Scope::Panes, 0)],
+        keys: &["j", "down"],
+        short: "down",
+        long: "Down one line",
+        ..Command::new("down", |model, _, _| panes::moved(model, Motion::Down))
+    },
+    Command {
+        places: &[at(Scope::Panes, 0)],
+        keys: &["pageup", "ctrl+b"],
+        short: "page up",
+        long: "Up one page",
+        ..Command::new("page-up", |model, _, _| panes::moved(model, Motion::PageUp))
+    },
+    Command {
+        places: &[at(Scope::Panes, 0)],
+        keys: &["pagedown", "ctrl+f"],
+        short: "page down",
+        long: "Down one page",
+        ..Command::new("page-down", |model, _, _| panes::moved(model, Motion::PageDown))
+    },
+    Command {
+        places: &[at(Scope::Panes, 0)],
+        keys: &["g", "home"],
+        short: "top",
+        long: "Go to the beginning",
+        ..Command::new("top", |model, _, _| panes::moved(model, Motion::Top))
+    },
+    Command {
+        places: &[at(Scope::Panes, 0)],
+        keys: &["G", "end"],
+        short: "end",
+        long: "Go to the end",
+        ..Command::new("bottom", |model, _, _| panes::moved(model, Motion::Bottom))
+    },
+    Command {
+        places: &[
+            at(LOG, 0).named("log-left"),
+            at(GALLERY, 0).named("gallery-left"),
+            at(COMPARE, 0).named("compare-left"),
+        ],
+        keys: &["left", "h"],
+        short: "left",
+        long: "To the left",
+        ..Command::new("left", |model, _, _| panes::moved(model, Motion::Left))
+    },
+    Command {
+        places: &[
+            at(LOG, 0).named("log-right"),
+            at(GALLERY, 0).named("gallery-right"),
+            at(COMPARE, 0).named("compare-right"),
+        ],
+        keys: &["right", "l"],
+        short: "right",
+        long: "To the right",
+        ..Command::new("right", |model, _, _| panes::moved(model, Motion::Right))
+    },
+    Command {
+        places: &[at(Scope::Panes, 60)],
+        keys: &["/"],
+        short: "find",
+        long: "Filter the parameters, search the runs, search the log",
+        when: |model| panes::search(model).map(drop).ok_or("There is nothing to search here"),
+        ..Command::new("find", |model, _, _| {
+            model.overlay = panes::search(model).map(|(purpose, text)| Overlay::prompt(purpose, text));
+        })
+    },
+    Command {
+        places: &[at(Scope::Panes, 0)],
+        keys: &["esc"],
+        short: "back",
+        long: "Take back the filter, the search or the zoom",
+        ..Command::new("back", |model, _, effects| back(model, effects))
+    },
+];
+
+fn focus_by(model: &mut Model, steps: usize) {
+    let at = Pane::TABS.iter().position(|pane| *pane == model.focus).unwrap_or(0);
+    model.go_to(Pane::TABS[(at + steps) % Pane::TABS.len()]);
+}
+
+fn grow(model: &mut Model, percent: i16, effects: &mut Effects) {
+    let now = if model.split == 0 { layout::DEFAULT_SPLIT } else { model.split };
+    model.split = now.saturating_add_signed(percent).clamp(25, 75);
+    effects.push(Effect::Remember);
+}
+
+/// Takes the nearest thing back: what the pane has to take back, else the zoom, else the focus.
+fn back(model: &mut Model, effects: &mut Effects) {
+    if panes::back(model, effects) {
+        return;
+    }
+    if model.zoomed {
+        model.zoomed = false;
+    } else {
+        model.go_to(Pane::Parameters);
+    }
+}

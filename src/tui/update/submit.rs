@@ -1,0 +1,84 @@
+//! Running the parameters as they stand.
+
+use crate::domain::draft::Submission;
+use crate::tui::command::{Command, Ctx, Scope, Spends, at};
+use crate::tui::effect::{Effect, Effects, Order};
+use crate::tui::model::Model;
+use crate::tui::notice::Tone;
+use crate::tui::panes::params::FileState;
+use crate::tui::panes::params::editing;
+use crate::tui::panes::params::update as params;
+
+/// A run key that comes again within this time, with no other key between, is one that is held down.
+const HELD_MS: i64 = 700;
+
+pub const RUN: Command = Command {
+    places: &[at(Scope::Everywhere, 100)],
+    keys: &["ctrl+r", "f5"],
+    short: "run",
+    long: "Run the parameters as they stand. Spends money",
+    spends: Spends::AtOnce,
+    when: |model| {
+        model.is_settled()?;
+        if model.target.is_none() {
+            return Err("No profile: where to run is not known. Press P, or quit and type `comfydeck init`");
+        }
+        if model.draft.params().is_empty() {
+            return Err("No workflow is open. Press O to open a workflow_api.json");
+        }
+        Ok(())
+    },
+    ..Command::new("run", run)
+};
+
+/// Queues a run with the parameters as they stand and gives the keys back at once.
+fn run(model: &mut Model, ctx: &Ctx, effects: &mut Effects) {
+    let before = model.run_pressed_at.replace(ctx.now);
+    if before.is_some_and(|before| ctx.now - before < HELD_MS) {
+        return model.notify(Tone::Plain, "Queued once. Let go, then press again for another run");
+    }
+    if model.params.editing.is_some() && !editing::commit(model, effects) {
+        return;
+    }
+    let bad_file = model.draft.params().iter().find_map(|p| match model.params.files.get(&p.key) {
+        Some(FileState::Bad(why)) => Some((p.key.clone(), why.clone())),
+        _ => None,
+    });
+    if let Some((key, why)) = bad_file {
+        params::select(model, &key);
+        // It may be there by now: the next press finds out.
+        params::changed(model, &key, effects);
+        model.notify(Tone::Bad, format!("Nothing was sent: {why}"));
+        return;
+    }
+    let mut random = fastrand::Rng::with_seed(ctx.random);
+    let submission = match model.draft.submission(|| random.u64(..)) {
+        Ok(submission) => submission,
+        Err(why) => return model.notify(Tone::Bad, format!("Nothing was sent: {why}")),
+    };
+    model.draft.adopt_seeds(&submission);
+    model.notify(Tone::Good, told_of_seeds(model, &submission));
+    // Who presses run wants to see it run.
+    model.runs.chosen = false;
+    effects.push(Effect::Submit(Order {
+        prompt: model.draft.prompt(),
+        preset: Some(model.draft.preset().name.clone()).filter(|name| !name.is_empty()),
+        send_workflow: model.source.send_workflow,
+        workflow_hash: model.source.workflow_hash.clone(),
+        profile: model.target.as_ref().map(|target| target.profile.clone()).unwrap_or_default(),
+        submission,
+    }));
+    effects.push(Effect::Remember);
+}
+
+fn told_of_seeds(model: &Model, submission: &Submission) -> String {
+    let name =
+        |key| model.draft.param(key).map_or_else(|| format!("{key}"), |p| format!("{} {}", p.group, p.label));
+    match submission.seeds.first() {
+        Some(change) if change.forced => {
+            format!("Queued. Nothing was changed, so {} is now {}", name(&change.key), change.value)
+        }
+        Some(change) => format!("Queued with {} {}", name(&change.key), change.value),
+        None => "Queued".to_owned(),
+    }
+}
