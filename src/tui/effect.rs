@@ -1,4 +1,6 @@
-//! What `update` wants done, as values: a test says "run ⇒ `[Submit(…)]`". `runtime` alone does them.
+//! What `update` wants done, as values: a test says "run ⇒ `[Do(Submit(…))]`".
+//!
+//! Each kind has one doer, which matches all of its variants: an effect that nobody does doesn't compile.
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -10,54 +12,62 @@ use crate::tui::panes::gallery::ThumbOrder;
 use crate::tui::panes::output::LookOrder;
 use crate::tui::query::{OutputsQuery, RunsQuery};
 
+/// Effects in the making.
+pub type Effects = Vec<Effect>;
+
 /// One thing to do outside the model.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    /// Read a page of runs.
-    LoadRuns(RunsQuery),
-    /// Read one run in full.
-    LoadRun(RunId),
-    /// Read how long runs of a workflow take.
-    LoadTypical(String),
-    /// Read lines of a log; with `follow`, its last ones, as many as the range is long.
-    LoadLog {
-        run: RunId,
-        range: Range<usize>,
-        /// The last ones instead.
-        follow: bool,
-    },
+    /// Read from the store, on its reader's thread.
+    Ask(Question),
+    /// Use folders, store, runner and viewer, on the operations thread: one after the other.
+    Do(Operation),
+    /// Use the terminal, a timer or a worker for pictures, in the loop itself.
+    Screen(ScreenEffect),
+}
+
+/// A question to the store.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Question {
+    /// A page of runs.
+    Runs(RunsQuery),
+    /// One run in full.
+    Run(RunId),
+    /// Two runs in full.
+    Pair([RunId; 2]),
+    /// The usual duration of a workflow's runs, by its hash.
+    Typical(String),
+    /// Lines of a log; with `follow`, its last ones, as many as the range is long.
+    Log { run: RunId, range: Range<usize>, follow: bool },
     SearchLog {
         run: RunId,
         text: String,
-        /// Beginning with this line.
+        /// Number of the line to begin with.
         from: usize,
         backward: bool,
     },
-    /// Look at a file, once the selection rests; what was to be looked at before no longer matters.
-    Look(LookOrder),
-    /// Say when the next frame of a moving picture is due: in so many milliseconds.
-    FrameIn(u32),
-    /// Read a page of outputs.
-    LoadOutputs(OutputsQuery),
-    /// Read two runs in full.
-    LoadPair([RunId; 2]),
-    /// Make the picture of two outputs, and not the one that was asked for before.
-    ComparePictures(CompareOrder),
-    /// Make these thumbnails, the first first, and none that was asked for before.
-    MakeThumbs(Vec<ThumbOrder>),
-    /// Give an output a star, or take it away.
-    Star(OutputId, bool),
-    /// Remove an output's file.
-    DeleteOutput(OutputId),
+    /// A page of outputs.
+    Outputs(OutputsQuery),
+}
+
+/// What is done on the operations thread.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Operation {
     Submit(Order),
     /// Queue a run again exactly as it was.
     Repeat(RunId),
-    /// Bring home once more what a run made; it is not run again.
+    /// Download a run's outputs again; it is not run again.
     Fetch(RunId),
     /// Wait no longer for a run that was asked to end.
     LetGo(RunId),
     /// Ask for a run's end.
     Cancel(RunId),
+    /// Make sure that a runner looks after the runs that have not ended.
+    LookAfterRuns,
+    /// Give an output a star, or take it away.
+    Star(OutputId, bool),
+    /// Remove an output's file.
+    DeleteOutput(OutputId),
     /// Read a past run's parameters, as settings.
     ReadSettings(RunId),
     ListPresets,
@@ -76,55 +86,46 @@ pub enum Effect {
     DeletePreset(String),
     /// Find paths that begin with a text.
     CompletePath(String),
-    /// Look whether a file is there and what it claims to be.
+    /// Check whether a parameter's file is there, and its format.
     CheckFile(ParamKey, PathBuf),
-    /// Give a text to `$EDITOR`.
-    EditOutside {
-        key: ParamKey,
-        text: String,
-        /// File ending, so that the editor knows what it is.
-        extension: &'static str,
-    },
-    /// Make sure that a runner looks after the runs that have not ended.
-    LookAfterRuns,
     /// Read the graph in a file.
     Import(PathBuf),
     /// Keep a graph as a workflow file and open it.
     OpenGraph {
-        /// A name for it.
+        /// Name of the workflow.
         name: String,
         graph: Box<Workflow>,
     },
     /// Show a file with the system's viewer.
     View(PathBuf),
-    /// Put the line that brings a file home on the clipboard of the person's own machine.
-    CopyScp(PathBuf),
+}
+
+/// What the loop does itself.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ScreenEffect {
+    /// Read a file for the output pane after this many milliseconds, and no other that was asked for before.
+    Look(LookOrder, u32),
+    /// Start the timer of a moving picture's next frame, in milliseconds.
+    FrameIn(u32),
+    /// Make the picture of two outputs, and no other that was asked for before.
+    ComparePictures(CompareOrder),
+    /// Make these thumbnails, the first first, and no others that were asked for before.
+    MakeThumbs(Vec<ThumbOrder>),
+    /// Give a text to `$EDITOR`.
+    EditOutside {
+        key: ParamKey,
+        text: String,
+        /// Extension of the file, so that the editor knows the format.
+        extension: &'static str,
+    },
     /// Put a text on the clipboard of the person's own machine.
     Copy(String),
-    /// Remember what is open and changed, for the next start.
-    Remember,
+    /// Put the `scp` command that downloads a file on the clipboard of the person's own machine.
+    CopyScp(PathBuf),
     /// Give the terminal back to the shell until `fg`.
     Suspend,
     Redraw,
     Quit,
-}
-
-/// Effects in the making.
-pub type Effects = Vec<Effect>;
-
-impl Effect {
-    /// It asks the store and changes nothing.
-    pub fn is_question(&self) -> bool {
-        matches!(
-            self,
-            Self::LoadRuns(_)
-                | Self::LoadOutputs(_)
-                | Self::LoadPair(_)
-                | Self::LoadRun(_)
-                | Self::LoadTypical(_)
-                | Self::LoadLog { .. }
-        )
-    }
 }
 
 /// A run to queue.

@@ -18,7 +18,7 @@ use crate::config::{Dirs, ThemeChoice};
 use crate::picture::CellSize;
 use crate::store;
 use crate::tui::command::{Ctx, Keymap};
-use crate::tui::effect::Effect;
+use crate::tui::effect::{Effect, Operation, Question, ScreenEffect};
 use crate::tui::model::Model;
 use crate::tui::msg::Msg;
 use crate::tui::notice::Tone;
@@ -38,8 +38,6 @@ const SAVE_AFTER: Duration = Duration::from_millis(700);
 const TICK: Duration = Duration::from_secs(1);
 /// Shortest interval between two readings of a store that changes all the time.
 const STORE_PAUSE: Duration = Duration::from_millis(50);
-/// Time that a selection has to rest before its file is read.
-const REST: Duration = Duration::from_millis(150);
 /// Pause before a film's next frame is tried again that the link has not taken yet.
 const FILM_PAUSE: Duration = Duration::from_millis(50);
 
@@ -69,8 +67,8 @@ pub(super) struct EventLoop {
 
 /// The loop's ends of the threads that work for it.
 pub(super) struct Threads {
-    pub(super) reader: Sender<Effect>,
-    pub(super) operations: Sender<Effect>,
+    pub(super) reader: Sender<Question>,
+    pub(super) operations: Sender<Operation>,
     pub(super) outputs: Worker<(LookOrder, EncodeOptions)>,
     pub(super) comparisons: Worker<(CompareOrder, EncodeOptions)>,
     /// Thumbnails, the first first, and the bytes that each may cost.
@@ -104,12 +102,13 @@ impl EventLoop {
         let mut effects = update::start(&mut self.model);
         for _ in 0..3 {
             for effect in std::mem::take(&mut effects) {
-                if !effect.is_question() {
-                    self.perform(effect);
-                    continue;
-                }
-                for answer in reader.answers(effect) {
-                    effects.extend(self.update(answer));
+                match effect {
+                    Effect::Ask(question) => {
+                        for answer in reader.answers(question) {
+                            effects.extend(self.update(answer));
+                        }
+                    }
+                    Effect::Do(_) | Effect::Screen(_) => self.perform(effect),
                 }
             }
         }
@@ -269,47 +268,56 @@ impl EventLoop {
         }
         self.pace.changed();
         let ctx = Ctx { now: store::now(), random: self.random.u64(..), keys: &self.keys };
-        update::update(&mut self.model, msg, &ctx)
+        let effects = update::update(&mut self.model, msg, &ctx);
+        if self.saved.note(&self.model) {
+            self.timers.restart(Timer::SaveState, Instant::now() + SAVE_AFTER);
+        }
+        effects
     }
 
     fn perform(&mut self, effect: Effect) {
         match effect {
-            Effect::Quit => self.over = Some(Over::Quit),
-            Effect::Suspend => self.suspend(),
-            Effect::Redraw => self.session.repaint(),
-            Effect::Remember => self.timers.restart(Timer::SaveState, Instant::now() + SAVE_AFTER),
-            Effect::Copy(text) => self.copy(&text),
-            Effect::CopyScp(path) => {
+            // Both threads live as long as the screen: what ends them is a panic, which is told.
+            Effect::Ask(question) => drop(self.threads.reader.send(question)),
+            Effect::Do(operation) => drop(self.threads.operations.send(operation)),
+            Effect::Screen(effect) => self.perform_here(effect),
+        }
+    }
+
+    fn perform_here(&mut self, effect: ScreenEffect) {
+        match effect {
+            ScreenEffect::Quit => self.over = Some(Over::Quit),
+            ScreenEffect::Suspend => self.suspend(),
+            ScreenEffect::Redraw => self.session.repaint(),
+            ScreenEffect::Copy(text) => self.copy(&text),
+            ScreenEffect::CopyScp(path) => {
                 match clipboard::scp_line(&path.to_string_lossy(), self.scp_host.clone(), clipboard::set) {
                     Ok(line) => self.copy(&line),
                     Err(why) => self.hear(Msg::Notice(Tone::Plain, format!("{why}: {}", path.display()))),
                 }
             }
-            Effect::Look(order) => {
-                // Another output of the same run, another size: there is nothing to rest on.
-                let rest = if self.model.output.looked.is_some() { Duration::ZERO } else { REST };
-                self.timers.restart(Timer::Look, Instant::now() + rest);
+            ScreenEffect::Look(order, ms) => {
+                self.start_timer(Timer::Look, ms);
                 self.look = Some(order);
                 self.threads.outputs.drop_work();
             }
-            Effect::FrameIn(ms) => {
-                self.timers.restart(Timer::FilmFrame, Instant::now() + Duration::from_millis(ms.into()));
-            }
-            Effect::EditOutside { key, text, extension } => {
+            ScreenEffect::FrameIn(ms) => self.start_timer(Timer::FilmFrame, ms),
+            ScreenEffect::EditOutside { key, text, extension } => {
                 let edited = editor::edit(&mut self.session, &self.dirs.runtime, key, &text, extension);
                 self.hear(edited);
             }
-            Effect::MakeThumbs(orders) => {
+            ScreenEffect::MakeThumbs(orders) => {
                 let budget = self.encode_options().thumb_budget();
                 self.threads.thumbs.order((orders, budget));
             }
-            Effect::ComparePictures(order) => {
+            ScreenEffect::ComparePictures(order) => {
                 self.threads.comparisons.order((order, self.encode_options()));
             }
-            // Both threads live as long as the screen.
-            effect if effect.is_question() => drop(self.threads.reader.send(effect)),
-            effect => drop(self.threads.operations.send(effect)),
         }
+    }
+
+    fn start_timer(&mut self, timer: Timer, ms: u32) {
+        self.timers.restart(timer, Instant::now() + Duration::from_millis(ms.into()));
     }
 
     /// Gives a text to the terminal's clipboard. Whether it took it, a terminal does not tell.
@@ -354,7 +362,6 @@ impl EventLoop {
     /// Writes what is remembered between starts.
     pub(super) fn save_state(&mut self) {
         self.timers.stop(Timer::SaveState);
-        self.saved.note(&self.model);
         if let Err(error) = self.saved.save(&self.dirs) {
             tracing::warn!("what is open could not be remembered: {error}");
         }

@@ -44,6 +44,28 @@ pub(super) struct SavedDraft {
 }
 
 impl SavedDraft {
+    fn of(model: &Model) -> Self {
+        let preset = &model.draft.preset().name;
+        let mut draft = Self {
+            workflow: model.source.workflow_path.clone(),
+            preset: Some(preset.clone()).filter(|name| !name.is_empty()),
+            field: model.params.editing.as_ref().map(|editing| (editing.key.clone(), editing.value())),
+            seeds: model.draft.policy_edits().iter().map(|(key, policy)| (key.clone(), *policy)).collect(),
+            ..Self::default()
+        };
+        for (key, setting) in model.draft.edits() {
+            match setting {
+                Setting::Value(value) => draft.values.push((key.clone(), value.clone())),
+                // The next start may be in another folder.
+                Setting::File(path) => {
+                    let whole = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                    draft.files.push((key.clone(), if path.starts_with("~") { path.clone() } else { whole }));
+                }
+            }
+        }
+        draft
+    }
+
     /// The edits as settings.
     pub(super) fn edits(&self) -> Vec<(ParamKey, Setting)> {
         let values = self.values.iter().map(|(key, value)| (key.clone(), Setting::Value(value.clone())));
@@ -92,36 +114,28 @@ impl SavedState {
         self.drafts.get(&draft_name(preset, workflow))
     }
 
-    /// Takes down what the screen has now.
-    pub(super) fn note(&mut self, model: &Model) {
-        self.split = model.split;
-        self.log_cut = model.log.cut;
-        let preset = &model.draft.preset().name;
-        let workflow = model.source.workflow_path.as_deref();
+    /// Takes down what the screen has now. Returns whether anything of it is new.
+    pub(super) fn note(&mut self, model: &Model) -> bool {
+        let layout = (model.split, model.log.cut);
+        let mut changed = (self.split, self.log_cut) != layout;
+        (self.split, self.log_cut) = layout;
         if model.source.workflow_hash.is_empty() {
-            return;
+            return changed;
         }
-        let mut draft = SavedDraft {
-            workflow: workflow.map(Path::to_owned),
-            preset: Some(preset.clone()).filter(|name| !name.is_empty()),
-            field: model.params.editing.as_ref().map(|editing| (editing.key.clone(), editing.value())),
-            seeds: model.draft.policy_edits().iter().map(|(key, policy)| (key.clone(), *policy)).collect(),
-            ..SavedDraft::default()
-        };
-        for (key, setting) in model.draft.edits() {
-            match setting {
-                Setting::Value(value) => draft.values.push((key.clone(), value.clone())),
-                // The next start may be in another folder.
-                Setting::File(path) => {
-                    let whole = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-                    draft.files.push((key.clone(), if path.starts_with("~") { path.clone() } else { whole }));
-                }
-            }
+        let draft = SavedDraft::of(model);
+        let name = draft_name(&model.draft.preset().name, model.source.workflow_path.as_deref());
+        if self.last != name || self.drafts.get(&name) != Some(&draft) {
+            put_last(&mut self.drafts, name.clone(), draft);
+            self.last = name;
+            changed = true;
         }
-        self.last = draft_name(preset, workflow);
-        put_last(&mut self.drafts, self.last.clone(), draft);
-        let pins = model.params.pinned.iter().cloned().collect();
-        put_last(&mut self.pinned, model.source.workflow_hash.clone(), pins);
+        let pinned = self.pinned.get(&model.source.workflow_hash);
+        if pinned.is_none_or(|pinned| !pinned.iter().eq(&model.params.pinned)) {
+            let pins = model.params.pinned.iter().cloned().collect();
+            put_last(&mut self.pinned, model.source.workflow_hash.clone(), pins);
+            changed = true;
+        }
+        changed
     }
 
     /// Writes the file whole or not at all.
@@ -139,7 +153,8 @@ impl SavedState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::stage::{Stage, key};
+    use crate::domain::{RunSummary, Status};
+    use crate::tui::stage::{Stage, key, run, runs_msg};
 
     #[test]
     fn edits_pins_and_policies_come_back() {
@@ -185,6 +200,34 @@ mod tests {
         assert_eq!(steps(&saved, "flamingo"), Setting::Value(31.into()));
         assert_eq!(steps(&saved, "other"), Setting::Value(33.into()));
         assert_eq!(saved.last().and_then(|draft| draft.preset.as_deref()), Some("other"));
+    }
+
+    #[test]
+    fn whatever_is_remembered_is_noted_when_it_changes_and_nothing_else_is() {
+        let mut stage = Stage::new(120, 40);
+        stage.hear(runs_msg(vec![RunSummary::from(&run(1, "a", &[Status::Done]))]));
+        let mut saved = SavedState::default();
+        assert!(saved.note(&stage.model), "what is open");
+        assert!(!saved.note(&stage.model), "the same");
+        for (keys, is_remembered) in [
+            ("j", false),
+            ("R", true),       // a seed policy
+            ("j right", true), // a value
+            ("u", true),       // undone
+            ("*", true),       // a pin
+            (">", true),       // the split
+            ("4 w", true),     // lines of the log that are cut
+            ("w", true),
+            ("2 j", false),
+            ("1 g enter", true), // a field that is open
+            ("x", true),         // and what is typed
+            ("esc", true),       // it is closed
+        ] {
+            stage.press(keys);
+            assert_eq!(saved.note(&stage.model), is_remembered, "{keys}: {}", stage.told());
+        }
+        stage.model.draft.rename_preset("other".to_owned());
+        assert!(saved.note(&stage.model), "another preset");
     }
 
     #[test]

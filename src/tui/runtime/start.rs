@@ -24,7 +24,7 @@ use crate::config::{Config, ThemeChoice};
 use crate::picture::{Choice, Colours, Kind, usual_budget};
 use crate::store::{self, Store};
 use crate::tui::commands;
-use crate::tui::effect::Effect;
+use crate::tui::effect::{Operation, Question};
 use crate::tui::model::{Model, Size};
 use crate::tui::notice::{Notice, Tone};
 use crate::tui::terminal::painter::ColorDepth;
@@ -44,15 +44,14 @@ pub(super) fn start(options: Options, store: Store, replies: &Replies) -> Result
     let pictures = picture_settings(&options.config, terminal.depth);
     let (threads, questions, orders) = threads(&options, pictures.colours, replies)?;
     let mut event_loop = event_loop(&options, terminal, pictures, saved, threads, replies)?;
-    let mut reader = StoreReader::new(store);
+    let mut reader = StoreReader::new(options.dirs.clone(), store, replies.clone());
     let mut operations = Operations::new(options, replies.clone());
     for msg in operations.open(&event_loop.saved) {
         event_loop.hear(msg);
     }
     event_loop.read_newest(&mut reader);
     event_loop.draw();
-    let answers = replies.clone();
-    thread::Builder::new().name("reader".to_owned()).spawn(move || reader.serve(&questions, &answers))?;
+    thread::Builder::new().name("reader".to_owned()).spawn(move || reader.serve(&questions))?;
     thread::Builder::new().name("operations".to_owned()).spawn(move || operations.serve(&orders))?;
     event_loop.watch_store(replies.clone());
     Ok(event_loop)
@@ -63,7 +62,7 @@ fn threads(
     options: &Options,
     colours: Colours,
     replies: &Replies,
-) -> Result<(Threads, Receiver<Effect>, Receiver<Effect>), TuiError> {
+) -> Result<(Threads, Receiver<Question>, Receiver<Operation>), TuiError> {
     let (reader, questions) = mpsc::channel();
     let (operations, orders) = mpsc::channel();
     let mut outputs = OutputRenderer::new(replies.clone());

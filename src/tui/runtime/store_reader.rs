@@ -1,12 +1,14 @@
 //! Answers the screen's questions to the store, on a thread of its own, so that no key waits for the disk.
 
 use std::sync::mpsc::Receiver;
+use std::thread;
 
 use super::Replies;
+use crate::config::Dirs;
 use crate::domain::run::Counts;
 use crate::domain::{OutputCard, RunId, RunSummary};
 use crate::store::{LogReader, OutputQuery, RunQuery, Store, StoreError};
-use crate::tui::effect::Effect;
+use crate::tui::effect::Question;
 use crate::tui::msg::Msg;
 use crate::tui::notice::Tone;
 use crate::tui::panes::gallery::Tile;
@@ -15,56 +17,73 @@ use crate::tui::query::{OutputsQuery, RunsQuery};
 /// The store, and the log that was read last with all that is known of where its lines are.
 #[derive(Debug)]
 pub(super) struct StoreReader {
+    dirs: Dirs,
     store: Store,
     log: Option<(RunId, LogReader)>,
+    replies: Replies,
 }
 
 impl StoreReader {
-    pub(super) fn new(store: Store) -> Self {
-        Self { store, log: None }
+    pub(super) fn new(dirs: Dirs, store: Store, replies: Replies) -> Self {
+        Self { dirs, store, log: None, replies }
     }
 
     /// Answers until nobody asks any more.
-    pub(super) fn serve(mut self, questions: &Receiver<Effect>, replies: &Replies) {
+    pub(super) fn serve(mut self, questions: &Receiver<Question>) {
         while let Ok(question) = questions.recv() {
-            self.answers(question).into_iter().for_each(|answer| replies.send(answer));
+            self.answers(question).into_iter().for_each(|answer| self.replies.send(answer));
         }
     }
 
     /// The answer to one question. One that cannot be answered gets an answer, too, and the person is told: the
     /// screen waits for it, and asks again at the next change.
-    pub(super) fn answers(&mut self, question: Effect) -> Vec<Msg> {
+    pub(super) fn answers(&mut self, question: Question) -> Vec<Msg> {
         match question {
-            Effect::LoadRuns(query) => match self.runs(&query) {
+            Question::Runs(query) => match self.runs(&query) {
                 Ok((rows, more, open)) => vec![Msg::Runs { query, rows, more, open }],
                 Err(error) => vec![Msg::RunsNotRead(error.to_string())],
             },
-            Effect::LoadRun(id) => {
+            Question::Run(id) => {
                 let (run, error) = or_empty(self.store.run(id));
                 with(Msg::Run(id, run.map(Box::new)), error)
             }
-            Effect::LoadOutputs(query) => match self.outputs(&query) {
+            Question::Outputs(query) => match self.outputs(&query) {
                 Ok((tiles, more)) => vec![Msg::Outputs { query, tiles, more }],
                 Err(error) => vec![Msg::OutputsNotRead(error.to_string())],
             },
-            Effect::LoadPair(ids) => {
+            Question::Pair(ids) => {
                 let (runs, errors): (Vec<_>, Vec<_>) =
                     ids.map(|id| or_empty(self.store.run(id))).into_iter().unzip();
                 let mut runs = runs.into_iter();
                 let pair = Box::new(ids.map(|_| runs.next().flatten()));
                 with(Msg::Pair(ids, pair), errors.into_iter().flatten().next())
             }
-            Effect::LoadTypical(workflow_hash) => match self.store.typical_ms(&workflow_hash) {
+            Question::Typical(workflow_hash) => match self.store.typical_ms(&workflow_hash) {
                 Ok(Some(ms)) => vec![Msg::TypicalMs { workflow_hash, ms }],
                 Ok(None) => Vec::new(),
                 Err(error) => vec![notice(&error)],
             },
-            Effect::LoadLog { run, range, follow } => {
+            Question::Log { run, range, follow } => {
                 let (answer, error) = or_empty(self.log(run, range, follow));
                 let (total, first, lines) = answer;
                 with(Msg::Log { run, total, first, lines }, error)
             }
-            _ => Vec::new(),
+            Question::SearchLog { run, text, from, backward } => self.search_log(run, text, from, backward),
+        }
+    }
+
+    /// A search may read gigabytes: a thread of its own answers it.
+    fn search_log(&self, run: RunId, wanted: String, from: usize, backward: bool) -> Vec<Msg> {
+        let (dirs, replies) = (self.dirs.clone(), self.replies.clone());
+        let search = move || {
+            replies.send(match find_in_log(&dirs, run, &wanted, from, backward) {
+                Ok(line) => Msg::LogFound { run, line },
+                Err(why) => notice(&why),
+            });
+        };
+        match thread::Builder::new().name("search".to_owned()).spawn(search) {
+            Ok(_) => Vec::new(),
+            Err(why) => vec![Msg::Notice(Tone::Bad, format!("The log cannot be searched: {why}"))],
         }
     }
 
@@ -121,6 +140,24 @@ impl StoreReader {
     }
 }
 
+/// The number of the nearest line that holds a text, forwards or backwards from a line.
+fn find_in_log(
+    dirs: &Dirs,
+    run: RunId,
+    wanted: &str,
+    from: usize,
+    backward: bool,
+) -> Result<Option<usize>, StoreError> {
+    let mut log = Store::open(dirs)?.log(run);
+    log.refresh()?;
+    let total = log.line_count();
+    if backward {
+        log.find_last(wanted, 0..(from + 1).min(total))
+    } else {
+        log.find(wanted, from.min(total)..total)
+    }
+}
+
 fn or_empty<T: Default>(answer: Result<T, StoreError>) -> (T, Option<StoreError>) {
     match answer {
         Ok(answer) => (answer, None),
@@ -141,14 +178,14 @@ fn notice(error: &StoreError) -> Msg {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Dirs;
 
     #[test]
     fn a_history_that_cannot_be_read_is_no_empty_history() {
         let home = tempfile::tempdir().expect("a folder");
         let dirs = Dirs::under(home.path());
-        let mut reader = StoreReader::new(Store::open(&dirs).expect("a store"));
-        let ask = || Effect::LoadRuns(RunsQuery { limit: 100, ..RunsQuery::default() });
+        let mut reader =
+            StoreReader::new(dirs.clone(), Store::open(&dirs).expect("a store"), Replies::to_test().0);
+        let ask = || Question::Runs(RunsQuery { limit: 100, ..RunsQuery::default() });
         let answers = reader.answers(ask());
         assert!(matches!(&answers[..], [Msg::Runs { rows, .. }] if rows.is_empty()), "{answers:?}");
         let other = rusqlite::Connection::open(dirs.data.join("history.db")).expect("the database");

@@ -2,7 +2,7 @@
 
 use super::{import, palette, presets};
 use crate::tui::command::Ctx;
-use crate::tui::effect::{Effect, Effects};
+use crate::tui::effect::{Effect, Effects, Operation};
 use crate::tui::model::Model;
 use crate::tui::notice::Tone;
 use crate::tui::overlay::keys::Answer;
@@ -34,7 +34,7 @@ fn typed(model: &mut Model, purpose: &Asking, text: String, effects: &mut Effect
     match purpose {
         Asking::ParamFilter => params::filter(model, text),
         Asking::RunSearch => runs::search(model, text, effects),
-        Asking::WorkflowPath | Asking::ImportPath => effects.push(Effect::CompletePath(text)),
+        Asking::WorkflowPath | Asking::ImportPath => effects.push(Effect::Do(Operation::CompletePath(text))),
         Asking::LogSearch | Asking::PresetName | Asking::RenamePreset(_) => {}
     }
 }
@@ -60,9 +60,11 @@ fn entered(model: &mut Model, purpose: Asking, text: &str, effects: &mut Effects
         Asking::ParamFilter | Asking::RunSearch => {}
         Asking::LogSearch => log::search_for(model, text, effects),
         Asking::PresetName => presets::name_entered(model, text, effects),
-        Asking::RenamePreset(from) => effects.push(Effect::RenamePreset { from, to: text.to_owned() }),
+        Asking::RenamePreset(from) => {
+            effects.push(Effect::Do(Operation::RenamePreset { from, to: text.to_owned() }))
+        }
         Asking::WorkflowPath => presets::path_entered(model, text, effects),
-        Asking::ImportPath => effects.push(Effect::Import(text.into())),
+        Asking::ImportPath => effects.push(Effect::Do(Operation::Import(text.into()))),
     }
 }
 
@@ -70,7 +72,7 @@ fn chosen(model: &mut Model, purpose: Choosing, item: PickerItem, ctx: &Ctx, eff
     match purpose {
         Choosing::Command => palette::chosen(model, &item, ctx, effects),
         Choosing::Preset => presets::chosen(model, item, effects),
-        Choosing::Profile => effects.push(Effect::UseProfile(item.id)),
+        Choosing::Profile => effects.push(Effect::Do(Operation::UseProfile(item.id))),
         Choosing::Value(key) => params::chosen(model, &key, &item, effects),
         Choosing::Output(wanted) => outputs::take(model, &item.id, wanted, effects),
         Choosing::InputFor(path) => outputs::put(model, &path, &item.id, effects),
@@ -80,19 +82,19 @@ fn chosen(model: &mut Model, purpose: Choosing, item: PickerItem, ctx: &Ctx, eff
 fn confirmed(model: &mut Model, then: Confirmed, effects: &mut Effects) {
     match then {
         Confirmed::Cancel(run) => runs::cancel_now(model, run, effects),
-        Confirmed::LetGo(run) => effects.push(Effect::LetGo(run)),
+        Confirmed::LetGo(run) => effects.push(Effect::Do(Operation::LetGo(run))),
         Confirmed::Repeat(run) => {
             model.runs.chosen = false;
-            effects.push(Effect::Repeat(run));
+            effects.push(Effect::Do(Operation::Repeat(run)));
         }
-        Confirmed::DeletePreset(name) => effects.push(Effect::DeletePreset(name)),
+        Confirmed::DeletePreset(name) => effects.push(Effect::Do(Operation::DeletePreset(name))),
         Confirmed::LoadPreset(name) => presets::open_preset(model, name, effects),
         Confirmed::OpenWorkflow(path) => presets::open_workflow(model, path, effects),
         Confirmed::OverwritePreset(name) => effects.push(presets::save_effect(model, &name, true)),
         Confirmed::ResetAll => params::reset_all_confirmed(model, effects),
         Confirmed::OpenGraph(imported) => import::open(model, *imported, effects),
-        Confirmed::DeleteOutput(id) => effects.push(Effect::DeleteOutput(id)),
-        Confirmed::LoadRun(run) => effects.push(Effect::ReadSettings(run)),
+        Confirmed::DeleteOutput(id) => effects.push(Effect::Do(Operation::DeleteOutput(id))),
+        Confirmed::LoadRun(run) => effects.push(Effect::Do(Operation::ReadSettings(run))),
     }
 }
 

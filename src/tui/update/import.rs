@@ -3,7 +3,7 @@
 use crate::domain::{Fit, SeedPolicy};
 use crate::library::import::Imported;
 use crate::tui::command::{Command, Scope, at};
-use crate::tui::effect::{Effect, Effects};
+use crate::tui::effect::{Effect, Effects, Operation};
 use crate::tui::model::Model;
 use crate::tui::notice::{Tone, counted};
 use crate::tui::overlay::{Asking, Confirm, Confirmed, Import, Overlay};
@@ -16,7 +16,7 @@ pub const COMMANDS: &[Command] = &[Command {
     long: "Load the parameters that made a picture or a video, from its file",
     when: Model::is_settled,
     ..Command::new("import", |model, _, effects| {
-        effects.push(Effect::CompletePath(String::new()));
+        effects.push(Effect::Do(Operation::CompletePath(String::new())));
         model.overlay = Some(Overlay::prompt(Asking::ImportPath, ""));
     })
 }];
@@ -63,7 +63,6 @@ pub(super) fn load(model: &mut Model, imported: &Imported, fit: &Fit, effects: &
     }
     told.push_str(". Undo takes it back");
     model.notify(Tone::Good, told);
-    effects.push(Effect::Remember);
 }
 
 pub(super) fn ask_to_open(model: &mut Model, imported: Imported, effects: &mut Effects) {
@@ -82,7 +81,7 @@ pub(super) fn ask_to_open(model: &mut Model, imported: Imported, effects: &mut E
 pub(super) fn open(model: &mut Model, imported: Imported, effects: &mut Effects) {
     model.opening = true;
     let name = imported.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    effects.push(Effect::OpenGraph { name, graph: Box::new(imported.graph) });
+    effects.push(Effect::Do(Operation::OpenGraph { name, graph: Box::new(imported.graph) }));
 }
 
 fn name(imported: &Imported) -> String {

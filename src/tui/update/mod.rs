@@ -19,7 +19,7 @@ mod tests;
 use crossterm::event::{Event, KeyEventKind};
 
 use super::command::Ctx;
-use super::effect::{Effect, Effects};
+use super::effect::{Effect, Effects, Operation, Question};
 use super::model::{Model, Size};
 use super::msg::Msg;
 use super::notice::Tone;
@@ -61,7 +61,7 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
             runs::loaded(model, query, rows, more, open, &mut effects);
             // Whoever queued them: somebody must hear when their runner dies.
             if was_idle && model.is_working() {
-                effects.push(Effect::LookAfterRuns);
+                effects.push(Effect::Do(Operation::LookAfterRuns));
             }
             if !was_idle && !model.is_working() {
                 gallery::reload(model, &mut effects);
@@ -86,7 +86,7 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
         Msg::Submitted { run } => {
             runs::submitted(model, run);
             runs::reload(model, &mut effects);
-            effects.push(Effect::LoadTypical(model.source.workflow_hash.clone()));
+            effects.push(Effect::Ask(Question::Typical(model.source.workflow_hash.clone())));
         }
         Msg::NotSubmitted(why) => model.report(Tone::Bad, why),
         Msg::Opened(opened) => presets::opened(model, *opened, &mut effects),
@@ -98,20 +98,17 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
             model.draft.set_all(settings);
             params::check_files(model, &mut effects);
             model.notify(Tone::Good, told);
-            effects.push(Effect::Remember);
         }
         Msg::Imported(imported) => import::imported(model, *imported, &mut effects),
         Msg::Items(purpose, items) => answers::items(model, &purpose, items),
-        Msg::Saved { layer, path } => presets::saved(model, layer, &path, &mut effects),
+        Msg::Saved { layer, path } => presets::saved(model, layer, &path),
         Msg::PresetRenamed(name) => {
             model.source.preset_writable &= !name.is_empty();
             model.draft.rename_preset(name);
-            effects.push(Effect::Remember);
         }
         Msg::NameTaken(name) => presets::confirm_overwrite(model, name),
         Msg::Target(target) => {
             model.target = Some(target);
-            effects.push(Effect::Remember);
         }
         Msg::Completions { text, paths } => {
             answers::completions(model, &text, &paths);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::domain::Draft;
 use crate::domain::draft::{Layer, SeedPolicy};
 use crate::tui::command::{Command, Reason, Scope, at};
-use crate::tui::effect::{Effect, Effects, SavePreset};
+use crate::tui::effect::{Effect, Effects, Operation, Question, SavePreset};
 use crate::tui::model::Model;
 use crate::tui::msg::Opened;
 use crate::tui::notice::{Tone, counted};
@@ -21,7 +21,7 @@ pub const COMMANDS: &[Command] = &[
         long: "Choose a preset: load, rename, delete",
         when: Model::is_settled,
         ..Command::new("presets", |model, _, effects| {
-            effects.push(Effect::ListPresets);
+            effects.push(Effect::Do(Operation::ListPresets));
             model.overlay = Some(Overlay::loading(Choosing::Preset));
         })
     },
@@ -47,7 +47,7 @@ pub const COMMANDS: &[Command] = &[
         short: "profiles",
         long: "Choose where to run",
         ..Command::new("profiles", |model, _, effects| {
-            effects.push(Effect::ListProfiles);
+            effects.push(Effect::Do(Operation::ListProfiles));
             model.overlay = Some(Overlay::loading(Choosing::Profile));
         })
     },
@@ -58,7 +58,7 @@ pub const COMMANDS: &[Command] = &[
         long: "Open another workflow_api.json",
         when: Model::is_settled,
         ..Command::new("open-workflow", |model, _, effects| {
-            effects.push(Effect::CompletePath(String::new()));
+            effects.push(Effect::Do(Operation::CompletePath(String::new())));
             model.overlay = Some(Overlay::prompt(Asking::WorkflowPath, ""));
         })
     },
@@ -95,7 +95,7 @@ pub(super) fn chosen(model: &mut Model, item: PickerItem, effects: &mut Effects)
 
 pub(super) fn open_preset(model: &mut Model, name: String, effects: &mut Effects) {
     model.opening = true;
-    effects.push(Effect::OpenPreset(name));
+    effects.push(Effect::Do(Operation::OpenPreset(name)));
 }
 
 /// The path of a workflow was typed.
@@ -114,7 +114,7 @@ pub(super) fn path_entered(model: &mut Model, text: &str, effects: &mut Effects)
 
 pub(super) fn open_workflow(model: &mut Model, path: PathBuf, effects: &mut Effects) {
     model.opening = true;
-    effects.push(Effect::OpenWorkflow(path));
+    effects.push(Effect::Do(Operation::OpenWorkflow(path)));
 }
 
 fn ask_name(model: &mut Model) {
@@ -170,7 +170,7 @@ fn save(model: &mut Model, effects: &mut Effects) {
 
 /// What saving under a name means for the draft as it stands.
 pub(super) fn save_effect(model: &Model, name: &str, overwrite: bool) -> Effect {
-    Effect::SavePreset(SavePreset {
+    Effect::Do(Operation::SavePreset(SavePreset {
         from: model.draft.preset().name.clone(),
         name: name.to_owned(),
         overwrite,
@@ -181,14 +181,13 @@ pub(super) fn save_effect(model: &Model, name: &str, overwrite: bool) -> Effect 
             .iter()
             .map(|(key, policy)| (key.clone(), *policy))
             .collect::<Vec<(_, SeedPolicy)>>(),
-    })
+    }))
 }
 
-pub(super) fn saved(model: &mut Model, layer: Layer, path: &Path, effects: &mut Effects) {
+pub(super) fn saved(model: &mut Model, layer: Layer, path: &Path) {
     model.notify(Tone::Good, format!("Saved {} in {}", layer.name, path.display()));
     model.source.preset_writable = true;
     model.draft.rebase(layer);
-    effects.push(Effect::Remember);
 }
 
 fn toggle_workflow(model: &mut Model) {
@@ -223,8 +222,7 @@ pub(super) fn opened(model: &mut Model, opened: Opened, effects: &mut Effects) {
         gone.iter().map(|key| format!("{key} was changed before; this workflow does not have it any more")),
     );
     tell_problems(model, problems);
-    effects.push(Effect::LoadTypical(model.source.workflow_hash.clone()));
-    effects.push(Effect::Remember);
+    effects.push(Effect::Ask(Question::Typical(model.source.workflow_hash.clone())));
 }
 
 /// All of them can be read in the messages; the line at the bottom has room for one.

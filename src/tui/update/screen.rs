@@ -1,7 +1,7 @@
 //! Commands of the screen itself: where the keys go, what is seen of the panes, leaving.
 
 use crate::tui::command::{Command, Scope, at};
-use crate::tui::effect::{Effect, Effects};
+use crate::tui::effect::{Effect, Effects, ScreenEffect};
 use crate::tui::layout;
 use crate::tui::model::Model;
 use crate::tui::motion::Motion;
@@ -21,7 +21,7 @@ pub const COMMANDS: &[Command] = &[
         short: "suspend",
         long: "Go to the shell; `fg` comes back",
         unseen: true,
-        ..Command::new("suspend", |_, _, effects| effects.push(Effect::Suspend))
+        ..Command::new("suspend", |_, _, effects| effects.push(Effect::Screen(ScreenEffect::Suspend)))
     },
     Command {
         places: &[at(Scope::Everywhere, 0)],
@@ -29,7 +29,7 @@ pub const COMMANDS: &[Command] = &[
         short: "redraw",
         long: "Draw the whole screen again",
         unseen: true,
-        ..Command::new("redraw", |_, _, effects| effects.push(Effect::Redraw))
+        ..Command::new("redraw", |_, _, effects| effects.push(Effect::Screen(ScreenEffect::Redraw)))
     },
     Command {
         places: &[at(Scope::Panes, 90)],
@@ -53,7 +53,7 @@ pub const COMMANDS: &[Command] = &[
         short: "quit",
         long: "Leave. Runs go on without the screen, edits are remembered",
         unseen: true,
-        ..Command::new("quit", |_, _, effects| effects.extend([Effect::Remember, Effect::Quit]))
+        ..Command::new("quit", |_, _, effects| effects.push(Effect::Screen(ScreenEffect::Quit)))
     },
     Command {
         places: &[at(Scope::Panes, 30)],
@@ -81,14 +81,14 @@ pub const COMMANDS: &[Command] = &[
         keys: &["<"],
         short: "narrower",
         long: "Move the rule between the columns to the left",
-        ..Command::new("grow-left", |model, _, effects| grow(model, -5, effects))
+        ..Command::new("grow-left", |model, _, _| grow(model, -5))
     },
     Command {
         places: &[at(Scope::Panes, 0)],
         keys: &[">"],
         short: "wider",
         long: "Move the rule between the columns to the right",
-        ..Command::new("grow-right", |model, _, effects| grow(model, 5, effects))
+        ..Command::new("grow-right", |model, _, _| grow(model, 5))
     },
     Command {
         places: &[at(Scope::Panes, 0)],
@@ -178,10 +178,9 @@ fn focus_by(model: &mut Model, steps: usize) {
     model.go_to(Pane::TABS[(at + steps) % Pane::TABS.len()]);
 }
 
-fn grow(model: &mut Model, percent: i16, effects: &mut Effects) {
+fn grow(model: &mut Model, percent: i16) {
     let now = if model.split == 0 { layout::DEFAULT_SPLIT } else { model.split };
     model.split = now.saturating_add_signed(percent).clamp(25, 75);
-    effects.push(Effect::Remember);
 }
 
 /// Takes the nearest thing back: what the pane has to take back, else the zoom, else the focus.

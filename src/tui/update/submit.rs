@@ -2,7 +2,7 @@
 
 use crate::domain::draft::Submission;
 use crate::tui::command::{Command, Ctx, Scope, Spends, at};
-use crate::tui::effect::{Effect, Effects, Order};
+use crate::tui::effect::{Effect, Effects, Operation, Order};
 use crate::tui::model::Model;
 use crate::tui::notice::Tone;
 use crate::tui::panes::params::FileState;
@@ -60,15 +60,14 @@ fn run(model: &mut Model, ctx: &Ctx, effects: &mut Effects) {
     model.notify(Tone::Good, told_of_seeds(model, &submission));
     // Who presses run wants to see it run.
     model.runs.chosen = false;
-    effects.push(Effect::Submit(Order {
+    effects.push(Effect::Do(Operation::Submit(Order {
         prompt: model.draft.prompt(),
         preset: Some(model.draft.preset().name.clone()).filter(|name| !name.is_empty()),
         send_workflow: model.source.send_workflow,
         workflow_hash: model.source.workflow_hash.clone(),
         profile: model.target.as_ref().map(|target| target.profile.clone()).unwrap_or_default(),
         submission,
-    }));
-    effects.push(Effect::Remember);
+    })));
 }
 
 fn told_of_seeds(model: &Model, submission: &Submission) -> String {

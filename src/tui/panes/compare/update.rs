@@ -6,7 +6,7 @@ use super::{ComparePane, Spot};
 use crate::domain::compare::requests;
 use crate::domain::{Run, RunId};
 use crate::picture::{self, Cells, Choice, Kind};
-use crate::tui::effect::{Effect, Effects};
+use crate::tui::effect::{Effect, Effects, Question, ScreenEffect};
 use crate::tui::model::Model;
 use crate::tui::motion::Motion;
 use crate::tui::pane::Pane;
@@ -21,7 +21,7 @@ pub fn open(model: &mut Model, effects: &mut Effects) {
     let runs = [pair[0].id.run, pair[1].id.run];
     model.compare = ComparePane { pair: Some(pair), ..ComparePane::default() };
     model.go_to(Pane::Compare);
-    effects.push(Effect::LoadPair(runs));
+    effects.push(Effect::Ask(Question::Pair(runs)));
 }
 
 pub fn read(model: &mut Model, ids: [RunId; 2], runs: [Option<Run>; 2]) {
@@ -114,7 +114,7 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
             model.compare.seen = None;
         }
         model.compare.asked = Some(order.clone());
-        effects.push(Effect::ComparePictures(order));
+        effects.push(Effect::Screen(ScreenEffect::ComparePictures(order)));
     }
 }
 

@@ -1,7 +1,7 @@
 //! The details pane: the selected run in full.
 
 use crate::domain::{Run, RunId};
-use crate::tui::effect::{Effect, Effects};
+use crate::tui::effect::{Effect, Effects, Question};
 use crate::tui::layout;
 use crate::tui::model::Model;
 use crate::tui::motion::Motion;
@@ -22,7 +22,7 @@ pub fn reload(model: &mut Model, effects: &mut Effects) {
 fn ask(model: &mut Model, id: RunId, effects: &mut Effects) {
     if model.fetching.run.want() {
         model.details.asked = Some(id);
-        effects.push(Effect::LoadRun(id));
+        effects.push(Effect::Ask(Question::Run(id)));
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::grid::Grid;
 use crate::domain::OutputId;
-use crate::tui::effect::{Effect, Effects};
+use crate::tui::effect::{Effect, Effects, Operation, Question, ScreenEffect};
 use crate::tui::model::Model;
 use crate::tui::motion::{Motion, Wheel, in_sight};
 use crate::tui::notice::Tone;
@@ -72,7 +72,7 @@ pub fn reload(model: &mut Model, effects: &mut Effects) {
     if model.focus == Pane::Gallery && model.fetching.outputs.want() {
         model.gallery.failed = false;
         let limit = model.gallery.tiles.len().clamp(PAGE, FRESH);
-        effects.push(Effect::LoadOutputs(query(model, None, limit)));
+        effects.push(Effect::Ask(Question::Outputs(query(model, None, limit))));
     }
 }
 
@@ -144,7 +144,7 @@ pub fn star(model: &mut Model, effects: &mut Effects) {
     let Some(at) = model.gallery.selected_index() else { return };
     let card = &mut model.gallery.tiles[at].card;
     card.starred = !card.starred;
-    effects.push(Effect::Star(card.id, card.starred));
+    effects.push(Effect::Do(Operation::Star(card.id, card.starred)));
 }
 
 /// A third mark takes the place of the first.
@@ -282,7 +282,7 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
     let can_ask = is_wanted && is_idle && model.gallery.more && !model.gallery.failed;
     if near_end && can_ask && model.fetching.outputs.want() {
         let last = model.gallery.tiles.last().map(|tile| tile.card.id);
-        effects.push(Effect::LoadOutputs(query(model, last, PAGE)));
+        effects.push(Effect::Ask(Question::Outputs(query(model, last, PAGE))));
     }
     want_thumbs(model, &grid, effects);
 }
@@ -326,5 +326,5 @@ fn want_thumbs(model: &mut Model, grid: &Grid, effects: &mut Effects) {
     };
     let orders: Vec<ThumbOrder> = missing.iter().map(order).collect();
     pane.asked = orders.iter().map(|order| order.sha256.clone()).collect();
-    effects.push(Effect::MakeThumbs(orders));
+    effects.push(Effect::Screen(ScreenEffect::MakeThumbs(orders)));
 }

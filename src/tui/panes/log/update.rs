@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::view;
 use crate::domain::RunId;
-use crate::tui::effect::{Effect, Effects};
+use crate::tui::effect::{Effect, Effects, Question};
 use crate::tui::layout;
 use crate::tui::model::Model;
 use crate::tui::motion::Motion;
@@ -23,7 +23,7 @@ pub fn reload(model: &mut Model, effects: &mut Effects) {
     if model.fetching.log.want() {
         let (range, follow) = wanted(model);
         model.log.asked = Some((range.clone(), follow));
-        effects.push(Effect::LoadLog { run, range, follow });
+        effects.push(Effect::Ask(Question::Log { run, range, follow }));
     }
 }
 
@@ -115,7 +115,7 @@ fn seek(model: &mut Model, run: RunId, from: Option<usize>, seeking: Seeking, ef
     let other_end = if backward { model.log.total } else { 0 };
     model.log.seeking = Some(Seeking { wrapped: seeking.wrapped || from.is_none(), ..seeking });
     let (text, from) = (model.log.search.clone(), from.unwrap_or(other_end));
-    effects.push(Effect::SearchLog { run, text, from, backward });
+    effects.push(Effect::Ask(Question::SearchLog { run, text, from, backward }));
 }
 
 pub fn found(model: &mut Model, run: RunId, line: Option<usize>, effects: &mut Effects) {

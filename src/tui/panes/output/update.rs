@@ -3,7 +3,7 @@
 use super::view;
 use crate::domain::{OutputId, Run};
 use crate::picture::{Choice, Kind};
-use crate::tui::effect::{Effect, Effects};
+use crate::tui::effect::{Effect, Effects, ScreenEffect};
 use crate::tui::layout;
 use crate::tui::model::Model;
 use crate::tui::motion::Motion;
@@ -11,6 +11,8 @@ use crate::tui::notice::Tone;
 use crate::tui::pane::Pane;
 use crate::tui::panes::output::{LookOrder, Looked, LookedBody};
 
+/// Milliseconds that a selection has to rest before its file is read.
+const REST_MS: u32 = 150;
 /// A film goes round for so long, and through to its end.
 const PLAY_MS: i64 = 5_000;
 
@@ -77,7 +79,7 @@ pub fn looked(model: &mut Model, order: &LookOrder, looked: Result<Looked, Strin
             Ok(Looked { body: LookedBody::Picture { frames, .. }, .. }) if frames.len() > 1 => {
                 model.output.frame = 0;
                 model.output.played_from = model.now;
-                effects.push(Effect::FrameIn(frames[0].1));
+                effects.push(Effect::Screen(ScreenEffect::FrameIn(frames[0].1)));
             }
             Ok(_) => stop(model, "It has one frame only"),
             Err(why) => {
@@ -108,7 +110,7 @@ pub fn next_frame(model: &mut Model, effects: &mut Effects) {
         return;
     }
     output.frame = if over { 0 } else { output.frame + 1 };
-    effects.push(Effect::FrameIn(frames[output.frame].1));
+    effects.push(Effect::Screen(ScreenEffect::FrameIn(frames[output.frame].1)));
 }
 
 /// How pictures are drawn now; the outer `None` while the terminal is being asked.
@@ -173,7 +175,9 @@ fn ask(model: &mut Model, order: LookOrder, effects: &mut Effects) {
     }
     model.output.pending = true;
     model.output.asked = Some(order.clone());
-    effects.push(Effect::Look(order));
+    // Another size, or playing: it has rested already.
+    let rest = if model.output.looked.is_some() { 0 } else { REST_MS };
+    effects.push(Effect::Screen(ScreenEffect::Look(order, rest)));
 }
 
 fn forget(model: &mut Model) {

@@ -6,7 +6,7 @@ use crate::domain::media;
 use crate::domain::param::{FileKind, MASK_SUFFIX};
 use crate::domain::run::Output;
 use crate::domain::{ParamKey, ParamKind, Parameter, Setting};
-use crate::tui::effect::{Effect, Effects};
+use crate::tui::effect::{Effect, Effects, Operation, ScreenEffect};
 use crate::tui::model::Model;
 use crate::tui::notice::Tone;
 use crate::tui::overlay::{Choosing, OutputUse, Overlay, PickerItem};
@@ -59,10 +59,10 @@ fn use_one(model: &mut Model, output: &Output, wanted: OutputUse, effects: &mut 
     let path = output.path.clone();
     match wanted {
         OutputUse::Input => input(model, output, effects),
-        OutputUse::Parameters => effects.push(Effect::Import(path)),
-        OutputUse::View => effects.push(Effect::View(path)),
-        OutputUse::Path => effects.push(Effect::Copy(path.display().to_string())),
-        OutputUse::Scp => effects.push(Effect::CopyScp(path)),
+        OutputUse::Parameters => effects.push(Effect::Do(Operation::Import(path))),
+        OutputUse::View => effects.push(Effect::Do(Operation::View(path))),
+        OutputUse::Path => effects.push(Effect::Screen(ScreenEffect::Copy(path.display().to_string()))),
+        OutputUse::Scp => effects.push(Effect::Screen(ScreenEffect::CopyScp(path))),
     }
 }
 

@@ -107,7 +107,7 @@ pub const COMMANDS: &[Command] = &[
         short: "pin",
         long: "Keep this parameter on top",
         when: selected_at_all,
-        ..Command::new("pin", |model, _, effects| pin(model, effects))
+        ..Command::new("pin", |model, _, _| pin(model))
     },
     Command {
         places: &[at(HERE, 32)],
@@ -123,7 +123,7 @@ pub const COMMANDS: &[Command] = &[
         short: "seed policy",
         long: "What becomes of the seed at each run: fixed, randomize, increment, decrement",
         when: Model::is_settled,
-        ..Command::new("seed-policy", |model, _, effects| cycle_policy(model, effects))
+        ..Command::new("seed-policy", |model, _, _| cycle_policy(model))
     },
     Command {
         places: &[at(HERE, 0)],
@@ -138,7 +138,7 @@ pub const COMMANDS: &[Command] = &[
         keys: &["ctrl+c"],
         short: "discard",
         long: "Leave the field as it was before",
-        ..Command::new("drop-edit", |model, _, effects| editing::discard(model, effects))
+        ..Command::new("drop-edit", |model, _, _| editing::discard(model))
     },
     Command {
         places: &[at(Scope::Editing, 70)],

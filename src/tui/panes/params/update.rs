@@ -3,7 +3,7 @@
 use super::rows::{self, Row};
 use crate::domain::{Origin, ParamKey, ParamKind, SeedPolicy, Setting, value};
 use crate::tui::command::Ctx;
-use crate::tui::effect::{Effect, Effects};
+use crate::tui::effect::{Effect, Effects, Operation};
 use crate::tui::layout;
 use crate::tui::model::Model;
 use crate::tui::motion::{Motion, Wheel, in_sight};
@@ -58,7 +58,6 @@ pub fn reset_all(model: &mut Model) {
 pub fn reset_all_confirmed(model: &mut Model, effects: &mut Effects) {
     model.draft.reset_all();
     check_files(model, effects);
-    effects.push(Effect::Remember);
 }
 
 pub fn reset(model: &mut Model, effects: &mut Effects) {
@@ -67,12 +66,11 @@ pub fn reset(model: &mut Model, effects: &mut Effects) {
     changed(model, &key, effects);
 }
 
-pub fn pin(model: &mut Model, effects: &mut Effects) {
+pub fn pin(model: &mut Model) {
     let Some(key) = model.params.selected.clone() else { return };
     if !model.params.pinned.shift_remove(&key) {
         model.params.pinned.insert(key);
     }
-    effects.push(Effect::Remember);
 }
 
 pub fn open_choices(model: &mut Model, key: &ParamKey) {
@@ -108,7 +106,7 @@ pub fn new_seed(model: &mut Model, ctx: &Ctx, effects: &mut Effects) {
     }
 }
 
-pub fn cycle_policy(model: &mut Model, effects: &mut Effects) {
+pub fn cycle_policy(model: &mut Model) {
     let Some(key) = &model.params.selected.clone() else { return };
     if model.draft.param(key).is_none_or(|p| p.kind != ParamKind::Seed) {
         model.notify(Tone::Plain, "Only a seed has a policy: select one first");
@@ -118,7 +116,6 @@ pub fn cycle_policy(model: &mut Model, effects: &mut Effects) {
     let at = SeedPolicy::ALL.iter().position(|policy| *policy == now).unwrap_or(0);
     let next = SeedPolicy::ALL[(at + 1) % SeedPolicy::ALL.len()];
     model.draft.set_policy(key, next);
-    effects.push(Effect::Remember);
 }
 
 /// One press of ± on a number, a boolean or a choice.
@@ -152,9 +149,8 @@ pub fn step(model: &mut Model, steps: i64, effects: &mut Effects) {
 pub fn changed(model: &mut Model, key: &ParamKey, effects: &mut Effects) {
     model.params.files.remove(key);
     if let Some(Setting::File(path)) = model.draft.setting(key) {
-        effects.push(Effect::CheckFile(key.clone(), path));
+        effects.push(Effect::Do(Operation::CheckFile(key.clone(), path)));
     }
-    effects.push(Effect::Remember);
 }
 
 /// Looks at every file that the draft names.
@@ -162,7 +158,7 @@ pub fn check_files(model: &mut Model, effects: &mut Effects) {
     model.params.files.clear();
     for param in model.draft.params().iter().filter(|p| model.draft.origin(&p.key) != Origin::Workflow) {
         if let Some(Setting::File(path)) = model.draft.setting(&param.key) {
-            effects.push(Effect::CheckFile(param.key.clone(), path));
+            effects.push(Effect::Do(Operation::CheckFile(param.key.clone(), path)));
         }
     }
 }
@@ -181,7 +177,6 @@ fn undone(model: &mut Model, touched: Option<ParamKey>, effects: &mut Effects) {
     if let Some(key) = touched {
         select(model, &key);
         check_files(model, effects);
-        effects.push(Effect::Remember);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::domain::run::{Counts, RunSummary};
 use crate::domain::{RunId, Status};
-use crate::tui::effect::{Effect, Effects};
+use crate::tui::effect::{Effect, Effects, Operation, Question};
 use crate::tui::layout;
 use crate::tui::model::Model;
 use crate::tui::motion::{Motion, Wheel, in_sight};
@@ -27,7 +27,7 @@ pub fn reload(model: &mut Model, effects: &mut Effects) {
     if model.fetching.runs.want() {
         model.runs.failed = false;
         let limit = model.runs.rows.len().clamp(PAGE, FRESH);
-        effects.push(Effect::LoadRuns(query(model, None, limit)));
+        effects.push(Effect::Ask(Question::Runs(query(model, None, limit))));
     }
 }
 
@@ -178,7 +178,7 @@ pub fn load(model: &mut Model, effects: &mut Effects) {
             then: Confirmed::LoadRun(id),
         }));
     } else {
-        effects.push(Effect::ReadSettings(id));
+        effects.push(Effect::Do(Operation::ReadSettings(id)));
     }
 }
 
@@ -198,7 +198,7 @@ pub fn repeat(model: &mut Model) {
 /// Cancels without a question, or after it.
 pub fn cancel_now(model: &mut Model, id: RunId, effects: &mut Effects) {
     model.notify(Tone::Plain, format!("Cancelling run {id}"));
-    effects.push(Effect::Cancel(id));
+    effects.push(Effect::Do(Operation::Cancel(id)));
 }
 
 /// Costs nothing, so nobody is asked.
@@ -207,7 +207,7 @@ pub fn fetch(model: &mut Model, effects: &mut Effects) {
     let id = run.id;
     model.runs.chosen = false;
     model.notify(Tone::Plain, format!("Fetching what run {id} made"));
-    effects.push(Effect::Fetch(id));
+    effects.push(Effect::Do(Operation::Fetch(id)));
 }
 
 /// Keeps the selection on a run, asks for older runs before the end of the list is in sight, and for how long
@@ -247,7 +247,7 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
         && model.fetching.runs.want()
     {
         let limit = if reveals { FRESH } else { PAGE };
-        effects.push(Effect::LoadRuns(query(model, last, limit)));
+        effects.push(Effect::Ask(Question::Runs(query(model, last, limit))));
     }
 }
 

@@ -20,7 +20,7 @@ use crate::library::import;
 use crate::library::open::{self, OpenError, OpenRequest as Wanted, OpenWorkflow};
 use crate::library::presets::{self, Edits, PresetError, Presets, WorkflowSource};
 use crate::store::Store;
-use crate::tui::effect::{Effect, SavePreset};
+use crate::tui::effect::{Operation, SavePreset};
 use crate::tui::model::{Source, Target};
 use crate::tui::msg::{Msg, Opened};
 use crate::tui::notice::Tone;
@@ -82,13 +82,9 @@ impl Operations {
     }
 
     /// Does what is asked until nobody asks any more.
-    pub(super) fn serve(mut self, orders: &Receiver<Effect>) {
-        while let Ok(order) = orders.recv() {
-            if let Effect::SearchLog { run, text, from, backward } = order {
-                self.search_log(run, text, from, backward);
-                continue;
-            }
-            for msg in self.perform(order) {
+    pub(super) fn serve(mut self, operations: &Receiver<Operation>) {
+        while let Ok(operation) = operations.recv() {
+            for msg in self.perform(operation) {
                 self.replies.send(msg);
             }
         }
@@ -154,42 +150,41 @@ impl Operations {
         Msg::Target(target)
     }
 
-    pub(super) fn perform(&mut self, order: Effect) -> Vec<Msg> {
-        let answer = match order {
-            Effect::Submit(order) => return self.submit(&order),
-            Effect::Repeat(run) => self.repeat(run),
-            Effect::Fetch(run) => self.fetch(run),
-            Effect::LetGo(run) => self.let_go(run),
-            Effect::Cancel(run) => self.cancel(run),
-            Effect::Star(output, star) => return self.star(output, star),
-            Effect::DeleteOutput(output) => self.delete_output(output),
-            Effect::LookAfterRuns => self.look_after_runs(),
-            Effect::ReadSettings(run) => self.read_settings(run),
-            Effect::ListPresets => self.list_presets(),
-            Effect::ListProfiles => Ok(vec![Msg::Items(Choosing::Profile, self.list_profiles())]),
-            Effect::OpenPreset(name) => Ok(or_not_opened(self.lay_out(Some(&name), None))),
-            Effect::OpenWorkflow(path) => {
+    pub(super) fn perform(&mut self, operation: Operation) -> Vec<Msg> {
+        let answer = match operation {
+            Operation::Submit(order) => return self.submit(&order),
+            Operation::Repeat(run) => self.repeat(run),
+            Operation::Fetch(run) => self.fetch(run),
+            Operation::LetGo(run) => self.let_go(run),
+            Operation::Cancel(run) => self.cancel(run),
+            Operation::Star(output, star) => return self.star(output, star),
+            Operation::DeleteOutput(output) => self.delete_output(output),
+            Operation::LookAfterRuns => self.look_after_runs(),
+            Operation::ReadSettings(run) => self.read_settings(run),
+            Operation::ListPresets => self.list_presets(),
+            Operation::ListProfiles => Ok(vec![Msg::Items(Choosing::Profile, self.list_profiles())]),
+            Operation::OpenPreset(name) => Ok(or_not_opened(self.lay_out(Some(&name), None))),
+            Operation::OpenWorkflow(path) => {
                 let path = crate::config::dirs::expand(&path.to_string_lossy(), &self.working);
                 Ok(or_not_opened(self.lay_out(None, Some(&path))))
             }
-            Effect::UseProfile(name) => {
+            Operation::UseProfile(name) => {
                 let profile = self.config.profile(&name);
                 // From now on presets do not change it.
                 self.asked.profile = Some(name);
                 Ok(self.use_profile(profile).into_iter().collect())
             }
-            Effect::SavePreset(save) => self.save(save),
-            Effect::RenamePreset { from, to } => self.rename(&from, &to),
-            Effect::DeletePreset(name) => self.delete(&name),
-            Effect::CompletePath(typed) => {
+            Operation::SavePreset(save) => self.save(save),
+            Operation::RenamePreset { from, to } => self.rename(&from, &to),
+            Operation::DeletePreset(name) => self.delete(&name),
+            Operation::CompletePath(typed) => {
                 let paths = files::complete(&typed, &self.working);
                 Ok(vec![Msg::Completions { text: typed, paths }])
             }
-            Effect::CheckFile(key, path) => Ok(vec![self.check_file(key, &path)]),
-            Effect::Import(path) => self.import(&path),
-            Effect::OpenGraph { name, graph } => Ok(self.open_graph(&name, &graph)),
-            Effect::View(path) => self.view(&path),
-            _ => Ok(Vec::new()),
+            Operation::CheckFile(key, path) => Ok(vec![self.check_file(key, &path)]),
+            Operation::Import(path) => self.import(&path),
+            Operation::OpenGraph { name, graph } => Ok(self.open_graph(&name, &graph)),
+            Operation::View(path) => self.view(&path),
         };
         answer.unwrap_or_else(|why| vec![Msg::Notice(Tone::Bad, why)])
     }

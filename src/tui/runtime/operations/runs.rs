@@ -6,7 +6,7 @@ use super::{Answer, Operations, opened, said};
 use crate::config::Dirs;
 use crate::domain::{OutputId, ParamKey, RunId, Setting};
 use crate::runner;
-use crate::store::{Deleted, Store, StoreError};
+use crate::store::{Deleted, Store};
 use crate::tui::effect::Order;
 use crate::tui::msg::Msg;
 use crate::tui::notice::Tone;
@@ -164,31 +164,6 @@ impl Operations {
             unsent.into_iter().map(|param| (param.key.clone(), Setting::Value(param.default.clone()))),
         );
         Ok(vec![Msg::Settings { settings, told }])
-    }
-
-    /// A search may read gigabytes: it gets a thread of its own.
-    pub(super) fn search_log(&self, run: RunId, wanted: String, from: usize, backward: bool) {
-        let (dirs, replies) = (self.dirs.clone(), self.replies.clone());
-        let search = move || {
-            let find = || -> Result<Option<usize>, StoreError> {
-                let mut log = Store::open(&dirs)?.log(run);
-                log.refresh()?;
-                let total = log.line_count();
-                if backward {
-                    log.find_last(&wanted, 0..(from + 1).min(total))
-                } else {
-                    log.find(&wanted, from.min(total)..total)
-                }
-            };
-            let msg = match find() {
-                Ok(line) => Msg::LogFound { run, line },
-                Err(why) => Msg::Notice(Tone::Bad, said(why)),
-            };
-            replies.send(msg);
-        };
-        if let Err(why) = thread::Builder::new().name("search".to_owned()).spawn(search) {
-            tracing::error!("the log cannot be searched: {why}");
-        }
     }
 }
 

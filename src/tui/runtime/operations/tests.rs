@@ -40,7 +40,7 @@ impl Room {
         let from = self.operations.preset.as_ref().map(|preset| preset.name.clone()).unwrap_or_default();
         let settings = vec![(key("3-inputs-steps"), value(steps))];
         let save = SavePreset { from, name: name.to_owned(), overwrite, settings, seeds: vec![] };
-        self.operations.perform(Effect::SavePreset(save))
+        self.operations.perform(Operation::SavePreset(save))
     }
 }
 
@@ -67,10 +67,10 @@ fn a_preset_is_saved_opened_changed_renamed_and_deleted() {
     let told = room.save("tabby", false, 30);
     assert!(matches!(&told[..], [Msg::Saved { layer, .. }] if layer.name == "tabby"), "{told:?}");
     assert_eq!(room.save("tabby", true, 31).len(), 1);
-    let told = room.operations.perform(Effect::OpenPreset("tabby".to_owned()));
+    let told = room.operations.perform(Operation::OpenPreset("tabby".to_owned()));
     assert_eq!(opened(&told).preset.settings[&key("3-inputs-steps")], value(31));
     let told =
-        room.operations.perform(Effect::RenamePreset { from: "tabby".to_owned(), to: "tom".to_owned() });
+        room.operations.perform(Operation::RenamePreset { from: "tabby".to_owned(), to: "tom".to_owned() });
     assert!(
         matches!(&told[..], [Msg::PresetRenamed(name), Msg::Notice(Tone::Good, _)] if name == "tom"),
         "{told:?}"
@@ -79,12 +79,12 @@ fn a_preset_is_saved_opened_changed_renamed_and_deleted() {
     assert_eq!(room.save("tom", false, 6), [Msg::NameTaken("tom".to_owned())]);
     assert!(matches!(&room.save("tom", true, 6)[..], [Msg::Saved { .. }]));
     fs::write(room.operations.dirs.config.join("presets/kitten.toml"), "extends = \"tom\"\n").unwrap();
-    let told = room.operations.perform(Effect::ListPresets);
+    let told = room.operations.perform(Operation::ListPresets);
     let Some(Msg::Items(_, items)) = told.first() else { panic!("{told:?}") };
     let tom = items.iter().find(|item| item.id == "tom").expect("listed");
     assert_eq!(tom.extended_by, ["kitten"]);
-    room.operations.perform(Effect::DeletePreset("tom".to_owned()));
-    let told = room.operations.perform(Effect::OpenPreset("tom".to_owned()));
+    room.operations.perform(Operation::DeletePreset("tom".to_owned()));
+    let told = room.operations.perform(Operation::OpenPreset("tom".to_owned()));
     assert!(matches!(&told[..], [Msg::NotOpened(why)] if why.contains("no preset `tom`")), "{told:?}");
 }
 
@@ -94,7 +94,7 @@ fn what_was_open_comes_back_with_its_edits() {
     room.open();
     room.save("tabby", false, 30);
     let mut stage = crate::tui::stage::Stage::new(120, 40);
-    let told = room.operations.perform(Effect::OpenPreset("tabby".to_owned()));
+    let told = room.operations.perform(Operation::OpenPreset("tabby".to_owned()));
     told.into_iter().for_each(|msg| drop(stage.hear(msg)));
     stage.model.draft.set(&key("6-inputs-text"), value("a dog"));
     let mut saved = SavedState::default();
@@ -108,7 +108,7 @@ fn what_was_open_comes_back_with_its_edits() {
 fn a_file_that_is_no_workflow_is_told_with_its_name() {
     let mut room = Room::new();
     fs::write(room.folder.path().join("ui.json"), r#"{"nodes": []}"#).unwrap();
-    let told = room.operations.perform(Effect::OpenWorkflow("ui.json".into()));
+    let told = room.operations.perform(Operation::OpenWorkflow("ui.json".into()));
     let [Msg::NotOpened(why)] = &told[..] else { panic!("{told:?}") };
     assert!(why.contains("ui.json: this is a workflow in ComfyUI's UI format"), "{why}");
 }
@@ -134,7 +134,7 @@ fn a_past_runs_files_come_back_by_content() {
         ..RunRequest::default()
     };
     let run = store.queue(&request, 1).unwrap();
-    let mut settings = || match &room.operations.perform(Effect::ReadSettings(run))[..] {
+    let mut settings = || match &room.operations.perform(Operation::ReadSettings(run))[..] {
         [Msg::Settings { settings, told }] => (settings.clone(), told.clone()),
         other => panic!("{other:?}"),
     };
@@ -158,10 +158,10 @@ fn a_graph_is_read_kept_and_opened() {
     room.open();
     let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/src/wire/metadata/samples/webp_exif.webp");
     fs::copy(sample, room.folder.path().join("a b.webp")).unwrap();
-    let told = room.operations.perform(Effect::Import("a b.webp".into()));
+    let told = room.operations.perform(Operation::Import("a b.webp".into()));
     let [Msg::Imported(imported)] = &told[..] else { panic!("{told:?}") };
     assert_eq!((imported.kind, imported.graph.nodes().len()), ("WebP", 5));
-    let open = || Effect::OpenGraph { name: "../a b".to_owned(), graph: Box::new(imported.graph.clone()) };
+    let open = || Operation::OpenGraph { name: "../a b".to_owned(), graph: Box::new(imported.graph.clone()) };
     let told = room.operations.perform(open());
     let path = opened(&told).source.workflow_path.clone().unwrap();
     assert_eq!(path.parent(), Some(room.operations.dirs.data.join("workflows").as_path()));
@@ -169,6 +169,6 @@ fn a_graph_is_read_kept_and_opened() {
     assert_eq!(opened(&told).params.iter().filter(|param| param.is_editable()).count(), 16);
     // The same graph once more is the same file.
     assert_eq!(opened(&room.operations.perform(open())).source.workflow_path, Some(path));
-    let told = room.operations.perform(Effect::Import("cats".into()));
+    let told = room.operations.perform(Operation::Import("cats".into()));
     assert!(matches!(&told[..], [Msg::Notice(Tone::Bad, why)] if why.contains("it is no file")), "{told:?}");
 }

@@ -20,7 +20,7 @@ fn query(filter: OutputsFilter, before: Option<i64>, limit: usize) -> OutputsQue
 }
 
 fn all(limit: usize) -> Effect {
-    Effect::LoadOutputs(query(OutputsFilter::default(), None, limit))
+    Effect::Ask(Question::Outputs(query(OutputsFilter::default(), None, limit)))
 }
 
 fn id(run: i64) -> OutputId {
@@ -45,7 +45,7 @@ fn selected(stage: &Stage) -> i64 {
 
 fn ordered(effects: &[Effect]) -> Vec<i64> {
     let orders = effects.iter().find_map(|effect| match effect {
-        Effect::MakeThumbs(orders) => Some(orders),
+        Effect::Screen(ScreenEffect::MakeThumbs(orders)) => Some(orders),
         _ => None,
     });
     let run = |order: &ThumbOrder| order.sha256.trim_start_matches('0').parse().expect("a number");
@@ -72,7 +72,7 @@ fn the_gallery_opens_reads_and_goes_back_where_it_was_opened() {
     stage.press("esc");
     assert_eq!(stage.model.focus, Pane::Log);
     // What nobody looks at is not read.
-    let outputs = |effects: &[Effect]| effects.iter().any(|e| matches!(e, Effect::LoadOutputs(_)));
+    let outputs = |effects: &[Effect]| effects.iter().any(|e| matches!(e, Effect::Ask(Question::Outputs(_))));
     assert!(!outputs(&stage.hear(Msg::StoreChanged)));
     assert!(outputs(&stage.press("V")));
     stage.press("V");
@@ -83,8 +83,9 @@ fn the_gallery_opens_reads_and_goes_back_where_it_was_opened() {
 fn while_one_answer_is_awaited_changes_ask_once_more() {
     let mut stage = Stage::new(80, 24);
     stage.press("V");
-    let asked =
-        |effects: Vec<Effect>| effects.into_iter().filter(|e| matches!(e, Effect::LoadOutputs(_))).count();
+    let asked = |effects: Vec<Effect>| {
+        effects.into_iter().filter(|e| matches!(e, Effect::Ask(Question::Outputs(_)))).count()
+    };
     assert_eq!(asked(stage.hear(Msg::StoreChanged)), 0);
     assert_eq!(asked(stage.hear(Msg::StoreChanged)), 0);
     assert_eq!(asked(stage.hear(page(tiles(1..=1), false))), 1);
@@ -120,10 +121,10 @@ fn older_outputs_are_asked_for_before_the_end_is_in_sight() {
     let mut stage = Stage::new(80, 24);
     stage.press("V");
     let effects = stage.hear(page(tiles(101..=200), true));
-    assert!(!effects.iter().any(|effect| matches!(effect, Effect::LoadOutputs(_))), "{effects:?}");
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Ask(Question::Outputs(_)))), "{effects:?}");
     let effects = stage.press("G");
     let older = query(OutputsFilter::default(), Some(101), 100);
-    assert!(effects.contains(&Effect::LoadOutputs(older.clone())), "{effects:?}");
+    assert!(effects.contains(&Effect::Ask(Question::Outputs(older.clone()))), "{effects:?}");
     stage.hear(Msg::Outputs { query: older, tiles: tiles(1..=100), more: false });
     assert_eq!((stage.model.gallery.tiles.len(), selected(&stage)), (200, 101));
     // What was loaded below stays when the newest are read again.
@@ -140,7 +141,7 @@ fn older_outputs_are_asked_for_before_the_end_is_in_sight() {
 fn the_filters_of_the_runs_and_the_star_are_asked_for() {
     let mut stage = gallery(80, 24, 1..=3);
     let starred = OutputsFilter { starred: true, ..OutputsFilter::default() };
-    assert_eq!(stage.press("F"), [Effect::LoadOutputs(query(starred.clone(), None, 100))]);
+    assert_eq!(stage.press("F"), [Effect::Ask(Question::Outputs(query(starred.clone(), None, 100)))]);
     // An answer to what is no longer asked is passed over.
     stage.press("F");
     let effects =
@@ -150,7 +151,10 @@ fn the_filters_of_the_runs_and_the_star_are_asked_for() {
     stage.hear(runs_msg(vec![]));
     let running = OutputsFilter { status: Some(Status::Running), ..OutputsFilter::default() };
     let effects = stage.press("f");
-    assert!(effects.contains(&Effect::LoadOutputs(query(running.clone(), None, 100))), "{effects:?}");
+    assert!(
+        effects.contains(&Effect::Ask(Question::Outputs(query(running.clone(), None, 100)))),
+        "{effects:?}"
+    );
     stage.hear(Msg::Outputs { query: query(running, None, 100), tiles: vec![], more: false });
     assert!(stage.screen().contains("No run that matches"), "{}", stage.screen());
     // The first Esc takes the filter back, the next one leaves.
@@ -166,7 +170,7 @@ fn a_search_is_applied_while_it_is_typed() {
     stage.press("/");
     let effects = stage.type_text("c");
     let filter = OutputsFilter { search: "c".to_owned(), ..OutputsFilter::default() };
-    assert!(effects.contains(&Effect::LoadOutputs(query(filter, None, 100))), "{effects:?}");
+    assert!(effects.contains(&Effect::Ask(Question::Outputs(query(filter, None, 100)))), "{effects:?}");
 }
 
 #[test]
@@ -222,9 +226,9 @@ fn without_colours_no_thumbnail_is_asked_for() {
 #[test]
 fn a_star_is_seen_at_once_and_read_again_when_it_could_not_be_kept() {
     let mut stage = gallery(80, 24, 1..=3);
-    assert_eq!(stage.press("l *"), [Effect::Star(id(2), true)]);
+    assert_eq!(stage.press("l *"), [Effect::Do(Operation::Star(id(2), true))]);
     assert!(stage.screen().contains("★ 2"), "{}", stage.screen());
-    assert_eq!(stage.press("*"), [Effect::Star(id(2), false)]);
+    assert_eq!(stage.press("*"), [Effect::Do(Operation::Star(id(2), false))]);
     assert!(!stage.screen().contains('★'), "{}", stage.screen());
 }
 
@@ -240,7 +244,7 @@ fn deleting_is_asked_first_and_the_next_one_is_selected() {
         confirm.consequence
     );
     assert_eq!(stage.press("enter"), [], "Enter is pressed too easily");
-    assert_eq!(stage.press("y"), [Effect::DeleteOutput(id(2))]);
+    assert_eq!(stage.press("y"), [Effect::Do(Operation::DeleteOutput(id(2)))]);
     assert_eq!(stage.hear(Msg::OutputDeleted(id(2))), [all(100)]);
     stage.hear(page([tiles(3..=3), tiles(1..=1)].concat(), false));
     assert_eq!((selected(&stage), stage.model.gallery.marked.len()), (1, 0));
@@ -281,7 +285,7 @@ fn enter_goes_to_the_run_even_if_the_list_of_runs_does_not_reach_it_yet() {
     assert_eq!((stage.model.focus, stage.model.runs.selected), (Pane::Output, Some(6)));
     let effects = stage.hear(Msg::Runs { query: older, rows, more: true, open: Default::default() });
     let next = RunsQuery { before: Some(297), limit: 500, ..RunsQuery::default() };
-    assert!(effects.contains(&Effect::LoadRuns(next.clone())), "{effects:?}");
+    assert!(effects.contains(&Effect::Ask(Question::Runs(next.clone()))), "{effects:?}");
     assert_eq!(stage.model.runs.selected, Some(6));
     let rows = summaries(&[(7, &[Status::Done]), (6, &[Status::Done])]);
     stage.hear(Msg::Runs { query: next, rows, more: true, open: Default::default() });
@@ -337,10 +341,11 @@ fn what_cannot_be_read_is_said_and_not_asked_for_again_and_again() {
 }
 
 #[test]
-fn the_path_is_copied() {
+fn the_path_is_copied_and_told_of_by_whoever_copied_it() {
     let mut stage = gallery(80, 24, 1..=2);
     let path = "/home/ada/pictures/flamingo_00002_.png".to_owned();
-    assert_eq!(stage.press("y"), [Effect::Copy(path)]);
+    assert_eq!(stage.press("y"), [Effect::Screen(ScreenEffect::Copy(path))]);
+    assert_eq!(stage.told(), "");
 }
 
 #[test]
@@ -394,7 +399,7 @@ fn compared() -> (Stage, Vec<Effect>) {
 
 fn pictures(effects: &[Effect]) -> Option<&crate::tui::panes::compare::CompareOrder> {
     effects.iter().find_map(|effect| match effect {
-        Effect::ComparePictures(order) => Some(order),
+        Effect::Screen(ScreenEffect::ComparePictures(order)) => Some(order),
         _ => None,
     })
 }
@@ -403,7 +408,7 @@ fn pictures(effects: &[Effect]) -> Option<&crate::tui::panes::compare::CompareOr
 fn comparing_reads_both_runs_then_makes_the_pictures_and_goes_back() {
     use crate::tui::panes::compare::Spot;
     let (mut stage, effects) = compared();
-    assert_eq!(effects, [Effect::LoadPair([3, 4])]);
+    assert_eq!(effects, [Effect::Ask(Question::Pair([3, 4]))]);
     let both = || Box::new([Some(run(3, "a cat", &[])), Some(run(4, "a dog", &[]))]);
     assert_eq!(stage.hear(Msg::Pair([1, 2], both())), [], "others than these");
     let effects = stage.hear(Msg::Pair([3, 4], both()));
@@ -450,7 +455,9 @@ fn without_pictures_the_parameters_are_compared_all_the_same() {
 
 #[test]
 fn while_a_run_works_the_gallery_is_read_once_a_second_and_once_at_its_end() {
-    let asked = |effects: Vec<Effect>| effects.iter().filter(|e| matches!(e, Effect::LoadOutputs(_))).count();
+    let asked = |effects: Vec<Effect>| {
+        effects.iter().filter(|e| matches!(e, Effect::Ask(Question::Outputs(_)))).count()
+    };
     let mut stage = gallery(80, 24, 1..=2);
     stage.hear(runs_msg(summaries(&[(3, &[Status::Running])])));
     for _ in 0..20 {

@@ -19,13 +19,16 @@ fn the_log_follows_pauses_and_finds() {
     assert!(stage.model.log.paused);
     let effects = stage.press("g");
     assert!(
-        matches!(&effects[..], [Effect::LoadLog { run: 1, range, follow: false }] if range.start == 0),
+        matches!(&effects[..], [Effect::Ask(Question::Log { run: 1, range, follow: false })] if range.start == 0),
         "{effects:?}"
     );
     stage.press("/");
     stage.type_text("LINE 5");
     let effects = stage.press("enter");
-    assert_eq!(effects, [Effect::SearchLog { run: 1, text: "LINE 5".to_owned(), from: 0, backward: false }]);
+    assert_eq!(
+        effects,
+        [Effect::Ask(Question::SearchLog { run: 1, text: "LINE 5".to_owned(), from: 0, backward: false })]
+    );
     stage.hear(Msg::LogFound { run: 1, line: Some(500) });
     assert_eq!(stage.model.log.found, Some(500));
     stage.press("f");
@@ -75,7 +78,7 @@ fn the_end_of_a_log_is_read_when_the_person_goes_there() {
     stage.hear(log_msg(1_000, 0, |n| format!("line {n}")));
     assert!(stage.screen().contains("line 0"));
     let asked = stage.press("end");
-    assert!(matches!(&asked[..], [Effect::LoadLog { run: 1, follow: true, .. }]), "{asked:?}");
+    assert!(matches!(&asked[..], [Effect::Ask(Question::Log { run: 1, follow: true, .. })]), "{asked:?}");
     // An answer that comes short is not asked for again and again.
     let asked = stage.hear(log_msg(1_000, 0, |n| format!("line {n}")));
     assert_eq!(asked, []);
@@ -99,7 +102,7 @@ fn a_cut_log_scrolls_as_far_to_the_right_as_its_lines_go() {
 }
 
 fn searched(from: usize, backward: bool) -> [Effect; 1] {
-    [Effect::SearchLog { run: 1, text: "it".to_owned(), from, backward }]
+    [Effect::Ask(Question::SearchLog { run: 1, text: "it".to_owned(), from, backward })]
 }
 
 #[test]
@@ -147,7 +150,7 @@ fn what_a_log_search_finds_is_in_sight_however_long_the_lines_before_are() {
     stage.type_text("needle");
     stage.press("enter");
     let asked = stage.hear(Msg::LogFound { run: 1, line: Some(200) });
-    assert!(matches!(&asked[..], [Effect::LoadLog { follow: false, .. }]), "{asked:?}");
+    assert!(matches!(&asked[..], [Effect::Ask(Question::Log { follow: false, .. })]), "{asked:?}");
     stage.hear(log_msg(1_000, 0, line));
     assert!(stage.screen().contains(" needle\n"), "{}", stage.screen());
     assert!(!stage.screen().contains("199 yyy"));

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use crate::domain::draft::{SeedChange, Submission};
 use crate::domain::run::RunSummary;
 use crate::domain::{Origin, SeedPolicy, Setting, Status};
-use crate::tui::effect::{Effect, Order, SavePreset};
+use crate::tui::effect::{Effect, Operation, Order, Question, SavePreset, ScreenEffect};
 use crate::tui::msg::Msg;
 use crate::tui::overlay::{Choosing, Overlay, PickerItem};
 use crate::tui::pane::Pane;

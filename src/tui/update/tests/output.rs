@@ -34,7 +34,7 @@ fn stage() -> Stage {
 
 fn looks(effects: Vec<Effect>) -> Vec<LookOrder> {
     let order = |effect| match effect {
-        Effect::Look(order) => Some(order),
+        Effect::Screen(ScreenEffect::Look(order, _)) => Some(order),
         _ => None,
     };
     effects.into_iter().filter_map(order).collect()
@@ -92,7 +92,7 @@ fn outputs_are_gone_through_in_a_ring() {
     assert_eq!(paths(stage.press("5 right right")), ["/pictures/2_2.png", "/pictures/2_0.png"]);
     assert_eq!(paths(stage.press("left")), ["/pictures/2_2.png"]);
     // What is done with an output is done with the one that is seen.
-    assert_eq!(stage.press("y"), [Effect::Copy("/pictures/2_2.png".to_owned())]);
+    assert_eq!(stage.press("y"), [Effect::Screen(ScreenEffect::Copy("/pictures/2_2.png".to_owned()))]);
 }
 
 #[test]
@@ -160,8 +160,8 @@ fn a_film_is_played_on_request_and_ends() {
     let asked = looks(stage.press("space"));
     assert!(asked[0].play);
     assert!(is_drawn(&stage), "the still stands until the film is there");
-    assert_eq!(answer(&mut stage, picture(3)), [Effect::FrameIn(100)]);
-    assert_eq!(stage.hear(Msg::NextFrame), [Effect::FrameIn(100)]);
+    assert_eq!(answer(&mut stage, picture(3)), [Effect::Screen(ScreenEffect::FrameIn(100))]);
+    assert_eq!(stage.hear(Msg::NextFrame), [Effect::Screen(ScreenEffect::FrameIn(100))]);
     assert!(stage.screen().contains("frame 2 of 3"), "{}", stage.screen());
     stage.hear(Msg::NextFrame);
     stage.model.now += 10_000;
@@ -228,7 +228,9 @@ fn why_there_is_no_picture_is_said_with_what_to_do() {
     stage.hear(runs_msg(vec![RunSummary::from(&done)]));
     stage.press("5");
     let asked = stage.hear(Msg::Run(7, Some(Box::new(done))));
-    let Some(Effect::Look(order)) = asked.iter().find(|effect| matches!(effect, Effect::Look(_))) else {
+    let Some(Effect::Screen(ScreenEffect::Look(order, _))) =
+        asked.iter().find(|effect| matches!(effect, Effect::Screen(ScreenEffect::Look(..))))
+    else {
         panic!("{asked:?}")
     };
     assert_eq!(order.kind, None);

@@ -10,24 +10,24 @@ fn saving_writes_only_what_changed() {
     stage.press("j j right");
     assert_eq!(
         stage.press("s"),
-        [Effect::SavePreset(SavePreset {
+        [Effect::Do(Operation::SavePreset(SavePreset {
             from: "flamingo".to_owned(),
             name: "flamingo".to_owned(),
             overwrite: true,
             settings: vec![(key("3-inputs-steps"), value(31))],
             seeds: vec![],
-        })]
+        }))]
     );
     stage.press("S");
     stage.type_text("-two");
     let effects = stage.press("enter");
     assert!(
-        matches!(&effects[..], [Effect::SavePreset(save)] if save.name == "flamingo-two" && !save.overwrite)
+        matches!(&effects[..], [Effect::Do(Operation::SavePreset(save))] if save.name == "flamingo-two" && !save.overwrite)
     );
     stage.hear(Msg::NameTaken("flamingo-two".to_owned()));
     let effects = stage.press("y");
     assert!(
-        matches!(&effects[..], [Effect::SavePreset(save)] if save.name == "flamingo-two" && save.overwrite)
+        matches!(&effects[..], [Effect::Do(Operation::SavePreset(save))] if save.name == "flamingo-two" && save.overwrite)
     );
 }
 
@@ -48,21 +48,22 @@ fn presets_load_rename_and_are_deleted_after_a_question() {
         )
     };
     let mut stage = wide();
-    assert_eq!(stage.press("p"), [Effect::ListPresets]);
+    assert_eq!(stage.press("p"), [Effect::Do(Operation::ListPresets)]);
     stage.hear(items());
-    assert_eq!(stage.press("up enter"), [Effect::OpenPreset("cat".to_owned())]);
+    assert_eq!(stage.press("up enter"), [Effect::Do(Operation::OpenPreset("cat".to_owned()))]);
     stage.hear(Msg::NotOpened("it is no TOML".to_owned()));
     stage.press("p");
     stage.hear(items());
     assert_eq!(stage.press("delete"), []);
     let screen = stage.screen();
     assert!(screen.contains("a, b and c extend it, and lose what it sets."), "{screen}");
-    assert_eq!(stage.press("y"), [Effect::DeletePreset("flamingo".to_owned())]);
+    assert_eq!(stage.press("y"), [Effect::Do(Operation::DeletePreset("flamingo".to_owned()))]);
     stage.press("p");
     stage.hear(items());
     stage.press("f2");
     stage.type_text("2");
-    let renamed = Effect::RenamePreset { from: "flamingo".to_owned(), to: "flamingo2".to_owned() };
+    let renamed =
+        Effect::Do(Operation::RenamePreset { from: "flamingo".to_owned(), to: "flamingo2".to_owned() });
     assert_eq!(stage.press("enter"), [renamed]);
     stage.press("p");
     stage.hear(items());
@@ -79,7 +80,7 @@ fn a_preset_over_edits_is_asked_first() {
         vec![PickerItem { id: "cat".to_owned(), label: "cat".to_owned(), ..PickerItem::default() }],
     ));
     assert_eq!(stage.press("enter"), []);
-    assert_eq!(stage.press("y"), [Effect::OpenPreset("cat".to_owned())]);
+    assert_eq!(stage.press("y"), [Effect::Do(Operation::OpenPreset("cat".to_owned()))]);
 }
 
 #[test]
@@ -88,12 +89,12 @@ fn nothing_runs_while_another_preset_is_being_opened() {
     stage.press("p");
     let cat = PickerItem { id: "cat".to_owned(), label: "cat".to_owned(), ..PickerItem::default() };
     stage.hear(Msg::Items(Choosing::Preset, vec![cat]));
-    assert_eq!(stage.press("enter ctrl+r"), [Effect::OpenPreset("cat".to_owned())]);
+    assert_eq!(stage.press("enter ctrl+r"), [Effect::Do(Operation::OpenPreset("cat".to_owned()))]);
     assert!(stage.told().starts_with("Still opening"));
     stage.press("enter");
     assert!(stage.model.params.editing.is_none());
     stage.hear(Msg::NotOpened("there is no preset `cat`".to_owned()));
-    assert!(matches!(stage.press("ctrl+r")[0], Effect::Submit(_)));
+    assert!(matches!(stage.press("ctrl+r")[0], Effect::Do(Operation::Submit(_))));
 }
 
 #[test]
@@ -142,16 +143,16 @@ fn a_path_is_completed_as_in_a_field() {
         paths: paths.iter().map(|path| (*path).to_owned()).collect(),
     };
     let mut stage = wide();
-    assert_eq!(stage.press("O"), [Effect::CompletePath(String::new())]);
+    assert_eq!(stage.press("O"), [Effect::Do(Operation::CompletePath(String::new()))]);
     stage.hear(found("", &["cats/", "clouds.json"]));
     // What both have in common is nothing more than `c`.
-    assert_eq!(stage.press("tab"), [Effect::CompletePath("c".to_owned())]);
+    assert_eq!(stage.press("tab"), [Effect::Do(Operation::CompletePath("c".to_owned()))]);
     stage.hear(found("late", &["late.json"]));
     stage.hear(found("c", &["cats/", "clouds.json"]));
     assert_eq!(stage.press("down down up"), []);
     assert!(stage.screen().contains("› cats/"), "{}", stage.screen());
-    assert_eq!(stage.press("enter"), [Effect::CompletePath("cats/".to_owned())]);
+    assert_eq!(stage.press("enter"), [Effect::Do(Operation::CompletePath("cats/".to_owned()))]);
     stage.hear(found("cats/", &["cats/w.json"]));
     stage.press("tab");
-    assert_eq!(stage.press("enter"), [Effect::OpenWorkflow("cats/w.json".into())]);
+    assert_eq!(stage.press("enter"), [Effect::Do(Operation::OpenWorkflow("cats/w.json".into()))]);
 }

@@ -6,7 +6,7 @@ use super::*;
 fn run_queues_what_the_preset_sets_and_the_new_seed() {
     let mut stage = wide();
     let effects = stage.press("ctrl+r");
-    let Some(Effect::Submit(order)) = effects.first() else { panic!("{effects:?}") };
+    let Some(Effect::Do(Operation::Submit(order))) = effects.first() else { panic!("{effects:?}") };
     let seed = order.submission.seeds[0].value;
     let expected = Order {
         submission: Submission {
@@ -23,7 +23,7 @@ fn run_queues_what_the_preset_sets_and_the_new_seed() {
         workflow_hash: stage.model.source.workflow_hash.clone(),
         profile: "prod".to_owned(),
     };
-    assert_eq!(effects, [Effect::Submit(expected), Effect::Remember]);
+    assert_eq!(effects, [Effect::Do(Operation::Submit(expected))]);
     assert_eq!(stage.told(), format!("Queued with KSampler seed {seed}"));
     assert_eq!(stage.model.draft.setting(&key("3-inputs-seed")), Some(value(seed)));
 }
@@ -35,7 +35,7 @@ fn run_works_from_within_a_field_and_takes_the_text_along() {
     stage.type_text(", neon");
     let effects = stage.press("ctrl+r");
     let sent = effects.iter().find_map(|effect| match effect {
-        Effect::Submit(order) => order.submission.params.get(&key("6-inputs-text")).cloned(),
+        Effect::Do(Operation::Submit(order)) => order.submission.params.get(&key("6-inputs-text")).cloned(),
         _ => None,
     });
     assert!(sent.is_some_and(|text| text.to_string().ends_with("best quality, neon\"")));
@@ -53,7 +53,7 @@ fn nothing_runs_while_a_field_holds_nonsense_or_a_file_is_missing() {
     stage.press("esc");
     stage.hear(Msg::File(key("52-inputs-image"), FileState::Bad("in.png is not there".to_owned())));
     stage.model.now += 1_000;
-    assert_eq!(stage.press("ctrl+r"), [Effect::Remember]);
+    assert!(stage.press("ctrl+r").is_empty());
     assert_eq!(stage.told(), "Nothing was sent: in.png is not there");
     assert_eq!(stage.model.params.selected, Some(key("52-inputs-image")));
 }
@@ -71,7 +71,7 @@ fn a_paste_never_runs_and_never_commands() {
     let pasted = || Msg::Input(crossterm::event::Event::Paste("q\n\u{12}y\n".to_owned()));
     assert_eq!(stage.hear(pasted()), []);
     stage.press("enter");
-    assert_eq!(stage.hear(pasted()), [Effect::Remember]);
+    assert!(stage.hear(pasted()).is_empty());
     stage.press("esc");
     assert_eq!(stage.model.draft.origin(&key("6-inputs-text")), Origin::Edit);
     stage.press("X");
@@ -84,7 +84,7 @@ fn a_paste_never_runs_and_never_commands() {
 fn enter_makes_a_line_in_a_prompt_and_keeps_a_number() {
     let mut stage = wide();
     stage.press("enter end");
-    assert_eq!(stage.press("enter"), [Effect::Remember]);
+    assert!(stage.press("enter").is_empty());
     stage.type_text("x");
     stage.press("esc");
     let Some(Setting::Value(text)) = stage.model.draft.setting(&key("6-inputs-text")) else { panic!() };
@@ -92,7 +92,7 @@ fn enter_makes_a_line_in_a_prompt_and_keeps_a_number() {
 
     stage.press("j j enter");
     stage.type_text("12");
-    assert_eq!(stage.press("enter"), [Effect::Remember, Effect::Remember]);
+    assert!(stage.press("enter").is_empty());
     assert_eq!(stage.model.draft.setting(&key("3-inputs-steps")), Some(value(12)));
 }
 
@@ -126,7 +126,7 @@ fn discarding_an_edit_leaves_no_trace() {
     let mut stage = wide();
     stage.press("enter");
     stage.type_text("gone");
-    assert_eq!(stage.press("ctrl+c"), [Effect::Remember]);
+    assert!(stage.press("ctrl+c").is_empty());
     assert!(!stage.model.draft.is_edited());
     assert!(stage.model.params.editing.is_none());
 }
@@ -177,20 +177,18 @@ fn a_path_completes() {
     };
     stage.hear(answer);
     assert!(stage.screen().contains("in/pinker.png"));
-    assert_eq!(stage.press("tab"), [Effect::Remember, Effect::CompletePath("in/pink".to_owned())]);
+    assert_eq!(stage.press("tab"), [Effect::Do(Operation::CompletePath("in/pink".to_owned()))]);
     stage.type_text(".png");
-    let effects = stage.press("enter");
-    assert_eq!(
-        effects[1..],
-        [Effect::CheckFile(key("52-inputs-image"), PathBuf::from("in/pink.png")), Effect::Remember]
-    );
+    let checked = Operation::CheckFile(key("52-inputs-image"), PathBuf::from("in/pink.png"));
+    assert_eq!(stage.press("enter"), [Effect::Do(checked)]);
 }
 
 #[test]
 fn a_run_key_that_is_held_down_runs_once() {
     let mut stage = wide();
-    let submits =
-        |effects: &[Effect]| effects.iter().filter(|effect| matches!(effect, Effect::Submit(_))).count();
+    let submits = |effects: &[Effect]| {
+        effects.iter().filter(|effect| matches!(effect, Effect::Do(Operation::Submit(_)))).count()
+    };
     assert_eq!(submits(&stage.press("ctrl+r ctrl+r ctrl+r ctrl+r")), 1);
     assert!(stage.told().starts_with("Queued once"));
     // Another key between, or a moment, and it is meant.
@@ -229,5 +227,5 @@ fn on_a_screen_too_small_to_see_nothing_is_done() {
     stage.hear(Msg::Input(crossterm::event::Event::Resize(40, 10)));
     assert_eq!(stage.press("ctrl+r"), []);
     stage.press("enter");
-    assert_eq!(stage.press("q"), [Effect::Remember, Effect::Quit]);
+    assert_eq!(stage.press("q"), [Effect::Screen(ScreenEffect::Quit)]);
 }

@@ -12,9 +12,9 @@ fn cancel_is_asked_when_much_was_paid() {
     assert_eq!(stage.press("c"), []);
     // Enter is not yes.
     assert_eq!(stage.press("enter"), []);
-    assert_eq!(stage.press("y"), [Effect::Cancel(1)]);
+    assert_eq!(stage.press("y"), [Effect::Do(Operation::Cancel(1))]);
     stage.press("k");
-    assert_eq!(stage.press("c"), [Effect::Cancel(2)]);
+    assert_eq!(stage.press("c"), [Effect::Do(Operation::Cancel(2))]);
 }
 
 #[test]
@@ -25,7 +25,7 @@ fn who_has_cancelled_need_not_wait_for_a_server_that_does_not_confirm() {
     stage.hear(runs_msg(rows));
     assert_eq!(stage.press("2 c"), []);
     assert!(stage.screen().contains("Wait no longer for run 1?"), "{}", stage.screen());
-    assert_eq!(stage.press("y"), [Effect::LetGo(1)]);
+    assert_eq!(stage.press("y"), [Effect::Do(Operation::LetGo(1))]);
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn what_a_server_keeps_can_be_fetched_once_more() {
     (rows[0].protocol, rows[0].prompt_id) = (Protocol::Cloud, Some("p-2".to_owned()));
     rows[1].prompt_id = Some("p-1".to_owned());
     stage.hear(runs_msg(rows));
-    assert_eq!(stage.press("2 g F"), [Effect::Fetch(2)]);
+    assert_eq!(stage.press("2 g F"), [Effect::Do(Operation::Fetch(2))]);
     assert_eq!(stage.press("j F"), []);
     assert_eq!(stage.told(), "The server of this run keeps no results");
 }
@@ -46,7 +46,7 @@ fn running_again_spends_only_after_yes() {
     stage.hear(runs_msg(summaries(&[(1, &[Status::Running, Status::Done])])));
     assert_eq!(stage.press("2 R"), []);
     assert_eq!(stage.press("n"), []);
-    assert_eq!(stage.press("R y"), [Effect::Repeat(1)]);
+    assert_eq!(stage.press("R y"), [Effect::Do(Operation::Repeat(1))]);
 }
 
 #[test]
@@ -69,12 +69,12 @@ fn what_runs_is_looked_at_until_the_person_chooses() {
 fn the_store_is_asked_one_thing_at_a_time() {
     let mut stage = wide();
     let asked = stage.hear(Msg::StoreChanged);
-    assert_eq!(asked, [Effect::LoadRuns(RunsQuery { limit: 100, ..RunsQuery::default() })]);
+    assert_eq!(asked, [Effect::Ask(Question::Runs(RunsQuery { limit: 100, ..RunsQuery::default() }))]);
     for _ in 0..1_000 {
         assert_eq!(stage.hear(Msg::StoreChanged), []);
     }
     let again = stage.hear(runs_msg(Vec::new()));
-    assert_eq!(again, [Effect::LoadRuns(RunsQuery { limit: 100, ..RunsQuery::default() })]);
+    assert_eq!(again, [Effect::Ask(Question::Runs(RunsQuery { limit: 100, ..RunsQuery::default() }))]);
     assert_eq!(stage.hear(runs_msg(Vec::new())), []);
 }
 
@@ -93,11 +93,11 @@ fn older_runs_are_read_before_the_end_is_in_sight() {
     stage.press("2");
     let effects = stage.press("end");
     assert!(
-        effects.contains(&Effect::LoadRuns(RunsQuery {
+        effects.contains(&Effect::Ask(Question::Runs(RunsQuery {
             before: Some(901),
             limit: 100,
             ..RunsQuery::default()
-        })),
+        }))),
         "{effects:?}"
     );
     stage.hear(page(summaries(&[(900, &[Status::Done])]), Some(901), false));
@@ -129,7 +129,8 @@ fn the_error_leads_to_its_parameter() {
 
 #[test]
 fn a_run_that_cannot_be_read_is_asked_for_again_when_the_store_changes() {
-    let load = |effects: &[Effect]| effects.iter().filter(|e| matches!(e, Effect::LoadRun(_))).count();
+    let load =
+        |effects: &[Effect]| effects.iter().filter(|e| matches!(e, Effect::Ask(Question::Run(_)))).count();
     let mut stage = wide();
     let asked = stage.hear(runs_msg(summaries(&[(2, &[Status::Done]), (1, &[Status::Done])])));
     assert_eq!(load(&asked), 1);
@@ -138,14 +139,14 @@ fn a_run_that_cannot_be_read_is_asked_for_again_when_the_store_changes() {
         assert_eq!(load(&asked), 0);
     }
     let asked = stage.hear(Msg::StoreChanged);
-    assert!(asked.contains(&Effect::LoadRun(2)), "{asked:?}");
+    assert!(asked.contains(&Effect::Ask(Question::Run(2))), "{asked:?}");
     stage.hear(Msg::Run(2, None));
     // Another run is asked for at once, and so is the first when the person comes back to it.
     assert_eq!(load(&stage.press("2 j")), 1);
     stage.hear(Msg::Run(1, Some(Box::new(run(1, "a cat", &[Status::Done])))));
     assert_eq!(load(&stage.press("k")), 1);
     stage.hear(Msg::Run(2, None));
-    assert!(stage.hear(Msg::StoreChanged).contains(&Effect::LoadRun(2)));
+    assert!(stage.hear(Msg::StoreChanged).contains(&Effect::Ask(Question::Run(2))));
 }
 
 #[test]
@@ -184,7 +185,7 @@ fn taking_a_filter_back_leaves_no_hole_in_the_history() {
     assert_eq!(ids(&stage), newest);
     let asked = stage.press("end");
     let older = RunsQuery { before: Some(303), limit: 100, ..RunsQuery::default() };
-    assert!(asked.contains(&Effect::LoadRuns(older)), "{asked:?}");
+    assert!(asked.contains(&Effect::Ask(Question::Runs(older))), "{asked:?}");
 }
 
 #[test]
@@ -201,7 +202,8 @@ fn many_new_runs_at_once_leave_no_hole_in_the_history() {
 
 #[test]
 fn a_history_that_cannot_be_read_stays_as_it_was_read_last() {
-    let asks = |effects: &[Effect]| effects.iter().filter(|e| matches!(e, Effect::LoadRuns(_))).count();
+    let asks =
+        |effects: &[Effect]| effects.iter().filter(|e| matches!(e, Effect::Ask(Question::Runs(_)))).count();
     let mut stage = wide();
     stage.hear(page_of(None, None, &[3, 2, 1], true));
     stage.press("2");
@@ -236,5 +238,5 @@ fn esc_goes_back_where_one_came_from() {
 fn runs_that_others_queued_are_looked_after() {
     let mut stage = wide();
     let effects = stage.hear(runs_msg(summaries(&[(1, &[Status::Running])])));
-    assert!(effects.contains(&Effect::LookAfterRuns), "{effects:?}");
+    assert!(effects.contains(&Effect::Do(Operation::LookAfterRuns)), "{effects:?}");
 }

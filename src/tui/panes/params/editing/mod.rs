@@ -10,7 +10,7 @@ use crate::domain::param::FileKind;
 use crate::domain::prompt::Weighing;
 use crate::domain::{ParamKey, ParamKind, Parameter, Setting, value};
 use crate::tui::completions::Completions;
-use crate::tui::effect::{Effect, Effects};
+use crate::tui::effect::{Effect, Effects, Operation, ScreenEffect};
 use crate::tui::model::Model;
 use crate::tui::notice::Tone;
 use crate::tui::panes::params::update as params;
@@ -66,7 +66,7 @@ pub fn begin(model: &mut Model, key: &ParamKey, effects: &mut Effects) {
         weighing: None,
     });
     if is_file {
-        effects.push(Effect::CompletePath(shown));
+        effects.push(Effect::Do(Operation::CompletePath(shown)));
     }
 }
 
@@ -91,7 +91,7 @@ pub fn edit(model: &mut Model, edit: TextEdit, effects: &mut Effects) {
 }
 
 /// Leaves the field as it was before. What had been typed is a step of redo, if it can be a value at all.
-pub fn discard(model: &mut Model, effects: &mut Effects) {
+pub fn discard(model: &mut Model) {
     let Some(editing) = model.params.editing.take() else { return };
     let typed = model.draft.param(&editing.key).map(|param| setting_of(param, &editing.value()));
     if let Some(Ok(setting)) = typed
@@ -101,7 +101,6 @@ pub fn discard(model: &mut Model, effects: &mut Effects) {
         model.draft.undo();
         model.notify(Tone::Plain, "Discarded. Redo (U) brings it back");
     }
-    effects.push(Effect::Remember);
 }
 
 /// Opens a field with the text that had been typed when the screen went away.
@@ -167,7 +166,6 @@ fn setting_of(param: &Parameter, text: &str) -> Result<Setting, String> {
 pub fn pressed(model: &mut Model, event: KeyEvent, effects: &mut Effects) {
     let (is_file, is_number) = (is_file(model), is_number(model));
     // Should the screen be killed, what is typed is there at the next start.
-    effects.push(Effect::Remember);
     let Some(editing) = &mut model.params.editing else { return };
     editing.error = None;
     let plain = event.modifiers.is_empty();
@@ -197,7 +195,6 @@ pub fn pressed(model: &mut Model, event: KeyEvent, effects: &mut Effects) {
 }
 
 pub fn pasted(model: &mut Model, text: &str, effects: &mut Effects) {
-    effects.push(Effect::Remember);
     let Some(editing) = &mut model.params.editing else { return };
     editing.error = None;
     if editing.multiline {
@@ -240,7 +237,7 @@ fn refresh_completions(model: &mut Model, effects: &mut Effects) {
         && let Some(editing) = &mut model.params.editing
     {
         editing.completions.chosen = None;
-        effects.push(Effect::CompletePath(editing.value()));
+        effects.push(Effect::Do(Operation::CompletePath(editing.value())));
     }
 }
 
@@ -362,7 +359,7 @@ fn outside(model: &mut Model, key: &ParamKey, effects: &mut Effects) {
 fn outside_effect(model: &Model, key: ParamKey, text: String) -> Effect {
     let kind = model.draft.param(&key).map(|param| &param.kind);
     let extension = if kind == Some(&ParamKind::Json) { "json" } else { "txt" };
-    Effect::EditOutside { key, text, extension }
+    Effect::Screen(ScreenEffect::EditOutside { key, text, extension })
 }
 
 /// `$EDITOR` came back: an editor ends the file with a line break that nobody typed.

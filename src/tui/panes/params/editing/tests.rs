@@ -6,7 +6,7 @@ use crossterm::event::{Event, MouseButton, MouseEvent, MouseEventKind};
 use crate::domain::{Setting, Status};
 use crate::tui::command::Place;
 use crate::tui::commands;
-use crate::tui::effect::Effect;
+use crate::tui::effect::{Effect, Operation};
 use crate::tui::layout;
 use crate::tui::model::Model;
 use crate::tui::msg::Msg;
@@ -152,7 +152,9 @@ fn every_command_of_the_palette_can_be_called_and_only_run_runs() {
             }
             let effects = stage.press("enter");
             stage.draw();
-            if effects.iter().any(|effect| matches!(effect, Effect::Submit(_) | Effect::Repeat(_))) {
+            if effects.iter().any(|effect| {
+                matches!(effect, Effect::Do(Operation::Submit(_)) | Effect::Do(Operation::Repeat(_)))
+            }) {
                 ran.push(name.clone());
             }
             assert!(is_enabled || !stage.told().is_empty(), "{name} says why it cannot be done");
@@ -184,12 +186,12 @@ fn completions_are_chosen_with_arrows() {
         stage.screen()
     );
     assert!(
-        stage.press("enter").contains(&Effect::CompletePath("in/8.png".to_owned())),
+        stage.press("enter").contains(&Effect::Do(Operation::CompletePath("in/8.png".to_owned()))),
         "the field stays open"
     );
     assert_eq!(field(&stage), "in/8.png");
     stage.hear(Msg::Completions { text: "in/8.png".to_owned(), paths: vec!["in/8.png".to_owned()] });
-    let checked = Effect::CheckFile(key("52-inputs-image"), "in/8.png".into());
+    let checked = Effect::Do(Operation::CheckFile(key("52-inputs-image"), "in/8.png".into()));
     assert!(stage.press("enter").contains(&checked));
 }
 
@@ -303,5 +305,8 @@ fn in_a_list_a_click_selects_and_a_second_one_takes() {
     assert_eq!(mouse(&mut stage, CLICK, "tom-cat"), []);
     assert!(stage.model.overlay.is_some());
     assert_eq!(mouse(&mut stage, CLICK, "Presets"), [], "the frame is no item");
-    assert_eq!(mouse(&mut stage, CLICK, "tom-cat"), [Effect::OpenPreset("tom-cat".to_owned())]);
+    assert_eq!(
+        mouse(&mut stage, CLICK, "tom-cat"),
+        [Effect::Do(Operation::OpenPreset("tom-cat".to_owned()))]
+    );
 }
