@@ -4,9 +4,14 @@
 
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use crate::config::Profile;
 use crate::domain::draft::{SeedPolicy, Submission};
+use crate::domain::param::FileKind;
 use crate::domain::{OutputId, ParamKey, RunId, Setting, Workflow};
+use crate::library::open::OpenWorkflow;
+use crate::tui::open::{Open, ProfileChoice};
 use crate::tui::panes::compare::CompareOrder;
 use crate::tui::panes::gallery::ThumbOrder;
 use crate::tui::panes::output::LookOrder;
@@ -53,9 +58,9 @@ pub enum Question {
 /// What is done on the operations thread.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operation {
-    Submit(Order),
-    /// Queue a run again exactly as it was.
-    Repeat(RunId),
+    Submit(NewRun),
+    /// Queue a run again exactly as it was, with this profile.
+    Repeat(RunId, Option<Arc<Profile>>),
     /// Download a run's outputs again; it is not run again.
     Fetch(RunId),
     /// Wait no longer for a run that was asked to end.
@@ -68,14 +73,14 @@ pub enum Operation {
     Star(OutputId, bool),
     /// Remove an output's file.
     DeleteOutput(OutputId),
-    /// Read a past run's parameters, as settings.
-    ReadSettings(RunId),
+    /// Read a past run's parameters, as settings of this workflow.
+    ReadSettings(RunId, Option<Arc<OpenWorkflow>>),
     ListPresets,
     ListProfiles,
     /// Open a preset and its workflow.
-    OpenPreset(String),
+    OpenPreset(String, ProfileChoice),
     /// Open a workflow without a preset.
-    OpenWorkflow(PathBuf),
+    OpenWorkflow(PathBuf, ProfileChoice),
     UseProfile(String),
     /// Save changes in the preset that is open, or in a new one.
     SavePreset(SavePreset),
@@ -86,8 +91,8 @@ pub enum Operation {
     DeletePreset(String),
     /// Find paths that begin with a text.
     CompletePath(String),
-    /// Check whether a parameter's file is there, and its format.
-    CheckFile(ParamKey, PathBuf),
+    /// Check whether a parameter's file is there, and whether its format is what the parameter takes.
+    CheckFile(ParamKey, PathBuf, FileKind),
     /// Read the graph in a file.
     Import(PathBuf),
     /// Keep a graph as a workflow file and open it.
@@ -95,6 +100,7 @@ pub enum Operation {
         /// Name of the workflow.
         name: String,
         graph: Box<Workflow>,
+        profile: ProfileChoice,
     },
     /// Show a file with the system's viewer.
     View(PathBuf),
@@ -130,11 +136,9 @@ pub enum ScreenEffect {
 
 /// A run to queue.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Order {
-    /// SHA-256 of the workflow that the values belong to.
-    pub workflow_hash: String,
-    /// Name of the profile that the person sees.
-    pub profile: String,
+pub struct NewRun {
+    /// What the person saw when they pressed run.
+    pub open: Open,
     pub submission: Submission,
     /// The prompt, for the list of runs.
     pub prompt: String,
@@ -147,8 +151,8 @@ pub struct Order {
 /// A preset to save.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SavePreset {
-    /// The preset that is open; empty when none is.
-    pub from: String,
+    /// The workflow, and the preset that the changes lie over.
+    pub open: Open,
     /// The name to save under: the same, or a new one.
     pub name: String,
     /// A file of that name may be written over.

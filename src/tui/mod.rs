@@ -20,6 +20,7 @@ pub mod model;
 pub mod motion;
 pub mod msg;
 pub mod notice;
+pub mod open;
 pub mod overlay;
 pub mod pane;
 pub mod panes;

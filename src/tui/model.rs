@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::notice::{Notice, Tone};
+use super::open::{Open, ProfileChoice};
 use super::overlay::Overlay;
 use super::pane::Pane;
 use super::panes::compare::ComparePane;
@@ -26,33 +27,6 @@ pub struct Size {
 /// Below this the screen says that it is too small.
 pub const SMALLEST: Size = Size { width: 60, height: 15 };
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Target {
-    /// Name of the profile; empty with a bare address.
-    pub profile: String,
-    /// The address, for people.
-    pub url: String,
-    /// How many runs may be in flight at once.
-    pub concurrency: u32,
-    /// It is the built-in demo.
-    pub demo: bool,
-}
-
-/// What the parameters belong to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Source {
-    /// File name of the workflow, without its ending.
-    pub workflow_name: String,
-    /// Where it was read from; `None` when it came with a preset or a run.
-    pub workflow_path: Option<std::path::PathBuf>,
-    /// SHA-256 of its text.
-    pub workflow_hash: String,
-    /// It is sent along with each run.
-    pub send_workflow: bool,
-    /// The preset can be saved in place (it is a file of the person's own).
-    pub preset_writable: bool,
-}
-
 /// The screen's whole state.
 #[derive(Debug, Default)]
 pub struct Model {
@@ -67,10 +41,14 @@ pub struct Model {
     pub split: u16,
     /// What lies over the panes and takes the keys.
     pub overlay: Option<Overlay>,
-    /// Where runs go; `None` without a profile.
-    pub target: Option<Target>,
-    /// What the parameters belong to.
-    pub source: Source,
+    /// The workflow that the parameters belong to, its preset, and where runs go.
+    pub open: Open,
+    /// Where the person said that runs go.
+    pub profile_choice: ProfileChoice,
+    /// The workflow goes along with each run.
+    pub send_workflow: bool,
+    /// It is the built-in demo.
+    pub demo: bool,
     /// What a person is about to run.
     pub draft: Draft,
     pub params: ParamsPane,

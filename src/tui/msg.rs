@@ -1,16 +1,19 @@
 //! What the screen hears: input and the answers to effects. Plain values, so that a session can be recorded.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crossterm::event::Event;
 
+use crate::config::Profile;
 use crate::domain::draft::Layer;
 use crate::domain::run::{Counts, RunSummary};
-use crate::domain::{OutputId, ParamKey, Parameter, Run, RunId, SeedPolicy, Setting};
+use crate::domain::{OutputId, ParamKey, Run, RunId, SeedPolicy, Setting};
 use crate::library::import::Imported;
+use crate::library::presets::OpenPreset;
 use crate::picture;
-use crate::tui::model::{Source, Target};
 use crate::tui::notice::Tone;
+use crate::tui::open::Open;
 use crate::tui::overlay::{Choosing, PickerItem};
 use crate::tui::panes::compare::CompareOrder;
 use crate::tui::panes::gallery::{Thumb, ThumbOrder, Tile};
@@ -105,18 +108,25 @@ pub enum Msg {
     Imported(Box<Imported>),
     /// Items for the picker of this purpose, if it is still open.
     Items(Choosing, Vec<PickerItem>),
-    /// A preset was saved under this name.
+    /// A preset was saved.
     Saved {
+        preset: Box<OpenPreset>,
         /// The preset as it is now.
         layer: Layer,
         path: PathBuf,
     },
-    /// The open preset has another name now; an empty one when its file is gone.
-    PresetRenamed(String),
+    /// A preset has another name now.
+    PresetRenamed {
+        /// The name before.
+        from: String,
+        preset: Box<OpenPreset>,
+    },
+    /// The file of a preset is gone.
+    PresetDeleted(String),
     /// The preset's name is taken.
     NameTaken(String),
-    /// Another profile is in use.
-    Target(Target),
+    /// The profile that runs go to from now on.
+    Profile(Arc<Profile>),
     /// Paths that the text of a file field may become.
     Completions {
         /// The text they complete.
@@ -138,10 +148,10 @@ pub enum Msg {
 /// A workflow that was opened.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Opened {
-    pub source: Source,
-    pub params: Vec<Parameter>,
-    /// The preset over it; nameless when there is none.
-    pub preset: Layer,
+    /// The workflow and its preset. Without a profile, the one in use stays.
+    pub open: Open,
+    /// The settings of the preset; nameless when there is none.
+    pub layer: Layer,
     /// Edits to put over the preset: remembered ones, or those that still fit the new preset.
     pub edits: Vec<(ParamKey, Setting)>,
     /// Seed policies over the preset's.

@@ -1,10 +1,16 @@
 //! For tests: a screen without a terminal. Press keys, hear messages, read what is shown and what is wanted.
 
+use std::sync::Arc;
+
 use crossterm::event::{Event, KeyEvent};
 use indexmap::IndexMap;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use serde_json::Value;
+
+use crate::config::Profile;
+use crate::library::open::OpenWorkflow;
+use crate::library::presets::{OpenPreset, WorkflowSource};
 
 use super::command::{Ctx, Keymap};
 use super::effect::Effect;
@@ -16,8 +22,9 @@ use crate::domain::run::{Counts, End, Output, Progress, RunError, RunSummary};
 use crate::domain::{
     OutputCard, OutputId, ParamKey, Run, RunEvent, RunRequest, SeedPolicy, Setting, Status, Workflow, param,
 };
-use crate::tui::model::{Model, Size, Source, Target};
+use crate::tui::model::{Model, Size};
 use crate::tui::msg::{Msg, Opened};
+use crate::tui::open::Open;
 use crate::tui::panes::gallery::Tile;
 
 /// Now, in every test.
@@ -57,23 +64,23 @@ impl Stage {
     pub(super) fn new(width: u16, height: u16) -> Self {
         let mut stage = Self::empty(width, height);
         update::start(&mut stage.model);
-        stage.hear(Msg::Target(Target {
-            profile: "prod".to_owned(),
-            url: "https://flamingo.example.com/api".to_owned(),
-            concurrency: 2,
-            demo: false,
-        }));
         let workflow = Workflow::parse(WORKFLOW).expect("a workflow");
         stage.hear(Msg::Opened(Box::new(Opened {
-            source: Source {
-                workflow_name: "wan-i2v".to_owned(),
-                workflow_path: None,
-                workflow_hash: workflow.hash().to_owned(),
-                send_workflow: false,
-                preset_writable: true,
+            open: Open {
+                workflow: Some(Arc::new(OpenWorkflow {
+                    source: WorkflowSource::BuiltIn("wan-i2v".to_owned()),
+                    params: param::parameters(&workflow),
+                    workflow,
+                    seeds: IndexMap::new(),
+                    diagnostics: Vec::new(),
+                })),
+                preset: Some(Arc::new(OpenPreset::to_test("flamingo"))),
+                profile: Some(Arc::new(Profile {
+                    name: "prod".to_owned(),
+                    ..Profile::of_url("https://flamingo.example.com/api")
+                })),
             },
-            params: param::parameters(&workflow),
-            preset: Layer {
+            layer: Layer {
                 name: "flamingo".to_owned(),
                 settings: [(key("3-inputs-steps"), value(30))].into_iter().collect(),
                 seeds: [(key("3-inputs-seed"), SeedPolicy::Randomize)].into_iter().collect(),

@@ -116,3 +116,11 @@ impl Edits<'_> {
         changes
     }
 }
+
+#[cfg(test)]
+impl OpenPreset {
+    /// A preset of the person's own that sets nothing.
+    pub fn to_test(name: &str) -> Self {
+        Self::new(name.to_owned(), PresetSource::File(format!("{name}.toml").into()), Vec::new(), Vec::new())
+    }
+}

@@ -89,7 +89,7 @@ fn lines(model: &Model, shown: &Import) -> Vec<Line> {
     let width = usize::from(inside(place(model)).width).max(8);
     let mut lines = Vec::new();
     let nodes = imported.graph.nodes().len();
-    let against = &model.source.workflow_name;
+    let against = model.open.workflow_name();
     let against =
         if against.is_empty() { "no workflow is open".to_owned() } else { format!("held against {against}") };
     lines.push(Line::Plain(format!("{}, a graph of {nodes} nodes, {against}", imported.kind)));

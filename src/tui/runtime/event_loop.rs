@@ -61,6 +61,8 @@ pub(super) struct EventLoop {
     pub(super) saved: SavedState,
     pub(super) timers: Timers,
     pub(super) pace: Pace,
+    /// Nothing was drawn yet.
+    pub(super) is_start: bool,
     pub(super) over: Option<Over>,
     pub(super) watcher: Option<store::Watcher>,
 }
@@ -98,6 +100,7 @@ impl Link for Session {
 impl EventLoop {
     /// Reads the list of runs, then the run and the log that it selects, before there is a thread for that.
     pub(super) fn read_newest(&mut self, reader: &mut StoreReader) {
+        self.is_start = false;
         self.timers.stop(Timer::SaveState);
         let mut effects = update::start(&mut self.model);
         for _ in 0..3 {
@@ -264,7 +267,7 @@ impl EventLoop {
 
     fn update(&mut self, mut msg: Msg) -> Vec<Effect> {
         if let Msg::Opened(opened) = &mut msg {
-            opened.pinned = self.saved.pinned.get(&opened.source.workflow_hash).cloned();
+            self.saved.restore(opened, self.is_start);
         }
         self.pace.changed();
         let ctx = Ctx { now: store::now(), random: self.random.u64(..), keys: &self.keys };

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::config::Dirs;
 use crate::domain::{ParamKey, SeedPolicy, Setting};
 use crate::tui::model::Model;
+use crate::tui::msg::Opened;
 
 /// The file's content. Whatever cannot be read is forgotten: it is a convenience, never a result.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -21,7 +22,7 @@ pub(super) struct SavedState {
     /// Edits of each draft, by its name: `preset NAME` or `workflow PATH`.
     drafts: IndexMap<String, SavedDraft>,
     /// Pinned parameters of each workflow, by its hash.
-    pub(super) pinned: IndexMap<String, Vec<ParamKey>>,
+    pinned: IndexMap<String, Vec<ParamKey>>,
     /// Width of the left column in percent.
     pub(super) split: u16,
     /// Long log lines are cut.
@@ -38,16 +39,16 @@ pub(super) struct SavedDraft {
     values: Vec<(ParamKey, Value)>,
     files: Vec<(ParamKey, PathBuf)>,
     /// Seed policies over the preset.
-    pub(super) seeds: Vec<(ParamKey, SeedPolicy)>,
+    seeds: Vec<(ParamKey, SeedPolicy)>,
     /// The field that was open, with what had been typed.
-    pub(super) field: Option<(ParamKey, String)>,
+    field: Option<(ParamKey, String)>,
 }
 
 impl SavedDraft {
     fn of(model: &Model) -> Self {
         let preset = &model.draft.preset().name;
         let mut draft = Self {
-            workflow: model.source.workflow_path.clone(),
+            workflow: model.open.workflow_path().map(Path::to_owned),
             preset: Some(preset.clone()).filter(|name| !name.is_empty()),
             field: model.params.editing.as_ref().map(|editing| (editing.key.clone(), editing.value())),
             seeds: model.draft.policy_edits().iter().map(|(key, policy)| (key.clone(), *policy)).collect(),
@@ -67,7 +68,7 @@ impl SavedDraft {
     }
 
     /// The edits as settings.
-    pub(super) fn edits(&self) -> Vec<(ParamKey, Setting)> {
+    fn edits(&self) -> Vec<(ParamKey, Setting)> {
         let values = self.values.iter().map(|(key, value)| (key.clone(), Setting::Value(value.clone())));
         let files = self.files.iter().map(|(key, path)| (key.clone(), Setting::File(path.clone())));
         values.chain(files).collect()
@@ -110,8 +111,20 @@ impl SavedState {
     }
 
     /// Edits of one draft.
-    pub(super) fn draft(&self, preset: &str, workflow: Option<&Path>) -> Option<&SavedDraft> {
+    fn draft(&self, preset: &str, workflow: Option<&Path>) -> Option<&SavedDraft> {
         self.drafts.get(&draft_name(preset, workflow))
+    }
+
+    /// Puts what is remembered of a workflow and its draft into the message that opens them. Edits come back at the start
+    /// only: later on, whoever opens a preset wants the preset.
+    pub(super) fn restore(&self, opened: &mut Opened, is_start: bool) {
+        opened.pinned = opened.open.workflow_hash().and_then(|hash| self.pinned.get(hash).cloned());
+        let draft = self.draft(&opened.layer.name, opened.open.workflow_path());
+        if let Some(draft) = draft.filter(|_| is_start) {
+            opened.edits = draft.edits();
+            opened.seeds.clone_from(&draft.seeds);
+            opened.field.clone_from(&draft.field);
+        }
     }
 
     /// Takes down what the screen has now. Returns whether anything of it is new.
@@ -119,20 +132,18 @@ impl SavedState {
         let layout = (model.split, model.log.cut);
         let mut changed = (self.split, self.log_cut) != layout;
         (self.split, self.log_cut) = layout;
-        if model.source.workflow_hash.is_empty() {
-            return changed;
-        }
+        let Some(hash) = model.open.workflow_hash() else { return changed };
         let draft = SavedDraft::of(model);
-        let name = draft_name(&model.draft.preset().name, model.source.workflow_path.as_deref());
+        let name = draft_name(&model.draft.preset().name, model.open.workflow_path());
         if self.last != name || self.drafts.get(&name) != Some(&draft) {
             put_last(&mut self.drafts, name.clone(), draft);
             self.last = name;
             changed = true;
         }
-        let pinned = self.pinned.get(&model.source.workflow_hash);
+        let pinned = self.pinned.get(hash);
         if pinned.is_none_or(|pinned| !pinned.iter().eq(&model.params.pinned)) {
             let pins = model.params.pinned.iter().cloned().collect();
-            put_last(&mut self.pinned, model.source.workflow_hash.clone(), pins);
+            put_last(&mut self.pinned, hash.to_owned(), pins);
             changed = true;
         }
         changed
@@ -181,7 +192,7 @@ mod tests {
                 .as_ref()
                 .is_some_and(|(key, text)| key.input() == "text" && text.ends_with("half a thou"))
         );
-        let pins = &again.pinned[&stage.model.source.workflow_hash];
+        let pins = &again.pinned[stage.model.open.workflow_hash().unwrap()];
         assert_eq!(pins, &[key("6-inputs-text"), key("3-inputs-seed"), key("3-inputs-steps")]);
         assert_eq!(draft.edits()[0].1.clone(), stage.model.draft.setting(&key("3-inputs-seed")).unwrap());
     }

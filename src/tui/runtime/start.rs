@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::compare::CompareRenderer;
 use super::encode_options::PictureSettings;
 use super::event_loop::{EventLoop, Threads};
-use super::operations::Operations;
+use super::operations::{Asked, Operations};
 use super::pace::Pace;
 use super::pictures::OutputRenderer;
 use super::saved_state::SavedState;
@@ -27,6 +27,7 @@ use crate::tui::commands;
 use crate::tui::effect::{Operation, Question};
 use crate::tui::model::{Model, Size};
 use crate::tui::notice::{Notice, Tone};
+use crate::tui::open::ProfileChoice;
 use crate::tui::terminal::painter::ColorDepth;
 use crate::tui::terminal::{Session, SessionOptions, TerminalEnv};
 use crate::tui::theme::{Ground, Theme};
@@ -45,8 +46,11 @@ pub(super) fn start(options: Options, store: Store, replies: &Replies) -> Result
     let (threads, questions, orders) = threads(&options, pictures.colours, replies)?;
     let mut event_loop = event_loop(&options, terminal, pictures, saved, threads, replies)?;
     let mut reader = StoreReader::new(options.dirs.clone(), store, replies.clone());
-    let mut operations = Operations::new(options, replies.clone());
-    for msg in operations.open(&event_loop.saved) {
+    let Options { dirs, config, workflow, preset, demo, .. } = options;
+    let operations = Operations::new(dirs, config, replies.clone());
+    let asked = Asked { workflow, preset, demo };
+    let choice = event_loop.model.profile_choice.clone();
+    for msg in operations.open_first(&asked, &choice, event_loop.saved.last()) {
         event_loop.hear(msg);
     }
     event_loop.read_newest(&mut reader);
@@ -131,6 +135,8 @@ fn event_loop(
         size: Size { width: size.width, height: size.height },
         now: store::now(),
         split: saved.split,
+        demo: options.demo,
+        profile_choice: ProfileChoice { profile: options.profile.clone(), url: options.url.clone() },
         ..Model::default()
     };
     model.log.cut = saved.log_cut;
@@ -156,6 +162,7 @@ fn event_loop(
         saved,
         timers,
         pace: Pace::default(),
+        is_start: true,
         over: None,
         watcher: None,
     })

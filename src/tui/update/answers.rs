@@ -5,6 +5,7 @@ use crate::tui::command::Ctx;
 use crate::tui::effect::{Effect, Effects, Operation};
 use crate::tui::model::Model;
 use crate::tui::notice::Tone;
+use crate::tui::open::ProfileChoice;
 use crate::tui::overlay::keys::Answer;
 use crate::tui::overlay::{Asking, Choosing, Confirmed, Overlay, PickerItem};
 use crate::tui::panes::log::update as log;
@@ -72,7 +73,11 @@ fn chosen(model: &mut Model, purpose: Choosing, item: PickerItem, ctx: &Ctx, eff
     match purpose {
         Choosing::Command => palette::chosen(model, &item, ctx, effects),
         Choosing::Preset => presets::chosen(model, item, effects),
-        Choosing::Profile => effects.push(Effect::Do(Operation::UseProfile(item.id))),
+        Choosing::Profile => {
+            // From now on presets do not change it.
+            model.profile_choice = ProfileChoice::named(item.id.clone());
+            effects.push(Effect::Do(Operation::UseProfile(item.id)));
+        }
         Choosing::Value(key) => params::chosen(model, &key, &item, effects),
         Choosing::Output(wanted) => outputs::take(model, &item.id, wanted, effects),
         Choosing::InputFor(path) => outputs::put(model, &path, &item.id, effects),
@@ -85,7 +90,7 @@ fn confirmed(model: &mut Model, then: Confirmed, effects: &mut Effects) {
         Confirmed::LetGo(run) => effects.push(Effect::Do(Operation::LetGo(run))),
         Confirmed::Repeat(run) => {
             model.runs.chosen = false;
-            effects.push(Effect::Do(Operation::Repeat(run)));
+            effects.push(Effect::Do(Operation::Repeat(run, model.open.profile.clone())));
         }
         Confirmed::DeletePreset(name) => effects.push(Effect::Do(Operation::DeletePreset(name))),
         Confirmed::LoadPreset(name) => presets::open_preset(model, name, effects),
@@ -94,12 +99,21 @@ fn confirmed(model: &mut Model, then: Confirmed, effects: &mut Effects) {
         Confirmed::ResetAll => params::reset_all_confirmed(model, effects),
         Confirmed::OpenGraph(imported) => import::open(model, *imported, effects),
         Confirmed::DeleteOutput(id) => effects.push(Effect::Do(Operation::DeleteOutput(id))),
-        Confirmed::LoadRun(run) => effects.push(Effect::Do(Operation::ReadSettings(run))),
+        Confirmed::LoadRun(run) => {
+            effects.push(Effect::Do(Operation::ReadSettings(run, model.open.workflow.clone())))
+        }
     }
 }
 
 /// The items of a list that was asked for, if it is still open.
-pub(super) fn items(model: &mut Model, purpose: &Choosing, items: Vec<PickerItem>) {
+pub(super) fn items(model: &mut Model, purpose: &Choosing, mut items: Vec<PickerItem>) {
+    for item in &mut items {
+        item.is_open |= match purpose {
+            Choosing::Preset => model.open.is_preset(&item.id),
+            Choosing::Profile => model.open.profile.as_ref().is_some_and(|profile| profile.name == item.id),
+            Choosing::Command | Choosing::Value(_) | Choosing::Output(_) | Choosing::InputFor(_) => false,
+        };
+    }
     if let Some(Overlay::Picker(picker)) = &mut model.overlay
         && picker.purpose == *purpose
     {

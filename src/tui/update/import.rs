@@ -81,7 +81,11 @@ pub(super) fn ask_to_open(model: &mut Model, imported: Imported, effects: &mut E
 pub(super) fn open(model: &mut Model, imported: Imported, effects: &mut Effects) {
     model.opening = true;
     let name = imported.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    effects.push(Effect::Do(Operation::OpenGraph { name, graph: Box::new(imported.graph) }));
+    effects.push(Effect::Do(Operation::OpenGraph {
+        name,
+        graph: Box::new(imported.graph),
+        profile: model.profile_choice.clone(),
+    }));
 }
 
 fn name(imported: &Imported) -> String {

@@ -19,7 +19,7 @@ mod tests;
 use crossterm::event::{Event, KeyEventKind};
 
 use super::command::Ctx;
-use super::effect::{Effect, Effects, Operation, Question};
+use super::effect::{Effect, Effects, Operation};
 use super::model::{Model, Size};
 use super::msg::Msg;
 use super::notice::Tone;
@@ -33,7 +33,7 @@ use super::panes::params::editing;
 use super::panes::params::update as params;
 use super::panes::runs::update as runs;
 
-/// What to ask for when the screen opens, after [`Msg::Opened`] and [`Msg::Target`] or in their place.
+/// What to ask for when the screen opens, after [`Msg::Opened`] and [`Msg::Profile`] or in their place.
 pub fn start(model: &mut Model) -> Vec<Effect> {
     let mut effects = Effects::new();
     runs::reload(model, &mut effects);
@@ -86,7 +86,7 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
         Msg::Submitted { run } => {
             runs::submitted(model, run);
             runs::reload(model, &mut effects);
-            effects.push(Effect::Ask(Question::Typical(model.source.workflow_hash.clone())));
+            effects.extend(presets::ask_typical(model));
         }
         Msg::NotSubmitted(why) => model.report(Tone::Bad, why),
         Msg::Opened(opened) => presets::opened(model, *opened, &mut effects),
@@ -101,15 +101,11 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
         }
         Msg::Imported(imported) => import::imported(model, *imported, &mut effects),
         Msg::Items(purpose, items) => answers::items(model, &purpose, items),
-        Msg::Saved { layer, path } => presets::saved(model, layer, &path),
-        Msg::PresetRenamed(name) => {
-            model.source.preset_writable &= !name.is_empty();
-            model.draft.rename_preset(name);
-        }
+        Msg::Saved { preset, layer, path } => presets::saved(model, *preset, layer, &path),
+        Msg::PresetRenamed { from, preset } => presets::renamed(model, &from, *preset),
+        Msg::PresetDeleted(name) => presets::deleted(model, &name),
         Msg::NameTaken(name) => presets::confirm_overwrite(model, name),
-        Msg::Target(target) => {
-            model.target = Some(target);
-        }
+        Msg::Profile(profile) => model.open.profile = Some(profile),
         Msg::Completions { text, paths } => {
             answers::completions(model, &text, &paths);
             editing::completions(model, &text, paths);

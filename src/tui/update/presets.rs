@@ -1,14 +1,17 @@
 //! What is open: presets, workflows, profiles.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::domain::Draft;
 use crate::domain::draft::{Layer, SeedPolicy};
+use crate::library::presets::OpenPreset;
 use crate::tui::command::{Command, Reason, Scope, at};
 use crate::tui::effect::{Effect, Effects, Operation, Question, SavePreset};
 use crate::tui::model::Model;
 use crate::tui::msg::Opened;
 use crate::tui::notice::{Tone, counted};
+use crate::tui::open::Open;
 use crate::tui::overlay::{Asking, Choosing, Confirm, Confirmed, Overlay, PickerItem};
 use crate::tui::panes::params::editing;
 use crate::tui::panes::params::update as params;
@@ -95,7 +98,7 @@ pub(super) fn chosen(model: &mut Model, item: PickerItem, effects: &mut Effects)
 
 pub(super) fn open_preset(model: &mut Model, name: String, effects: &mut Effects) {
     model.opening = true;
-    effects.push(Effect::Do(Operation::OpenPreset(name)));
+    effects.push(Effect::Do(Operation::OpenPreset(name, model.profile_choice.clone())));
 }
 
 /// The path of a workflow was typed.
@@ -114,7 +117,7 @@ pub(super) fn path_entered(model: &mut Model, text: &str, effects: &mut Effects)
 
 pub(super) fn open_workflow(model: &mut Model, path: PathBuf, effects: &mut Effects) {
     model.opening = true;
-    effects.push(Effect::Do(Operation::OpenWorkflow(path)));
+    effects.push(Effect::Do(Operation::OpenWorkflow(path, model.profile_choice.clone())));
 }
 
 fn ask_name(model: &mut Model) {
@@ -124,7 +127,7 @@ fn ask_name(model: &mut Model) {
 
 /// A name to save under was typed.
 pub(super) fn name_entered(model: &Model, name: &str, effects: &mut Effects) {
-    let overwrite = model.source.preset_writable && name == model.draft.preset().name;
+    let overwrite = model.open.has_own_preset() && name == model.draft.preset().name;
     effects.push(save_effect(model, name, overwrite));
 }
 
@@ -159,7 +162,7 @@ pub(super) fn confirm_overwrite(model: &mut Model, name: String) {
 
 fn save(model: &mut Model, effects: &mut Effects) {
     let name = model.draft.preset().name.clone();
-    if name.is_empty() || !model.source.preset_writable {
+    if name.is_empty() || !model.open.has_own_preset() {
         ask_name(model);
     } else if model.draft.is_edited() {
         effects.push(save_effect(model, &name, true));
@@ -171,7 +174,7 @@ fn save(model: &mut Model, effects: &mut Effects) {
 /// What saving under a name means for the draft as it stands.
 pub(super) fn save_effect(model: &Model, name: &str, overwrite: bool) -> Effect {
     Effect::Do(Operation::SavePreset(SavePreset {
-        from: model.draft.preset().name.clone(),
+        open: model.open.clone(),
         name: name.to_owned(),
         overwrite,
         settings: model.draft.edits().iter().map(|(key, setting)| (key.clone(), setting.clone())).collect(),
@@ -184,15 +187,15 @@ pub(super) fn save_effect(model: &Model, name: &str, overwrite: bool) -> Effect 
     }))
 }
 
-pub(super) fn saved(model: &mut Model, layer: Layer, path: &Path) {
+pub(super) fn saved(model: &mut Model, preset: OpenPreset, layer: Layer, path: &Path) {
     model.notify(Tone::Good, format!("Saved {} in {}", layer.name, path.display()));
-    model.source.preset_writable = true;
+    model.open.preset = Some(Arc::new(preset));
     model.draft.rebase(layer);
 }
 
 fn toggle_workflow(model: &mut Model) {
-    model.source.send_workflow = !model.source.send_workflow;
-    let told = if model.source.send_workflow {
+    model.send_workflow = !model.send_workflow;
+    let told = if model.send_workflow {
         "This workflow now goes along with each run, instead of the deployment's own"
     } else {
         "Runs use the deployment's own workflow again"
@@ -202,8 +205,12 @@ fn toggle_workflow(model: &mut Model) {
 
 /// A workflow was opened, with a preset over it.
 pub(super) fn opened(model: &mut Model, opened: Opened, effects: &mut Effects) {
-    model.source = opened.source;
-    model.draft = Draft::new(opened.params, opened.preset);
+    let Open { workflow, preset, profile } = opened.open;
+    let params = workflow.as_ref().map(|workflow| workflow.params.clone()).unwrap_or_default();
+    let profile = profile.or_else(|| model.open.profile.take());
+    model.open = Open { workflow, preset, profile };
+    model.send_workflow = false;
+    model.draft = Draft::new(params, opened.layer);
     model.opening = false;
     let gone = model.draft.restore(opened.edits, opened.seeds);
     model.params.editing = None;
@@ -222,7 +229,28 @@ pub(super) fn opened(model: &mut Model, opened: Opened, effects: &mut Effects) {
         gone.iter().map(|key| format!("{key} was changed before; this workflow does not have it any more")),
     );
     tell_problems(model, problems);
-    effects.push(Effect::Ask(Question::Typical(model.source.workflow_hash.clone())));
+    effects.extend(ask_typical(model));
+}
+
+/// Asks for the usual duration of the open workflow's runs.
+pub(super) fn ask_typical(model: &Model) -> Option<Effect> {
+    model.open.workflow_hash().map(|hash| Effect::Ask(Question::Typical(hash.to_owned())))
+}
+
+/// A preset has another name now.
+pub(super) fn renamed(model: &mut Model, from: &str, preset: OpenPreset) {
+    if model.open.is_preset(from) {
+        model.draft.rename_preset(preset.name.clone());
+        model.open.preset = Some(Arc::new(preset));
+    }
+}
+
+/// A preset is gone. What it set stays on the screen; saving asks for a name.
+pub(super) fn deleted(model: &mut Model, name: &str) {
+    if model.open.is_preset(name) {
+        model.draft.rename_preset(String::new());
+        model.open.preset = None;
+    }
 }
 
 /// All of them can be read in the messages; the line at the bottom has room for one.

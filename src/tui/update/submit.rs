@@ -2,7 +2,7 @@
 
 use crate::domain::draft::Submission;
 use crate::tui::command::{Command, Ctx, Scope, Spends, at};
-use crate::tui::effect::{Effect, Effects, Operation, Order};
+use crate::tui::effect::{Effect, Effects, NewRun, Operation};
 use crate::tui::model::Model;
 use crate::tui::notice::Tone;
 use crate::tui::panes::params::FileState;
@@ -20,7 +20,7 @@ pub const RUN: Command = Command {
     spends: Spends::AtOnce,
     when: |model| {
         model.is_settled()?;
-        if model.target.is_none() {
+        if model.open.profile.is_none() {
             return Err("No profile: where to run is not known. Press P, or quit and type `comfydeck init`");
         }
         if model.draft.params().is_empty() {
@@ -60,12 +60,11 @@ fn run(model: &mut Model, ctx: &Ctx, effects: &mut Effects) {
     model.notify(Tone::Good, told_of_seeds(model, &submission));
     // Who presses run wants to see it run.
     model.runs.chosen = false;
-    effects.push(Effect::Do(Operation::Submit(Order {
+    effects.push(Effect::Do(Operation::Submit(NewRun {
+        open: model.open.clone(),
         prompt: model.draft.prompt(),
         preset: Some(model.draft.preset().name.clone()).filter(|name| !name.is_empty()),
-        send_workflow: model.source.send_workflow,
-        workflow_hash: model.source.workflow_hash.clone(),
-        profile: model.target.as_ref().map(|target| target.profile.clone()).unwrap_or_default(),
+        send_workflow: model.send_workflow,
         submission,
     })));
 }

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::paint::{put, put_right, without_right};
+use crate::domain::run::shown_url;
 use crate::domain::run::{Connection, ConnectionSince};
 use crate::tui::model::Model;
 use crate::tui::text;
@@ -16,11 +17,11 @@ const ROOMY: u16 = 110;
 pub(super) fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
     let right = put_right(buffer, inner, area.y, &under_way(model), theme.quiet);
-    let (place, style) = match &model.target {
-        Some(target) if target.demo && area.width < ROOMY => ("a demo".to_owned(), theme.patience),
-        Some(target) if target.demo => ("a demo: nothing leaves this machine".to_owned(), theme.patience),
-        Some(target) if target.profile.is_empty() => (target.url.clone(), theme.text),
-        Some(target) => (target.profile.clone(), theme.text),
+    let (place, style) = match &model.open.profile {
+        Some(_) if model.demo && area.width < ROOMY => ("a demo".to_owned(), theme.patience),
+        Some(_) if model.demo => ("a demo: nothing leaves this machine".to_owned(), theme.patience),
+        Some(profile) if profile.name.is_empty() => (shown_url(&profile.url).to_owned(), theme.text),
+        Some(profile) => (profile.name.clone(), theme.text),
         None => ("no profile".to_owned(), theme.bad),
     };
     let place_area = without_right(inner, inner.right().saturating_sub(right) + 2);
@@ -31,7 +32,7 @@ pub(super) fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer
     let right = put_right(buffer, place_area, area.y, &place, style);
     let left = without_right(inner, inner.right().saturating_sub(right) + 2);
     let x = put(buffer, left, left.x, area.y, "comfydeck", theme.accent) + 3;
-    let x = put(buffer, left, x, area.y, &model.source.workflow_name, theme.text);
+    let x = put(buffer, left, x, area.y, &model.open.workflow_name(), theme.text);
     let preset = &model.draft.preset().name;
     let x = if preset.is_empty() {
         x
@@ -39,14 +40,14 @@ pub(super) fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer
         put(buffer, left, x, area.y, &format!(" ▸ {preset}"), theme.text)
     };
     let x = if model.draft.changes() > 0 { put(buffer, left, x, area.y, " •", theme.accent) } else { x };
-    if model.source.send_workflow {
+    if model.send_workflow {
         put(buffer, left, x, area.y, "  sent along", theme.quiet);
     }
 }
 
 /// How the server of the profile can be heard, while it has something to say.
 fn connection(model: &Model, theme: &Theme) -> (String, Style) {
-    let profile = model.target.as_ref().map(|target| target.profile.as_str()).unwrap_or_default();
+    let profile = model.open.profile.as_ref().map(|profile| profile.name.as_str()).unwrap_or_default();
     match model.runs.open.connections.get(profile) {
         None => (String::new(), theme.quiet),
         Some(ConnectionSince { state: Connection::Reconnecting, since }) => {

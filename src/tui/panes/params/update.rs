@@ -1,6 +1,9 @@
 //! The parameters pane.
 
+use std::path::PathBuf;
+
 use super::rows::{self, Row};
+use crate::domain::param::FileKind;
 use crate::domain::{Origin, ParamKey, ParamKind, SeedPolicy, Setting, value};
 use crate::tui::command::Ctx;
 use crate::tui::effect::{Effect, Effects, Operation};
@@ -149,8 +152,16 @@ pub fn step(model: &mut Model, steps: i64, effects: &mut Effects) {
 pub fn changed(model: &mut Model, key: &ParamKey, effects: &mut Effects) {
     model.params.files.remove(key);
     if let Some(Setting::File(path)) = model.draft.setting(key) {
-        effects.push(Effect::Do(Operation::CheckFile(key.clone(), path)));
+        effects.push(check_file(model, key, path));
     }
+}
+
+fn check_file(model: &Model, key: &ParamKey, path: PathBuf) -> Effect {
+    let kind = match model.draft.param(key).map(|param| &param.kind) {
+        Some(ParamKind::File(kind)) => *kind,
+        _ => FileKind::Image,
+    };
+    Effect::Do(Operation::CheckFile(key.clone(), path, kind))
 }
 
 /// Looks at every file that the draft names.
@@ -158,7 +169,7 @@ pub fn check_files(model: &mut Model, effects: &mut Effects) {
     model.params.files.clear();
     for param in model.draft.params().iter().filter(|p| model.draft.origin(&p.key) != Origin::Workflow) {
         if let Some(Setting::File(path)) = model.draft.setting(&param.key) {
-            effects.push(Effect::Do(Operation::CheckFile(param.key.clone(), path)));
+            effects.push(check_file(model, &param.key, path));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The runs pane.
 
-use crate::domain::run::{Counts, RunSummary};
+use crate::domain::run::{Counts, RunSummary, shown_url};
 use crate::domain::{RunId, Status};
 use crate::tui::effect::{Effect, Effects, Operation, Question};
 use crate::tui::layout;
@@ -178,15 +178,15 @@ pub fn load(model: &mut Model, effects: &mut Effects) {
             then: Confirmed::LoadRun(id),
         }));
     } else {
-        effects.push(Effect::Do(Operation::ReadSettings(id)));
+        effects.push(Effect::Do(Operation::ReadSettings(id, model.open.workflow.clone())));
     }
 }
 
 pub fn repeat(model: &mut Model) {
-    let (Some(run), Some(target)) = (model.runs.selected(), &model.target) else { return };
-    let place = if target.profile.is_empty() { &target.url } else { &target.profile };
+    let (Some(run), Some(profile)) = (model.runs.selected(), &model.open.profile) else { return };
+    let place = if profile.name.is_empty() { shown_url(&profile.url) } else { &profile.name };
     let elsewhere =
-        if run.profile == target.profile { String::new() } else { format!(" (it ran on {})", run.profile) };
+        if run.profile == profile.name { String::new() } else { format!(" (it ran on {})", run.profile) };
     model.overlay = Some(Overlay::Confirm(Confirm {
         question: format!("Run {} again exactly as it was, on {place}{elsewhere}?", run.id),
         consequence: "Same values, same files, same seed. The server may answer from its cache.".to_owned(),

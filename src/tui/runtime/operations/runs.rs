@@ -3,33 +3,30 @@
 use std::thread::{self, JoinHandle};
 
 use super::{Answer, Operations, opened, said};
-use crate::config::Dirs;
+use crate::config::{Dirs, Profile};
 use crate::domain::{OutputId, ParamKey, RunId, Setting};
+use crate::library::open::OpenWorkflow;
 use crate::runner;
 use crate::store::{Deleted, Store};
-use crate::tui::effect::Order;
+use crate::tui::effect::NewRun;
 use crate::tui::msg::Msg;
 use crate::tui::notice::Tone;
 
 impl Operations {
-    pub(super) fn submit(&mut self, order: &Order) -> Vec<Msg> {
-        match self.try_submit(order) {
+    pub(super) fn submit(&mut self, new: &NewRun) -> Vec<Msg> {
+        match self.try_submit(new) {
             Ok(run) => self.queued(run),
             Err(why) => vec![Msg::NotSubmitted(format!("Nothing was sent: {why}"))],
         }
     }
 
-    pub(super) fn try_submit(&mut self, order: &Order) -> Result<RunId, String> {
-        let profile = self.profile.as_ref().ok_or("no profile says where to run")?;
-        let open = self.workflow.as_ref().ok_or("no workflow is open")?;
-        // What the person saw when they pressed run is what goes out, or nothing does.
-        if order.workflow_hash != open.workflow.hash() || order.profile != profile.name {
-            return Err("something else was being opened just then. Look again, then run".to_owned());
-        }
+    pub(super) fn try_submit(&mut self, new: &NewRun) -> Result<RunId, String> {
+        let profile = new.open.profile.as_deref().ok_or("no profile says where to run")?;
+        let open = new.open.workflow.as_deref().ok_or("no workflow is open")?;
         let store = opened(&mut self.store, &self.dirs)?;
         let name = open.source.name();
         let output_dir = profile.output_dir.clone().unwrap_or_else(|| self.working.join("outputs"));
-        let mut submission = order.submission.clone();
+        let mut submission = new.submission.clone();
         for (_, path) in &mut submission.files {
             *path = crate::config::dirs::expand(&path.to_string_lossy(), &self.working);
         }
@@ -37,10 +34,10 @@ impl Operations {
             profile,
             workflow: &open.workflow,
             workflow_name: &name,
-            preset: order.preset.as_deref(),
+            preset: new.preset.as_deref(),
             submission: &submission,
-            prompt: &order.prompt,
-            send_workflow: order.send_workflow,
+            prompt: &new.prompt,
+            send_workflow: new.send_workflow,
             logs: true,
             output_dir: &output_dir,
         };
@@ -48,8 +45,8 @@ impl Operations {
         runner::enqueue(store, &self.dirs, &order).map_err(said)
     }
 
-    pub(super) fn repeat(&mut self, run: RunId) -> Answer {
-        let profile = self.profile.as_ref().ok_or("no profile says where to run")?;
+    pub(super) fn repeat(&mut self, run: RunId, profile: Option<&Profile>) -> Answer {
+        let profile = profile.ok_or("no profile says where to run")?;
         let store = opened(&mut self.store, &self.dirs)?;
         let again = runner::enqueue_again(store, &self.dirs, run, profile).map_err(said)?;
         Ok(self.queued(again))
@@ -128,7 +125,7 @@ impl Operations {
     }
 
     /// A past run's values and files, for the draft; what it did not send is as the workflow has it.
-    pub(super) fn read_settings(&mut self, id: RunId) -> Answer {
+    pub(super) fn read_settings(&mut self, id: RunId, open: Option<&OpenWorkflow>) -> Answer {
         let store = opened(&mut self.store, &self.dirs)?;
         let run = store.run(id).map_err(said)?.ok_or_else(|| format!("run {id} is not in the history"))?;
         if run.request.is_unknown() {
@@ -144,7 +141,7 @@ impl Operations {
             let path = if same { file.path } else { store.input_path(&file.sha256) };
             settings.extend(ParamKey::parse(&file.part).map(|key| (key, Setting::File(path))));
         }
-        let open = self.workflow.as_ref().ok_or("no workflow is open")?;
+        let open = open.ok_or("no workflow is open")?;
         let known = |key: &ParamKey| open.params.iter().any(|param| param.key == *key);
         let missing: Vec<&str> =
             settings.iter().filter(|(key, _)| !known(key)).map(|(key, _)| key.as_str()).collect();

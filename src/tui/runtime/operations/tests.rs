@@ -1,12 +1,16 @@
 use std::fs;
 
+use super::super::saved_state::SavedState;
 use super::*;
+use crate::domain::RunId;
 use crate::domain::RunRequest;
 use crate::domain::run::InputFile;
-use crate::tui::stage::{key, value};
+use crate::tui::effect::Effect;
+use crate::tui::stage::{Stage, key, value};
 
-/// Operations in a folder of its own, with a profile and the given workflow.
+/// Operations in a folder of its own with two workflows, and a screen that asks for them.
 struct Room {
+    stage: Stage,
     folder: tempfile::TempDir,
     operations: Operations,
 }
@@ -19,28 +23,40 @@ impl Room {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let dirs = Dirs::under(folder.path());
-        let config = "[profiles.prod]\nurl = \"https://flamingo.example.com/\"\n";
+        let config = "default_profile = \"prod\"\n[profiles.prod]\nurl = \"https://flamingo.example.com/\"\n\
+                      [profiles.test]\nurl = \"https://test.example.com/\"\n";
         let config = Config::parse(config, &dirs.config_file());
-        let options =
-            Options { dirs, config, profile: None, url: None, workflow: None, preset: None, demo: false };
-        let mut operations = Operations::new(options, Replies::to_test().0);
+        let mut operations = Operations::new(dirs, config, Replies::to_test().0);
         operations.working = folder.path().to_owned();
         operations.presets = Presets::new(&operations.dirs, folder.path());
         fs::create_dir(folder.path().join("cats")).unwrap();
         fs::write(folder.path().join("cats/workflow_api.json"), WORKFLOW).unwrap();
-        Self { folder, operations }
+        fs::create_dir(folder.path().join("dogs")).unwrap();
+        fs::write(folder.path().join("dogs/workflow_api.json"), WORKFLOW.replace("a cat", "a dog")).unwrap();
+        fs::create_dir_all(operations.dirs.config.join("presets")).unwrap();
+        Self { stage: Stage::empty(120, 40), folder, operations }
+    }
+
+    /// What the screen hears of an operation, after it has heard it.
+    fn perform(&mut self, operation: Operation) -> Vec<Msg> {
+        let told = self.operations.perform(operation);
+        told.iter().for_each(|msg| drop(self.stage.hear(msg.clone())));
+        told
     }
 
     fn open(&mut self) -> Vec<Msg> {
-        self.operations.asked.workflow = Some(self.folder.path().join("cats/workflow_api.json"));
-        self.operations.open(&SavedState::default())
+        self.perform(Operation::OpenWorkflow("cats/workflow_api.json".into(), ProfileChoice::default()))
+    }
+
+    fn open_preset(&mut self, name: &str) -> Vec<Msg> {
+        self.perform(Operation::OpenPreset(name.to_owned(), ProfileChoice::default()))
     }
 
     fn save(&mut self, name: &str, overwrite: bool, steps: i64) -> Vec<Msg> {
-        let from = self.operations.preset.as_ref().map(|preset| preset.name.clone()).unwrap_or_default();
+        let open = self.stage.model.open.clone();
         let settings = vec![(key("3-inputs-steps"), value(steps))];
-        let save = SavePreset { from, name: name.to_owned(), overwrite, settings, seeds: vec![] };
-        self.operations.perform(Operation::SavePreset(save))
+        let save = SavePreset { open, name: name.to_owned(), overwrite, settings, seeds: vec![] };
+        self.perform(Operation::SavePreset(save))
     }
 }
 
@@ -53,11 +69,12 @@ fn opened(msgs: &[Msg]) -> &Opened {
 }
 
 #[test]
-fn a_workflow_opens_under_its_folders_name_with_the_only_profile() {
+fn a_workflow_opens_under_its_folders_name_with_a_profile() {
     let mut room = Room::new();
     let told = room.open();
-    assert_eq!(opened(&told).source.workflow_name, "cats");
-    assert!(matches!(&told[1], Msg::Target(target) if target.profile == "prod"), "{told:?}");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(opened(&told).open.workflow_name(), "cats");
+    assert_eq!(opened(&told).open.profile.as_ref().map(|profile| profile.name.as_str()), Some("prod"));
 }
 
 #[test]
@@ -67,24 +84,24 @@ fn a_preset_is_saved_opened_changed_renamed_and_deleted() {
     let told = room.save("tabby", false, 30);
     assert!(matches!(&told[..], [Msg::Saved { layer, .. }] if layer.name == "tabby"), "{told:?}");
     assert_eq!(room.save("tabby", true, 31).len(), 1);
-    let told = room.operations.perform(Operation::OpenPreset("tabby".to_owned()));
-    assert_eq!(opened(&told).preset.settings[&key("3-inputs-steps")], value(31));
-    let told =
-        room.operations.perform(Operation::RenamePreset { from: "tabby".to_owned(), to: "tom".to_owned() });
-    assert!(
-        matches!(&told[..], [Msg::PresetRenamed(name), Msg::Notice(Tone::Good, _)] if name == "tom"),
-        "{told:?}"
-    );
+    let told = room.open_preset("tabby");
+    assert_eq!(opened(&told).layer.settings[&key("3-inputs-steps")], value(31));
+    room.perform(Operation::RenamePreset { from: "tabby".to_owned(), to: "tom".to_owned() });
+    assert!(room.stage.model.open.is_preset("tom"));
+    assert_eq!(room.stage.model.draft.preset().name, "tom");
     room.save("other", false, 5);
+    assert!(room.stage.model.open.is_preset("other"), "what was saved as another is open");
     assert_eq!(room.save("tom", false, 6), [Msg::NameTaken("tom".to_owned())]);
     assert!(matches!(&room.save("tom", true, 6)[..], [Msg::Saved { .. }]));
     fs::write(room.operations.dirs.config.join("presets/kitten.toml"), "extends = \"tom\"\n").unwrap();
-    let told = room.operations.perform(Operation::ListPresets);
+    let told = room.perform(Operation::ListPresets);
     let Some(Msg::Items(_, items)) = told.first() else { panic!("{told:?}") };
     let tom = items.iter().find(|item| item.id == "tom").expect("listed");
     assert_eq!(tom.extended_by, ["kitten"]);
-    room.operations.perform(Operation::DeletePreset("tom".to_owned()));
-    let told = room.operations.perform(Operation::OpenPreset("tom".to_owned()));
+    room.perform(Operation::DeletePreset("tom".to_owned()));
+    assert_eq!(room.stage.model.open.preset, None);
+    assert_eq!(room.stage.model.draft.preset().name, "", "what it set stays, without a name");
+    let told = room.open_preset("tom");
     assert!(matches!(&told[..], [Msg::NotOpened(why)] if why.contains("no preset `tom`")), "{told:?}");
 }
 
@@ -93,22 +110,86 @@ fn what_was_open_comes_back_with_its_edits() {
     let mut room = Room::new();
     room.open();
     room.save("tabby", false, 30);
-    let mut stage = crate::tui::stage::Stage::new(120, 40);
-    let told = room.operations.perform(Operation::OpenPreset("tabby".to_owned()));
-    told.into_iter().for_each(|msg| drop(stage.hear(msg)));
-    stage.model.draft.set(&key("6-inputs-text"), value("a dog"));
+    room.stage.model.draft.set(&key("6-inputs-text"), value("a dog"));
     let mut saved = SavedState::default();
-    saved.note(&stage.model);
-    let told = room.operations.open(&saved);
-    assert_eq!(opened(&told).edits, [(key("6-inputs-text"), value("a dog"))]);
-    assert_eq!(opened(&told).preset.name, "tabby");
+    saved.note(&room.stage.model);
+    let asked = Asked { workflow: None, preset: None, demo: false };
+    let told = room.operations.open_first(&asked, &ProfileChoice::default(), saved.last());
+    let mut at_start = opened(&told).clone();
+    saved.restore(&mut at_start, true);
+    assert_eq!(at_start.edits, [(key("6-inputs-text"), value("a dog"))]);
+    assert!(at_start.open.is_preset("tabby") && at_start.pinned.is_some());
+    let mut later = opened(&told).clone();
+    saved.restore(&mut later, false);
+    assert_eq!((later.edits, later.pinned), (Vec::new(), at_start.pinned));
+}
+
+/// The workflow, profile and preset of a run in the history.
+fn sent(room: &Room, run: RunId) -> (String, String, Option<String>) {
+    let store = Store::open(&room.operations.dirs).unwrap();
+    let request = store.run(run).unwrap().expect("queued").request;
+    (request.workflow_hash, request.profile, request.preset)
+}
+
+#[test]
+fn what_the_person_saw_is_what_is_sent_however_opening_and_submitting_meet() {
+    let mut room = Room::new();
+    fs::write(
+        room.operations.dirs.config.join("presets/dogs.toml"),
+        "workflow = \"../../dogs/workflow_api.json\"\nprofile = \"test\"\n",
+    )
+    .unwrap();
+    room.open();
+    let seen = |stage: &Stage| {
+        let open = &stage.model.open;
+        let profile = open.profile.as_ref().map(|profile| profile.name.clone());
+        let preset = open.preset.as_ref().map(|preset| preset.name.clone());
+        (open.workflow_hash().unwrap().to_owned(), profile.unwrap(), preset)
+    };
+    let operations = |effects: Vec<Effect>| {
+        effects.into_iter().filter_map(|effect| match effect {
+            Effect::Do(operation) => Some(operation),
+            Effect::Ask(_) | Effect::Screen(_) => None,
+        })
+    };
+    let opening = Operation::OpenPreset("dogs".to_owned(), ProfileChoice::default());
+    let mut runs = Vec::new();
+    // Run is pressed; then the preset is opened, before the run is done, or after.
+    for opened_first in [false, true] {
+        room.open();
+        let before = seen(&room.stage);
+        let pressed: Vec<Operation> = operations(room.stage.press("ctrl+r x")).collect();
+        assert_eq!(pressed.len(), 1, "{pressed:?}");
+        if opened_first {
+            room.perform(opening.clone());
+            assert_ne!(seen(&room.stage), before, "another workflow, another profile");
+        }
+        let told = pressed.into_iter().flat_map(|run| room.perform(run)).collect::<Vec<_>>();
+        let Some(Msg::Submitted { run }) = told.first() else { panic!("{told:?}") };
+        runs.push((sent(&room, *run), before));
+        room.perform(opening.clone());
+    }
+    // Opening was asked for, and run is pressed before the answer is here: it waits for the person to look.
+    room.open();
+    room.stage.model.opening = true;
+    assert_eq!(operations(room.stage.press("ctrl+r x")).count(), 0);
+    assert!(room.stage.told().is_empty() || room.stage.told().contains("opening"), "{}", room.stage.told());
+    room.perform(opening);
+    let after = seen(&room.stage);
+    let pressed: Vec<Operation> = operations(room.stage.press("ctrl+r x")).collect();
+    let told = pressed.into_iter().flat_map(|run| room.perform(run)).collect::<Vec<_>>();
+    let Some(Msg::Submitted { run }) = told.first() else { panic!("{told:?}") };
+    runs.push((sent(&room, *run), after));
+    for (sent, seen) in runs {
+        assert_eq!(sent, seen);
+    }
 }
 
 #[test]
 fn a_file_that_is_no_workflow_is_told_with_its_name() {
     let mut room = Room::new();
     fs::write(room.folder.path().join("ui.json"), r#"{"nodes": []}"#).unwrap();
-    let told = room.operations.perform(Operation::OpenWorkflow("ui.json".into()));
+    let told = room.perform(Operation::OpenWorkflow("ui.json".into(), ProfileChoice::default()));
     let [Msg::NotOpened(why)] = &told[..] else { panic!("{told:?}") };
     assert!(why.contains("ui.json: this is a workflow in ComfyUI's UI format"), "{why}");
 }
@@ -134,10 +215,11 @@ fn a_past_runs_files_come_back_by_content() {
         ..RunRequest::default()
     };
     let run = store.queue(&request, 1).unwrap();
-    let mut settings = || match &room.operations.perform(Operation::ReadSettings(run))[..] {
-        [Msg::Settings { settings, told }] => (settings.clone(), told.clone()),
-        other => panic!("{other:?}"),
-    };
+    let mut settings =
+        || match &room.perform(Operation::ReadSettings(run, room.stage.model.open.workflow.clone()))[..] {
+            [Msg::Settings { settings, told }] => (settings.clone(), told.clone()),
+            other => panic!("{other:?}"),
+        };
     let (same, told) = settings();
     assert_eq!(same[2], (key("52-inputs-image"), Setting::File(path.clone())));
     assert!(
@@ -158,17 +240,32 @@ fn a_graph_is_read_kept_and_opened() {
     room.open();
     let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/src/wire/metadata/samples/webp_exif.webp");
     fs::copy(sample, room.folder.path().join("a b.webp")).unwrap();
-    let told = room.operations.perform(Operation::Import("a b.webp".into()));
+    let told = room.perform(Operation::Import("a b.webp".into()));
     let [Msg::Imported(imported)] = &told[..] else { panic!("{told:?}") };
     assert_eq!((imported.kind, imported.graph.nodes().len()), ("WebP", 5));
-    let open = || Operation::OpenGraph { name: "../a b".to_owned(), graph: Box::new(imported.graph.clone()) };
-    let told = room.operations.perform(open());
-    let path = opened(&told).source.workflow_path.clone().unwrap();
+    let open = || Operation::OpenGraph {
+        name: "../a b".to_owned(),
+        graph: Box::new(imported.graph.clone()),
+        profile: ProfileChoice::default(),
+    };
+    let told = room.perform(open());
+    let path = opened(&told).open.workflow_path().unwrap().to_owned();
     assert_eq!(path.parent(), Some(room.operations.dirs.data.join("workflows").as_path()));
-    assert!(opened(&told).source.workflow_name.starts_with("a b-"), "{path:?}");
-    assert_eq!(opened(&told).params.iter().filter(|param| param.is_editable()).count(), 16);
+    assert!(opened(&told).open.workflow_name().starts_with("a b-"), "{path:?}");
+    assert_eq!(
+        opened(&told)
+            .open
+            .workflow
+            .as_ref()
+            .unwrap()
+            .params
+            .iter()
+            .filter(|param| param.is_editable())
+            .count(),
+        16
+    );
     // The same graph once more is the same file.
-    assert_eq!(opened(&room.operations.perform(open())).source.workflow_path, Some(path));
-    let told = room.operations.perform(Operation::Import("cats".into()));
+    assert_eq!(opened(&room.perform(open())).open.workflow_path(), Some(path.as_path()));
+    let told = room.perform(Operation::Import("cats".into()));
     assert!(matches!(&told[..], [Msg::Notice(Tone::Bad, why)] if why.contains("it is no file")), "{told:?}");
 }

@@ -11,10 +11,12 @@ mod runs;
 use std::path::PathBuf;
 
 use crate::domain::draft::{SeedChange, Submission};
+use crate::domain::param::FileKind;
 use crate::domain::run::RunSummary;
 use crate::domain::{Origin, SeedPolicy, Setting, Status};
-use crate::tui::effect::{Effect, Operation, Order, Question, SavePreset, ScreenEffect};
+use crate::tui::effect::{Effect, NewRun, Operation, Question, SavePreset, ScreenEffect};
 use crate::tui::msg::Msg;
+use crate::tui::open::ProfileChoice;
 use crate::tui::overlay::{Choosing, Overlay, PickerItem};
 use crate::tui::pane::Pane;
 use crate::tui::panes::params::FileState;

@@ -33,7 +33,10 @@ fn the_only_output_is_meant_without_asking() {
     assert_eq!(stage.press("y"), [Effect::Screen(ScreenEffect::Copy(PICTURE.to_owned()))]);
     assert_eq!(stage.press("Y"), [Effect::Screen(ScreenEffect::CopyScp(PICTURE.into()))]);
     assert_eq!(stage.press("i"), [Effect::Do(Operation::Import(PICTURE.into()))]);
-    assert_eq!(stage.press("o"), [Effect::Do(Operation::CheckFile(key("52-inputs-image"), PICTURE.into()))]);
+    assert_eq!(
+        stage.press("o"),
+        [Effect::Do(Operation::CheckFile(key("52-inputs-image"), PICTURE.into(), FileKind::Image))]
+    );
     assert_eq!(stage.model.draft.setting(&key("52-inputs-image")), Some(Setting::File(PICTURE.into())));
     assert_eq!(
         (stage.model.focus, stage.model.params.selected.clone()),
@@ -135,7 +138,11 @@ fn a_graph_opens_as_a_workflow_and_edits_are_asked_for_first() {
     let mut stage = wide();
     stage.hear(imported(PARTLY));
     let graph = Box::new(Workflow::parse(PARTLY).expect("a graph"));
-    let open = [Effect::Do(Operation::OpenGraph { name: "old".to_owned(), graph })];
+    let open = [Effect::Do(Operation::OpenGraph {
+        name: "old".to_owned(),
+        graph,
+        profile: ProfileChoice::default(),
+    })];
     assert_eq!(stage.press("o"), open);
     stage.hear(Msg::NotOpened("the disk is full".to_owned()));
     stage.press("right");

@@ -11,7 +11,7 @@ fn saving_writes_only_what_changed() {
     assert_eq!(
         stage.press("s"),
         [Effect::Do(Operation::SavePreset(SavePreset {
-            from: "flamingo".to_owned(),
+            open: stage.model.open.clone(),
             name: "flamingo".to_owned(),
             overwrite: true,
             settings: vec![(key("3-inputs-steps"), value(31))],
@@ -50,7 +50,10 @@ fn presets_load_rename_and_are_deleted_after_a_question() {
     let mut stage = wide();
     assert_eq!(stage.press("p"), [Effect::Do(Operation::ListPresets)]);
     stage.hear(items());
-    assert_eq!(stage.press("up enter"), [Effect::Do(Operation::OpenPreset("cat".to_owned()))]);
+    assert_eq!(
+        stage.press("up enter"),
+        [Effect::Do(Operation::OpenPreset("cat".to_owned(), ProfileChoice::default()))]
+    );
     stage.hear(Msg::NotOpened("it is no TOML".to_owned()));
     stage.press("p");
     stage.hear(items());
@@ -80,7 +83,10 @@ fn a_preset_over_edits_is_asked_first() {
         vec![PickerItem { id: "cat".to_owned(), label: "cat".to_owned(), ..PickerItem::default() }],
     ));
     assert_eq!(stage.press("enter"), []);
-    assert_eq!(stage.press("y"), [Effect::Do(Operation::OpenPreset("cat".to_owned()))]);
+    assert_eq!(
+        stage.press("y"),
+        [Effect::Do(Operation::OpenPreset("cat".to_owned(), ProfileChoice::default()))]
+    );
 }
 
 #[test]
@@ -89,7 +95,10 @@ fn nothing_runs_while_another_preset_is_being_opened() {
     stage.press("p");
     let cat = PickerItem { id: "cat".to_owned(), label: "cat".to_owned(), ..PickerItem::default() };
     stage.hear(Msg::Items(Choosing::Preset, vec![cat]));
-    assert_eq!(stage.press("enter ctrl+r"), [Effect::Do(Operation::OpenPreset("cat".to_owned()))]);
+    assert_eq!(
+        stage.press("enter ctrl+r"),
+        [Effect::Do(Operation::OpenPreset("cat".to_owned(), ProfileChoice::default()))]
+    );
     assert!(stage.told().starts_with("Still opening"));
     stage.press("enter");
     assert!(stage.model.params.editing.is_none());
@@ -154,5 +163,8 @@ fn a_path_is_completed_as_in_a_field() {
     assert_eq!(stage.press("enter"), [Effect::Do(Operation::CompletePath("cats/".to_owned()))]);
     stage.hear(found("cats/", &["cats/w.json"]));
     stage.press("tab");
-    assert_eq!(stage.press("enter"), [Effect::Do(Operation::OpenWorkflow("cats/w.json".into()))]);
+    assert_eq!(
+        stage.press("enter"),
+        [Effect::Do(Operation::OpenWorkflow("cats/w.json".into(), ProfileChoice::default()))]
+    );
 }

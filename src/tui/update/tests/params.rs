@@ -8,7 +8,8 @@ fn run_queues_what_the_preset_sets_and_the_new_seed() {
     let effects = stage.press("ctrl+r");
     let Some(Effect::Do(Operation::Submit(order))) = effects.first() else { panic!("{effects:?}") };
     let seed = order.submission.seeds[0].value;
-    let expected = Order {
+    let expected = NewRun {
+        open: stage.model.open.clone(),
         submission: Submission {
             params: [(key("3-inputs-steps"), 30.into()), (key("3-inputs-seed"), seed.into())]
                 .into_iter()
@@ -20,8 +21,6 @@ fn run_queues_what_the_preset_sets_and_the_new_seed() {
             .to_owned(),
         preset: Some("flamingo".to_owned()),
         send_workflow: false,
-        workflow_hash: stage.model.source.workflow_hash.clone(),
-        profile: "prod".to_owned(),
     };
     assert_eq!(effects, [Effect::Do(Operation::Submit(expected))]);
     assert_eq!(stage.told(), format!("Queued with KSampler seed {seed}"));
@@ -179,7 +178,7 @@ fn a_path_completes() {
     assert!(stage.screen().contains("in/pinker.png"));
     assert_eq!(stage.press("tab"), [Effect::Do(Operation::CompletePath("in/pink".to_owned()))]);
     stage.type_text(".png");
-    let checked = Operation::CheckFile(key("52-inputs-image"), PathBuf::from("in/pink.png"));
+    let checked = Operation::CheckFile(key("52-inputs-image"), PathBuf::from("in/pink.png"), FileKind::Image);
     assert_eq!(stage.press("enter"), [Effect::Do(checked)]);
 }
 

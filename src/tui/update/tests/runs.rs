@@ -46,7 +46,7 @@ fn running_again_spends_only_after_yes() {
     stage.hear(runs_msg(summaries(&[(1, &[Status::Running, Status::Done])])));
     assert_eq!(stage.press("2 R"), []);
     assert_eq!(stage.press("n"), []);
-    assert_eq!(stage.press("R y"), [Effect::Do(Operation::Repeat(1))]);
+    assert_eq!(stage.press("R y"), [Effect::Do(Operation::Repeat(1, stage.model.open.profile.clone()))]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::domain::run::RunSummary;
 use crossterm::event::{Event, MouseButton, MouseEvent, MouseEventKind};
 
+use crate::domain::param::FileKind;
 use crate::domain::{Setting, Status};
 use crate::tui::command::Place;
 use crate::tui::commands;
@@ -10,6 +11,7 @@ use crate::tui::effect::{Effect, Operation};
 use crate::tui::layout;
 use crate::tui::model::Model;
 use crate::tui::msg::Msg;
+use crate::tui::open::ProfileChoice;
 use crate::tui::overlay::{Choosing, Overlay, PickerItem};
 use crate::tui::pane::Pane;
 use crate::tui::stage::{Stage, key, run, runs_msg};
@@ -153,7 +155,7 @@ fn every_command_of_the_palette_can_be_called_and_only_run_runs() {
             let effects = stage.press("enter");
             stage.draw();
             if effects.iter().any(|effect| {
-                matches!(effect, Effect::Do(Operation::Submit(_)) | Effect::Do(Operation::Repeat(_)))
+                matches!(effect, Effect::Do(Operation::Submit(_)) | Effect::Do(Operation::Repeat(..)))
             }) {
                 ran.push(name.clone());
             }
@@ -191,7 +193,8 @@ fn completions_are_chosen_with_arrows() {
     );
     assert_eq!(field(&stage), "in/8.png");
     stage.hear(Msg::Completions { text: "in/8.png".to_owned(), paths: vec!["in/8.png".to_owned()] });
-    let checked = Effect::Do(Operation::CheckFile(key("52-inputs-image"), "in/8.png".into()));
+    let checked =
+        Effect::Do(Operation::CheckFile(key("52-inputs-image"), "in/8.png".into(), FileKind::Image));
     assert!(stage.press("enter").contains(&checked));
 }
 
@@ -307,6 +310,6 @@ fn in_a_list_a_click_selects_and_a_second_one_takes() {
     assert_eq!(mouse(&mut stage, CLICK, "Presets"), [], "the frame is no item");
     assert_eq!(
         mouse(&mut stage, CLICK, "tom-cat"),
-        [Effect::Do(Operation::OpenPreset("tom-cat".to_owned()))]
+        [Effect::Do(Operation::OpenPreset("tom-cat".to_owned(), ProfileChoice::default()))]
     );
 }

@@ -1,0 +1,66 @@
+//! What is open: a workflow, the preset over it, and the profile that runs go to.
+//!
+//! It exists once, in the model. Its parts are immutable and shared, and effects carry what they need of them: so what is done is
+//! what the person saw, whatever is opened meanwhile. What becomes known of a workflow later (such as a server's
+//! choices) is another workflow in the same place; the draft over it stays.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::config::Profile;
+use crate::library::open::OpenWorkflow;
+use crate::library::presets::{OpenPreset, WorkflowSource};
+
+/// What is open. Without a workflow there is no preset either.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Open {
+    pub workflow: Option<Arc<OpenWorkflow>>,
+    pub preset: Option<Arc<OpenPreset>>,
+    /// Where runs go.
+    pub profile: Option<Arc<Profile>>,
+}
+
+impl Open {
+    /// Name of the workflow for people; empty without one.
+    pub fn workflow_name(&self) -> String {
+        self.workflow.as_ref().map(|workflow| workflow.source.name()).unwrap_or_default()
+    }
+
+    /// The workflow's file; `None` for one that ships with the program.
+    pub fn workflow_path(&self) -> Option<&Path> {
+        match &self.workflow.as_ref()?.source {
+            WorkflowSource::File(path) => Some(path),
+            WorkflowSource::BuiltIn(_) => None,
+        }
+    }
+
+    /// SHA-256 of the workflow, in hex.
+    pub fn workflow_hash(&self) -> Option<&str> {
+        self.workflow.as_ref().map(|workflow| workflow.workflow.hash())
+    }
+
+    /// The preset is a file of the person's own, which can be saved in place.
+    pub fn has_own_preset(&self) -> bool {
+        self.preset.as_ref().is_some_and(|preset| preset.source.path().is_some())
+    }
+
+    /// Whether this is the preset that is open.
+    pub fn is_preset(&self, name: &str) -> bool {
+        self.preset.as_ref().is_some_and(|preset| preset.name == name)
+    }
+}
+
+/// Where a person said that runs go; it counts for more than what presets say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProfileChoice {
+    pub profile: Option<String>,
+    /// A bare address, which counts for more than every profile.
+    pub url: Option<String>,
+}
+
+impl ProfileChoice {
+    /// A profile, and no bare address.
+    pub fn named(profile: String) -> Self {
+        Self { profile: Some(profile), url: None }
+    }
+}
