@@ -13,8 +13,8 @@ use super::panes::log::LogPane;
 use super::panes::output::OutputPane;
 use super::panes::params::ParamsPane;
 use super::panes::runs::RunsPane;
-use crate::domain::Draft;
 use crate::domain::run::UnixMs;
+use crate::domain::{Draft, Run};
 
 /// Columns and rows of the screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -165,10 +165,15 @@ impl Model {
         self.runs.open.queued + self.runs.open.in_flight > 0
     }
 
+    /// The selected run in full, when it has been read.
+    pub fn selected_run(&self) -> Option<&Run> {
+        self.details.run.as_ref().filter(|run| Some(run.id) == self.runs.selected)
+    }
+
     /// Whether what is to be shown of the selected run is still being read.
     pub fn is_reading(&self) -> bool {
         let selected = self.runs.selected;
-        let has_run = selected.is_none() || self.details.run.as_ref().map(|run| run.id) == selected;
+        let has_run = selected.is_none() || self.selected_run().is_some();
         !has_run || (self.log.run == selected && selected.is_some() && !self.log.loaded)
     }
 }

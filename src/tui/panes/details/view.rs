@@ -116,7 +116,7 @@ impl Page {
 }
 
 fn lines(model: &Model, width: usize) -> Vec<Line> {
-    let Some(run) = model.details.run.as_ref().filter(|run| Some(run.id) == model.runs.selected) else {
+    let Some(run) = model.selected_run() else {
         return Vec::new();
     };
     let mut page = Page { lines: Vec::new(), width };

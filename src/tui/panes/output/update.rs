@@ -1,7 +1,7 @@
 //! The output pane.
 
 use super::view;
-use crate::domain::{OutputId, Run};
+use crate::domain::OutputId;
 use crate::picture::{Choice, Kind};
 use crate::tui::effect::{Effect, Effects, ScreenEffect};
 use crate::tui::layout;
@@ -18,11 +18,6 @@ const PLAY_MS: i64 = 5_000;
 
 /// Previews are at least so far apart.
 const PREVIEW_MS: i64 = 2_000;
-
-/// The selected run, when it has been read.
-fn run(model: &Model) -> Option<&Run> {
-    model.details.run.as_ref().filter(|run| Some(run.id) == model.runs.selected)
-}
 
 pub fn play(model: &mut Model) {
     model.output.playing = !model.output.playing;
@@ -42,7 +37,7 @@ pub fn change_kind(model: &mut Model) {
 
 /// Goes to another output of the run, round about.
 pub fn step(model: &mut Model, by: isize) {
-    let count = run(model).map_or(0, |run| run.outputs.len());
+    let count = model.selected_run().map_or(0, |run| run.outputs.len());
     match count {
         0 => model.notify(Tone::Plain, "This run has no output"),
         1 => model.notify(Tone::Plain, "This run has one output"),
@@ -131,15 +126,15 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
         model.output.playing = false;
     }
     // Until the run has been read, how many it made is not known.
-    if let Some(outputs) = run(model).map(|run| run.outputs.len()) {
+    if let Some(outputs) = model.selected_run().map(|run| run.outputs.len()) {
         model.output.at = model.output.at.min(outputs.saturating_sub(1));
     }
-    let output = run(model).and_then(|run| run.outputs.get(model.output.at));
+    let output = model.selected_run().and_then(|run| run.outputs.get(model.output.at));
     let output = output.map(|output| (output.path.clone(), 0));
     let preview = || view::preview(model).map(|preview| (preview.path.clone(), preview.number));
     let Some((path, preview)) = output.or_else(preview) else {
         // What stood there is another run's.
-        if run(model).is_some() || model.runs.selected.is_none() || model.output.asked.is_some() {
+        if model.selected_run().is_some() || model.runs.selected.is_none() || model.output.asked.is_some() {
             forget(model);
         }
         return;

@@ -21,7 +21,7 @@ pub fn ask(model: &mut Model, wanted: OutputUse, effects: &mut Effects) {
     if let Some(tile) = model.gallery.selected().filter(|_| model.focus == Pane::Gallery) {
         return use_one(model, &tile.card.output.clone(), wanted, effects);
     }
-    let Some(run) = model.details.run.as_ref().filter(|run| Some(run.id) == model.runs.selected) else {
+    let Some(run) = model.selected_run() else {
         return model.notify(Tone::Plain, "The run is still being read. Press again in a moment");
     };
     let outputs = run.outputs.clone();

@@ -4,8 +4,8 @@ use ratatui::buffer::{Buffer, CellDiffOption};
 use ratatui::layout::{Position, Rect};
 use unicode_width::UnicodeWidthStr;
 
+use crate::domain::Status;
 use crate::domain::run::{Output, Preview};
-use crate::domain::{Run, Status};
 use crate::picture::{Cells, Choice};
 use crate::tui::command::Keymap;
 use crate::tui::layout;
@@ -20,7 +20,7 @@ use crate::tui::wrap::wrap;
 
 /// What the title line says.
 pub fn note(model: &Model) -> String {
-    let Some(run) = run(model) else { return String::new() };
+    let Some(run) = model.selected_run() else { return String::new() };
     match run.outputs.len() {
         0 if preview(model).is_some() => format!("run {}   preview", run.id),
         0 => format!("run {}", run.id),
@@ -68,18 +68,14 @@ fn beneath_caption(body: Rect) -> Option<Rect> {
     (area.height > 0 && area.width > 0).then_some(area)
 }
 
-fn run(model: &Model) -> Option<&Run> {
-    model.details.run.as_ref().filter(|run| Some(run.id) == model.runs.selected)
-}
-
 /// The newest picture of the selected run's work, as long as it is at work and there is no output yet.
 pub fn preview(model: &Model) -> Option<&Preview> {
-    let run = run(model)?;
+    let run = model.selected_run()?;
     run.preview.as_ref().filter(|_| run.outputs.is_empty() && run.status.is_in_flight())
 }
 
 pub fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    let output = run(model).and_then(|run| run.outputs.get(model.output.at));
+    let output = model.selected_run().and_then(|run| run.outputs.get(model.output.at));
     match (output, preview(model)) {
         (Some(output), _) => caption(model, output, theme, area, buffer),
         (None, Some(_)) => {
@@ -132,7 +128,7 @@ fn caption(model: &Model, output: &Output, theme: &Theme, area: Rect, buffer: &m
 
 /// Why there is no output to see.
 fn nothing(model: &Model) -> String {
-    let Some(run) = run(model) else {
+    let Some(run) = model.selected_run() else {
         return match model.runs.selected {
             None => "What the selected run made.".to_owned(),
             Some(_) => "Reading the run…".to_owned(),
