@@ -5,14 +5,13 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
-use super::view::{centred, inside};
 use crate::domain::{ParamKey, Setting, value};
 use crate::tui::model::Model;
 use crate::tui::overlay::Import;
 use crate::tui::panes::params::setting_text;
 use crate::tui::text;
 use crate::tui::theme::Theme;
-use crate::tui::view::paint::{frame, put, put_right, without_right};
+use crate::tui::view::paint::{centred, frame, inside, put, put_right, without_right};
 use crate::tui::wrap::wrap;
 
 /// Columns of the names at the left.

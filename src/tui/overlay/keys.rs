@@ -4,7 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Position;
 use tui_textarea::TextArea;
 
-use super::{Asking, Choosing, Confirm, Confirmed, Import, Overlay, Picker, PickerItem, Prompt, matches};
+use super::{Asking, Choosing, Confirm, Confirmed, Import, Overlay, Picker, PickerItem, Prompt};
 use super::{import, messages, view};
 use crate::tui::command::{Command, Keymap};
 use crate::tui::completions::Completions;
@@ -90,11 +90,11 @@ pub fn turned(model: &mut Model, wheel: Wheel, keys: &Keymap) -> Answer {
 pub fn clicked(model: &mut Model, at: Position, keys: &Keymap) -> Answer {
     let Some(Overlay::Picker(picker)) = &model.overlay else { return Answer::Nothing };
     let Some(index) = view::picker_item_at(model, picker, at) else { return Answer::Nothing };
-    if picker.selected == index {
+    if picker.selected == Some(index) {
         return pressed(model, KeyEvent::from(KeyCode::Enter), keys);
     }
     if let Some(Overlay::Picker(picker)) = &mut model.overlay {
-        picker.selected = index;
+        picker.selected = Some(index);
     }
     Answer::Nothing
 }
@@ -102,7 +102,7 @@ pub fn clicked(model: &mut Model, at: Position, keys: &Keymap) -> Answer {
 fn text_changed(model: &mut Model) -> Answer {
     match &mut model.overlay {
         Some(Overlay::Help { scroll, .. }) => *scroll = 0,
-        Some(Overlay::Picker(picker)) => picker.selected = 0,
+        Some(Overlay::Picker(picker)) => picker.select_first(),
         Some(Overlay::Prompt(prompt)) => {
             prompt.error = None;
             return Answer::Typed(prompt.purpose.clone(), prompt.text());
@@ -169,9 +169,8 @@ fn in_help(
 }
 
 fn in_picker(model: &mut Model, mut picker: Picker, event: KeyEvent, keys: &Keymap) -> Answer {
-    let matching = matches(&picker);
-    let last = matching.len().saturating_sub(1);
-    let chosen = matching.get(picker.selected).cloned();
+    let matching = picker.matches();
+    let chosen = picker.selected.and_then(|at| matching.get(at).cloned());
     let ctrl = event.modifiers == KeyModifiers::CONTROL;
     match event.code {
         KeyCode::Enter => {
@@ -179,12 +178,12 @@ fn in_picker(model: &mut Model, mut picker: Picker, event: KeyEvent, keys: &Keym
                 return Answer::Chosen(picker.purpose, item);
             }
         }
-        KeyCode::Up | KeyCode::BackTab => picker.selected = picker.selected.saturating_sub(1),
-        KeyCode::Down | KeyCode::Tab => picker.selected = (picker.selected + 1).min(last),
-        KeyCode::Char('k') if ctrl => picker.selected = picker.selected.saturating_sub(1),
-        KeyCode::Char('j') if ctrl => picker.selected = (picker.selected + 1).min(last),
-        KeyCode::PageUp => picker.selected = picker.selected.saturating_sub(10),
-        KeyCode::PageDown => picker.selected = (picker.selected + 10).min(last),
+        KeyCode::Up | KeyCode::BackTab => picker.go_by(-1),
+        KeyCode::Down | KeyCode::Tab => picker.go_by(1),
+        KeyCode::Char('k') if ctrl => picker.go_by(-1),
+        KeyCode::Char('j') if ctrl => picker.go_by(1),
+        KeyCode::PageUp => picker.go_by(-10),
+        KeyCode::PageDown => picker.go_by(10),
         KeyCode::Delete | KeyCode::F(2) if picker.purpose == Choosing::Preset => match chosen {
             Some(item) if item.is_built_in => {
                 model.overlay = Some(Overlay::Picker(picker));

@@ -3,10 +3,9 @@
 pub mod import;
 pub mod keys;
 pub mod messages;
+pub mod picker;
 pub mod view;
 
-use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
-use nucleo_matcher::{Config, Matcher, Utf32Str};
 use tui_textarea::TextArea;
 
 use super::completions::Completions;
@@ -54,8 +53,8 @@ pub struct Picker {
     pub purpose: Choosing,
     pub items: Vec<PickerItem>,
     pub filter: TextArea<'static>,
-    /// Place among the items that pass the filter.
-    pub selected: usize,
+    /// Place among the items that pass the filter; `None` where Enter is to do nothing.
+    pub selected: Option<usize>,
     /// The list has been asked for and is not here yet.
     pub loading: bool,
 }
@@ -89,7 +88,7 @@ impl Choosing {
     /// What keys do in the list.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Command => "Enter does it",
+            Self::Command => "Type a name · Enter does it",
             Self::Preset => "Enter loads · F2 renames · Del deletes",
             Self::Profile => "Enter uses it",
             Self::Value(_) | Self::InputFor(_) => "Enter takes it",
@@ -133,6 +132,12 @@ pub struct PickerItem {
     pub detail: String,
     /// To the right: a key, a place.
     pub note: String,
+    /// Other names that it is found by.
+    pub names: Vec<&'static str>,
+    /// A command that works somewhere else: where.
+    pub elsewhere: Option<&'static str>,
+    /// A command that spends money as soon as it is done.
+    pub spends: bool,
     /// It cannot be chosen now, and why.
     pub disabled: Option<&'static str>,
     /// It is what is open, or set, at present.
@@ -247,6 +252,8 @@ pub struct Confirm {
 /// What a yes does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Confirmed {
+    /// Do a command that spends money and was chosen in the palette, by its name.
+    Command(&'static str),
     Cancel(RunId),
     /// Submit a run again.
     Repeat(RunId),
@@ -271,7 +278,8 @@ pub enum Confirmed {
 impl Overlay {
     /// A list to choose from.
     pub fn picker(purpose: Choosing, items: Vec<PickerItem>) -> Self {
-        Self::Picker(Picker { purpose, items, filter: line_editor(""), selected: 0, loading: false })
+        let selected = Some(0).filter(|_| purpose != Choosing::Command);
+        Self::Picker(Picker { purpose, items, filter: line_editor(""), selected, loading: false })
     }
 
     /// The text that is typed in it.
@@ -290,7 +298,7 @@ impl Overlay {
             purpose,
             items: Vec::new(),
             filter: line_editor(""),
-            selected: 0,
+            selected: Some(0),
             loading: true,
         })
     }
@@ -305,37 +313,4 @@ impl Overlay {
             before: text.to_owned(),
         })
     }
-}
-
-/// The items that pass a picker's filter, best match first. For a value, what was typed is the last of them: the
-/// server may know choices that are not listed.
-pub fn matches(picker: &Picker) -> Vec<PickerItem> {
-    let filter = picker.filter.lines().join("");
-    let filter = filter.trim();
-    if filter.is_empty() {
-        return picker.items.clone();
-    }
-    let mut matcher = Matcher::new(Config::DEFAULT);
-    let pattern = Pattern::parse(filter, CaseMatching::Smart, Normalization::Smart);
-    let mut scratch = Vec::new();
-    let mut score = |text: &str| pattern.score(Utf32Str::new(text, &mut scratch), &mut matcher);
-    let mut found: Vec<(u32, &PickerItem)> = picker
-        .items
-        .iter()
-        .filter_map(|item| {
-            // A match in the label is worth more than one in the sentence about it.
-            let label = score(&item.label).map(|score| score * 2);
-            label.max(score(&format!("{} {}", item.label, item.detail))).map(|score| (score, item))
-        })
-        .collect();
-    found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
-    let mut items: Vec<PickerItem> = found.into_iter().map(|(_, item)| item.clone()).collect();
-    if matches!(picker.purpose, Choosing::Value(_)) && items.iter().all(|item| item.label != filter) {
-        items.push(PickerItem {
-            label: filter.to_owned(),
-            note: "not listed".to_owned(),
-            ..PickerItem::default()
-        });
-    }
-    items
 }

@@ -6,13 +6,12 @@ use ratatui::widgets::Widget;
 use tui_textarea::TextArea;
 use unicode_width::UnicodeWidthStr;
 
-use super::matches;
 use super::{Confirm, Overlay, Picker, Prompt};
 use crate::tui::command::{Keymap, Scope};
 use crate::tui::key::Key;
 use crate::tui::model::Model;
 use crate::tui::theme::Theme;
-use crate::tui::view::paint::{completions, frame, put, put_right, without_right};
+use crate::tui::view::paint::{centred, completions, frame, inside, put, put_right, without_right};
 use crate::tui::wrap::wrap;
 
 pub fn draw(
@@ -38,22 +37,6 @@ pub fn draw(
             confirm(shown, theme, buffer);
             None
         }
-    }
-}
-
-/// A place in the middle of the screen, of a size if there is room.
-pub fn centred(screen: Rect, width: u16, height: u16) -> Rect {
-    let width = width.min(screen.width.saturating_sub(4));
-    let height = height.min(screen.height.saturating_sub(2));
-    Rect { x: (screen.width - width) / 2, y: (screen.height - height) / 3, width, height }
-}
-
-pub fn inside(area: Rect) -> Rect {
-    Rect {
-        x: area.x + 2,
-        y: area.y + 1,
-        width: area.width.saturating_sub(4),
-        height: area.height.saturating_sub(2),
     }
 }
 
@@ -181,12 +164,12 @@ fn picker_place(screen: Rect, picker: &Picker, items: usize) -> (Rect, usize) {
     let height = u16::try_from(items).unwrap_or(u16::MAX).saturating_add(4).max(7);
     let area = centred(screen, picker.purpose.width(), height);
     let room = usize::from(inside(area).height.saturating_sub(2));
-    (area, (picker.selected + 1).saturating_sub(room))
+    (area, picker.selected.map_or(0, |at| (at + 1).saturating_sub(room)))
 }
 
 /// What of a list stands at a place of the screen.
 pub fn picker_item_at(model: &Model, picker: &Picker, at: Position) -> Option<usize> {
-    let items = matches(picker).len();
+    let items = picker.matches().len();
     let (area, scroll) = picker_place(Rect::new(0, 0, model.size.width, model.size.height), picker, items);
     let list = inside(area);
     let list = Rect { y: list.y + 2, height: list.height.saturating_sub(2), ..list };
@@ -195,7 +178,7 @@ pub fn picker_item_at(model: &Model, picker: &Picker, at: Position) -> Option<us
 }
 
 fn picker(picker: &Picker, theme: &Theme, buffer: &mut Buffer) -> Option<Position> {
-    let items = matches(picker);
+    let items = picker.matches();
     let (area, scroll) = picker_place(buffer.area, picker, items.len());
     frame(buffer, area, picker.purpose.title(), theme.quiet, theme.accent);
     let inner = inside(area);
@@ -206,11 +189,11 @@ fn picker(picker: &Picker, theme: &Theme, buffer: &mut Buffer) -> Option<Positio
         put(buffer, inner, inner.x, inner.y + 2, text, theme.quiet);
     }
     for ((at, item), y) in items.iter().enumerate().skip(scroll).zip(inner.y + 2..inner.bottom()) {
-        let selected = at == picker.selected;
+        let selected = picker.selected == Some(at);
         if selected {
             put(buffer, inner, inner.x, y, "▌", theme.accent);
         }
-        let style = match (selected, item.disabled.is_some()) {
+        let style = match (selected, item.disabled.is_some() || item.elsewhere.is_some()) {
             (_, true) => theme.quiet,
             (true, false) => theme.selected,
             (false, false) => theme.text,
@@ -219,6 +202,11 @@ fn picker(picker: &Picker, theme: &Theme, buffer: &mut Buffer) -> Option<Positio
             true if item.note.is_empty() => "now".to_owned(),
             true => format!("{} · now", item.note),
             false => item.note.clone(),
+        };
+        let note = match (item.elsewhere, note.is_empty()) {
+            (Some(place), true) => place.to_owned(),
+            (Some(place), false) => format!("{place}  {note}"),
+            (None, _) => note,
         };
         let note = put_right(buffer, inner, y, &note, theme.quiet);
         let room = without_right(inner, inner.right() - note + 1);

@@ -23,7 +23,7 @@ pub(super) fn hear(model: &mut Model, answer: Answer, ctx: &Ctx, effects: &mut E
         Answer::Chosen(purpose, item) => chosen(model, purpose, item, ctx, effects),
         Answer::Rename(preset) => presets::ask_new_name(model, preset),
         Answer::Delete(preset) => presets::ask_delete(model, &preset),
-        Answer::Yes(then) => confirmed(model, then, effects),
+        Answer::Yes(then) => confirmed(model, then, ctx, effects),
         Answer::Load(shown) => import::load(model, &shown.imported, &shown.fit, effects),
         Answer::Open(shown) => import::ask_to_open(model, shown.imported, effects),
         Answer::Say(text) => model.notify(Tone::Plain, text),
@@ -84,8 +84,13 @@ fn chosen(model: &mut Model, purpose: Choosing, item: PickerItem, ctx: &Ctx, eff
     }
 }
 
-fn confirmed(model: &mut Model, then: Confirmed, effects: &mut Effects) {
+fn confirmed(model: &mut Model, then: Confirmed, ctx: &Ctx, effects: &mut Effects) {
     match then {
+        Confirmed::Command(name) => {
+            if let Some(command) = ctx.keys.command(name) {
+                command.perform(model, ctx, effects);
+            }
+        }
         Confirmed::Cancel(run) => runs::cancel_now(model, run, effects),
         Confirmed::LetGo(run) => effects.push(Effect::Do(Operation::LetGo(run))),
         Confirmed::Repeat(run) => {
@@ -117,7 +122,7 @@ pub(super) fn items(model: &mut Model, purpose: &Choosing, mut items: Vec<Picker
     if let Some(Overlay::Picker(picker)) = &mut model.overlay
         && picker.purpose == *purpose
     {
-        picker.selected = items.iter().position(|item| item.is_open).unwrap_or(0);
+        picker.selected = Some(items.iter().position(|item| item.is_open).unwrap_or(0));
         picker.items = items;
         picker.loading = false;
     }

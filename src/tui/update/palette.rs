@@ -1,9 +1,12 @@
-//! The command palette: any command by its name.
+//! The command palette: any command by its name, wherever it works.
 
-use crate::tui::command::{Command, Ctx, Keymap, Scope, at};
+use crate::tui::command::{Command, Ctx, Keymap, Scope, Spends, at};
 use crate::tui::effect::Effects;
 use crate::tui::model::Model;
-use crate::tui::overlay::{Choosing, Overlay, PickerItem};
+use crate::tui::notice::Tone;
+use crate::tui::overlay::{Choosing, Confirm, Confirmed, Overlay, PickerItem};
+use crate::tui::pane::Pane;
+use crate::tui::panes::gallery::update as gallery;
 
 const PALETTE: &str = "palette";
 
@@ -17,29 +20,79 @@ pub const COMMANDS: &[Command] = &[Command {
     })
 }];
 
-/// Every command that means something where the person is: in the pane, or in the field that is open.
+/// Every command: first what works where the person is, then what works elsewhere.
 fn items(model: &Model, keys: &Keymap) -> Vec<PickerItem> {
     let mut items: Vec<PickerItem> = Vec::new();
     for row in keys.rows() {
         let command = row.command;
-        let is_listed = items.iter().any(|item| item.id == command.name);
-        if !row.place.scope.is_here(model) || command.name == PALETTE || is_listed {
-            continue;
+        let here = command.here(model);
+        let place = here.unwrap_or(&command.places[0]);
+        let is_meant = row.place.scope == place.scope;
+        if is_meant && command.name != PALETTE {
+            let keys = row.keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+            let is_free = command.spends == Spends::Nothing;
+            items.push(PickerItem {
+                id: command.name.to_owned(),
+                label: command.short.to_owned(),
+                detail: command.long.to_owned(),
+                note: if is_free { keys } else { format!("spends  {keys}") },
+                names: command.places.iter().filter_map(|place| place.name).collect(),
+                elsewhere: here.is_none().then(|| place.scope.title()),
+                spends: command.spends == Spends::AtOnce,
+                disabled: here.and_then(|_| (command.when)(model).err()),
+                ..PickerItem::default()
+            });
         }
-        items.push(PickerItem {
-            id: command.name.to_owned(),
-            label: command.short.to_owned(),
-            detail: command.long.to_owned(),
-            note: row.keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
-            disabled: (command.when)(model).err(),
-            ..PickerItem::default()
-        });
     }
+    items.sort_by_key(|item| item.elsewhere.is_some());
     items
 }
 
+/// Does the command that was chosen. One that spends money at once is asked about; one that works elsewhere leads
+/// there, where it can be seen what it will be done to.
 pub(super) fn chosen(model: &mut Model, item: &PickerItem, ctx: &Ctx, effects: &mut Effects) {
-    if let Some(command) = ctx.keys.command(&item.id) {
-        command.perform(model, ctx, effects);
+    let Some(command) = ctx.keys.command(&item.id) else { return };
+    if command.here(model).is_none() {
+        return lead_to(model, command, ctx.keys, effects);
     }
+    if command.spends == Spends::AtOnce && (command.when)(model).is_ok() {
+        let what = command.long.split_once(". ").map_or(command.long, |(what, _)| what);
+        model.overlay = Some(Overlay::Confirm(Confirm {
+            question: format!("{what}?"),
+            consequence: "This spends money.".to_owned(),
+            yes: command.short,
+            then: Confirmed::Command(command.name),
+        }));
+        return;
+    }
+    command.perform(model, ctx, effects);
+}
+
+/// Goes where a command works, and says by which key.
+fn lead_to(model: &mut Model, command: &Command, keys: &Keymap, effects: &mut Effects) {
+    let name = command.short;
+    let is_editing = model.params.editing.is_some();
+    let told = match command.places[0].scope {
+        Scope::Editing | Scope::Typing => {
+            format!("`{name}` is for a text that is being edited: press Enter on a parameter first")
+        }
+        Scope::Panes | Scope::Everywhere => {
+            format!("`{name}` works as soon as the field is left: Esc leaves it")
+        }
+        Scope::Pane(_) if is_editing => {
+            format!("`{name}` works as soon as the field is left: Esc leaves it")
+        }
+        Scope::Pane(Pane::Compare) => {
+            format!("`{name}` is for two outputs that are compared: mark two in the gallery, then compare")
+        }
+        Scope::Pane(pane) => {
+            if pane == Pane::Gallery {
+                gallery::go_to(model, effects);
+            } else {
+                model.go_to(pane);
+            }
+            format!("`{name}` works here: press {}", keys.hint(command.name))
+        }
+    };
+    model.notify(Tone::Plain, told);
 }

@@ -91,3 +91,19 @@ pub fn sign(tone: Tone, theme: &Theme) -> (&'static str, Style) {
         Tone::Bad => ("✗", theme.bad),
     }
 }
+
+/// A place in the middle of the screen, of a size if there is room.
+pub fn centred(screen: Rect, width: u16, height: u16) -> Rect {
+    let width = width.min(screen.width.saturating_sub(4));
+    let height = height.min(screen.height.saturating_sub(2));
+    Rect { x: (screen.width - width) / 2, y: (screen.height - height) / 3, width, height }
+}
+
+pub fn inside(area: Rect) -> Rect {
+    Rect {
+        x: area.x + 2,
+        y: area.y + 1,
+        width: area.width.saturating_sub(4),
+        height: area.height.saturating_sub(2),
+    }
+}

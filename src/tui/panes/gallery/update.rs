@@ -28,6 +28,11 @@ pub fn toggle(model: &mut Model, effects: &mut Effects) {
     if model.focus == Pane::Gallery {
         return leave(model);
     }
+    go_to(model, effects);
+}
+
+/// Goes to the gallery; it leads back to where the person is now.
+pub fn go_to(model: &mut Model, effects: &mut Effects) {
     if !model.focus.is_full_screen() {
         model.gallery.came_from = model.focus;
     }

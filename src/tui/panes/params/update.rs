@@ -86,7 +86,7 @@ pub fn open_choices(model: &mut Model, key: &ParamKey) {
         ..PickerItem::default()
     });
     let items: Vec<PickerItem> = items.collect();
-    let selected = items.iter().position(|item| item.is_open).unwrap_or(0);
+    let selected = items.iter().position(|item| item.is_open).or(Some(0));
     let mut overlay = Overlay::picker(Choosing::Value(key.clone()), items);
     if let Overlay::Picker(picker) = &mut overlay {
         picker.selected = selected;

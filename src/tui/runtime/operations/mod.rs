@@ -215,7 +215,7 @@ impl Operations {
             detail: if listed.title.is_empty() { listed.description } else { listed.title },
             label: listed.name.clone(),
             id: listed.name,
-            disabled: None,
+            ..PickerItem::default()
         });
         Ok(vec![Msg::Items(Choosing::Preset, items.collect())])
     }

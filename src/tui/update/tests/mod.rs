@@ -5,6 +5,7 @@ mod log;
 mod output;
 mod outputs;
 mod overlay;
+mod palette;
 mod params;
 mod runs;
 

@@ -1,0 +1,131 @@
+//! What a list shows for what was typed, and what of it Enter takes.
+
+use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use nucleo_matcher::{Config, Matcher, Utf32Str};
+
+use super::{Choosing, Picker, PickerItem};
+
+impl Picker {
+    fn typed(&self) -> String {
+        self.filter.lines().join("").trim().to_owned()
+    }
+
+    /// The items that pass the filter, best match first. For a value, what was typed is the last of them: the server
+    /// may know choices that are not listed.
+    pub fn matches(&self) -> Vec<PickerItem> {
+        let typed = self.typed();
+        if typed.is_empty() {
+            return self.items.clone();
+        }
+        match self.purpose {
+            Choosing::Command => by_name(&self.items, &typed),
+            Choosing::Value(_) => {
+                let mut items = by_letters(&self.items, &typed);
+                if items.iter().all(|item| item.label != typed) {
+                    let note = "not listed".to_owned();
+                    items.push(PickerItem { label: typed, note, ..PickerItem::default() });
+                }
+                items
+            }
+            Choosing::Preset | Choosing::Profile | Choosing::Output(_) | Choosing::InputFor(_) => {
+                by_letters(&self.items, &typed)
+            }
+        }
+    }
+
+    /// Goes down by so many items, or up; none selected is above the first.
+    pub fn go_by(&mut self, steps: isize) {
+        let count = self.matches().len();
+        let next = self.selected.map_or(-1, |at| at as isize) + steps;
+        self.selected = match self.selected {
+            None if steps < 0 => None,
+            _ => Some(next.max(0) as usize).map(|next| next.min(count.saturating_sub(1))),
+        };
+    }
+
+    /// The text was changed: the best match is selected. Of commands none is before anything was typed, and one that
+    /// spends money only when its whole name was.
+    pub fn select_first(&mut self) {
+        self.selected = Some(0);
+        if self.purpose == Choosing::Command {
+            let typed = plain(&self.typed());
+            let best = self.matches().into_iter().next();
+            let is_taken =
+                best.is_some_and(|item| !item.spends || names(&item).any(|name| plain(name) == typed));
+            self.selected = self.selected.filter(|_| is_taken && !typed.is_empty());
+        }
+    }
+}
+
+/// Items that have the letters in this order, the closest first.
+fn by_letters(items: &[PickerItem], typed: &str) -> Vec<PickerItem> {
+    let mut matcher = Matcher::new(Config::DEFAULT);
+    let pattern = Pattern::parse(typed, CaseMatching::Smart, Normalization::Smart);
+    let mut scratch = Vec::new();
+    let mut score = |text: &str| pattern.score(Utf32Str::new(text, &mut scratch), &mut matcher);
+    let mut found: Vec<(u32, &PickerItem)> = items
+        .iter()
+        .filter_map(|item| {
+            // A match in the label is worth more than one in the sentence about it.
+            let label = score(&item.label).map(|score| score * 2);
+            label.max(score(&format!("{} {}", item.label, item.detail))).map(|score| (score, item))
+        })
+        .collect();
+    found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+    found.into_iter().map(|(_, item)| item.clone()).collect()
+}
+
+/// How a command is found, the surest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Found {
+    Named,
+    NameBegins,
+    WordsBegin,
+    InName,
+    /// All that was typed are whole words of the sentence about it.
+    InSentence,
+}
+
+/// Commands by their names, then by whole words of the sentence about them: letters that happen to stand in some
+/// sentence find nothing. What works here comes before what works elsewhere, what spends money after what does not.
+fn by_name(items: &[PickerItem], typed: &str) -> Vec<PickerItem> {
+    let typed = plain(typed);
+    let mut found: Vec<_> = items
+        .iter()
+        .filter_map(|item| {
+            let how = find(item, &typed)?;
+            let is_other = plain(&item.id) != typed;
+            Some(((how, item.elsewhere.is_some(), item.spends, is_other), item))
+        })
+        .collect();
+    found.sort_by_key(|(order, _)| *order);
+    found.into_iter().map(|(_, item)| item.clone()).collect()
+}
+
+fn find(item: &PickerItem, typed: &str) -> Option<Found> {
+    let of_name = |name: &str| {
+        let name = plain(name);
+        let begins = |typed: &str| name.split(' ').any(|word| word.starts_with(typed));
+        match () {
+            () if name == typed => Some(Found::Named),
+            () if name.starts_with(typed) => Some(Found::NameBegins),
+            () if typed.split(' ').all(begins) => Some(Found::WordsBegin),
+            () if name.contains(typed) => Some(Found::InName),
+            () => None,
+        }
+    };
+    let sentence = item.detail.to_lowercase();
+    let words: Vec<&str> = sentence.split(|c: char| !c.is_alphanumeric()).collect();
+    let in_sentence = typed.split(' ').all(|word| words.contains(&word)).then_some(Found::InSentence);
+    names(item).filter_map(of_name).min().or(in_sentence)
+}
+
+fn names(item: &PickerItem) -> impl Iterator<Item = &str> {
+    [item.id.as_str(), item.label.as_str()].into_iter().chain(item.names.iter().copied())
+}
+
+/// As it is compared: `save-as` and `Save as` are one name.
+fn plain(name: &str) -> String {
+    let words = name.split(|c: char| c == '-' || c.is_whitespace()).filter(|word| !word.is_empty());
+    words.map(str::to_lowercase).collect::<Vec<_>>().join(" ")
+}
