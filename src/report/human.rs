@@ -5,7 +5,7 @@ use unicode_width::UnicodeWidthStr;
 use super::text::{age, bytes, cut, duration, took};
 use crate::domain::draft::SeedChange;
 use crate::domain::run::{Connection, RunError, Transfer, UnixMs};
-use crate::domain::time::utc_parts;
+use crate::domain::time;
 use crate::domain::{Run, RunSummary, Status, value};
 use crate::wire::ansi::{scrub_block, scrub_plain};
 
@@ -168,8 +168,7 @@ fn ago(ms: i64) -> String {
 
 /// `2026-11-23 14:33:27 UTC`.
 pub fn utc(at: UnixMs) -> String {
-    let [year, month, day, h, m, s] = utc_parts(at);
-    format!("{year:04}-{month:02}-{day:02} {h:02}:{m:02}:{s:02} UTC")
+    time::utc(at, "%Y-%m-%d %H:%M:%S UTC")
 }
 
 /// What happened and what to do, in one line.

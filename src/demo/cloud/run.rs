@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::demo::work::content_type;
 use crate::domain::run::UnixMs;
-use crate::domain::time::utc_parts;
+use crate::domain::time;
 
 /// Records that are kept.
 const RUNS: usize = 300;
@@ -253,8 +253,7 @@ pub(super) struct RunId {
 
 /// As programs write times: `2026-11-23T14:33:27.050Z`.
 fn iso(at: UnixMs) -> String {
-    let [year, month, day, h, m, s] = utc_parts(at);
-    format!("{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}.{:03}Z", at.rem_euclid(1_000))
+    time::utc(at, "%Y-%m-%dT%H:%M:%S.%3fZ")
 }
 
 /// All runs, oldest first.
