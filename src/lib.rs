@@ -7,6 +7,8 @@ pub mod domain;
 
 pub mod wire;
 
+pub mod report;
+
 pub mod picture;
 
 pub mod config;
@@ -20,8 +22,6 @@ pub mod store;
 pub mod runner;
 
 pub mod demo;
-
-pub mod report;
 
 pub mod tui;
 

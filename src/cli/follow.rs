@@ -15,7 +15,7 @@ use super::{Exit, Failure};
 use crate::config::Dirs;
 use crate::domain::{Run, RunEvent, RunId, Status};
 use crate::report::human;
-use crate::runner::{self, RunnerError};
+use crate::runner::{self, Restarts, RunnerError};
 use crate::store::{
     ChangeMark, LogLine, LogReader, RunQuery, Store, StoreError, StoredEvent, Watcher, watch,
 };
@@ -28,9 +28,6 @@ const WAKES: usize = 16;
 
 /// How often the history is looked at where the system cannot tell of changes.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
-
-/// Runners that may go away one after the other without having done anything for the run.
-const IDLE_RUNNERS: u32 = 3;
 
 /// Who is told what happens.
 pub trait Listener {
@@ -126,7 +123,7 @@ pub struct Follower<'a> {
     wake: SyncSender<Wake>,
     wakes: Receiver<Wake>,
     watcher: Option<Watcher>,
-    idle_runners: u32,
+    restarts: Restarts,
     interrupted: bool,
 }
 
@@ -166,7 +163,7 @@ impl<'a> Follower<'a> {
             wake,
             wakes,
             watcher,
-            idle_runners: 0,
+            restarts: Restarts::default(),
             interrupted: false,
         };
         follower.await_the_runners_end()?;
@@ -224,19 +221,7 @@ impl<'a> Follower<'a> {
         if now.is_none_or(|run| run.status.is_end()) {
             return Ok(());
         }
-        if self.idle_runners >= IDLE_RUNNERS {
-            let id = self.run.id;
-            let log = self.dirs.state.join("runner.log");
-            return Err(Failure::new(
-                Exit::Lost,
-                format!(
-                    "the background runner ends at once, so run {id} does not go on; {} tells why",
-                    log.display()
-                ),
-            ));
-        }
-        self.idle_runners += 1;
-        runner::ensure(self.dirs)?;
+        self.restarts.next(self.dirs)?;
         self.await_the_runners_end()
     }
 
@@ -251,7 +236,7 @@ impl<'a> Follower<'a> {
         if self.mark != Some(mark) {
             self.mark = Some(mark);
             for stored in self.store.events_after(self.run.id, self.seq)? {
-                self.idle_runners = 0;
+                self.restarts.run_moved();
                 if is_behind_the_log(&stored.event) {
                     self.take_in_log(to, matches!(stored.event, RunEvent::Ended(_)))?;
                 }

@@ -31,6 +31,7 @@ impl From<StoreError> for Failure {
 
 impl From<RunnerError> for Failure {
     fn from(error: RunnerError) -> Self {
-        Self::new(Exit::Usage, error)
+        let exit = if matches!(error, RunnerError::EndsAtOnce { .. }) { Exit::Lost } else { Exit::Usage };
+        Self::new(exit, error)
     }
 }

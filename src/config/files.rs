@@ -23,16 +23,86 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => None,
         Err(e) => return Err(e),
     };
-    let temporary = beside(&target);
-    let written =
-        write_new(&temporary, content, mode, kept).and_then(|()| std::fs::rename(&temporary, &target));
-    if written.is_err() {
-        // The first error is the one to tell; a file left behind under a hidden name harms nobody.
-        let _ = std::fs::remove_file(&temporary);
-        return written;
+    let folder = target.parent().unwrap_or(Path::new("."));
+    let mut file = NewFile::in_folder(folder, mode)?;
+    if let Some(kept) = kept {
+        file.file.set_permissions(Permissions::from_mode(kept.mode() & 0o7777))?;
     }
+    file.write_all(content)?;
+    file.sync()?;
+    file.place(&target)?;
     // The name is on disk when its folder is.
-    target.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    File::open(folder)?.sync_all()
+}
+
+/// Replaces a file that can be made again: as [`replace`], but a power cut may take it, links are replaced, and only its
+/// owner can read it.
+///
+/// # Errors
+/// As the system says; the old content is then still there.
+pub fn replace_quickly(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = NewFile::in_folder(path.parent().unwrap_or(Path::new(".")), 0o600)?;
+    file.write_all(content)?;
+    file.place(path)
+}
+
+/// A file that is written under a hidden name and gets its own when it is whole. Dropped before, it is removed.
+#[derive(Debug)]
+pub struct NewFile {
+    file: File,
+    /// `None` once it has its own name.
+    temporary: Option<PathBuf>,
+}
+
+impl NewFile {
+    /// Begins a file in a folder, with these permissions less the umask.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn in_folder(folder: &Path, mode: u32) -> io::Result<Self> {
+        let temporary = folder.join(format!(".{}-{:x}", std::process::id(), fastrand::u64(..)));
+        let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary)?;
+        Ok(Self { file, temporary: Some(temporary) })
+    }
+
+    /// Puts what was written so far on the disk.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn sync(&self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+
+    /// Gives it its name, in the same folder. A reader of that name meets the old file or this one.
+    ///
+    /// # Errors
+    /// As the system says; the file is removed.
+    pub fn place(mut self, path: &Path) -> io::Result<()> {
+        if let Some(temporary) = &self.temporary {
+            std::fs::rename(temporary, path)?;
+        }
+        self.temporary = None;
+        Ok(())
+    }
+}
+
+impl Write for NewFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if let Some(temporary) = &self.temporary {
+            // The first error is the one to tell; a file left behind under a hidden name harms nobody.
+            let _ = std::fs::remove_file(temporary);
+        }
+    }
 }
 
 /// Where a chain of links ends, also when nothing is there yet.
@@ -45,22 +115,6 @@ fn target_of(path: &Path) -> io::Result<PathBuf> {
         }
     }
     Err(io::Error::other("too many symbolic links"))
-}
-
-fn beside(target: &Path) -> PathBuf {
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
-    target.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
-}
-
-fn write_new(path: &Path, content: &[u8], mode: u32, kept: Option<Permissions>) -> io::Result<()> {
-    // A file of this name can only be what a killed process of the same number left.
-    let _ = std::fs::remove_file(path);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-    if let Some(kept) = kept {
-        file.set_permissions(Permissions::from_mode(kept.mode() & 0o7777))?;
-    }
-    file.write_all(content)?;
-    file.sync_all()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Credential, Credentials, Secret, source};
 use crate::domain::OutputName;
-use crate::domain::run::{Form, Protocol};
+use crate::domain::run::{Form, Protocol, called_url};
 
 /// Runs of one endpoint that go at once when the profile does not say.
 pub(super) const DEFAULT_CONCURRENCY: u32 = 1;
@@ -102,7 +102,7 @@ impl Profile {
 
     /// The address that requests and credentials go to.
     pub fn called_url(&self) -> &str {
-        self.api_url.as_deref().unwrap_or(&self.url)
+        called_url(&self.url, self.api_url.as_deref())
     }
 
     /// Whether the background runner cannot find these credentials by the profile's name, so that they

@@ -142,42 +142,55 @@ pub fn run(run: &Run) -> Value {
             json!({"name": failure.name, "why": failure.why, "kept": kept})
         })
         .collect();
-    json!({
-        "run": run.id,
-        "status": run.status.word(),
-        "profile": named(&request.profile),
-        "url": request.shown_url(),
-        "preset": request.preset,
-        "workflow": request.workflow_name,
-        "workflow_sha256": request.workflow_hash,
-        "workflow_sent": request.send_workflow,
-        "prompt": request.prompt,
-        "params": request.params,
-        "files": files,
-        "output_dir": request.output_dir.to_string_lossy(),
-        "prompt_id": run.prompt_id,
-        "queued_at": run.queued_at,
-        "started_at": run.started_at(),
-        "ended_at": run.ended_at,
-        "phases": phases,
-        "cancel_asked": run.cancel_asked,
-        "outputs": outputs,
-        "failed_outputs": failed,
-        "warnings": run.warnings,
-        "server_seconds": run.server_seconds,
-        "error": run.error.as_ref().map(error),
-    })
+    let mut record = request_facts(run);
+    record.extend(fields([
+        ("files", files.into()),
+        ("output_dir", request.output_dir.to_string_lossy().into()),
+        ("phases", phases.into()),
+        ("cancel_asked", run.cancel_asked.into()),
+        ("outputs", outputs.into()),
+        ("failed_outputs", failed.into()),
+        ("warnings", json!(run.warnings)),
+        ("server_seconds", run.server_seconds.into()),
+        ("error", run.error.as_ref().map(error).into()),
+    ]));
+    record.into()
+}
+
+/// What was asked for and how far it is: the same in `comfydeck show --json` and in the file beside an output. Nothing
+/// that could be a secret: of the address, not its query.
+pub fn request_facts(run: &Run) -> Map<String, Value> {
+    let request = &run.request;
+    fields([
+        ("run", run.id.into()),
+        ("status", run.status.word().into()),
+        ("prompt_id", run.prompt_id.as_deref().into()),
+        ("profile", named(&request.profile).into()),
+        ("url", request.shown_url().into()),
+        ("preset", request.preset.as_deref().into()),
+        ("workflow", request.workflow_name.as_str().into()),
+        ("workflow_sha256", request.workflow_hash.as_str().into()),
+        ("workflow_sent", request.send_workflow.into()),
+        ("prompt", request.prompt.as_str().into()),
+        ("params", json!(request.params)),
+        ("queued_at", run.queued_at.into()),
+        ("started_at", run.started_at().into()),
+        ("ended_at", run.ended_at.into()),
+    ])
+}
+
+fn fields<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 fn output(saved: &Output) -> Map<String, Value> {
-    let fields = [
+    fields([
         ("path", saved.path.to_string_lossy().into()),
         ("name", saved.name.as_str().into()),
         ("content_type", saved.content_type.as_str().into()),
         ("size", saved.size.into()),
         ("sha256", saved.sha256.as_str().into()),
-    ];
-    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    ])
 }
 
 fn transferred(run: RunId, of: &str, transfer: Transfer) -> Value {

@@ -11,6 +11,7 @@ mod folder;
 mod journal;
 mod process;
 mod queue;
+mod restarts;
 mod sidecar;
 mod submit;
 mod task;
@@ -31,6 +32,7 @@ use crate::domain::{RunId, RunRequest};
 use crate::store::StoreError;
 
 pub use process::{ensure, ensure_as, gone, serve, serve_with, work_off};
+pub use restarts::Restarts;
 pub use submit::{NewRun, adopt, cancel, enqueue, enqueue_again, let_go, repeat, submit};
 
 /// What a runner needs of the world beside the store.
@@ -132,6 +134,12 @@ pub enum RunnerError {
         /// What the system says.
         why: io::Error,
     },
+    /// Runners end before they do anything.
+    #[error(
+        "the background runner keeps ending at once, so no run goes on. {} says why; `comfydeck runs` starts it again",
+        log.display()
+    )]
+    EndsAtOnce { log: PathBuf },
     /// The runner's own machinery.
     #[error("the background runner could not set itself up: {0}")]
     SetUp(io::Error),

@@ -11,6 +11,7 @@ use crate::config::files;
 use crate::domain::param::is_seed_name;
 use crate::domain::run::{Output, UnixMs};
 use crate::domain::{Run, RunEvent};
+use crate::report::json::request_facts;
 
 /// Files of one name that are passed over.
 const MOST_NUMBERS: u32 = 10_000;
@@ -96,33 +97,25 @@ fn content(run: &Run, output: &Output, saved_at: UnixMs) -> Value {
     });
     let seeds = request.params.iter().filter(|(key, _)| is_seed_name(key.input()));
     let seeds: Map<String, Value> = seeds.map(|(key, value)| (key.to_string(), value.clone())).collect();
-    let named = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    json!({
-        "made_by": concat!("comfydeck ", env!("CARGO_PKG_VERSION")),
-        "output": {
-            "name": output.name,
-            "content_type": output.content_type,
-            "size": output.size,
-            "sha256": output.sha256,
-        },
-        "run": run.id,
-        "status": run.status.word(),
-        "prompt_id": run.prompt_id,
-        "profile": named(&request.profile),
-        "url": request.shown_url(),
-        "preset": request.preset,
-        "workflow": request.workflow_name,
-        "workflow_sha256": request.workflow_hash,
-        "workflow_sent": request.send_workflow,
-        "prompt": request.prompt,
-        "params": request.params,
-        "files": files.collect::<Vec<_>>(),
-        "seeds": seeds,
-        "queued_at": run.queued_at,
-        "started_at": run.started_at(),
-        "saved_at": saved_at,
-        "ended_at": run.ended_at,
-    })
+    let mut record = Map::from_iter([
+        ("made_by".to_owned(), concat!("comfydeck ", env!("CARGO_PKG_VERSION")).into()),
+        (
+            "output".to_owned(),
+            json!({
+                "name": output.name,
+                "content_type": output.content_type,
+                "size": output.size,
+                "sha256": output.sha256,
+            }),
+        ),
+    ]);
+    record.extend(request_facts(run));
+    record.extend([
+        ("files".to_owned(), files.collect()),
+        ("seeds".to_owned(), seeds.into()),
+        ("saved_at".to_owned(), saved_at.into()),
+    ]);
+    record.into()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::{Store, StoreError};
+use crate::config::files::NewFile;
 use crate::domain::workflow::hex;
 
 /// Bytes read at once.
@@ -36,18 +37,12 @@ impl Store {
             return Ok(found);
         }
         let folder = self.data.join("inputs");
-        let temporary = folder.join(format!(".{}-{:x}", std::process::id(), fastrand::u64(..)));
+        let mut copy = NewFile::in_folder(&folder, 0o600).map_err(StoreError::writing(&folder))?;
+        let kept = hashed(path, Some((&mut copy, &folder)))?;
         // The file may change while it is copied, so the copy's own hash is its name.
-        let copied = copy(path, &temporary).and_then(|kept| {
-            let place = self.input_path(&kept.sha256);
-            std::fs::rename(&temporary, &place).map_err(StoreError::writing(&place))?;
-            Ok(kept)
-        });
-        if copied.is_err() {
-            // The reason is in `copied` already; a file that was never made cannot be removed.
-            let _ = std::fs::remove_file(&temporary);
-        }
-        copied
+        let place = self.input_path(&kept.sha256);
+        copy.sync().and_then(|()| copy.place(&place)).map_err(StoreError::writing(&place))?;
+        Ok(kept)
     }
 
     /// Whether a file still has the content with this hash.
@@ -61,18 +56,8 @@ impl Store {
     }
 }
 
-fn copy(from: &Path, to: &Path) -> Result<KeptInput, StoreError> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = File::options();
-    let mut copy =
-        options.write(true).create_new(true).mode(0o600).open(to).map_err(StoreError::writing(to))?;
-    let kept = hashed(from, Some((&mut copy, to)))?;
-    copy.sync_all().map_err(StoreError::writing(to))?;
-    Ok(kept)
-}
-
 /// Reads a file to its end, and writes a copy when one is wanted.
-fn hashed(path: &Path, mut copy: Option<(&mut File, &Path)>) -> Result<KeptInput, StoreError> {
+fn hashed(path: &Path, mut copy: Option<(&mut NewFile, &Path)>) -> Result<KeptInput, StoreError> {
     // Asked before opening: opening a pipe waits for a writer.
     let is_file = std::fs::metadata(path).map_err(StoreError::reading(path))?.is_file();
     if !is_file {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::{Store, StoreError};
 use crate::config::dirs::private_dir;
+use crate::config::files::replace_quickly;
 use crate::domain::RunId;
 
 impl Store {
@@ -19,11 +20,8 @@ impl Store {
     /// When it cannot be written.
     pub fn keep_preview(&self, run: RunId, picture: &[u8]) -> Result<(), StoreError> {
         let path = self.preview_path(run);
-        let temporary = path.with_extension("new");
-        let folder = self.data.join("previews");
-        private_dir(&folder)
-            .and_then(|()| std::fs::write(&temporary, picture))
-            .and_then(|()| std::fs::rename(&temporary, &path))
+        private_dir(&self.data.join("previews"))
+            .and_then(|()| replace_quickly(&path, picture))
             .map_err(StoreError::writing(&path))
     }
 

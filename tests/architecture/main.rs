@@ -10,7 +10,7 @@ use modules::Graph;
 
 /// The layers, lowest first. `cli` comes last: it opens the screen when nothing else was asked for.
 const LAYERS: [&str; 12] = [
-    "domain", "wire", "picture", "config", "library", "backend", "store", "runner", "demo", "report", "tui",
+    "domain", "wire", "report", "picture", "config", "library", "backend", "store", "runner", "demo", "tui",
     "cli",
 ];
 

@@ -11,10 +11,10 @@ use crate::backend::Server;
 use crate::backend::net::http::{self, Http, NoBody};
 use crate::backend::net::{http_error, redirect};
 use crate::config::{Credentials, Veil};
-use crate::domain::run::{Protocol, RunError};
+use crate::domain::run::{Protocol, RunError, VIEWCOMFY_API};
 use crate::wire::cloud::Record;
 
-use super::{API_URL, CloudLimits};
+use super::CloudLimits;
 
 /// Bytes of a reply that are read.
 const MAX_REPLY: usize = 64 << 20;
@@ -72,7 +72,7 @@ impl Api {
                 ..RunError::default()
             });
         }
-        let base = checked(server.api_url.as_deref().unwrap_or(API_URL), "api_url", API_URL)?;
+        let base = checked(server.api_url.as_deref().unwrap_or(VIEWCOMFY_API), "api_url", VIEWCOMFY_API)?;
         checked(&server.url, "url", "https://name.example.com/")?;
         Ok(Self { base, credentials: server.credentials.clone(), http, limits })
     }

@@ -32,9 +32,6 @@ use run::{Certainty, CloudRun};
 pub use check::{Checked, check};
 pub use limits::{CloudLimits, Pace};
 
-/// The service, where a profile names no other.
-pub const API_URL: &str = "https://api.viewcomfy.com";
-
 /// How often a cancel is asked for when nobody hears it. It may arrive twice.
 const CANCEL_TRIES: u32 = 3;
 

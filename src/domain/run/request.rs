@@ -70,14 +70,22 @@ impl RunRequest {
 
     /// The address that requests and credentials go to.
     pub fn called_url(&self) -> &str {
-        self.api_url.as_deref().unwrap_or(&self.url)
+        called_url(&self.url, self.api_url.as_deref())
     }
+}
+
+/// The address that requests and credentials go to: the service, where there is one before the endpoint.
+pub fn called_url<'a>(url: &'a str, api_url: Option<&'a str>) -> &'a str {
+    api_url.unwrap_or(url)
 }
 
 /// An address for people and logs: without the query, where some keep a token.
 pub fn shown_url(url: &str) -> &str {
     url.split(['?', '#']).next().unwrap_or_default()
 }
+
+/// ViewComfy's cloud API, where a profile names no other service.
+pub const VIEWCOMFY_API: &str = "https://api.viewcomfy.com";
 
 /// Which wire protocol a profile speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -131,7 +139,7 @@ impl Protocol {
     pub fn usual_api_url(self) -> Option<&'static str> {
         match self {
             Self::Stream => None,
-            Self::Cloud => Some("https://api.viewcomfy.com"),
+            Self::Cloud => Some(VIEWCOMFY_API),
         }
     }
 }

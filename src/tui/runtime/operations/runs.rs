@@ -164,32 +164,24 @@ impl Operations {
     }
 }
 
-/// Runners that may end one after the other without having done anything for the open runs.
-const IDLE_RUNNERS: usize = 3;
-
 /// While runs are open, waits for the runner to go and starts the next.
 ///
 /// # Errors
 /// When it cannot, or runners end at once.
 fn watch_over(dirs: &Dirs) -> Result<(), String> {
     let store = Store::open(dirs).map_err(said)?;
-    let (mut before, mut idle) = (Vec::new(), 0);
+    let (mut before, mut restarts) = (Vec::new(), runner::Restarts::default());
     loop {
         let open = store.open_runs().map_err(said)?;
         if open.is_empty() {
             return Ok(());
         }
         let now: Vec<_> = open.into_iter().map(|run| (run.id, run.status)).collect();
-        idle = if now == before { idle + 1 } else { 0 };
-        if idle == IDLE_RUNNERS {
-            let log = dirs.state.join("runner.log");
-            return Err(format!(
-                "the background runner ends at once, so no run goes on; {} tells why",
-                log.display()
-            ));
+        if now != before {
+            restarts.run_moved();
         }
         before = now;
-        runner::ensure(dirs).map_err(said)?;
+        restarts.next(dirs).map_err(said)?;
         runner::gone(dirs).map_err(said)?;
     }
 }
