@@ -32,7 +32,7 @@ fn a_command_that_is_hung_up_or_ended_leaves_its_run_going() {
     for signal in [Signal::HUP, Signal::TERM, Signal::KILL] {
         let (home, server) = (Home::new(), unhurried());
         let mut running =
-            home.start(&["run", "flamingo", "--set", "steps=4", "--url", &server.url, "--json"]);
+            home.start(&["run", "flamingo", "--set", "steps=20", "--url", &server.url, "--json"]);
         running.until(r#""phase":"running""#);
         running.signal(signal);
         let ended = running.end();
