@@ -153,7 +153,7 @@ fn init_writes_a_private_file_from_options_and_replaces_nothing_unasked() {
         "{both}"
     );
     for (args, said) in [
-        (vec!["init"], "no terminal"),
+        (vec!["init"], "not a terminal"),
         (vec!["init", "--url", "a.example"], "https://"),
         (vec!["init", "--url", "https://a.example", "--protocol", "clod"], "stream or cloud"),
         (vec!["init", "--url", "https://a.example", "--api-url", "https://b.example"], "goes with protocol"),
@@ -286,7 +286,7 @@ fn doctor_sends_nothing_and_tells_remedies() {
     for said in [
         "chmod 600 ",
         "Did you mean `concurrency`?",
-        "client_id and client_secret are there",
+        "client_id and client_secret are set",
         "nothing was sent",
         "can be written",
     ] {
@@ -300,7 +300,7 @@ fn doctor_sends_nothing_and_tells_remedies() {
     );
     let (code, out, _) = home.told(&["doctor"]);
     assert!(
-        code == 1 && out.contains("NOT_SET is not set") && out.contains("does not take connections"),
+        code == 1 && out.contains("NOT_SET is not set") && out.contains("does not accept connections"),
         "{out}"
     );
 }

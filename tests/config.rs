@@ -103,7 +103,7 @@ fn a_ring_is_refused_and_a_missing_one_beneath_is_told() {
     place.write("work/presets/b.toml", "extends = \"c\"");
     place.write("work/presets/c.toml", "extends = \"a\"");
     place.write("work/presets/d.toml", "\nextends = \"flamingoo\"\n[params]\n3-inputs-steps = 3\n");
-    let ring = place.presets.open("a").expect_err("a ring").to_string();
+    let ring = place.presets.open("a").expect_err("in a circle").to_string();
     assert!(ring.contains("a → b → c → a"), "{ring}");
     place.write("work/presets/self.toml", "extends = \"self\"");
     assert!(matches!(place.presets.open("self"), Err(PresetError::Ring(_))));
@@ -206,7 +206,7 @@ fn a_config_with_a_secret_that_others_can_read_is_told_with_the_remedy() {
         );
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("changed");
         let config = Config::load(&place.dirs).expect("a config");
-        let remedy = format!("Type: chmod 600 {}", path.display());
+        let remedy = format!("Run: chmod 600 {}", path.display());
         let told: Vec<_> = config.warnings.iter().map(ToString::to_string).collect();
         assert_eq!(told.iter().any(|line| line.ends_with(&remedy)), warned, "{line} {mode:o} {told:?}");
         assert!(!format!("{config:?}{told:?}").contains("s3cret"));
@@ -230,7 +230,7 @@ fn a_profile_calls_what_its_protocol_calls() {
     assert_eq!(profile(own), (url("https://b.example"), none));
     let (called, told) = profile("api_url = \"https://b.example\"");
     assert_eq!(called, url("https://a.example/run"));
-    assert!(told.contains("`profiles.p.api_url` is not used"), "{told}");
+    assert!(told.contains("`profiles.p.api_url` is ignored"), "{told}");
     let (called, told) = profile("protocol = \"cloud\"\napi_url = \"b.example\"");
     assert_eq!(called, None);
     assert!(told.contains("config.toml:4") && told.contains("cannot be used"), "{told}");
@@ -286,7 +286,7 @@ fn a_form_beside_the_workflow_or_around_it_shapes_the_parameters() {
     place.write("work/view_comfy.json", "{");
     let opened =
         open::workflow(&WorkflowSource::File(place.path("work/w.json"))).expect("the workflow loads");
-    assert!(opened.diagnostics[0].message.contains("left aside"), "{:?}", opened.diagnostics);
+    assert!(opened.diagnostics[0].message.contains("ignored"), "{:?}", opened.diagnostics);
 }
 
 #[test]

@@ -82,14 +82,14 @@ pub trait Backend: Send + Sync {
     /// [`Backend::submit`] does. Submits nothing. To be called only where [`Caps::attach`]; of the job, values and
     /// files are not needed.
     fn attach(&self, _job: Job, _events: EventSink) -> BoxFuture<'_, Result<(), BackendError>> {
-        let what = "this endpoint has no way to find a run again".to_owned();
+        let what = "this endpoint cannot find a run again".to_owned();
         Box::pin(async { Err(BackendError::Lost(RunError { what, ..RunError::default() })) })
     }
 
     /// Asks the server to stop a run, and says whether it took that in; the end itself comes by the run's events. To be
     /// called only where [`Caps::cancel`].
     fn cancel(&self, _server: Server, _prompt_id: String) -> BoxFuture<'_, Result<(), RunError>> {
-        let what = "this endpoint has no way to stop a run".to_owned();
+        let what = "this endpoint cannot stop a run".to_owned();
         Box::pin(async { Err(RunError { what, ..RunError::default() }) })
     }
 }

@@ -1,4 +1,4 @@
-//! What a result, or its absence, means for a run.
+//! The outcome of a run, from its result or the lack of one.
 
 use crate::domain::Status;
 use crate::domain::run::{End, RunError};
@@ -13,11 +13,11 @@ pub(super) struct Outcome<'a> {
     pub saved: usize,
     /// Outputs that could not be saved.
     pub failed: usize,
-    /// The result was damaged: how.
+    /// Why the result was damaged.
     pub broken: Option<&'a str>,
-    /// What the server said of errors besides, in any shape.
+    /// Error texts from the log, in any format.
     pub errors: &'a str,
-    /// What a person does about outputs that could not be saved, once the cause is gone.
+    /// The remedy for outputs that could not be saved, such as `run again`.
     pub again: &'a str,
 }
 
@@ -29,12 +29,12 @@ impl Outcome<'_> {
         End { status, error, server_seconds: self.result.execution_time_seconds }
     }
 
-    /// Why the run did not end well; `None` when it did.
+    /// Why the run failed; `None` when it succeeded.
     fn error(&self) -> Option<RunError> {
         let Self { result, saved, failed, .. } = *self;
         if let Some(why) = self.broken {
             let what = format!("{why}: {saved} outputs before the fault were saved");
-            let remedy = "Run again; when it stays, tell whoever runs the endpoint.".to_owned();
+            let remedy = "Run again; if it persists, tell whoever runs the endpoint.".to_owned();
             return Some(RunError { what, remedy, ..RunError::default() });
         }
         if !succeeded(result, saved) {
@@ -42,19 +42,19 @@ impl Outcome<'_> {
         }
         let (what, remedy) = match (saved, failed) {
             (0, 0) => (
-                "the run ended well, but brought no output".to_owned(),
+                "the run succeeded, but made no output".to_owned(),
                 "Check that the workflow ends in a node that saves, such as SaveImage.".to_owned(),
             ),
             (_, 0) => return None,
             _ => (
                 format!("{failed} of {} outputs could not be saved", saved + failed),
-                format!("The outputs say why; put that right, then {}.", self.again),
+                format!("The outputs say why; fix that, then {}.", self.again),
             ),
         };
         Some(RunError { what, remedy, ..RunError::default() })
     }
 
-    /// The server says that the run did not succeed.
+    /// The error of a result that says that the run failed.
     fn failure(&self) -> RunError {
         let sources = [self.result.error_data.clone(), Some(self.result.other.clone().into())];
         let from_result = sources.into_iter().flatten().map(|value| errors::from_value(&value));
@@ -71,7 +71,7 @@ impl Outcome<'_> {
     }
 }
 
-/// Whether the server says so. A status that is not known is none that says so.
+/// Whether the result says that the run succeeded. An unknown status does not.
 fn succeeded(result: &PromptResult, saved: usize) -> bool {
     match result.status.as_deref().unwrap_or_default() {
         "success" | "completed" => result.completed != Some(false),
@@ -80,7 +80,7 @@ fn succeeded(result: &PromptResult, saved: usize) -> bool {
     }
 }
 
-/// What the server said of an error, in any shape; `None` when that says nothing.
+/// The error in a text of any format; `None` for an empty one.
 pub(super) fn reported(said: &str) -> Option<RunError> {
     let error = errors::from_body(said.trim_end());
     (!error.what.is_empty()).then(|| with_remedy(error))
@@ -117,7 +117,7 @@ mod tests {
             ("", None, 0, 1, "did not succeed"),
             ("error", Some(true), 1, 0, "did not succeed (status `error`)"),
             ("brand\u{1b}[2Jnew", Some(true), 1, 0, "did not succeed (status `brandnew`)"),
-            ("success", Some(true), 0, 0, "brought no output"),
+            ("success", Some(true), 0, 0, "made no output"),
             ("success", Some(true), 2, 1, "1 of 3 outputs could not be saved"),
             ("success", Some(true), 0, 1, "1 of 1 outputs could not be saved"),
         ];

@@ -1,4 +1,4 @@
-//! Events on their way to the store: phases in order, numbers that change all the time at a bearable pace.
+//! Sends a run's events to the store: phases in order, progress at a limited rate.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::backend::log::LogChunk;
 /// Transient events of one kind are at least this far apart; the last one is never left out.
 const BEAT: Duration = Duration::from_millis(125);
 
-/// Tells what happens to one run.
+/// Reports the events of one run.
 #[derive(Debug)]
 pub(super) struct Reporter {
     sink: EventSink,
@@ -21,7 +21,7 @@ pub(super) struct Reporter {
     upload: Beat,
     download: Beat,
     progress: Beat,
-    /// The progress line that waits for its beat.
+    /// The newest progress that was not sent yet.
     pending: Option<Progress>,
     received: Transfer,
     untold: bool,
@@ -41,7 +41,7 @@ impl Reporter {
         }
     }
 
-    /// For the thread that writes outputs.
+    /// The channel, for the thread that writes outputs.
     pub(super) fn sink(&self) -> EventSink {
         self.sink.clone()
     }
@@ -50,7 +50,7 @@ impl Reporter {
         self.sink.send(event).await.map_err(|_| stopped())
     }
 
-    /// A phase begins, unless it or a later one has begun before.
+    /// Reports a phase, unless it or a later one was reported before.
     pub(super) async fn phase(&mut self, status: Status) -> Result<(), BackendError> {
         if self.phase >= Some(status) {
             return Ok(());
@@ -67,12 +67,12 @@ impl Reporter {
         Ok(())
     }
 
-    /// How many bytes of the result are expected.
+    /// Sets the expected size of the result in bytes.
     pub(super) fn expect(&mut self, total: Option<u64>) {
         self.received.total = total;
     }
 
-    /// Bytes of the result have come.
+    /// Counts received bytes of the result.
     pub(super) async fn download(&mut self, more: u64) -> Result<(), BackendError> {
         self.received.done += more;
         self.untold = true;
@@ -82,19 +82,19 @@ impl Reporter {
         Ok(())
     }
 
-    /// Bytes of the result that have come.
+    /// Received bytes of the result.
     pub(super) fn received(&self) -> u64 {
         self.received.done
     }
 
-    /// Where the result stands, counted elsewhere: what has to come again was taken back.
+    /// Sets the received bytes, counted elsewhere: they go back when a download starts again.
     pub(super) async fn stands_at(&mut self, received: Transfer) -> Result<(), BackendError> {
         self.expect(received.total);
         self.received.done = received.done;
         self.download(0).await
     }
 
-    /// The log has gone on.
+    /// Reports new log lines and progress.
     pub(super) async fn log(&mut self, chunk: LogChunk) -> Result<(), BackendError> {
         if !chunk.log.is_empty() {
             self.send(RunEvent::Log { text: chunk.log }).await?;
@@ -113,14 +113,14 @@ impl Reporter {
         Ok(())
     }
 
-    /// When something that waits for its beat is to be told.
+    /// When a delayed event is due.
     pub(super) fn due(&self) -> Option<Instant> {
         let progress = self.pending.as_ref().and_then(|_| self.progress.next());
         let download = self.untold.then(|| self.download.next()).flatten();
         progress.into_iter().chain(download).min()
     }
 
-    /// Tells what is due by now.
+    /// Sends the delayed events that are due.
     pub(super) async fn tell_due(&mut self) -> Result<(), BackendError> {
         if self.progress.is_due() {
             self.tell_progress().await?;
@@ -131,7 +131,7 @@ impl Reporter {
         Ok(())
     }
 
-    /// Tells all that waits.
+    /// Sends all delayed events.
     pub(super) async fn flush(&mut self) -> Result<(), BackendError> {
         self.tell_progress().await?;
         self.tell_download().await
@@ -154,7 +154,7 @@ impl Reporter {
     }
 }
 
-/// When something was told last.
+/// The time of the last event of a kind.
 #[derive(Debug, Default)]
 struct Beat(Option<Instant>);
 
@@ -172,10 +172,10 @@ impl Beat {
     }
 }
 
-/// Nobody takes the events any more, or the thread that writes has died.
+/// The error when the store no longer takes events, or the thread that writes outputs has died.
 pub(super) fn stopped() -> BackendError {
     BackendError::Lost(RunError {
-        what: "this program stopped listening before the run's end was known".to_owned(),
+        what: "comfydeck stopped listening before the run's end was known".to_owned(),
         remedy: "Run again.".to_owned(),
         ..RunError::default()
     })

@@ -11,7 +11,7 @@ pub struct Args {
     /// The run's number, or `last`
     #[arg(value_name = "RUN")]
     pub run: RunArg,
-    /// Wait no longer for a server that does not confirm an earlier cancel: the run ends here as lost
+    /// Stop waiting for a server that does not confirm an earlier cancel: the run ends here as lost
     #[arg(long)]
     pub let_go: bool,
 }
@@ -26,22 +26,22 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     let id = run.id;
     if args.let_go {
         return if runner::let_go(&store, &dirs, id)? {
-            out::note(format!("run {id} is not waited for any longer; the server may go on with it"));
+            out::note(format!("no longer waiting for run {id}; the server may still finish it"));
             Ok(Exit::Success)
         } else {
-            Err(Failure::usage(format!("run {id} is none that was asked to end and has not ended")))
+            Err(Failure::usage(format!("run {id} has not been cancelled, or has ended already")))
         };
     }
     match runner::cancel(&store, &dirs, id)? {
-        CancelAnswer::Cancelled => out::note(format!("run {id} was still queued; it is cancelled")),
+        CancelAnswer::Cancelled => out::note(format!("run {id} was still queued and is cancelled")),
         CancelAnswer::Asked if run.cancel_asked => out::note(format!(
-            "run {id} was asked to end before and has not ended yet; `comfydeck cancel {id} --let-go` waits no longer for it"
+            "run {id} was cancelled before and has not ended yet; `comfydeck cancel {id} --let-go` stops waiting for it"
         )),
         CancelAnswer::Asked => {
-            out::note(format!("run {id} was asked to end; `comfydeck show {id}` tells what became of it"));
+            out::note(format!("run {id} is being cancelled; `comfydeck show {id}` shows how it ended"));
         }
         CancelAnswer::Ended(status) => {
-            return Err(Failure::usage(format!("run {id} has ended already: it is {}", status.word())));
+            return Err(Failure::usage(format!("run {id} has ended already: {}", status.word())));
         }
     }
     Ok(Exit::Success)

@@ -46,7 +46,7 @@ pub struct Args {
     /// Milliseconds for each step
     #[arg(long, value_name = "MS", hide = true)]
     pub step: Option<u64>,
-    /// Milliseconds that the dashboard's endpoint stays when nobody is connected
+    /// Milliseconds that the dashboard's endpoint lives on when nobody is connected
     #[arg(long, value_name = "MS", hide = true)]
     pub idle: Option<u64>,
     /// Serve the socket that is standard input, for the dashboard
@@ -82,11 +82,11 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
 fn how_to_use(protocol: Protocol, url: &str) -> String {
     match protocol {
         Protocol::Stream => {
-            "a demo endpoint: any VIEWCOMFY_CLIENT_ID and VIEWCOMFY_CLIENT_SECRET will do; Ctrl+C ends it"
+            "a demo endpoint: any VIEWCOMFY_CLIENT_ID and VIEWCOMFY_CLIENT_SECRET will do; Ctrl+C stops it"
                 .to_owned()
         }
         Protocol::Cloud => format!(
-            "a demo endpoint; Ctrl+C ends it. Any credentials will do in config.toml:\n\n{}{CREDENTIALS}",
+            "a demo endpoint; Ctrl+C stops it. Any credentials will do in config.toml:\n\n{}{CREDENTIALS}",
             place(protocol, url)
         ),
     }

@@ -118,9 +118,9 @@ fn look_at_config(config: &Config, found: &mut Findings) {
     }
     match config.profiles.len() {
         0 if !config.path.exists() => {
-            found.fair("config", format!("{path} is not there. Type `comfydeck init` to write it"));
+            found.fair("config", format!("{path} does not exist. Run `comfydeck init` to create it"));
         }
-        0 => found.fair("config", format!("{path} has no usable profile. Type `comfydeck init` to add one")),
+        0 => found.fair("config", format!("{path} has no usable profile. Run `comfydeck init` to add one")),
         1 => found.good("config", format!("{path}, 1 profile")),
         several => found.good("config", format!("{path}, {several} profiles")),
     }
@@ -128,8 +128,10 @@ fn look_at_config(config: &Config, found: &mut Findings) {
 
 fn look_at_presets(dirs: &Dirs, config: &Config, found: &mut Findings) {
     let Ok(working) = std::env::current_dir() else {
-        return found
-            .fair("presets", "the working directory is gone, so ./presets is not seen. Change to another");
+        return found.fair(
+            "presets",
+            "the working directory does not exist any more, so ./presets cannot be read. Change to another",
+        );
     };
     let presets = Presets::new(dirs, &working);
     let listed = match presets.list() {
@@ -167,7 +169,7 @@ fn look_at_profile(profile: &Profile, env: impl Fn(&str) -> Option<String>, foun
     let called = profile.called_url();
     if called.starts_with("http://") && !is_local(called) {
         let what = if profile.api_url.is_some() { "service" } else { "endpoint" };
-        found.fair(what, format!("{name}plain http shows the secrets to everyone on the way. Use https"));
+        found.fair(what, format!("{name}plain http sends the secrets unencrypted. Use https"));
     }
     if let Some(path) = &profile.workflow {
         match open::workflow(&WorkflowSource::File(path.clone())) {
@@ -196,9 +198,9 @@ fn look_at_credentials(
     match (there.as_slice(), missing.as_slice()) {
         ([], _) => found.fair(
             "credentials",
-            format!("{name}none are set. Most endpoints want them; `comfydeck init` asks for them"),
+            format!("{name}none are set. Most endpoints need them; `comfydeck init` asks for them"),
         ),
-        (there, []) => found.good("credentials", format!("{name}{} {are} there{only}", there.join(" and "))),
+        (there, []) => found.good("credentials", format!("{name}{} {are} set{only}", there.join(" and "))),
         (_, missing) => {
             found.fair("credentials", format!("{name}{} is missing. Set it too", missing.join(" and ")))
         }
@@ -210,7 +212,7 @@ fn look_at_service(name: &str, profile: &Profile, credentials: Credentials, foun
     let server = Server { url: profile.url.clone(), api_url: profile.api_url.clone(), credentials };
     let checked = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(cloud::check(&server, cloud::CloudLimits::default())),
-        Err(e) => return found.bad("service", format!("{name}it cannot be asked: {e}")),
+        Err(e) => return found.bad("service", format!("{name}it cannot be checked: {e}")),
     };
     let service = shown_url(profile.called_url());
     let sentence = |error: &RunError| format!("{}. {}", error.what.trim_end_matches('.'), error.remedy);
@@ -222,12 +224,11 @@ fn look_at_service(name: &str, profile: &Profile, credentials: Credentials, foun
                 format!("{name}{service} accepts the credentials ({took} ms); nothing was sent to run");
             found.good("service", text);
             match checked.socket {
-                Ok(took) => {
-                    found.good("service", format!("{name}its socket opens ({} ms)", took.as_millis()))
-                }
+                Ok(took) => found
+                    .good("service", format!("{name}its live connection opens ({} ms)", took.as_millis())),
                 Err(error) => {
-                    let but = "Runs work all the same, without their live log";
-                    found.fair("service", format!("{name}no socket: {} {but}", sentence(&error)));
+                    let but = "Runs still work, without their live log";
+                    found.fair("service", format!("{name}no live connection: {} {but}", sentence(&error)));
                 }
             }
         }
@@ -238,7 +239,7 @@ fn reached_text(reached: &Reached) -> String {
     let took = reached.took.as_millis();
     match (&reached.proxy, reached.tls) {
         (Some(proxy), _) => {
-            format!("the proxy {proxy} answers ({took} ms); what is behind it only a run shows")
+            format!("the proxy {proxy} answers ({took} ms); only a run shows what is behind it")
         }
         (None, true) => format!("{} answers, TLS is good ({took} ms); nothing was sent", reached.address),
         (None, false) => format!("{} answers ({took} ms); nothing was sent", reached.address),
@@ -260,10 +261,10 @@ fn look_at_terminal(env: impl Fn(&str) -> Option<String>, is_terminal: bool, fou
     let set = |name: &str| env(name).filter(|text| !text.is_empty());
     let term = set("TERM").unwrap_or_default();
     match term.as_str() {
-        _ if !is_terminal => found.good("terminal", "output is no terminal; the screen needs one"),
+        _ if !is_terminal => found.good("terminal", "the output is not a terminal; the dashboard needs one"),
         "" | "dumb" => found.bad(
             "terminal",
-            "TERM says that the terminal can draw nothing. Set it to what yours is, such as xterm-256color",
+            "TERM names a terminal that cannot show the dashboard. Set it to yours, such as xterm-256color",
         ),
         term => {
             let colours = match set("COLORTERM").as_deref() {
@@ -282,7 +283,7 @@ fn look_at_terminal(env: impl Fn(&str) -> Option<String>, is_terminal: bool, fou
         found.fair(
             "terminal",
             format!(
-                "the locale is {shown}; signs may come out wrong. Set LC_ALL to a UTF-8 one, such as C.UTF-8"
+                "the locale is {shown}; symbols may look wrong. Set LC_ALL to a UTF-8 one, such as C.UTF-8"
             ),
         );
     }

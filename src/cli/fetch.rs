@@ -30,7 +30,7 @@ pub struct Args {
     /// Folder for the outputs
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
-    /// One JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     pub json: bool,
 }
@@ -61,7 +61,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         }
     };
     runner::ensure(&dirs)
-        .map_err(|error| Failure::new(Exit::Lost, format!("run {id} waits in the queue: {error}")))?;
+        .map_err(|error| Failure::new(Exit::Lost, format!("run {id} is queued, but not started: {error}")))?;
     run_output::queued_run(&dirs, &store, id, &[], OutputMode { json: args.json, detach: args.detach }, None)
 }
 
@@ -69,7 +69,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
 fn find(store: &Store, name: &str) -> Result<(String, Option<Run>), Failure> {
     if let Some(run) = name.parse::<RunId>().ok().map(|id| store.run(id)).transpose()?.flatten() {
         let prompt_id = run.prompt_id.clone().ok_or_else(|| {
-            let why = format!("run {name} has no name at its server, so it cannot be asked for");
+            let why = format!("run {name} has no prompt id, so it cannot be fetched");
             Failure::usage(format!("{why}: it was never sent, or its protocol gives none"))
         })?;
         if !run.status.is_end() || is_all_there(&run) {
@@ -114,7 +114,7 @@ fn tell_what_is_there(run: &Run, as_json: bool) -> Result<Exit, Failure> {
         out::print(&format!("{}\n", json::finished(run)))?;
         return Ok(Exit::Success);
     }
-    out::note(format!("run {} has brought all of it", run.id));
+    out::note(format!("run {} has downloaded all of it", run.id));
     let paths = run.outputs.iter().map(|output| format!("{}\n", output.path.display()));
     out::print(&paths.collect::<String>())?;
     Ok(Exit::Success)

@@ -75,7 +75,9 @@ pub fn to_the_end(
         },
         Followed::Left => Err(Failure::new(
             Exit::Cancelled,
-            format!("left run {id}, which was asked to end; `comfydeck show {id}` tells what became of it"),
+            format!(
+                "stopped waiting for run {id}, which is being cancelled; `comfydeck show {id}` shows how it ended"
+            ),
         )),
     }
 }
@@ -105,9 +107,7 @@ impl Interrupts {
     /// # Errors
     /// When the system refuses.
     pub fn take() -> Result<Self, Failure> {
-        Signals::new([SIGINT])
-            .map(Self)
-            .map_err(|e| Failure::usage(format!("Ctrl+C cannot be listened to: {e}")))
+        Signals::new([SIGINT]).map(Self).map_err(|e| Failure::usage(format!("Ctrl+C cannot be handled: {e}")))
     }
 }
 

@@ -47,7 +47,7 @@ impl Hidden {
         let line = hidden_line(io::stdin().lock());
         tcsetattr(io::stdin(), OptionalActions::Now, &self.before).map_err(io::Error::from)?;
         out::note("");
-        line?.ok_or_else(|| Failure::new(Exit::Cancelled, "given up; nothing was written"))
+        line?.ok_or_else(|| Failure::new(Exit::Cancelled, "stopped; nothing was written"))
     }
 }
 

@@ -23,7 +23,7 @@ const VALUE_WIDTH: usize = 200;
 /// Which file, what to hold it against, and what to do with it.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A picture or video that ComfyUI saved (PNG, WebP, JPEG, MP4, MOV), or a workflow_api.json
+    /// A picture or a video that ComfyUI saved (PNG, WebP, JPEG, MP4, MOV), or a workflow_api.json
     pub file: PathBuf,
     /// The workflow_api.json to compare with, instead of the preset's or the profile's
     #[arg(short, long, value_name = "FILE")]
@@ -40,7 +40,7 @@ pub struct Args {
     /// Write the graph as a workflow file; - for stdout
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     pub workflow_out: Option<PathBuf>,
-    /// One JSON object
+    /// Print one JSON object
     #[arg(long)]
     pub json: bool,
 }
@@ -74,12 +74,12 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         Err(OpenError::NoWorkflow) if args.preset.is_none() => None,
         Err(OpenError::NoWorkflow) => {
             return Err(Failure::usage(
-                "a preset lies over a workflow, and nothing says which. Give --workflow FILE, or write the graph as one first: --workflow-out FILE",
+                "a preset needs a workflow, and none is given. Pass --workflow FILE, or save the graph as one first: --workflow-out FILE",
             ));
         }
         // Nobody asked for what cannot be opened: the graph can be looked at without.
         Err(error) if args.workflow.is_none() && args.against.is_none() && args.preset.is_none() => {
-            out::note(plain(&format!("warning: held against nothing: {error}")));
+            out::note(plain(&format!("warning: compared with nothing: {error}")));
             None
         }
         Err(error) => return Err(Failure::usage(error)),
@@ -156,7 +156,7 @@ fn shown(imported: &Imported, compared: Option<&Compared>) -> String {
     if let Some(compared) = compared {
         let fit = &compared.fit;
         out.push_str(&format!(
-            "held against {}: {} differ, {} are the same, {} are not taken, {} have no place\n",
+            "compared with {}: {} differ, {} are the same, {} are not accepted, {} match no parameter\n",
             plain(&compared.against()),
             fit.differ.len(),
             fit.same.len(),
@@ -175,7 +175,7 @@ fn shown(imported: &Imported, compared: Option<&Compared>) -> String {
     let Some(Compared { draft, fit, .. }) = compared else {
         let rows = values(imported).map(|(k, value)| [key(&k), told(&value), String::new()]);
         section("Its values".to_owned(), rows.collect());
-        out.push_str("\nNothing says which workflow to compare with: --workflow FILE, --against PRESET.\n");
+        out.push_str("\nNo workflow to compare with: pass --workflow FILE or --against PRESET.\n");
         return out;
     };
     let name = |key: &ParamKey| {
@@ -204,18 +204,18 @@ fn shown(imported: &Imported, compared: Option<&Compared>) -> String {
         fit.same.iter().map(|(k, value)| [key(k), String::new(), told(value)]).collect(),
     );
     section(
-        "Values that are not taken".to_owned(),
+        "Values that are not accepted".to_owned(),
         fit.refused.iter().map(|r| [key(&r.key), r.why.to_owned(), told(&r.there)]).collect(),
     );
     section(
-        "Values without a place".to_owned(),
+        "Values that match no parameter".to_owned(),
         fit.homeless
             .iter()
             .map(|h| [key(&h.key), plain(&format!("{}: {}", h.class_type, h.why)), told(&h.there)])
             .collect(),
     );
     section(
-        "Parameters of which the graph says nothing".to_owned(),
+        "Parameters that the graph does not set".to_owned(),
         fit.unnamed.iter().map(|k| [key(k), name(k), String::new()]).collect(),
     );
     out
@@ -262,7 +262,7 @@ fn write_preset(presets: &Presets, name: &str, compared: &Compared) -> Result<()
     let Compared { opening, fit, draft } = compared;
     if fit.differ.is_empty() && fit.same.is_empty() {
         return Err(Failure::usage(format!(
-            "no value of the graph fits {}. Write it as a workflow of its own: --workflow-out FILE",
+            "no value of the graph fits {}. Save it as a workflow of its own: --workflow-out FILE",
             plain(&compared.against())
         )));
     }
@@ -277,7 +277,7 @@ fn write_preset(presets: &Presets, name: &str, compared: &Compared) -> Result<()
     let left: Vec<&str> = left.chain(fit.homeless.iter().map(|h| &h.key)).map(ParamKey::as_str).collect();
     if !left.is_empty() {
         out::note(plain(&format!(
-            "warning: left out, for {} does not take them: {}",
+            "warning: left out, because {} does not accept them: {}",
             compared.against(),
             left.join(", ")
         )));
@@ -295,7 +295,7 @@ fn write_workflow(imported: &Imported, path: &Path) -> Result<Exit, Failure> {
     let shown = path.display();
     if path.is_file() {
         return Err(Failure::usage(format!(
-            "{shown} is there already. Name another file, or delete that one first"
+            "{shown} exists already. Name another file, or delete that one first"
         )));
     }
     files::replace(path, text.as_bytes(), 0o666)

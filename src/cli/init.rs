@@ -18,10 +18,10 @@ pub struct Args {
     /// The endpoint's address
     #[arg(long)]
     pub url: Option<String>,
-    /// How runs are sent: `stream` (to the endpoint itself) or `cloud` (over ViewComfy's service)
+    /// How runs are sent: `stream` (straight to the deployment) or `cloud` (through ViewComfy's cloud API)
     #[arg(long, value_name = "WORD", value_parser = protocol)]
     pub protocol: Option<Protocol>,
-    /// The service's address, with protocol `cloud`, when it is not the usual one
+    /// The cloud API's address, when it is not the usual one
     #[arg(long, value_name = "URL")]
     pub api_url: Option<String>,
     /// Environment variable that holds the client id
@@ -42,7 +42,7 @@ pub struct Args {
     /// Shell command that prints the client secret
     #[arg(long, value_name = "COMMAND", group = "client_secret")]
     pub client_secret_command: Option<String>,
-    /// The workflow to open when nothing else says which
+    /// The workflow to open when none is named
     #[arg(long, value_name = "FILE")]
     pub workflow: Option<PathBuf>,
     /// Make it the default profile even if there is another
@@ -67,8 +67,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     let given_secret = given(&args.client_secret_env, &args.client_secret_file, &args.client_secret_command)?;
     let asks = args.url.is_none();
     if asks && !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
-        let what =
-            "nobody to ask: this is no terminal. Give at least --url ADDRESS (see `comfydeck init --help`)";
+        let what = "this is not a terminal, so nothing can be asked. Pass at least --url ADDRESS (see `comfydeck init --help`)";
         return Err(Failure::usage(what));
     }
     let name = match args.profile {
@@ -121,7 +120,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     put_profile(&dirs, &profile, args.default).map_err(|e| Failure::new(Exit::Failed, e))?;
     out::print(&format!("{}\n", dirs.config_file().display()))?;
     if io::stderr().is_terminal() {
-        out::note("Written. `comfydeck doctor` checks it, `comfydeck` opens the dashboard.");
+        out::note("Saved. `comfydeck doctor` checks it, `comfydeck` opens the dashboard.");
     }
     Ok(Exit::Success)
 }
@@ -155,10 +154,8 @@ fn ask(question: &str, default: &str) -> Result<String, Failure> {
 
 fn ask_protocol() -> Result<Protocol, Failure> {
     out::note("How are runs sent?");
-    out::note(
-        "  1  over ViewComfy's service: they can be stopped, and are found again whatever happens here",
-    );
-    out::note("  2  to the deployment itself, the older way");
+    out::note("  1  through ViewComfy's cloud API: runs can be stopped, and found again after a crash here");
+    out::note("  2  straight to the deployment, the older way");
     loop {
         match ask("1 or 2", "1")?.as_str() {
             "1" => return Ok(Protocol::Cloud),
@@ -186,7 +183,7 @@ fn ask_secret(name: &str, hidden: &Hidden) -> Result<Option<SecretSource>, Failu
     out::note(format!("Where does {name} come from?"));
     out::note("  1  typed here, kept in the config file, which only you can read");
     out::note("  2  an environment variable\n  3  a file\n  4  a command, such as `pass show viewcomfy`");
-    out::note("  5  nowhere: the endpoint wants none");
+    out::note("  5  nowhere: the endpoint needs none");
     loop {
         let source = match ask("1 to 5", "1")?.as_str() {
             "1" => {

@@ -14,7 +14,7 @@ pub struct Args {
     /// The run's number, or `last`
     #[arg(value_name = "RUN")]
     pub run: RunArg,
-    /// Go on until the run has ended
+    /// Keep printing until the run has ended
     #[arg(short, long)]
     pub follow: bool,
 }
@@ -35,7 +35,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     let mut log = store.log(run.id);
     log.refresh()?;
     if log.line_count() == 0 {
-        out::note(format!("run {} has no log: nothing came, or its file was removed", run.id));
+        out::note(format!("run {} has no log: the server sent none, or its file was deleted", run.id));
     }
     for first in (0..log.line_count()).step_by(LINES) {
         to.log(&run, &log.lines(first..first + LINES)?);

@@ -66,31 +66,31 @@ pub enum Command {
     Run(Box<run::Args>),
     /// List runs, newest first
     Runs(runs::Args),
-    /// Show all that is known of a run
+    /// Show everything that is known about a run
     Show(show::Args),
     /// Draw pictures in the terminal; in a pipe, print their paths
     Preview(preview::Args),
     /// Print the log of a run
     Logs(logs::Args),
-    /// Ask a run to end
+    /// Cancel a run
     Cancel(cancel::Args),
-    /// Bring home what a run made, by its prompt id: also one that was lost, or sent from elsewhere
+    /// Download a run's outputs again, by its prompt id; also of a run that was lost, or sent from elsewhere
     Fetch(fetch::Args),
     /// Write a workflow's parameters as flat JSON, as the vendor's workflow_parameters_maker.py does
     Flatten(flatten::Args),
     /// Open the dashboard on a built-in demo endpoint, or run that endpoint alone
     Demo(demo::Args),
-    /// Show the parameters that made a picture or a video, from its metadata, or take them over
+    /// Show the parameters that made a picture or a video, from its metadata, or save them as a preset
     Import(import::Args),
-    /// List, show or make presets
+    /// List, show or create presets
     Presets(presets::Args),
-    /// Set up a profile: asks, or takes everything from options
+    /// Set up a profile, by questions or by options
     Init(init::Args),
     /// Check config, credentials, endpoint, history and terminal, without running anything
     Doctor(doctor::Args),
     /// Write a completion script for a shell
     Completions(completions::Args),
-    /// Be the background runner, which comfydeck starts by itself
+    /// The background runner, which comfydeck starts itself
     #[command(hide = true)]
     Runner,
 }

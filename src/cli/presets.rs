@@ -13,7 +13,7 @@ use crate::library::open::{self, OpenRequest};
 use crate::library::presets::{Edits, Listed, PresetSource, Presets, WorkflowSource, check_name};
 use crate::wire::ansi::scrub_plain;
 
-/// Look at presets, or make one.
+/// List, show or create presets.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -24,7 +24,7 @@ pub struct Args {
 enum What {
     /// List the presets in ./presets, in the config directory and built in
     List {
-        /// One JSON object a line: name, title, description, source, profile, extends, workflow
+        /// Print one JSON object per line: name, title, description, source, profile, extends, workflow
         #[arg(long)]
         json: bool,
     },
@@ -35,11 +35,11 @@ enum What {
         /// The workflow to hold it against instead of its own
         #[arg(long, value_name = "FILE")]
         workflow: Option<PathBuf>,
-        /// One JSON object
+        /// Print one JSON object
         #[arg(long)]
         json: bool,
     },
-    /// Make a preset from a workflow, or from another preset
+    /// Create a preset from a workflow, or from another preset
     New {
         /// Its name
         name: String,

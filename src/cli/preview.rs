@@ -34,7 +34,7 @@ pub struct Args {
 }
 
 fn choice(name: &str) -> Result<Choice, String> {
-    Choice::of_name(name).ok_or_else(|| "it is one of auto, kitty, iterm2, sixel, blocks, off".to_owned())
+    Choice::of_name(name).ok_or_else(|| "expected auto, kitty, iterm2, sixel, blocks or off".to_owned())
 }
 
 /// Draws the files on a terminal; in a pipe, prints their paths.
@@ -132,7 +132,7 @@ impl Pen {
                 }
             }
             Content::Text(lines, more) => {
-                let more = (more || lines.len() > LINES).then(|| "… the file goes on".to_owned());
+                let more = (more || lines.len() > LINES).then(|| "… the file continues".to_owned());
                 for line in lines.into_iter().take(LINES).chain(more) {
                     beneath.extend_from_slice(line.as_bytes());
                     beneath.push(b'\n');

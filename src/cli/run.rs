@@ -46,7 +46,7 @@ pub struct Args {
     /// Folder for the outputs
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
-    /// One JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     pub json: bool,
 }
@@ -84,7 +84,7 @@ fn submit(args: &Args, dirs: &Dirs, store: &Store, prepared: &Prepared) -> Resul
     };
     let id = runner::enqueue(store, dirs, &order)?;
     runner::ensure(dirs)
-        .map_err(|error| Failure::new(Exit::Lost, format!("run {id} waits in the queue: {error}")))?;
+        .map_err(|error| Failure::new(Exit::Lost, format!("run {id} is queued, but not started: {error}")))?;
     Ok(id)
 }
 
@@ -121,7 +121,7 @@ fn prepare(args: &Args, dirs: &Dirs, working: &Path) -> Result<Prepared, Failure
         let value =
             value::read(parameter, text).map_err(|why| Failure::usage(format!("--set {name}: {why}")))?;
         if let Some(why) = value::out_of_range(parameter, &value) {
-            out::note(format!("warning: --set {name}: {why}. It is sent all the same"));
+            out::note(format!("warning: --set {name}: {why}. It is sent anyway"));
         }
         draft.set(&key, Setting::Value(value));
     }
@@ -161,7 +161,7 @@ fn file(name: &str, path: &str, working: &Path) -> Result<PathBuf, Failure> {
     if is_file {
         Ok(path)
     } else {
-        Err(Failure::usage(format!("--file {name}: {} is no file", path.display())))
+        Err(Failure::usage(format!("--file {name}: {} is not a file", path.display())))
     }
 }
 

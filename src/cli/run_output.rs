@@ -16,7 +16,7 @@ use crate::wire::ansi;
 /// How a command tells of its run.
 #[derive(Clone, Copy, Debug)]
 pub struct OutputMode {
-    /// One JSON object a line.
+    /// Print one JSON object per line.
     pub json: bool,
     /// The run's number, and no more.
     pub detach: bool,
@@ -140,8 +140,9 @@ impl Listener for TextOutput {
             RunEvent::OutputFailed(failure) => {
                 let name = ansi::scrub_plain(&failure.name);
                 let kept = failure.kept.as_ref();
-                let kept =
-                    kept.map_or(String::new(), |path| format!(". What came is kept in {}", path.display()));
+                let kept = kept.map_or(String::new(), |path| {
+                    format!(". The part that came is kept in {}", path.display())
+                });
                 self.note(format!("{name} could not be saved: {}{kept}", ansi::scrub_plain(&failure.why)));
             }
             RunEvent::Warning { text } => self.note(format!("warning: {}", ansi::scrub_plain(text))),
@@ -181,7 +182,7 @@ impl Listener for TextOutput {
     }
 
     fn cancel_asked(&mut self) {
-        self.note("asked the run to end; Ctrl+C again leaves without waiting".to_owned());
+        self.note("cancelling the run; Ctrl+C again leaves without waiting".to_owned());
     }
 }
 

@@ -12,16 +12,16 @@ pub struct Args {
     /// Words in the prompt, preset, workflow, parameters or error
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub search: String,
-    /// Only runs that stand here: queued, running, done, failed, …
+    /// Only runs with this status: queued, running, done, failed, …
     #[arg(long, value_parser = status)]
     pub status: Option<Status>,
     /// Only runs of this preset
     #[arg(long)]
     pub preset: Option<String>,
-    /// At most so many
+    /// List at most this many
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: u32,
-    /// One JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     pub json: bool,
 }

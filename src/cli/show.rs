@@ -11,7 +11,7 @@ pub struct Args {
     /// The run's number, or `last`
     #[arg(value_name = "RUN")]
     pub run: RunArg,
-    /// One JSON object
+    /// Print one JSON object
     #[arg(long)]
     pub json: bool,
     /// Draw its outputs instead; in a pipe, print their paths

@@ -123,7 +123,7 @@ pub fn sweep(dirs: &Dirs, before: SystemTime, is_waiting: impl Fn(&str) -> bool)
 fn read(dirs: &Dirs, token: &str) -> Result<Credentials, HandoverError> {
     let gone = |why: &dyn std::fmt::Display| HandoverError::Gone(why.to_string());
     if !is_token(token) {
-        return Err(gone(&"its name is none that is given"));
+        return Err(gone(&"its name is not valid"));
     }
     let text = std::fs::read_to_string(path(dirs, token)).map_err(|e| gone(&e))?;
     // The parser's message could quote the text.

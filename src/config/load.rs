@@ -103,7 +103,9 @@ pub enum ConfigError {
         near: String,
     },
     /// Nothing says where to run.
-    #[error("nothing says where to run. Type `comfydeck init` to set up a profile, or give --url ADDRESS")]
+    #[error(
+        "no profile or address to run on. Run `comfydeck init` to set up a profile, or pass --url ADDRESS"
+    )]
     NoProfile,
     /// Several profiles and none is the default.
     #[error("{path} has several profiles and no default_profile. Name one with --profile: {names}", path = .path.display())]
@@ -177,7 +179,7 @@ impl Config {
         self.profiles.get(name).cloned().ok_or_else(|| {
             let near = match nearest(name, self.profiles.keys().map(String::as_str)) {
                 Some(near) => format!(". Did you mean `{near}`?"),
-                None if self.profiles.is_empty() => ". Type `comfydeck init` to set one up".to_owned(),
+                None if self.profiles.is_empty() => ". Run `comfydeck init` to set one up".to_owned(),
                 None => format!(". There is: {}", self.names()),
             };
             ConfigError::NoSuchProfile { name: name.to_owned(), path: self.path.clone(), near }
@@ -230,7 +232,7 @@ impl Config {
             line: None,
             key: String::new(),
             message: format!(
-                "others can read this file, and it holds a secret. Type: chmod 600 {}",
+                "other users can read this file, and it holds a secret. Run: chmod 600 {}",
                 quoted(&self.path.display().to_string())
             ),
         })
@@ -350,7 +352,11 @@ fn read_api_url(
     match (protocol.usual_api_url(), given, place) {
         (None, _, Some(place)) => {
             let word = protocol.word();
-            found.at(place, &path, format!("`{path}` is not used: protocol \"{word}\" calls `url` itself"));
+            found.at(
+                place,
+                &path,
+                format!("`{path}` is ignored: protocol \"{word}\" sends requests to `url`"),
+            );
             Some(None)
         }
         (usual, None, _) => Some(usual.map(str::to_owned)),
@@ -445,13 +451,13 @@ fn read_secret(
     found: &mut Diagnostics<'_>,
 ) -> Option<SecretSource> {
     const FORMS: &str =
-        "a text in quotes, { env = \"NAME\" }, { file = \"PATH\" } or { command = \"COMMAND\" }";
+        "a string in quotes, { env = \"NAME\" }, { file = \"PATH\" } or { command = \"COMMAND\" }";
     let wrong = |found: &mut Diagnostics<'_>, what: &str| {
         found.at(place.clone(), path, format!("`{path}` should be {FORMS}, not {what}"));
         None
     };
     let table = match value {
-        DeValue::String(text) if text.is_empty() => return wrong(found, "an empty text"),
+        DeValue::String(text) if text.is_empty() => return wrong(found, "an empty string"),
         DeValue::String(text) => return Some(SecretSource::Text(Secret::new(text.as_ref()))),
         DeValue::Table(table) => table,
         other => return wrong(found, describe(other)),

@@ -22,7 +22,7 @@ pub struct Profile {
     pub secrets: Vec<CredentialSource>,
     /// How many runs go at once; at least 1.
     pub concurrency: u32,
-    /// The workflow to open when nothing else says which.
+    /// The workflow to open when none is named.
     pub workflow: Option<PathBuf>,
     /// Where outputs go; `None` leaves it to the command.
     pub output_dir: Option<PathBuf>,
@@ -163,11 +163,11 @@ pub fn check_url(url: &str) -> Result<(), String> {
         None => Err("the address must begin with https:// (or http://)".to_owned()),
         Some("") => Err("the address has no host".to_owned()),
         Some(host) if host.contains('@') => {
-            Err("the address holds a user name or password; secrets belong in fields of their own (`password`, `headers`)"
+            Err("the address contains a user name or password; secrets belong in fields of their own (`password`, `headers`)"
                 .to_owned())
         }
         Some(_) if url.chars().any(|c| c.is_whitespace() || c.is_control()) => {
-            Err("the address holds a space".to_owned())
+            Err("the address contains a space".to_owned())
         }
         Some(_) => Ok(()),
     }

@@ -58,7 +58,7 @@ fn run(command: &str, limit: Duration) -> Result<Secret, String> {
     let deadline = Instant::now() + limit;
     let too_long = format!("its command took more than {} seconds and was stopped", limit.as_secs());
     let status = loop {
-        match child.try_wait().map_err(|e| format!("its command was lost: {e}"))? {
+        match child.try_wait().map_err(|e| format!("waiting for its command failed: {e}"))? {
             Some(status) => break status,
             None if Instant::now() < deadline => std::thread::sleep(LOOK_AGAIN),
             None => {
@@ -74,17 +74,17 @@ fn run(command: &str, limit: Duration) -> Result<Secret, String> {
     // What the command started may hold its output open without writing into it.
     let left = deadline.saturating_duration_since(Instant::now());
     let line = told.recv_timeout(left).map_err(|_| too_long)?;
-    line.map_err(|e| format!("its command {e}"))
+    line.map_err(|e| format!("the output of its command {e}"))
 }
 
 fn first_line(from: impl Read) -> Result<Secret, String> {
     let mut bytes = Vec::new();
     let mut reader = BufReader::new(from.take(MOST_BYTES));
     reader.read_until(b'\n', &mut bytes).map_err(|e| format!("could not be read: {e}"))?;
-    let text = String::from_utf8(bytes).map_err(|_| "gives no UTF-8 text".to_owned())?;
+    let text = String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned())?;
     let text = text.trim_end_matches(['\r', '\n']);
     if text.is_empty() {
-        return Err("gives an empty first line".to_owned());
+        return Err("is empty in its first line".to_owned());
     }
     Ok(Secret::new(text))
 }
@@ -101,7 +101,10 @@ mod tests {
     fn a_command_gives_its_first_line() {
         let long = Duration::from_secs(30);
         assert_eq!(shown(run("printf 'a b\\r\\nnext\\n'", long)), Ok("a b".to_owned()));
-        assert_eq!(shown(run("true", long)), Err("its command gives an empty first line".to_owned()));
+        assert_eq!(
+            shown(run("true", long)),
+            Err("the output of its command is empty in its first line".to_owned())
+        );
         let failed = shown(run("echo x; exit 3", long)).expect_err("a failure");
         assert!(failed.starts_with("its command failed (exit status: 3)"), "{failed}");
     }

@@ -12,7 +12,7 @@ use super::{Dirs, Profile, SecretSource, files};
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     /// The file that is there is not TOML.
-    #[error("{path} is not TOML ({why}). Mend it first, so that nothing in it is lost")]
+    #[error("{path} is not valid TOML ({why}). Fix it first, so that nothing in it is lost")]
     Broken { path: String, why: String },
     #[error("{path} cannot be written: {why}")]
     Io { path: String, why: io::Error },
@@ -52,9 +52,9 @@ fn with_profile(text: &str, profile: &Profile, make_default: bool) -> Result<Str
         table.set_implicit(true);
         Item::Table(table)
     });
-    let profiles = profiles.as_table_like_mut().ok_or("`profiles` is no table")?;
+    let profiles = profiles.as_table_like_mut().ok_or("`profiles` is not a table")?;
     let entry = profiles.entry(&profile.name).or_insert_with(|| Item::Table(Table::new()));
-    let table = entry.as_table_like_mut().ok_or("the profile is no table")?;
+    let table = entry.as_table_like_mut().ok_or("the profile is not a table")?;
     table.insert("protocol", value(profile.protocol.word()));
     table.insert("url", value(&profile.url));
     match profile.api_url.as_deref().filter(|url| Some(*url) != profile.protocol.usual_api_url()) {

@@ -93,7 +93,8 @@ pub fn shape(
             let known = shaped.iter().map(|p: &Parameter| p.key.as_str());
             if !known.clone().any(|key| key == field.key) {
                 let near = did_you_mean(&field.key, rest.keys().map(String::as_str));
-                let why = format!("the form's field `{}` is no parameter of the workflow{near}", field.key);
+                let why =
+                    format!("the form's field `{}` is not a parameter of the workflow{near}", field.key);
                 tell(&mut found, text, &field.key, why);
             }
             continue;
@@ -362,7 +363,7 @@ mod tests {
         assert_eq!(
             told,
             [
-                "v.json:3: the form's field `6-inputs-txet` is no parameter of the workflow. Did you mean `6-inputs-text`?",
+                "v.json:3: the form's field `6-inputs-txet` is not a parameter of the workflow. Did you mean `6-inputs-text`?",
                 "v.json:4: `3-inputs-cfg`: the form's type `colour` is not known; its value tells the type instead",
                 "v.json:5: `3-inputs-steps`: the workflow's value is not of the form's type `boolean`",
             ]

@@ -58,7 +58,7 @@ impl<'t, 'i> Fields<'t, 'i> {
     }
 
     pub fn text(&mut self, name: &'static str, diagnostics: &mut Diagnostics<'_>) -> Option<String> {
-        self.typed(name, "a text in quotes", diagnostics, |value| value.as_str().map(str::to_owned))
+        self.typed(name, "a string in quotes", diagnostics, |value| value.as_str().map(str::to_owned))
     }
 
     /// `true` or `false`.

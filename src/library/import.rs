@@ -46,7 +46,7 @@ pub enum ImportError {
     },
     /// Only the editor's graph.
     #[error(
-        "{path} has only the graph of ComfyUI's editor, which names no values that an API takes. Drop the file on ComfyUI's window, choose Workflow > Export (API), and import what that saves", path = .path.display()
+        "{path} has only the graph of ComfyUI's editor, which an API cannot run. Drop the file on ComfyUI's window, choose Workflow > Export (API), and import the file that this saves", path = .path.display()
     )]
     OnlyUiGraph { path: PathBuf },
     /// A graph that is none.
@@ -64,7 +64,7 @@ pub fn read(path: &Path) -> Result<Imported, ImportError> {
     // A pipe would be waited for, and cannot be stepped through.
     let facts = std::fs::metadata(&path).map_err(|e| unreadable(e.to_string()))?;
     if !facts.is_file() {
-        return Err(unreadable("it is no file".to_owned()));
+        return Err(unreadable("it is not a file".to_owned()));
     }
     let file = File::open(&path).map_err(|e| unreadable(e.to_string()))?;
     let mut file = BufReader::new(file);

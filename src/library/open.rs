@@ -61,9 +61,7 @@ pub struct OpenWorkflow {
 #[derive(Debug, Error)]
 pub enum OpenError {
     /// Neither an argument, a preset nor a profile names a workflow.
-    #[error(
-        "nothing says which workflow. Name a preset, give --workflow FILE, or set `workflow` in the profile"
-    )]
+    #[error("no workflow is given. Name a preset, pass --workflow FILE, or set `workflow` in the profile")]
     NoWorkflow,
     #[error(transparent)]
     Preset(#[from] PresetError),
@@ -81,7 +79,7 @@ pub enum OpenError {
     #[error("{file}: {why}")]
     Form { file: String, why: FormError },
     /// The form comes without a workflow.
-    #[error("{0} is a form without a workflow in it. Put the workflow_api.json beside it, and name that")]
+    #[error("{0} is a form without a workflow in it. Put the workflow_api.json beside it and open that")]
     FormWithoutWorkflow(String),
     /// The form has no workflow of the title asked for.
     #[error("{file} has no workflow titled `{title}`. It has: {titles}")]
@@ -92,7 +90,7 @@ pub enum OpenError {
         titles: String,
     },
     /// A preset names a workflow that does not ship.
-    #[error("no workflow `{0}` ships with the program")]
+    #[error("there is no built-in workflow `{0}`")]
     NotBuiltIn(String),
 }
 
@@ -198,7 +196,7 @@ fn from_form(
 fn add_form(opened: &mut OpenWorkflow, path: &Path) {
     let file = path.display().to_string();
     let forms = read(path).map_err(|e| e.to_string()).and_then(|text| {
-        let forms = form::parse(&text).map_err(|e| format!("{e}, so it is left aside"))?;
+        let forms = form::parse(&text).map_err(|e| format!("{e}, so it is ignored"))?;
         Ok((forms, text))
     });
     match forms {
@@ -206,8 +204,7 @@ fn add_form(opened: &mut OpenWorkflow, path: &Path) {
         Ok((forms, text)) => match form::fitting(&forms, &opened.params) {
             Some(form) => put_form(opened, form, &text, &file),
             None => {
-                let why =
-                    "no field of this form is a parameter of the workflow beside it, so it is left aside";
+                let why = "no field of this form is a parameter of the workflow beside it, so it is ignored";
                 opened.diagnostics.push(whole(&file, why.to_owned()));
             }
         },
@@ -245,5 +242,6 @@ fn read(path: &Path) -> Result<String, OpenError> {
     if bytes.len() as u64 > MOST_BYTES {
         return Err(unreadable("it is too large for a workflow".to_owned()));
     }
-    String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8 text, so it is no workflow".to_owned()))
+    String::from_utf8(bytes)
+        .map_err(|_| unreadable("it is not UTF-8 text, so it is not a workflow".to_owned()))
 }

@@ -38,7 +38,7 @@ pub fn progress(run: &Run, now: UnixMs, typical: Option<i64>, width: usize) -> S
     let more = match run.status {
         Status::Uploading => run.upload.map(transfer),
         Status::Downloading => run.download.map(transfer),
-        Status::Waiting => Some("nothing has come back yet: a cold start can take minutes".to_owned()),
+        Status::Waiting => Some("no response yet: a cold start can take minutes".to_owned()),
         Status::Running => run.progress.as_ref().map(|progress| {
             let left = progress.seconds_left.and_then(|s| i64::try_from(s).ok());
             let left =
@@ -81,7 +81,8 @@ pub fn failure(run: &Run) -> String {
             let others = if failed > 1 { format!(" (and {} more)", failed - 1) } else { String::new() };
             let why = format!("{} could not be saved{others}: {}", first.name, first.why);
             let kept = first.kept.as_ref();
-            let kept = kept.map_or(String::new(), |p| format!(". What came is kept in {}", p.display()));
+            let kept =
+                kept.map_or(String::new(), |p| format!(". The part that came is kept in {}", p.display()));
             scrub_plain(&format!("{}{kept}", why.trim_end_matches('.')))
         }
         None if run.status == Status::Done => return String::new(),

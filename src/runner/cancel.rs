@@ -26,7 +26,7 @@ pub(super) async fn ask(backend: Arc<dyn Backend>, server: Server, prompt_id: St
                 refused = true;
                 let why = [error.what.as_str(), error.remedy.as_str()].join(". ");
                 let why = why.trim_end_matches(['.', ' ']);
-                Some(format!("The server could not be asked to stop: {why}. It is asked again"))
+                Some(format!("The server could not be asked to stop the run: {why}. Trying again"))
             }
             _ => None,
         };
@@ -37,7 +37,7 @@ pub(super) async fn ask(backend: Arc<dyn Backend>, server: Server, prompt_id: St
         if answer.is_ok() && !unconfirmed {
             unconfirmed = true;
             let text = format!(
-                "The server was asked to stop {} seconds ago and has not confirmed it: until it does, the run goes on, and is billed",
+                "The server was asked to stop {} seconds ago and has not confirmed it; until it does, the run may go on and be billed",
                 pause.as_secs()
             );
             if !tell(&told, Some(text)).await {
@@ -95,7 +95,7 @@ mod tests {
             Some(RunEvent::Warning { text }) => text,
             other => panic!("{other:?}"),
         };
-        assert_eq!(next().await, "The server could not be asked to stop: no network. It is asked again");
+        assert_eq!(next().await, "The server could not be asked to stop the run: no network. Trying again");
         assert!(next().await.contains("has not confirmed it"));
         assert!(answers.0.lock().expect("whole").is_empty());
         drop(events);

@@ -26,7 +26,7 @@ pub(super) fn warning(
     }
     let why = reason(&now.request, &before.request);
     let name = output.path.file_name().unwrap_or_default().to_string_lossy();
-    Ok(Some((earlier, format!("{name} is byte for byte what run {earlier} made. {why}"))))
+    Ok(Some((earlier, format!("{name} is identical to an output of run {earlier}. {why}"))))
 }
 
 /// Texts and data are alike for good reasons; pictures, videos and sounds are not.
@@ -54,7 +54,7 @@ fn reason(now: &RunRequest, before: &RunRequest) -> String {
     let has_seed = now.params.keys().any(|key| is_seed_name(key.input()));
     let seed = if has_seed { ", seed included" } else { "" };
     format!(
-        "The same values were sent{seed}, so the server may have answered from its cache. Change the seed for another"
+        "The same values were sent{seed}, so the server may have answered from its cache. Change the seed to get another"
     )
 }
 
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn the_reason_names_what_differs() {
         let first = request(&[("3-inputs-seed", 1), ("3-inputs-steps", 20)]);
-        let same = "The same values were sent, seed included, so the server may have answered from its cache. Change the seed for another";
+        let same = "The same values were sent, seed included, so the server may have answered from its cache. Change the seed to get another";
         assert_eq!(reason(&first, &first), same);
         let other = request(&[("3-inputs-seed", 1), ("3-inputs-cfg", 7)]);
         assert!(

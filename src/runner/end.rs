@@ -21,20 +21,20 @@ const LOOK_THERE_FIRST: &str =
 pub(super) fn stopped(stop: Stop, status: Status) -> End {
     match stop {
         Stop::RunnerStopped => lost(format!(
-            "The background runner was told to end while this run was {}, so how it ended is not known",
+            "The background runner was stopped while this run was {}, so its outcome is not known",
             status.word()
         )),
         Stop::LetGo => lost(
-            "The server was asked to stop this run and did not confirm it; nobody here waits any longer"
+            "The server was asked to stop this run and did not confirm it; comfydeck no longer waits for it"
                 .to_owned(),
         ),
         Stop::Cancelled => {
             let what = match status {
                 Status::Uploading => {
-                    "Cancelled before the request was sent whole: the server has most likely not begun"
+                    "Cancelled before the whole request was sent: the server has most likely not started it"
                 }
                 _ => {
-                    "Cancelled here by closing the connection. This endpoint has no way to stop a run, so the server may go on with it, and bill it"
+                    "Cancelled by closing the connection. This endpoint cannot stop a run, so the server may finish it and bill it"
                 }
             };
             let error = RunError { what: what.to_owned(), ..RunError::default() };
@@ -46,7 +46,7 @@ pub(super) fn stopped(stop: Stop, status: Status) -> End {
 /// The end of a run that a runner left in flight which is not there any more.
 pub(super) fn orphaned(status: Status) -> End {
     lost(format!(
-        "The background runner went away (killed, crashed or switched off) while this run was {}, so how it ended is not known",
+        "The background runner died (killed, crashed or shut down) while this run was {}, so its outcome is not known",
         status.word()
     ))
 }
@@ -55,10 +55,10 @@ pub(super) fn orphaned(status: Status) -> End {
 pub(super) fn out_of_reach(why: &RunError, prompt_id: &str) -> End {
     let error = RunError {
         what: format!(
-            "This run went on when the background runner went away, but cannot be asked for: {}",
+            "This run went on after the background runner died, but its state cannot be read: {}",
             why.what
         ),
-        remedy: format!("Put that right, then `comfydeck fetch {prompt_id}` brings what came of it"),
+        remedy: format!("Fix that, then `comfydeck fetch {prompt_id}` downloads its outputs"),
         ..RunError::default()
     };
     End { status: Status::Lost, error: Some(error), server_seconds: None }
@@ -76,14 +76,16 @@ pub(super) fn of_error(error: BackendError) -> End {
 
 /// The end of a run whose backend came back without telling one.
 pub(super) fn untold() -> End {
-    lost("The connection ended without a word on how the run ended".to_owned())
+    lost("The connection ended before the run's outcome was known".to_owned())
 }
 
 /// The end of a run on which comfydeck itself broke.
 pub(super) fn broken() -> End {
     let error = RunError {
-        what: "comfydeck broke on what the server sent, which is a fault of comfydeck".to_owned(),
-        remedy: "The place is in runner.log in the state folder; please report it. The server may have finished the run".to_owned(),
+        what: "comfydeck failed on what the server sent, which is a bug in comfydeck".to_owned(),
+        remedy:
+            "Please report it with runner.log from the state folder. The server may have finished the run"
+                .to_owned(),
         ..RunError::default()
     };
     End { status: Status::Failed, error: Some(error), server_seconds: None }

@@ -18,7 +18,7 @@ pub(super) fn of(run: &Run, store: &Store) -> OutputFolder {
     match OutputName::parse(text) {
         Ok(template) => folder.named(Naming { template, fields: fields(run, store) }),
         Err(why) => {
-            tracing::warn!(run = run.id, "outputs are called as the server says: the template {why}");
+            tracing::warn!(run = run.id, "outputs keep the server's names: the template {why}");
             folder
         }
     }

@@ -79,7 +79,7 @@ impl Environment for SystemEnvironment {
 
     fn release(&self, request: &RunRequest) {
         if let Err(error) = handover::discard(&self.dirs, request) {
-            tracing::warn!("credentials that nobody needs stay behind: {error}");
+            tracing::warn!("credentials that are no longer needed could not be deleted: {error}");
         }
     }
 
@@ -87,7 +87,7 @@ impl Environment for SystemEnvironment {
         // One that was left a moment ago may belong to a run that is just being queued.
         let before = SystemTime::now() - Duration::from_secs(60);
         if let Err(error) = handover::sweep(&self.dirs, before, |_| false) {
-            tracing::warn!("credentials that nobody needs stay behind: {error}");
+            tracing::warn!("credentials that are no longer needed could not be deleted: {error}");
         }
     }
 }
@@ -141,6 +141,6 @@ pub enum RunnerError {
     )]
     EndsAtOnce { log: PathBuf },
     /// The runner's own machinery.
-    #[error("the background runner could not set itself up: {0}")]
+    #[error("the background runner could not start: {0}")]
     SetUp(io::Error),
 }

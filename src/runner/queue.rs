@@ -309,7 +309,7 @@ impl Queue {
         let request = &run.request;
         if let Some(prompt_id) = &request.adopt {
             if !caps.attach {
-                let what = "this endpoint has no way to find a run again".to_owned();
+                let what = "this endpoint cannot find a run again".to_owned();
                 return Err(RunError { what, ..RunError::default() });
             }
             let credentials = self.environment.credentials(request)?;

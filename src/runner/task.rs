@@ -256,7 +256,7 @@ impl Record {
     fn give_log_up(&mut self, error: &StoreError) {
         tracing::warn!(run = self.run, "the log is given up: {error}");
         self.log_failed = true;
-        let text = format!("The rest of the log could not be kept: {error}");
+        let text = format!("The rest of the log could not be saved: {error}");
         self.pending.push(RunEvent::Warning { text });
     }
 

@@ -40,7 +40,7 @@ pub enum StoreError {
     },
     /// One run's rows cannot be read; the others can.
     #[error(
-        "what the history knows of run {run} cannot be read ({why}). The other runs are not touched by it; the run cannot be gone on with"
+        "the history's record of run {run} cannot be read ({why}). Other runs are not affected; this one cannot be continued"
     )]
     DamagedRun {
         run: RunId,
@@ -52,7 +52,7 @@ pub enum StoreError {
         "the history is locked by another program. Nothing was changed. Close what has the database open (a backup, a database browser), then try again"
     )]
     Locked,
-    #[error("the disk is full, so the history could not be written. Make room, then try again")]
+    #[error("the disk is full, so the history could not be written. Free some space, then try again")]
     DiskFull,
     /// The folder or file may not be written.
     #[error(
@@ -69,7 +69,7 @@ pub enum StoreError {
     #[error("run {} has no such output any more", .0.run)]
     NoSuchOutput(OutputId),
     /// What lies at the path of an output is not what the run made.
-    #[error("{} was not deleted: {why}. Look at it, and remove it yourself", path.display())]
+    #[error("{} was not deleted: {why}. Check it, and delete it yourself", path.display())]
     NotTheOutput {
         path: PathBuf,
         /// What is there instead.
@@ -89,7 +89,7 @@ pub enum StoreError {
     Watch(String),
     /// The disk does not do what it is asked.
     #[error(
-        "the history cannot be read or written ({0}). Look whether the disk is full, failing or gone, then try again"
+        "the history cannot be read or written ({0}). Check whether the disk is full, failing or gone, then try again"
     )]
     Disk(String),
     /// Anything else that SQLite says.

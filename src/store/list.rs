@@ -22,7 +22,7 @@ pub struct RunQuery {
     pub preset: Option<String>,
     /// Only runs older than this one: the last of the page before.
     pub before: Option<RunId>,
-    /// At most so many.
+    /// At most this many runs.
     pub limit: u32,
 }
 
@@ -206,7 +206,7 @@ pub(super) fn summary(row: &Row<'_>) -> Result<RunSummary, StoreError> {
     Ok(RunSummary {
         id: row.get(0)?,
         status: Status::from_word(&status)
-            .ok_or_else(|| StoreError::damaged(format!("`{status}` is no status")))?,
+            .ok_or_else(|| StoreError::damaged(format!("`{status}` is not a status")))?,
         cancel_asked: row.get(2)?,
         profile: row.get(3)?,
         protocol: Protocol::from_word(&row.get::<_, String>(15)?).unwrap_or_default(),

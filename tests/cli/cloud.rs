@@ -148,7 +148,7 @@ fn doctor_asks_the_service_and_runs_nothing() {
     let good = home_here.deck(&["doctor"]);
     assert_eq!(good.code, Some(0), "{}", good.out);
     assert!(
-        good.out.contains("accepts the credentials") && good.out.contains("its socket opens"),
+        good.out.contains("accepts the credentials") && good.out.contains("its live connection opens"),
         "{}",
         good.out
     );

@@ -113,7 +113,7 @@ fn ctrl_c_cancels_with_four() {
     running.signal(Signal::INT);
     let ended = running.end();
     assert_eq!(ended.code, Some(4), "{ended:?}");
-    assert!(ended.err.contains("asked the run to end") || ended.err.contains("cancelled"), "{ended:?}");
+    assert!(ended.err.contains("cancelling the run") || ended.err.contains("cancelled"), "{ended:?}");
     assert_eq!(home.stored(1).status, Status::Cancelled);
 }
 
@@ -174,7 +174,7 @@ fn a_list_tells_what_became_of_a_run_whose_runner_is_gone() {
     home.await_no_runner();
     assert_eq!(home.stored(1).status, Status::Lost);
     let shown = home.deck(&["show", "1"]);
-    assert!(shown.out.contains("went away"), "{shown:?}");
+    assert!(shown.out.contains("runner died"), "{shown:?}");
     assert_eq!(server.requests().len(), 1, "sent once");
 }
 
@@ -236,7 +236,7 @@ fn without_a_runner_a_queued_run_is_five_and_is_sent_once_there_can_be_one() {
     std::fs::create_dir(&lock).expect("in the way");
     let ended = home.deck(&["run", "flamingo", "--set", "steps=1", "--url", &server.url]);
     assert_eq!((ended.code, ended.out.as_str()), (Some(5), ""), "{ended:?}");
-    assert!(ended.err.contains("run 1 waits in the queue"), "{ended:?}");
+    assert!(ended.err.contains("run 1 is queued, but not started"), "{ended:?}");
     assert_eq!(server.requests().len(), 0);
     std::fs::remove_dir(&lock).expect("out of the way");
     assert_eq!(home.deck(&["logs", "1", "-f"]).code, Some(0));

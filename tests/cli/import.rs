@@ -22,7 +22,7 @@ fn a_picture_of_a_run_gives_its_parameters_back() {
     assert_eq!((shown.code, shown.err.as_str()), (Some(0), ""));
     assert!(shown.out.contains(": PNG, a graph of 7 nodes\n"), "{}", shown.out);
     assert!(
-        shown.out.contains("2 differ, 11 are the same, 0 are not taken, 0 have no place"),
+        shown.out.contains("2 differ, 11 are the same, 0 are not accepted, 0 match no parameter"),
         "{}",
         shown.out
     );
@@ -56,15 +56,15 @@ fn a_graph_becomes_a_workflow_file() {
     assert_eq!((made.code, made.out.as_str()), (Some(0), "w.json\n"), "{}", made.err);
     let compared = home.deck(&["import", &sample, "-w", "w.json"]);
     assert!(
-        compared
-            .out
-            .contains("held against w.json: 0 differ, 16 are the same, 0 are not taken, 0 have no place"),
+        compared.out.contains(
+            "compared with w.json: 0 differ, 16 are the same, 0 are not accepted, 0 match no parameter"
+        ),
         "{}",
         compared.out
     );
     let again = home.deck(&["import", &sample, "--workflow-out", "w.json"]);
     assert_eq!(again.code, Some(2), "{}", again.out);
-    assert!(again.err.contains("is there already"), "{}", again.err);
+    assert!(again.err.contains("exists already"), "{}", again.err);
     let piped = home.deck(&["import", &sample, "--workflow-out", "-"]);
     assert_eq!(
         Ok(piped.out),
@@ -95,9 +95,9 @@ fn a_file_without_a_graph_says_what_to_do() {
         ("none.png", "none.png is a PNG without ComfyUI's graph. Its server writes none"),
         ("ui.json", "choose Workflow > Export (API)"),
         ("ui.png", "choose Workflow > Export (API)"),
-        ("a\u{1b}[31m.txt", "a.txt: it is of no kind"),
+        ("a\u{1b}[31m.txt", "a.txt: ComfyUI's metadata is only read from"),
         ("nowhere.png", "cannot be read: No such file"),
-        (".", "it is no file"),
+        (".", "it is not a file"),
     ];
     for (file, said) in table {
         let ended = home.deck(&["import", file]);
@@ -126,13 +126,13 @@ fn the_same_picture_twice_is_said_so() {
     let again = run("steps=3");
     assert_eq!(again.code, Some(0), "{}", again.err);
     let said =
-        "warning: comfydeck_00003_.png is byte for byte what run 1 made. The same values were sent, so";
+        "warning: comfydeck_00003_.png is identical to an output of run 1. The same values were sent, so";
     assert!(again.err.starts_with(said), "{}", again.err);
     assert_eq!(home.stored(3).warnings.len(), 1);
     let shown = home.deck(&["show", "last"]);
-    assert!(shown.out.contains("byte for byte what run 1 made"), "{}", shown.out);
+    assert!(shown.out.contains("identical to an output of run 1"), "{}", shown.out);
     // The newest is named.
-    assert!(run("steps=3").err.contains("what run 3 made"));
+    assert!(run("steps=3").err.contains("an output of run 3"));
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_workflow_that_nobody_asked_for_stands_in_nobodys_way() {
     let shown = home.deck(&["import", &sample]);
     assert_eq!(shown.code, Some(0), "{}", shown.err);
     assert!(
-        shown.err.starts_with("warning: held against nothing: ") && shown.err.contains("gone.json"),
+        shown.err.starts_with("warning: compared with nothing: ") && shown.err.contains("gone.json"),
         "{}",
         shown.err
     );

@@ -56,7 +56,7 @@ async fn without_a_subscription_the_end_is_read_from_the_record() {
     service.hang_up(&sid);
     service.connected().await;
     run.until("polling", |run| run.links() == [Live, Reconnecting, Polling]).await;
-    assert!(run.log().contains("its end is read from its record"), "{}", run.log());
+    assert!(run.log().contains("how the run ends is read from its record"), "{}", run.log());
     let asked = service.asked_so_far();
     service.asked(asked + 3).await;
     service.record("p", done());
@@ -162,7 +162,7 @@ async fn a_check_costs_nothing_and_finds_what_is_wrong() {
     assert!(checked.socket.is_ok());
     service.facts(|facts| facts.refuse = Some("no"));
     let error = cloud::check(&server(&service.url), quick()).await.expect_err("refused");
-    assert!(error.what.contains("does not let us in"), "{error:?}");
+    assert!(error.what.contains("rejected the login"), "{error:?}");
     service.facts(|facts| facts.records_status = Some(401));
     let error = cloud::check(&server(&service.url), quick()).await.expect_err("refused");
     assert!(error.what.contains("401") && error.what.contains("••••"), "{error:?}");
@@ -175,7 +175,7 @@ async fn a_check_costs_nothing_and_finds_what_is_wrong() {
             .await
             .expect_err("nobody")
             .what
-            .contains("nothing answers")
+            .contains("nothing is listening")
     );
 }
 
@@ -190,15 +190,15 @@ async fn an_address_or_a_name_that_is_none_is_refused() {
     let table: [(Job, &str); 4] = [
         (with(|job| job.server.api_url = Some("deck".to_owned())), "api_url"),
         (with(|job| job.server.url = "ftp://x/?token=t".to_owned()), "ftp://x/"),
-        (with(|job| job.prompt_id = None), "name"),
+        (with(|job| job.prompt_id = None), "prompt id"),
         (
             with(|job| job.server.api_url = Some("http://127.0.0.1:1".to_owned())),
-            "nothing answers at http://127.0.0.1:1",
+            "nothing is listening at http://127.0.0.1:1",
         ),
     ];
     for (job, what) in table {
         let outcome = submit(&backend(), Job { logs: false, ..job }).end().await;
-        assert!(!what.contains("nothing answers") || outcome.refused().remedy.contains("api_url"));
+        assert!(!what.contains("nothing is listening") || outcome.refused().remedy.contains("api_url"));
         let Err(error) = outcome.result() else { panic!("{:?}", outcome.events) };
         assert!(error.to_string().contains(what), "{error:?}");
     }

@@ -179,7 +179,7 @@ async fn what_fails_at_the_service_fails_with_its_words() {
 async fn refused_sockets_and_credentials_send_nothing() {
     let (outcome, seen) =
         run(DemoOptions::quick().with_cloud(CloudFault::ConnectRefused { times: 99 })).await;
-    assert!(outcome.refused().what.contains("does not let us in"), "{:?}", outcome.refused());
+    assert!(outcome.refused().what.contains("rejected the login"), "{:?}", outcome.refused());
     assert_eq!(sent(&seen), 0);
 }
 

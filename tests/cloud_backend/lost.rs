@@ -91,7 +91,7 @@ async fn what_the_service_refuses_cost_nothing() {
     let table = [
         (401, json!({"detail": "hush-hush is wrong"}), "credentials", "client_id"),
         (404, json!({}), "no endpoint", "api_url"),
-        (429, json!({}), "too much", "concurrency"),
+        (429, json!({}), "too busy", "concurrency"),
         (422, node, "KSampler: steps: Value too big", "parameters"),
         (402, json!({"errorMsg": "No balance"}), "No balance", "balance"),
     ];

@@ -259,7 +259,7 @@ async fn a_run_that_is_written_too_slowly_holds_up_nobody_and_loses_no_end() {
     other.end().await.done();
     let slow = slow.end().await;
     slow.done();
-    assert!(slow.log().contains("messages were left out here"), "the log says so");
+    assert!(slow.log().contains("messages are missing here"), "the log says so");
     assert_eq!(service.facts(|facts| facts.auths.len()), 1, "the connection held");
 }
 

@@ -68,8 +68,8 @@ fn every_way_back_from_a_backend_ends_the_run() {
         ("fake:refused", Status::Failed, "401", true),
         ("fake:failed", Status::Failed, "out of memory", false),
         ("fake:lost", Status::Lost, "cut", false),
-        ("fake:silent", Status::Lost, "without a word", false),
-        ("fake:panic", Status::Failed, "comfydeck broke", false),
+        ("fake:silent", Status::Lost, "before the run's outcome was known", false),
+        ("fake:panic", Status::Failed, "comfydeck failed", false),
         ("fake:done", Status::Done, "", false),
     ];
     let ids: Vec<RunId> = table.iter().map(|(url, ..)| place.queue(url, 1)).collect();
@@ -121,7 +121,7 @@ fn a_cancel_closes_the_connection_and_says_what_that_means() {
     place.store.ask_cancel(first, 3).expect("asked");
     let run = place.ends(first);
     assert_eq!(run.status, Status::Cancelled);
-    assert!(what(&run).contains("the server may go on"), "{}", what(&run));
+    assert!(what(&run).contains("the server may finish it"), "{}", what(&run));
     runner.join().expect("no panic").expect("served");
     assert_eq!(place.sent(), [format!("{first} fake:hang")]);
 }
@@ -244,7 +244,7 @@ fn a_killed_runner_leaves_a_lost_run_that_is_never_sent_again() {
     place.ensure();
     let run = place.ends(first);
     assert_eq!(run.status, Status::Lost);
-    assert!(what(&run).contains("went away") && what(&run).contains("waiting"), "{}", what(&run));
+    assert!(what(&run).contains("runner died") && what(&run).contains("waiting"), "{}", what(&run));
     place.waits(second);
     place.store.ask_cancel(second, 9).expect("asked");
     place.gone();
@@ -329,7 +329,7 @@ fn a_cancel_is_asked_of_the_server_and_the_run_ends_when_that_says_so() {
     place.store.ask_cancel(uploading, 2).expect("asked");
     let run = place.ends(uploading);
     assert_eq!(run.status, Status::Cancelled);
-    assert!(what(&run).contains("before the request was sent whole"), "{}", what(&run));
+    assert!(what(&run).contains("before the whole request was sent"), "{}", what(&run));
     runner.join().expect("no panic").expect("served");
     assert!(place.sent().contains(&format!("stop {name}")), "it may have arrived after all");
 }
@@ -378,7 +378,7 @@ fn a_run_from_elsewhere_is_brought_home_and_never_sent() {
     let before = left();
     assert!(before > 0 && once != id);
     assert_eq!(adopt("P-1", &profile), once);
-    assert_eq!(left(), before, "credentials that nobody needs");
+    assert_eq!(left(), before, "credentials that are no longer needed");
     assert_ne!(adopt("p-2", &profile), once);
     let other = Profile { name: "other".to_owned(), ..profile.clone() };
     assert_ne!(adopt("p-1", &other), once, "another account's");
@@ -389,7 +389,7 @@ fn a_run_from_elsewhere_is_brought_home_and_never_sent() {
     place.serve().join().expect("no panic").expect("served");
     let run = place.run(id);
     assert_eq!(run.status, Status::Failed);
-    assert!(what(&run).contains("no way to find a run again"), "{}", what(&run));
+    assert!(what(&run).contains("cannot find a run again"), "{}", what(&run));
 }
 
 #[test]
@@ -442,7 +442,7 @@ fn a_hang_up_is_nothing_and_a_stop_is_told() {
     place.kill(rustix::process::Signal::TERM);
     let run = place.ends(first);
     assert_eq!(run.status, Status::Lost);
-    assert!(what(&run).contains("told to end"), "{}", what(&run));
+    assert!(what(&run).contains("was stopped"), "{}", what(&run));
     place.gone();
     assert_eq!(place.run(second).status, Status::Queued, "it was not sent, so nothing is lost");
 }

@@ -282,7 +282,7 @@ async fn words_in_the_prompt_make_it_misbehave() {
 async fn what_the_server_refuses_cost_nothing_and_has_a_remedy() {
     let table = [
         (Fault::Unauthorized, "does not accept the credentials (401", "client_id"),
-        (Fault::BadGateway, "in trouble (502 Bad Gateway)", "later"),
+        (Fault::BadGateway, "the server failed (502 Bad Gateway)", "later"),
         (Fault::TooManyRequests(7), "Too many runs at once", "in 7 seconds"),
         (Fault::RedirectTo(308, "https://elsewhere.example/x?token=t".to_owned()), "moved", "elsewhere"),
     ];
@@ -306,10 +306,10 @@ async fn what_the_server_refuses_cost_nothing_and_has_a_remedy() {
 async fn an_address_where_nothing_answers_is_refused() {
     let free = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
     let table = [
-        (format!("http://{free}/?secret=1"), "nothing answers at http://127.0.0.1"),
+        (format!("http://{free}/?secret=1"), "nothing is listening at http://127.0.0.1"),
         ("http://no-such-host.invalid/".to_owned(), "no-such-host.invalid"),
-        ("ftp://127.0.0.1/".to_owned(), "no address that a run can be sent to"),
-        ("deck".to_owned(), "cannot be read"),
+        ("ftp://127.0.0.1/".to_owned(), "not an address that a run can be sent to"),
+        ("deck".to_owned(), "is not valid"),
     ];
     for (url, what) in table {
         let outcome = submit(job(url, small())).await;
@@ -319,7 +319,7 @@ async fn an_address_where_nothing_answers_is_refused() {
     // A server that does not speak TLS.
     let url = start(DemoOptions::quick()).await.replace("http:", "https:");
     let outcome = submit(job(url, small())).await;
-    assert!(outcome.refused().what.contains("no safe connection"), "{:?}", outcome.end);
+    assert!(outcome.refused().what.contains("the TLS handshake"), "{:?}", outcome.end);
 }
 
 #[tokio::test]
@@ -344,7 +344,7 @@ async fn a_connection_that_breaks_is_lost_and_nothing_is_sent_twice() {
             }
         }
     });
-    assert!(submit(job(url.clone(), small())).await.lost().what.contains("broke before an answer"));
+    assert!(submit(job(url.clone(), small())).await.lost().what.contains("broke before a response"));
     let outcome = submit(job(url, small())).await;
     assert!(outcome.lost().what.contains("closed the connection before the result"));
     assert_eq!(outcome.log(), "half\n");
@@ -398,9 +398,9 @@ async fn a_run_that_failed_says_why() {
     let table = [
         (Fault::ErrorThenEnd, "the model file is damaged"),
         (Fault::FailedResult, "VAEDecode: bad latent"),
-        (Fault::EmptyResult, "brought no output"),
+        (Fault::EmptyResult, "made no output"),
         (Fault::EmptyBody, "answered 201 with nothing in it"),
-        (Fault::WebPage, "answered 201 with text/html, which is no result: Welcome"),
+        (Fault::WebPage, "answered 201 with text/html, which is not a result: Welcome"),
     ];
     for (fault, what) in table {
         let outcome = faulty(fault).await;

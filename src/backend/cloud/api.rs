@@ -16,10 +16,10 @@ use crate::wire::cloud::Record;
 
 use super::CloudLimits;
 
-/// Bytes of a reply that are read.
+/// Most bytes of a response that are read.
 const MAX_REPLY: usize = 64 << 20;
 
-/// One account's way to the service.
+/// The service's API for one account.
 #[derive(Clone, Debug)]
 pub(super) struct Api {
     base: Url,
@@ -35,39 +35,39 @@ pub(super) struct Unread {
     pub why: Why,
 }
 
-/// What kind of trouble it is.
+/// The kind of failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Why {
-    /// The service says that there is no such thing.
+    /// 404: the service has no such record.
     NotThere,
     /// The service does not accept the credentials.
     NotAllowed,
-    /// The service does not take the question: one of the ids, or how many there are.
+    /// The service rejects the request: one of the ids, or their number.
     NotTaken,
-    /// The answer is longer than anything that is read.
+    /// The response is longer than the limit.
     TooLong,
-    /// The service broke on the question, or its answer makes no sense.
+    /// The service failed on the request, or its response is not valid.
     Broke,
-    /// Line, gateway or service: it may pass.
+    /// A temporary failure of network, gateway or service.
     Trouble,
 }
 
 impl Why {
-    /// Whether it may be about one of several that were asked for, so that the others are better asked for alone.
+    /// Whether one of several requested ids may be the cause, so that each is better requested alone.
     pub(super) fn is_about_one(self) -> bool {
         matches!(self, Self::NotThere | Self::NotTaken | Self::TooLong | Self::Broke)
     }
 }
 
 impl Api {
-    /// The service that a run goes through.
+    /// The API that a run is sent through.
     ///
     /// # Errors
     /// When address or credentials cannot be used.
     pub(super) fn new(server: &Server, http: Arc<Http>, limits: Arc<CloudLimits>) -> Result<Self, RunError> {
         if let Some(name) = http::unsendable(&server.credentials) {
             return Err(RunError {
-                what: format!("{name} holds a character that no HTTP header can carry"),
+                what: format!("{name} contains a character that is not allowed in an HTTP header"),
                 remedy: "Copy it again, without a line end or other control character.".to_owned(),
                 ..RunError::default()
             });
@@ -77,7 +77,7 @@ impl Api {
         Ok(Self { base, credentials: server.credentials.clone(), http, limits })
     }
 
-    /// Where the service is.
+    /// The service's base URL.
     pub(super) fn base(&self) -> &Url {
         &self.base
     }
@@ -94,17 +94,17 @@ impl Api {
         &self.limits
     }
 
-    /// Whether another's runs can be read with ours.
+    /// Whether both are the same service and credentials, so that one request can read both.
     pub(super) fn is_same_account(&self, other: &Self) -> bool {
         self.base == other.base && self.credentials == other.credentials
     }
 
-    /// Where runs are sent.
+    /// The URL that runs are sent to.
     pub(super) fn infer(&self) -> Url {
         self.at(&["api", "workflow", "infer"])
     }
 
-    /// The records of these runs, those that the service has. Asked once.
+    /// The records of these runs, as far as the service has them. One attempt.
     pub(super) async fn records(&self, prompt_ids: &[String]) -> Result<Vec<Record>, Unread> {
         let mut url = self.at(&["api", "workflow", "infer", ""]);
         url.query_pairs_mut().extend_pairs(prompt_ids.iter().map(|id| ("prompt_ids", id)));
@@ -112,11 +112,11 @@ impl Api {
         let list = Record::list(&String::from_utf8_lossy(&body));
         list.ok_or_else(|| Unread {
             why: Why::Broke,
-            ..Unread::trouble("the service's answer is no list of records".to_owned())
+            ..Unread::trouble("the service's response is not a list of records".to_owned())
         })
     }
 
-    /// The record of one run; none when the service has none. Asked again while there is trouble on the way.
+    /// The record of one run; `None` when the service has none. Retried on temporary failures.
     pub(super) async fn record(&self, prompt_id: &str) -> Result<Option<Record>, Unread> {
         let ids = [prompt_id.to_owned()];
         let mut waits = self.http.limits().retries.iter();
@@ -132,14 +132,14 @@ impl Api {
         Ok(of(prompt_id, &records))
     }
 
-    /// Asks that the news of running prompts come to this socket. Few services know how.
+    /// Subscribes this socket to the events of running prompts. Few services support it.
     pub(super) async fn subscribe(&self, sid: &str) -> Result<(), Unread> {
         let url = self.at(&["api", "workflow", "infer", "subscribe", sid]);
         self.asked(&url, Some("{}"), MAX_REPLY).await.map(drop)
     }
 
-    /// Asks the service to stop a run: as the vendor's Python client does, and as the other one does when that is not
-    /// understood.
+    /// Asks the service to stop a run, with the field names of the vendor's Python client, and those of the other client when
+    /// these are rejected.
     pub(super) async fn cancel(&self, deployment: &str, prompt_id: &str) -> Result<(), Unread> {
         let shapes = [
             json!({"prompt_id": prompt_id, "view_comfy_api_url": deployment}),
@@ -162,7 +162,7 @@ impl Api {
         Err(first.unwrap_or_else(|| Unread::trouble(String::new())))
     }
 
-    /// An answer's body, when its status is a good one.
+    /// The body of a response with a success status.
     async fn asked(&self, url: &Url, json: Option<&str>, max: usize) -> Result<Vec<u8>, Unread> {
         let mut response = self.ask(url, json).await?;
         if !response.status().is_success() {
@@ -202,12 +202,12 @@ impl Api {
         };
         // A refused run would be sent again; a question is asked again by itself.
         if !matches!(why, Why::NotAllowed | Why::NotThere) {
-            error.remedy = "When it stays, look at the service's own state.".to_owned();
+            error.remedy = "If it persists, check the service's status.".to_owned();
         }
         Unread { error, why }
     }
 
-    /// What a refusal says, without our own secrets, which some services tell back.
+    /// The error of a failed response, without our own secrets, which some services echo.
     pub(super) fn described(&self, status: StatusCode, headers: &HeaderMap, body: &str) -> RunError {
         let mut error = http_error::describe(Protocol::Cloud, status, headers, body);
         if matches!(status.as_u16(), 404 | 405 | 410) {
@@ -218,7 +218,7 @@ impl Api {
         error
     }
 
-    /// An address of the service; each segment is what it is, whatever stands in it.
+    /// A URL of the service; each segment is percent-encoded.
     fn at(&self, segments: &[&str]) -> Url {
         let mut url = self.base.clone();
         if let Ok(mut path) = url.path_segments_mut() {
@@ -230,13 +230,12 @@ impl Api {
 
 impl Unread {
     fn trouble(what: String) -> Self {
-        let remedy =
-            "Check this machine's network; when it stays, look at the service's own state.".to_owned();
+        let remedy = "Check this machine's network; if it persists, check the service's status.".to_owned();
         Self { error: RunError { what, remedy, ..RunError::default() }, why: Why::Trouble }
     }
 }
 
-/// The record of this run; also the only one that was asked for, when it does not say of which run it is.
+/// The record of this run; also a sole record without a prompt id, when only this run was asked for.
 fn of(prompt_id: &str, records: &[Record]) -> Option<Record> {
     let named = records.iter().find(|record| is_of(record, prompt_id));
     named.or_else(|| nameless(records, 1)).cloned()
@@ -246,7 +245,7 @@ pub(super) fn is_of(record: &Record, prompt_id: &str) -> bool {
     record.result.prompt_id.as_deref().is_some_and(|id| id.eq_ignore_ascii_case(prompt_id))
 }
 
-/// The one record that is there, when it does not say of which run it is and only one was asked for.
+/// The sole record, when it has no prompt id and only one was requested.
 pub(super) fn nameless(records: &[Record], asked: usize) -> Option<&Record> {
     match records {
         [record] if asked == 1 && record.result.prompt_id.is_none() => Some(record),
@@ -254,10 +253,10 @@ pub(super) fn nameless(records: &[Record], asked: usize) -> Option<&Record> {
     }
 }
 
-/// What is wrong here is not the profile's `url`, which is the deployment's, nor the deployment.
+/// Words an error for the API: its address is the profile's `api_url`, not `url`.
 pub(super) fn about_api(error: RunError) -> RunError {
     let remedy = error.remedy.replace("the profile's url", "the profile's api_url");
-    let remedy = remedy.replace("the endpoint", "the service").replace("that the url is", "that api_url is");
+    let remedy = remedy.replace("the endpoint", "the service");
     RunError { remedy, ..error }
 }
 
@@ -275,12 +274,14 @@ fn checked(text: &str, name: &str, example: &str) -> Result<Url, RunError> {
             }
             Ok(url)
         }
-        Ok(url) => Err(fault(format!("`{}` is no address that a run can be sent to", redirect::shown(&url)))),
-        Err(why) => Err(fault(format!("the address in {name} cannot be read: {why}"))),
+        Ok(url) => {
+            Err(fault(format!("`{}` is not an address that a run can be sent to", redirect::shown(&url))))
+        }
+        Err(why) => Err(fault(format!("{name} is not a valid address: {why}"))),
     }
 }
 
-/// In words, for the log.
+/// The kind as text, for the log.
 pub(super) fn seconds(time: Duration) -> String {
     match time.as_secs() {
         1 => "1 second".to_owned(),

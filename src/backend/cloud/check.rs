@@ -1,4 +1,4 @@
-//! What `doctor` asks of the service: nothing that costs.
+//! What `doctor` checks at the service: nothing that costs.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,22 +11,22 @@ use super::CloudLimits;
 use super::api::{Api, Unread, Why};
 use super::socket::{Socket, SocketError};
 
-/// A prompt id that no run has.
+/// A prompt id that no run uses.
 const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
 
-/// What was found at the service.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checked {
-    /// How long the socket took to let us in, or why there is none: then runs go on without their log.
+    /// Time that the login over the socket took, or why it failed: runs then work without a live log.
     pub socket: Result<Duration, RunError>,
-    /// How long the service took to say that it has no record of a run that never was.
+    /// Time that the request for an unknown record took.
     pub records: Duration,
 }
 
-/// Opens the socket, leaves it, and asks for a run that never was.
+/// Logs in over the socket, disconnects, and requests the record of an unknown run.
 ///
 /// # Errors
-/// When runs would fail: credentials that are not accepted, no service at the address, no way to it.
+/// When runs would fail: rejected credentials, no service at the address, no network.
 pub async fn check(server: &Server, limits: CloudLimits) -> Result<Checked, RunError> {
     let http = Arc::new(Http::new(limits.http.clone()));
     let api = Api::new(server, http, Arc::new(limits))?;

@@ -1,4 +1,4 @@
-//! The end of a run: its outputs come home.
+//! The end of a run: its outputs are downloaded.
 
 use bytes::Bytes;
 use reqwest::Url;
@@ -18,7 +18,7 @@ use super::api::Api;
 use super::run::{CloudRun, Ending, cancelled};
 
 impl CloudRun {
-    /// Brings a run that has ended to its end here.
+    /// Downloads the outputs of a run that has ended, and reports its end.
     pub(super) async fn finish(mut self, ending: Ending) -> Result<(), BackendError> {
         self.registration.leave();
         let end = match ending {
@@ -61,7 +61,7 @@ impl CloudRun {
         Ok(outcome.end())
     }
 
-    /// Writes the outputs that came inside of the record; says how many are on disk and how many could not be saved.
+    /// Writes the outputs that are inside the record. Returns how many were saved and how many failed.
     async fn write(
         &mut self,
         files: Vec<RecordOutput>,
@@ -122,7 +122,7 @@ impl CloudRun {
     }
 }
 
-/// Gives new addresses of outputs: the service signs them anew whenever the record is read.
+/// Fetches fresh links of outputs: the service signs new ones whenever the record is read.
 struct Renew {
     api: Api,
     prompt_id: String,

@@ -1,10 +1,10 @@
-//! How long to wait, and how often to ask.
+//! Timeouts and polling intervals.
 
 use std::time::Duration;
 
 use super::socket::SocketLimits;
 
-/// How often something is asked for: the more time has passed, the more seldom.
+/// A polling interval that grows with the time passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
     pub first: Duration,
@@ -12,59 +12,59 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Of `first` and `longest` milliseconds.
+    /// Bounds in milliseconds.
     pub const fn of_millis(first: u64, longest: u64) -> Self {
         Self { first: Duration::from_millis(first), longest: Duration::from_millis(longest) }
     }
 
-    /// The pause after so much time: a tenth of it, within the two bounds.
+    /// The interval after `passed`: a tenth of it, within the bounds.
     pub fn pause(self, age: Duration) -> Duration {
         (age / 10).clamp(self.first, self.longest.max(self.first))
     }
 }
 
-/// Waits and intervals of the cloud API.
+/// Timeouts, intervals and sizes of the cloud API.
 #[derive(Clone, Debug)]
 pub struct CloudLimits {
-    /// Of the requests themselves.
+    /// Timeouts of requests.
     pub http: crate::backend::HttpLimits,
-    /// From the socket's first byte until we are let in.
+    /// Timeout from opening the socket to the login's confirmation.
     pub connect: Duration,
-    /// The longest pause before a socket that is lost is opened again.
+    /// Longest pause before a lost socket is reopened.
     pub reconnect: Duration,
-    /// How long a run waits for the socket before it is sent without.
+    /// How long a run waits for the socket before it is sent without one.
     pub socket_wait: Duration,
-    /// Connections that fail one after the other before nobody waits any longer.
+    /// Failed connections in a row after which runs no longer wait for the socket.
     pub socket_tries: u32,
-    /// Bytes of records that are read at once. Outputs may be in them, base64.
+    /// Most bytes of a response with records. Outputs may be in them as base64.
     pub records: usize,
-    /// For the answer to a question, which is small: a record, a cancel.
+    /// Timeout of small requests: a record, a cancel.
     pub answer: Duration,
-    /// How long a request that is up may stay without a reply before its record is looked for.
+    /// Time that an uploaded request may stay without a response before its record is looked up.
     pub reply: Duration,
-    /// How long a run that may never have arrived is looked for.
+    /// How long the record of a run that may never have arrived is looked for.
     pub settle: Duration,
-    /// How long a run that the service had taken is looked for, once it is not there any more.
+    /// How long the record of a run is looked for after it vanished from the service.
     pub missing: Duration,
-    /// How long a run that reported an error may stay open in its record.
+    /// Time after an error event within which the record must show the end.
     pub failing: Duration,
-    /// How often the record of a run is read that the socket tells about: in case its end got lost.
+    /// Polling of a run with live events, in case its end event gets lost.
     pub live: Duration,
-    /// … that the socket should tell about, and does not.
+    /// Polling of a run whose socket is down.
     pub polled: Pace,
-    /// … that asked for no news.
+    /// Polling of a run without live events.
     pub scheduled: Pace,
-    /// … that is just about to be settled: cancelled, failed, or sent without a reply.
+    /// Polling of a run whose end is near: cancelled, failed, or sent without a response.
     pub urgent: Pace,
-    /// Records that are due so soon after another are read with it.
+    /// Records due within this time of another are read in the same request.
     pub together: Duration,
-    /// The longest pause when records cannot be read; the longest when we are not allowed to.
+    /// Longest pause between attempts while records cannot be read; and while the credentials are rejected.
     pub trouble: Duration,
-    /// How long records cannot be read before the log says so.
+    /// Time of failed reads after which the run's log says so.
     pub unreadable: Duration,
-    /// How long news waits for a run whose log is written slowly, before it is left out.
+    /// Time that an update waits for a slow run before it is dropped.
     pub patience: Duration,
-    /// How long the socket stays open behind the last run that needs it.
+    /// Time that the socket stays open after the last run that needs it.
     pub linger: Duration,
 }
 

@@ -32,7 +32,7 @@ use run::{Certainty, CloudRun};
 pub use check::{Checked, check};
 pub use limits::{CloudLimits, Pace};
 
-/// How often a cancel is asked for when nobody hears it. It may arrive twice.
+/// Attempts of a cancel request that fails on the network. It may arrive twice.
 const CANCEL_TRIES: u32 = 3;
 
 /// The backend for the cloud API.
@@ -44,7 +44,7 @@ pub struct CloudBackend {
 }
 
 impl CloudBackend {
-    /// With other limits than usual.
+    /// With limits other than the defaults.
     pub fn with(limits: CloudLimits) -> Self {
         Self {
             accounts: Accounts::default(),
@@ -60,7 +60,7 @@ impl CloudBackend {
     fn run(&self, job: Job, events: EventSink) -> Result<CloudRun, BackendError> {
         let api = self.api(&job.server).map_err(submit::refused)?;
         let prompt_id = job.prompt_id.clone().filter(|id| !id.is_empty()).ok_or_else(|| {
-            let what = "the run has no name, without which it could never be found again".to_owned();
+            let what = "the run has no prompt id, so it could never be found again".to_owned();
             submit::refused(RunError { what, ..RunError::default() })
         })?;
         let registration = self.accounts.register(&api, &prompt_id, job.logs);

@@ -1,4 +1,4 @@
-//! One run, from what its account is told of it to its end.
+//! One run, from its registration to its end.
 
 use std::time::Duration;
 
@@ -16,27 +16,27 @@ use crate::wire::{ansi, errors};
 use super::account::{Registration, RunUpdate};
 use super::api::{self, Api, Unread, Why};
 
-/// Messages that are taken at once: a thousand log lines are one event to the store.
+/// Updates that are handled at once: a thousand log lines become one event for the store.
 const AT_ONCE: usize = 256;
 
-/// How much longer a run may be without a record while the service would tell of it by itself.
+/// Factor by which a missing record is tolerated longer while live events would report the end.
 const LIVE_PATIENCE: u32 = 12;
 
-/// How sure it is that the service has the run.
+/// How certain it is that the service has the run.
 #[derive(Clone, Debug)]
 pub(super) enum Certainty {
-    /// Its request is on its way.
+    /// The request is being sent.
     Sending,
-    /// It may have arrived; what speaks against it.
+    /// The request may have arrived; the error that left it unsure.
     Unsure(RunError),
-    /// It is said to be there.
+    /// A person says that the service has it (`comfydeck fetch`).
     Claimed,
-    /// The service told of it.
+    /// The service has sent an event or a record of it.
     Known,
 }
 
 impl Certainty {
-    /// That of a run which is taken over, by where it stood when it was left.
+    /// The certainty for a run that is taken over, by its last status.
     pub(super) fn of_left(status: Option<Status>) -> Self {
         match status {
             None => Self::Claimed,
@@ -52,14 +52,14 @@ impl Certainty {
 
 #[derive(Debug)]
 pub(super) enum Ending {
-    /// By a record that is one.
+    /// A record with a final state.
     Record(Box<Record>),
-    /// By a word of the service.
+    /// An event that ends the run.
     End(End),
     Error(BackendError),
 }
 
-/// A run that is followed.
+/// A run that is being followed.
 pub(super) struct CloudRun {
     pub api: Api,
     pub job: Job,
@@ -67,15 +67,15 @@ pub(super) struct CloudRun {
     pub out: Reporter,
     pub registration: Registration,
     pub certainty: Certainty,
-    /// The service has told of it.
+    /// Whether the service has sent anything about the run.
     pub heard: bool,
     log: LogBuffer,
     unsent: LogChunk,
-    /// The first error that the service told, and when anything was heard last since then.
+    /// The first error event, and the time of the last update since.
     failure: Option<(Value, Instant)>,
-    /// Since when there is no record.
+    /// Since when the record is missing.
     missing: Option<Instant>,
-    /// Since when records cannot be read; the same while the service does not accept the credentials.
+    /// Since when the record cannot be read, for any reason and for rejected credentials.
     unread: Option<Instant>,
     not_allowed: Option<Instant>,
     told_unread: bool,
@@ -111,7 +111,7 @@ impl CloudRun {
         }
     }
 
-    /// Listens until the run has ended.
+    /// Handles updates until the run has ended.
     pub(super) async fn follow(&mut self) -> Result<Ending, BackendError> {
         let mut batch = Vec::new();
         loop {
@@ -129,17 +129,20 @@ impl CloudRun {
         }
     }
 
-    /// Takes in what the run was told: its end, when that was among it.
+    /// Handles a batch of updates. Returns the run's end, when it was among them.
     pub(super) async fn take(
         &mut self,
         count: usize,
         batch: &mut Vec<RunUpdate>,
     ) -> Result<Option<Ending>, BackendError> {
         if count == 0 {
-            return Ok(Some(Ending::Error(BackendError::Lost(self.remedied(RunError {
-                what: "comfydeck's own connection to the service came to grief, which is a fault of comfydeck".to_owned(),
-                ..RunError::default()
-            })))));
+            return Ok(Some(Ending::Error(BackendError::Lost(
+                self.remedied(RunError {
+                    what: "comfydeck's own connection to the service failed, which is a bug in comfydeck"
+                        .to_owned(),
+                    ..RunError::default()
+                }),
+            ))));
         }
         let mut ending = None;
         for told in batch.drain(..) {
@@ -154,7 +157,7 @@ impl CloudRun {
                 }
                 RunUpdate::Missed(count) => {
                     self.note(&format!(
-                        "{count} messages were left out here, since the log could not be written as fast"
+                        "{count} messages are missing here, since the log could not be written as fast"
                     ));
                     None
                 }
@@ -236,7 +239,7 @@ impl CloudRun {
                     why.what.trim_end_matches('.')
                 ),
                 remedy: format!(
-                    "It most likely never arrived, and nothing was paid: run again. `comfydeck fetch {}` looks once more.",
+                    "It most likely never arrived, and nothing was paid: run again. `comfydeck fetch {}` checks once more.",
                     self.prompt_id
                 ),
                 ..why.clone()
@@ -244,7 +247,7 @@ impl CloudRun {
             Certainty::Claimed => RunError {
                 what: format!("the service has no record of {}", self.prompt_id),
                 remedy: format!(
-                    "Check the id, and that the profile is that of the account that sent it; `comfydeck fetch {}` looks once more.",
+                    "Check the id, and that the profile is that of the account that sent it; `comfydeck fetch {}` checks once more.",
                     self.prompt_id
                 ),
                 ..RunError::default()
@@ -260,7 +263,7 @@ impl CloudRun {
         Some(Ending::Error(BackendError::Lost(error)))
     }
 
-    /// The end of a run that told an error, when nothing else was heard for so long.
+    /// The end of a run after an error event that nothing has followed for long enough.
     fn given_up(&self, patience: Duration) -> Option<Ending> {
         let (value, heard) = self.failure.as_ref()?;
         if heard.elapsed() < patience {
@@ -268,15 +271,15 @@ impl CloudRun {
         }
         let mut error = errors::from_value(value);
         if error.what.is_empty() {
-            error.what = "the service told an error without a word on it".to_owned();
+            error.what = "the service reported an error without a message".to_owned();
         }
         Some(Ending::Error(BackendError::Failed(self.remedied(error))))
     }
 
-    /// With the way to a result that may be there all the same.
+    /// Adds how to fetch a result that may exist anyway.
     fn remedied(&self, error: RunError) -> RunError {
         let remedy = format!(
-            "{} `comfydeck fetch {}` brings what came of it after all.",
+            "{} `comfydeck fetch {}` downloads its outputs if it made any.",
             error.remedy, self.prompt_id
         );
         RunError { remedy: remedy.trim().to_owned(), ..error }
@@ -296,7 +299,7 @@ impl CloudRun {
             (_, Certainty::Sending) => None,
             (Why::TooLong, _) => Some(RunError {
                 what: format!("the service's record of the run cannot be read: {}", unread.error.what),
-                remedy: "Get its outputs from the service's own page.".to_owned(),
+                remedy: "Download its outputs from the service's website.".to_owned(),
                 ..RunError::default()
             }),
             // They are those that the run began with, so it would be asked with them for ever.
@@ -307,7 +310,7 @@ impl CloudRun {
                     unread.error.what
                 ),
                 remedy: format!(
-                    "Put the profile's credentials right, then `comfydeck fetch {}` brings what came of the run.",
+                    "Fix the profile's credentials, then `comfydeck fetch {}` downloads the run's outputs.",
                     self.prompt_id
                 ),
                 ..unread.error
@@ -316,7 +319,7 @@ impl CloudRun {
             (Why::NotTaken, Certainty::Claimed) if since.elapsed() >= self.api.limits().settle => {
                 Some(RunError {
                     what: format!(
-                        "the service takes {} for no run's id: {}",
+                        "the service does not accept {} as a run's id: {}",
                         self.prompt_id, unread.error.what
                     ),
                     remedy: "Check the id.".to_owned(),
@@ -331,21 +334,19 @@ impl CloudRun {
         Ok(ending.map(|error| Ending::Error(BackendError::Lost(error))))
     }
 
-    /// Says that the run's record cannot be read, where that is worth a word.
+    /// Writes into the run's log that its record cannot be read, once that has lasted.
     async fn unread_still(&mut self, unread: &Unread, since: Instant) -> Result<(), BackendError> {
         let what = &unread.error.what;
         if unread.why == Why::NotAllowed && !self.told_not_allowed {
             self.told_not_allowed = true;
             let text = format!(
-                "The run's record cannot be read: {what}. It is asked for some minutes more with what the run began with. If the credentials have changed, put the profile right; when the run is given up, `comfydeck fetch {}` brings its result",
+                "The run's record cannot be read: {what}. It is retried for some minutes with the credentials that the run began with. If they have changed, fix the profile, then `comfydeck fetch {}` downloads the outputs",
                 self.prompt_id
             );
             self.out.send(RunEvent::Warning { text }).await?;
         } else if since.elapsed() >= self.api.limits().unreadable && !self.told_unread {
             self.told_unread = true;
-            self.note(&format!(
-                "the run's record cannot be read for now ({what}); it is asked for again and again"
-            ));
+            self.note(&format!("the run's record cannot be read for now ({what}); it is retried"));
         }
         Ok(())
     }
@@ -364,7 +365,7 @@ impl CloudRun {
         }
     }
 
-    /// It is heard of in another way from now on.
+    /// Reports a change in how updates reach the run.
     async fn turn(&mut self, connection: Connection, why: Option<String>) -> Result<(), BackendError> {
         let before = self.connection.replace(connection);
         let why = why.map(|why| format!(" ({})", why.trim_end_matches('.'))).unwrap_or_default();
@@ -376,11 +377,11 @@ impl CloudRun {
                 self.note("the connection to the service is back")
             }
             (Some(Connection::Polling), Connection::Live) => {
-                self.note("the service tells of the run from here on; lines before this one may be missing")
+                self.note("the live log begins here; lines before this one may be missing")
             }
-            (Some(Connection::Reconnecting | Connection::Live), Connection::Polling) => self.note(&format!(
-                "the service tells nothing more of this run{why}; its end is read from its record"
-            )),
+            (Some(Connection::Reconnecting | Connection::Live), Connection::Polling) => {
+                self.note(&format!("the live log ends here{why}; how the run ends is read from its record"))
+            }
             _ => {}
         }
         let chunk = std::mem::take(&mut self.unsent);
@@ -393,7 +394,7 @@ impl CloudRun {
         self.log.other("comfydeck", text, &mut self.unsent);
     }
 
-    /// What the service told of an error, for whoever has no better words.
+    /// The text of an error event, when no better one is known.
     pub(super) fn failure(&self) -> String {
         match &self.failure {
             None | Some((Value::Null, _)) => String::new(),
@@ -403,7 +404,7 @@ impl CloudRun {
     }
 }
 
-/// The end of a run that was stopped.
+/// The end of a cancelled run.
 pub(super) fn cancelled(value: &Value) -> End {
     let said = errors::from_value(value).what;
     let said: String = ansi::scrub_plain(&said).chars().take(200).collect();
@@ -416,7 +417,7 @@ pub(super) fn cancelled(value: &Value) -> End {
     }
 }
 
-/// Whether an open record says that the work has begun.
+/// Whether a record without an end says that execution has begun.
 fn is_working(record: &Record) -> bool {
     let word = record.result.status.as_deref().unwrap_or_default().to_ascii_lowercase();
     let word: String = word.chars().filter(char::is_ascii_alphanumeric).collect();

@@ -110,7 +110,7 @@ impl CloudRun {
         };
         let why = why.map(|why| format!(": {}", why.what.trim_end_matches('.'))).unwrap_or_default();
         let text = format!(
-            "There is no live connection to the service{why}. The run is sent all the same, without its log; its end is read from its record"
+            "There is no live connection to the service{why}. The run is sent anyway, without its live log; how it ends is read from its record"
         );
         self.out.send(RunEvent::Warning { text }).await?;
         Ok(None)
@@ -192,8 +192,8 @@ fn read(status: StatusCode, body: &[u8]) -> Reply {
         Some(record) => Reply::Taken(Some(Box::new(record))),
         // A page of somebody who stands between, most likely.
         None => Reply::Unclear(RunError {
-            what: format!("the reply ({}) is not the service's", status.as_u16()),
-            remedy: "Check the profile's api_url, and who stands between.".to_owned(),
+            what: format!("the response ({}) is not from the service", status.as_u16()),
+            remedy: "Check the profile's api_url, and any proxy in between.".to_owned(),
             details: crate::wire::errors::from_text(text).what,
             ..RunError::default()
         }),

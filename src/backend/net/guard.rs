@@ -106,7 +106,7 @@ pub(in crate::backend) struct Forbidden {
 impl fmt::Display for Forbidden {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { host } = self;
-        write!(to, "its address leads to {host}, inside a network that the server has no business in")
+        write!(to, "its address leads to {host}, where links of this server may not lead")
     }
 }
 
@@ -150,7 +150,7 @@ impl Guard {
             Some(rule) => http.guarded(rule),
             None => http.client(url).cloned(),
         };
-        client.map_err(|_| format!("no request can be made to {}", redirect::shown(url)))
+        client.map_err(|_| format!("a request cannot be sent to {}", redirect::shown(url)))
     }
 
     /// Where a request to an address may end up; `None` for anywhere, because it is the API itself.
@@ -168,7 +168,7 @@ impl Guard {
             _ => Rule { public: false, loopback: false, private: false },
         };
         if !(rule.public || rule.loopback || rule.private) {
-            return Err(format!("its address {} is not a safe one", redirect::shown(url)));
+            return Err(format!("its address {} is not safe", redirect::shown(url)));
         }
         let host = url.host_str().unwrap_or_default();
         let is_forbidden = match literal(url) {

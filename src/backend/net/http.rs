@@ -19,16 +19,16 @@ use super::reach;
 use super::redirect::{self, Hop, Method, RedirectError};
 use super::upload::Upload;
 
-/// To find a host and shake hands with it.
+/// Timeout for DNS, TCP and TLS together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-/// Longest silence: the vendor's own limit for a stream. Cold starts take minutes; a dead line is found by
+/// Read timeout: the vendor's own limit for a stream. Cold starts take minutes; a dead connection is found by
 /// [`KEEPALIVE`] much sooner.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(24_000);
-/// How long a silent line is trusted before the system asks whether anyone is there.
+/// Idle time before TCP keepalive probes are sent.
 const KEEPALIVE: Duration = Duration::from_secs(30);
-/// Bytes of an error's body that are read.
+/// Most bytes of an error's body that are read.
 const MAX_REFUSAL: usize = 256 * 1024;
-/// What to do about a request that the server may have taken.
+/// The remedy for a request that the server may have accepted.
 pub(in crate::backend) const LOOK_THERE_FIRST: &str =
     "The server may go on with it, and bill it: look at the endpoint's own history before you run it again.";
 
@@ -36,54 +36,54 @@ pub(in crate::backend) const LOOK_THERE_FIRST: &str =
 #[derive(Debug, Default)]
 pub(in crate::backend) struct Http {
     limits: HttpLimits,
-    /// For plain HTTP to this machine: no certificates, no proxy.
+    /// For plain HTTP to loopback: no certificates, no proxy.
     local: OnceLock<Client>,
     open: OnceLock<Client>,
     /// For addresses that a server chose.
     guarded: Mutex<Vec<(Rule, Client)>>,
 }
 
-/// Why there is no answer.
+/// Why there is no response.
 #[derive(Debug)]
 pub(in crate::backend) struct NoAnswer {
     pub error: RunError,
-    /// The server may have the whole request.
+    /// Whether the server may have received the whole request.
     pub sent: bool,
 }
 
-/// What a request carries.
+/// The kind of a request.
 #[derive(Clone, Copy, Debug)]
 enum Body<'a> {
     None,
     Json(&'a str),
-    /// A run, and who hears how many of its bytes have left.
+    /// A run's POST, and a channel for the number of bytes sent.
     Upload(&'a Upload, &'a watch::Sender<u64>),
 }
 
-/// Why a chain of requests ended without an answer.
+/// Why a chain of requests ended without a response.
 #[derive(Debug)]
 enum Broken {
     Line(reqwest::Error),
     Redirect(RedirectError),
 }
 
-/// An answer that is no redirect.
+/// A response that is not a redirect.
 #[derive(Debug)]
 pub(in crate::backend) struct Answer {
     pub response: Response,
-    /// Redirects to the answer before it. With any, the server had taken the run.
+    /// Redirects before it. With any, the server had accepted the run.
     pub hops: u32,
 }
 
-/// How long to wait for what is not the run itself.
+/// Timeouts and retries of everything but the run's own request.
 #[derive(Clone, Debug)]
 pub struct HttpLimits {
-    /// For the text of a refusal, whose status says the most already.
+    /// Timeout for the body of an error response, whose status says the most already.
     pub refusal: Duration,
-    /// Silence while an output is fetched from an address.
+    /// Longest silence while an output is downloaded.
     pub fetch: Duration,
-    /// Waits before a GET is tried again that found a broken line or a gateway in trouble. A GET only asks; a
-    /// POST is never tried again. A download that got further meanwhile begins with the first wait again.
+    /// Pauses between retries of a GET that failed on the network or with 502–504. A GET has no side effects; a
+    /// POST is never retried. A download that made progress starts again with the first pause.
     pub retries: Vec<Duration>,
 }
 
@@ -106,7 +106,7 @@ impl Http {
         &self.limits
     }
 
-    /// Sends a run and follows redirects. `sent` hears how many bytes of the body have left.
+    /// Sends a run's POST and follows redirects. `sent` receives the number of body bytes sent.
     pub(in crate::backend) async fn post(
         &self,
         url: &Url,
@@ -136,7 +136,7 @@ impl Http {
         }
     }
 
-    /// Asks something small, once, and follows redirects: a GET, or with JSON to send a POST.
+    /// Sends a small request once and follows redirects: a GET, or with JSON a POST.
     pub(in crate::backend) async fn ask(
         &self,
         url: &Url,
@@ -181,7 +181,7 @@ impl Http {
         }
     }
 
-    /// A GET that is tried again when the line or a gateway fails.
+    /// Sends a GET, with retries when the network or a gateway fails.
     async fn get_again(&self, url: &Url, credentials: Option<&Credentials>) -> reqwest::Result<Response> {
         for wait in &self.limits.retries {
             match self.send(url, credentials, Body::None).await {
@@ -247,7 +247,7 @@ impl Http {
     }
 }
 
-/// What all clients have in common.
+/// The settings that all clients share.
 fn builder() -> ClientBuilder {
     // Someone else's provider is as good; an error says only that there is one.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -266,7 +266,7 @@ fn builder() -> ClientBuilder {
         .pool_max_idle_per_host(0)
 }
 
-/// The beginning of a refusal's body. What of it cannot be read, or does not come in time, does not matter: the status
+/// The beginning of an error response's body. A body that cannot be read in time does not matter: the status
 /// says the most.
 pub(in crate::backend) async fn refusal_body(response: &mut Response, limit: Duration) -> String {
     let mut body = Vec::new();
@@ -283,16 +283,16 @@ pub(in crate::backend) async fn refusal_body(response: &mut Response, limit: Dur
     String::from_utf8_lossy(&body).into_owned()
 }
 
-/// Why the body of an answer was not read.
+/// Why the body of a response was not read.
 #[derive(Debug)]
 pub(in crate::backend) enum NoBody {
-    /// It is longer than what is read.
+    /// It is longer than the limit.
     TooLong(RunError),
-    /// It did not come whole, or not as it was asked for.
+    /// It is incomplete, or compressed though that was not requested.
     Broken(RunError),
 }
 
-/// The body of a small answer, of at most `max` bytes, that is never silent for longer than `silence`.
+/// The body of a small response of at most `max` bytes, with `silence` as the longest pause between two chunks.
 pub(in crate::backend) async fn whole_body(
     response: &mut Response,
     max: usize,
@@ -305,34 +305,36 @@ pub(in crate::backend) async fn whole_body(
     };
     let fault = |what: String| NoBody::Broken(error(what));
     if let Some(packed) = packed(response) {
-        return Err(fault(format!("the server answered in a packed form that was not asked for ({packed})")));
+        return Err(fault(format!(
+            "the server sent a compressed response that was not asked for ({packed})"
+        )));
     }
     let mut body = Vec::new();
     loop {
         let chunk = tokio::time::timeout(silence, response.chunk()).await.map_err(|_| {
-            fault(format!("the rest of the answer did not come for {} seconds", silence.as_secs()))
+            fault(format!("the rest of the response did not come for {} seconds", silence.as_secs()))
         })?;
         let chunk = chunk.map_err(|why| {
-            let what = "the connection broke in the middle of the answer".to_owned();
+            let what = "the connection broke in the middle of the response".to_owned();
             NoBody::Broken(RunError { details: causes(&why).0, ..error(what) })
         })?;
         let Some(chunk) = chunk else { return Ok(body) };
         if body.len() + chunk.len() > max {
-            let what = format!("the answer is longer than {} MiB", max >> 20);
+            let what = format!("the response is longer than {} MiB", max >> 20);
             return Err(NoBody::TooLong(RunError { what, ..RunError::default() }));
         }
         body.extend_from_slice(&chunk);
     }
 }
 
-/// In which way an answer is packed, though that was not asked for.
+/// The content encoding of a response, though none was requested.
 pub(in crate::backend) fn packed(response: &Response) -> Option<String> {
     let packed = response.headers().get(CONTENT_ENCODING)?.to_str().unwrap_or("a way of its own");
     let packed: String = crate::wire::ansi::scrub_plain(packed.trim()).chars().take(40).collect();
     (!packed.is_empty() && !packed.eq_ignore_ascii_case("identity")).then_some(packed)
 }
 
-/// The MIME type of an answer, for people; empty when it says none.
+/// The MIME type of a response, scrubbed; empty when there is none.
 pub(in crate::backend) fn content_type(headers: &HeaderMap) -> String {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     crate::wire::ansi::scrub_plain(value.unwrap_or_default()).chars().take(100).collect()
@@ -355,20 +357,20 @@ pub(in crate::backend) fn with_credentials<'a>(
     headers.fold(request, |request, (name, value)| request.header(name, value))
 }
 
-/// Which credential no header can hold, if any.
+/// The name of a credential that a header may not contain, if any.
 pub(in crate::backend) fn unsendable(credentials: &Credentials) -> Option<&str> {
     let bad = credentials.iter().find(|credential| header(credential).is_none());
     bad.map(|credential| credential.name.as_str())
 }
 
-/// Whether an address is on this machine.
+/// Whether a URL's host is loopback.
 pub(in crate::backend) fn is_loopback(url: &Url) -> bool {
     let Some(host) = url.host_str() else { return false };
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || address.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// What lies behind an error, and whether nobody took the connection.
+/// The innermost cause of an error, and whether the connection was refused.
 fn causes(error: &reqwest::Error) -> (String, bool) {
     let mut causes = Vec::new();
     let mut refused = false;
@@ -382,38 +384,38 @@ fn causes(error: &reqwest::Error) -> (String, bool) {
     (causes.join(": "), refused)
 }
 
-/// What kept a request from being answered, in words, without the address's query.
+/// The error of a request that failed, without the URL's query.
 pub(in crate::backend) fn unreachable(error: &reqwest::Error, url: &Url) -> RunError {
     let host = url.host_str().unwrap_or_default();
     let (said, refused) = causes(error);
     let has = |word: &str| said.to_ascii_lowercase().contains(word);
     let (what, remedy) = if has("dns error") || has("failed to lookup") {
-        (format!("the host {host} is not known"), "Check the profile's url, and this machine's network.")
+        (format!("the host {host} cannot be found"), "Check the profile's url, and this machine's network.")
     } else if refused {
         (
-            format!("nothing answers at {}", redirect::shown(url)),
+            format!("nothing is listening at {}", redirect::shown(url)),
             "Check the profile's url and port, and that the endpoint is up.",
         )
     } else if has("certificate") || has("tls") || has("handshake") || has("corrupt message") {
         (
-            format!("no safe connection to {host}"),
-            "Check that the url is https where the endpoint is, and this machine's clock and certificates.",
+            format!("the TLS handshake with {host} failed"),
+            "Check that the endpoint speaks https, and this machine's clock and certificates.",
         )
     } else if error.is_timeout() {
-        (format!("{host} did not answer in time"), "Check this machine's network, then try again.")
+        (format!("{host} did not respond in time"), "Check this machine's network, then try again.")
     } else if error.is_connect() {
         (format!("no connection to {host}"), "Check this machine's network, then try again.")
     } else if error.is_builder() {
-        (format!("no request can be made to {}", redirect::shown(url)), "Check the profile's url.")
+        (format!("a request cannot be sent to {}", redirect::shown(url)), "Check the profile's url.")
     } else {
         (
-            format!("the connection to {host} broke before an answer came"),
+            format!("the connection to {host} broke before a response came"),
             "Check this machine's network, then try again.",
         )
     };
     let remedy = match reach::proxy_of(url, |name| std::env::var(name).ok()) {
         Some(proxy) => format!(
-            "A proxy stands between, {}: look at it, and at HTTPS_PROXY and NO_PROXY.",
+            "The proxy {} is in between: check it, HTTPS_PROXY and NO_PROXY.",
             redirect::shown(&proxy)
         ),
         None => remedy.to_owned(),

@@ -1,4 +1,4 @@
-//! An answer that is an error, in words: what happened, why, what to do.
+//! The error of a response with an error status: what happened, why, what to do.
 
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
@@ -6,7 +6,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use crate::domain::run::{Protocol, RunError};
 use crate::wire::{ansi, errors};
 
-/// What a status, its headers and its body say together.
+/// The error from a status, its headers and its body.
 pub(in crate::backend) fn describe(
     protocol: Protocol,
     status: StatusCode,
@@ -22,10 +22,10 @@ pub(in crate::backend) fn describe(
         401 | 403 => format!("the server does not accept the credentials ({name})"),
         404 | 405 | 410 => format!("there is no endpoint at this address ({name})"),
         413 => format!("the request is too large for the server ({name})"),
-        429 => format!("the server has too much to do for now ({name})"),
+        429 => format!("the server is too busy ({name})"),
         400..=499 => format!("the server refused the request ({name})"),
-        500..=599 => format!("the server is in trouble ({name})"),
-        _ => format!("the server gave an answer that is none ({name})"),
+        500..=599 => format!("the server failed ({name})"),
+        _ => format!("the server did not send a valid response ({name})"),
     };
     let is_echo = said.what.is_empty() || name.eq_ignore_ascii_case(&said.what);
     let what = if is_echo { lead } else { format!("{lead}: {}", said.what) };
@@ -40,21 +40,21 @@ fn remedy(protocol: Protocol, status: StatusCode, wait: &str) -> String {
             let keys: Vec<_> = protocol.credentials().iter().map(|asked| asked.key).collect();
             format!("Check {} of the profile.", keys.join(" and "))
         }
-        404 | 405 | 410 => "Check the profile's url: it is the deployment's whole address.".to_owned(),
+        404 | 405 | 410 => "Check the profile's url: it must be the deployment's whole address.".to_owned(),
         413 => "Send smaller files.".to_owned(),
         429 => format!("Run again {wait}, or lower the profile's concurrency."),
         400 | 422 => "Check the parameters that you changed.".to_owned(),
         503 => format!("Run again {wait}."),
         502 | 504 => {
-            "A gateway gave the endpoint up, which may have begun all the same: look at its own history, then run again later."
+            "The gateway gave up on the endpoint, which may have started the run: look at its own history, then run again later."
                 .to_owned()
         }
-        500..=599 => "Run again later; when it stays, look at the deployment's log.".to_owned(),
+        500..=599 => "Run again later; if it persists, check the deployment's log.".to_owned(),
         _ => "Check the profile's url.".to_owned(),
     }
 }
 
-/// When to come back, as the server says.
+/// The server's `Retry-After`, as text.
 fn retry_after(headers: &HeaderMap) -> String {
     let said = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::trim);
     match said {
@@ -83,27 +83,21 @@ mod tests {
                 "client_id",
             ),
             (404, "", "", "there is no endpoint at this address (404 Not Found)", "url"),
-            (429, "30", "", "the server has too much to do for now (429 Too Many Requests)", "in 30 seconds"),
-            (
-                429,
-                "600",
-                "",
-                "the server has too much to do for now (429 Too Many Requests)",
-                "in 10 minutes",
-            ),
+            (429, "30", "", "the server is too busy (429 Too Many Requests)", "in 30 seconds"),
+            (429, "600", "", "the server is too busy (429 Too Many Requests)", "in 10 minutes"),
             (
                 503,
                 "Fri, 31 Dec 1999",
                 "",
-                "the server is in trouble (503 Service Unavailable)",
+                "the server failed (503 Service Unavailable)",
                 "after Fri, 31 Dec 1999",
             ),
-            (503, "", "", "the server is in trouble (503 Service Unavailable)", "in a while"),
+            (503, "", "", "the server failed (503 Service Unavailable)", "in a while"),
             (
                 502,
                 "",
                 "<html><title>502 Bad Gateway</title><h1>502 Bad Gateway</h1>",
-                "the server is in trouble (502 Bad Gateway)",
+                "the server failed (502 Bad Gateway)",
                 "later",
             ),
             (

@@ -13,14 +13,14 @@ use rustls_platform_verifier::ConfigVerifierExt;
 
 use super::http::is_loopback;
 
-/// How an endpoint was reached.
+/// A successful connection check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reached {
-    /// Where the connection went.
+    /// The address that was connected to.
     pub address: SocketAddr,
-    /// The host of a proxy that stands between; whether the endpoint answers behind it is not known.
+    /// The proxy's host, when there is one; whether the endpoint behind it responds is not known.
     pub proxy: Option<String>,
-    /// The handshake of TLS succeeded; with plain HTTP and behind a proxy there is none.
+    /// Whether the TLS handshake succeeded; false for plain HTTP and behind a proxy.
     pub tls: bool,
     /// How long it took.
     pub took: Duration,
@@ -29,16 +29,16 @@ pub struct Reached {
 /// Why it could not be reached.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreachable {
-    /// The address is none.
-    #[error("the address is none ({0}). Mend `url`")]
+    /// The URL is not valid.
+    #[error("the address is not valid ({0}). Fix `url`")]
     Address(String),
-    /// The host has no address.
-    #[error("the host {host} cannot be found ({why}). Look at the spelling of `url` and at the network")]
+    /// The host name could not be resolved.
+    #[error("the host {host} cannot be found ({why}). Check the spelling of `url` and the network")]
     Name { host: String, why: String },
-    #[error("{host} does not take connections ({why}). Look at `url`, the network and the firewall")]
+    #[error("{host} does not accept connections ({why}). Check `url`, the network and the firewall")]
     Connect { host: String, why: String },
     #[error(
-        "TLS with {host} fails ({why}). Look at the clock of this machine, and at whoever stands between"
+        "the TLS handshake with {host} failed ({why}). Check this machine's clock and certificates, and any proxy in between"
     )]
     Tls { host: String, why: String },
 }
@@ -46,7 +46,7 @@ pub enum Unreachable {
 /// Connects to an endpoint's host, through TLS for `https`, and hangs up. `env` looks up the proxy variables.
 ///
 /// # Errors
-/// Says how far it came and what to look at.
+/// The step that failed, and what to check.
 pub fn reach(
     url: &str,
     limit: Duration,

@@ -14,12 +14,12 @@ pub(in crate::backend) const MAX_HOPS: u32 = 160;
 /// Times that a run's own request is sent on to another path of its origin.
 const MAX_POSTS: u32 = 3;
 
-/// What the next request is.
+/// The method of the next request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::backend) enum Method {
-    /// The run itself, with its body.
+    /// The run's POST, with its body.
     Post,
-    /// Only asks for the answer.
+    /// A GET for the response.
     Get,
 }
 
@@ -34,11 +34,11 @@ pub(in crate::backend) struct Hop {
 /// Why a redirect is not followed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(in crate::backend) enum RedirectError {
-    #[error("the server answered with a redirect that says not where to")]
+    #[error("the server sent a redirect without an address")]
     Nowhere,
     #[error("the server redirected {MAX_HOPS} times in a row")]
     TooMany,
-    #[error("the server redirects from https to {0}, where everyone could read along")]
+    #[error("the server redirects from https to {0}, which is not encrypted")]
     Unsafe(String),
     #[error("the endpoint has moved to {0}")]
     Moved(String),
@@ -60,7 +60,7 @@ impl RedirectError {
     }
 }
 
-/// The request that follows on an answer; `None` when the answer is no redirect.
+/// The next request after a response; `None` when it is not a redirect.
 ///
 /// 303 leads to a GET anywhere; 301 and 302 turn the run's POST into a GET at the same origin, as every client does.
 /// 307 and 308 say that nothing was done here and that the same request belongs elsewhere (RFC 9110, 15.4.8; a
@@ -94,7 +94,7 @@ pub(in crate::backend) fn next(
     Ok(Some(Hop { method, url: to, number: hop.number + 1 }))
 }
 
-/// An address without what may be secret in it: no user, no query.
+/// A URL without its user, password and query, which may be secret.
 pub(in crate::backend) fn shown(url: &Url) -> String {
     match url.origin() {
         origin if origin.is_tuple() => format!("{}{}", origin.ascii_serialization(), url.path()),

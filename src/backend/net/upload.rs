@@ -10,14 +10,14 @@ use tokio::sync::watch;
 
 use crate::backend::Job;
 
-/// Bytes of a file that are read at once.
+/// Bytes of a file that are read in one block.
 const BLOCK: usize = 256 * 1024;
 
-/// The body of a run's request. It is sent once.
+/// The body of a run's request. It can be sent once.
 #[derive(Clone, Debug)]
 pub(in crate::backend) struct Upload {
     pub content_type: String,
-    /// Bytes in all.
+    /// Length of the body in bytes.
     pub total: u64,
     parts: Vec<Part>,
 }
@@ -33,7 +33,7 @@ impl Upload {
     /// `params`, which travel as JSON text, and `workflow_api` where there is one.
     ///
     /// # Errors
-    /// Names the file that cannot be read.
+    /// A sentence that names the file that cannot be read.
     pub(in crate::backend) fn form(job: &Job, first: &[(&str, &str)]) -> Result<Self, String> {
         if !job.files.is_empty() {
             return Self::multipart(job, first);
@@ -77,7 +77,7 @@ impl Upload {
         Self { content_type, total: parts.iter().map(size).sum(), parts }
     }
 
-    /// The body from its beginning; `sent` hears how many bytes of it have been asked for.
+    /// The body as a stream; `sent` receives the number of bytes read from it.
     pub(in crate::backend) fn body(&self, sent: &watch::Sender<u64>) -> reqwest::Body {
         sent.send_replace(0);
         let state =
@@ -91,7 +91,7 @@ impl Upload {
     }
 }
 
-/// A body that is on its way.
+/// The state of a body that is being sent.
 struct Sending {
     parts: std::vec::IntoIter<Part>,
     /// The file that is being read, and how much of it is left.
@@ -146,7 +146,7 @@ fn fields<'a>(
     first.iter().copied().chain([("params", params)]).chain(workflow)
 }
 
-/// What stands before a part's content.
+/// The headers of a multipart part.
 fn head(boundary: &str, name: &str, file: Option<(&str, &str)>) -> Bytes {
     let mut head = format!("\r\n--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"", quoted(name));
     if let Some((file_name, content_type)) = file {
@@ -158,7 +158,7 @@ fn head(boundary: &str, name: &str, file: Option<(&str, &str)>) -> Bytes {
     head.into()
 }
 
-/// As browsers do it: the three characters that would end the name.
+/// Escapes `"`, CR and LF in a part's name, as browsers do.
 fn quoted(name: &str) -> String {
     name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
 }

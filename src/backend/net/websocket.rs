@@ -61,7 +61,7 @@ pub(in crate::backend) async fn open<'a>(
     response.upgrade().await.map_err(|error| fault(&error))
 }
 
-/// Whether a header's list holds a word.
+/// Whether a comma-separated header contains a word.
 fn has_token(headers: &HeaderMap, name: &str, word: &str) -> bool {
     let lists = headers.get_all(name).into_iter().filter_map(|list| list.to_str().ok());
     lists.flat_map(|list| list.split(',')).any(|token| token.trim().eq_ignore_ascii_case(word))

@@ -6,19 +6,19 @@ use crate::wire::result::{Decoder, OutputInfo, Piece, PromptResult};
 
 use super::outputs::{OutputError, OutputFile, OutputFolder, bounded};
 
-/// What came of a result.
+/// What was read from a result.
 #[derive(Debug, Default)]
 pub(in crate::backend) struct Collected {
     /// The result but for its files.
     pub result: PromptResult,
-    /// Its closing brace came.
+    /// Whether the result is complete.
     pub whole: bool,
-    /// It was not JSON: why.
+    /// Why it is not valid JSON.
     pub broken: Option<&'static str>,
     pub saved: usize,
     /// Outputs that could not be saved.
     pub failed: usize,
-    /// Outputs that lie at an address and have still to be fetched.
+    /// Outputs that are links and have to be downloaded.
     pub links: Vec<OutputInfo>,
 }
 
@@ -36,18 +36,18 @@ impl Collector {
         Self { decoder: Decoder::default(), files }
     }
 
-    /// Takes bytes of the result in.
+    /// Reads bytes of the result.
     pub(in crate::backend) fn feed(&mut self, bytes: &[u8], events: &mut Vec<RunEvent>) {
         let Self { decoder, files } = self;
         decoder.feed(bytes, &mut |piece| files.take(piece, events));
     }
 
-    /// Whether its closing brace has come.
+    /// Whether the result is complete.
     pub(in crate::backend) fn is_whole(&self) -> bool {
         self.decoder.is_whole()
     }
 
-    /// The result is over, or has been cut off.
+    /// Ends the result, complete or not.
     pub(in crate::backend) fn finish(mut self, events: &mut Vec<RunEvent>) -> Collected {
         let Self { decoder, files } = &mut self;
         decoder.finish(&mut |piece| files.take(piece, events));
@@ -63,7 +63,7 @@ impl Collector {
 struct Files {
     folder: OutputFolder,
     current: Current,
-    /// Where what follows broken JSON is kept.
+    /// The file for bytes that follow invalid JSON.
     rest: Option<OutputFile>,
     collected: Collected,
 }
@@ -72,7 +72,7 @@ struct Files {
 #[derive(Debug, Default)]
 struct Current {
     file: Option<OutputFile>,
-    /// Why it is lost; `file` then holds its raw text, if any.
+    /// Why its data is damaged; `file` then holds the raw text, if any.
     bad: Option<String>,
     /// Why it cannot be written.
     error: Option<String>,
@@ -167,7 +167,7 @@ impl Files {
         }
     }
 
-    /// The result broke off in the middle of an output.
+    /// Keeps the part of an output at which the result was cut off.
     fn cut(&mut self, info: &OutputInfo, events: &mut Vec<RunEvent>) {
         let Current { file, error, .. } = std::mem::take(&mut self.current);
         let kept = file.and_then(|file| file.keep(&format!("{}.part", shown(info)), "").ok());

@@ -1,4 +1,4 @@
-//! What a run brings home: results decoded, links downloaded, outputs named and written.
+//! Outputs of a run: results decoded, links downloaded, files named and written.
 
 pub(super) mod collect;
 pub(super) mod download;

@@ -1,4 +1,4 @@
-//! The way of a result's bytes from the network to the thread that decodes and writes them.
+//! Passes a result's bytes from the network to the thread that decodes and writes them.
 
 use std::time::Duration;
 
@@ -22,14 +22,14 @@ const GRACE: Duration = Duration::from_secs(1);
 /// The thread that writes a result's outputs to disk.
 pub(in crate::backend) struct Writer {
     chunks: mpsc::Sender<Chunk>,
-    /// When the result was whole.
+    /// When the result was complete.
     whole: watch::Receiver<Option<Instant>>,
     thread: JoinHandle<Option<Collected>>,
 }
 
 enum Chunk {
     Bytes(Bytes),
-    /// Without it the run was dropped, and nothing half-written is kept.
+    /// Completes the file. A channel that closes without it means that the run was dropped, and the file is removed.
     End,
 }
 
@@ -62,7 +62,7 @@ impl Writer {
         Self { chunks, whole, thread }
     }
 
-    /// Waits until the result has been whole for a moment: whatever comes behind it, it does not matter.
+    /// Waits until the result has been complete for a moment: nothing after it matters.
     pub(in crate::backend) async fn is_over(&self) {
         let mut whole = self.whole.clone();
         let at = whole.wait_for(Option::is_some).await.ok().and_then(|at| *at);
@@ -73,12 +73,12 @@ impl Writer {
         }
     }
 
-    /// Hands bytes of the result over; waits while the disk is behind.
+    /// Queues bytes of the result; waits while the queue is full.
     pub(in crate::backend) async fn write(&self, bytes: Bytes) -> Result<(), BackendError> {
         self.chunks.send(Chunk::Bytes(bytes)).await.map_err(|_| stopped())
     }
 
-    /// The result is over, or has been cut off: what came of it.
+    /// Ends the result, complete or not, and returns what was read.
     pub(in crate::backend) async fn finish(self) -> Result<Collected, BackendError> {
         self.chunks.send(Chunk::End).await.map_err(|_| stopped())?;
         self.thread.await.ok().flatten().ok_or_else(stopped)

@@ -1,4 +1,4 @@
-//! What a stream of events tells, gathered per chunk: a thousand log lines are one event to the store.
+//! Server-sent events of a run, gathered per chunk: a thousand log lines become one event for the store.
 
 use bytes::Bytes;
 
@@ -8,24 +8,24 @@ use crate::backend::log::{LogBuffer, LogChunk};
 
 const NAMES: Names = Names { streamed: "prompt_result", text: &["log_message", "error"] };
 
-/// Listens to a stream of events.
+/// Decodes a stream of events.
 #[derive(Debug)]
 pub(in crate::backend) struct EventReader {
     decoder: Decoder,
     log: LogBuffer,
 }
 
-/// What was received since the last time.
+/// What one chunk contained.
 #[derive(Debug, Default)]
 pub(in crate::backend) struct Received {
     pub any: bool,
-    /// What its log says.
+    /// Log lines and progress.
     pub log: LogChunk,
-    /// The result has begun.
+    /// Whether the result has begun.
     pub began: bool,
     /// Pieces of the result.
     pub data: Vec<Bytes>,
-    /// The result is over.
+    /// Whether the result has ended.
     pub over: bool,
 }
 
@@ -34,12 +34,12 @@ impl EventReader {
         Self { decoder: Decoder::new(NAMES), log: LogBuffer::default() }
     }
 
-    /// Texts of `error` events: how the run failed, should no result come.
+    /// Texts of `error` events: why the run failed, if no result comes.
     pub(in crate::backend) fn errors(&self) -> &str {
         self.log.errors()
     }
 
-    /// Takes a chunk in. Pieces of the result share its memory.
+    /// Decodes a chunk. Pieces of the result share its memory.
     pub(in crate::backend) fn read(&mut self, chunk: &Bytes) -> Received {
         let mut received = Received::default();
         let Self { decoder, log } = self;
@@ -47,7 +47,7 @@ impl EventReader {
         received
     }
 
-    /// The stream is over.
+    /// Decodes what is left at the end of the stream.
     pub(in crate::backend) fn finish(&mut self) -> Received {
         let mut received = Received::default();
         let Self { decoder, log } = self;
@@ -78,7 +78,7 @@ fn take(signal: Signal<'_>, chunk: Option<&Bytes>, log: &mut LogBuffer, received
     }
 }
 
-/// The piece without a copy when it is a part of the chunk, as it nearly always is.
+/// The data as a slice of the chunk where possible, else a copy.
 fn shared(chunk: Option<&Bytes>, data: &[u8]) -> Bytes {
     let within = |chunk: &&Bytes| {
         let (outer, inner) = (chunk.as_ptr_range(), data.as_ptr_range());

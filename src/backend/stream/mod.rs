@@ -28,10 +28,10 @@ use crate::backend::results::writer::Writer;
 use crate::backend::{Backend, BackendError, BoxFuture, Caps, EventSink, Job};
 use events::{EventReader, Received};
 
-/// What brings an output that could not be saved.
+/// The remedy for outputs that could not be saved: the server does not keep them.
 const AGAIN: &str = "run again";
 
-/// Bytes of an error's body that are read.
+/// Most bytes of an error's body that are read.
 const MAX_BODY: usize = 256 * 1024;
 
 /// The backend for streaming endpoints.
@@ -41,7 +41,7 @@ pub struct StreamBackend {
 }
 
 impl StreamBackend {
-    /// With other limits than usual.
+    /// With limits other than the defaults.
     pub fn with(limits: HttpLimits) -> Self {
         Self { http: Http::new(limits) }
     }
@@ -60,7 +60,7 @@ impl Backend for StreamBackend {
     }
 }
 
-/// How an answer is to be read.
+/// The format of a response's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BodyFormat {
     Events,
@@ -89,8 +89,8 @@ impl StreamRun<'_> {
         let mut response = answer.response;
         if let Some(packed) = http::packed(&response) {
             return Err(BackendError::Failed(RunError {
-                what: format!("the server answered in a packed form that was not asked for ({packed})"),
-                remedy: "Ask whoever runs the endpoint, or the proxy before it, to leave answers unpacked."
+                what: format!("the server sent a compressed response that was not asked for ({packed})"),
+                remedy: "Ask whoever runs the endpoint, or the proxy in front of it, to leave responses uncompressed."
                     .to_owned(),
                 ..RunError::default()
             }));
@@ -115,7 +115,7 @@ impl StreamRun<'_> {
             refused(RunError { what, remedy: remedy.to_owned(), ..RunError::default() })
         };
         if let Some(name) = http::unsendable(&self.job.server.credentials) {
-            let what = format!("{name} holds a character that no HTTP header can carry");
+            let what = format!("{name} contains a character that is not allowed in an HTTP header");
             return Err(fault(what, "Copy it again, without a line end or other control character."));
         }
         let remedy =
@@ -123,14 +123,14 @@ impl StreamRun<'_> {
         match Url::parse(&self.job.server.url) {
             Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
             Ok(url) => Err(fault(
-                format!("`{}` is no address that a run can be sent to", redirect::shown(&url)),
+                format!("`{}` is not an address that a run can be sent to", redirect::shown(&url)),
                 remedy,
             )),
-            Err(why) => Err(fault(format!("the endpoint's address cannot be read: {why}"), remedy)),
+            Err(why) => Err(fault(format!("the endpoint's address is not valid: {why}"), remedy)),
         }
     }
 
-    /// Sends the request and tells how far it is, until its answer begins.
+    /// Sends the request and reports its progress, until the response begins.
     async fn send(&mut self, url: &Url, upload: &Upload) -> Result<Answer, BackendError> {
         let (sent, mut heard) = watch::channel(0);
         let post = self.http.post(url, &self.job.server.credentials, upload, &sent);
@@ -158,7 +158,7 @@ impl StreamRun<'_> {
         }
     }
 
-    /// Reads an answer that is a stream of events.
+    /// Reads a response that is a stream of events.
     async fn events(mut self, mut response: Response, first: Bytes) -> Result<(), BackendError> {
         let mut reader = EventReader::new();
         let mut writer: Option<Writer> = None;
@@ -190,7 +190,7 @@ impl StreamRun<'_> {
         }
     }
 
-    /// Passes on what a chunk told.
+    /// Reports what a chunk contained.
     async fn tell(&mut self, received: Received, writer: &mut Option<Writer>) -> Result<(), BackendError> {
         if received.any {
             self.out.phase(Status::Running).await?;
@@ -211,7 +211,7 @@ impl StreamRun<'_> {
         Ok(())
     }
 
-    /// Reads an answer that is the result itself.
+    /// Reads a response that is the result itself, as JSON.
     async fn json(mut self, mut response: Response, first: Bytes) -> Result<(), BackendError> {
         self.out.expect(response.content_length());
         let writer = self.writer();
@@ -234,8 +234,8 @@ impl StreamRun<'_> {
         self.conclude(collected, cut, "").await
     }
 
-    /// The next piece of the answer; none when it, or the result that the writer has, is over. Tells progress
-    /// that waits for its beat meanwhile.
+    /// The next chunk of the response; `None` when it, or the writer's result, has ended. Sends delayed
+    /// progress meanwhile.
     async fn next_chunk(
         &mut self,
         response: &mut Response,
@@ -264,7 +264,7 @@ impl StreamRun<'_> {
         Writer::start(self.job.outputs.clone(), self.out.sink())
     }
 
-    /// The result has come, or a piece of it: how the run ended.
+    /// Reports the run's end from a result, complete or not.
     async fn conclude(
         mut self,
         mut collected: Collected,
@@ -312,7 +312,7 @@ impl StreamRun<'_> {
     }
 }
 
-/// The stream ended, and no result has come.
+/// The error of a stream that ended without a result.
 fn without_result(cut: Option<RunError>, said: &str) -> BackendError {
     match (cut, outcome::reported(said)) {
         (None, Some(error)) => BackendError::Failed(error),
@@ -351,7 +351,7 @@ fn not_understood(status: StatusCode, content_type: &str, body: &Bytes) -> Backe
     let kind = if content_type.is_empty() { "something unnamed" } else { content_type };
     let what = match said.what.as_str() {
         "" => format!("the server answered {} with nothing in it", status.as_u16()),
-        text => format!("the server answered {} with {kind}, which is no result: {text}", status.as_u16()),
+        text => format!("the server answered {} with {kind}, which is not a result: {text}", status.as_u16()),
     };
     let remedy = "Check that the profile's url is the deployment's address and not a web page's.".to_owned();
     BackendError::Failed(RunError { what, remedy, ..said })
@@ -389,7 +389,7 @@ fn format_of(content_type: &str) -> Option<BodyFormat> {
     }
 }
 
-/// The first bytes that an unlabelled answer has; nothing when it has none.
+/// The first chunk of a response without a content type; empty when there is none.
 async fn first_chunk(response: &mut Response) -> Bytes {
     loop {
         match response.chunk().await {
@@ -400,7 +400,7 @@ async fn first_chunk(response: &mut Response) -> Bytes {
     }
 }
 
-/// What an answer is by its beginning, when its label does not say.
+/// The format of a response by its first bytes.
 fn sniff(first: &[u8]) -> Option<BodyFormat> {
     let text = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first).trim_ascii_start();
     if text.starts_with(b"{") {

@@ -30,14 +30,14 @@ pub struct Changes {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EditError {
     /// The text is not TOML.
-    #[error("{}the file is not TOML ({why}). Mend it, then save again", .line.map_or_else(String::new, |line| format!("line {line}: ")))]
+    #[error("{}the file is not TOML ({why}). Fix it, then save again", .line.map_or_else(String::new, |line| format!("line {line}: ")))]
     Broken {
         /// Line, from 1.
         line: Option<usize>,
         why: String,
     },
     /// A section is there and is no table.
-    #[error("`{0}` in the file is no table. Mend it, then save again")]
+    #[error("`{0}` in the file is not a table. Fix it, then save again")]
     NoTable(&'static str),
 }
 

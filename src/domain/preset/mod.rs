@@ -103,7 +103,7 @@ fn read_params(
                 _ => "the whole value as JSON in quotes".to_owned(),
             };
             let message = format!(
-                "`{key}`: TOML has no number as large as {number}. It was read all the same; other programs want {remedy}"
+                "`{key}`: TOML has no number as large as {number}. It was read anyway; other programs want {remedy}"
             );
             found.at(place, key, message);
         }
@@ -178,7 +178,7 @@ fn list(items: &DeArray<'_>) -> Result<Value, &'static str> {
 }
 
 fn integer(number: &DeInteger<'_>) -> Result<Number, &'static str> {
-    const WRONG: &str = "is no whole number";
+    const WRONG: &str = "is not a whole number";
     if number.radix() == 10 {
         return number.as_str().trim_start_matches('+').parse().map_err(|_| WRONG);
     }

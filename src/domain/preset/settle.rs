@@ -43,7 +43,7 @@ impl<'a> Settling<'a> {
                 match fitted(parameter, value) {
                     Ok(value) => {
                         if let Some(why) = value::out_of_range(parameter, &value) {
-                            self.tell(preset, *line, key, format!("`{key}`: {why}. It is used all the same"));
+                            self.tell(preset, *line, key, format!("`{key}`: {why}. It is used anyway"));
                         }
                         self.set(&parameter.key, Setting::Value(value));
                     }
@@ -74,7 +74,7 @@ impl<'a> Settling<'a> {
             if let Some(parameter) = self.find(preset, "seeds", key, *line) {
                 match SeedPolicy::from_word(word) {
                     _ if parameter.kind != ParamKind::Seed => {
-                        self.tell(preset, *line, key, format!("`{key}` is no seed"));
+                        self.tell(preset, *line, key, format!("`{key}` is not a seed"));
                     }
                     Some(policy) => {
                         self.layer.seeds.insert(parameter.key.clone(), policy);
@@ -82,7 +82,7 @@ impl<'a> Settling<'a> {
                     None => {
                         let words = SeedPolicy::ALL.map(SeedPolicy::word);
                         let near = did_you_mean(word, words);
-                        let why = format!("`{key}`: `{word}` is none of {}{near}", words.join(", "));
+                        let why = format!("`{key}`: `{word}` is not one of {}{near}", words.join(", "));
                         self.tell(preset, *line, key, why);
                     }
                 }
@@ -103,7 +103,7 @@ impl<'a> Settling<'a> {
                 }
                 _ => {
                     let near = did_you_mean(key, self.known.keys().copied());
-                    format!("`{key}` in [{section}] is no parameter of the workflow{near}")
+                    format!("`{key}` in [{section}] is not a parameter of the workflow{near}")
                 }
             };
             self.tell(preset, line, key, why);
@@ -141,7 +141,7 @@ fn fitted(parameter: &Parameter, given: &Value) -> Result<Value, String> {
 
 fn wanted(kind: &ParamKind) -> &'static str {
     match kind {
-        ParamKind::LongText | ParamKind::Text => "a text in quotes",
+        ParamKind::LongText | ParamKind::Text => "a string in quotes",
         ParamKind::Integer => "a whole number",
         ParamKind::Float => "a number",
         ParamKind::Boolean => "true or false",

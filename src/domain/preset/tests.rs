@@ -84,17 +84,17 @@ old = "66-inputs-text"
         told,
         [
             "p.toml:2: `titel` is not a known field. Did you mean `title`?",
-            "p.toml:3: `extends` should be a text in quotes, not a whole number",
-            "p.toml:8: `3-inputs-seed`: TOML has no number as large as 18446744073709551615. It was read all the same; other programs want it in quotes: \"18446744073709551615\"",
+            "p.toml:3: `extends` should be a string in quotes, not a whole number",
+            "p.toml:8: `3-inputs-seed`: TOML has no number as large as 18446744073709551615. It was read anyway; other programs want it in quotes: \"18446744073709551615\"",
             "p.toml:11: `8-inputs-big` is a date, which no parameter takes. Put it in quotes",
-            "p.toml:5: `6-inputs-txet` in [params] is no parameter of the workflow. Did you mean `6-inputs-text`?",
+            "p.toml:5: `6-inputs-txet` in [params] is not a parameter of the workflow. Did you mean `6-inputs-text`?",
             "p.toml:6: `3-inputs-steps` should be a whole number, not a text",
             "p.toml:7: `3-inputs-model` should be left alone: it is wired to another node, not a text",
             "p.toml:10: `prompt` is an alias; in [params] write its key, `6-inputs-text`",
             "p.toml:14: `3-inputs-steps` takes no file. Put its value in [params]",
-            "p.toml:17: `66-inputs-text` in [aliases] is no parameter of the workflow. Did you mean `6-inputs-text`?",
-            "p.toml:19: `3-inputs-seed`: `randomise` is none of fixed, randomize, increment, decrement. Did you mean `randomize`?",
-            "p.toml:20: `3-inputs-steps` is no seed",
+            "p.toml:17: `66-inputs-text` in [aliases] is not a parameter of the workflow. Did you mean `6-inputs-text`?",
+            "p.toml:19: `3-inputs-seed`: `randomise` is not one of fixed, randomize, increment, decrement. Did you mean `randomize`?",
+            "p.toml:20: `3-inputs-steps` is not a seed",
         ]
     );
     assert_eq!(sent(&layer, "3-inputs-seed").as_deref(), Some("18446744073709551615"));
@@ -126,7 +126,7 @@ fn a_number_out_of_range_is_told_and_used() {
             assert!(!told.iter().any(|told| told.contains("est value")), "{told:?}");
             continue;
         };
-        let why = format!("p.toml:2: `{key}`: {why}. It is used all the same");
+        let why = format!("p.toml:2: `{key}`: {why}. It is used anyway");
         assert!(told.contains(&why), "{told:?}");
         assert_eq!(sent(&layer, key).as_deref(), Some(value.trim_matches('"')));
     }

@@ -44,7 +44,7 @@ pub struct Listed {
 /// Why something could not be done with a preset.
 #[derive(Debug, Error)]
 pub enum PresetError {
-    #[error("there is no preset `{name}`{near}. `comfydeck presets list` shows what there is")]
+    #[error("there is no preset `{name}`{near}. `comfydeck presets list` lists them")]
     NotFound {
         /// What was asked for.
         name: String,
@@ -60,13 +60,13 @@ pub enum PresetError {
         why: &'static str,
     },
     /// There is one of that name.
-    #[error("there is a preset {path} already. Take another name, or delete that one first", path = .0.display())]
+    #[error("the preset {path} exists already. Choose another name, or delete that one first", path = .0.display())]
     Exists(PathBuf),
     /// It ships with the program.
-    #[error("`{0}` ships with the program. Save it under a name to change it")]
+    #[error("`{0}` is built in and cannot be changed. Save it under another name first")]
     IsBuiltIn(String),
     /// The presets lie upon each other in a ring.
-    #[error("the presets extend each other in a ring: {0}. Take one `extends` out")]
+    #[error("the presets extend each other in a circle: {0}. Remove one `extends`")]
     Ring(String),
     /// The text cannot be changed.
     #[error("{path}: {why}", path = .path.display())]
@@ -315,11 +315,11 @@ pub fn check_name(name: &str) -> Result<(), PresetError> {
     } else if name.starts_with('.') || name.starts_with('-') {
         "it begins with a dot or a dash"
     } else if name.contains(['/', '\\', ':']) || name.chars().any(char::is_control) {
-        "it holds a slash, a colon or a control character"
+        "it contains a slash, a colon or a control character"
     } else if name.trim() != name {
         "it begins or ends with a space"
     } else if name.ends_with(".toml") {
-        "the .toml is added by itself"
+        "leave out .toml, it is added"
     } else {
         return Ok(());
     };

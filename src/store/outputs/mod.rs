@@ -206,7 +206,7 @@ fn look_at(path: &Path, sha256: &str) -> Result<Deleted, StoreError> {
     match std::fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Deleted::WasGone),
         Err(error) => Err(StoreError::reading(path)(error)),
-        Ok(there) if !there.is_file() => refused("it is no file any more"),
+        Ok(there) if !there.is_file() => refused("it is not a file any more"),
         Ok(_) if !Store::is_same(path, sha256) => refused("its content has changed since the run"),
         Ok(_) => Ok(Deleted::Removed),
     }

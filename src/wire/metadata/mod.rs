@@ -50,7 +50,7 @@ pub enum MetadataError {
     #[error(transparent)]
     Io(#[from] io::Error),
     /// A file of another kind.
-    #[error("it is of no kind that ComfyUI's metadata is read from ({KINDS})")]
+    #[error("ComfyUI's metadata is only read from {KINDS}")]
     UnknownKind,
     /// The file breaks off, or contradicts itself, before a graph was found.
     #[error("this {kind} is damaged: {why}")]

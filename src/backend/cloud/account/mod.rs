@@ -26,77 +26,77 @@ use super::socket::{Backoff, Message, Socket, SocketError};
 
 pub(super) use registry::{Accounts, Registration};
 
-/// Messages that a run may be behind.
+/// Updates that may wait for one run before the socket is no longer read.
 const BEHIND: usize = 256;
 
-/// What a run is told.
+/// An update for one run.
 #[derive(Clone, Debug)]
 pub(super) enum RunUpdate {
     News(News),
-    /// The service's record of it.
+    /// The run's record at the service.
     Record(Box<Record>),
     /// The service has no record of it.
     NoRecord,
-    /// Its record could not be read.
+    /// The run's record could not be read.
     Unread(Unread),
-    /// How it is heard of from now on, and why, when that is worth a word.
+    /// How updates reach the run from now on, and why that changed, when a person should know.
     Connection(Connection, Option<String>),
-    /// So many messages were left out, because it took them too slowly.
+    /// Number of messages that were dropped because the run took them too slowly.
     Missed(u64),
 }
 
-/// How it stands with the socket, for runs that wait for it before they are sent.
+/// State of the account's socket, for runs that wait for it before they are sent.
 #[derive(Clone, Debug)]
 pub(super) enum SocketState {
-    /// Not there yet, after so many tries.
+    /// Not connected; `failed` counts the attempts.
     Connecting { failed: u32, why: Option<RunError> },
-    /// There, under this name.
+    /// Connected, with this session id.
     Open { sid: String },
-    /// The service does not let us in.
+    /// The service rejected the login.
     Refused(RunError),
 }
 
-/// What a run asks of its account.
+/// A run's command to its account.
 #[derive(Debug)]
 enum Command {
-    /// A run is there, or is going to be.
+    /// Adds a run, before it is sent.
     Register(Entry),
-    /// It may be at the service now, sent under this sid: from now on its record is read.
+    /// The run may have reached the service, sent with this session id: its record is read from now on.
     Sent { key: u64, sid: Option<String> },
-    /// The service calls it by another name.
+    /// The service uses another prompt id for the run.
     Rename { key: u64, prompt_id: String },
-    /// Its record is to be read at once, and often.
+    /// Reads the run's record at once, and often.
     Urgent { key: u64 },
-    /// The same for whoever registered this run.
+    /// As `Urgent`, for the run with this prompt id.
     UrgentFor { prompt_id: String },
-    /// It needs nothing more.
+    /// Removes the run.
     Leave { key: u64 },
 }
 
-/// A run that is registered.
+/// A registered run.
 #[derive(Debug)]
 struct Entry {
     key: u64,
     prompt_id: String,
-    /// It wants its news over the socket.
+    /// Whether the run wants its log over the socket.
     logs: bool,
     updates: mpsc::Sender<RunUpdate>,
-    /// It may be at the service.
+    /// Whether the run may have reached the service.
     sent: bool,
-    /// The socket that its news comes over.
+    /// Session id of the socket that the run was sent with.
     sid: Option<String>,
     connection: Option<Connection>,
-    /// Since when it is asked for at the present pace.
+    /// Since when its record is read at the present pace.
     since: Instant,
     urgent: Option<Instant>,
-    /// When its record is to be read.
+    /// When its record is read next.
     due: Instant,
-    /// Its record is to be read by itself: together with others there was no answer.
+    /// Its record is read alone, because a request for several failed.
     alone: bool,
     missed: u64,
 }
 
-/// Something that went on beside.
+/// The result of a request that ran beside the loop.
 enum Done {
     Connected(Box<Result<Socket, SocketError>>),
     Subscribed { sid: String, result: Result<(), Unread> },
@@ -112,20 +112,20 @@ struct Account {
     socket: Option<Socket>,
     backoff: Backoff,
     connected_at: Instant,
-    /// When the socket is opened (again).
+    /// When the socket is opened next.
     connect_at: Instant,
     is_connecting: bool,
     /// Since when nobody needs the socket.
     unused: Option<Instant>,
     work: FuturesUnordered<BoxFuture<'static, Done>>,
     is_reading: bool,
-    /// Reads that failed, one after the other.
+    /// Failed reads in a row.
     read_failures: u32,
     read_after: Instant,
-    /// What did not find room at once, oldest first. While there is any, the socket is not read: so a slow store slows
+    /// Updates for runs whose channel was full, oldest first. While there are any, the socket is not read: a slow store slows
     /// the service down, and memory stays flat.
     outbox: VecDeque<(u64, RunUpdate)>,
-    /// When the oldest of it is left out, so that one slow run does not cost the others the connection.
+    /// When the oldest update is dropped, so that one slow run does not cost the others the connection.
     patience: Instant,
 }
 
@@ -156,7 +156,7 @@ impl Account {
         }
     }
 
-    /// When something is to be done, whatever is heard.
+    /// The time of the next timer.
     fn wake(&self) -> Instant {
         let limits = self.api.limits();
         let connect =
@@ -174,7 +174,7 @@ impl Account {
         self.runs.iter().any(|run| run.logs)
     }
 
-    /// Closes what nobody has needed for a while; whether the whole account is not needed any more.
+    /// Closes a socket that has been unused for a while. Returns whether the whole account is unused.
     async fn is_over(&mut self) -> bool {
         if self.is_wanted() {
             self.unused = None;
@@ -260,7 +260,7 @@ impl Account {
         }
     }
 
-    /// A run is heard of in another way from now on.
+    /// Changes how updates reach a run, and tells the run.
     fn turn(&mut self, key: u64, connection: Connection, why: Option<String>) {
         let Some(run) = self.run(key).filter(|run| run.connection != Some(connection)) else { return };
         if run.connection == Some(Connection::Live) {
@@ -355,7 +355,7 @@ impl Account {
         self.turn_all(Connection::Reconnecting, Some(&error.what), |_| true);
     }
 
-    /// Asks that runs which were sent under another name of the socket are told of under the present one.
+    /// Subscribes the present socket to runs that were sent with an earlier one.
     fn subscribe(&mut self) {
         let Some(sid) = self.sid() else { return };
         let is_lonely = |run: &Entry| run.logs && run.sent && run.sid.as_ref() != Some(&sid);
@@ -387,7 +387,7 @@ impl Account {
         }
     }
 
-    /// News came over the socket.
+    /// Handles an event from the socket.
     fn hear(&mut self, Event { prompt_id, news }: Event) {
         let sid = self.sid();
         let over_socket = |run: &&Entry| run.logs && (run.sid == sid || !run.sent);
@@ -396,7 +396,7 @@ impl Account {
             None => self.runs.iter().filter(over_socket).map(|run| run.key).collect(),
         };
         if prompt_id.is_none() && keys.len() != 1 {
-            tracing::info!("news that says not of which run");
+            tracing::info!("news without a run's id");
             return;
         }
         for key in keys {
@@ -411,7 +411,7 @@ impl Account {
         }
     }
 
-    /// Tells a run, or keeps it for when it has room.
+    /// Sends an update to a run, or keeps it until the run's channel has room.
     fn tell(&mut self, key: u64, update: RunUpdate) {
         let is_first = self.outbox.is_empty();
         let limits = self.api.limits();
@@ -433,7 +433,7 @@ impl Account {
         }
     }
 
-    /// Where the oldest message that waits is to go.
+    /// The channel of the oldest update that waits.
     fn room(&self) -> Option<mpsc::Sender<RunUpdate>> {
         let (key, _) = self.outbox.front()?;
         self.runs.iter().find(|run| run.key == *key).map(|run| run.updates.clone())
@@ -446,7 +446,7 @@ impl Account {
         self.patience = Instant::now() + self.api.limits().patience;
     }
 
-    /// Leaves the oldest message out when it has waited for too long.
+    /// Drops the oldest update when it has waited for too long.
     fn leave_out(&mut self) {
         if self.outbox.is_empty() || self.patience > Instant::now() {
             return;
@@ -465,7 +465,7 @@ impl Entry {
         self.prompt_id.eq_ignore_ascii_case(prompt_id)
     }
 
-    /// Something is left out.
+    /// Counts a dropped update.
     fn miss(&mut self, update: RunUpdate, limits: &CloudLimits) {
         self.missed += 1;
         match update {
@@ -479,14 +479,14 @@ impl Entry {
         }
     }
 
-    /// Its record is wanted soon.
+    /// Makes the run's record due soon.
     fn hurry(&mut self, now: Instant) {
         self.urgent = Some(now);
         self.due = now;
     }
 }
 
-/// What comes over the socket next; nothing, ever, without one.
+/// The socket's next message; pending for ever without a socket.
 async fn hear(socket: &mut Option<Socket>) -> Result<Message, SocketError> {
     match socket {
         Some(socket) => socket.next().await,
@@ -494,7 +494,7 @@ async fn hear(socket: &mut Option<Socket>) -> Result<Message, SocketError> {
     }
 }
 
-/// Waits for room; none when nobody is there any more.
+/// Waits for room in a channel; `None` when it is closed.
 async fn reserve(to: Option<mpsc::Sender<RunUpdate>>) -> Option<mpsc::OwnedPermit<RunUpdate>> {
     to?.reserve_owned().await.ok()
 }

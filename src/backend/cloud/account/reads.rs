@@ -1,4 +1,4 @@
-//! Reading records: one question for all runs that are due.
+//! Reading records: one request for all runs that are due.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::super::CloudLimits;
 use super::super::api::{self, Unread, Why};
 use super::{Account, Done, Entry, RunUpdate};
 
-/// Prompt ids of one question: they stand in its address.
+/// Most prompt ids in one request: they are part of its URL.
 const AT_ONCE: usize = 50;
 
 impl Account {
@@ -89,8 +89,8 @@ impl Account {
         }
     }
 
-    /// One of several may have spoilt the answer for all: a name that the service does not take, a record that is huge.
-    /// Each is read by itself until that went well.
+    /// One of several may have spoilt the response for all: an id that the service rejects, a record that is huge.
+    /// Each is read alone until that has worked.
     fn read_apart(&mut self, prompt_ids: &[String], why: &Unread) {
         tracing::info!("{} records are read one by one: {}", prompt_ids.len(), why.error.what);
         let now = Instant::now();
@@ -99,7 +99,7 @@ impl Account {
         }
     }
 
-    /// How long nobody asks after reads that failed.
+    /// Pause after failed reads.
     fn trouble(&self, why: Why) -> Duration {
         let longest = self.api.limits().trouble;
         match why {
@@ -111,7 +111,7 @@ impl Account {
 }
 
 impl Entry {
-    /// Until its record is read again.
+    /// Time until the run's record is read again.
     fn pause(&self, now: Instant, limits: &CloudLimits) -> Duration {
         match (self.urgent, self.connection, self.logs) {
             (Some(since), ..) => limits.urgent.pause(now - since),
@@ -122,7 +122,7 @@ impl Entry {
     }
 }
 
-/// The record of this run; also the only one that was asked for, when it does not say of which run it is.
+/// The record of this run; also a sole record without a prompt id, when only this run was asked for.
 fn find<'a>(run: &Entry, records: &'a [Record], asked: usize) -> Option<&'a Record> {
     let named = records.iter().find(|record| api::is_of(record, &run.prompt_id));
     named.or_else(|| api::nameless(records, asked))

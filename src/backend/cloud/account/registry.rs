@@ -1,4 +1,4 @@
-//! Where runs find their account.
+//! The table of accounts, and a run's registration with its account.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::super::socket::Backoff;
 use super::{Account, Api, BEHIND, Command, Entry, RunUpdate, SocketState};
 
-/// All accounts that are in use.
+/// All accounts in use.
 #[derive(Clone, Debug, Default)]
 pub(in super::super) struct Accounts(Arc<Mutex<Table>>);
 
@@ -25,19 +25,19 @@ struct Handle {
     socket_state: Arc<watch::Sender<SocketState>>,
 }
 
-/// A run's place at its account. It leaves when this is dropped.
+/// A run's registration with its account. Dropping it removes the run.
 #[derive(Debug)]
 pub(in super::super) struct Registration {
     key: u64,
     commands: mpsc::UnboundedSender<Command>,
-    /// What the run is told; closed only when the account came to grief.
+    /// Updates for the run; closed only when the account's task failed.
     pub updates: mpsc::Receiver<RunUpdate>,
-    /// How it stands with the socket.
+    /// State of the account's socket.
     pub socket_state: watch::Receiver<SocketState>,
 }
 
 impl Accounts {
-    /// Registers a run, with its news or without, at its account, which begins to be when it is the first.
+    /// Registers a run with its account, which is started for its first run. `logs`: whether it wants the live log.
     pub(in super::super) fn register(&self, api: &Api, prompt_id: &str, logs: bool) -> Registration {
         let mut table = self.lock();
         table.count += 1;
@@ -79,7 +79,7 @@ impl Accounts {
         }
     }
 
-    /// Has the record of a run read soon, if anybody here follows it.
+    /// Reads the record of a run soon, if it is registered here.
     pub(in super::super) fn hurry(&self, api: &Api, prompt_id: &str) {
         let table = self.lock();
         if let Some(handle) = table.accounts.iter().find(|handle| handle.api.is_same_account(api)) {
@@ -88,7 +88,7 @@ impl Accounts {
         }
     }
 
-    /// Takes an account away, if nobody has come to it meanwhile.
+    /// Removes an account, unless a run has registered meanwhile.
     pub(super) fn remove(&self, api: &Api, is_unused: impl FnOnce() -> bool) -> bool {
         let mut table = self.lock();
         let is_over = is_unused();
@@ -104,7 +104,7 @@ impl Accounts {
 }
 
 impl Table {
-    /// The account's handle, that of a new one if there is none.
+    /// The account's handle; starts the account when there is none.
     fn at(&mut self, api: &Api, accounts: &Accounts) -> &Handle {
         // One whose runtime has ended listens no more.
         self.accounts.retain(|handle| !handle.commands.is_closed());
@@ -145,22 +145,22 @@ fn start(api: &Api, accounts: &Accounts) -> Handle {
 }
 
 impl Registration {
-    /// The run may be at the service from now on, sent under this sid.
+    /// The run may have reached the service, sent with this session id.
     pub(in super::super) fn sent(&self, sid: Option<String>) {
         self.ask(Command::Sent { key: self.key, sid });
     }
 
-    /// The service calls it by another name.
+    /// The service uses another prompt id for the run.
     pub(in super::super) fn rename(&self, prompt_id: &str) {
         self.ask(Command::Rename { key: self.key, prompt_id: prompt_id.to_owned() });
     }
 
-    /// The run is about to be settled: its record is to be read at once, and often.
+    /// Reads the run's record at once and often, because its end is near.
     pub(in super::super) fn hurry(&self) {
         self.ask(Command::Urgent { key: self.key });
     }
 
-    /// The run needs nothing more of its account.
+    /// Removes the run from its account.
     pub(in super::super) fn leave(&self) {
         self.ask(Command::Leave { key: self.key });
     }

@@ -1,16 +1,16 @@
-//! How long to wait before a lost connection is tried again.
+//! The pause before a lost connection is reopened.
 
 use std::time::Duration;
 
-/// The longest first wait; half of it is the shortest.
+/// Longest first pause; half of it is the shortest.
 const FIRST: Duration = Duration::from_secs(2);
-/// The longest wait of all.
+/// Longest pause.
 const MOST: Duration = Duration::from_secs(30);
-/// A connection that lived as long was a good one: the next loss is a new one.
+/// A connection that lasted this long resets the pause.
 const LIVED: Duration = Duration::from_secs(30);
 
-/// Waits that grow from 1 s to 30 s, each by chance up to half shorter than its turn has it, so that those who lost
-/// their connection together do not come back together.
+/// Pauses that grow from 1 s to 30 s, each randomly shortened by up to a half, so that clients who lost
+/// their connection together do not reconnect together.
 #[derive(Clone, Debug)]
 pub(in crate::backend) struct Backoff {
     next: Duration,
@@ -23,8 +23,8 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// How long to wait now. `lived` is for how long there was a connection before, zero when none came about; `chance`
-    /// is a random number of 0 to 1.
+    /// The next pause. `lived`: how long the last connection lasted, zero when it failed; `chance`: a random number
+    /// from 0 to 1.
     pub(in crate::backend) fn wait(&mut self, lived: Duration, chance: f64) -> Duration {
         if lived >= LIVED {
             *self = Self::default();

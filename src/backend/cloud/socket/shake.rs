@@ -12,7 +12,7 @@ use crate::wire::errors;
 use super::super::api::about_api;
 use super::error::{SocketError, unreachable};
 
-/// Where Socket.IO answers below a base address.
+/// The URL of Socket.IO below a base URL.
 fn address(base: &Url) -> Url {
     let mut url = base.clone();
     if let Ok(mut path) = url.path_segments_mut() {
@@ -40,12 +40,12 @@ fn declined(why: NoSocket, base: &Url) -> SocketError {
     let shown = redirect::shown(base);
     let (status, headers, body) = match why {
         NoSocket::Line(error) => return SocketError::Unreachable(about_api(error)),
-        NoSocket::NotOne => return unreachable(format!("{shown} speaks something else than websockets")),
+        NoSocket::NotOne => return unreachable(format!("{shown} does not speak WebSocket")),
         NoSocket::Moved(to) => {
             let to = to.map_or_else(|| "another address".to_owned(), |to| redirect::shown(&to));
             let remedy = "The live connection follows no redirects. If you trust that address, make it the profile's api_url.";
             return SocketError::Unreachable(RunError {
-                what: format!("{shown} sends live connections on to {to}"),
+                what: format!("{shown} redirects live connections to {to}"),
                 remedy: remedy.to_owned(),
                 ..RunError::default()
             });
@@ -57,14 +57,15 @@ fn declined(why: NoSocket, base: &Url) -> SocketError {
     let said = match status.as_u16() {
         401 | 403 | 407 => RunError {
             what: format!("it is not allowed ({})", status.as_u16()),
-            remedy: "Ask whoever runs the proxy or firewall before the service to let websockets through."
-                .to_owned(),
+            remedy:
+                "Ask whoever runs the proxy or firewall in front of the service to let websockets through."
+                    .to_owned(),
             details: errors::from_body(&body).what,
             ..RunError::default()
         },
         _ => http_error::describe(Protocol::Cloud, status, &headers, &body),
     };
-    let what = format!("{shown} opens no live connection: {}", said.what);
+    let what = format!("{shown} does not open a live connection: {}", said.what);
     SocketError::Unreachable(about_api(RunError { what, ..said }))
 }
 

@@ -7,12 +7,12 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Anything that a websocket can go over.
+/// A byte stream that a websocket can run over.
 pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Io for S {}
 
-/// A stream that counts what comes, so that a long message can be seen coming.
+/// A stream that counts the bytes received, so that a long message shows progress before it is complete.
 pub(super) struct Counted {
     inner: Box<dyn Io>,
     count: u64,
@@ -23,7 +23,7 @@ impl Counted {
         Self { inner, count: 0 }
     }
 
-    /// Bytes that have come.
+    /// Bytes received.
     pub(super) fn count(&self) -> u64 {
         self.count
     }

@@ -126,7 +126,7 @@ async fn who_is_not_known_is_told_why_without_the_secret() {
     let service = service("", Duration::from_secs(25)).await;
     let error = connect(&service.base, &credentials("wrong-secret")).await.expect_err("refused");
     let SocketError::Refused(told) = &error else { panic!("{error:?}") };
-    assert_eq!(told.what, "the service does not let us in: unknown client_secret ••••");
+    assert_eq!(told.what, "the service rejected the login: unknown client_secret ••••");
     assert!(told.remedy.contains("client_secret") && !format!("{error:?}").contains("wrong-secret"));
     let error = connect(&service.base, &Credentials::default()).await.expect_err("refused");
     assert!(matches!(error, SocketError::Refused(_)), "{error:?}");
@@ -269,14 +269,26 @@ async fn a_server_that_opens_no_websocket_is_told_as_what_it_is() {
     let table = [
         ("401 Unauthorized\r\n", "it is not allowed (401)", "websockets"),
         ("403 Forbidden\r\n", "it is not allowed (403)", "websockets"),
-        ("302 Found\r\nLocation: https://evil.io/x?token=1\r\n", "on to https://evil.io/x", "api_url"),
-        ("307 Temporary Redirect\r\n", "on to another address", "api_url"),
-        ("404 Not Found\r\n", "opens no live connection: there is no endpoint at this address", "api_url"),
-        ("503 Service Unavailable\r\nRetry-After: 30\r\n", "opens no live connection", "in 30 seconds"),
-        ("200 OK\r\n", "opens no live connection", "api_url"),
+        (
+            "302 Found\r\nLocation: https://evil.io/x?token=1\r\n",
+            "live connections to https://evil.io/x",
+            "api_url",
+        ),
+        ("307 Temporary Redirect\r\n", "live connections to another address", "api_url"),
+        (
+            "404 Not Found\r\n",
+            "does not open a live connection: there is no endpoint at this address",
+            "api_url",
+        ),
+        (
+            "503 Service Unavailable\r\nRetry-After: 30\r\n",
+            "does not open a live connection",
+            "in 30 seconds",
+        ),
+        ("200 OK\r\n", "does not open a live connection", "api_url"),
         (
             "101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\n",
-            "speaks something else than websockets",
+            "does not speak WebSocket",
             "api_url",
         ),
     ];
@@ -301,8 +313,8 @@ async fn a_server_that_opens_no_websocket_is_told_as_what_it_is() {
 async fn what_stands_in_the_way_is_told() {
     let closed = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
     let table = [
-        (format!("http://{closed}"), "nothing answers at"),
-        ("http://nowhere.invalid".to_owned(), "the host nowhere.invalid is not known"),
+        (format!("http://{closed}"), "nothing is listening at"),
+        ("http://nowhere.invalid".to_owned(), "the host nowhere.invalid cannot be found"),
     ];
     for (base, what) in table {
         let error = connect(&base, &credentials("hush-hush")).await.expect_err(&base);
@@ -316,7 +328,7 @@ async fn what_stands_in_the_way_is_told() {
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.expect("answered");
     });
     let error = connect(&format!("https://{address}"), &credentials("hush-hush")).await.expect_err("no TLS");
-    assert!(error.error().what.contains("no safe connection"), "{error:?}");
+    assert!(error.error().what.contains("the TLS handshake"), "{error:?}");
 }
 
 /// Both ends of a line; the other end is a websocket server that says what the test wants.
@@ -470,7 +482,7 @@ async fn a_server_that_does_not_let_us_in_is_given_up() {
         (&[OPEN, "2", r#"42["a"]"#], None, "the live connection to http://x", ""),
         (&[OPEN, "41"], Some(""), "hung up before it let us in", ""),
         (&["1"], Some(""), "hung up before it let us in", ""),
-        (&[OPEN, r#"44{"message":"No hush-hush"}"#], Some(""), "does not let us in: No hush-hush", ""),
+        (&[OPEN, r#"44{"message":"No hush-hush"}"#], Some(""), "rejected the login: No hush-hush", ""),
     ];
     for (frames, stays, what, details) in table {
         let (ours, mut server) = line().await;
@@ -514,7 +526,7 @@ async fn a_closing_server_says_why() {
     }
     let (mut socket, mut server) = welcomed().await;
     server.get_mut().write_all(b"no websocket frame").await.expect("said");
-    assert_eq!(what(socket.next().await), "http://x sent something that is no websocket message");
+    assert_eq!(what(socket.next().await), "http://x sent something that is not a websocket message");
     let (mut socket, mut server) = welcomed().await;
     say(&mut server, r#"44{"message":"expired"}"#).await;
     assert!(matches!(socket.next().await, Err(SocketError::Refused(_))));

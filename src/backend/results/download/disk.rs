@@ -1,4 +1,4 @@
-//! The way of an output's bytes from the network to its file. Runs on a thread of its own: disks block.
+//! Passes an output's bytes from the network to its file, on a thread of its own: disks block.
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -13,16 +13,16 @@ const WAITING_CHUNKS: usize = 8;
 #[derive(Debug)]
 pub(super) struct Disk {
     commands: mpsc::Sender<DiskCommand>,
-    /// Until what came of it was told.
+    /// The writing thread; `None` once its result was taken.
     thread: Option<JoinHandle<Result<Option<OutputFile>, OutputError>>>,
 }
 
 #[derive(Debug)]
 enum DiskCommand {
     Write(Bytes),
-    /// What came is no good: the next bytes are the file's first.
+    /// Discards the file: the next bytes are its first.
     Again,
-    /// Without it the run was dropped, and nothing half-written is kept.
+    /// Completes the file. A channel that closes without it means that the run was dropped, and the file is removed.
     End,
 }
 
@@ -39,17 +39,17 @@ impl Disk {
         Self { commands, thread: Some(thread) }
     }
 
-    /// Hands bytes over; waits while the disk is behind.
+    /// Queues bytes for the disk; waits while the queue is full.
     pub(super) async fn write(&mut self, bytes: Bytes) -> Result<(), String> {
         self.command(DiskCommand::Write(bytes)).await
     }
 
-    /// Begins from the start.
+    /// Discards what was written and starts over.
     pub(super) async fn again(&mut self) -> Result<(), String> {
         self.command(DiskCommand::Again).await
     }
 
-    /// Nothing more comes: the file, still without a name.
+    /// Completes the file, which has no name yet.
     pub(super) async fn finish(mut self) -> Result<OutputFile, String> {
         self.command(DiskCommand::End).await?;
         self.outcome().await
@@ -63,12 +63,12 @@ impl Disk {
     }
 
     async fn outcome(&mut self) -> Result<OutputFile, String> {
-        let stopped = || "this program stopped writing it".to_owned();
+        let stopped = || "comfydeck stopped writing it".to_owned();
         let thread = self.thread.take().ok_or_else(stopped)?;
         match thread.await {
             Ok(Ok(file)) => file.ok_or_else(stopped),
             Ok(Err(error)) => Err(error.to_string()),
-            Err(error) => Err(format!("this program failed to write it ({error})")),
+            Err(error) => Err(format!("comfydeck failed to write it ({error})")),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One output: asked for, again where it broke off, until it is whole or there is no hope.
+//! The download of one output: retried, and resumed where it broke off, until it is complete or fails for good.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -21,22 +21,22 @@ use super::disk::Disk;
 use super::range::{self, Part, Version};
 use super::{Links, PendingOutput, Share, address_of};
 
-/// Bytes after which a download has got further, and has all its tries again.
+/// Bytes after which a download counts as progress, and gets all its retries again.
 const PROGRESS: u64 = 64 * 1024;
 
-/// New addresses that are asked for while a download gets no further.
+/// Fresh links that are fetched while a download makes no progress.
 const MAX_FRESH: u32 = 3;
 
-/// Longest time that a server may ask us to stay away.
+/// Longest `Retry-After` that is respected.
 const MAX_STAY_AWAY: Duration = Duration::from_secs(60);
 
-/// An output that has come, or has not, and has no name yet.
+/// A finished or failed download, not named yet.
 pub(super) struct Fetched {
-    /// The file, or what of it came; nothing when nothing did.
+    /// The file, complete or partial; `None` when no byte came.
     file: Option<OutputFile>,
-    /// Why it is not whole.
+    /// Why it is incomplete.
     fault: Option<String>,
-    /// What it is to be called, and its MIME type.
+    /// The hint for its name, and its MIME type.
     hint: String,
     kind: String,
     announced: Option<u64>,
@@ -80,7 +80,7 @@ pub(super) async fn fetch(
     Fetched { file, fault, hint, kind, announced, before, named }
 }
 
-/// Gives a file its name: what there is to tell of the output.
+/// Names the file. Returns the event to report.
 pub(super) async fn name(fetched: Fetched) -> Vec<RunEvent> {
     let Fetched { file, fault, hint, kind, announced, before, named } = fetched;
     let name = shown(&OutputInfo { filename: hint.clone(), ..OutputInfo::default() });
@@ -113,30 +113,29 @@ pub(super) async fn name(fetched: Fetched) -> Vec<RunEvent> {
 
 async fn keep(file: OutputFile, hint: String, kind: String) -> Result<run::Output, String> {
     let kept = tokio::task::spawn_blocking(move || file.keep(&hint, &kind)).await;
-    kept.map_err(|error| format!("this program failed to name it ({error})"))?
-        .map_err(|error| error.to_string())
+    kept.map_err(|error| format!("comfydeck failed to name it ({error})"))?.map_err(|error| error.to_string())
 }
 
 fn failed(name: String, why: String, kept: Option<run::Output>) -> RunEvent {
     RunEvent::OutputFailed(OutputFailure { name, why, kept: kept.map(|output| output.path) })
 }
 
-/// Why an attempt did not bring the whole file.
+/// Why an attempt failed.
 enum Fault {
-    /// There is no use in another: what happened and what to do.
+    /// Retrying is of no use: what happened and what to do.
     Final(String),
-    /// The address does not hold: what its server says.
+    /// The link is not valid any more: what its server says.
     Stale(String),
-    /// It may pass: what happened, and how long its server wants to be left alone.
+    /// A temporary failure: what happened, and the server's `Retry-After`.
     Passing(String, Duration),
 }
 
-/// A fault that may pass.
+/// A temporary failure.
 fn passing(what: impl Into<String>) -> Fault {
     Fault::Passing(what.into(), Duration::ZERO)
 }
 
-/// A fault that only whoever set the server up can put right.
+/// A failure that only the server's operator can fix.
 fn hopeless(what: impl ToString) -> Fault {
     Fault::Final(format!("{}. Ask whoever runs the server", what.to_string()))
 }
@@ -146,27 +145,27 @@ struct Download<'a> {
     guard: &'a Guard,
     /// The output's place in the list.
     position: usize,
-    /// What the server says about it, with the address that holds now.
+    /// What the result says about it, with the current link.
     info: OutputInfo,
-    /// Its size, as the API said.
+    /// Its size in bytes according to the API.
     announced: Option<u64>,
     kind: String,
     disk: Disk,
     share: Share,
-    /// Bytes handed to the disk.
+    /// Bytes queued for the disk.
     got: u64,
-    /// Its size, as its own server says.
+    /// Its size in bytes according to its own server.
     length: Option<u64>,
-    /// Which version of the file these bytes are of.
+    /// The version of the file that these bytes belong to.
     version: Version,
-    /// Its server cannot be asked for a part.
+    /// Whether its server does not support ranges.
     in_one_piece: bool,
-    /// How long the file was when it ended short of what was announced, and its server knew no length.
+    /// The length at which a response without a length ended short of the announced size.
     ended_at: Option<u64>,
 }
 
 impl Download<'_> {
-    /// Tries until the file is whole. An error says what happened and what to do.
+    /// Retries until the file is complete. The error says what happened and what to do.
     async fn get(&mut self) -> Result<(), String> {
         let retries = &self.links.http.limits().retries;
         let mut waits = retries.iter();
@@ -203,7 +202,7 @@ impl Download<'_> {
         }
     }
 
-    /// Asks for a new address. Whether it is another one; `None` when there is none to be had.
+    /// Fetches a fresh link. Returns whether it is a new one; `None` when there is none.
     async fn renew(&mut self, left: u32) -> Option<bool> {
         let source = self.links.fresh.filter(|_| left > 0)?;
         let fresh = source.fresh(self.position, &self.info).await?;
@@ -222,7 +221,7 @@ impl Download<'_> {
         let from = self.resumes_at();
         let mut response = self.request(from).await?;
         if let Some(packed) = http::packed(&response) {
-            let what = format!("its server sent it in a packed form that was not asked for ({packed})");
+            let what = format!("its server sent it in a compressed form that was not asked for ({packed})");
             return Err(hopeless(what));
         }
         match (response.status().as_u16(), from) {
@@ -233,7 +232,7 @@ impl Download<'_> {
                     return Ok(());
                 }
                 self.in_one_piece = true;
-                return Err(passing("its server gives no more of it"));
+                return Err(passing("its server sends no more of it"));
             }
             _ => return Err(refused(response.status(), response.headers())),
         }
@@ -241,7 +240,7 @@ impl Download<'_> {
         self.is_whole()
     }
 
-    /// From where the rest can be asked for: only where it can be told that the rest is of the same file.
+    /// The offset to resume from, when the version of the file can be checked.
     fn resumes_at(&self) -> Option<u64> {
         let can_tell = self.version.condition().is_some() || self.size().is_some();
         (self.got > 0 && can_tell && !self.in_one_piece).then_some(self.got)
@@ -251,7 +250,7 @@ impl Download<'_> {
         self.length.or(self.announced)
     }
 
-    /// The answer is the file from its start, whatever was asked for.
+    /// Handles a response that is the whole file.
     async fn begin(&mut self, response: &Response) -> Result<(), Fault> {
         self.start_over().await?;
         self.version = Version::of(response.headers());
@@ -272,7 +271,7 @@ impl Download<'_> {
         Ok(())
     }
 
-    /// The answer says that it is the rest.
+    /// Handles a partial response.
     async fn resume(&mut self, from: u64, headers: &HeaderMap) -> Result<(), Fault> {
         let version = Version::of(headers);
         let total = match range::part(headers) {
@@ -299,12 +298,12 @@ impl Download<'_> {
         Ok(())
     }
 
-    /// Reads an answer's body to its end.
+    /// Reads a response's body to its end.
     async fn receive(&mut self, response: &mut Response) -> Result<(), Fault> {
         let silence = self.links.http.limits().fetch;
         loop {
             let chunk = tokio::time::timeout(silence, response.chunk()).await.map_err(|_| silent(silence))?;
-            let chunk = chunk.map_err(|_| passing("the connection broke before it was whole"))?;
+            let chunk = chunk.map_err(|_| passing("the connection broke before it was complete"))?;
             let Some(chunk) = chunk else { return Ok(()) };
             let bytes = chunk.len() as u64;
             if self.length.is_some_and(|length| self.got + bytes > length) {
@@ -317,7 +316,7 @@ impl Download<'_> {
         }
     }
 
-    /// The answer ended as it should: whether that is the file's end.
+    /// Checks a response that ended properly against the expected size.
     fn is_whole(&mut self) -> Result<(), Fault> {
         let is_short = match (self.length, self.announced) {
             (Some(length), _) => self.got < length,
@@ -328,7 +327,7 @@ impl Download<'_> {
             }
             (None, None) => false,
         };
-        if is_short { Err(passing("its server ended before it was whole")) } else { Ok(()) }
+        if is_short { Err(passing("its server stopped before it was complete")) } else { Ok(()) }
     }
 
     /// Sends a request and follows redirects, each as strictly checked as the address itself.
@@ -370,7 +369,7 @@ fn silent(limit: Duration) -> Fault {
     passing(format!("nothing of it came for {} seconds", limit.as_secs()))
 }
 
-/// A status that brings no file.
+/// The failure for an error status.
 fn refused(status: StatusCode, headers: &HeaderMap) -> Fault {
     let name = match status.canonical_reason() {
         Some(reason) => format!("{} {reason}", status.as_u16()),
@@ -381,12 +380,10 @@ fn refused(status: StatusCode, headers: &HeaderMap) -> Fault {
     match status.as_u16() {
         // Object stores say each of these of a link that has run out.
         400 | 401 | 403 | 404 | 410 => {
-            Fault::Stale(format!("its address does not hold, or no longer ({name})"))
+            Fault::Stale(format!("its address is not valid, or no longer ({name})"))
         }
-        408 | 425 | 429 | 500..=504 => {
-            Fault::Passing(format!("its server is in trouble ({name})"), stay_away)
-        }
-        _ => hopeless(format!("its server gave an answer that is none ({name})")),
+        408 | 425 | 429 | 500..=504 => Fault::Passing(format!("its server failed ({name})"), stay_away),
+        _ => hopeless(format!("its server did not send a valid response ({name})")),
     }
 }
 

@@ -1,17 +1,17 @@
-//! How HTTP says which part of a file an answer holds (RFC 9110, 13.1.5 and 14).
+//! Which part of a file an HTTP response contains (RFC 9110, 13.1.5 and 14).
 
 use reqwest::header::{CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, LAST_MODIFIED};
 
-/// A `Content-Range`.
+/// A parsed `Content-Range` header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     /// Bytes from `first` on, of a file that is `total` long, where that is known.
     From { first: u64, total: Option<u64> },
-    /// No part that was asked for: the file is only so long.
+    /// The requested part does not exist; the file has `total` bytes.
     Beyond { total: u64 },
 }
 
-/// What an answer says about its place in the file; `None` when that makes no sense.
+/// Parses a response's `Content-Range`; `None` when it is not valid.
 pub(super) fn part(headers: &HeaderMap) -> Option<Part> {
     let mut values = headers.get_all(CONTENT_RANGE).iter();
     let (value, None) = (values.next()?, values.next()) else { return None };
@@ -33,12 +33,12 @@ pub(super) fn part(headers: &HeaderMap) -> Option<Part> {
     is_sound.then_some(Part::From { first, total })
 }
 
-/// Digits and nothing else: Rust would take a sign as well.
+/// Parses digits only: Rust's `parse` would accept a sign.
 fn number(digits: &str) -> Option<u64> {
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
-/// What tells one version of a file from another.
+/// A file's ETag or modification time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Version {
     etag: Option<HeaderValue>,
@@ -51,13 +51,13 @@ impl Version {
         Self { etag: get(ETAG), modified: get(LAST_MODIFIED) }
     }
 
-    /// For `If-Range`, where a weak tag may not stand.
+    /// The value for `If-Range`, which may not be a weak tag.
     pub(super) fn condition(&self) -> Option<&HeaderValue> {
         let strong = self.etag.as_ref().filter(|tag| tag.as_bytes().starts_with(b"\""));
         strong.or(self.modified.as_ref())
     }
 
-    /// Whether both say that they are of different files.
+    /// Whether both have a version, and these differ.
     pub(super) fn differs(&self, other: &Self) -> bool {
         let differ = |a: &Option<HeaderValue>, b: &Option<HeaderValue>| a.is_some() && b.is_some() && a != b;
         differ(&self.etag, &other.etag) || differ(&self.modified, &other.modified)

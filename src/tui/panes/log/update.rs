@@ -73,7 +73,7 @@ pub fn wrap(model: &mut Model) {
     model.log.left = 0;
 }
 
-/// Begins a search; an empty text ends the one before.
+/// Begins a search; an empty string ends the one before.
 pub fn search_for(model: &mut Model, text: &str, effects: &mut Effects) {
     model.log.search = text.to_owned();
     model.log.found = None;

@@ -176,7 +176,7 @@ fn lines_of_text(
     area: Rect,
     buffer: &mut Buffer,
 ) {
-    let end = more.then_some("… the file goes on");
+    let end = more.then_some("… the file continues");
     let shown = lines.iter().map(|line| (line.as_str(), theme.text)).chain(end.map(|end| (end, theme.quiet)));
     for ((line, style), y) in shown.skip(model.output.scroll).zip(area.top()..area.bottom()) {
         put(buffer, area, area.x, y, line, style);

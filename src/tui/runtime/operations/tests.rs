@@ -267,5 +267,8 @@ fn a_graph_is_read_kept_and_opened() {
     // The same graph once more is the same file.
     assert_eq!(opened(&room.perform(open())).open.workflow_path(), Some(path.as_path()));
     let told = room.perform(Operation::Import("cats".into()));
-    assert!(matches!(&told[..], [Msg::Notice(Tone::Bad, why)] if why.contains("it is no file")), "{told:?}");
+    assert!(
+        matches!(&told[..], [Msg::Notice(Tone::Bad, why)] if why.contains("it is not a file")),
+        "{told:?}"
+    );
 }

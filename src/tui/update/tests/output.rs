@@ -192,7 +192,7 @@ fn texts_are_read_and_what_is_wrong_is_said() {
     stage.press("5 pagedown");
     assert!(!stage.screen().contains("line 0 ") && stage.screen().contains("line 30"));
     stage.press("G");
-    assert!(stage.screen().contains("… the file goes on"), "{}", stage.screen());
+    assert!(stage.screen().contains("… the file continues"), "{}", stage.screen());
     let order = stage.model.output.asked.clone().expect("asked");
     stage.hear(Msg::Looked(order, Err("The picture is broken: no end".to_owned())));
     assert!(stage.screen().contains("The picture is broken: no end"));
