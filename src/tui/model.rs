@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::fetch::Fetch;
 use super::notice::{Notice, Tone};
 use super::open::{Open, ProfileChoice};
 use super::overlay::Overlay;
@@ -77,43 +78,12 @@ pub struct Model {
     pub fetching: Fetching,
 }
 
-/// What has been asked of the store and is not here yet. A change of the store meanwhile is remembered and
-/// asked for once the answer is in, so that however fast a log grows, one question is under way at a time.
+/// What has been asked of the store of the selected run, and is not here yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fetching {
-    /// The list of runs.
-    pub runs: Fetch,
-    /// The selected run in full.
+    /// The run in full.
     pub run: Fetch,
     pub log: Fetch,
-    /// The outputs in the gallery.
-    pub outputs: Fetch,
-}
-
-/// One question to the store.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Fetch {
-    /// None is under way.
-    #[default]
-    Idle,
-    /// One is under way.
-    Busy,
-    /// One is under way, and its answer will be old.
-    Stale,
-}
-
-impl Fetch {
-    /// Something is wanted: whether to ask now.
-    pub fn want(&mut self) -> bool {
-        let ask = *self == Self::Idle;
-        *self = if ask { Self::Busy } else { Self::Stale };
-        ask
-    }
-
-    /// An answer came: whether to ask again.
-    pub fn arrived(&mut self) -> bool {
-        std::mem::take(self) == Self::Stale
-    }
 }
 
 /// Messages that are kept.
@@ -167,12 +137,12 @@ impl Model {
 
     /// The selected run in full, when it has been read.
     pub fn selected_run(&self) -> Option<&Run> {
-        self.details.run.as_ref().filter(|run| Some(run.id) == self.runs.selected)
+        self.details.run.as_ref().filter(|run| Some(run.id) == self.runs.list.selected)
     }
 
     /// Whether what is to be shown of the selected run is still being read.
     pub fn is_reading(&self) -> bool {
-        let selected = self.runs.selected;
+        let selected = self.runs.list.selected;
         let has_run = selected.is_none() || self.selected_run().is_some();
         !has_run || (self.log.run == selected && selected.is_some() && !self.log.loaded)
     }

@@ -1,33 +1,33 @@
 //! What pages of the history are asked for by.
 
 use crate::domain::{OutputId, RunId, Status};
+use crate::tui::paged::PageQuery;
 
-/// What a page of runs was asked for by.
+/// A page of runs.
+pub type RunsQuery = PageQuery<RunId, RunsFilter>;
+/// A page of outputs.
+pub type OutputsQuery = PageQuery<OutputId, OutputsFilter>;
+
+/// Which runs are shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RunsQuery {
+pub struct RunsFilter {
+    /// Search text; empty shows all.
     pub search: String,
+    /// Only runs of this status.
     pub status: Option<Status>,
-    /// Only runs before this one; `None` for the newest.
-    pub before: Option<RunId>,
-    pub limit: usize,
+}
+
+impl RunsFilter {
+    pub fn is_empty(&self) -> bool {
+        self.search.is_empty() && self.status.is_none()
+    }
 }
 
 /// Which outputs the gallery shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OutputsFilter {
-    /// Search text, of their runs.
-    pub search: String,
-    /// Status of their runs.
-    pub status: Option<Status>,
+    /// Only what these runs made.
+    pub runs: RunsFilter,
     /// Only those with a star.
     pub starred: bool,
-}
-
-/// What a page of outputs was asked for by.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OutputsQuery {
-    pub filter: OutputsFilter,
-    /// Only those behind this one; `None` for the newest.
-    pub before: Option<OutputId>,
-    pub limit: usize,
 }

@@ -115,7 +115,7 @@ pub fn search(model: &Model) -> Option<(Asking, &str)> {
     match model.focus {
         Pane::Parameters => Some((Asking::ParamFilter, &model.params.filter)),
         Pane::Runs | Pane::Details | Pane::Output | Pane::Gallery => {
-            Some((Asking::RunSearch, &model.runs.search))
+            Some((Asking::RunSearch, &model.runs.filter.search))
         }
         Pane::Log => Some((Asking::LogSearch, &model.log.search)),
         Pane::Compare => None,

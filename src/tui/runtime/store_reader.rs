@@ -88,10 +88,10 @@ impl StoreReader {
     }
 
     fn runs(&self, query: &RunsQuery) -> Result<(Vec<RunSummary>, bool, Counts), StoreError> {
-        let typed = RunQuery::parse(&query.search);
+        let typed = RunQuery::parse(&query.filter.search);
         let limit = u32::try_from(query.limit).unwrap_or(u32::MAX - 1);
         let mut rows = self.store.summaries(&RunQuery {
-            status: query.status.or(typed.status),
+            status: query.filter.status.or(typed.status),
             before: query.before,
             // One more than wanted tells whether there are more.
             limit: limit + 1,
@@ -104,11 +104,11 @@ impl StoreReader {
 
     /// Looks also whether the files are there: a disk that is slow in telling holds up nobody here.
     fn outputs(&self, query: &OutputsQuery) -> Result<(Vec<Tile>, bool), StoreError> {
-        let typed = RunQuery::parse(&query.filter.search);
+        let typed = RunQuery::parse(&query.filter.runs.search);
         let limit = u32::try_from(query.limit).unwrap_or(u32::MAX - 1);
         let cards = self.store.outputs(&OutputQuery {
             // One more than wanted tells whether there are more.
-            runs: RunQuery { status: query.filter.status.or(typed.status), limit: limit + 1, ..typed },
+            runs: RunQuery { status: query.filter.runs.status.or(typed.status), limit: limit + 1, ..typed },
             starred: query.filter.starred,
             before: query.before,
         })?;

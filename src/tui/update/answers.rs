@@ -45,7 +45,7 @@ fn left(model: &mut Model, purpose: &Asking, before: String, effects: &mut Effec
     match purpose {
         Asking::ParamFilter => model.params.filter = before,
         Asking::RunSearch => {
-            model.runs.search = before;
+            model.runs.filter.search = before;
             runs::search_changed(model, effects);
         }
         Asking::LogSearch

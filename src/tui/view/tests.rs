@@ -368,8 +368,8 @@ fn what_is_the_same_is_said() {
     let stage = compared(80, 24, before.clone(), before);
     assert!(stage.screen().contains("All parameters are the same"), "{}", stage.screen());
     let mut stage = gallery(80, 24);
-    let sha256 = stage.model.gallery.tiles[0].card.output.sha256.clone();
-    stage.model.gallery.tiles[1].card.output.sha256 = sha256;
+    let sha256 = stage.model.gallery.list.rows[0].card.output.sha256.clone();
+    stage.model.gallery.list.rows[1].card.output.sha256 = sha256;
     stage.press("C");
     let screen = stage.screen();
     assert!(screen.contains("Both have the same content"), "{screen}");

@@ -11,7 +11,7 @@ use crate::tui::panes::params::update as params;
 
 /// Reads the run again that is shown.
 pub fn reload(model: &mut Model, effects: &mut Effects) {
-    let Some(id) = model.runs.selected else { return };
+    let Some(id) = model.runs.list.selected else { return };
     let shown = model.details.run.as_ref().filter(|run| run.id == id);
     // After its end a run changes no more.
     if shown.is_none_or(|run| !run.status.is_end()) {
@@ -29,7 +29,7 @@ fn ask(model: &mut Model, id: RunId, effects: &mut Effects) {
 pub fn loaded(model: &mut Model, id: RunId, run: Option<Box<Run>>, effects: &mut Effects) {
     let again = model.fetching.run.arrived();
     // The selection may have moved on while the answer was under way.
-    if model.runs.selected == Some(id) {
+    if model.runs.list.selected == Some(id) {
         let is_shown = model.details.run.as_ref().is_some_and(|shown| shown.id == id);
         if !is_shown {
             model.details.scroll = 0;
@@ -71,8 +71,8 @@ pub fn to_parameter(model: &mut Model) {
 /// for ever. The next change of the store asks again.
 pub fn settle(model: &mut Model, effects: &mut Effects) {
     let shown = model.details.run.as_ref().map(|run| run.id);
-    if model.runs.selected != shown {
-        match model.runs.selected {
+    if model.runs.list.selected != shown {
+        match model.runs.list.selected {
             None => (model.details.run, model.details.asked) = (None, None),
             Some(id) if model.details.asked != Some(id) && model.fetching.run == Default::default() => {
                 ask(model, id, effects);

@@ -59,13 +59,13 @@ pub const COMMANDS: &[Command] = &[
 ];
 
 fn selected(model: &Model) -> Result<(), Reason> {
-    model.gallery.selected().map(drop).ok_or("No output is selected")
+    model.gallery.list.selected().map(drop).ok_or("No output is selected")
 }
 
 /// What a click at a cell of the screen does: it selects a tile; on the selected one it opens it.
 pub fn clicked(model: &mut Model, x: u16, y: u16) -> Option<&'static Command> {
     let index = index_at(model, x, y)?;
-    if model.gallery.selected_index() == Some(index) {
+    if model.gallery.list.selected_index() == Some(index) {
         return Some(&OPEN);
     }
     choose(model, index);

@@ -11,26 +11,19 @@ use std::path::PathBuf;
 use crate::domain::media;
 use crate::domain::{OutputCard, OutputId};
 use crate::picture::{self, Cells};
+use crate::tui::paged::{Paged, PagedRow};
 use crate::tui::pane::Pane;
 use crate::tui::query::OutputsFilter;
 
 /// What many runs made: a window of it.
 #[derive(Debug, Default)]
 pub struct GalleryPane {
-    /// Newest first; more are loaded when the end comes near.
-    pub tiles: Vec<Tile>,
-    /// The tile that keys go to.
-    pub selected: Option<OutputId>,
+    /// The selected tile is the one that keys go to.
+    pub list: Paged<Tile, OutputsFilter>,
     /// Rows of tiles scrolled off at the top.
     pub scroll: usize,
     /// Only what has a star.
     pub starred: bool,
-    /// There are older ones in the store.
-    pub more: bool,
-    /// The last question could not be answered: none is asked of the gallery's own accord.
-    pub failed: bool,
-    /// What the tiles answer; `None` until the first page is here.
-    pub list: Option<OutputsFilter>,
     /// Up to two that are to be compared, in the order in which they were marked.
     pub marked: Vec<OutputCard>,
     /// The pane that the gallery was opened from.
@@ -70,15 +63,13 @@ pub struct ThumbOrder {
     pub room: Cells,
 }
 
-impl GalleryPane {
-    pub fn selected(&self) -> Option<&Tile> {
-        self.selected_index().map(|at| &self.tiles[at])
-    }
+impl PagedRow for Tile {
+    type Key = OutputId;
+    /// Each costs a look at its file.
+    const FRESH: usize = 300;
 
-    /// The selected tile's place.
-    pub fn selected_index(&self) -> Option<usize> {
-        let id = self.selected?;
-        self.tiles.iter().position(|tile| tile.card.id == id)
+    fn key(&self) -> OutputId {
+        self.card.id
     }
 }
 
@@ -86,7 +77,7 @@ impl GalleryPane {
 pub fn pair(gallery: &GalleryPane) -> Option<[OutputCard; 2]> {
     let mut pair = match gallery.marked.as_slice() {
         [first, second] => [first.clone(), second.clone()],
-        [first] => [first.clone(), gallery.selected()?.card.clone()],
+        [first] => [first.clone(), gallery.list.selected()?.card.clone()],
         _ => return None,
     };
     pair.sort_by_key(|card| card.id);

@@ -13,13 +13,9 @@ use crate::tui::pane::Pane;
 use crate::tui::panes::gallery::{Thumb, ThumbOrder, Tile};
 use crate::tui::panes::output::update as output;
 use crate::tui::panes::runs::update as runs;
-use crate::tui::query::{OutputsFilter, OutputsQuery};
+use crate::tui::query::{OutputsFilter, OutputsQuery, RunsFilter};
 use crate::tui::text;
 
-/// Outputs in a page.
-const PAGE: usize = 100;
-/// Outputs that are read again when the store changed.
-const FRESH: usize = 300;
 /// Thumbnails in memory; some kilobytes each.
 const THUMBS: usize = 1_000;
 
@@ -51,49 +47,30 @@ fn leave(model: &mut Model) {
 
 /// Takes a filter back; without one, leaves.
 pub fn back(model: &mut Model, effects: &mut Effects) {
-    if !model.gallery.starred && model.runs.search.is_empty() && model.runs.status.is_none() {
+    if !model.gallery.starred && model.runs.filter.is_empty() {
         return leave(model);
     }
     model.gallery.starred = false;
-    model.runs.search.clear();
-    model.runs.status = None;
+    model.runs.filter = RunsFilter::default();
     runs::search_changed(model, effects);
 }
 
 fn filter(model: &Model) -> OutputsFilter {
-    OutputsFilter {
-        search: model.runs.search.clone(),
-        status: model.runs.status,
-        starred: model.gallery.starred,
-    }
-}
-
-fn query(model: &Model, before: Option<OutputId>, limit: usize) -> OutputsQuery {
-    OutputsQuery { filter: filter(model), before, limit }
+    OutputsFilter { runs: model.runs.filter.clone(), starred: model.gallery.starred }
 }
 
 /// Reads the newest outputs again, if somebody looks at them.
 pub fn reload(model: &mut Model, effects: &mut Effects) {
-    if model.focus == Pane::Gallery && model.fetching.outputs.want() {
-        model.gallery.failed = false;
-        let limit = model.gallery.tiles.len().clamp(PAGE, FRESH);
-        effects.push(Effect::Ask(Question::Outputs(query(model, None, limit))));
+    if model.focus == Pane::Gallery {
+        let wanted = filter(model);
+        let query = model.gallery.list.reload(wanted);
+        effects.extend(query.map(|query| Effect::Ask(Question::Outputs(query))));
     }
 }
 
-pub fn loaded(
-    model: &mut Model,
-    answered: OutputsQuery,
-    tiles: Vec<Tile>,
-    more: bool,
-    effects: &mut Effects,
-) {
-    let again = model.fetching.outputs.arrived();
-    let is_current = answered.filter == filter(model);
-    if is_current {
-        merge(model, answered, tiles, more);
-    }
-    if again || !is_current {
+pub fn loaded(model: &mut Model, query: OutputsQuery, tiles: Vec<Tile>, more: bool, effects: &mut Effects) {
+    let wanted = filter(model);
+    if model.gallery.list.loaded(query, tiles, more, &wanted) {
         reload(model, effects);
     }
 }
@@ -101,40 +78,8 @@ pub fn loaded(
 /// What is shown stays.
 pub fn not_read(model: &mut Model, why: String, effects: &mut Effects) {
     model.notify(Tone::Bad, why);
-    model.gallery.failed = true;
-    if model.fetching.outputs.arrived() {
+    if model.gallery.list.not_read() {
         reload(model, effects);
-    }
-}
-
-/// A first page replaces the newest tiles and keeps the older ones of the same list; a later page goes below.
-fn merge(model: &mut Model, answered: OutputsQuery, tiles: Vec<Tile>, more: bool) {
-    let pane = &mut model.gallery;
-    let same_list = pane.list.as_ref() == Some(&answered.filter);
-    if answered.before.is_some() {
-        if same_list {
-            let last = pane.tiles.last().map(|tile| tile.card.id);
-            pane.tiles.extend(tiles.into_iter().filter(|tile| last.is_none_or(|last| tile.card.id < last)));
-            pane.more = more;
-        }
-        return;
-    }
-    let at = pane.selected_index();
-    let oldest = tiles.last().map(|tile| tile.card.id);
-    // Without a tile in common there may be others between the two.
-    let joined = pane.tiles.first().is_some_and(|newest| Some(newest.card.id) >= oldest);
-    let older: Vec<Tile> = match same_list && joined && more {
-        true => pane.tiles.drain(..).filter(|tile| Some(tile.card.id) < oldest).collect(),
-        false => Vec::new(),
-    };
-    pane.more = if older.is_empty() { more } else { pane.more };
-    pane.tiles = tiles;
-    pane.tiles.extend(older);
-    pane.list = Some(answered.filter);
-    // Whoever was deleted leaves the selection to the one that follows.
-    if let Some(at) = at.filter(|_| same_list && pane.selected_index().is_none()) {
-        let next = at.min(pane.tiles.len().saturating_sub(1));
-        pane.selected = pane.tiles.get(next).map(|tile| tile.card.id);
     }
 }
 
@@ -146,15 +91,15 @@ pub fn only_starred(model: &mut Model, effects: &mut Effects) {
 
 /// At once on the screen; should the store refuse, what it has is read again.
 pub fn star(model: &mut Model, effects: &mut Effects) {
-    let Some(at) = model.gallery.selected_index() else { return };
-    let card = &mut model.gallery.tiles[at].card;
+    let Some(at) = model.gallery.list.selected_index() else { return };
+    let card = &mut model.gallery.list.rows[at].card;
     card.starred = !card.starred;
     effects.push(Effect::Do(Operation::Star(card.id, card.starred)));
 }
 
 /// A third mark takes the place of the first.
 pub fn mark(model: &mut Model) {
-    let Some(card) = model.gallery.selected().map(|tile| tile.card.clone()) else { return };
+    let Some(card) = model.gallery.list.selected().map(|tile| tile.card.clone()) else { return };
     let marked = &mut model.gallery.marked;
     if let Some(at) = marked.iter().position(|other| other.id == card.id) {
         marked.remove(at);
@@ -171,16 +116,15 @@ pub fn mark(model: &mut Model) {
 
 /// Goes to the run, with this output selected.
 pub fn open(model: &mut Model) {
-    let Some(id) = model.gallery.selected else { return };
-    model.runs.selected = Some(id.run);
+    let Some(id) = model.gallery.list.selected else { return };
+    model.runs.list.go_to(id.run);
     model.runs.chosen = true;
-    model.runs.reveal = Some(id.run);
     output::go_to(model, id);
     model.came_from = Some(Pane::Gallery);
 }
 
 pub fn ask_delete(model: &mut Model) {
-    let Some(tile) = model.gallery.selected() else { return };
+    let Some(tile) = model.gallery.list.selected() else { return };
     let output = &tile.card.output;
     let consequence = if tile.gone {
         "Its file has gone already; it is taken out of the gallery.".to_owned()
@@ -203,10 +147,10 @@ pub fn deleted(model: &mut Model, id: OutputId, effects: &mut Effects) {
 
 pub fn moved(model: &mut Model, motion: Motion) {
     let Some(grid) = Grid::of(model) else { return };
-    let last = model.gallery.tiles.len().saturating_sub(1);
-    let at = model.gallery.selected_index().unwrap_or(0);
+    let last = model.gallery.list.rows.len().saturating_sub(1);
+    let at = model.gallery.list.selected_index().unwrap_or(0);
     let (row, page) = (grid.columns, grid.page());
-    model.gallery.failed = false;
+    model.gallery.list.failed = false;
     let next = match motion {
         Motion::Left => at.saturating_sub(1),
         Motion::Right => at + 1,
@@ -225,15 +169,13 @@ pub fn moved(model: &mut Model, motion: Motion) {
 }
 
 pub fn choose(model: &mut Model, at: usize) {
-    if let Some(tile) = model.gallery.tiles.get(at) {
-        model.gallery.selected = Some(tile.card.id);
-    }
+    model.gallery.list.select(at);
 }
 
 /// Scrolls by rows; the selection goes along as far as it must.
 pub fn wheel(model: &mut Model, wheel: Wheel) {
     let Some(grid) = Grid::of(model) else { return };
-    let rows = model.gallery.tiles.len().div_ceil(grid.columns);
+    let rows = model.gallery.list.rows.len().div_ceil(grid.columns);
     let end = rows.saturating_sub(grid.rows);
     let scroll = &mut model.gallery.scroll;
     *scroll = match wheel {
@@ -241,10 +183,10 @@ pub fn wheel(model: &mut Model, wheel: Wheel) {
         Wheel::Down => (*scroll + 1).min(end),
     };
     let first = *scroll * grid.columns;
-    if let Some(at) = model.gallery.selected_index() {
+    if let Some(at) = model.gallery.list.selected_index() {
         let row = (at / grid.columns).clamp(first / grid.columns, first / grid.columns + grid.rows - 1);
         let next = row * grid.columns + at % grid.columns;
-        choose(model, next.min(model.gallery.tiles.len().saturating_sub(1)));
+        choose(model, next.min(model.gallery.list.rows.len().saturating_sub(1)));
     }
 }
 
@@ -252,7 +194,7 @@ pub fn wheel(model: &mut Model, wheel: Wheel) {
 pub fn index_at(model: &Model, x: u16, y: u16) -> Option<usize> {
     let grid = Grid::of(model)?;
     let at = model.gallery.scroll * grid.columns + grid.at(x, y)?;
-    (at < model.gallery.tiles.len()).then_some(at)
+    (at < model.gallery.list.rows.len()).then_some(at)
 }
 
 pub fn thumb(model: &mut Model, order: ThumbOrder, thumb: Thumb) {
@@ -269,26 +211,19 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
         return;
     }
     let wanted = filter(model);
-    let is_wanted = model.gallery.list.as_ref() == Some(&wanted);
-    let is_idle = model.fetching.outputs == Default::default();
-    if !is_wanted && is_idle && !model.gallery.failed {
+    let list = &mut model.gallery.list;
+    if !list.shows(&wanted) && list.is_idle() && !list.failed {
         model.gallery.scroll = 0;
         reload(model, effects);
     }
-    if model.gallery.selected_index().is_none() {
-        model.gallery.selected = model.gallery.tiles.first().map(|tile| tile.card.id);
-    }
+    model.gallery.list.settle(&wanted);
     let Some(grid) = Grid::of(model) else { return };
-    let at = model.gallery.selected_index().unwrap_or(0);
-    let rows = model.gallery.tiles.len().div_ceil(grid.columns);
-    let row = at / grid.columns;
-    model.gallery.scroll = in_sight(model.gallery.scroll, row..row + 1, rows, grid.rows);
-    let near_end = at + 2 * grid.page() >= model.gallery.tiles.len();
-    let can_ask = is_wanted && is_idle && model.gallery.more && !model.gallery.failed;
-    if near_end && can_ask && model.fetching.outputs.want() {
-        let last = model.gallery.tiles.last().map(|tile| tile.card.id);
-        effects.push(Effect::Ask(Question::Outputs(query(model, last, PAGE))));
-    }
+    let pane = &mut model.gallery;
+    let row = pane.list.selected_index().unwrap_or(0) / grid.columns;
+    let rows = pane.list.rows.len().div_ceil(grid.columns);
+    pane.scroll = in_sight(pane.scroll, row..row + 1, rows, grid.rows);
+    let older = pane.list.older(&wanted, grid.page());
+    effects.extend(older.map(|query| Effect::Ask(Question::Outputs(query))));
     want_thumbs(model, &grid, effects);
 }
 
@@ -305,10 +240,10 @@ fn want_thumbs(model: &mut Model, grid: &Grid, effects: &mut Effects) {
     let first = pane.scroll * grid.columns;
     let end = first + grid.page();
     let before = first.saturating_sub(grid.page());
-    let count = pane.tiles.len();
+    let count = pane.list.rows.len();
     let near = [first..end, end..end + grid.page(), before..first];
     let near = near.into_iter().flat_map(|range| range.start.min(count)..range.end.min(count));
-    let near: Vec<&Tile> = near.map(|at| &pane.tiles[at]).filter(|tile| tile.can_be_seen()).collect();
+    let near: Vec<&Tile> = near.map(|at| &pane.list.rows[at]).filter(|tile| tile.can_be_seen()).collect();
     if pane.thumbs.len() > THUMBS {
         let near: HashSet<&str> = near.iter().map(|tile| tile.card.output.sha256.as_str()).collect();
         pane.thumbs.retain(|sha256, _| near.contains(sha256.as_str()));

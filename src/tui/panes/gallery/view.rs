@@ -32,9 +32,9 @@ pub fn note(model: &Model) -> String {
     if let [_, ..] = model.gallery.marked.as_slice() {
         notes.push(format!("{} marked", model.gallery.marked.len()));
     }
-    let count = model.gallery.tiles.len();
-    if let (Some(at), true) = (model.gallery.selected_index(), count > 0) {
-        let more = if model.gallery.more { "+" } else { "" };
+    let count = model.gallery.list.rows.len();
+    if let (Some(at), true) = (model.gallery.list.selected_index(), count > 0) {
+        let more = if model.gallery.list.more { "+" } else { "" };
         notes.push(format!("{} of {count}{more}", at + 1));
     }
     notes.join("   ")
@@ -42,11 +42,11 @@ pub fn note(model: &Model) -> String {
 
 pub fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let gallery = &model.gallery;
-    if gallery.tiles.is_empty() {
-        let is_filtered = gallery.starred || !model.runs.search.is_empty() || model.runs.status.is_some();
+    if gallery.list.rows.is_empty() {
+        let is_filtered = gallery.starred || !model.runs.filter.is_empty();
         let nothing = format!("Nothing yet. Press {} to run.", keys.hint("run"));
-        let told = match gallery.list {
-            None if gallery.failed => "The history cannot be read.",
+        let told = match gallery.list.shown {
+            None if gallery.list.failed => "The history cannot be read.",
             None => "Reading the history…",
             Some(_) if gallery.starred => "Nothing here has a star. Esc takes the filter back",
             Some(_) if is_filtered => "No run that matches made anything. Esc takes the filter back",
@@ -57,17 +57,17 @@ pub fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mu
     }
     let Some(grid) = Grid::of(model) else { return };
     let first = gallery.scroll * grid.columns;
-    for (at, tile) in gallery.tiles.iter().skip(first).take(grid.page()).enumerate() {
+    for (at, tile) in gallery.list.rows.iter().skip(first).take(grid.page()).enumerate() {
         draw_tile(model, tile, theme, grid.place(at), buffer);
     }
-    if let Some(tile) = gallery.selected() {
+    if let Some(tile) = gallery.list.selected() {
         let info = Rect { y: area.bottom().saturating_sub(INFO), height: INFO, ..area };
         about(model, tile, theme, info, buffer);
     }
 }
 
 fn draw_tile(model: &Model, tile: &Tile, theme: &Theme, place: Rect, buffer: &mut Buffer) {
-    let is_selected = model.gallery.selected == Some(tile.card.id);
+    let is_selected = model.gallery.list.selected == Some(tile.card.id);
     if is_selected {
         for y in place.top()..place.bottom() {
             let gap = Rect { x: place.x.saturating_sub(2), width: 1, ..place };

@@ -231,9 +231,9 @@ fn to_the_right(model: &mut Model) {
 
 /// Asks for what the pane shows and is not in memory, and keeps the top within the log.
 pub fn settle(model: &mut Model, effects: &mut Effects) {
-    if model.log.run != model.runs.selected {
+    if model.log.run != model.runs.list.selected {
         let kept = LogPane { cut: model.log.cut, search: model.log.search.clone(), ..LogPane::default() };
-        model.log = LogPane { run: model.runs.selected, ..kept };
+        model.log = LogPane { run: model.runs.list.selected, ..kept };
         reload(model, effects);
     }
     let height = layout::page(model, Pane::Log);

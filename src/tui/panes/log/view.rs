@@ -70,7 +70,7 @@ pub fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) {
 
 /// Why there is nothing to see.
 fn nothing(model: &Model) -> &'static str {
-    match model.runs.selected().map(|run| run.status) {
+    match model.runs.list.selected().map(|run| run.status) {
         _ if model.log.run.is_none() => "The log of the selected run.",
         _ if !model.log.loaded => "Reading the log…",
         Some(Status::Queued) => "This run waits for others to end. Nothing has been sent yet.",

@@ -91,7 +91,7 @@ pub const COMMANDS: &[Command] = &[
         short: "copy path",
         long: "Copy the path of an output to the clipboard",
         when: |model| match model.focus {
-            Pane::Gallery => model.gallery.selected().map(drop).ok_or("No output is selected"),
+            Pane::Gallery => model.gallery.list.selected().map(drop).ok_or("No output is selected"),
             _ => has_output(model),
         },
         ..Command::new("copy-path", |model, _, effects| ask(model, OutputUse::Path, effects))
@@ -112,7 +112,7 @@ pub const COMMANDS: &[Command] = &[
 
 /// Whether the selected run has an output.
 fn has_output(model: &Model) -> Result<(), Reason> {
-    let run = model.runs.selected().ok_or("No run is selected")?;
+    let run = model.runs.list.selected().ok_or("No run is selected")?;
     match run.outputs {
         0 if run.status.is_end() => Err("This run has no output"),
         0 => Err("This run has no output yet"),

@@ -120,8 +120,8 @@ fn kind(model: &Model) -> Option<Option<Kind>> {
 
 /// Keeps the place among the outputs of the selected run, and asks for what is to be seen there.
 pub fn settle(model: &mut Model, effects: &mut Effects) {
-    if model.output.run != model.runs.selected {
-        model.output.run = model.runs.selected;
+    if model.output.run != model.runs.list.selected {
+        model.output.run = model.runs.list.selected;
         model.output.at = 0;
         model.output.playing = false;
     }
@@ -134,7 +134,10 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
     let preview = || view::preview(model).map(|preview| (preview.path.clone(), preview.number));
     let Some((path, preview)) = output.or_else(preview) else {
         // What stood there is another run's.
-        if model.selected_run().is_some() || model.runs.selected.is_none() || model.output.asked.is_some() {
+        if model.selected_run().is_some()
+            || model.runs.list.selected.is_none()
+            || model.output.asked.is_some()
+        {
             forget(model);
         }
         return;

@@ -18,7 +18,7 @@ use crate::tui::text;
 /// Takes the output that is meant: the only one, else one from a list.
 pub fn ask(model: &mut Model, wanted: OutputUse, effects: &mut Effects) {
     // The gallery shows outputs of many runs, and the selected one is meant.
-    if let Some(tile) = model.gallery.selected().filter(|_| model.focus == Pane::Gallery) {
+    if let Some(tile) = model.gallery.list.selected().filter(|_| model.focus == Pane::Gallery) {
         return use_one(model, &tile.card.output.clone(), wanted, effects);
     }
     let Some(run) = model.selected_run() else {

@@ -129,7 +129,7 @@ fn caption(model: &Model, output: &Output, theme: &Theme, area: Rect, buffer: &m
 /// Why there is no output to see.
 fn nothing(model: &Model) -> String {
     let Some(run) = model.selected_run() else {
-        return match model.runs.selected {
+        return match model.runs.list.selected {
             None => "What the selected run made.".to_owned(),
             Some(_) => "Reading the run…".to_owned(),
         };

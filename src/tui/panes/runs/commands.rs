@@ -32,7 +32,7 @@ pub const COMMANDS: &[Command] = &[
         short: "cancel",
         long: "Cancel the run",
         when: |model| {
-            let run = model.runs.selected().ok_or(NONE_SELECTED)?;
+            let run = model.runs.list.selected().ok_or(NONE_SELECTED)?;
             if run.status.is_end() { Err("This run has already ended") } else { Ok(()) }
         },
         ..Command::new("cancel", |model, _, effects| cancel(model, effects))
@@ -63,7 +63,7 @@ pub const COMMANDS: &[Command] = &[
         short: "fetch again",
         long: "Download once more what the run made, from the server. Costs nothing",
         when: |model| {
-            let run = model.runs.selected().ok_or(NONE_SELECTED)?;
+            let run = model.runs.list.selected().ok_or(NONE_SELECTED)?;
             if !run.status.is_end() {
                 return Err("This run has not ended: what it makes comes by itself");
             }
@@ -83,13 +83,13 @@ pub const COMMANDS: &[Command] = &[
 const NONE_SELECTED: Reason = "No run is selected";
 
 fn selected(model: &Model) -> Result<(), Reason> {
-    model.runs.selected().map(drop).ok_or(NONE_SELECTED)
+    model.runs.list.selected().map(drop).ok_or(NONE_SELECTED)
 }
 
 /// What a click in a line does: it selects; on what was selected it opens the details.
 pub fn clicked(model: &mut Model, line: usize, had_focus: bool) -> Option<&'static Command> {
     let index = model.runs.scroll + line;
-    if had_focus && model.runs.selected_index() == Some(index) {
+    if had_focus && model.runs.list.selected_index() == Some(index) {
         return Some(&OPEN_DETAILS);
     }
     choose(model, index);

@@ -9,26 +9,15 @@ use crate::tui::motion::{Motion, Wheel, in_sight};
 use crate::tui::notice::{Tone, counted};
 use crate::tui::overlay::{Confirm, Confirmed, Overlay};
 use crate::tui::pane::Pane;
-use crate::tui::query::RunsQuery;
+use crate::tui::query::{RunsFilter, RunsQuery};
 
-/// Runs in a page.
-const PAGE: usize = 100;
-/// Runs that are read again when the store changed; older ones have ended long ago.
-const FRESH: usize = 500;
 /// A run that has worked for longer than this is not cancelled without a question.
 const LONG_MS: i64 = 10_000;
 
-fn query(model: &Model, before: Option<RunId>, limit: usize) -> RunsQuery {
-    RunsQuery { search: model.runs.search.clone(), status: model.runs.status, before, limit }
-}
-
 /// Reads the newest runs again.
 pub fn reload(model: &mut Model, effects: &mut Effects) {
-    if model.fetching.runs.want() {
-        model.runs.failed = false;
-        let limit = model.runs.rows.len().clamp(PAGE, FRESH);
-        effects.push(Effect::Ask(Question::Runs(query(model, None, limit))));
-    }
+    let query = model.runs.list.reload(model.runs.filter.clone());
+    effects.extend(query.map(|query| Effect::Ask(Question::Runs(query))));
 }
 
 pub fn search_changed(model: &mut Model, effects: &mut Effects) {
@@ -38,19 +27,14 @@ pub fn search_changed(model: &mut Model, effects: &mut Effects) {
 
 pub fn loaded(
     model: &mut Model,
-    answered: RunsQuery,
+    query: RunsQuery,
     rows: Vec<RunSummary>,
     more: bool,
     open: Counts,
     effects: &mut Effects,
 ) {
     model.runs.open = open;
-    let again = model.fetching.runs.arrived();
-    let is_current = answered.search == model.runs.search && answered.status == model.runs.status;
-    if is_current {
-        merge(model, &answered, rows, more);
-    }
-    if again || !is_current {
+    if model.runs.list.loaded(query, rows, more, &model.runs.filter) {
         reload(model, effects);
     }
 }
@@ -58,37 +42,9 @@ pub fn loaded(
 /// What is shown stays. It is read again at the next change of the store, or when the person moves on.
 pub fn not_read(model: &mut Model, why: String, effects: &mut Effects) {
     model.notify(Tone::Bad, why);
-    model.runs.failed = true;
-    if model.fetching.runs.arrived() {
+    if model.runs.list.not_read() {
         reload(model, effects);
     }
-}
-
-/// A first page replaces the newest runs and keeps the older ones of the same list; a later page goes below.
-fn merge(model: &mut Model, answered: &RunsQuery, rows: Vec<RunSummary>, more: bool) {
-    let pane = &mut model.runs;
-    let list = (answered.search.clone(), answered.status);
-    let same_list = pane.list.as_ref() == Some(&list);
-    if answered.before.is_some() {
-        if !same_list {
-            return;
-        }
-        let last = pane.rows.last().map_or(RunId::MAX, |row| row.id);
-        pane.rows.extend(rows.into_iter().filter(|row| row.id < last));
-        pane.more = more;
-        return;
-    }
-    let oldest = rows.last().map_or(0, |row| row.id);
-    // Without a row in common there may be others between the two.
-    let joined = pane.rows.first().is_some_and(|newest| newest.id >= oldest);
-    let older: Vec<RunSummary> = match same_list && joined && more {
-        true => pane.rows.drain(..).filter(|row| row.id < oldest).collect(),
-        false => Vec::new(),
-    };
-    pane.more = if older.is_empty() { more } else { pane.more };
-    pane.rows = rows;
-    pane.rows.extend(older);
-    pane.list = Some(list);
 }
 
 pub fn submitted(model: &mut Model, run: RunId) {
@@ -100,8 +56,8 @@ pub fn submitted(model: &mut Model, run: RunId) {
     } else {
         model.notify(Tone::Good, format!("Run {run} queued"));
     }
-    if !model.runs.chosen && model.runs.selected().is_none_or(|selected| selected.status.is_end()) {
-        model.runs.selected = Some(run);
+    if !model.runs.chosen && model.runs.list.selected().is_none_or(|selected| selected.status.is_end()) {
+        model.runs.list.go_to(run);
     }
 }
 
@@ -111,22 +67,21 @@ pub fn open_details(model: &mut Model) {
 }
 
 pub fn moved(model: &mut Model, motion: Motion) {
-    let last = model.runs.rows.len().saturating_sub(1);
-    let at = model.runs.selected_index().unwrap_or(0);
-    model.runs.failed = false;
+    let last = model.runs.list.rows.len().saturating_sub(1);
+    let at = model.runs.list.selected_index().unwrap_or(0);
+    model.runs.list.failed = false;
     choose(model, motion.from(at, layout::page(model, Pane::Runs), last));
 }
 
 /// The person picks a row.
 pub fn choose(model: &mut Model, index: usize) {
-    if let Some(row) = model.runs.rows.get(index) {
-        model.runs.selected = Some(row.id);
+    if model.runs.list.select(index) {
         model.runs.chosen = true;
     }
 }
 
 pub fn filter_status(model: &mut Model, effects: &mut Effects) {
-    model.runs.status = match model.runs.status {
+    model.runs.filter.status = match model.runs.filter.status {
         None => Some(Status::Running),
         Some(Status::Running) => Some(Status::Done),
         Some(Status::Done) => Some(Status::Failed),
@@ -137,7 +92,7 @@ pub fn filter_status(model: &mut Model, effects: &mut Effects) {
 }
 
 pub fn cancel(model: &mut Model, effects: &mut Effects) {
-    let Some(run) = model.runs.selected() else { return };
+    let Some(run) = model.runs.list.selected() else { return };
     let (id, status, worked) = (run.id, run.status, run.elapsed_ms(model.now));
     let can_stop = run.protocol.caps().cancel;
     if run.cancel_asked && can_stop && status.is_in_flight() {
@@ -168,7 +123,7 @@ pub fn cancel(model: &mut Model, effects: &mut Effects) {
 }
 
 pub fn load(model: &mut Model, effects: &mut Effects) {
-    let Some(id) = model.runs.selected else { return };
+    let Some(id) = model.runs.list.selected else { return };
     if model.draft.changes() > 0 {
         let changes = counted(model.draft.changes(), "change");
         model.overlay = Some(Overlay::Confirm(Confirm {
@@ -183,7 +138,7 @@ pub fn load(model: &mut Model, effects: &mut Effects) {
 }
 
 pub fn repeat(model: &mut Model) {
-    let (Some(run), Some(profile)) = (model.runs.selected(), &model.open.profile) else { return };
+    let (Some(run), Some(profile)) = (model.runs.list.selected(), &model.open.profile) else { return };
     let place = if profile.name.is_empty() { shown_url(&profile.url) } else { &profile.name };
     let elsewhere =
         if run.profile == profile.name { String::new() } else { format!(" (it ran on {})", run.profile) };
@@ -203,72 +158,45 @@ pub fn cancel_now(model: &mut Model, id: RunId, effects: &mut Effects) {
 
 /// Costs nothing, so nobody is asked.
 pub fn fetch(model: &mut Model, effects: &mut Effects) {
-    let Some(run) = model.runs.selected() else { return };
+    let Some(run) = model.runs.list.selected() else { return };
     let id = run.id;
     model.runs.chosen = false;
     model.notify(Tone::Plain, format!("Fetching what run {id} made"));
     effects.push(Effect::Do(Operation::Fetch(id)));
 }
 
-/// Keeps the selection on a run, asks for older runs before the end of the list is in sight, and for how long
-/// runs of each workflow in flight take.
+/// Keeps the selection on a run and in sight, and asks for older runs before the end of the list is.
 pub fn settle(model: &mut Model, effects: &mut Effects) {
     if !model.runs.chosen {
         go_with_what_runs(model);
     }
-    // Until the first page of a new search is here, the rows are another list's.
-    let is_wanted = model
-        .runs
-        .list
-        .as_ref()
-        .is_some_and(|(search, status)| *search == model.runs.search && *status == model.runs.status);
-    let found = model.runs.selected().is_some();
-    if found || model.runs.failed || (is_wanted && !model.runs.more) {
-        model.runs.reveal = None;
-    }
-    let reveals = model.runs.reveal.is_some() && model.runs.reveal == model.runs.selected;
-    if !found && !reveals && model.runs.loaded() {
-        let first = model.runs.rows.first().map(|row| row.id);
-        // A run that was queued just now is not in the list yet.
-        if first.is_none() || model.runs.selected.is_none_or(|id| Some(id) <= first) {
-            model.runs.selected = first;
-        }
-    }
     let height = layout::page(model, Pane::Runs);
-    let at = model.runs.selected_index().unwrap_or(0);
-    model.runs.scroll = in_sight(model.runs.scroll, at..at + 1, model.runs.rows.len(), height);
-    let near_end = at + 2 * height >= model.runs.rows.len();
-    let last = model.runs.rows.last().map(|row| row.id);
-    if (near_end || reveals)
-        && is_wanted
-        && model.runs.more
-        && !model.runs.failed
-        && model.fetching.runs == Default::default()
-        && model.fetching.runs.want()
-    {
-        let limit = if reveals { FRESH } else { PAGE };
-        effects.push(Effect::Ask(Question::Runs(query(model, last, limit))));
-    }
+    let pane = &mut model.runs;
+    pane.list.settle(&pane.filter);
+    let at = pane.list.selected_index().unwrap_or(0);
+    pane.scroll = in_sight(pane.scroll, at..at + 1, pane.list.rows.len(), height);
+    let older = pane.list.older(&pane.filter, height);
+    effects.extend(older.map(|query| Effect::Ask(Question::Runs(query))));
 }
 
 /// Until the person chooses, the run that works is the one that is looked at.
 fn go_with_what_runs(model: &mut Model) {
-    let still_open = model.runs.selected().is_some_and(|run| run.status.is_in_flight());
+    let still_open = model.runs.list.selected().is_some_and(|run| run.status.is_in_flight());
     if still_open {
         return;
     }
-    let first_in_flight = model.runs.rows.iter().rev().find(|row| row.status.is_in_flight());
+    let first_in_flight = model.runs.list.rows.iter().rev().find(|row| row.status.is_in_flight());
     if let Some(run) = first_in_flight {
-        model.runs.selected = Some(run.id);
+        model.runs.list.selected = Some(run.id);
     }
 }
 
 /// Scrolls; the selection stays as long as it is seen.
 pub fn wheel(model: &mut Model, wheel: Wheel) {
     let height = layout::page(model, Pane::Runs);
-    let scroll = wheel.scroll(model.runs.scroll, model.runs.rows.len(), height);
+    let scroll = wheel.scroll(model.runs.scroll, model.runs.list.rows.len(), height);
     model.runs.scroll = scroll;
-    if let Some(at) = model.runs.selected_index()
+    if let Some(at) = model.runs.list.selected_index()
         && at.clamp(scroll, scroll + height - 1) != at
     {
         choose(model, at.clamp(scroll, scroll + height - 1));
@@ -277,19 +205,18 @@ pub fn wheel(model: &mut Model, wheel: Wheel) {
 
 /// Takes back the search and the status; `false` when there is neither.
 pub fn back(model: &mut Model, effects: &mut Effects) -> bool {
-    if model.runs.search.is_empty() && model.runs.status.is_none() {
+    if model.runs.filter.is_empty() {
         return false;
     }
-    model.runs.search.clear();
-    model.runs.status = None;
+    model.runs.filter = RunsFilter::default();
     search_changed(model, effects);
     true
 }
 
 /// Searches while it is typed.
 pub fn search(model: &mut Model, text: String, effects: &mut Effects) {
-    if text != model.runs.search {
-        model.runs.search = text;
+    if text != model.runs.filter.search {
+        model.runs.filter.search = text;
         search_changed(model, effects);
     }
 }

@@ -21,18 +21,18 @@ const PROMPT: u16 = 20;
 /// What the title line says.
 pub fn note(model: &Model) -> String {
     let mut notes = Vec::new();
-    if let Some(status) = model.runs.status {
+    if let Some(status) = model.runs.filter.status {
         notes.push(format!("only {}", status.word()));
     }
-    if !model.runs.search.is_empty() {
-        notes.push(format!("/ {}", model.runs.search));
+    if !model.runs.filter.search.is_empty() {
+        notes.push(format!("/ {}", model.runs.filter.search));
     }
     notes.join("  ")
 }
 
 /// The run that works, in a few words: as many as there are columns for.
 pub fn live(model: &Model, columns: u16) -> Option<String> {
-    let run = model.runs.rows.iter().rev().find(|run| run.status.is_in_flight())?;
+    let run = model.runs.list.rows.iter().rev().find(|run| run.status.is_in_flight())?;
     let Far { told, left, .. } = far(model, run);
     let left = left.map(|left| format!("  {left} left")).unwrap_or_default();
     let took = text::duration(run.elapsed_ms(model.now));
@@ -47,10 +47,10 @@ pub fn live(model: &Model, columns: u16) -> Option<String> {
 }
 
 pub fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    if model.runs.rows.is_empty() {
+    if model.runs.list.rows.is_empty() {
         let first = format!("No runs yet. Press {} to run.", keys.hint("run"));
-        let text = match (model.runs.loaded(), model.runs.search.is_empty() && model.runs.status.is_none()) {
-            (false, _) if model.runs.failed => "The history cannot be read.",
+        let text = match (model.runs.list.is_loaded(), model.runs.filter.is_empty()) {
+            (false, _) if model.runs.list.failed => "The history cannot be read.",
             (false, _) => "Reading the history…",
             (true, true) => &first,
             (true, false) => "No run matches. Esc takes the search back",
@@ -58,7 +58,7 @@ pub fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mu
         put(buffer, area, area.x + 2, area.y, text, theme.quiet);
         return;
     }
-    let ids = model.runs.rows.iter().skip(model.runs.scroll).take(usize::from(area.height));
+    let ids = model.runs.list.rows.iter().skip(model.runs.scroll).take(usize::from(area.height));
     let id_width = ids.clone().map(|run| run.id.to_string().len()).max().unwrap_or(1);
     let presets = ids.clone().filter_map(|run| run.preset.as_deref()).map(UnicodeWidthStr::width);
     let preset_width = if area.width < 60 { 10 } else { 16 }.min(presets.max().unwrap_or(0)) as u16;
@@ -83,7 +83,7 @@ fn row(
     buffer: &mut Buffer,
 ) {
     let y = line.y;
-    let selected = model.runs.selected == Some(run.id);
+    let selected = model.runs.list.selected == Some(run.id);
     if selected {
         let style = if model.focus == Pane::Runs { theme.accent } else { theme.quiet };
         put(buffer, line, line.x, y, "▌", style);

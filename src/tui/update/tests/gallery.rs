@@ -40,7 +40,7 @@ fn gallery(width: u16, height: u16, runs: std::ops::RangeInclusive<i64>) -> Stag
 }
 
 fn selected(stage: &Stage) -> i64 {
-    stage.model.gallery.selected.map_or(0, |id| id.run)
+    stage.model.gallery.list.selected.map_or(0, |id| id.run)
 }
 
 fn ordered(effects: &[Effect]) -> Vec<i64> {
@@ -126,7 +126,7 @@ fn older_outputs_are_asked_for_before_the_end_is_in_sight() {
     let older = query(OutputsFilter::default(), Some(101), 100);
     assert!(effects.contains(&Effect::Ask(Question::Outputs(older.clone()))), "{effects:?}");
     stage.hear(Msg::Outputs { query: older, tiles: tiles(1..=100), more: false });
-    assert_eq!((stage.model.gallery.tiles.len(), selected(&stage)), (200, 101));
+    assert_eq!((stage.model.gallery.list.rows.len(), selected(&stage)), (200, 101));
     // What was loaded below stays when the newest are read again.
     stage.hear(Msg::StoreChanged);
     stage.hear(Msg::Outputs {
@@ -134,7 +134,7 @@ fn older_outputs_are_asked_for_before_the_end_is_in_sight() {
         tiles: tiles(2..=201),
         more: true,
     });
-    assert_eq!((stage.model.gallery.tiles.len(), selected(&stage)), (201, 101));
+    assert_eq!((stage.model.gallery.list.rows.len(), selected(&stage)), (201, 101));
 }
 
 #[test]
@@ -146,10 +146,11 @@ fn the_filters_of_the_runs_and_the_star_are_asked_for() {
     stage.press("F");
     let effects =
         stage.hear(Msg::Outputs { query: query(starred, None, 100), tiles: tiles(1..=1), more: false });
-    assert_eq!((stage.model.gallery.tiles.len(), effects), (3, vec![all(100)]));
+    assert_eq!((stage.model.gallery.list.rows.len(), effects), (3, vec![all(100)]));
     stage.hear(page(tiles(1..=3), false));
     stage.hear(runs_msg(vec![]));
-    let running = OutputsFilter { status: Some(Status::Running), ..OutputsFilter::default() };
+    let runs = RunsFilter { status: Some(Status::Running), ..RunsFilter::default() };
+    let running = OutputsFilter { runs, ..OutputsFilter::default() };
     let effects = stage.press("f");
     assert!(
         effects.contains(&Effect::Ask(Question::Outputs(query(running.clone(), None, 100)))),
@@ -169,7 +170,8 @@ fn a_search_is_applied_while_it_is_typed() {
     let mut stage = gallery(80, 24, 1..=3);
     stage.press("/");
     let effects = stage.type_text("c");
-    let filter = OutputsFilter { search: "c".to_owned(), ..OutputsFilter::default() };
+    let runs = RunsFilter { search: "c".to_owned(), ..RunsFilter::default() };
+    let filter = OutputsFilter { runs, ..OutputsFilter::default() };
     assert!(effects.contains(&Effect::Ask(Question::Outputs(query(filter, None, 100)))), "{effects:?}");
 }
 
@@ -282,15 +284,15 @@ fn enter_goes_to_the_run_even_if_the_list_of_runs_does_not_reach_it_yet() {
     stage.press("V");
     stage.hear(page(tiles(5..=6), false));
     stage.press("enter");
-    assert_eq!((stage.model.focus, stage.model.runs.selected), (Pane::Output, Some(6)));
+    assert_eq!((stage.model.focus, stage.model.runs.list.selected), (Pane::Output, Some(6)));
     let effects = stage.hear(Msg::Runs { query: older, rows, more: true, open: Default::default() });
     let next = RunsQuery { before: Some(297), limit: 500, ..RunsQuery::default() };
     assert!(effects.contains(&Effect::Ask(Question::Runs(next.clone()))), "{effects:?}");
-    assert_eq!(stage.model.runs.selected, Some(6));
+    assert_eq!(stage.model.runs.list.selected, Some(6));
     let rows = summaries(&[(7, &[Status::Done]), (6, &[Status::Done])]);
     stage.hear(Msg::Runs { query: next, rows, more: true, open: Default::default() });
-    assert_eq!(stage.model.runs.selected().map(|run| run.id), Some(6));
-    assert_eq!(stage.model.runs.reveal, None);
+    assert_eq!(stage.model.runs.list.selected().map(|run| run.id), Some(6));
+    assert_eq!(stage.model.runs.list.reveal, None);
     stage.press("esc");
     assert_eq!(stage.model.focus, Pane::Gallery);
 }
@@ -303,7 +305,7 @@ fn a_run_that_is_not_in_the_list_is_not_looked_for_for_ever() {
     let rows = summaries(&[(9, &[Status::Done])]);
     stage.hear(Msg::StoreChanged);
     stage.hear(Msg::Runs { query: first, rows, more: false, open: Default::default() });
-    assert_eq!((stage.model.runs.selected, stage.model.runs.reveal), (Some(9), None));
+    assert_eq!((stage.model.runs.list.selected, stage.model.runs.list.reveal), (Some(9), None));
 }
 
 #[test]
@@ -327,7 +329,7 @@ fn the_mouse_selects_and_opens_and_the_wheel_scrolls() {
     assert_eq!(selected(&stage), 11, "the gap is no tile");
     let place = grid.place(1);
     stage.hear(mouse(left, place.x, place.y));
-    assert_eq!((stage.model.focus, stage.model.runs.selected), (Pane::Output, Some(11)));
+    assert_eq!((stage.model.focus, stage.model.runs.list.selected), (Pane::Output, Some(11)));
 }
 
 #[test]
@@ -467,5 +469,5 @@ fn while_a_run_works_the_gallery_is_read_once_a_second_and_once_at_its_end() {
     stage.hear(page(tiles(1..=2), false));
     assert_eq!(asked(stage.hear(runs_msg(summaries(&[(3, &[Status::Running, Status::Done])])))), 1);
     assert_eq!(asked(stage.hear(page(tiles(1..=3), false))), 0);
-    assert_eq!(stage.model.gallery.tiles.len(), 3);
+    assert_eq!(stage.model.gallery.list.rows.len(), 3);
 }

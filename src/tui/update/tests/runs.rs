@@ -8,7 +8,7 @@ fn cancel_is_asked_when_much_was_paid() {
     let mut stage = wide();
     stage.hear(runs_msg(summaries(&[(2, &[]), (1, &[Status::Waiting, Status::Running])])));
     stage.press("2");
-    assert_eq!(stage.model.runs.selected, Some(1));
+    assert_eq!(stage.model.runs.list.selected, Some(1));
     assert_eq!(stage.press("c"), []);
     // Enter is not yes.
     assert_eq!(stage.press("enter"), []);
@@ -53,16 +53,16 @@ fn running_again_spends_only_after_yes() {
 fn what_runs_is_looked_at_until_the_person_chooses() {
     let mut stage = wide();
     stage.hear(runs_msg(summaries(&[(2, &[]), (1, &[Status::Running])])));
-    assert_eq!(stage.model.runs.selected, Some(1));
+    assert_eq!(stage.model.runs.list.selected, Some(1));
     stage.hear(runs_msg(summaries(&[(2, &[Status::Running]), (1, &[Status::Running, Status::Done])])));
-    assert_eq!(stage.model.runs.selected, Some(2));
+    assert_eq!(stage.model.runs.list.selected, Some(2));
     stage.press("2 j");
     stage.hear(runs_msg(summaries(&[
         (3, &[Status::Running]),
         (2, &[Status::Running]),
         (1, &[Status::Done]),
     ])));
-    assert_eq!(stage.model.runs.selected, Some(1));
+    assert_eq!(stage.model.runs.list.selected, Some(1));
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn older_runs_are_read_before_the_end_is_in_sight() {
         "{effects:?}"
     );
     stage.hear(page(summaries(&[(900, &[Status::Done])]), Some(901), false));
-    assert_eq!((stage.model.runs.rows.len(), stage.model.runs.more), (101, false));
+    assert_eq!((stage.model.runs.list.rows.len(), stage.model.runs.list.more), (101, false));
 }
 
 #[test]
@@ -162,12 +162,13 @@ fn a_run_that_was_read_stays_when_it_cannot_be_read_again() {
 /// A page of the runs with these numbers, all done.
 fn page_of(status: Option<Status>, before: Option<i64>, ids: &[i64], more: bool) -> Msg {
     let rows = ids.iter().map(|id| RunSummary::from(&run(*id, "x", &[Status::Done]))).collect();
-    let query = RunsQuery { status, before, limit: 100, ..RunsQuery::default() };
+    let filter = RunsFilter { status, ..RunsFilter::default() };
+    let query = RunsQuery { filter, before, limit: 100 };
     Msg::Runs { query, rows, more, open: Counts::default() }
 }
 
 fn ids(stage: &Stage) -> Vec<i64> {
-    stage.model.runs.rows.iter().map(|row| row.id).collect()
+    stage.model.runs.list.rows.iter().map(|row| row.id).collect()
 }
 
 #[test]
@@ -194,7 +195,7 @@ fn many_new_runs_at_once_leave_no_hole_in_the_history() {
     stage.hear(page_of(None, None, &[12, 11, 10], true));
     stage.hear(Msg::StoreChanged);
     stage.hear(page_of(None, None, &[22, 21, 20], true));
-    assert_eq!((ids(&stage), stage.model.runs.more), (vec![22, 21, 20], true));
+    assert_eq!((ids(&stage), stage.model.runs.list.more), (vec![22, 21, 20], true));
     stage.hear(Msg::StoreChanged);
     stage.hear(page_of(None, None, &[23, 22, 21], true));
     assert_eq!(ids(&stage), [23, 22, 21, 20]);
@@ -222,6 +223,26 @@ fn a_history_that_cannot_be_read_stays_as_it_was_read_last() {
     assert_eq!(asks(&stage.hear(Msg::StoreChanged)), 1);
     stage.hear(page_of(Some(Status::Running), None, &[9], false));
     assert_eq!(ids(&stage), [9]);
+}
+
+#[test]
+fn a_search_selects_its_first_hit_unless_the_selected_run_is_one() {
+    let mut stage = wide();
+    stage.hear(page_of(None, None, &[9, 8, 7, 6], false));
+    stage.press("2 /");
+    stage.type_text("c");
+    let hits = |ids: &[i64]| {
+        let rows = ids.iter().map(|id| RunSummary::from(&run(*id, "c", &[Status::Done]))).collect();
+        let filter = RunsFilter { search: "c".to_owned(), ..RunsFilter::default() };
+        let query = RunsQuery { filter, before: None, limit: 100 };
+        Msg::Runs { query, rows, more: false, open: Counts::default() }
+    };
+    stage.hear(hits(&[8, 6]));
+    assert_eq!(stage.model.runs.list.selected, Some(8));
+    stage.hear(Msg::StoreChanged);
+    stage.press("enter j");
+    stage.hear(hits(&[10, 8, 6]));
+    assert_eq!(stage.model.runs.list.selected, Some(6));
 }
 
 #[test]

@@ -188,7 +188,7 @@ fn a_second_click_on_a_run_opens_its_details() {
     let mut stage = wide();
     let runs: Vec<RunSummary> = [2, 1].map(|id| RunSummary::from(&run(id, "a cat", &[Status::Done]))).into();
     stage.hear(runs_msg(runs));
-    let second = stage.model.runs.rows[1].id;
+    let second = stage.model.runs.list.rows[1].id;
     let area = layout::regions(&stage.model).and_then(|regions| regions.body(Pane::Runs)).expect("seen");
     let click = |stage: &mut Stage| {
         let modifiers = crossterm::event::KeyModifiers::NONE;
@@ -196,7 +196,7 @@ fn a_second_click_on_a_run_opens_its_details() {
         stage.hear(Msg::Input(Event::Mouse(at)));
     };
     click(&mut stage);
-    assert_eq!((stage.model.focus, stage.model.runs.selected), (Pane::Runs, Some(second)));
+    assert_eq!((stage.model.focus, stage.model.runs.list.selected), (Pane::Runs, Some(second)));
     click(&mut stage);
     assert_eq!(stage.model.focus, Pane::Details);
 }
@@ -209,11 +209,11 @@ fn the_wheel_scrolls_and_leaves_the_selection_while_it_is_seen() {
     stage.hear(runs_msg(all));
     stage.press("2 down down down down down");
     mouse(&mut stage, MouseEventKind::ScrollDown, "a cat");
-    assert_eq!((stage.model.runs.scroll, stage.model.runs.selected), (3, Some(75)));
+    assert_eq!((stage.model.runs.scroll, stage.model.runs.list.selected), (3, Some(75)));
     mouse(&mut stage, MouseEventKind::ScrollDown, "a cat");
-    assert_eq!((stage.model.runs.scroll, stage.model.runs.selected), (6, Some(74)));
+    assert_eq!((stage.model.runs.scroll, stage.model.runs.list.selected), (6, Some(74)));
     mouse(&mut stage, MouseEventKind::ScrollUp, "a cat");
-    assert_eq!((stage.model.runs.scroll, stage.model.runs.selected), (3, Some(74)));
+    assert_eq!((stage.model.runs.scroll, stage.model.runs.list.selected), (3, Some(74)));
 
     let mut stage = Stage::new(80, 15);
     let selected = stage.model.params.selected.clone();

@@ -1,0 +1,412 @@
+//! A list that is read from the store a page at a time, newest first, while the store goes on changing.
+//!
+//! Rows have keys that fall from the top down. A first page replaces the newest rows; a page below it is asked for
+//! before the selection reaches the end. What the rows answer (`shown`) and what is wanted are two things: an answer
+//! to a filter that was changed meanwhile is passed over, and rows of two filters never stand in one list.
+
+use crate::tui::fetch::Fetch;
+
+/// Rows in a page.
+const PAGE: usize = 100;
+
+/// A row of a paged list.
+pub trait PagedRow {
+    /// Newer rows have greater keys.
+    type Key: Copy + Ord;
+    /// Rows that are read again when the store changed; older ones have settled.
+    const FRESH: usize;
+
+    fn key(&self) -> Self::Key;
+}
+
+/// What a page is asked for by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageQuery<Key, Filter> {
+    pub filter: Filter,
+    /// Only rows below this one; `None` for the newest.
+    pub before: Option<Key>,
+    /// Rows at the most.
+    pub limit: usize,
+}
+
+impl<Key, Filter: Default> Default for PageQuery<Key, Filter> {
+    fn default() -> Self {
+        Self { filter: Filter::default(), before: None, limit: 0 }
+    }
+}
+
+/// A window of a list in the store, with one row selected.
+#[derive(Debug)]
+pub struct Paged<Row: PagedRow, Filter> {
+    /// Newest first.
+    pub rows: Vec<Row>,
+    pub selected: Option<Row::Key>,
+    /// The selected row is not among the rows yet, being newer or older: it stays selected, and older rows are read as
+    /// far as to it.
+    pub reveal: Option<Row::Key>,
+    /// There are older ones in the store.
+    pub more: bool,
+    /// The last question could not be answered: none is asked of the list's own accord.
+    pub failed: bool,
+    /// What the rows answer; `None` until the first page is here.
+    pub shown: Option<Filter>,
+    fetch: Fetch,
+}
+
+impl<Row: PagedRow, Filter> Default for Paged<Row, Filter> {
+    fn default() -> Self {
+        Self {
+            rows: Vec::new(),
+            selected: None,
+            reveal: None,
+            more: false,
+            failed: false,
+            shown: None,
+            fetch: Fetch::Idle,
+        }
+    }
+}
+
+impl<Row: PagedRow, Filter: Clone + PartialEq> Paged<Row, Filter> {
+    /// The selected row, if it has been read.
+    pub fn selected(&self) -> Option<&Row> {
+        self.selected_index().map(|at| &self.rows[at])
+    }
+
+    /// The selected row's place among the rows.
+    pub fn selected_index(&self) -> Option<usize> {
+        let key = self.selected?;
+        self.rows.iter().position(|row| row.key() == key)
+    }
+
+    /// Selects the row at a place; `false` when there is none.
+    pub fn select(&mut self, index: usize) -> bool {
+        let row = self.rows.get(index).map(PagedRow::key);
+        if row.is_some() {
+            (self.selected, self.reveal) = (row, None);
+        }
+        row.is_some()
+    }
+
+    /// Selects a row that may not have been read yet.
+    pub fn go_to(&mut self, key: Row::Key) {
+        (self.selected, self.reveal) = (Some(key), Some(key));
+    }
+
+    /// The first page is here.
+    pub fn is_loaded(&self) -> bool {
+        self.shown.is_some()
+    }
+
+    /// The rows answer this filter.
+    pub fn shows(&self, wanted: &Filter) -> bool {
+        self.shown.as_ref() == Some(wanted)
+    }
+
+    /// No question is under way.
+    pub fn is_idle(&self) -> bool {
+        self.fetch == Fetch::Idle
+    }
+
+    /// The question for the newest rows. While another one is under way there is none: that one's answer asks again.
+    pub fn reload(&mut self, wanted: Filter) -> Option<PageQuery<Row::Key, Filter>> {
+        if !self.fetch.want() {
+            return None;
+        }
+        self.failed = false;
+        Some(PageQuery { filter: wanted, before: None, limit: self.rows.len().clamp(PAGE, Row::FRESH) })
+    }
+
+    /// The question for the rows below, when the selection is less than two screens above the last row, or is looked
+    /// for below it.
+    pub fn older(&mut self, wanted: &Filter, screen: usize) -> Option<PageQuery<Row::Key, Filter>> {
+        let last = self.rows.last().map(PagedRow::key);
+        let at = self.selected_index().unwrap_or(0);
+        let is_near = at + 2 * screen >= self.rows.len();
+        let is_below = self.is_revealing() && self.reveal < last;
+        let may_ask = self.more && !self.failed && self.shows(wanted) && self.is_idle();
+        if !may_ask || !(is_near || is_below) {
+            return None;
+        }
+        self.fetch.want();
+        let limit = if is_below { Row::FRESH } else { PAGE };
+        Some(PageQuery { filter: wanted.clone(), before: last, limit })
+    }
+
+    /// Takes a page in, if it is what is wanted still. Returns whether to [`Paged::reload`].
+    pub fn loaded(
+        &mut self,
+        query: PageQuery<Row::Key, Filter>,
+        rows: Vec<Row>,
+        more: bool,
+        wanted: &Filter,
+    ) -> bool {
+        let is_old = self.fetch.arrived();
+        let is_wanted = query.filter == *wanted;
+        match query.before {
+            _ if !is_wanted => {}
+            Some(_) if !self.shows(wanted) => {}
+            Some(_) => self.append(rows, more),
+            None => self.renew(query.filter, rows, more),
+        }
+        is_old || !is_wanted
+    }
+
+    /// A question could not be answered: what is shown stays. Returns whether to [`Paged::reload`].
+    pub fn not_read(&mut self) -> bool {
+        self.failed = true;
+        self.fetch.arrived()
+    }
+
+    /// Has one of the rows selected, or one that is still looked for.
+    pub fn settle(&mut self, wanted: &Filter) {
+        let is_found = self.selected_index().is_some();
+        let is_above = self.reveal > self.rows.first().map(PagedRow::key);
+        let is_read = self.shows(wanted) && self.is_idle() && !self.failed && (!self.more || is_above);
+        if is_found || is_read {
+            self.reveal = None;
+        }
+        if !is_found && !self.is_revealing() && self.is_loaded() {
+            self.selected = self.rows.first().map(PagedRow::key);
+        }
+    }
+
+    fn is_revealing(&self) -> bool {
+        self.reveal.is_some() && self.reveal == self.selected
+    }
+
+    fn append(&mut self, rows: Vec<Row>, more: bool) {
+        let last = self.rows.last().map(PagedRow::key);
+        self.rows.extend(rows.into_iter().filter(|row| last.is_none_or(|last| row.key() < last)));
+        self.more = more;
+    }
+
+    /// Replaces the newest rows, and keeps the older ones of the same list.
+    fn renew(&mut self, filter: Filter, rows: Vec<Row>, more: bool) {
+        let is_same_list = self.shows(&filter);
+        let at = self.selected_index();
+        let oldest = rows.last().map(PagedRow::key);
+        // Without a row in common there may be others between the two.
+        let is_joined = self.rows.first().is_some_and(|newest| Some(newest.key()) >= oldest);
+        let before = std::mem::replace(&mut self.rows, rows);
+        let older =
+            before.into_iter().filter(|row| is_same_list && is_joined && more && Some(row.key()) < oldest);
+        let renewed = self.rows.len();
+        self.rows.extend(older);
+        if self.rows.len() == renewed {
+            self.more = more;
+        }
+        self.shown = Some(filter);
+        // A row that is gone leaves the selection to the one that follows.
+        if let Some(at) = at.filter(|_| is_same_list && self.selected_index().is_none()) {
+            self.select(at.min(self.rows.len().saturating_sub(1)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Line(u32);
+
+    impl PagedRow for Line {
+        type Key = u32;
+        const FRESH: usize = 300;
+
+        fn key(&self) -> u32 {
+            self.0
+        }
+    }
+
+    type List = Paged<Line, &'static str>;
+
+    /// As in the store: rows that match, newest first, up to the limit, and whether there are more.
+    fn answer(
+        list: &mut List,
+        query: PageQuery<u32, &'static str>,
+        store: &[u32],
+        wanted: &'static str,
+    ) -> bool {
+        let matching = store.iter().rev().filter(|key| query.before.is_none_or(|before| **key < before));
+        let mut rows: Vec<Line> = matching.map(|key| Line(*key)).collect();
+        let more = rows.len() > query.limit;
+        rows.truncate(query.limit);
+        let again = list.loaded(query, rows, more, &wanted);
+        list.settle(&wanted);
+        again
+    }
+
+    fn keys(list: &List) -> Vec<u32> {
+        list.rows.iter().map(|row| row.0).collect()
+    }
+
+    fn up_to(last: u32) -> Vec<u32> {
+        (1..=last).collect()
+    }
+
+    /// A list whose first page is here.
+    fn list_of(store: &[u32]) -> List {
+        let mut list = List::default();
+        let query = list.reload("all").expect("a question");
+        assert!(!answer(&mut list, query, store, "all"));
+        list
+    }
+
+    #[test]
+    fn the_first_page_selects_the_newest_and_pages_below_join_it_without_a_hole() {
+        let store = up_to(250);
+        let mut list = list_of(&store);
+        assert_eq!((list.rows.len(), list.selected, list.more), (100, Some(250), true));
+        // Far from the end nothing is asked for.
+        assert_eq!(list.older(&"all", 20), None);
+        for (rows, more) in [(200, true), (250, false)] {
+            list.select(list.rows.len() - 1);
+            let query = list.older(&"all", 20).expect("a question");
+            assert_eq!((query.before, query.limit), (list.selected, 100));
+            assert_eq!(list.older(&"all", 20), None, "one question at a time");
+            answer(&mut list, query, &store, "all");
+            assert_eq!((list.rows.len(), list.more), (rows, more));
+        }
+        assert_eq!(list.older(&"all", 20), None);
+        assert_eq!(keys(&list), (1..=250).rev().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn reading_the_newest_again_keeps_the_older_and_no_more_than_are_fresh_are_read_again() {
+        let store = up_to(1_000);
+        let mut list = list_of(&store);
+        for _ in 0..5 {
+            list.select(list.rows.len() - 1);
+            let query = list.older(&"all", 1).expect("a question");
+            answer(&mut list, query, &store, "all");
+        }
+        let query = list.reload("all").expect("a question");
+        assert_eq!(query.limit, 300);
+        answer(&mut list, query, &up_to(1_002), "all");
+        assert_eq!(keys(&list), (401..=1_002).rev().collect::<Vec<_>>());
+        assert_eq!((list.selected, list.more), (Some(501), true));
+    }
+
+    #[test]
+    fn so_many_new_rows_that_none_is_in_common_leave_no_hole() {
+        let mut list = list_of(&up_to(150));
+        let query = list.reload("all").expect("a question");
+        answer(&mut list, query, &up_to(900), "all");
+        assert_eq!(keys(&list), (801..=900).rev().collect::<Vec<_>>());
+        assert!(list.more);
+    }
+
+    #[test]
+    fn an_answer_to_another_filter_is_passed_over_and_what_is_wanted_is_asked_for() {
+        let mut list = list_of(&[1, 2, 3]);
+        let query = list.reload("cat").expect("a question");
+        // The filter is taken back before the answer is here.
+        assert!(answer(&mut list, query, &[2], "all"));
+        assert_eq!((keys(&list), list.shows(&"all")), (vec![3, 2, 1], true));
+        // A page below one list is never joined to another.
+        let (mut list, store) = (list_of(&up_to(150)), up_to(150));
+        list.select(99);
+        let below = list.older(&"all", 1).expect("a question");
+        list.shown = Some("cat");
+        answer(&mut list, below, &store, "all");
+        assert_eq!(list.rows.len(), 100);
+    }
+
+    #[test]
+    fn changes_while_a_question_is_under_way_are_one_more_question() {
+        let mut list = List::default();
+        let query = list.reload("all").expect("a question");
+        for _ in 0..1_000 {
+            assert_eq!(list.reload("all"), None);
+        }
+        assert!(answer(&mut list, query, &[1], "all"));
+        let query = list.reload("all").expect("the one more");
+        assert!(!answer(&mut list, query, &[1, 2], "all"));
+    }
+
+    #[test]
+    fn the_selection_stays_on_its_row_and_a_row_that_is_gone_leaves_it_to_the_next() {
+        let mut list = list_of(&[1, 2, 3, 4, 5]);
+        list.select(2);
+        for (store, selected) in [
+            (vec![1, 2, 3, 4, 5, 6, 7], Some(3)),
+            (vec![1, 2, 4, 5, 6, 7], Some(2)),
+            (vec![1, 4, 5, 6, 7], Some(1)),
+            // It was the last: the one above.
+            (vec![4, 5, 6, 7], Some(4)),
+            (vec![], None),
+            (vec![8], Some(8)),
+        ] {
+            let query = list.reload("all").expect("a question");
+            answer(&mut list, query, &store, "all");
+            assert_eq!(list.selected, selected, "{store:?}");
+        }
+    }
+
+    #[test]
+    fn another_filter_selects_its_first_row_unless_the_selected_one_is_among_them() {
+        for (found, selected) in [(vec![2, 4], 4), (vec![2, 5, 9], 5), (vec![7, 9], 9)] {
+            let mut list = list_of(&up_to(9));
+            list.select(4);
+            let query = list.reload("cat").expect("a question");
+            answer(&mut list, query, &found, "cat");
+            assert_eq!(list.selected, Some(selected), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_asked_for_again_of_its_own_accord() {
+        let mut list = list_of(&up_to(150));
+        list.select(99);
+        assert!(list.older(&"all", 1).is_some());
+        assert!(!list.not_read());
+        assert_eq!((list.rows.len(), list.older(&"all", 1)), (100, None));
+        // A change of the store is a reason.
+        let query = list.reload("all").expect("a question");
+        answer(&mut list, query, &up_to(150), "all");
+        assert!(list.older(&"all", 1).is_some());
+        // So is one that came while the question was under way.
+        assert_eq!(list.reload("all"), None);
+        assert!(list.not_read());
+    }
+
+    #[test]
+    fn a_row_far_below_is_read_as_far_as_to_it() {
+        let store = up_to(1_000);
+        let mut list = list_of(&store);
+        list.go_to(350);
+        let mut pages = 0;
+        while let Some(query) = list.older(&"all", 20) {
+            assert_eq!((query.limit, list.selected), (300, Some(350)));
+            answer(&mut list, query, &store, "all");
+            pages += 1;
+        }
+        assert_eq!((pages, list.selected_index(), list.reveal), (2, Some(650), None));
+    }
+
+    #[test]
+    fn a_row_that_is_newer_than_all_is_waited_for_and_one_that_never_comes_is_given_up() {
+        let mut list = list_of(&up_to(150));
+        // Submitted just now: the answer under way does not know it yet.
+        let query = list.reload("all").expect("a question");
+        list.go_to(151);
+        assert_eq!(list.reload("all"), None);
+        assert!(list.loaded(
+            query,
+            up_to(150).iter().rev().take(100).map(|key| Line(*key)).collect(),
+            true,
+            &"all"
+        ));
+        let query = list.reload("all").expect("a question");
+        list.settle(&"all");
+        assert_eq!((list.selected, list.older(&"all", 20)), (Some(151), None));
+        answer(&mut list, query, &up_to(151), "all");
+        assert_eq!((list.selected_index(), list.reveal), (Some(0), None));
+        // It does not match what is shown, and older pages hold no newer row.
+        list.go_to(999);
+        list.settle(&"all");
+        assert_eq!((list.selected, list.older(&"all", 20)), (Some(151), None));
+    }
+}
