@@ -25,6 +25,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     let shown = args.workflow.display();
     let source = WorkflowSource::File(args.workflow.clone());
     let opened = open::workflow(&source).map_err(Failure::usage)?;
+    super::run::warn(&opened.diagnostics);
     let flat = flatten::flatten(&opened.workflow).map_err(|e| Failure::usage(format!("{shown}: {e}")))?;
     match &args.output {
         Some(path) => write(path, &flat)?,

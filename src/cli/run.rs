@@ -7,8 +7,8 @@ use super::run_output::{self, OutputMode};
 use super::{Exit, Failure, out};
 use crate::config::{Config, Dirs, Profile};
 use crate::domain::diagnostic::nearest;
-use crate::domain::draft::Submission;
-use crate::domain::{Diagnostic, Draft, ParamKey, RunId, Setting, value};
+use crate::domain::draft::{Named, Submission, Unnamed};
+use crate::domain::{Diagnostic, Draft, RunId, Setting, value};
 use crate::library::open::{self, Opening};
 use crate::library::presets::Presets;
 use crate::runner::{self, NewRun};
@@ -108,6 +108,13 @@ fn prepare(args: &Args, dirs: &Dirs, working: &Path) -> Result<Prepared, Failure
     };
     let mut opening = open::open(&config, &Presets::new(dirs, working), &target).map_err(Failure::usage)?;
     warn(&opening.diagnostics);
+    let incomplete = opening.workflow.workflow.incomplete();
+    if let Some(node) = incomplete.first() {
+        return Err(Failure::usage(format!(
+            "{node} of {} has no class_type, so no server can run the workflow. Export it again with \"Export (API)\" in ComfyUI",
+            opening.workflow.source.shown()
+        )));
+    }
     let profile = match opening.profile {
         Ok(ref profile) => profile.clone(),
         Err(error) => return Err(Failure::usage(error)),
@@ -116,40 +123,56 @@ fn prepare(args: &Args, dirs: &Dirs, working: &Path) -> Result<Prepared, Failure
     let mut draft = Draft::new(params, std::mem::take(&mut opening.layer));
     let shown = opening.workflow.source.shown();
     for (name, text) in &args.set {
-        let key = known_key(&draft, name, &shown)?;
+        let Named { key, field } = known(&draft, name, &shown)?;
         let Some(parameter) = draft.param(&key) else { continue };
-        let value =
-            value::read(parameter, text).map_err(|why| Failure::usage(format!("--set {name}: {why}")))?;
+        let value = match (&field, draft.setting(&key)) {
+            (Some(field), Some(Setting::Value(now))) => value::with_field(&now, field, text),
+            _ => value::read(parameter, text),
+        };
+        let value = value.map_err(|why| Failure::usage(format!("--set {name}: {why}")))?;
         if let Some(why) = value::out_of_range(parameter, &value) {
             out::note(format!("warning: --set {name}: {why}. It is sent anyway"));
         }
         draft.set(&key, Setting::Value(value));
     }
     for (name, path) in &args.file {
-        let key = known_key(&draft, name, &shown)?;
+        let key = known(&draft, name, &shown)?.key;
         draft.set(&key, Setting::File(file(name, path, working)?));
     }
     let submission = draft.submission(|| fastrand::u64(..)).map_err(Failure::usage)?;
     Ok(Prepared { opening, profile, submission, prompt: draft.prompt() })
 }
 
-/// The key behind a key or alias; the error names the nearest.
-fn known_key(draft: &Draft, name: &str, workflow: &str) -> Result<ParamKey, Failure> {
-    if let Some(key) = draft.resolve(name) {
-        return Ok(key);
+/// What a name means; the error names the nearest, or what it may mean.
+fn known(draft: &Draft, name: &str, workflow: &str) -> Result<Named, Failure> {
+    match draft.named(name) {
+        Ok(named) => Ok(named),
+        Err(Unnamed::Ambiguous(candidates)) => {
+            let told = candidates.iter().map(|key| match draft.param(key) {
+                Some(parameter) => format!("`{key}` ({})", parameter.group),
+                None => format!("`{key}`"),
+            });
+            let told = told.collect::<Vec<_>>().join(", ");
+            Err(Failure::usage(format!("`{name}` may be any of {told} in {workflow}. Say which, by its key")))
+        }
+        Err(Unnamed::Unknown) => Err(Failure::usage(unknown(draft, name, workflow))),
     }
+}
+
+fn unknown(draft: &Draft, name: &str, workflow: &str) -> String {
     let editable = || draft.params().iter().filter(|parameter| parameter.is_editable());
+    let roles = editable().filter_map(|parameter| draft.default_alias(parameter));
     let keys = editable().map(|parameter| parameter.key.as_str());
-    let names = draft.preset().aliases.keys().map(String::as_str).chain(keys);
+    let names = draft.preset().aliases.keys().map(String::as_str).chain(roles).chain(keys);
     let near = nearest(name, names).map(str::to_owned).or_else(|| {
         // The bare name of an input, as people know it from ComfyUI.
         editable().find(|parameter| parameter.key.input() == name).map(|parameter| parameter.key.to_string())
     });
     let near = match near {
         Some(near) => format!("Did you mean `{near}`?"),
-        None => format!("`comfydeck flatten {}` shows its keys", workflow),
+        None => format!("`comfydeck flatten {workflow}` shows its keys"),
     };
-    Err(Failure::usage(format!("there is no parameter `{name}` in {}. {near}", workflow)))
+    format!("there is no parameter `{name}` in {workflow}. {near}")
 }
 
 /// A file to upload, which must be there.

@@ -2,7 +2,7 @@
 //! hidden (the vendor's guide). Also the two title marks that stand in for it.
 
 use indexmap::IndexMap;
-use serde_json::{Number, Value};
+use serde_json::{Map, Number, Value};
 
 use super::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
 use super::param::{Choice, FileKind, MASK_SUFFIX};
@@ -49,6 +49,14 @@ pub enum FormError {
 /// Whether a text says of itself that it is a `view_comfy.json`.
 pub fn is_form(text: &str) -> bool {
     matches!(Workflow::parse(text), Err(super::workflow::WorkflowError::ViewComfyForm))
+}
+
+/// Whether an object is a `view_comfy.json`: it says so, or holds what only such a file holds.
+pub(super) fn is_form_object(object: &Map<String, Value>) -> bool {
+    let is_entry = |entry: &Value| entry.get("viewComfyJSON").is_some_and(Value::is_object);
+    let entries = object.get("workflows").and_then(Value::as_array);
+    object.get("file_type").and_then(Value::as_str) == Some("view_comfy")
+        || entries.is_some_and(|entries| entries.iter().any(is_entry))
 }
 
 /// Reads a `view_comfy.json`: its forms, at least one.
@@ -125,7 +133,8 @@ pub fn shape(
 
 /// Without a form: node titles that begin with `VC_BASIC` or `VC_ADV` say what is shown first. Where there
 /// are such titles, of the other nodes prompts and files come first and the rest after, as in the web app.
-pub fn shape_by_titles(params: &mut [Parameter]) {
+/// Whether there are any.
+pub fn shape_by_titles(params: &mut [Parameter]) -> bool {
     let mark = |p: &Parameter| {
         let group = p.group.as_str();
         let basic = group.strip_prefix("VC_BASIC").map(|rest| (false, rest));
@@ -133,7 +142,7 @@ pub fn shape_by_titles(params: &mut [Parameter]) {
         marked.map(|(advanced, rest)| (advanced, rest.trim_start_matches(['_', '-', ':', ' ']).to_owned()))
     };
     if !params.iter().any(|p| mark(p).is_some()) {
-        return;
+        return false;
     }
     for parameter in params {
         match mark(parameter) {
@@ -144,6 +153,7 @@ pub fn shape_by_titles(params: &mut [Parameter]) {
             None => parameter.advanced |= !matches!(parameter.kind, ParamKind::LongText | ParamKind::File(_)),
         }
     }
+    true
 }
 
 fn form(entry: &Value) -> Option<Form> {
@@ -190,7 +200,7 @@ fn apply(field: &Field, parameter: &mut Parameter) -> Result<(), String> {
             *place = text;
         }
     };
-    put(word(json, "title"), &mut parameter.label);
+    put(own_label(&word(json, "title"), &field.group), &mut parameter.label);
     put(field.group.clone(), &mut parameter.group);
     put(word(json, "tooltip"), &mut parameter.help);
     put(word(json, "helpText"), &mut parameter.help);
@@ -218,12 +228,24 @@ fn apply(field: &Field, parameter: &mut Parameter) -> Result<(), String> {
         }
     }
     parameter.kind = kind;
-    if !value::fits(parameter, &parameter.default) {
+    if !value::fits(parameter, &parameter.default) && !value::is_unfilled(&parameter.default) {
         parameter.kind = before;
         let kind = word(json, "valueType");
         return Err(format!("`{}`: the workflow's value is not of the form's type `{kind}`", field.key));
     }
     Ok(())
+}
+
+/// What of a label does not repeat its group's title, which stands above it: `KSampler - seed` is `seed`, and a label that
+/// is the title is none.
+fn own_label(label: &str, group: &str) -> String {
+    let is_parting = |c: char| c.is_whitespace() || "-–—:·/_".contains(c);
+    match label.strip_prefix(group) {
+        Some(rest) if !group.is_empty() && (rest.is_empty() || rest.starts_with(is_parting)) => {
+            rest.trim_start_matches(is_parting).to_owned()
+        }
+        _ => label.to_owned(),
+    }
 }
 
 /// The kind that a form's type means, where the workflow told `before`.
@@ -371,6 +393,28 @@ mod tests {
         let kinds: Vec<_> = params.iter().take(2).map(|p| &p.kind).collect();
         assert_eq!(kinds, [&ParamKind::Float, &ParamKind::Integer]);
         assert_eq!(params.len(), super::tests::params().len());
+    }
+
+    #[test]
+    fn labels_do_not_repeat_the_title_above_them() {
+        for (label, group, own) in [
+            ("KSampler - seed", "KSampler", "seed"),
+            ("KSampler: seed", "KSampler", "seed"),
+            ("KSampler", "KSampler", ""),
+            ("KSamplers", "KSampler", "KSamplers"),
+            ("seed", "KSampler", "seed"),
+            ("seed", "", "seed"),
+        ] {
+            assert_eq!(own_label(label, group), own, "{label} in {group}");
+        }
+    }
+
+    #[test]
+    fn a_form_is_told_by_what_it_holds_too() {
+        let text = view(r#"[{"inputs":[{"key":"6-inputs-text"}]}]"#, "[]")
+            .replace("\"file_type\":\"view_comfy\",", "");
+        assert!(!text.contains("file_type") && is_form(&text));
+        assert!(!is_form(r#"{"workflows": []}"#) && !is_form(WORKFLOW));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What kind of file something is, by its first bytes and its name.
 
+use super::FileKind;
+
 /// The MIME type of a file: what its first bytes say, else its name, else `application/octet-stream`.
 pub fn content_type(name: &str, first_bytes: &[u8]) -> &'static str {
     by_content(first_bytes).or_else(|| by_name(name)).unwrap_or("application/octet-stream")
@@ -65,6 +67,23 @@ pub fn by_name(name: &str) -> Option<&'static str> {
         _ => return None,
     };
     Some(kind)
+}
+
+/// What a name on the server is of, such as `clipspace/x.png [input]`; `None` for what is no picture, video or sound.
+pub fn kind_of_name(name: &str) -> Option<FileKind> {
+    let name = name.trim();
+    let name = &name[..name.len() - server_folder(name).map_or(0, str::len)];
+    match by_name(name)?.split_once('/')?.0 {
+        "image" => Some(FileKind::Image),
+        "video" => Some(FileKind::Video),
+        "audio" => Some(FileKind::Audio),
+        _ => None,
+    }
+}
+
+/// The folder of the server behind a name, as ComfyUI writes it: ` [input]`.
+pub fn server_folder(name: &str) -> Option<&'static str> {
+    [" [input]", " [output]", " [temp]"].into_iter().find(|folder| name.ends_with(folder))
 }
 
 #[cfg(test)]

@@ -4,7 +4,11 @@ use std::cmp::Ordering;
 
 use serde_json::{Number, Value};
 
-use super::param::{ParamKind, Parameter, Range, is_whole};
+use super::lora;
+use super::param::{ParamKind, Parameter, Range, is_placeholder, is_whole};
+
+/// What ComfyUI wraps a list in that would else be taken for a link.
+const WRAPPED: &str = "__value__";
 
 /// Reads what a person typed for a parameter, and holds it to the parameter's range.
 ///
@@ -23,12 +27,14 @@ pub fn parse(parameter: &Parameter, text: &str) -> Result<Value, String> {
 /// One sentence that says what is expected.
 pub fn read(parameter: &Parameter, text: &str) -> Result<Value, String> {
     Ok(match &parameter.kind {
+        ParamKind::Text if is_unknown(parameter) => unknown(text),
         ParamKind::LongText | ParamKind::Text | ParamKind::File(_) => Value::from(text),
         ParamKind::Integer | ParamKind::Seed => Value::Number(whole(text)?),
         ParamKind::Float => Value::Number(number(text)?),
         ParamKind::Boolean => Value::Bool(boolean(text)?),
         ParamKind::Choice => choice(parameter, text),
-        ParamKind::Json => serde_json::from_str(text).map_err(|e| format!("this is not JSON: {e}"))?,
+        ParamKind::Lora if !text.trim_start().starts_with('{') => lora::parse(&parameter.default, text)?,
+        ParamKind::Json | ParamKind::Lora => json(parameter, text)?,
         ParamKind::Link => {
             return Err("this input is wired to another node and has no value of its own".to_owned());
         }
@@ -45,29 +51,99 @@ pub fn out_of_range(parameter: &Parameter, value: &Value) -> Option<String> {
     if let Some(max) = parameter.range.max.as_ref().filter(|max| beyond(max, Ordering::Greater)) {
         return Some(format!("{number} is more than the largest value, {max}"));
     }
-    let is_bad_seed = parameter.kind == ParamKind::Seed && number.to_string().parse::<u64>().is_err();
-    is_bad_seed.then(|| "a seed is a whole number from 0 to 18446744073709551615".to_owned())
+    // Where the node isn't known, it may take -1 for a new seed each time.
+    let is_seed = |seed: i128| (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&seed);
+    let is_bad_seed = parameter.kind == ParamKind::Seed && !number.to_string().parse().is_ok_and(is_seed);
+    is_bad_seed.then(|| "a seed is a whole number of 64 bits, up to 18446744073709551615".to_owned())
 }
 
-/// How a value reads in a field, and what [`parse`] takes back: texts bare, the rest as JSON.
+/// How a value reads in a field, and what [`parse`] takes back: texts bare, numbers without noise, LoRAs in a line, a
+/// wrapped list as the list, the rest as JSON.
 pub fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
+        Value::Number(number) => short(number),
+        Value::Object(_) => match (lora::Entry::read(value), unwrapped(value)) {
+            (Some(entry), _) => entry.text(),
+            (None, Some(inner)) => inner.to_string(),
+            (None, None) => value.to_string(),
+        },
         other => other.to_string(),
     }
+}
+
+/// The list in `{"__value__": […]}`.
+fn unwrapped(value: &Value) -> Option<&Value> {
+    let object = value.as_object().filter(|object| object.len() == 1)?;
+    object.get(WRAPPED)
+}
+
+/// A number without the noise of floats: `0.4000000000000001` is `0.4`, `0.30000001192092896` is `0.3`. Any other is
+/// as it is written.
+pub fn short(number: &Number) -> String {
+    /// Digits from which a number may be noisy, and up to which it is not.
+    const NOISY: usize = 15;
+    const PLAIN: usize = 8;
+    let text = number.to_string();
+    let digits = |text: &str| text.bytes().filter(u8::is_ascii_digit).count();
+    let Some(float) = text.parse::<f64>().ok().filter(|_| text.contains('.') && digits(&text) >= NOISY)
+    else {
+        return text;
+    };
+    let of_single = float as f32;
+    let short = match f64::from(of_single) == float {
+        true => of_single.to_string(),
+        false => format!("{float:.12}").trim_end_matches('0').trim_end_matches('.').to_owned(),
+    };
+    if digits(&short) <= PLAIN { short } else { text }
 }
 
 /// Whether a value is one that this kind of parameter holds.
 pub fn fits(parameter: &Parameter, value: &Value) -> bool {
     match &parameter.kind {
+        ParamKind::Text if is_unknown(parameter) => {
+            !value.is_object() && !value.is_array() && !value.is_null()
+        }
         ParamKind::LongText | ParamKind::Text | ParamKind::File(_) => value.is_string(),
         ParamKind::Integer | ParamKind::Seed => value.as_number().is_some_and(is_whole),
         ParamKind::Float => value.is_number(),
         ParamKind::Boolean => value.is_boolean(),
         ParamKind::Choice => !value.is_object() && !value.is_array(),
+        ParamKind::Lora => value.is_object(),
         ParamKind::Json => true,
         ParamKind::Link => false,
     }
+}
+
+/// Whether the value that the workflow has is a place to be filled in, so that it is of no kind yet.
+pub fn is_unfilled(value: &Value) -> bool {
+    value.as_str().is_some_and(is_placeholder)
+}
+
+/// An object with one of its fields set to what was typed, of the field's own kind; the others stay.
+///
+/// # Errors
+/// When the value has no such field, or the field takes something else; one sentence.
+pub fn with_field(value: &Value, field: &str, text: &str) -> Result<Value, String> {
+    let Some(object) = value.as_object() else {
+        return Err("it is a single value and has no fields".to_owned());
+    };
+    let Some(before) = object.get(field) else {
+        let names: Vec<&str> = object.keys().map(String::as_str).collect();
+        return Err(format!("it has no field `{field}`. It has: {}", names.join(", ")));
+    };
+    let after = match before {
+        Value::String(_) => Value::from(text),
+        Value::Bool(_) => Value::Bool(boolean(text)?),
+        Value::Number(_) => Value::Number(number(text)?),
+        Value::Null => unknown(text),
+        Value::Array(_) | Value::Object(_) => {
+            serde_json::from_str(text).map_err(|e| format!("this is not JSON: {e}"))?
+        }
+    };
+    let mut object = object.clone();
+    object.insert(field.to_owned(), after);
+    Ok(Value::Object(object))
 }
 
 /// Whether two values are worth the same: `6` and `6.0` are, wherever in a value they stand.
@@ -88,7 +164,7 @@ pub fn stepped(number: &Number, range: &Range, steps: i64) -> Option<Number> {
     let whole = is_whole(number) && range.step.as_ref().is_none_or(is_whole);
     let default_step = if whole { "1" } else { "0.1" };
     let step = Decimal::parse(&range.step.as_ref().map_or(default_step.to_owned(), Number::to_string))?;
-    let start = Decimal::parse(&number.to_string())?;
+    let start = Decimal::parse(&short(number))?;
     let mut sum = start.plus(step.times(i128::from(steps))?)?;
     if let Some(min) = range.min.as_ref().and_then(|n| Decimal::parse(&n.to_string())) {
         sum = sum.max(min)?;
@@ -99,7 +175,28 @@ pub fn stepped(number: &Number, range: &Range, steps: i64) -> Option<Number> {
     serde_json::from_str(&sum.to_text(start.scale)).ok()
 }
 
-fn number(text: &str) -> Result<Number, String> {
+/// Whether nothing is known of what goes in: neither its node nor its value tells.
+fn is_unknown(parameter: &Parameter) -> bool {
+    let is_built_in = || super::node_facts::lookup(&parameter.class_type, parameter.key.input()).is_some();
+    is_unfilled(&parameter.default) && !is_built_in()
+}
+
+/// A value of which nothing is known but how it is typed: numbers and truth are no texts.
+fn unknown(text: &str) -> Value {
+    match text.trim() {
+        "true" => Value::Bool(true),
+        "false" => Value::Bool(false),
+        trimmed => trimmed.parse::<Number>().map_or_else(|_| Value::from(text), Value::Number),
+    }
+}
+
+fn json(parameter: &Parameter, text: &str) -> Result<Value, String> {
+    let value: Value = serde_json::from_str(text).map_err(|e| format!("this is not JSON: {e}"))?;
+    let is_wrapped = unwrapped(&parameter.default).is_some() && unwrapped(&value).is_none();
+    Ok(if is_wrapped { serde_json::json!({WRAPPED: value}) } else { value })
+}
+
+pub(super) fn number(text: &str) -> Result<Number, String> {
     let text = text.trim();
     // JSON knows neither `.5` nor `+1`, people do.
     let plain = text.strip_prefix('+').unwrap_or(text);
@@ -112,7 +209,7 @@ fn whole(text: &str) -> Result<Number, String> {
     if is_whole(&number) { Ok(number) } else { Err(format!("`{}` is not a whole number", text.trim())) }
 }
 
-fn boolean(text: &str) -> Result<bool, String> {
+pub(super) fn boolean(text: &str) -> Result<bool, String> {
     match text.trim().to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" | "1" => Ok(true),
         "false" | "no" | "off" | "0" => Ok(false),
@@ -237,7 +334,11 @@ mod tests {
         let table = [
             (ParamKind::Float, "abc", "`abc` is not a number"),
             (ParamKind::Integer, "1.5", "`1.5` is not a whole number"),
-            (ParamKind::Seed, "-1", "a seed is a whole number from 0 to 18446744073709551615"),
+            (
+                ParamKind::Seed,
+                "18446744073709551616",
+                "a seed is a whole number of 64 bits, up to 18446744073709551615",
+            ),
             (ParamKind::Boolean, "maybe", "expected true or false"),
         ];
         for (kind, typed, why) in table {
@@ -256,6 +357,59 @@ mod tests {
         assert_eq!(parse(&choices, "Large"), Ok(Value::from(1024)));
         assert_eq!(parse(&choices, "1024"), Ok(Value::from(1024)));
         assert_eq!(parse(&choices, "res_4s"), Ok(Value::from("res_4s")));
+    }
+
+    #[test]
+    fn noise_of_floats_is_neither_shown_nor_stepped() {
+        for (written, shown) in [
+            ("0.4000000000000001", "0.4"),
+            ("0.30000001192092896", "0.3"),
+            ("7.499999999999999", "7.5"),
+            ("0.123456789012345", "0.123456789012345"),
+            ("6", "6"),
+            ("6.0", "6.0"),
+            ("18446744073709551615", "18446744073709551615"),
+            ("0.05", "0.05"),
+        ] {
+            let number: Number = serde_json::from_str(written).expect(written);
+            assert_eq!(short(&number), shown);
+        }
+        let noisy: Number = serde_json::from_str("0.4000000000000001").expect("a number");
+        let stepped = stepped(&noisy, &Range::default(), 1).map(|number| number.to_string());
+        assert_eq!(stepped.as_deref(), Some("0.5"));
+    }
+
+    #[test]
+    fn a_wrapped_list_is_shown_and_kept_as_what_it_is() {
+        let wrapped = serde_json::json!({"__value__": [1, 2]});
+        let list = Parameter { default: wrapped.clone(), ..parameter(ParamKind::Json) };
+        assert_eq!(text(&wrapped), "[1,2]");
+        assert_eq!(parse(&list, "[1, 3]"), Ok(serde_json::json!({"__value__": [1, 3]})));
+        assert_eq!(parse(&list, r#"{"__value__": []}"#), Ok(serde_json::json!({"__value__": []})));
+    }
+
+    #[test]
+    fn a_field_is_set_and_the_others_stay() {
+        let object = serde_json::json!({"on": true, "lora": "a", "strength": 1, "second": null});
+        let with = |field, text| with_field(&object, field, text).map(|value| value[field].to_string());
+        assert_eq!(with("strength", "0.50"), Ok("0.50".to_owned()));
+        assert_eq!(with("on", "off"), Ok("false".to_owned()));
+        assert_eq!(with("lora", "7"), Ok("\"7\"".to_owned()));
+        assert_eq!(with("second", "7"), Ok("7".to_owned()));
+        assert_eq!(
+            with("off", "1"),
+            Err("it has no field `off`. It has: on, lora, strength, second".to_owned())
+        );
+        assert!(with("strength", "much").is_err() && with_field(&1.into(), "on", "1").is_err());
+    }
+
+    #[test]
+    fn what_fills_a_placeholder_is_of_the_kind_it_is_typed_as() {
+        let place = Parameter { default: "{{X}}".into(), ..parameter(ParamKind::Text) };
+        for (typed, value) in [("20", "20"), ("0.50", "0.50"), ("true", "true"), ("a cat", "\"a cat\"")] {
+            assert_eq!(parse(&place, typed).map(|v| v.to_string()), Ok(value.to_owned()));
+        }
+        assert_eq!(parse(&parameter(ParamKind::Text), "20"), Ok("20".into()));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! A ComfyUI workflow in API format (`workflow_api.json`).
 
+use std::fmt;
+
 use indexmap::IndexMap;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
@@ -27,8 +29,27 @@ impl Node {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Workflow {
     nodes: IndexMap<String, Node>,
+    incomplete: Vec<Incomplete>,
+    left_aside: Vec<String>,
     text: String,
     hash: String,
+}
+
+/// A node that no server can run, for its class is missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incomplete {
+    pub id: String,
+    /// `_meta.title`, when it is there and not empty.
+    pub title: Option<String>,
+}
+
+impl fmt::Display for Incomplete {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.title {
+            Some(title) => write!(f, "node {} (\u{201c}{title}\u{201d})", self.id),
+            None => write!(f, "node {}", self.id),
+        }
+    }
 }
 
 /// Why a text is not a workflow in API format.
@@ -83,16 +104,50 @@ pub enum WorkflowError {
 }
 
 impl Workflow {
-    /// Reads a `workflow_api.json`.
+    /// Reads a `workflow_api.json`, also one that is wrapped as requests and pictures hold it: `{"prompt": {…}}`,
+    /// `{"input": {"workflow": {…}}}`.
     ///
     /// # Errors
     /// Says what the text is instead, and what to export.
     pub fn parse(text: &str) -> Result<Self, WorkflowError> {
         let text = text.trim_start_matches('\u{feff}');
         let value: Value = serde_json::from_str(text).map_err(|e| why_no_json(text, &e))?;
-        let nodes = nodes_of(&value)?;
-        let hash = hex(&Sha256::digest(text.as_bytes()));
-        Ok(Self { nodes, text: text.to_owned(), hash })
+        let (object, mut left_aside) = unwrapped(value)?;
+        let mut workflow = Self {
+            nodes: IndexMap::with_capacity(object.len()),
+            incomplete: Vec::new(),
+            left_aside: Vec::new(),
+            text: String::new(),
+            hash: String::new(),
+        };
+        let mut kept = Map::new();
+        for (id, node) in object {
+            match read_node(&id, &node)? {
+                Read::Node(read) => {
+                    workflow.nodes.insert(id.clone(), read);
+                    kept.insert(id, node);
+                }
+                Read::Incomplete(title) => {
+                    workflow.incomplete.push(Incomplete { id: id.clone(), title });
+                    kept.insert(id, node);
+                }
+                Read::Other => left_aside.push(shortened(&id)),
+            }
+        }
+        workflow.left_aside = left_aside;
+        workflow.text = Value::Object(kept).to_string();
+        workflow.hash = hex(&Sha256::digest(workflow.text.as_bytes()));
+        Ok(workflow)
+    }
+
+    /// Nodes without a class: the rest can be looked at, but the whole cannot be run.
+    pub fn incomplete(&self) -> &[Incomplete] {
+        &self.incomplete
+    }
+
+    /// Keys of the file that are no nodes. They are not sent.
+    pub fn left_aside(&self) -> &[String] {
+        &self.left_aside
     }
 
     /// Node id → node, in file order.
@@ -100,12 +155,12 @@ impl Workflow {
         &self.nodes
     }
 
-    /// The JSON as it was read, for sending and for history.
+    /// The nodes as JSON without needless white space, for sending and for history: servers limit the size.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// SHA-256 of the text, in hex: the same text is the same workflow.
+    /// SHA-256 of the text, in hex: the same nodes are the same workflow, however the file is indented.
     pub fn hash(&self) -> &str {
         &self.hash
     }
@@ -150,42 +205,93 @@ fn why_no_json(text: &str, error: &serde_json::Error) -> WorkflowError {
     }
 }
 
-fn nodes_of(value: &Value) -> Result<IndexMap<String, Node>, WorkflowError> {
-    let other = |why: &str| WorkflowError::NotAWorkflow { why: why.to_owned() };
+/// What stands under a key of the file.
+enum Read {
+    Node(Node),
+    /// A node without a class, and its title.
+    Incomplete(Option<String>),
+    /// No node: a note, a version.
+    Other,
+}
+
+fn read_node(id: &str, node: &Value) -> Result<Read, WorkflowError> {
+    let title = node.pointer("/_meta/title").and_then(Value::as_str).filter(|title| !title.is_empty());
+    let title = title.map(str::to_owned);
+    let Some(class_type) = node.get("class_type").and_then(Value::as_str) else {
+        let is_node = node.get("inputs").is_some_and(Value::is_object);
+        return Ok(if is_node { Read::Incomplete(title) } else { Read::Other });
+    };
+    let inputs = match node.get("inputs") {
+        None | Some(Value::Null) => None,
+        Some(Value::Object(inputs)) => Some(inputs.iter().map(|(k, v)| (k.clone(), v.clone())).collect()),
+        Some(_) => return Err(other(&format!("the inputs of node `{}` are not an object", shortened(id)))),
+    };
+    Ok(Read::Node(Node { class_type: class_type.to_owned(), title, inputs }))
+}
+
+fn other(why: &str) -> WorkflowError {
+    WorkflowError::NotAWorkflow { why: why.to_owned() }
+}
+
+/// The object that holds the nodes, out of what it is wrapped in, and the keys of the wrapping that are left aside.
+fn unwrapped(value: Value) -> Result<(Map<String, Value>, Vec<String>), WorkflowError> {
+    const WRAPPINGS: [&[&str]; 8] = [
+        &["prompt"],
+        &["input", "workflow"],
+        &["input", "prompt"],
+        &["workflow_api"],
+        &["workflowApiJSON"],
+        &["output"],
+        &["workflow"],
+        &["data", "prompt"],
+    ];
     let object = match value {
         Value::Object(object) => object,
         Value::Array(_) => return Err(other("it is a list")),
         _ => return Err(other("it is a single value")),
     };
+    if holds_nodes(&object) {
+        return Ok((object, Vec::new()));
+    }
     if object.get("nodes").is_some_and(Value::is_array) {
         return Err(WorkflowError::UiFormat);
     }
-    if object.get("file_type").and_then(Value::as_str) == Some("view_comfy") {
+    if super::form::is_form_object(&object) {
         return Err(WorkflowError::ViewComfyForm);
     }
-    if object.is_empty() {
-        return Err(other("it is empty"));
+    for path in WRAPPINGS {
+        let at = |value: Option<&Value>, key: &&str| value.and_then(|value| value.get(*key)).cloned();
+        let [first, rest @ ..] = path else { continue };
+        let inner = rest.iter().fold(object.get(*first).cloned(), |value, key| at(value.as_ref(), key));
+        if let Some(inner) = inner.and_then(graph_in) {
+            let left = object.keys().filter(|key| key != first).map(|key| shortened(key));
+            return Ok((inner, left.collect()));
+        }
     }
-    let mut nodes = IndexMap::with_capacity(object.len());
-    for (id, node) in object {
-        let class_type = node
-            .get("class_type")
-            .and_then(Value::as_str)
-            .ok_or_else(|| other(&format!("`{}` is not a node with a `class_type`", shortened(id))))?;
-        let inputs = match node.get("inputs") {
-            None => None,
-            Some(Value::Object(inputs)) => Some(inputs.iter().map(|(k, v)| (k.clone(), v.clone())).collect()),
-            Some(_) => {
-                return Err(other(&format!("the inputs of node `{}` are not an object", shortened(id))));
-            }
-        };
-        let title = node.pointer("/_meta/title").and_then(Value::as_str).filter(|title| !title.is_empty());
-        nodes.insert(
-            id.clone(),
-            Node { class_type: class_type.to_owned(), title: title.map(str::to_owned), inputs },
-        );
+    if object.get("workflow").is_some_and(|workflow| workflow.get("nodes").is_some_and(Value::is_array)) {
+        return Err(WorkflowError::UiFormat);
     }
-    Ok(nodes)
+    Err(match object.keys().next() {
+        None => other("it is empty"),
+        Some(first) => other(&format!("`{}` is not a node with a `class_type`", shortened(first))),
+    })
+}
+
+/// The nodes in a value: an object of them, that as JSON in a text, or the list that ComfyUI's history keeps them in.
+fn graph_in(value: Value) -> Option<Map<String, Value>> {
+    match value {
+        Value::Object(object) => holds_nodes(&object).then_some(object),
+        Value::String(text) => serde_json::from_str(&text).ok().filter(holds_nodes),
+        Value::Array(items) => items.into_iter().find_map(|item| match item {
+            Value::Object(object) => holds_nodes(&object).then_some(object),
+            _ => None,
+        }),
+        _ => None,
+    }
+}
+
+fn holds_nodes(object: &Map<String, Value>) -> bool {
+    object.values().any(|node| node.get("class_type").is_some_and(Value::is_string))
 }
 
 fn shortened(text: &str) -> String {
@@ -214,14 +320,17 @@ mod tests {
             assert_eq!(error(&text), WorkflowError::HalfCharacter { line: 2 }, "{half}");
         }
         assert!(matches!(error("<html>"), WorkflowError::NotJson { .. }));
-        for text in ["[]", "1", "{}", r#"{"a": 1}"#, r#"{"3": {"class_type": "A", "inputs": []}}"#] {
+        assert_eq!(error(r#"{"workflow": {"nodes": []}}"#), WorkflowError::UiFormat);
+        let no_class = r#"{"3": {"inputs": {}}}"#;
+        for text in ["[]", "1", "{}", r#"{"a": 1}"#, no_class, r#"{"3": {"class_type": "A", "inputs": []}}"#]
+        {
             assert!(matches!(error(text), WorkflowError::NotAWorkflow { .. }), "{text}");
         }
     }
 
     #[test]
     fn keeps_order_and_the_exact_text_of_numbers() {
-        let text = r#"{"10": {"class_type": "B", "inputs": {"seed": 18446744073709551615, "cfg": 6.0}}, "2": {"class_type": "A"}}"#;
+        let text = r#"{"10":{"class_type":"B","inputs":{"seed":18446744073709551615,"cfg":6.0}},"2":{"class_type":"A","inputs":null}}"#;
         let workflow = Workflow::parse(text).expect("a workflow");
         assert_eq!(workflow.nodes().keys().collect::<Vec<_>>(), ["10", "2"]);
         let inputs = workflow.nodes()["10"].inputs.as_ref().expect("inputs");
@@ -229,6 +338,45 @@ mod tests {
         assert_eq!(inputs["cfg"].to_string(), "6.0");
         assert_eq!(workflow.nodes()["2"].inputs, None);
         assert_eq!(workflow.text(), text);
+        let pretty =
+            serde_json::from_str::<Value>(text).and_then(|value| serde_json::to_string_pretty(&value));
+        let pretty = Workflow::parse(&pretty.expect("JSON")).expect("the same workflow");
+        assert_eq!((pretty.text(), pretty.hash()), (text, workflow.hash()));
+    }
+
+    #[test]
+    fn what_is_no_node_is_left_aside_and_a_node_without_a_class_is_named() {
+        let text = r#"{"_comment": "draft", "_meta": {"title": "T", "version": "1"}, "version": 0.4,
+            "3": {"class_type": "A", "inputs": {"x": 1}},
+            "4": {"inputs": {"y": 1}, "_meta": {"title": "Old"}}, "5": {"inputs": {}}}"#;
+        let workflow = Workflow::parse(text).expect("a workflow");
+        assert_eq!(workflow.left_aside(), ["_comment", "_meta", "version"]);
+        assert_eq!(workflow.nodes().keys().collect::<Vec<_>>(), ["3"]);
+        let incomplete: Vec<String> = workflow.incomplete().iter().map(ToString::to_string).collect();
+        assert_eq!(incomplete, ["node 4 (\u{201c}Old\u{201d})", "node 5"]);
+        assert!(!workflow.text().contains("draft") && workflow.text().contains("\"4\""));
+    }
+
+    #[test]
+    fn wrapped_workflows_open() {
+        let graph = r#"{"3":{"class_type":"A","inputs":{}}}"#;
+        let quoted = Value::from(graph).to_string();
+        for (wrapped, left) in [
+            (format!(r#"{{"prompt": {graph}}}"#), vec![]),
+            (
+                format!(r#"{{"client_id": "x", "prompt": {graph}, "extra_data": {{}}}}"#),
+                vec!["client_id", "extra_data"],
+            ),
+            (format!(r#"{{"prompt": {quoted}, "workflow": {{"nodes": []}}}}"#), vec!["workflow"]),
+            (format!(r#"{{"input": {{"workflow": {graph}, "images": []}}}}"#), vec![]),
+            (format!(r#"{{"output": {graph}, "workflow": {{"nodes": []}}}}"#), vec!["workflow"]),
+            (format!(r#"{{"prompt": [7, "id", {graph}, {{}}, ["9"]]}}"#), vec![]),
+            (format!(r#"{{"workflow": {graph}}}"#), vec![]),
+        ] {
+            let workflow = Workflow::parse(&wrapped).expect(&wrapped);
+            assert_eq!(workflow.text(), graph);
+            assert_eq!(workflow.left_aside(), left);
+        }
     }
 
     #[test]

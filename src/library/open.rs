@@ -12,7 +12,7 @@ use crate::domain::diagnostic::Diagnostic;
 use crate::domain::draft::{Layer, SeedPolicy};
 use crate::domain::form::{self, Form, FormError};
 use crate::domain::workflow::WorkflowError;
-use crate::domain::{ParamKey, Parameter, Workflow, param};
+use crate::domain::{ParamKey, Parameter, Workflow, param, role};
 
 /// Bytes of a workflow file; anything longer is no workflow.
 const MOST_BYTES: u64 = 64 << 20;
@@ -153,9 +153,41 @@ pub fn workflow(source: &WorkflowSource) -> Result<OpenWorkflow, OpenError> {
 fn plain(source: &WorkflowSource, text: &str) -> Result<OpenWorkflow, OpenError> {
     let workflow = Workflow::parse(text).map_err(|why| OpenError::Workflow { file: source.shown(), why })?;
     let mut params = param::parameters(&workflow);
-    form::shape_by_titles(&mut params);
-    let source = source.clone();
-    Ok(OpenWorkflow { source, params, workflow, seeds: IndexMap::new(), diagnostics: Vec::new() })
+    if !form::shape_by_titles(&mut params) {
+        role::arrange(&mut params);
+    }
+    let diagnostics = left_aside(&workflow, &source.shown());
+    Ok(OpenWorkflow { source: source.clone(), params, workflow, seeds: IndexMap::new(), diagnostics })
+}
+
+/// What of a file is no part of the workflow, and what of the workflow no server can run.
+fn left_aside(workflow: &Workflow, file: &str) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    let aside = workflow.left_aside();
+    if !aside.is_empty() {
+        let are = if aside.len() == 1 { "is no node, so it is" } else { "are no nodes, so they are" };
+        found.push(whole(file, format!("{} {are} left aside and not sent", quoted(aside))));
+    }
+    if !workflow.incomplete().is_empty() {
+        let nodes: Vec<String> = workflow.incomplete().iter().map(ToString::to_string).collect();
+        let has = if nodes.len() == 1 { "has" } else { "have" };
+        let message = format!(
+            "{} {has} no class_type, so the workflow can be looked at but not run. Export it again with \"Export (API)\" in ComfyUI",
+            nodes.join(", ")
+        );
+        found.push(whole(file, message));
+    }
+    found
+}
+
+/// The first few of some names: `a`, `b` and 5 more.
+fn quoted(names: &[String]) -> String {
+    const MOST: usize = 5;
+    let shown: Vec<String> = names.iter().take(MOST).map(|name| format!("`{name}`")).collect();
+    match names.len().saturating_sub(MOST) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }
 
 /// The workflow inside a `view_comfy.json`.
@@ -179,8 +211,8 @@ fn from_form(
     let workflow = Workflow::parse(inner).map_err(|why| OpenError::Workflow { file: file.clone(), why })?;
     let params = param::parameters(&workflow);
     let source = source.clone();
-    let mut opened =
-        OpenWorkflow { source, params, workflow, seeds: IndexMap::new(), diagnostics: Vec::new() };
+    let diagnostics = left_aside(&workflow, &file);
+    let mut opened = OpenWorkflow { source, params, workflow, seeds: IndexMap::new(), diagnostics };
     if forms.len() > 1 && title.is_none() {
         let message = format!(
             "there are {} workflows in this file; the first is open. Name another as {file}#TITLE: {titles}",

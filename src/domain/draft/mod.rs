@@ -1,5 +1,7 @@
 //! The draft: what a person is about to run. The workflow's values, a preset's over them, edits over both.
 
+mod names;
+
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
@@ -8,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{ParamKey, ParamKind, Parameter};
+
+pub use names::{Named, Unnamed};
 
 /// What a parameter is set to.
 #[derive(Clone, Debug, PartialEq)]
@@ -175,6 +179,11 @@ impl Draft {
         } else {
             Origin::Workflow
         }
+    }
+
+    /// Whether a preset or a person set it.
+    fn is_set(&self, key: &ParamKey) -> bool {
+        self.origin(key) != Origin::Workflow
     }
 
     /// What the parameter would be without edits: the preset's setting, else the workflow's value.
@@ -414,17 +423,6 @@ impl Draft {
             sent.change_seed(key, self.next_seed(key, SeedPolicy::Randomize, &mut random), true);
         }
         Ok(sent)
-    }
-
-    /// The text that tells this draft from others in a list: the first long text that was set, else the
-    /// first long text there is.
-    pub fn prompt(&self) -> String {
-        let texts = || self.params.iter().filter(|p| p.kind == ParamKind::LongText && !p.hidden);
-        let set = texts().find(|p| self.origin(&p.key) != Origin::Workflow);
-        match set.or_else(|| texts().next()).and_then(|p| self.setting(&p.key)) {
-            Some(Setting::Value(Value::String(text))) => text,
-            _ => String::new(),
-        }
     }
 
     /// Shows the seeds that were sent as the present values. Not a step of undo: it happened.

@@ -7,6 +7,7 @@
 mod edit;
 mod literal;
 mod settle;
+mod sketch;
 
 use std::ops::Range;
 
@@ -20,6 +21,7 @@ use super::tables::{self, Fields, describe, entries};
 
 pub use edit::{Changes, EditError, edit};
 pub use settle::settle;
+pub use sketch::sketch;
 
 /// A value and the line of the file where it stands, from 1.
 #[derive(Clone, Debug, PartialEq)]

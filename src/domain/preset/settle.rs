@@ -129,7 +129,8 @@ fn fitted(parameter: &Parameter, given: &Value) -> Result<Value, String> {
         ParamKind::Integer | ParamKind::Seed | ParamKind::Float => {
             text.parse::<Number>().ok().map(Value::Number)
         }
-        ParamKind::Json => serde_json::from_str(text).ok(),
+        ParamKind::Json | ParamKind::Lora => value::read(parameter, text).ok(),
+        ParamKind::Text if value::is_unfilled(&parameter.default) => value::read(parameter, text).ok(),
         _ => None,
     });
     let fitting = unquoted.as_ref().unwrap_or(given);
@@ -149,6 +150,7 @@ fn wanted(kind: &ParamKind) -> &'static str {
         ParamKind::File(_) => "the name of a file on the server (a file of this machine belongs in [files])",
         ParamKind::Choice => "one of its choices",
         ParamKind::Link => "left alone: it is wired to another node",
+        ParamKind::Lora => "a table with the LoRA's fields, or a line such as \"on detail.safetensors 0.8\"",
         ParamKind::Json => "a value",
     }
 }

@@ -1,7 +1,7 @@
-//! What ComfyUI's stock nodes take: types, limits and choices.
+//! What ComfyUI's built-in nodes take: types, limits and choices.
 //!
 //! The table is a plain list of facts taken from ComfyUI's own `/object_info`, one input a line, sorted by bytes:
-//! `class TAB input TAB type TAB facts`. `stock.py` beside it makes it anew, and says how in its first lines:
+//! `class TAB input TAB type TAB facts`. `node_facts.py` beside it makes it anew, and says how in its first lines:
 //!
 //! - Nodes: those whose `python_module` is `nodes` or begins with `comfy_extras.`, without those that call paid services
 //!   (`api_node`, or a `category` with "api node").
@@ -23,11 +23,11 @@ use serde_json::Number;
 use super::FileKind;
 use super::param::Range;
 
-const TABLE: &str = include_str!("stock.tsv");
+const TABLE: &str = include_str!("node_facts.tsv");
 
-/// What a stock node says of one of its inputs.
+/// What is known of one input of a built-in node.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Stock {
+pub enum Fact {
     /// A line of text.
     Text,
     /// Text of many lines.
@@ -39,23 +39,31 @@ pub enum Stock {
     Choice(Vec<&'static str>),
 }
 
-/// The facts of an input, when the node is a stock node and the input is not wiring.
-pub fn lookup(class_type: &str, input: &str) -> Option<Stock> {
+/// The facts of an input, when the node is built in and the input is not wiring.
+pub fn lookup(class_type: &str, input: &str) -> Option<Fact> {
     let mut columns = find(class_type, input)?.split('\t');
     let (kind, facts) = (columns.next()?, columns.next().unwrap_or(""));
     Some(match kind {
-        "text" => Stock::Text,
-        "long" => Stock::LongText,
-        "int" => Stock::Integer(range(facts)),
-        "float" => Stock::Float(range(facts)),
-        "bool" => Stock::Boolean,
-        "image" => Stock::File(FileKind::Image),
-        "mask" => Stock::File(FileKind::Mask),
-        "video" => Stock::File(FileKind::Video),
-        "audio" => Stock::File(FileKind::Audio),
-        "choice" => Stock::Choice(facts.split('|').collect()),
+        "text" => Fact::Text,
+        "long" => Fact::LongText,
+        "int" => Fact::Integer(range(facts)),
+        "float" => Fact::Float(range(facts)),
+        "bool" => Fact::Boolean,
+        "image" => Fact::File(FileKind::Image),
+        "mask" => Fact::File(FileKind::Mask),
+        "video" => Fact::File(FileKind::Video),
+        "audio" => Fact::File(FileKind::Audio),
+        "choice" => Fact::Choice(facts.split('|').collect()),
         "as" => return lookup(facts, columns.next()?),
         _ => return None,
+    })
+}
+
+/// Every input of every built-in node: its name and the word of its type.
+pub fn inputs() -> impl Iterator<Item = (&'static str, &'static str)> {
+    TABLE.lines().filter_map(|line| {
+        let mut columns = line.split('\t').skip(1);
+        Some((columns.next()?, columns.next()?))
     })
 }
 
@@ -104,19 +112,19 @@ mod tests {
         let number = |text: &str| serde_json::from_str(text).ok();
         assert_eq!(
             lookup("KSampler", "cfg"),
-            Some(Stock::Float(Range { min: number("0.0"), max: number("100.0"), step: number("0.1") }))
+            Some(Fact::Float(Range { min: number("0.0"), max: number("100.0"), step: number("0.1") }))
         );
         let seed = lookup("KSampler", "seed");
         assert_eq!(
             seed,
-            Some(Stock::Integer(Range { min: number("0"), max: number("18446744073709551615"), step: None }))
+            Some(Fact::Integer(Range { min: number("0"), max: number("18446744073709551615"), step: None }))
         );
-        let Some(Stock::Choice(samplers)) = lookup("KSamplerSelect", "sampler_name") else {
+        let Some(Fact::Choice(samplers)) = lookup("KSamplerSelect", "sampler_name") else {
             panic!("no choice")
         };
         assert!(samplers.contains(&"uni_pc") && samplers.contains(&"euler"));
-        assert_eq!(lookup("LoadImageMask", "image"), Some(Stock::File(FileKind::Mask)));
-        assert_eq!(lookup("CheckpointLoaderSimple", "ckpt_name"), Some(Stock::Text));
+        assert_eq!(lookup("LoadImageMask", "image"), Some(Fact::File(FileKind::Mask)));
+        assert_eq!(lookup("CheckpointLoaderSimple", "ckpt_name"), Some(Fact::Text));
         for (class, input) in
             [("KSampler", "model"), ("KSampler", ""), ("", "x"), ("zzz", "x"), ("\u{10ffff}", "x")]
         {

@@ -1,8 +1,8 @@
-"""Makes stock.tsv anew from what a ComfyUI without custom nodes says of its nodes:
+"""Makes node_facts.tsv anew from what a ComfyUI without custom nodes says of its nodes:
 
-    curl http://127.0.0.1:8188/object_info | python3 src/domain/stock.py > src/domain/stock.tsv
+    curl http://127.0.0.1:8188/object_info | python3 src/domain/node_facts.py > src/domain/node_facts.tsv
 
-stock.rs tells what the columns mean.
+node_facts.rs tells what the columns mean.
 """
 
 import collections
@@ -23,7 +23,7 @@ EXCEPTIONS = {("LoadImageMask", "image"): "mask", ("LoadImageOutput", "image"): 
 LEAST_SHARED = 60
 
 
-def is_stock(node):
+def is_built_in(node):
     """Of the core or comfy_extras, and no paid service."""
     module = node["python_module"]
     is_paid = node.get("api_node") or "api node" in node.get("category", "")
@@ -57,7 +57,7 @@ def choice(name, texts, options):
 def table(nodes):
     rows = {}
     for class_type, node in nodes.items():
-        if not is_stock(node):
+        if not is_built_in(node):
             continue
         for section in ("required", "optional"):
             for name, spec in node["input"].get(section, {}).items():
@@ -75,7 +75,7 @@ def table(nodes):
             else:
                 first[found] = place
         lines.append("\t".join(place) + "\t" + found + "\n")
-    # By bytes: stock.rs searches by halving.
+    # By bytes: node_facts.rs searches by halving.
     return "".join(sorted(lines, key=str.encode))
 
 

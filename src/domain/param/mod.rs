@@ -1,9 +1,15 @@
 //! Parameters: the inputs of a workflow's nodes that a person may change, and what kind each is.
 
+mod editor;
+mod kind;
+
 use serde_json::{Number, Value};
 
-use super::stock::{self, Stock};
-use super::{ParamKey, Workflow, workflow::is_link};
+use super::role::{self, Role};
+use super::{ParamKey, Workflow};
+
+pub use editor::is_editor_only;
+pub use kind::{is_data, is_placeholder, is_seed_name, is_whole};
 
 /// What a parameter takes, which decides how it is shown and edited.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,8 +18,9 @@ pub enum ParamKind {
     LongText,
     /// A line of text.
     Text,
+    /// A number that is known to be whole: its node's facts say so.
     Integer,
-    /// A number with a fraction. Its text may still be `6`: numbers keep the text they came with.
+    /// Any number. Its text may still be `6`: ComfyUI exports 6.0 as 6, and numbers keep the text they came with.
     Float,
     Boolean,
     /// A whole number from 0 to 2^64-1 that starts the noise.
@@ -22,6 +29,8 @@ pub enum ParamKind {
     File(FileKind),
     /// One of [`Parameter::choices`]; others may exist on the server.
     Choice,
+    /// An object that is one LoRA of a list: on or off, a name and a strength ([`super::lora`]).
+    Lora,
     /// Wiring (`[node id, slot]`): shown on request, never edited.
     Link,
     /// A list, an object or null: kept as it is, edited as JSON.
@@ -73,16 +82,45 @@ pub struct Parameter {
     pub help: String,
     /// Rarely changed: shown after the rest, folded at first.
     pub advanced: bool,
-    /// Hidden by the form: not shown unless asked for.
+    /// Not shown unless asked for: hidden by the form, or of use only to ComfyUI's editor.
     pub hidden: bool,
     /// The form insists on a value.
     pub required: bool,
+    /// What it is for, where the wiring tells.
+    pub role: Option<Role>,
+    /// It serves a sampler that goes on with what another one made.
+    pub is_later: bool,
+    /// Where it stands among the others.
+    pub rank: Rank,
+}
+
+/// Which part of the list a parameter stands in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// What people change in most runs: above all nodes, without their headings.
+    Top,
+    #[default]
+    Node,
+    /// A node that loads LoRAs.
+    Loras,
+    /// A node that loads models or writes files.
+    Files,
 }
 
 impl Parameter {
     /// Whether a person may change it.
     pub fn is_editable(&self) -> bool {
         self.kind != ParamKind::Link
+    }
+
+    /// Whether it has two values, one for on and one for off: `true` and `false`, or texts such as `enable` and `disable`.
+    pub fn is_switch(&self) -> bool {
+        self.kind == ParamKind::Boolean || kind::is_switch(&self.choices)
+    }
+
+    /// Whether a value of a switch is its on.
+    pub fn is_on(&self, value: &Value) -> bool {
+        value.as_bool().unwrap_or_else(|| self.choices.first().is_some_and(|on| on.value == *value))
     }
 }
 
@@ -93,25 +131,38 @@ pub const MASK_SUFFIX: &str = "-viewcomfymask";
 /// The parameters of a workflow in file order, links included (their kind says so).
 ///
 /// An image input is followed by a parameter for its mask, which is no input of the workflow: null until
-/// a person gives one.
+/// a person gives one. Widgets that hold nothing, such as headings and buttons, are no parameters.
 pub fn parameters(workflow: &Workflow) -> Vec<Parameter> {
+    let roles = role::of(workflow);
     let mut found = Vec::new();
     for (id, node) in workflow.nodes() {
         for (input, value) in node.inputs.iter().flatten() {
-            let (kind, choices, range) = facts(&node.class_type, input, value);
+            if editor::is_decoration(input, value) {
+                continue;
+            }
+            let key = ParamKey::new(id, input);
+            let assigned = roles.get(&key);
+            let role = assigned.map(|assigned| assigned.role);
+            let mut facts = kind::of(&node.class_type, input, value);
+            if let Some(role) = role {
+                facts.refine(role, value);
+            }
             let parameter = Parameter {
-                key: ParamKey::new(id, input),
+                key,
                 group: node.name().to_owned(),
                 class_type: node.class_type.clone(),
                 label: input.clone(),
-                kind,
+                role: role.or_else(|| Role::of_file(&facts.kind)),
+                is_later: assigned.is_some_and(|assigned| assigned.is_later),
+                kind: facts.kind,
                 default: value.clone(),
-                choices,
-                range,
+                choices: facts.choices,
+                range: facts.range,
                 help: String::new(),
                 advanced: false,
-                hidden: false,
+                hidden: editor::is_editor_only(&node.class_type, input, value),
                 required: false,
+                rank: Rank::default(),
             };
             let mask = (parameter.kind == ParamKind::File(FileKind::Image)).then(|| mask_of(&parameter));
             found.push(parameter);
@@ -128,84 +179,8 @@ fn mask_of(image: &Parameter) -> Parameter {
         kind: ParamKind::File(FileKind::Mask),
         default: Value::Null,
         advanced: true,
+        role: Some(Role::Mask),
         ..image.clone()
-    }
-}
-
-/// Kind, choices and limits: what ComfyUI says of its own nodes, as far as the value agrees, else what
-/// value and names tell.
-fn facts(class_type: &str, input: &str, value: &Value) -> (ParamKind, Vec<Choice>, Range) {
-    let inferred = || (infer_kind(class_type, input, value), Vec::new(), Range::default());
-    let Some(stock) = stock::lookup(class_type, input) else { return inferred() };
-    let plain = |kind| (kind, Vec::new(), Range::default());
-    match (stock, value) {
-        (Stock::Text, Value::String(_)) => plain(ParamKind::Text),
-        (Stock::LongText, Value::String(_)) => plain(ParamKind::LongText),
-        (Stock::File(kind), Value::String(_)) => plain(ParamKind::File(kind)),
-        (Stock::Boolean, Value::Bool(_)) => plain(ParamKind::Boolean),
-        (Stock::Float(range), Value::Number(_)) => (ParamKind::Float, Vec::new(), range),
-        (Stock::Integer(range), Value::Number(number)) if is_whole(number) => {
-            let is_seed = is_seed_name(input);
-            (if is_seed { ParamKind::Seed } else { ParamKind::Integer }, Vec::new(), range)
-        }
-        (Stock::Choice(texts), Value::String(_)) => {
-            let choice = |text: &str| Choice { label: text.to_owned(), value: text.into() };
-            (ParamKind::Choice, texts.into_iter().map(choice).collect(), Range::default())
-        }
-        _ => inferred(),
-    }
-}
-
-/// Whether an input of this name starts the noise: `seed`, `noise_seed`, `rand_seed`.
-pub fn is_seed_name(input: &str) -> bool {
-    input.contains("seed")
-}
-
-/// Whether a number is written as a whole number: `6`, not `6.0` or `6e0`.
-pub fn is_whole(number: &Number) -> bool {
-    number.to_string().bytes().all(|b| b.is_ascii_digit() || b == b'-')
-}
-
-/// A parameter's kind from its value, its name and its node.
-pub fn infer_kind(class_type: &str, input: &str, value: &Value) -> ParamKind {
-    match value {
-        value if is_link(value) => ParamKind::Link,
-        Value::Bool(_) => ParamKind::Boolean,
-        Value::Number(number) if is_whole(number) && is_seed_name(input) => ParamKind::Seed,
-        Value::Number(number) if is_whole(number) && !is_float_name(input) => ParamKind::Integer,
-        Value::Number(_) => ParamKind::Float,
-        Value::String(text) => match file_kind(class_type, input) {
-            Some(kind) => ParamKind::File(kind),
-            None if is_long_text(class_type, input, text) => ParamKind::LongText,
-            None => ParamKind::Text,
-        },
-        Value::Null | Value::Array(_) | Value::Object(_) => ParamKind::Json,
-    }
-}
-
-/// Inputs that ComfyUI declares as floats although workflows often hold `6` or `1` there.
-fn is_float_name(input: &str) -> bool {
-    const NAMES: [&str; 8] =
-        ["cfg", "denoise", "strength", "guidance", "shift", "fps", "frame_rate", "scale"];
-    let name = input.to_ascii_lowercase();
-    NAMES.iter().any(|known| name == *known || name.starts_with(&format!("{known}_")))
-}
-
-fn is_long_text(class_type: &str, input: &str, text: &str) -> bool {
-    let name = input.to_ascii_lowercase();
-    class_type.starts_with("CLIPTextEncode")
-        || ["text", "prompt", "positive", "negative"].iter().any(|known| name.contains(known))
-        || text.contains('\n')
-        || text.len() > 100
-}
-
-fn file_kind(class_type: &str, input: &str) -> Option<FileKind> {
-    match (class_type, input) {
-        ("LoadImageMask", "image") => Some(FileKind::Mask),
-        (class, "image") if class.starts_with("LoadImage") => Some(FileKind::Image),
-        ("LoadVideo", "file") | ("VHS_LoadVideo", "video") => Some(FileKind::Video),
-        ("LoadAudio" | "VHS_LoadAudioUpload", "audio") => Some(FileKind::Audio),
-        _ => None,
     }
 }
 
@@ -213,36 +188,13 @@ fn file_kind(class_type: &str, input: &str) -> Option<FileKind> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_kind_comes_from_value_name_and_node() {
-        let table = [
-            ("CLIPTextEncode", "text", "\"a cat\"", ParamKind::LongText),
-            ("SaveImage", "filename_prefix", "\"ComfyUI\"", ParamKind::Text),
-            ("KSampler", "steps", "20", ParamKind::Integer),
-            ("KSampler", "cfg", "6", ParamKind::Float),
-            ("KSampler", "cfg", "6.5", ParamKind::Float),
-            ("KSampler", "seed", "18446744073709551615", ParamKind::Seed),
-            ("RandomNoise", "noise_seed", "1", ParamKind::Seed),
-            ("A", "seed", "[\"4\", 0]", ParamKind::Link),
-            ("A", "enabled", "true", ParamKind::Boolean),
-            ("LoadImage", "image", "\"in.png\"", ParamKind::File(FileKind::Image)),
-            ("LoadImageMask", "image", "\"in.png\"", ParamKind::File(FileKind::Mask)),
-            ("VHS_LoadVideo", "video", "\"in.mp4\"", ParamKind::File(FileKind::Video)),
-            ("A", "points", "[[1, 2]]", ParamKind::Json),
-        ];
-        for (class, input, value, kind) in table {
-            let value = serde_json::from_str(value).expect(value);
-            assert_eq!(infer_kind(class, input, &value), kind, "{class}.{input} = {value}");
-        }
-    }
-
     fn of(class_type: &str, input: &str, value: &str) -> Vec<Parameter> {
         let text = format!(r#"{{"5": {{"class_type": "{class_type}", "inputs": {{"{input}": {value}}}}}}}"#);
         parameters(&Workflow::parse(&text).expect("a workflow"))
     }
 
     #[test]
-    fn stock_nodes_bring_their_facts_unless_the_value_contradicts() {
+    fn built_in_nodes_bring_their_facts_unless_the_value_contradicts() {
         let table = [
             ("KSampler", "sampler_name", "\"uni_pc\"", ParamKind::Choice, 42),
             ("KSampler", "sampler_name", "\"res_4s\"", ParamKind::Choice, 42),
@@ -252,7 +204,7 @@ mod tests {
             ("KSampler", "cfg", "6", ParamKind::Float, 0),
             ("CheckpointLoaderSimple", "ckpt_name", "\"a.safetensors\"", ParamKind::Text, 0),
             ("LTXVConditioning", "frame_rate", "25", ParamKind::Float, 0),
-            ("ImageScaleBy", "upscale_method", "3", ParamKind::Integer, 0),
+            ("ImageScaleBy", "upscale_method", "3", ParamKind::Float, 0),
         ];
         for (class, input, value, kind, choices) in table {
             let found = of(class, input, value).remove(0);

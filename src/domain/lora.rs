@@ -1,0 +1,129 @@
+//! One LoRA of a list, as nodes of several packs keep it: an object that says whether it is on, its name and its
+//! strength. It reads as `on  detail.safetensors  0.8` and is written back whole.
+
+use serde_json::{Map, Number, Value};
+
+use super::value;
+
+/// What the three are called, by pack.
+const ON: [&str; 4] = ["on", "active", "enabled", "enable"];
+const NAME: [&str; 3] = ["lora", "lora_name", "name"];
+const STRENGTH: [&str; 3] = ["strength", "strength_model", "weight"];
+/// The strength for the text encoder, where it is kept apart; null while it is the same.
+const SECOND: [&str; 4] = ["strengthTwo", "strength_two", "strength_clip", "clipStrength"];
+
+/// What of an entry people change.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Entry<'a> {
+    pub on: bool,
+    pub name: &'a str,
+    pub strength: &'a Number,
+    pub second: Option<&'a Number>,
+}
+
+impl<'a> Entry<'a> {
+    /// Reads an entry; `None` when the value is something else.
+    pub fn read(value: &'a Value) -> Option<Self> {
+        let object = value.as_object()?;
+        let of = |names: &[&str]| names.iter().find_map(|name| object.get(*name));
+        Some(Self {
+            on: of(&ON)?.as_bool()?,
+            name: of(&NAME)?.as_str()?,
+            strength: of(&STRENGTH)?.as_number()?,
+            second: of(&SECOND).and_then(Value::as_number),
+        })
+    }
+
+    /// How it reads in one line, and what [`parse`] takes back.
+    pub fn text(&self) -> String {
+        let on = if self.on { "on" } else { "off" };
+        let second = self.second.map_or_else(String::new, |second| format!(" {}", value::short(second)));
+        format!("{on} {} {}{second}", self.name, value::short(self.strength))
+    }
+}
+
+/// An entry with what a person typed for it, `off detail.safetensors 0.5`; its other fields stay.
+///
+/// # Errors
+/// One sentence that says what is expected.
+pub fn parse(before: &Value, text: &str) -> Result<Value, String> {
+    let wrong =
+        || "expected on or off, the LoRA's name and its strength: on detail.safetensors 0.8".to_owned();
+    let Some(entry) = Entry::read(before) else { return Err(wrong()) };
+    let (on, rest) = text.trim().split_once(char::is_whitespace).ok_or_else(wrong)?;
+    let on = value::boolean(on).map_err(|_| wrong())?;
+    let (rest, second) = match entry.second {
+        Some(_) => {
+            let (rest, second) = rest.trim().rsplit_once(char::is_whitespace).ok_or_else(wrong)?;
+            (rest, Some(value::number(second)?))
+        }
+        None => (rest, None),
+    };
+    let (name, strength) = rest.trim().rsplit_once(char::is_whitespace).ok_or_else(wrong)?;
+    let strength = value::number(strength)?;
+    let mut after = before.clone();
+    if let Value::Object(object) = &mut after {
+        put(object, &ON, on.into());
+        put(object, &NAME, name.trim().into());
+        // Digits that nobody touched stay.
+        if value::short(entry.strength) != value::short(&strength) {
+            put(object, &STRENGTH, Value::Number(strength));
+        }
+        if let Some(second) =
+            second.filter(|new| entry.second.is_some_and(|old| value::short(old) != value::short(new)))
+        {
+            put(object, &SECOND, Value::Number(second));
+        }
+    }
+    Ok(after)
+}
+
+/// The entry with the other of on and off.
+pub fn toggled(before: &Value) -> Option<Value> {
+    let on = Entry::read(before)?.on;
+    changed(before, &ON, (!on).into())
+}
+
+/// The entry with its strength so many twentieths away.
+pub fn stepped(before: &Value, steps: i64) -> Option<Value> {
+    let range = super::param::Range { step: "0.05".parse().ok(), ..Default::default() };
+    let strength = value::stepped(Entry::read(before)?.strength, &range, steps)?;
+    changed(before, &STRENGTH, Value::Number(strength))
+}
+
+fn changed(before: &Value, names: &[&str], value: Value) -> Option<Value> {
+    let mut object = before.as_object()?.clone();
+    put(&mut object, names, value);
+    Some(Value::Object(object))
+}
+
+/// Sets the field that the entry has of these names.
+fn put(object: &mut Map<String, Value>, names: &[&str], value: Value) {
+    if let Some(name) = names.iter().find(|name| object.contains_key(**name)) {
+        object.insert((*name).to_owned(), value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_entry_reads_in_one_line_and_goes_back_whole() {
+        let entry = json!({"on": false, "lora": "my detail.safetensors", "strength": 1, "strengthTwo": null, "x": [1]});
+        assert_eq!(Entry::read(&entry).map(|e| e.text()).as_deref(), Some("off my detail.safetensors 1"));
+        let after = json!({"on": true, "lora": "my detail.safetensors", "strength": 0.5, "strengthTwo": null, "x": [1]});
+        assert_eq!(parse(&entry, "on my detail.safetensors 0.5"), Ok(after));
+        assert_eq!(parse(&entry, "off my detail.safetensors 1"), Ok(entry.clone()));
+        assert_eq!(toggled(&entry).and_then(|e| e["on"].as_bool()), Some(true));
+        assert_eq!(stepped(&entry, -1).map(|e| e["strength"].to_string()).as_deref(), Some("0.95"));
+        for wrong in ["", "on", "maybe a 1", "on a x"] {
+            assert!(parse(&entry, wrong).is_err(), "{wrong}");
+        }
+        let two = json!({"active": true, "name": "a", "strength": 0.8, "strength_clip": 0.4});
+        assert_eq!(Entry::read(&two).map(|e| e.text()).as_deref(), Some("on a 0.8 0.4"));
+        assert_eq!(parse(&two, "on a 2 0.8 0.5").map(|e| e["name"].clone()), Ok(json!("a 2")));
+        assert_eq!(Entry::read(&json!({"on": true, "lora": "a"})), None);
+    }
+}

@@ -1,0 +1,364 @@
+//! What kind an input is of: what is known of its node, as far as the value agrees, else what value and name tell.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use serde_json::{Number, Value};
+
+use super::{Choice, FileKind, ParamKind, Range};
+use crate::domain::node_facts::{self, Fact};
+use crate::domain::role::Role;
+use crate::domain::workflow::is_link;
+use crate::domain::{lora, media};
+
+/// Characters from which a line of unknown text is a long text.
+const LONG: usize = 100;
+
+/// Texts that mean on and off.
+const SWITCHES: [[&str; 2]; 5] =
+    [["enable", "disable"], ["enabled", "disabled"], ["true", "false"], ["yes", "no"], ["on", "off"]];
+
+/// What is known of an input.
+pub(super) struct Facts {
+    pub kind: ParamKind,
+    pub choices: Vec<Choice>,
+    pub range: Range,
+}
+
+impl Facts {
+    fn plain(kind: ParamKind) -> Self {
+        Self { kind, choices: Vec::new(), range: Range::default() }
+    }
+
+    fn choice<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
+        let choice = |text: &str| Choice { label: text.to_owned(), value: text.into() };
+        Self { choices: texts.into_iter().map(choice).collect(), ..Self::plain(ParamKind::Choice) }
+    }
+
+    /// What an input is for says more of its kind than its name does.
+    pub(super) fn refine(&mut self, role: Role, value: &Value) {
+        match (role, &self.kind, value) {
+            (Role::Prompt | Role::Negative, ParamKind::Text, Value::String(_)) => {
+                self.kind = ParamKind::LongText;
+            }
+            (Role::Seed, ParamKind::Integer | ParamKind::Float, Value::Number(number))
+                if is_whole(number) =>
+            {
+                self.kind = ParamKind::Seed;
+            }
+            _ => {}
+        }
+    }
+}
+
+pub(super) fn of(class_type: &str, input: &str, value: &Value) -> Facts {
+    let known = node_facts::lookup(class_type, input).and_then(|fact| agreeing(fact, input, value));
+    known.unwrap_or_else(|| inferred(class_type, input, value))
+}
+
+/// What a fact says of an input, unless its value contradicts.
+fn agreeing(fact: Fact, input: &str, value: &Value) -> Option<Facts> {
+    let is_empty_place = value.as_str().is_some_and(is_placeholder);
+    let facts = match (fact, value) {
+        (Fact::Text, Value::String(_)) => Facts::plain(ParamKind::Text),
+        (Fact::LongText, Value::String(_)) => Facts::plain(ParamKind::LongText),
+        (Fact::File(kind), Value::String(_)) => Facts::plain(ParamKind::File(kind)),
+        (Fact::Boolean, value) if value.is_boolean() || is_empty_place => Facts::plain(ParamKind::Boolean),
+        (Fact::Float(range), value) if value.is_number() || is_empty_place => {
+            Facts { range, ..Facts::plain(ParamKind::Float) }
+        }
+        (Fact::Integer(range), value) if value.as_number().is_some_and(is_whole) || is_empty_place => {
+            let kind = if is_seed_name(input) { ParamKind::Seed } else { ParamKind::Integer };
+            Facts { range, ..Facts::plain(kind) }
+        }
+        (Fact::Choice(texts), Value::String(_)) => Facts::choice(texts),
+        _ => return None,
+    };
+    Some(facts)
+}
+
+/// What value and name tell of an input of a node that nobody here knows.
+fn inferred(class_type: &str, input: &str, value: &Value) -> Facts {
+    match value {
+        value if is_link(value) => Facts::plain(ParamKind::Link),
+        Value::Bool(_) => Facts::plain(ParamKind::Boolean),
+        Value::Number(number) if is_whole(number) && is_seed_name(input) => Facts::plain(ParamKind::Seed),
+        // Whole as it is written, it may be a float all the same: ComfyUI exports 1.0 as 1.
+        Value::Number(_) => {
+            let step = usual_step(input);
+            Facts { range: Range { step, ..Range::default() }, ..Facts::plain(ParamKind::Float) }
+        }
+        Value::String(text) => inferred_text(class_type, input, text),
+        Value::Object(_) if lora::Entry::read(value).is_some() => Facts::plain(ParamKind::Lora),
+        Value::Null | Value::Array(_) | Value::Object(_) => Facts::plain(ParamKind::Json),
+    }
+}
+
+fn inferred_text(class_type: &str, input: &str, text: &str) -> Facts {
+    if let Some(kind) = file_kind(class_type, input, text) {
+        return Facts::plain(ParamKind::File(kind));
+    }
+    if is_placeholder(text) {
+        return Facts::plain(usual_kind(input).unwrap_or(ParamKind::Text));
+    }
+    if let Some(pair) = switch(text) {
+        return Facts::choice(pair.iter().map(String::as_str));
+    }
+    if let Some(texts) = known_names(input, text) {
+        return Facts::choice(texts);
+    }
+    let is_long = class_type.starts_with("CLIPTextEncode") || text.contains('\n') || is_wordy(text);
+    Facts::plain(if is_long { ParamKind::LongText } else { ParamKind::Text })
+}
+
+/// Whether a line is of many words, unlike a path, base64 or JSON.
+fn is_wordy(text: &str) -> bool {
+    text.len() > LONG && !is_data(text) && text.split(' ').all(|word| word.len() < LONG)
+}
+
+/// Whether a text is for programs: JSON, or base64 and its like.
+pub fn is_data(text: &str) -> bool {
+    let text = text.trim();
+    let is_json = || serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+    match text.as_bytes().first() {
+        Some(b'{' | b'[') => is_json(),
+        _ => {
+            let encoded = |b: u8| b.is_ascii_alphanumeric() || b"+/=-_:;,".contains(&b);
+            text.len() > LONG && text.bytes().all(|b| encoded(b) || b == b'\n' || b == b'\r')
+        }
+    }
+}
+
+/// The pair of a text that means on or off, on first, as large as the text is written.
+fn switch(text: &str) -> Option<[String; 2]> {
+    let pair = SWITCHES.iter().find(|pair| pair.iter().any(|word| word.eq_ignore_ascii_case(text)))?;
+    let shaped = |word: &&str| match text.as_bytes() {
+        [first, second, ..] if first.is_ascii_uppercase() && second.is_ascii_uppercase() => {
+            word.to_uppercase()
+        }
+        [first, ..] if first.is_ascii_uppercase() => format!("{}{}", word[..1].to_uppercase(), &word[1..]),
+        _ => (*word).to_owned(),
+    };
+    Some([shaped(&pair[0]), shaped(&pair[1])])
+}
+
+pub(super) fn is_switch(choices: &[Choice]) -> bool {
+    let is = |choice: &Choice, word: &str| {
+        choice.value.as_str().is_some_and(|text| text.eq_ignore_ascii_case(word))
+    };
+    match choices {
+        [on, off] => SWITCHES.iter().any(|pair| is(on, pair[0]) && is(off, pair[1])),
+        _ => false,
+    }
+}
+
+/// The names that built-in nodes know of what a sampler, scheduler or way to scale is called, when the text is one of
+/// them.
+fn known_names(input: &str, text: &str) -> Option<Vec<&'static str>> {
+    const LISTS: [(&[&str], (&str, &str)); 3] = [
+        (&["sampler"], ("KSampler", "sampler_name")),
+        (&["scheduler"], ("KSampler", "scheduler")),
+        (&["upscale", "resize", "interpolation", "rescale"], ("ImageScale", "upscale_method")),
+    ];
+    let name = input.to_ascii_lowercase();
+    LISTS.iter().find_map(|(words, (class, of))| {
+        let Some(Fact::Choice(texts)) = node_facts::lookup(class, of) else { return None };
+        (words.iter().any(|word| name.contains(word)) && texts.contains(&text)).then_some(texts)
+    })
+}
+
+/// Whether a text stands for a value that is still to be filled in, as templates have it: `{{STEPS}}`.
+pub fn is_placeholder(text: &str) -> bool {
+    let inner = text.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
+    inner.is_some_and(|name| !name.trim().is_empty() && !name.contains(['{', '}', '\n']))
+}
+
+/// What kind built-in nodes know an input of this name as, the most frequent one. Numbers may have a fraction.
+fn usual_kind(input: &str) -> Option<ParamKind> {
+    static KINDS: OnceLock<HashMap<&'static str, ParamKind>> = OnceLock::new();
+    let kinds = KINDS.get_or_init(|| {
+        let mut counts: HashMap<&str, [usize; 4]> = HashMap::new();
+        for (name, kind) in node_facts::inputs() {
+            let place = match kind {
+                "int" | "float" => 0,
+                "bool" => 1,
+                "long" => 2,
+                _ => 3,
+            };
+            counts.entry(name).or_default()[place] += 1;
+        }
+        let kinds = [ParamKind::Float, ParamKind::Boolean, ParamKind::LongText, ParamKind::Text];
+        let most = |counts: &[usize; 4]| {
+            let at = (0..4).rev().max_by_key(|at| counts[*at]).unwrap_or(3);
+            kinds[at].clone()
+        };
+        counts.iter().map(|(name, counts)| (*name, most(counts))).collect()
+    });
+    if is_seed_name(input) {
+        return Some(ParamKind::Seed);
+    }
+    kinds.get(input).cloned()
+}
+
+/// Whether an input of this name starts the noise: `seed`, `noise_seed`, `rand_seed`.
+pub fn is_seed_name(input: &str) -> bool {
+    input.contains("seed")
+}
+
+/// Whether a number is written as a whole number: `6`, not `6.0` or `6e0`.
+pub fn is_whole(number: &Number) -> bool {
+    number.to_string().bytes().all(|b| b.is_ascii_digit() || b == b'-')
+}
+
+/// How far one press of ± goes for inputs that are fractions wherever they are called so, although workflows often
+/// hold `6` or `1` there.
+fn usual_step(input: &str) -> Option<Number> {
+    const TENTHS: [&str; 4] = ["cfg", "guidance", "shift", "scale"];
+    const TWENTIETHS: [&str; 14] = [
+        "denoise",
+        "strength",
+        "weight",
+        "start_percent",
+        "end_percent",
+        "start_at",
+        "end_at",
+        "opacity",
+        "alpha",
+        "influence",
+        "factor",
+        "ratio",
+        "threshold",
+        "intensity",
+    ];
+    let name = input.to_ascii_lowercase();
+    let is = |known: &str| {
+        let rest = name.strip_prefix(known).or_else(|| name.strip_suffix(known));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_') || rest.ends_with('_'))
+    };
+    let step = match () {
+        () if TENTHS.iter().any(|known| is(known)) => "0.1",
+        () if TWENTIETHS.iter().any(|known| is(known)) => "0.05",
+        () => return None,
+    };
+    step.parse().ok()
+}
+
+/// What file an input of a node that loads one takes.
+fn file_kind(class_type: &str, input: &str, text: &str) -> Option<FileKind> {
+    let class = class_type.to_ascii_lowercase();
+    let name = input.to_ascii_lowercase();
+    // These take an address, or a path of the server.
+    let is_elsewhere = text.contains("://")
+        || ["path", "url", "folder", "directory", "output"]
+            .iter()
+            .any(|word| class.ends_with(word) || name.contains(word));
+    let loads =
+        ["load", "upload", "input"].iter().any(|word| class.contains(word)) && !class.contains("loader");
+    if is_elsewhere || class.contains("save") {
+        return None;
+    }
+    if class == "loadimagemask" && name == "image" {
+        return Some(FileKind::Mask);
+    }
+    let named = match name.as_str() {
+        "image" | "image_file" | "picture" => Some(FileKind::Image),
+        "video" | "video_file" => Some(FileKind::Video),
+        "audio" | "audio_file" | "sound" => Some(FileKind::Audio),
+        "mask" => Some(FileKind::Mask),
+        _ => None,
+    };
+    let told = media::kind_of_name(text);
+    match (named, told) {
+        (Some(FileKind::Mask), Some(FileKind::Image)) if loads => Some(FileKind::Mask),
+        (Some(_), Some(told)) => Some(told),
+        (Some(named), None) if loads && (text.is_empty() || is_placeholder(text)) => Some(named),
+        (None, Some(told)) if loads => Some(told),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(class: &str, input: &str, value: &str) -> ParamKind {
+        of(class, input, &serde_json::from_str(value).expect(value)).kind
+    }
+
+    #[test]
+    fn the_kind_comes_from_value_name_and_node() {
+        let long = format!("\"{}\"", "a cat on a roof, ".repeat(9));
+        let base64 = format!("\"{}\"", "QUJD".repeat(80));
+        let json = format!("\"[{}1]\"", "1, ".repeat(80));
+        let table = [
+            ("CLIPTextEncode", "text", "\"a cat\"", ParamKind::LongText),
+            ("SaveImage", "filename_prefix", "\"ComfyUI\"", ParamKind::Text),
+            ("KSampler", "steps", "20", ParamKind::Integer),
+            ("KSampler", "steps", "\"{{STEPS}}\"", ParamKind::Integer),
+            ("KSampler", "cfg", "\"{{ cfg }}\"", ParamKind::Float),
+            ("KSampler", "cfg", "6", ParamKind::Float),
+            ("KSampler", "seed", "18446744073709551615", ParamKind::Seed),
+            ("RandomNoise", "noise_seed", "1", ParamKind::Seed),
+            ("A", "seed", "-1", ParamKind::Seed),
+            ("A", "seed", "[\"4\", 0]", ParamKind::Link),
+            ("A", "enabled", "true", ParamKind::Boolean),
+            ("A", "weight", "1", ParamKind::Float),
+            ("A", "count", "3", ParamKind::Float),
+            ("A", "steps", "\"{{STEPS}}\"", ParamKind::Float),
+            ("A", "whatever", "\"{{X}}\"", ParamKind::Text),
+            ("A", "mode", "\"enable\"", ParamKind::Choice),
+            ("A", "vae_decode", "\"True\"", ParamKind::Choice),
+            ("A", "sampler_name", "\"euler\"", ParamKind::Choice),
+            ("A", "sampler_name", "\"my own\"", ParamKind::Text),
+            ("A", "base_scheduler", "\"karras\"", ParamKind::Choice),
+            ("A", "upscale_method", "\"lanczos\"", ParamKind::Choice),
+            ("A", "text", "\"a name\"", ParamKind::Text),
+            ("A", "prompt_style", "\"fancy\"", ParamKind::Text),
+            ("A", "x", &long, ParamKind::LongText),
+            ("A", "x", &base64, ParamKind::Text),
+            ("A", "x", &json, ParamKind::Text),
+            ("A", "points", "[[1, 2]]", ParamKind::Json),
+            ("A", "lora_1", r#"{"on": true, "lora": "a", "strength": 1}"#, ParamKind::Lora),
+        ];
+        for (class, input, value, expected) in table {
+            assert_eq!(kind(class, input, value), expected, "{class}.{input} = {value}");
+        }
+    }
+
+    #[test]
+    fn media_of_all_packs_take_files() {
+        let file = |kind| ParamKind::File(kind);
+        let table = [
+            ("LoadImage", "image", "\"in.png\"", file(FileKind::Image)),
+            ("LoadImage", "image", "\"clipspace/x.png [input]\"", file(FileKind::Image)),
+            ("LoadImageMask", "image", "\"in.png\"", file(FileKind::Mask)),
+            ("VHS_LoadVideo", "video", "\"in.mp4\"", file(FileKind::Video)),
+            ("VHS_LoadAudioUpload", "audio", "\"in.wav\"", file(FileKind::Audio)),
+            ("LoadImageWithAlpha", "image", "\"in.webp\"", file(FileKind::Image)),
+            ("Image Load", "image", "\"in.jpg\"", file(FileKind::Image)),
+            ("LoadReferenceVoice", "voice_file", "\"voice.flac\"", file(FileKind::Audio)),
+            ("Loader of masks", "mask", "\"\"", ParamKind::Text),
+            ("LoadMaskUpload", "mask", "\"{{MASK}}\"", file(FileKind::Mask)),
+            ("VHS_LoadVideoPath", "video", "\"input/in.mp4\"", ParamKind::Text),
+            ("LoadImageFromUrl", "image", "\"https://x.org/a.png\"", ParamKind::Text),
+            ("SaveImageAs", "image", "\"out.png\"", ParamKind::Text),
+            ("CheckpointLoader|x", "ckpt", "\"a.safetensors\"", ParamKind::Text),
+        ];
+        for (class, input, value, expected) in table {
+            assert_eq!(kind(class, input, value), expected, "{class}.{input} = {value}");
+        }
+    }
+
+    #[test]
+    fn switches_keep_how_they_are_written() {
+        for (text, pair) in
+            [("disable", ["enable", "disable"]), ("False", ["True", "False"]), ("YES", ["YES", "NO"])]
+        {
+            let choices = of("A", "x", &text.into()).choices;
+            assert!(is_switch(&choices), "{text}");
+            assert_eq!(choices.iter().map(|choice| choice.label.as_str()).collect::<Vec<_>>(), pair);
+        }
+        assert!(is_switch(&of("KSamplerAdvanced", "add_noise", &"enable".into()).choices));
+        assert!(!is_switch(&of("A", "x", &"truer".into()).choices));
+    }
+}

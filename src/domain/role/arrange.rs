@@ -1,0 +1,57 @@
+//! The order in which people read parameters: what they change in most runs on top, loaders and savers last.
+
+use std::collections::HashMap;
+
+use super::Role;
+use crate::domain::param::Rank;
+use crate::domain::{ParamKind, Parameter};
+
+/// Puts parameters in the order in which people read them, and calls those on top by their roles.
+pub fn arrange(params: &mut [Parameter]) {
+    for parameter in params.iter_mut() {
+        parameter.rank = rank(parameter);
+    }
+    let place =
+        |parameter: &Parameter| (parameter.rank, parameter.role.filter(|_| parameter.rank == Rank::Top));
+    params.sort_by_key(place);
+    let top = params.iter().take_while(|parameter| parameter.rank == Rank::Top).count();
+    label(&mut params[..top]);
+}
+
+fn rank(parameter: &Parameter) -> Rank {
+    let is_on_top = parameter.role.is_some_and(Role::is_on_top) && !parameter.is_later;
+    if is_on_top && parameter.is_editable() && !parameter.hidden && !parameter.advanced {
+        return Rank::Top;
+    }
+    let class = parameter.class_type.to_ascii_lowercase();
+    let is = |words: &[&str]| words.iter().any(|word| class.contains(word));
+    if parameter.kind == ParamKind::Lora || is(&["lora"]) && is(&["load", "stack"]) {
+        Rank::Loras
+    } else if is(&["loader", "save", "videocombine", "createvideo"]) || class.starts_with("load") {
+        Rank::Files
+    } else {
+        Rank::Node
+    }
+}
+
+/// Parameters of one role are told apart by what tells them apart: the input where they are of one node, else the
+/// node.
+fn label(top: &mut [Parameter]) {
+    let mut of_role: HashMap<Role, Vec<usize>> = HashMap::new();
+    for (at, parameter) in top.iter().enumerate() {
+        if let Some(role) = parameter.role {
+            of_role.entry(role).or_default().push(at);
+        }
+    }
+    for (role, places) in of_role {
+        let nodes: Vec<String> = places.iter().map(|at| top[*at].key.node().to_owned()).collect();
+        let is_one_node = nodes.iter().all(|node| *node == nodes[0]);
+        for (at, node) in places.iter().zip(&nodes) {
+            let same_node = nodes.iter().filter(|other| *other == node).count() > 1;
+            let input = top[*at].key.input().to_owned();
+            let node = if is_one_node { String::new() } else { format!(" {node}") };
+            let input = if same_node { format!(" {input}") } else { String::new() };
+            top[*at].label = format!("{}{node}{input}", role.word());
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What an input is for: the prompt, the seed, the size. The wiring tells, not names of nodes: a text is the prompt
+//! when it reaches what a sampler calls positive.
+
+mod arrange;
+mod graph;
+mod scalar;
+mod texts;
+
+use std::collections::HashMap;
+
+use super::param::{FileKind, ParamKind};
+use super::{ParamKey, Workflow};
+
+pub use arrange::arrange;
+
+/// What an input is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    Prompt,
+    Negative,
+    Image,
+    Video,
+    Audio,
+    Mask,
+    Seed,
+    Width,
+    Height,
+    /// How long a video or a sound is: in frames, or in seconds where the node counts these.
+    Length,
+    Batch,
+    Steps,
+    Cfg,
+    /// The guidance of models that are distilled with it.
+    Guidance,
+    Sampler,
+    Scheduler,
+    Denoise,
+    Model,
+    Lora,
+    LoraStrength,
+    Fps,
+}
+
+impl Role {
+    pub const ALL: [Self; 21] = [
+        Self::Prompt,
+        Self::Negative,
+        Self::Image,
+        Self::Video,
+        Self::Audio,
+        Self::Mask,
+        Self::Seed,
+        Self::Width,
+        Self::Height,
+        Self::Length,
+        Self::Batch,
+        Self::Steps,
+        Self::Cfg,
+        Self::Guidance,
+        Self::Sampler,
+        Self::Scheduler,
+        Self::Denoise,
+        Self::Model,
+        Self::Lora,
+        Self::LoraStrength,
+        Self::Fps,
+    ];
+
+    /// The word for it: its label, and its alias on anyone's workflow.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Prompt => "prompt",
+            Self::Negative => "negative",
+            Self::Image => "image",
+            Self::Video => "video",
+            Self::Audio => "audio",
+            Self::Mask => "mask",
+            Self::Seed => "seed",
+            Self::Width => "width",
+            Self::Height => "height",
+            Self::Length => "length",
+            Self::Batch => "batch",
+            Self::Steps => "steps",
+            Self::Cfg => "cfg",
+            Self::Guidance => "guidance",
+            Self::Sampler => "sampler",
+            Self::Scheduler => "scheduler",
+            Self::Denoise => "denoise",
+            Self::Model => "model",
+            Self::Lora => "lora",
+            Self::LoraStrength => "lora_strength",
+            Self::Fps => "fps",
+        }
+    }
+
+    /// Reads [`Role::word`] back, and what else people call it.
+    pub fn from_word(word: &str) -> Option<Self> {
+        let same = match word {
+            "positive" | "positive_prompt" => "prompt",
+            "negative_prompt" => "negative",
+            "noise_seed" => "seed",
+            "sampler_name" => "sampler",
+            "frames" | "num_frames" => "length",
+            "batch_size" => "batch",
+            "frame_rate" => "fps",
+            "checkpoint" => "model",
+            word => word,
+        };
+        Self::ALL.into_iter().find(|role| role.word() == same)
+    }
+
+    pub(super) fn of_file(kind: &ParamKind) -> Option<Self> {
+        match kind {
+            ParamKind::File(FileKind::Image) => Some(Self::Image),
+            ParamKind::File(FileKind::Video) => Some(Self::Video),
+            ParamKind::File(FileKind::Audio) => Some(Self::Audio),
+            ParamKind::File(FileKind::Mask) => Some(Self::Mask),
+            ParamKind::Lora => Some(Self::Lora),
+            _ => None,
+        }
+    }
+
+    /// Whether it is one of a few that people change in most runs.
+    fn is_on_top(self) -> bool {
+        !matches!(self, Self::Model | Self::Lora | Self::LoraStrength | Self::Fps)
+    }
+}
+
+/// What an input is for, and where in the work it counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Assigned {
+    pub role: Role,
+    /// It is of a sampler that goes on with what another one made.
+    pub is_later: bool,
+}
+
+/// The inputs of a workflow whose wiring tells what they are for.
+///
+/// Takes time in proportion to the workflow, whatever its wiring; cycles end.
+pub fn of(workflow: &Workflow) -> HashMap<ParamKey, Assigned> {
+    let graph = graph::Graph::new(workflow);
+    let samplers = graph.samplers();
+    let mut found = Found { graph: &graph, roles: HashMap::new() };
+    texts::find(&graph, &samplers, &mut found);
+    scalar::find(&graph, &samplers, &mut found);
+    found.roles
+}
+
+/// The roles told so far; the first one stays.
+struct Found<'g> {
+    graph: &'g graph::Graph<'g>,
+    roles: HashMap<ParamKey, Assigned>,
+}
+
+impl Found<'_> {
+    fn put(&mut self, node: usize, input: &str, role: Role, is_later: bool) {
+        let key = ParamKey::new(self.graph.id(node), input);
+        let assigned = self.roles.entry(key).or_insert(Assigned { role, is_later });
+        // What the first sampler uses counts as the first, whoever uses it later.
+        if assigned.role == role {
+            assigned.is_later &= is_later;
+        }
+    }
+
+    fn has(&self, role: Role) -> bool {
+        self.roles.values().any(|assigned| assigned.role == role)
+    }
+}

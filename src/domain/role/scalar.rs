@@ -1,0 +1,276 @@
+//! Seed, steps, size and the other numbers and names that samplers use, on themselves or wired to them.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use super::graph::{Graph, Sampler, is_latent};
+use super::{Found, Role};
+use crate::domain::param::is_seed_name;
+use crate::domain::workflow::is_link;
+
+/// Links that a number is followed through at the most.
+const MOST_HOPS: usize = 64;
+
+/// Inputs of a sampler whose links lead to more of its settings, by a part of their name.
+const SETTINGS: [&str; 8] =
+    ["guider", "sigmas", "noise", "sampler", "scheduler", "settings", "pipe", "options"];
+
+/// Inputs whose links lead to the model, by a part of their name.
+const MODELS: [&str; 5] = ["model", "guider", "pipe", "unet", "sigmas"];
+
+/// What is found at an input.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    Number,
+    Text,
+}
+
+pub(super) fn find(graph: &Graph<'_>, samplers: &[Sampler], found: &mut Found<'_>) {
+    let mut seen = Seen { settings: vec![false; graph.len()], sizes: vec![false; graph.len()] };
+    for sampler in samplers {
+        seen.settings[sampler.node] = false;
+        seen.sizes[sampler.node] = false;
+        settings(graph, sampler, &mut seen.settings, found);
+        sizes(graph, sampler, &mut seen.sizes, found);
+    }
+    models(graph, samplers, found);
+    loras_and_rates(graph, found);
+    if samplers.is_empty() {
+        of_services(graph, found);
+    }
+}
+
+/// The nodes that were looked at, for each question: none is asked twice.
+struct Seen {
+    settings: Vec<bool>,
+    sizes: Vec<bool>,
+}
+
+/// What a sampler is set to: its own inputs and those of the nodes that hold more of its settings.
+fn settings(graph: &Graph<'_>, sampler: &Sampler, seen: &mut [bool], found: &mut Found<'_>) {
+    let mut open = vec![sampler.node];
+    while let Some(at) = open.pop() {
+        if std::mem::replace(&mut seen[at], true) {
+            continue;
+        }
+        let is_silent = is_silent(graph, at);
+        for (name, value) in graph.inputs(at) {
+            if let Some((role, holds)) = setting(name)
+                && !(role == Role::Seed && is_silent)
+            {
+                put(graph, at, name, role, holds, sampler.is_later, found);
+            }
+            let leads_on = SETTINGS.iter().any(|part| name.contains(part)) && !is_seed_name(name);
+            if let Some(from) = graph.linked(value).filter(|_| leads_on) {
+                open.push(from);
+            }
+        }
+    }
+}
+
+/// Whether a sampler adds no noise, so that its seed has no effect.
+fn is_silent(graph: &Graph<'_>, at: usize) -> bool {
+    match graph.input(at, "add_noise") {
+        Some(Value::Bool(on)) => !on,
+        Some(Value::String(text)) => text.starts_with("dis") || text.eq_ignore_ascii_case("false"),
+        _ => false,
+    }
+}
+
+fn setting(name: &str) -> Option<(Role, Holds)> {
+    Some(match name {
+        "seed" | "noise_seed" | "rand_seed" | "seed_num" => (Role::Seed, Holds::Number),
+        "steps" | "num_steps" | "num_inference_steps" | "sampling_steps" => (Role::Steps, Holds::Number),
+        "cfg" | "cfg_scale" | "guidance_scale" => (Role::Cfg, Holds::Number),
+        "guidance" => (Role::Guidance, Holds::Number),
+        "sampler_name" | "sampler" => (Role::Sampler, Holds::Text),
+        "scheduler" | "scheduler_name" => (Role::Scheduler, Holds::Text),
+        "denoise" | "denoise_strength" => (Role::Denoise, Holds::Number),
+        _ => return None,
+    })
+}
+
+fn size(name: &str) -> Option<Role> {
+    Some(match name {
+        "width" | "empty_latent_width" => Role::Width,
+        "height" | "empty_latent_height" => Role::Height,
+        "length" | "num_frames" | "frames" | "video_frames" | "frame_count" | "video_length" | "seconds"
+        | "duration" => Role::Length,
+        "batch_size" | "batch" => Role::Batch,
+        _ => return None,
+    })
+}
+
+/// How large and how long the work is: the nearest node that says so, on the way that the first picture comes.
+fn sizes(graph: &Graph<'_>, sampler: &Sampler, seen: &mut [bool], found: &mut Found<'_>) {
+    let mut open = vec![sampler.node];
+    let mut is_first = true;
+    while let Some(at) = open.pop() {
+        if std::mem::replace(&mut seen[at], true) {
+            continue;
+        }
+        let mut told = false;
+        for (name, _) in graph.inputs(at) {
+            if let Some(role) = size(name) {
+                put(graph, at, name, role, Holds::Number, sampler.is_later, found);
+                told |= matches!(role, Role::Width | Role::Height);
+            }
+        }
+        let is_start = std::mem::take(&mut is_first);
+        if told && !is_start {
+            continue;
+        }
+        for (name, from) in graph.links(at) {
+            let leads_on =
+                is_latent(name) || name.contains("pipe") || !is_start && matches!(name, "image" | "images");
+            if leads_on || !is_start && name.is_empty() {
+                open.push(from);
+            }
+        }
+    }
+}
+
+/// The names of the models that samplers use.
+fn models(graph: &Graph<'_>, samplers: &[Sampler], found: &mut Found<'_>) {
+    const NAMES: [&str; 8] = [
+        "ckpt_name",
+        "unet_name",
+        "model_name",
+        "gguf_name",
+        "ckpt",
+        "model",
+        "base_ckpt_name",
+        "diffusion_model",
+    ];
+    let mut seen = vec![false; graph.len()];
+    for sampler in samplers {
+        let mut open = vec![sampler.node];
+        while let Some(at) = open.pop() {
+            if std::mem::replace(&mut seen[at], true) {
+                continue;
+            }
+            for (name, value) in graph.inputs(at) {
+                if value.is_string() && NAMES.contains(&name) {
+                    found.put(at, name, Role::Model, sampler.is_later);
+                }
+                let leads_on = MODELS.iter().any(|part| name.contains(part)) && !name.contains("upscale");
+                open.extend(graph.linked(value).filter(|_| leads_on));
+            }
+        }
+    }
+}
+
+/// LoRAs and frame rates are told by their names: nothing else is called so.
+fn loras_and_rates(graph: &Graph<'_>, found: &mut Found<'_>) {
+    for at in 0..graph.len() {
+        let is_lora = graph.class(at).to_ascii_lowercase().contains("lora");
+        for (name, value) in graph.inputs(at).filter(|(_, value)| !is_link(value)) {
+            let role = match name {
+                "fps" | "frame_rate" | "fps_out" if value.is_number() => Role::Fps,
+                "strength_model" | "lora_strength" | "lora_weight" if value.is_number() => Role::LoraStrength,
+                "strength" if is_lora && value.is_number() => Role::LoraStrength,
+                _ if value.is_string() && is_lora_name(name, is_lora) => Role::Lora,
+                _ => continue,
+            };
+            found.put(at, name, role, false);
+        }
+    }
+}
+
+fn is_lora_name(name: &str, is_lora: bool) -> bool {
+    let Some(rest) = name.strip_prefix("lora") else { return false };
+    let is_numbered = |rest: &str| rest.bytes().all(|b| b.is_ascii_digit() || b == b'_');
+    rest == "_name"
+        || is_lora && is_numbered(rest.strip_prefix("_name").unwrap_or(rest).trim_end_matches("_name"))
+}
+
+/// Nodes that do all the work themselves: what stands beside their prompt.
+fn of_services(graph: &Graph<'_>, found: &mut Found<'_>) {
+    let prompts = found.roles.iter().filter(|(_, assigned)| assigned.role == Role::Prompt);
+    let workers: HashSet<String> = prompts.map(|(key, _)| key.node().to_owned()).collect();
+    for at in 0..graph.len() {
+        let is_worker = workers.contains(graph.id(at));
+        let takes_prompt = || graph.links(at).any(|(name, _)| matches!(name, "prompt" | "text"));
+        if !is_worker && !takes_prompt() {
+            continue;
+        }
+        for (name, _) in graph.inputs(at) {
+            if let Some((role, holds)) =
+                setting(name).or_else(|| size(name).map(|role| (role, Holds::Number)))
+            {
+                put(graph, at, name, role, holds, false, found);
+            }
+        }
+    }
+}
+
+/// Tells the role of an input, or of the one that it is wired to.
+fn put(
+    graph: &Graph<'_>,
+    at: usize,
+    name: &str,
+    role: Role,
+    holds: Holds,
+    is_later: bool,
+    found: &mut Found<'_>,
+) {
+    if let Some((at, name)) = followed(graph, at, name, role, holds) {
+        found.put(at, name, role, is_later);
+    }
+}
+
+/// The input that holds the value: this one, or the one at the other end of its link. `None` when the value is
+/// computed on the way.
+fn followed<'g>(
+    graph: &Graph<'g>,
+    at: usize,
+    name: &str,
+    role: Role,
+    holds: Holds,
+) -> Option<(usize, &'g str)> {
+    let is_held = |value: &Value| match holds {
+        Holds::Number => value.is_number() || crate::domain::value::is_unfilled(value),
+        Holds::Text => value.is_string(),
+    };
+    let (mut at, mut name) = (at, name);
+    for _ in 0..MOST_HOPS {
+        let (own, value) = graph.inputs(at).find(|(own, _)| *own == name)?;
+        if is_held(value) {
+            return Some((at, own));
+        }
+        at = graph.linked(value)?;
+        name = next_name(graph, at, role, &is_held)?;
+    }
+    None
+}
+
+/// Which input of a node on the way the value comes from.
+fn next_name<'g>(
+    graph: &Graph<'g>,
+    at: usize,
+    role: Role,
+    is_held: &impl Fn(&Value) -> bool,
+) -> Option<&'g str> {
+    let of_role = |name: &str| setting(name).map(|(role, _)| role).or_else(|| size(name)) == Some(role);
+    if let Some((name, _)) =
+        graph.inputs(at).find(|(name, value)| of_role(name) && (is_held(value) || is_link(value)))
+    {
+        return Some(name);
+    }
+    let plain = ["value", "Value", "int", "INT", "number", "Number", "float", "string", "text"];
+    if let Some((name, _)) =
+        graph.inputs(at).find(|(name, value)| plain.contains(name) && (is_held(value) || is_link(value)))
+    {
+        return Some(name);
+    }
+    let mut held = graph.inputs(at).filter(|(_, value)| is_held(value));
+    if let (Some((name, _)), None) = (held.next(), held.next()) {
+        return Some(name);
+    }
+    let mut links = graph.inputs(at).filter(|(_, value)| is_link(value));
+    match (links.next(), links.next()) {
+        (Some((name, _)), None) => Some(name),
+        _ => None,
+    }
+}
