@@ -99,12 +99,16 @@ fn presets_are_listed_shown_and_made() {
     let path = PathBuf::from(out.trim());
     assert!(code == 0 && path.is_file(), "{out}");
     let text = fs::read_to_string(&path).expect("there");
-    let more = "[params]\n3-inputs-cfg = 7.50\n3-inputs-sed = 1\n[aliases]\ncfg = \"3-inputs-cfg\"\n";
-    fs::write(&path, format!("{text}{more}")).expect("written");
+    // It sets nothing yet; everything there is to set stands in comments.
+    assert!(text.contains("\n# 3-inputs-seed = 7\n# 3-inputs-cfg = 6.0\n"), "{text}");
+    let set =
+        text.replace("# 3-inputs-seed = 7\n# 3-inputs-cfg = 6.0", "3-inputs-cfg = 7.50\n3-inputs-sed = 1");
+    fs::write(&path, format!("{set}[aliases]\ncfg = \"3-inputs-cfg\"\n")).expect("written");
     let (code, out, err) = home.told(&["presets", "show", "mine"]);
     assert!(code == 0 && out.contains("3-inputs-cfg  (cfg)  7.50"), "{out}");
     assert!(
-        err.contains("mine.toml:4: `3-inputs-sed`") && err.contains("Did you mean `3-inputs-seed`?"),
+        err.contains("`3-inputs-sed` in [params] is no parameter")
+            && err.contains("Did you mean `3-inputs-seed`?"),
         "{err}"
     );
     let (_, out, _) = home.told(&["presets", "show", "mine", "--json"]);

@@ -26,6 +26,10 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     let source = WorkflowSource::File(args.workflow.clone());
     let opened = open::workflow(&source).map_err(Failure::usage)?;
     super::run::warn(&opened.diagnostics);
+    opened.notes().for_each(out::note);
+    if let Some(why) = opened.unrunnable() {
+        out::note(format!("warning: {shown}: {why}"));
+    }
     let flat = flatten::flatten(&opened.workflow).map_err(|e| Failure::usage(format!("{shown}: {e}")))?;
     match &args.output {
         Some(path) => write(path, &flat)?,

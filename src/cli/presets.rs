@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Exit, Failure, dirs, out};
 use crate::config::{Config, Dirs};
 use crate::domain::draft::Layer;
-use crate::domain::{SeedPolicy, Setting, value};
+use crate::domain::{SeedPolicy, Setting, preset, value};
 use crate::library::open::{self, OpenRequest};
 use crate::library::presets::{Edits, Listed, PresetSource, Presets, WorkflowSource, check_name};
 use crate::wire::ansi::scrub_plain;
@@ -178,15 +178,25 @@ fn new(
     from: Option<String>,
 ) -> Result<Exit, Failure> {
     check_name(name).map_err(Failure::usage)?;
-    let from = from.map(|from| presets.open(&from)).transpose().map_err(Failure::usage)?;
-    let source = workflow.map(WorkflowSource::File);
-    if let Some(source) = &source {
-        open::workflow(source).map_err(Failure::usage)?;
-    }
-    let (settings, seeds) = (IndexMap::new(), IndexMap::new());
-    let edits = Edits { settings: &settings, seeds: &seeds };
-    let path =
-        presets.save_as(from.as_ref(), name, source.as_ref(), &edits, false).map_err(Failure::usage)?;
+    let path = match (from, workflow) {
+        (Some(from), _) => {
+            let from = presets.open(&from).map_err(Failure::usage)?;
+            let (settings, seeds) = (IndexMap::new(), IndexMap::new());
+            let edits = Edits { settings: &settings, seeds: &seeds };
+            presets.save_as(Some(&from), name, None, &edits, false)
+        }
+        (None, Some(workflow)) => {
+            let source = WorkflowSource::File(workflow);
+            let opened = open::workflow(&source).map_err(Failure::usage)?;
+            super::run::warn(&opened.diagnostics);
+            opened.notes().for_each(out::note);
+            presets.begin(name, &source, &preset::sketch(&opened.params))
+        }
+        (None, None) => {
+            return Err(Failure::usage("a preset needs a workflow: --workflow FILE, or --from PRESET"));
+        }
+    };
+    let path = path.map_err(Failure::usage)?;
     out::print(&format!("{}\n", path.display()))?;
     Ok(Exit::Success)
 }

@@ -2,13 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::follow::Interrupts;
 use super::run_output::{self, OutputMode};
 use super::{Exit, Failure, out};
 use crate::config::{Config, Dirs, Profile};
 use crate::domain::diagnostic::nearest;
 use crate::domain::draft::{Named, Submission, Unnamed};
-use crate::domain::{Diagnostic, Draft, RunId, Setting, value};
+use crate::domain::pasted::{self, Pasted};
+use crate::domain::{Diagnostic, Draft, ParamKind, Parameter, RunId, Setting, value};
 use crate::library::open::{self, Opening};
 use crate::library::presets::Presets;
 use crate::runner::{self, NewRun};
@@ -108,12 +111,9 @@ fn prepare(args: &Args, dirs: &Dirs, working: &Path) -> Result<Prepared, Failure
     };
     let mut opening = open::open(&config, &Presets::new(dirs, working), &target).map_err(Failure::usage)?;
     warn(&opening.diagnostics);
-    let incomplete = opening.workflow.workflow.incomplete();
-    if let Some(node) = incomplete.first() {
-        return Err(Failure::usage(format!(
-            "{node} of {} has no class_type, so no server can run the workflow. Export it again with \"Export (API)\" in ComfyUI",
-            opening.workflow.source.shown()
-        )));
+    opening.workflow.notes().for_each(out::note);
+    if let Some(why) = opening.workflow.unrunnable() {
+        return Err(Failure::usage(format!("{}: {why}", opening.workflow.source.shown())));
     }
     let profile = match opening.profile {
         Ok(ref profile) => profile.clone(),
@@ -132,6 +132,12 @@ fn prepare(args: &Args, dirs: &Dirs, working: &Path) -> Result<Prepared, Failure
         let value = value.map_err(|why| Failure::usage(format!("--set {name}: {why}")))?;
         if let Some(why) = value::out_of_range(parameter, &value) {
             out::note(format!("warning: --set {name}: {why}. It is sent anyway"));
+        }
+        if let Some(path) = local_path(parameter, &value, working) {
+            out::note(format!(
+                "warning: --set {name}: {} is a file of this machine, and its path is sent as a text. --file {name}=… uploads it",
+                path.display()
+            ));
         }
         draft.set(&key, Setting::Value(value));
     }
@@ -161,9 +167,8 @@ fn known(draft: &Draft, name: &str, workflow: &str) -> Result<Named, Failure> {
 
 fn unknown(draft: &Draft, name: &str, workflow: &str) -> String {
     let editable = || draft.params().iter().filter(|parameter| parameter.is_editable());
-    let roles = editable().filter_map(|parameter| draft.default_alias(parameter));
     let keys = editable().map(|parameter| parameter.key.as_str());
-    let names = draft.preset().aliases.keys().map(String::as_str).chain(roles).chain(keys);
+    let names = draft.preset().aliases.keys().map(String::as_str).chain(draft.default_aliases()).chain(keys);
     let near = nearest(name, names).map(str::to_owned).or_else(|| {
         // The bare name of an input, as people know it from ComfyUI.
         editable().find(|parameter| parameter.key.input() == name).map(|parameter| parameter.key.to_string())
@@ -175,9 +180,22 @@ fn unknown(draft: &Draft, name: &str, workflow: &str) -> String {
     format!("there is no parameter `{name}` in {workflow}. {near}")
 }
 
-/// A file to upload, which must be there.
+/// The file of this machine that a text names, when there is one.
+fn local_path(parameter: &Parameter, value: &Value, working: &Path) -> Option<PathBuf> {
+    let takes = matches!(parameter.kind, ParamKind::Text | ParamKind::LongText | ParamKind::File(_));
+    match pasted::read(value.as_str().filter(|_| takes)?) {
+        Pasted::Path(path) => Some(crate::config::dirs::expand(&path, working)).filter(|path| path.is_file()),
+        Pasted::OnServer(_) | Pasted::Url(_) | Pasted::Text(_) => None,
+    }
+}
+
+/// A file to upload, which must be there. It may be written as terminals and file managers write dragged files.
 fn file(name: &str, path: &str, working: &Path) -> Result<PathBuf, Failure> {
-    let path = crate::config::dirs::expand(path, working);
+    let plain = crate::config::dirs::expand(path, working);
+    let path = match pasted::read(path) {
+        Pasted::Path(path) if !plain.exists() => crate::config::dirs::expand(&path, working),
+        _ => plain,
+    };
     let is_file = std::fs::metadata(&path)
         .map_err(|e| Failure::usage(format!("--file {name}: {} cannot be read: {e}", path.display())))?
         .is_file();

@@ -2,8 +2,9 @@
 
 use super::run_arg::RunArg;
 use super::{Exit, Failure, history, out};
-use crate::report::{human, json};
-use crate::store::now;
+use crate::domain::{Run, Workflow, role};
+use crate::report::{Names, human, json};
+use crate::store::{Store, now};
 
 /// Which run.
 #[derive(Debug, clap::Args)]
@@ -33,7 +34,18 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         }
         return super::preview::draw(&files, None);
     }
-    let text = if args.json { format!("{}\n", json::run(&run)) } else { human::details(&run, now()) };
+    let names = names(&store, &run)?;
+    let text = match args.json {
+        true => format!("{}\n", json::run(&run, &names)),
+        false => human::details(&run, &names, now()),
+    };
     out::print(&text)?;
     Ok(Exit::Success)
+}
+
+/// What the run's parameters are called: its workflow is kept with it.
+fn names(store: &Store, run: &Run) -> Result<Names, Failure> {
+    let text = store.workflow(&run.request.workflow_hash)?;
+    let workflow = text.and_then(|text| Workflow::parse(&text).ok());
+    Ok(workflow.as_ref().map(role::names).unwrap_or_default())
 }

@@ -33,6 +33,7 @@ pub struct Workflow {
     left_aside: Vec<String>,
     text: String,
     hash: String,
+    compact: String,
 }
 
 /// A node that no server can run, for its class is missing.
@@ -117,8 +118,9 @@ impl Workflow {
             nodes: IndexMap::with_capacity(object.len()),
             incomplete: Vec::new(),
             left_aside: Vec::new(),
-            text: String::new(),
-            hash: String::new(),
+            text: text.to_owned(),
+            hash: hex(&Sha256::digest(text.as_bytes())),
+            compact: String::new(),
         };
         let mut kept = Map::new();
         for (id, node) in object {
@@ -135,8 +137,7 @@ impl Workflow {
             }
         }
         workflow.left_aside = left_aside;
-        workflow.text = Value::Object(kept).to_string();
-        workflow.hash = hex(&Sha256::digest(workflow.text.as_bytes()));
+        workflow.compact = Value::Object(kept).to_string();
         Ok(workflow)
     }
 
@@ -155,12 +156,17 @@ impl Workflow {
         &self.nodes
     }
 
-    /// The nodes as JSON without needless white space, for sending and for history: servers limit the size.
+    /// The JSON as it was read, for history.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// SHA-256 of the text, in hex: the same nodes are the same workflow, however the file is indented.
+    /// The nodes as JSON without needless white space, for sending: servers limit the size.
+    pub fn compact(&self) -> &str {
+        &self.compact
+    }
+
+    /// SHA-256 of the text, in hex: the same text is the same workflow.
     pub fn hash(&self) -> &str {
         &self.hash
     }
@@ -330,7 +336,7 @@ mod tests {
 
     #[test]
     fn keeps_order_and_the_exact_text_of_numbers() {
-        let text = r#"{"10":{"class_type":"B","inputs":{"seed":18446744073709551615,"cfg":6.0}},"2":{"class_type":"A","inputs":null}}"#;
+        let text = r#"{"10": {"class_type": "B", "inputs": {"seed": 18446744073709551615, "cfg": 6.0}}, "2": {"class_type": "A", "inputs": null}}"#;
         let workflow = Workflow::parse(text).expect("a workflow");
         assert_eq!(workflow.nodes().keys().collect::<Vec<_>>(), ["10", "2"]);
         let inputs = workflow.nodes()["10"].inputs.as_ref().expect("inputs");
@@ -338,10 +344,8 @@ mod tests {
         assert_eq!(inputs["cfg"].to_string(), "6.0");
         assert_eq!(workflow.nodes()["2"].inputs, None);
         assert_eq!(workflow.text(), text);
-        let pretty =
-            serde_json::from_str::<Value>(text).and_then(|value| serde_json::to_string_pretty(&value));
-        let pretty = Workflow::parse(&pretty.expect("JSON")).expect("the same workflow");
-        assert_eq!((pretty.text(), pretty.hash()), (text, workflow.hash()));
+        let compact = r#"{"10":{"class_type":"B","inputs":{"seed":18446744073709551615,"cfg":6.0}},"2":{"class_type":"A","inputs":null}}"#;
+        assert_eq!(workflow.compact(), compact);
     }
 
     #[test]
@@ -354,7 +358,7 @@ mod tests {
         assert_eq!(workflow.nodes().keys().collect::<Vec<_>>(), ["3"]);
         let incomplete: Vec<String> = workflow.incomplete().iter().map(ToString::to_string).collect();
         assert_eq!(incomplete, ["node 4 (\u{201c}Old\u{201d})", "node 5"]);
-        assert!(!workflow.text().contains("draft") && workflow.text().contains("\"4\""));
+        assert!(!workflow.compact().contains("draft") && workflow.compact().contains("\"4\""));
     }
 
     #[test]
@@ -374,7 +378,7 @@ mod tests {
             (format!(r#"{{"workflow": {graph}}}"#), vec![]),
         ] {
             let workflow = Workflow::parse(&wrapped).expect(&wrapped);
-            assert_eq!(workflow.text(), graph);
+            assert_eq!(workflow.compact(), graph);
             assert_eq!(workflow.left_aside(), left);
         }
     }

@@ -121,6 +121,6 @@ fn notes(non_finite: usize, damage: Option<&str>) -> Vec<String> {
 
 /// A graph as a workflow file: the text that it has, a line each.
 pub fn workflow_text(graph: &Workflow) -> Result<String, serde_json::Error> {
-    let value: serde_json::Value = serde_json::from_str(graph.text())?;
+    let value: serde_json::Value = serde_json::from_str(graph.compact())?;
     Ok(format!("{}\n", serde_json::to_string_pretty(&value)?))
 }

@@ -55,6 +55,38 @@ pub struct OpenWorkflow {
     pub seeds: IndexMap<ParamKey, SeedPolicy>,
     /// What of the form could not be used.
     pub diagnostics: Vec<Diagnostic>,
+    /// What of its file is no part of it, in a sentence; `None` when all is.
+    pub left_aside: Option<String>,
+    /// What the workflows of its file are called behind `FILE#`, when it holds several and none was named: the first is open.
+    pub others: Vec<String>,
+}
+
+impl OpenWorkflow {
+    /// Why no server can run it, in a sentence; `None` when nothing is known to be wrong.
+    pub fn unrunnable(&self) -> Option<String> {
+        let nodes: Vec<String> = self.workflow.incomplete().iter().map(ToString::to_string).collect();
+        let has = if nodes.len() == 1 { "has" } else { "have" };
+        (!nodes.is_empty()).then(|| {
+            format!(
+                "{} {has} no class_type, so the workflow can be looked at but not run. Export it again with \"Export (API)\" in ComfyUI",
+                nodes.join(", ")
+            )
+        })
+    }
+
+    /// What people are told of its file that is no fault: what is left aside, what else it holds.
+    pub fn notes(&self) -> impl Iterator<Item = String> {
+        self.left_aside.clone().into_iter().chain(self.told_of_others())
+    }
+
+    /// That the file holds more than what is open, in a sentence.
+    fn told_of_others(&self) -> Option<String> {
+        let file = self.source.shown();
+        let names = self.others.iter().map(|name| format!("{file}#{name}")).collect::<Vec<_>>().join(", ");
+        let count = self.others.len();
+        (count > 0)
+            .then(|| format!("{file} holds {count} workflows; the first is open. Each has a name: {names}"))
+    }
 }
 
 /// Why nothing could be opened.
@@ -156,28 +188,23 @@ fn plain(source: &WorkflowSource, text: &str) -> Result<OpenWorkflow, OpenError>
     if !form::shape_by_titles(&mut params) {
         role::arrange(&mut params);
     }
-    let diagnostics = left_aside(&workflow, &source.shown());
-    Ok(OpenWorkflow { source: source.clone(), params, workflow, seeds: IndexMap::new(), diagnostics })
+    let left_aside = left_aside(&workflow, &source.shown());
+    Ok(OpenWorkflow {
+        source: source.clone(),
+        params,
+        workflow,
+        seeds: IndexMap::new(),
+        diagnostics: Vec::new(),
+        left_aside,
+        others: Vec::new(),
+    })
 }
 
-/// What of a file is no part of the workflow, and what of the workflow no server can run.
-fn left_aside(workflow: &Workflow, file: &str) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
-    let aside = workflow.left_aside();
-    if !aside.is_empty() {
-        let are = if aside.len() == 1 { "is no node, so it is" } else { "are no nodes, so they are" };
-        found.push(whole(file, format!("{} {are} left aside and not sent", quoted(aside))));
-    }
-    if !workflow.incomplete().is_empty() {
-        let nodes: Vec<String> = workflow.incomplete().iter().map(ToString::to_string).collect();
-        let has = if nodes.len() == 1 { "has" } else { "have" };
-        let message = format!(
-            "{} {has} no class_type, so the workflow can be looked at but not run. Export it again with \"Export (API)\" in ComfyUI",
-            nodes.join(", ")
-        );
-        found.push(whole(file, message));
-    }
-    found
+/// What of a file is no part of the workflow.
+fn left_aside(workflow: &Workflow, file: &str) -> Option<String> {
+    let names = workflow.left_aside();
+    let are = if names.len() == 1 { "is no node, so it is" } else { "are no nodes, so they are" };
+    (!names.is_empty()).then(|| format!("{file}: {} {are} left aside and not sent", quoted(names)))
 }
 
 /// The first few of some names: `a`, `b` and 5 more.
@@ -199,10 +226,14 @@ fn from_form(
 ) -> Result<OpenWorkflow, OpenError> {
     let file = path.display().to_string();
     let forms = form::parse(text).map_err(|why| OpenError::Form { file: file.clone(), why })?;
-    let titles = forms.iter().map(|form| form.title.as_str()).collect::<Vec<_>>().join(", ");
+    let names = names(&forms);
+    let titles = names.join(", ");
     let chosen = match title {
         None => forms.first(),
-        Some(title) => forms.iter().find(|form| form.title == title),
+        Some(title) => {
+            let named = names.iter().position(|name| name == title);
+            named.and_then(|at| forms.get(at)).or_else(|| forms.iter().find(|form| form.title == title))
+        }
     };
     let Some(chosen) = chosen else {
         return Err(OpenError::NoSuchTitle { file, title: title.unwrap_or_default().to_owned(), titles });
@@ -211,17 +242,30 @@ fn from_form(
     let workflow = Workflow::parse(inner).map_err(|why| OpenError::Workflow { file: file.clone(), why })?;
     let params = param::parameters(&workflow);
     let source = source.clone();
-    let diagnostics = left_aside(&workflow, &file);
-    let mut opened = OpenWorkflow { source, params, workflow, seeds: IndexMap::new(), diagnostics };
-    if forms.len() > 1 && title.is_none() {
-        let message = format!(
-            "there are {} workflows in this file; the first is open. Name another as {file}#TITLE: {titles}",
-            forms.len()
-        );
-        opened.diagnostics.push(whole(&file, message));
-    }
+    let left_aside = left_aside(&workflow, &file);
+    let others = if forms.len() > 1 && title.is_none() { names } else { Vec::new() };
+    let mut opened = OpenWorkflow {
+        source,
+        params,
+        workflow,
+        seeds: IndexMap::new(),
+        diagnostics: Vec::new(),
+        left_aside,
+        others,
+    };
     put_form(&mut opened, chosen, text, &file);
     Ok(opened)
+}
+
+/// What each workflow of a form is called behind `FILE#`: its title, or its number where that is empty or another's.
+fn names(forms: &[Form]) -> Vec<String> {
+    let is_free =
+        |title: &str| !title.is_empty() && forms.iter().filter(|form| form.title == title).count() == 1;
+    let name = |(at, form): (usize, &Form)| match is_free(&form.title) {
+        true => form.title.clone(),
+        false => (at + 1).to_string(),
+    };
+    forms.iter().enumerate().map(name).collect()
 }
 
 /// Shapes a workflow by the form beside it; one that cannot be used is told.

@@ -2,6 +2,7 @@
 
 use unicode_width::UnicodeWidthStr;
 
+use super::Names;
 use super::text::{age, bytes, cut, duration, took};
 use crate::domain::draft::SeedChange;
 use crate::domain::run::{Connection, RunError, Transfer, UnixMs};
@@ -121,7 +122,7 @@ pub fn list(runs: &[RunSummary], now: UnixMs, width: usize) -> String {
 }
 
 /// All that is known of a run.
-pub fn details(run: &Run, now: UnixMs) -> String {
+pub fn details(run: &Run, names: &Names, now: UnixMs) -> String {
     let request = &run.request;
     let mut page = Page::default();
     page.line(&format!("run {}  {} {}", run.id, run.status.sign(), run.status.word()));
@@ -137,8 +138,15 @@ pub fn details(run: &Run, now: UnixMs) -> String {
         ("outputs in", request.output_dir.display().to_string()),
     ];
     page.table("", facts.into_iter().filter(|(_, fact)| !fact.is_empty()));
-    let sent = request.params.iter().map(|(key, sent)| (key.as_str(), value::text(sent)));
-    page.table("sent", sent);
+    let sent: Vec<(String, String)> = request
+        .params
+        .iter()
+        .map(|(key, sent)| {
+            let name = names.get(key).map_or_else(String::new, |name| format!(" ({name})"));
+            (format!("{key}{name}"), value::text(sent))
+        })
+        .collect();
+    page.table("sent", sent.iter().map(|(key, sent)| (key.as_str(), sent.clone())));
     let files = request.files.iter();
     page.table("files", files.map(|f| (f.part.as_str(), format!("{}  {}", f.path.display(), bytes(f.size)))));
     let saved = run.outputs.iter();
@@ -331,9 +339,9 @@ mod tests {
         let mut run = a_run();
         let key = crate::domain::ParamKey::parse("6-inputs-text").expect("a key");
         run.request.params.insert(key, "two\nlines\u{1b}]0;title\u{7}".into());
-        let page = details(&run, 1_000);
+        let page = details(&run, &Names::new(), 1_000);
         assert!(page.contains("1970-01-01 00:00:00 UTC, just now\n"), "{page}");
-        assert!(details(&run, 3_600_000).contains("UTC, 1h ago\n"), "{page}");
+        assert!(details(&run, &Names::new(), 3_600_000).contains("UTC, 1h ago\n"), "{page}");
         assert!(page.contains("  6-inputs-text  two\n                 lines\n"), "{page}");
         assert!(!page.contains('\u{1b}'), "{page}");
     }

@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Names;
 use crate::domain::draft::SeedChange;
 use crate::domain::run::{Output, RunError, Transfer, UnixMs};
 use crate::domain::{Run, RunEvent, RunId, RunSummary};
@@ -116,7 +117,7 @@ pub fn summary(run: &RunSummary) -> Value {
 }
 
 /// All that is known of a run, for `comfydeck show RUN --json`.
-pub fn run(run: &Run) -> Value {
+pub fn run(run: &Run, names: &Names) -> Value {
     let request = &run.request;
     let phases: Vec<Value> =
         run.phases.iter().map(|(status, at)| json!({"phase": status.word(), "at": at})).collect();
@@ -142,8 +143,13 @@ pub fn run(run: &Run) -> Value {
             json!({"name": failure.name, "why": failure.why, "kept": kept})
         })
         .collect();
+    // By name, as --set takes them.
+    let sent =
+        request.params.keys().filter_map(|key| Some(((*names.get(key)?).to_owned(), key.as_str().into())));
+    let aliases: Map<String, Value> = sent.collect();
     let mut record = request_facts(run);
     record.extend(fields([
+        ("aliases", aliases.into()),
         ("files", files.into()),
         ("output_dir", request.output_dir.to_string_lossy().into()),
         ("phases", phases.into()),

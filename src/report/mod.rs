@@ -1,5 +1,12 @@
 //! Runs and events as text: for people, and as JSON lines for programs. Pure: what is given becomes text.
 
+use std::collections::HashMap;
+
+use crate::domain::ParamKey;
+
+/// What parameters are called, by what they are for.
+pub type Names = HashMap<ParamKey, &'static str>;
+
 pub mod human;
 pub mod json;
 pub mod text;

@@ -18,7 +18,7 @@ use crate::backend::results::outputs::OutputFolder;
 use crate::backend::{Backend, Caps, Job, Server};
 use crate::config::{Credentials, Dirs};
 use crate::domain::run::{Output, RunError};
-use crate::domain::{Run, RunEvent, RunId, RunRequest, Status};
+use crate::domain::{Run, RunEvent, RunId, RunRequest, Status, Workflow};
 use crate::store::{Store, StoreError, Watcher, now, watch};
 
 /// How often a store that cannot be used is tried again before the runner gives up.
@@ -365,7 +365,10 @@ impl Queue {
     fn workflow(&self, hash: &str) -> Result<String, RunError> {
         let gone = |what: String| RunError { what, ..RunError::default() };
         match self.store.workflow(hash) {
-            Ok(Some(text)) => Ok(text),
+            // Without notes and needless white space: servers limit the size.
+            Ok(Some(text)) => {
+                Ok(Workflow::parse(&text).map_or(text, |workflow| workflow.compact().to_owned()))
+            }
             Ok(None) => Err(gone("the workflow to send is not in the history any more".to_owned())),
             Err(error) => Err(gone(error.to_string())),
         }

@@ -93,6 +93,8 @@ pub enum Operation {
     CompletePath(String),
     /// Check whether a parameter's file is there, and whether its format is what the parameter takes.
     CheckFile(ParamKey, PathBuf, FileKind),
+    /// Look whether a text that was typed for a parameter is the path of a file.
+    FindFile(ParamKey, PathBuf),
     /// Read the graph in a file.
     Import(PathBuf),
     /// Keep a graph as a workflow file and open it.

@@ -24,6 +24,9 @@ const TAB_GAP: u16 = 2;
 /// From this height on a column holds two panes.
 const TALL: u16 = 20;
 
+/// Lines of a log that has none: its title, and why.
+const EMPTY_LOG: u16 = 3;
+
 /// From this height on the right column holds three.
 const VERY_TALL: u16 = 56;
 
@@ -88,7 +91,11 @@ pub fn regions(model: &Model) -> Option<Regions> {
     let rule = left_width.clamp(40, size.width - 40);
     let left = Rect { x: 1, width: rule - 2, ..body };
     let right = Rect { x: rule + 2, width: size.width - rule - 3, ..body };
-    let (parameters, log) = stacked(left, 62);
+    let (parameters, log) = match model.log.total == 0 && model.focus != Pane::Log {
+        // A log of nothing needs no room, and what will be sent does.
+        true => above(left, EMPTY_LOG),
+        false => stacked(left, 62),
+    };
     let (runs, beneath) = stacked(right, if size.height < VERY_TALL { 45 } else { 30 });
     regions.rule = Some(Rect { x: rule, width: 1, ..body });
     regions.panes = vec![(Pane::Parameters, parameters), (Pane::Runs, runs)];
@@ -106,6 +113,12 @@ pub fn regions(model: &Model) -> Option<Regions> {
 pub fn page(model: &Model, pane: Pane) -> usize {
     let seen = regions(model).and_then(|regions| regions.body(pane));
     seen.map_or(usize::from(model.size.height).saturating_sub(3), |area| usize::from(area.height)).max(1)
+}
+
+/// The column without its last lines, and these.
+fn above(column: Rect, lines: u16) -> (Rect, Rect) {
+    let top = column.height.saturating_sub(lines);
+    (Rect { height: top, ..column }, Rect { y: column.y + top, height: column.height - top, ..column })
 }
 
 fn stacked(column: Rect, percent: u32) -> (Rect, Rect) {

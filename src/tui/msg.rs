@@ -133,6 +133,8 @@ pub enum Msg {
         text: String,
         paths: Vec<String>,
     },
+    /// A text that was typed for a parameter is the path of this file.
+    FileFound(ParamKey, PathBuf),
     /// What is known of a parameter's file.
     File(ParamKey, FileState),
     /// `$EDITOR` came back.

@@ -73,6 +73,8 @@ impl Stage {
                     workflow,
                     seeds: IndexMap::new(),
                     diagnostics: Vec::new(),
+                    left_aside: None,
+                    others: Vec::new(),
                 })),
                 preset: Some(Arc::new(OpenPreset::to_test("flamingo"))),
                 profile: Some(Arc::new(Profile {

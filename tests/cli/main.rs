@@ -11,3 +11,4 @@ mod json;
 mod preview;
 mod processes;
 mod support;
+mod workflows;

@@ -152,6 +152,11 @@ impl Draft {
         self.index.get(key).map(|i| &self.params[*i])
     }
 
+    /// The place of a parameter among [`Draft::params`].
+    pub fn place(&self, key: &ParamKey) -> Option<usize> {
+        self.index.get(key).copied()
+    }
+
     /// The preset beneath the edits.
     pub fn preset(&self) -> &Layer {
         &self.preset
@@ -179,6 +184,17 @@ impl Draft {
         } else {
             Origin::Workflow
         }
+    }
+
+    /// The text that a parameter is set to now, when it is one.
+    pub fn shown(&self, key: &ParamKey) -> Option<&str> {
+        let set = self.edits.get(key).or_else(|| self.preset.settings.get(key));
+        let value = match set {
+            Some(Setting::Value(value)) => value,
+            Some(Setting::File(_)) => return None,
+            None => &self.param(key)?.default,
+        };
+        value.as_str()
     }
 
     /// Whether a preset or a person set it.

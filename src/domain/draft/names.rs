@@ -59,12 +59,15 @@ impl Draft {
         self.params().iter().filter(move |parameter| parameter.role == Some(role) && parameter.is_editable())
     }
 
-    /// The role that is a parameter's alias on this workflow: the only one of its kind.
-    pub fn default_alias(&self, parameter: &Parameter) -> Option<&'static str> {
-        let role = parameter.role.filter(|_| parameter.is_editable())?;
-        let is_taken = self.preset().aliases.contains_key(role.word());
-        let mut others = self.of(role).filter(|other| other.key != parameter.key);
-        (!is_taken && others.next().is_none()).then(|| role.word())
+    /// The roles that are aliases on this workflow: of each there is one parameter, and the preset does not use the word.
+    pub fn default_aliases(&self) -> Vec<&'static str> {
+        let free = |role: &Role| !self.preset().aliases.contains_key(role.word());
+        Role::ALL
+            .into_iter()
+            .filter(free)
+            .filter(|role| self.of(*role).count() == 1)
+            .map(Role::word)
+            .collect()
     }
 
     /// The prompt, which tells this draft from others in a list: of several the first that was set, else the first

@@ -116,15 +116,24 @@ fn is_wordy(text: &str) -> bool {
     text.len() > LONG && !is_data(text) && text.split(' ').all(|word| word.len() < LONG)
 }
 
-/// Whether a text is for programs: JSON, or base64 and its like.
+/// Whether a text is for programs: JSON, or base64 and its like. Of a long text the beginning is looked at.
 pub fn is_data(text: &str) -> bool {
+    /// Bytes that are looked at.
+    const MOST: usize = 4_096;
     let text = text.trim();
-    let is_json = || serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
-    match text.as_bytes().first() {
-        Some(b'{' | b'[') => is_json(),
+    let bytes = text.as_bytes();
+    let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return false };
+    match (first, last) {
+        (b'{', b'}') | (b'[', b']') if bytes.len() <= MOST => {
+            serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+        }
+        (b'{', b'}') | (b'[', b']') => {
+            let second = bytes[1..].iter().find(|byte| !byte.is_ascii_whitespace());
+            second.is_some_and(|byte| b"{[\"0123456789-".contains(byte))
+        }
         _ => {
-            let encoded = |b: u8| b.is_ascii_alphanumeric() || b"+/=-_:;,".contains(&b);
-            text.len() > LONG && text.bytes().all(|b| encoded(b) || b == b'\n' || b == b'\r')
+            let encoded = |b: &u8| b.is_ascii_alphanumeric() || b"+/=-_:;,\r\n".contains(b);
+            bytes.len() > LONG && bytes.iter().take(MOST).all(encoded)
         }
     }
 }
@@ -147,9 +156,16 @@ pub(super) fn is_switch(choices: &[Choice]) -> bool {
         choice.value.as_str().is_some_and(|text| text.eq_ignore_ascii_case(word))
     };
     match choices {
-        [on, off] => SWITCHES.iter().any(|pair| is(on, pair[0]) && is(off, pair[1])),
+        [one, other] => {
+            SWITCHES.iter().any(|[on, off]| is(one, on) && is(other, off) || is(one, off) && is(other, on))
+        }
         _ => false,
     }
+}
+
+/// Whether a text is the on of its pair.
+pub(super) fn is_on(text: &str) -> bool {
+    SWITCHES.iter().any(|[on, _]| on.eq_ignore_ascii_case(text))
 }
 
 /// The names that built-in nodes know of what a sampler, scheduler or way to scale is called, when the text is one of
@@ -358,7 +374,9 @@ mod tests {
             assert!(is_switch(&choices), "{text}");
             assert_eq!(choices.iter().map(|choice| choice.label.as_str()).collect::<Vec<_>>(), pair);
         }
-        assert!(is_switch(&of("KSamplerAdvanced", "add_noise", &"enable".into()).choices));
+        for input in ["add_noise", "return_with_leftover_noise"] {
+            assert!(is_switch(&of("KSamplerAdvanced", input, &"enable".into()).choices), "{input}");
+        }
         assert!(!is_switch(&of("A", "x", &"truer".into()).choices));
     }
 }

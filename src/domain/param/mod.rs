@@ -120,7 +120,7 @@ impl Parameter {
 
     /// Whether a value of a switch is its on.
     pub fn is_on(&self, value: &Value) -> bool {
-        value.as_bool().unwrap_or_else(|| self.choices.first().is_some_and(|on| on.value == *value))
+        value.as_bool().unwrap_or_else(|| value.as_str().is_some_and(kind::is_on))
     }
 }
 

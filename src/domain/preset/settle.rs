@@ -40,7 +40,7 @@ impl<'a> Settling<'a> {
     fn preset(&mut self, preset: &Preset, path: &impl Fn(&Preset, &str) -> PathBuf) {
         for (key, Placed { value, line }) in &preset.params {
             if let Some(parameter) = self.find(preset, "params", key, *line) {
-                match fitted(parameter, value) {
+                match fitted(parameter, value).map(|value| self.whole(parameter, value)) {
                     Ok(value) => {
                         if let Some(why) = value::out_of_range(parameter, &value) {
                             self.tell(preset, *line, key, format!("`{key}`: {why}. It is used anyway"));
@@ -87,6 +87,22 @@ impl<'a> Settling<'a> {
                     }
                 }
             }
+        }
+    }
+
+    /// A LoRA of which a table names some fields keeps the others: `10-inputs-lora_1.strength = 0.5`.
+    fn whole(&self, parameter: &Parameter, value: Value) -> Value {
+        let beneath = match self.layer.settings.get(&parameter.key) {
+            Some(Setting::Value(value)) => value,
+            _ => &parameter.default,
+        };
+        match (&parameter.kind, beneath, value) {
+            (ParamKind::Lora, Value::Object(beneath), Value::Object(fields)) => {
+                let mut whole = beneath.clone();
+                whole.extend(fields);
+                Value::Object(whole)
+            }
+            (_, _, value) => value,
         }
     }
 

@@ -57,6 +57,22 @@ fn values_arrive_with_their_own_digits() {
 }
 
 #[test]
+fn a_field_of_a_lora_leaves_its_others_as_they_are() {
+    let workflow = r#"{"10": {"class_type": "Loras", "inputs": {"lora_1": {"on": true, "lora": "a", "strength": 1, "x": [2]}}}}"#;
+    let params = param::parameters(&Workflow::parse(workflow).expect("a workflow"));
+    for (text, expected) in [
+        ("10-inputs-lora_1.strength = 0.50", r#"{"on":true,"lora":"a","strength":0.50,"x":[2]}"#),
+        ("10-inputs-lora_1 = {on = false}", r#"{"on":false,"lora":"a","strength":1,"x":[2]}"#),
+        ("10-inputs-lora_1 = \"off b 0.3\"", r#"{"on":false,"lora":"b","strength":0.3,"x":[2]}"#),
+    ] {
+        let (preset, found) = Preset::parse(&format!("[params]\n{text}"), "p.toml");
+        let (layer, told) = settle(&[preset], &params, |_, path| PathBuf::from(path));
+        assert_eq!((found.len(), told.len()), (0, 0), "{text}");
+        assert_eq!(sent(&layer, "10-inputs-lora_1").as_deref(), Some(expected), "{text}");
+    }
+}
+
+#[test]
 fn what_does_not_fit_is_told_with_line_key_and_neighbour_and_the_rest_loads() {
     let text = r#"
 titel = "x"

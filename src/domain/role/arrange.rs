@@ -44,14 +44,19 @@ fn label(top: &mut [Parameter]) {
         }
     }
     for (role, places) in of_role {
-        let nodes: Vec<String> = places.iter().map(|at| top[*at].key.node().to_owned()).collect();
-        let is_one_node = nodes.iter().all(|node| *node == nodes[0]);
-        for (at, node) in places.iter().zip(&nodes) {
-            let same_node = nodes.iter().filter(|other| *other == node).count() > 1;
-            let input = top[*at].key.input().to_owned();
-            let node = if is_one_node { String::new() } else { format!(" {node}") };
-            let input = if same_node { format!(" {input}") } else { String::new() };
-            top[*at].label = format!("{}{node}{input}", role.word());
+        let mut of_node: HashMap<&str, usize> = HashMap::new();
+        places.iter().for_each(|at| *of_node.entry(top[*at].key.node()).or_default() += 1);
+        let labels: Vec<String> = places
+            .iter()
+            .map(|at| {
+                let (node, input) = (top[*at].key.node(), top[*at].key.input());
+                let node_told = if of_node.len() == 1 { String::new() } else { format!(" {node}") };
+                let input_told = if of_node[node] == 1 { String::new() } else { format!(" {input}") };
+                format!("{}{node_told}{input_told}", role.word())
+            })
+            .collect();
+        for (at, label) in places.into_iter().zip(labels) {
+            top[at].label = label;
         }
     }
 }

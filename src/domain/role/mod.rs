@@ -96,13 +96,9 @@ impl Role {
     /// Reads [`Role::word`] back, and what else people call it.
     pub fn from_word(word: &str) -> Option<Self> {
         let same = match word {
-            "positive" | "positive_prompt" => "prompt",
+            "positive" => "prompt",
             "negative_prompt" => "negative",
-            "noise_seed" => "seed",
-            "sampler_name" => "sampler",
-            "frames" | "num_frames" => "length",
-            "batch_size" => "batch",
-            "frame_rate" => "fps",
+            "frames" => "length",
             "checkpoint" => "model",
             word => word,
         };
@@ -144,6 +140,18 @@ pub fn of(workflow: &Workflow) -> HashMap<ParamKey, Assigned> {
     texts::find(&graph, &samplers, &mut found);
     scalar::find(&graph, &samplers, &mut found);
     found.roles
+}
+
+/// What the inputs of a workflow are called without any preset: those that are the only ones of their role.
+pub fn names(workflow: &Workflow) -> HashMap<ParamKey, &'static str> {
+    let mut only: HashMap<Role, Option<ParamKey>> = HashMap::new();
+    for parameter in super::param::parameters(workflow).into_iter().filter(super::Parameter::is_editable) {
+        if let Some(role) = parameter.role {
+            let key = Some(parameter.key);
+            only.entry(role).and_modify(|known| *known = None).or_insert(key);
+        }
+    }
+    only.into_iter().filter_map(|(role, key)| Some((key?, role.word()))).collect()
 }
 
 /// The roles told so far; the first one stays.

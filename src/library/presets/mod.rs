@@ -221,6 +221,20 @@ impl Presets {
         Ok(path)
     }
 
+    /// Makes a preset for a workflow: a text to begin with, and the workflow's name over it.
+    ///
+    /// # Errors
+    /// When there is one of that name, the name cannot be a file's, or it cannot be written.
+    pub fn begin(&self, name: &str, workflow: &WorkflowSource, text: &str) -> Result<PathBuf, PresetError> {
+        let path = self.path_for(name, None)?;
+        let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
+        let mut changes = Changes::default();
+        changes.fields.insert("workflow", Some(workflow.written(&folder)));
+        private_dir_if_missing(&folder)?;
+        write(&path, text, &changes, true)?;
+        Ok(path)
+    }
+
     /// Renames a preset within its folder.
     ///
     /// # Errors

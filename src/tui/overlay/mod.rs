@@ -69,6 +69,8 @@ pub enum Choosing {
     Value(ParamKey),
     /// One of a run's outputs, by its path.
     Output(OutputUse),
+    /// One of the workflows of a file that holds several.
+    Workflow,
     /// The parameter that takes a file.
     InputFor(std::path::PathBuf),
 }
@@ -81,6 +83,7 @@ impl Choosing {
             Self::Profile => "Profiles",
             Self::Value(_) => "Choose",
             Self::Output(_) => "Outputs",
+            Self::Workflow => "Workflows of this file",
             Self::InputFor(_) => "Which parameter takes the file?",
         }
     }
@@ -91,6 +94,7 @@ impl Choosing {
             Self::Command => "Type a name · Enter does it",
             Self::Preset => "Enter loads · F2 renames · Del deletes",
             Self::Profile => "Enter uses it",
+            Self::Workflow => "Enter opens it",
             Self::Value(_) | Self::InputFor(_) => "Enter takes it",
             Self::Output(OutputUse::Input) => "Enter takes it as input",
             Self::Output(OutputUse::Parameters) => "Enter loads its parameters",
@@ -104,7 +108,12 @@ impl Choosing {
     pub fn width(&self) -> u16 {
         match self {
             Self::Value(_) => 44,
-            Self::Command | Self::Preset | Self::Profile | Self::Output(_) | Self::InputFor(_) => 84,
+            Self::Command
+            | Self::Preset
+            | Self::Profile
+            | Self::Workflow
+            | Self::Output(_)
+            | Self::InputFor(_) => 84,
         }
     }
 }
@@ -273,6 +282,8 @@ pub enum Confirmed {
     OpenGraph(Box<Imported>),
     /// Remove an output's file.
     DeleteOutput(OutputId),
+    /// Upload a file for a parameter that holds its path as a text.
+    Upload(ParamKey, std::path::PathBuf),
 }
 
 impl Overlay {

@@ -73,6 +73,8 @@ fn chosen(model: &mut Model, purpose: Choosing, item: PickerItem, ctx: &Ctx, eff
     match purpose {
         Choosing::Command => palette::chosen(model, &item, ctx, effects),
         Choosing::Preset => presets::chosen(model, item, effects),
+        Choosing::Workflow if item.is_open => {}
+        Choosing::Workflow => presets::open_workflow(model, item.id.into(), effects),
         Choosing::Profile => {
             // From now on presets do not change it.
             model.profile_choice = ProfileChoice::named(item.id.clone());
@@ -104,6 +106,7 @@ fn confirmed(model: &mut Model, then: Confirmed, ctx: &Ctx, effects: &mut Effect
         Confirmed::ResetAll => params::reset_all_confirmed(model, effects),
         Confirmed::OpenGraph(imported) => import::open(model, *imported, effects),
         Confirmed::DeleteOutput(id) => effects.push(Effect::Do(Operation::DeleteOutput(id))),
+        Confirmed::Upload(key, path) => params::upload(model, &key, path, effects),
         Confirmed::LoadRun(run) => {
             effects.push(Effect::Do(Operation::ReadSettings(run, model.open.workflow.clone())))
         }
@@ -116,7 +119,11 @@ pub(super) fn items(model: &mut Model, purpose: &Choosing, mut items: Vec<Picker
         item.is_open |= match purpose {
             Choosing::Preset => model.open.is_preset(&item.id),
             Choosing::Profile => model.open.profile.as_ref().is_some_and(|profile| profile.name == item.id),
-            Choosing::Command | Choosing::Value(_) | Choosing::Output(_) | Choosing::InputFor(_) => false,
+            Choosing::Command
+            | Choosing::Value(_)
+            | Choosing::Workflow
+            | Choosing::Output(_)
+            | Choosing::InputFor(_) => false,
         };
     }
     if let Some(Overlay::Picker(picker)) = &mut model.overlay

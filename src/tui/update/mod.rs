@@ -113,6 +113,7 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
         Msg::File(key, state) => {
             model.params.files.insert(key, state);
         }
+        Msg::FileFound(key, path) => editing::file_found(model, key, path),
         Msg::Edited { key, text } => editing::edited_outside(model, &key, text, &mut effects),
         Msg::Notice(tone, text) => model.report(tone, text),
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::Draft;
 use crate::domain::draft::{Layer, SeedPolicy};
+use crate::library::open::OpenWorkflow;
 use crate::library::presets::OpenPreset;
 use crate::tui::command::{Command, Reason, Scope, at};
 use crate::tui::effect::{Effect, Effects, Operation, Question, SavePreset};
@@ -224,12 +225,34 @@ pub(super) fn opened(model: &mut Model, opened: Opened, effects: &mut Effects) {
     if let Some((key, text)) = opened.field {
         editing::reopen(model, &key, &text, effects);
     }
+    if let Some(workflow) = model.open.workflow.clone() {
+        tell_of_file(model, &workflow);
+    }
     let mut problems = opened.problems;
+    problems.extend(model.open.workflow.as_ref().and_then(|workflow| workflow.unrunnable()));
     problems.extend(
         gone.iter().map(|key| format!("{key} was changed before; this workflow does not have it any more")),
     );
     tell_problems(model, problems);
     effects.extend(ask_typical(model));
+}
+
+/// Tells what of the workflow's file is left aside, and lets its other workflows be chosen.
+fn tell_of_file(model: &mut Model, workflow: &OpenWorkflow) {
+    if let Some(left) = &workflow.left_aside {
+        model.notify(Tone::Plain, left.clone());
+    }
+    let file = workflow.source.shown();
+    let item = |(at, name): (usize, &String)| PickerItem {
+        id: format!("{file}#{name}"),
+        label: name.clone(),
+        is_open: at == 0,
+        ..PickerItem::default()
+    };
+    if !workflow.others.is_empty() {
+        let items = workflow.others.iter().enumerate().map(item).collect();
+        model.overlay = Some(Overlay::picker(Choosing::Workflow, items));
+    }
 }
 
 /// Asks for the usual duration of the open workflow's runs.

@@ -40,6 +40,9 @@ fn run(model: &mut Model, ctx: &Ctx, effects: &mut Effects) {
     if model.params.editing.is_some() && !editing::commit(model, effects) {
         return;
     }
+    if let Some(why) = model.open.workflow.as_ref().and_then(|workflow| workflow.unrunnable()) {
+        return model.notify(Tone::Bad, format!("Nothing was sent: {why}"));
+    }
     let bad_file = model.draft.params().iter().find_map(|p| match model.params.files.get(&p.key) {
         Some(FileState::Bad(why)) => Some((p.key.clone(), why.clone())),
         _ => None,

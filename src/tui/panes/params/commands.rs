@@ -1,7 +1,9 @@
 //! What can be done to the parameters.
 
 use super::editing;
-use super::update::{at_line, cycle_policy, new_seed, pin, redo, reset, reset_all, show_all, step, undo};
+use super::update::{
+    at_line, cycle_policy, new_seed, pin, redo, reset, reset_all, show_all, step, toggle, undo,
+};
 use crate::domain::ParamKind;
 use crate::tui::command::{Command, Reason, Scope, at};
 use crate::tui::model::Model;
@@ -124,6 +126,14 @@ pub const COMMANDS: &[Command] = &[
         long: "What becomes of the seed at each run: fixed, randomize, increment, decrement",
         when: Model::is_settled,
         ..Command::new("seed-policy", |model, _, _| cycle_policy(model))
+    },
+    Command {
+        places: &[at(HERE, 0)],
+        keys: &["t"],
+        short: "on or off",
+        long: "Turn a boolean or a LoRA off, or on again",
+        when: selected,
+        ..Command::new("toggle", |model, _, effects| toggle(model, effects))
     },
     Command {
         places: &[at(HERE, 0)],

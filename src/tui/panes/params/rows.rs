@@ -2,11 +2,13 @@
 //!
 //! The view draws these rows and `update` moves among them, so both agree on what is where.
 
+use std::collections::{HashMap, HashSet};
+
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 use unicode_width::UnicodeWidthStr;
 
-use super::setting_text;
+use crate::domain::param::{Rank, is_data};
 use crate::domain::{ParamKey, ParamKind, Parameter};
 use crate::tui::layout;
 use crate::tui::model::Model;
@@ -21,7 +23,7 @@ pub const INDENT: usize = 4;
 /// One row of the pane.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Row {
-    /// A heading; the first parameters of some workflows have none.
+    /// A heading, empty where a blank line parts; the first parameters have none.
     Heading(String),
     /// A parameter, by its place in the draft.
     Param {
@@ -42,106 +44,139 @@ impl Row {
     }
 }
 
-/// The rows of the pane at a width, from top to bottom.
-pub fn rows(model: &Model, width: u16) -> Vec<Row> {
+/// The pane at a width: its rows from top to bottom, and its columns. Made once a draw, in time that grows with the
+/// number of parameters and no faster.
+#[derive(Debug, Default, PartialEq)]
+pub struct Rows {
+    pub rows: Vec<Row>,
+    /// Columns of the label.
+    pub label_width: usize,
+}
+
+/// Lays the pane out.
+pub fn rows(model: &Model, width: u16) -> Rows {
     let params = model.draft.params();
-    let seen: Vec<usize> = match model.params.filter.is_empty() {
-        true => (0..params.len()).filter(|i| is_shown(model, &params[*i])).collect(),
-        false => matching(model, &model.params.filter),
-    };
+    let seen: Vec<usize> = (0..params.len()).filter(|i| is_shown(model, &params[*i])).collect();
+    let label_width = label_width(model, &seen, width);
+    let columns = usize::from(width).saturating_sub(INDENT + label_width).max(1);
     let row = |index: usize, pinned: bool| Row::Param {
         index,
         pinned,
-        height: height(model, &params[index], width),
+        height: height(model, &params[index], columns),
     };
-    let mut rows = Vec::new();
     if !model.params.filter.is_empty() {
         // Best match first: no headings, they would repeat.
-        rows.extend(seen.into_iter().map(|index| row(index, true)));
-        return rows;
+        let rows = matching(model, &seen).into_iter().map(|index| row(index, true)).collect();
+        return Rows { rows, label_width };
     }
-    let pinned: Vec<usize> =
-        model.params.pinned.iter().filter_map(|key| params.iter().position(|p| p.key == *key)).collect();
+    let mut rows = Vec::new();
+    let pinned: Vec<usize> = model.params.pinned.iter().filter_map(|key| model.draft.place(key)).collect();
     if !pinned.is_empty() {
         rows.push(Row::Heading("★ Pinned".to_owned()));
         rows.extend(pinned.iter().map(|index| row(*index, true)));
     }
+    let pinned: HashSet<usize> = pinned.into_iter().collect();
+    let headings = Headings::new(params);
     // Advanced parameters come after the rest, each part in the workflow's order.
     let (advanced, basic): (Vec<usize>, Vec<usize>) =
         seen.into_iter().filter(|i| !pinned.contains(i)).partition(|i| params[*i].advanced);
     for (part, suffix) in [(basic, ""), (advanced, " · advanced")] {
         let mut last = None;
         for index in part {
-            let group = (params[index].group.as_str(), params[index].key.node());
-            if last != Some(group) {
-                rows.push(Row::Heading(format!("{}{suffix}", heading(params, &params[index]))));
-                last = Some(group);
+            let param = &params[index];
+            let group = match param.rank {
+                Rank::Top => None,
+                Rank::Node | Rank::Loras | Rank::Files => Some((param.group.as_str(), param.key.node())),
+            };
+            let is_first = rows.is_empty() && group.is_none();
+            if !is_first && last != Some(group) {
+                let heading = group.map_or_else(String::new, |_| format!("{}{suffix}", headings.of(param)));
+                rows.push(Row::Heading(heading));
             }
+            last = Some(group);
             rows.push(row(index, false));
         }
     }
-    rows
+    Rows { rows, label_width }
 }
 
-/// The keys of the rows that can be selected, in order.
-pub fn keys(model: &Model, rows: &[Row]) -> Vec<ParamKey> {
-    let params = model.draft.params();
-    rows.iter()
-        .filter_map(|row| match row {
-            Row::Param { index, .. } => Some(params[*index].key.clone()),
+impl Rows {
+    /// The keys of the rows that can be selected, in order.
+    pub fn keys<'a>(&'a self, model: &'a Model) -> impl Iterator<Item = &'a ParamKey> {
+        let params = model.draft.params();
+        self.rows.iter().filter_map(|row| match row {
+            Row::Param { index, .. } => Some(&params[*index].key),
             Row::Heading(_) => None,
         })
-        .collect()
+    }
+
+    /// Lines of the whole.
+    pub fn height(&self) -> usize {
+        self.rows.iter().map(Row::height).sum()
+    }
 }
 
-/// Columns of the label.
-pub fn label_width(model: &Model, width: u16) -> usize {
-    let longest =
-        model.draft.params().iter().filter(|p| is_shown(model, p)).map(|p| model.draft.name(p).width());
-    longest.max().unwrap_or(0).clamp(6, 22).min(usize::from(width) / 3)
-}
-
-/// Columns of the value.
-pub fn value_width(model: &Model, width: u16) -> usize {
-    usize::from(width).saturating_sub(INDENT + label_width(model, width)).max(1)
+fn label_width(model: &Model, seen: &[usize], width: u16) -> usize {
+    let params = model.draft.params();
+    let longest = seen.iter().map(|index| model.draft.name(&params[*index]).width()).max();
+    longest.unwrap_or(0).clamp(6, 22).min(usize::from(width) / 3)
 }
 
 fn is_shown(model: &Model, param: &Parameter) -> bool {
     model.params.show_all || (!param.hidden && param.kind != ParamKind::Link)
 }
 
-/// The node's name, with its id where several nodes have the same name.
-fn heading(params: &[Parameter], param: &Parameter) -> String {
-    let same_name = |other: &&Parameter| other.group == param.group && other.key.node() != param.key.node();
-    match params.iter().find(same_name) {
-        Some(_) => format!("{}  {}", param.group, param.key.node()),
-        None => param.group.clone(),
+/// What stands above a node's parameters.
+struct Headings<'p> {
+    /// Name of nodes → the only node of the name.
+    only: HashMap<&'p str, Option<&'p str>>,
+}
+
+impl<'p> Headings<'p> {
+    fn new(params: &'p [Parameter]) -> Self {
+        let mut only: HashMap<&str, Option<&str>> = HashMap::new();
+        for param in params {
+            let node = param.key.node();
+            let known = only.entry(&param.group).or_insert(Some(node));
+            if known.is_some_and(|known| known != node) {
+                *known = None;
+            }
+        }
+        Self { only }
+    }
+
+    /// The node's name, with its id where several nodes have the same name.
+    fn of(&self, param: &Parameter) -> String {
+        match self.only.get(param.group.as_str()) {
+            Some(None) => format!("{}  {}", param.group, param.key.node()),
+            _ => param.group.clone(),
+        }
     }
 }
 
-fn matching(model: &Model, filter: &str) -> Vec<usize> {
+/// Those of the seen parameters that match the filter, the best first.
+fn matching(model: &Model, seen: &[usize]) -> Vec<usize> {
     let mut matcher = Matcher::new(Config::DEFAULT);
-    let pattern = Pattern::parse(filter, CaseMatching::Smart, Normalization::Smart);
+    let pattern = Pattern::parse(&model.params.filter, CaseMatching::Smart, Normalization::Smart);
     let mut scratch = Vec::new();
     let params = model.draft.params();
-    let mut found: Vec<(u32, usize)> = (0..params.len())
-        .filter(|i| model.params.show_all || params[*i].kind != ParamKind::Link)
+    let mut found: Vec<(u32, usize)> = seen
+        .iter()
         .filter_map(|i| {
-            let param = &params[i];
+            let param = &params[*i];
             let name = model.draft.name(param);
             let text = format!("{name} {} {}", param.group, param.key);
             let mut score = |text: &str| pattern.score(Utf32Str::new(text, &mut scratch), &mut matcher);
             // A match in the name is worth more than one in the node.
             let named = score(name).map(|score| score * 2);
-            named.max(score(&text)).map(|score| (score, i))
+            named.max(score(&text)).map(|score| (score, *i))
         })
         .collect();
     found.sort_by_key(|(score, index)| (std::cmp::Reverse(*score), *index));
     found.into_iter().map(|(_, index)| index).collect()
 }
 
-fn height(model: &Model, param: &Parameter, width: u16) -> usize {
-    let columns = value_width(model, width);
+fn height(model: &Model, param: &Parameter, columns: usize) -> usize {
     if let Some(editing) = model.params.editing.as_ref().filter(|editing| editing.key == param.key) {
         let room = layout::regions(model).and_then(|r| r.body(Pane::Parameters));
         let room = room.map_or(10, |area| usize::from(area.height));
@@ -153,6 +188,94 @@ fn height(model: &Model, param: &Parameter, width: u16) -> usize {
     if param.kind != ParamKind::LongText {
         return 1;
     }
-    let text = model.draft.setting(&param.key).map(|setting| setting_text(&setting)).unwrap_or_default();
-    text.split('\n').flat_map(|line| wrapped(line, columns)).take(LONG_TEXT_LINES).count()
+    match model.draft.shown(&param.key) {
+        Some(text) => text.split('\n').flat_map(|line| wrapped(line, columns)).take(most_lines(text)).count(),
+        None => 1,
+    }
+}
+
+/// Lines that a long text takes at the most: what is for programs takes one.
+pub fn most_lines(text: &str) -> usize {
+    if is_data(text) { 1 } else { LONG_TEXT_LINES }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::domain::draft::Layer;
+    use crate::domain::{Draft, Workflow, param, role};
+
+    fn model(workflow: &str) -> Model {
+        let mut params = param::parameters(&Workflow::parse(workflow).expect("a workflow"));
+        role::arrange(&mut params);
+        Model { draft: Draft::new(params, Layer::default()), ..Model::default() }
+    }
+
+    fn told(model: &Model) -> Vec<String> {
+        let of = |row: &Row| match row {
+            Row::Heading(text) => format!("[{text}]"),
+            Row::Param { index, height, .. } => {
+                format!("{} {height}", model.draft.name(&model.draft.params()[*index]))
+            }
+        };
+        rows(model, 60).rows.iter().map(of).collect()
+    }
+
+    #[test]
+    fn what_people_change_stands_on_top_and_loaders_last() {
+        let mut model = model(
+            r#"{
+            "4": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "base.safetensors"}, "_meta": {"title": "Load"}},
+            "7": {"class_type": "CLIPTextEncode", "inputs": {"text": "blurry", "clip": ["4", 1]}, "_meta": {"title": "Encode"}},
+            "6": {"class_type": "CLIPTextEncode", "inputs": {"text": "a cat\na dog", "clip": ["4", 1]}, "_meta": {"title": "Encode"}},
+            "8": {"class_type": "Tool", "inputs": {"data": "{\"a\": [\n1]}", "upload": "image"}},
+            "10": {"class_type": "Power Lora Loader (rgthree)", "inputs": {"lora_1": {"on": true, "lora": "a", "strength": 1}}},
+            "3": {"class_type": "KSampler", "inputs": {"seed": 7, "steps": 20, "positive": ["6", 0], "negative": ["7", 0], "model": ["4", 0]}}
+        }"#,
+        );
+        let expected = [
+            "prompt 2",
+            "negative 1",
+            "seed 1",
+            "steps 1",
+            "[Tool]",
+            "data 1",
+            "[Power Lora Loader (rgthree)]",
+            "lora_1 1",
+            "[Load]",
+            "ckpt_name 1",
+        ];
+        assert_eq!(told(&model), expected);
+        model.params.filter = "upload".to_owned();
+        assert_eq!(told(&model), Vec::<String>::new());
+        model.params.show_all = true;
+        assert_eq!(told(&model), ["upload 1"]);
+    }
+
+    #[test]
+    fn time_grows_with_the_parameters_and_no_faster() {
+        let of = |nodes: usize| {
+            let node = |at: usize| {
+                format!(
+                    r#""{at}": {{"class_type": "A", "inputs": {{"x": 1, "y": "some words to read", "z": true}}, "_meta": {{"title": "Node"}}}}"#
+                )
+            };
+            let nodes: Vec<String> = (0..nodes).map(node).collect();
+            model(&format!("{{{}}}", nodes.join(",")))
+        };
+        let fastest = |model: &Model| {
+            let time = |_| {
+                let started = Instant::now();
+                assert!(!rows(model, 60).rows.is_empty());
+                started.elapsed()
+            };
+            (0..7).map(time).min().unwrap_or_default().max(Duration::from_micros(1))
+        };
+        let (small, large) = (of(250), of(4_000));
+        let (small, large) = (fastest(&small), fastest(&large));
+        // 16 times as many: with the square it were 256 times as long.
+        assert!(large < small * 64, "{small:?} became {large:?}");
+    }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::rows::{self, Row};
 use crate::domain::param::FileKind;
-use crate::domain::{Origin, ParamKey, ParamKind, SeedPolicy, Setting, value};
+use crate::domain::{Origin, ParamKey, ParamKind, SeedPolicy, Setting, lora, value};
 use crate::tui::command::Ctx;
 use crate::tui::effect::{Effect, Effects, Operation};
 use crate::tui::layout;
@@ -20,25 +20,26 @@ pub fn width(model: &Model) -> u16 {
     layout::regions(model).and_then(|regions| regions.body(Pane::Parameters)).map_or(80, |area| area.width)
 }
 
-fn visible_keys(model: &Model) -> Vec<ParamKey> {
-    rows::keys(model, &rows::rows(model, width(model)))
+fn is_visible(model: &Model, key: &ParamKey) -> bool {
+    rows::rows(model, width(model)).keys(model).any(|seen| seen == key)
 }
 
 /// Selects a parameter, even one that a filter hides.
 pub fn select(model: &mut Model, key: &ParamKey) {
     model.focus = Pane::Parameters;
     model.params.selected = Some(key.clone());
-    if !visible_keys(model).contains(key) {
+    if !is_visible(model, key) {
         model.params.filter.clear();
     }
-    if !visible_keys(model).contains(key) {
+    if !is_visible(model, key) {
         model.params.show_all = true;
     }
 }
 
 pub fn select_first(model: &mut Model) {
     model.params.scroll = 0;
-    model.params.selected = visible_keys(model).first().cloned();
+    let first = rows::rows(model, width(model)).keys(model).next().cloned();
+    model.params.selected = first;
 }
 
 pub fn show_all(model: &mut Model) {
@@ -134,6 +135,7 @@ pub fn step(model: &mut Model, steps: i64, effects: &mut Effects) {
             let next = at.map_or(0, |at| (at as i64 + steps).rem_euclid(count));
             Some(param.choices[next as usize].value.clone())
         }
+        (ParamKind::Lora, entry) => lora::stepped(entry, steps),
         (ParamKind::Integer | ParamKind::Float | ParamKind::Seed, serde_json::Value::Number(number)) => {
             value::stepped(number, &param.range, steps).map(serde_json::Value::Number)
         }
@@ -146,6 +148,32 @@ pub fn step(model: &mut Model, steps: i64, effects: &mut Effects) {
         }
         None => model.notify(Tone::Plain, "Press Enter to edit this value"),
     }
+}
+
+/// Turns a boolean, a switch or a LoRA off and on again.
+pub fn toggle(model: &mut Model, effects: &mut Effects) {
+    let Some(key) = &model.params.selected.clone() else { return };
+    let Some(param) = model.draft.param(key) else { return };
+    if param.is_switch() {
+        return step(model, 1, effects);
+    }
+    let toggled = match model.draft.setting(key) {
+        Some(Setting::Value(entry)) if param.kind == ParamKind::Lora => lora::toggled(&entry),
+        _ => None,
+    };
+    match toggled {
+        Some(toggled) => {
+            model.draft.set(key, Setting::Value(toggled));
+            changed(model, key, effects);
+        }
+        None => model.notify(Tone::Plain, "Only what is on or off can be toggled"),
+    }
+}
+
+/// Uploads a file for a parameter.
+pub fn upload(model: &mut Model, key: &ParamKey, path: PathBuf, effects: &mut Effects) {
+    model.draft.set(key, Setting::File(path));
+    changed(model, key, effects);
 }
 
 /// After a parameter changed: its file is looked at again, and the edits are remembered.
@@ -192,33 +220,33 @@ fn undone(model: &mut Model, touched: Option<ParamKey>, effects: &mut Effects) {
 }
 
 pub fn moved(model: &mut Model, motion: Motion) {
-    let keys = visible_keys(model);
-    let at = model
-        .params
-        .selected
-        .as_ref()
-        .and_then(|key| keys.iter().position(|other| other == key))
-        .unwrap_or(0);
-    let next = motion.from(at, layout::page(model, Pane::Parameters), keys.len().saturating_sub(1));
-    model.params.selected = keys.get(next).cloned();
+    let rows = rows::rows(model, width(model));
+    let keys: Vec<&ParamKey> = rows.keys(model).collect();
+    let at = model.params.selected.as_ref().and_then(|key| keys.iter().position(|other| *other == key));
+    let page = layout::page(model, Pane::Parameters);
+    let next = motion.from(at.unwrap_or(0), page, keys.len().saturating_sub(1));
+    let next = keys.get(next).map(|key| (*key).clone());
+    model.params.selected = next;
 }
 
 /// Keeps the selection among what is seen, and the selected row in the pane.
 pub fn settle(model: &mut Model) {
     let rows = rows::rows(model, width(model));
-    let keys = rows::keys(model, &rows);
-    if !model.params.selected.as_ref().is_some_and(|key| keys.contains(key)) {
-        model.params.selected = keys.first().cloned();
+    let is_seen = |selected: &ParamKey| rows.keys(model).any(|key| key == selected);
+    if !model.params.selected.as_ref().is_some_and(is_seen) {
+        let first = rows.keys(model).next().cloned();
+        model.params.selected = first;
     }
     let height = layout::page(model, Pane::Parameters);
-    let total: usize = rows.iter().map(Row::height).sum();
+    let total = rows.height();
     let (mut top, mut bottom, mut y) = (0, 0, 0);
     let mut heading = None;
-    for row in &rows {
+    let selected = model.params.selected.as_ref().and_then(|key| model.draft.place(key));
+    for row in &rows.rows {
         match row {
             Row::Heading(_) => heading = Some(y),
             Row::Param { index, .. } => {
-                if Some(&model.draft.params()[*index].key) == model.params.selected.as_ref() {
+                if Some(*index) == selected {
                     // The heading above the first row of a group comes into sight with it.
                     top = heading.unwrap_or(y);
                     bottom = y + row.height();
@@ -235,7 +263,7 @@ pub fn settle(model: &mut Model) {
 pub fn at_line(model: &Model, line: usize) -> Option<ParamKey> {
     let mut y = 0;
     let target = model.params.scroll + line;
-    let row = rows::rows(model, width(model)).into_iter().find(|row| {
+    let row = rows::rows(model, width(model)).rows.into_iter().find(|row| {
         y += row.height();
         target < y
     });
@@ -249,12 +277,12 @@ pub fn at_line(model: &Model, line: usize) -> Option<ParamKey> {
 pub fn wheel(model: &mut Model, wheel: Wheel) {
     let rows = rows::rows(model, width(model));
     let height = layout::page(model, Pane::Parameters);
-    let scroll = wheel.scroll(model.params.scroll, rows.iter().map(Row::height).sum(), height);
+    let scroll = wheel.scroll(model.params.scroll, rows.height(), height);
     model.params.scroll = scroll;
     // Places of the rows that are seen whole, with the heading above the first of a group.
     let (mut y, mut top) = (0, None);
     let mut seen = Vec::new();
-    for row in &rows {
+    for row in &rows.rows {
         let first = top.take().unwrap_or(y);
         y += row.height();
         match row {

@@ -5,8 +5,8 @@ use ratatui::layout::{Position, Rect};
 use ratatui::widgets::Widget;
 use unicode_width::UnicodeWidthStr;
 
-use crate::domain::param::Range;
-use crate::domain::{Origin, ParamKind, Parameter, SeedPolicy, Setting};
+use crate::domain::param::{Range, Rank};
+use crate::domain::{Origin, ParamKind, Parameter, SeedPolicy, Setting, lora, value};
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
 use crate::tui::panes::params::rows::{self, INDENT, Row};
@@ -32,14 +32,14 @@ pub fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Op
         return None;
     }
     let rows = rows::rows(model, area.width);
-    if rows.is_empty() {
+    if rows.rows.is_empty() {
         put(buffer, area, area.x + 2, area.y, "No parameter matches. Esc takes the filter back", theme.quiet);
         return None;
     }
-    let label_width = rows::label_width(model, area.width);
+    let label_width = rows.label_width;
     let mut cursor = None;
     let mut y = 0;
-    for row in &rows {
+    for row in &rows.rows {
         let (top, bottom) = (y, y + row.height());
         y = bottom;
         if bottom <= model.params.scroll {
@@ -150,15 +150,27 @@ impl ParamRow<'_> {
             _ if text.is_empty() => theme.quiet,
             _ => theme.text,
         };
-        let shown = match (&self.param.kind, &setting) {
-            (ParamKind::Boolean, Some(Setting::Value(value))) => {
-                if value.as_bool() == Some(true) {
-                    "● on"
-                } else {
-                    "○ off"
-                }
+        if let Some(Setting::Value(value)) = &setting {
+            if let Some(entry) = lora::Entry::read(value).filter(|_| self.param.kind == ParamKind::Lora) {
+                return draw_lora(&entry, room, theme, buffer);
             }
-            (ParamKind::File(_), Some(Setting::Value(value))) if value.is_null() => "none",
+            if self.param.is_switch() && !value::is_unfilled(value) {
+                let sign = if self.param.is_on(value) { "●" } else { "○" };
+                let word = match value.as_bool() {
+                    Some(true) => "on",
+                    Some(false) => "off",
+                    None => &text,
+                };
+                put(buffer, room, room.x, room.y, &format!("{sign} {word}"), style);
+                return;
+            }
+        }
+        let shown = match &setting {
+            Some(Setting::Value(value))
+                if value.is_null() && matches!(self.param.kind, ParamKind::File(_)) =>
+            {
+                "none"
+            }
             _ if text.is_empty() => "empty",
             _ => &text,
         };
@@ -172,10 +184,11 @@ impl ParamRow<'_> {
             return;
         }
         let width = usize::from(area.width);
+        let most = rows::most_lines(text);
         let lines = text.split('\n').flat_map(|line| wrapped(line, width));
-        let mut lines = lines.take(rows::LONG_TEXT_LINES + 1).collect::<Vec<_>>();
-        let is_cut = lines.len() > rows::LONG_TEXT_LINES;
-        lines.truncate(rows::LONG_TEXT_LINES);
+        let mut lines = lines.take(most + 1).collect::<Vec<_>>();
+        let is_cut = lines.len() > most;
+        lines.truncate(most);
         let last = lines.len() - 1;
         for (at, line) in lines.into_iter().enumerate().skip(skipped) {
             let y = area.y + (at - skipped) as u16;
@@ -238,19 +251,40 @@ impl ParamRow<'_> {
             ParamKind::Integer | ParamKind::Float if selected => {
                 range(&param.range).or_else(was).unwrap_or_default()
             }
-            ParamKind::Choice if was().is_none() => "▾".to_owned(),
+            ParamKind::Choice if was().is_none() && !param.is_switch() => "▾".to_owned(),
             ParamKind::Text => was().unwrap_or_default(),
             ParamKind::Integer | ParamKind::Float | ParamKind::Choice | ParamKind::Boolean => {
                 was().unwrap_or_default()
             }
             _ => String::new(),
         };
-        if text.is_empty() && self.pinned && model.draft.name(param) == param.label {
+        if text.is_empty() && model.draft.setting(&param.key).is_some_and(|set| is_unfilled(&set)) {
+            return ("to be filled".to_owned(), theme.accent);
+        }
+        let is_apart = self.pinned || param.rank == Rank::Top;
+        if text.is_empty() && is_apart && model.draft.name(param) == param.label {
             return (param.group.clone(), theme.quiet);
         }
         let widest = 28;
         if text.width() > widest { (String::new(), theme.quiet) } else { (text, theme.quiet) }
     }
+}
+
+/// `● on   detail.safetensors   0.8`: of a name that is too long its end is cut, for the strength is what changes.
+fn draw_lora(entry: &lora::Entry<'_>, area: Rect, theme: &Theme, buffer: &mut Buffer) {
+    let (sign, style) = if entry.on { ("● on ", theme.text) } else { ("○ off", theme.quiet) };
+    let second = entry.second.map_or_else(String::new, |second| format!(" {}", value::short(second)));
+    let strength = format!("{}{second}", value::short(entry.strength));
+    put(buffer, area, area.x, area.y, sign, style);
+    let at = put_right(buffer, area, area.y, &strength, style);
+    let x = area.x + 7;
+    let name = Rect { x, width: at.saturating_sub(x + 1), ..area };
+    put(buffer, name, name.x, name.y, entry.name, style);
+}
+
+/// Whether what is set is still a place to be filled in.
+fn is_unfilled(setting: &Setting) -> bool {
+    matches!(setting, Setting::Value(value) if value::is_unfilled(value))
 }
 
 /// `◂ 1 … 150 ▸`, as far as it is known and short.

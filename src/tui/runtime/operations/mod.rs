@@ -150,6 +150,10 @@ impl Operations {
                 let path = crate::config::dirs::expand(&path.to_string_lossy(), &self.working);
                 Ok(vec![Msg::File(key, files::check(&path, kind))])
             }
+            Operation::FindFile(key, path) => {
+                let place = crate::config::dirs::expand(&path.to_string_lossy(), &self.working);
+                Ok(if place.is_file() { vec![Msg::FileFound(key, path)] } else { Vec::new() })
+            }
             Operation::Import(path) => self.import(&path),
             Operation::OpenGraph { name, graph, profile } => Ok(self.open_graph(&name, &graph, &profile)),
             Operation::View(path) => self.view(&path),

@@ -7,12 +7,14 @@ use crossterm::event::{KeyCode, KeyEvent};
 use tui_textarea::{CursorMove, TextArea, WrapMode};
 
 use crate::domain::param::FileKind;
+use crate::domain::pasted::{self, Pasted};
 use crate::domain::prompt::Weighing;
 use crate::domain::{ParamKey, ParamKind, Parameter, Setting, value};
 use crate::tui::completions::Completions;
 use crate::tui::effect::{Effect, Effects, Operation, ScreenEffect};
 use crate::tui::model::Model;
 use crate::tui::notice::Tone;
+use crate::tui::overlay::{Confirm, Confirmed, Overlay};
 use crate::tui::panes::params::update as params;
 use crate::tui::panes::params::{Editing, setting_text};
 use crate::tui::typing::{self, TextEdit, line_editor};
@@ -30,6 +32,9 @@ pub fn open(model: &mut Model, effects: &mut Effects) {
             "This input is wired to another node. Wiring is changed in ComfyUI, then exported again",
         ),
         ParamKind::Boolean => params::step(model, 1, effects),
+        ParamKind::Choice if model.draft.param(key).is_some_and(Parameter::is_switch) => {
+            params::step(model, 1, effects);
+        }
         ParamKind::Choice => params::open_choices(model, key),
         _ => begin(model, key, effects),
     }
@@ -143,6 +148,7 @@ pub fn commit(model: &mut Model, effects: &mut Effects) -> bool {
             if model.draft.setting(&key).as_ref().map(setting_text) != Some(setting_text(&setting)) {
                 model.draft.set(&key, setting);
                 params::changed(model, &key, effects);
+                look_for_file(model, &key, effects);
             }
             true
         }
@@ -153,14 +159,41 @@ pub fn commit(model: &mut Model, effects: &mut Effects) -> bool {
     }
 }
 
-/// A file field holds a path when it looks like one, else the name of a file the server has.
+/// A file field holds a path when what was typed, pasted or dragged is one, else the name of a file the server has.
 fn setting_of(param: &Parameter, text: &str) -> Result<Setting, String> {
-    let looks_like_path = text.contains(['/', '\\']) || text.starts_with('~');
-    match param.kind {
-        ParamKind::File(_) if looks_like_path => Ok(Setting::File(text.into())),
-        ParamKind::File(FileKind::Mask) if text.is_empty() => Ok(Setting::Value(param.default.clone())),
+    match (&param.kind, pasted::read(text)) {
+        (ParamKind::File(_), Pasted::Path(path)) => Ok(Setting::File(path.into())),
+        (ParamKind::File(_), Pasted::OnServer(name) | Pasted::Url(name)) => Ok(Setting::Value(name.into())),
+        (ParamKind::File(FileKind::Mask), _) if text.is_empty() => Ok(Setting::Value(param.default.clone())),
         _ => value::parse(param, text).map(Setting::Value),
     }
+}
+
+/// A path that was typed where a text goes: should there be such a file here, it may be meant to be uploaded.
+fn look_for_file(model: &Model, key: &ParamKey, effects: &mut Effects) {
+    let is_text = |param: &Parameter| matches!(param.kind, ParamKind::Text | ParamKind::LongText);
+    if model.draft.param(key).is_some_and(is_text)
+        && let Some(Pasted::Path(path)) = model.draft.shown(key).map(pasted::read)
+    {
+        effects.push(Effect::Do(Operation::FindFile(key.clone(), path.into())));
+    }
+}
+
+/// There is a file of the path that was typed where a text goes: asks what is meant.
+pub fn file_found(model: &mut Model, key: ParamKey, path: std::path::PathBuf) {
+    let is_still = match model.draft.shown(&key).map(pasted::read) {
+        Some(Pasted::Path(typed)) => std::path::Path::new(&typed) == path,
+        _ => false,
+    };
+    if !is_still || model.overlay.is_some() || model.params.editing.is_some() {
+        return;
+    }
+    model.overlay = Some(Overlay::Confirm(Confirm {
+        question: format!("{} is a file of this machine. Upload it?", path.display()),
+        consequence: "If not, the server gets its path as a text.".to_owned(),
+        yes: "upload",
+        then: Confirmed::Upload(key, path),
+    }));
 }
 
 pub fn pressed(model: &mut Model, event: KeyEvent, effects: &mut Effects) {

@@ -269,3 +269,58 @@ fn in_a_list_a_click_selects_and_a_second_one_takes() {
         [Effect::Do(Operation::OpenPreset("tom-cat".to_owned(), ProfileChoice::default()))]
     );
 }
+
+#[test]
+fn a_file_that_is_dragged_here_is_taken_for_what_it_is() {
+    for (pasted, expected) in [
+        ("'/home/me/a b.png' ", Setting::File("/home/me/a b.png".into())),
+        ("/home/me/a\\ b.png", Setting::File("/home/me/a b.png".into())),
+        ("file:///home/me/a%20b.png\n", Setting::File("/home/me/a b.png".into())),
+        ("clipspace/x.png [input]", Setting::Value("clipspace/x.png [input]".into())),
+        ("https://example.com/a.png", Setting::Value("https://example.com/a.png".into())),
+        ("other.png", Setting::Value("other.png".into())),
+    ] {
+        let mut stage = wide();
+        stage.press("G k enter ctrl+a");
+        stage.hear(Msg::Input(Event::Paste(pasted.to_owned())));
+        stage.press("esc");
+        assert_eq!(stage.model.draft.setting(&key("52-inputs-image")), Some(expected), "{pasted}");
+    }
+}
+
+#[test]
+fn a_path_where_a_text_goes_is_asked_about() {
+    let text = key("6-inputs-text");
+    for (answer, expected) in
+        [("y", Setting::File("/home/me/a.png".into())), ("n", Setting::Value("/home/me/a.png".into()))]
+    {
+        let mut stage = wide();
+        crate::tui::panes::params::update::select(&mut stage.model, &text);
+        stage.press("enter ctrl+a");
+        stage.type_text("/home/me/a.png");
+        let effects = stage.press("esc");
+        assert!(
+            effects.contains(&Effect::Do(Operation::FindFile(text.clone(), "/home/me/a.png".into()))),
+            "{effects:?}"
+        );
+        stage.hear(Msg::FileFound(text.clone(), "/home/me/a.png".into()));
+        assert!(
+            stage.screen().contains("/home/me/a.png is a file of this machine. Upload it?"),
+            "{}",
+            stage.screen()
+        );
+        stage.press(answer);
+        assert_eq!(stage.model.draft.setting(&text), Some(expected), "{answer}");
+    }
+}
+
+#[test]
+fn what_is_on_or_off_is_toggled_by_a_key() {
+    let mut stage = wide();
+    let toggle = key("9-inputs-enabled");
+    crate::tui::panes::params::update::select(&mut stage.model, &toggle);
+    stage.press("t");
+    assert_eq!(stage.model.draft.setting(&toggle), Some(Setting::Value(false.into())));
+    stage.press("t");
+    assert_eq!(stage.model.draft.setting(&toggle), Some(Setting::Value(true.into())));
+}
