@@ -44,7 +44,8 @@ const CARRIERS: [&str; 24] = [
 ];
 
 /// Inputs that hold words for a model, by a part of their name.
-const WORDS: [&str; 16] = [
+const WORDS: [&str; 17] = [
+    "speech",
     "text",
     "prompt",
     "string",
