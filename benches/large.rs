@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use comfydeck::domain::draft::Layer;
-use comfydeck::domain::{Draft, Workflow, param, role};
+use comfydeck::domain::{Draft, Workflow, param};
 use comfydeck::tui::command::Ctx;
 use comfydeck::tui::key::Key;
 use comfydeck::tui::model::{Model, Size};
@@ -48,7 +48,7 @@ fn graph(nodes: usize) -> String {
 fn open(text: &str) -> Draft {
     let workflow = Workflow::parse(text).expect("a workflow");
     let mut params = param::parameters(&workflow);
-    role::arrange(&mut params);
+    param::arrange(&mut params);
     Draft::new(params, Layer::default())
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use comfydeck::domain::draft::Layer;
 use comfydeck::domain::param::{self, FileKind, Rank};
-use comfydeck::domain::{Draft, ParamKind, Parameter, Role, Workflow, role};
+use comfydeck::domain::{Draft, ParamKind, Parameter, Role, Workflow};
 use serde::Deserialize;
 
 /// Rows of the parameters on a screen of 24 lines.
@@ -51,7 +51,7 @@ fn cases() -> Vec<(String, Case)> {
 fn arranged(workflow: &serde_json::Value) -> Vec<Parameter> {
     let workflow = Workflow::parse(&workflow.to_string()).expect("a workflow");
     let mut params = param::parameters(&workflow);
-    role::arrange(&mut params);
+    param::arrange(&mut params);
     params
 }
 

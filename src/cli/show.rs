@@ -2,7 +2,7 @@
 
 use super::run_arg::RunArg;
 use super::{Exit, Failure, history, out};
-use crate::domain::{Run, Workflow, role};
+use crate::domain::{Run, Workflow, param};
 use crate::report::{Names, human, json};
 use crate::store::{Store, now};
 
@@ -47,5 +47,5 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
 fn names(store: &Store, run: &Run) -> Result<Names, Failure> {
     let text = store.workflow(&run.request.workflow_hash)?;
     let workflow = text.and_then(|text| Workflow::parse(&text).ok());
-    Ok(workflow.as_ref().map(role::names).unwrap_or_default())
+    Ok(workflow.as_ref().map(param::names).unwrap_or_default())
 }

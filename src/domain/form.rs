@@ -2,7 +2,7 @@
 //! hidden (the vendor's guide). Also the two title marks that stand in for it.
 
 use indexmap::IndexMap;
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value};
 
 use super::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
 use super::param::{Choice, FileKind, MASK_SUFFIX};
@@ -49,14 +49,6 @@ pub enum FormError {
 /// Whether a text says of itself that it is a `view_comfy.json`.
 pub fn is_form(text: &str) -> bool {
     matches!(Workflow::parse(text), Err(super::workflow::WorkflowError::ViewComfyForm))
-}
-
-/// Whether an object is a `view_comfy.json`: it says so, or holds what only such a file holds.
-pub(super) fn is_form_object(object: &Map<String, Value>) -> bool {
-    let is_entry = |entry: &Value| entry.get("viewComfyJSON").is_some_and(Value::is_object);
-    let entries = object.get("workflows").and_then(Value::as_array);
-    object.get("file_type").and_then(Value::as_str) == Some("view_comfy")
-        || entries.is_some_and(|entries| entries.iter().any(is_entry))
 }
 
 /// Reads a `view_comfy.json`: its forms, at least one.

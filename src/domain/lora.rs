@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Number, Value};
 
-use super::value;
+use super::scalar::{self, Range};
 
 /// What the three are called, by pack.
 const ON: [&str; 4] = ["on", "active", "enabled", "enable"];
@@ -37,8 +37,8 @@ impl<'a> Entry<'a> {
     /// How it reads in one line, and what [`parse`] takes back.
     pub fn text(&self) -> String {
         let on = if self.on { "on" } else { "off" };
-        let second = self.second.map_or_else(String::new, |second| format!(" {}", value::short(second)));
-        format!("{on} {} {}{second}", self.name, value::short(self.strength))
+        let second = self.second.map_or_else(String::new, |second| format!(" {}", scalar::short(second)));
+        format!("{on} {} {}{second}", self.name, scalar::short(self.strength))
     }
 }
 
@@ -51,26 +51,26 @@ pub fn parse(before: &Value, text: &str) -> Result<Value, String> {
         || "expected on or off, the LoRA's name and its strength: on detail.safetensors 0.8".to_owned();
     let Some(entry) = Entry::read(before) else { return Err(wrong()) };
     let (on, rest) = text.trim().split_once(char::is_whitespace).ok_or_else(wrong)?;
-    let on = value::boolean(on).map_err(|_| wrong())?;
+    let on = scalar::boolean(on).map_err(|_| wrong())?;
     let (rest, second) = match entry.second {
         Some(_) => {
             let (rest, second) = rest.trim().rsplit_once(char::is_whitespace).ok_or_else(wrong)?;
-            (rest, Some(value::number(second)?))
+            (rest, Some(scalar::number(second)?))
         }
         None => (rest, None),
     };
     let (name, strength) = rest.trim().rsplit_once(char::is_whitespace).ok_or_else(wrong)?;
-    let strength = value::number(strength)?;
+    let strength = scalar::number(strength)?;
     let mut after = before.clone();
     if let Value::Object(object) = &mut after {
         put(object, &ON, on.into());
         put(object, &NAME, name.trim().into());
         // Digits that nobody touched stay.
-        if value::short(entry.strength) != value::short(&strength) {
+        if scalar::short(entry.strength) != scalar::short(&strength) {
             put(object, &STRENGTH, Value::Number(strength));
         }
         if let Some(second) =
-            second.filter(|new| entry.second.is_some_and(|old| value::short(old) != value::short(new)))
+            second.filter(|new| entry.second.is_some_and(|old| scalar::short(old) != scalar::short(new)))
         {
             put(object, &SECOND, Value::Number(second));
         }
@@ -86,8 +86,8 @@ pub fn toggled(before: &Value) -> Option<Value> {
 
 /// The entry with its strength so many twentieths away.
 pub fn stepped(before: &Value, steps: i64) -> Option<Value> {
-    let range = super::param::Range { step: "0.05".parse().ok(), ..Default::default() };
-    let strength = value::stepped(Entry::read(before)?.strength, &range, steps)?;
+    let range = Range { step: "0.05".parse().ok(), ..Default::default() };
+    let strength = scalar::stepped(Entry::read(before)?.strength, &range, steps)?;
     changed(before, &STRENGTH, Value::Number(strength))
 }
 

@@ -1,6 +1,13 @@
 //! What kind of file something is, by its first bytes and its name.
 
-use super::FileKind;
+/// What a file is, or is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    Image,
+    Video,
+    Audio,
+    Mask,
+}
 
 /// The MIME type of a file: what its first bytes say, else its name, else `application/octet-stream`.
 pub fn content_type(name: &str, first_bytes: &[u8]) -> &'static str {

@@ -20,8 +20,8 @@
 
 use serde_json::Number;
 
-use super::FileKind;
-use super::param::Range;
+use super::media::FileKind;
+use super::scalar::Range;
 
 const TABLE: &str = include_str!("node_facts.tsv");
 

@@ -1,7 +1,7 @@
 //! Outputs of many runs, as the gallery shows them.
 
 use super::run::{Output, RunRequest, UnixMs};
-use super::{RunId, param};
+use super::{RunId, inputs, scalar};
 
 /// Which output: its run, and its place among the run's outputs, from 0 in the order in which they were saved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -32,9 +32,9 @@ pub struct OutputCard {
 impl RunRequest {
     /// The first seed that is sent, in digits: a whole number may be larger than any type of ours.
     pub fn first_seed(&self) -> Option<String> {
-        let mut seeds = self.params.iter().filter(|(key, _)| param::is_seed_name(key.input()));
+        let mut seeds = self.params.iter().filter(|(key, _)| inputs::is_seed_name(key.input()));
         seeds.find_map(|(_, value)| {
-            value.as_number().filter(|number| param::is_whole(number)).map(ToString::to_string)
+            value.as_number().filter(|number| scalar::is_whole(number)).map(ToString::to_string)
         })
     }
 }

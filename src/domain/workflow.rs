@@ -262,7 +262,7 @@ fn unwrapped(value: Value) -> Result<(Map<String, Value>, Vec<String>), Workflow
     if object.get("nodes").is_some_and(Value::is_array) {
         return Err(WorkflowError::UiFormat);
     }
-    if super::form::is_form_object(&object) {
+    if is_form(&object) {
         return Err(WorkflowError::ViewComfyForm);
     }
     for path in WRAPPINGS {
@@ -281,6 +281,14 @@ fn unwrapped(value: Value) -> Result<(Map<String, Value>, Vec<String>), Workflow
         None => other("it is empty"),
         Some(first) => other(&format!("`{}` is not a node with a `class_type`", shortened(first))),
     })
+}
+
+/// Whether an object is a `view_comfy.json`: it says so, or holds what only such a file holds.
+fn is_form(object: &Map<String, Value>) -> bool {
+    let is_entry = |entry: &Value| entry.get("viewComfyJSON").is_some_and(Value::is_object);
+    let entries = object.get("workflows").and_then(Value::as_array);
+    object.get("file_type").and_then(Value::as_str) == Some("view_comfy")
+        || entries.is_some_and(|entries| entries.iter().any(is_entry))
 }
 
 /// The nodes in a value: an object of them, that as JSON in a text, or the list that ComfyUI's history keeps them in.

@@ -12,7 +12,7 @@ use crate::domain::diagnostic::Diagnostic;
 use crate::domain::draft::{Layer, SeedPolicy};
 use crate::domain::form::{self, Form, FormError};
 use crate::domain::workflow::WorkflowError;
-use crate::domain::{ParamKey, Parameter, Workflow, param, role};
+use crate::domain::{ParamKey, Parameter, Workflow, param};
 
 /// Bytes of a workflow file; anything longer is no workflow.
 const MOST_BYTES: u64 = 64 << 20;
@@ -186,7 +186,7 @@ fn plain(source: &WorkflowSource, text: &str) -> Result<OpenWorkflow, OpenError>
     let workflow = Workflow::parse(text).map_err(|why| OpenError::Workflow { file: source.shown(), why })?;
     let mut params = param::parameters(&workflow);
     if !form::shape_by_titles(&mut params) {
-        role::arrange(&mut params);
+        param::arrange(&mut params);
     }
     let left_aside = left_aside(&workflow, &source.shown());
     Ok(OpenWorkflow {

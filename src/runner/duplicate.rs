@@ -1,6 +1,6 @@
 //! The same output twice: a person who pays for each run wants to hear of it.
 
-use crate::domain::param::is_seed_name;
+use crate::domain::inputs::is_seed_name;
 use crate::domain::run::{Output, RunRequest};
 use crate::domain::{RunId, media};
 use crate::store::{Store, StoreError};

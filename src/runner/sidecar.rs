@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::backend::results::names::numbered;
 use crate::config::files;
-use crate::domain::param::is_seed_name;
+use crate::domain::inputs::is_seed_name;
 use crate::domain::run::{Output, UnixMs};
 use crate::domain::{Run, RunEvent};
 use crate::report::json::request_facts;

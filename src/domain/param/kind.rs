@@ -6,13 +6,12 @@ use std::sync::OnceLock;
 use serde_json::{Number, Value};
 
 use super::{Choice, FileKind, ParamKind, Range};
+use crate::domain::inputs::{LONG, is_data, is_placeholder, is_seed_name};
 use crate::domain::node_facts::{self, Fact};
 use crate::domain::role::Role;
+use crate::domain::scalar::is_whole;
 use crate::domain::workflow::is_link;
 use crate::domain::{lora, media};
-
-/// Characters from which a line of unknown text is a long text.
-const LONG: usize = 100;
 
 /// Texts that mean on and off.
 const SWITCHES: [[&str; 2]; 5] =
@@ -116,28 +115,6 @@ fn is_wordy(text: &str) -> bool {
     text.len() > LONG && !is_data(text) && text.split(' ').all(|word| word.len() < LONG)
 }
 
-/// Whether a text is for programs: JSON, or base64 and its like. Of a long text the beginning is looked at.
-pub fn is_data(text: &str) -> bool {
-    /// Bytes that are looked at.
-    const MOST: usize = 4_096;
-    let text = text.trim();
-    let bytes = text.as_bytes();
-    let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return false };
-    match (first, last) {
-        (b'{', b'}') | (b'[', b']') if bytes.len() <= MOST => {
-            serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
-        }
-        (b'{', b'}') | (b'[', b']') => {
-            let second = bytes[1..].iter().find(|byte| !byte.is_ascii_whitespace());
-            second.is_some_and(|byte| b"{[\"0123456789-".contains(byte))
-        }
-        _ => {
-            let encoded = |b: &u8| b.is_ascii_alphanumeric() || b"+/=-_:;,\r\n".contains(b);
-            bytes.len() > LONG && bytes.iter().take(MOST).all(encoded)
-        }
-    }
-}
-
 /// The pair of a text that means on or off, on first, as large as the text is written.
 fn switch(text: &str) -> Option<[String; 2]> {
     let pair = SWITCHES.iter().find(|pair| pair.iter().any(|word| word.eq_ignore_ascii_case(text)))?;
@@ -183,12 +160,6 @@ fn known_names(input: &str, text: &str) -> Option<Vec<&'static str>> {
     })
 }
 
-/// Whether a text stands for a value that is still to be filled in, as templates have it: `{{STEPS}}`.
-pub fn is_placeholder(text: &str) -> bool {
-    let inner = text.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
-    inner.is_some_and(|name| !name.trim().is_empty() && !name.contains(['{', '}', '\n']))
-}
-
 /// What kind built-in nodes know an input of this name as, the most frequent one. Numbers may have a fraction.
 fn usual_kind(input: &str) -> Option<ParamKind> {
     static KINDS: OnceLock<HashMap<&'static str, ParamKind>> = OnceLock::new();
@@ -214,16 +185,6 @@ fn usual_kind(input: &str) -> Option<ParamKind> {
         return Some(ParamKind::Seed);
     }
     kinds.get(input).cloned()
-}
-
-/// Whether an input of this name starts the noise: `seed`, `noise_seed`, `rand_seed`.
-pub fn is_seed_name(input: &str) -> bool {
-    input.contains("seed")
-}
-
-/// Whether a number is written as a whole number: `6`, not `6.0` or `6e0`.
-pub fn is_whole(number: &Number) -> bool {
-    number.to_string().bytes().all(|b| b.is_ascii_digit() || b == b'-')
 }
 
 /// How far one press of ± goes for inputs that are fractions wherever they are called so, although workflows often

@@ -1,15 +1,18 @@
 //! Parameters: the inputs of a workflow's nodes that a person may change, and what kind each is.
 
-mod editor;
+mod arrange;
 mod kind;
 
-use serde_json::{Number, Value};
+use std::collections::HashMap;
+
+use serde_json::Value;
 
 use super::role::{self, Role};
-use super::{ParamKey, Workflow};
+use super::{ParamKey, Workflow, inputs};
 
-pub use editor::is_editor_only;
-pub use kind::{is_data, is_placeholder, is_seed_name, is_whole};
+pub use super::media::FileKind;
+pub use super::scalar::{Range, is_whole};
+pub use arrange::arrange;
 
 /// What a parameter takes, which decides how it is shown and edited.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,29 +40,11 @@ pub enum ParamKind {
     Json,
 }
 
-/// What a file parameter expects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileKind {
-    Image,
-    Video,
-    Audio,
-    Mask,
-}
-
 /// One of the values of a [`ParamKind::Choice`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Choice {
     pub label: String,
     pub value: Value,
-}
-
-/// Limits of a number and the size of one step; any may be unknown.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Range {
-    pub min: Option<Number>,
-    pub max: Option<Number>,
-    /// What one press of ± changes.
-    pub step: Option<Number>,
 }
 
 /// One input of one node, described for people.
@@ -137,7 +122,7 @@ pub fn parameters(workflow: &Workflow) -> Vec<Parameter> {
     let mut found = Vec::new();
     for (id, node) in workflow.nodes() {
         for (input, value) in node.inputs.iter().flatten() {
-            if editor::is_decoration(input, value) {
+            if inputs::is_decoration(input, value) {
                 continue;
             }
             let key = ParamKey::new(id, input);
@@ -152,7 +137,7 @@ pub fn parameters(workflow: &Workflow) -> Vec<Parameter> {
                 group: node.name().to_owned(),
                 class_type: node.class_type.clone(),
                 label: input.clone(),
-                role: role.or_else(|| Role::of_file(&facts.kind)),
+                role: role.or_else(|| role_of(&facts.kind)),
                 is_later: assigned.is_some_and(|assigned| assigned.is_later),
                 kind: facts.kind,
                 default: value.clone(),
@@ -160,7 +145,7 @@ pub fn parameters(workflow: &Workflow) -> Vec<Parameter> {
                 range: facts.range,
                 help: String::new(),
                 advanced: false,
-                hidden: editor::is_editor_only(&node.class_type, input, value),
+                hidden: inputs::is_editor_only(&node.class_type, input, value),
                 required: false,
                 rank: Rank::default(),
             };
@@ -170,6 +155,30 @@ pub fn parameters(workflow: &Workflow) -> Vec<Parameter> {
         }
     }
     found
+}
+
+/// What a parameter is for, by its kind alone.
+fn role_of(kind: &ParamKind) -> Option<Role> {
+    match kind {
+        ParamKind::File(FileKind::Image) => Some(Role::Image),
+        ParamKind::File(FileKind::Video) => Some(Role::Video),
+        ParamKind::File(FileKind::Audio) => Some(Role::Audio),
+        ParamKind::File(FileKind::Mask) => Some(Role::Mask),
+        ParamKind::Lora => Some(Role::Lora),
+        _ => None,
+    }
+}
+
+/// What the inputs of a workflow are called without any preset: those that are the only ones of their role.
+pub fn names(workflow: &Workflow) -> HashMap<ParamKey, &'static str> {
+    let mut only: HashMap<Role, Option<ParamKey>> = HashMap::new();
+    for parameter in parameters(workflow).into_iter().filter(Parameter::is_editable) {
+        if let Some(role) = parameter.role {
+            let key = Some(parameter.key);
+            only.entry(role).and_modify(|known| *known = None).or_insert(key);
+        }
+    }
+    only.into_iter().filter_map(|(role, key)| Some((key?, role.word()))).collect()
 }
 
 fn mask_of(image: &Parameter) -> Parameter {

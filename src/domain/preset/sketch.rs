@@ -62,7 +62,7 @@ fn pair(key: &str, value: toml_edit::Value) -> String {
 mod tests {
     use super::*;
     use crate::domain::preset::Preset;
-    use crate::domain::{Workflow, param, role};
+    use crate::domain::{Workflow, param};
 
     #[test]
     fn a_person_can_read_what_there_is_to_set() {
@@ -73,7 +73,7 @@ mod tests {
             "3": {"class_type": "KSampler", "inputs": {"seed": 18446744073709551615, "steps": 20, "model": ["4", 0], "positive": ["6", 0], "negative": ["12:7", 0]}}
         }"#;
         let mut params = param::parameters(&Workflow::parse(workflow).expect("a workflow"));
-        role::arrange(&mut params);
+        param::arrange(&mut params);
         let text = sketch(&params);
         assert_eq!(
             text,

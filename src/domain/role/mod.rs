@@ -1,17 +1,13 @@
 //! What an input is for: the prompt, the seed, the size. The wiring tells, not names of nodes: a text is the prompt
 //! when it reaches what a sampler calls positive.
 
-mod arrange;
 mod graph;
-mod scalar;
+mod settings;
 mod texts;
 
 use std::collections::HashMap;
 
-use super::param::{FileKind, ParamKind};
 use super::{ParamKey, Workflow};
-
-pub use arrange::arrange;
 
 /// What an input is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -105,19 +101,8 @@ impl Role {
         Self::ALL.into_iter().find(|role| role.word() == same)
     }
 
-    pub(super) fn of_file(kind: &ParamKind) -> Option<Self> {
-        match kind {
-            ParamKind::File(FileKind::Image) => Some(Self::Image),
-            ParamKind::File(FileKind::Video) => Some(Self::Video),
-            ParamKind::File(FileKind::Audio) => Some(Self::Audio),
-            ParamKind::File(FileKind::Mask) => Some(Self::Mask),
-            ParamKind::Lora => Some(Self::Lora),
-            _ => None,
-        }
-    }
-
     /// Whether it is one of a few that people change in most runs.
-    fn is_on_top(self) -> bool {
+    pub fn is_on_top(self) -> bool {
         !matches!(self, Self::Model | Self::Lora | Self::LoraStrength | Self::Fps)
     }
 }
@@ -138,20 +123,8 @@ pub fn of(workflow: &Workflow) -> HashMap<ParamKey, Assigned> {
     let samplers = graph.samplers();
     let mut found = Found { graph: &graph, roles: HashMap::new() };
     texts::find(&graph, &samplers, &mut found);
-    scalar::find(&graph, &samplers, &mut found);
+    settings::find(&graph, &samplers, &mut found);
     found.roles
-}
-
-/// What the inputs of a workflow are called without any preset: those that are the only ones of their role.
-pub fn names(workflow: &Workflow) -> HashMap<ParamKey, &'static str> {
-    let mut only: HashMap<Role, Option<ParamKey>> = HashMap::new();
-    for parameter in super::param::parameters(workflow).into_iter().filter(super::Parameter::is_editable) {
-        if let Some(role) = parameter.role {
-            let key = Some(parameter.key);
-            only.entry(role).and_modify(|known| *known = None).or_insert(key);
-        }
-    }
-    only.into_iter().filter_map(|(role, key)| Some((key?, role.word()))).collect()
 }
 
 /// The roles told so far; the first one stays.

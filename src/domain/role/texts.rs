@@ -6,7 +6,7 @@ use super::graph::{Graph, Sampler};
 use super::{Found, Role};
 use crate::domain::node_facts::{self, Fact};
 use crate::domain::workflow::is_link;
-use crate::domain::{media, param};
+use crate::domain::{inputs, media};
 
 /// Inputs whose links carry no text and no conditioning.
 const OTHER: [&str; 24] = [
@@ -211,7 +211,7 @@ fn is_text(graph: &Graph<'_>, at: usize, input: &str, value: &Value) -> bool {
     let Some(text) = value.as_str() else { return false };
     let name = input.to_ascii_lowercase();
     let class = graph.class(at);
-    if is_about(&name) || media::kind_of_name(text).is_some() || param::is_editor_only(class, input, value) {
+    if is_about(&name) || media::kind_of_name(text).is_some() || inputs::is_editor_only(class, input, value) {
         return false;
     }
     // What the other one was filled with in an earlier run.
@@ -231,7 +231,7 @@ fn only_text<'w>(graph: &Graph<'w>, at: usize) -> Option<&'w str> {
     let mut texts = graph.inputs(at).filter(|(name, value)| {
         let is_words = |text: &str| media::kind_of_name(text).is_none() && !text.ends_with(".safetensors");
         let is_free = node_facts::lookup(class, name).is_none() && !is_about(&name.to_ascii_lowercase());
-        is_free && value.as_str().is_some_and(is_words) && !param::is_editor_only(class, name, value)
+        is_free && value.as_str().is_some_and(is_words) && !inputs::is_editor_only(class, name, value)
     });
     texts.next().map(|(name, _)| name).filter(|_| texts.next().is_none())
 }
@@ -249,7 +249,7 @@ fn without_sampler(graph: &Graph<'_>, found: &mut Found<'_>) {
         for (name, value) in graph.inputs(at).filter(|(name, value)| is_text(graph, at, name, value)) {
             match side(name) {
                 Some(Side::Negative) => found.put(at, name, Role::Negative, false),
-                _ if value.as_str().is_some_and(param::is_data) => {}
+                _ if value.as_str().is_some_and(inputs::is_data) => {}
                 _ => candidates.push((at, name)),
             }
         }

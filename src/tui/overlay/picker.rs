@@ -27,9 +27,11 @@ impl Picker {
                 }
                 items
             }
-            Choosing::Preset | Choosing::Profile | Choosing::Output(_) | Choosing::InputFor(_) => {
-                by_letters(&self.items, &typed)
-            }
+            Choosing::Preset
+            | Choosing::Profile
+            | Choosing::Workflow
+            | Choosing::Output(_)
+            | Choosing::InputFor(_) => by_letters(&self.items, &typed),
         }
     }
 

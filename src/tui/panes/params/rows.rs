@@ -8,7 +8,8 @@ use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 use unicode_width::UnicodeWidthStr;
 
-use crate::domain::param::{Rank, is_data};
+use crate::domain::inputs::is_data;
+use crate::domain::param::Rank;
 use crate::domain::{ParamKey, ParamKind, Parameter};
 use crate::tui::layout;
 use crate::tui::model::Model;
@@ -205,11 +206,11 @@ mod tests {
 
     use super::*;
     use crate::domain::draft::Layer;
-    use crate::domain::{Draft, Workflow, param, role};
+    use crate::domain::{Draft, Workflow, param};
 
     fn model(workflow: &str) -> Model {
         let mut params = param::parameters(&Workflow::parse(workflow).expect("a workflow"));
-        role::arrange(&mut params);
+        param::arrange(&mut params);
         Model { draft: Draft::new(params, Layer::default()), ..Model::default() }
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::rows::{self, Row};
 use crate::domain::param::FileKind;
-use crate::domain::{Origin, ParamKey, ParamKind, SeedPolicy, Setting, lora, value};
+use crate::domain::{Origin, ParamKey, ParamKind, SeedPolicy, Setting, lora, scalar, value};
 use crate::tui::command::Ctx;
 use crate::tui::effect::{Effect, Effects, Operation};
 use crate::tui::layout;
@@ -137,7 +137,7 @@ pub fn step(model: &mut Model, steps: i64, effects: &mut Effects) {
         }
         (ParamKind::Lora, entry) => lora::stepped(entry, steps),
         (ParamKind::Integer | ParamKind::Float | ParamKind::Seed, serde_json::Value::Number(number)) => {
-            value::stepped(number, &param.range, steps).map(serde_json::Value::Number)
+            scalar::stepped(number, &param.range, steps).map(serde_json::Value::Number)
         }
         _ => None,
     };

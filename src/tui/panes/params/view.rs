@@ -6,7 +6,7 @@ use ratatui::widgets::Widget;
 use unicode_width::UnicodeWidthStr;
 
 use crate::domain::param::{Range, Rank};
-use crate::domain::{Origin, ParamKind, Parameter, SeedPolicy, Setting, lora, value};
+use crate::domain::{Origin, ParamKind, Parameter, SeedPolicy, Setting, lora, scalar, value};
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
 use crate::tui::panes::params::rows::{self, INDENT, Row};
@@ -273,8 +273,8 @@ impl ParamRow<'_> {
 /// `● on   detail.safetensors   0.8`: of a name that is too long its end is cut, for the strength is what changes.
 fn draw_lora(entry: &lora::Entry<'_>, area: Rect, theme: &Theme, buffer: &mut Buffer) {
     let (sign, style) = if entry.on { ("● on ", theme.text) } else { ("○ off", theme.quiet) };
-    let second = entry.second.map_or_else(String::new, |second| format!(" {}", value::short(second)));
-    let strength = format!("{}{second}", value::short(entry.strength));
+    let second = entry.second.map_or_else(String::new, |second| format!(" {}", scalar::short(second)));
+    let strength = format!("{}{second}", scalar::short(entry.strength));
     put(buffer, area, area.x, area.y, sign, style);
     let at = put_right(buffer, area, area.y, &strength, style);
     let x = area.x + 7;

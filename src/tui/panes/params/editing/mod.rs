@@ -9,7 +9,7 @@ use tui_textarea::{CursorMove, TextArea, WrapMode};
 use crate::domain::param::FileKind;
 use crate::domain::pasted::{self, Pasted};
 use crate::domain::prompt::Weighing;
-use crate::domain::{ParamKey, ParamKind, Parameter, Setting, value};
+use crate::domain::{ParamKey, ParamKind, Parameter, Setting, scalar, value};
 use crate::tui::completions::Completions;
 use crate::tui::effect::{Effect, Effects, Operation, ScreenEffect};
 use crate::tui::model::Model;
@@ -259,7 +259,7 @@ fn step_text(model: &mut Model, steps: i64) {
     let Some(param) = model.draft.param(&editing.key) else { return };
     let now = value::parse(param, &editing.value());
     if let Ok(serde_json::Value::Number(number)) = now
-        && let Some(next) = value::stepped(&number, &param.range, steps)
+        && let Some(next) = scalar::stepped(&number, &param.range, steps)
     {
         editing.text = line_editor(&next.to_string());
     }

@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::Role;
-use crate::domain::param::Rank;
-use crate::domain::{ParamKind, Parameter};
+use super::{ParamKind, Parameter, Rank};
+use crate::domain::Role;
 
 /// Puts parameters in the order in which people read them, and calls those on top by their roles.
 pub fn arrange(params: &mut [Parameter]) {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::graph::{Graph, Sampler, is_latent};
 use super::{Found, Role};
-use crate::domain::param::is_seed_name;
+use crate::domain::inputs::{is_placeholder, is_seed_name};
 use crate::domain::workflow::is_link;
 
 /// Links that a number is followed through at the most.
@@ -230,7 +230,7 @@ fn followed<'g>(
     holds: Holds,
 ) -> Option<(usize, &'g str)> {
     let is_held = |value: &Value| match holds {
-        Holds::Number => value.is_number() || crate::domain::value::is_unfilled(value),
+        Holds::Number => value.is_number() || value.as_str().is_some_and(is_placeholder),
         Holds::Text => value.is_string(),
     };
     let (mut at, mut name) = (at, name);

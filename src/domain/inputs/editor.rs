@@ -29,7 +29,7 @@ const TELLING: [&str; 7] =
     ["show", "preview", "display", "markdownnote", "label (", "easy show", "fast groups"];
 
 /// Whether an input holds nothing at all: a heading, or the button that adds an entry to a list.
-pub(super) fn is_decoration(input: &str, value: &Value) -> bool {
+pub fn is_decoration(input: &str, value: &Value) -> bool {
     let is_widget = value.get("type").and_then(Value::as_str).is_some_and(|name| name.ends_with("Widget"));
     is_widget || input.starts_with(['➕', '➖']) || (input.is_empty() && !is_link(value))
 }

@@ -1,0 +1,41 @@
+//! What the name and the value of an input tell, without its wiring.
+
+mod editor;
+
+pub use editor::{is_decoration, is_editor_only};
+
+/// Bytes from which a line of unknown text is long.
+pub const LONG: usize = 100;
+
+/// Whether an input of this name starts the noise: `seed`, `noise_seed`, `rand_seed`.
+pub fn is_seed_name(input: &str) -> bool {
+    input.contains("seed")
+}
+
+/// Whether a text stands for a value that is still to be filled in, as templates have it: `{{STEPS}}`.
+pub fn is_placeholder(text: &str) -> bool {
+    let inner = text.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
+    inner.is_some_and(|name| !name.trim().is_empty() && !name.contains(['{', '}', '\n']))
+}
+
+/// Whether a text is for programs: JSON, or base64 and its like. Of a long text the beginning is looked at.
+pub fn is_data(text: &str) -> bool {
+    /// Bytes that are looked at.
+    const MOST: usize = 4_096;
+    let text = text.trim();
+    let bytes = text.as_bytes();
+    let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return false };
+    match (first, last) {
+        (b'{', b'}') | (b'[', b']') if bytes.len() <= MOST => {
+            serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+        }
+        (b'{', b'}') | (b'[', b']') => {
+            let second = bytes[1..].iter().find(|byte| !byte.is_ascii_whitespace());
+            second.is_some_and(|byte| b"{[\"0123456789-".contains(byte))
+        }
+        _ => {
+            let encoded = |b: &u8| b.is_ascii_alphanumeric() || b"+/=-_:;,\r\n".contains(b);
+            bytes.len() > LONG && bytes.iter().take(MOST).all(encoded)
+        }
+    }
+}
