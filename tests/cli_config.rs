@@ -107,7 +107,7 @@ fn presets_are_listed_shown_and_made() {
     let (code, out, err) = home.told(&["presets", "show", "mine"]);
     assert!(code == 0 && out.contains("3-inputs-cfg  (cfg)  7.50"), "{out}");
     assert!(
-        err.contains("`3-inputs-sed` in [params] is no parameter")
+        err.contains("`3-inputs-sed` in [params] is not a parameter")
             && err.contains("Did you mean `3-inputs-seed`?"),
         "{err}"
     );
