@@ -210,11 +210,15 @@ fn a_run_is_taken_once_and_cancelled_at_once_while_queued() {
     let (runner, screen) = (open(&place), open(&place));
     let first = screen.queue(&request("a"), 1).expect("queued");
     let second = screen.queue(&request("b"), 1).expect("queued");
-    assert_eq!(screen.counts().expect("counted"), Counts { queued: 2, ..Counts::default() });
+    assert_eq!(
+        screen.counts().expect("counted"),
+        Counts { ids: [first, second].into(), queued: 2, ..Counts::default() }
+    );
     let taken = runner.take(first, 2, None).expect("taken").expect("queued");
     assert_eq!((taken.status, taken.started_at()), (Status::Uploading, Some(2)));
     assert_eq!(screen.take(first, 3, None).expect("read"), None);
-    assert_eq!(screen.counts().expect("counted"), Counts { queued: 1, in_flight: 1, ..Counts::default() });
+    let counts = Counts { ids: [first, second].into(), queued: 1, in_flight: 1, ..Counts::default() };
+    assert_eq!(screen.counts().expect("counted"), counts);
     assert_eq!(screen.ask_cancel(second, 4).expect("asked"), CancelAnswer::Cancelled);
     assert_eq!(runner.take(second, 5, None).expect("read"), None);
     assert_eq!(screen.ask_cancel(first, 6).expect("asked"), CancelAnswer::Asked);

@@ -58,8 +58,7 @@ pub(super) const COLUMNS: &str =
 
 // Left alone, SQLite walks the whole table to have the rows in order: without statistics it takes every
 // condition for one that nearly all rows meet. So each query names its index, and is refused when it cannot use it.
-const COUNTS: &str =
-    "SELECT status, count(*) FROM runs INDEXED BY runs_open WHERE ended_at IS NULL GROUP BY status";
+const COUNTS: &str = "SELECT id, status FROM runs INDEXED BY runs_open WHERE ended_at IS NULL";
 
 const IN_FLIGHT: &str = "SELECT profile, live FROM runs INDEXED BY runs_open
     WHERE ended_at IS NULL AND status IN ('uploading', 'waiting', 'running', 'downloading')";
@@ -149,11 +148,11 @@ impl Store {
         let mut rows = statement.query([])?;
         let mut counts = Counts::default();
         while let Some(row) = rows.next()? {
-            let count = usize::try_from(row.get::<_, i64>(1)?).unwrap_or_default();
-            if row.get_ref(0)?.as_str().ok() == Some(Status::Queued.word()) {
-                counts.queued += count;
+            counts.ids.insert(row.get(0)?);
+            if row.get_ref(1)?.as_str().ok() == Some(Status::Queued.word()) {
+                counts.queued += 1;
             } else {
-                counts.in_flight += count;
+                counts.in_flight += 1;
             }
         }
         if counts.in_flight > 0 {

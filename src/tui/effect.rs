@@ -38,6 +38,8 @@ pub enum Question {
     Runs(RunsQuery),
     /// One run in full.
     Run(RunId),
+    /// How these runs ended.
+    Ended(Vec<RunId>),
     /// Two runs in full.
     Pair([RunId; 2]),
     /// The usual duration of a workflow's runs, by its hash.
@@ -148,6 +150,8 @@ pub struct NewRun {
     pub preset: Option<String>,
     /// The workflow goes along.
     pub send_workflow: bool,
+    /// What the person is told beside the run's number once it is queued.
+    pub note: String,
 }
 
 /// A preset to save.

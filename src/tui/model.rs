@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::fetch::Fetch;
-use super::notice::{Notice, Tone};
+use super::notice::{Notice, Subject, Tone};
 use super::open::{Open, ProfileChoice};
 use super::overlay::Overlay;
 use super::pane::Pane;
@@ -92,21 +92,40 @@ const MESSAGES: usize = 200;
 impl Model {
     /// Says something to the person, and keeps it for those who look it up later.
     pub fn tell(&mut self, notice: Notice) {
+        self.keep(notice.clone());
+        self.notice = Some(notice);
+    }
+
+    /// Keeps a message among those that can be looked up, without showing it.
+    pub fn keep(&mut self, notice: Notice) {
         if self.messages.len() == MESSAGES {
             self.messages.remove(0);
         }
-        self.messages.push((self.now, notice.clone()));
-        self.notice = Some(notice);
+        self.messages.push((self.now, notice));
     }
 
     /// Says something in answer to a key.
     pub fn notify(&mut self, tone: Tone, text: impl Into<String>) {
-        self.tell(Notice { tone, text: text.into(), stays: false });
+        self.tell(Notice::answer(tone, text, self.now));
     }
 
     /// Says something that answers no key: what went wrong stays in sight while the person goes on typing.
     pub fn report(&mut self, tone: Tone, text: impl Into<String>) {
-        self.tell(Notice { tone, text: text.into(), stays: tone == Tone::Bad });
+        self.tell(Notice::news(tone, text, self.now));
+    }
+
+    /// What a notice was about is in order again.
+    pub fn is_in_order(&mut self, subject: Subject) {
+        if self.notice.as_ref().is_some_and(|notice| notice.about == Some(subject)) {
+            self.notice = None;
+        }
+    }
+
+    /// Time has passed: a notice that was shown for long enough makes way.
+    pub fn end_notice(&mut self) {
+        if self.notice.as_ref().and_then(Notice::until).is_some_and(|until| until <= self.now) {
+            self.notice = None;
+        }
     }
 
     /// Gives the keys to a pane.

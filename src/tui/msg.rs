@@ -28,6 +28,8 @@ pub enum Msg {
     Input(Event),
     /// Time has passed while something is under way.
     Tick,
+    /// The notice may have been shown for long enough.
+    NoticeDue,
     /// The store has changed.
     StoreChanged,
     /// A page of runs.
@@ -91,7 +93,13 @@ pub enum Msg {
     /// A run was queued.
     Submitted {
         run: RunId,
+        /// What the person is told beside its number, such as ` with KSampler seed 42`; may be empty.
+        note: String,
+        /// Why no runner could be started for it.
+        waits: Option<String>,
     },
+    /// Runs of which the history says that they are no longer open, as they are now.
+    Ended(Vec<RunSummary>),
     /// A run could not be queued: nothing was sent.
     NotSubmitted(String),
     /// A workflow, with a preset over it.

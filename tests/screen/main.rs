@@ -292,14 +292,28 @@ fn the_editor_gets_the_text_and_gives_it_back() {
 }
 
 #[test]
+fn the_hints_come_back_once_an_answer_could_be_read() {
+    let world = World::quick();
+    let mut screen = world.flamingo();
+    screen.send(b"\x1b[200~pasted\x1b[201~");
+    screen.wait_for("Pasted text goes into a field");
+    let told = std::time::Instant::now();
+    screen.wait_for("^R run");
+    assert!(told.elapsed() >= Duration::from_secs(3), "nobody reads that fast");
+}
+
+#[test]
 fn a_failing_run_says_why_and_leads_to_the_parameter() {
     let world = World::quick();
     let mut screen = world.flamingo();
     screen.send(b"\r fail\x1b");
     screen.wait_for("1 changed");
     screen.send(b"\x12");
+    screen.wait_for("✗ Run 1 failed: ");
+    screen.wait_for("3 shows details");
+    // The output says it, too, and what to do.
     screen.wait_for("1 failed");
-    screen.wait_for("out of memory");
+    screen.wait_for("there goes to the parameter");
     screen.send(b"3");
     screen.wait_for("what to do");
 }

@@ -1,6 +1,6 @@
 //! Runs as lists show them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ConnectionSince, Progress, Protocol, Run, RunId, Status, Transfer, UnixMs};
 
@@ -61,9 +61,11 @@ impl RunSummary {
     }
 }
 
-/// How many runs are open.
+/// Which runs are open, and how many.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
+    /// Every run that has not ended.
+    pub ids: BTreeSet<RunId>,
     /// Waiting for their turn.
     pub queued: usize,
     /// Sent and not ended.

@@ -21,7 +21,7 @@ use crate::tui::command::{Ctx, Keymap};
 use crate::tui::effect::{Effect, Operation, Question, ScreenEffect};
 use crate::tui::model::Model;
 use crate::tui::msg::Msg;
-use crate::tui::notice::Tone;
+use crate::tui::notice::{Notice, Tone};
 use crate::tui::panes::compare::CompareOrder;
 use crate::tui::panes::gallery::ThumbOrder;
 use crate::tui::panes::output::{LookOrder, PictureMeans};
@@ -201,6 +201,7 @@ impl EventLoop {
                 self.timers.restart(Timer::FilmFrame, Instant::now() + FILM_PAUSE);
             }
             Timer::FilmFrame => self.hear(Msg::NextFrame),
+            Timer::Notice => self.hear(Msg::NoticeDue),
         }
     }
 
@@ -272,6 +273,13 @@ impl EventLoop {
         self.pace.changed();
         let ctx = Ctx { now: store::now(), random: self.random.u64(..), keys: &self.keys };
         let effects = update::update(&mut self.model, msg, &ctx);
+        match self.model.notice.as_ref().and_then(Notice::until) {
+            Some(until) => {
+                let left = Duration::from_millis((until - ctx.now).try_into().unwrap_or_default());
+                self.timers.restart(Timer::Notice, Instant::now() + left);
+            }
+            None => self.timers.stop(Timer::Notice),
+        }
         if self.saved.note(&self.model) {
             self.timers.restart(Timer::SaveState, Instant::now() + SAVE_AFTER);
         }

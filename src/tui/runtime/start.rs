@@ -26,7 +26,7 @@ use crate::store::{self, Store};
 use crate::tui::commands;
 use crate::tui::effect::{Operation, Question};
 use crate::tui::model::{Model, Size};
-use crate::tui::notice::{Notice, Tone};
+use crate::tui::notice::Tone;
 use crate::tui::open::ProfileChoice;
 use crate::tui::terminal::painter::ColorDepth;
 use crate::tui::terminal::{Session, SessionOptions, TerminalEnv};
@@ -143,7 +143,7 @@ fn event_loop(
     model.output.choice = ui.pictures;
     model.output.means.colourless = colourless;
     for problem in warnings.iter().map(ToString::to_string).chain(key_problems) {
-        model.tell(Notice { tone: Tone::Bad, text: problem, stays: true });
+        model.report(Tone::Bad, problem);
     }
     Ok(EventLoop {
         dirs: options.dirs.clone(),

@@ -47,6 +47,12 @@ impl StoreReader {
                 let (run, error) = or_empty(self.store.run(id));
                 with(Msg::Run(id, run.map(Box::new)), error)
             }
+            Question::Ended(ids) => {
+                let (runs, errors): (Vec<_>, Vec<_>) =
+                    ids.into_iter().map(|id| or_empty(self.store.run(id))).unzip();
+                let ended = runs.iter().flatten().map(RunSummary::from).collect();
+                with(Msg::Ended(ended), errors.into_iter().flatten().next())
+            }
             Question::Outputs(query) => match self.outputs(&query) {
                 Ok((tiles, more)) => vec![Msg::Outputs { query, tiles, more }],
                 Err(error) => vec![Msg::OutputsNotRead(error.to_string())],

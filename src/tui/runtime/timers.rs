@@ -17,12 +17,21 @@ pub(super) enum Timer {
     Look,
     /// The next frame of a moving picture is due.
     FilmFrame,
+    /// The notice was shown for long enough.
+    Notice,
 }
 
 impl Timer {
-    const COUNT: usize = 6;
-    const ALL: [Self; Self::COUNT] =
-        [Self::SaveState, Self::Tick, Self::StoreChanged, Self::PictureSupport, Self::Look, Self::FilmFrame];
+    const COUNT: usize = 7;
+    const ALL: [Self; Self::COUNT] = [
+        Self::SaveState,
+        Self::Tick,
+        Self::StoreChanged,
+        Self::PictureSupport,
+        Self::Look,
+        Self::FilmFrame,
+        Self::Notice,
+    ];
 }
 
 /// Every timer that is running.

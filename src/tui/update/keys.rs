@@ -8,13 +8,13 @@ use crate::tui::effect::Effects;
 use crate::tui::key::Key;
 use crate::tui::layout;
 use crate::tui::model::Model;
-use crate::tui::notice::Tone;
+use crate::tui::notice::{Lasts, Tone};
 use crate::tui::overlay;
 use crate::tui::panes::params::editing;
 
 pub(super) fn pressed(model: &mut Model, event: KeyEvent, ctx: &Ctx, effects: &mut Effects) {
     let Some(key) = Key::of(&event) else { return };
-    if event.code == KeyCode::Esc || !model.notice.as_ref().is_some_and(|notice| notice.stays) {
+    if event.code == KeyCode::Esc || model.notice.as_ref().is_some_and(|notice| notice.lasts != Lasts::Esc) {
         model.notice = None;
     }
     if layout::regions(model).is_none() {

@@ -31,6 +31,7 @@ use super::panes::log::update as log;
 use super::panes::output::update as output;
 use super::panes::params::editing;
 use super::panes::params::update as params;
+use super::panes::runs::ends as run_ends;
 use super::panes::runs::update as runs;
 
 /// What to ask for when the screen opens, after [`Msg::Opened`] and [`Msg::Profile`] or in their place.
@@ -48,6 +49,7 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
         Msg::Input(event) => input(model, event, ctx, &mut effects),
         // A run at work changes the store all the time, what it makes seldom.
         Msg::Tick => gallery::reload(model, &mut effects),
+        Msg::NoticeDue => model.end_notice(),
         Msg::StoreChanged => {
             runs::reload(model, &mut effects);
             details::reload(model, &mut effects);
@@ -83,8 +85,9 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
         Msg::Pair(ids, runs) => compare::read(model, ids, *runs),
         Msg::Compared(order, pictures) => compare::seen(model, &order, pictures),
         Msg::OutputDeleted(id) => gallery::deleted(model, id, &mut effects),
-        Msg::Submitted { run } => {
-            runs::submitted(model, run);
+        Msg::Ended(ended) => run_ends::ended(model, ended, ctx.keys),
+        Msg::Submitted { run, note, waits } => {
+            runs::submitted(model, run, &note, waits);
             runs::reload(model, &mut effects);
             effects.extend(presets::ask_typical(model));
         }

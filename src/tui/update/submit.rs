@@ -60,7 +60,7 @@ fn run(model: &mut Model, ctx: &Ctx, effects: &mut Effects) {
         Err(why) => return model.notify(Tone::Bad, format!("Nothing was sent: {why}")),
     };
     model.draft.adopt_seeds(&submission);
-    model.notify(Tone::Good, told_of_seeds(model, &submission));
+    let note = note_of_seeds(model, &submission);
     // Who presses run wants to see it run.
     model.runs.chosen = false;
     effects.push(Effect::Do(Operation::Submit(NewRun {
@@ -69,17 +69,19 @@ fn run(model: &mut Model, ctx: &Ctx, effects: &mut Effects) {
         preset: Some(model.draft.preset().name.clone()).filter(|name| !name.is_empty()),
         send_workflow: model.send_workflow,
         submission,
+        note,
     })));
 }
 
-fn told_of_seeds(model: &Model, submission: &Submission) -> String {
+/// What is told of seeds behind `Run 24 queued`.
+fn note_of_seeds(model: &Model, submission: &Submission) -> String {
     let name =
         |key| model.draft.param(key).map_or_else(|| format!("{key}"), |p| format!("{} {}", p.group, p.label));
     match submission.seeds.first() {
         Some(change) if change.forced => {
-            format!("Queued. Nothing was changed, so {} is now {}", name(&change.key), change.value)
+            format!(". Nothing was changed, so {} is now {}", name(&change.key), change.value)
         }
-        Some(change) => format!("Queued with {} {}", name(&change.key), change.value),
-        None => "Queued".to_owned(),
+        Some(change) => format!(" with {} {}", name(&change.key), change.value),
+        None => String::new(),
     }
 }

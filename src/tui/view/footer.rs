@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
-use super::paint::{put, sign};
+use super::paint::{put, sign, without_right};
 use crate::tui::command::Command;
 use crate::tui::command::keymap::{Keymap, Row};
 use crate::tui::key::Key;
@@ -19,7 +19,10 @@ pub(super) fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buff
     if let Some(notice) = &model.notice {
         let (sign, style) = sign(notice.tone, theme);
         let x = put(buffer, inner, inner.x, area.y, sign, style) + 1;
-        put(buffer, inner, x, area.y, &notice.text, theme.text);
+        let kept = if notice.advice.is_empty() { 0 } else { notice.advice.width() + GAP };
+        let text = without_right(inner, kept.try_into().unwrap_or(inner.width));
+        let x = put(buffer, text, x, area.y, &notice.text, theme.text);
+        put(buffer, inner, x + GAP as u16, area.y, &notice.advice, theme.key);
         return;
     }
     let mut x = inner.x;

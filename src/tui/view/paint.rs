@@ -89,6 +89,7 @@ pub fn sign(tone: Tone, theme: &Theme) -> (&'static str, Style) {
         Tone::Good => ("✓", theme.good),
         Tone::Plain => ("·", theme.quiet),
         Tone::Bad => ("✗", theme.bad),
+        Tone::Run(status) => (status.sign(), theme.status(status)),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::domain::OutputId;
 use crate::tui::effect::{Effect, Effects, Operation, Question, ScreenEffect};
 use crate::tui::model::Model;
 use crate::tui::motion::{Motion, Wheel, in_sight};
-use crate::tui::notice::Tone;
+use crate::tui::notice::{Notice, Subject, Tone};
 use crate::tui::overlay::{Confirm, Confirmed, Overlay};
 use crate::tui::pane::Pane;
 use crate::tui::panes::gallery::{Thumb, ThumbOrder, Tile};
@@ -69,6 +69,7 @@ pub fn reload(model: &mut Model, effects: &mut Effects) {
 }
 
 pub fn loaded(model: &mut Model, query: OutputsQuery, tiles: Vec<Tile>, more: bool, effects: &mut Effects) {
+    model.is_in_order(Subject::History);
     let wanted = filter(model);
     if model.gallery.list.loaded(query, tiles, more, &wanted) {
         reload(model, effects);
@@ -77,7 +78,7 @@ pub fn loaded(model: &mut Model, query: OutputsQuery, tiles: Vec<Tile>, more: bo
 
 /// What is shown stays.
 pub fn not_read(model: &mut Model, why: String, effects: &mut Effects) {
-    model.notify(Tone::Bad, why);
+    model.tell(Notice::news(Tone::Bad, why, model.now).about(Subject::History));
     if model.gallery.list.not_read() {
         reload(model, effects);
     }

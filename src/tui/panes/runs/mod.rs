@@ -1,10 +1,13 @@
 //! The runs: the history, newest first, with what is in flight.
 
 pub mod commands;
+pub mod ends;
 pub mod update;
 pub mod view;
 
 use crate::domain::RunId;
+use std::collections::BTreeSet;
+
 use crate::domain::run::{Counts, RunSummary};
 use crate::tui::paged::{Paged, PagedRow};
 use crate::tui::query::RunsFilter;
@@ -22,6 +25,8 @@ pub struct RunsPane {
     pub chosen: bool,
     /// What has not ended.
     pub open: Counts,
+    /// Runs whose ends are to be told: those that were open when the history was read last.
+    pub watched: BTreeSet<RunId>,
 }
 
 impl PagedRow for RunSummary {

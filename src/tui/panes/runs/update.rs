@@ -1,12 +1,13 @@
 //! The runs pane.
 
+use super::ends;
 use crate::domain::run::{Counts, RunSummary, shown_url};
 use crate::domain::{RunId, Status};
 use crate::tui::effect::{Effect, Effects, Operation, Question};
 use crate::tui::layout;
 use crate::tui::model::Model;
 use crate::tui::motion::{Motion, Wheel, in_sight};
-use crate::tui::notice::{Tone, counted};
+use crate::tui::notice::{Notice, Subject, Tone, counted};
 use crate::tui::overlay::{Confirm, Confirmed, Overlay};
 use crate::tui::pane::Pane;
 use crate::tui::query::{RunsFilter, RunsQuery};
@@ -33,7 +34,9 @@ pub fn loaded(
     open: Counts,
     effects: &mut Effects,
 ) {
+    model.is_in_order(Subject::History);
     model.runs.open = open;
+    ends::watch(model, effects);
     if model.runs.list.loaded(query, rows, more, &model.runs.filter) {
         reload(model, effects);
     }
@@ -41,21 +44,20 @@ pub fn loaded(
 
 /// What is shown stays. It is read again at the next change of the store, or when the person moves on.
 pub fn not_read(model: &mut Model, why: String, effects: &mut Effects) {
-    model.notify(Tone::Bad, why);
+    model.tell(Notice::news(Tone::Bad, why, model.now).about(Subject::History));
     if model.runs.list.not_read() {
         reload(model, effects);
     }
 }
 
-pub fn submitted(model: &mut Model, run: RunId) {
-    // What the person was told of seeds stands; the number is added to it.
-    if let Some(notice) = &mut model.notice
-        && notice.text.starts_with("Queued")
-    {
-        notice.text = notice.text.replacen("Queued", &format!("Run {run} queued"), 1);
-    } else {
-        model.notify(Tone::Good, format!("Run {run} queued"));
-    }
+/// A run is in the history; `waits` says why nobody looks after it yet.
+pub fn submitted(model: &mut Model, run: RunId, note: &str, waits: Option<String>) {
+    let notice = match waits {
+        None => Notice::answer(Tone::Good, format!("Run {run} queued{note}"), model.now),
+        Some(why) => Notice::news(Tone::Bad, format!("Run {run} is queued and waits: {why}"), model.now),
+    };
+    model.tell(notice.about(Subject::Run(run)));
+    model.runs.watched.insert(run);
     if !model.runs.chosen && model.runs.list.selected().is_none_or(|selected| selected.status.is_end()) {
         model.runs.list.go_to(run);
     }
@@ -152,7 +154,8 @@ pub fn repeat(model: &mut Model) {
 
 /// Cancels without a question, or after it.
 pub fn cancel_now(model: &mut Model, id: RunId, effects: &mut Effects) {
-    model.notify(Tone::Plain, format!("Cancelling run {id}"));
+    let notice = Notice::answer(Tone::Plain, format!("Cancelling run {id}"), model.now);
+    model.tell(notice.about(Subject::Run(id)));
     effects.push(Effect::Do(Operation::Cancel(id)));
 }
 

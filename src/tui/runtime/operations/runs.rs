@@ -15,7 +15,7 @@ use crate::tui::notice::Tone;
 impl Operations {
     pub(super) fn submit(&mut self, new: &NewRun) -> Vec<Msg> {
         match self.try_submit(new) {
-            Ok(run) => self.queued(run),
+            Ok(run) => self.queued(run, new.note.clone()),
             Err(why) => vec![Msg::NotSubmitted(format!("Nothing was sent: {why}"))],
         }
     }
@@ -49,13 +49,13 @@ impl Operations {
         let profile = profile.ok_or("no profile says where to run")?;
         let store = opened(&mut self.store, &self.dirs)?;
         let again = runner::enqueue_again(store, &self.dirs, run, profile).map_err(said)?;
-        Ok(self.queued(again))
+        Ok(self.queued(again, format!(": run {run} again")))
     }
 
     /// Where the run was sent, not where the person would send one now.
-    pub(super) fn fetch(&mut self, run: RunId) -> Answer {
+    pub(super) fn fetch(&mut self, of: RunId) -> Answer {
         let store = opened(&mut self.store, &self.dirs)?;
-        let run = store.run(run).map_err(said)?.ok_or("this run is not in the history any more")?;
+        let run = store.run(of).map_err(said)?.ok_or("this run is not in the history any more")?;
         let profile = match run.request.profile.as_str() {
             "" => return Err("the history does not say with which profile this run was sent".to_owned()),
             name => self.config.profile(name).map_err(said)?,
@@ -64,16 +64,12 @@ impl Operations {
         let output_dir = run.request.output_dir.clone();
         let fetching = runner::adopt(store, &self.dirs, &profile, &prompt_id, Some(run.request), &output_dir)
             .map_err(said)?;
-        Ok(self.queued(fetching))
+        Ok(self.queued(fetching, format!(": fetches what run {of} made")))
     }
 
     /// Tells that a run is queued, and sees to it that a runner is there.
-    pub(super) fn queued(&mut self, run: RunId) -> Vec<Msg> {
-        let mut told = vec![Msg::Submitted { run }];
-        if let Err(why) = self.look_after_runs() {
-            told.push(Msg::Notice(Tone::Bad, format!("Run {run} is queued and waits: {why}")));
-        }
-        told
+    pub(super) fn queued(&mut self, run: RunId, note: String) -> Vec<Msg> {
+        vec![Msg::Submitted { run, note, waits: self.look_after_runs().err() }]
     }
 
     pub(super) fn cancel(&mut self, run: RunId) -> Answer {

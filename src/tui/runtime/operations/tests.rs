@@ -165,7 +165,7 @@ fn what_the_person_saw_is_what_is_sent_however_opening_and_submitting_meet() {
             assert_ne!(seen(&room.stage), before, "another workflow, another profile");
         }
         let told = pressed.into_iter().flat_map(|run| room.perform(run)).collect::<Vec<_>>();
-        let Some(Msg::Submitted { run }) = told.first() else { panic!("{told:?}") };
+        let Some(Msg::Submitted { run, .. }) = told.first() else { panic!("{told:?}") };
         runs.push((sent(&room, *run), before));
         room.perform(opening.clone());
     }
@@ -178,7 +178,7 @@ fn what_the_person_saw_is_what_is_sent_however_opening_and_submitting_meet() {
     let after = seen(&room.stage);
     let pressed: Vec<Operation> = operations(room.stage.press("ctrl+r x")).collect();
     let told = pressed.into_iter().flat_map(|run| room.perform(run)).collect::<Vec<_>>();
-    let Some(Msg::Submitted { run }) = told.first() else { panic!("{told:?}") };
+    let Some(Msg::Submitted { run, .. }) = told.first() else { panic!("{told:?}") };
     runs.push((sent(&room, *run), after));
     for (sent, seen) in runs {
         assert_eq!(sent, seen);

@@ -2,6 +2,7 @@
 
 mod gallery;
 mod log;
+mod notices;
 mod output;
 mod outputs;
 mod overlay;

@@ -21,9 +21,11 @@ fn run_queues_what_the_preset_sets_and_the_new_seed() {
             .to_owned(),
         preset: Some("flamingo".to_owned()),
         send_workflow: false,
+        note: format!(" with KSampler seed {seed}"),
     };
-    assert_eq!(effects, [Effect::Do(Operation::Submit(expected))]);
-    assert_eq!(stage.told(), format!("Queued with KSampler seed {seed}"));
+    assert_eq!(effects, [Effect::Do(Operation::Submit(expected.clone()))]);
+    stage.hear(Msg::Submitted { run: 24, note: expected.note, waits: None });
+    assert_eq!(stage.told(), format!("Run 24 queued with KSampler seed {seed}"));
     assert_eq!(stage.model.draft.setting(&key("3-inputs-seed")), Some(value(seed)));
 }
 

@@ -1,0 +1,66 @@
+//! The ends of runs, told where people look, whichever runs the list shows and whoever queued them.
+
+use crate::domain::run::RunSummary;
+use crate::domain::{RunId, Status};
+use crate::tui::command::Keymap;
+use crate::tui::effect::{Effect, Effects, Question};
+use crate::tui::model::Model;
+use crate::tui::notice::{Lasts, Notice, Subject, Tone, counted};
+use crate::tui::text;
+
+/// Asks how those ended that were open before and are so no longer.
+pub fn watch(model: &mut Model, effects: &mut Effects) {
+    let pane = &mut model.runs;
+    let ended: Vec<RunId> = pane.watched.difference(&pane.open.ids).copied().collect();
+    pane.watched.clone_from(&pane.open.ids);
+    if !ended.is_empty() {
+        effects.push(Effect::Ask(Question::Ended(ended)));
+    }
+}
+
+/// Tells the ends, those that went wrong last: these are what stays in sight.
+pub fn ended(model: &mut Model, mut runs: Vec<RunSummary>, keys: &Keymap) {
+    // What was queued after the history was read is not among the open ones, and has not ended.
+    model.runs.watched.extend(runs.iter().filter(|run| !run.status.is_end()).map(|run| run.id));
+    runs.retain(|run| run.status.is_end());
+    runs.sort_by_key(|run| (Tone::Run(run.status).is_bad(), run.id));
+    for run in runs {
+        let notice = told(model, &run, keys);
+        // An error about something else waits to be read: only a worse one takes its place.
+        let is_free = model.notice.as_ref().is_none_or(|shown| {
+            shown.lasts != Lasts::Esc || notice.tone.is_bad() || matches!(shown.about, Some(Subject::Run(_)))
+        });
+        if is_free {
+            model.tell(notice);
+        } else {
+            model.keep(notice);
+        }
+    }
+}
+
+fn told(model: &Model, run: &RunSummary, keys: &Keymap) -> Notice {
+    let mut told = format!("Run {} {}", run.id, run.status.word());
+    if run.status == Status::Done {
+        told += &format!(" in {}", text::took(run.elapsed_ms(model.now)));
+        if run.outputs > 1 {
+            told += &format!(", {}", counted(run.outputs, "output"));
+        }
+    }
+    // Who cancelled knows why.
+    if run.status != Status::Cancelled && !run.error.is_empty() {
+        told += &format!(": {}", run.error);
+    }
+    let mut notice = Notice::news(Tone::Run(run.status), told, model.now).about(Subject::Run(run.id));
+    if run.status == Status::Done {
+        // Whoever went away finds it when they come back.
+        notice.lasts = Lasts::NextKey;
+    }
+    if notice.tone.is_bad() {
+        notice.advice = if model.runs.list.selected == Some(run.id) {
+            format!("{} shows details", keys.hint("go-details"))
+        } else {
+            format!("{} shows the runs", keys.hint("go-runs"))
+        };
+    }
+    notice
+}
