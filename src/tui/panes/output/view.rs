@@ -2,10 +2,11 @@
 
 use ratatui::buffer::{Buffer, CellDiffOption};
 use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
-use crate::domain::Status;
-use crate::domain::run::{Output, Preview};
+use crate::domain::run::{Output, Preview, RunError};
+use crate::domain::{Run, Status};
 use crate::picture::{Cells, Choice};
 use crate::tui::command::Keymap;
 use crate::tui::layout;
@@ -81,7 +82,7 @@ pub fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mu
         (None, Some(_)) => {
             put(buffer, area, area.x, area.y, "the work so far", theme.quiet);
         }
-        (None, None) => return words(&nothing(model), theme, area, buffer),
+        (None, None) => return paragraphs(&nothing(model, keys, theme), area, buffer),
     }
     let Some(beneath) = beneath_caption(area) else { return };
     if let Some(placement) = placement(model) {
@@ -126,20 +127,46 @@ fn caption(model: &Model, output: &Output, theme: &Theme, area: Rect, buffer: &m
     put(buffer, name, area.x, area.y, &output.name, theme.text);
 }
 
-/// Why there is no output to see.
-fn nothing(model: &Model) -> String {
+/// Why there is no output to see, and what to do about it: a paragraph each.
+fn nothing(model: &Model, keys: &Keymap, theme: &Theme) -> Vec<(String, Style)> {
     let Some(run) = model.selected_run() else {
-        return match model.runs.list.selected {
-            None => "What the selected run made.".to_owned(),
-            Some(_) => "Reading the run…".to_owned(),
+        let told = match model.runs.list.selected {
+            None => "What the selected run made.",
+            Some(_) => "Reading the run…",
         };
+        return vec![(told.to_owned(), theme.quiet)];
     };
-    match run.status {
-        Status::Done => "This run made no output.".to_owned(),
-        Status::Failed => "This run failed before it made anything.".to_owned(),
-        status if status.is_end() => format!("This run is {}; it made nothing.", status.word()),
-        status => format!("Nothing yet: {}.", status.word()),
+    if let Some(error) = &run.error {
+        return failure(run, error, keys, theme);
     }
+    let told = match run.status {
+        Status::Done => "This run made no output.".to_owned(),
+        Status::Failed | Status::Cancelled | Status::Lost => {
+            format!("This run is {}; it made nothing.", run.status.word())
+        }
+        Status::Queued | Status::Uploading | Status::Waiting | Status::Running | Status::Downloading => {
+            format!("Nothing yet: {}.", run.status.word())
+        }
+    };
+    vec![(told, theme.quiet)]
+}
+
+fn failure(run: &Run, error: &RunError, keys: &Keymap, theme: &Theme) -> Vec<(String, Style)> {
+    let sign = run.status.sign();
+    let mut told = vec![(format!("{sign} {}", error.what), theme.status(run.status))];
+    if !error.remedy.is_empty() {
+        told.push((error.remedy.clone(), theme.text));
+    }
+    let details = keys.hint("go-details");
+    let leads = error.param.is_some() || error.node.is_some();
+    told.push(match leads {
+        true => (
+            format!("{details} shows details; {} there goes to the parameter.", keys.hint("to-parameter")),
+            theme.quiet,
+        ),
+        false => (format!("{details} shows details."), theme.quiet),
+    });
+    told
 }
 
 /// Why a picture is not drawn, and what to do.
@@ -160,6 +187,18 @@ fn waiting(model: &Model, keys: &Keymap) -> String {
         return format!("Asking the terminal how it shows pictures… {} chooses", keys.hint("picture-kind"));
     }
     "Decoding…".to_owned()
+}
+
+/// Texts of any length, wrapped, a blank line between two.
+fn paragraphs(texts: &[(String, Style)], area: Rect, buffer: &mut Buffer) {
+    let width = usize::from(area.width);
+    let blank = |at: usize| (at > 0).then_some(("", Style::new()));
+    let lines = texts.iter().enumerate().flat_map(|(at, (text, style))| {
+        blank(at).into_iter().chain(wrap(text, width).into_iter().map(|line| (line, *style)))
+    });
+    for ((line, style), y) in lines.zip(area.top()..area.bottom()) {
+        put(buffer, area, area.x, y, line, style);
+    }
 }
 
 fn words(text: &str, theme: &Theme, area: Rect, buffer: &mut Buffer) {

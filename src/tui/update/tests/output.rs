@@ -203,8 +203,12 @@ fn a_run_without_outputs_says_why() {
     let mut stage = stage();
     let mut failed = run(2, "a cat", &[Status::Running, Status::Failed]);
     stage.hear(Msg::Run(2, Some(Box::new(failed.clone()))));
-    assert!(stage.screen().contains("failed before it made anything"));
-    failed.status = Status::Done;
+    let screen = stage.screen();
+    for said in ["✗ KSampler: out of memory", "Make the picture smaller", "3 shows details; Enter there goes"]
+    {
+        assert!(screen.contains(said), "{said}: {screen}");
+    }
+    (failed.status, failed.error) = (Status::Done, None);
     stage.hear(Msg::Run(2, Some(Box::new(failed))));
     assert!(stage.screen().contains("This run made no output"));
     assert_eq!(stage.press("]"), []);
