@@ -13,7 +13,7 @@ pub fn sketch(params: &[Parameter]) -> String {
     let aliases: Vec<(String, &Parameter)> =
         params.iter().filter_map(|p| Some((alias(p, params)?, p))).collect();
     if !aliases.is_empty() {
-        text.push_str("[aliases]\n");
+        text.push_str("\n[aliases]\n");
     }
     for (name, parameter) in &aliases {
         text.push_str(&pair(name, parameter.key.as_str().into()));
@@ -77,7 +77,8 @@ mod tests {
         let text = sketch(&params);
         assert_eq!(
             text,
-            r##"[aliases]
+            r##"
+[aliases]
 prompt = "6-inputs-text"
 negative = "12:7-inputs-text"
 seed = "3-inputs-seed"

@@ -190,10 +190,14 @@ fn side(name: &str) -> Option<Side> {
 
 fn carries(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let is_letter = matches!(name.as_str(), "a" | "b" | "c" | "d");
     !OTHER.contains(&name.as_str())
         && !is_about(&name)
-        && (is_letter || CARRIERS.iter().any(|part| name.contains(part)))
+        && (is_letter(&name) || CARRIERS.iter().any(|part| name.contains(part)))
+}
+
+/// What nodes that join texts call these.
+fn is_letter(name: &str) -> bool {
+    matches!(name, "a" | "b" | "c" | "d")
 }
 
 /// What of a sampler's inputs carries words although it bears no side's name.
@@ -220,7 +224,7 @@ fn is_text(graph: &Graph<'_>, at: usize, input: &str, value: &Value) -> bool {
     }
     match node_facts::lookup(class, input) {
         Some(Fact::LongText) => true,
-        Some(Fact::Text) | None => WORDS.iter().any(|part| name.contains(part)),
+        Some(Fact::Text) | None => is_letter(&name) || WORDS.iter().any(|part| name.contains(part)),
         Some(_) => false,
     }
 }
