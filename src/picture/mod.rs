@@ -1,10 +1,10 @@
-//! Pictures: from a file to pixels, and from pixels to what a terminal can show.
+//! Pictures: files decoded to pixels, and pixels encoded for a terminal.
 //!
-//! - [`read`]: a file's picture, text or facts, within bounds of memory and time. The file is not trusted.
-//! - [`encode`]: pixels as half-blocks, or as the bytes of Kitty's, iTerm2's or the Sixel protocol, within a budget.
+//! - [`read`]: a file's picture, text or facts, within limits of memory and time. Files are not trusted.
+//! - [`encode`]: pixels as half-blocks or in Kitty's, iTerm2's or the Sixel protocol, within a budget of bytes.
 //! - [`fit`](Canvas::fit): how many cells a picture takes.
 //!
-//! No terminal here: who sends the bytes, and when, is `tui::terminal`'s affair.
+//! Nothing here writes to a terminal; `tui::terminal` does.
 
 pub mod encode;
 mod quantize;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 pub use encode::encode;
 
-/// How a terminal can be made to show a picture.
+/// Protocols for pictures in a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Kitty's graphics protocol: <https://sw.kovidgoyal.net/kitty/graphics-protocol/>.
@@ -22,15 +22,15 @@ pub enum Kind {
     /// iTerm2's inline images (OSC 1337): <https://iterm2.com/documentation-images.html>.
     Iterm2,
     Sixel,
-    /// Two coloured pixels a cell: `▀`. Every terminal with colours.
+    /// Two coloured pixels a cell, `▀`: for every terminal with colours.
     Blocks,
 }
 
 impl Kind {
-    /// All of them, the best first.
+    /// All protocols, best first.
     pub const ALL: [Self; 4] = [Self::Kitty, Self::Iterm2, Self::Sixel, Self::Blocks];
 
-    /// Its name in `config.toml`.
+    /// The protocol's name in `config.toml`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Kitty => "kitty",
@@ -40,25 +40,25 @@ impl Kind {
         }
     }
 
-    /// The kind of a name.
+    /// The protocol of a name in `config.toml`.
     pub fn of_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
 
-/// How a person wants pictures to be drawn.
+/// The setting `pictures`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Choice {
-    /// With the best that the terminal says it has.
+    /// The best protocol that the terminal reports.
     #[default]
     Auto,
-    /// So, whatever the terminal says.
+    /// This protocol, whatever the terminal reports.
     Always(Kind),
     Off,
 }
 
 impl Choice {
-    /// The choice of a name: `auto`, `off`, or a kind's.
+    /// Parses a setting: `auto`, `off`, or a protocol's name.
     pub fn of_name(name: &str) -> Option<Self> {
         match name {
             "auto" => Some(Self::Auto),
@@ -75,7 +75,7 @@ impl Choice {
         }
     }
 
-    /// The next one, for a key that goes through them.
+    /// The next setting, for a key that cycles through them.
     pub fn next(self) -> Self {
         match self {
             Self::Auto => Self::Always(Kind::Kitty),
@@ -88,10 +88,10 @@ impl Choice {
     }
 }
 
-/// Columns and rows of a terminal.
+/// A size in terminal cells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Cells {
-    /// Columns.
+    /// Width in columns.
     pub width: u16,
     pub height: u16,
 }
@@ -102,7 +102,7 @@ impl Cells {
     }
 }
 
-/// Pixels of one cell.
+/// Size of one cell in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CellSize {
     pub width: u16,
@@ -110,67 +110,67 @@ pub struct CellSize {
 }
 
 impl Default for CellSize {
-    /// What most fonts are near to: twice as high as wide.
+    /// Most fonts are about twice as high as wide.
     fn default() -> Self {
         Self { width: 9, height: 18 }
     }
 }
 
 impl CellSize {
-    /// A size that a terminal told; `None` if it can't be one.
+    /// A size that a terminal reported; `None` if it is implausible.
     pub fn told(width: u16, height: u16) -> Option<Self> {
         ((2..=200).contains(&width) && (2..=200).contains(&height)).then_some(Self { width, height })
     }
 }
 
-/// Colours that half-blocks may use.
+/// Colours that the terminal supports, for half-blocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Colours {
-    /// 24 bits.
+    /// 24-bit colour.
     #[default]
     True,
-    /// xterm's 256, or fewer.
+    /// xterm's 256 colours, or fewer.
     Indexed,
 }
 
-/// What there is to draw on, and what it may cost.
+/// The place for a picture, and its budget of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Canvas {
     pub room: Cells,
-    /// Pixels of a cell.
+    /// Size of a cell in pixels.
     pub cell: CellSize,
     pub kind: Kind,
-    /// Bytes on the wire for the whole picture, at the most.
+    /// Most bytes on the wire for the whole picture.
     pub budget: usize,
-    /// Bytes that may go out in one piece, about. See [`Piece`].
+    /// Approximate size of one [`Piece`], in bytes.
     pub piece: usize,
-    /// What stands behind what is transparent.
+    /// Background colour for transparent pixels.
     pub ground: [u8; 3],
     pub colours: Colours,
 }
 
-/// Bytes that one picture may cost when nobody says: over SSH, and elsewhere.
+/// Default budget of a picture in bytes, smaller over SSH.
 pub fn usual_budget(ssh: bool) -> usize {
     if ssh { 32 << 10 } else { 256 << 10 }
 }
 
-/// Small pictures are made this many times larger, not more.
+/// Small pictures are enlarged by this factor at the most.
 const MOST_ENLARGED: f64 = 4.0;
 
 impl Canvas {
-    /// Pixels that there are.
+    /// Size of the canvas in pixels.
     pub fn pixels(&self) -> (u32, u32) {
         let pixels = |cells: u16, size: u16| u32::from(cells) * u32::from(size);
         (pixels(self.room.width, self.cell.width), pixels(self.room.height, self.cell.height))
     }
 
-    /// Cells that a picture takes here: as many as fit, its proportions kept; at least one.
+    /// Cells that a picture of `width` by `height` pixels takes: as large as fits, in proportion, at least one cell.
     pub fn fit(&self, width: u32, height: u32) -> Cells {
         let (width, height) = (f64::from(width.max(1)), f64::from(height.max(1)));
         let cell = (f64::from(self.cell.width), f64::from(self.cell.height));
         let room = (f64::from(self.room.width) * cell.0, f64::from(self.room.height) * cell.1);
         let scale = (room.0 / width).min(room.1 / height).min(MOST_ENLARGED);
-        // A picture that is a hair wider than the last whole cell is made a hair narrower.
+        // Rounded, so that a picture slightly larger than whole cells does not take one more.
         let cells = |pixels: f64, cell: f64, room: u16| {
             ((pixels * scale / cell).round() as u16).clamp(1, room.max(1))
         };
@@ -181,38 +181,38 @@ impl Canvas {
     }
 }
 
-/// A picture as a terminal can show it.
+/// A picture encoded for a terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
-    /// The cells it takes.
+    /// Size in cells.
     pub cells: Cells,
-    /// Its bytes.
+    /// The encoded bytes.
     pub form: Form,
 }
 
-/// The bytes of a picture.
+/// Encoded bytes, by protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// Each cell's upper and lower half, row by row.
+    /// The upper and lower colour of each cell, row by row.
     Blocks(Vec<[[u8; 3]; 2]>),
-    /// A PNG file, which the terminal keeps and scales to the cells.
+    /// A PNG file, which the terminal stores and scales to the cells.
     Kitty(Vec<u8>),
-    /// Sequences that each draw a part, with the cursor at the part's first cell.
+    /// Escape sequences, each of which draws a part of the picture from the cursor's position on.
     Pieces(Vec<Piece>),
 }
 
-/// A part of a picture, whole in itself: something else may be drawn before the next one follows, or none may follow.
+/// A part of a picture that can be drawn on its own: other output may come before the next one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
-    /// Its first row within the picture.
+    /// First row within the picture, in cells.
     pub row: u16,
-    /// Its rows; it takes all columns.
+    /// Number of rows, in cells; a piece is as wide as the picture.
     pub rows: u16,
     pub bytes: Vec<u8>,
 }
 
 impl Picture {
-    /// Bytes that showing it costs on the wire, about: without moving the cursor.
+    /// Approximate bytes on the wire, without cursor movements.
     pub fn wire_bytes(&self) -> usize {
         match &self.form {
             Form::Blocks(cells) => encode::blocks::wire_bytes(cells, self.cells, Colours::True),
@@ -221,7 +221,7 @@ impl Picture {
         }
     }
 
-    /// Bytes it takes in memory.
+    /// Size in memory, in bytes.
     pub fn weight(&self) -> usize {
         match &self.form {
             Form::Blocks(cells) => cells.len() * 6,
@@ -231,7 +231,7 @@ impl Picture {
     }
 }
 
-/// A picture that many look at.
+/// A picture that is shared without a copy.
 pub type Shared = Arc<Picture>;
 
 #[cfg(test)]

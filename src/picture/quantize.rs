@@ -1,23 +1,23 @@
-//! A picture in few colours: the median cut of Heckbert (1982), on colours rounded to six bits.
+//! Colour reduction: Heckbert's median cut (1982), on colours rounded to six bits a channel.
 
 use image::RgbImage;
 
-/// A picture in few colours.
+/// A picture with a palette.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Indexed {
     pub(super) palette: Vec<[u8; 3]>,
-    /// Each pixel's place in the palette, row by row.
+    /// Palette index of each pixel, row by row.
     pub(super) pixels: Vec<u8>,
 }
 
-/// Colours are counted by six bits of each channel.
+/// Number of colours at six bits a channel.
 const BINS: usize = 1 << 18;
 
 fn bin([r, g, b]: [u8; 3]) -> usize {
     usize::from(r >> 2) << 12 | usize::from(g >> 2) << 6 | usize::from(b >> 2)
 }
 
-/// Pixels of like colours: how many, and the sums of their channels.
+/// Pixels of the same rounded colour: their number, and the sums of their channels.
 #[derive(Clone, Copy, Default)]
 struct Bin {
     count: u64,
@@ -37,13 +37,13 @@ impl Bin {
     }
 }
 
-/// A picture in `most` colours or fewer, 2 to 256. One that has no more comes out as it is.
+/// Reduces a picture to `most` colours, 2 to 256. One that has no more keeps its own.
 pub(super) fn quantize(image: &RgbImage, most: usize) -> Indexed {
     let most = most.clamp(2, 256);
     exact(image, most).unwrap_or_else(|| nearest(image, &median_cut(image, most)))
 }
 
-/// The picture with its own colours, if they are few enough.
+/// The picture with its own colours; `None` if there are more than `most`.
 pub(super) fn exact(image: &RgbImage, most: usize) -> Option<Indexed> {
     let mut palette: Vec<[u8; 3]> = Vec::new();
     let mut known = std::collections::HashMap::new();
@@ -76,7 +76,7 @@ fn median_cut(image: &RgbImage, most: usize) -> Vec<[u8; 3]> {
     let mut boxes: Vec<Vec<Bin>> = vec![bins.into_iter().filter(|bin| bin.count > 0).collect()];
     let mut spreads: Vec<(f64, usize)> = vec![spread(&boxes[0])];
     while boxes.len() < most {
-        // The box whose colours differ most is cut in two.
+        // Split the box whose colours differ most.
         let widest = (0..boxes.len()).max_by(|a, b| spreads[*a].0.total_cmp(&spreads[*b].0));
         let Some(widest) = widest.filter(|at| boxes[*at].len() > 1) else { break };
         let channel = spreads[widest].1;
@@ -103,7 +103,7 @@ fn median_cut(image: &RgbImage, most: usize) -> Vec<[u8; 3]> {
     boxes.iter().map(mean).collect()
 }
 
-/// How much a box's colours differ in the channel where they do most, and which that is.
+/// How much a box's colours differ in the channel where they differ most, and that channel.
 fn spread(bins: &[Bin]) -> (f64, usize) {
     let count: f64 = bins.iter().map(|bin| bin.count as f64).sum();
     let variance = |channel: usize| {
@@ -118,7 +118,7 @@ fn spread(bins: &[Bin]) -> (f64, usize) {
 }
 
 fn nearest(image: &RgbImage, palette: &[[u8; 3]]) -> Indexed {
-    // Colours of one bin go to one place, which is looked for once.
+    // All colours of a bin get the same palette entry, which is searched once.
     let mut known: Vec<Option<u8>> = vec![None; BINS];
     let find = |pixel: [u8; 3]| {
         let distance = |colour: &[u8; 3]| -> i32 {

@@ -1,4 +1,4 @@
-//! Terminal escapes in text from outside: dropped at the door, except colours, which are read.
+//! Terminal escape sequences in text from servers: removed, except colours, which are parsed.
 
 /// Longest line that [`scrub`] lets through, in bytes; the rest of a longer one is cut with a `…`.
 pub const MAX_LINE: usize = 16 * 1024;
@@ -6,9 +6,8 @@ pub const MAX_LINE: usize = 16 * 1024;
 const CUT: char = '…';
 const ESC: char = '\u{1b}';
 
-/// A log's text made harmless: every escape sequence and control character is dropped except colours
-/// (`ESC[…m`), `\n` and `\t`. Characters that only reorder or hide text go too. A line is at most
-/// [`MAX_LINE`] bytes long.
+/// A log's text made harmless: every escape sequence and control character is dropped except colours (`ESC[…m`), `\n`
+/// and `\t`. Characters that only reorder or hide text go too. A line is at most [`MAX_LINE`] bytes long.
 pub fn scrub(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     scrub_into(text, &mut out);
@@ -20,8 +19,8 @@ pub fn scrub_into(text: &str, out: &mut String) {
     clean(text, Keep { colours: true, breaks: true }, out);
 }
 
-/// One line of plain text for names, titles and short errors: no escape, no control character; line ends and
-/// tabs become spaces.
+/// One line of plain text for names, titles and short errors: no escape, no control character; line ends
+/// and tabs become spaces.
 pub fn scrub_plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     clean(text, Keep { colours: false, breaks: false }, &mut out);
@@ -76,10 +75,10 @@ fn clean(text: &str, keep: Keep, out: &mut String) {
     }
 }
 
-/// The line that is being written at the end of the text.
+/// The unfinished last line of the output.
 struct Line {
     start: usize,
-    /// Where it will be cut if it turns out too long.
+    /// Byte offset in the output at which to cut the line if it grows longer than [`MAX_LINE`].
     cut_at: Option<usize>,
     full: bool,
 }
@@ -121,7 +120,7 @@ impl Line {
     }
 }
 
-/// Characters that reorder or hide what stands around them.
+/// Bidirectional controls, zero-width characters and the like, which reorder or hide the text around them.
 fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'
@@ -175,7 +174,7 @@ fn string(body: &str) -> usize {
     match body[end..].chars().next() {
         Some('\n') | None => end,
         Some(ESC) if body[end + 1..].starts_with('\\') => end + 2,
-        // Another sequence begins here: it ends this one, and is read for itself.
+        // A new escape sequence ends this one and is parsed on its own.
         Some(ESC) => end,
         Some(c) => end + c.len_utf8(),
     }
@@ -196,7 +195,7 @@ pub enum Color {
     Rgb(u8, u8, u8),
 }
 
-/// How a piece of text looks.
+/// Colours and attributes of a piece of text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Sgr {
     /// Colour of the text; `None` is the terminal's own.
@@ -207,16 +206,16 @@ pub struct Sgr {
     pub dim: bool,
     pub italic: bool,
     pub underline: bool,
-    /// Text and background change places.
+    /// Foreground and background swapped.
     pub reverse: bool,
 }
 
-/// The pieces of a scrubbed text, each with its look. Begins plain: give it one line at a time.
+/// Splits a scrubbed line into pieces of the same look. No colour carries over from an earlier line.
 pub fn spans(text: &str) -> Spans<'_> {
     Spans { rest: text, sgr: Sgr::default() }
 }
 
-/// See [`spans`].
+/// The iterator that [`spans`] returns.
 #[derive(Clone, Debug)]
 pub struct Spans<'a> {
     rest: &'a str,
@@ -242,7 +241,7 @@ impl<'a> Iterator for Spans<'a> {
 }
 
 impl Sgr {
-    /// Takes the parameters of one colour sequence in.
+    /// Applies the parameters of one `ESC[…m` sequence.
     fn apply(&mut self, body: &str) {
         let mut params = body.split(';');
         while let Some(param) = params.next() {

@@ -1,10 +1,10 @@
-//! Base64 as it streams: any split, line breaks and missing padding allowed, decoded in large slices.
+//! A streaming base64 decoder: input split anywhere, line breaks and missing padding allowed.
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-/// Tolerant of what does no harm: padding that is missing, and idle bits in the last character.
+/// Accepts missing padding, and unused bits that are not zero in the last character.
 const ENGINE: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()
@@ -12,15 +12,15 @@ const ENGINE: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// Text decoded at once: small enough to stay in the processor's cache, a multiple of 4.
+/// Bytes of text decoded at once: few enough to stay in the processor's cache, a multiple of 4.
 const BLOCK: usize = 64 * 1024;
-/// Shorter pieces are gathered first; a call for each would cost more than its work.
+/// Input shorter than this many bytes is collected first: the overhead of a call would exceed its work.
 const DIRECT: usize = 4 * 1024;
 
 /// What the decoder hands out.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Piece<'a> {
-    /// Decoded bytes.
+    /// Bytes of the decoded file.
     Bytes(&'a [u8]),
     /// The text is not base64 from here on.
     Bad,
@@ -31,7 +31,7 @@ pub enum Piece<'a> {
 /// Decodes one base64 text.
 #[derive(Debug)]
 pub struct Decoder {
-    /// Text that waits: a rest shorter than four characters, or pieces that are being gathered.
+    /// Input not decoded yet: fewer than four characters left over, or short pieces being collected.
     waiting: Vec<u8>,
     out: Vec<u8>,
     padded: bool,
@@ -45,7 +45,7 @@ impl Default for Decoder {
 }
 
 impl Decoder {
-    /// Makes it ready for another text.
+    /// Starts over, for another base64 text.
     pub fn reset(&mut self) {
         self.waiting.clear();
         (self.padded, self.bad) = (false, false);
@@ -59,7 +59,8 @@ impl Decoder {
                 self.block(block, sink);
                 continue;
             }
-            // Before a large piece only the open quantum is filled; small ones are gathered.
+            // A large piece is decoded in place, once the four characters left open are complete;
+            // small ones are collected.
             let wanted = if text.len() >= DIRECT { self.waiting.len().next_multiple_of(4) } else { BLOCK };
             let (now, rest) = text.split_at(text.len().min(wanted - self.waiting.len()));
             self.waiting.extend_from_slice(now);
@@ -78,7 +79,7 @@ impl Decoder {
         }
     }
 
-    /// The text is over.
+    /// Ends the text: decodes what is left over.
     pub fn finish(&mut self, sink: &mut impl FnMut(Piece<'_>)) {
         let last = std::mem::take(&mut self.waiting);
         if !self.bad && !last.is_empty() {
@@ -90,9 +91,9 @@ impl Decoder {
         }
     }
 
-    /// Decodes a block; what white space puts out of step waits.
+    /// Decodes a block. White space may leave up to three characters over for the next one.
     fn block(&mut self, block: &[u8], sink: &mut impl FnMut(Piece<'_>)) {
-        // White space is rare: look for it only when it stood in the way.
+        // White space is rare, so it is only looked for after decoding failed.
         if self.decode(block, sink) {
             return;
         }

@@ -1,4 +1,4 @@
-//! What servers say when they refuse or fail, in all the shapes that are known.
+//! Error bodies of servers, in all known shapes, made readable.
 
 use serde_json::Value;
 
@@ -7,12 +7,12 @@ use crate::domain::run::RunError;
 
 use super::ansi;
 
-/// Longest sentence for a person, in characters.
+/// Longest [`RunError::what`], in characters.
 const WHAT_CHARS: usize = 300;
-/// Longest rest of an error that is kept, in characters.
+/// Longest [`RunError::details`], in characters.
 const DETAILS_CHARS: usize = 16 * 1024;
 
-/// What an error's body says, as plain text for a person. No remedy yet unless the body names one.
+/// Reads an error's body into plain text. There is only a remedy if the body allows to name one.
 ///
 /// Known shapes: `{errorMsg, errorDetails, errorType}`; FastAPI's `{detail: "…"}` and `{detail: [{loc, msg}]}`;
 /// ComfyUI's `{error: {type, message, details}, node_errors: {…}}`, also with `node_errors` inside `message`;
@@ -24,7 +24,7 @@ pub fn from_body(body: &str) -> RunError {
     }
 }
 
-/// [`from_body`] of JSON that has been read.
+/// [`from_body`] of parsed JSON.
 pub fn from_value(value: &Value) -> RunError {
     let mut error = match value {
         Value::Object(_) => from_object(value),
@@ -82,7 +82,7 @@ fn from_object(value: &Value) -> RunError {
     }
 }
 
-/// What to do where ComfyUI refuses a graph as a whole.
+/// The remedy if ComfyUI rejects a graph as a whole.
 fn graph_remedy(error: &Value, what: &str) -> String {
     let remedy = match error.get("type").and_then(Value::as_str) {
         Some("prompt_no_outputs") => {
@@ -93,7 +93,7 @@ fn graph_remedy(error: &Value, what: &str) -> String {
         {
             "Install the node pack that this node comes from on the server, or choose another profile."
         }
-        // Faults of nodes would have been named.
+        // ComfyUI names the nodes at fault, except where a loop makes its validation itself fail.
         Some("prompt_outputs_failed_validation") => {
             "Look for a loop in the workflow: nodes whose links lead back to themselves."
         }
@@ -102,7 +102,7 @@ fn graph_remedy(error: &Value, what: &str) -> String {
     remedy.to_owned()
 }
 
-/// ComfyUI's faults by node, wherever the server put them.
+/// ComfyUI's `node_errors`, wherever the server put them.
 fn node_errors(value: &Value) -> Option<&serde_json::Map<String, Value>> {
     let places = [
         "/node_errors",
@@ -118,7 +118,7 @@ fn node_errors(value: &Value) -> Option<&serde_json::Map<String, Value>> {
     found.into_iter().find(is_nodes)
 }
 
-/// `class_type: details: message`, as ComfyUI's own interface shows them; the first one leads to its parameter.
+/// `class_type: details: message` lines, as in ComfyUI's own interface; node and parameter are those of the first.
 fn from_node_errors(nodes: &serde_json::Map<String, Value>, value: &Value) -> RunError {
     let mut error = RunError::default();
     let mut lines = Vec::new();
@@ -142,7 +142,7 @@ fn from_node_errors(nodes: &serde_json::Map<String, Value>, value: &Value) -> Ru
     error
 }
 
-/// What ComfyUI says of a node that raised an exception while it ran.
+/// ComfyUI's report of an exception in a node.
 fn node_exception(value: &Value) -> Option<RunError> {
     let message = text_of(value.get("exception_message"))?;
     let class = text_of(value.get("node_type"));
@@ -153,7 +153,7 @@ fn node_exception(value: &Value) -> Option<RunError> {
     Some(RunError { what, node, details: details.trim().to_owned(), ..RunError::default() })
 }
 
-/// FastAPI's list of what is wrong with a request.
+/// FastAPI's list of validation errors.
 fn from_faults(faults: &[Value]) -> RunError {
     let lines: Vec<String> = faults
         .iter()
@@ -177,7 +177,7 @@ fn from_faults(faults: &[Value]) -> RunError {
     }
 }
 
-/// Plain text or HTML: the first line that says something, and the rest as details.
+/// Plain text or HTML: the first line that isn't empty, and the rest as details.
 pub fn from_text(text: &str) -> RunError {
     let looks_like_html = text.trim_start().starts_with('<');
     let text = if looks_like_html { without_tags(text) } else { text.to_owned() };
@@ -190,7 +190,7 @@ pub fn from_text(text: &str) -> RunError {
     RunError { what, details: details.trim().to_owned(), ..RunError::default() }
 }
 
-/// The readable text of an HTML page: the title first, no scripts, no styles.
+/// The text of an HTML page: the title first, without scripts and styles.
 fn without_tags(html: &str) -> String {
     let html: String = html.chars().take(4 * DETAILS_CHARS).collect();
     let mut out = String::new();
@@ -215,7 +215,7 @@ fn without_tags(html: &str) -> String {
     entities.iter().fold(out, |text, (entity, plain)| text.replace(entity, plain))
 }
 
-/// A text or a plain value; nothing for null, empty text and what is nested.
+/// A string, number or boolean as text; `None` for null, an empty string, lists and objects.
 fn text_of(value: Option<&Value>) -> Option<String> {
     let text = match value? {
         Value::String(text) => text.trim().to_owned(),

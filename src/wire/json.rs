@@ -1,7 +1,7 @@
-//! JSON as others write it: pieces of it without reading the rest, and the faults that are usual mended.
+//! Lenient, partial reading of servers' JSON: single fields and elements, with common faults repaired.
 //!
-//! Pieces stay text ([`RawValue`]) until someone wants them: a hostile or merely huge document takes no more
-//! memory than its own bytes, and numbers stay as they are written.
+//! Values stay text ([`RawValue`]) until they are needed: a hostile or huge document takes no more memory than its
+//! own bytes, and numbers keep their digits.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,13 +10,12 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// Words that JSON does not have, and what is read for them.
+/// Python's words that JSON does not have, and their replacements.
 const WORDS: [(&str, &str); 3] = [("-Infinity", "null"), ("Infinity", "null"), ("NaN", "null")];
 
-/// The text with two faults mended that JSON does not allow and servers write all the same: Python's `NaN` and
-/// `Infinity` become `null`, halves of UTF-16 pairs (text cut in the middle of an emoji) become `\ufffd`. Only for a
-/// text that could not be read as it is.
-pub(super) fn mended(text: &str) -> String {
+/// Repairs two faults that servers' JSON often has: Python's `NaN` and `Infinity` become `null`, unpaired UTF-16
+/// surrogates (text cut in the middle of an emoji) become `\ufffd`. Only for a text that failed to parse.
+pub(super) fn repaired(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let (mut rest, mut in_text) = (text, false);
     while let Some(first) = rest.chars().next() {
@@ -41,7 +40,7 @@ pub(super) fn mended(text: &str) -> String {
     out
 }
 
-/// An escape at the beginning of the text: how long it is and what to write for it.
+/// The escape at the beginning of the text: its length in bytes and its replacement.
 fn escape(text: &str) -> (usize, &str) {
     let unit = |at: usize| {
         let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
@@ -57,19 +56,18 @@ fn escape(text: &str) -> (usize, &str) {
     }
 }
 
-/// Runs a reader on the text, and when it fails on the text [`mended`].
+/// Runs a reader on the text, and if it fails on the [`repaired`] text.
 pub(super) fn lenient<T>(text: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
-    read(text).or_else(|| read(&mended(text)))
+    read(text).or_else(|| read(&repaired(text)))
 }
 
-/// Fields of an object, as the JSON they are.
+/// Fields of an object, each as raw JSON.
 #[derive(Debug, Default)]
 pub(super) struct Fields<'a>(Vec<(&'static str, &'a str)>);
 
 impl<'a> Fields<'a> {
-    /// Those fields of the object that are among `names`, which are in snake_case; the object may have them in
-    /// camelCase. Of a field that is there twice the last one that is not null counts. `None` when the text is no
-    /// object.
+    /// Reads the fields of an object that are among `names`. Names are in snake_case; the object may have them in
+    /// camelCase. Of a repeated field the last one that is not null counts. `None` if the text is not an object.
     pub(super) fn of(text: &'a str, names: &[&'static str]) -> Option<Self> {
         let mut reader = serde_json::Deserializer::from_str(text);
         let fields = reader.deserialize_map(FieldsVisitor(names)).ok()?;
@@ -77,22 +75,22 @@ impl<'a> Fields<'a> {
         Some(fields)
     }
 
-    /// The JSON of a field that is there and not null.
+    /// A field's JSON; `None` if it is missing or null.
     pub(super) fn get(&self, name: &str) -> Option<&'a str> {
         self.0.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
     }
 
-    /// The first of these that is there and not null.
+    /// The JSON of the first of `names` that is present and not null.
     pub(super) fn first(&self, names: &[&str]) -> Option<&'a str> {
         names.iter().find_map(|name| self.get(name))
     }
 
-    /// A field as [`text`].
+    /// A field's value, read by [`text`].
     pub(super) fn text(&self, name: &str, limit: usize) -> Option<String> {
         self.get(name).and_then(|json| text(json, limit))
     }
 
-    /// A field as [`value`].
+    /// A field's value, read by [`value`].
     pub(super) fn value(&self, name: &str, limit: usize) -> Option<Value> {
         self.get(name).map(|json| value(json, limit))
     }
@@ -124,7 +122,7 @@ impl<'de> Visitor<'de> for FieldsVisitor<'_> {
     }
 }
 
-/// Whether a key is this name in snake_case, or the same in camelCase.
+/// Whether `key` is `name`, which is in snake_case, or its camelCase.
 fn is_named(key: &str, name: &str) -> bool {
     let mut rest = key.bytes();
     let mut after_gap = false;
@@ -135,8 +133,8 @@ fn is_named(key: &str, name: &str) -> bool {
     key == name || (camel.map(Some).all(|b| rest.next() == b) && rest.next().is_none())
 }
 
-/// The first elements of a list, at most `limit`, as the JSON they are, and how many there are in all. `None` when
-/// the text is no list.
+/// The first elements of a list, at most `limit`, as raw JSON, and the number of all. `None` if the text
+/// is not a list.
 pub(super) fn elements(text: &str, limit: usize) -> Option<(Vec<&str>, usize)> {
     let mut reader = serde_json::Deserializer::from_str(text);
     let elements = Elements(limit).deserialize(&mut reader).ok()?;
@@ -175,8 +173,8 @@ impl<'de> Visitor<'de> for Elements {
     }
 }
 
-/// The first fields of an object, at most `limit`, each with the JSON it is; of a name that is there twice both. `None`
-/// when the text is no object.
+/// The first fields of an object, at most `limit`, as raw JSON, repeated names included. `None` if the text
+/// is not an object.
 pub(super) fn entries(text: &str, limit: usize) -> Option<Vec<(String, &str)>> {
     let mut reader = serde_json::Deserializer::from_str(text);
     let entries = reader.deserialize_map(Entries(limit)).ok()?;
@@ -204,7 +202,7 @@ impl<'de> Visitor<'de> for Entries {
     }
 }
 
-/// A text as it is, a number or a word as it is written; nothing for null and what is nested. Cut to `limit` bytes.
+/// A string's content, a number or boolean as written, cut to `limit` bytes; `None` for null, lists and objects.
 pub(super) fn text(json: &str, limit: usize) -> Option<String> {
     let mut text = match json.as_bytes().first()? {
         b'"' => lenient(json, |json| serde_json::from_str::<String>(json).ok())?,
@@ -215,7 +213,7 @@ pub(super) fn text(json: &str, limit: usize) -> Option<String> {
     Some(text)
 }
 
-/// Cuts a text to `limit` bytes, visibly.
+/// Cuts a text to `limit` bytes and appends a `…`.
 pub(super) fn cut(text: &mut String, limit: usize) {
     if text.len() > limit {
         let end = (0..=limit.saturating_sub(3)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
@@ -225,7 +223,7 @@ pub(super) fn cut(text: &mut String, limit: usize) {
     }
 }
 
-/// The value; of one whose JSON is longer than `limit` bytes, or nested too deeply, its beginning as text.
+/// The parsed value; if its JSON is longer than `limit` bytes or nested too deeply, its beginning as text.
 pub(super) fn value(json: &str, limit: usize) -> Value {
     let read = |json: &str| serde_json::from_str(json).ok();
     let short = (json.len() <= limit).then(|| lenient(json, read)).flatten();
@@ -239,7 +237,7 @@ pub(super) fn value(json: &str, limit: usize) -> Value {
     })
 }
 
-/// A number that is finite, also one that is written as text.
+/// A finite number, also if written as text.
 pub(super) fn number(json: &str) -> Option<f64> {
     text(json, 64)?.trim().parse().ok().filter(|n: &f64| n.is_finite())
 }
@@ -251,7 +249,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn usual_faults_are_mended() {
+    fn common_faults_are_repaired() {
         let table = [
             (r#"{"a": NaN, "b": [-Infinity, Infinity, -1]}"#, r#"{"a": null, "b": [null, null, -1]}"#),
             (r#"{"NaN": "NaN \" -Infinity"}"#, r#"{"NaN": "NaN \" -Infinity"}"#),
@@ -261,7 +259,7 @@ mod tests {
             (r#""\ud8"#, r#""\ud8"#),
         ];
         for (faulty, expected) in table {
-            assert_eq!(mended(faulty), expected, "{faulty}");
+            assert_eq!(repaired(faulty), expected, "{faulty}");
         }
     }
 
@@ -321,8 +319,8 @@ mod tests {
             "{", "}", "[", "]", ",", ":", "\"prompt_id\"", "\"", "\\", "\\ud83d", "\\u", "NaN", "-", "I", "1", "é", "null",
         ]), 0..30), limit in 0_usize..9) {
             let json = tokens.concat();
-            let mended = mended(&json);
-            prop_assert_eq!(super::mended(&mended), mended.clone());
+            let repaired = repaired(&json);
+            prop_assert_eq!(super::repaired(&repaired), repaired.clone());
             let _ = (Fields::of(&json, &["prompt_id"]), elements(&json, limit), text(&json, limit), number(&json));
             let _ = value(&json, limit);
         }
@@ -330,7 +328,7 @@ mod tests {
         #[test]
         fn good_json_is_not_touched(text in ".{0,40}", number in any::<i64>()) {
             let json = serde_json::json!({"text": text, "number": number, "list": [text, null]}).to_string();
-            prop_assert_eq!(mended(&json), json);
+            prop_assert_eq!(repaired(&json), json);
         }
     }
 }

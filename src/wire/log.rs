@@ -1,38 +1,36 @@
-//! The server's log: messages in, scrubbed lines out, progress bars told apart.
+//! The server's log: messages in, scrubbed lines and progress out.
 
 use crate::domain::run::Progress;
 
 use super::ansi;
 use super::tqdm::{self, Bar};
 
-/// Turns log messages into lines. What ends a line says what becomes of it:
+/// Turns log messages into lines. The end of a line has a meaning, the same as on a terminal and in
+/// the store's log files:
 ///
-/// - `\n`: it stays.
-/// - `\r`: it is a progress line, and a progress line right behind it takes its place.
-/// - `\r\n`: it is a progress line that took the place of the one before and stays. The `\n` may come later
-///   than the line.
+/// - `\n`: an ordinary line.
+/// - `\r`: a progress line; a progress line right behind it replaces it.
+/// - `\r\n`: the last state of a progress line. The `\n` may arrive later than the line.
 ///
-/// So a terminal shows such a text as it is meant. The store's log reader reads the same.
-///
-/// Libraries for server-sent events write each line of a text as a `data:` line of its own, and a `\r` ends a line there
-/// too: what a progress bar printed as `\r 45%|…` arrives as `\n 45%|…`. So a line end between two lines of a bar that is
-/// not full is taken for the `\r` it was.
+/// Libraries for server-sent events write each line of a text as a `data:` line of its own, and a `\r` ends a line
+/// there too: what a progress bar printed as `\r 45%|…` arrives as `\n 45%|…`. So a `\n` between two lines of the same
+/// unfinished bar is read as `\r`.
 #[derive(Debug, Default)]
 pub struct Lines {
-    /// The last line ended in `\r`.
+    /// Whether the last line ended in `\r`.
     open: bool,
-    /// What it said, when it is a progress line.
+    /// The last line's progress, if it is a progress line.
     bar: Option<Bar>,
 }
 
 impl Lines {
-    /// Appends a message's lines to `out`; gives the newest progress that it tells.
+    /// Appends a message's lines to `out`; returns the newest progress in it.
     ///
-    /// A message is a line, several, or a piece of a progress bar: servers send what a `write` to the
-    /// terminal sent, with or without its line end.
+    /// A message is a line, several, or a piece of a progress bar: servers forward each `write` to the terminal, with
+    /// or without a line end.
     pub fn push(&mut self, message: &str, out: &mut String) -> Option<Progress> {
         let mut newest = None;
-        // Line ends since the last text of this message.
+        // Number of line ends since the last text in this message.
         let mut line_ends = 0;
         let mut rest = message;
         while !rest.is_empty() {
@@ -52,7 +50,7 @@ impl Lines {
             let bar = tqdm::parse(line);
             let ends_before = std::mem::take(&mut line_ends);
             if bar.is_none() || self.open {
-                // Those before the first line of a bar are its way to the line's beginning.
+                // A bar prints line ends before its first line to get to the beginning of a line.
                 self.end_lines(ends_before, out);
             }
             newest = bar.as_ref().and_then(Bar::progress).or(newest);
@@ -78,7 +76,7 @@ impl Lines {
         self.bar = bar.filter(|_| self.open);
     }
 
-    /// A full bar stays in sight, unless its last step is only printed once more.
+    /// Whether the next bar replaces this line. A full bar stays, unless the next one only repeats its last step.
     fn gives_way_to(&self, next: Option<&Bar>) -> bool {
         let same = |full: &Bar| {
             next.is_some_and(|next| {
@@ -88,12 +86,12 @@ impl Lines {
         self.bar.as_ref().is_none_or(|bar| !bar.is_full() || same(bar))
     }
 
-    /// Line ends without a text before them.
+    /// Writes `count` line ends that follow no text.
     fn end_lines(&mut self, count: usize, out: &mut String) {
         let mut count = count;
         if count > 0 && self.open {
             if self.bar.as_ref().is_some_and(|bar| !bar.is_full()) {
-                // What follows tells whether the bar goes on.
+                // Only the next piece tells whether the bar goes on.
                 return;
             }
             self.close(out);
@@ -108,7 +106,7 @@ impl Lines {
     }
 }
 
-/// Whether a piece only moves the cursor up: what tqdm writes behind the second of two bars at once.
+/// Whether a piece only moves the cursor up, as tqdm does behind the second of two simultaneous bars.
 fn only_moves_up(piece: &str) -> bool {
     piece.starts_with('\u{1b}') && piece.split("\u{1b}[").all(|part| part.is_empty() || part == "A")
 }
@@ -133,14 +131,14 @@ mod tests {
             (&[&format!("{BAR}\r{OVER}\n"), "done"], format!("{BAR}\r{OVER}\r\ndone\n")),
             (&[OVER, "\n", "\n", "done"], format!("{OVER}\r\n\ndone\n")),
             (&[OVER, "\r\ndone"], format!("{OVER}\r\ndone\n")),
-            // Its last step and its end: the bar is printed twice, and is one.
+            // The last step and the end print the same bar twice; one is shown.
             (&[OVER, OVER, "\n"], format!("{OVER}\r{OVER}\r\n")),
-            // What no line end parted from the next.
+            // No line end between a full bar and the next one.
             (&[OVER, BAR], format!("{OVER}\r\n{BAR}\r")),
             (&[OVER, "done"], format!("{OVER}\r\ndone\n")),
             (&[BAR, "a warning", BAR], format!("{BAR}\r\na warning\n{BAR}\r")),
             (&[&format!("{BAR}\n{BAR}\n")], format!("{BAR}\r{BAR}\r")),
-            // Each `\r` made a `\n` by what writes the stream.
+            // A library turned each `\r` into `\n`.
             (&[&format!("\n{BAR}"), &format!("\n{BAR}"), "\ndone"], format!("{BAR}\r{BAR}\r\ndone\n")),
             (&[&format!("\n{BAR}\n{OVER}"), "\n", "done"], format!("{BAR}\r{OVER}\r\ndone\n")),
             (&[&format!("{OVER}\n"), &format!("\n{BAR}")], format!("{OVER}\r\n{BAR}\r")),

@@ -1,4 +1,4 @@
-//! Codecs without IO: bytes in, values out. Each takes any split of its bytes.
+//! Codecs of the wire formats, without IO: bytes in, values out. Streaming ones accept input split anywhere.
 
 pub mod ansi;
 pub mod base64;

@@ -1,5 +1,5 @@
-//! Progress lines as tqdm prints them: `label:  45%|████▌     | 9/20 [00:05<00:06,  1.70it/s]`, without room for
-//! a bar `label:  45% 9/20 [00:05<00:06,  1.70it/s]`, and without a known end `label: 9it [00:05,  1.70it/s]`.
+//! Progress lines of tqdm: `label:  45%|████▌     | 9/20 [00:05<00:06,  1.70it/s]`, in a narrow terminal
+//! `label:  45% 9/20 [00:05<00:06,  1.70it/s]`, and without a known total `label: 9it [00:05,  1.70it/s]`.
 
 use crate::domain::run::Progress;
 
@@ -8,36 +8,36 @@ use super::ansi;
 /// Longest label that is kept, in characters.
 const LABEL_CHARS: usize = 60;
 
-/// What a progress line says.
+/// A progress line's figures.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bar {
-    /// Steps or bytes done. Fractions are scaled up together with `max`.
+    /// Steps or bytes done. Fractions are scaled to integers, together with `max`.
     pub value: u64,
-    /// Steps or bytes in all, where the line knows them; never 0.
+    /// Total of steps or bytes, if the line has one; never 0.
     pub max: Option<u64>,
     pub seconds_left: Option<u64>,
-    /// What stands before the figures, such as `Loading`.
+    /// Text before the figures, such as `Loading`.
     pub label: String,
 }
 
 impl Bar {
-    /// The progress, where the line says how far away the end is.
+    /// The progress, if the total is known.
     pub fn progress(&self) -> Option<Progress> {
         let (max, label) = (self.max?, self.label.clone());
         Some(Progress { value: self.value.min(max), max, seconds_left: self.seconds_left, label })
     }
 
-    /// Whether nothing more will come of this bar.
+    /// Whether the bar is complete.
     pub fn is_full(&self) -> bool {
         self.max.is_some_and(|max| self.value >= max)
     }
 }
 
-/// Reads a progress line; `None` when the text is something else.
+/// Parses a progress line; `None` if the text is not one.
 ///
 /// Counts may be scaled (`1.5M/3.0G`) or have fractions (`0.5/1.0`).
 pub fn parse(text: &str) -> Option<Bar> {
-    // The cheap test first: nearly every line of a log is no progress line.
+    // A cheap test first, since nearly every line of a log is not a progress line.
     if memchr::memchr2(b'%', b'[', text.as_bytes()).is_none() || !text.contains(['|', '[']) {
         return None;
     }
@@ -51,8 +51,8 @@ pub fn parse(text: &str) -> Option<Bar> {
     bounded(text).or_else(|| endless(text))
 }
 
-/// `label:  45%|████▌     | 9/20 [00:05<00:06,  1.70it/s]`, with the bar or the times left out, not both: prose has
-/// percentages too.
+/// `label:  45%|████▌     | 9/20 [00:05<00:06,  1.70it/s]`. The bar or the times may be missing, but not both, since
+/// prose has percentages too.
 fn bounded(text: &str) -> Option<Bar> {
     let (percent, has_bar) = match text.find("%|") {
         Some(at) => (at, true),
@@ -76,7 +76,7 @@ fn bounded(text: &str) -> Option<Bar> {
     Some(Bar { value, max: Some(max), seconds_left: left, label: label(&before[..digits]) })
 }
 
-/// `label: 9it [00:05,  1.70it/s]`
+/// A line without a total: `label: 9it [00:05,  1.70it/s]`.
 fn endless(text: &str) -> Option<Bar> {
     let (counts, times) = text.trim_end().split_once(" [")?;
     let (took, speed) = times.strip_suffix(']')?.split_once(',')?;
@@ -91,7 +91,7 @@ fn label(text: &str) -> String {
     ansi::scrub_plain(text).chars().take(LABEL_CHARS).collect()
 }
 
-/// Two counts in whole numbers: those with fractions in hundredths of the larger.
+/// Two counts as integers; fractions are scaled, keeping the ratio.
 fn whole(value: f64, max: f64) -> (u64, u64) {
     if value.fract() == 0.0 && max.fract() == 0.0 || max <= 0.0 || value > 1e6 {
         return (value as u64, max as u64);
@@ -99,7 +99,7 @@ fn whole(value: f64, max: f64) -> (u64, u64) {
     ((value / max * 100.0).round() as u64, 100)
 }
 
-/// `20`, `9.5`, `1.50k`, `3.0GB`, `9it`: not negative, and no larger than what a float holds exactly by far.
+/// A count with a unit: `20`, `9.5`, `1.50k`, `3.0GB`, `9it`. `None` if negative or absurdly large.
 fn number(text: &str) -> Option<f64> {
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -115,7 +115,7 @@ fn number(text: &str) -> Option<f64> {
     (scaled.is_finite() && scaled < 1e18).then_some(scaled)
 }
 
-/// `06`, `00:06`, `1:02:03`.
+/// A duration in seconds: `06`, `00:06`, `1:02:03`.
 fn seconds(text: &str) -> Option<u64> {
     text.trim()
         .split(':')

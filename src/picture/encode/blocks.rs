@@ -1,4 +1,4 @@
-//! Half-blocks: `▀` in the colour of the upper half on a ground of the lower half's.
+//! Half-blocks: `▀` with the upper pixel's colour as foreground and the lower pixel's as background.
 
 use image::RgbImage;
 
@@ -8,7 +8,7 @@ use super::scaled;
 
 type Halves = [[u8; 3]; 2];
 
-/// Shares of the room, and bits of each colour channel that are kept: each step costs fewer bytes than the one before.
+/// Steps from best to smallest: share of the full size, and bits kept of each colour channel.
 const LADDER: [(f64, u8); 9] =
     [(1.0, 8), (1.0, 6), (1.0, 5), (1.0, 4), (0.75, 5), (0.75, 4), (0.5, 5), (0.35, 4), (0.2, 4)];
 
@@ -39,16 +39,16 @@ fn halves(image: &RgbImage, cells: Cells, bits: u8) -> Vec<Halves> {
         .collect()
 }
 
-/// The nearest of the values that so many bits can tell apart, black and white among them.
+/// Rounds a channel to the nearest of the 2^`bits` evenly spaced values from black to white.
 fn rounded(channel: u8, bits: u8) -> u8 {
     let most = (1_u32 << bits) - 1;
     let step = (u32::from(channel) * most + 127) / 255;
     (step * 255 / most) as u8
 }
 
-/// Bytes that showing the cells costs, about, if each colour is set only where it changes.
+/// Approximate bytes on the wire for the cells, with each colour set only where it changes.
 pub(in super::super) fn wire_bytes(halves: &[Halves], cells: Cells, colours: Colours) -> usize {
-    // `38;2;r;g;b` or `38;5;n`.
+    // Length of `38;2;r;g;b` or `38;5;n`.
     let colour = |[r, g, b]: [u8; 3]| match colours {
         Colours::True => 8 + digits(r) + digits(g) + digits(b) - 1,
         Colours::Indexed => 8,

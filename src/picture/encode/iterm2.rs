@@ -1,5 +1,5 @@
-//! iTerm2: files of a format the terminal knows, JPEG for photographs, scaled by the terminal to the cells they are
-//! for. A picture goes out as strips, since a file can't be interrupted.
+//! iTerm2: image files (JPEG for photographs), which the terminal scales to the given cells. A picture is sent as
+//! strips, since the transfer of a file can't be interrupted.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,7 +11,7 @@ use super::super::read::Pixels;
 use super::super::{Canvas, Cells, Piece};
 use super::{rows_a_piece, scaled, share, useful_size};
 
-/// Shares of the pixels, and the JPEG quality.
+/// Steps from best to smallest: share of the full size, and JPEG quality.
 const LADDER: [(f64, u8); 12] = [
     (1.0, 90),
     (1.0, 80),
@@ -26,7 +26,7 @@ const LADDER: [(f64, u8); 12] = [
     (0.2, 30),
     (0.1, 30),
 ];
-/// Bytes of a strip beside its pixels: tables of JPEG, in base64.
+/// Overhead of a strip in bytes: JPEG's tables, in base64.
 const STRIP: usize = 900;
 
 pub(super) fn encode(pixels: &Pixels, cells: Cells, canvas: &Canvas) -> Vec<Piece> {

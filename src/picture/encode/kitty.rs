@@ -1,4 +1,4 @@
-//! Kitty: a PNG file, which the terminal keeps and scales. With all colours if that fits, else with 256 at the most.
+//! Kitty: a PNG file, which the terminal stores and scales. True colour if the budget allows, else a palette of 256.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,19 +9,19 @@ use super::super::read::Pixels;
 use super::super::{Canvas, Cells};
 use super::{scaled, share, useful_size};
 
-/// Most base64 bytes in one sequence, by the protocol.
+/// Most base64 bytes that the protocol allows in one escape sequence.
 pub const CHUNK: usize = 4096;
-/// Bytes of a sequence around them, at the most.
+/// Most bytes of an escape sequence besides its base64.
 const AROUND: usize = 32;
 
-/// Bytes on the wire of a PNG file of a size: in base64, in sequences.
+/// Bytes on the wire of a PNG file of `png` bytes: base64 in escape sequences.
 pub fn wire_bytes(png: usize) -> usize {
     let encoded = png.div_ceil(3) * 4;
     encoded + encoded.div_ceil(CHUNK) * AROUND + 3 * AROUND
 }
 
-/// The base64 bytes from `from` on, `most` at the most: whole groups of four, so that chunks can be joined. Empty at
-/// the end.
+/// Base64 from offset `from` on, `most` bytes at the most, in whole groups of four so that chunks can be joined.
+/// Empty at the end.
 pub fn base64_chunk(bytes: &[u8], from: usize, most: usize) -> String {
     let first = from / 4 * 3;
     let last = (first + (most / 4).max(1) * 3).min(bytes.len());
@@ -38,7 +38,8 @@ pub(super) fn encode(pixels: &Pixels, cells: Cells, canvas: &Canvas) -> Vec<u8> 
             return png;
         }
     } else if wire_bytes(image.as_raw().len()) / 8 <= canvas.budget {
-        // No PNG of a photograph is smaller than an eighth.
+        // A true-colour PNG is not even tried if an eighth of the raw pixels exceeds the
+        // budget: photographs stay larger.
         let png = rgb_png(&image);
         if fits(&png) {
             return png;
@@ -53,7 +54,7 @@ pub(super) fn encode(pixels: &Pixels, cells: Cells, canvas: &Canvas) -> Vec<u8> 
         if fits(&smallest) {
             break;
         }
-        // Bytes go with the area, a little less than that.
+        // Bytes grow a little slower than the area.
         let over = canvas.budget as f64 / wire_bytes(smallest.len()) as f64;
         part *= (over.sqrt() * 0.96).clamp(0.2, 0.95);
     }
@@ -82,7 +83,7 @@ fn indexed_png(image: &Indexed, width: u32, height: u32) -> Vec<u8> {
     })
 }
 
-/// Writing into memory fails only for a picture that isn't one; then nothing is shown.
+/// Encodes a PNG. That fails only for a size of zero; then the result is empty, and nothing is shown.
 fn png(width: u32, height: u32, data: &[u8], set: impl Fn(&mut png::Encoder<'_, &mut Vec<u8>>)) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, width, height);

@@ -1,9 +1,9 @@
-//! From pixels to what a terminal shows, within a budget of bytes.
+//! Encodes pixels for a terminal's picture protocol, within a budget of bytes.
 //!
-//! Each encoder walks down a ladder from the best to the smallest, and takes the first step whose bytes on the wire
-//! stay within the budget. Kitty and iTerm2 scale what they get to the cells it is for, so there fewer pixels are a
-//! step; Sixel pictures are as large as their pixels, so there fewer colours come first. The last step is taken
-//! whatever it costs: a picture of some cells, a few hundred bytes.
+//! Each encoder tries a ladder of steps from best to smallest and takes the first one that stays within the budget.
+//! Kitty and iTerm2 scale a picture to its cells, so their steps reduce the pixels; a Sixel picture is as large as
+//! its pixels, so its steps reduce the colours first. The last step is taken whatever it costs: a picture of some
+//! cells, a few hundred bytes.
 
 pub(super) mod blocks;
 mod iterm2;
@@ -20,7 +20,7 @@ use super::{Canvas, Cells, Form, Kind, Picture};
 
 pub use kitty::{CHUNK as KITTY_CHUNK, base64_chunk, wire_bytes as kitty_wire_bytes};
 
-/// Makes what the terminal needs to show the pixels on a canvas.
+/// Encodes pixels for a canvas, within its budget.
 pub fn encode(pixels: &Pixels, canvas: &Canvas) -> Picture {
     let cells = canvas.fit(pixels.width(), pixels.height());
     match canvas.kind {
@@ -37,25 +37,25 @@ pub fn encode(pixels: &Pixels, canvas: &Canvas) -> Picture {
     }
 }
 
-/// Pixels that some cells have, at the most as many as the picture has itself.
+/// The size of `cells` in pixels, but not larger than the picture itself.
 fn useful_size(pixels: &Pixels, cells: Cells, canvas: &Canvas) -> (u32, u32) {
     let (width, height) = full_size(cells, canvas);
     (width.min(pixels.width()).max(1), height.min(pixels.height()).max(1))
 }
 
-/// Pixels that some cells have.
+/// The size of `cells` in pixels.
 fn full_size(cells: Cells, canvas: &Canvas) -> (u32, u32) {
     let pixels = |cells: u16, size: u16| u32::from(cells) * u32::from(size);
     (pixels(cells.width, canvas.cell.width), pixels(cells.height, canvas.cell.height))
 }
 
-/// A part of a size.
+/// A size scaled by a factor, at least one pixel.
 fn share((width, height): (u32, u32), share: f64) -> (u32, u32) {
     let part = |pixels: u32| ((f64::from(pixels) * share).round() as u32).max(1);
     (part(width), part(height))
 }
 
-/// The pixels at another size, over the ground.
+/// The pixels scaled to a size, transparency blended with the background.
 fn scaled(pixels: &Pixels, (width, height): (u32, u32), ground: [u8; 3]) -> RgbImage {
     match pixels {
         Pixels::Opaque(image) => resize(image, width, height),
@@ -85,7 +85,7 @@ fn resize(image: &RgbImage, width: u32, height: u32) -> RgbImage {
     imageops::resize(image, width, height, FilterType::Triangle)
 }
 
-/// Rows of each piece, so that it has about so many bytes: `total` are the bytes of the whole picture.
+/// How many cell rows a piece gets so that it has about `piece` bytes; `total` are the bytes of the whole picture.
 fn rows_a_piece(total: usize, rows: u16, piece: usize) -> u16 {
     let pieces = total.div_ceil(piece.max(1)).clamp(1, usize::from(rows.max(1)));
     rows.max(1).div_ceil(pieces as u16)

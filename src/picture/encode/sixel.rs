@@ -1,12 +1,12 @@
-//! Sixel (DEC STD 070, chapter "Sixel Graphics"): six rows of pixels a line, one pass for each colour in it. A
-//! picture goes out as strips of whole cell rows, each with its own colours.
+//! Sixel (DEC STD 070, chapter "Sixel Graphics"): lines of six pixel rows, one pass for each colour in a line. A
+//! picture is sent as strips of whole cell rows, each with its own palette.
 
 use super::super::quantize::{Indexed, quantize};
 use super::super::read::Pixels;
 use super::super::{Canvas, Cells, Piece};
 use super::{full_size, rows_a_piece, scaled};
 
-/// Shares of the room, how many times larger each pixel is drawn, and how many colours.
+/// Steps from best to smallest: share of the full size, enlargement of each pixel, and number of colours.
 const LADDER: [(f64, u32, usize); 12] = [
     (1.0, 1, 256),
     (1.0, 1, 128),
@@ -56,7 +56,7 @@ pub(super) fn encode(pixels: &Pixels, cells: Cells, canvas: &Canvas) -> (Cells, 
     smallest
 }
 
-/// A picture whose pixels are drawn larger.
+/// A picture each of whose pixels is drawn as a square of several.
 struct Enlarged<'a> {
     indexed: &'a Indexed,
     size: (u32, u32),
@@ -71,11 +71,11 @@ impl Enlarged<'_> {
     }
 }
 
-/// The rows of pixels from `top` to `bottom` as one Sixel picture.
+/// Encodes the pixel rows from `top` to `bottom` as one Sixel picture.
 fn strip(image: &Enlarged<'_>, top: u32, bottom: u32) -> Vec<u8> {
     let rows: Vec<Vec<u8>> =
         (top..bottom.min(image.height)).map(|y| (0..image.width).map(|x| image.at(x, y)).collect()).collect();
-    // Pixels that aren't drawn stay as they are (P2 = 1); width and height are told in the raster attributes.
+    // P2 = 1 leaves undrawn pixels as they are; the raster attributes hold width and height.
     let mut out = format!("\x1bP0;1q\"1;1;{};{}", image.width, rows.len()).into_bytes();
     let mut used = [false; 256];
     rows.iter().flatten().for_each(|index| used[usize::from(*index)] = true);
@@ -95,7 +95,7 @@ fn strip(image: &Enlarged<'_>, top: u32, bottom: u32) -> Vec<u8> {
     out
 }
 
-/// One line: for each colour in it, which of the six pixels of each column have it.
+/// Encodes a line: for each colour in it, a bit mask of the six pixels of each column.
 fn push_line(six: &[Vec<u8>], width: usize, out: &mut Vec<u8>) {
     let mut masks: Vec<(u8, Vec<u8>)> = Vec::new();
     let mut place = [usize::MAX; 256];
@@ -111,7 +111,7 @@ fn push_line(six: &[Vec<u8>], width: usize, out: &mut Vec<u8>) {
     }
     for (n, (index, mask)) in masks.iter().enumerate() {
         if n > 0 {
-            // Back to the beginning of the line.
+            // `$` returns to the beginning of the line.
             out.push(b'$');
         }
         out.extend_from_slice(format!("#{index}").as_bytes());

@@ -1,4 +1,4 @@
-//! What each protocol's bytes show, decoded again, beside the picture they were made of.
+//! Each protocol's bytes are decoded again and compared with the original picture.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -21,7 +21,7 @@ fn canvas(kind: Kind, budget: usize, piece: usize) -> Canvas {
     }
 }
 
-/// Many colours, soft, with an edge: what photographs are like.
+/// A picture like a photograph: many colours, soft gradients, an edge.
 fn photograph(width: u32, height: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
         let (fx, fy) = (f64::from(x) / f64::from(width), f64::from(y) / f64::from(height));
@@ -32,13 +32,13 @@ fn photograph(width: u32, height: u32) -> RgbImage {
     })
 }
 
-/// Every pixel by chance: nothing can be packed.
+/// Random pixels, which do not compress.
 fn noise(width: u32, height: u32) -> RgbImage {
     let mut random = fastrand::Rng::with_seed(7);
     RgbImage::from_fn(width, height, |_, _| Rgb([random.u8(..), random.u8(..), random.u8(..)]))
 }
 
-/// A plan of plain surfaces.
+/// A drawing of few plain surfaces.
 fn drawing() -> RgbImage {
     RgbImage::from_fn(320, 192, |x, y| match (x / 80, y / 64) {
         (0, _) => Rgb([255, 0, 0]),
@@ -55,7 +55,7 @@ fn distance(wanted: &RgbImage, got: &RgbImage) -> f64 {
     off as f64 / wanted.as_raw().len() as f64
 }
 
-/// What a terminal shows of it.
+/// The pixels a terminal would show.
 fn shown(picture: &Picture, canvas: &Canvas) -> RgbImage {
     match &picture.form {
         Form::Blocks(halves) => {
@@ -66,7 +66,7 @@ fn shown(picture: &Picture, canvas: &Canvas) -> RgbImage {
         }
         Form::Kitty(png) => {
             let mut text = String::new();
-            // As odd a length as a slow line asks for.
+            // A length that is not a multiple of four, as the flow control may ask for.
             while let chunk = base64_chunk(png, text.len(), 133)
                 && !chunk.is_empty()
             {

@@ -1,23 +1,22 @@
-//! What a video or audio file says of itself, without decoding it: length and size, from the first boxes of MP4,
-//! Matroska and WAV files.
+//! Length and size of video and audio files, read from the headers of MP4, Matroska and WAV without decoding.
 
 use std::io::{BufRead, Read, Seek, SeekFrom};
 
 use super::{OpenFile, Watch, watched};
 
-/// Bytes that are looked through for a header.
+/// Most bytes that are searched for a header.
 const FAR: u64 = 1 << 20;
-/// Boxes of an MP4 file that are looked at.
+/// Most boxes read from an MP4 file.
 const BOXES: usize = 1_000;
 
-/// What is known of a file, in words: its length and its size in pixels, where it says so.
+/// Length and size in pixels, as far as the file has them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct About {
     pub(super) seconds: Option<f64>,
     pub(super) pixels: Option<(u32, u32)>,
 }
 
-/// The same as lines for people.
+/// The facts as lines of text.
 pub(super) fn facts(opened: OpenFile, watch: &Watch) -> Vec<String> {
     about(opened, watch).lines()
 }
@@ -42,7 +41,7 @@ pub(super) fn about(opened: OpenFile, watch: &Watch) -> About {
 }
 
 impl About {
-    /// Without what no file has.
+    /// Drops implausible values.
     fn plausible(self) -> Self {
         About {
             seconds: self.seconds.filter(|seconds| seconds.is_finite() && (0.0..1e7).contains(seconds)),
@@ -59,7 +58,7 @@ fn eight(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_be_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
 }
 
-/// ISO 14496-12: `moov` holds `mvhd` (time scale and length) and for each track a `tkhd` (width and height).
+/// ISO 14496-12: `moov` contains `mvhd` (time scale and length) and for each track a `tkhd` (width and height).
 fn mp4<R: BufRead + Seek>(reader: &mut R, end: u64) -> Option<About> {
     let mut at = 0;
     for _ in 0..BOXES {
@@ -72,7 +71,7 @@ fn mp4<R: BufRead + Seek>(reader: &mut R, end: u64) -> Option<About> {
     None
 }
 
-/// A box's name, where its content begins, and where the next box does.
+/// A box's name, the offset of its content, and the offset of the next box.
 fn next_box<R: BufRead + Seek>(reader: &mut R, at: u64, end: u64) -> Option<([u8; 4], u64, u64)> {
     if at.checked_add(8)? > end {
         return None;
@@ -131,14 +130,14 @@ fn mvhd(bytes: &[u8]) -> Option<f64> {
     (scale > 0).then(|| length as f64 / f64::from(scale))
 }
 
-/// Width and height are the last eight bytes, with sixteen bits behind the point.
+/// Width and height are the last eight bytes, as 16.16 fixed point.
 fn tkhd(bytes: &[u8]) -> Option<(u32, u32)> {
     let at = if *bytes.first()? == 1 { 88 } else { 76 };
     Some((four(bytes, at)? >> 16, four(bytes, at + 4)? >> 16))
 }
 
-/// RFC 9559. Elements are looked for by their ids in the first bytes: Duration and TimestampScale of `Info`, PixelWidth
-/// and PixelHeight of the first track.
+/// RFC 9559. Searches the first bytes for element ids instead of parsing the tree: Duration and TimestampScale of
+/// `Info`, PixelWidth and PixelHeight of the first track.
 fn matroska<R: BufRead>(reader: &mut R) -> Option<About> {
     let mut bytes = Vec::new();
     reader.take(FAR.min(64 << 10)).read_to_end(&mut bytes).ok()?;
@@ -164,7 +163,7 @@ fn matroska<R: BufRead>(reader: &mut R) -> Option<About> {
     Some(About { seconds: length.map(|length| length * scale as f64 / 1e9), pixels })
 }
 
-/// `fmt ` has the bytes a second, `data` has the bytes.
+/// The length is the size of `data` divided by the byte rate in `fmt `.
 fn wav<R: BufRead + Seek>(reader: &mut R) -> Option<About> {
     let mut rate = None;
     let mut at = 12;
@@ -187,7 +186,7 @@ fn wav<R: BufRead + Seek>(reader: &mut R) -> Option<About> {
             }
             _ => {}
         }
-        // Chunks begin at even places.
+        // Chunks are padded to even offsets.
         at = at.checked_add(8 + u64::from(length) + u64::from(length % 2))?;
     }
     None

@@ -1,4 +1,4 @@
-//! Moving pictures: the frames of a GIF or WebP file, as many as are worth showing.
+//! Animations: the frames of a GIF or WebP file, as many as are worth showing.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,25 +10,25 @@ use image::{DynamicImage, ImageDecoder};
 use super::still::{check, gif, limits, pixels, smaller, told};
 use super::{LARGEST_FILE, OpenFile, Pixels, ReadError, Watch, guarded, open, watched};
 
-/// Frames that are read at the most.
+/// Most frames that are decoded.
 const MOST: usize = 60;
-/// Pixels of all frames together, at the size that is wanted.
+/// Most pixels of all frames together, at the requested size.
 const MOST_PIXELS: usize = 16 << 20;
-/// Shortest and longest time that a frame stands.
+/// Shortest and longest time that a frame is shown.
 const STANDS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
-/// A frame of a moving picture.
+/// A frame of an animation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Frame {
     pub pixels: Pixels,
-    /// How long it stands.
+    /// How long the frame is shown.
     pub stands: Duration,
 }
 
-/// The first frames of a GIF or WebP file, in about the size `wanted`.
+/// Decodes the first frames of a GIF or WebP file, at about the size `wanted`.
 ///
 /// # Errors
-/// A sentence that says why there are none.
+/// If not a single frame can be decoded within the limits.
 pub fn frames(path: &Path, wanted: (u32, u32), watch: &Watch) -> Result<Vec<Frame>, ReadError> {
     let OpenFile { file, bytes, kind } = open(path)?;
     if bytes > LARGEST_FILE {
@@ -58,7 +58,7 @@ fn collect<'a, D: ImageDecoder + AnimationDecoder<'a>>(
     watch: &Watch,
 ) -> Result<Vec<Frame>, ReadError> {
     let (width, height) = decoder.dimensions();
-    // Frames are put together in four bytes a pixel, two at a time.
+    // The decoder composes frames in two buffers of four bytes a pixel.
     check(width, height, u64::from(width) * u64::from(height) * 8)?;
     let mut frames = Vec::new();
     let mut total = 0;
@@ -66,7 +66,7 @@ fn collect<'a, D: ImageDecoder + AnimationDecoder<'a>>(
         watch.check()?;
         let frame = match frame {
             Ok(frame) => frame,
-            // Those before a broken one can be seen.
+            // Frames before a broken one are still shown.
             Err(_) if !frames.is_empty() => break,
             Err(error) => return Err(told(&error, watch)),
         };

@@ -1,7 +1,7 @@
-//! What a file shows: its picture, its text, or what is known of it. The file came from a server and is not trusted.
+//! Decodes an output file: its picture, its text, or facts about it. Files come from servers and are not trusted.
 //!
-//! Bounds: [`LARGEST_FILE`], [`LONGEST_SIDE`], [`MOST_MEMORY`], and a time that the caller sets with a [`Watch`], by
-//! which it also stops work that nobody waits for any more. A decoder that panics is an error like any other.
+//! Limits: [`LARGEST_FILE`], [`LONGEST_SIDE`], [`MOST_MEMORY`], and a [`Watch`] with the caller's time limit, which
+//! also cancels work whose result nobody needs any more. A panic in a decoder becomes an error.
 
 mod container;
 mod frames;
@@ -24,47 +24,47 @@ use crate::domain::media;
 
 pub use frames::{Frame, frames};
 
-/// Files larger than this are not decoded.
+/// Largest file that is decoded, in bytes.
 pub const LARGEST_FILE: u64 = 256 << 20;
-/// Pictures with a longer side are not decoded.
+/// Longest side of a picture that is decoded, in pixels.
 pub const LONGEST_SIDE: u32 = 16_384;
-/// Memory that decoding one picture may take: 8,192 by 8,192 pixels of four bytes.
+/// Most memory for decoding one picture, in bytes: 8,192 by 8,192 pixels of four bytes.
 pub const MOST_MEMORY: u64 = 256 << 20;
 
-/// What a file shows.
+/// A decoded file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Seen {
-    /// Its type, by content and name, such as `image/png`.
+    /// MIME type such as `image/png`, found by content, then by name.
     pub kind: &'static str,
     pub bytes: u64,
-    /// What is in it.
+    /// The decoded content.
     pub content: Content,
 }
 
-/// What is in a file.
+/// Content of a file, as far as it can be shown.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {
-    /// A picture, or a frame of a video.
+    /// A picture, or one frame of a video.
     Picture(Still),
-    /// The first lines of a text, scrubbed; whether there is more.
+    /// The first lines of a text, scrubbed, and whether there are more.
     Text(Vec<String>, bool),
-    /// Nothing that can be drawn: what is known of it, and why there is no picture.
+    /// Facts about a file that cannot be drawn, and the reason.
     Facts(Vec<String>),
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Still {
-    /// Pixels, perhaps fewer than the file has; see [`Still::size`].
+    /// The pixels, scaled down if the file has many more than needed.
     pub pixels: Pixels,
-    /// The size that the file has.
+    /// Width and height in the file, in pixels.
     pub size: (u32, u32),
-    /// What else there is to say, such as the length of a video.
+    /// Further facts, such as the length of a video.
     pub facts: Vec<String>,
-    /// There are more frames that [`frames`] can read.
+    /// Whether it is an animation, which [`frames`] can decode.
     pub moves: bool,
 }
 
-/// Pixels.
+/// Decoded pixels, with or without transparency.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Pixels {
     Opaque(RgbImage),
@@ -72,7 +72,7 @@ pub enum Pixels {
 }
 
 impl Pixels {
-    /// Pixels across.
+    /// Width in pixels.
     pub fn width(&self) -> u32 {
         match self {
             Self::Opaque(image) => image.width(),
@@ -80,7 +80,7 @@ impl Pixels {
         }
     }
 
-    /// Pixels down.
+    /// Height in pixels.
     pub fn height(&self) -> u32 {
         match self {
             Self::Opaque(image) => image.height(),
@@ -89,54 +89,54 @@ impl Pixels {
     }
 }
 
-/// Why a file shows nothing, as a sentence.
+/// Why a file could not be decoded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
-    /// It is not there.
+    /// The file does not exist.
     #[error("the file is gone: {0}")]
     Gone(String),
-    /// It is there and cannot be read.
+    /// The file cannot be opened or read.
     #[error("the file cannot be read: {0}")]
     Unreadable(String),
     #[error("the file is empty")]
     Empty,
-    /// It would take too much memory.
+    /// The file or picture exceeds a limit.
     #[error("{0}")]
     TooLarge(String),
-    /// It is not what it claims to be, or cut off.
+    /// The file is damaged, truncated, or of another format than its content claims.
     #[error("the picture is broken: {0}")]
     Broken(String),
-    /// It took too long.
+    /// The time limit has passed.
     #[error("the picture takes too long to decode, and was given up after {} s", .0.as_secs())]
     TooSlow(Duration),
-    /// Somebody else's picture is wanted by now.
+    /// A newer request has replaced this one.
     #[error("something else is wanted by now")]
     Superseded,
 }
 
-/// Ends work that takes too long, or that nobody waits for.
+/// A time limit, and cancellation by a newer request.
 #[derive(Clone, Debug)]
 pub struct Watch {
     until: Instant,
     limit: Duration,
-    /// The newest request, and the one that this is for.
+    /// Number of the newest request, to be compared with `mine`.
     newest: Arc<AtomicU64>,
     mine: u64,
 }
 
 impl Watch {
-    /// For a piece of work that may take so long.
+    /// A watch with a time limit only.
     pub fn new(limit: Duration) -> Self {
         Self::of(limit, Arc::new(AtomicU64::new(0)), 0)
     }
 
-    /// The same, which also ends when `newest` is no longer `mine`.
+    /// A watch that also cancels when `newest` is no longer `mine`.
     pub fn of(limit: Duration, newest: Arc<AtomicU64>, mine: u64) -> Self {
         Self { until: Instant::now() + limit, limit, newest, mine }
     }
 
     /// # Errors
-    /// When it is time to stop.
+    /// If the time has run out, or a newer request has been made.
     pub fn check(&self) -> Result<(), ReadError> {
         if self.newest.load(Ordering::Relaxed) != self.mine {
             return Err(ReadError::Superseded);
@@ -144,13 +144,13 @@ impl Watch {
         if Instant::now() >= self.until { Err(ReadError::TooSlow(self.limit)) } else { Ok(()) }
     }
 
-    /// Time that is left.
+    /// Time left until the limit.
     pub fn left(&self) -> Duration {
         self.until.saturating_duration_since(Instant::now())
     }
 }
 
-/// A file that is read as long as the watch allows it.
+/// A file whose reads fail once the watch says stop.
 struct Watched {
     file: File,
     watch: Watch,
@@ -169,7 +169,7 @@ impl Seek for Watched {
     }
 }
 
-/// A file, opened to be looked at.
+/// A file with its type and size.
 struct OpenFile {
     file: File,
     bytes: u64,
@@ -181,7 +181,7 @@ fn open(path: &Path) -> Result<OpenFile, ReadError> {
         io::ErrorKind::NotFound => ReadError::Gone(path.display().to_string()),
         _ => ReadError::Unreadable(error.to_string()),
     };
-    // Opening a pipe would wait for somebody to write into it.
+    // Checked before opening: opening a named pipe would block until somebody writes into it.
     let metadata = std::fs::metadata(path).map_err(told)?;
     if !metadata.is_file() {
         return Err(ReadError::Unreadable("it is no ordinary file".to_owned()));
@@ -203,10 +203,10 @@ fn open(path: &Path) -> Result<OpenFile, ReadError> {
     Ok(OpenFile { file, bytes: metadata.len(), kind: media::content_type(&name, &first[..known]) })
 }
 
-/// Looks at a file. Pixels come in about the size `wanted`, when the file has many more.
+/// Decodes a file. Pictures much larger than `wanted` are scaled down to about that size.
 ///
 /// # Errors
-/// A sentence that says why there is nothing to see.
+/// If the file cannot be read or decoded within the limits.
 pub fn look(path: &Path, wanted: (u32, u32), watch: &Watch) -> Result<Seen, ReadError> {
     let opened = open(path)?;
     let (kind, bytes) = (opened.kind, opened.bytes);
@@ -221,10 +221,10 @@ pub fn look(path: &Path, wanted: (u32, u32), watch: &Watch) -> Result<Seen, Read
     Ok(Seen { kind, bytes, content })
 }
 
-/// Looks at a file without decoding pictures: text is read, of others only their type and size.
+/// Reads a file without decoding pictures: text is read, of other files only type and size.
 ///
 /// # Errors
-/// A sentence that says why there is nothing to see.
+/// If the file cannot be read.
 pub fn look_at_text(path: &Path, watch: &Watch) -> Result<Seen, ReadError> {
     let opened = open(path)?;
     let (kind, bytes) = (opened.kind, opened.bytes);
@@ -233,13 +233,13 @@ pub fn look_at_text(path: &Path, watch: &Watch) -> Result<Seen, ReadError> {
     Ok(Seen { kind, bytes, content })
 }
 
-/// Decodes, and takes a decoder's panic for a broken picture.
+/// Runs a decoder; a panic becomes [`ReadError::Broken`].
 fn guarded<T>(work: impl FnOnce() -> Result<T, ReadError>) -> Result<T, ReadError> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err(ReadError::Broken("the decoder failed on it".to_owned())))
 }
 
-/// A reader for decoders.
+/// A buffered reader that obeys the watch.
 fn watched(file: File, watch: &Watch) -> impl BufRead + Seek {
     io::BufReader::with_capacity(64 << 10, Watched { file, watch: watch.clone() })
 }

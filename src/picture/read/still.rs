@@ -1,4 +1,4 @@
-//! Pictures: PNG, JPEG, WebP and GIF.
+//! Decoding of PNG, JPEG, WebP and GIF pictures.
 
 use std::io::{BufRead, Seek};
 
@@ -32,7 +32,7 @@ pub(super) fn read(opened: OpenFile, wanted: (u32, u32), watch: &Watch) -> Resul
             }
             Err(error) => Err(told(&error, watch)),
         },
-        // Whether there is a second frame is found out when somebody wants to see it.
+        // Whether there is a second frame is only found out once the animation is requested.
         "image/gif" => decode(gif(reader), wanted, watch).map(|still| Still { moves: true, ..still }),
         other => {
             let name = other.trim_start_matches("image/").to_uppercase();
@@ -50,7 +50,7 @@ pub(super) fn limits() -> Limits {
     limits
 }
 
-/// Its canvas is as large as the first bytes say, whatever they say: it is checked before anything is allocated.
+/// A GIF's header states the size of its canvas, up to 65,535 by 65,535: checked before the decoder allocates it.
 pub(super) fn gif<R: BufRead + Seek>(reader: R) -> Result<GifDecoder<R>, ImageError> {
     let mut decoder = GifDecoder::new(reader)?;
     decoder.set_limits(limits())?;
@@ -88,14 +88,14 @@ pub(super) fn check(width: u32, height: u32, memory: u64) -> Result<(), ReadErro
     Ok(())
 }
 
-/// Not more pixels than about twice those that are wanted: later steps are quicker then.
+/// Scales a picture down to about twice the requested size, which makes later steps faster.
 pub(super) fn smaller(image: DynamicImage, (width, height): (u32, u32)) -> DynamicImage {
     let (width, height) = (width.max(1), height.max(1));
     let over = (image.width() / width).min(image.height() / height);
     if over < 4 {
         return image;
     }
-    // Fast, and as good as any other where many pixels become one.
+    // `thumbnail` is fast, and good enough where many pixels become one.
     image.thumbnail(image.width().div_ceil(over / 2), image.height().div_ceil(over / 2))
 }
 
@@ -110,7 +110,7 @@ pub(super) fn pixels(image: DynamicImage) -> Pixels {
     Pixels::Opaque(image.into_rgb8())
 }
 
-/// A decoder's error in words. What stopped the reading comes first: the decoder only passes it on.
+/// Converts a decoder's error. If the watch made a read fail, its reason is returned instead.
 pub(super) fn told(error: &ImageError, watch: &Watch) -> ReadError {
     if let Err(stopped) = watch.check() {
         return stopped;

@@ -1,4 +1,4 @@
-//! Files as they come: good ones, broken ones, and ones made to do harm.
+//! Valid, broken and malicious files.
 
 use std::fs;
 use std::io::Cursor;
@@ -9,7 +9,7 @@ use image::{Delay, DynamicImage, ImageFormat, Rgb, Rgba};
 
 use super::*;
 
-/// A folder of files.
+/// A temporary folder with files.
 struct Folder(tempfile::TempDir);
 
 impl Folder {
@@ -49,7 +49,7 @@ fn packed(format: ImageFormat) -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// A film of so many frames, each of one grey.
+/// A GIF of `count` frames, each in one shade of grey.
 fn film(count: u8) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = GifEncoder::new(&mut bytes);
@@ -92,7 +92,7 @@ fn pictures_of_every_format() {
         ("a.webp", ImageFormat::WebP),
         ("a.gif", ImageFormat::Gif),
     ] {
-        // The content decides, not the name.
+        // The type is found by content, not by name.
         for name in [name, "a.bin"] {
             let still = picture(&folder.put(name, packed(format)));
             assert_eq!(still.size, (40, 30), "{name}");
@@ -191,7 +191,7 @@ fn what_is_too_large_is_never_begun() {
         assert!(told.contains("too"), "{told}");
         assert!(began.elapsed() < Duration::from_secs(5), "{name}");
     }
-    // A thousandfold: 8,000 by 8,000 of one colour in few bytes. It may be decoded; it must not take long.
+    // A decompression bomb, 8,000 by 8,000 of one colour: it may be decoded, but must not take long.
     let mut bytes = Cursor::new(Vec::new());
     DynamicImage::new_luma8(8000, 8000).write_to(&mut bytes, ImageFormat::Png).expect("packed");
     let bomb = bytes.into_inner();
@@ -233,7 +233,7 @@ fn films_have_frames_but_not_too_many() {
     assert_eq!(all.iter().map(grey).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 6]);
     let long = folder.put("long.gif", film(200));
     assert_eq!(frames(&long, (100, 100), &watch()).map(|frames| frames.len()), Ok(60));
-    // What comes before the break can be seen.
+    // Frames before the damage are shown.
     let bytes = film(7);
     let cut = folder.put("cut.gif", &bytes[..bytes.len() * 2 / 3]);
     let some = frames(&cut, (100, 100), &watch()).expect("some frames");
@@ -298,7 +298,7 @@ fn containers_tell_their_length_and_size() {
     ]
     .concat();
     assert_eq!(facts("a.webm", &webm), ["832×480", "2.5 s"]);
-    // Lies and breaks are no facts, and no harm.
+    // Damaged and inconsistent headers yield no facts and no panic.
     let whole = mp4();
     for end in 0..whole.len() {
         facts("cut.mp4", &[&whole[..end], &[0; 20]].concat());
@@ -311,7 +311,7 @@ fn containers_tell_their_length_and_size() {
 #[test]
 fn a_video_without_a_frame_still_says_what_it_is() {
     let folder = Folder::new();
-    // A name that would be an option, in a folder of its own.
+    // A file name that looks like an option of ffmpeg.
     let path = folder.put("-i.mp4", mp4());
     match seen(&path) {
         Ok(Seen { kind: "video/mp4", content: Content::Facts(facts), .. }) => {
@@ -322,7 +322,7 @@ fn a_video_without_a_frame_still_says_what_it_is() {
     }
 }
 
-/// A program in ffmpeg's place.
+/// A script in place of ffmpeg.
 fn program(folder: &Folder, script: &str) -> PathBuf {
     use std::os::unix::fs::PermissionsExt as _;
     let path = folder.put("program", format!("#!/bin/sh\n{script}\n"));

@@ -1,4 +1,4 @@
-//! Text outputs, as text.
+//! Text outputs: the first lines, scrubbed.
 
 use std::fs::File;
 use std::io::Read;
@@ -6,9 +6,9 @@ use std::io::Read;
 use super::{Content, ReadError, Watch, watched};
 use crate::wire::ansi::scrub_plain;
 
-/// Bytes of a text that are read.
+/// Most bytes read from a text.
 const MOST: usize = 64 << 10;
-/// Lines, and characters of each.
+/// Most lines that are kept; [`COLUMNS`] are the most characters of each.
 const LINES: usize = 2_000;
 const COLUMNS: usize = 1_000;
 
@@ -17,12 +17,12 @@ pub(super) fn read(file: File, watch: &Watch) -> Result<Content, ReadError> {
     Ok(lines(&String::from_utf8_lossy(&bytes), more))
 }
 
-/// As text if it looks like one, else as something unknown.
+/// Reads a file as text if it is UTF-8 without zero bytes, else returns facts.
 pub(super) fn read_if_text(file: File, watch: &Watch) -> Result<Content, ReadError> {
     let (bytes, more) = first(file, watch)?;
     let text = match std::str::from_utf8(&bytes) {
         Ok(text) => Some(text),
-        // The last character may be cut.
+        // The limit may have cut the last character.
         Err(error) if error.error_len().is_none() => std::str::from_utf8(&bytes[..error.valid_up_to()]).ok(),
         Err(_) => None,
     };

@@ -1,4 +1,4 @@
-//! Videos: one frame through `ffmpeg` where it is installed, and what the container says of itself.
+//! Videos: one frame through `ffmpeg` if it is installed, and facts from the container's headers.
 
 use std::io::Read;
 use std::path::Path;
@@ -11,13 +11,13 @@ use super::container::about;
 use super::still::{self, limits};
 use super::{Content, OpenFile, ReadError, Watch};
 
-/// The program, wherever `PATH` has it.
+/// Name of the program, searched in `PATH`.
 const FFMPEG: &str = "ffmpeg";
-/// It gets this long.
+/// Time limit of ffmpeg.
 const LIMIT: Duration = Duration::from_secs(5);
-/// How often it is looked whether it is done.
+/// Interval at which ffmpeg's exit is checked.
 const LOOK: Duration = Duration::from_millis(10);
-/// Bytes of the frame that it may write.
+/// Largest frame read from ffmpeg, in bytes.
 const LARGEST_FRAME: u64 = 32 << 20;
 
 pub(super) fn read(
@@ -44,7 +44,7 @@ pub(super) fn read(
     }
 }
 
-/// A frame from near the beginning, as a PNG file.
+/// A frame from near the beginning, as PNG bytes.
 pub(super) fn frame(
     program: &Path,
     path: &Path,
@@ -52,11 +52,11 @@ pub(super) fn frame(
     wanted: (u32, u32),
     watch: &Watch,
 ) -> Result<Vec<u8>, ReadError> {
-    // A path never begins with a dash, nor names a protocol, when it is absolute and says that it is a file.
+    // `file:` and an absolute path: a name can then be neither an option nor an URL of another protocol.
     let absolute = std::path::absolute(path).map_err(|error| ReadError::Unreadable(error.to_string()))?;
     let mut input = std::ffi::OsString::from("file:");
     input.push(absolute);
-    // The first frame is often black.
+    // The very first frame is often black.
     let at = seconds.map_or(0.0, |seconds| (seconds * 0.1).min(1.0));
     let (width, height) = wanted;
     let scale = format!(
@@ -81,7 +81,7 @@ pub(super) fn frame(
             _ => ReadError::Unreadable(format!("ffmpeg could not be started: {error}")),
         })?;
     let pipe = child.stdout.take();
-    // It may write more than a pipe holds before it ends.
+    // Read in a thread: ffmpeg would block once the pipe is full.
     let reader = std::thread::spawn(move || {
         let mut bytes = Vec::new();
         let read = pipe.map(|pipe| pipe.take(LARGEST_FRAME).read_to_end(&mut bytes));
@@ -99,7 +99,7 @@ pub(super) fn frame(
         }
     };
     if status.is_err() {
-        // It may have ended by itself just now; either way it is waited for.
+        // Fails if ffmpeg has just exited on its own; the wait below covers both.
         let _ = child.kill();
         let _ = child.wait();
     }

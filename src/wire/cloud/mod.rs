@@ -1,7 +1,7 @@
-//! What ViewComfy's cloud API says: news of runs over its socket ([`Event`]), and records of runs ([`Record`]).
+//! Messages of ViewComfy's cloud API: run events over its socket ([`Event`]), and records of runs ([`Record`]).
 //!
-//! Nothing here is promised by anyone, so little is asked for: fields may be in snake_case or camelCase, missing,
-//! null, numbers as text, wrapped in `{"data":…}` or not; unknown ones do no harm. What is kept is bounded.
+//! The API is not documented, so the reader is lenient: fields may be in snake_case or camelCase, missing, null,
+//! numbers as text, wrapped in `{"data":…}` or not; unknown fields are ignored. What is kept is bounded.
 
 mod record;
 
@@ -13,59 +13,59 @@ pub use record::{Record, RecordOutput, State};
 
 /// Longest log text of one event that is kept, in bytes; the rest is cut with a `…`.
 pub const MAX_LOG: usize = 1024 * 1024;
-/// Longest JSON of an open shape that is kept as a value, in bytes; of a longer one its beginning as text.
+/// Longest free-form JSON that is kept as a value, in bytes; of a longer one the beginning is kept as text.
 const MAX_VALUE: usize = 256 * 1024;
-/// Longest text of an event that is not known, in bytes.
+/// Longest text of an unknown event, in bytes.
 const MAX_OTHER: usize = 16 * 1024;
 /// Longest prompt id, in bytes; they are UUIDs.
 const MAX_ID: usize = 200;
 
-/// What is read of a payload.
+/// Fields read from an event's payload.
 const NAMES: [&str; 5] = ["prompt_id", "data", "message", "text", "log"];
 
-/// News of a run.
+/// One event of the socket, about one run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
-    /// Which run, scrubbed. `None` where the service did not say: then it may be any that this connection has sent.
+    /// The run's id, scrubbed. `None` if the service left it out: any run submitted over this connection may be meant.
     pub prompt_id: Option<String>,
     pub news: News,
 }
 
-/// What is new of a run.
+/// What happened to the run.
 #[derive(Clone, Debug, PartialEq)]
 pub enum News {
-    /// A piece of ComfyUI's log, as it came: colours, progress bars and all. For `wire::log::Lines`.
+    /// A piece of ComfyUI's log, colours and progress bars included, to be read with `wire::log::Lines`.
     Log {
         /// The text, at most [`MAX_LOG`] bytes.
         text: String,
     },
-    /// Something failed, most likely the run: its record says.
+    /// Something failed, most likely the run; only its record tells for sure.
     Error {
-        /// What, in an open shape; for `wire::errors`.
+        /// Free-form JSON, to be read with `wire::errors`.
         value: Value,
     },
-    /// The workflow is done; its outputs are being collected.
+    /// The workflow has finished; the service is collecting its outputs.
     Executed,
-    /// The end, with the record unless the service left it out: then it is to be asked for.
+    /// The run has ended. Without a record, the record has to be requested.
     Result(Option<Box<Record>>),
     /// The run was cancelled.
     Cancelled {
-        /// What the service says of it, in an open shape; often nothing.
+        /// Free-form JSON, often null.
         value: Value,
     },
-    /// An event that is not known, for the log.
+    /// An unknown event, shown in the run's log.
     Other {
         name: String,
-        /// What it says, as it came; for `wire::log::Lines`.
+        /// Its payload as text, not scrubbed, to be read with `wire::log::Lines`.
         text: String,
     },
 }
 
 impl Event {
-    /// Reads an event of the socket: its name, and its payload's JSON. None is refused: one that is not known, or
-    /// cannot be read, is a [`News::Other`].
+    /// Reads an event of the socket from its name and its payload's JSON. Never fails: an unknown or unreadable
+    /// event becomes a [`News::Other`].
     pub fn read(name: &str, payload: &str) -> Self {
-        // Some libraries pack JSON into a text.
+        // Some Socket.IO libraries encode the JSON once more, as a string.
         let unpacked = payload.starts_with('"').then(|| json::text(payload, payload.len())).flatten();
         let payload = unpacked.as_deref().filter(|text| text.starts_with('{')).unwrap_or(payload);
         let fields =
@@ -77,7 +77,7 @@ impl Event {
         let data = fields.get("data");
         let inner = || json::Fields::of(data?, &["prompt_id"])?.get("prompt_id").and_then(id);
         let mut prompt_id = fields.get("prompt_id").and_then(id).or_else(inner);
-        // What there is to say, when there is no `data`.
+        // Without `data`: a payload with an id has no content, one without an id is itself the content.
         let rest = || if prompt_id.is_some() { "null" } else { payload };
         let news = match name {
             "infer_log_message" => {
@@ -96,7 +96,7 @@ impl Event {
             _ => News::Other { name: ansi::scrub_plain(&cut(name, 100)), text: text(payload, MAX_OTHER) },
         };
         match &news {
-            // A bare text where an object should be can be the id itself, when there is nothing else to say.
+            // A bare string in place of an object can be the id, for events that carry nothing else.
             News::Executed | News::Cancelled { .. } => prompt_id = prompt_id.or_else(|| id(payload)),
             News::Result(Some(record)) => prompt_id = record.result.prompt_id.clone().or(prompt_id),
             _ => {}
@@ -105,14 +105,14 @@ impl Event {
     }
 }
 
-/// A prompt id, scrubbed; a text that cannot be one is none.
+/// A prompt id, scrubbed; `None` if the text cannot be one.
 fn id(json: &str) -> Option<String> {
     let id = json::text(json, MAX_ID)?;
     let is_id = !id.is_empty() && id.bytes().all(|b| b.is_ascii_graphic());
     is_id.then_some(id)
 }
 
-/// A text as it is, anything else as JSON; nothing for null.
+/// A string's content, any other value as JSON, an empty text for null.
 fn text(json: &str, limit: usize) -> String {
     let text = json::text(json, limit);
     text.unwrap_or_else(|| if json == "null" { String::new() } else { cut(json, limit) })
@@ -124,7 +124,7 @@ fn cut(text: &str, limit: usize) -> String {
     text
 }
 
-/// `data`, or what else the payload says beside the id.
+/// `data`, or else the payload without its id.
 fn open(data: Option<&str>, payload: &str) -> Value {
     let mut value = json::value(data.unwrap_or(payload), MAX_VALUE);
     if let (None, Value::Object(fields)) = (data, &mut value) {

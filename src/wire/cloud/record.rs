@@ -1,4 +1,4 @@
-//! The service's record of a run.
+//! Records of runs, as ViewComfy's API returns them: status, errors and outputs.
 
 use serde_json::Value;
 
@@ -6,11 +6,11 @@ use super::super::result::{OutputInfo, PromptResult};
 use super::super::{ansi, errors, json};
 use crate::domain::run::RunError;
 
-/// Most records of one answer that are read: far more than anyone asks for.
+/// Most records read from one response, far more than a page has.
 const MAX_RECORDS: usize = 10_000;
-/// Most outputs of one record that are read; [`PromptResult::outputs`] counts all.
+/// Most outputs read from one record; [`PromptResult::outputs`] counts all.
 const MAX_OUTPUTS: usize = 100_000;
-/// Longest field that is kept, in bytes of JSON.
+/// Longest value of a field that is kept, in bytes of JSON.
 const MAX_FIELD: usize = 256 * 1024;
 /// Longest name of a file or type, in bytes.
 const MAX_NAME: usize = 4 * 1024;
@@ -18,12 +18,12 @@ const MAX_NAME: usize = 4 * 1024;
 const MAX_ADDRESS: usize = 16 * 1024;
 /// Longest status and message, in bytes.
 const MAX_WORDS: usize = 1024;
-/// Errors of a list that are told beside the first.
+/// Most errors of a list that are shown beside the first.
 const MAX_DETAILS: usize = 20;
-/// `{"data":…}` around what is meant, and around that.
+/// Most levels of `{"data":…}` around a record that are unwrapped.
 const MAX_WRAPS: usize = 3;
 
-/// A record's own fields.
+/// Fields read from a record.
 const NAMES: [&str; 15] = [
     "prompt_id",
     "status",
@@ -42,7 +42,7 @@ const NAMES: [&str; 15] = [
     "node_errors",
 ];
 
-/// Fields that may say what went wrong, by the names that `wire::errors` knows.
+/// Fields that may hold the reason of a failure, each with the name `wire::errors` has for it.
 const ERRORS: [(&str, &str); 7] = [
     ("error_msg", "errorMsg"),
     ("error_details", "errorDetails"),
@@ -53,40 +53,40 @@ const ERRORS: [(&str, &str); 7] = [
     ("errors", "errors"),
 ];
 
-/// What the service knows of a run: a record, a PromptResult, or the reply to a submission.
+/// A run as the service describes it: a record, a PromptResult, or the reply to a submission.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Record {
-    /// The run but for its outputs. `outputs` counts them all; `other` holds fields that may say what went wrong.
-    /// The id and the status are scrubbed.
+    /// The run without its outputs: `outputs` only counts them; `other` has fields that may hold the reason of a
+    /// failure. The id and the status are scrubbed.
     pub result: PromptResult,
-    /// Its outputs, in order.
+    /// Outputs in the record's order.
     pub outputs: Vec<RecordOutput>,
-    /// What the service says to whoever submitted, scrubbed; may be empty.
+    /// The service's message to the submitter, scrubbed; may be empty.
     pub message: String,
 }
 
 /// An output of a record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecordOutput {
-    /// What is said of it. The names are cut where they are hugely long, and not scrubbed.
+    /// Name, type, size and address, not scrubbed; names longer than 4 KiB are cut.
     pub info: OutputInfo,
-    /// The file itself in base64, where the service sent it in place of an address: not decoded, not checked.
+    /// The file in base64, if the service sent it in place of an address: neither decoded nor checked.
     pub data: Option<String>,
 }
 
-/// How a run stands, by its record.
+/// The state of a run according to its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// It has not ended, as far as the record says.
+    /// Queued, running, or not known to have ended.
     Open,
     Succeeded,
-    /// It ended badly, or in a way that is not known to be good.
+    /// It failed, or ended with a status that is not known to mean success.
     Failed,
     Cancelled,
 }
 
 impl State {
-    /// Whether nothing more will happen.
+    /// Whether the run has ended.
     pub fn is_end(self) -> bool {
         self != Self::Open
     }
@@ -97,15 +97,15 @@ impl Record {
     pub fn read(text: &str) -> Option<Self> {
         json::lenient(text, |text| {
             let (inner, prompt_id) = unwrapped(text);
-            // What is wrapped may be nothing: then the wrap is all there is.
+            // `data` may be null while the fields stand beside it.
             let mut record = Self::of(inner).or_else(|| Self::of(text))?;
             record.result.prompt_id = record.result.prompt_id.or(prompt_id);
             Some(record)
         })
     }
 
-    /// Reads a list of records. One record in its place, `null`, and `{"data":…}` around any of them are read too; what
-    /// is no object in the list is left out. `None` when the text is nothing of that kind.
+    /// Reads a list of records. A single record, `null`, and `{"data":…}` around any of them are read too; elements
+    /// that aren't objects are left out. `None` if the text is anything else.
     pub fn list(text: &str) -> Option<Vec<Self>> {
         json::lenient(text, |text| {
             let (inner, _) = unwrapped(text);
@@ -148,7 +148,7 @@ impl Record {
         Some(Self { result, outputs, message })
     }
 
-    /// Whether it says nothing of how the run stands.
+    /// Whether it says nothing about the run but its id: no status, times, outputs or error.
     pub fn is_empty(&self) -> bool {
         let PromptResult { status, completed, execution_time_seconds, error_data, other, outputs, .. } =
             &self.result;
@@ -156,8 +156,8 @@ impl Record {
         is_silent && error_data.is_none() && other.is_empty() && *outputs == 0
     }
 
-    /// How the run stands. A word that is known decides; that the run is over, without a word that says how, is no
-    /// success. So is a success that says of itself that it is not complete.
+    /// The run's state. A known status word decides. A run that has ended without one counts as failed, and so does a
+    /// success whose `completed` is false.
     pub fn state(&self) -> State {
         let word: String = self.result.status.as_deref().unwrap_or_default().to_ascii_lowercase();
         // `IN_PROGRESS`, `in-progress` and `InProgress` are one.
@@ -178,7 +178,7 @@ impl Record {
         }
     }
 
-    /// What went wrong, as far as the record says it; `what` may be empty.
+    /// The reason of the failure, as far as the record has one; `what` may be empty.
     pub fn error(&self) -> RunError {
         let mut other = self.result.other.clone();
         let errors = other.shift_remove("errors");
@@ -187,7 +187,7 @@ impl Record {
     }
 }
 
-/// An error in an open shape: as `wire::errors` reads it, several of them, or one of these as text.
+/// Reads a free-form error: an object that `wire::errors` knows, a list of them, or JSON in a string.
 fn error_of(value: &Value) -> RunError {
     match value {
         Value::String(text) => errors::from_body(text),
@@ -218,7 +218,7 @@ impl RecordOutput {
             filename: fields.text("filename", MAX_NAME).unwrap_or_default(),
             content_type: fields.text("content_type", MAX_NAME).unwrap_or_default(),
             size: fields.get("size").and_then(json::number).filter(|n| *n >= 0.0).map(|n| n as u64),
-            // One that was cut leads nowhere.
+            // A truncated address would be useless, so a longer one is dropped.
             filepath: fields.text("filepath", usize::MAX).filter(|to| (1..=MAX_ADDRESS).contains(&to.len())),
             has_data: data.is_some(),
         };
@@ -226,7 +226,7 @@ impl RecordOutput {
     }
 }
 
-/// What is inside of `{"data":…}`, and the id that stands outside.
+/// The JSON inside of `{"data":…}`, and the id that stands outside of it.
 fn unwrapped(text: &str) -> (&str, Option<String>) {
     let (mut inner, mut prompt_id) = (text.trim(), None);
     for _ in 0..MAX_WRAPS {
@@ -241,7 +241,7 @@ fn unwrapped(text: &str) -> (&str, Option<String>) {
     (inner, prompt_id)
 }
 
-/// Whether there is anything in it.
+/// Whether the value is neither null, false nor empty.
 fn says_something(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => false,
@@ -259,7 +259,7 @@ fn words(json: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// A yes or no, also as a text or a number.
+/// A boolean, also written as text or as a number.
 fn is_true(json: &str) -> Option<bool> {
     match json::text(json, 8)?.to_ascii_lowercase().as_str() {
         "true" | "1" => Some(true),

@@ -1,4 +1,4 @@
-//! A history entry: how a prompt ended and what it made. There is none before its end.
+//! A history entry (`GET /history/ID`): how a prompt ended and its outputs. The server adds it when the prompt ends.
 
 use crate::domain::run::RunError;
 use crate::wire::json;
@@ -6,18 +6,18 @@ use crate::wire::json;
 use super::output::{self, Made};
 use super::{MAX_ID, MAX_NODES, message};
 
-/// Messages of an entry that are read; there are three or four.
+/// Most messages read from one entry; servers send three or four.
 const MAX_MESSAGES: usize = 1_000;
 
-/// How a prompt ended and what it made.
+/// How a prompt ended, and its outputs by node.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     pub outcome: Outcome,
-    /// What each output node made, also before the prompt failed or was stopped.
+    /// Outputs by output node, also those from before the prompt failed or was interrupted.
     pub outputs: Vec<(String, Made)>,
-    /// Nodes whose results were there from before.
+    /// How many nodes' results came from the server's cache.
     pub cached: usize,
-    /// Seconds from start to end by the server's clock.
+    /// Seconds from start to end by the server's clock, without the wait in the queue.
     pub seconds: Option<f64>,
 }
 
@@ -26,13 +26,13 @@ pub struct Entry {
 pub enum Outcome {
     Succeeded,
     Failed(RunError),
-    /// Somebody stopped it.
+    /// Cancelled by somebody while it ran.
     Interrupted,
 }
 
 impl Entry {
-    /// Reads what the server answers when asked for one prompt: `Some(None)` when it has no entry, `None` when that is no
-    /// answer of this server.
+    /// Reads the response for one prompt: `Some(None)` if the server has no entry for it, `None` if it is
+    /// not a valid response.
     pub fn read(answer: &str, prompt_id: &str) -> Option<Option<Self>> {
         json::lenient(answer, |answer| {
             let entries = json::entries(answer, 2)?;
@@ -70,7 +70,7 @@ impl Entry {
     }
 }
 
-/// What the messages of an entry tell.
+/// Facts from an entry's messages.
 #[derive(Debug, Default)]
 struct Story {
     end: Option<Outcome>,

@@ -1,4 +1,4 @@
-//! What comes over the websocket.
+//! Messages of ComfyUI's websocket: text frames with JSON, binary frames with previews.
 
 use crate::domain::run::{PreviewKind, RunError};
 use crate::wire::{errors, json};
@@ -6,94 +6,94 @@ use crate::wire::{errors, json};
 use super::output::{self, Made};
 use super::{MAX_ID, MAX_NODES, id, node};
 
-/// Longest error that is read, in bytes: its node's inputs may be in it, whole tensors as text.
+/// Longest error that is read, in bytes: it may contain the node's inputs, whole tensors as text.
 const MAX_ERROR: usize = 4 << 20;
 /// Longest text that a node shows, in bytes.
 const MAX_TEXT: usize = 256 * 1024;
 /// Longest description of a preview, in bytes.
 const MAX_DESCRIPTION: usize = 16 * 1024;
-/// Longest name of a message that is not known, in bytes.
+/// Longest type of an unknown message, in bytes.
 const MAX_KIND: usize = 100;
 
-/// A text message: of which prompt, and what.
+/// A text frame, with the prompt it is about.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
-    /// Which prompt it is about; `None` where it does not say, or is about none.
+    /// The prompt it is about; `None` if it names none.
     pub prompt_id: Option<String>,
     pub step: Step,
 }
 
-/// What a text message says.
+/// The kinds of text messages.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
-    /// The queue changed. Sent to everyone, and first of all on a new connection.
+    /// The queue changed. Sent to every client, and as the first message of a connection.
     Status {
-        /// Prompts that run or wait.
+        /// Prompts that are running or waiting.
         remaining: Option<u64>,
     },
     /// The server's answer to [`super::HELLO`].
     Features,
-    /// The prompt begins.
+    /// The server has begun with the prompt.
     Start,
-    /// Nodes whose results were there from before. They are told of no more, but for what they made.
+    /// Nodes whose results come from the cache. No further messages about them follow, except [`Step::Executed`].
     Cached { nodes: Vec<String> },
-    /// A node begins.
+    /// The server has begun with a node.
     Executing { node: String },
-    /// The prompt is over, whatever became of it, and its history entry is there.
+    /// The prompt has ended, successfully or not, and its history entry exists.
     Over,
-    /// How far a node is.
+    /// Progress of one node: `value` of `max` steps.
     Progress { node: Option<String>, value: f64, max: f64 },
-    /// How far all nodes are that have begun.
+    /// Progress of every node that has begun.
     Nodes(Vec<NodeState>),
-    /// What an output node made; sent for cached ones too.
+    /// Outputs of an output node; sent for cached ones too.
     Executed { node: String, made: Made },
-    /// All nodes are done.
+    /// All nodes have finished.
     Success,
-    /// A node failed. Not always the end: [`Step::Over`] is.
+    /// A node failed. [`Step::Over`] is what marks the end of the prompt.
     Failed(RunError),
-    /// The prompt was stopped.
+    /// The prompt was cancelled while it ran.
     Interrupted,
-    /// A message that is not known, or cannot be read.
+    /// An unknown or unreadable message.
     Other {
-        /// Its type as it came; empty when it has none.
+        /// Its `type`, not scrubbed; empty if it has none.
         kind: String,
     },
 }
 
-/// How far a node is.
+/// Progress of one node.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NodeState {
-    /// The node of the graph.
+    /// Its id in the graph.
     pub node: String,
     pub value: f64,
     pub max: f64,
     pub is_finished: bool,
 }
 
-/// A binary message.
+/// A binary frame, by its type.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Frame<'a> {
-    /// A picture of the work so far; the picture itself where a node sends its result over the socket.
+    /// A preview of the sampler's work, or the output itself if a node sends it over the socket.
     Preview {
-        /// Which prompt and node; `None` from servers that do not say: then it is of the node that began last.
+        /// Prompt and node ids; `None` from older servers: then it belongs to the node that began last.
         of: Option<(String, String)>,
         kind: PreviewKind,
         bytes: &'a [u8],
     },
-    /// A text that a node shows while it works.
+    /// A text that a node shows while it runs.
     Text { node: String, text: String },
-    /// Nothing that is known, or something that is cut off.
+    /// Of an unknown type, or truncated.
     Other,
 }
 
 impl Message {
-    /// Reads a text frame. None is refused.
+    /// Reads a text frame. Never fails: what cannot be read is a [`Step::Other`].
     pub fn read(frame: &str) -> Self {
         json::lenient(frame, |frame| {
             let fields = json::Fields::of(frame, &["type", "data"])?;
             let kind = fields.text("type", MAX_KIND).unwrap_or_default();
             let data = fields.get("data").unwrap_or("null");
-            // A custom node's data may be anything.
+            // Custom nodes send `data` of any shape.
             let inner = json::Fields::of(data, &NAMES).unwrap_or_default();
             let step = step(&kind, data, &inner).unwrap_or(Step::Other { kind });
             Some(Self { prompt_id: inner.get("prompt_id").and_then(id), step })
@@ -102,11 +102,11 @@ impl Message {
     }
 }
 
-/// What is read of a message.
+/// Fields read from a message's `data`.
 const NAMES: [&str; 10] =
     ["prompt_id", "node", "display_node", "nodes", "value", "max", "output", "status", "node_id", "sid"];
 
-/// What a message says; `None` when it has not what it should have.
+/// The step of a message; `None` if a field it needs is missing.
 fn step(kind: &str, data: &str, fields: &json::Fields<'_>) -> Option<Step> {
     Some(match kind {
         "status" => Step::Status { remaining: remaining(fields.get("status").unwrap_or("null")) },
@@ -164,13 +164,13 @@ fn states(nodes: &str) -> Option<Vec<NodeState>> {
     Some(nodes.filter_map(read).collect())
 }
 
-/// What went wrong in a node. Its inputs and outputs are left out: they are tensors as text.
+/// A node's error, without the node's inputs and outputs, which are tensors as text.
 pub(super) fn error(data: &str) -> RunError {
     let names = ["node_id", "node_type", "exception_message", "exception_type", "traceback"];
     let fields = json::Fields::of(data, &names).unwrap_or_default();
     let values = names.iter().filter_map(|name| Some(((*name).to_owned(), fields.value(name, MAX_ERROR)?)));
     let mut error = errors::from_value(&serde_json::Value::Object(values.collect()));
-    // `4.0.0.3` was made by node 4 at run time; the graph has node 4 only.
+    // Node 4 made node `4.0.0.3` at run time; the graph, and so a parameter, only has node 4.
     if let Some(node) = &mut error.node
         && let Some((maker, _)) = node.split_once('.')
     {
@@ -183,7 +183,7 @@ pub(super) fn error(data: &str) -> RunError {
 }
 
 impl<'a> Frame<'a> {
-    /// Reads a binary frame. None is refused.
+    /// Reads a binary frame. Never fails: what cannot be read is a [`Frame::Other`].
     pub fn read(frame: &'a [u8]) -> Self {
         Self::known(frame).unwrap_or(Self::Other)
     }
@@ -219,13 +219,13 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// A number of four bytes, the first one first, and what follows.
+/// A big-endian `u32`, and the bytes behind it.
 fn word(bytes: &[u8]) -> Option<(u32, &[u8])> {
     let (number, rest) = bytes.split_first_chunk::<4>()?;
     Some((u32::from_be_bytes(*number), rest))
 }
 
-/// Bytes with their number, at most `most`, before them, and what follows.
+/// A block of bytes behind its length (`u32`, at most `most`), and the bytes behind the block.
 fn counted(bytes: &[u8], most: usize) -> Option<(&[u8], &[u8])> {
     let (length, rest) = word(bytes)?;
     let length = usize::try_from(length).ok().filter(|length| *length <= most)?;

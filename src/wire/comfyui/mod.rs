@@ -1,7 +1,7 @@
-//! What ComfyUI's own server says: messages of its websocket ([`Message`]), history entries ([`Entry`]), the queue
-//! ([`Queue`]), replies to what is sent ([`Reply`], [`stored_name`]) and the state of the server ([`System`]).
+//! Messages of ComfyUI's own server: those of its websocket ([`Message`]), history entries ([`Entry`]), the queue
+//! ([`Queue`]), replies to submissions and uploads ([`Reply`], [`stored_name`]) and the server's state ([`System`]).
 //!
-//! Anyone's node can put anything into these, so nothing is believed: what is unknown is passed over, what is kept is
+//! Custom nodes can put anything into these, so the readers are lenient: unknown fields are ignored, what is kept is
 //! bounded, node ids are texts, and Python's `NaN` is read as null. Texts are scrubbed where they are shown.
 
 mod history;
@@ -22,20 +22,20 @@ pub use queue::{Place, Queue, Queued};
 pub use reply::{Reply, stored_name};
 pub use server::{Device, Features, System, names};
 
-/// The frame that a client sends first: with it previews come with the node they are of.
+/// The first frame a client sends. It makes the server name the node in every preview.
 pub const HELLO: &str = r#"{"type":"feature_flags","data":{"supports_preview_metadata":true}}"#;
 
 /// Longest id of a prompt or a node that is read, in bytes.
 const MAX_ID: usize = 200;
-/// Nodes of one message that are read.
+/// Most nodes read from one message.
 const MAX_NODES: usize = 10_000;
 
-/// An id, written as text or number; `None` for null, an empty one and one that is too long to be one.
+/// An id, written as text or as a number; `None` for null, an empty text and one longer than [`MAX_ID`].
 fn id(json: &str) -> Option<String> {
     json::text(json, MAX_ID + 4).filter(|id| (1..=MAX_ID).contains(&id.len()))
 }
 
-/// The node of the graph that a message is about: of a node that was made at run time, the one that made it.
+/// The node of the graph that a message is about: for a node made at run time, the one that made it.
 fn node(fields: &json::Fields<'_>, shown: &str, node: &str) -> Option<String> {
     fields.get(shown).and_then(id).or_else(|| fields.get(node).and_then(id))
 }

@@ -1,30 +1,30 @@
-//! What a node made: files that lie at the server, and texts.
+//! Outputs of a node: files stored on the server, and texts.
 
 use crate::wire::json;
 
-/// Kinds of output of one node that are read, and things of each kind.
+/// Most kinds of output read from one node, and most items of each kind.
 const MAX_KINDS: usize = 64;
 const MAX_THINGS: usize = 10_000;
-/// Longest name of a file or folder, in bytes; a longer one could not be asked for.
+/// Longest name of a file or folder, in bytes; a longer one could not be requested.
 const MAX_NAME: usize = 4_096;
-/// Bytes of text of one node that are kept.
+/// Most bytes of text kept from one node.
 const MAX_TEXT: usize = 4 << 20;
 
-/// What a node made.
+/// Outputs of a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Made {
     pub files: Vec<ServerFile>,
-    /// Its texts, in order; numbers as they are written.
+    /// Texts in order; numbers as the server wrote them.
     pub texts: Vec<String>,
 }
 
-/// A file at the server, as it is asked for.
+/// A file on the server: the parameters of `GET /view`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ServerFile {
     pub filename: String,
-    /// The folder below that of its kind; often empty.
+    /// Folder below the one of its kind; often empty.
     pub subfolder: String,
-    /// The server's word for its kind: `output`, `temp` or `input`; empty when it says none.
+    /// The server's folder: `output`, `temp` or `input`; empty if it names none.
     pub kind: String,
 }
 
@@ -34,13 +34,13 @@ impl Made {
     }
 }
 
-/// Reads a node's output: kind → list. What is in a list decides, not what the kind is called: videos come as `images`,
-/// as `gifs` and under names of their own.
+/// Reads a node's output, kind → list. The items of a list decide, not the name of the kind: videos come as `images`,
+/// as `gifs` and under names that custom nodes choose.
 pub(super) fn read(json: &str) -> Made {
     let mut made = Made::default();
     let mut room = MAX_TEXT;
     for (kind, things) in json::entries(json, MAX_KINDS).unwrap_or_default() {
-        // Says of the other kinds how they move.
+        // A list of booleans about the files of the other kinds.
         if kind == "animated" {
             continue;
         }

@@ -1,13 +1,13 @@
-//! The queue: what runs and what waits.
+//! The server's queue (`GET /queue`): the prompts that are running and waiting.
 
 use crate::wire::json;
 
 use super::id;
 
-/// Prompts of a queue that are read.
+/// Most prompts read from one queue.
 const MAX_PROMPTS: usize = 100_000;
 
-/// What runs and what waits, in the order in which it will run.
+/// Running and waiting prompts, the latter in the order in which they will run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Queue {
     pub running: Vec<Queued>,
@@ -17,27 +17,27 @@ pub struct Queue {
 /// A prompt in the queue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Queued {
-    /// Lower ones run first; not always whole, nor above zero.
+    /// Priority: lower numbers run first. May be fractional or negative.
     pub number: f64,
     pub prompt_id: String,
-    /// Nodes of its graph.
+    /// Number of nodes in its graph.
     pub nodes: usize,
-    /// Who sent it, when they said so.
+    /// The client that submitted it, if it named itself.
     pub client_id: Option<String>,
 }
 
-/// Where a prompt stands.
+/// A prompt's place in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     Running,
     Waiting {
-        /// Prompts that run before it.
+        /// How many prompts run before it.
         before: u64,
     },
 }
 
 impl Queue {
-    /// Reads the server's answer; `None` when that is none.
+    /// Reads the server's response; `None` if it is not a valid one.
     pub fn read(answer: &str) -> Option<Self> {
         json::lenient(answer, |answer| {
             let fields = json::Fields::of(answer, &["queue_running", "queue_pending"])?;
@@ -46,13 +46,13 @@ impl Queue {
                 Some(items.into_iter().filter_map(Queued::of).collect::<Vec<_>>())
             };
             let (running, mut waiting) = (list("queue_running")?, list("queue_pending")?);
-            // It comes as a heap.
+            // The server sends its heap as it is, which is only partly sorted.
             waiting.sort_by(|a, b| a.number.total_cmp(&b.number));
             Some(Self { running, waiting })
         })
     }
 
-    /// Where a prompt stands; `None` when it is not in the queue.
+    /// A prompt's place; `None` if it is not in the queue.
     pub fn place(&self, prompt_id: &str) -> Option<Place> {
         let is_it = |queued: &Queued| queued.prompt_id.eq_ignore_ascii_case(prompt_id);
         if self.running.iter().any(is_it) {
@@ -64,7 +64,7 @@ impl Queue {
 }
 
 impl Queued {
-    /// Position decides; newer servers have more behind.
+    /// Reads `[number, id, graph, extra, …]`. Newer servers append elements, which are ignored.
     fn of(item: &str) -> Option<Self> {
         let (parts, _) = json::elements(item, 4)?;
         let mut parts = parts.into_iter();

@@ -1,4 +1,4 @@
-//! What the server answers to what is sent to it.
+//! Responses to submitted graphs (`POST /prompt`) and uploaded files.
 
 use serde_json::json;
 
@@ -7,20 +7,20 @@ use crate::wire::{errors, json};
 
 use super::id;
 
-/// Longest list of faults that is read, in bytes: lists of choices are in it.
+/// Longest list of validation errors that is read, in bytes: it contains the choices of model lists.
 const MAX_FAULTS: usize = 8 << 20;
 
-/// The answer to a graph that was taken.
+/// The response to a graph that was queued.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reply {
-    /// The server's name for it, when it says one.
+    /// The id the server gave it.
     pub prompt_id: Option<String>,
-    /// Output nodes that are left out since something before them is wrong.
+    /// Output nodes that will not run since they, or nodes before them, failed validation.
     pub left_out: Option<RunError>,
 }
 
 impl Reply {
-    /// Reads the answer; `None` when it is none of this server.
+    /// Reads the response; `None` if it is not a valid one.
     pub fn read(answer: &str) -> Option<Self> {
         json::lenient(answer, |answer| {
             let fields = json::Fields::of(answer, &["prompt_id", "number", "node_errors"])?;
@@ -36,8 +36,8 @@ impl Reply {
     }
 }
 
-/// The value that an input takes for a file that was stored: what the server calls it, with its folder. `None` when the
-/// answer is none of this server.
+/// The input value for an uploaded file: its name on the server, with its folder. `None` if the response is
+/// not a valid one.
 pub fn stored_name(answer: &str) -> Option<String> {
     json::lenient(answer, |answer| {
         let fields = json::Fields::of(answer, &["name", "subfolder", "type"])?;

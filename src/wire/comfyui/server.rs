@@ -1,12 +1,12 @@
-//! What the server says about itself.
+//! The server's version, devices, limits and model lists.
 
 use crate::wire::{ansi, json};
 
-/// Longest word about a server, in bytes.
+/// Longest name or version, in bytes.
 const MAX_WORD: usize = 300;
-/// Devices that are read.
+/// Most devices read from one response.
 const MAX_DEVICES: usize = 64;
-/// Names of a list that are read.
+/// Most names read from one list.
 const MAX_NAMES: usize = 100_000;
 
 /// A server: its version, memory and devices.
@@ -15,21 +15,21 @@ pub struct System {
     pub version: String,
     pub python: String,
     pub pytorch: String,
-    /// Bytes of memory, free and in all.
+    /// Free and total memory, in bytes.
     pub ram: Option<(u64, u64)>,
     pub devices: Vec<Device>,
 }
 
-/// A device that the server computes on.
+/// A GPU or CPU of the server.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Device {
     pub name: String,
-    /// Bytes of its memory, free and in all.
+    /// Free and total memory of the device, in bytes.
     pub vram: Option<(u64, u64)>,
 }
 
 impl System {
-    /// Reads the server's answer; `None` when that is none of this server.
+    /// Reads the response of `GET /system_stats`; `None` if it is not a valid one.
     pub fn read(answer: &str) -> Option<Self> {
         json::lenient(answer, |answer| {
             let fields = json::Fields::of(answer, &["system", "devices"])?;
@@ -53,22 +53,22 @@ impl System {
     }
 }
 
-/// What the server takes.
+/// Limits of the server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Features {
-    /// Bytes of the largest file.
+    /// Largest upload, in bytes.
     pub max_upload: Option<u64>,
 }
 
 impl Features {
-    /// Reads the server's answer.
+    /// Reads the response of `GET /features`.
     pub fn read(answer: &str) -> Self {
         let fields = json::Fields::of(answer, &["max_upload_size"]).unwrap_or_default();
         Self { max_upload: fields.get("max_upload_size").and_then(bytes) }
     }
 }
 
-/// A list of names: folders of models, files in one. Scrubbed; `None` when the answer is no list.
+/// A list of model folders, or of files in one, scrubbed; `None` if the response is not a list.
 pub fn names(answer: &str) -> Option<Vec<String>> {
     let (names, _) = json::elements(answer, MAX_NAMES)?;
     Some(

@@ -144,7 +144,7 @@ fn frame(parts: &[&[u8]]) -> Vec<u8> {
     parts.concat()
 }
 
-/// A frame with the previewed node in it, as [`super::HELLO`] asks for.
+/// A preview frame that names its node, as [`super::HELLO`] asks for.
 fn described(about: &str, picture: &[u8]) -> Vec<u8> {
     let length = u32::try_from(about.len()).expect("short").to_be_bytes();
     frame(&[&4_u32.to_be_bytes(), &length, about.as_bytes(), picture])
@@ -212,7 +212,7 @@ fn a_history_entry_tells_how_it_ended() {
         [("2".to_owned(), Made { files: vec![file("a.png", "", "output")], texts: vec![] })]
     );
 
-    // An interrupted run says `error` too.
+    // The server's status word for an interrupted run is `error`, too.
     let entry = read(&answer(&json!({}), "error", &json!([start, stopped])));
     assert_eq!((entry.outcome, entry.seconds), (Outcome::Interrupted, Some(1.0)));
 

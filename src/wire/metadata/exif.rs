@@ -5,12 +5,12 @@ use super::{Metadata, decoded};
 
 pub(super) const PREFIX: &[u8] = b"Exif\0\0";
 
-/// Fields of one directory that are looked at.
+/// Most fields read from one directory.
 const MAX_FIELDS: u16 = 512;
 const SUB_DIRECTORY: u16 = 0x8769;
 const USER_COMMENT: u16 = 0x9286;
 
-/// Reads what fits; a field that points outside is passed over.
+/// Reads the directories; fields that point outside of the data are skipped.
 pub(super) fn scan(data: &[u8], found: &mut Metadata) {
     let data = data.strip_prefix(PREFIX).unwrap_or(data);
     let Some(mut tiff) = Tiff::new(data) else { return };
@@ -23,7 +23,7 @@ pub(super) fn scan(data: &[u8], found: &mut Metadata) {
 struct Tiff<'a> {
     data: &'a [u8],
     big_endian: bool,
-    /// Bytes of texts that are still looked at: many fields may point to the same ones.
+    /// Bytes of text that may still be read: a hostile file has many fields that point to the same bytes.
     room: usize,
 }
 
@@ -38,7 +38,7 @@ impl<'a> Tiff<'a> {
         (tiff.u16(2)? == 42).then_some(tiff)
     }
 
-    /// Takes the texts of a directory; returns where the one beneath it stands.
+    /// Reads the texts of a directory; returns the offset of the EXIF directory below it.
     fn directory(&mut self, at: u32, found: &mut Metadata) -> Option<u32> {
         let at = at as usize;
         let count = self.u16(at)?.min(MAX_FIELDS);
@@ -52,7 +52,7 @@ impl<'a> Tiff<'a> {
             };
             match (tag, kind) {
                 (SUB_DIRECTORY, 4) => below = self.u32(field + 8),
-                // Bytes, ASCII, undefined.
+                // The types BYTE, ASCII and UNDEFINED.
                 (_, 1 | 2 | 7) => {
                     if let Some(bytes) = value.checked_add(length).and_then(|end| self.data.get(value..end))
                         && let Some(room) = self.room.checked_sub(length)
@@ -70,7 +70,7 @@ impl<'a> Tiff<'a> {
     fn text(&self, tag: u16, bytes: &[u8], found: &mut Metadata) {
         let text = match bytes {
             _ if tag != USER_COMMENT => decoded(bytes),
-            // Eight bytes name the character set.
+            // UserComment begins with the name of its character set, eight bytes long.
             [b'U', b'N', b'I', b'C', b'O', b'D', b'E', 0, text @ ..] => self.utf16(text).into(),
             [b'A', b'S', b'C', b'I', b'I', 0, 0, 0, text @ ..] | [0, 0, 0, 0, 0, 0, 0, 0, text @ ..] => {
                 decoded(text)
@@ -81,7 +81,7 @@ impl<'a> Tiff<'a> {
     }
 
     fn utf16(&self, bytes: &[u8]) -> String {
-        // The standard says the file's byte order; many programs write big endian all the same.
+        // The standard asks for the file's byte order, but many programs always write big endian.
         let big_endian = match bytes {
             [0, c, ..] if *c != 0 => true,
             [c, 0, ..] if *c != 0 => false,

@@ -1,4 +1,4 @@
-//! JPEG: segments before the picture; EXIF stands in `APP1`, plain text in `COM`.
+//! JPEG: segments before the picture; EXIF is in `APP1`, plain text in `COM`.
 
 use std::io::{Read, Seek};
 
@@ -17,9 +17,9 @@ pub(super) fn scan<R: Read + Seek>(source: &mut ByteReader<R>, found: &mut Metad
             [kind] = source.array()?;
         }
         match kind {
-            // The picture itself begins, or the file ends.
+            // Start of the compressed picture, or end of the file.
             0xda | 0xd9 => return Ok(()),
-            // Marks without a length.
+            // Markers without a length field.
             0x01 | 0xd0..=0xd7 => continue,
             _ => {}
         }

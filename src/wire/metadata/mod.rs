@@ -1,8 +1,8 @@
 //! The graph inside a picture or a video: what ComfyUI writes into the files it saves.
 //!
 //! `prompt` is the graph in API format, which is enough to run it again; `workflow` the graph of ComfyUI's own
-//! editor. Only the bytes that may hold them are read: pixels and frames are stepped over. The files come from
-//! anywhere, so that every length is held against the file's own, and every text against [`MAX_TEXT`].
+//! editor. Only the bytes that may hold them are read: pixels and frames are skipped. The files come from anywhere,
+//! so every length is checked against the file's, and every text against [`MAX_TEXT`].
 
 mod exif;
 mod jpeg;
@@ -18,29 +18,29 @@ use serde_json::Value;
 
 use reader::{ByteReader, Stop};
 
-/// Longest text that is read, in bytes. Graphs with pictures inside have megabytes; none has this many.
+/// Longest text that is read, in bytes: far above graphs with embedded pictures, which have a few megabytes.
 pub const MAX_TEXT: u64 = 16 << 20;
 
-/// Foreign names that are kept.
+/// Most entries of [`Metadata::others`].
 const MAX_OTHERS: usize = 16;
 
-/// The kinds of files that are read, for messages.
+/// Supported file formats, for messages.
 pub const KINDS: &str = "PNG, WebP, JPEG, MP4 and MOV";
 
-/// What a file holds.
+/// Graphs and other metadata found in a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metadata {
-    /// The file's kind, such as `PNG`.
+    /// The file's format, such as `PNG`.
     pub kind: &'static str,
     /// The graph in API format, JSON as it stands in the file but for [`Metadata::non_finite`].
     pub prompt: Option<String>,
-    /// The graph of ComfyUI's editor, likewise.
+    /// The graph of ComfyUI's editor, JSON likewise.
     pub workflow: Option<String>,
     /// Names of other texts, such as `parameters`, which other programs write.
     pub others: Vec<String>,
     /// Numbers (`NaN`, `Infinity`) that became null: Python writes them, JSON does not have them.
     pub non_finite: usize,
-    /// What is wrong with the rest of the file.
+    /// Why the rest of the file could not be read.
     pub damage: Option<&'static str>,
 }
 
@@ -49,18 +49,18 @@ pub struct Metadata {
 pub enum MetadataError {
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// A file of another kind.
+    /// A file of another format.
     #[error("ComfyUI's metadata is only read from {KINDS}")]
     UnknownKind,
-    /// The file breaks off, or contradicts itself, before a graph was found.
+    /// The file is truncated or inconsistent before a graph was found.
     #[error("this {kind} is damaged: {why}")]
     Damaged { kind: &'static str, why: &'static str },
 }
 
-/// Reads the graph out of a file. A reader with a buffer keeps it quick: lengths are read a few bytes at a time.
+/// Reads the graph out of a file. Pass a buffered reader: lengths are read a few bytes at a time.
 ///
 /// # Errors
-/// When the file cannot be read, is of another kind, or breaks off before a graph.
+/// If the file cannot be read, is of another format, or is damaged before a graph was found.
 pub fn read(from: impl Read + Seek) -> Result<Metadata, MetadataError> {
     let mut source = ByteReader::new(from)?;
     let head = source.head()?;
@@ -96,12 +96,12 @@ pub fn read(from: impl Read + Seek) -> Result<Metadata, MetadataError> {
 }
 
 impl Metadata {
-    /// Takes a named text. The first of a name counts.
+    /// Stores a named text. The first of a name wins.
     fn put(&mut self, name: &str, text: &str) {
         let text = text.trim_matches(['\0', ' ', '\n', '\r', '\t']);
         let is_object = text.starts_with('{');
         let slot = match name.to_ascii_lowercase().as_str() {
-            // Some programs write the words of the prompt under this name.
+            // Other programs write the prompt's words, not a graph, under this name.
             "prompt" if is_object => &mut self.prompt,
             "workflow" if is_object => &mut self.workflow,
             "comment" | "©cmt" | "usercomment" if is_object => return self.put_nested(text),
@@ -114,7 +114,7 @@ impl Metadata {
         }
     }
 
-    /// A text that begins with its own name, as in `prompt:{…}`.
+    /// Stores a text that begins with its name, as in `prompt:{…}`.
     fn put_prefixed(&mut self, text: &str) {
         let text = text.trim_start();
         match text.split_once(':') {
@@ -124,7 +124,7 @@ impl Metadata {
         }
     }
 
-    /// One object with both graphs, as objects or as texts.
+    /// Stores the graphs of one object, which has them as objects or as texts.
     fn put_nested(&mut self, text: &str) {
         let (text, _) = finite(text.trim_end_matches('\0'));
         let Ok(Value::Object(object)) = serde_json::from_str(&text) else { return };
@@ -137,7 +137,7 @@ impl Metadata {
         }
     }
 
-    /// Whether a text of this name may hold what is still looked for.
+    /// Whether a text of this name may be a graph that has not been found yet.
     fn wants(&self, name: &str) -> bool {
         match name.to_ascii_lowercase().as_str() {
             "prompt" => self.prompt.is_none(),
@@ -154,13 +154,13 @@ impl Metadata {
         }
     }
 
-    /// Whether there is nothing left to look for.
+    /// Whether both graphs have been found.
     fn is_whole(&self) -> bool {
         self.prompt.is_some() && self.workflow.is_some()
     }
 }
 
-/// JSON as Python writes it made JSON: `NaN`, `Infinity` and `-Infinity` outside of texts become null. Returns
+/// Makes Python's output valid JSON: `NaN`, `Infinity` and `-Infinity` outside of texts become null. Returns
 /// how many there were.
 pub fn finite(text: &str) -> (Cow<'_, str>, usize) {
     const WORDS: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
@@ -191,7 +191,7 @@ pub fn finite(text: &str) -> (Cow<'_, str>, usize) {
     (Cow::Owned(out), count)
 }
 
-/// A text in UTF-8, else byte for byte: what a format calls Latin-1 is often UTF-8.
+/// Decodes UTF-8, else Latin-1: programs write UTF-8 even where a format prescribes Latin-1.
 fn decoded(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),

@@ -1,14 +1,14 @@
-//! MP4 and MOV (ISO/IEC 14496-12): boxes within boxes. What ffmpeg writes with `use_metadata_tags` stands in
-//! `moov/udta/meta`: names in `keys`, texts in `ilst`. Without that option a comment is `©cmt`, in `ilst` too.
+//! MP4 and MOV (ISO/IEC 14496-12): boxes within boxes. ffmpeg's `use_metadata_tags` writes into `moov/udta/meta`:
+//! names in `keys`, texts in `ilst`. Without that option the comment is `©cmt`, also in `ilst`.
 
 use std::io::{Read, Seek};
 
 use super::reader::{ByteReader, Scanned, Stop};
 use super::{Metadata, decoded};
 
-/// Names that are kept.
+/// Most names read from `keys`.
 const MAX_KEYS: u32 = 256;
-/// Longest of them, in bytes.
+/// Longest name, in bytes.
 const LONGEST_KEY: u64 = 1_024;
 
 pub(super) fn scan<R: Read + Seek>(source: &mut ByteReader<R>, found: &mut Metadata) -> Scanned<()> {
@@ -19,18 +19,18 @@ pub(super) fn scan<R: Read + Seek>(source: &mut ByteReader<R>, found: &mut Metad
 struct Boxes<'a, R> {
     source: &'a mut ByteReader<R>,
     found: &'a mut Metadata,
-    /// The names in `keys`, the first has number 1.
+    /// Names of `keys`; `ilst` refers to them by number, from 1.
     keys: Vec<String>,
 }
 
 impl<R: Read + Seek> Boxes<'_, R> {
-    /// The boxes up to a place.
+    /// Reads the boxes up to an offset in the file.
     fn children(&mut self, end: u64, depth: usize) -> Scanned<()> {
         while end.saturating_sub(self.source.at()) >= 8 && !self.found.is_whole() {
             let start = self.source.at();
             let [a, b, c, d, kind @ ..] = self.source.array::<8>()?;
             let size = match u32::from_be_bytes([a, b, c, d]) {
-                // Up to the end of what it stands in.
+                // Size 0: the box extends to the end of its parent.
                 0 => end - start,
                 1 => u64::from_be_bytes(self.source.array()?),
                 size => u64::from(size),
@@ -44,7 +44,7 @@ impl<R: Read + Seek> Boxes<'_, R> {
                 }
                 b"meta" if depth < 4 => self.meta(stop, depth)?,
                 b"keys" => self.keys(stop)?,
-                // QuickTime's own: a length, a language, the text.
+                // QuickTime's form: length, language, text.
                 b"\xa9cmt" if stop - self.source.at() > 4 => {
                     self.source.skip(4)?;
                     let text = self.source.bytes(stop - self.source.at())?;
@@ -61,14 +61,14 @@ impl<R: Read + Seek> Boxes<'_, R> {
         if kind == *b"ilst" { self.items(stop) } else { self.children(stop, depth + 1) }
     }
 
-    /// `meta` has a version in MP4 and none in QuickTime, where its first box follows at once.
+    /// `meta` begins with a version in MP4; in QuickTime it begins with its first box.
     fn meta(&mut self, stop: u64, depth: usize) -> Scanned<()> {
         if stop - self.source.at() < 4 {
             return Ok(());
         }
         let first = u32::from_be_bytes(self.source.array()?);
         if first != 0 {
-            // The size of the first box, `hdlr`, of which nothing is wanted.
+            // This was the size of the first box, `hdlr`, which is skipped.
             let rest = u64::from(first).checked_sub(4).map(|rest| self.source.at() + rest);
             let next = rest.filter(|next| *next <= stop);
             self.source.skip_to(next.ok_or(Stop::Damaged("its metadata does not begin as it should"))?)?;
@@ -86,7 +86,7 @@ impl<R: Read + Seek> Boxes<'_, R> {
                 return Err(Stop::Damaged("a name in its metadata is longer than the list of names"));
             }
             self.source.skip(4)?;
-            // Every number counts, whatever its name.
+            // Names are numbered by position, so one that is too long still takes its number.
             let name = if size - 8 <= LONGEST_KEY {
                 self.source.bytes(size - 8)?.unwrap_or_default()
             } else {
@@ -98,7 +98,7 @@ impl<R: Read + Seek> Boxes<'_, R> {
         Ok(())
     }
 
-    /// The items of `ilst`: each is a box named by a number in `keys` or by four letters, with a `data` box inside.
+    /// Reads `ilst`: boxes named by a number in `keys` or by four letters, each with a `data` box inside.
     fn items(&mut self, end: u64) -> Scanned<()> {
         while end.saturating_sub(self.source.at()) >= 24 {
             let start = self.source.at();
@@ -108,7 +108,7 @@ impl<R: Read + Seek> Boxes<'_, R> {
             if stop < start + 24 || stop > end {
                 return Err(Stop::Damaged("a text in its metadata is longer than the list of texts"));
             }
-            // Type and language.
+            // Type and locale of the value.
             self.source.skip(8)?;
             let number = (u32::from_be_bytes(kind) as usize).checked_sub(1);
             let name = match number.and_then(|number| self.keys.get(number)) {

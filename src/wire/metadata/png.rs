@@ -16,7 +16,7 @@ pub(super) fn scan<R: Read + Seek>(source: &mut ByteReader<R>, found: &mut Metad
         let length = u64::from(u32::from_be_bytes([a, b, c, d]));
         match &kind {
             b"IEND" => return Ok(()),
-            // ComfyUI writes its text before the pixels.
+            // ComfyUI writes its text before the pixels, so nothing is missed by stopping here.
             b"IDAT" if found.prompt.is_some() => return Ok(()),
             b"tEXt" | b"zTXt" | b"iTXt" | b"comf" | b"eXIf" => {
                 if let Some(data) = source.bytes(length)? {
@@ -25,13 +25,13 @@ pub(super) fn scan<R: Read + Seek>(source: &mut ByteReader<R>, found: &mut Metad
             }
             _ => source.skip(length)?,
         }
-        // The checksum: a text that came to harm is no JSON.
+        // The checksum is not needed: a corrupted text will not parse as JSON.
         source.skip(4)?;
     }
 }
 
-/// Takes the text of a chunk. What is packed is unpacked as long as there is `room` for it, and only under a name that
-/// counts: a few kilobytes may hold gigabytes.
+/// Reads the text of a chunk. A few kilobytes may inflate to gigabytes, so only texts of names that matter are
+/// inflated, and to `room` bytes in total.
 fn text(kind: [u8; 4], data: &[u8], room: &mut u64, found: &mut Metadata) {
     if kind == *b"eXIf" {
         return exif::scan(data, found);
@@ -45,7 +45,7 @@ fn text(kind: [u8; 4], data: &[u8], room: &mut u64, found: &mut Metadata) {
             Some(text) => found.put(&keyword, &decoded(&text)),
             None => found.note(&keyword),
         },
-        // Compression flag and method, then language and translated keyword, each up to a zero.
+        // Compression flag and method, then language and translated keyword, each ended by a zero byte.
         (b"iTXt", [flag, _, rest @ ..]) => {
             let Some(text) = split(rest).and_then(|(_, rest)| split(rest)).map(|(_, text)| text) else {
                 return;
@@ -59,13 +59,13 @@ fn text(kind: [u8; 4], data: &[u8], room: &mut u64, found: &mut Metadata) {
     }
 }
 
-/// What stands before the first zero, and behind it.
+/// Splits at the first zero byte.
 fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let zero = memchr::memchr(0, bytes)?;
     Some((&bytes[..zero], &bytes[zero + 1..]))
 }
 
-/// Unpacks a zlib stream; `None` when it is broken, or grows beyond a text's size or the room that is left.
+/// Inflates a zlib stream; `None` if it is corrupt, or exceeds [`MAX_TEXT`] or the room left.
 fn inflate(packed: &[u8], room: &mut u64) -> Option<Vec<u8>> {
     let most = MAX_TEXT.min(*room);
     let mut text = Vec::new();

@@ -1,10 +1,10 @@
-//! A file that is read here and there, never beyond its end.
+//! Bounds-checked reading and skipping in a file.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
 use super::MAX_TEXT;
 
-/// Pieces that are read of one file: a sound one of a gigabyte has some hundred thousand.
+/// Most reads and skips in one file; a valid one of a gigabyte takes some hundred thousand.
 const MAX_STEPS: u32 = 2_000_000;
 
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(super) enum Stop {
 impl From<io::Error> for Stop {
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            // The file shrank while it was read.
+            // The length was checked before, so the file has shrunk meanwhile.
             io::ErrorKind::UnexpectedEof => Self::Damaged(SHORT),
             _ => Self::Io(error),
         }
@@ -27,7 +27,7 @@ pub(super) type Scanned<T> = Result<T, Stop>;
 
 pub(super) const SHORT: &str = "it ends in the middle";
 
-/// A file, the place in it, and its length.
+/// A file, its length and the current offset.
 #[derive(Debug)]
 pub(super) struct ByteReader<R> {
     from: R,
@@ -43,7 +43,7 @@ impl<R: Read + Seek> ByteReader<R> {
         Ok(Self { from, at: 0, end, steps: 0 })
     }
 
-    /// The first bytes; those that the file does not have are zero. The place stays at the beginning.
+    /// The first bytes, padded with zeros if the file is shorter. Does not move the offset.
     pub(super) fn head(&mut self) -> io::Result<[u8; 12]> {
         let mut head = [0; 12];
         let length = self.end.min(12) as usize;
@@ -64,7 +64,7 @@ impl<R: Read + Seek> ByteReader<R> {
         self.end - self.at
     }
 
-    /// The next bytes.
+    /// Reads the next `N` bytes.
     pub(super) fn array<const N: usize>(&mut self) -> Scanned<[u8; N]> {
         self.need(N as u64)?;
         let mut bytes = [0; N];
@@ -73,7 +73,7 @@ impl<R: Read + Seek> ByteReader<R> {
         Ok(bytes)
     }
 
-    /// The next `length` bytes; `None`, and stepped over, when they are more than a text has.
+    /// Reads the next `length` bytes; skips them and returns `None` if they exceed [`MAX_TEXT`](super::MAX_TEXT).
     pub(super) fn bytes(&mut self, length: u64) -> Scanned<Option<Vec<u8>>> {
         self.need(length)?;
         if length > MAX_TEXT {
@@ -94,7 +94,7 @@ impl<R: Read + Seek> ByteReader<R> {
         Ok(())
     }
 
-    /// Goes on at a place further on.
+    /// Skips to a later offset.
     pub(super) fn skip_to(&mut self, place: u64) -> Scanned<()> {
         self.skip(place.checked_sub(self.at).ok_or(Stop::Damaged("its parts overlap"))?)
     }

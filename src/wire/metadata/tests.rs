@@ -15,7 +15,7 @@ fn metadata(bytes: &[u8]) -> Metadata {
     read(Cursor::new(bytes)).expect("metadata")
 }
 
-/// The classes of the graph's nodes.
+/// Class types of the graph's nodes.
 fn classes(found: &Metadata) -> Vec<String> {
     let graph: Value = serde_json::from_str(found.prompt.as_deref().expect("a prompt")).expect("JSON");
     let nodes = graph.as_object().expect("nodes").values();
@@ -150,7 +150,7 @@ fn mp4_box(kind: &[u8; 4], inner: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_comment_with_both_graphs_is_read() {
-    // As VideoHelperSuite writes it: texts inside of an object.
+    // VideoHelperSuite writes an object that has the graphs as texts.
     let comment = r#"{"prompt": "{\"1\": {\"x\": NaN}}", "workflow": {"nodes": []}, "CreationTime": "now"}"#;
     let data = mp4_box(b"data", &[&[0, 0, 0, 1, 0, 0, 0, 0], comment.as_bytes()].concat());
     let ilst = mp4_box(b"ilst", &mp4_box(b"\xa9cmt", &data));
@@ -214,7 +214,7 @@ fn a_text_that_unpacks_without_end_is_left_aside() {
     assert_eq!((found.prompt, found.others), (None, vec!["prompt".to_owned()]));
 }
 
-/// A file that is large and of which few bytes are there.
+/// A huge file with few bytes that aren't zero.
 struct Sparse {
     head: Vec<u8>,
     tail: Vec<u8>,
@@ -260,7 +260,7 @@ impl Seek for Sparse {
 
 #[test]
 fn frames_are_stepped_over() {
-    // Boxes of more than four gigabytes have their length behind the name.
+    // Boxes larger than 4 GiB have a 64-bit length behind the name.
     let hole: u64 = 6 << 30;
     let moov = MP4.windows(4).position(|four| four == b"moov").expect("there") - 4;
     let mut head = MP4[..32].to_vec();
@@ -300,7 +300,7 @@ proptest! {
 
 #[test]
 fn many_small_pieces_take_bounded_time() {
-    // Names that do not count are not unpacked, and those that do have a bound together.
+    // Texts of other names are not inflated, and those that are share one limit.
     let bomb = packed(&vec![b' '; MAX_TEXT as usize]);
     let ztxt = |name: &str| chunk(b"zTXt", &[name.as_bytes(), b"\0\0", &bomb].concat());
     let mut bombs = vec![ztxt("note"); 400];

@@ -21,7 +21,7 @@ pub(super) fn scan<R: Read + Seek>(source: &mut ByteReader<R>, found: &mut Metad
             }
             _ => source.skip(length)?,
         }
-        // Chunks begin at even places; the last may lack the byte for it.
+        // Chunks are padded to even offsets; the last one may lack its padding.
         if length % 2 == 1 && source.left() > 0 {
             source.skip(1)?;
         }

@@ -1,87 +1,86 @@
-//! The PromptResult, read as it streams in bounded memory.
+//! ViewComfy's PromptResult, decoded while it streams, in bounded memory.
 //!
-//! Its outputs carry whole files as base64, so nothing that size is ever held: file data is decoded and handed
-//! out piece by piece, small fields are collected, the rest is passed over. Fields may come in any order (data
-//! before its file's name), may be missing or null, and unknown ones do no harm. Bad base64 costs one output;
-//! broken JSON costs what comes after it.
+//! Its outputs contain whole files in base64, so file data is decoded and passed on piece by piece; small fields are
+//! collected, the rest is skipped. Fields may come in any order (data before its file's name) and may be missing or
+//! null; unknown ones are ignored. Bad base64 loses one output, broken JSON what comes after it.
 
 use serde_json::{Map, Value};
 
 use super::base64;
 
-/// Longest small field that is kept, in bytes of JSON.
+/// Longest field besides file data that is kept, in bytes of JSON.
 const MAX_FIELD: usize = 256 * 1024;
 
-/// What the decoder hands out, in the order of the stream.
+/// Parts of a result, in the order of the stream.
 #[derive(Debug, PartialEq)]
 pub enum Piece<'a> {
     OutputBegins,
-    /// Decoded bytes of its file.
+    /// Decoded bytes of the output's file.
     Data(&'a [u8]),
-    /// Its data is no good from here on: why. The decoder goes on behind it.
+    /// The output's base64 is invalid from here on, for this reason. Decoding continues behind the output.
     BadData(&'static str),
-    /// The output is over.
+    /// The output is complete.
     OutputEnds(OutputInfo),
-    /// The result broke off, or broke, inside the output: what is known of it.
+    /// The result ended, or turned out not to be JSON, inside of the output: the fields read so far.
     OutputCut(OutputInfo),
-    /// The result is not JSON from here on: why. Nothing but [`Piece::Raw`] follows.
+    /// The result is not JSON from here on, for this reason. Only [`Piece::Raw`] follows.
     Broken(&'static str),
-    /// Bytes behind [`Piece::BadData`] (base64 text) or [`Piece::Broken`] (JSON text), as they came.
+    /// Undecoded bytes behind [`Piece::BadData`] (base64 text) or [`Piece::Broken`] (JSON text).
     Raw(&'a [u8]),
 }
 
-/// What the result says about an output.
+/// An output's fields besides its data.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OutputInfo {
     /// The server's name for the file, not scrubbed.
     pub filename: String,
     /// MIME type, not scrubbed.
     pub content_type: String,
-    /// Bytes, as the server says.
+    /// Size in bytes, as the server states it.
     pub size: Option<u64>,
-    /// Where to fetch it when it has no data.
+    /// Address to download it from, if it has no data.
     pub filepath: Option<String>,
-    /// Whether it had data that is not empty.
+    /// Whether it has data that is not empty.
     pub has_data: bool,
 }
 
-/// The result but for its files.
+/// The result without its outputs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PromptResult {
-    /// The server's name for the run.
+    /// The server's id for the run.
     pub prompt_id: Option<String>,
-    /// Its word for how the run ended, raw.
+    /// The server's status word, not scrubbed.
     pub status: Option<String>,
-    /// Whether the workflow ran to its end.
+    /// Whether the workflow ran to completion.
     pub completed: Option<bool>,
-    /// Seconds of work by the server's own account.
+    /// Seconds the run took, measured by the server.
     pub execution_time_seconds: Option<f64>,
-    /// What went wrong, in an open shape.
+    /// The error as free-form JSON.
     pub error_data: Option<Value>,
-    /// Fields that a result does not have: an error's body may stand in its place.
+    /// Fields that no result has: the server may send an error's body in place of a result.
     pub other: Map<String, Value>,
     pub outputs: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Before the `{` of everything.
+    /// Before the result's `{`.
     Start,
     /// Before a key or the object's end.
     Key,
     KeyText,
     Colon,
     Value,
-    /// In a string that is collected or passed over.
+    /// In a string that is collected or skipped.
     Text,
-    /// In nested brackets, in a string of theirs or not.
+    /// In nested brackets, or a string inside of them.
     Nested {
         depth: usize,
         text: bool,
     },
-    /// In a number or a word.
+    /// In a number, `true`, `false` or `null`.
     Scalar,
-    /// In base64.
+    /// In a file's base64.
     Data,
     /// In the list of outputs, before an element, a comma or the list's end.
     Element,
@@ -93,22 +92,22 @@ enum State {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// In the result itself.
+    /// In the result's object.
     Top,
     /// In the list of outputs.
     List,
     Output,
 }
 
-/// Reads a PromptResult. See the module's text.
+/// Decodes a PromptResult; see the module's documentation.
 #[derive(Debug)]
 pub struct Decoder {
     state: State,
     place: Place,
-    /// Bytes of an escape in a string: its backslash and what has come of the rest.
+    /// Bytes of an unfinished escape in a string, from its backslash.
     escape: Vec<u8>,
     key: String,
-    /// The key or small value that is being read, as JSON.
+    /// JSON of the key or small value that is being read.
     small: Vec<u8>,
     keep: bool,
     too_long: bool,
@@ -139,17 +138,17 @@ impl Default for Decoder {
 }
 
 impl Decoder {
-    /// Whether the result's closing brace has come.
+    /// Whether the result's closing brace has been read.
     pub fn is_whole(&self) -> bool {
         self.state == State::Over
     }
 
-    /// Whether the result turned out not to be JSON.
+    /// Whether the result is not valid JSON.
     pub fn is_broken(&self) -> bool {
         self.state == State::Broken
     }
 
-    /// The bytes are over: an output that is still open is handed out as cut.
+    /// Ends the input: an unfinished output becomes a [`Piece::OutputCut`].
     pub fn finish(&mut self, sink: &mut impl FnMut(Piece<'_>)) {
         if self.state == State::Data {
             self.base64.finish(&mut Self::pass(&mut self.is_bad, sink));
@@ -157,12 +156,12 @@ impl Decoder {
         self.cut_output(sink);
     }
 
-    /// What has been read besides files.
+    /// The fields read besides the outputs.
     pub fn into_result(self) -> PromptResult {
         self.result
     }
 
-    /// Takes bytes in and tells `sink` what they hold.
+    /// Decodes bytes and passes their parts to `sink`.
     pub fn feed(&mut self, mut bytes: &[u8], sink: &mut impl FnMut(Piece<'_>)) {
         while !bytes.is_empty() {
             bytes = match self.state {
@@ -178,7 +177,7 @@ impl Decoder {
         }
     }
 
-    /// A byte of structure that is not white space.
+    /// Reads one structural byte, which is not white space.
     fn between<'a>(&mut self, bytes: &'a [u8], sink: &mut impl FnMut(Piece<'_>)) -> &'a [u8] {
         let next = match (self.state, bytes[0]) {
             (State::Start, b'{') => State::Key,
@@ -227,7 +226,7 @@ impl Decoder {
         sink(Piece::OutputBegins);
     }
 
-    /// An element of the list that is not an object: `null` is none, anything else an output that failed.
+    /// An element of the list that is not an object: `null` is skipped, anything else is an output with bad data.
     fn begin_odd_output<'a>(&mut self, bytes: &'a [u8], sink: &mut impl FnMut(Piece<'_>)) -> &'a [u8] {
         if bytes[0] != b'n' {
             self.begin_output(sink);
@@ -320,7 +319,7 @@ impl Decoder {
         }
     }
 
-    /// `\/` and `\n` are usual in base64; others are turned into what they stand for, which is bad base64.
+    /// An escape in base64: `\/` and `\n` are common; others are unescaped and thus make it invalid.
     fn in_data_escape<'a>(&mut self, bytes: &'a [u8], sink: &mut impl FnMut(Piece<'_>)) -> &'a [u8] {
         self.escape.push(bytes[0]);
         let wanted = if self.escape[1] == b'u' { 6 } else { 2 };
@@ -328,7 +327,7 @@ impl Decoder {
             let mut quoted = std::mem::take(&mut self.escape);
             quoted.insert(0, b'"');
             quoted.push(b'"');
-            // What cannot be read stays as it is: never base64, since it begins with a backslash.
+            // An invalid escape is left as it is; its backslash makes the base64 invalid.
             match serde_json::from_slice::<String>(&quoted) {
                 Ok(text) => self.push_data(text.as_bytes(), sink),
                 Err(_) => self.push_data(&quoted[1..quoted.len() - 1], sink),
@@ -399,7 +398,7 @@ impl Decoder {
             return rest;
         }
         let is_skipped_word = !self.keep && !self.small.is_empty();
-        // Python writes `NaN` and `Infinity`, which JSON does not have.
+        // Python writes `NaN` and `Infinity`, which are not JSON.
         let is_python = matches!(self.small.as_slice(), b"NaN" | b"Infinity" | b"-Infinity");
         if is_python {
             self.small = b"null".to_vec();
@@ -422,7 +421,7 @@ impl Decoder {
         self.small.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
-    /// A collected value is over: puts it where it belongs.
+    /// Ends a collected value and stores it in its field.
     fn end_value<'a>(&mut self, rest: &'a [u8]) -> &'a [u8] {
         self.state = if self.place == Place::List { State::Element } else { State::After };
         if !self.keep {
@@ -433,7 +432,7 @@ impl Decoder {
         } else {
             match serde_json::from_slice(&self.small) {
                 Ok(value) => value,
-                // Text that is not UTF-8, or a bad escape, is no reason to lose the files.
+                // A text with invalid UTF-8 or a bad escape must not lose the files behind it.
                 Err(_) => Value::String(String::from_utf8_lossy(&self.small).trim_matches('"').to_owned()),
             }
         };
@@ -478,7 +477,7 @@ impl OutputInfo {
 }
 
 impl PromptResult {
-    /// Gives back what is not a result's field.
+    /// Stores a field; returns it if no result has it.
     fn set(&mut self, key: &str, value: Value) -> Option<(String, Value)> {
         match key {
             "prompt_id" | "promptId" => self.prompt_id = text(value),
@@ -492,7 +491,7 @@ impl PromptResult {
     }
 }
 
-/// Text as it is, numbers and words as they are written; nothing for null and what is nested.
+/// A string's content, a number or boolean as text; `None` for null, lists and objects.
 fn text(value: Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text),
@@ -501,7 +500,7 @@ fn text(value: Value) -> Option<String> {
     }
 }
 
-/// A number, also one that is written as text.
+/// A number, also if written as text.
 fn number(value: &Value) -> Option<f64> {
     let number = match value {
         Value::String(text) => text.trim().parse().ok(),

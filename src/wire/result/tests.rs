@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// What a result decodes to: each output as `name type size data`, bad data and broken JSON as words.
+/// Decodes a result: each output as `name type size data`, bad data and broken JSON as words.
 fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<String>, PromptResult, bool) {
     let mut seen = Vec::new();
     let mut data = Vec::new();
@@ -41,7 +41,7 @@ fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<String>, Promp
     (seen, decoder.into_result(), whole)
 }
 
-/// A result, the outputs in it, and whether it is whole.
+/// A result, its outputs, and whether it is complete.
 const TABLE: &[(&str, &[&str], bool)] = &[
     ("{}", &[], true),
     (" {\"outputs\": null, \"x\": [1, {\"y\": \"}\\\"\"}]} ", &[], true),

@@ -1,16 +1,16 @@
-//! The client's side of Socket.IO 5 over Engine.IO 4, as far as one websocket and the default namespace go.
+//! A Socket.IO 5 client over Engine.IO 4, limited to one websocket and the default namespace.
 //!
-//! [`Client`] takes the frames of a websocket in and says what they mean and what to answer; connection and clock
-//! are the caller's. What a server sends is believed in nothing: a packet that is unknown, malformed or for
-//! someone else is a [`Signal::Ignored`] for the log, and the next one is read as if it had not been. Payloads stay
-//! JSON text, so that their numbers stay as they are written and a huge one takes no more memory than its bytes.
+//! [`Client`] reads the frames of a websocket and returns their meaning and the reply to send; the connection and the
+//! clock are the caller's. A packet that is unknown, malformed or of another namespace is a [`Signal::Ignored`] for
+//! the log and changes nothing. Payloads stay JSON text, so that numbers keep their digits and a huge payload takes no
+//! more memory than its bytes.
 //!
 //! The life of a connection:
 //!
-//! 1. The websocket is open; the server says `0{…}`, a handshake: [`Signal::Opened`].
-//! 2. The caller sends [`connect`] with who it is. `40{"sid":…}` is [`Signal::Connected`], and this sid is the one
-//!    that counts; `44{…}` is [`Signal::Refused`].
-//! 3. [`Signal::Event`]s come. The server pings; silence of more than [`Client::silence`] means that it is gone.
+//! 1. The websocket is open; the server sends its handshake, `0{…}`: [`Signal::Opened`].
+//! 2. The caller sends [`connect`] with its credentials. `40{"sid":…}` is [`Signal::Connected`] (use this sid, not the
+//!    handshake's); `44{…}` is [`Signal::Refused`].
+//! 3. [`Signal::Event`]s arrive. The server pings; after [`Client::silence`] without a frame the connection is dead.
 //! 4. `41` is [`Signal::Disconnected`], `1` is [`Signal::Closed`]. To leave, send [`LEAVE`] and close the websocket.
 //!
 //! Protocols: <https://github.com/socketio/socket.io-protocol>, <https://github.com/socketio/engine.io-protocol>.
@@ -25,72 +25,73 @@ use packet::{Kind, Packet};
 
 use super::{ansi, errors, json};
 
-/// Says that the client leaves.
+/// The packet that disconnects the client.
 pub const LEAVE: &str = "41";
 
 /// Longest name of an event, in bytes; an event with a longer one is ignored.
 pub const MAX_NAME: usize = 256;
 /// Longest sid, in bytes.
 const MAX_SID: usize = 256;
-/// Longest text of a ping that is sent back, in bytes.
+/// Longest text of a ping that is echoed, in bytes.
 const MAX_PROBE: usize = 64;
-/// Bytes of an ignored frame that are shown.
+/// Most bytes of an ignored frame that are shown in the log.
 const MAX_SHOWN: usize = 160;
 
-/// What Engine.IO's servers take when nothing else is set.
+/// Engine.IO's defaults, for a handshake that leaves them out.
 const PING_INTERVAL: Duration = Duration::from_secs(25);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
-/// Bounds on what a server may ask for: less would break every connection, more would find no dead one.
+/// Bounds of [`Client::silence`], whatever the server asks for: below, every connection would break; above, a dead one
+/// would never be noticed.
 const SILENCE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(600));
 
-/// The packet that asks to be let in, with who asks. It holds secrets when that does: send it and forget it.
+/// The packet that connects with these credentials. Do not log it.
 pub fn connect(auth: &Value) -> String {
     let body = auth.to_string();
     Packet::new(Kind::Connect, None, &body).to_string()
 }
 
-/// What a frame means.
+/// The meaning of a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// The transport is open: send [`connect`].
+    /// The transport is open: send [`connect`] next.
     Opened,
-    /// The server has let us in.
+    /// The server accepted the connection.
     Connected {
-        /// The name of this connection; it changes with every new one.
+        /// The session id of this connection; every connection has a new one.
         sid: String,
     },
-    /// The server has not let us in.
+    /// The server refused the connection.
     Refused {
-        /// Why, as plain text for a person; may be empty.
+        /// The server's reason, as plain text; may be empty.
         message: String,
     },
-    /// The server tells something.
+    /// The server sent an event.
     Event(Event),
-    /// The server has put us out; the websocket stays open, of no use.
+    /// The server disconnected the client. The websocket is still open, but useless.
     Disconnected,
     /// The server closes the transport.
     Closed,
-    /// A sign of life.
+    /// A ping or another frame without content.
     Alive,
-    /// Nothing that this client knows.
+    /// Unknown, malformed, or of another namespace.
     Ignored {
         why: &'static str,
-        /// Its beginning, as plain text for the log.
+        /// The frame's beginning, as plain text for the log.
         shown: String,
     },
 }
 
-/// What the server tells.
+/// An event from the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// Its name; not scrubbed, at most [`MAX_NAME`] bytes.
+    /// The event's name; not scrubbed, at most [`MAX_NAME`] bytes.
     pub name: String,
-    /// Its first payload as JSON text; `null` when it has none. Further ones are left out. In place of binary data
-    /// stands `{"_placeholder":true,"num":0}`: the data itself is thrown away.
+    /// The first argument as JSON text, `null` without one; further ones are dropped. Binary data is dropped too, its
+    /// place in the JSON is `{"_placeholder":true,"num":0}`.
     pub payload: String,
 }
 
-/// What a frame means, and what to send back.
+/// The meaning of a frame, and the reply to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {
     pub signal: Signal,
@@ -106,20 +107,20 @@ impl From<Signal> for Received {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// The handshake has not come.
+    /// The handshake has not arrived yet.
     Opening,
-    /// It has; whether we are let in is open.
+    /// The handshake has arrived; the server has not accepted the connection yet.
     Connecting,
     Live,
     Over,
 }
 
-/// One connection. See the module's text.
+/// State of one connection; see the module's documentation.
 #[derive(Clone, Debug)]
 pub struct Client {
     state: State,
     silence: Duration,
-    /// Binary frames that belong to packets that have come.
+    /// Binary frames still to come that belong to earlier packets.
     awaited: u64,
 }
 
@@ -130,13 +131,13 @@ impl Default for Client {
 }
 
 impl Client {
-    /// How long the server may be silent; who hears nothing for longer may call it dead. Until the handshake has
-    /// come this is what servers usually take.
+    /// How long the server may send nothing before the connection counts as dead: the handshake's ping interval and
+    /// timeout, and the defaults before the handshake.
     pub fn silence(&self) -> Duration {
         self.silence
     }
 
-    /// Takes a text frame in.
+    /// Reads a text frame.
     pub fn text(&mut self, frame: &str) -> Received {
         let Some(kind) = frame.bytes().next() else { return ignored("an empty frame", frame) };
         let body = || frame.get(1..).unwrap_or_default();
@@ -152,7 +153,7 @@ impl Client {
                 let probe = Some(body()).filter(|text| text.len() <= MAX_PROBE).unwrap_or_default();
                 Received { signal: Signal::Alive, reply: Some(format!("3{probe}")) }
             }
-            // A pong, an upgrade, nothing: none of them needs doing.
+            // Pong, upgrade and noop need no reaction.
             (b'3' | b'5' | b'6', _) => Signal::Alive.into(),
             (b'4', State::Opening) => ignored("a message before the handshake", frame),
             (b'4', _) => match Packet::parse(body()) {
@@ -163,7 +164,7 @@ impl Client {
         }
     }
 
-    /// Takes a binary frame in, of which only the size is of interest.
+    /// Counts a binary frame, of which only the size matters.
     pub fn binary(&mut self, size: usize) -> Received {
         match self.awaited.checked_sub(1) {
             Some(left) => {
@@ -181,7 +182,7 @@ impl Client {
         };
         let millis = |name: &str, usual: Duration| {
             let number = fields.get(name).and_then(json::number).filter(|n| *n >= 0.0);
-            // As the language has it: what is too large becomes the largest there is.
+            // `as` saturates, so that an absurd number becomes the longest duration.
             number.map_or(usual, |n| Duration::from_millis(n as u64))
         };
         let silence =
@@ -222,7 +223,7 @@ impl Client {
                 self.state = State::Live;
                 Signal::Connected { sid }.into()
             }
-            // Socket.IO 2 welcomes everyone at once, and so.
+            // Socket.IO 2 sends a bare `40` to everyone without being asked.
             None if body.is_empty() => ignored("a welcome without a sid, as Socket.IO 2 says it", frame),
             None => ignored("a welcome without a sid", frame),
         }
@@ -243,11 +244,11 @@ fn event(packet: &Packet<'_>, frame: &str) -> Received {
         Some(None) => ignored("an event without a name", frame).signal,
         None => ignored("an event that cannot be read", frame).signal,
     };
-    // Who waits for an answer gets one: it says that the packet came, no more.
+    // A packet with an id asks for an acknowledgement, which only confirms that it arrived.
     Received { signal, reply }
 }
 
-/// Why the server refuses: `{"message":…,"data":…}`, or older servers' bare text.
+/// The server's reason for a refusal: `{"message":…,"data":…}`, or a bare string from older servers.
 fn reason(body: &str) -> String {
     const LIMIT: usize = 64 * 1024;
     let said = errors::from_value(&json::value(body, LIMIT)).what;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What a packet is.
+/// Packet types of Socket.IO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Connect,
@@ -38,13 +38,13 @@ impl Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Packet<'a> {
     pub kind: Kind,
-    /// Binary frames that belong to it.
+    /// Number of binary frames that follow it.
     pub attachments: u32,
-    /// `/` when it names none.
+    /// The namespace; `/` if the packet names none.
     pub namespace: &'a str,
-    /// Where an acknowledgement belongs.
+    /// Id of the acknowledgement it asks for or is.
     pub id: Option<u64>,
-    /// Its JSON; may be empty.
+    /// JSON text; may be empty.
     pub body: &'a str,
 }
 
@@ -54,7 +54,7 @@ impl<'a> Packet<'a> {
         Self { kind, attachments: 0, namespace: "/", id, body }
     }
 
-    /// Reads a packet, the Engine.IO digit before it taken off.
+    /// Parses a packet without its leading Engine.IO digit.
     pub(super) fn parse(text: &'a str) -> Result<Self, &'static str> {
         let kind = text.bytes().next().and_then(Kind::of).ok_or("a packet of an unknown kind")?;
         let mut rest = &text[1..];
@@ -68,7 +68,7 @@ impl<'a> Packet<'a> {
         let mut namespace = "/";
         if rest.starts_with('/') {
             (namespace, rest) = rest.split_once(',').unwrap_or((rest, ""));
-            // A query may stand behind it.
+            // A query may follow the namespace.
             namespace = namespace.split('?').next().unwrap_or(namespace);
         }
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
@@ -80,13 +80,13 @@ impl<'a> Packet<'a> {
     }
 }
 
-/// A number at the beginning of a text, and the rest of it.
+/// Splits a number off the beginning of a text.
 fn number(text: &str) -> (Option<u64>, &str) {
     let (digits, rest) = text.split_at(text.bytes().take_while(u8::is_ascii_digit).count());
     (digits.parse().ok(), rest)
 }
 
-/// The packet as it goes over the line, Engine.IO's digit for a message before it.
+/// The packet as it is sent, with Engine.IO's digit for a message in front.
 impl fmt::Display for Packet<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digit = Kind::ALL.iter().position(|kind| *kind == self.kind).unwrap_or_default();

@@ -6,7 +6,7 @@ use super::*;
 const OPEN: &str =
     r#"0{"sid":"e","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
 
-/// A client that has been let in.
+/// A client whose connection has been accepted.
 fn live() -> Client {
     let mut client = Client::default();
     assert_eq!(client.text(OPEN), Signal::Opened.into());
@@ -18,7 +18,7 @@ fn told(name: &str, payload: &str) -> Signal {
     Signal::Event(Event { name: name.to_owned(), payload: payload.to_owned() })
 }
 
-/// What a frame means and what is sent back, as words.
+/// A frame's meaning and the reply, as words.
 fn words(heard: &Received) -> String {
     let signal = match &heard.signal {
         Signal::Ignored { why, .. } => format!("ignored: {why}"),

@@ -1,59 +1,59 @@
-//! Server-sent events, as the standard says and a little more tolerant, in bounded memory.
+//! Server-sent events (<https://html.spec.whatwg.org/multipage/server-sent-events.html>), in bounded memory.
 //!
 //! Lines end in LF, CRLF or CR; `:` begins a comment; several `data:` lines are joined by LF; one space after
-//! the colon is dropped; a byte-order mark is skipped. Beyond the standard:
+//! the colon is dropped; a byte-order mark is skipped. Unlike the standard:
 //!
-//! - A last event that the stream ended without a blank line is dispatched by [`Decoder::finish`].
-//! - The data of one event, the *streamed* one, is handed through as it comes and never held: its line may be
-//!   hundreds of megabytes long. Every other event is held until its blank line, [`MAX_EVENT`] bytes of it.
-//! - Servers write log text as it is into a `data:` line. A progress bar's CR then ends the line, and the rest
-//!   looks like an unknown field, which the standard drops. In *text* events such a line is kept as text,
-//!   joined by what ended the line before (CR or LF). When two line ends in a row closed the event before its
-//!   text was over, the text goes on as another event of the same name.
+//! - [`Decoder::finish`] dispatches a last event that lacks its blank line.
+//! - The data of one event, the *streamed* one, is passed on as it arrives and never held: its line may be hundreds
+//!   of megabytes long. Every other event is held until its blank line, up to [`MAX_EVENT`] bytes of it.
+//! - Servers write log text unescaped into a `data:` line. A progress bar's CR then ends the line, and the rest looks
+//!   like an unknown field, which the standard drops. In *text* events such a line is kept as text, joined by the
+//!   line end before it (CR or LF). If two line ends in a row ended the event inside of its text, the rest becomes
+//!   another event of the same name.
 
-/// Longest event that is held, in bytes of data; the rest is cut, and counted.
+/// Longest event that is held, in bytes of data; the rest is dropped and counted.
 pub const MAX_EVENT: usize = 1024 * 1024;
 /// Longest event name that is held, in bytes.
 const MAX_NAME: usize = 256;
-/// No field name that means something is longer.
+/// Length of the longest known field name, `event` or `retry`.
 const MAX_FIELD: usize = 5;
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// Which events are treated how.
+/// Names of events that get special treatment.
 #[derive(Clone, Copy, Debug)]
 pub struct Names {
-    /// The event whose data is handed through.
+    /// The event whose data is passed on as it arrives.
     pub streamed: &'static str,
-    /// Events in which lines with unknown fields are text.
+    /// Events in which a line with an unknown field is text.
     pub text: &'static [&'static str],
 }
 
-/// What the decoder has read.
+/// Events and parts of events, in the order of the stream.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Signal<'a> {
     Event {
-        /// Its name; empty means the standard's `message`.
+        /// The event's name; empty means the standard's default, `message`.
         name: &'a str,
-        /// Its data; should be UTF-8.
+        /// The event's data; should be UTF-8.
         data: &'a [u8],
-        /// Bytes of data that were cut off behind.
+        /// Bytes of data that were dropped behind [`MAX_EVENT`].
         cut: u64,
     },
     /// The streamed event's data begins.
     Begin,
-    /// A piece of it.
+    /// A piece of the streamed event's data.
     Data(&'a [u8]),
     End,
 }
 
-/// Reads a stream of events. See the module's text.
+/// Decodes a stream of events; see the module's documentation.
 #[derive(Debug)]
 pub struct Decoder {
     names: Names,
     state: State,
-    /// Bytes of the byte-order mark seen so far; `None` when past the beginning.
+    /// Bytes of the byte-order mark read so far; `None` once past it.
     bom: Option<usize>,
-    /// The last line ended in CR: a LF now belongs to it.
+    /// Whether the last byte was a CR: a LF now belongs to the same line end.
     after_cr: bool,
     head: Vec<u8>,
     name: Vec<u8>,
@@ -61,9 +61,9 @@ pub struct Decoder {
     cut: u64,
     has_data: bool,
     streaming: bool,
-    /// What joins the next line of data to the ones before.
+    /// Line end to put before the next line of data: CR, LF or none.
     joint: &'static [u8],
-    /// Name of the last event, when it was a text event.
+    /// Name of the last event, if it was a text event.
     last_text: Option<String>,
 }
 
@@ -103,7 +103,7 @@ impl Decoder {
         }
     }
 
-    /// Takes bytes in and tells `sink` what they hold.
+    /// Decodes bytes and passes their events to `sink`.
     pub fn feed(&mut self, mut bytes: &[u8], sink: &mut impl FnMut(Signal<'_>)) {
         if self.bom.is_some() {
             bytes = self.skip_bom(bytes, sink);
@@ -125,7 +125,7 @@ impl Decoder {
         }
     }
 
-    /// The stream is over: dispatches a last event that no blank line ended.
+    /// Ends the stream: dispatches a last event that lacks its blank line.
     pub fn finish(&mut self, sink: &mut impl FnMut(Signal<'_>)) {
         if let Some(seen) = self.bom.take() {
             self.feed(&BOM[..seen], sink);
@@ -207,7 +207,7 @@ impl Decoder {
         self.joint = if self.after_cr { b"\r" } else { b"\n" };
     }
 
-    /// A line is over, its end not yet noted.
+    /// Ends a line; the caller notes which line end it was.
     fn end_line(&mut self, sink: &mut impl FnMut(Signal<'_>)) {
         match std::mem::replace(&mut self.state, State::Head) {
             State::Head if self.head.is_empty() => self.dispatch(sink),
@@ -227,7 +227,7 @@ impl Decoder {
         }
     }
 
-    /// The event's name is known. When it is the streamed one and data came before it, that data goes out.
+    /// Takes the event's name. If it is the streamed one, data that came before the name is passed on.
     fn named(&mut self, sink: &mut impl FnMut(Signal<'_>)) {
         if self.has_data && !self.streaming && self.name == self.names.streamed.as_bytes() {
             self.streaming = true;
@@ -239,10 +239,10 @@ impl Decoder {
 
     fn begin_value(&mut self, field: Field, sink: &mut impl FnMut(Signal<'_>)) {
         match field {
-            // A name that comes while data is handed through cannot change what that data is.
+            // Too late: the event's data has begun to be passed on under another name.
             Field::Event => self.name.clear(),
             Field::Data => {
-                // The standard joins by LF, whatever ended the lines.
+                // The standard joins lines by LF, whatever line ends they had.
                 self.begin_data(b"\n", sink);
             }
             Field::Ignored => {}
@@ -261,7 +261,7 @@ impl Decoder {
         }
     }
 
-    /// The line's field is unknown: text that a line end broke off, or nothing.
+    /// Begins a line with an unknown field: text behind a line end, or a line to skip.
     fn begin_stray(&mut self, sink: &mut impl FnMut(Signal<'_>)) {
         let is_text = |name: &[u8]| self.names.text.iter().any(|text| text.as_bytes() == name);
         let goes_on = self.name.is_empty() && !self.has_data;
@@ -308,7 +308,7 @@ impl Decoder {
         }
         self.name.clear();
         self.data.clear();
-        // One event at the limit must not hold its memory for the rest of a long run.
+        // One huge event must not keep its memory for the rest of a long run.
         self.data.shrink_to(64 * 1024);
         (self.cut, self.has_data, self.streaming) = (0, false, false);
     }

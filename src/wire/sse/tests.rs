@@ -4,7 +4,7 @@ use super::*;
 
 const NAMES: Names = Names { streamed: "prompt_result", text: &["log_message", "error"] };
 
-/// Decodes the pieces; an event reads `name|data`, the streamed one `>data<`.
+/// Decodes the pieces; an event is written `name|data`, the streamed one `>data<`.
 fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
     let mut seen: Vec<String> = Vec::new();
     let mut streamed: Option<Vec<u8>> = None;
@@ -29,7 +29,7 @@ fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
     seen
 }
 
-/// A stream and what it holds.
+/// A stream and its events.
 const TABLE: &[(&str, &[&str])] = &[
     ("", &[]),
     ("data: a\n\n", &["|a"]),
@@ -44,14 +44,14 @@ const TABLE: &[(&str, &[&str])] = &[
     ("data\n\ndata:\n\n", &["|", "|"]),
     ("data: a\nevent: x\nevent: y\n\n", &["y|a"]),
     ("event: x\ndata: a: b:c\n\n", &["x|a: b:c"]),
-    // A field that is not known, in an event that is not text.
+    // An unknown field in an event that is not text.
     ("event: x\ndata: a\nfoo: b\nevents\n\n", &["x|a"]),
-    // The last event has no blank line behind it, nor even a line end.
+    // The last event lacks its blank line, or even its line end.
     ("event: x\ndata: a\n", &["x|a"]),
     ("event: x\ndata: a", &["x|a"]),
     ("event: x\ndata", &["x|"]),
     ("event: x\n", &[]),
-    // What is streamed.
+    // The streamed event.
     ("event: prompt_result\ndata: {\"a\":1}\n\n", &[">{\"a\":1}<"]),
     ("event:prompt_result\ndata:{\ndata: }\n\nevent: x\ndata: a\n\n", &[">{\n}<", "x|a"]),
     ("data: {}\nevent: prompt_result\n\n", &[">{}<"]),
