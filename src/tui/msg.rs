@@ -17,6 +17,7 @@ use crate::tui::open::Open;
 use crate::tui::overlay::{Choosing, PickerItem};
 use crate::tui::panes::compare::CompareOrder;
 use crate::tui::panes::gallery::{Thumb, ThumbOrder, Tile};
+use crate::tui::panes::log::Matches;
 use crate::tui::panes::output::{LookOrder, Looked, PictureMeans};
 use crate::tui::panes::params::FileState;
 use crate::tui::query::{OutputsQuery, RunsQuery};
@@ -64,7 +65,15 @@ pub enum Msg {
     /// What a search of a log found.
     LogFound {
         run: RunId,
+        /// The text that was searched for.
+        text: String,
         line: Option<usize>,
+    },
+    /// Which of the lines with the text it is that the search found.
+    LogMatches {
+        run: RunId,
+        text: String,
+        matches: Matches,
     },
     /// What the terminal can do for pictures.
     Means(PictureMeans),

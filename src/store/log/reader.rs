@@ -130,6 +130,21 @@ impl LogReader {
         Ok(found)
     }
 
+    /// How many lines of the range hold a text; else as [`find`](Self::find).
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn count(&self, text: &str, range: Range<usize>) -> Result<usize, StoreError> {
+        let needle = Needle::new(text);
+        let mut count = 0;
+        let walked = self.walk(range, |_, line| {
+            count += usize::from(needle.is_in(&line.text));
+            ControlFlow::Continue(())
+        });
+        walked.map_err(StoreError::reading(&self.path))?;
+        Ok(count)
+    }
+
     /// The last line of the range that holds a text; else as [`find`](Self::find).
     ///
     /// # Errors

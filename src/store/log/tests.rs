@@ -83,6 +83,7 @@ proptest! {
         let has = |number: &usize| plain(&shown[*number]).contains(&needle.to_lowercase());
         prop_assert_eq!(reader.find(&needle, range.clone()).expect("read"), range.clone().find(has));
         prop_assert_eq!(reader.find_last(&needle, range.clone()).expect("read"), range.clone().rev().find(has));
+        prop_assert_eq!(reader.count(&needle, range.clone()).expect("read"), range.clone().filter(has).count());
     }
 }
 

@@ -178,7 +178,7 @@ pub enum Asking {
     ParamFilter,
     /// The search of the runs, applied while it is typed.
     RunSearch,
-    /// The search of the log.
+    /// The search of the log, made while it is typed.
     LogSearch,
     /// Name of a new preset.
     PresetName,

@@ -1,5 +1,8 @@
 //! Answers the screen's questions to the store, on a thread of its own, so that no key waits for the disk.
 
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
 use std::thread;
 
@@ -12,6 +15,7 @@ use crate::tui::effect::Question;
 use crate::tui::msg::Msg;
 use crate::tui::notice::Tone;
 use crate::tui::panes::gallery::Tile;
+use crate::tui::panes::log::Matches;
 use crate::tui::query::{OutputsQuery, RunsQuery};
 
 /// The store, and the log that was read last with all that is known of where its lines are.
@@ -20,12 +24,14 @@ pub(super) struct StoreReader {
     dirs: Dirs,
     store: Store,
     log: Option<(RunId, LogReader)>,
+    /// Number of the newest search of a log: the others end.
+    newest_search: Arc<AtomicU64>,
     replies: Replies,
 }
 
 impl StoreReader {
     pub(super) fn new(dirs: Dirs, store: Store, replies: Replies) -> Self {
-        Self { dirs, store, log: None, replies }
+        Self { dirs, store, log: None, newest_search: Arc::default(), replies }
     }
 
     /// Answers until nobody asks any more.
@@ -78,14 +84,17 @@ impl StoreReader {
         }
     }
 
-    /// A search may read gigabytes: a thread of its own answers it.
-    fn search_log(&self, run: RunId, wanted: String, from: usize, backward: bool) -> Vec<Msg> {
+    /// A search may read gigabytes: a thread of its own answers it, until the next search begins.
+    fn search_log(&self, run: RunId, text: String, from: usize, backward: bool) -> Vec<Msg> {
         let (dirs, replies) = (self.dirs.clone(), self.replies.clone());
+        let number = self.newest_search.fetch_add(1, Ordering::Relaxed) + 1;
+        let newest = self.newest_search.clone();
         let search = move || {
-            replies.send(match find_in_log(&dirs, run, &wanted, from, backward) {
-                Ok(line) => Msg::LogFound { run, line },
-                Err(why) => notice(&why),
-            });
+            let is_wanted = || newest.load(Ordering::Relaxed) == number;
+            let tell = |msg| replies.send(msg);
+            if let Err(why) = find_in_log(&dirs, run, text, (from, backward), is_wanted, tell) {
+                replies.send(notice(&why));
+            }
         };
         match thread::Builder::new().name("search".to_owned()).spawn(search) {
             Ok(_) => Vec::new(),
@@ -126,7 +135,7 @@ impl StoreReader {
     fn log(
         &mut self,
         run: RunId,
-        range: std::ops::Range<usize>,
+        range: Range<usize>,
         follow: bool,
     ) -> Result<(usize, usize, Vec<String>), StoreError> {
         let (_, reader) = match self.log.take() {
@@ -146,22 +155,55 @@ impl StoreReader {
     }
 }
 
-/// The number of the nearest line that holds a text, forwards or backwards from a line.
+/// Lines of a log that are searched before it is asked whether anybody still waits.
+const SEARCHED_AT_ONCE: usize = 50_000;
+
+/// Tells the number of the nearest line that holds a text, forwards or backwards from a line; then, which of how many
+/// that is.
 fn find_in_log(
     dirs: &Dirs,
     run: RunId,
-    wanted: &str,
-    from: usize,
-    backward: bool,
-) -> Result<Option<usize>, StoreError> {
+    text: String,
+    (from, backward): (usize, bool),
+    is_wanted: impl Fn() -> bool,
+    tell: impl Fn(Msg),
+) -> Result<(), StoreError> {
     let mut log = Store::open(dirs)?.log(run);
     log.refresh()?;
     let total = log.line_count();
-    if backward {
-        log.find_last(wanted, 0..(from + 1).min(total))
-    } else {
-        log.find(wanted, from.min(total)..total)
+    let parts = |range: Range<usize>| {
+        let end = range.end;
+        range.step_by(SEARCHED_AT_ONCE).map(move |start| start..end.min(start + SEARCHED_AT_ONCE))
+    };
+    let mut found = None;
+    let ahead: Vec<Range<usize>> = match backward {
+        true => parts(0..(from + 1).min(total)).rev().collect(),
+        false => parts(from.min(total)..total).collect(),
+    };
+    for part in ahead {
+        if !is_wanted() {
+            return Ok(());
+        }
+        found = if backward { log.find_last(&text, part)? } else { log.find(&text, part)? };
+        if found.is_some() {
+            break;
+        }
     }
+    tell(Msg::LogFound { run, text: text.clone(), line: found });
+    let Some(line) = found else { return Ok(()) };
+    let (mut at, mut count) = (0, 0);
+    for part in parts(0..line + 1).chain(parts(line + 1..total)) {
+        if !is_wanted() {
+            return Ok(());
+        }
+        let end = part.end;
+        count += log.count(&text, part)?;
+        if end == line + 1 {
+            at = count;
+        }
+    }
+    tell(Msg::LogMatches { run, text, matches: Matches { line, at, count } });
+    Ok(())
 }
 
 fn or_empty<T: Default>(answer: Result<T, StoreError>) -> (T, Option<StoreError>) {
@@ -184,6 +226,46 @@ fn notice(error: &StoreError) -> Msg {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_search_of_a_log_tells_the_line_and_then_which_of_how_many_it_is() {
+        let home = tempfile::tempdir().expect("a folder");
+        let dirs = Dirs::under(home.path());
+        let store = Store::open(&dirs).expect("a store");
+        let lines: String =
+            (0..120_000).map(|n| if n % 40_000 == 9 { "Needle\n" } else { "hay\n" }).collect();
+        let mut writer = store.log_writer(1).expect("a log");
+        writer.append(&lines).and_then(|()| writer.flush()).expect("written");
+        let search = |from: usize, backward: bool, is_wanted: bool| {
+            let told = std::cell::RefCell::new(Vec::new());
+            let tell = |msg| told.borrow_mut().push(msg);
+            find_in_log(&dirs, 1, "needle".to_owned(), (from, backward), || is_wanted, tell)
+                .expect("searched");
+            told.into_inner()
+        };
+        let expected = |line: usize, at: usize| {
+            let text = || "needle".to_owned();
+            let matches = Matches { line, at, count: 3 };
+            vec![
+                Msg::LogFound { run: 1, text: text(), line: Some(line) },
+                Msg::LogMatches { run: 1, text: text(), matches },
+            ]
+        };
+        for (from, backward, line, at) in [
+            (0, false, 9, 1),
+            (9, false, 9, 1),
+            (10, false, 40_009, 2),
+            (119_999, true, 80_009, 3),
+            (80_008, true, 40_009, 2),
+        ] {
+            assert_eq!(search(from, backward, true), expected(line, at), "from {from}");
+        }
+        let nothing = vec![Msg::LogFound { run: 1, text: "needle".to_owned(), line: None }];
+        assert_eq!(search(8, true, true), nothing);
+        assert_eq!(search(80_010, false, true), nothing);
+        // Another search has begun.
+        assert_eq!(search(0, false, false), []);
+    }
 
     #[test]
     fn a_history_that_cannot_be_read_is_no_empty_history() {

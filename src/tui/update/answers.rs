@@ -36,7 +36,8 @@ fn typed(model: &mut Model, purpose: &Asking, text: String, effects: &mut Effect
         Asking::ParamFilter => params::filter(model, text),
         Asking::RunSearch => runs::search(model, text, effects),
         Asking::WorkflowPath | Asking::ImportPath => effects.push(Effect::Do(Operation::CompletePath(text))),
-        Asking::LogSearch | Asking::PresetName | Asking::RenamePreset(_) => {}
+        Asking::LogSearch => log::typed(model, text, effects),
+        Asking::PresetName | Asking::RenamePreset(_) => {}
     }
 }
 
@@ -48,18 +49,15 @@ fn left(model: &mut Model, purpose: &Asking, before: String, effects: &mut Effec
             model.runs.filter.search = before;
             runs::search_changed(model, effects);
         }
-        Asking::LogSearch
-        | Asking::PresetName
-        | Asking::RenamePreset(_)
-        | Asking::WorkflowPath
-        | Asking::ImportPath => {}
+        Asking::LogSearch => log::left(model),
+        Asking::PresetName | Asking::RenamePreset(_) | Asking::WorkflowPath | Asking::ImportPath => {}
     }
 }
 
 fn entered(model: &mut Model, purpose: Asking, text: &str, effects: &mut Effects) {
     match purpose {
         Asking::ParamFilter | Asking::RunSearch => {}
-        Asking::LogSearch => log::search_for(model, text, effects),
+        Asking::LogSearch => log::entered(model, text, effects),
         Asking::PresetName => presets::name_entered(model, text, effects),
         Asking::RenamePreset(from) => {
             effects.push(Effect::Do(Operation::RenamePreset { from, to: text.to_owned() }))

@@ -75,7 +75,8 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
             model.typical_ms.insert(workflow_hash, ms);
         }
         Msg::Log { run, total, first, lines } => log::loaded(model, run, total, first, lines, &mut effects),
-        Msg::LogFound { run, line } => log::found(model, run, line, &mut effects),
+        Msg::LogFound { run, text, line } => log::found(model, run, &text, line, &mut effects),
+        Msg::LogMatches { run, text, matches } => log::counted(model, run, &text, matches),
         Msg::Means(means) => model.output.means = means,
         Msg::Looked(order, looked) => output::looked(model, &order, looked, &mut effects),
         Msg::NextFrame => output::next_frame(model, &mut effects),

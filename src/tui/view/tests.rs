@@ -111,7 +111,7 @@ fn every_match_in_a_log_is_marked_and_the_current_one_stands_out() {
     stage.press("4 /");
     stage.type_text("sampler");
     stage.press("enter");
-    stage.hear(Msg::LogFound { run: 42, line: Some(1) });
+    stage.hear(Msg::LogFound { run: 42, text: "sampler".to_owned(), line: Some(1) });
     let (buffer, _) = stage.draw();
     let marked = |modifier: Modifier| -> Vec<String> {
         let row = |y: u16| {

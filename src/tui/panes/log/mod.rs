@@ -36,8 +36,33 @@ pub struct LogPane {
     pub found: Option<usize>,
     /// That line is to be brought into sight.
     pub reveal: bool,
+    /// Which of how many matches that line is, once they are counted.
+    pub matches: Option<Matches>,
     /// The search that is under way.
     pub seeking: Option<Seeking>,
+    /// Where the person was before the search that is being typed.
+    pub origin: Option<SearchOrigin>,
+}
+
+/// The lines of a log that hold a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Matches {
+    /// The line that was found.
+    pub line: usize,
+    /// Its place among them, from 1 on.
+    pub at: usize,
+    pub count: usize,
+}
+
+/// What comes back when a search is left while it is typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SearchOrigin {
+    /// The first line in sight: where the search begins, whatever was found for fewer letters.
+    pub first: usize,
+    pub top: LogPlace,
+    pub paused: bool,
+    pub search: String,
+    pub found: Option<usize>,
 }
 
 /// A search of a log.

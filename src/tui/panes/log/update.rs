@@ -10,7 +10,7 @@ use crate::tui::model::Model;
 use crate::tui::motion::Motion;
 use crate::tui::notice::Tone;
 use crate::tui::pane::Pane;
-use crate::tui::panes::log::{LogPane, LogPlace, Seeking};
+use crate::tui::panes::log::{LogPane, LogPlace, Matches, SearchOrigin, Seeking};
 
 /// Lines read beyond each edge of the pane, so that scrolling a little asks for nothing.
 const MARGIN: usize = 200;
@@ -73,11 +73,50 @@ pub fn wrap(model: &mut Model) {
     model.log.left = 0;
 }
 
-/// Begins a search; an empty string ends the one before.
-pub fn search_for(model: &mut Model, text: &str, effects: &mut Effects) {
-    model.log.search = text.to_owned();
-    model.log.found = None;
-    if !text.is_empty() {
+/// Searches while it is typed, always from where the person was.
+pub fn typed(model: &mut Model, text: String, effects: &mut Effects) {
+    if text == model.log.search {
+        return;
+    }
+    let (first, _) = in_sight(model);
+    let log = &mut model.log;
+    let origin = log.origin.get_or_insert_with(|| SearchOrigin {
+        first,
+        top: log.top,
+        paused: log.paused,
+        search: log.search.clone(),
+        found: log.found,
+    });
+    let from = origin.first;
+    (log.search, log.found, log.matches) = (text, None, None);
+    if log.search.is_empty() {
+        return back_to_origin(model);
+    }
+    let Some(run) = log.run else { return };
+    seek(model, run, Some(from), Seeking { backward: false, wrapped: false }, effects);
+}
+
+fn back_to_origin(model: &mut Model) {
+    if let Some(origin) = &model.log.origin {
+        (model.log.top, model.log.paused) = (origin.top, origin.paused);
+    }
+}
+
+/// A search is left while it is typed: what was there before comes back.
+pub fn left(model: &mut Model) {
+    back_to_origin(model);
+    if let Some(origin) = model.log.origin.take() {
+        (model.log.search, model.log.found) = (origin.search, origin.found);
+        (model.log.seeking, model.log.matches) = (None, None);
+        model.log.reveal = false;
+    }
+}
+
+/// The search is typed. What was found while it was typed stands; the same text again goes to its next match.
+pub fn entered(model: &mut Model, text: &str, effects: &mut Effects) {
+    let was_searched = model.log.origin.take().is_some() && model.log.search == text;
+    if !was_searched && !text.is_empty() {
+        model.log.search = text.to_owned();
         search(model, false, effects);
     }
 }
@@ -87,7 +126,7 @@ pub fn back(model: &mut Model) -> bool {
     let had = !model.log.search.is_empty();
     if had {
         model.log.search.clear();
-        model.log.found = None;
+        (model.log.found, model.log.matches) = (None, None);
     }
     had
 }
@@ -118,8 +157,8 @@ fn seek(model: &mut Model, run: RunId, from: Option<usize>, seeking: Seeking, ef
     effects.push(Effect::Ask(Question::SearchLog { run, text, from, backward }));
 }
 
-pub fn found(model: &mut Model, run: RunId, line: Option<usize>, effects: &mut Effects) {
-    if model.log.run != Some(run) {
+pub fn found(model: &mut Model, run: RunId, text: &str, line: Option<usize>, effects: &mut Effects) {
+    if model.log.run != Some(run) || model.log.search != text {
         return;
     }
     match (line, model.log.seeking.take()) {
@@ -128,16 +167,28 @@ pub fn found(model: &mut Model, run: RunId, line: Option<usize>, effects: &mut E
             model.log.paused = true;
             model.log.top = LogPlace { line, row: 0 };
             model.log.reveal = true;
-            if let Some(Seeking { backward, wrapped: true }) = seeking {
+            if let (Some(Seeking { backward, wrapped: true }), None) = (seeking, &model.log.origin) {
                 let end = if backward { "end" } else { "beginning" };
                 model.notify(Tone::Plain, format!("Searched on from the {end} of the log"));
             }
         }
         (None, Some(seeking)) if !seeking.wrapped => seek(model, run, None, seeking, effects),
         (None, _) => {
-            let text = model.log.search.clone();
-            model.notify(Tone::Plain, format!("`{text}` is not in the log"));
+            model.log.matches = Some(Matches { line: 0, at: 0, count: 0 });
+            if model.log.origin.is_some() {
+                // The title says it, beside what is being typed.
+                back_to_origin(model);
+            } else {
+                model.notify(Tone::Plain, format!("`{text}` is not in the log"));
+            }
         }
+    }
+}
+
+/// The lines that hold the search text are counted.
+pub fn counted(model: &mut Model, run: RunId, text: &str, matches: Matches) {
+    if model.log.run == Some(run) && model.log.search == text {
+        model.log.matches = Some(matches);
     }
 }
 

@@ -10,7 +10,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::domain::Status;
 use crate::tui::model::Model;
-use crate::tui::panes::log::LogPane;
+use crate::tui::panes::log::{LogPane, Matches};
 use crate::tui::text;
 use crate::tui::theme::Theme;
 use crate::tui::view::paint::put;
@@ -20,12 +20,22 @@ use crate::wire::ansi::{self, Sgr};
 /// What the title line says.
 pub fn note(model: &Model) -> String {
     let Some(run) = model.log.run else { return String::new() };
-    let search = match model.log.search.is_empty() {
-        true => String::new(),
-        false => format!("/ {}   ", model.log.search),
-    };
     let state = if model.log.paused { "paused" } else { "following" };
-    format!("{search}run {run}   {state}   {}", text::thousands(model.log.total))
+    match model.log.search.as_str() {
+        "" => format!("run {run}   {state}   {}", text::thousands(model.log.total)),
+        search => format!("/ {search}{}   run {run}   {state}", matches(&model.log)),
+    }
+}
+
+/// Which match the line is that was found, as far as they are counted.
+fn matches(log: &LogPane) -> String {
+    match log.matches {
+        Some(Matches { count: 0, .. }) => "   not found".to_owned(),
+        Some(Matches { line, at, count }) if log.found == Some(line) => {
+            format!("   {} of {}", text::thousands(at), text::thousands(count))
+        }
+        Some(_) | None => String::new(),
+    }
 }
 
 /// Rows that a line takes at a width.

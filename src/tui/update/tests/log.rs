@@ -23,13 +23,11 @@ fn the_log_follows_pauses_and_finds() {
         "{effects:?}"
     );
     stage.press("/");
-    stage.type_text("LINE 5");
-    let effects = stage.press("enter");
-    assert_eq!(
-        effects,
-        [Effect::Ask(Question::SearchLog { run: 1, text: "LINE 5".to_owned(), from: 0, backward: false })]
-    );
-    stage.hear(Msg::LogFound { run: 1, line: Some(500) });
+    let asked = stage.type_text("LINE 5");
+    let search = |text: &str| Question::SearchLog { run: 1, text: text.to_owned(), from: 0, backward: false };
+    assert_eq!(asked.last(), Some(&Effect::Ask(search("LINE 5"))));
+    assert_eq!(stage.press("enter"), []);
+    stage.hear(Msg::LogFound { run: 1, text: "LINE 5".to_owned(), line: Some(500) });
     assert_eq!(stage.model.log.found, Some(500));
     stage.press("f");
     assert!(!stage.model.log.paused);
@@ -109,12 +107,12 @@ fn searched(from: usize, backward: bool) -> [Effect; 1] {
 fn a_log_search_begins_with_what_is_in_sight_and_comes_round() {
     let mut stage = Stage::new(80, 24);
     stage.hear(runs_msg(summaries(&[(1, &[Status::Done])])));
-    let found = |line| Msg::LogFound { run: 1, line };
+    let found = |line| Msg::LogFound { run: 1, text: "it".to_owned(), line };
     stage.hear(log_msg(400, 0, |n| format!("line {n} has it")));
     // While the end is followed: the first of the 21 lines in sight.
     stage.press("4 /");
-    stage.type_text("it");
-    assert_eq!(stage.press("enter"), searched(379, false));
+    assert_eq!(stage.type_text("it")[1..], searched(379, false));
+    assert_eq!(stage.press("enter"), []);
     stage.hear(found(Some(379)));
     assert_eq!(stage.press("n"), searched(380, false));
     stage.hear(found(Some(380)));
@@ -149,9 +147,45 @@ fn what_a_log_search_finds_is_in_sight_however_long_the_lines_before_are() {
     stage.press("4 /");
     stage.type_text("needle");
     stage.press("enter");
-    let asked = stage.hear(Msg::LogFound { run: 1, line: Some(200) });
+    let asked = stage.hear(Msg::LogFound { run: 1, text: "needle".to_owned(), line: Some(200) });
     assert!(matches!(&asked[..], [Effect::Ask(Question::Log { follow: false, .. })]), "{asked:?}");
     stage.hear(log_msg(1_000, 0, line));
     assert!(stage.screen().contains(" needle\n"), "{}", stage.screen());
     assert!(!stage.screen().contains("199 yyy"));
+}
+
+#[test]
+fn a_log_is_searched_while_it_is_typed_from_where_the_person_was() {
+    let mut stage = Stage::new(80, 24);
+    stage.hear(runs_msg(summaries(&[(1, &[Status::Done])])));
+    stage.hear(log_msg(400, 0, |n| format!("line {n}")));
+    let search = |text: &str| {
+        Effect::Ask(Question::SearchLog { run: 1, text: text.to_owned(), from: 379, backward: false })
+    };
+    let found = |text: &str, line| Msg::LogFound { run: 1, text: text.to_owned(), line };
+    stage.press("4 /");
+    let before = stage.screen();
+    assert_eq!(stage.type_text("39"), [search("3"), search("39")]);
+    // What was found for fewer letters comes late.
+    stage.hear(found("3", Some(379)));
+    assert_eq!(stage.model.log.found, None);
+    stage.hear(found("39", Some(390)));
+    let matches = Matches { line: 390, at: 12, count: 21 };
+    stage.hear(Msg::LogMatches { run: 1, text: "39".to_owned(), matches });
+    assert!(stage.screen().contains("/ 39   12 of 21"), "{}", stage.screen());
+    // What is nowhere is said in the title, and the log is where it was.
+    let asked = stage.type_text("x");
+    assert_eq!(asked, [search("39x")]);
+    stage.hear(found("39x", None));
+    stage.hear(found("39x", None));
+    assert!(stage.screen().contains("/ 39x   not found"), "{}", stage.screen());
+    assert_eq!((stage.told(), stage.model.log.paused), ("", false));
+    // Fewer letters, and it is there again; Esc goes back to where it began.
+    assert_eq!(stage.press("backspace"), [search("39")]);
+    stage.hear(found("39", Some(390)));
+    assert!(stage.model.log.paused);
+    stage.press("esc");
+    assert_eq!((stage.model.log.paused, stage.model.log.search.as_str()), (false, ""));
+    stage.press("/");
+    assert_eq!(stage.screen(), before);
 }

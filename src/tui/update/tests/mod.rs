@@ -21,6 +21,7 @@ use crate::tui::msg::Msg;
 use crate::tui::open::ProfileChoice;
 use crate::tui::overlay::{Choosing, Overlay, PickerItem};
 use crate::tui::pane::Pane;
+use crate::tui::panes::log::Matches;
 use crate::tui::panes::params::FileState;
 use crate::tui::query::{RunsFilter, RunsQuery};
 use crate::tui::stage::{Stage, key, run, runs_msg, value};
