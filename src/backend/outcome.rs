@@ -5,6 +5,9 @@ use crate::domain::run::{End, RunError};
 use crate::wire::result::PromptResult;
 use crate::wire::{ansi, errors};
 
+/// Characters of an error that is told beside a good end.
+const MAX_REMARK: usize = 500;
+
 /// What is known when a run is over.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Outcome<'a> {
@@ -22,6 +25,18 @@ pub(super) struct Outcome<'a> {
 }
 
 impl Outcome<'_> {
+    /// What to say beside the end of a run that told an error on the way and ended well all the same.
+    pub(super) fn remark(&self) -> Option<String> {
+        let said = if self.error().is_none() {
+            errors::from_body(self.errors.trim_end()).what
+        } else {
+            String::new()
+        };
+        let said: String = said.chars().take(MAX_REMARK).collect();
+        (!said.is_empty())
+            .then(|| format!("The server told an error on the way, and then a good result: {said}"))
+    }
+
     /// The end of the run.
     pub(super) fn end(&self) -> End {
         let error = self.error();
@@ -71,9 +86,10 @@ impl Outcome<'_> {
     }
 }
 
-/// Whether the result says that the run succeeded. An unknown status does not.
+/// Whether the result says that the run succeeded. An unknown status does not. What colours or pads the word is not part of it.
 fn succeeded(result: &PromptResult, saved: usize) -> bool {
-    match result.status.as_deref().unwrap_or_default() {
+    let word = ansi::scrub_plain(result.status.as_deref().unwrap_or_default()).trim().to_lowercase();
+    match word.as_str() {
         "success" | "completed" => result.completed != Some(false),
         "" => result.completed == Some(true) || (result.completed.is_none() && saved > 0),
         _ => false,
@@ -110,6 +126,8 @@ mod tests {
             ("success", None, 1, 0, ""),
             ("success", Some(true), 1, 0, ""),
             ("completed", Some(true), 2, 0, ""),
+            ("\u{1b}[32mSuccess\u{1b}[0m\n", Some(true), 1, 0, ""),
+            ("COMPLETED ", None, 1, 0, ""),
             ("", Some(true), 1, 0, ""),
             ("", None, 1, 0, ""),
             ("success", Some(false), 1, 0, "did not succeed (status `success`)"),

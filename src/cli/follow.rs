@@ -1,11 +1,11 @@
 //! Following a run through the store: what happens to it, as it happens.
 //!
-//! Nothing is asked again and again: a change of the history, the end of the runner, Ctrl+C and, where a
-//! clock is shown, its second wake the follower up.
+//! A change of the history, the end of the runner and Ctrl+C wake the follower up. Behind them stands a clock, since
+//! not every disk tells of changes.
 
 use std::io;
 use std::ops::ControlFlow;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 use signal_hook::consts::SIGINT;
@@ -28,6 +28,9 @@ const WAKES: usize = 16;
 
 /// How often the history is looked at where the system cannot tell of changes.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+/// And where it should tell: some disks do not.
+const LOOK_ANYWAY: Duration = Duration::from_secs(1);
 
 /// Who is told what happens.
 pub trait Listener {
@@ -194,12 +197,8 @@ impl<'a> Follower<'a> {
 
     /// Waits until there may be something to tell.
     fn wait(&mut self, to: &mut dyn Listener) -> Result<ControlFlow<()>, Failure> {
-        let clock = if self.watcher.is_some() { to.clock() } else { Some(LOOK_AGAIN) };
-        let woken = match clock {
-            Some(time) => self.wakes.recv_timeout(time),
-            None => self.wakes.recv().map_err(RecvTimeoutError::from),
-        };
-        match woken {
+        let look = if self.watcher.is_some() { LOOK_ANYWAY } else { LOOK_AGAIN };
+        match self.wakes.recv_timeout(to.clock().map_or(look, |clock| clock.min(look))) {
             Ok(Wake::Interrupt) if self.interrupted => return Ok(ControlFlow::Break(())),
             Ok(Wake::Interrupt) => {
                 self.interrupted = true;

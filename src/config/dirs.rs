@@ -2,10 +2,12 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
+
+use super::disk;
 
 /// The folders of comfydeck. None is made until something is written into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,15 +85,18 @@ impl Dirs {
 }
 
 /// Makes a folder that only its owner can enter (0700), with the folders above it. One that is there
-/// and is open to others is closed to them.
+/// and is open to others is closed to them, where the file system has permissions.
 ///
 /// # Errors
-/// When the folder cannot be made or changed.
+/// When the folder cannot be made.
 pub fn private_dir(path: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-    let mode = std::fs::metadata(path)?.permissions().mode();
-    if mode & 0o077 != 0 {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))?;
+    let there = std::fs::metadata(path)?;
+    if there.permissions().mode() & 0o077 != 0 {
+        let closed = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700));
+        // Another's folder is not one that lacks permissions.
+        let is_ours = there.uid() == rustix::process::geteuid().as_raw();
+        if is_ours { disk::if_possible(closed)? } else { closed? }
     }
     Ok(())
 }

@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use super::disk;
+
 /// Replaces a file's content in one step: a reader, or a power cut, meets the old text or the new one.
 ///
 /// A symbolic link stays one, and what it points to is replaced. A file that is there keeps its
@@ -26,13 +28,13 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let folder = target.parent().unwrap_or(Path::new("."));
     let mut file = NewFile::in_folder(folder, mode)?;
     if let Some(kept) = kept {
-        file.file.set_permissions(Permissions::from_mode(kept.mode() & 0o7777))?;
+        disk::if_possible(file.file.set_permissions(Permissions::from_mode(kept.mode() & 0o7777)))?;
     }
     file.write_all(content)?;
     file.sync()?;
     file.place(&target)?;
     // The name is on disk when its folder is.
-    File::open(folder)?.sync_all()
+    disk::if_possible(File::open(folder)?.sync_all())
 }
 
 /// Replaces a file that can be made again: as [`replace`], but a power cut may take it, links are replaced, and only its

@@ -1,6 +1,7 @@
 //! Where files live, profiles, secrets.
 
 pub mod dirs;
+pub mod disk;
 pub mod files;
 pub mod handover;
 mod load;

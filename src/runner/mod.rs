@@ -124,6 +124,9 @@ pub enum RunnerError {
         /// What the system says.
         why: io::Error,
     },
+    /// The folder of the history was deleted, moved or unmounted under a runner.
+    #[error("the history is gone from {}, so the background runner ends", .0.display())]
+    HistoryGone(PathBuf),
     /// The process cannot be started.
     #[error(
         "the background runner could not be started ({}: {why}). What is queued waits; `comfydeck runs` tries again",

@@ -6,6 +6,8 @@
 //! has taken it over), and those who wait for its end queue up there, where they never stand in the way of
 //! somebody who asks for the first.
 //!
+//! Where the file system of the history has no locks, both lie in a folder of this machine.
+//!
 //! Nobody is forgotten either: a run is in the store **before** its queuer looks at the lock, and the runner
 //! looks into the store once more **after** it has given the lock back.
 
@@ -18,9 +20,13 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sha2::{Digest as _, Sha256};
+
 use super::{Environment, RunnerError, SystemEnvironment, journal, queue};
 use crate::config::dirs::private_dir;
+use crate::config::disk::is_lacking;
 use crate::config::{Config, Dirs, SecretSource};
+use crate::domain::workflow::hex;
 use crate::store::Store;
 
 /// Variables that the runner's process goes without: it gets credentials from the hand-over and from files, and
@@ -78,10 +84,13 @@ pub fn ensure_as(dirs: &Dirs, mut command: Command) -> Result<(), RunnerError> {
 /// # Errors
 /// When the lock cannot be used.
 pub fn gone(dirs: &Dirs) -> Result<(), RunnerError> {
-    let path = dirs.data.join("runner.watch");
-    match File::open(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        file => file.and_then(|file| file.lock_shared()).map_err(|why| RunnerError::File { path, why }),
+    let waited = |path: PathBuf| match File::open(&path).and_then(|file| file.lock_shared()) {
+        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(()),
+        waited => waited.map_err(|why| RunnerError::File { path, why }),
+    };
+    match waited(LockPaths::beside(dirs).watch) {
+        Err(RunnerError::File { why, .. }) if is_lacking(&why) => waited(LockPaths::elsewhere(dirs).watch),
+        waited => waited,
     }
 }
 
@@ -89,7 +98,7 @@ pub fn gone(dirs: &Dirs) -> Result<(), RunnerError> {
 /// is asked to end. Returns at once when another runner is there.
 ///
 /// # Errors
-/// When the store, the locks or the log cannot be used.
+/// When the store or the locks cannot be used.
 pub fn serve(dirs: &Dirs) -> Result<(), RunnerError> {
     serve_with(dirs, Arc::new(SystemEnvironment::new(dirs)))
 }
@@ -102,8 +111,10 @@ pub fn serve_with(dirs: &Dirs, environment: Arc<dyn Environment>) -> Result<(), 
     // Refused for the leader of a process group, which a shell makes of a runner that is started by hand:
     // that one stays where it was started.
     let _ = rustix::process::setsid();
-    private_dir(&dirs.state).map_err(|why| RunnerError::File { path: dirs.state.clone(), why })?;
-    journal::begin(&dirs.state)?;
+    // Runs go on without it, and whoever waits for them is told what matters.
+    let _ = private_dir(&dirs.state)
+        .map_err(|why| RunnerError::File { path: dirs.state.clone(), why })
+        .and_then(|()| journal::begin(&dirs.state));
     let served = work_off(dirs, environment);
     if let Err(error) = &served {
         tracing::error!("{error}");
@@ -141,23 +152,54 @@ pub fn work_off(dirs: &Dirs, environment: Arc<dyn Environment>) -> Result<(), Ru
     })
 }
 
+/// Where the two locks lie.
+struct LockPaths {
+    main: PathBuf,
+    watch: PathBuf,
+}
+
+impl LockPaths {
+    fn beside(dirs: &Dirs) -> Self {
+        Self { main: dirs.data.join("runner.lock"), watch: dirs.data.join("runner.watch") }
+    }
+
+    /// For a history on a file system without locks. The folder is that of this user alone, and found without an
+    /// environment, which differs from process to process.
+    fn elsewhere(dirs: &Dirs) -> Self {
+        let folder = PathBuf::from(format!("/tmp/comfydeck-locks-{}", rustix::process::geteuid().as_raw()));
+        let data = dirs.data.canonicalize().unwrap_or_else(|_| dirs.data.clone());
+        let name = hex(&Sha256::digest(data.as_os_str().as_encoded_bytes()));
+        Self { main: folder.join(format!("{name}.lock")), watch: folder.join(format!("{name}.watch")) }
+    }
+}
+
 /// The two locks, held as long as this lives.
 struct Locks {
     main: File,
     watch: File,
+    paths: LockPaths,
 }
 
 impl Locks {
     /// Takes both; `None` when a runner is there.
     fn take(dirs: &Dirs) -> Result<Option<Self>, RunnerError> {
-        private_dir(&dirs.data).map_err(|why| RunnerError::File { path: dirs.data.clone(), why })?;
-        let open = |name: &str| {
-            let path = dirs.data.join(name);
+        match Self::take_at(LockPaths::beside(dirs)) {
+            Err(RunnerError::File { why, .. }) if is_lacking(&why) => {
+                Self::take_at(LockPaths::elsewhere(dirs))
+            }
+            taken => taken,
+        }
+    }
+
+    fn take_at(paths: LockPaths) -> Result<Option<Self>, RunnerError> {
+        let folder = paths.main.parent().unwrap_or(Path::new("/"));
+        private_dir(folder).map_err(|why| RunnerError::File { path: folder.to_owned(), why })?;
+        let open = |path: &Path| {
             let options =
-                File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
-            options.map_err(|why| RunnerError::File { path, why })
+                File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+            options.map_err(|why| RunnerError::File { path: path.to_owned(), why })
         };
-        let locks = Self { main: open("runner.lock")?, watch: open("runner.watch")? };
+        let locks = Self { main: open(&paths.main)?, watch: open(&paths.watch)?, paths };
         let begun = Instant::now();
         while !locks.retake()? {
             if !locks.is_between()? || begun.elapsed() > BETWEEN {
@@ -167,7 +209,7 @@ impl Locks {
         }
         // Held by others for a moment only: by a runner that has just given the first one back, or by
         // somebody who waited for its end.
-        locks.watch.lock().map_err(|why| RunnerError::File { path: dirs.data.join("runner.watch"), why })?;
+        locks.watch.lock().map_err(|why| locks.fault(&locks.paths.watch, why))?;
         Ok(Some(locks))
     }
 
@@ -175,9 +217,9 @@ impl Locks {
     /// taken apart, whose locks the system gives back one by one, and while somebody takes both.
     fn is_between(&self) -> Result<bool, RunnerError> {
         match self.watch.try_lock_shared() {
-            Ok(()) => self.watch.unlock().map(|()| true).map_err(RunnerError::SetUp),
+            Ok(()) => self.watch.unlock().map(|()| true).map_err(|why| self.fault(&self.paths.watch, why)),
             Err(std::fs::TryLockError::WouldBlock) => Ok(false),
-            Err(std::fs::TryLockError::Error(why)) => Err(RunnerError::SetUp(why)),
+            Err(std::fs::TryLockError::Error(why)) => Err(self.fault(&self.paths.watch, why)),
         }
     }
 
@@ -185,8 +227,12 @@ impl Locks {
         match self.main.try_lock() {
             Ok(()) => Ok(true),
             Err(std::fs::TryLockError::WouldBlock) => Ok(false),
-            Err(std::fs::TryLockError::Error(why)) => Err(RunnerError::SetUp(why)),
+            Err(std::fs::TryLockError::Error(why)) => Err(self.fault(&self.paths.main, why)),
         }
+    }
+
+    fn fault(&self, path: &Path, why: io::Error) -> RunnerError {
+        RunnerError::File { path: path.to_owned(), why }
     }
 
     /// The locks that [`ensure`] handed over; `None` for a runner that was started in another way.
@@ -195,16 +241,19 @@ impl Locks {
         let (Ok(main), Ok(watch)) = (own(io::stdin().as_fd()), own(io::stdout().as_fd())) else {
             return Ok(None);
         };
-        if !is_file(&main, &dirs.data.join("runner.lock"))
-            || !is_file(&watch, &dirs.data.join("runner.watch"))
-        {
+        let are_these = |paths: &LockPaths| is_file(&main, &paths.main) && is_file(&watch, &paths.watch);
+        let mut paths = LockPaths::beside(dirs);
+        if !are_these(&paths) {
+            paths = LockPaths::elsewhere(dirs);
+        }
+        if !are_these(&paths) {
             return Ok(None);
         }
         // What the runner starts (a command that tells a secret) must not hold the locks on.
         let null = File::options().read(true).write(true).open("/dev/null").map_err(RunnerError::SetUp)?;
         rustix::stdio::dup2_stdin(&null).map_err(|e| RunnerError::SetUp(e.into()))?;
         rustix::stdio::dup2_stdout(&null).map_err(|e| RunnerError::SetUp(e.into()))?;
-        Ok(Some(Self { main, watch }))
+        Ok(Some(Self { main, watch, paths }))
     }
 }
 

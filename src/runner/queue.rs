@@ -1,6 +1,7 @@
 //! The queue: who may go, who must stop, and until when there is something to do.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,12 +28,15 @@ pub(super) const TRIES: usize = 60;
 /// How long to wait before that.
 pub(super) const TRY_AGAIN: Duration = Duration::from_secs(1);
 
+/// How often the store is looked at though nothing tells of a change: some disks tell nothing.
+const LOOK_ANYWAY: Duration = Duration::from_secs(2);
+
 /// All runs of one runner.
 pub(super) struct Queue {
     store: Rc<Store>,
     environment: Arc<dyn Environment>,
     changed: Arc<Notify>,
-    /// `None` when the system has no watch left to give: then the store is asked now and then.
+    /// `None` when the system has no watch left to give: then the store is asked more often.
     watcher: Option<Watcher>,
     signals: Signals,
     /// Runs that wait for their turn, oldest first.
@@ -50,6 +54,9 @@ struct Turn {
 
 struct Active {
     url: String,
+    /// The next runner can find it again.
+    attach: bool,
+    output_dir: PathBuf,
     stop: mpsc::UnboundedSender<Stop>,
     /// The last that it was told.
     told: Option<Stop>,
@@ -135,6 +142,9 @@ impl Queue {
     pub(super) async fn work(&mut self) -> Result<bool, RunnerError> {
         let mut failures = 0;
         loop {
+            if !self.store.is_in_place() {
+                return Err(self.leave().await);
+            }
             match self.look() {
                 Ok(()) if self.active.is_empty() && self.waiting.is_empty() => {
                     self.environment.sweep();
@@ -147,9 +157,10 @@ impl Queue {
                     failures += 1;
                 }
             }
+            let is_told = failures == 0 && self.watcher.is_some();
             tokio::select! {
                 () = self.changed.notified(), if failures == 0 => {}
-                () = tokio::time::sleep(TRY_AGAIN), if failures > 0 || self.watcher.is_none() => {}
+                () = tokio::time::sleep(if is_told { LOOK_ANYWAY } else { TRY_AGAIN }) => {}
                 Some(ended) = self.tasks.join_next_with_id() => self.end_task(ended),
                 _ = self.signals.terminate.recv() => { self.stop_all().await; return Ok(true) }
                 _ = self.signals.interrupt.recv() => { self.stop_all().await; return Ok(true) }
@@ -272,6 +283,7 @@ impl Queue {
     /// Has a run driven to its end by a task of its own.
     fn drive(&mut self, run: Run, backend: Arc<dyn Backend>, job: Job, way: Way) {
         let (stop, stopped) = mpsc::unbounded_channel();
+        let attach = backend.caps().attach && job.prompt_id.is_some();
         let task = run_task::drive(
             Rc::clone(&self.store),
             backend,
@@ -281,7 +293,10 @@ impl Queue {
         );
         let handle = self.tasks.spawn_local(task);
         self.runs_of_tasks.insert(handle.id(), run.id);
-        self.active.insert(run.id, Active { url: run.request.url, stop, told: None });
+        self.active.insert(
+            run.id,
+            Active { url: run.request.url, attach, output_dir: run.request.output_dir, stop, told: None },
+        );
     }
 
     /// A run of the history. One that cannot be read is ended, so that it does not stand in the way of the others.
@@ -399,6 +414,28 @@ impl Queue {
             Ok(Some(run)) if run.status.is_end() => self.over(&run),
             Ok(_) => {}
             Err(error) => tracing::warn!(run, "its credentials may stay behind: {error}"),
+        }
+    }
+
+    /// The history is gone from its place: nothing more is sent. What is in flight goes on only where it could not be found
+    /// again and there is still a folder for what it makes.
+    async fn leave(&mut self) -> RunnerError {
+        let gone = RunnerError::HistoryGone(self.store.folder().to_owned());
+        tracing::error!("{gone}");
+        self.waiting.clear();
+        for active in self.active.values_mut() {
+            if active.attach || !active.output_dir.is_dir() {
+                active.tell(Stop::RunnerStopped);
+            }
+        }
+        loop {
+            tokio::select! {
+                ended = self.tasks.join_next_with_id() => match ended {
+                    Some(ended) => self.end_task(ended),
+                    None => return gone,
+                },
+                _ = self.signals.terminate.recv() => self.stop_all().await,
+            }
         }
     }
 

@@ -312,7 +312,7 @@ impl Record {
                     self.pending.clear();
                     return;
                 }
-                Err(error) if may_pass(&error) => {
+                Err(error) if may_pass(&error) && self.store.is_in_place() => {
                     tracing::warn!(run = self.run, "not written, trying again: {error}");
                     tokio::time::sleep(TRY_AGAIN).await;
                 }

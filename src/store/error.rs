@@ -3,10 +3,14 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 use thiserror::Error;
 
 use crate::domain::{OutputId, RunId};
+
+/// What SQLite says of a disk on which files cannot be mapped into the memory of several processes.
+const SHARED_MEMORY: [i32; 3] =
+    [ffi::SQLITE_IOERR_SHMOPEN, ffi::SQLITE_IOERR_SHMLOCK, ffi::SQLITE_IOERR_SHMMAP];
 
 /// Why the store could not do what it was asked. Nothing is ever destroyed on the way to such an error.
 #[derive(Debug, Error)]
@@ -87,6 +91,9 @@ pub enum StoreError {
     /// Changes of the store cannot be watched.
     #[error("changes of the history cannot be watched: {0}")]
     Watch(String),
+    /// The disk has no memory that processes could share, which the write-ahead log needs.
+    #[error("the disk of the history has no shared memory")]
+    NoSharedMemory,
     /// The disk does not do what it is asked.
     #[error(
         "the history cannot be read or written ({0}). Check whether the disk is full, failing or gone, then try again"
@@ -138,6 +145,11 @@ impl StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error().map(|error| error.extended_code) {
+            Some(code) if SHARED_MEMORY.contains(&code) => return Self::NoSharedMemory,
+            Some(ffi::SQLITE_IOERR_SHMSIZE) => return Self::DiskFull,
+            _ => {}
+        }
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked,
             Some(ErrorCode::DiskFull) => Self::DiskFull,

@@ -26,7 +26,8 @@ mod watch;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::io::ErrorKind;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -53,8 +54,10 @@ const FILE_NAME: &str = "history.db";
 pub struct Store {
     connection: Connection,
     data: PathBuf,
+    /// Device and inode of the database.
+    file: Option<(u64, u64)>,
     read_only: bool,
-    /// Written to after each commit; `None` when the store is read-only.
+    /// Written to after each commit; `None` when the store is read-only, or the disk does not take it.
     bell: Option<File>,
     /// Runs that this store has written to and that are still open, with the events so far folded in.
     open_runs: RefCell<HashMap<RunId, runs::Folded>>,
@@ -90,10 +93,12 @@ impl Store {
             return Err(error);
         }
         let opened = schema::open(&path, migrations)?;
-        let bell = if opened.read_only { None } else { Some(watch::bell(data)?) };
+        // Without it others hear later, by the clock.
+        let bell = if opened.read_only { None } else { watch::bell(data).ok() };
         Ok(Self {
             connection: opened.connection,
             data: data.to_owned(),
+            file: inode(&path).ok(),
             read_only: opened.read_only,
             bell,
             open_runs: RefCell::default(),
@@ -104,6 +109,19 @@ impl Store {
     /// Whether the history can only be read here.
     pub fn is_read_only(&self) -> bool {
         self.read_only
+    }
+
+    /// Whether the database still lies where it was opened: not, when its folder was deleted, moved or unmounted.
+    pub fn is_in_place(&self) -> bool {
+        match inode(&self.data.join(FILE_NAME)) {
+            Ok(now) => self.file.is_none_or(|file| file == now),
+            Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+        }
+    }
+
+    /// The folder of the history.
+    pub fn folder(&self) -> &Path {
+        &self.data
     }
 
     /// How long to wait while another process writes; five seconds unless said.
@@ -180,6 +198,10 @@ impl Store {
     fn writing(&self) -> Result<Transaction<'_>, StoreError> {
         Ok(Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?)
     }
+}
+
+fn inode(path: &Path) -> std::io::Result<(u64, u64)> {
+    std::fs::metadata(path).map(|there| (there.dev(), there.ino()))
 }
 
 /// Milliseconds since 1970-01-01 UTC by this machine's clock.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::StoreError;
+use crate::config::disk;
 
 /// Marks a database as ours (`PRAGMA application_id`): "cfdk".
 const APPLICATION_ID: i64 = 0x6366_646b;
@@ -119,7 +120,38 @@ pub(super) fn open(path: &Path, migrations: &[&str]) -> Result<OpenDatabase, Sto
     .map_err(|error| error.of(path))
 }
 
+/// Where the disk has no memory that processes could share, the database does without its write-ahead log: readers then
+/// wait for writers.
 fn open_to_write(path: &Path, migrations: &[&str]) -> Result<OpenDatabase, StoreError> {
+    let is_remote = path.parent().is_some_and(disk::is_remote);
+    match open_in(path, migrations, if is_remote { Journal::Plain } else { Journal::Ahead }) {
+        Err(StoreError::NoSharedMemory) => {
+            leave_wal(path)?;
+            open_in(path, migrations, Journal::Plain)
+        }
+        opened => opened,
+    }
+}
+
+/// How SQLite keeps what is being written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Journal {
+    /// A write-ahead log.
+    Ahead,
+    /// A file beside the database while a transaction lasts.
+    Plain,
+}
+
+/// Brings a database to its plain journal by a connection that shares nothing.
+fn leave_wal(path: &Path) -> Result<(), StoreError> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(PATIENCE)?;
+    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    connection.pragma_update(None, "journal_mode", "DELETE")?;
+    Ok(())
+}
+
+fn open_in(path: &Path, migrations: &[&str], journal: Journal) -> Result<OpenDatabase, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
@@ -130,7 +162,14 @@ fn open_to_write(path: &Path, migrations: &[&str]) -> Result<OpenDatabase, Store
         return Err(StoreError::ReadOnly { why: "the file is read-only".to_owned() });
     }
     if version(&connection, path, migrations)? < migrations.len() {
-        bring_up_to_date(&connection, path, migrations)?;
+        bring_up_to_date(&connection, path, migrations, journal)?;
+    }
+    if journal == Journal::Plain {
+        // A history that was brought here from another disk. Not while others have it open: then the next one does it.
+        let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+        if mode == "wal" && connection.pragma_update(None, "journal_mode", "DELETE").is_err() {
+            tracing::info!("the history keeps its write-ahead log for now");
+        }
     }
     Ok(OpenDatabase { connection, read_only: false })
 }
@@ -159,7 +198,7 @@ fn open_to_read(path: &Path, migrations: &[&str]) -> Result<OpenDatabase, StoreE
                 let why = "it is of an older format and must be brought up to date".to_owned();
                 return Err(StoreError::ReadOnly { why });
             }
-            Err(error @ StoreError::ReadOnly { .. }) => last = Some(error),
+            Err(error @ (StoreError::ReadOnly { .. } | StoreError::NoSharedMemory)) => last = Some(error),
             Err(error) => return Err(error),
         }
     }
@@ -193,10 +232,16 @@ fn version(connection: &Connection, path: &Path, migrations: &[&str]) -> Result<
 
 /// Does the missing steps, after a backup when there is anything to lose. One process at a time: the
 /// others wait for the lock and then find nothing left to do.
-fn bring_up_to_date(connection: &Connection, path: &Path, migrations: &[&str]) -> Result<(), StoreError> {
+fn bring_up_to_date(
+    connection: &Connection,
+    path: &Path,
+    migrations: &[&str],
+    journal: Journal,
+) -> Result<(), StoreError> {
     let lock_path = path.with_extension("lock");
     let lock = File::create(&lock_path).map_err(StoreError::writing(&lock_path))?;
-    lock.lock().map_err(StoreError::writing(&lock_path))?;
+    // Without it two that do so at once take turns by the database's own lock, and the second finds nothing left to do.
+    disk::if_possible(lock.lock()).map_err(StoreError::writing(&lock_path))?;
     let found = version(connection, path, migrations)?;
     if found == migrations.len() {
         return Ok(());
@@ -204,8 +249,12 @@ fn bring_up_to_date(connection: &Connection, path: &Path, migrations: &[&str]) -
     if found > 0 {
         back_up(connection, &backup_path(path, found))?;
     }
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    if journal == Journal::Ahead {
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+    }
     let transaction = rusqlite::Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+    // Once more, now that nobody else can.
+    let found = version(&transaction, path, migrations)?;
     for step in &migrations[found..] {
         transaction.execute_batch(step)?;
     }

@@ -27,7 +27,8 @@ pub struct Watcher {
 /// Calls `changed` soon after any process has written to the history or to a log: from a thread of its own,
 /// many times during one burst, now and then without need. It should do no more than wake somebody up, who
 /// then asks [`Store::change_mark`](super::Store::change_mark) and
-/// [`LogReader::refresh`](super::LogReader::refresh). Nothing runs while nothing changes.
+/// [`LogReader::refresh`](super::LogReader::refresh). Nothing runs while nothing changes. Not every disk tells (NFS tells
+/// nothing of other machines, some of nothing at all), so whoever waits for something has a clock as well.
 ///
 /// # Errors
 /// When the files cannot be watched, for instance because the system's limit of watches is reached.

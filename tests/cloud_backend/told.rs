@@ -456,3 +456,59 @@ async fn a_service_that_does_not_confirm_a_cancel_is_asked_on() {
     service.record("p", json!({"promptId": "p", "status": "cancelled"}));
     run.end().await.cancelled();
 }
+
+/// With the usual pace, a minute apart, of a run that is told of: only asking at once ends these in time.
+fn unhurried() -> Arc<CloudBackend> {
+    let mut limits = quick();
+    limits.live = Duration::from_secs(3_600);
+    Arc::new(CloudBackend::with(limits))
+}
+
+#[tokio::test]
+async fn a_run_that_is_executed_without_a_result_is_asked_for_at_once() {
+    let mut service = Service::start().await;
+    let mut run = submit(&unhurried(), job(server(&service.url), "p"));
+    let sid = service.connected().await;
+    service.submitted().await.take();
+    run.until_link(Connection::Live).await;
+    service.record("p", result(&service, "p", &["a.png"]));
+    service.emit(&sid, "infer_executed_message", &json!({"prompt_id": "p"}));
+    let outcome = run.end().await;
+    outcome.done();
+    assert_eq!(outcome.names(), ["a.png"]);
+}
+
+#[tokio::test]
+async fn a_result_that_does_not_say_of_which_run_it_is_ends_none() {
+    let mut service = Service::start().await;
+    let mut run = submit(&unhurried(), job(server(&service.url), "p"));
+    let sid = service.connected().await;
+    service.submitted().await.take();
+    run.until_link(Connection::Live).await;
+    // Of a run that another folder or machine of the account has sent.
+    let mut another = result(&service, "another", &["b.png"]);
+    another["prompt_id"] = Value::Null;
+    let before = service.asked_so_far();
+    service.emit(&sid, "infer_result_message", &another);
+    service.asked(before + 2).await;
+    service.record("p", result(&service, "p", &["a.png"]));
+    let outcome = run.end().await;
+    outcome.done();
+    assert_eq!(outcome.names(), ["a.png"]);
+}
+
+#[tokio::test]
+async fn an_error_before_a_good_result_is_a_warning() {
+    let mut service = Service::start().await;
+    let mut run = submit(&backend(), job(server(&service.url), "p"));
+    let sid = service.connected().await;
+    service.submitted().await.take();
+    run.until_link(Connection::Live).await;
+    service.emit(&sid, "infer_error_message", &news("p", "a node was skipped"));
+    run.until_log("a node was skipped").await;
+    service.emit(&sid, "infer_result_message", &result(&service, "p", &["a.png"]));
+    let outcome = run.end().await;
+    outcome.done();
+    let told = "The server told an error on the way, and then a good result: a node was skipped";
+    assert_eq!(outcome.warnings(), [told]);
+}

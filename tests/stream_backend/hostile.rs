@@ -113,14 +113,26 @@ fn redirect(status: u16, to: &str) -> String {
 async fn a_run_is_posted_once_whatever_the_server_says() {
     let good = format!("{STREAM}event: prompt_result\ndata: {RESULT}\n\n");
     for status in [307, 308] {
-        for to in ["{url}/?again=1&token=t", "/"] {
-            let (outcome, heard) =
-                against("/", &[(&redirect(status, to), Then::Close), (&good, Then::Close)]).await;
+        for to in ["{url}/?token=t", "?token=t"] {
+            let again = redirect(status, to);
+            let (outcome, heard) = against("/?token=t", &[(&again, Then::Close), (&good, Then::Close)]).await;
             let error = outcome.refused();
-            assert!(error.what.contains("has moved to http://127.0.0.1:"), "{error:?}");
+            assert!(
+                error.what.contains("in a circle") && error.what.contains("http://127.0.0.1:"),
+                "{error:?}"
+            );
             assert!(!format!("{error:?}").contains("token"), "{error:?}");
-            assert_eq!(heard, ["POST / HTTP/1.1"], "{status} {to}");
+            assert_eq!(heard, ["POST /?token=t HTTP/1.1"], "{status} {to}");
         }
+        // The same path with another query is another address.
+        let on = redirect(status, "/?session=1");
+        let (outcome, heard) = against("/", &[(&on, Then::Close), (&good, Then::Close)]).await;
+        outcome.done();
+        assert_eq!(heard, ["POST / HTTP/1.1", "POST /?session=1 HTTP/1.1"], "{status}");
+        let (outcome, heard) =
+            against("/", &[(&redirect(status, "http://localhost:9/x"), Then::Close)]).await;
+        assert!(outcome.refused().what.contains("http://localhost:9/x, another server"));
+        assert_eq!(heard, ["POST / HTTP/1.1"], "{status}");
     }
     // What belongs to another path of the same origin was not done here, and is sent on.
     let (outcome, heard) =

@@ -58,6 +58,9 @@ impl CloudRun {
             let said = result.error_data.clone().unwrap_or_default();
             return Ok(End { server_seconds: result.execution_time_seconds, ..cancelled(&said) });
         }
+        if let Some(text) = outcome.remark() {
+            self.out.send(RunEvent::Warning { text }).await?;
+        }
         Ok(outcome.end())
     }
 

@@ -190,6 +190,8 @@ impl CloudRun {
             }
             News::Executed => {
                 self.out.phase(Status::Downloading).await?;
+                // Its result is told next; should that get lost, the record has it.
+                self.registration.hurry();
                 return Ok(None);
             }
             News::Result(Some(record)) if record.state().is_end() => return Ok(Some(Ending::Record(record))),

@@ -145,7 +145,9 @@ impl CloudRun {
             Reply::Unclear(error) | Reply::Refused(error) => {
                 let what = error.what.trim_end_matches('.').to_owned();
                 self.certainty = Certainty::Unsure(error);
-                self.note(&format!("{what}; whether the run arrived is looked up in the service's records"));
+                let text = format!("{what}; whether the run arrived is looked up in the service's records");
+                self.note(&text);
+                self.out.send(RunEvent::Warning { text }).await?;
                 self.registration.sent(sid);
                 self.registration.hurry();
             }

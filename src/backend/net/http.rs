@@ -130,7 +130,7 @@ impl Http {
                 Err(NoAnswer { error, sent: is_up })
             }
             Err((Broken::Redirect(error), hop)) => {
-                let sent = hop.method == Method::Get || !matches!(error, RedirectError::Moved(_));
+                let sent = hop.method == Method::Get || !error.is_untouched();
                 Err(NoAnswer { error: error.told(), sent })
             }
         }

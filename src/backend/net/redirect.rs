@@ -36,12 +36,18 @@ pub(in crate::backend) struct Hop {
 pub(in crate::backend) enum RedirectError {
     #[error("the server sent a redirect without an address")]
     Nowhere,
-    #[error("the server redirected {MAX_HOPS} times in a row")]
-    TooMany,
+    #[error("the server redirected {MAX_HOPS} times in a row, at last to {0}")]
+    TooMany(String),
     #[error("the server redirects from https to {0}, which is not encrypted")]
     Unsafe(String),
-    #[error("the endpoint has moved to {0}")]
+    /// To another origin, which gets neither the run nor the credentials.
+    #[error(
+        "the endpoint has moved to {0}, another server, to which neither the run nor your credentials are sent"
+    )]
     Moved(String),
+    /// The run itself would go out once more.
+    #[error("the server redirects the run in a circle, or more than {MAX_POSTS} times, last to {0}")]
+    Circle(String),
 }
 
 impl RedirectError {
@@ -53,9 +59,17 @@ impl RedirectError {
         match self {
             Self::Moved(to) => format!("If you trust that address, make it the profile's url: {to}"),
             Self::Unsafe(_) => "Ask whoever runs the endpoint: its redirect is wrong.".to_owned(),
-            Self::Nowhere | Self::TooMany => {
+            Self::Nowhere | Self::TooMany(_) | Self::Circle(_) => {
                 "Check the profile's url; if it is right, the endpoint is set up wrongly.".to_owned()
             }
+        }
+    }
+
+    /// Whether the server said that it did nothing with the run itself.
+    pub(super) fn is_untouched(&self) -> bool {
+        match self {
+            Self::Moved(_) | Self::Circle(_) => true,
+            Self::Nowhere | Self::TooMany(_) | Self::Unsafe(_) => false,
         }
     }
 }
@@ -64,8 +78,8 @@ impl RedirectError {
 ///
 /// 303 leads to a GET anywhere; 301 and 302 turn the run's POST into a GET at the same origin, as every client does.
 /// 307 and 308 say that nothing was done here and that the same request belongs elsewhere (RFC 9110, 15.4.8; a
-/// missing slash at the end of an address is answered so): followed at the same origin, to another path, a few times.
-/// To the very same path it would be the same run once more, and elsewhere go neither run nor credentials: then
+/// missing slash at the end of an address is answered so): followed at the same origin, to another path or query, a few
+/// times. To the very same address it would be the same run once more, and elsewhere go neither run nor credentials: then
 /// the person is told where the endpoint is now.
 pub(in crate::backend) fn next(
     hop: &Hop,
@@ -75,10 +89,12 @@ pub(in crate::backend) fn next(
     if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
     }
+    let mut to = location.and_then(|to| hop.url.join(to).ok()).ok_or(RedirectError::Nowhere)?;
+    // It never travels.
+    to.set_fragment(None);
     if hop.number >= MAX_HOPS {
-        return Err(RedirectError::TooMany);
+        return Err(RedirectError::TooMany(shown(&to)));
     }
-    let to = location.and_then(|to| hop.url.join(to).ok()).ok_or(RedirectError::Nowhere)?;
     match (hop.url.scheme(), to.scheme()) {
         (_, "https") | ("http", "http") => {}
         _ => return Err(RedirectError::Unsafe(shown(&to))),
@@ -88,10 +104,16 @@ pub(in crate::backend) fn next(
         303 => Method::Get,
         _ if hop.method == Method::Get => Method::Get,
         301 | 302 if is_same => Method::Get,
-        307 | 308 if is_same && to.path() != hop.url.path() && hop.number < MAX_POSTS => Method::Post,
+        307 | 308 if is_same && is_elsewhere(&hop.url, &to) && hop.number < MAX_POSTS => Method::Post,
+        307 | 308 if is_same => return Err(RedirectError::Circle(shown(&to))),
         _ => return Err(RedirectError::Moved(shown(&to))),
     };
     Ok(Some(Hop { method, url: to, number: hop.number + 1 }))
+}
+
+/// Whether another path or query is meant.
+fn is_elsewhere(from: &Url, to: &Url) -> bool {
+    (from.path(), from.query()) != (to.path(), to.query())
 }
 
 /// A URL without its user, password and query, which may be secret.
@@ -127,7 +149,8 @@ mod tests {
             (Get, 303, "?call=2", Ok(Some((Get, "https://x.io/a?call=2")))),
             (Post, 307, "/a/", Ok(Some((Post, "https://x.io/a/")))),
             (Post, 308, "/b", Ok(Some((Post, "https://x.io/b")))),
-            (Post, 307, "/a?token=1", moved("https://x.io/a")),
+            (Post, 307, "/a?token=1", Ok(Some((Post, "https://x.io/a?token=1")))),
+            (Post, 308, "/a#here", Err(RedirectError::Circle("https://x.io/a".to_owned()))),
             (Post, 307, "http://x.io/b", Err(RedirectError::Unsafe("http://x.io/b".to_owned()))),
             (Post, 302, "/b", Ok(Some((Get, "https://x.io/b")))),
             (Get, 308, "/b", Ok(Some((Get, "https://x.io/b")))),
@@ -151,8 +174,10 @@ mod tests {
     #[test]
     fn a_chain_has_an_end() {
         let hop = Hop { method: Method::Get, url: Url::parse("http://x/").expect("a url"), number: MAX_HOPS };
-        assert_eq!(next(&hop, StatusCode::SEE_OTHER, Some("/")), Err(RedirectError::TooMany));
-        assert_eq!(next(&hop, StatusCode::SEE_OTHER, None), Err(RedirectError::TooMany));
+        assert_eq!(
+            next(&hop, StatusCode::SEE_OTHER, Some("/")),
+            Err(RedirectError::TooMany("http://x/".to_owned()))
+        );
         let mut hop = Hop { method: Method::Post, url: hop.url, number: 0 };
         let posts = std::iter::from_fn(|| {
             let to = format!("/{}", hop.number + 1);

@@ -297,6 +297,9 @@ impl StreamRun<'_> {
             errors: said,
             again: AGAIN,
         };
+        if let Some(text) = outcome.remark() {
+            self.out.send(RunEvent::Warning { text }).await?;
+        }
         self.out.send(RunEvent::Ended(outcome.end())).await
     }
 

@@ -38,6 +38,10 @@ const SAVE_AFTER: Duration = Duration::from_millis(700);
 const TICK: Duration = Duration::from_secs(1);
 /// Shortest interval between two readings of a store that changes all the time.
 const STORE_PAUSE: Duration = Duration::from_millis(50);
+/// Longest time between two readings of the store while a run is open: some disks tell of no change.
+const POLL: Duration = Duration::from_secs(2);
+/// The same while none is, where the system has no watch to give.
+const SELDOM_POLL: Duration = Duration::from_secs(5);
 /// Pause before a film's next frame is tried again that the link has not taken yet.
 const FILM_PAUSE: Duration = Duration::from_millis(50);
 
@@ -120,9 +124,16 @@ impl EventLoop {
 
     /// Hears of every change of the store.
     pub(super) fn watch_store(&mut self, replies: Replies) {
-        match store::watch(&self.dirs, move || replies.wake(Wake::StoreChanged)) {
-            Ok(watcher) => self.watcher = Some(watcher),
-            Err(error) => self.hear(Msg::Notice(Tone::Bad, error.to_string())),
+        let watcher = store::watch(&self.dirs, move || replies.wake(Wake::StoreChanged));
+        self.watcher = watcher.inspect_err(|error| tracing::info!("looking now and then: {error}")).ok();
+    }
+
+    /// Longest time between two readings of the store; `None` when it tells by itself and nothing is under way.
+    fn poll(&self) -> Option<Duration> {
+        match self.watcher {
+            _ if self.model.is_working() => Some(POLL),
+            None => Some(SELDOM_POLL),
+            Some(_) => None,
         }
     }
 
@@ -165,6 +176,10 @@ impl EventLoop {
         } else {
             self.timers.stop(Timer::Tick);
         }
+        match self.poll() {
+            Some(pause) => self.timers.start(Timer::PollStore, Instant::now() + pause),
+            None => self.timers.stop(Timer::PollStore),
+        }
         let first = match until.into_iter().chain(self.timers.next()).min() {
             Some(at) => inbox.recv_timeout(at.saturating_duration_since(Instant::now())),
             None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -189,7 +204,11 @@ impl EventLoop {
         match timer {
             Timer::SaveState => self.save_state(),
             Timer::Tick => self.hear(Msg::Tick),
-            Timer::StoreChanged => self.hear(Msg::StoreChanged),
+            Timer::StoreChanged => {
+                self.timers.stop(Timer::PollStore);
+                self.hear(Msg::StoreChanged);
+            }
+            Timer::PollStore => self.wake(Wake::StoreChanged),
             Timer::PictureSupport => self.tell_means(),
             Timer::Look => {
                 if let Some(order) = self.look.take() {

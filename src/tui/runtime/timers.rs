@@ -11,6 +11,8 @@ pub(super) enum Timer {
     Tick,
     /// The store changed and is to be read.
     StoreChanged,
+    /// The store is to be read though nothing tells of a change.
+    PollStore,
     /// The terminal has had its time to say which picture protocols it supports.
     PictureSupport,
     /// The selection has rested: its file is to be read.
@@ -22,11 +24,12 @@ pub(super) enum Timer {
 }
 
 impl Timer {
-    const COUNT: usize = 7;
+    const COUNT: usize = 8;
     const ALL: [Self; Self::COUNT] = [
         Self::SaveState,
         Self::Tick,
         Self::StoreChanged,
+        Self::PollStore,
         Self::PictureSupport,
         Self::Look,
         Self::FilmFrame,

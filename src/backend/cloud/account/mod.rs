@@ -319,6 +319,9 @@ impl Account {
         self.connected_at = Instant::now();
         self.socket_state.send_replace(SocketState::Open { sid: socket.sid().to_owned() });
         self.socket = Some(socket);
+        // What was told while nobody listened is only in the records.
+        let now = Instant::now();
+        self.runs.iter_mut().filter(|run| run.sent).for_each(|run| run.due = now);
         self.subscribe();
     }
 
@@ -407,7 +410,15 @@ impl Account {
                 run.sid = sid.clone();
                 self.turn(key, Connection::Live, None);
             }
-            self.tell(key, RunUpdate::News(news.clone()));
+            // Another folder or machine may listen to the same account: what is not said to be of this run ends it only by
+            // its record.
+            match news {
+                News::Log { .. } | News::Other { .. } => self.tell(key, RunUpdate::News(news.clone())),
+                _ if prompt_id.is_some() => self.tell(key, RunUpdate::News(news.clone())),
+                News::Error { .. } | News::Executed | News::Result(_) | News::Cancelled { .. } => {
+                    self.run(key).into_iter().for_each(|run| run.hurry(Instant::now()));
+                }
+            }
         }
     }
 

@@ -1,0 +1,77 @@
+//! What a file system can do, and what it lacks.
+
+use std::io;
+use std::path::Path;
+
+use rustix::io::Errno;
+
+/// Whether an error says that the file system knows no such operation (locks, syncing folders, permissions, links),
+/// rather than that it failed.
+pub fn is_lacking(error: &io::Error) -> bool {
+    let lacks = [Errno::NOSYS, Errno::OPNOTSUPP, Errno::NOTSUP, Errno::NOLCK, Errno::INVAL, Errno::PERM];
+    Errno::from_io_error(error).is_some_and(|errno| lacks.contains(&errno))
+}
+
+/// Does without an operation that only protects, where the file system lacks it.
+///
+/// # Errors
+/// Any other error.
+pub fn if_possible(done: io::Result<()>) -> io::Result<()> {
+    match done {
+        Err(error) if is_lacking(&error) => Ok(()),
+        done => done,
+    }
+}
+
+/// Whether a folder lies on a disk of another machine, where what is shared in memory is not shared with it.
+pub fn is_remote(folder: &Path) -> bool {
+    remote::is_remote(folder)
+}
+
+#[cfg(target_os = "linux")]
+mod remote {
+    use std::path::Path;
+
+    /// `f_type` of NFS, SMB and CIFS, Coda, AFS, Ceph, 9P, Lustre, GPFS and OCFS2, by statfs(2) and their sources.
+    const KINDS: [i64; 12] = [
+        0x6969,
+        0x517b,
+        0xff53_4d42,
+        0xfe53_4d42,
+        0x7375_7245,
+        0x5346_414f,
+        0x6b41_4653,
+        0x00c3_6400,
+        0x0102_1997,
+        0x0bd0_0bd0,
+        0x4750_4653,
+        0x7461_636f,
+    ];
+
+    #[allow(clippy::unnecessary_cast)] // narrower on other machines
+    pub(super) fn is_remote(folder: &Path) -> bool {
+        rustix::fs::statfs(folder).is_ok_and(|found| is_kind(found.f_type as i64))
+    }
+
+    fn is_kind(kind: i64) -> bool {
+        // Some machines have it in 32 bits with a sign.
+        KINDS.contains(&(kind & 0xffff_ffff))
+    }
+
+    #[test]
+    fn disks_of_other_machines_are_known() {
+        assert!(is_kind(0x6969) && is_kind(i64::from(0xff53_4d42_u32.cast_signed())));
+        // ext4, tmpfs
+        assert!(!is_kind(0xef53) && !is_kind(0x0102_1994));
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod remote {
+    use std::path::Path;
+
+    /// Not told here: SQLite's own trouble with shared memory tells.
+    pub(super) fn is_remote(_: &Path) -> bool {
+        false
+    }
+}
