@@ -2,15 +2,18 @@
 //! for whatever is not right.
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::time::Duration;
 
 use super::{Exit, Failure, dirs, out};
 use crate::backend::net::reach::{Reached, reach};
+use crate::backend::results::outputs::place::{self, Expected};
 use crate::backend::{Server, cloud};
 use crate::config::{Config, Credentials, Dirs, Profile};
 use crate::domain::run::{Protocol, RunError, shown_url};
 use crate::library::open;
 use crate::library::presets::{Presets, WorkflowSource};
+use crate::report::text;
 use crate::store::Store;
 use crate::wire::ansi::scrub_plain;
 
@@ -171,6 +174,7 @@ fn look_at_profile(profile: &Profile, env: impl Fn(&str) -> Option<String>, foun
         let what = if profile.api_url.is_some() { "service" } else { "endpoint" };
         found.fair(what, format!("{name}plain http sends the secrets unencrypted. Use https"));
     }
+    look_at_outputs(&name, profile, found);
     if let Some(path) = &profile.workflow {
         match open::workflow(&WorkflowSource::File(path.clone())) {
             Ok(opened) => {
@@ -179,6 +183,18 @@ fn look_at_profile(profile: &Profile, env: impl Fn(&str) -> Option<String>, foun
             }
             Err(e) => found.bad("workflow", format!("{name}{e}")),
         }
+    }
+}
+
+/// Tries the folder for a profile's outputs by writing to it.
+fn look_at_outputs(name: &str, profile: &Profile, found: &mut Findings) {
+    let dir = profile.output_dir.as_deref().unwrap_or(Path::new("."));
+    match place::try_out(dir, Expected::default()) {
+        Ok(free) => {
+            let free = free.map_or_else(String::new, |free| format!(", {} free", text::bytes(free)));
+            found.good("outputs", format!("{name}{} can be written{free}", dir.display()));
+        }
+        Err(e) => found.bad("outputs", format!("{name}{e}. Free it, or set `output_dir` to another folder")),
     }
 }
 

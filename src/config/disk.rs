@@ -23,6 +23,11 @@ pub fn if_possible(done: io::Result<()>) -> io::Result<()> {
     }
 }
 
+/// Bytes that this user may still write to the disk of a folder, where the system says.
+pub fn free(folder: &Path) -> Option<u64> {
+    rustix::fs::statvfs(folder).ok().map(|found| found.f_bavail.saturating_mul(found.f_frsize))
+}
+
 /// Whether a folder lies on a disk of another machine, where what is shared in memory is not shared with it.
 pub fn is_remote(folder: &Path) -> bool {
     remote::is_remote(folder)

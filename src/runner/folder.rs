@@ -4,16 +4,19 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::backend::results::names::NameFields;
+use crate::backend::results::outputs::place::{self, Unusable};
 use crate::backend::results::outputs::{Naming, OutputFolder};
 use crate::domain::param::parameters;
 use crate::domain::run::UnixMs;
-use crate::domain::{OutputName, ParamKind, Run, Workflow};
+use crate::domain::{OutputName, ParamKind, Run, RunRequest, Workflow};
 use crate::store::{Store, now};
 
 /// The folder for the outputs of a run. A template that cannot be read, which only another version can have
 /// written, counts as none.
 pub(super) fn of(run: &Run, store: &Store) -> OutputFolder {
-    let folder = OutputFolder::new(&run.request.output_dir, run.id);
+    let folder = OutputFolder::new(&run.request.output_dir, run.id)
+        .rescued_in(store.rescue_places())
+        .noted_in(store.ledger());
     let Some(text) = &run.request.output_name else { return folder };
     match OutputName::parse(text) {
         Ok(template) => folder.named(Naming { template, fields: fields(run, store) }),
@@ -22,6 +25,13 @@ pub(super) fn of(run: &Run, store: &Store) -> OutputFolder {
             folder
         }
     }
+}
+
+/// Tries a run's folder for outputs by writing to it.
+pub(super) fn try_out(request: &RunRequest, store: &Store) -> Result<(), Unusable> {
+    // Not knowing how much will come is no reason not to run.
+    let expected = store.expected(&request.workflow_hash).unwrap_or_default();
+    place::try_out(&request.output_dir, expected).map(drop)
 }
 
 fn fields(run: &Run, store: &Store) -> NameFields {

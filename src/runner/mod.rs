@@ -24,6 +24,7 @@ use std::time::{Duration, SystemTime};
 
 use thiserror::Error;
 
+use crate::backend::results::outputs::place::Unusable;
 use crate::backend::{self, Backend};
 use crate::config::handover::{self, HandoverError};
 use crate::config::{Credentials, Dirs};
@@ -92,6 +93,10 @@ impl Environment for SystemEnvironment {
     }
 }
 
+/// What to do about a folder that takes no outputs.
+const ANOTHER_FOLDER: &str =
+    "Free it, or choose another folder: `output_dir` in config.toml, or -o DIR on the command line";
+
 /// Why a run could not be queued, or the runner not started.
 #[derive(Debug, Error)]
 pub enum RunnerError {
@@ -103,6 +108,9 @@ pub enum RunnerError {
     /// A path that cannot be kept in the history.
     #[error("{} cannot be kept in the history: its name is not UTF-8. Rename it", .0.display())]
     Name(PathBuf),
+    /// What the run makes would find no place.
+    #[error("{0}. {ANOTHER_FOLDER}")]
+    Folder(#[from] Unusable),
     /// The content of an input file is not there any more.
     #[error(
         "the content of {name} is not in the history any more, so run {run} cannot be repeated as it was. Load its values and choose the file again"

@@ -13,9 +13,10 @@ use uuid::Uuid;
 
 use super::end::{self, Stop};
 use super::folder;
+use super::sidecar::Sidecars;
 use super::task::{Start, Way};
-use super::{Environment, RunnerError, task as run_task};
-use crate::backend::results::outputs::OutputFolder;
+use super::{ANOTHER_FOLDER, Environment, RunnerError, task as run_task};
+use crate::backend::results::outputs::Intent;
 use crate::backend::{Backend, Caps, Job, Server};
 use crate::config::{Credentials, Dirs};
 use crate::domain::run::{Output, RunError};
@@ -106,10 +107,12 @@ impl Queue {
     /// is lost. None is ever sent again: how far it came is not known.
     pub(super) fn recover(&mut self) -> Result<(), RunnerError> {
         let open = self.store.open_runs()?;
-        for left in open.iter().filter(|run| run.status.is_in_flight()) {
+        let left = open.iter().filter(|run| run.status.is_in_flight() && !self.active.contains_key(&run.id));
+        for left in left.cloned().collect::<Vec<_>>() {
             tracing::warn!(run = left.id, "was left {} by a runner that went away", left.status.word());
             let Some(run) = self.readable(left.id)? else { continue };
-            let folder = OutputFolder::new(&run.request.output_dir, run.id);
+            let run = self.confirm(run)?;
+            let folder = folder::of(&run, &self.store);
             let backend = self.environment.backend(run.request.protocol);
             let (end, mut events) = match run.prompt_id.clone().filter(|_| backend.caps().attach) {
                 None => (end::orphaned(run.status), folder.salvage()),
@@ -125,10 +128,27 @@ impl Queue {
                 },
             };
             events.push(RunEvent::Ended(end));
+            if run.request.sidecar {
+                events = with_sidecars(&run, events);
+            }
             self.store.append(run.id, now(), &events)?;
             self.over(&run);
         }
         Ok(())
+    }
+
+    /// Takes outputs into the history that got their names, or were about to, when the runner went away.
+    fn confirm(&self, run: Run) -> Result<Run, StoreError> {
+        let id = run.id;
+        let is_new = |output: &Output| run.outputs.iter().all(|known| known.path != output.path);
+        let settled = self.store.intents(id);
+        let events: Vec<_> =
+            settled.iter().filter_map(Intent::settle).filter(is_new).map(RunEvent::OutputSaved).collect();
+        if !events.is_empty() {
+            self.store.append(id, now(), &events)?;
+        }
+        self.store.forget_intents(id);
+        self.store.run(id)?.ok_or(StoreError::NoSuchRun(id))
     }
 
     /// Whether any run has not ended.
@@ -330,6 +350,12 @@ impl Queue {
             let credentials = self.environment.credentials(request)?;
             return Ok((self.job_of_sent(run, prompt_id.clone(), credentials), Way::Attach));
         }
+        // Once more: hours may have passed in the queue.
+        folder::try_out(request, &self.store).map_err(|why| RunError {
+            what: why.to_string(),
+            remedy: ANOTHER_FOLDER.to_owned(),
+            ..RunError::default()
+        })?;
         let mut files = Vec::new();
         for file in &request.files {
             let content = self.store.input_path(&file.sha256);
@@ -391,6 +417,7 @@ impl Queue {
 
     /// A run has ended: what was kept for it alone goes.
     fn over(&self, run: &Run) {
+        self.store.forget_intents(run.id);
         self.environment.release(&run.request);
         self.store.drop_preview(run.id);
     }
@@ -423,17 +450,19 @@ impl Queue {
         let gone = RunnerError::HistoryGone(self.store.folder().to_owned());
         tracing::error!("{gone}");
         self.waiting.clear();
-        for active in self.active.values_mut() {
-            if active.attach || !active.output_dir.is_dir() {
-                active.tell(Stop::RunnerStopped);
-            }
-        }
         loop {
+            for active in self.active.values_mut().filter(|active| active.told.is_none()) {
+                if active.attach || !active.output_dir.is_dir() {
+                    active.tell(Stop::RunnerStopped);
+                }
+            }
             tokio::select! {
                 ended = self.tasks.join_next_with_id() => match ended {
                     Some(ended) => self.end_task(ended),
                     None => return gone,
                 },
+                // The folder for what they make may go, too.
+                () = tokio::time::sleep(LOOK_ANYWAY) => {}
                 _ = self.signals.terminate.recv() => self.stop_all().await,
             }
         }
@@ -469,6 +498,15 @@ impl Drop for Queue {
             );
         }
     }
+}
+
+/// Brings the files that tell what made a run's outputs up to date with its last events, and gives these with what there
+/// is to tell of that.
+fn with_sidecars(run: &Run, events: Vec<RunEvent>) -> Vec<RunEvent> {
+    let (mut after, at) = (run.clone(), now());
+    events.iter().for_each(|event| after.apply(event, at));
+    let told = Sidecars::resume(run).take_in(&after, &events, at);
+    told.map(|text| RunEvent::Warning { text }).into_iter().chain(events).collect()
 }
 
 fn server(request: &RunRequest, credentials: Credentials) -> Server {

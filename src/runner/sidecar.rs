@@ -1,20 +1,22 @@
 //! A file beside each output that tells what made it: `a.png.json` for `a.png`.
 
-use std::fs::OpenOptions;
-use std::io;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
 use crate::backend::results::names::numbered;
-use crate::config::files;
+use crate::backend::results::outputs::name_it;
+use crate::config::disk;
 use crate::domain::inputs::is_seed_name;
 use crate::domain::run::{Output, UnixMs};
-use crate::domain::{Run, RunEvent};
+use crate::domain::{Run, RunEvent, RunId};
 use crate::report::json::request_facts;
 
-/// Files of one name that are passed over.
-const MOST_NUMBERS: u32 = 10_000;
+/// Files of one name that are looked at.
+const MOST_NUMBERS: u32 = 1_000;
 
 /// The files of one run's outputs.
 #[derive(Debug, Default)]
@@ -32,6 +34,33 @@ struct Sidecar {
 }
 
 impl Sidecars {
+    /// Those of a run that is gone on with: what is there of its own is brought up to date at its end, and what an
+    /// earlier runner left half written is removed.
+    pub(super) fn resume(run: &Run) -> Self {
+        let folders: BTreeSet<_> = run.outputs.iter().filter_map(|output| output.path.parent()).collect();
+        for entry in
+            folders.into_iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten()
+        {
+            if entry.file_name().to_str().is_some_and(|name| is_temp_name(name, run.id)) {
+                // A piece of nothing: that it stays when it cannot be removed does no harm.
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+        let written = run.outputs.iter().filter_map(|output| match find(output) {
+            // Another run's that made the same, and was taken over.
+            Some((_, told)) if told["run"] != run.id => None,
+            Some((path, told)) => {
+                let saved_at = told["saved_at"].as_i64().unwrap_or(run.queued_at);
+                Some(Sidecar { output: output.clone(), saved_at, path: Some(path) })
+            }
+            None => {
+                let saved_at = run.phases.last().map_or(run.queued_at, |(_, at)| *at);
+                Some(Sidecar { output: output.clone(), saved_at, path: None })
+            }
+        });
+        Self { written: written.collect(), told: false }
+    }
+
     /// Takes in what has happened to a run, which is `run` after it: writes the files of new outputs, and all of
     /// them once more when the run has ended. The first failure is something to tell.
     pub(super) fn take_in(&mut self, run: &Run, events: &[RunEvent], now: UnixMs) -> Option<String> {
@@ -59,34 +88,58 @@ impl Sidecars {
 impl Sidecar {
     fn write(&mut self, run: &Run) -> io::Result<()> {
         let text = serde_json::to_string_pretty(&content(run, &self.output, self.saved_at))?;
-        let is_new = self.path.is_none();
-        let path = match &self.path {
-            Some(path) => path.clone(),
-            None => claim(&self.output.path)?,
-        };
-        let written = files::replace(&path, format!("{text}\n").as_bytes(), 0o666);
-        if written.is_err() && is_new {
-            // What was claimed is empty, and the first error is the one to tell.
-            let _ = std::fs::remove_file(&path);
-        } else {
-            self.path = Some(path);
+        let temp = self.output.path.with_file_name(temp_name(run.id, &self.output.sha256));
+        let written = write_whole(&temp, &format!("{text}\n")).and_then(|()| match &self.path {
+            Some(path) => std::fs::rename(&temp, path).map(|()| path.clone()),
+            None => named(&temp, &self.output.path),
+        });
+        match written {
+            Ok(path) => {
+                self.path = Some(path);
+                Ok(())
+            }
+            Err(error) => {
+                // The first error is the one to tell.
+                let _ = std::fs::remove_file(&temp);
+                Err(error)
+            }
         }
-        written
     }
 }
 
-/// Takes a name beside an output by an empty file: never another's.
-fn claim(output: &Path) -> io::Result<PathBuf> {
-    let name = output.file_name().unwrap_or_default().to_string_lossy();
-    for number in 1..=MOST_NUMBERS {
-        let path = output.with_file_name(numbered(&format!("{name}.json"), number));
-        match OpenOptions::new().write(true).create_new(true).open(&path) {
-            Ok(_) => return Ok(path),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Err(io::ErrorKind::AlreadyExists.into())
+fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(text.as_bytes())?;
+    disk::if_possible(file.sync_all())
+}
+
+/// Gives a file its name beside an output: never another's.
+fn named(temp: &Path, output: &Path) -> io::Result<PathBuf> {
+    let name = format!("{}.json", output.file_name().unwrap_or_default().to_string_lossy());
+    name_it(output.parent().unwrap_or(Path::new("")), temp, &name).map_err(io::Error::other)
+}
+
+/// The name of a file that is being written: of which run, for which content.
+fn temp_name(run: RunId, sha256: &str) -> String {
+    format!(".comfydeck-{run}-{}.sidecar", sha256.get(..16).unwrap_or(sha256))
+}
+
+fn is_temp_name(name: &str, run: RunId) -> bool {
+    name.starts_with(&format!(".comfydeck-{run}-")) && name.ends_with(".sidecar")
+}
+
+/// The file beside an output that tells of its content, and what it tells.
+fn find(output: &Output) -> Option<(PathBuf, Value)> {
+    let name = output.path.file_name().unwrap_or_default().to_string_lossy();
+    let paths = (1..=MOST_NUMBERS).map(|n| output.path.with_file_name(numbered(&format!("{name}.json"), n)));
+    paths.take_while(|path| path.exists()).find_map(|path| {
+        let is_small =
+            std::fs::symlink_metadata(&path).is_ok_and(|there| there.is_file() && there.len() < 1 << 20);
+        let text = if is_small { std::fs::read(&path).ok()? } else { return None };
+        let told: Value = serde_json::from_slice(&text).ok()?;
+        let is_ours = told["made_by"].as_str().is_some_and(|by| by.starts_with("comfydeck "));
+        (is_ours && told["output"]["sha256"] == output.sha256.as_str()).then_some((path, told))
+    })
 }
 
 /// What made an output. Nothing that could be a secret: of the address, not its query; of files, not where they lay.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{RunnerError, ensure};
+use super::{RunnerError, ensure, folder};
 use crate::config::{Dirs, Profile, handover};
 use crate::domain::draft::Submission;
 use crate::domain::run::InputFile;
@@ -160,6 +160,7 @@ fn queue_at(
     profile: &Profile,
     request: RunRequest,
 ) -> Result<RunId, RunnerError> {
+    folder::try_out(&request, store)?;
     let request = RunRequest {
         profile: profile.name.clone(),
         protocol: profile.protocol,

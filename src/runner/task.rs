@@ -58,7 +58,11 @@ pub(super) async fn drive(
     mut stopped: mpsc::UnboundedReceiver<Stop>,
 ) {
     let caps = backend.caps();
-    let mut record = Record::new(store, job.run, Veil::new(&job.server.credentials), status, sidecar);
+    let sidecars = sidecar.then(|| {
+        let known = store.run(job.run).ok().flatten();
+        known.map_or_else(Sidecars::default, |run| Sidecars::resume(&run))
+    });
+    let mut record = Record::new(store, job.run, Veil::new(&job.server.credentials), status, sidecars);
     let remote = job.prompt_id.clone().map(|prompt_id| (job.server.clone(), prompt_id));
     let (sink, mut events) = mpsc::channel(AHEAD);
     // A task of its own: dropped whole when the run is stopped, and its panics are its own.
@@ -154,8 +158,7 @@ struct Record {
 }
 
 impl Record {
-    fn new(store: Rc<Store>, run: RunId, veil: Veil, status: Status, sidecar: bool) -> Self {
-        let sidecars = sidecar.then(Sidecars::default);
+    fn new(store: Rc<Store>, run: RunId, veil: Veil, status: Status, sidecars: Option<Sidecars>) -> Self {
         Self {
             store,
             run,
@@ -309,7 +312,11 @@ impl Record {
             match self.store.append(self.run, now(), &self.pending) {
                 Ok(status) => {
                     self.status = status;
-                    self.pending.clear();
+                    for event in self.pending.drain(..) {
+                        if let RunEvent::OutputSaved(output) = event {
+                            self.store.settle_intent(self.run, &output.path);
+                        }
+                    }
                     return;
                 }
                 Err(error) if may_pass(&error) && self.store.is_in_place() => {

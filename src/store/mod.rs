@@ -5,6 +5,8 @@
 //! | `history.db` | workflows, runs, requests, events, outputs, full-text index |
 //! | `logs/<run>.log` | the server's log of one run, see [`LogReader`] |
 //! | `inputs/<sha256>` | content of files that went up with a run |
+//! | `intents/<run>-<inode>.json` | an output that is about to get its name |
+//! | `rescued/` | outputs that their own folder did not take |
 //! | `previews/<run>` | the newest picture of a run at work |
 //! | `bell` | nothing: it is written to after each commit, to wake those who [`watch`] |
 //!
@@ -14,6 +16,7 @@
 
 mod error;
 mod inputs;
+mod intents;
 mod list;
 mod log;
 mod outputs;
@@ -175,6 +178,12 @@ impl Store {
     /// Reads a run's log; one that has not begun is empty.
     pub fn log(&self, run: RunId) -> LogReader {
         LogReader::new(self.log_path(run))
+    }
+
+    /// Where outputs go that their own folder does not take: beside the history, else among the machine's temporary files.
+    pub fn rescue_places(&self) -> Vec<PathBuf> {
+        let user = rustix::process::geteuid().as_raw();
+        vec![self.data.join("rescued"), std::env::temp_dir().join(format!("comfydeck-rescued-{user}"))]
     }
 
     /// Writes on a run's log.

@@ -6,6 +6,8 @@
 mod support;
 
 mod folder_gone;
+mod mount;
 mod odd_disks;
+mod outputs;
 mod shim;
 mod waking;

@@ -8,8 +8,9 @@
  *   shm=ERRNO              no shared memory of SQLite's (FILE-shm)
  *   write=ERRNO@PREFIX     files below PREFIX take nothing; with ,N behind it, after N bytes of one process
  *   link=ERRNO             no hard links
- *   die=CALL@PART,N        the process is killed right after the N-th CALL (open, link, rename, fsync, unlink) on a
- *                          path that has PART in it
+ *   die=CALL@PART,N        the process is killed right after the N-th CALL (open, write, link, rename, fsync, unlink, or any
+ *                          of them) on a path that has PART in it
+ *   only=WORD              all of this only in processes whose first argument is WORD
  * An errno is a number. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -29,8 +30,27 @@
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-/* What stands behind a word, up to the next space; 0 when the word is not there. */
+static int is_meant = 1;
+static int look_up(const char *word, char *value, size_t size);
+
+__attribute__((constructor)) static void begin(void) {
+    char wanted[64], line[4096];
+    if (!look_up("only", wanted, sizeof wanted)) return;
+    FILE *file = fopen("/proc/self/cmdline", "r");
+    if (!file) return;
+    size_t length = fread(line, 1, sizeof line - 1, file);
+    fclose(file);
+    line[length] = 0;
+    size_t first = strlen(line) + 1;
+    is_meant = first < length && !strcmp(line + first, wanted);
+}
+
 static int told(const char *word, char *value, size_t size) {
+    return is_meant && look_up(word, value, size);
+}
+
+/* What stands behind a word, up to the next space; 0 when the word is not there. */
+static int look_up(const char *word, char *value, size_t size) {
     const char *all = getenv("FAULTS");
     size_t length = strlen(word);
     for (const char *at = all; at && *at;) {
@@ -70,7 +90,7 @@ static void done(const char *call, const char *path) {
     *part++ = 0;
     char *number = strrchr(part, ',');
     if (number) *number++ = 0;
-    if (strcmp(value, call) || !strstr(path, part)) return;
+    if ((strcmp(value, call) && strcmp(value, "any")) || !strstr(path, part)) return;
     if (++seen == (number ? atoi(number) : 1)) kill(getpid(), SIGKILL);
 }
 
@@ -187,12 +207,20 @@ void *mmap64(void *at, size_t length, int protection, int flags, int fd, off_t f
     void *none = no_map(fd);
     return none ? none : REAL(mmap64)(at, length, protection, flags, fd, from);
 }
+static ssize_t wrote(int fd, ssize_t result) {
+    char path[PATH_MAX], value[8];
+    if (told("die", value, sizeof value)) {
+        path_of(fd, path);
+        done("write", path);
+    }
+    return result;
+}
 ssize_t write(int fd, const void *bytes, size_t count) {
-    return is_full(fd, count) ? -1 : REAL(write)(fd, bytes, count);
+    return is_full(fd, count) ? -1 : wrote(fd, REAL(write)(fd, bytes, count));
 }
 ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t at) {
-    return is_full(fd, count) ? -1 : REAL(pwrite64)(fd, bytes, count, at);
+    return is_full(fd, count) ? -1 : wrote(fd, REAL(pwrite64)(fd, bytes, count, at));
 }
 ssize_t pwrite(int fd, const void *bytes, size_t count, off_t at) {
-    return is_full(fd, count) ? -1 : REAL(pwrite)(fd, bytes, count, at);
+    return is_full(fd, count) ? -1 : wrote(fd, REAL(pwrite)(fd, bytes, count, at));
 }

@@ -1,5 +1,7 @@
 //! A result's bytes in, files on disk out. Runs on a thread of its own: disks block.
 
+use std::path::PathBuf;
+
 use crate::domain::RunEvent;
 use crate::domain::run::OutputFailure;
 use crate::wire::result::{Decoder, OutputInfo, Piece, PromptResult};
@@ -84,8 +86,8 @@ impl Current {
             return;
         }
         if let Err(error) = self.try_write(folder, bytes) {
+            // What came before stays in the file.
             self.error = Some(error.to_string());
-            self.file = None;
         }
     }
 
@@ -123,9 +125,9 @@ impl Files {
 
     fn turn_bad(&mut self, why: &str) {
         self.current.bad = Some(why.to_owned());
-        if let Some(file) = self.current.file.take() {
-            match file.into_base64(&self.folder) {
-                Ok(text) => self.current.file = Some(text),
+        if let Some(file) = &mut self.current.file {
+            match file.to_base64() {
+                Ok(text) => *file = text,
                 Err(error) => self.current.error = Some(error.to_string()),
             }
         }
@@ -134,11 +136,16 @@ impl Files {
     fn end(&mut self, info: OutputInfo, events: &mut Vec<RunEvent>) {
         let Current { file, bad, error } = std::mem::take(&mut self.current);
         match (file, bad, error) {
-            (_, None, Some(error)) => self.fail(&info, error, None, events),
-            (file, Some(why), _) => {
-                let kept = file.and_then(|f| f.keep(&format!("{}.base64", shown(&info)), "").ok());
+            (file, None, Some(error)) => {
+                let kept = keep_piece(file, &format!("{}.part", shown(&info)));
+                self.fail(&info, error, kept, events);
+            }
+            (file, Some(why), error) => {
+                // Where its text could not be written, what was decoded is there still.
+                let ending = if error.is_some() { "part" } else { "base64" };
+                let kept = keep_piece(file, &format!("{}.{ending}", shown(&info)));
                 let why = format!("{why}: the server sent a damaged file. Run again");
-                self.fail(&info, why, kept.map(|output| output.path), events);
+                self.fail(&info, why, kept, events);
             }
             (Some(file), None, None) => self.keep(file, &info, events),
             (None, None, None) if info.filepath.is_some() => self.collected.links.push(info),
@@ -159,9 +166,9 @@ impl Files {
             events.push(RunEvent::Warning { text });
         }
         match file.keep(&info.filename, &info.content_type) {
-            Ok(output) => {
+            Ok(kept) => {
                 self.collected.saved += 1;
-                events.push(RunEvent::OutputSaved(output));
+                events.extend(kept.events());
             }
             Err(error) => self.fail(info, error.to_string(), None, events),
         }
@@ -170,29 +177,29 @@ impl Files {
     /// Keeps the part of an output at which the result was cut off.
     fn cut(&mut self, info: &OutputInfo, events: &mut Vec<RunEvent>) {
         let Current { file, error, .. } = std::mem::take(&mut self.current);
-        let kept = file.and_then(|file| file.keep(&format!("{}.part", shown(info)), "").ok());
+        let kept = keep_piece(file, &format!("{}.part", shown(info)));
         let why = error.unwrap_or_else(|| "the result breaks off in the middle of it".to_owned());
-        self.fail(info, why, kept.map(|output| output.path), events);
+        self.fail(info, why, kept, events);
     }
 
     fn keep_rest(&mut self, events: &mut Vec<RunEvent>) {
         let Some(why) = self.collected.broken else { return };
         let rest = self.rest.take().filter(|rest| rest.size() > 0);
-        let kept = rest.and_then(|rest| rest.keep("result-rest.txt", "").ok());
+        let kept = keep_piece(rest, "result-rest.txt");
         let info = OutputInfo { filename: "rest of the result".to_owned(), ..OutputInfo::default() };
-        self.fail(&info, why.to_owned(), kept.map(|output| output.path), events);
+        self.fail(&info, why.to_owned(), kept, events);
     }
 
-    fn fail(
-        &mut self,
-        info: &OutputInfo,
-        why: String,
-        kept: Option<std::path::PathBuf>,
-        events: &mut Vec<RunEvent>,
-    ) {
+    fn fail(&mut self, info: &OutputInfo, why: String, kept: Option<PathBuf>, events: &mut Vec<RunEvent>) {
         self.collected.failed += 1;
         events.push(RunEvent::OutputFailed(OutputFailure { name: shown(info), why, kept }));
     }
+}
+
+/// Keeps what came of a broken output, where it can be kept.
+fn keep_piece(file: Option<OutputFile>, name: &str) -> Option<PathBuf> {
+    let file = file.filter(|file| file.size() > 0)?;
+    file.keep(name, "").ok().map(|kept| kept.output.path)
 }
 
 /// The server's name for an output, for people.

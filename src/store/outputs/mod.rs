@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::list::{COLUMNS, summary};
 use super::{RunQuery, Store, StoreError, search};
+use crate::backend::results::outputs::place::Expected;
 use crate::domain::run::{Output, RunSummary, UnixMs};
 use crate::domain::{OutputCard, OutputId, Run, RunId, Status};
 
@@ -120,6 +121,23 @@ impl Store {
             found.push(card(row, columns, &summary(row)?)?);
         }
         Ok(found)
+    }
+
+    /// What the last runs of a workflow made.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn expected(&self, workflow_hash: &str) -> Result<Expected, StoreError> {
+        let bytes = |row: &Row<'_>, column| row.get::<_, i64>(column).map(|n| u64::try_from(n).unwrap_or(0));
+        let sql = "SELECT coalesce(max(made), 0), coalesce(max(largest), 0) FROM (
+            SELECT sum(size) AS made, max(size) AS largest FROM outputs WHERE run IN (
+                SELECT id FROM runs INDEXED BY runs_done WHERE workflow_hash = ?1 AND status = 'done'
+                ORDER BY id DESC LIMIT 7
+            ) GROUP BY run)";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        Ok(statement.query_row([workflow_hash], |row| {
+            Ok(Expected { all: bytes(row, 0)?, largest: bytes(row, 1)? })
+        })?)
     }
 
     /// The newest run before this one that made an output of the same content.

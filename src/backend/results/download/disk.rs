@@ -14,7 +14,16 @@ const WAITING_CHUNKS: usize = 8;
 pub(super) struct Disk {
     commands: mpsc::Sender<DiskCommand>,
     /// The writing thread; `None` once its result was taken.
-    thread: Option<JoinHandle<Result<Option<OutputFile>, OutputError>>>,
+    thread: Option<JoinHandle<Written>>,
+    /// What came before the disk took no more.
+    left: Option<OutputFile>,
+}
+
+/// What the thread leaves.
+#[derive(Debug)]
+struct Written {
+    file: Option<OutputFile>,
+    error: Option<OutputError>,
 }
 
 #[derive(Debug)]
@@ -36,7 +45,7 @@ impl Disk {
             drop(events);
             written
         });
-        Self { commands, thread: Some(thread) }
+        Self { commands, thread: Some(thread), left: None }
     }
 
     /// Queues bytes for the disk; waits while the queue is full.
@@ -49,8 +58,11 @@ impl Disk {
         self.command(DiskCommand::Again).await
     }
 
-    /// Completes the file, which has no name yet.
+    /// Completes the file, or what of it the disk took; it has no name yet.
     pub(super) async fn finish(mut self) -> Result<OutputFile, String> {
+        if let Some(left) = self.left.take() {
+            return Ok(left);
+        }
         self.command(DiskCommand::End).await?;
         self.outcome().await
     }
@@ -66,27 +78,38 @@ impl Disk {
         let stopped = || "comfydeck stopped writing it".to_owned();
         let thread = self.thread.take().ok_or_else(stopped)?;
         match thread.await {
-            Ok(Ok(file)) => file.ok_or_else(stopped),
-            Ok(Err(error)) => Err(error.to_string()),
+            Ok(Written { file, error: None }) => file.ok_or_else(stopped),
+            Ok(Written { file, error: Some(error) }) => {
+                self.left = file;
+                Err(error.to_string())
+            }
             Err(error) => Err(format!("comfydeck failed to write it ({error})")),
         }
     }
 }
 
-fn write(
-    folder: &OutputFolder,
-    mut commands: mpsc::Receiver<DiskCommand>,
-) -> Result<Option<OutputFile>, OutputError> {
+fn write(folder: &OutputFolder, mut commands: mpsc::Receiver<DiskCommand>) -> Written {
     let mut file: Option<OutputFile> = None;
     while let Some(command) = commands.blocking_recv() {
-        match command {
+        let done = match command {
             DiskCommand::Write(bytes) => match &mut file {
-                Some(file) => file.write(&bytes)?,
-                none => none.insert(folder.begin()?).write(&bytes)?,
+                Some(file) => file.write(&bytes),
+                none => folder.begin().and_then(|begun| none.insert(begun).write(&bytes)),
             },
-            DiskCommand::Again => file = None,
-            DiskCommand::End => return file.map_or_else(|| folder.begin(), Ok).map(Some),
+            DiskCommand::Again => {
+                file = None;
+                Ok(())
+            }
+            DiskCommand::End => {
+                return match file.map_or_else(|| folder.begin(), Ok) {
+                    Ok(file) => Written { file: Some(file), error: None },
+                    Err(error) => Written { file: None, error: Some(error) },
+                };
+            }
+        };
+        if let Err(error) = done {
+            return Written { file, error: Some(error) };
         }
     }
-    Ok(None)
+    Written { file: None, error: None }
 }

@@ -12,9 +12,9 @@ use crate::backend::net::guard::{Forbidden, Guard};
 use crate::backend::net::http;
 use crate::backend::net::redirect::{self, Hop, Method};
 use crate::backend::results::collect::shown;
-use crate::backend::results::outputs::OutputFile;
+use crate::backend::results::outputs::{Kept, OutputFile};
 use crate::domain::RunEvent;
-use crate::domain::run::{self, OutputFailure};
+use crate::domain::run::OutputFailure;
 use crate::wire::result::OutputInfo;
 
 use super::disk::Disk;
@@ -90,12 +90,13 @@ pub(super) async fn name(fetched: Fetched) -> Vec<RunEvent> {
     }
     let told = match (file, fault) {
         (Some(file), None) => match keep(file, hint, kind).await {
-            Ok(output) => {
-                let odd = announced.filter(|announced| *announced != output.size).map(|announced| {
-                    let text = format!("{name}: {announced} bytes were announced, {} came", output.size);
+            Ok(kept) => {
+                let size = kept.output.size;
+                let odd = announced.filter(|announced| *announced != size).map(|announced| {
+                    let text = format!("{name}: {announced} bytes were announced, {size} came");
                     RunEvent::Warning { text }
                 });
-                odd.into_iter().chain([RunEvent::OutputSaved(output)]).collect()
+                odd.into_iter().chain(kept.events()).collect()
             }
             Err(why) => vec![failed(name, why, None)],
         },
@@ -111,13 +112,13 @@ pub(super) async fn name(fetched: Fetched) -> Vec<RunEvent> {
     told
 }
 
-async fn keep(file: OutputFile, hint: String, kind: String) -> Result<run::Output, String> {
+async fn keep(file: OutputFile, hint: String, kind: String) -> Result<Kept, String> {
     let kept = tokio::task::spawn_blocking(move || file.keep(&hint, &kind)).await;
     kept.map_err(|error| format!("comfydeck failed to name it ({error})"))?.map_err(|error| error.to_string())
 }
 
-fn failed(name: String, why: String, kept: Option<run::Output>) -> RunEvent {
-    RunEvent::OutputFailed(OutputFailure { name, why, kept: kept.map(|output| output.path) })
+fn failed(name: String, why: String, kept: Option<Kept>) -> RunEvent {
+    RunEvent::OutputFailed(OutputFailure { name, why, kept: kept.map(|kept| kept.output.path) })
 }
 
 /// Why an attempt failed.

@@ -1,21 +1,29 @@
 //! Outputs on disk: written beside their place, synced, and given their name only when they are whole.
 
+mod intent;
+pub mod place;
+mod rescue;
 mod salvage;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base64::Engine as _;
 use sha2::{Digest as _, Sha256};
 
+use crate::config::disk;
 use crate::domain::OutputName;
 use crate::domain::run::{Output, RunId};
 use crate::domain::workflow::hex;
 use crate::wire::ansi;
 
 use super::names::{self, NameFields};
+
+pub use intent::{Intent, Ledger};
+pub use rescue::Kept;
 
 /// More files of one name than anyone has: then something else is wrong.
 const MAX_NUMBER: u32 = 100_000;
@@ -26,6 +34,9 @@ pub struct OutputFolder {
     dir: PathBuf,
     run: RunId,
     naming: Option<Arc<Naming>>,
+    /// Where goes what this folder does not take.
+    rescue: Arc<[PathBuf]>,
+    ledger: Option<Arc<dyn Ledger>>,
 }
 
 /// What the outputs of a run are called.
@@ -66,7 +77,12 @@ fn remedy(error: &io::Error) -> &'static str {
 impl OutputFolder {
     /// The folder for the outputs of a run.
     pub fn new(dir: impl Into<PathBuf>, run: RunId) -> Self {
-        Self { dir: dir.into(), run, naming: None }
+        Self { dir: dir.into(), run, ..Self::default() }
+    }
+
+    /// The same, with each output noted before it gets its name.
+    pub fn noted_in(self, ledger: Arc<dyn Ledger>) -> Self {
+        Self { ledger: Some(ledger), ..self }
     }
 
     /// The same, with names for the outputs that are not the server's.
@@ -77,19 +93,31 @@ impl OutputFolder {
     /// Begins a file. It has no name until [`OutputFile::keep`], and is gone when dropped before.
     ///
     /// # Errors
-    /// When the folder or the file cannot be made.
+    /// When the folder or the file cannot be made, nor in a place for what the folder does not take.
     pub fn begin(&self) -> Result<OutputFile, OutputError> {
-        fs::create_dir_all(&self.dir).map_err(|source| OutputError { path: self.dir.clone(), source })?;
+        self.begin_in(&self.dir).or_else(|error| self.begin_elsewhere(error))
+    }
+
+    fn begin_in(&self, dir: &Path) -> Result<OutputFile, OutputError> {
+        fs::create_dir_all(dir).map_err(|source| OutputError { path: dir.to_owned(), source })?;
         let mut number = 0;
         loop {
-            let temp = self.dir.join(salvage::temp_name(self.run, number));
+            let temp = dir.join(salvage::temp_name(self.run, number));
             // Readable too: a broken output is read back to keep its raw text.
             match OpenOptions::new().read(true).write(true).create_new(true).open(&temp) {
                 Ok(file) if salvage::is_taken(&file) => number += 1,
                 Ok(file) => {
-                    let (dir, naming) = (self.dir.clone(), self.naming.clone());
-                    let hash = Sha256::new();
-                    return Ok(OutputFile { dir, naming, temp, file, hash, size: 0, named: false });
+                    return Ok(OutputFile {
+                        folder: self.clone(),
+                        dir: dir.to_owned(),
+                        temp,
+                        file,
+                        hash: Sha256::new(),
+                        size: 0,
+                        named: false,
+                        next_place: 0,
+                        moved: None,
+                    });
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < MAX_NUMBER => {
                     number += 1
@@ -103,23 +131,30 @@ impl OutputFolder {
 /// An output that is being written.
 #[derive(Debug)]
 pub struct OutputFile {
+    folder: OutputFolder,
+    /// Where it lies, which is elsewhere when the folder does not take it.
     dir: PathBuf,
-    naming: Option<Arc<Naming>>,
     temp: PathBuf,
     file: File,
     hash: Sha256,
     size: u64,
     /// It has its name: what is called like the temporary file from now on is another's.
     named: bool,
+    /// Which of the places for what the folder does not take is next.
+    next_place: usize,
+    /// Why it does not lie in the folder.
+    moved: Option<String>,
 }
 
 impl OutputFile {
     /// Appends bytes.
     ///
     /// # Errors
-    /// When the disk does not take them.
+    /// When no disk takes them; what came before is still there then.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), OutputError> {
-        self.file.write_all(bytes).map_err(|source| self.error(source))?;
+        while let Err(source) = self.file.write_all(bytes) {
+            self.go_on_elsewhere(self.error(source))?;
+        }
         self.hash.update(bytes);
         self.size += bytes.len() as u64;
         Ok(())
@@ -133,43 +168,85 @@ impl OutputFile {
     /// Syncs the file and gives it a name near the server's hint that no other file has.
     ///
     /// # Errors
-    /// When it cannot be synced or named; it is gone then.
-    pub fn keep(mut self, hint: &str, content_type: &str) -> Result<Output, OutputError> {
-        self.file.sync_all().map_err(|source| self.error(source))?;
-        let plain = || name_it(&self.dir, &self.temp, &names::safe_name(hint, content_type));
-        let path = match self.named_path(hint, content_type) {
-            Some(Ok(path)) => path,
-            // A folder that cannot be made must not cost an output: then it has the server's name.
-            Some(Err(_)) | None => plain()?,
-        };
-        self.named = true;
-        if let Some(dir) = path.parent() {
-            sync_folder(dir);
+    /// When it cannot be synced or named in any place.
+    pub fn keep(mut self, hint: &str, content_type: &str) -> Result<Kept, OutputError> {
+        loop {
+            let error = match self.keep_here(hint, content_type) {
+                Ok(output) => return Ok(self.kept(output)),
+                Err(error) => error,
+            };
+            if let Err(error) = self.go_on_elsewhere(error) {
+                return Err(self.leave(error));
+            }
         }
-        Ok(Output {
-            path,
+    }
+
+    fn keep_here(&mut self, hint: &str, content_type: &str) -> Result<Output, OutputError> {
+        disk::if_possible(self.file.sync_all()).map_err(|source| self.error(source))?;
+        let name = names::safe_name(hint, content_type);
+        let mut output = Output {
+            path: self.dir.join(&name),
             name: bounded(hint),
             content_type: bounded(content_type),
             size: self.size,
             sha256: hex(&self.hash.clone().finalize()),
-        })
+        };
+        output.path = match self.named_path(hint, content_type, &output) {
+            Some(Ok(path)) => path,
+            // A folder that cannot be made must not cost an output: then it has the server's name.
+            Some(Err(_)) | None => {
+                self.intend(&output);
+                name_it(&self.dir, &self.temp, &name)?
+            }
+        };
+        self.named = true;
+        if let Some(dir) = output.path.parent() {
+            sync_folder(dir);
+        }
+        Ok(output)
+    }
+
+    /// Has it noted that the file is about to get its name. Without that a process that dies just then leaves an output
+    /// that nobody knows, which is no reason to lose it now.
+    fn intend(&self, output: &Output) {
+        let Some(ledger) = &self.folder.ledger else { return };
+        let noted = self.file.metadata().and_then(|there| {
+            let intent = Intent {
+                temp: self.temp.clone(),
+                device: there.dev(),
+                inode: there.ino(),
+                output: output.clone(),
+            };
+            ledger.intend(self.folder.run, &intent)
+        });
+        if let Err(error) = noted {
+            tracing::warn!(run = self.folder.run, "{} is not noted before it is named: {error}", output.name);
+        }
     }
 
     /// Gives the file the name that the template says, if there is one.
-    fn named_path(&self, hint: &str, content_type: &str) -> Option<Result<PathBuf, OutputError>> {
-        let Naming { template, fields } = self.naming.as_deref()?;
+    fn named_path(
+        &self,
+        hint: &str,
+        content_type: &str,
+        output: &Output,
+    ) -> Option<Result<PathBuf, OutputError>> {
+        let Naming { template, fields } = self.folder.naming.as_deref()?;
         let (folders, name) = names::templated(template, fields, hint, content_type);
         let dir = self.dir.join(folders);
         let made = fs::create_dir_all(&dir).map_err(|source| OutputError { path: dir.clone(), source });
-        Some(made.and_then(|()| name_it(&dir, &self.temp, &name)))
+        Some(made.and_then(|()| {
+            self.intend(&Output { path: dir.join(&name), ..output.clone() });
+            name_it(&dir, &self.temp, &name)
+        }))
     }
 
-    /// Turns what was decoded back into base64 text, in a new file of the folder.
+    /// What was decoded as base64 text once more, in a new file of the folder.
     ///
     /// # Errors
     /// When either file cannot be read or written.
-    pub fn into_base64(mut self, folder: &OutputFolder) -> Result<Self, OutputError> {
-        let mut text = folder.begin()?;
+    pub fn to_base64(&mut self) -> Result<Self, OutputError> {
+        let mut text = self.folder.begin()?;
         self.file.rewind().map_err(|source| self.error(source))?;
         // A multiple of three: no padding before the end.
         let mut block = vec![0; 48 * 1024];
@@ -198,16 +275,15 @@ impl Drop for OutputFile {
 }
 
 /// Gives a temporary file a name near `name`: never over another file, whoever else writes here at the same time.
-fn name_it(dir: &Path, temp: &Path, name: &str) -> Result<PathBuf, OutputError> {
+pub(crate) fn name_it(dir: &Path, temp: &Path, name: &str) -> Result<PathBuf, OutputError> {
     let is_taken = |n: u32| dir.join(names::numbered(name, n)).symlink_metadata().is_ok();
     let mut number = 1;
     while number <= MAX_NUMBER {
         let path = dir.join(names::numbered(name, number));
-        // Where the file system has no links: take the name first, then put the file in its place.
         let named = match fs::hard_link(temp, &path) {
             Ok(()) => fs::remove_file(temp),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
-            Err(_) => File::create_new(&path).and_then(|_| fs::rename(temp, &path)),
+            Err(_) => rename_to_new(temp, &path),
         };
         match named {
             Ok(()) => return Ok(path),
@@ -218,6 +294,16 @@ fn name_it(dir: &Path, temp: &Path, name: &str) -> Result<PathBuf, OutputError> 
         }
     }
     Err(OutputError { path: temp.to_owned(), source: io::ErrorKind::AlreadyExists.into() })
+}
+
+/// Renames a file, never over another, where the file system has no links.
+fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE).map_err(io::Error::from) {
+        // Neither that: take the name first, then put the file in its place.
+        Err(error) if disk::is_lacking(&error) => File::create_new(to).and_then(|_| fs::rename(from, to)),
+        renamed => renamed,
+    }
 }
 
 /// A number behind a taken one that seems to be free. ComfyUI names every first picture alike, so thousands of a name
@@ -285,8 +371,8 @@ mod tests {
     fn a_file_gets_its_name_when_it_is_whole_and_no_file_is_lost() {
         let dir = tempfile::tempdir().expect("a folder");
         let folder = OutputFolder::new(dir.path().join("made/for it"), 7);
-        let first = written(&folder, b"hello").keep("../a.png", "image/png").expect("kept");
-        let second = written(&folder, b"other").keep("a.png", "image/png").expect("kept");
+        let first = written(&folder, b"hello").keep("../a.png", "image/png").expect("kept").output;
+        let second = written(&folder, b"other").keep("a.png", "image/png").expect("kept").output;
         assert_eq!(first.size, 5);
         assert_eq!(first.sha256, "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
         assert_eq!(first.path, dir.path().join("made/for it/a.png"));
@@ -301,8 +387,8 @@ mod tests {
         let template = OutputName::parse("{preset}/{run}-{name}").expect("a template");
         let fields = NameFields { preset: "../cat".to_owned(), run: "7".to_owned(), ..NameFields::default() };
         let folder = OutputFolder::new(dir.path(), 7).named(Naming { template, fields });
-        let first = written(&folder, b"1").keep("../a.png", "").expect("kept");
-        let second = written(&folder, b"2").keep("a.png", "").expect("kept");
+        let first = written(&folder, b"1").keep("../a.png", "").expect("kept").output;
+        let second = written(&folder, b"2").keep("a.png", "").expect("kept").output;
         assert_eq!(first.path, dir.path().join("_cat/7-a.png"));
         assert_eq!(second.path, dir.path().join("_cat/7-a-2.png"));
         assert_eq!((first.name.as_str(), fs::read(&second.path).expect("read")), ("../a.png", b"2".to_vec()));
@@ -310,7 +396,7 @@ mod tests {
         // Where the folder should be lies a file.
         fs::remove_dir_all(dir.path().join("_cat")).expect("removed");
         fs::write(dir.path().join("_cat"), "").expect("written");
-        let third = written(&folder, b"3").keep("a.png", "").expect("kept all the same");
+        let third = written(&folder, b"3").keep("a.png", "").expect("kept all the same").output;
         assert_eq!(third.path, dir.path().join("a.png"));
     }
 
@@ -367,8 +453,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let folder = OutputFolder::new(dir.path(), 7);
         let bytes: Vec<u8> = (0..100_001_u32).map(|n| n.to_le_bytes()[0]).collect();
-        let text = written(&folder, &bytes).into_base64(&folder).expect("turned");
-        let kept = text.keep("a.png.base64", "").expect("kept");
+        let text = written(&folder, &bytes).to_base64().expect("turned");
+        let kept = text.keep("a.png.base64", "").expect("kept").output;
         let text = fs::read(kept.path).expect("read");
         assert_eq!(base64::prelude::BASE64_STANDARD.decode(text).expect("base64"), bytes);
     }

@@ -7,12 +7,18 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{OutputFolder, name_it};
+use crate::config::disk;
 use crate::domain::RunEvent;
 use crate::domain::run::RunId;
 
 /// The name of a file that is being written.
 pub(super) fn temp_name(run: RunId, number: u32) -> String {
     format!(".comfydeck-{run}-{number}.part")
+}
+
+/// Whether a file of this name is being written by any run, or was.
+pub(super) fn is_any_temp_name(name: &str) -> bool {
+    name.starts_with(".comfydeck-") && name.ends_with(".part")
 }
 
 fn is_temp_name(name: &str, run: RunId) -> bool {
@@ -36,7 +42,7 @@ impl OutputFolder {
     /// Clears up after the run's runner, which was killed: gives files that hold something a name that can be
     /// seen and removes the others. The warnings tell what was done, and what could not be.
     pub fn salvage(&self) -> Vec<RunEvent> {
-        let left = match self.left() {
+        let mut left = match left_in(&self.dir, self.run) {
             Ok(left) => left,
             Err(error) => {
                 let dir = self.dir.display();
@@ -44,6 +50,7 @@ impl OutputFolder {
                 return vec![RunEvent::Warning { text }];
             }
         };
+        left.extend(self.left_elsewhere());
         let told = left.iter().filter_map(|temp| match self.salvage_file(temp) {
             Ok(told) => told,
             Err(why) => Some(format!("an unfinished output is left as {}: {why}", temp.display())),
@@ -55,29 +62,19 @@ impl OutputFolder {
     /// of them is removed.
     pub fn clear(&self) {
         // Pieces of nothing: that they stay where they cannot be removed does no harm.
-        for temp in self.left().unwrap_or_default() {
-            let is_free = File::open(&temp).is_ok_and(|file| file.try_lock().is_ok());
+        let left = left_in(&self.dir, self.run).unwrap_or_default();
+        for temp in left.into_iter().chain(self.left_elsewhere()) {
+            let is_free =
+                File::open(&temp).is_ok_and(|file| !matches!(file.try_lock(), Err(TryLockError::WouldBlock)));
             if is_free && let Err(error) = fs::remove_file(&temp) {
                 tracing::warn!(run = self.run, "{} stays: {error}", temp.display());
             }
         }
     }
 
-    /// Files of this run that are being written, or were.
-    fn left(&self) -> io::Result<Vec<PathBuf>> {
-        let entries = match fs::read_dir(&self.dir) {
-            Ok(entries) => entries,
-            // None came.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
-        let is_left = |entry: &fs::DirEntry| {
-            let is_ours = entry.file_name().to_str().is_some_and(|name| is_temp_name(name, self.run));
-            is_ours && entry.file_type().is_ok_and(|kind| kind.is_file())
-        };
-        let mut left: Vec<_> = entries.flatten().filter(is_left).map(|entry| entry.path()).collect();
-        left.sort();
-        Ok(left)
+    /// The same where outputs go that the folder does not take.
+    fn left_elsewhere(&self) -> Vec<PathBuf> {
+        self.rescue.iter().flat_map(|place| left_in(place, self.run).unwrap_or_default()).collect()
     }
 
     fn salvage_file(&self, temp: &Path) -> Result<Option<String>, String> {
@@ -86,14 +83,16 @@ impl OutputFolder {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => return Err(text(error)),
+            // A file system without locks: this folder's runner is gone, and others of its number are rare.
+            Err(TryLockError::Error(error)) => disk::if_possible(Err(error)).map_err(text)?,
         }
         let found = file.metadata().map_err(text)?;
         // With a second link it was whole and had just been named.
         if found.len() == 0 || found.nlink() > 1 {
             return fs::remove_file(temp).map(|()| None).map_err(text);
         }
-        let path = name_it(&self.dir, temp, &format!("run-{}-unfinished.part", self.run));
+        let dir = temp.parent().unwrap_or(&self.dir);
+        let path = name_it(dir, temp, &format!("run-{}-unfinished.part", self.run));
         let path = path.map_err(|error| error.to_string())?;
         Ok(Some(format!(
             "an output was being written when the background runner went away; the {} bytes that came are kept in {}",
@@ -101,6 +100,23 @@ impl OutputFolder {
             path.display()
         )))
     }
+}
+
+/// Files of a run in a folder that are being written, or were.
+fn left_in(dir: &Path, run: RunId) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        // None came.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let is_left = |entry: &fs::DirEntry| {
+        let is_ours = entry.file_name().to_str().is_some_and(|name| is_temp_name(name, run));
+        is_ours && entry.file_type().is_ok_and(|kind| kind.is_file())
+    };
+    let mut left: Vec<_> = entries.flatten().filter(is_left).map(|entry| entry.path()).collect();
+    left.sort();
+    Ok(left)
 }
 
 #[cfg(test)]
