@@ -14,7 +14,8 @@ use crate::domain::run::{Protocol, RunError, shown_url};
 use crate::library::open;
 use crate::library::presets::{Presets, WorkflowSource};
 use crate::report::text;
-use crate::store::Store;
+use crate::runner;
+use crate::store::{Repaired, Store};
 use crate::wire::ansi::scrub_plain;
 
 /// How long a server may take to answer a connection.
@@ -29,6 +30,9 @@ pub struct Args {
     /// An address instead of the profiles, with VIEWCOMFY_CLIENT_ID and VIEWCOMFY_CLIENT_SECRET
     #[arg(long)]
     pub url: Option<String>,
+    /// Save what can be read of a damaged history into a new one; the damaged one is kept
+    #[arg(long, conflicts_with_all = ["profile", "url"])]
+    pub repair: bool,
 }
 
 /// How one thing is.
@@ -88,6 +92,9 @@ impl Findings {
 /// When there is nothing to look at, or stdout cannot be written.
 pub fn main(args: Args) -> Result<Exit, Failure> {
     let dirs = dirs()?;
+    if args.repair {
+        return repair(&dirs);
+    }
     let env = |name: &str| std::env::var(name).ok();
     let mut found = Findings::default();
     match Config::load(&dirs) {
@@ -267,10 +274,41 @@ fn is_local(url: &str) -> bool {
 }
 
 fn look_at_store(dirs: &Dirs, found: &mut Findings) {
-    match Store::open(dirs) {
-        Ok(_) => found.good("history", format!("{} can be written", dirs.data.display())),
+    let checked = Store::open(dirs).and_then(|store| store.check().map(|()| store));
+    match checked {
+        Ok(store) if store.is_read_only() => found.bad(
+            "history",
+            format!(
+                "{} can only be read here, so nothing can be run. Make the folder writable, or set COMFYDECK_HOME to one that is",
+                dirs.data.display()
+            ),
+        ),
+        Ok(store) => {
+            found.good("history", format!("{} can be written, and is sound", dirs.data.display()));
+            if let Some(trouble) = store.disk_trouble() {
+                found.bad("history", trouble);
+            }
+        }
         Err(e) => found.bad("history", e),
     }
+}
+
+/// Saves what can be read of the history into a new one.
+fn repair(dirs: &Dirs) -> Result<Exit, Failure> {
+    let Some(_alone) = runner::keep_away(dirs)? else {
+        return Err(Failure::usage("runs are at work on this history. Wait for their end, then try again"));
+    };
+    let Repaired { runs, lost, kept } = Store::repair(dirs)?;
+    let lost = match lost {
+        0 => "nothing was lost".to_owned(),
+        1 => "1 run could not be read, or not whole".to_owned(),
+        several => format!("{several} runs could not be read, or not whole"),
+    };
+    out::print(&format!(
+        "the new history has {runs} runs; {lost}. The old one is kept as {}\n",
+        kept.display()
+    ))?;
+    Ok(Exit::Success)
 }
 
 fn look_at_terminal(env: impl Fn(&str) -> Option<String>, is_terminal: bool, found: &mut Findings) {

@@ -64,6 +64,12 @@ impl Failure {
         Self::new(Exit::Usage, message)
     }
 
+    /// The same of a run that may be on its way: then it is not known how that ends, and 2 would say that nothing was sent.
+    pub fn after_sending(self) -> Self {
+        let exit = if self.exit == Exit::Usage { Exit::Lost } else { self.exit };
+        Self { exit, ..self }
+    }
+
     /// Says it on stderr and gives the exit code.
     pub fn report(self) -> ExitCode {
         if !self.message.is_empty() {

@@ -66,12 +66,8 @@ pub fn to_the_end(
     to: &mut dyn Listener,
 ) -> Result<Exit, Failure> {
     // Whatever goes wrong on the way, how the run ends is not known here.
-    let lost = |failure: Failure| {
-        let exit = if failure.exit == Exit::Usage { Exit::Lost } else { failure.exit };
-        Failure { exit, ..failure }
-    };
-    let mut follower = Follower::new(dirs, store, id, interrupts).map_err(lost)?;
-    match follower.follow(to).map_err(lost)? {
+    let mut follower = Follower::new(dirs, store, id, interrupts).map_err(Failure::after_sending)?;
+    match follower.follow(to).map_err(Failure::after_sending)? {
         Followed::ToTheEnd => match Exit::of(follower.run()) {
             Exit::Success => Ok(Exit::Success),
             exit => Err(Failure::new(exit, human::failure(follower.run()))),
@@ -128,6 +124,8 @@ pub struct Follower<'a> {
     watcher: Option<Watcher>,
     restarts: Restarts,
     interrupted: bool,
+    /// The person knows that the disk is full.
+    told_trouble: bool,
 }
 
 impl<'a> Follower<'a> {
@@ -168,6 +166,7 @@ impl<'a> Follower<'a> {
             watcher,
             restarts: Restarts::default(),
             interrupted: false,
+            told_trouble: false,
         };
         follower.await_the_runners_end()?;
         Ok(follower)
@@ -185,6 +184,7 @@ impl<'a> Follower<'a> {
     pub fn follow(&mut self, to: &mut dyn Listener) -> Result<Followed, Failure> {
         loop {
             self.take_in(to)?;
+            self.look_at_the_disk(to);
             to.show(&self.run)?;
             if self.run.status.is_end() {
                 return Ok(Followed::ToTheEnd);
@@ -193,6 +193,16 @@ impl<'a> Follower<'a> {
                 return Ok(Followed::Left);
             }
         }
+    }
+
+    /// Tells of a full disk at once, though nobody can write it down.
+    fn look_at_the_disk(&mut self, to: &mut dyn Listener) {
+        let trouble = self.store.disk_trouble().filter(|_| !self.run.status.is_end());
+        if let Some(text) = trouble.clone().filter(|_| !self.told_trouble) {
+            let event = RunEvent::Warning { text };
+            to.event(&self.run, &StoredEvent { seq: self.seq, at: crate::store::now(), event });
+        }
+        self.told_trouble = trouble.is_some();
     }
 
     /// Waits until there may be something to tell.

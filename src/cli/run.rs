@@ -69,6 +69,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     let id = submit(&args, &dirs, &store, &prepared)?;
     let manner = OutputMode { json: args.json, detach: args.detach };
     run_output::queued_run(&dirs, &store, id, &prepared.submission.seeds, manner, interrupts)
+        .map_err(Failure::after_sending)
 }
 
 fn submit(args: &Args, dirs: &Dirs, store: &Store, prepared: &Prepared) -> Result<RunId, Failure> {

@@ -29,6 +29,8 @@ pub struct Config {
     pub output: OutputSettings,
     /// How the screen behaves.
     pub ui: Ui,
+    /// Bytes that the log of one run may have: `max_log` of the table `[history]`.
+    pub max_log: MaxLog,
     /// Action → the keys it is bound to instead of its own. The screen checks the words.
     pub keys: IndexMap<String, Vec<String>>,
     /// What could not be used, and a config file that others can read.
@@ -42,6 +44,16 @@ pub struct OutputSettings {
     pub output_name: Option<OutputName>,
     /// Whether a file beside each output tells what made it.
     pub sidecar: Option<bool>,
+}
+
+/// A ceiling for the log of one run, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MaxLog(pub u64);
+
+impl Default for MaxLog {
+    fn default() -> Self {
+        Self(1_000_000_000)
+    }
 }
 
 /// How the screen behaves: the table `[ui]`.
@@ -205,6 +217,9 @@ impl Config {
         }
         if let Some(ui) = fields.table("ui", &mut found) {
             config.ui = read_ui(ui, &mut found);
+        }
+        if let Some(history) = fields.table("history", &mut found) {
+            config.max_log = read_max_log(history, &mut found);
         }
         if let Some(keys) = fields.table("keys", &mut found) {
             config.keys = read_keys(keys, &mut found);
@@ -473,6 +488,24 @@ fn read_secret(
         (None, _) => wrong(found, "a table without one of these"),
         (Some(_), Some(_)) => wrong(found, "several of these"),
     }
+}
+
+/// Reads a number of bytes, as a whole number or a text such as `"512 MB"`.
+fn read_max_log(table: &DeTable<'_>, found: &mut Diagnostics<'_>) -> MaxLog {
+    let mut fields = Fields::new(table, "history");
+    let wanted = "a size such as \"512 MB\" or \"2 GB\", of 1 MB or more";
+    let bytes = fields.typed("max_log", wanted, found, |value| {
+        let text = value.as_str()?.trim().to_ascii_uppercase();
+        let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+        let unit: u64 = match unit.trim() {
+            "MB" => 1_000_000,
+            "GB" => 1_000_000_000,
+            _ => return None,
+        };
+        number.parse::<u64>().ok()?.checked_mul(unit).filter(|bytes| *bytes > 0)
+    });
+    fields.finish(found);
+    bytes.map_or_else(MaxLog::default, MaxLog)
 }
 
 fn read_ui(table: &DeTable<'_>, found: &mut Diagnostics<'_>) -> Ui {

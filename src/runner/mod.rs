@@ -32,7 +32,7 @@ use crate::domain::run::{Protocol, RunError};
 use crate::domain::{RunId, RunRequest};
 use crate::store::StoreError;
 
-pub use process::{ensure, ensure_as, gone, serve, serve_with, work_off};
+pub use process::{NoRunner, ensure, ensure_as, gone, keep_away, serve, serve_with, work_off};
 pub use restarts::Restarts;
 pub use submit::{NewRun, adopt, cancel, enqueue, enqueue_again, let_go, repeat, submit};
 

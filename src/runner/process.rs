@@ -94,6 +94,19 @@ pub fn gone(dirs: &Dirs) -> Result<(), RunnerError> {
     }
 }
 
+/// Keeps runners away as long as it lives.
+pub struct NoRunner {
+    _locks: Locks,
+}
+
+/// Keeps runners away, unless one is there: then `None`.
+///
+/// # Errors
+/// When the locks cannot be used.
+pub fn keep_away(dirs: &Dirs) -> Result<Option<NoRunner>, RunnerError> {
+    Ok(Locks::take(dirs)?.map(|locks| NoRunner { _locks: locks }))
+}
+
 /// Is the runner: leaves the terminal, sends what is queued, and returns when no run is open or the process
 /// is asked to end. Returns at once when another runner is there.
 ///
@@ -136,6 +149,8 @@ pub fn work_off(dirs: &Dirs, environment: Arc<dyn Environment>) -> Result<(), Ru
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunnerError::SetUp)?;
     let store = Store::open(dirs)?;
+    // A config that cannot be read is told by whoever needs more of it.
+    store.set_max_log(Config::load(dirs).unwrap_or_default().max_log.0);
     let tasks = tokio::task::LocalSet::new();
     tasks.block_on(&runtime, async {
         let mut queue = queue::Queue::new(dirs, store, environment)?;

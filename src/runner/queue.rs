@@ -90,6 +90,7 @@ impl Queue {
             _hang_up: listen(SignalKind::hangup())?,
             _file_size: listen(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
         };
+        store.keep_reserve();
         Ok(Self {
             store: Rc::new(store),
             environment,
@@ -519,6 +520,8 @@ pub(super) fn may_pass(error: &StoreError) -> bool {
         error,
         StoreError::Locked
             | StoreError::DiskFull
+            | StoreError::ReadOnly { .. }
+            | StoreError::NoSharedMemory
             | StoreError::Disk(_)
             | StoreError::File { .. }
             | StoreError::Sql(_)

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::cancel;
 use super::duplicate;
 use super::end::{self, Stop};
-use super::queue::{TRIES, TRY_AGAIN, may_pass};
+use super::queue::{TRY_AGAIN, may_pass};
 use super::sidecar::Sidecars;
 use crate::backend::{Backend, BackendError, Job};
 use crate::config::Veil;
@@ -28,6 +28,9 @@ const GATHER: Duration = Duration::from_millis(50);
 
 /// Bytes of a preview that is kept; ComfyUI's are some 90,000.
 const MAX_PREVIEW: usize = 8 << 20;
+
+/// How often a runner that was told to end tries to write what it knows of a run.
+const LAST_TRIES: usize = 5;
 
 /// How long the end of a run whose upload was broken off waits for the server to hear of the cancel.
 const LAST_WORD: Duration = Duration::from_secs(10);
@@ -81,9 +84,9 @@ pub(super) async fn drive(
         tokio::select! {
             _ = events.recv_many(&mut batch, AHEAD) => {
                 record.take_in(batch.drain(..));
-                record.write_when_due().await;
+                record.write_when_due();
             }
-            () = tokio::time::sleep_until(record.due), if record.is_gathering() => record.write().await,
+            () = tokio::time::sleep_until(record.due), if record.is_gathering() => record.write(),
             Some(asked) = stopped.recv() => {
                 stop = Some(asked);
                 match &remote {
@@ -106,7 +109,7 @@ pub(super) async fn drive(
     while let Ok(event) = events.try_recv() {
         record.take_in([event]);
     }
-    record.write().await;
+    record.write_all(stop).await;
     drop(asking);
     if !record.ended() && stop == Some(Stop::RunnerStopped) && caps.attach && remote.is_some() {
         tracing::info!(run = record.run, "left to the next runner");
@@ -120,7 +123,7 @@ pub(super) async fn drive(
             let _ = tokio::time::timeout(LAST_WORD, backend.cancel(server, prompt_id)).await;
         }
         record.take_in([RunEvent::Ended(end(outcome, stop, record.status))]);
-        record.write().await;
+        record.write_all(stop).await;
     }
 }
 
@@ -150,6 +153,8 @@ struct Record {
     same_as: Option<RunId>,
     /// Where the run wants them.
     sidecars: Option<Sidecars>,
+    /// Events that they have not heard of.
+    for_sidecars: Vec<RunEvent>,
     /// Where the run stands in the store.
     status: Status,
     /// Something is gathered that need not be written before `due`.
@@ -170,6 +175,7 @@ impl Record {
             previews: 0,
             same_as: None,
             sidecars,
+            for_sidecars: Vec::new(),
             status,
             unwritten: false,
             due: Instant::now(),
@@ -200,6 +206,11 @@ impl Record {
                 }
                 event => {
                     let remark = self.made_twice(&event);
+                    if self.sidecars.is_some()
+                        && matches!(event, RunEvent::OutputSaved(_) | RunEvent::Ended(_))
+                    {
+                        self.for_sidecars.push(event.clone());
+                    }
                     self.pending.push(event);
                     self.pending.extend(remark);
                     self.due = Instant::now();
@@ -263,32 +274,36 @@ impl Record {
         self.pending.push(RunEvent::Warning { text });
     }
 
-    async fn write_when_due(&mut self) {
+    fn write_when_due(&mut self) {
         if self.unwritten && self.due <= Instant::now() {
-            self.write().await;
+            self.write();
         }
     }
 
     /// Writes the log, then the events, so that whoever sees the end sees the whole log.
-    async fn write(&mut self) {
+    fn write(&mut self) {
         if let Some(Err(error)) = self.log.as_mut().filter(|_| !self.log_failed).map(LogWriter::flush) {
             self.give_log_up(&error);
+        }
+        if let Some(text) = self.log.as_mut().and_then(LogWriter::take_remark) {
+            self.pending.push(RunEvent::Warning { text });
         }
         if let Some(preview) = self.preview.take() {
             self.keep_preview(preview);
         }
         if !self.pending.is_empty() {
             self.write_sidecars();
-            self.append().await;
+            self.append();
         }
-        self.unwritten = false;
-        self.due = Instant::now() + GATHER;
+        // The disk took nothing: once more in a while, and events are taken in meanwhile.
+        self.unwritten = !self.pending.is_empty();
+        self.due = Instant::now() + if self.unwritten { TRY_AGAIN } else { GATHER };
     }
 
     /// Writes down beside the outputs what made them, as it will stand in the history in a moment.
     fn write_sidecars(&mut self) {
         let Some(sidecars) = &mut self.sidecars else { return };
-        if !self.pending.iter().any(|event| matches!(event, RunEvent::OutputSaved(_) | RunEvent::Ended(_))) {
+        if self.for_sidecars.is_empty() {
             return;
         }
         let mut run = match self.store.run(self.run) {
@@ -299,7 +314,7 @@ impl Record {
         };
         let now = now();
         self.pending.iter().for_each(|event| run.apply(event, now));
-        if let Some(text) = sidecars.take_in(&run, &self.pending, now) {
+        if let Some(text) = sidecars.take_in(&run, &std::mem::take(&mut self.for_sidecars), now) {
             // Behind the end nothing is heard any more.
             let end = self.pending.iter().position(|event| matches!(event, RunEvent::Ended(_)));
             let at = end.unwrap_or(self.pending.len());
@@ -307,27 +322,38 @@ impl Record {
         }
     }
 
-    async fn append(&mut self) {
-        for _ in 0..TRIES {
-            match self.store.append(self.run, now(), &self.pending) {
-                Ok(status) => {
-                    self.status = status;
-                    for event in self.pending.drain(..) {
-                        if let RunEvent::OutputSaved(output) = event {
-                            self.store.settle_intent(self.run, &output.path);
-                        }
+    /// Writes what is pending; what cannot be written now is kept for the next time.
+    fn append(&mut self) {
+        match self.store.append_or_use_reserve(self.run, now(), &self.pending) {
+            Ok(status) => {
+                self.status = status;
+                for event in self.pending.drain(..) {
+                    if let RunEvent::OutputSaved(output) = event {
+                        self.store.settle_intent(self.run, &output.path);
                     }
-                    return;
-                }
-                Err(error) if may_pass(&error) && self.store.is_in_place() => {
-                    tracing::warn!(run = self.run, "not written, trying again: {error}");
-                    tokio::time::sleep(TRY_AGAIN).await;
-                }
-                Err(error) => {
-                    tracing::error!(run = self.run, "not written: {error}");
-                    return;
                 }
             }
+            Err(error) if may_pass(&error) && self.store.is_in_place() => {
+                tracing::warn!(run = self.run, "not written, trying again: {error}");
+            }
+            Err(error) => {
+                tracing::error!(run = self.run, "not written: {error}");
+                self.pending.clear();
+            }
+        }
+    }
+
+    /// Writes the last of it, however long that takes: an end that nobody wrote down would be told as a runner that went
+    /// away. Only a runner that was told to end does not wait for ever.
+    async fn write_all(&mut self, stop: Option<Stop>) {
+        let mut tries = if stop == Some(Stop::RunnerStopped) { LAST_TRIES } else { usize::MAX };
+        loop {
+            self.write();
+            tries = tries.saturating_sub(1);
+            if self.pending.is_empty() || tries == 0 {
+                return;
+            }
+            tokio::time::sleep(TRY_AGAIN).await;
         }
     }
 }

@@ -34,7 +34,7 @@ pub enum StoreError {
     Foreign { path: PathBuf },
     /// Not a database, or a damaged one.
     #[error(
-        "the history {} is damaged ({why}). Nothing was changed. Move it away to begin a new history, or put a backup in its place",
+        "the history {} is damaged ({why}). Nothing was changed. `comfydeck doctor --repair` saves what can be read into a new history, and keeps the damaged one",
         path.display()
     )]
     Damaged {

@@ -8,6 +8,7 @@
 //! | `intents/<run>-<inode>.json` | an output that is about to get its name |
 //! | `rescued/` | outputs that their own folder did not take |
 //! | `previews/<run>` | the newest picture of a run at work |
+//! | `reserve` | room for what is told of runs when the disk is full |
 //! | `bell` | nothing: it is written to after each commit, to wake those who [`watch`] |
 //!
 //! Screens, command lines and the runner use it at the same time, each with a [`Store`] of its own: readers
@@ -21,6 +22,8 @@ mod list;
 mod log;
 mod outputs;
 mod previews;
+mod repair;
+mod reserve;
 mod runs;
 mod schema;
 mod search;
@@ -46,6 +49,7 @@ pub use inputs::KeptInput;
 pub use list::RunQuery;
 pub use log::{LogLine, LogReader, LogWriter};
 pub use outputs::{Deleted, OutputQuery};
+pub use repair::Repaired;
 pub use runs::{CancelAnswer, StoredEvent};
 pub use watch::{Watcher, watch};
 
@@ -65,6 +69,8 @@ pub struct Store {
     /// Runs that this store has written to and that are still open, with the events so far folded in.
     open_runs: RefCell<HashMap<RunId, runs::Folded>>,
     own_changes: Cell<u64>,
+    /// Bytes that the log of one run may have.
+    max_log: Cell<u64>,
 }
 
 /// Stands for the state of the history at one time; two that differ tell that something changed between.
@@ -106,6 +112,7 @@ impl Store {
             bell,
             open_runs: RefCell::default(),
             own_changes: Cell::new(0),
+            max_log: Cell::new(u64::MAX),
         })
     }
 
@@ -125,6 +132,11 @@ impl Store {
     /// The folder of the history.
     pub fn folder(&self) -> &Path {
         &self.data
+    }
+
+    /// How long the log of one run may become, in bytes.
+    pub fn set_max_log(&self, bytes: u64) {
+        self.max_log.set(bytes);
     }
 
     /// How long to wait while another process writes; five seconds unless said.
@@ -191,7 +203,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be written.
     pub fn log_writer(&self, run: RunId) -> Result<LogWriter, StoreError> {
-        LogWriter::open(self.log_path(run))
+        LogWriter::open(self.log_path(run), self.max_log.get())
     }
 
     /// To be called after each commit.

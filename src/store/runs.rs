@@ -371,6 +371,11 @@ fn index(connection: &Connection, run: &Run) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Puts a run into the full-text index by what its rows say.
+pub(super) fn index_again(connection: &Connection, id: RunId) -> Result<(), StoreError> {
+    load(connection, id)?.map_or(Ok(()), |folded| index(connection, &folded.run))
+}
+
 fn load(connection: &Connection, id: RunId) -> Result<Option<Folded>, StoreError> {
     let sql = "SELECT queued_at, json FROM runs JOIN requests ON run = id WHERE id = ?1";
     let row = connection

@@ -258,10 +258,29 @@ fn bring_up_to_date(
     for step in &migrations[found..] {
         transaction.execute_batch(step)?;
     }
+    if found == 0 {
+        begin_behind(&transaction, highest_log(path))?;
+    }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", i64::try_from(migrations.len()).unwrap_or(i64::MAX))?;
     transaction.commit()?;
     Ok(())
+}
+
+/// Numbers begin behind those of a history that was moved away: logs are added to, and must not be another run's.
+fn begin_behind(connection: &Connection, last: i64) -> Result<(), StoreError> {
+    if last > 0 {
+        connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('runs', ?1)", [last])?;
+    }
+    Ok(())
+}
+
+/// The highest number of a run whose log lies beside a database; 0 for none.
+pub(super) fn highest_log(path: &Path) -> i64 {
+    let logs = path.parent().map(|folder| folder.join("logs"));
+    let entries = logs.and_then(|logs| std::fs::read_dir(logs).ok()).into_iter().flatten().flatten();
+    let number = |name: &std::ffi::OsStr| name.to_str()?.strip_suffix(".log")?.parse::<i64>().ok();
+    entries.filter_map(|entry| number(&entry.file_name())).max().unwrap_or(0)
 }
 
 /// Where the copy of a database of an older format is kept: `history.format-1.db`.

@@ -6,6 +6,7 @@
 mod support;
 
 mod folder_gone;
+mod history;
 mod mount;
 mod odd_disks;
 mod outputs;

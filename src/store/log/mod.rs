@@ -11,10 +11,12 @@ mod reader;
 mod tests;
 
 use std::fs::File;
-use std::io::Write;
-use std::path::PathBuf;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
 
 use super::StoreError;
+use super::reserve::LEFT_BY_LOGS;
+use crate::config::disk;
 
 pub use reader::{LogLine, LogReader};
 
@@ -22,43 +24,109 @@ pub use reader::{LogLine, LogReader};
 const BUFFER: usize = 64 * 1024;
 
 /// Writes on a log. What was not [flushed](Self::flush) is not seen by readers.
+///
+/// A log gives way to the history where the disk becomes full, and ends at its ceiling; a line in it says so.
 #[derive(Debug)]
 pub struct LogWriter {
     path: PathBuf,
     file: File,
     buffer: Vec<u8>,
+    length: u64,
+    ceiling: u64,
+    /// Bytes that were left out since the last that were written, because the disk had no room.
+    missing: u64,
+    /// It is as long as it may be.
+    is_over: bool,
+    /// What there is to tell of it.
+    remark: Option<String>,
 }
 
 impl LogWriter {
-    pub(super) fn open(path: PathBuf) -> Result<Self, StoreError> {
+    pub(super) fn open(path: PathBuf, ceiling: u64) -> Result<Self, StoreError> {
         use std::os::unix::fs::OpenOptionsExt;
         let mut options = File::options();
         let file =
             options.append(true).create(true).mode(0o600).open(&path).map_err(StoreError::writing(&path))?;
-        Ok(Self { path, file, buffer: Vec::new() })
+        let length = file.metadata().map_err(StoreError::reading(&path))?.len();
+        let buffer = Vec::new();
+        Ok(Self { path, file, buffer, length, ceiling, missing: 0, is_over: false, remark: None })
     }
 
     /// Adds text: whole lines, each with its `\n`, `\r` or `\r\n`.
     ///
     /// # Errors
-    /// When the file cannot be written. What could not be written is kept for the next flush.
+    /// When the file cannot be written.
     pub fn append(&mut self, text: &str) -> Result<(), StoreError> {
+        if self.is_over {
+            return Ok(());
+        }
         self.buffer.extend_from_slice(text.as_bytes());
         if self.buffer.len() >= BUFFER { self.flush() } else { Ok(()) }
     }
 
-    /// Writes what was gathered.
+    /// Writes what was gathered, or leaves it out where the disk has no room for it.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// When the file cannot be written for any other reason.
     pub fn flush(&mut self) -> Result<(), StoreError> {
-        while !self.buffer.is_empty() {
-            match self.file.write(&self.buffer) {
-                Ok(written) => drop(self.buffer.drain(..written)),
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(StoreError::writing(&self.path)(error)),
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let mut text = std::mem::take(&mut self.buffer);
+        let folder = self.path.parent().unwrap_or(Path::new("/"));
+        if disk::free(folder).is_some_and(|free| free < LEFT_BY_LOGS) {
+            self.leave_out(text.len());
+            return Ok(());
+        }
+        if self.missing > 0 {
+            let mark = format!("… {} bytes of the log are missing here: the disk was full\n", self.missing);
+            text.splice(0..0, mark.into_bytes());
+        }
+        if self.length + text.len() as u64 > self.ceiling {
+            let room = usize::try_from(self.ceiling.saturating_sub(self.length)).unwrap_or(usize::MAX);
+            let whole =
+                text[..room.min(text.len())].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            text.truncate(whole);
+            let what = format!(
+                "the log ends here: it is as long as `max_log` of [history] lets it be ({} bytes)",
+                self.ceiling
+            );
+            text.extend_from_slice(format!("… {what}\n").as_bytes());
+            self.remark = Some(format!("{what}; the run goes on"));
+            self.is_over = true;
+        }
+        let mut rest = text.as_slice();
+        while !rest.is_empty() {
+            match self.file.write(rest) {
+                Ok(written) => {
+                    self.length += written as u64;
+                    rest = &rest[written..];
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => match StoreError::writing(&self.path)(error) {
+                    StoreError::DiskFull => {
+                        let left = rest.len();
+                        self.leave_out(left);
+                        return Ok(());
+                    }
+                    error => return Err(error),
+                },
             }
         }
+        self.missing = 0;
         Ok(())
+    }
+
+    fn leave_out(&mut self, bytes: usize) {
+        if self.missing == 0 {
+            let text = "The disk of the history is nearly full, so the log is left out until there is room again; what the run makes and how it ends is written down all the same";
+            self.remark = Some(text.to_owned());
+        }
+        self.missing += bytes as u64;
+    }
+
+    /// What there is to tell a person of the log, once.
+    pub fn take_remark(&mut self) -> Option<String> {
+        self.remark.take()
     }
 }

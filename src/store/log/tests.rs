@@ -55,7 +55,7 @@ proptest! {
     ) {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("1.log");
-        let mut writer = LogWriter::open(path.clone()).expect("a log");
+        let mut writer = LogWriter::open(path.clone(), u64::MAX).expect("a log");
         let mut reader = LogReader::new(path);
         let mut log = String::new();
         let mut settled = Vec::new();
@@ -98,7 +98,7 @@ fn a_log_that_has_not_begun_is_empty() {
 fn a_huge_line_is_cut_between_characters() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("1.log");
-    let mut writer = LogWriter::open(path.clone()).expect("a log");
+    let mut writer = LogWriter::open(path.clone(), u64::MAX).expect("a log");
     writer.append(&format!("a{}\nnext\n", "é".repeat(100_000))).expect("written");
     writer.flush().expect("written");
     let mut reader = LogReader::new(path);
@@ -113,7 +113,7 @@ fn a_huge_line_is_cut_between_characters() {
 fn a_progress_line_that_stays_takes_the_place_of_the_one_before() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("1.log");
-    let mut writer = LogWriter::open(path.clone()).expect("a log");
+    let mut writer = LogWriter::open(path.clone(), u64::MAX).expect("a log");
     let mut reader = LogReader::new(path);
     let table = [
         ("a\n99%\r", vec![("a", false), ("99%", true)], 1),
@@ -138,7 +138,7 @@ fn a_progress_line_that_stays_takes_the_place_of_the_one_before() {
 fn one_endless_progress_bar_is_one_line_and_quick_to_pass() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("1.log");
-    let mut writer = LogWriter::open(path.clone()).expect("a log");
+    let mut writer = LogWriter::open(path.clone(), u64::MAX).expect("a log");
     for step in 0..200_000 {
         writer.append(&format!("{step} of 200000\r")).expect("written");
     }
@@ -147,4 +147,23 @@ fn one_endless_progress_bar_is_one_line_and_quick_to_pass() {
     reader.refresh().expect("read");
     let texts: Vec<String> = reader.lines(0..9).expect("read").into_iter().map(|line| line.text).collect();
     assert_eq!(texts, ["199999 of 200000", "done"]);
+}
+
+#[test]
+fn a_log_ends_at_its_ceiling_and_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("1.log");
+    let mut writer = LogWriter::open(path.clone(), 1_000).expect("a log");
+    for number in 0..1_000 {
+        writer.append(&format!("line {number}\n")).and_then(|()| writer.flush()).expect("written");
+    }
+    let text = std::fs::read_to_string(path).expect("read");
+    assert!(text.len() < 1_200 && text.starts_with("line 0\n"), "{}", text.len());
+    assert!(
+        text.ends_with(
+            "… the log ends here: it is as long as `max_log` of [history] lets it be (1000 bytes)\n"
+        )
+    );
+    assert!(writer.take_remark().is_some_and(|text| text.contains("`max_log`")));
+    assert_eq!(writer.take_remark(), None);
 }

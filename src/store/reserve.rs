@@ -1,0 +1,72 @@
+//! Room that is kept for the history, so that a full disk does not cost a run its end: what is told of runs is small, and
+//! logs give way first.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+
+use super::{Store, StoreError};
+use crate::config::disk;
+use crate::domain::run::UnixMs;
+use crate::domain::{RunEvent, RunId, Status};
+
+/// Bytes of the file that is given up when the disk is full.
+const RESERVE: usize = 1 << 20;
+
+/// Bytes that logs leave free.
+pub(super) const LEFT_BY_LOGS: u64 = 4 << 20;
+
+/// Bytes below which a disk counts as full.
+const FULL: u64 = 64 << 10;
+
+/// Bytes that are to be free before the reserve is made.
+const PLENTY: u64 = 64 << 20;
+
+impl Store {
+    /// Makes the reserve where there is none and the disk has room. It only protects: that it cannot be made is no error.
+    pub fn keep_reserve(&self) {
+        let path = self.data.join("reserve");
+        let has_room = disk::free(&self.data).is_some_and(|free| free > PLENTY);
+        if path.exists() || !has_room {
+            return;
+        }
+        // Written rather than set: a hole keeps no room.
+        let made = File::create(&path).and_then(|mut file| file.write_all(&vec![b'.'; RESERVE]));
+        if made.is_err() {
+            let _ = fs::remove_file(&path);
+        }
+    }
+
+    /// As [`Store::append`]; on a full disk, with the room that was kept.
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    pub fn append_or_use_reserve(
+        &self,
+        id: RunId,
+        now: UnixMs,
+        events: &[RunEvent],
+    ) -> Result<Status, StoreError> {
+        match self.append(id, now, events) {
+            Err(StoreError::DiskFull) if fs::remove_file(self.data.join("reserve")).is_ok() => {
+                self.append(id, now, events)
+            }
+            appended => {
+                if appended.is_ok() && events.iter().any(|event| matches!(event, RunEvent::Ended(_))) {
+                    self.keep_reserve();
+                }
+                appended
+            }
+        }
+    }
+
+    /// What to tell people of a disk on which nothing more can be written down; `None` while there is room.
+    pub fn disk_trouble(&self) -> Option<String> {
+        let is_full = disk::free(&self.data).is_some_and(|free| free < FULL);
+        is_full.then(|| {
+            format!(
+                "the disk of the history ({}) is full, so nothing more of what happens can be written down. Make room there: runs go on, and are not to be run again",
+                self.data.display()
+            )
+        })
+    }
+}

@@ -1,0 +1,122 @@
+//! A history on a full disk, and a damaged one.
+
+use std::os::unix::fs::FileExt;
+use std::time::{Duration, Instant};
+
+use comfydeck::config::disk;
+use comfydeck::demo::{DemoOptions, Fault};
+use comfydeck::domain::Status;
+
+use crate::mount::Mount;
+use crate::support::{Home, Running, Server};
+
+/// Waits until something is so.
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(40), "{what} never comes");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_run_whose_history_has_no_room_is_told_and_written_down_when_there_is() {
+    let home = Home::new();
+    let Some(_disk) = Mount::new(&home.dirs.data, "size=24m") else { return };
+    let server = Server::start(DemoOptions { step: Duration::from_millis(400), ..DemoOptions::quick() });
+    let args = ["run", "flamingo", "--set", "steps=12", "--url", &server.url, "-o", "out", "--json"];
+    let mut running = home.start(&args);
+    running.until(r#""phase":"running""#);
+    let ballast = home.dirs.data.join("ballast");
+    let free = usize::try_from(disk::free(&home.dirs.data).expect("told")).expect("small");
+    std::fs::write(&ballast, vec![1; free]).expect("full");
+    let told = running.until("is full");
+    assert!(told.contains(r#""event":"warning""#) && told.contains("are not to be run again"), "{told}");
+    // The picture is on the other disk by now, and nobody can say so.
+    let out = home.folder.path().join("out");
+    until("the picture", || {
+        let names = std::fs::read_dir(&out).into_iter().flatten().flatten();
+        names.map(|entry| entry.file_name().to_string_lossy().into_owned()).any(|name| name.ends_with(".png"))
+    });
+    std::fs::remove_file(&ballast).expect("room");
+    let ended = running.end();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    home.await_no_runner();
+    let run = home.stored(1);
+    assert_eq!((run.status, run.outputs.len()), (Status::Done, 1), "{:?}", run.error);
+}
+
+#[test]
+fn a_log_gives_way_to_the_history() {
+    let home = Home::new();
+    let Some(_disk) = Mount::new(&home.dirs.data, "size=8m") else { return };
+    let server = Server::start(DemoOptions::quick().with(Fault::LogLines(400_000)));
+    let ended = home.deck(&["run", "flamingo", "--set", "steps=1", "--url", &server.url, "-o", "out"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.err.contains("the log is left out"), "{ended:?}");
+    home.await_no_runner();
+    let run = home.stored(1);
+    assert_eq!((run.status, run.outputs.len()), (Status::Done, 1));
+    assert!(disk::free(&home.dirs.data).is_some_and(|free| free > 1 << 20), "room is left");
+}
+
+/// A history with some runs.
+fn some_runs(home: &Home, server: &Server) {
+    for number in 0..6 {
+        let prompt = format!("prompt=heron {number} {}", "long ".repeat(300));
+        let ended =
+            home.deck(&["run", "flamingo", "--set", "steps=1", "--set", &prompt, "--url", &server.url]);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+    }
+    home.await_no_runner();
+}
+
+/// Spoils a piece in the middle of the database.
+fn damage(home: &Home) {
+    let path = home.dirs.data.join("history.db");
+    // Everything is in the one file when nobody has it open.
+    drop(home.store());
+    let file = std::fs::File::options().write(true).open(&path).expect("a database");
+    let length = file.metadata().expect("there").len();
+    file.write_all_at(&[0xa5; 3 * 4096], length / 8192 * 4096).expect("spoilt");
+}
+
+#[test]
+fn a_damaged_history_is_found_and_what_can_be_read_of_it_is_saved() {
+    let (home, server) = (Home::new(), Server::quick());
+    some_runs(&home, &server);
+    assert!(home.deck(&["doctor"]).out.contains("is sound"));
+    damage(&home);
+    let doctor = home.deck(&["doctor"]);
+    assert_eq!(doctor.code, Some(1), "{doctor:?}");
+    for told in ["history.db is damaged", "doctor --repair"] {
+        assert!(doctor.out.contains(told), "{told}: {doctor:?}");
+    }
+    let repaired = home.deck(&["doctor", "--repair"]);
+    assert_eq!(repaired.code, Some(0), "{repaired:?}");
+    assert!(home.dirs.data.join("history.damaged-1.db").is_file(), "{repaired:?}");
+    assert!(home.deck(&["doctor"]).out.contains("is sound"));
+    let listed = home.deck(&["runs", "--json"]).json();
+    assert!(!listed.is_empty(), "{repaired:?}");
+    // Numbers go on behind those that are lost, too.
+    let ended = home.deck(&["run", "flamingo", "--set", "steps=1", "--url", &server.url, "--json"]);
+    assert_eq!(ended.json()[0]["run"], 7, "{ended:?}");
+    let found = home.deck(&["runs", "--search", "heron", "--json"]).json();
+    assert_eq!(found.len(), listed.len());
+}
+
+#[test]
+fn a_new_history_beside_old_logs_writes_into_none_of_them() {
+    let (home, server) = (Home::new(), Server::quick());
+    some_runs(&home, &server);
+    std::fs::rename(home.dirs.data.join("history.db"), home.folder.path().join("away.db")).expect("moved");
+    for ending in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(home.dirs.data.join(format!("history.db{ending}")));
+    }
+    let before = std::fs::read(home.dirs.data.join("logs/1.log")).expect("a log");
+    let ended =
+        Running::new(home.command(&["run", "flamingo", "--set", "steps=1", "--url", &server.url, "--json"]))
+            .end();
+    assert_eq!(ended.json()[0]["run"], 7, "{ended:?}");
+    assert_eq!(std::fs::read(home.dirs.data.join("logs/1.log")).expect("a log"), before);
+}
