@@ -118,9 +118,21 @@ impl Rows {
 }
 
 fn label_width(model: &Model, seen: &[usize], width: u16) -> usize {
+    /// Columns that a label takes at the most.
+    const MOST: usize = 22;
     let params = model.draft.params();
-    let longest = seen.iter().map(|index| model.draft.name(&params[*index]).width()).max();
-    longest.unwrap_or(0).clamp(6, 22).min(usize::from(width) / 3)
+    let mut longest = 6;
+    for index in seen {
+        let name = model.draft.name(&params[*index]);
+        // No character takes more columns than it has bytes.
+        if name.len() > longest {
+            longest = longest.max(name.width()).min(MOST);
+        }
+        if longest == MOST {
+            break;
+        }
+    }
+    longest.min(usize::from(width) / 3)
 }
 
 fn is_shown(model: &Model, param: &Parameter) -> bool {
@@ -136,8 +148,14 @@ struct Headings<'p> {
 impl<'p> Headings<'p> {
     fn new(params: &'p [Parameter]) -> Self {
         let mut only: HashMap<&str, Option<&str>> = HashMap::new();
+        let mut last = None;
         for param in params {
             let node = param.key.node();
+            // The parameters of a node mostly stand together.
+            if last == Some((param.group.as_str(), node)) {
+                continue;
+            }
+            last = Some((param.group.as_str(), node));
             let known = only.entry(&param.group).or_insert(Some(node));
             if known.is_some_and(|known| known != node) {
                 *known = None;
@@ -190,6 +208,8 @@ fn height(model: &Model, param: &Parameter, columns: usize) -> usize {
         return 1;
     }
     match model.draft.shown(&param.key) {
+        // No character takes more columns than it has bytes.
+        Some(text) if text.len() <= columns && !text.contains('\n') => 1,
         Some(text) => text.split('\n').flat_map(|line| wrapped(line, columns)).take(most_lines(text)).count(),
         None => 1,
     }
