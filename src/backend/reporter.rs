@@ -176,7 +176,8 @@ impl Beat {
 pub(super) fn stopped() -> BackendError {
     BackendError::Lost(RunError {
         what: "comfydeck stopped listening before the run's end was known".to_owned(),
-        remedy: "Run again.".to_owned(),
+        remedy: "The server may go on with it, and bill it: look at the endpoint's own history before you run it again."
+            .to_owned(),
         ..RunError::default()
     })
 }

@@ -43,6 +43,20 @@ pub fn from_value(value: &Value) -> RunError {
     error
 }
 
+/// Whether an error's body is in one of the shapes in which ViewComfy, FastAPI and ComfyUI tell their errors. A page, a text,
+/// and the `{"message": …}` of a gateway are in none.
+pub fn is_of_application(body: &str) -> bool {
+    let Ok(value) = serde_json::from_str::<Value>(body.trim_start_matches('\u{feff}')) else { return false };
+    let is_text = |name: &str| text_of(value.get(name)).is_some();
+    let has_detail = is_text("detail") || value.get("detail").is_some_and(|d| d.is_array() || d.is_object());
+    let has_error = value.get("error").is_some_and(|e| e.get("type").is_some() && e.get("message").is_some());
+    is_text("errorMsg")
+        || has_detail
+        || has_error
+        || node_errors(&value).is_some()
+        || is_text("exception_message")
+}
+
 fn from_object(value: &Value) -> RunError {
     if let Some(nodes) = node_errors(value) {
         return from_node_errors(nodes, value);
@@ -369,6 +383,30 @@ mod tests {
                 "{error:?}"
             );
         }
+    }
+
+    #[test]
+    fn the_application_is_known_by_its_shapes() {
+        let own = [
+            r#"{"errorMsg": "No"}"#,
+            r#"{"detail": "Not Found"}"#,
+            r#"{"detail": [{"loc": ["body"], "msg": "m"}]}"#,
+            r#"{"error": {"type": "no_prompt", "message": "No prompt", "details": ""}, "node_errors": {}}"#,
+            r#"{"message": {"9": {"class_type": "SaveImage", "errors": [{"message": "m"}]}}}"#,
+        ];
+        assert!(own.iter().all(|body| is_of_application(body)));
+        let others = [
+            "",
+            "Internal Server Error",
+            "<html><title>524</title></html>",
+            r#"{"message": "Endpoint request timed out"}"#,
+            r#"{"error": "upstream"}"#,
+            r#"{"detail": null}"#,
+            "{}",
+            "[]",
+            r#"{"detail": "cut"#,
+        ];
+        assert!(others.iter().all(|body| !is_of_application(body)));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use comfydeck::backend::results::outputs::OutputFolder;
 use comfydeck::backend::stream::StreamBackend;
-use comfydeck::backend::{Backend as _, HttpLimits, Job};
+use comfydeck::backend::{Backend as _, BackendError, HttpLimits, Job};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -142,7 +142,7 @@ async fn a_run_is_posted_once_whatever_the_server_says() {
     for status in [408, 425, 429, 500, 502, 503, 504] {
         let busy = format!("HTTP/1.1 {status} X\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n");
         let (outcome, heard) = against("/", &[(&busy, Then::Close), (&good, Then::Close)]).await;
-        outcome.refused();
+        assert!(outcome.end.is_err());
         assert_eq!(heard.len(), 1, "{status}: {heard:?}");
     }
     for answer in ["", "HTTP/1.1 201", "HTTP/1.1 201 Created\r\nContent-", "nonsense\r\n\r\n"] {
@@ -151,6 +151,65 @@ async fn a_run_is_posted_once_whatever_the_server_says() {
             assert!(outcome.lost().remedy.contains("before you run it again"), "{:?}", outcome.end);
             assert_eq!(heard.len(), 1, "{answer:?}: {heard:?}");
         }
+    }
+}
+
+/// What a run is held for after an answer.
+#[derive(Debug, PartialEq)]
+enum Held {
+    Refused,
+    Failed,
+    MayHaveBegun,
+}
+
+#[tokio::test]
+async fn only_the_application_itself_says_that_a_run_has_not_begun() {
+    use Held::{Failed, MayHaveBegun, Refused};
+    const OWN: &str = r#"{"detail": "No"}"#;
+    const PAGE: &str = "<html><title>Sorry</title></html>";
+    const GATEWAY: &str = r#"{"message": "Endpoint request timed out"}"#;
+    let table = [
+        (524, "<html><title>524: A timeout occurred</title></html>", MayHaveBegun),
+        (502, PAGE, MayHaveBegun),
+        (504, GATEWAY, MayHaveBegun),
+        (504, OWN, MayHaveBegun),
+        (503, "", MayHaveBegun),
+        (503, OWN, Refused),
+        (500, "Internal Server Error", MayHaveBegun),
+        (500, r#"{"errorMsg": "KSampler: out of memory"}"#, Failed),
+        (520, PAGE, MayHaveBegun),
+        (408, "", MayHaveBegun),
+        (409, OWN, MayHaveBegun),
+        (499, PAGE, MayHaveBegun),
+        (422, OWN, Refused),
+        (422, PAGE, MayHaveBegun),
+        (400, PAGE, MayHaveBegun),
+        (400, OWN, Refused),
+        // Whoever says these has passed nothing on.
+        (401, PAGE, Refused),
+        (404, PAGE, Refused),
+        (413, PAGE, Refused),
+        (429, PAGE, Refused),
+        // Neither a result nor an error of the application.
+        (200, GATEWAY, MayHaveBegun),
+        (200, PAGE, MayHaveBegun),
+    ];
+    for (status, body, expected) in table {
+        let kind = if body.starts_with('{') { "application/json" } else { "text/html" };
+        let length = body.len();
+        let answer =
+            format!("HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{body}");
+        let (outcome, heard) = against("/", &[(&answer, Then::Close)]).await;
+        let (held, error) = match &outcome.end {
+            Err(BackendError::Refused(error)) => (Refused, error),
+            Err(BackendError::Failed(error)) => (Failed, error),
+            Err(BackendError::Lost(error)) => (MayHaveBegun, error),
+            Ok(()) => panic!("{status} {body}: {:?}", outcome.ended()),
+        };
+        assert_eq!(held, expected, "{status} {body}: {error:?}");
+        let is_told_to_look = error.remedy.contains("before you run it again");
+        assert_eq!(is_told_to_look, expected == MayHaveBegun, "{status} {body}: {}", error.remedy);
+        assert_eq!(heard.len(), 1);
     }
 }
 
@@ -211,7 +270,7 @@ async fn an_answer_that_is_packed_unasked_says_so() {
     )])
     .await;
     let outcome = submit(job(server.url.clone(), small())).await;
-    assert!(outcome.failed().what.contains("(gzip)"), "{:?}", outcome.end);
+    assert!(outcome.lost().what.contains("(gzip)"), "{:?}", outcome.end);
     let request = server.requests.recv().await.expect("a request");
     assert!(request.contains("accept-encoding: identity"), "{request}");
 }

@@ -282,7 +282,6 @@ async fn words_in_the_prompt_make_it_misbehave() {
 async fn what_the_server_refuses_cost_nothing_and_has_a_remedy() {
     let table = [
         (Fault::Unauthorized, "does not accept the credentials (401", "client_id"),
-        (Fault::BadGateway, "the server failed (502 Bad Gateway)", "later"),
         (Fault::TooManyRequests(7), "Too many runs at once", "in 7 seconds"),
         (Fault::RedirectTo(308, "https://elsewhere.example/x?token=t".to_owned()), "moved", "elsewhere"),
     ];
@@ -399,13 +398,21 @@ async fn a_run_that_failed_says_why() {
         (Fault::ErrorThenEnd, "the model file is damaged"),
         (Fault::FailedResult, "VAEDecode: bad latent"),
         (Fault::EmptyResult, "made no output"),
-        (Fault::EmptyBody, "answered 201 with nothing in it"),
-        (Fault::WebPage, "answered 201 with text/html, which is not a result: Welcome"),
     ];
     for (fault, what) in table {
         let outcome = faulty(fault).await;
         let error = outcome.failed();
         assert!(error.what.contains(what) && !error.remedy.is_empty(), "{error:?}");
+    }
+    let table = [
+        (Fault::BadGateway, "the server failed (502 Bad Gateway)"),
+        (Fault::EmptyBody, "answered 201 with nothing in it"),
+        (Fault::WebPage, "answered 201 with text/html, which is not a result: Welcome"),
+    ];
+    for (fault, what) in table {
+        let outcome = faulty(fault).await;
+        let error = outcome.lost();
+        assert!(error.what.contains(what) && error.remedy.contains("before you run it again"), "{error:?}");
     }
 }
 

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use crate::backend::BackendError;
 use crate::backend::net::http::{self, Answer, NoAnswer};
+use crate::backend::net::http_error::{self, Meaning};
 use crate::backend::net::upload::Upload;
 use crate::domain::run::{RunError, Transfer};
 use crate::domain::{RunEvent, Status};
@@ -175,12 +176,10 @@ async fn reply(api: &api::Api, upload: &Upload, sent: &watch::Sender<u64>) -> Re
     let headers = response.headers().clone();
     let body = http::refusal_body(&mut response, api.http().limits().refusal).await;
     let error = api.described(status, &headers, &body);
-    // A conflict may be with the run itself, and who gave up waiting may have passed it on before.
-    let is_unclear = matches!(status, StatusCode::CONFLICT | StatusCode::REQUEST_TIMEOUT);
-    if hops == 0 && status.is_client_error() && !is_unclear {
-        Reply::Refused(error)
-    } else {
-        Reply::Unclear(error)
+    match http_error::meaning(status, &body) {
+        Meaning::Refused if hops == 0 => Reply::Refused(error),
+        // Its record tells.
+        Meaning::Refused | Meaning::Failed | Meaning::MayHaveBegun => Reply::Unclear(error),
     }
 }
 

@@ -6,6 +6,32 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use crate::domain::run::{Protocol, RunError};
 use crate::wire::{ansi, errors};
 
+/// What an error status means for a run that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::backend) enum Meaning {
+    /// It has not begun.
+    Refused,
+    /// The application says that it went wrong.
+    Failed,
+    /// Somebody between us and the application answered, or nobody says who: it may have begun.
+    MayHaveBegun,
+}
+
+/// What an error status means for the run that it answers.
+///
+/// Some statuses say of themselves that the request went no further, whoever gives them. Of the others only the
+/// application can say so, and it speaks in shapes of its own; a gateway that lost patience (502, 504, 524), a page, a text or
+/// nothing at all says nothing of the run.
+pub(in crate::backend) fn meaning(status: StatusCode, body: &str) -> Meaning {
+    let is_own = errors::is_of_application(body);
+    match status.as_u16() {
+        401..=406 | 410 | 411 | 413..=417 | 421 | 426 | 428 | 429 | 431 | 451 => Meaning::Refused,
+        400 | 422 | 503 if is_own => Meaning::Refused,
+        500 | 501 | 505..=511 if is_own => Meaning::Failed,
+        _ => Meaning::MayHaveBegun,
+    }
+}
+
 /// The error from a status, its headers and its body.
 pub(in crate::backend) fn describe(
     protocol: Protocol,
@@ -44,12 +70,8 @@ fn remedy(protocol: Protocol, status: StatusCode, wait: &str) -> String {
         413 => "Send smaller files.".to_owned(),
         429 => format!("Run again {wait}, or lower the profile's concurrency."),
         400 | 422 => "Check the parameters that you changed.".to_owned(),
-        503 => format!("Run again {wait}."),
-        502 | 504 => {
-            "The gateway gave up on the endpoint, which may have started the run: look at its own history, then run again later."
-                .to_owned()
-        }
-        500..=599 => "Run again later; if it persists, check the deployment's log.".to_owned(),
+        503 => format!("Try again {wait}."),
+        500..=599 => "Look at the deployment's own log for what went wrong.".to_owned(),
         _ => "Check the profile's url.".to_owned(),
     }
 }
@@ -98,7 +120,7 @@ mod tests {
                 "",
                 "<html><title>502 Bad Gateway</title><h1>502 Bad Gateway</h1>",
                 "the server failed (502 Bad Gateway)",
-                "later",
+                "log",
             ),
             (
                 400,

@@ -8,6 +8,7 @@ mod events;
 
 use bytes::Bytes;
 use reqwest::{Response, StatusCode, Url};
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -17,7 +18,7 @@ use crate::wire::ansi;
 use crate::wire::errors;
 
 use crate::backend::net::http::{self, Answer, Http, HttpLimits, LOOK_THERE_FIRST, NoAnswer};
-use crate::backend::net::http_error;
+use crate::backend::net::http_error::{self, Meaning};
 use crate::backend::net::redirect;
 use crate::backend::net::upload::Upload;
 use crate::backend::outcome::{self, Outcome};
@@ -88,10 +89,11 @@ impl StreamRun<'_> {
         }
         let mut response = answer.response;
         if let Some(packed) = http::packed(&response) {
-            return Err(BackendError::Failed(RunError {
+            return Err(lost(RunError {
                 what: format!("the server sent a compressed response that was not asked for ({packed})"),
-                remedy: "Ask whoever runs the endpoint, or the proxy in front of it, to leave responses uncompressed."
-                    .to_owned(),
+                remedy: format!(
+                    "Ask whoever runs the endpoint, or the proxy in front of it, to leave responses uncompressed. {LOOK_THERE_FIRST}"
+                ),
                 ..RunError::default()
             }));
         }
@@ -275,6 +277,17 @@ impl StreamRun<'_> {
             let prompt_id = ansi::scrub_plain(prompt_id).chars().take(200).collect();
             self.out.send(RunEvent::Remote { prompt_id }).await?;
         }
+        if collected.whole && said.trim().is_empty() && collected.result.says_nothing() {
+            let what = "the answer is JSON, and no result of a run".to_owned();
+            let details = Value::from(collected.result.other).to_string();
+            let details = errors::from_text(&details).what;
+            return Err(lost(RunError {
+                what,
+                details,
+                remedy: LOOK_THERE_FIRST.to_owned(),
+                ..RunError::default()
+            }));
+        }
         self.fetch_links(&mut collected).await?;
         if !collected.whole && collected.broken.is_none() {
             let cut = cut.unwrap_or_else(|| RunError {
@@ -324,9 +337,7 @@ fn without_result(cut: Option<RunError>, said: &str) -> BackendError {
                 what: "the server closed the connection before the result".to_owned(),
                 ..RunError::default()
             });
-            lost_error.remedy =
-                "Look at the log for how far it came, then run again; the server may have gone on."
-                    .to_owned();
+            lost_error.remedy = format!("The log tells how far it came. {LOOK_THERE_FIRST}");
             if let Some(error) = reported {
                 lost_error.details = format!("{}\n{}", error.what, lost_error.details);
             }
@@ -335,17 +346,19 @@ fn without_result(cut: Option<RunError>, said: &str) -> BackendError {
     }
 }
 
-/// An error status. Before any redirect nothing ran; after one the server had taken the run.
+/// An error status. After a redirect the server had taken the run; before one, who answers says whether.
 async fn no_success(answer: Answer, limits: &HttpLimits) -> BackendError {
     let Answer { mut response, hops } = answer;
     let (status, headers) = (response.status(), response.headers().clone());
     let body = http::refusal_body(&mut response, limits.refusal).await;
     let error = http_error::describe(Protocol::Stream, status, &headers, &body);
-    match (hops, status.as_u16()) {
-        (0, _) => refused(error),
-        // Somebody between us and the run; how that ended is not known.
-        (_, 429 | 502..=504) => lost(RunError { remedy: LOOK_THERE_FIRST.to_owned(), ..error }),
-        _ => BackendError::Failed(error),
+    match (hops, http_error::meaning(status, &body)) {
+        (0, Meaning::Refused) => refused(error),
+        (_, Meaning::Failed) => BackendError::Failed(error),
+        (_, Meaning::Refused) if errors::is_of_application(&body) => BackendError::Failed(error),
+        (_, Meaning::Refused | Meaning::MayHaveBegun) => {
+            lost(RunError { remedy: LOOK_THERE_FIRST.to_owned(), ..error })
+        }
     }
 }
 
@@ -356,8 +369,11 @@ fn not_understood(status: StatusCode, content_type: &str, body: &Bytes) -> Backe
         "" => format!("the server answered {} with nothing in it", status.as_u16()),
         text => format!("the server answered {} with {kind}, which is not a result: {text}", status.as_u16()),
     };
-    let remedy = "Check that the profile's url is the deployment's address and not a web page's.".to_owned();
-    BackendError::Failed(RunError { what, remedy, ..said })
+    let remedy = format!(
+        "Check that the profile's url is the deployment's address and not a web page's. If it is: {}",
+        LOOK_THERE_FIRST
+    );
+    lost(RunError { what, remedy, ..said })
 }
 
 fn cut_off(error: &reqwest::Error) -> RunError {
@@ -369,7 +385,7 @@ fn cut_off(error: &reqwest::Error) -> RunError {
     }
     RunError {
         what: "the connection broke before the run's end was known".to_owned(),
-        remedy: "Check this machine's network, then run again.".to_owned(),
+        remedy: LOOK_THERE_FIRST.to_owned(),
         details: details.join(": "),
         ..RunError::default()
     }

@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use super::base64;
+use super::{base64, errors};
 
 /// Longest field besides file data that is kept, in bytes of JSON.
 const MAX_FIELD: usize = 256 * 1024;
@@ -60,6 +60,18 @@ pub struct PromptResult {
     /// Fields that no result has: the server may send an error's body in place of a result.
     pub other: Map<String, Value>,
     pub outputs: usize,
+}
+
+impl PromptResult {
+    /// Whether nothing in it is of a run, nor an error of the application.
+    pub fn says_nothing(&self) -> bool {
+        let Self { prompt_id, status, completed, execution_time_seconds, error_data, other, outputs } = self;
+        let is_empty = prompt_id.is_none() && status.is_none() && completed.is_none() && error_data.is_none();
+        is_empty
+            && execution_time_seconds.is_none()
+            && *outputs == 0
+            && !errors::is_of_application(&Value::from(other.clone()).to_string())
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
