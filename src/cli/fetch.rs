@@ -62,7 +62,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     };
     runner::ensure(&dirs)
         .map_err(|error| Failure::new(Exit::Lost, format!("run {id} is queued, but not started: {error}")))?;
-    run_output::queued_run(&dirs, &store, id, &[], OutputMode { json: args.json, detach: args.detach }, None)
+    run_output::queued_run(&dirs, &store, id, OutputMode { json: args.json, detach: args.detach }, None)
 }
 
 /// The server's name of the run, and what the history knows of it.

@@ -266,7 +266,7 @@ fn write_preset(presets: &Presets, name: &str, compared: &Compared) -> Result<()
             plain(&compared.against())
         )));
     }
-    let settings: IndexMap<ParamKey, Setting> = fit.settings().into_iter().collect();
+    let settings: IndexMap<ParamKey, Setting> = fit.settings(&draft).into_iter().collect();
     // Who asks for the values that made a picture wants its seed, too.
     let seeds = fit.changing_seeds(draft).into_iter().map(|key| (key, SeedPolicy::Fixed)).collect();
     let edits = Edits { settings: &settings, seeds: &seeds };

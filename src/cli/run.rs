@@ -11,10 +11,10 @@ use crate::config::{Config, Dirs, Profile};
 use crate::domain::diagnostic::nearest;
 use crate::domain::draft::{Named, Submission, Unnamed};
 use crate::domain::pasted::{self, Pasted};
-use crate::domain::{Diagnostic, Draft, ParamKind, Parameter, RunId, Setting, value};
+use crate::domain::{Diagnostic, Draft, ParamKey, ParamKind, Parameter, RunId, Said, Setting, value};
 use crate::library::open::{self, Opening};
 use crate::library::presets::Presets;
-use crate::runner::{self, NewRun};
+use crate::runner::{self, IfSame, NewRun};
 use crate::store::Store;
 
 /// What to run, where, and how to tell.
@@ -40,6 +40,9 @@ pub struct Args {
     /// A workflow_api.json that is sent along and replaces the deployment's own
     #[arg(long, value_name = "FILE", conflicts_with = "workflow")]
     pub override_workflow: Option<PathBuf>,
+    /// Send what is left of a preset that is not understood whole
+    #[arg(long)]
+    pub lenient: bool,
     /// Do not ask the server for its log
     #[arg(long)]
     pub no_logs: bool,
@@ -62,18 +65,25 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     let dirs = super::dirs()?;
     let working = std::env::current_dir()
         .map_err(|e| Failure::usage(format!("the working directory cannot be read: {e}")))?;
-    let prepared = prepare(&args, &dirs, &working)?;
+    let mut prepared = prepare(&args, &dirs, &working)?;
     let store = Store::open(&dirs)?;
+    prepared.go_on(&store)?;
+    let submission = prepared.draft.submission().map_err(Failure::usage)?;
     // From here on Ctrl+C is for the run.
     let interrupts = if args.detach { None } else { Some(Interrupts::take()?) };
-    let id = submit(&args, &dirs, &store, &prepared)?;
+    let id = submit(&args, &dirs, &store, &prepared, &submission)?;
     let manner = OutputMode { json: args.json, detach: args.detach };
-    run_output::queued_run(&dirs, &store, id, &prepared.submission.seeds, manner, interrupts)
-        .map_err(Failure::after_sending)
+    run_output::queued_run(&dirs, &store, id, manner, interrupts).map_err(Failure::after_sending)
 }
 
-fn submit(args: &Args, dirs: &Dirs, store: &Store, prepared: &Prepared) -> Result<RunId, Failure> {
-    let Prepared { opening, profile, submission, prompt } = prepared;
+fn submit(
+    args: &Args,
+    dirs: &Dirs,
+    store: &Store,
+    prepared: &Prepared,
+    submission: &Submission,
+) -> Result<RunId, Failure> {
+    let Prepared { opening, profile, draft } = prepared;
     let output_dir = args.output.as_deref().or(profile.output_dir.as_deref());
     let order = NewRun {
         profile,
@@ -81,10 +91,11 @@ fn submit(args: &Args, dirs: &Dirs, store: &Store, prepared: &Prepared) -> Resul
         workflow_name: &opening.workflow.source.name(),
         preset: opening.preset.as_ref().map(|preset| preset.name.as_str()),
         submission,
-        prompt,
+        prompt: &draft.prompt(),
         send_workflow: args.override_workflow.is_some(),
         logs: !args.no_logs,
         output_dir: output_dir.unwrap_or(Path::new(".")),
+        if_same: IfSame::Warn,
     };
     let id = runner::enqueue(store, dirs, &order)?;
     runner::ensure(dirs)
@@ -96,8 +107,20 @@ fn submit(args: &Args, dirs: &Dirs, store: &Store, prepared: &Prepared) -> Resul
 struct Prepared {
     opening: Opening,
     profile: Profile,
-    submission: Submission,
-    prompt: String,
+    draft: Draft,
+}
+
+impl Prepared {
+    /// Gives seeds the values that are theirs in this run: increments go on from the last run of the same preset and
+    /// workflow.
+    fn go_on(&mut self, store: &Store) -> Result<(), Failure> {
+        let preset = self.opening.preset.as_ref().map(|preset| preset.name.as_str());
+        let workflow = self.opening.workflow.workflow.hash();
+        let seeds: Vec<ParamKey> = self.draft.moved_seeds().cloned().collect();
+        self.draft.go_on_from(store.last_numbers(&seeds, preset, workflow)?);
+        self.draft.draw(|| fastrand::u64(..));
+        Ok(())
+    }
 }
 
 /// Everything that can be wrong with the arguments is found here, before anything is queued.
@@ -115,6 +138,13 @@ fn prepare(args: &Args, dirs: &Dirs, working: &Path) -> Result<Prepared, Failure
     opening.workflow.notes().for_each(out::note);
     if let Some(why) = opening.workflow.unrunnable() {
         return Err(Failure::usage(format!("{}: {why}", opening.workflow.source.shown())));
+    }
+    let unsure = opening.unsure().count();
+    if unsure > 0 && !args.lenient {
+        let things = if unsure == 1 { "a line".to_owned() } else { format!("{unsure} lines") };
+        return Err(Failure::usage(format!(
+            "nothing was sent: {things} of the preset could not be understood (above). Fix that, or send what is left with --lenient"
+        )));
     }
     let profile = match opening.profile {
         Ok(ref profile) => profile.clone(),
@@ -140,14 +170,14 @@ fn prepare(args: &Args, dirs: &Dirs, working: &Path) -> Result<Prepared, Failure
                 path.display()
             ));
         }
-        draft.set(&key, Setting::Value(value));
+        draft.say([(key, Setting::Value(value))], Said::Option);
     }
     for (name, path) in &args.file {
         let key = known(&draft, name, &shown)?.key;
-        draft.set(&key, Setting::File(file(name, path, working)?));
+        let path = file(name, path, working)?;
+        draft.say([(key, Setting::File(path))], Said::Option);
     }
-    let submission = draft.submission(|| fastrand::u64(..)).map_err(Failure::usage)?;
-    Ok(Prepared { opening, profile, submission, prompt: draft.prompt() })
+    Ok(Prepared { opening, profile, draft })
 }
 
 /// What a name means; the error names the nearest, or what it may mean.

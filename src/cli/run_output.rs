@@ -7,8 +7,7 @@ use super::console::Console;
 use super::follow::{self, Interrupts, Listener};
 use super::{Exit, Failure, out};
 use crate::config::Dirs;
-use crate::domain::draft::SeedChange;
-use crate::domain::{Run, RunEvent, RunId};
+use crate::domain::{Rule, Run, RunEvent, RunId};
 use crate::report::{human, json};
 use crate::store::{LogLine, Store, StoreError, StoredEvent, now};
 use crate::wire::ansi;
@@ -31,25 +30,32 @@ pub fn queued_run(
     dirs: &Dirs,
     store: &Store,
     id: RunId,
-    seeds: &[SeedChange],
     manner: OutputMode,
     interrupts: Option<Interrupts>,
 ) -> Result<Exit, Failure> {
     let run = store.run(id)?.ok_or(StoreError::NoSuchRun(id))?;
     let mut to: Box<dyn Listener> = if manner.json {
         let mut lines = JsonOutput::default();
-        lines.push(&json::queued(&run, seeds));
+        lines.push(&json::queued(&run));
         Box::new(lines)
     } else {
         let mut people = TextOutput::new(store.typical_ms(&run.request.workflow_hash)?);
         people.remark(human::started(&run));
-        for seed in seeds {
-            if seed.forced { people.note(human::seed(seed)) } else { people.remark(human::seed(seed)) }
+        for (key, value, rule) in run.request.by_program() {
+            let told = human::by_program(key.as_str(), value, rule);
+            match rule {
+                Rule::Policy(_) => people.remark(told),
+                Rule::AtEnd(_) => people.note(format!("warning: {told}")),
+                Rule::NewSeed | Rule::AsItStands => people.note(told),
+            }
         }
         Box::new(people)
     };
     to.show(&run)?;
     if manner.detach {
+        for warning in &run.warnings {
+            out::note(format!("warning: {}", ansi::scrub_plain(warning)));
+        }
         if !manner.json {
             out::print(&format!("{id}\n"))?;
         }

@@ -246,6 +246,7 @@ impl Config {
             file: self.path.display().to_string(),
             line: None,
             key: String::new(),
+            unsure: false,
             message: format!(
                 "other users can read this file, and it holds a secret. Run: chmod 600 {}",
                 quoted(&self.path.display().to_string())

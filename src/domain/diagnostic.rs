@@ -14,6 +14,8 @@ pub struct Diagnostic {
     pub key: String,
     /// What is wrong and what to do, one sentence.
     pub message: String,
+    /// What the writer meant is not known: of a preset, nothing is sent on it.
+    pub unsure: bool,
 }
 
 impl fmt::Display for Diagnostic {
@@ -42,12 +44,18 @@ impl<'a> Diagnostics<'a> {
     /// Adds a message about a key at a place in the text, in bytes.
     pub fn at(&mut self, place: Range<usize>, key: &str, message: impl Into<String>) {
         let line = line_of(self.text, place.start);
-        self.push(Some(line), key, message.into());
+        self.push(Some(line), key, message.into(), true);
+    }
+
+    /// As [`Diagnostics::at`], where it is plain what was meant.
+    pub fn remark(&mut self, place: Range<usize>, key: &str, message: impl Into<String>) {
+        let line = line_of(self.text, place.start);
+        self.push(Some(line), key, message.into(), false);
     }
 
     /// Adds a message about the whole file.
     pub fn whole(&mut self, message: impl Into<String>) {
-        self.push(None, "", message.into());
+        self.push(None, "", message.into(), true);
     }
 
     /// What was collected, by line.
@@ -56,8 +64,14 @@ impl<'a> Diagnostics<'a> {
         self.found
     }
 
-    fn push(&mut self, line: Option<usize>, key: &str, message: String) {
-        self.found.push(Diagnostic { file: self.file.to_owned(), line, key: key.to_owned(), message });
+    fn push(&mut self, line: Option<usize>, key: &str, message: String, unsure: bool) {
+        self.found.push(Diagnostic {
+            file: self.file.to_owned(),
+            line,
+            key: key.to_owned(),
+            message,
+            unsure,
+        });
     }
 }
 

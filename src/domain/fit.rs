@@ -92,18 +92,21 @@ impl Fit {
         fit
     }
 
-    /// What to set in the draft.
-    pub fn settings(&self) -> Vec<(ParamKey, Setting)> {
-        let set = |differing: &Differing| (differing.key.clone(), Setting::Value(differing.there.clone()));
-        self.differ.iter().map(set).collect()
+    /// What to set in the draft: what differs, and seeds that are the same by chance and would not stay so.
+    pub fn settings(&self, draft: &Draft) -> Vec<(ParamKey, Setting)> {
+        let differ = self.differ.iter().map(|differing| (&differing.key, &differing.there));
+        let moved = self.changing_seeds(draft);
+        let same = self.same.iter().filter(|(key, _)| moved.contains(key)).map(|(key, there)| (key, there));
+        differ.chain(same).map(|(key, there)| (key.clone(), Setting::Value(there.clone()))).collect()
     }
 
-    /// Seeds of which the graph says what they were, and that a run would change all the same.
+    /// Seeds of which the graph says what they were, and that a policy moves unless they are said.
     pub fn changing_seeds(&self, draft: &Draft) -> Vec<ParamKey> {
         let seeds = draft.params().iter().filter(|ours| ours.kind == ParamKind::Seed);
         let changing = seeds.map(|ours| &ours.key).filter(|key| draft.policy(key) != SeedPolicy::Fixed);
         let named = |key: &ParamKey| {
-            self.differ.iter().any(|d| d.key == *key) || self.same.iter().any(|(same, _)| same == key)
+            let is_same = || self.same.iter().any(|(same, _)| same == key);
+            self.differ.iter().any(|d| d.key == *key) || (is_same() && !draft.origin(key).is_said())
         };
         changing.filter(|key| named(key)).cloned().collect()
     }

@@ -196,6 +196,7 @@ mod tests {
             (ParamKind::Float, " .5 ", "0.5"),
             (ParamKind::Integer, "-3", "-3"),
             (ParamKind::Seed, "18446744073709551615", "18446744073709551615"),
+            (ParamKind::Seed, "-1", "-1"),
         ];
         for (kind, typed, kept) in table {
             assert_eq!(parse(&parameter(kind), typed).map(|v| v.to_string()), Ok(kept.to_owned()));

@@ -9,10 +9,11 @@ use thiserror::Error;
 use super::presets::{OpenPreset, PresetError, Presets, WorkflowSource};
 use crate::config::{Config, ConfigError, Profile};
 use crate::domain::diagnostic::Diagnostic;
-use crate::domain::draft::{Layer, SeedPolicy};
+use crate::domain::draft::Layer;
 use crate::domain::form::{self, Form, FormError};
+use crate::domain::param::seeds;
 use crate::domain::workflow::WorkflowError;
-use crate::domain::{ParamKey, Parameter, Workflow, param};
+use crate::domain::{ParamKey, Parameter, SeedPolicy, Workflow, param};
 
 /// Bytes of a workflow file; anything longer is no workflow.
 const MOST_BYTES: u64 = 64 << 20;
@@ -43,6 +44,13 @@ pub struct Opening {
     pub diagnostics: Vec<Diagnostic>,
 }
 
+impl Opening {
+    /// What of the preset is not understood: nothing is sent on it.
+    pub fn unsure(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.diagnostics.iter().filter(|found| found.unsure)
+    }
+}
+
 /// A workflow file, read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OpenWorkflow {
@@ -51,7 +59,7 @@ pub struct OpenWorkflow {
     /// Its parameters, in the shape of its form when it has one.
     pub params: Vec<Parameter>,
     pub workflow: Workflow,
-    /// Seeds that the form wants random.
+    /// What becomes of seeds, by the workflow's file and its form.
     pub seeds: IndexMap<ParamKey, SeedPolicy>,
     /// What of the form could not be used.
     pub diagnostics: Vec<Diagnostic>,
@@ -142,7 +150,9 @@ pub fn open(config: &Config, presets: &Presets, target: &OpenRequest<'_>) -> Res
         .or_else(|| Some(WorkflowSource::File(profile.as_ref().ok()?.workflow.clone()?)))
         .ok_or(OpenError::NoWorkflow)?;
     let workflow = workflow(&source)?;
-    let mut diagnostics = workflow.diagnostics.clone();
+    // A form shapes what is shown; what it says is not sent.
+    let of_form = workflow.diagnostics.iter().cloned();
+    let mut diagnostics: Vec<_> = of_form.map(|found| Diagnostic { unsure: false, ..found }).collect();
     let mut layer = Layer::default();
     if let Some(preset) = &preset {
         let (settled, found) = preset.layer(&workflow.params);
@@ -189,11 +199,12 @@ fn plain(source: &WorkflowSource, text: &str) -> Result<OpenWorkflow, OpenError>
         param::arrange(&mut params);
     }
     let left_aside = left_aside(&workflow, &source.shown());
+    let seeds = seeds::policies(&workflow);
     Ok(OpenWorkflow {
         source: source.clone(),
         params,
         workflow,
-        seeds: IndexMap::new(),
+        seeds,
         diagnostics: Vec::new(),
         left_aside,
         others: Vec::new(),
@@ -242,17 +253,11 @@ fn from_form(
     let workflow = Workflow::parse(inner).map_err(|why| OpenError::Workflow { file: file.clone(), why })?;
     let params = param::parameters(&workflow);
     let source = source.clone();
+    let seeds = seeds::policies(&workflow);
     let left_aside = left_aside(&workflow, &file);
     let others = if forms.len() > 1 && title.is_none() { names } else { Vec::new() };
-    let mut opened = OpenWorkflow {
-        source,
-        params,
-        workflow,
-        seeds: IndexMap::new(),
-        diagnostics: Vec::new(),
-        left_aside,
-        others,
-    };
+    let mut opened =
+        OpenWorkflow { source, params, workflow, seeds, diagnostics: Vec::new(), left_aside, others };
     put_form(&mut opened, chosen, text, &file);
     Ok(opened)
 }
@@ -291,12 +296,12 @@ fn put_form(opened: &mut OpenWorkflow, form: &Form, text: &str, file: &str) {
     let params = std::mem::take(&mut opened.params);
     let (params, seeds, found) = form::shape(form, params, text, file);
     opened.params = params;
-    opened.seeds = seeds;
+    opened.seeds.extend(seeds);
     opened.diagnostics.extend(found);
 }
 
 fn whole(file: &str, message: String) -> Diagnostic {
-    Diagnostic { file: file.to_owned(), line: None, key: String::new(), message }
+    Diagnostic { file: file.to_owned(), line: None, key: String::new(), message, unsure: false }
 }
 
 /// `FILE#TITLE` apart, unless there is a file of that whole name.

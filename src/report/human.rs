@@ -1,13 +1,13 @@
 //! Runs as people read them on a terminal. Every text from outside is scrubbed on its way through here.
 
+use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
 
 use super::Names;
 use super::text::{age, bytes, cut, duration, took};
-use crate::domain::draft::SeedChange;
 use crate::domain::run::{Connection, RunError, Transfer, UnixMs};
 use crate::domain::time;
-use crate::domain::{Run, RunSummary, Status, value};
+use crate::domain::{ParamKey, Rule, Run, RunSummary, Status, value};
 use crate::wire::ansi::{scrub_block, scrub_plain};
 
 /// Columns of the bar while a run makes progress.
@@ -21,13 +21,22 @@ pub fn started(run: &Run) -> String {
     format!("run {}  {} → {}", run.id, scrub_plain(from), scrub_plain(to))
 }
 
-/// What became of a seed at submit.
-pub fn seed(change: &SeedChange) -> String {
-    let SeedChange { key, value, forced } = change;
-    if *forced {
-        format!("nothing was set, so the seed was changed: {key} = {value}")
-    } else {
-        format!("seed {key} = {value}")
+/// What the program set of itself. `name` is what people call the parameter.
+pub fn by_program(name: &str, value: &Value, rule: Rule) -> String {
+    let text = scrub_plain(&value::text(value));
+    let name = scrub_plain(name);
+    match rule {
+        Rule::Policy(policy) => format!("seed {name} = {text} ({})", policy.word()),
+        Rule::AtEnd(policy) => {
+            format!(
+                "seed {name} stays {text}: `{}` leads no further. Set another, or another policy",
+                policy.word()
+            )
+        }
+        Rule::NewSeed => format!("nothing was set, so the seed was changed: {name} = {text}"),
+        Rule::AsItStands => format!(
+            "no value was set, and the server takes no request without one: {name} = {text} is sent as it stands"
+        ),
     }
 }
 
@@ -143,12 +152,23 @@ pub fn details(run: &Run, names: &Names, now: UnixMs) -> String {
         .iter()
         .map(|(key, sent)| {
             let name = names.get(key).map_or_else(String::new, |name| format!(" ({name})"));
-            (format!("{key}{name}"), value::text(sent))
+            let by = request.origins.get(key).map_or_else(String::new, |by| format!("  ({by})"));
+            (format!("{key}{name}"), value::text(sent) + &by)
         })
         .collect();
     page.table("sent", sent.iter().map(|(key, sent)| (key.as_str(), sent.clone())));
+    let by = |key: &str| {
+        let origin = ParamKey::parse(key).and_then(|key| request.origins.get(&key));
+        origin.map_or_else(String::new, |origin| format!("  ({origin})"))
+    };
     let files = request.files.iter();
-    page.table("files", files.map(|f| (f.part.as_str(), format!("{}  {}", f.path.display(), bytes(f.size)))));
+    page.table(
+        "files",
+        files.map(|f| {
+            let told = format!("{}  {}{}", f.path.display(), bytes(f.size), by(&f.part));
+            (f.part.as_str(), told)
+        }),
+    );
     let saved = run.outputs.iter();
     page.table(
         "outputs",

@@ -6,17 +6,17 @@
 use serde_json::{Map, Value, json};
 
 use super::Names;
-use crate::domain::draft::SeedChange;
 use crate::domain::run::{Output, RunError, Transfer, UnixMs};
-use crate::domain::{Run, RunEvent, RunId, RunSummary};
+use crate::domain::{Rule, Run, RunEvent, RunId, RunSummary};
 use crate::wire::ansi;
 
 /// `queued`: the run is in the store, and what it will send is settled.
-pub fn queued(run: &Run, seeds: &[SeedChange]) -> Value {
-    let seeds: Vec<Value> = seeds
-        .iter()
-        .map(|seed| json!({"key": seed.key, "value": seed.value, "forced": seed.forced}))
-        .collect();
+pub fn queued(run: &Run) -> Value {
+    let seeds = run.request.by_program().filter_map(|(key, value, rule)| match rule {
+        Rule::Policy(_) => Some(json!({"key": key, "value": value, "forced": false})),
+        Rule::NewSeed => Some(json!({"key": key, "value": value, "forced": true})),
+        Rule::AtEnd(_) | Rule::AsItStands => None,
+    });
     json!({
         "event": "queued",
         "run": run.id,
@@ -26,7 +26,8 @@ pub fn queued(run: &Run, seeds: &[SeedChange]) -> Value {
         "preset": run.request.preset,
         "workflow": run.request.workflow_name,
         "params": run.request.params,
-        "seeds": seeds,
+        "origins": run.request.origins,
+        "seeds": seeds.collect::<Vec<Value>>(),
         "output_dir": run.request.output_dir.to_string_lossy(),
     })
 }
@@ -179,6 +180,7 @@ pub fn request_facts(run: &Run) -> Map<String, Value> {
         ("workflow_sent", request.send_workflow.into()),
         ("prompt", request.prompt.as_str().into()),
         ("params", json!(request.params)),
+        ("origins", json!(request.origins)),
         ("queued_at", run.queued_at.into()),
         ("started_at", run.started_at().into()),
         ("ended_at", run.ended_at.into()),
@@ -297,7 +299,7 @@ mod tests {
 
     #[test]
     fn numbers_come_out_to_the_digit() {
-        let text = queued(&a_run(), &[]).to_string();
+        let text = queued(&a_run()).to_string();
         assert!(text.contains(r#""params":{"3-inputs-seed":18446744073709551615}"#), "{text}");
         assert!(text.contains(r#""profile":null"#), "{text}");
     }

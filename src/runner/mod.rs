@@ -29,12 +29,12 @@ use crate::backend::{self, Backend};
 use crate::config::handover::{self, HandoverError};
 use crate::config::{Credentials, Dirs};
 use crate::domain::run::{Protocol, RunError};
-use crate::domain::{RunId, RunRequest};
+use crate::domain::{RunId, RunRequest, Status};
 use crate::store::StoreError;
 
 pub use process::{NoRunner, ensure, ensure_as, gone, keep_away, serve, serve_with, work_off};
 pub use restarts::Restarts;
-pub use submit::{NewRun, adopt, cancel, enqueue, enqueue_again, let_go, repeat, submit};
+pub use submit::{IfSame, NewRun, adopt, cancel, enqueue, enqueue_again, let_go, repeat, submit};
 
 /// What a runner needs of the world beside the store.
 pub trait Environment: Send + Sync {
@@ -120,6 +120,9 @@ pub enum RunnerError {
         run: RunId,
         name: String,
     },
+    /// It is the same run again, and whoever wants it is to be asked.
+    #[error("nothing differs from run {run}, which is {}", .status.word())]
+    Same { run: RunId, status: Status },
     /// The run was made elsewhere.
     #[error(
         "run {0} was sent from elsewhere and only fetched, so its values are not known here and it cannot be repeated"

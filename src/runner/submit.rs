@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::{RunnerError, ensure, folder};
 use crate::config::{Dirs, Profile, handover};
-use crate::domain::draft::Submission;
+use crate::domain::draft::{Layer, Submission};
+use crate::domain::param::parameters;
 use crate::domain::run::InputFile;
-use crate::domain::{ParamKey, RunId, RunRequest, Workflow, media};
+use crate::domain::{Draft, Origin, ParamKey, RunEvent, RunId, RunRequest, Said, Setting, Workflow, media};
 use crate::store::{CancelAnswer, Store, StoreError, now};
 
 /// What is to be run, and where.
@@ -29,6 +30,19 @@ pub struct NewRun<'a> {
     pub logs: bool,
     /// Folder for the outputs; a relative one starts at the working directory.
     pub output_dir: &'a Path,
+    pub if_same: IfSame,
+}
+
+/// What to do about an order that differs in nothing from a run which its deployment has done, or is about to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IfSame {
+    /// It is queued.
+    #[default]
+    Queue,
+    /// It is queued, with a warning.
+    Warn,
+    /// It is not queued: [`RunnerError::Same`].
+    Refuse,
 }
 
 /// Queues a run and sees to it that a runner is there. The files' contents are copied before, so they
@@ -56,14 +70,31 @@ pub fn enqueue(store: &Store, dirs: &Dirs, new: &NewRun<'_>) -> Result<RunId, Ru
         workflow_hash: new.workflow.hash().to_owned(),
         send_workflow: new.send_workflow,
         params: new.submission.params.clone(),
+        origins: new.submission.origins.clone(),
         files: files.collect::<Result<_, _>>()?,
         prompt: new.prompt.to_owned(),
         logs: new.logs,
         output_dir,
         ..RunRequest::default()
     };
+    let request = addressed(new.profile, request);
+    let same = match new.if_same {
+        IfSame::Queue => None,
+        IfSame::Warn | IfSame::Refuse => store.same_as(&request)?,
+    };
+    if let (Some((run, status)), IfSame::Refuse) = (same, new.if_same) {
+        return Err(RunnerError::Same { run, status });
+    }
     store.add_workflow(new.workflow)?;
-    queue_at(store, dirs, new.profile, request)
+    let id = queue_at(store, dirs, new.profile, request)?;
+    if let Some((run, status)) = same {
+        let text = format!(
+            "nothing differs from run {run} ({}): the result will most likely be the same, and costs once more",
+            status.word()
+        );
+        store.append(id, now(), &[RunEvent::Warning { text }])?;
+    }
+    Ok(id)
 }
 
 /// Queues a run again exactly as it was: same values, same files by content, same seed. Only where it goes is
@@ -91,7 +122,11 @@ pub fn enqueue_again(
     if request.is_unknown() {
         return Err(RunnerError::Unknown(run));
     }
-    let request = RunRequest { adopt: None, ..request };
+    let request = with_a_value(store, RunRequest { adopt: None, ..request })?;
+    let files = request.files.iter().filter_map(|file| ParamKey::parse(&file.part));
+    let origins = request.params.keys().cloned().chain(files);
+    let origins = origins.map(|key| (key, Origin::Person { how: Said::Repeat(run) })).collect();
+    let request = RunRequest { origins, ..request };
     if let Some(file) = request.files.iter().find(|file| !store.input_path(&file.sha256).is_file()) {
         return Err(RunnerError::InputGone { run, name: file.name.clone() });
     }
@@ -161,7 +196,18 @@ fn queue_at(
     request: RunRequest,
 ) -> Result<RunId, RunnerError> {
     folder::try_out(&request, store)?;
-    let request = RunRequest {
+    let request = RunRequest { handover: handover::prepare(dirs, profile)?, ..addressed(profile, request) };
+    let id = store.queue(&request, now())?;
+    if request.adopt.is_some() && store.run(id)?.is_some_and(|run| run.request.handover != request.handover) {
+        // Another brings it home, with what was left for that one.
+        handover::discard(dirs, &request)?;
+    }
+    Ok(id)
+}
+
+/// A request to a profile's endpoint.
+fn addressed(profile: &Profile, request: RunRequest) -> RunRequest {
+    RunRequest {
         profile: profile.name.clone(),
         protocol: profile.protocol,
         url: profile.url.clone(),
@@ -169,15 +215,25 @@ fn queue_at(
         concurrency: profile.concurrency,
         output_name: profile.output_name.as_ref().map(ToString::to_string),
         sidecar: profile.sidecar,
-        handover: handover::prepare(dirs, profile)?,
         ..request
-    };
-    let id = store.queue(&request, now())?;
-    if request.adopt.is_some() && store.run(id)?.is_some_and(|run| run.request.handover != request.handover) {
-        // Another brings it home, with what was left for that one.
-        handover::discard(dirs, &request)?;
     }
-    Ok(id)
+}
+
+/// A request with a value: earlier versions sent some without, which servers do not take.
+fn with_a_value(store: &Store, request: RunRequest) -> Result<RunRequest, RunnerError> {
+    if !request.params.is_empty() {
+        return Ok(request);
+    }
+    let workflow = store.workflow(&request.workflow_hash)?;
+    let parsed = workflow.and_then(|text| Workflow::parse(&text).ok());
+    let mut draft = Draft::new(parsed.as_ref().map(parameters).unwrap_or_default(), Layer::default());
+    let files = request
+        .files
+        .iter()
+        .filter_map(|file| Some((ParamKey::parse(&file.part)?, Setting::File(file.path.clone()))));
+    draft.say(files, Said::Typed);
+    let params = draft.submission().map(|sent| sent.params).unwrap_or_default();
+    Ok(RunRequest { params, ..request })
 }
 
 /// The place of a folder that the runner, which works elsewhere, will find.

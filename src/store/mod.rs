@@ -15,6 +15,7 @@
 //! never wait, writers take turns. The events are the truth; the columns of `runs` are a cache of
 //! [`Run::apply`](crate::domain::Run::apply) over them, written in the same transaction.
 
+mod earlier;
 mod error;
 mod inputs;
 mod intents;

@@ -293,8 +293,8 @@ impl Store {
 fn insert(connection: &Connection, run: &Run, request: &str) -> Result<RunId, StoreError> {
     let summary = RunSummary::from(run);
     let sql = "INSERT INTO runs
-        (status, profile, preset, workflow_name, workflow_hash, prompt, queued_at, phase_at, protocol)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        (status, profile, preset, workflow_name, workflow_hash, prompt, queued_at, phase_at, protocol, fingerprint)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     connection.prepare_cached(sql)?.execute(params![
         summary.status.word(),
         summary.profile,
@@ -305,6 +305,7 @@ fn insert(connection: &Connection, run: &Run, request: &str) -> Result<RunId, St
         summary.queued_at,
         summary.phase_at,
         summary.protocol.word(),
+        run.request.fingerprint(),
     ])?;
     let id = connection.last_insert_rowid();
     let sql = "INSERT INTO requests (run, json) VALUES (?1, ?2)";

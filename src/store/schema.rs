@@ -99,6 +99,12 @@ pub(super) const MIGRATIONS: &[&str] = &[
     CREATE INDEX runs_made ON runs (id) WHERE outputs > 0;
     CREATE INDEX runs_made_by_status ON runs (status, id) WHERE outputs > 0;
 ",
+    // By which a run is known that would be sent again with nothing changed. Runs of earlier versions have none.
+    "
+    ALTER TABLE runs ADD COLUMN fingerprint TEXT;
+    CREATE INDEX runs_by_fingerprint ON runs (fingerprint, id) WHERE fingerprint IS NOT NULL;
+    CREATE INDEX runs_by_workflow ON runs (workflow_hash, preset, id);
+",
 ];
 
 /// A connection, and whether it may only read.

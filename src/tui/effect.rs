@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::config::Profile;
-use crate::domain::draft::{SeedPolicy, Submission};
+use crate::domain::draft::Submission;
 use crate::domain::param::FileKind;
-use crate::domain::{OutputId, ParamKey, RunId, Setting, Workflow};
+use crate::domain::{OutputId, ParamKey, RunId, SeedPolicy, Setting, Workflow};
 use crate::library::open::OpenWorkflow;
 use crate::tui::open::{Open, ProfileChoice};
 use crate::tui::panes::compare::CompareOrder;

@@ -115,8 +115,9 @@ pub enum Msg {
     Opened(Box<Opened>),
     /// What was asked for could not be opened.
     NotOpened(String),
-    /// Settings to put into the draft: a past run's, or what `$EDITOR` left.
+    /// What a past run sent, to be loaded into the draft.
     Settings {
+        run: RunId,
         settings: Vec<(ParamKey, Setting)>,
         /// What the person is told.
         told: String,

@@ -85,6 +85,7 @@ impl Stage {
             layer: Layer {
                 name: "flamingo".to_owned(),
                 settings: [(key("3-inputs-steps"), value(30))].into_iter().collect(),
+                beneath: IndexMap::new(),
                 seeds: [(key("3-inputs-seed"), SeedPolicy::Randomize)].into_iter().collect(),
                 aliases: [
                     ("prompt".to_owned(), key("6-inputs-text")),

@@ -11,4 +11,5 @@ mod json;
 mod preview;
 mod processes;
 mod support;
+mod values;
 mod workflows;

@@ -93,7 +93,7 @@ fn with_nothing_set_a_seed_is_changed_and_told() {
 #[test]
 fn files_and_another_workflow_go_along() {
     let (home, mut server) = (Home::new(), Server::quick());
-    let workflow = r#"{"52": {"class_type": "LoadImage", "inputs": {"image": "in.png"}}}"#;
+    let workflow = r#"{"52": {"class_type": "LoadImage", "inputs": {"image": "in.png"}}, "3": {"class_type": "K", "inputs": {"seed": 7}}}"#;
     std::fs::write(home.folder.path().join("other.json"), workflow).expect("written");
     std::fs::write(home.folder.path().join("pink.png"), b"\x89PNG\r\n\x1a\n").expect("written");
     let file = "52-inputs-image=pink.png";

@@ -505,7 +505,7 @@ fn enqueue(place: &Place, profile: &Profile, picture: Option<&[u8]>) -> Result<R
     let submission = Submission {
         params: [(key("3-inputs-seed"), seed)].into_iter().collect(),
         files: vec![(key("52-inputs-image"), path.clone()), (key("52-inputs-image-viewcomfymask"), path)],
-        seeds: Vec::new(),
+        origins: indexmap::IndexMap::new(),
     };
     let order = NewRun {
         profile,
@@ -517,6 +517,7 @@ fn enqueue(place: &Place, profile: &Profile, picture: Option<&[u8]>) -> Result<R
         send_workflow: true,
         logs: true,
         output_dir: Path::new("outputs"),
+        if_same: runner::IfSame::Queue,
     };
     runner::enqueue(&place.store, &place.dirs, &order)
 }
@@ -578,8 +579,10 @@ fn a_repeated_run_is_the_same_whatever_became_of_its_files() {
     let again = runner::enqueue_again(&place.store, &place.dirs, id, &moved).expect("queued");
     let second = place.run(again).request;
     assert_eq!((second.url.as_str(), second.handover == first.handover), ("https://moved.invalid", false));
-    let unmoved = RunRequest { url: first.url.clone(), handover: first.handover.clone(), ..second };
-    assert_eq!(unmoved, first);
+    let by: Vec<String> = second.origins.values().map(ToString::to_string).collect();
+    assert_eq!(by, vec![format!("again from run {id}"); 3], "every value and file is said, seed included");
+    let (url, handover, origins) = (first.url.clone(), first.handover.clone(), first.origins.clone());
+    assert_eq!(RunRequest { url, handover, origins, ..second }, first);
 
     std::fs::remove_file(place.store.input_path(&first.files[0].sha256)).expect("removed");
     let refused = runner::enqueue_again(&place.store, &place.dirs, id, &moved);
@@ -613,11 +616,12 @@ fn the_real_program_brings_a_run_home() {
         workflow: &workflow,
         workflow_name: "demo",
         preset: None,
-        submission: &draft.submission(|| 7).expect("a seed"),
+        submission: &draft.submission().expect("a seed"),
         prompt: "",
         send_workflow: false,
         logs: true,
         output_dir: &place.home.path().join("outputs"),
+        if_same: runner::IfSame::Queue,
     };
     let id = runner::enqueue(&place.store, &place.dirs, &order).expect("queued");
     let mut program = Command::new(env!("CARGO_BIN_EXE_comfydeck"));

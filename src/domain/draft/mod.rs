@@ -1,15 +1,24 @@
-//! The draft: what a person is about to run. The workflow's values, a preset's over them, edits over both.
+//! The draft: what a person is about to run. The workflow's values, a preset's over them, what seeds become over these,
+//! and over all of it what a person set.
 
+mod layer;
 mod names;
+mod steps;
+mod submission;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Number, Value};
 
-use super::{ParamKey, ParamKind, Parameter};
+use super::param::seeds;
+use super::seed;
+use super::{Origin, ParamKey, ParamKind, Parameter, Rule, Said, SeedPolicy};
+
+pub use layer::Layer;
+use steps::{Change, Steps};
+pub use submission::{Submission, SubmitError};
 
 pub use names::{Named, Unnamed};
 
@@ -22,94 +31,18 @@ pub enum Setting {
     File(PathBuf),
 }
 
-/// Which layer a parameter's present setting comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// The workflow's own value: not sent.
-    Workflow,
-    Preset,
-    /// The person, since the preset was loaded.
-    Edit,
-}
-
-/// What happens to a seed each time a run is submitted. The value that results is the one that is
-/// sent, shown afterwards, and kept in history.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SeedPolicy {
-    /// Sent as it stands.
-    #[default]
-    Fixed,
-    /// A new one below [`RANDOM_SEEDS`].
-    Randomize,
-    /// One more; after 2^64-1 comes 0.
-    Increment,
-    /// One less; after 0 comes 2^64-1.
-    Decrement,
-}
-
-impl SeedPolicy {
-    /// All of them, in the order in which a key cycles through them.
-    pub const ALL: [Self; 4] = [Self::Fixed, Self::Randomize, Self::Increment, Self::Decrement];
-
-    /// The word in presets and on the screen.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Fixed => "fixed",
-            Self::Randomize => "randomize",
-            Self::Increment => "increment",
-            Self::Decrement => "decrement",
-        }
-    }
-
-    /// Reads [`SeedPolicy::word`] back.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|policy| policy.word() == word)
-    }
-}
-
-/// Random seeds lie below this, the range in which ComfyUI's own interface picks: short enough to
-/// read aloud, and exact in a double.
-pub const RANDOM_SEEDS: u64 = 1 << 50;
-
-/// A preset as the draft needs it: its settings after `extends` has been resolved.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Layer {
-    /// The preset's name; empty when there is none.
-    pub name: String,
-    pub settings: IndexMap<ParamKey, Setting>,
-    /// What becomes of seeds.
-    pub seeds: IndexMap<ParamKey, SeedPolicy>,
-    pub aliases: IndexMap<String, ParamKey>,
-}
-
-/// What a submission sends.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Submission {
-    /// Values, as they are sent.
-    pub params: IndexMap<ParamKey, Value>,
-    pub files: Vec<(ParamKey, PathBuf)>,
-    /// Seeds that this submission changed.
-    pub seeds: Vec<SeedChange>,
-}
-
-/// A seed that a submission changed.
+/// A setting that a person made, and how.
 #[derive(Clone, Debug, PartialEq)]
-pub struct SeedChange {
-    pub key: ParamKey,
-    pub value: u64,
-    /// It was changed only because nothing else was: the server takes no empty request.
-    pub forced: bool,
+struct Edit {
+    setting: Setting,
+    by: Said,
 }
 
-/// Why a draft cannot be submitted.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SubmitError {
-    /// Nothing was changed, and there is no seed to change.
-    #[error(
-        "nothing was changed, and this workflow has no seed to change: the server takes no request without a value. Change a parameter, then run"
-    )]
-    NothingToSend,
+/// A seed as a policy has it, which runs next.
+#[derive(Clone, Debug, PartialEq)]
+struct Drawn {
+    value: Number,
+    by: Rule,
 }
 
 /// The values of a workflow's parameters with a preset's and a person's over them, and their past.
@@ -118,29 +51,28 @@ pub struct Draft {
     params: Vec<Parameter>,
     index: HashMap<ParamKey, usize>,
     preset: Layer,
-    edits: IndexMap<ParamKey, Setting>,
+    edits: IndexMap<ParamKey, Edit>,
     policies: IndexMap<ParamKey, SeedPolicy>,
-    /// Seeds whose edit is what a submission made of them, not what a person typed.
-    adopted: HashSet<ParamKey>,
-    undo: Vec<Vec<Change>>,
-    redo: Vec<Vec<Change>>,
+    /// Seeds by their policies.
+    drawn: IndexMap<ParamKey, Drawn>,
+    /// The deciding seed, changed because nothing is set.
+    new_seed: Option<Number>,
+    /// Seeds as they were sent last.
+    ran: HashMap<ParamKey, Number>,
+    /// Places of the seeds among the parameters.
+    seeds: Vec<usize>,
+    /// The seed that decides the picture.
+    deciding: Option<ParamKey>,
+    steps: Steps,
 }
-
-/// One step of one layer, both ways.
-#[derive(Clone, Debug, PartialEq)]
-enum Change {
-    Edit { key: ParamKey, before: Option<Setting>, after: Option<Setting> },
-    Policy { key: ParamKey, before: Option<SeedPolicy>, after: Option<SeedPolicy> },
-}
-
-/// Steps of undo that are kept.
-const UNDO_STEPS: usize = 1_000;
 
 impl Draft {
     /// A draft of a workflow's parameters under a preset.
     pub fn new(params: Vec<Parameter>, preset: Layer) -> Self {
         let index = params.iter().enumerate().map(|(i, p)| (p.key.clone(), i)).collect();
-        Self { params, index, preset, ..Self::default() }
+        let seeds_at = (0..params.len()).filter(|at| params[*at].kind == ParamKind::Seed).collect();
+        let deciding = seeds::deciding(&params).map(|seed| seed.key.clone());
+        Self { params, index, preset, seeds: seeds_at, deciding, ..Self::default() }
     }
 
     /// The parameters, in order.
@@ -171,16 +103,21 @@ impl Draft {
 
     /// What a parameter is set to now; `None` for a key the workflow does not have.
     pub fn setting(&self, key: &ParamKey) -> Option<Setting> {
-        let set = self.edits.get(key).or_else(|| self.preset.settings.get(key)).cloned();
-        set.or_else(|| self.param(key).map(|p| Setting::Value(p.default.clone())))
+        match (self.edits.get(key), self.by_program(key)) {
+            (Some(edit), _) => Some(edit.setting.clone()),
+            (None, Some((value, _))) => Some(Setting::Value(Value::Number(value.clone()))),
+            (None, None) => self.before_edits(key),
+        }
     }
 
-    /// Where the present setting comes from.
+    /// Who set it.
     pub fn origin(&self, key: &ParamKey) -> Origin {
-        if self.edits.contains_key(key) {
-            Origin::Edit
+        if let Some(edit) = self.edits.get(key) {
+            Origin::Person { how: edit.by }
+        } else if let Some((_, how)) = self.by_program(key) {
+            Origin::Program { how }
         } else if self.preset.settings.contains_key(key) {
-            Origin::Preset
+            Origin::Preset { name: self.preset.setter(key).to_owned() }
         } else {
             Origin::Workflow
         }
@@ -188,7 +125,7 @@ impl Draft {
 
     /// The text that a parameter is set to now, when it is one.
     pub fn shown(&self, key: &ParamKey) -> Option<&str> {
-        let set = self.edits.get(key).or_else(|| self.preset.settings.get(key));
+        let set = self.edits.get(key).map(|edit| &edit.setting).or_else(|| self.preset.settings.get(key));
         let value = match set {
             Some(Setting::Value(value)) => value,
             Some(Setting::File(_)) => return None,
@@ -197,9 +134,18 @@ impl Draft {
         value.as_str()
     }
 
-    /// Whether a preset or a person set it.
+    /// Whether anybody set it.
     fn is_set(&self, key: &ParamKey) -> bool {
-        self.origin(key) != Origin::Workflow
+        self.edits.contains_key(key)
+            || self.preset.settings.contains_key(key)
+            || self.by_program(key).is_some()
+    }
+
+    /// A seed as the program has it.
+    fn by_program(&self, key: &ParamKey) -> Option<(&Number, Rule)> {
+        let new = self.new_seed.as_ref().filter(|_| self.deciding.as_ref() == Some(key));
+        new.map(|value| (value, Rule::NewSeed))
+            .or_else(|| self.drawn.get(key).map(|drawn| (&drawn.value, drawn.by)))
     }
 
     /// What the parameter would be without edits: the preset's setting, else the workflow's value.
@@ -209,8 +155,8 @@ impl Draft {
     }
 
     /// The edits over the preset, in the order they were made.
-    pub fn edits(&self) -> &IndexMap<ParamKey, Setting> {
-        &self.edits
+    pub fn edits(&self) -> impl Iterator<Item = (&ParamKey, &Setting)> {
+        self.edits.iter().map(|(key, edit)| (key, &edit.setting))
     }
 
     /// The seed policies changed over the preset's.
@@ -218,63 +164,58 @@ impl Draft {
         &self.policies
     }
 
-    /// Whether anything differs from the preset (or, without one, from the workflow).
+    /// Whether a person set anything.
     pub fn is_edited(&self) -> bool {
         !self.edits.is_empty() || !self.policies.is_empty()
     }
 
-    /// How many parameters a person changed: seeds that a submission changed by itself are not counted, so
-    /// nobody is asked about losing them.
+    /// How many parameters differ from the preset (or, without one, from the workflow) because a person set them.
     pub fn changes(&self) -> usize {
-        let edited = self.edits.keys().filter(|key| !self.adopted.contains(*key));
-        let only_policy =
-            self.policies.keys().filter(|key| !self.edits.contains_key(*key) || self.adopted.contains(*key));
+        let differs =
+            |(key, edit): &(&ParamKey, &Edit)| self.before_edits(key).as_ref() != Some(&edit.setting);
+        let edited = self.edits.iter().filter(differs);
+        let only_policy = self.policies.keys().filter(|key| !self.edits.contains_key(*key));
         edited.count() + only_policy.count()
     }
 
+    /// What becomes of a seed at each run.
     pub fn policy(&self, key: &ParamKey) -> SeedPolicy {
-        let set = self.policies.get(key).or_else(|| self.preset.seeds.get(key));
-        set.copied().unwrap_or_default()
+        self.chosen_policy(key).unwrap_or_default()
     }
 
-    /// Sets a parameter. Setting it to what it is without edits takes the edit away.
+    /// The policy, when anybody chose one.
+    fn chosen_policy(&self, key: &ParamKey) -> Option<SeedPolicy> {
+        self.policies.get(key).or_else(|| self.preset.seeds.get(key)).copied()
+    }
+
+    /// Sets a parameter, as typed. It stays set, also to what it would be anyway: the deployment may have another value.
     pub fn set(&mut self, key: &ParamKey, setting: Setting) {
-        self.set_all([(key.clone(), setting)]);
+        self.say([(key.clone(), setting)], Said::Typed);
     }
 
     /// Sets several parameters as one step of undo; keys that the workflow does not have are left out.
-    pub fn set_all(&mut self, settings: impl IntoIterator<Item = (ParamKey, Setting)>) {
-        let step = self.edit_step(settings);
+    pub fn say(&mut self, settings: impl IntoIterator<Item = (ParamKey, Setting)>, by: Said) {
+        let known = settings.into_iter().filter(|(key, _)| self.index.contains_key(key));
+        let step = known.filter_map(|(key, setting)| self.edit(key, Some(Edit { setting, by }))).collect();
         self.perform(step);
     }
 
-    fn edit_step(&self, settings: impl IntoIterator<Item = (ParamKey, Setting)>) -> Vec<Change> {
+    /// Makes the draft what a run was: what it sent is said anew, and everything else is as the workflow has it.
+    pub fn load(&mut self, settings: IndexMap<ParamKey, Setting>, by: Said) {
         let mut step = Vec::new();
-        for (key, setting) in settings {
-            if !self.index.contains_key(&key) {
-                continue;
-            }
-            let after = (self.before_edits(&key).as_ref() != Some(&setting)).then_some(setting);
-            let before = self.edits.get(&key).cloned();
-            if before != after {
-                step.push(Change::Edit { key, before, after });
-            }
-        }
-        step
-    }
-
-    /// Sets several parameters and what becomes of seeds, as one step of undo; keys that the workflow does not
-    /// have are left out.
-    pub fn load(
-        &mut self,
-        settings: impl IntoIterator<Item = (ParamKey, Setting)>,
-        policies: impl IntoIterator<Item = (ParamKey, SeedPolicy)>,
-    ) {
-        let mut step = self.edit_step(settings);
-        for (key, policy) in policies.into_iter().filter(|(key, _)| self.index.contains_key(key)) {
-            step.extend(self.policy_change(&key, policy));
+        for param in self.params.iter().filter(|param| param.is_editable()) {
+            let key = &param.key;
+            let is_moved = self.preset.settings.contains_key(key) || self.policy(key) != SeedPolicy::Fixed;
+            let default = || Setting::Value(param.default.clone());
+            let setting = settings.get(key).cloned().or_else(|| is_moved.then(default));
+            step.extend(self.edit(key.clone(), setting.map(|setting| Edit { setting, by })));
         }
         self.perform(step);
+    }
+
+    fn edit(&self, key: ParamKey, after: Option<Edit>) -> Option<Change> {
+        let before = self.edits.get(&key).cloned();
+        (before != after).then_some(Change::Edit { key, before, after })
     }
 
     /// Takes an edit away: back to the preset's setting, else the workflow's value.
@@ -312,42 +253,41 @@ impl Draft {
     }
 
     fn policy_change(&self, key: &ParamKey, policy: SeedPolicy) -> Option<Change> {
-        let preset = self.preset.seeds.get(key).copied().unwrap_or_default();
-        let after = (policy != preset).then_some(policy);
+        let after = (self.preset.seeds.get(key) != Some(&policy)).then_some(policy);
         let before = self.policies.get(key).copied();
         (before != after).then(|| Change::Policy { key: key.clone(), before, after })
     }
 
     /// Takes the last step back. Returns the first key it touched, to show it; `None` at the beginning.
     pub fn undo(&mut self) -> Option<ParamKey> {
-        let step = self.undo.pop()?;
+        let step = self.steps.undo.pop()?;
         let shown = step.first().map(|change| change.key().clone());
         for change in step.iter().rev() {
             self.put(change, false);
         }
-        self.redo.push(step);
+        self.steps.redo.push(step);
         shown
     }
 
     /// Does the step again that was taken back last.
     pub fn redo(&mut self) -> Option<ParamKey> {
-        let step = self.redo.pop()?;
+        let step = self.steps.redo.pop()?;
         let shown = step.first().map(|change| change.key().clone());
         for change in &step {
             self.put(change, true);
         }
-        self.undo.push(step);
+        self.steps.undo.push(step);
         shown
     }
 
     /// Whether there is a step to take back.
     pub fn can_undo(&self) -> bool {
-        !self.undo.is_empty()
+        !self.steps.undo.is_empty()
     }
 
     /// Whether there is a step to do again.
     pub fn can_redo(&self) -> bool {
-        !self.redo.is_empty()
+        !self.steps.redo.is_empty()
     }
 
     /// The name people know a parameter by: its alias in the preset, else its label.
@@ -370,11 +310,11 @@ impl Draft {
     ) -> Vec<ParamKey> {
         let (known, gone): (Vec<_>, Vec<_>) =
             edits.into_iter().partition(|(key, _)| self.index.contains_key(key));
-        self.set_all(known);
+        self.say(known, Said::Earlier);
         for (key, policy) in policies.into_iter().filter(|(key, _)| self.index.contains_key(key)) {
             self.policies.insert(key, policy);
         }
-        self.undo.clear();
+        self.steps.clear();
         gone.into_iter().map(|(key, _)| key).collect()
     }
 
@@ -386,89 +326,74 @@ impl Draft {
         self.preset = preset;
         let new: HashMap<&ParamKey, Option<Setting>> =
             keys.iter().map(|key| (key, self.before_edits(key))).collect();
-        let moved = |key: &ParamKey, edit: &Option<Setting>| {
-            let set = edit.clone().or_else(|| old.get(key).cloned().flatten());
-            if new.get(key).is_some_and(|base| *base == set) { None } else { set }
+        let same =
+            |key: &ParamKey, setting: &Option<Setting>| new.get(key).is_some_and(|base| base == setting);
+        let moved = |key: &ParamKey, edit: &Option<Edit>| {
+            let base = || old.get(key).cloned().flatten().map(|setting| Edit { setting, by: Said::Typed });
+            edit.clone().or_else(base).filter(|edit| !same(key, &Some(edit.setting.clone())))
         };
-        for step in self.undo.iter_mut().chain(&mut self.redo) {
-            for change in step {
-                if let Change::Edit { key, before, after } = change {
-                    (*before, *after) = (moved(key, before), moved(key, after));
-                }
+        for change in self.steps.changes() {
+            if let Change::Edit { key, before, after } = change {
+                (*before, *after) = (moved(key, before), moved(key, after));
             }
         }
-        let edits =
-            keys.iter().filter_map(|key| Some((key.clone(), moved(key, &self.edits.get(key).cloned())?)));
         // What only the preset set before is not an edit now.
-        let edits = edits.filter(|(key, _)| self.edits.contains_key(key));
-        self.edits = edits.collect();
+        self.edits.retain(|key, edit| !same(key, &Some(edit.setting.clone())));
         let seeds = &self.preset.seeds;
-        self.policies.retain(|key, policy| seeds.get(key).copied().unwrap_or_default() != *policy);
+        self.policies.retain(|key, policy| seeds.get(key) != Some(policy));
     }
 
-    /// What running this draft sends: only what the preset or the person set, after seed policies.
-    ///
-    /// When that is nothing, the first seed is changed, since the server takes no request without values.
-    /// `random` gives any 64 random bits.
-    ///
-    /// # Errors
-    /// When nothing is set and the workflow has no seed.
-    pub fn submission(&self, mut random: impl FnMut() -> u64) -> Result<Submission, SubmitError> {
-        let mut sent = Submission::default();
-        for parameter in self.params.iter().filter(|p| p.is_editable()) {
-            let key = &parameter.key;
-            if self.origin(key) == Origin::Workflow {
+    /// Seeds as they were sent last: increments and decrements go on from there.
+    pub fn go_on_from(&mut self, ran: impl IntoIterator<Item = (ParamKey, Number)>) {
+        self.ran.extend(ran);
+        self.drawn.clear();
+    }
+
+    /// The seeds that a policy moves.
+    pub fn moved_seeds(&self) -> impl Iterator<Item = &ParamKey> {
+        let keys = self.seeds.iter().map(|at| &self.params[*at].key);
+        keys.filter(|key| self.policy(key) != SeedPolicy::Fixed)
+    }
+
+    /// Gives each seed that a policy moves the value that runs next, and the deciding seed a new one while nothing at all
+    /// is set: the same run again would bring the same picture. One that has its value keeps it. `random` gives any 64
+    /// random bits.
+    pub fn draw(&mut self, mut random: impl FnMut() -> u64) {
+        for at in self.seeds.clone() {
+            let key = &self.params[at].key;
+            let policy = self.policy(key);
+            let is_there = self.drawn.get(key).is_some_and(|drawn| match drawn.by {
+                Rule::Policy(by) | Rule::AtEnd(by) => by == policy,
+                Rule::NewSeed | Rule::AsItStands => false,
+            });
+            if is_there {
                 continue;
             }
-            match self.setting(key) {
-                Some(Setting::Value(value)) => {
-                    sent.params.insert(key.clone(), value);
-                }
-                Some(Setting::File(path)) => sent.files.push((key.clone(), path)),
-                None => {}
-            }
+            let now = self.last(key).filter(|_| policy != SeedPolicy::Fixed);
+            let drawn = now.map(|now| match seed::next(policy, &now, &self.params[at].range, random()) {
+                Some(value) => Drawn { value, by: Rule::Policy(policy) },
+                None => Drawn { value: now, by: Rule::AtEnd(policy) },
+            });
+            let key = key.clone();
+            put(&mut self.drawn, &key, &drawn);
         }
-        for key in self.seeds() {
-            let policy = self.policy(key);
-            if policy != SeedPolicy::Fixed {
-                sent.change_seed(key, self.next_seed(key, policy, &mut random), false);
-            }
-        }
-        if sent.params.is_empty() && sent.files.is_empty() {
-            let key = self.seeds().next().ok_or(SubmitError::NothingToSend)?;
-            sent.change_seed(key, self.next_seed(key, SeedPolicy::Randomize, &mut random), true);
-        }
-        Ok(sent)
-    }
-
-    /// Shows the seeds that were sent as the present values. Not a step of undo: it happened.
-    pub fn adopt_seeds(&mut self, sent: &Submission) {
-        for change in &sent.seeds {
-            let setting = Setting::Value(Value::from(change.value));
-            self.edits.insert(change.key.clone(), setting);
-            self.adopted.insert(change.key.clone());
-        }
-    }
-
-    fn seeds(&self) -> impl Iterator<Item = &ParamKey> {
-        self.params.iter().filter(|p| p.kind == ParamKind::Seed).map(|p| &p.key)
-    }
-
-    fn next_seed(&self, key: &ParamKey, policy: SeedPolicy, random: &mut impl FnMut() -> u64) -> u64 {
-        let now = match self.setting(key) {
-            Some(Setting::Value(value)) => value.as_u64().unwrap_or(0),
-            _ => 0,
+        let is_set = !self.edits.is_empty() || !self.preset.settings.is_empty() || !self.drawn.is_empty();
+        let free = self.deciding.as_ref().filter(|key| !is_set && self.chosen_policy(key).is_none());
+        let seed = free.and_then(|key| Some((self.last(key)?, &self.param(key)?.range)));
+        self.new_seed = match (seed, &self.new_seed) {
+            (None, _) => None,
+            (Some(_), Some(there)) => Some(there.clone()),
+            (Some((now, range)), None) => Some(seed::random_seed(range, Some(&now), random())),
         };
-        match policy {
-            SeedPolicy::Fixed => now,
-            SeedPolicy::Increment => now.wrapping_add(1),
-            SeedPolicy::Decrement => now.wrapping_sub(1),
-            SeedPolicy::Randomize => {
-                let next = random() % RANDOM_SEEDS;
-                // The same seed again would be answered from the server's cache.
-                if next == now { (next + 1) % RANDOM_SEEDS } else { next }
-            }
-        }
+    }
+
+    /// The value that a seed had last.
+    fn last(&self, key: &ParamKey) -> Option<Number> {
+        let written = || match self.before_edits(key) {
+            Some(Setting::Value(Value::Number(number))) => Some(number),
+            _ => None,
+        };
+        self.ran.get(key).cloned().or_else(written)
     }
 
     fn perform(&mut self, step: Vec<Change>) {
@@ -478,37 +403,17 @@ impl Draft {
         for change in &step {
             self.put(change, true);
         }
-        self.redo.clear();
-        self.undo.push(step);
-        if self.undo.len() > UNDO_STEPS {
-            self.undo.remove(0);
-        }
+        self.steps.done(step);
     }
 
     fn put(&mut self, change: &Change, forward: bool) {
         match change {
             Change::Edit { key, before, after } => {
-                self.adopted.remove(key);
                 put(&mut self.edits, key, if forward { after } else { before });
             }
             Change::Policy { key, before, after } => {
                 put(&mut self.policies, key, if forward { after } else { before });
             }
-        }
-    }
-}
-
-impl Submission {
-    fn change_seed(&mut self, key: &ParamKey, value: u64, forced: bool) {
-        self.params.insert(key.clone(), Value::from(value));
-        self.seeds.push(SeedChange { key: key.clone(), value, forced });
-    }
-}
-
-impl Change {
-    fn key(&self) -> &ParamKey {
-        match self {
-            Self::Edit { key, .. } | Self::Policy { key, .. } => key,
         }
     }
 }

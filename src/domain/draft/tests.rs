@@ -20,57 +20,214 @@ fn value(value: impl Into<Value>) -> Setting {
     Setting::Value(value.into())
 }
 
+fn layer(settings: &[(&str, Value)], seeds: &[(&str, SeedPolicy)]) -> Layer {
+    Layer {
+        name: "hero".to_owned(),
+        settings: settings.iter().map(|(name, set)| (key(name), value(set.clone()))).collect(),
+        seeds: seeds.iter().map(|(name, policy)| (key(name), *policy)).collect(),
+        ..Layer::default()
+    }
+}
+
+/// Submits as the screen and the command line do, and takes down that it was sent.
+fn run(draft: &mut Draft, random: u64) -> Submission {
+    draft.draw(|| random);
+    let shown = draft.clone();
+    let sent = draft.submission().expect("something to send");
+    for (key, value) in &sent.params {
+        assert_eq!(shown.setting(key), Some(Setting::Value(value.clone())), "what is shown is what runs");
+        assert_eq!(sent.origins.get(key).filter(|by| !matches!(by, Origin::Workflow)), sent.origins.get(key));
+    }
+    draft.sent(&sent);
+    draft.draw(|| random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+    sent
+}
+
+fn seed_of(sent: &Submission) -> Option<String> {
+    sent.params.get(&key("3-inputs-seed")).map(Value::to_string)
+}
+
+const SEED: &str = "3-inputs-seed";
+
 #[test]
-fn only_what_was_set_is_sent() {
-    let preset =
-        Layer { settings: [(key("3-inputs-steps"), value(30))].into_iter().collect(), ..Layer::default() };
-    let mut draft = draft(preset);
+fn only_what_was_set_is_sent_with_who_set_it() {
+    let mut draft = draft(layer(&[("3-inputs-steps", 30.into())], &[]));
     draft.set(&key("6-inputs-text"), value("a dog"));
-    draft.set(&key("52-inputs-image"), Setting::File("in/pink.png".into()));
-    let sent = draft.submission(|| 0).expect("something to send");
+    draft.say([(key("52-inputs-image"), Setting::File("in/pink.png".into()))], Said::Option);
+    let sent = run(&mut draft, 0);
     assert_eq!(
         serde_json::to_string(&sent.params).ok().as_deref(),
         Some(r#"{"3-inputs-steps":30,"6-inputs-text":"a dog"}"#)
     );
     assert_eq!(sent.files, [(key("52-inputs-image"), PathBuf::from("in/pink.png"))]);
-    assert_eq!(sent.seeds, []);
+    let who: Vec<String> = sent.origins.values().map(ToString::to_string).collect();
+    assert_eq!(who, ["preset hero", "typed", "command line"]);
+    assert_eq!(sent.by_program().count(), 0);
 }
 
 #[test]
-fn with_nothing_set_a_seed_is_changed_and_told() {
+fn what_a_person_said_is_sent_whatever_the_policy() {
+    for policy in SeedPolicy::ALL {
+        for said in ["123", "7", "0", "-1", "18446744073709551615"] {
+            for by in [Said::Typed, Said::Option, Said::Run(3), Said::Import, Said::Stepped, Said::Earlier] {
+                let mut draft = draft(layer(&[("3-inputs-steps", 30.into())], &[(SEED, policy)]));
+                draft.draw(|| 99);
+                let number: Number = said.parse().expect(said);
+                draft.say([(key(SEED), Setting::Value(number.into()))], by);
+                assert_eq!(seed_of(&run(&mut draft, 5)).as_deref(), Some(said), "{policy:?}");
+                let next = seed_of(&run(&mut draft, 5)).expect("a seed");
+                assert_eq!(
+                    next == said,
+                    policy == SeedPolicy::Fixed || draft.is_at_end(said, policy),
+                    "{policy:?} {said} {next}"
+                );
+            }
+        }
+    }
+}
+
+impl Draft {
+    /// Whether a policy leads no further from there.
+    fn is_at_end(&self, from: &str, policy: SeedPolicy) -> bool {
+        match policy {
+            SeedPolicy::Increment => from == "18446744073709551615",
+            SeedPolicy::Decrement => from == "0" || from == "-1",
+            SeedPolicy::Fixed | SeedPolicy::Randomize => false,
+        }
+    }
+}
+
+#[test]
+fn what_is_said_is_sent_even_when_the_file_says_the_same() {
     let mut draft = draft(Layer::default());
-    let sent = draft.submission(|| 7).expect("a seed to change");
-    assert_eq!(sent.seeds, [SeedChange { key: key("3-inputs-seed"), value: 8, forced: true }]);
-    draft.adopt_seeds(&sent);
-    assert_eq!(draft.setting(&key("3-inputs-seed")), Some(value(8)));
+    draft.say([(key(SEED), value(7))], Said::Option);
+    assert_eq!(
+        serde_json::to_string(&run(&mut draft, 0).params).ok().as_deref(),
+        Some(r#"{"3-inputs-seed":7}"#)
+    );
     assert_eq!((draft.is_edited(), draft.changes()), (true, 0));
-    draft.set(&key("3-inputs-seed"), value(9));
-    assert_eq!(draft.changes(), 1);
+    draft.reset(&key(SEED));
+    assert!(!draft.is_edited());
 }
 
 #[test]
-fn without_a_seed_nothing_can_be_sent() {
-    let workflow =
-        Workflow::parse(r#"{"6": {"class_type": "A", "inputs": {"text": "x"}}}"#).expect("a workflow");
-    let draft = Draft::new(param::parameters(&workflow), Layer::default());
-    assert_eq!(draft.submission(|| 0), Err(SubmitError::NothingToSend));
+fn with_nothing_set_the_seed_is_another_each_time() {
+    let mut draft = draft(Layer::default());
+    let sent: Vec<Submission> = (0..4).map(|at| run(&mut draft, 7 + at)).collect();
+    let mut seeds: Vec<_> = sent.iter().filter_map(seed_of).collect();
+    assert!(sent.iter().all(|sent| sent.by_program().all(|(_, _, rule)| rule == Rule::NewSeed)));
+    seeds.sort();
+    seeds.dedup();
+    assert_eq!(seeds.len(), 4);
+    assert!(!draft.is_edited(), "nobody set anything");
+    // Once something is set, the seed is the workflow's again, and stays with the deployment.
+    draft.set(&key("6-inputs-text"), value("a dog"));
+    assert_eq!(seed_of(&run(&mut draft, 0)), None);
+    assert_eq!(draft.origin(&key(SEED)), Origin::Workflow);
 }
 
 #[test]
-fn seed_policies_apply_at_submit() {
-    let seed = key("3-inputs-seed");
-    for (policy, random, sent) in [
-        (SeedPolicy::Randomize, 99, Some(99)),
-        (SeedPolicy::Increment, 0, Some(8)),
-        (SeedPolicy::Decrement, 0, Some(6)),
-        (SeedPolicy::Fixed, 0, None),
+fn a_fixed_seed_is_never_overruled() {
+    for layer in [layer(&[], &[(SEED, SeedPolicy::Fixed)]), Layer::default()] {
+        let mut draft = draft(layer);
+        draft.set_policy(&key(SEED), SeedPolicy::Fixed);
+        let sent = run(&mut draft, 3);
+        assert_eq!(seed_of(&sent).as_deref(), Some("7"));
+        assert_eq!(sent.origins[&key(SEED)], Origin::Program { how: Rule::AsItStands });
+    }
+}
+
+#[test]
+fn a_run_of_files_alone_sends_a_value_too() {
+    let file = || (key("52-inputs-image"), Setting::File("in/pink.png".into()));
+    for (policy, expected) in [
+        (None, "7"),
+        (Some(SeedPolicy::Fixed), "7"),
+        (Some(SeedPolicy::Increment), "8"),
+        (Some(SeedPolicy::Decrement), "6"),
+        (Some(SeedPolicy::Randomize), "99"),
     ] {
         let mut draft = draft(Layer::default());
-        draft.set(&key("3-inputs-steps"), value(5));
-        draft.set_policy(&seed, policy);
-        let submission = draft.submission(|| random).expect("something to send");
-        assert_eq!(submission.params.get(&seed).and_then(Value::as_u64), sent, "{policy:?}");
+        draft.say([file()], Said::Option);
+        policy.into_iter().for_each(|policy| draft.set_policy(&key(SEED), policy));
+        let sent = run(&mut draft, 99);
+        assert_eq!((seed_of(&sent).as_deref(), sent.params.len()), (Some(expected), 1), "{policy:?}");
+        assert_eq!(sent.by_program().count(), 1, "it is told");
     }
+    let workflow = r#"{"1": {"class_type": "LoadImage", "inputs": {"image": "in.png"}},
+        "2": {"class_type": "UpscaleModelLoader", "inputs": {"model_name": "4x.pth"}},
+        "3": {"class_type": "Upscale", "inputs": {"text": "x\ny", "tile": 512, "image": ["1", 0]}}}"#;
+    let params = param::parameters(&Workflow::parse(workflow).expect("a workflow"));
+    for set_a_file in [true, false] {
+        let mut draft = Draft::new(params.clone(), Layer::default());
+        if set_a_file {
+            draft.say([(key("1-inputs-image"), Setting::File("a.png".into()))], Said::Option);
+        }
+        let sent = run(&mut draft, 0);
+        assert_eq!(serde_json::to_string(&sent.params).ok().as_deref(), Some(r#"{"3-inputs-tile":512}"#));
+    }
+}
+
+#[test]
+fn params_are_never_empty_whatever_is_set() {
+    let keys = [SEED, "3-inputs-steps", "6-inputs-text", "52-inputs-image"];
+    for mask in 0..64_u32 {
+        let mut draft = draft(Layer::default());
+        for (at, name) in keys.iter().enumerate().filter(|(at, _)| mask & (1 << at) != 0) {
+            let setting = if at == 3 { Setting::File("a.png".into()) } else { value(1) };
+            draft.set(&key(name), setting);
+        }
+        draft.set_policy(&key(SEED), SeedPolicy::ALL[(mask / 16) as usize]);
+        assert!(!run(&mut draft, u64::from(mask)).params.is_empty(), "{mask}");
+    }
+}
+
+#[test]
+fn a_workflow_of_wiring_alone_cannot_be_sent() {
+    let workflow = Workflow::parse(r#"{"6": {"class_type": "A", "inputs": {"text": ["1", 0]}}}"#);
+    let mut draft = Draft::new(param::parameters(&workflow.expect("a workflow")), Layer::default());
+    draft.draw(|| 0);
+    assert_eq!(draft.submission(), Err(SubmitError::NothingToSend));
+}
+
+#[test]
+fn increments_go_on_from_the_last_run() {
+    let mut draft = draft(layer(&[], &[(SEED, SeedPolicy::Increment)]));
+    let sent: Vec<_> = (0..3).filter_map(|_| seed_of(&run(&mut draft, 0))).collect();
+    assert_eq!(sent, ["8", "9", "10"]);
+    draft.go_on_from([(key(SEED), 41.into())]);
+    assert_eq!(seed_of(&run(&mut draft, 0)).as_deref(), Some("42"));
+    // Another policy shows at once what it would run next.
+    draft.set_policy(&key(SEED), SeedPolicy::Decrement);
+    draft.draw(|| 0);
+    assert_eq!(draft.setting(&key(SEED)), Some(value(41)));
+}
+
+#[test]
+fn a_seed_that_was_said_and_not_sent_after_all_is_still_said() {
+    let mut draft = draft(layer(&[], &[(SEED, SeedPolicy::Randomize)]));
+    draft.set(&key(SEED), value(777));
+    let sent = run(&mut draft, 5);
+    assert_eq!(draft.origin(&key(SEED)), Origin::Program { how: Rule::Policy(SeedPolicy::Randomize) });
+    draft.not_sent(&sent);
+    assert_eq!((draft.setting(&key(SEED)), draft.origin(&key(SEED)).is_said()), (Some(value(777)), true));
+}
+
+#[test]
+fn loading_a_run_makes_the_draft_what_that_run_was() {
+    let mut draft = draft(layer(&[("3-inputs-steps", 30.into())], &[(SEED, SeedPolicy::Randomize)]));
+    draft.set(&key("6-inputs-text"), value("a dog"));
+    let settings = [(key(SEED), value(5)), (key("9-inputs-gone"), value(1))];
+    draft.load(settings.into_iter().collect(), Said::Run(12));
+    let sent = run(&mut draft, 0);
+    // The preset's steps were not sent then, so the workflow's own stand for them.
+    assert_eq!(
+        serde_json::to_string(&sent.params).ok().as_deref(),
+        Some(r#"{"3-inputs-seed":5,"3-inputs-steps":20}"#)
+    );
+    assert!(sent.origins.values().all(|by| *by == Origin::Person { how: Said::Run(12) }));
+    draft.undo();
+    assert_eq!(draft.setting(&key("6-inputs-text")), Some(value("a dog")));
 }
 
 #[test]
@@ -78,11 +235,12 @@ fn undo_and_redo_walk_the_same_road() {
     let mut draft = draft(Layer::default());
     let start = draft.clone();
     draft.set(&key("3-inputs-steps"), value(5));
-    draft.set_all([
+    let several = [
         (key("3-inputs-steps"), value(6)),
         (key("6-inputs-text"), value("x")),
         (key("9-inputs-gone"), value(1)),
-    ]);
+    ];
+    draft.say(several, Said::Typed);
     draft.set_policy(&key("3-inputs-seed"), SeedPolicy::Increment);
     draft.reset(&key("6-inputs-text"));
     let end = (draft.edits.clone(), draft.policies.clone());
@@ -122,13 +280,12 @@ fn what_an_earlier_session_left_is_no_step_of_undo() {
 }
 
 #[test]
-fn going_back_to_the_preset_is_no_edit() {
-    let preset =
-        Layer { settings: [(key("3-inputs-steps"), value(30))].into_iter().collect(), ..Layer::default() };
-    let mut draft = draft(preset);
+fn going_back_to_the_preset_is_no_change_and_still_said() {
+    let mut draft = draft(layer(&[("3-inputs-steps", 30.into())], &[]));
     draft.set(&key("3-inputs-steps"), value(20));
-    assert_eq!(draft.origin(&key("3-inputs-steps")), Origin::Edit);
     draft.set(&key("3-inputs-steps"), value(30));
-    assert_eq!(draft.origin(&key("3-inputs-steps")), Origin::Preset);
+    assert_eq!((draft.changes(), draft.origin(&key("3-inputs-steps")).is_said()), (0, true));
+    draft.reset(&key("3-inputs-steps"));
+    assert_eq!(draft.origin(&key("3-inputs-steps")), Origin::Preset { name: "hero".to_owned() });
     assert!(!draft.is_edited());
 }

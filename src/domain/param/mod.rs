@@ -2,6 +2,7 @@
 
 mod arrange;
 mod kind;
+pub mod seeds;
 
 use std::collections::HashMap;
 
@@ -122,7 +123,7 @@ pub fn parameters(workflow: &Workflow) -> Vec<Parameter> {
     let mut found = Vec::new();
     for (id, node) in workflow.nodes() {
         for (input, value) in node.inputs.iter().flatten() {
-            if inputs::is_decoration(input, value) {
+            if inputs::is_decoration(input, value) || seeds::is_control(input, value) {
                 continue;
             }
             let key = ParamKey::new(id, input);
@@ -154,6 +155,7 @@ pub fn parameters(workflow: &Workflow) -> Vec<Parameter> {
             found.extend(mask);
         }
     }
+    seeds::mark(&mut found);
     found
 }
 

@@ -33,6 +33,8 @@ pub struct Placed<T> {
 /// What one preset file says, before it meets a workflow: keys are as they were written.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Preset {
+    /// What people call it; empty until somebody gives it a name.
+    pub name: String,
     /// The file as people know it, for messages.
     pub file: String,
     /// The workflow's path, as written.
@@ -107,7 +109,7 @@ fn read_params(
             let message = format!(
                 "`{key}`: TOML has no number as large as {number}. It was read anyway; other programs want {remedy}"
             );
-            found.at(place, key, message);
+            found.remark(place, key, message);
         }
     }
     params

@@ -26,6 +26,8 @@ pub fn settle(
     for preset in chain {
         settling.preset(preset, &path);
     }
+    let top = chain.last().map(|preset| preset.name.as_str()).unwrap_or_default();
+    settling.layer.beneath.retain(|_, setter| setter != top);
     (settling.layer, settling.found)
 }
 
@@ -43,9 +45,10 @@ impl<'a> Settling<'a> {
                 match fitted(parameter, value).map(|value| self.whole(parameter, value)) {
                     Ok(value) => {
                         if let Some(why) = value::out_of_range(parameter, &value) {
-                            self.tell(preset, *line, key, format!("`{key}`: {why}. It is used anyway"));
+                            let told = format!("`{key}`: {why}. It is used anyway");
+                            self.found.push(Diagnostic { unsure: false, ..at(preset, *line, key, told) });
                         }
-                        self.set(&parameter.key, Setting::Value(value));
+                        self.set(preset, &parameter.key, Setting::Value(value));
                     }
                     Err(why) => self.tell(preset, *line, key, format!("`{key}` {why}")),
                 }
@@ -58,7 +61,7 @@ impl<'a> Settling<'a> {
                         let why = format!("`{key}` stands in [params] and in [files]; the file is used");
                         self.tell(preset, *line, key, why);
                     }
-                    self.set(&parameter.key, Setting::File(path(preset, value)));
+                    self.set(preset, &parameter.key, Setting::File(path(preset, value)));
                 } else {
                     let why = format!("`{key}` takes no file. Put its value in [params]");
                     self.tell(preset, *line, key, why);
@@ -106,7 +109,8 @@ impl<'a> Settling<'a> {
         }
     }
 
-    fn set(&mut self, key: &ParamKey, setting: Setting) {
+    fn set(&mut self, preset: &Preset, key: &ParamKey, setting: Setting) {
+        self.layer.beneath.insert(key.clone(), preset.name.clone());
         self.layer.settings.insert(key.clone(), setting);
     }
 
@@ -128,9 +132,13 @@ impl<'a> Settling<'a> {
     }
 
     fn tell(&mut self, preset: &Preset, line: usize, key: &str, message: String) {
-        let file = preset.file.clone();
-        self.found.push(Diagnostic { file, line: Some(line), key: key.to_owned(), message });
+        self.found.push(at(preset, line, key, message));
     }
+}
+
+fn at(preset: &Preset, line: usize, key: &str, message: String) -> Diagnostic {
+    let file = preset.file.clone();
+    Diagnostic { file, line: Some(line), key: key.to_owned(), message, unsure: true }
 }
 
 fn takes_file(parameter: &Parameter) -> bool {
@@ -162,7 +170,7 @@ fn wanted(kind: &ParamKind) -> &'static str {
         ParamKind::Integer => "a whole number",
         ParamKind::Float => "a number",
         ParamKind::Boolean => "true or false",
-        ParamKind::Seed => "a whole number from 0 to 18446744073709551615",
+        ParamKind::Seed => "a whole number",
         ParamKind::File(_) => "the name of a file on the server (a file of this machine belongs in [files])",
         ParamKind::Choice => "one of its choices",
         ParamKind::Link => "left alone: it is wired to another node",

@@ -1,12 +1,17 @@
 //! What is asked for: where, what with, and what that place can do.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::domain::ParamKey;
+use crate::domain::inputs::is_seed_name;
+use crate::domain::origin::{self, Origin, Rule};
+use crate::domain::workflow::hex;
 
 /// Everything that is needed to submit a run, and to submit the very same one again.
 ///
@@ -40,6 +45,9 @@ pub struct RunRequest {
     pub send_workflow: bool,
     /// Exactly the values that are sent.
     pub params: IndexMap<ParamKey, Value>,
+    /// Who set each value and file. Runs of earlier versions do not have it.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub origins: IndexMap<ParamKey, Origin>,
     /// Files that are uploaded.
     pub files: Vec<InputFile>,
     /// The prompt, for the list of runs; may be empty.
@@ -66,6 +74,37 @@ impl RunRequest {
     /// Whether it is of a run that was sent from elsewhere, so that nothing is known of its values.
     pub fn is_unknown(&self) -> bool {
         self.adopt.is_some() && self.params.is_empty() && self.files.is_empty()
+    }
+
+    /// The values that the program set, and why.
+    pub fn by_program(&self) -> impl Iterator<Item = (&ParamKey, &Value, Rule)> {
+        origin::by_program(&self.params, &self.origins)
+    }
+
+    /// What is the same of two requests that ask the same of the same deployment: SHA-256 in hex over address, workflow,
+    /// values and files. `None` where the same request is another picture: a seed of -1 is a new one each time, and a run
+    /// that is only fetched asks nothing.
+    pub fn fingerprint(&self) -> Option<String> {
+        let is_open = |(key, value): (&ParamKey, &Value)| {
+            is_seed_name(key.input()) && value.as_i64().is_some_and(|seed| seed < 0)
+        };
+        if self.adopt.is_some() || self.params.iter().any(is_open) {
+            return None;
+        }
+        let params: BTreeMap<&str, &Value> =
+            self.params.iter().map(|(key, value)| (key.as_str(), value)).collect();
+        let files: BTreeMap<&str, &str> =
+            self.files.iter().map(|file| (file.part.as_str(), file.sha256.as_str())).collect();
+        let asked = serde_json::json!([
+            self.protocol.word(),
+            self.url,
+            self.api_url,
+            self.workflow_hash,
+            self.send_workflow,
+            params,
+            files
+        ]);
+        Some(hex(&Sha256::digest(asked.to_string())))
     }
 
     /// The address that requests and credentials go to.

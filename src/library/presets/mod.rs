@@ -138,7 +138,8 @@ impl Presets {
         while let Some((name, source)) = next.take() {
             let text = text_of(&name, &source)?;
             let file = source.shown(&name);
-            let (preset, found) = Preset::parse(&text, &file);
+            let (mut preset, found) = Preset::parse(&text, &file);
+            preset.name.clone_from(&name);
             diagnostics.extend(found);
             let folder = source.folder();
             if let Some(extends) = &preset.extends {
@@ -156,6 +157,7 @@ impl Presets {
                         line: Some(extends.line),
                         key: "extends".to_owned(),
                         message: why.to_string(),
+                        unsure: true,
                     }),
                 }
             }

@@ -1,6 +1,6 @@
 //! A graph from a file: its values become edits, or it becomes a workflow of its own.
 
-use crate::domain::{Fit, SeedPolicy};
+use crate::domain::{Fit, Said};
 use crate::library::import::Imported;
 use crate::tui::command::{Command, Scope, at};
 use crate::tui::effect::{Effect, Effects, Operation};
@@ -36,7 +36,7 @@ pub(super) fn imported(model: &mut Model, imported: Imported, effects: &mut Effe
     model.overlay = Some(Overlay::Import(Box::new(Import { imported, fit, scroll: 0 })));
 }
 
-/// Puts what fits into the draft, as one step of undo. Seeds that are named stay as they are from now on: who asks for
+/// Puts what fits into the draft, as one step of undo. Seeds that are named run next, whatever their policy: who asks for
 /// the values that made a picture wants its seed.
 pub(super) fn load(model: &mut Model, imported: &Imported, fit: &Fit, effects: &mut Effects) {
     let name = name(imported);
@@ -44,8 +44,7 @@ pub(super) fn load(model: &mut Model, imported: &Imported, fit: &Fit, effects: &
     if fit.differ.is_empty() && seeds.is_empty() {
         return model.notify(Tone::Good, format!("{name} was made with the very values that are set"));
     }
-    let fixed = seeds.iter().map(|key| (key.clone(), SeedPolicy::Fixed));
-    model.draft.load(fit.settings(), fixed);
+    model.draft.say(fit.settings(&model.draft), Said::Import);
     params::check_files(model, effects);
     if let Some(first) = fit.differ.first().map(|differing| &differing.key).or(seeds.first()) {
         params::select(model, first);
@@ -55,7 +54,7 @@ pub(super) fn load(model: &mut Model, imported: &Imported, fit: &Fit, effects: &
         count => format!("Loaded {} of {name}", counted(count, "value")),
     };
     if !seeds.is_empty() {
-        told.push_str("; its seed is fixed now");
+        told.push_str("; its seed runs next");
     }
     let left = fit.refused.len() + fit.homeless.len();
     if left > 0 {

@@ -33,6 +33,7 @@ use super::panes::params::editing;
 use super::panes::params::update as params;
 use super::panes::runs::ends as run_ends;
 use super::panes::runs::update as runs;
+use crate::domain::Said;
 
 /// What to ask for when the screen opens, after [`Msg::Opened`] and [`Msg::Profile`] or in their place.
 pub fn start(model: &mut Model) -> Vec<Effect> {
@@ -98,8 +99,8 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
             model.opening = false;
             model.report(Tone::Bad, why);
         }
-        Msg::Settings { settings, told } => {
-            model.draft.set_all(settings);
+        Msg::Settings { run, settings, told } => {
+            model.draft.load(settings.into_iter().collect(), Said::Run(run));
             params::check_files(model, &mut effects);
             model.notify(Tone::Good, told);
         }
@@ -121,6 +122,8 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
         Msg::Edited { key, text } => editing::edited_outside(model, &key, text, &mut effects),
         Msg::Notice(tone, text) => model.report(tone, text),
     }
+    let mut random = fastrand::Rng::with_seed(ctx.random);
+    model.draft.draw(|| random.u64(..));
     panes::settle(model, &mut effects);
     effects
 }

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::domain::Draft;
-use crate::domain::draft::{Layer, SeedPolicy};
+use crate::domain::draft::Layer;
+use crate::domain::{Draft, SeedPolicy};
 use crate::library::open::OpenWorkflow;
 use crate::library::presets::OpenPreset;
 use crate::tui::command::{Command, Reason, Scope, at};
@@ -178,7 +178,7 @@ pub(super) fn save_effect(model: &Model, name: &str, overwrite: bool) -> Effect 
         open: model.open.clone(),
         name: name.to_owned(),
         overwrite,
-        settings: model.draft.edits().iter().map(|(key, setting)| (key.clone(), setting.clone())).collect(),
+        settings: model.draft.edits().map(|(key, setting)| (key.clone(), setting.clone())).collect(),
         seeds: model
             .draft
             .policy_edits()

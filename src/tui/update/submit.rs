@@ -1,6 +1,8 @@
 //! Running the parameters as they stand.
 
+use crate::domain::Rule;
 use crate::domain::draft::Submission;
+use crate::report::human;
 use crate::tui::command::{Command, Ctx, Scope, Spends, at};
 use crate::tui::effect::{Effect, Effects, NewRun, Operation};
 use crate::tui::model::Model;
@@ -54,12 +56,11 @@ fn run(model: &mut Model, ctx: &Ctx, effects: &mut Effects) {
         model.notify(Tone::Bad, format!("Nothing was sent: {why}"));
         return;
     }
-    let mut random = fastrand::Rng::with_seed(ctx.random);
-    let submission = match model.draft.submission(|| random.u64(..)) {
+    let submission = match model.draft.submission() {
         Ok(submission) => submission,
         Err(why) => return model.notify(Tone::Bad, format!("Nothing was sent: {why}")),
     };
-    model.draft.adopt_seeds(&submission);
+    model.draft.sent(&submission);
     let note = note_of_seeds(model, &submission);
     // Who presses run wants to see it run.
     model.runs.chosen = false;
@@ -77,11 +78,14 @@ fn run(model: &mut Model, ctx: &Ctx, effects: &mut Effects) {
 fn note_of_seeds(model: &Model, submission: &Submission) -> String {
     let name =
         |key| model.draft.param(key).map_or_else(|| format!("{key}"), |p| format!("{} {}", p.group, p.label));
-    match submission.seeds.first() {
-        Some(change) if change.forced => {
-            format!(". Nothing was changed, so {} is now {}", name(&change.key), change.value)
+    match submission.by_program().next() {
+        Some((key, value, Rule::NewSeed)) => {
+            format!(". Nothing was changed, so {} is now {value}", name(key))
         }
-        Some(change) => format!(" with {} {}", name(&change.key), change.value),
+        Some((key, value, Rule::Policy(_))) => format!(" with {} {value}", name(key)),
+        Some((key, value, rule @ (Rule::AtEnd(_) | Rule::AsItStands))) => {
+            format!(": {}", human::by_program(&name(key), value, rule))
+        }
         None => String::new(),
     }
 }

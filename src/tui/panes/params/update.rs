@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use super::rows::{self, Row};
 use crate::domain::param::FileKind;
-use crate::domain::{Origin, ParamKey, ParamKind, SeedPolicy, Setting, lora, scalar, value};
+use crate::domain::seed::random_seed;
+use crate::domain::{Origin, ParamKey, ParamKind, Said, SeedPolicy, Setting, lora, scalar, value};
 use crate::tui::command::Ctx;
 use crate::tui::effect::{Effect, Effects, Operation};
 use crate::tui::layout;
@@ -101,8 +102,13 @@ pub fn new_seed(model: &mut Model, ctx: &Ctx, effects: &mut Effects) {
     let first = || model.draft.params().iter().find(|p| p.kind == ParamKind::Seed).map(|p| p.key.clone());
     match selected.or_else(first) {
         Some(key) => {
-            let seed = ctx.random % crate::domain::draft::RANDOM_SEEDS;
-            model.draft.set(&key, Setting::Value(seed.into()));
+            let Some(param) = model.draft.param(&key) else { return };
+            let now = match model.draft.setting(&key) {
+                Some(Setting::Value(serde_json::Value::Number(now))) => Some(now),
+                _ => None,
+            };
+            let seed = random_seed(&param.range, now.as_ref(), ctx.random);
+            model.draft.set(&key, Setting::Value(seed.clone().into()));
             model.notify(Tone::Good, format!("Seed {seed}"));
             changed(model, &key, effects);
         }
@@ -143,7 +149,7 @@ pub fn step(model: &mut Model, steps: i64, effects: &mut Effects) {
     };
     match next {
         Some(next) => {
-            model.draft.set(key, Setting::Value(next));
+            model.draft.say([(key.clone(), Setting::Value(next))], Said::Stepped);
             changed(model, key, effects);
         }
         None => model.notify(Tone::Plain, "Press Enter to edit this value"),

@@ -111,8 +111,8 @@ impl ParamRow<'_> {
         }
         if skipped == 0 {
             let (mark, style) = match model.draft.origin(&param.key) {
-                Origin::Edit => ("•", theme.accent),
-                Origin::Preset => ("·", theme.text),
+                Origin::Person { .. } => ("•", theme.accent),
+                Origin::Preset { .. } | Origin::Program { .. } => ("·", theme.text),
                 Origin::Workflow => (" ", theme.quiet),
             };
             put(buffer, place, place.x + 1, place.y, mark, style);
@@ -237,7 +237,7 @@ impl ParamRow<'_> {
             };
         }
         let was = || match model.draft.origin(&param.key) {
-            Origin::Edit => {
+            Origin::Person { .. } => {
                 model.draft.before_edits(&param.key).map(|setting| format!("was {}", setting_text(&setting)))
             }
             _ => None,

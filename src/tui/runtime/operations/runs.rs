@@ -40,6 +40,7 @@ impl Operations {
             send_workflow: new.send_workflow,
             logs: true,
             output_dir: &output_dir,
+            if_same: runner::IfSame::Queue,
         };
         // Queued is queued: that no runner can be started is told apart from it, lest somebody pays twice.
         runner::enqueue(store, &self.dirs, &order).map_err(said)
@@ -120,7 +121,7 @@ impl Operations {
         Ok(Vec::new())
     }
 
-    /// A past run's values and files, for the draft; what it did not send is as the workflow has it.
+    /// A past run's values and files, for the draft.
     pub(super) fn read_settings(&mut self, id: RunId, open: Option<&OpenWorkflow>) -> Answer {
         let store = opened(&mut self.store, &self.dirs)?;
         let run = store.run(id).map_err(said)?.ok_or_else(|| format!("run {id} is not in the history"))?;
@@ -150,13 +151,7 @@ impl Operations {
         if !missing.is_empty() {
             told.push_str(&format!("; the open one has no {}", missing.join(", ")));
         }
-        let unsent = open.params.iter().filter(|param| param.is_editable());
-        let unsent: Vec<_> =
-            unsent.filter(|param| settings.iter().all(|(key, _)| *key != param.key)).collect();
-        settings.extend(
-            unsent.into_iter().map(|param| (param.key.clone(), Setting::Value(param.default.clone()))),
-        );
-        Ok(vec![Msg::Settings { settings, told }])
+        Ok(vec![Msg::Settings { run: id, settings, told }])
     }
 }
 

@@ -217,15 +217,11 @@ fn a_past_runs_files_come_back_by_content() {
     let run = store.queue(&request, 1).unwrap();
     let mut settings =
         || match &room.perform(Operation::ReadSettings(run, room.stage.model.open.workflow.clone()))[..] {
-            [Msg::Settings { settings, told }] => (settings.clone(), told.clone()),
+            [Msg::Settings { settings, told, .. }] => (settings.clone(), told.clone()),
             other => panic!("{other:?}"),
         };
     let (same, told) = settings();
     assert_eq!(same[2], (key("52-inputs-image"), Setting::File(path.clone())));
-    assert!(
-        same.contains(&(key("6-inputs-text"), value("a cat"))),
-        "what was not sent is as in the workflow"
-    );
     assert_eq!(
         told,
         format!("Run {run} was of another workflow (): loaded what fits; the open one has no 9-inputs-gone")

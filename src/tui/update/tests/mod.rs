@@ -12,10 +12,10 @@ mod runs;
 
 use std::path::PathBuf;
 
-use crate::domain::draft::{SeedChange, Submission};
+use crate::domain::draft::Submission;
 use crate::domain::param::FileKind;
 use crate::domain::run::RunSummary;
-use crate::domain::{Origin, SeedPolicy, Setting, Status};
+use crate::domain::{Origin, Rule, Said, SeedPolicy, Setting, Status};
 use crate::tui::effect::{Effect, NewRun, Operation, Question, SavePreset, ScreenEffect};
 use crate::tui::msg::Msg;
 use crate::tui::open::ProfileChoice;

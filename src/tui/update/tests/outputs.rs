@@ -97,11 +97,15 @@ fn a_path_is_asked_for_and_what_fits_whole_is_loaded_as_one_step() {
     assert_eq!(stage.press("enter"), [Effect::Do(Operation::Import("old.png".into()))]);
     let before = text_and_seed(&stage.model);
     assert!(stage.hear(imported(WHOLE)).is_empty());
-    assert_eq!(stage.told(), "Loaded 3 values of old.png; its seed is fixed now. Undo takes it back");
-    assert_eq!(text_and_seed(&stage.model), (Some(value("an old cat")), Some(value(5)), SeedPolicy::Fixed));
+    assert_eq!(stage.told(), "Loaded 3 values of old.png; its seed runs next. Undo takes it back");
+    assert_eq!(
+        text_and_seed(&stage.model),
+        (Some(value("an old cat")), Some(value(5)), SeedPolicy::Randomize)
+    );
     stage.press("u");
     assert_eq!((text_and_seed(&stage.model), stage.model.draft.can_undo()), (before, false));
     stage.press("U");
+    assert_eq!(text_and_seed(&stage.model).1, Some(value(5)), "its seed runs next, whatever the policy");
     stage.hear(imported(WHOLE));
     assert_eq!(stage.told(), "old.png was made with the very values that are set");
     // Over edits, what becomes of the graph is shown first.
@@ -128,7 +132,7 @@ fn what_does_not_fit_is_shown_before_anything_is_loaded() {
     assert!(stage.press("enter").is_empty());
     assert_eq!(
         stage.told(),
-        "Loaded 2 values of old.png; its seed is fixed now; 4 left out. Undo takes it back"
+        "Loaded 2 values of old.png; its seed runs next; 4 left out. Undo takes it back"
     );
     assert_eq!(stage.model.draft.setting(&key("3-inputs-steps")), Some(value(30)));
 }

@@ -7,15 +7,20 @@ fn run_queues_what_the_preset_sets_and_the_new_seed() {
     let mut stage = wide();
     let effects = stage.press("ctrl+r");
     let Some(Effect::Do(Operation::Submit(order))) = effects.first() else { panic!("{effects:?}") };
-    let seed = order.submission.seeds[0].value;
+    let seed = order.submission.params[&key("3-inputs-seed")].clone();
     let expected = NewRun {
         open: stage.model.open.clone(),
         submission: Submission {
-            params: [(key("3-inputs-steps"), 30.into()), (key("3-inputs-seed"), seed.into())]
+            params: [(key("3-inputs-steps"), 30.into()), (key("3-inputs-seed"), seed.clone())]
                 .into_iter()
                 .collect(),
             files: vec![],
-            seeds: vec![SeedChange { key: key("3-inputs-seed"), value: seed, forced: false }],
+            origins: [
+                (key("3-inputs-steps"), Origin::Preset { name: "flamingo".to_owned() }),
+                (key("3-inputs-seed"), Origin::Program { how: Rule::Policy(SeedPolicy::Randomize) }),
+            ]
+            .into_iter()
+            .collect(),
         },
         prompt: "A flamingo dancing on top of a server in a pink universe, masterpiece, best quality"
             .to_owned(),
@@ -24,9 +29,10 @@ fn run_queues_what_the_preset_sets_and_the_new_seed() {
         note: format!(" with KSampler seed {seed}"),
     };
     assert_eq!(effects, [Effect::Do(Operation::Submit(expected.clone()))]);
+    let next = stage.model.draft.setting(&key("3-inputs-seed"));
+    assert!(next.is_some() && next != Some(Setting::Value(seed.clone())), "the one that runs next is shown");
     stage.hear(Msg::Submitted { run: 24, note: expected.note, waits: None });
     assert_eq!(stage.told(), format!("Run 24 queued with KSampler seed {seed}"));
-    assert_eq!(stage.model.draft.setting(&key("3-inputs-seed")), Some(value(seed)));
 }
 
 #[test]
@@ -74,7 +80,7 @@ fn a_paste_never_runs_and_never_commands() {
     stage.press("enter");
     assert!(stage.hear(pasted()).is_empty());
     stage.press("esc");
-    assert_eq!(stage.model.draft.origin(&key("6-inputs-text")), Origin::Edit);
+    assert_eq!(stage.model.draft.origin(&key("6-inputs-text")), Origin::Person { how: Said::Typed });
     stage.press("X");
     assert!(matches!(stage.model.overlay, Some(Overlay::Confirm(_))));
     assert_eq!(stage.hear(pasted()), []);

@@ -1,0 +1,50 @@
+//! Undo and redo.
+
+use super::Edit;
+use crate::domain::{ParamKey, SeedPolicy};
+
+/// One step of one layer, both ways.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Change {
+    Edit { key: ParamKey, before: Option<Edit>, after: Option<Edit> },
+    Policy { key: ParamKey, before: Option<SeedPolicy>, after: Option<SeedPolicy> },
+}
+
+impl Change {
+    pub(super) fn key(&self) -> &ParamKey {
+        match self {
+            Self::Edit { key, .. } | Self::Policy { key, .. } => key,
+        }
+    }
+}
+
+/// Steps that are kept.
+const MOST: usize = 1_000;
+
+/// Steps done, and steps taken back.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Steps {
+    pub(super) undo: Vec<Vec<Change>>,
+    pub(super) redo: Vec<Vec<Change>>,
+}
+
+impl Steps {
+    /// A step was done.
+    pub(super) fn done(&mut self, step: Vec<Change>) {
+        self.redo.clear();
+        self.undo.push(step);
+        if self.undo.len() > MOST {
+            self.undo.remove(0);
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.undo.clear();
+        self.redo.clear();
+    }
+
+    /// Every change, both those done and those taken back.
+    pub(super) fn changes(&mut self) -> impl Iterator<Item = &mut Change> {
+        self.undo.iter_mut().chain(&mut self.redo).flatten()
+    }
+}

@@ -1,0 +1,114 @@
+//! What running a draft sends, and who said so.
+
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use super::{Draft, Edit, Setting};
+use crate::domain::origin::{self, Origin, Rule};
+use crate::domain::{ParamKey, ParamKind, Parameter, SeedPolicy};
+
+/// What a submission sends.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Submission {
+    /// Values, as they are sent; never empty.
+    pub params: IndexMap<ParamKey, Value>,
+    pub files: Vec<(ParamKey, PathBuf)>,
+    /// Who set each value and file.
+    pub origins: IndexMap<ParamKey, Origin>,
+}
+
+/// Why a draft cannot be submitted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SubmitError {
+    /// The workflow has no value at all.
+    #[error("this workflow has no value that could be sent, and the server takes no request without one")]
+    NothingToSend,
+}
+
+impl Submission {
+    /// The values that the program set, and why.
+    pub fn by_program(&self) -> impl Iterator<Item = (&ParamKey, &Value, Rule)> {
+        origin::by_program(&self.params, &self.origins)
+    }
+
+    fn put(&mut self, key: &ParamKey, setting: Setting, origin: Origin) {
+        match setting {
+            Setting::Value(value) => drop(self.params.insert(key.clone(), value)),
+            Setting::File(path) => self.files.push((key.clone(), path)),
+        }
+        self.origins.insert(key.clone(), origin);
+    }
+}
+
+impl Draft {
+    /// What running this draft sends: what a person, the preset or a policy set, and nothing else.
+    ///
+    /// A server takes no request without a value. So when only files are set, the deciding seed goes along as it stands,
+    /// or where there is none another value.
+    ///
+    /// # Errors
+    /// When the workflow has no value at all.
+    pub fn submission(&self) -> Result<Submission, SubmitError> {
+        let mut sent = Submission::default();
+        for parameter in self.params.iter().filter(|p| p.is_editable()) {
+            let key = &parameter.key;
+            match (self.origin(key), self.setting(key)) {
+                (Origin::Workflow, _) | (_, None) => {}
+                (origin, Some(setting)) => sent.put(key, setting, origin),
+            }
+        }
+        if sent.params.is_empty() {
+            let key = self.filler(&sent).ok_or(SubmitError::NothingToSend)?.key.clone();
+            let setting = self.setting(&key).ok_or(SubmitError::NothingToSend)?;
+            sent.put(&key, setting, Origin::Program { how: Rule::AsItStands });
+        }
+        Ok(sent)
+    }
+
+    /// The value that goes along when nothing else does: the deciding seed, else the plainest there is.
+    fn filler(&self, sent: &Submission) -> Option<&Parameter> {
+        let is_free =
+            |p: &&Parameter| p.is_editable() && !p.default.is_null() && !sent.origins.contains_key(&p.key);
+        let plainness = |p: &Parameter| match p.kind {
+            ParamKind::Seed => 0,
+            ParamKind::Integer | ParamKind::Float | ParamKind::Boolean => 1,
+            ParamKind::Choice => 2,
+            ParamKind::Text | ParamKind::LongText => 3,
+            ParamKind::Json | ParamKind::Lora | ParamKind::File(_) | ParamKind::Link => 4,
+        };
+        let free = || self.params.iter().filter(is_free);
+        let seed = self.deciding.as_ref().and_then(|key| self.param(key)).filter(is_free);
+        seed.or_else(|| free().min_by_key(|p| (p.hidden, p.advanced, plainness(p))))
+    }
+
+    /// Takes down that this was sent: a seed that a policy moves is free again, and the next [`Draft::draw`] gives the
+    /// one that runs next. Not a step of undo: it happened.
+    pub fn sent(&mut self, submission: &Submission) {
+        self.new_seed = None;
+        for (key, value) in &submission.params {
+            let is_seed = self.param(key).is_some_and(|p| p.kind == ParamKind::Seed);
+            let Some(number) = value.as_number().filter(|_| is_seed) else { continue };
+            self.ran.insert(key.clone(), number.clone());
+            self.drawn.shift_remove(key);
+            if self.policy(key) != SeedPolicy::Fixed {
+                self.edits.shift_remove(key);
+            }
+        }
+    }
+
+    /// Takes back [`Draft::sent`] for seeds that a person set, when nothing was sent after all.
+    pub fn not_sent(&mut self, submission: &Submission) {
+        for (key, origin) in &submission.origins {
+            if let (Origin::Person { how }, Some(Value::Number(number))) =
+                (origin, submission.params.get(key))
+                && self.policy(key) != SeedPolicy::Fixed
+                && !self.edits.contains_key(key)
+            {
+                let setting = Setting::Value(Value::Number(number.clone()));
+                self.edits.insert(key.clone(), Edit { setting, by: *how });
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What earlier runs tell of one that is to come.
+
+use std::collections::HashMap;
+
+use rusqlite::{OptionalExtension, params};
+use serde_json::Number;
+
+use super::{Store, StoreError};
+use crate::domain::{ParamKey, RunId, RunRequest, Status};
+
+/// Runs that are looked at for the last value of a seed.
+const FAR_BACK: u32 = 50;
+
+const BY_WORKFLOW: &str = "SELECT json FROM runs INDEXED BY runs_by_workflow JOIN requests ON run = id
+    WHERE workflow_hash = ?1 AND preset IS ?2 ORDER BY id DESC LIMIT ?3";
+
+const BY_FINGERPRINT: &str = "SELECT id, status FROM runs INDEXED BY runs_by_fingerprint
+    WHERE fingerprint = ?1 AND status NOT IN ('failed', 'cancelled') ORDER BY id DESC LIMIT 1";
+
+impl Store {
+    /// Whole numbers that were sent last for these keys, by runs of a preset (`None`: without one) and a workflow, by its
+    /// hash.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn last_numbers(
+        &self,
+        keys: &[ParamKey],
+        preset: Option<&str>,
+        workflow_hash: &str,
+    ) -> Result<HashMap<ParamKey, Number>, StoreError> {
+        let mut found = HashMap::new();
+        let mut statement = self.connection.prepare_cached(BY_WORKFLOW)?;
+        let mut rows = statement.query(params![workflow_hash, preset, FAR_BACK])?;
+        while found.len() < keys.len()
+            && let Some(row) = rows.next()?
+        {
+            // A request that cannot be read tells nothing.
+            let Ok(request) =
+                serde_json::from_str::<RunRequest>(row.get_ref(0)?.as_str().unwrap_or_default())
+            else {
+                continue;
+            };
+            for key in keys {
+                if let Some(number) = request.params.get(key).and_then(|value| value.as_number()) {
+                    found.entry(key.clone()).or_insert_with(|| number.clone());
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The newest run of which a request differs in nothing, and where it stands. One that failed or was cancelled is none.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn same_as(&self, request: &RunRequest) -> Result<Option<(RunId, Status)>, StoreError> {
+        let Some(fingerprint) = request.fingerprint() else { return Ok(None) };
+        let mut statement = self.connection.prepare_cached(BY_FINGERPRINT)?;
+        let row = statement
+            .query_row([fingerprint], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))
+            .optional()?;
+        Ok(row.map(|(id, status)| (id, Status::from_word(&status).unwrap_or_default())))
+    }
+}
