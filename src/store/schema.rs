@@ -224,10 +224,13 @@ fn set_up(connection: &Connection) -> Result<(), StoreError> {
 /// Steps done so far; 0 for a database that is still empty.
 fn version(connection: &Connection, path: &Path, migrations: &[&str]) -> Result<usize, StoreError> {
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    // In this order: another process may make the database between two of these questions, and what it makes is never
+    // to be taken for somebody else's.
+    let is_empty = pragma("schema_version")? == 0;
     let found = pragma("user_version")?;
-    let known = i64::try_from(migrations.len()).unwrap_or(i64::MAX);
     let ours = pragma("application_id")? == APPLICATION_ID;
-    if !ours && (found != 0 || pragma("schema_version")? != 0) {
+    let known = i64::try_from(migrations.len()).unwrap_or(i64::MAX);
+    if !ours && (found != 0 || !is_empty) {
         return Err(StoreError::Foreign { path: path.to_owned() });
     }
     if found > known {
