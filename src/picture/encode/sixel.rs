@@ -77,26 +77,48 @@ fn strip(image: &Enlarged<'_>, top: u32, bottom: u32) -> Vec<u8> {
         (top..bottom.min(image.height)).map(|y| (0..image.width).map(|x| image.at(x, y)).collect()).collect();
     // P2 = 1 leaves undrawn pixels as they are; the raster attributes hold width and height.
     let mut out = format!("\x1bP0;1q\"1;1;{};{}", image.width, rows.len()).into_bytes();
-    let mut used = [false; 256];
-    rows.iter().flatten().for_each(|index| used[usize::from(*index)] = true);
-    for (index, [r, g, b]) in image.indexed.palette.iter().enumerate().filter(|(index, _)| used[*index]) {
+    let registers = registers(&rows);
+    for (register, index) in registers.order.iter().enumerate() {
         let percent = |channel: u8| (u32::from(channel) * 100 + 127) / 255;
+        let [r, g, b] = image.indexed.palette.get(usize::from(*index)).copied().unwrap_or_default();
         out.extend_from_slice(
-            format!("#{index};2;{};{};{}", percent(*r), percent(*g), percent(*b)).as_bytes(),
+            format!("#{register};2;{};{};{}", percent(r), percent(g), percent(b)).as_bytes(),
         );
     }
     for (line, six) in rows.chunks(6).enumerate() {
         if line > 0 {
             out.push(b'-');
         }
-        push_line(six, image.width as usize, &mut out);
+        push_line(six, image.width as usize, &registers, &mut out);
     }
     out.extend_from_slice(b"\x1b\\");
     out
 }
 
+/// The colour registers of a strip.
+struct Registers {
+    /// Which place in the palette each register has, from register 0 on.
+    order: Vec<u8>,
+    /// The register of each place in the palette that the strip has.
+    of: [u8; 256],
+}
+
+/// Numbers the colours of a strip without gaps, the most frequent first: tmux draws nothing for a register beyond the
+/// count of those that were set, and short numbers are fewer bytes.
+fn registers(rows: &[Vec<u8>]) -> Registers {
+    let mut counts = [0_usize; 256];
+    rows.iter().flatten().for_each(|index| counts[usize::from(*index)] += 1);
+    let mut order: Vec<u8> = (0..=u8::MAX).filter(|index| counts[usize::from(*index)] > 0).collect();
+    order.sort_by_key(|index| std::cmp::Reverse(counts[usize::from(*index)]));
+    let mut of = [0; 256];
+    for (register, index) in (0..=u8::MAX).zip(&order) {
+        of[usize::from(*index)] = register;
+    }
+    Registers { order, of }
+}
+
 /// Encodes a line: for each colour in it, a bit mask of the six pixels of each column.
-fn push_line(six: &[Vec<u8>], width: usize, out: &mut Vec<u8>) {
+fn push_line(six: &[Vec<u8>], width: usize, registers: &Registers, out: &mut Vec<u8>) {
     let mut masks: Vec<(u8, Vec<u8>)> = Vec::new();
     let mut place = [usize::MAX; 256];
     for (bit, row) in six.iter().enumerate() {
@@ -114,7 +136,7 @@ fn push_line(six: &[Vec<u8>], width: usize, out: &mut Vec<u8>) {
             // `$` returns to the beginning of the line.
             out.push(b'$');
         }
-        out.extend_from_slice(format!("#{index}").as_bytes());
+        out.extend_from_slice(format!("#{}", registers.of[usize::from(*index)]).as_bytes());
         let end = mask.iter().rposition(|bits| *bits != 0).map_or(0, |last| last + 1);
         for run in mask[..end].chunk_by(|a, b| a == b) {
             let sign = b'?' + run[0];

@@ -124,7 +124,7 @@ fn sixel(bytes: &[u8]) -> RgbImage {
     let (_, body) = body.split_once('q').expect("Sixel");
     let mut chars = body.chars().peekable();
     let mut image = RgbImage::new(0, 0);
-    let mut palette = [[0; 3]; 256];
+    let mut palette: Vec<[u8; 3]> = Vec::new();
     let (mut x, mut y, mut colour, mut times) = (0, 0, 0, 1);
     while let Some(sign) = chars.next() {
         let mut numbers = vec![0_u32];
@@ -140,7 +140,10 @@ fn sixel(bytes: &[u8]) -> RgbImage {
         match (sign, &numbers[..]) {
             ('"', [1, 1, width, height]) => image = RgbImage::new(*width, *height),
             ('#', [index]) => colour = *index as usize,
-            ('#', [index, 2, r, g, b]) => palette[*index as usize] = [r, g, b].map(|n| (n * 255 / 100) as u8),
+            ('#', [index, 2, r, g, b]) => {
+                assert_eq!(*index as usize, palette.len(), "registers have no gaps: tmux paints holes there");
+                palette.push([r, g, b].map(|n| (n * 255 / 100) as u8));
+            }
             ('!', [count]) => times = *count,
             ('$', _) => x = 0,
             ('-', _) => (x, y) = (0, y + 6),
