@@ -78,14 +78,11 @@ mod comfyui {
     }
 }
 
-/// As the tree reads it, a backslash before a parenthesis left out.
+/// As the tree reads it, backslashes before parentheses left out, inside of tags too.
 fn read(text: &str) -> Vec<(char, f64)> {
-    let prompt = Prompt::new(text);
-    let escaped = |range: &Range<usize>| matches!(&text[range.clone()], "\\(" | "\\)");
-    let pieces = prompt.reading().map(|(range, weight)| (usize::from(escaped(&range)), range, weight));
-    pieces
-        .flat_map(|(skip, range, weight)| text[range].chars().skip(skip).map(move |c| (c, weight)))
-        .collect()
+    let said = |range: Range<usize>| text[range].replace("\\)", ")").replace("\\(", "(");
+    let pieces = Prompt::new(text).reading().map(|(range, weight)| (said(range), weight)).collect::<Vec<_>>();
+    pieces.iter().flat_map(|(said, weight)| said.chars().map(|c| (c, *weight))).collect()
 }
 
 /// Whether ComfyUI reads more than it means to: where a parenthesis is open at the end, it takes a `)` that is the last
