@@ -31,6 +31,31 @@ struct Place {
     weight: f64,
 }
 
+/// `{a|b}`: one of several, or several of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choice<'t> {
+    /// How many are taken; one where that is not said.
+    pub count: Option<Count<'t>>,
+    pub alternatives: Vec<Alternative>,
+}
+
+/// `1-2$$ and $$`: how many are taken, and what stands between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count<'t> {
+    pub least: usize,
+    pub most: usize,
+    pub separator: &'t str,
+}
+
+/// One of a choice.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alternative {
+    /// How likely it is beside the others; 1 where that is not said.
+    pub share: f64,
+    /// Its tokens.
+    pub tokens: Range<usize>,
+}
+
 impl<'t> Prompt<'t> {
     pub fn new(text: &'t str) -> Self {
         let tokens = lex(text);
@@ -91,6 +116,63 @@ impl<'t> Prompt<'t> {
                 && self.places[*token].partner.is_some_and(|p| p > *token)
         };
         (0..self.tokens.len()).filter(is_group)
+    }
+
+    /// The text of a token.
+    pub fn text_of(&self, token: usize) -> &'t str {
+        &self.text[self.tokens[token].range.clone()]
+    }
+
+    /// A choice, by its opening brace; `None` for braces that leave none.
+    pub fn choice(&self, open: usize) -> Option<Choice<'t>> {
+        let close = self.partner(open).filter(|_| self.tokens[open].kind == Kind::OpenBrace)?;
+        let is_own = |token: &usize| self.inside(*token) == Some(open);
+        let bars = (open + 1..close).filter(is_own).filter(|token| self.tokens[*token].kind == Kind::Bar);
+        let ends: Vec<usize> = bars.chain([close]).collect();
+        let mut start = open + 1;
+        let count = self.counted(open + 1).map(|(count, behind)| {
+            start = behind;
+            count
+        });
+        if ends.len() == 1 && count.is_none() {
+            return None;
+        }
+        let mut alternatives = Vec::new();
+        for end in ends {
+            let (share, from) = self.shared(start, end);
+            alternatives.push(Alternative { share, tokens: from..end });
+            start = end + 1;
+        }
+        Some(Choice { count, alternatives })
+    }
+
+    /// How many are taken of a choice that begins at a token, and the token behind that.
+    fn counted(&self, start: usize) -> Option<(Count<'t>, usize)> {
+        let at = start + usize::from(self.kind_at(start) == Some(Kind::Space));
+        let (least, most) = how_many(self.text_of(at)).filter(|_| self.kind_at(at) == Some(Kind::Count))?;
+        let dollars = |from: usize| {
+            let counts =
+                (from..self.tokens.len()).take_while(|token| self.tokens[*token].kind == Kind::Count);
+            counts.into_iter().find(|token| self.text_of(*token) == "$$")
+        };
+        let first = dollars(at + 1)?;
+        let (separator, last) = match dollars(first + 1) {
+            Some(second) => {
+                (&self.text[self.tokens[first].range.end..self.tokens[second].range.start], second)
+            }
+            None => (", ", first),
+        };
+        Some((Count { least: least.min(most), most: most.max(least), separator }, last + 1))
+    }
+
+    /// The share of an alternative and where its text begins.
+    fn shared(&self, start: usize, end: usize) -> (f64, usize) {
+        let at = start + usize::from(self.kind_at(start) == Some(Kind::Space));
+        if at + 2 < end + 1 && self.kind_at(at) == Some(Kind::Count) {
+            let share = self.text_of(at).parse::<f64>().ok().filter(|share| *share >= 0.0);
+            return (share.unwrap_or(1.0), at + 3);
+        }
+        (1.0, start)
     }
 
     /// What ComfyUI reads: pieces of the text with their weights, parentheses that count and weights left out.
@@ -214,8 +296,8 @@ impl<'t> Prompt<'t> {
     fn put_counts(&mut self) {
         let choices: Vec<usize> = self.groups(&[Kind::OpenBrace]).collect();
         for open in choices {
-            self.put_share(open + 1);
-            self.put_how_many(open);
+            let behind = self.put_how_many(open);
+            self.put_share(behind);
         }
         let is_in_choice = |bar: &usize| {
             let inside = self.places[*bar].inside.map(|open| self.tokens[open].kind);
@@ -232,7 +314,7 @@ impl<'t> Prompt<'t> {
         let at = at + usize::from(self.kind_at(at) == Some(Kind::Space));
         let is_number = |text: &str| text.parse::<f64>().is_ok_and(f64::is_finite);
         let is_share = self.kind_at(at) == Some(Kind::Word)
-            && is_number(&self.text[self.tokens[at].range.clone()])
+            && is_number(self.text_of(at))
             && self.kind_at(at + 1) == Some(Kind::Colon)
             && self.kind_at(at + 2) == Some(Kind::Colon);
         if is_share {
@@ -240,28 +322,35 @@ impl<'t> Prompt<'t> {
         }
     }
 
-    /// `2$$` or `1-2$$ and $$` at the beginning of a choice.
-    fn put_how_many(&mut self, open: usize) {
+    /// `2$$` or `1-2$$ and $$` at the beginning of a choice. Gives the token behind it.
+    fn put_how_many(&mut self, open: usize) -> usize {
         let at = open + 1 + usize::from(self.kind_at(open + 1) == Some(Kind::Space));
-        let is_count =
-            |text: &str| text.split('-').all(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
-        if self.kind_at(at) != Some(Kind::Word)
-            || !is_count(&self.text[self.tokens[at].range.clone()])
-            || self.kind_at(at + 1) != Some(Kind::Dollars)
-        {
-            return;
+        let is_counted = self.kind_at(at) == Some(Kind::Word)
+            && how_many(self.text_of(at)).is_some()
+            && self.kind_at(at + 1) == Some(Kind::Dollars);
+        if !is_counted {
+            return open + 1;
         }
         let close = self.places[open].partner.unwrap_or(open);
         let own = |index: &usize| self.places[*index].inside == Some(open);
-        let first =
-            (at + 2..close).filter(own).find(|i| matches!(self.tokens[*i].kind, Kind::Bar | Kind::Dollars));
-        let end = first.filter(|i| self.tokens[*i].kind == Kind::Dollars).unwrap_or(at + 1);
+        let first = (at + 2..close)
+            .filter(own)
+            .find(|index| matches!(self.tokens[*index].kind, Kind::Bar | Kind::Dollars));
+        let end = first.filter(|index| self.tokens[*index].kind == Kind::Dollars).unwrap_or(at + 1);
         self.tokens[at..=end].iter_mut().for_each(|token| token.kind = Kind::Count);
+        end + 1
     }
 
     fn kind_at(&self, index: usize) -> Option<Kind> {
         self.tokens.get(index).map(|token| token.kind)
     }
+}
+
+/// `2` or `1-2`: how many of a choice are taken.
+fn how_many(text: &str) -> Option<(usize, usize)> {
+    let (least, most) = text.split_once('-').unwrap_or((text, text));
+    let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten();
+    Some((number(least)?, number(most)?))
 }
 
 /// Pairs parentheses as ComfyUI does, which counts levels from left to right and cuts where it is back at none. Tells of

@@ -1,0 +1,454 @@
+//! Templates of prompts: choices, wildcards and variables become text, by a random seed that is kept.
+//!
+//! `{red|green}` is one of them, `{3::red|green}` red three times as often, `{2$$red|green|blue}` two of them,
+//! `{1-2$$ and $$red|green}` one or two with that between them; `__colours/*__` a line of files; `${c=!{red|green}}` sets a
+//! variable once (without the `!` it is chosen anew wherever `${c}` stands), `${c:red}` has a default. `\\{` is a brace of the
+//! text. Comments (`# …` on a line of its own, `// …`, `/* … */`) are left out.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::lex::Kind;
+use super::tree::{Alternative, Choice, Prompt};
+
+/// Wildcards in wildcards, and variables in variables.
+const MOST_DEPTH: usize = 32;
+
+/// Bytes that a prompt may become.
+const MOST_BYTES: usize = 1 << 20;
+
+/// Lines of a wildcard, by its name as it stands in the prompt, which may hold stars.
+pub trait Wildcards {
+    /// `None` when there is no such wildcard.
+    ///
+    /// # Errors
+    /// Why the wildcards cannot be read.
+    fn lines(&self, name: &str) -> Result<Option<Vec<String>>, String>;
+
+    /// The name that is most like another, for a message.
+    fn nearest(&self, name: &str) -> Option<String>;
+}
+
+/// Nobody has any wildcards.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoWildcards;
+
+impl Wildcards for NoWildcards {
+    fn lines(&self, _name: &str) -> Result<Option<Vec<String>>, String> {
+        Ok(None)
+    }
+
+    fn nearest(&self, _name: &str) -> Option<String> {
+        None
+    }
+}
+
+/// Why a template does not become text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExpandError {
+    #[error("there is no wildcard `__{name}__`{}. To send it as it is, write \\\\__{name}__, or turn expansion off for this text", .near.as_ref().map_or_else(String::new, |near| format!(". Did you mean `__{near}__`?")))]
+    UnknownWildcard { name: String, near: Option<String> },
+    #[error("the wildcards cannot be read: {0}")]
+    Unreadable(String),
+    #[error("the wildcard `__{0}__` has no line")]
+    EmptyWildcard(String),
+    #[error(
+        "the variable `${{{0}}}` is used and never set. Set it before, as in ${{{0}=red}}, or write \\\\${{{0}}} for the text itself"
+    )]
+    UnknownVariable(String),
+    #[error(
+        "wildcards or variables here stand in each other more than {MOST_DEPTH} deep; one may hold itself"
+    )]
+    TooDeep,
+    #[error("the text would become longer than a megabyte")]
+    TooLong,
+}
+
+/// Whether expanding a text could change it.
+pub fn is_template(text: &str) -> bool {
+    let plain = without_comments(text);
+    if plain != text {
+        return true;
+    }
+    let prompt = Prompt::new(text);
+    (0..prompt.tokens().len()).any(|token| match prompt.tokens()[token].kind {
+        Kind::OpenBrace => prompt.choice(token).is_some(),
+        Kind::OpenVariable => prompt.partner(token).is_some(),
+        Kind::Wildcard => true,
+        Kind::Escape => unescaped(&prompt, token).is_some(),
+        _ => false,
+    })
+}
+
+/// Makes text of a template. The same seed gives the same text, as long as the wildcards stay as they are.
+///
+/// # Errors
+/// When it names a wildcard or a variable that is not there, or would become endless.
+pub fn expand(template: &str, seed: u64, wildcards: &dyn Wildcards) -> Result<String, ExpandError> {
+    let mut expanding =
+        Expanding { wildcards, chance: Chance(seed), variables: HashMap::new(), out: String::new() };
+    expanding.text(&without_comments(template), 0)?;
+    Ok(expanding.out)
+}
+
+struct Expanding<'w> {
+    wildcards: &'w dyn Wildcards,
+    chance: Chance,
+    /// What a variable stands for: a template, chosen from anew each time.
+    variables: HashMap<String, String>,
+    out: String,
+}
+
+impl Expanding<'_> {
+    fn text(&mut self, text: &str, depth: usize) -> Result<(), ExpandError> {
+        if depth > MOST_DEPTH {
+            return Err(ExpandError::TooDeep);
+        }
+        let prompt = Prompt::new(text);
+        self.tokens(&prompt, 0..prompt.tokens().len(), depth)
+    }
+
+    fn tokens(&mut self, prompt: &Prompt<'_>, tokens: Range<usize>, depth: usize) -> Result<(), ExpandError> {
+        if depth > MOST_DEPTH {
+            return Err(ExpandError::TooDeep);
+        }
+        let mut token = tokens.start;
+        while token < tokens.end {
+            let text = prompt.text_of(token);
+            let close = prompt.partner(token);
+            match (prompt.tokens()[token].kind, close) {
+                (Kind::OpenBrace, Some(close)) if let Some(choice) = prompt.choice(token) => {
+                    self.choice(prompt, &choice, depth)?;
+                    token = close;
+                }
+                (Kind::OpenVariable, Some(close)) => {
+                    let inside = prompt.tokens()[token].range.end..prompt.tokens()[close].range.start;
+                    self.variable(&prompt.text()[inside], depth)?;
+                    token = close;
+                }
+                (Kind::Wildcard, _) => {
+                    let lines = self.lines(text)?;
+                    let line = self.pick(&lines);
+                    self.text(&line, depth + 1)?;
+                }
+                (Kind::Escape, _) => self.out.push_str(unescaped(prompt, token).unwrap_or(text)),
+                _ => self.out.push_str(text),
+            }
+            if self.out.len() > MOST_BYTES {
+                return Err(ExpandError::TooLong);
+            }
+            token += 1;
+        }
+        Ok(())
+    }
+
+    fn choice(&mut self, prompt: &Prompt<'_>, choice: &Choice<'_>, depth: usize) -> Result<(), ExpandError> {
+        let Some(count) = choice.count else {
+            let shares: Vec<f64> = choice.alternatives.iter().map(|alternative| alternative.share).collect();
+            let chosen = self.chance.pick(&shares);
+            return self.tokens(prompt, choice.alternatives[chosen].tokens.clone(), depth + 1);
+        };
+        // One wildcard alone stands for its lines.
+        let lines = match choice.alternatives.as_slice() {
+            [Alternative { tokens, .. }] if self.is_wildcard(prompt, tokens) => {
+                let name = prompt.text_of(tokens.start);
+                Some(self.lines(name)?)
+            }
+            _ => None,
+        };
+        let mut left: Vec<(f64, usize)> = match &lines {
+            Some(lines) => lines.iter().enumerate().map(|(at, line)| (shared(line).0, at)).collect(),
+            None => choice.alternatives.iter().enumerate().map(|(at, one)| (one.share, at)).collect(),
+        };
+        let wanted = self.chance.within(count.least, count.most).min(left.len());
+        for taken in 0..wanted {
+            if taken > 0 {
+                self.out.push_str(count.separator);
+            }
+            let shares: Vec<f64> = left.iter().map(|(share, _)| *share).collect();
+            let (_, at) = left.remove(self.chance.pick(&shares));
+            let start = self.out.len();
+            match &lines {
+                Some(lines) => self.text(shared(&lines[at]).1, depth + 1)?,
+                None => self.tokens(prompt, choice.alternatives[at].tokens.clone(), depth + 1)?,
+            }
+            // Spaces around a bar are none of what is listed.
+            let text = self.out.split_off(start);
+            self.out.push_str(text.trim());
+        }
+        Ok(())
+    }
+
+    fn is_wildcard(&self, prompt: &Prompt<'_>, tokens: &Range<usize>) -> bool {
+        tokens.len() == 1 && prompt.tokens()[tokens.start].kind == Kind::Wildcard
+    }
+
+    /// `x=red`, `x=!{red|green}`, `x:red` or `x`.
+    fn variable(&mut self, text: &str, depth: usize) -> Result<(), ExpandError> {
+        let end = text.find(['=', ':']).unwrap_or(text.len());
+        let name = text[..end].trim();
+        let value = text.get(end + 1..);
+        match (text[end..].chars().next(), value) {
+            (Some('='), Some(value)) => {
+                let value = match value.strip_prefix('!') {
+                    Some(once) => {
+                        let start = self.out.len();
+                        self.text(once, depth + 1)?;
+                        escaped(&self.out.split_off(start))
+                    }
+                    None => value.to_owned(),
+                };
+                self.variables.insert(name.to_owned(), value);
+                Ok(())
+            }
+            (_, default) => match self.variables.get(name).cloned().or_else(|| default.map(str::to_owned)) {
+                Some(value) => self.text(&value, depth + 1),
+                None => Err(ExpandError::UnknownVariable(name.to_owned())),
+            },
+        }
+    }
+
+    /// The lines of a wildcard as it is written.
+    fn lines(&self, written: &str) -> Result<Vec<String>, ExpandError> {
+        let name = written.strip_prefix("__").and_then(|name| name.strip_suffix("__")).unwrap_or(written);
+        let lines = self.wildcards.lines(name).map_err(ExpandError::Unreadable)?.ok_or_else(|| {
+            ExpandError::UnknownWildcard { name: name.to_owned(), near: self.wildcards.nearest(name) }
+        })?;
+        if lines.is_empty() { Err(ExpandError::EmptyWildcard(name.to_owned())) } else { Ok(lines) }
+    }
+
+    /// A line by the shares of all.
+    fn pick(&mut self, lines: &[String]) -> String {
+        let shares: Vec<f64> = lines.iter().map(|line| shared(line).0).collect();
+        shared(&lines[self.chance.pick(&shares)]).1.to_owned()
+    }
+}
+
+/// `2::red` apart: the share of a line and its text.
+fn shared(line: &str) -> (f64, &str) {
+    let apart =
+        line.split_once("::").and_then(|(share, text)| Some((share.trim().parse::<f64>().ok()?, text)));
+    apart.filter(|(share, _)| share.is_finite() && *share >= 0.0).unwrap_or((1.0, line))
+}
+
+/// What an escape stands for; `None` for one that is ComfyUI's own.
+fn unescaped<'t>(prompt: &Prompt<'t>, token: usize) -> Option<&'t str> {
+    let text = prompt.text_of(token);
+    let behind = &prompt.text()[prompt.tokens()[token].range.end..];
+    match &text[1..] {
+        "{" | "}" | "|" | "$" | "#" => Some(&text[1..]),
+        "_" if behind.starts_with('_') || behind.starts_with("\\_") => Some(&text[1..]),
+        _ => None,
+    }
+}
+
+/// A text that expands to itself.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        if matches!(c, '{' | '}' | '|' | '$' | '#') || (c == '_' && rest.peek() == Some(&'_')) {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
+}
+
+/// The text without its comments.
+fn without_comments(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let begins_line = kept.is_empty() || kept.ends_with('\n');
+        let end_of_line = rest.find('\n').unwrap_or(rest.len());
+        if begins_line && rest[..end_of_line].trim_start().starts_with('#') {
+            // With its line.
+            rest = rest.get(end_of_line + 1..).unwrap_or_default();
+        } else if rest.starts_with("/*")
+            && let Some(end) = rest.find("*/")
+        {
+            rest = &rest[end + 2..];
+        } else if rest.starts_with("//") && !kept.ends_with([':', '\\']) {
+            rest = &rest[end_of_line..];
+        } else {
+            kept.push(c);
+            rest = &rest[c.len_utf8()..];
+        }
+    }
+    kept
+}
+
+/// Chance that is the same wherever and whenever: SplitMix64.
+#[derive(Clone, Copy, Debug)]
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// From 0 to below 1.
+    fn share(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    fn within(&mut self, least: usize, most: usize) -> usize {
+        let range = most.saturating_sub(least) as f64 + 1.0;
+        least + (self.share() * range) as usize
+    }
+
+    /// The place of one by its share; where none has any, all are alike.
+    fn pick(&mut self, shares: &[f64]) -> usize {
+        let sum: f64 = shares.iter().sum();
+        let mut left = self.share() * if sum > 0.0 { sum } else { shares.len() as f64 };
+        for (at, share) in shares.iter().enumerate() {
+            left -= if sum > 0.0 { *share } else { 1.0 };
+            if left < 0.0 {
+                return at;
+            }
+        }
+        shares.iter().rposition(|share| *share > 0.0).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    struct Some3;
+
+    impl Wildcards for Some3 {
+        fn lines(&self, name: &str) -> Result<Option<Vec<String>>, String> {
+            let lines: &[&str] = match name {
+                "colour" => &["red", "9::{dark|light} green"],
+                "loop" => &["__loop__"],
+                "empty" => &[],
+                "a/*" => &["one", "two", "three"],
+                _ => return Ok(None),
+            };
+            Ok(Some(lines.iter().map(|line| (*line).to_owned()).collect()))
+        }
+
+        fn nearest(&self, name: &str) -> Option<String> {
+            (name == "color").then(|| "colour".to_owned())
+        }
+    }
+
+    fn all(template: &str) -> BTreeSet<String> {
+        (0..400).map(|seed| expand(template, seed, &Some3).expect(template)).collect()
+    }
+
+    fn set(texts: &[&str]) -> BTreeSet<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_template_becomes_one_of_its_texts() {
+        for (template, texts) in [
+            ("a cat", &["a cat"][..]),
+            ("a {red|green} cat", &["a red cat", "a green cat"]),
+            ("{a|{b|c}d}", &["a", "bd", "cd"]),
+            ("cat{| red}", &["cat", "cat red"]),
+            ("{0::a|b}", &["b"]),
+            ("{2$$a|b}", &["a, b", "b, a"]),
+            ("{2$$ and $$a | b}", &["a and b", "b and a"]),
+            ("{0-1$$a|b}", &["", "a", "b"]),
+            ("{9$$a|b}", &["a, b", "b, a"]),
+            ("{2$$0::a|b|c}", &["b, c", "c, b"]),
+            (
+                "{2$$__a/*__}",
+                &["one, two", "two, one", "one, three", "three, one", "two, three", "three, two"],
+            ),
+            ("a __colour__ cat", &["a red cat", "a dark green cat", "a light green cat"]),
+            ("${c=!{x|y}}${c} ${c}", &["x x", "y y"]),
+            ("${c={x|y}}${c} ${c}", &["x x", "x y", "y x", "y y"]),
+            ("${c:d}", &["d"]),
+            ("${c=!\\{x\\|y\\}}${c}", &["{x|y}"]),
+            // What is no choice, and what is escaped, is text.
+            ("{\"a\": 1}", &["{\"a\": 1}"]),
+            ("\\{a|b\\}", &["{a|b}"]),
+            ("\\(a\\) \\[b\\]", &["\\(a\\) \\[b\\]"]),
+            ("\\__colour__", &["__colour__"]),
+            ("snake_case __ x", &["snake_case __ x"]),
+            ("({a|b}:1.2)", &["(a:1.2)", "(b:1.2)"]),
+            ("{(a:1.2)|<lora:x:0.5>}", &["(a:1.2)", "<lora:x:0.5>"]),
+            // Comments.
+            ("# all of it\na\n  # and\nb # 1", &["a\nb # 1"]),
+            ("a /* {b|c} */d // e\nf https://x.y", &["a d \nf https://x.y"]),
+        ] {
+            assert_eq!(all(template), set(texts), "{template}");
+        }
+    }
+
+    #[test]
+    fn shares_are_kept() {
+        let reds =
+            (0..4_000).filter(|seed| expand("{3::red|green}", *seed, &NoWildcards).as_deref() == Ok("red"));
+        let reds = reds.count();
+        assert!((2_850..3_150).contains(&reds), "{reds}");
+    }
+
+    #[test]
+    fn what_cannot_be_expanded_is_an_error() {
+        for (template, why) in [
+            ("__color__", ExpandError::UnknownWildcard { name: "color".into(), near: Some("colour".into()) }),
+            // Also where chance would not have come by.
+            ("{a|__loop__}", ExpandError::TooDeep),
+            ("__empty__", ExpandError::EmptyWildcard("empty".into())),
+            ("${c}", ExpandError::UnknownVariable("c".into())),
+            ("${c=${c}}${c}", ExpandError::TooDeep),
+        ] {
+            let found = (0..64).find_map(|seed| expand(template, seed, &Some3).err());
+            assert_eq!(found, Some(why), "{template}");
+        }
+        let bomb = format!(
+            "${{a={}}}${{b={}}}${{c={}}}{}",
+            "x".repeat(999),
+            "${a}".repeat(999),
+            "${b}".repeat(99),
+            "${c}"
+        );
+        assert_eq!(expand(&bomb, 1, &NoWildcards), Err(ExpandError::TooLong));
+    }
+
+    #[test]
+    fn only_a_template_is_one() {
+        for (text, is) in [
+            ("a cat, (b:1.2)", false),
+            ("{a}", false),
+            ("{a|b}", true),
+            ("__a__", true),
+            ("\\{", true),
+            ("\\(", false),
+            ("# x", true),
+            ("snake_case", false),
+        ] {
+            assert_eq!(is_template(text), is, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_same_seed_gives_the_same_text_and_plain_text_stays(text in "[a-c{}|$_:()\\\\\n =!0-9,]{0,40}", seed in any::<u64>()) {
+            let once = expand(&text, seed, &Some3);
+            prop_assert_eq!(&once, &expand(&text, seed, &Some3));
+            if !is_template(&text) {
+                prop_assert_eq!(once, Ok(text));
+            }
+        }
+
+        #[test]
+        fn an_escaped_text_is_itself(text in "[a-c{}|$_#:(),]{0,40}") {
+            prop_assert_eq!(expand(&escaped(&text), 1, &NoWildcards), Ok(text));
+        }
+    }
+}
