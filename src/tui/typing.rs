@@ -6,6 +6,8 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tui_textarea::{CursorMove, TextArea};
 
+use crate::domain::prompt::{cluster_after, cluster_before, word_after, word_before};
+
 /// What a command does to a text that is being typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextEdit {
@@ -30,8 +32,8 @@ impl TextEdit {
                 text.select_all();
                 false
             }
-            Self::DeleteWord => text.delete_word(),
-            Self::DeleteNextWord => text.delete_next_word(),
+            Self::DeleteWord => delete(text, Step::WordBack),
+            Self::DeleteNextWord => delete(text, Step::WordForward),
             Self::DeleteToStart => text.delete_line_by_head(),
             Self::DeleteToEnd => text.delete_line_by_end(),
             Self::Cut => text.cut(),
@@ -47,31 +49,112 @@ pub fn typed(text: &mut TextArea<'static>, event: KeyEvent, multiline: bool) -> 
         return plain(text, event, multiline);
     }
     let (ctrl, alt) = (held == KeyModifiers::CONTROL, held == KeyModifiers::ALT);
+    let extends = event.modifiers.contains(KeyModifiers::SHIFT);
     let to = match event.code {
-        KeyCode::Char('h') if ctrl => return text.delete_char(),
-        KeyCode::Char('d') if ctrl => return text.delete_next_char(),
+        KeyCode::Char('h') if ctrl => return delete(text, Step::Back),
+        KeyCode::Char('d') if ctrl => return delete(text, Step::Forward),
         KeyCode::Char('j') if ctrl && multiline => {
             text.insert_newline();
             return true;
         }
-        KeyCode::Char('e') if ctrl => CursorMove::End,
-        KeyCode::Char('b') if ctrl => CursorMove::Back,
-        KeyCode::Char('f') if ctrl => CursorMove::Forward,
-        KeyCode::Char('b') if alt => CursorMove::WordBack,
-        KeyCode::Char('f') if alt => CursorMove::WordForward,
-        KeyCode::Left => CursorMove::WordBack,
-        KeyCode::Right => CursorMove::WordForward,
-        KeyCode::Home if ctrl => CursorMove::Top,
-        KeyCode::End if ctrl => CursorMove::Bottom,
+        KeyCode::Char('e') if ctrl => Move::Widget(CursorMove::End),
+        KeyCode::Char('b') if ctrl => Move::Step(Step::Back),
+        KeyCode::Char('f') if ctrl => Move::Step(Step::Forward),
+        KeyCode::Char('b') if alt => Move::Step(Step::WordBack),
+        KeyCode::Char('f') if alt => Move::Step(Step::WordForward),
+        KeyCode::Left => Move::Step(Step::WordBack),
+        KeyCode::Right => Move::Step(Step::WordForward),
+        KeyCode::Home if ctrl => Move::Widget(CursorMove::Top),
+        KeyCode::End if ctrl => Move::Widget(CursorMove::Bottom),
         _ => return false,
     };
-    if !event.modifiers.contains(KeyModifiers::SHIFT) {
+    go(text, to, extends);
+    false
+}
+
+/// A way through a text that the widget does not know: by what a person sees as one character, and by words of a prompt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Back,
+    Forward,
+    WordBack,
+    WordForward,
+}
+
+enum Move {
+    Step(Step),
+    Widget(CursorMove),
+}
+
+/// Moves the cursor, and the end of the selection with it when it `extends`.
+fn go(text: &mut TextArea<'static>, to: Move, extends: bool) {
+    if !extends {
         text.cancel_selection();
     } else if !text.is_selecting() {
         text.start_selection();
     }
-    text.move_cursor(to);
-    false
+    match to {
+        Move::Widget(to) => text.move_cursor(to),
+        Move::Step(step) => {
+            let (to, chars) = (step.direction(), step.chars(text));
+            (0..chars).for_each(|_| text.move_cursor(to));
+        }
+    }
+}
+
+impl Step {
+    fn direction(self) -> CursorMove {
+        match self {
+            Self::Back | Self::WordBack => CursorMove::Back,
+            Self::Forward | Self::WordForward => CursorMove::Forward,
+        }
+    }
+
+    /// Characters that it passes; the end of a line is one.
+    fn chars(self, text: &TextArea<'_>) -> usize {
+        let (row, column) = (text.cursor().0, text.cursor().1);
+        let line = text.lines().get(row).map_or("", String::as_str);
+        let passed = match self {
+            Self::Back => column - cluster_before(line, column),
+            Self::Forward => cluster_after(line, column) - column,
+            Self::WordBack => column - word_before(line, column),
+            Self::WordForward => word_after(line, column) - column,
+        };
+        passed.max(1)
+    }
+}
+
+/// Deletes what a step passes, or what is selected. Returns whether the text changed.
+fn delete(text: &mut TextArea<'static>, step: Step) -> bool {
+    if text.is_selecting() {
+        return text.delete_char();
+    }
+    match (step, step.chars(text)) {
+        (Step::Back | Step::WordBack, 1) => text.delete_char(),
+        (Step::Forward | Step::WordForward, 1) => text.delete_next_char(),
+        (step, chars) => {
+            // A word is cut, as in a shell; what a person sees as one character is deleted as any other.
+            let kept = matches!(step, Step::Back | Step::Forward).then(|| text.yank_text());
+            if step.direction() == CursorMove::Back {
+                (0..chars).for_each(|_| text.move_cursor(CursorMove::Back));
+            }
+            let changed = text.delete_str(chars);
+            if let Some(kept) = kept {
+                text.set_yank_text(kept);
+            }
+            changed
+        }
+    }
+}
+
+/// Out of the middle of what a person sees as one character, to its beginning.
+fn leave_cluster(text: &mut TextArea<'static>) {
+    let (row, column) = (text.cursor().0, text.cursor().1);
+    let Some(line) = text.lines().get(row) else { return };
+    let start = cluster_before(line, column);
+    if cluster_after(line, start) > column {
+        (start..column).for_each(|_| text.move_cursor(CursorMove::Back));
+    }
 }
 
 fn plain(text: &mut TextArea<'static>, event: KeyEvent, multiline: bool) -> bool {
@@ -81,9 +164,19 @@ fn plain(text: &mut TextArea<'static>, event: KeyEvent, multiline: bool) -> bool
             true
         }
         KeyCode::Tab if multiline => text.insert_tab(),
-        KeyCode::Backspace | KeyCode::Delete => text.input(event),
-        KeyCode::Left | KeyCode::Right | KeyCode::Up | KeyCode::Down => text.input(event),
-        KeyCode::Home | KeyCode::End | KeyCode::PageUp | KeyCode::PageDown => text.input(event),
+        KeyCode::Backspace => delete(text, Step::Back),
+        KeyCode::Delete => delete(text, Step::Forward),
+        KeyCode::Left | KeyCode::Right => {
+            let step = if event.code == KeyCode::Left { Step::Back } else { Step::Forward };
+            go(text, Move::Step(step), event.modifiers.contains(KeyModifiers::SHIFT));
+            false
+        }
+        KeyCode::Up | KeyCode::Down | KeyCode::PageUp | KeyCode::PageDown => {
+            let changed = text.input(event);
+            leave_cluster(text);
+            changed
+        }
+        KeyCode::Home | KeyCode::End => text.input(event),
         _ => false,
     }
 }

@@ -395,11 +395,15 @@ fn outside_effect(model: &Model, key: ParamKey, text: String) -> Effect {
     Effect::Screen(ScreenEffect::EditOutside { key, text, extension })
 }
 
-/// `$EDITOR` came back: an editor ends the file with a line break that nobody typed.
+/// `$EDITOR` came back with a text.
 pub fn edited_outside(model: &mut Model, key: &ParamKey, text: String, effects: &mut Effects) {
     let Some(param) = model.draft.param(key) else { return };
-    let text = text.strip_suffix('\n').unwrap_or(&text);
+    let text = text.as_str();
     match setting_of(param, text) {
+        // A text that was left alone changes nothing.
+        Ok(_) if model.draft.setting(key).as_ref().map(setting_text).as_deref() == Some(text) => {
+            model.params.editing = None;
+        }
         Ok(setting) => {
             model.params.editing = None;
             model.draft.set(key, setting);

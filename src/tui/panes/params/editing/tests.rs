@@ -109,6 +109,57 @@ fn a_change_of_weight_is_taken_back_in_one_step() {
 }
 
 #[test]
+fn what_looks_like_one_character_is_one() {
+    for cluster in ["👨‍👩‍👧‍👦", "🇩🇪", "👍🏽", "e\u{301}", "क्षि"] {
+        let mut stage = wide();
+        stage.press("enter ctrl+a");
+        stage.type_text(&format!("x{cluster}"));
+        stage.press("backspace");
+        assert_eq!(field(&stage), "x", "{cluster}");
+        stage.press("alt+u");
+        assert_eq!(field(&stage), format!("x{cluster}"), "it comes back whole");
+        stage.type_text("b");
+        stage.press("left left");
+        stage.type_text("^");
+        assert_eq!(field(&stage), format!("x^{cluster}b"));
+        stage.press("delete");
+        assert_eq!(field(&stage), "x^b");
+    }
+}
+
+#[test]
+fn words_of_a_prompt_are_stepped_over_and_deleted_whole() {
+    let mut stage = wide();
+    stage.press("enter ctrl+a");
+    stage.type_text("the cat's \\(big\\) x-ray, <lora:a b:1>");
+    for rest in ["the cat's \\(big\\) x-ray, ", "the cat's \\(big\\) ", "the cat's ", "the ", ""] {
+        stage.press("ctrl+w");
+        assert_eq!(field(&stage), rest);
+    }
+    stage.type_text("a b");
+    stage.press("ctrl+left");
+    stage.type_text("_");
+    assert_eq!(field(&stage), "a _b");
+}
+
+#[test]
+fn a_lora_tags_key_changes_its_number_and_escapes_stay_text() {
+    for (before, up) in [
+        ("<lora:detail:0.8>", "<lora:detail:0.9>"),
+        ("saber \\(fate\\)", "saber (\\(fate\\):1.1)"),
+        ("(a (cat:1.2) here:0.9)", "a (cat:1.2) here"),
+    ] {
+        let mut stage = wide();
+        stage.press("enter ctrl+a");
+        stage.type_text(before);
+        stage.press("left left ctrl+up");
+        assert_eq!(field(&stage), up, "{before}");
+        stage.press("ctrl+down");
+        assert_eq!(field(&stage), before, "and back");
+    }
+}
+
+#[test]
 fn several_lines_that_cannot_be_kept_stay_open() {
     let mut stage = wide();
     let steps = key("3-inputs-steps");
