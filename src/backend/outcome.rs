@@ -1,12 +1,16 @@
 //! The outcome of a run, from its result or the lack of one.
 
+use crate::domain::RunEvent;
 use crate::domain::Status;
-use crate::domain::run::{End, RunError};
+use crate::domain::run::{End, RunError, ServerResult};
 use crate::wire::result::PromptResult;
 use crate::wire::{ansi, errors};
 
 /// Characters of an error that is told beside a good end.
 const MAX_REMARK: usize = 500;
+
+/// Characters of a status that are told.
+const MAX_STATUS: usize = 80;
 
 /// What is known when a run is over.
 #[derive(Clone, Copy, Debug)]
@@ -79,11 +83,22 @@ impl Outcome<'_> {
             .unwrap_or_default();
         if error.what.is_empty() {
             let status = self.result.status.as_deref().unwrap_or_default();
-            let status = ansi::scrub_plain(status).chars().take(80).collect::<String>();
+            let status = ansi::scrub_plain(status).chars().take(MAX_STATUS).collect::<String>();
             error.what = format!("the server says that the run did not succeed (status `{status}`)");
         }
         with_remedy(error)
     }
+}
+
+/// What the server says of the whole run, for keeping; `None` when it says nothing.
+pub(super) fn told(result: &PromptResult) -> Option<RunEvent> {
+    let PromptResult { status, completed, prompt, .. } = result;
+    if status.is_none() && completed.is_none() && prompt.is_none() {
+        return None;
+    }
+    let status = status.as_deref().map(|status| ansi::scrub_plain(status).chars().take(MAX_STATUS).collect());
+    let prompt = prompt.clone().unwrap_or_default();
+    Some(RunEvent::Result(ServerResult { status, completed: *completed, prompt, prompt_sha256: None }))
 }
 
 /// Whether the result says that the run succeeded. An unknown status does not. What colours or pads the word is not part of it.

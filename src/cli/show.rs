@@ -1,5 +1,8 @@
 //! `comfydeck show RUN`.
 
+use clap_complete::ArgValueCandidates;
+
+use super::complete;
 use super::run_arg::RunArg;
 use super::{Exit, Failure, history, out};
 use crate::domain::{Run, Workflow, param};
@@ -10,7 +13,7 @@ use crate::store::{Store, now};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run's number, or `last`
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", add = ArgValueCandidates::new(complete::runs))]
     pub run: RunArg,
     /// Print one JSON object
     #[arg(long)]
@@ -35,9 +38,12 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         return super::preview::draw(&files, None);
     }
     let names = names(&store, &run)?;
-    let text = match args.json {
-        true => format!("{}\n", json::run(&run, &names)),
-        false => human::details(&run, &names, now()),
+    let text = if args.json {
+        let ran = run.result.as_ref().and_then(|result| result.prompt_sha256.as_deref());
+        let prompt = ran.map(|hash| store.workflow(hash)).transpose()?.flatten();
+        format!("{}\n", json::run(&run, &names, prompt.as_deref()))
+    } else {
+        human::details(&run, &names, now())
     };
     out::print(&text)?;
     Ok(Exit::Success)

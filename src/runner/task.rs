@@ -199,6 +199,18 @@ impl Record {
                     tracing::warn!(run = self.run, "a preview of {} bytes is not kept", preview.bytes.len());
                 }
                 RunEvent::Preview(preview) => self.preview = Some(preview),
+                RunEvent::Result(mut result) => {
+                    if !result.prompt.is_empty() {
+                        // It is told beside the run: the run is none the worse without.
+                        match self.store.add_graph(&std::mem::take(&mut result.prompt)) {
+                            Ok(hash) => result.prompt_sha256 = Some(hash),
+                            Err(error) => {
+                                tracing::warn!(run = self.run, "the graph that ran is not kept: {error}")
+                            }
+                        }
+                    }
+                    self.pending.push(RunEvent::Result(result));
+                }
                 event if event.is_transient() => {
                     let kind = std::mem::discriminant(&event);
                     self.pending.retain(|other| std::mem::discriminant(other) != kind);

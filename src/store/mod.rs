@@ -39,10 +39,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+use sha2::{Digest, Sha256};
 
 use crate::config::Dirs;
 use crate::config::dirs::private_dir;
 use crate::domain::run::UnixMs;
+use crate::domain::workflow::hex;
 use crate::domain::{RunId, Workflow};
 
 pub use error::StoreError;
@@ -161,6 +163,18 @@ impl Store {
         self.connection.prepare_cached(sql)?.execute([workflow.hash(), workflow.text()])?;
         self.changed();
         Ok(())
+    }
+
+    /// Keeps a graph that a server says it ran. Gives its hash, under which [`Store::workflow`] has it.
+    ///
+    /// # Errors
+    /// When the history cannot be written.
+    pub fn add_graph(&self, text: &str) -> Result<String, StoreError> {
+        let hash = hex(&Sha256::digest(text.as_bytes()));
+        let sql = "INSERT OR IGNORE INTO workflows (hash, text) VALUES (?1, ?2)";
+        self.connection.prepare_cached(sql)?.execute([hash.as_str(), text])?;
+        self.changed();
+        Ok(hash)
     }
 
     /// The text of a workflow.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use reqwest::Url;
 use serde_json::json;
 
-use crate::backend::outcome::Outcome;
+use crate::backend::outcome::{self, Outcome};
 use crate::backend::results::download::{self, Fresh, Links};
 use crate::backend::results::outputs::bounded;
 use crate::backend::results::writer::Writer;
@@ -37,6 +37,9 @@ impl CloudRun {
         let state = record.state();
         let Record { mut result, outputs, .. } = record;
         let left_out = result.outputs.saturating_sub(outputs.len());
+        if let Some(told) = outcome::told(&result) {
+            self.out.send(told).await?;
+        }
         if state == State::Succeeded {
             // The service has more words for it than one.
             (result.status, result.completed) = (Some("success".to_owned()), Some(true));

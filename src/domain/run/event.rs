@@ -36,6 +36,8 @@ pub enum RunEvent {
     Preview(Preview),
     /// Bytes of the result received so far.
     Download(Transfer),
+    /// What the server says of the whole run, its outputs aside.
+    Result(ServerResult),
     /// An output is on disk, synced, under its final name.
     OutputSaved(Output),
     /// An output was announced and could not be saved.
@@ -81,6 +83,7 @@ impl RunEvent {
             | Self::LetGo => Vec::new(),
             Self::Remote { prompt_id: text } | Self::Log { text } | Self::Warning { text } => vec![text],
             Self::Progress(progress) => vec![&mut progress.label],
+            Self::Result(result) => result.status.iter_mut().collect(),
             Self::OutputSaved(output) => vec![&mut output.name, &mut output.content_type],
             Self::OutputFailed(failure) => vec![&mut failure.name, &mut failure.why],
             Self::Ended(End { error: None, .. }) => Vec::new(),
@@ -179,6 +182,21 @@ pub enum PreviewKind {
     #[default]
     Jpeg,
     Png,
+}
+
+/// What a server says of a whole run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ServerResult {
+    /// Its word for how the run ended.
+    pub status: Option<String>,
+    /// Whether the workflow ran to its end.
+    pub completed: Option<bool>,
+    /// The graph that ran, as JSON, on its way from the backend; empty once it is kept beside the history.
+    #[serde(skip)]
+    pub prompt: String,
+    /// The SHA-256 of that graph, under which it is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_sha256: Option<String>,
 }
 
 /// A file that a run made.

@@ -10,7 +10,7 @@ mod summary;
 
 pub use event::{
     Connection, ConnectionSince, End, Output, OutputFailure, Preview, PreviewKind, Progress, RunError,
-    RunEvent, Transfer,
+    RunEvent, ServerResult, Transfer,
 };
 pub use request::{Asked, Caps, Form, InputFile, Protocol, RunRequest, VIEWCOMFY_API, called_url, shown_url};
 pub use status::Status;
@@ -54,6 +54,8 @@ pub struct Run {
     pub error: Option<RunError>,
     /// Seconds of work by the server's own account.
     pub server_seconds: Option<f64>,
+    /// What the server said of the whole run.
+    pub result: Option<ServerResult>,
     /// A person asked for the end.
     pub cancel_asked: bool,
     /// And waits for it no longer.
@@ -86,6 +88,7 @@ impl Run {
                     self.connection = Some(ConnectionSince { state: *state, since: at });
                 }
             }
+            RunEvent::Result(result) => self.result = Some(result.clone()),
             RunEvent::OutputSaved(output) => self.outputs.push(output.clone()),
             RunEvent::OutputFailed(failure) => self.failed_outputs.push(failure.clone()),
             RunEvent::Warning { text } => self.warnings.push(text.clone()),

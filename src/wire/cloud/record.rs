@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::result::{OutputInfo, PromptResult};
+use super::super::result::{MAX_PROMPT, OutputInfo, PromptResult, is_graph};
 use super::super::{ansi, errors, json};
 use crate::domain::run::RunError;
 
@@ -24,12 +24,13 @@ const MAX_DETAILS: usize = 20;
 const MAX_WRAPS: usize = 3;
 
 /// Fields read from a record.
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 16] = [
     "prompt_id",
     "status",
     "completed",
     "execution_time_seconds",
     "outputs",
+    "prompt",
     "error_data",
     "message",
     "data",
@@ -131,6 +132,10 @@ impl Record {
             status: fields.get("status").and_then(words),
             completed: fields.get("completed").and_then(is_true),
             execution_time_seconds: fields.get("execution_time_seconds").and_then(json::number),
+            prompt: fields
+                .get("prompt")
+                .filter(|json| json.len() <= MAX_PROMPT && is_graph(json))
+                .map(str::to_owned),
             error_data: fields.value("error_data", MAX_FIELD).filter(says_something),
             ..PromptResult::default()
         };

@@ -11,6 +11,9 @@ use super::{base64, errors};
 /// Longest field besides file data that is kept, in bytes of JSON.
 const MAX_FIELD: usize = 256 * 1024;
 
+/// Longest graph that is kept, in bytes of JSON: far more than any workflow has.
+pub(super) const MAX_PROMPT: usize = 8 << 20;
+
 /// Parts of a result, in the order of the stream.
 #[derive(Debug, PartialEq)]
 pub enum Piece<'a> {
@@ -55,6 +58,8 @@ pub struct PromptResult {
     pub completed: Option<bool>,
     /// Seconds the run took, measured by the server.
     pub execution_time_seconds: Option<f64>,
+    /// The graph that ran, as JSON; `None` when the server does not tell it, or it is hugely long.
+    pub prompt: Option<String>,
     /// The error as free-form JSON.
     pub error_data: Option<Value>,
     /// Fields that no result has: the server may send an error's body in place of a result.
@@ -257,7 +262,7 @@ impl Decoder {
                 self.state = State::Element;
                 return &bytes[1..];
             }
-            (Place::Top, "outputs" | "prompt", _) => keep = false,
+            (Place::Top, "outputs", _) => keep = false,
             (Place::Output, "data", b'"') if !self.info.has_data && !self.is_bad => {
                 self.base64.reset();
                 self.state = State::Data;
@@ -428,7 +433,12 @@ impl Decoder {
     }
 
     fn push_small(&mut self, bytes: &[u8]) {
-        let room = if self.keep { MAX_FIELD } else { 16 }.saturating_sub(self.small.len());
+        let most = match (self.keep, self.place, self.key.as_str()) {
+            (false, ..) => 16,
+            (true, Place::Top, "prompt") => MAX_PROMPT,
+            (true, ..) => MAX_FIELD,
+        };
+        let room = most.saturating_sub(self.small.len());
         self.too_long |= bytes.len() > room;
         self.small.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
@@ -437,6 +447,11 @@ impl Decoder {
     fn end_value<'a>(&mut self, rest: &'a [u8]) -> &'a [u8] {
         self.state = if self.place == Place::List { State::Element } else { State::After };
         if !self.keep {
+            return rest;
+        }
+        if self.place == Place::Top && self.key == "prompt" {
+            let text = String::from_utf8(std::mem::take(&mut self.small)).ok();
+            self.result.prompt = text.filter(|text| !self.too_long && is_graph(text));
             return rest;
         }
         let value = if self.too_long {
@@ -474,6 +489,11 @@ impl Decoder {
         sink(Piece::Raw(rest));
         &[]
     }
+}
+
+/// Whether a text is a JSON object, the shape of a graph.
+pub(super) fn is_graph(text: &str) -> bool {
+    text.starts_with('{') && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
 impl OutputInfo {
