@@ -162,7 +162,7 @@ fn save_as_rename_and_delete() {
     let workflow = WorkflowSource::File(place.path("flows/w.json"));
     let path = place.presets.save_as(None, "new one", Some(&workflow), &edits, false).expect("saved");
     let expected = format!(
-        "workflow = \"{}\"\n\n[seeds]\n3-inputs-seed = \"randomize\"\n",
+        "#:schema ../schema/preset.json\nworkflow = \"{}\"\n\n[seeds]\n3-inputs-seed = \"randomize\"\n",
         place.path("flows/w.json").display()
     );
     assert_eq!(fs::read_to_string(&path).expect("there"), expected);

@@ -25,7 +25,7 @@ use crate::domain::run::{InputFile, Protocol, RunError, RunId};
 use crate::domain::{ParamKey, RunEvent, Status};
 use results::outputs::OutputFolder;
 
-pub use crate::domain::run::Caps;
+pub use crate::domain::run::{Caps, Outgoing};
 pub use net::http::HttpLimits;
 
 /// All that a backend needs to submit one run.
@@ -72,6 +72,12 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait Backend: Send + Sync {
     /// What this protocol can do.
     fn caps(&self) -> Caps;
+
+    /// What [`Backend::submit`] would send. Sends nothing, and refuses what that would refuse before sending.
+    fn outgoing(&self, _job: &Job) -> Result<Outgoing, BackendError> {
+        let what = "this protocol cannot tell beforehand what it sends".to_owned();
+        Err(BackendError::Refused(RunError { what, ..RunError::default() }))
+    }
 
     /// Submits a run and reports until its end. The last event is [`RunEvent::Ended`], unless an error is
     /// returned, which says how the run ended instead. Dropping the future closes the connection; it is not a

@@ -1,5 +1,8 @@
 //! `comfydeck cancel RUN`.
 
+use clap_complete::ArgValueCandidates;
+
+use super::complete;
 use super::run_arg::RunArg;
 use super::{Exit, Failure, history, out};
 use crate::runner;
@@ -9,7 +12,7 @@ use crate::store::CancelAnswer;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run's number, or `last`
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", add = ArgValueCandidates::new(complete::runs))]
     pub run: RunArg,
     /// Stop waiting for a server that does not confirm an earlier cancel: the run ends here as lost
     #[arg(long)]

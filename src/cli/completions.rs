@@ -1,9 +1,14 @@
 //! `comfydeck completions SHELL`.
 
-use clap::CommandFactory;
 use clap_complete::Shell;
+use clap_complete::env::Shells;
 
-use super::{Cli, Exit, Failure, out};
+use super::{Exit, Failure, out};
+
+/// The variable by which a shell asks this program what could stand at the cursor.
+const ASKED_BY: &str = "COMPLETE";
+
+const NAME: &str = "comfydeck";
 
 /// Which shell.
 #[derive(Debug, clap::Args)]
@@ -12,13 +17,17 @@ pub struct Args {
     pub shell: Shell,
 }
 
-/// Writes the script to stdout.
+/// Writes the script to stdout. It asks this program, so that presets, profiles, runs and keys are those of now.
 ///
 /// # Errors
 /// When stdout cannot be written.
 pub fn main(args: Args) -> Result<Exit, Failure> {
+    let shells = Shells::builtins();
+    let name = args.shell.to_string();
+    let shell =
+        shells.completer(&name).ok_or_else(|| Failure::usage(format!("there is no script for {name}")))?;
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "comfydeck", &mut script);
+    shell.write_registration(ASKED_BY, NAME, NAME, NAME, &mut script)?;
     out::print(&String::from_utf8_lossy(&script))?;
     Ok(Exit::Success)
 }

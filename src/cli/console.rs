@@ -47,6 +47,12 @@ impl<W: Write + IsTerminal + AsFd> Console<W> {
         self.tty
     }
 
+    /// Whether what is written is kept in a file, to be read later.
+    pub fn is_file(&self) -> bool {
+        let kind = rustix::fs::fstat(&self.to).map(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode));
+        kind == Ok(rustix::fs::FileType::RegularFile)
+    }
+
     /// Whether a line can be written over.
     pub fn rewrites(&self) -> bool {
         self.rewrites

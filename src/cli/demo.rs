@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use super::init::protocol;
-use super::{Exit, Failure, dashboard, out};
+use super::{Exit, Failure, dashboard, out, words};
 use crate::config::dirs::private_dir;
 use crate::config::{Config, Dirs, files};
 use crate::demo::{self, DemoOptions};
@@ -34,8 +33,8 @@ pub struct Args {
     /// Run only the endpoint, on this port of 127.0.0.1 (0: any that is free), until it is stopped
     #[arg(long, value_name = "PORT")]
     pub serve: Option<u16>,
-    /// How runs are sent: `stream` or `cloud`, where they can be cancelled and found again. The endpoint speaks both
-    #[arg(long, value_name = "WORD", value_parser = protocol, default_value = "stream")]
+    /// How runs are sent; the endpoint speaks all of it
+    #[arg(long, value_name = "WORD", value_parser = words::protocol(), default_value = "stream")]
     pub protocol: Protocol,
     /// Milliseconds of silence before the first call is answered
     #[arg(long, value_name = "MS", hide = true)]

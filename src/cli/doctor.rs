@@ -2,9 +2,9 @@
 //! for whatever is not right.
 
 use std::io::IsTerminal;
-use std::path::Path;
 use std::time::Duration;
 
+use super::open::Place;
 use super::{Exit, Failure, dirs, out};
 use crate::backend::net::reach::{Reached, reach};
 use crate::backend::results::outputs::place::{self, Expected};
@@ -24,12 +24,9 @@ const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// What to look at; all profiles when none is named.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only this profile
-    #[arg(long, value_name = "NAME", conflicts_with = "url")]
-    pub profile: Option<String>,
-    /// An address instead of the profiles, with VIEWCOMFY_CLIENT_ID and VIEWCOMFY_CLIENT_SECRET
-    #[arg(long)]
-    pub url: Option<String>,
+    /// Only this place, instead of all profiles
+    #[command(flatten)]
+    pub place: Place,
     /// Save what can be read of a damaged history into a new one; the damaged one is kept
     #[arg(long, conflicts_with_all = ["profile", "url"])]
     pub repair: bool,
@@ -103,7 +100,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
             look_at_config(&config, &mut found);
             look_at_presets(&dirs, &config, &mut found);
             for profile in profiles(&config, &args)? {
-                look_at_profile(&profile, env, &mut found);
+                look_at_profile(&dirs, &profile, env, &mut found);
             }
         }
     }
@@ -114,8 +111,8 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
 }
 
 fn profiles(config: &Config, args: &Args) -> Result<Vec<Profile>, Failure> {
-    if args.profile.is_some() || args.url.is_some() {
-        let chosen = config.choose(args.profile.as_deref(), args.url.as_deref());
+    if args.place.profile.is_some() || args.place.url.is_some() {
+        let chosen = config.choose(args.place.profile.as_deref(), args.place.url.as_deref());
         return chosen.map(|profile| vec![profile]).map_err(Failure::usage);
     }
     Ok(config.profiles.values().cloned().collect())
@@ -158,7 +155,12 @@ fn look_at_presets(dirs: &Dirs, config: &Config, found: &mut Findings) {
     found.good("presets", format!("{} found", listed.len()));
 }
 
-fn look_at_profile(profile: &Profile, env: impl Fn(&str) -> Option<String>, found: &mut Findings) {
+fn look_at_profile(
+    dirs: &Dirs,
+    profile: &Profile,
+    env: impl Fn(&str) -> Option<String>,
+    found: &mut Findings,
+) {
     let name = if profile.name.is_empty() { String::new() } else { format!("{}: ", profile.name) };
     let credentials = profile.credentials();
     match &credentials {
@@ -181,7 +183,7 @@ fn look_at_profile(profile: &Profile, env: impl Fn(&str) -> Option<String>, foun
         let what = if profile.api_url.is_some() { "service" } else { "endpoint" };
         found.fair(what, format!("{name}plain http sends the secrets unencrypted. Use https"));
     }
-    look_at_outputs(&name, profile, found);
+    look_at_outputs(dirs, &name, profile, found);
     if let Some(path) = &profile.workflow {
         match open::workflow(&WorkflowSource::File(path.clone())) {
             Ok(opened) => {
@@ -194,8 +196,8 @@ fn look_at_profile(profile: &Profile, env: impl Fn(&str) -> Option<String>, foun
 }
 
 /// Tries the folder for a profile's outputs by writing to it.
-fn look_at_outputs(name: &str, profile: &Profile, found: &mut Findings) {
-    let dir = profile.output_dir.as_deref().unwrap_or(Path::new("."));
+fn look_at_outputs(dirs: &Dirs, name: &str, profile: &Profile, found: &mut Findings) {
+    let dir = profile.outputs(dirs);
     match place::try_out(dir, Expected::default()) {
         Ok(free) => {
             let free = free.map_or_else(String::new, |free| format!(", {} free", text::bytes(free)));
@@ -219,9 +221,11 @@ fn look_at_credentials(
     let are = if there.len() == 1 { "is" } else { "are" };
     let only = if are_tried { "" } else { "; only a run shows whether they are accepted" };
     match (there.as_slice(), missing.as_slice()) {
-        ([], _) => found.fair(
+        ([], []) => found.good("credentials", format!("{name}none are asked for")),
+        // What is missing where it is wanted was an error before.
+        ([], _) => found.good(
             "credentials",
-            format!("{name}none are set. Most endpoints need them; `comfydeck init` asks for them"),
+            format!("{name}none are set; the profile says that none are wanted, or they may be left out"),
         ),
         (there, []) => found.good("credentials", format!("{name}{} {are} set{only}", there.join(" and "))),
         (_, missing) => {

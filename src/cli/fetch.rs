@@ -2,6 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use clap_complete::ArgValueCandidates;
+
+use super::complete;
+use super::open::Place;
 use super::run::warn;
 use super::run_output::{self, OutputMode};
 use super::{Exit, Failure, history, out};
@@ -19,11 +23,14 @@ const LONGEST_NAME: usize = 200;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The server's name of the run (its prompt id), or the number of a run in the history
-    #[arg(value_name = "PROMPT_ID")]
+    #[arg(value_name = "PROMPT_ID", add = ArgValueCandidates::new(complete::runs))]
     pub name: String,
-    /// The profile that the run was sent with, when the history does not know it
-    #[arg(long, value_name = "NAME")]
-    pub profile: Option<String>,
+    /// Where the run was sent, when the history does not know it
+    #[command(flatten)]
+    pub place: Place,
+    /// Print the log on stderr also where that is no terminal
+    #[arg(short = 'v', long, conflicts_with = "detach")]
+    pub logs: bool,
     /// Print the run's number and leave; it is fetched in the background
     #[arg(long)]
     pub detach: bool,
@@ -49,20 +56,20 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         known => {
             let config = Config::load(&dirs).map_err(Failure::usage)?;
             warn(&config.warnings);
-            let profile = profile(&config, args.profile.as_deref(), known.as_ref())?;
+            let profile = profile(&config, &args.place, known.as_ref())?;
             let request = known.as_ref().map(|run| run.request.clone());
             let output_dir = args.output.as_deref();
             let output_dir = output_dir
                 .or(request.as_ref().map(|request| request.output_dir.as_path()))
-                .or(profile.output_dir.as_deref())
-                .unwrap_or(Path::new("."))
+                .unwrap_or_else(|| profile.outputs(&dirs))
                 .to_owned();
             runner::adopt(&store, &dirs, &profile, &prompt_id, request, &output_dir)?
         }
     };
     runner::ensure(&dirs)
         .map_err(|error| Failure::new(Exit::Lost, format!("run {id} is queued, but not started: {error}")))?;
-    run_output::queued_run(&dirs, &store, id, OutputMode { json: args.json, detach: args.detach }, None)
+    let mode = OutputMode { json: args.json, detach: args.detach, logs: args.logs };
+    run_output::queued_run(&dirs, &store, id, mode, None)
 }
 
 /// The server's name of the run, and what the history knows of it.
@@ -90,13 +97,14 @@ fn find(store: &Store, name: &str) -> Result<(String, Option<Run>), Failure> {
 }
 
 /// Where the run is: as the person says, else as it was sent, else the default.
-fn profile(config: &Config, named: Option<&str>, known: Option<&Run>) -> Result<Profile, Failure> {
+fn profile(config: &Config, place: &Place, known: Option<&Run>) -> Result<Profile, Failure> {
     let known = known.map(|run| run.request.profile.as_str()).filter(|name| !name.is_empty());
-    let profile = config.choose(named.or(known), None).map_err(Failure::usage)?;
+    let profile =
+        config.choose(place.profile.as_deref().or(known), place.url.as_deref()).map_err(Failure::usage)?;
     if !backend::for_protocol(profile.protocol).caps().attach {
         return Err(Failure::usage(format!(
-            "profile `{}` speaks protocol \"{}\", which cannot find a run again. Name another with --profile",
-            profile.name,
+            "{} speaks protocol \"{}\", which cannot find a run again. Name another with --profile",
+            if profile.name.is_empty() { "--url".to_owned() } else { format!("profile `{}`", profile.name) },
             profile.protocol.word()
         )));
     }

@@ -10,7 +10,7 @@ use crate::library::{open, presets::WorkflowSource};
 /// Which workflow, and where to.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The workflow_api.json
+    /// The workflow_api.json; - for standard input
     pub workflow: PathBuf,
     /// Write into this file instead of stdout
     #[arg(short, long, value_name = "FILE")]
@@ -22,9 +22,13 @@ pub struct Args {
 /// # Errors
 /// When the file is no workflow, or the result cannot be written.
 pub fn main(args: Args) -> Result<Exit, Failure> {
-    let shown = args.workflow.display();
-    let source = WorkflowSource::File(args.workflow.clone());
-    let opened = open::workflow(&source).map_err(Failure::usage)?;
+    let (opened, shown) = if args.workflow == Path::new("-") {
+        let opened = open::workflow_from(std::io::stdin().lock(), "standard input");
+        (opened.map_err(Failure::usage)?, "standard input".to_owned())
+    } else {
+        let source = WorkflowSource::File(args.workflow.clone());
+        (open::workflow(&source).map_err(Failure::usage)?, source.shown())
+    };
     super::run::warn(&opened.diagnostics);
     opened.notes().for_each(out::note);
     if let Some(why) = opened.unrunnable() {

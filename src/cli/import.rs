@@ -2,9 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use clap_complete::ArgValueCandidates;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
+use super::complete;
+use super::open::Place;
 use super::presets::columns;
 use super::{Exit, Failure, out};
 use crate::config::{Config, files};
@@ -29,11 +32,10 @@ pub struct Args {
     #[arg(short, long, value_name = "FILE")]
     pub workflow: Option<PathBuf>,
     /// The preset to compare with
-    #[arg(long, value_name = "PRESET", conflicts_with = "workflow")]
+    #[arg(short = 'P', long, value_name = "PRESET", conflicts_with = "workflow", add = ArgValueCandidates::new(complete::presets))]
     pub against: Option<String>,
-    /// A profile of config.toml, whose workflow to compare with
-    #[arg(long, value_name = "NAME")]
-    pub profile: Option<String>,
+    #[command(flatten)]
+    pub place: Place,
     /// Write a preset of this name with the values that fit and differ
     #[arg(long, value_name = "NAME", conflicts_with_all = ["workflow_out", "json"])]
     pub preset: Option<String>,
@@ -63,8 +65,8 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     let target = OpenRequest {
         preset: args.against.as_deref(),
         workflow: args.workflow.as_deref(),
-        profile: args.profile.as_deref(),
-        url: None,
+        profile: args.place.profile.as_deref(),
+        url: args.place.url.as_deref(),
     };
     let compared = match open::open(&config, &presets, &target) {
         Ok(opening) => {
@@ -266,7 +268,7 @@ fn write_preset(presets: &Presets, name: &str, compared: &Compared) -> Result<()
             plain(&compared.against())
         )));
     }
-    let settings: IndexMap<ParamKey, Setting> = fit.settings(&draft).into_iter().collect();
+    let settings: IndexMap<ParamKey, Setting> = fit.settings(draft).into_iter().collect();
     // Who asks for the values that made a picture wants its seed, too.
     let seeds = fit.changing_seeds(draft).into_iter().map(|key| (key, SeedPolicy::Fixed)).collect();
     let edits = Edits { settings: &settings, seeds: &seeds };

@@ -4,22 +4,22 @@ use std::io::{self, BufRead, IsTerminal};
 use std::path::PathBuf;
 
 use super::hidden::Hidden;
-use super::{Exit, Failure, dirs, out};
+use super::{Exit, Failure, dirs, out, words};
 use crate::config::write::put_profile;
-use crate::config::{Config, Profile, Secret, SecretSource, check_url};
+use crate::config::{Config, Dirs, Profile, Secret, SecretSource, check_url};
 use crate::domain::run::Protocol;
 
 /// What is known already; the rest is asked for on a terminal.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The profile's name
-    #[arg(long, value_name = "NAME")]
+    #[arg(short, long, value_name = "NAME")]
     pub profile: Option<String>,
     /// The endpoint's address
-    #[arg(long)]
+    #[arg(short, long, value_name = "ADDRESS")]
     pub url: Option<String>,
-    /// How runs are sent: `stream` (straight to the deployment) or `cloud` (through ViewComfy's cloud API)
-    #[arg(long, value_name = "WORD", value_parser = protocol)]
+    /// How runs are sent
+    #[arg(long, value_name = "WORD", value_parser = words::protocol())]
     pub protocol: Option<Protocol>,
     /// The cloud API's address, when it is not the usual one
     #[arg(long, value_name = "URL")]
@@ -42,8 +42,14 @@ pub struct Args {
     /// Shell command that prints the client secret
     #[arg(long, value_name = "COMMAND", group = "client_secret")]
     pub client_secret_command: Option<String>,
+    /// Folder for the outputs of its runs, instead of ~/comfydeck
+    #[arg(short, long, value_name = "DIR")]
+    pub output_dir: Option<PathBuf>,
+    /// The endpoint needs no credentials
+    #[arg(long, conflicts_with_all = ["client_id", "client_secret"])]
+    pub without_credentials: bool,
     /// The workflow to open when none is named
-    #[arg(long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE")]
     pub workflow: Option<PathBuf>,
     /// Make it the default profile even if there is another
     #[arg(long)]
@@ -104,7 +110,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         Some(url) => check_url(&url).map(|()| url).map_err(Failure::usage)?,
         None => ask_url()?,
     };
-    let hidden = if asks { Some(Hidden::new()?) } else { None };
+    let hidden = if asks && !args.without_credentials { Some(Hidden::new()?) } else { None };
     let secret = |name, given: Option<SecretSource>| match (given, &hidden) {
         (None, Some(hidden)) => ask_secret(name, hidden),
         (given, _) => Ok(given),
@@ -113,14 +119,31 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         ("client_id", secret("client_id", given_id)?),
         ("client_secret", secret("client_secret", given_secret)?),
     ];
+    let given: Vec<_> = secrets.into_iter().filter_map(|(key, source)| Some((key, source?))).collect();
+    let without_credentials = args.without_credentials || (asks && given.is_empty());
+    let output_dir = match args.output_dir {
+        Some(folder) => Some(absolute(folder)?),
+        None if asks => ask_outputs(&dirs)?,
+        None => None,
+    };
     let workflow = args.workflow.map(absolute).transpose()?;
-    let profile = Profile { name, protocol, api_url, secrets: Vec::new(), workflow, ..Profile::of_url(&url) };
-    let given = secrets.into_iter().filter_map(|(key, source)| Some((key, source?)));
-    let profile = given.fold(profile, |profile, (key, source)| profile.with_secret(key, source));
+    let profile = Profile {
+        name,
+        protocol,
+        api_url,
+        secrets: Vec::new(),
+        without_credentials,
+        workflow,
+        output_dir,
+        ..Profile::of_url(&url)
+    };
+    let profile = given.into_iter().fold(profile, |profile, (key, source)| profile.with_secret(key, source));
+    let outputs = profile.outputs(&dirs).display().to_string();
     put_profile(&dirs, &profile, args.default).map_err(|e| Failure::new(Exit::Failed, e))?;
     out::print(&format!("{}\n", dirs.config_file().display()))?;
     if io::stderr().is_terminal() {
-        out::note("Saved. `comfydeck doctor` checks it, `comfydeck` opens the dashboard.");
+        out::note(format!("Saved. Outputs of runs go to {outputs}."));
+        out::note("`comfydeck doctor` checks it, `comfydeck` opens the dashboard.");
     }
     Ok(Exit::Success)
 }
@@ -165,10 +188,6 @@ fn ask_protocol() -> Result<Protocol, Failure> {
     }
 }
 
-pub(super) fn protocol(word: &str) -> Result<Protocol, String> {
-    Protocol::from_word(word).ok_or_else(|| "expected stream or cloud".to_owned())
-}
-
 fn ask_url() -> Result<String, Failure> {
     loop {
         let url = ask("Address of the endpoint (https://…)", "")?;
@@ -177,6 +196,14 @@ fn ask_url() -> Result<String, Failure> {
             Err(why) => out::note(why),
         }
     }
+}
+
+/// `None` for the usual folder.
+fn ask_outputs(dirs: &Dirs) -> Result<Option<PathBuf>, Failure> {
+    let usual = dirs.outputs.display().to_string();
+    let folder = ask("Folder for the outputs of runs", &usual)?;
+    let working = std::env::current_dir()?;
+    Ok((folder != usual).then(|| crate::config::dirs::expand(&folder, &working)))
 }
 
 fn ask_secret(name: &str, hidden: &Hidden) -> Result<Option<SecretSource>, Failure> {

@@ -1,5 +1,8 @@
 //! `comfydeck logs RUN`.
 
+use clap_complete::ArgValueCandidates;
+
+use super::complete;
 use super::follow::{Follower, Listener};
 use super::run_arg::RunArg;
 use super::run_output::LogOutput;
@@ -12,7 +15,7 @@ const LINES: usize = 512;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run's number, or `last`
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", add = ArgValueCandidates::new(complete::runs))]
     pub run: RunArg,
     /// Keep printing until the run has ended
     #[arg(short, long)]

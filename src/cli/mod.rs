@@ -4,6 +4,7 @@
 //! writes results through [`out`], so that a closed pipe ends it quietly, and nothing but results on stdout.
 
 pub mod cancel;
+pub mod complete;
 pub mod completions;
 pub mod console;
 pub mod dashboard;
@@ -18,14 +19,20 @@ pub mod history;
 pub mod import;
 pub mod init;
 pub mod logs;
+pub mod man;
+pub mod open;
 pub mod out;
+pub mod pairs;
 pub mod presets;
 pub mod preview;
+pub mod profiles;
 pub mod run;
 pub mod run_arg;
 pub mod run_output;
 pub mod runs;
+pub mod schema;
 pub mod show;
+pub mod words;
 
 use clap::{Parser, Subcommand};
 
@@ -41,9 +48,9 @@ pub struct Cli {
     /// What to do; nothing opens the dashboard.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// What the dashboard opens.
+    /// What the dashboard opens: without a preset and a workflow, what was open last.
     #[command(flatten)]
-    pub dashboard: dashboard::Args,
+    pub dashboard: open::Open,
 }
 
 impl Cli {
@@ -82,14 +89,20 @@ pub enum Command {
     Demo(demo::Args),
     /// Show the parameters that made a picture or a video, from its metadata, or save them as a preset
     Import(import::Args),
-    /// List, show or create presets
+    /// List, show, create, rename or delete presets
     Presets(presets::Args),
+    /// List the profiles of config.toml
+    Profiles(profiles::Args),
     /// Set up a profile, by questions or by options
     Init(init::Args),
     /// Check config, credentials, endpoint, history and terminal, without running anything
     Doctor(doctor::Args),
     /// Write a completion script for a shell
     Completions(completions::Args),
+    /// Write the JSON schema of config.toml or of presets, for editors
+    Schema(schema::Args),
+    /// Write a man page, or all of them
+    Man(man::Args),
     /// The background runner, which comfydeck starts itself
     #[command(hide = true)]
     Runner,
@@ -113,9 +126,12 @@ impl Command {
             Self::Import(args) => import::main(args),
             Self::Demo(args) => demo::main(args),
             Self::Presets(args) => presets::main(args),
+            Self::Profiles(args) => profiles::main(&args),
+            Self::Schema(args) => schema::main(&args),
             Self::Init(args) => init::main(args),
             Self::Doctor(args) => doctor::main(args),
             Self::Completions(args) => completions::main(args),
+            Self::Man(args) => man::main(&args),
             Self::Runner => match runner::serve(&dirs()?) {
                 Ok(()) => Ok(Exit::Success),
                 Err(error) => Err(Failure::new(Exit::Failed, error)),

@@ -1,11 +1,12 @@
-//! `comfydeck presets list|show|new`.
+//! `comfydeck presets list|show|new|rename|delete`.
 
 use std::path::PathBuf;
 
+use clap_complete::ArgValueCandidates;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-use super::{Exit, Failure, dirs, out};
+use super::{Exit, Failure, complete, dirs, out};
 use crate::config::{Config, Dirs};
 use crate::domain::draft::Layer;
 use crate::domain::{SeedPolicy, Setting, preset, value};
@@ -13,7 +14,7 @@ use crate::library::open::{self, OpenRequest};
 use crate::library::presets::{Edits, Listed, PresetSource, Presets, WorkflowSource, check_name};
 use crate::wire::ansi::scrub_plain;
 
-/// List, show or create presets.
+/// List, show, create, rename or delete presets.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -31,9 +32,10 @@ enum What {
     /// Show what a preset sets, all that it extends included
     Show {
         /// Its name, or the path of a file
+        #[arg(add = ArgValueCandidates::new(complete::presets))]
         preset: String,
         /// The workflow to hold it against instead of its own
-        #[arg(long, value_name = "FILE")]
+        #[arg(short, long, value_name = "FILE")]
         workflow: Option<PathBuf>,
         /// Print one JSON object
         #[arg(long)]
@@ -44,11 +46,31 @@ enum What {
         /// Its name
         name: String,
         /// The workflow it is for
-        #[arg(long, value_name = "FILE", required_unless_present = "from")]
+        #[arg(short, long, value_name = "FILE", required_unless_present = "from")]
         workflow: Option<PathBuf>,
         /// The preset to copy
-        #[arg(long, value_name = "PRESET", conflicts_with = "workflow")]
+        #[arg(short = 'P', long, value_name = "PRESET", conflicts_with = "workflow", add = ArgValueCandidates::new(complete::presets))]
         from: Option<String>,
+    },
+    /// Give a preset another name
+    Rename {
+        /// Its name
+        #[arg(add = ArgValueCandidates::new(complete::own_presets))]
+        preset: String,
+        /// The new name
+        name: String,
+        /// Also when others extend it, which then look for it in vain
+        #[arg(long)]
+        force: bool,
+    },
+    /// Delete a preset's file
+    Delete {
+        /// Its name
+        #[arg(add = ArgValueCandidates::new(complete::own_presets))]
+        preset: String,
+        /// Also when others extend it, which then look for it in vain
+        #[arg(long)]
+        force: bool,
     },
 }
 
@@ -65,6 +87,18 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         What::List { json } => list(&presets, json),
         What::Show { preset, workflow, json } => show(&dirs, &presets, &preset, workflow, json),
         What::New { name, workflow, from } => new(&presets, &name, workflow, from),
+        What::Rename { preset, name, force } => {
+            let listed = own(&presets, &preset, force)?;
+            let path = presets.rename((&listed.name, &listed.source), &name).map_err(Failure::usage)?;
+            out::print(&format!("{}\n", path.display()))?;
+            Ok(Exit::Success)
+        }
+        What::Delete { preset, force } => {
+            let listed = own(&presets, &preset, force)?;
+            presets.delete((&listed.name, &listed.source)).map_err(Failure::usage)?;
+            out::note(format!("deleted {}", listed.source.shown(&listed.name)));
+            Ok(Exit::Success)
+        }
     }
 }
 
@@ -199,6 +233,30 @@ fn new(
     let path = path.map_err(Failure::usage)?;
     out::print(&format!("{}\n", path.display()))?;
     Ok(Exit::Success)
+}
+
+/// A preset by name, which nobody else stands on unless that does not matter.
+fn own(presets: &Presets, name: &str, force: bool) -> Result<Listed, Failure> {
+    let all = presets.list().map_err(Failure::usage)?;
+    // A name that does not fit is told as everywhere.
+    let Some(found) = all.iter().find(|listed| listed.name == name) else {
+        presets.open(name).map_err(Failure::usage)?;
+        return Err(Failure::usage(format!(
+            "`{name}` is a path; name the preset as `comfydeck presets list` does"
+        )));
+    };
+    let upon: Vec<&str> = all
+        .iter()
+        .filter(|listed| listed.name != name && listed.extends.as_deref() == Some(name))
+        .map(|listed| listed.name.as_str())
+        .collect();
+    if !upon.is_empty() && !force {
+        let upon = upon.join(", ");
+        return Err(Failure::usage(format!(
+            "`{name}` stays as it is: {upon} extends it. Change that first, or add --force"
+        )));
+    }
+    Ok(found.clone())
 }
 
 /// Rows with their columns one beneath the other; the last column is as long as it is.

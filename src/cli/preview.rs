@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Exit, Failure, out};
+use super::{Exit, Failure, out, words};
 use crate::config::Config;
 use crate::picture::read::{Content, Seen, Watch, look, look_at_text};
 use crate::picture::{self, Canvas, CellSize, Cells, Choice, Colours, Kind};
@@ -28,13 +28,9 @@ pub struct Args {
     /// Pictures, videos or texts
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// How to draw: auto, kitty, iterm2, sixel, blocks or off, instead of what config.toml says
-    #[arg(long, value_name = "KIND", value_parser = choice)]
+    /// How to draw, instead of as config.toml says
+    #[arg(long, value_name = "KIND", value_parser = words::pictures())]
     pub pictures: Option<Choice>,
-}
-
-fn choice(name: &str) -> Result<Choice, String> {
-    Choice::of_name(name).ok_or_else(|| "expected auto, kitty, iterm2, sixel, blocks or off".to_owned())
 }
 
 /// Draws the files on a terminal; in a pipe, prints their paths.

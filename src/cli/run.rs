@@ -2,59 +2,87 @@
 
 use std::path::{Path, PathBuf};
 
+use clap_complete::{ArgValueCandidates, ArgValueCompleter};
 use serde_json::Value;
 
 use super::follow::Interrupts;
+use super::open::Open;
+use super::pairs::{Pair, Texts};
 use super::run_output::{self, OutputMode};
-use super::{Exit, Failure, out};
+use super::{Exit, Failure, complete, out};
 use crate::config::{Config, Dirs, Profile};
 use crate::domain::diagnostic::nearest;
-use crate::domain::draft::{Named, Submission, Unnamed};
+use crate::domain::draft::{Named, Unnamed};
 use crate::domain::pasted::{self, Pasted};
 use crate::domain::{Diagnostic, Draft, ParamKey, ParamKind, Parameter, RunId, Said, Setting, value};
 use crate::library::open::{self, Opening};
 use crate::library::presets::Presets;
+use crate::library::wildcards::WildcardFiles;
+use crate::report::{human, json};
 use crate::runner::{self, IfSame, NewRun};
 use crate::store::Store;
 
 /// What to run, where, and how to tell.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A preset's name, or the path of one
-    pub preset: Option<String>,
-    /// The workflow_api.json, instead of the preset's
-    #[arg(long, value_name = "FILE")]
-    pub workflow: Option<PathBuf>,
-    /// A profile of config.toml
-    #[arg(long, value_name = "NAME", conflicts_with = "url")]
-    pub profile: Option<String>,
-    /// An endpoint's address; credentials come from VIEWCOMFY_CLIENT_ID and VIEWCOMFY_CLIENT_SECRET
-    #[arg(long)]
-    pub url: Option<String>,
-    /// Set a parameter, by its key or alias
-    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
-    pub set: Vec<(String, String)>,
+    /// A preset's name, or the path of one; the same as --preset
+    #[arg(value_name = "PRESET", conflicts_with = "preset", add = ArgValueCandidates::new(complete::presets))]
+    pub name: Option<String>,
+    #[command(flatten)]
+    pub open: Open,
+    /// Set a parameter, by its key or alias: @FILE sends what is in a file, - what comes on standard input
+    #[arg(long, value_name = "KEY=VALUE", value_parser = Pair::parse, allow_hyphen_values = true, add = ArgValueCompleter::new(complete::settings))]
+    pub set: Vec<Pair>,
     /// Upload a file for a parameter
-    #[arg(long, value_name = "KEY=PATH", value_parser = pair)]
-    pub file: Vec<(String, String)>,
-    /// A workflow_api.json that is sent along and replaces the deployment's own
+    #[arg(long, value_name = "KEY=PATH", value_parser = Pair::parse, add = ArgValueCompleter::new(complete::files))]
+    pub file: Vec<Pair>,
+    /// The seed, where the workflow has one
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub seed: Option<String>,
+    /// Send the workflow along; it replaces the deployment's own
+    #[arg(long)]
+    pub send_workflow: bool,
+    /// The same as --workflow FILE --send-workflow
     #[arg(long, value_name = "FILE", conflicts_with = "workflow")]
     pub override_workflow: Option<PathBuf>,
     /// Send what is left of a preset that is not understood whole
     #[arg(long)]
     pub lenient: bool,
+    /// Send {a|b}, __wildcard__ and ${variable} as they are written
+    #[arg(long)]
+    pub no_expand: bool,
+    /// Show what would be sent, secrets hidden, and send nothing
+    #[arg(long, conflicts_with_all = ["detach", "logs"])]
+    pub dry_run: bool,
     /// Do not ask the server for its log
     #[arg(long)]
     pub no_logs: bool,
+    /// Print the log on stderr also where that is neither a terminal nor a file
+    #[arg(short = 'v', long, conflicts_with_all = ["no_logs", "detach"])]
+    pub logs: bool,
     /// Print the run's number and leave; the run goes on
     #[arg(long)]
     pub detach: bool,
-    /// Folder for the outputs
+    /// Folder for the outputs, instead of the profile's or ~/comfydeck
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
     /// Print one JSON object per line
     #[arg(long)]
     pub json: bool,
+}
+
+impl Args {
+    fn preset(&self) -> Option<&str> {
+        self.name.as_deref().or(self.open.preset.as_deref())
+    }
+
+    fn workflow(&self) -> Option<&Path> {
+        self.override_workflow.as_deref().or(self.open.workflow.as_deref())
+    }
+
+    fn sends_workflow(&self) -> bool {
+        self.send_workflow || self.override_workflow.is_some()
+    }
 }
 
 /// Queues a run and follows it to its end.
@@ -68,36 +96,56 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     let mut prepared = prepare(&args, &dirs, &working)?;
     let store = Store::open(&dirs)?;
     prepared.go_on(&store)?;
-    let submission = prepared.draft.submission().map_err(Failure::usage)?;
+    let mut submission = prepared.draft.submission().map_err(Failure::usage)?;
+    if !args.no_expand {
+        submission.expand(fastrand::u64(..), &WildcardFiles::new(&dirs, &working)).map_err(Failure::usage)?;
+    }
+    let prompt = prepared.draft.prompt();
+    let workflow_name = prepared.opening.workflow.source.name();
+    let new = NewRun {
+        profile: &prepared.profile,
+        workflow: &prepared.opening.workflow.workflow,
+        workflow_name: &workflow_name,
+        preset: prepared.opening.preset.as_ref().map(|preset| preset.name.as_str()),
+        submission: &submission,
+        prompt: &prompt,
+        send_workflow: args.sends_workflow(),
+        logs: !args.no_logs,
+        output_dir: args.output.as_deref().unwrap_or_else(|| prepared.profile.outputs(&dirs)),
+        if_same: IfSame::Warn,
+    };
+    if args.dry_run {
+        return dry_run(&new, args.json);
+    }
     // From here on Ctrl+C is for the run.
     let interrupts = if args.detach { None } else { Some(Interrupts::take()?) };
-    let id = submit(&args, &dirs, &store, &prepared, &submission)?;
-    let manner = OutputMode { json: args.json, detach: args.detach };
+    let id = submit(&dirs, &store, &new)?;
+    let manner = OutputMode { json: args.json, detach: args.detach, logs: args.logs };
     run_output::queued_run(&dirs, &store, id, manner, interrupts).map_err(Failure::after_sending)
 }
 
-fn submit(
-    args: &Args,
-    dirs: &Dirs,
-    store: &Store,
-    prepared: &Prepared,
-    submission: &Submission,
-) -> Result<RunId, Failure> {
-    let Prepared { opening, profile, draft } = prepared;
-    let output_dir = args.output.as_deref().or(profile.output_dir.as_deref());
-    let order = NewRun {
-        profile,
-        workflow: &opening.workflow.workflow,
-        workflow_name: &opening.workflow.source.name(),
-        preset: opening.preset.as_ref().map(|preset| preset.name.as_str()),
-        submission,
-        prompt: &draft.prompt(),
-        send_workflow: args.override_workflow.is_some(),
-        logs: !args.no_logs,
-        output_dir: output_dir.unwrap_or(Path::new(".")),
-        if_same: IfSame::Warn,
-    };
-    let id = runner::enqueue(store, dirs, &order)?;
+/// Shows what a run would send, and sends nothing.
+fn dry_run(new: &NewRun<'_>, as_json: bool) -> Result<Exit, Failure> {
+    let outgoing = runner::outgoing(new)?;
+    let output_dir = runner::absolute(new.output_dir)?;
+    if as_json {
+        out::print(&format!("{}\n", json::outgoing(&outgoing, &output_dir, new.submission)))?;
+        return Ok(Exit::Success);
+    }
+    out::print(&human::outgoing(&outgoing))?;
+    for (key, value, rule) in new.submission.by_program() {
+        out::note(human::by_program(key.as_str(), value, rule));
+    }
+    for (key, template) in new.submission.templates.iter().flat_map(|templates| &templates.texts) {
+        out::note(human::expanded(key, template));
+    }
+    out::note(format!("outputs would go to {}", output_dir.display()));
+    out::note("nothing was sent");
+    Ok(Exit::Success)
+}
+
+fn submit(dirs: &Dirs, store: &Store, new: &NewRun<'_>) -> Result<RunId, Failure> {
+    let id = runner::enqueue(store, dirs, new)?;
     runner::ensure(dirs)
         .map_err(|error| Failure::new(Exit::Lost, format!("run {id} is queued, but not started: {error}")))?;
     Ok(id)
@@ -128,10 +176,10 @@ fn prepare(args: &Args, dirs: &Dirs, working: &Path) -> Result<Prepared, Failure
     let config = Config::load(dirs).map_err(Failure::usage)?;
     warn(&config.warnings);
     let target = open::OpenRequest {
-        preset: args.preset.as_deref(),
-        workflow: args.override_workflow.as_deref().or(args.workflow.as_deref()),
-        profile: args.profile.as_deref(),
-        url: args.url.as_deref(),
+        preset: args.preset(),
+        workflow: args.workflow(),
+        profile: args.open.place.profile.as_deref(),
+        url: args.open.place.url.as_deref(),
     };
     let mut opening = open::open(&config, &Presets::new(dirs, working), &target).map_err(Failure::usage)?;
     warn(&opening.diagnostics);
@@ -153,9 +201,13 @@ fn prepare(args: &Args, dirs: &Dirs, working: &Path) -> Result<Prepared, Failure
     let params = std::mem::take(&mut opening.workflow.params);
     let mut draft = Draft::new(params, std::mem::take(&mut opening.layer));
     let shown = opening.workflow.source.shown();
-    for (name, text) in &args.set {
+    let is_known = |draft: &Draft, name: &str| draft.named(name) != Err(Unnamed::Unknown);
+    let mut texts = Texts::default();
+    for pair in &args.set {
+        let (name, text) = pair.split(|name| is_known(&draft, name))?;
         let Named { key, field } = known(&draft, name, &shown)?;
         let Some(parameter) = draft.param(&key) else { continue };
+        let text = &texts.read(name, text, working)?;
         let value = match (&field, draft.setting(&key)) {
             (Some(field), Some(Setting::Value(now))) => value::with_field(&now, field, text),
             _ => value::read(parameter, text),
@@ -172,12 +224,42 @@ fn prepare(args: &Args, dirs: &Dirs, working: &Path) -> Result<Prepared, Failure
         }
         draft.say([(key, Setting::Value(value))], Said::Option);
     }
-    for (name, path) in &args.file {
+    if let Some(text) = &args.seed {
+        let key = seed_key(&draft, &shown)?;
+        if let Some(parameter) = draft.param(&key) {
+            let value =
+                value::read(parameter, text).map_err(|why| Failure::usage(format!("--seed: {why}")))?;
+            draft.say([(key, Setting::Value(value))], Said::Option);
+        }
+    }
+    for pair in &args.file {
+        let (name, path) = pair.split(|name| is_known(&draft, name))?;
         let key = known(&draft, name, &shown)?.key;
         let path = file(name, path, working)?;
         draft.say([(key, Setting::File(path))], Said::Option);
     }
     Ok(Prepared { opening, profile, draft })
+}
+
+/// The seed that `--seed` means: what `--set seed=N` sets, else the only one.
+fn seed_key(draft: &Draft, workflow: &str) -> Result<ParamKey, Failure> {
+    if draft.named("seed") != Err(Unnamed::Unknown) {
+        return Ok(known(draft, "seed", workflow)?.key);
+    }
+    let seeds = draft.params().iter().filter(|parameter| parameter.kind == ParamKind::Seed);
+    let seeds: Vec<&ParamKey> = seeds.map(|parameter| &parameter.key).collect();
+    match seeds.as_slice() {
+        [only] => Ok((*only).clone()),
+        [] => Err(Failure::usage(format!("--seed: {workflow} has no seed"))),
+        several => {
+            let names: Vec<String> = several.iter().map(|key| format!("--set {key}=N")).collect();
+            Err(Failure::usage(format!(
+                "--seed: {workflow} has {} seeds. Say which: {}",
+                names.len(),
+                names.join(" or ")
+            )))
+        }
+    }
 }
 
 /// What a name means; the error names the nearest, or what it may mean.
@@ -240,12 +322,5 @@ fn file(name: &str, path: &str, working: &Path) -> Result<PathBuf, Failure> {
 pub(super) fn warn(found: &[Diagnostic]) {
     for diagnostic in found {
         out::note(format!("warning: {diagnostic}"));
-    }
-}
-
-fn pair(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err("expected KEY=VALUE".to_owned()),
     }
 }

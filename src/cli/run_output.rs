@@ -19,6 +19,8 @@ pub struct OutputMode {
     pub json: bool,
     /// The run's number, and no more.
     pub detach: bool,
+    /// The log on stderr, wherever that goes.
+    pub logs: bool,
 }
 
 /// Tells of a run that is queued, and follows it to its end unless it is left at once. With `interrupts`, Ctrl+C asks
@@ -39,7 +41,7 @@ pub fn queued_run(
         lines.push(&json::queued(&run));
         Box::new(lines)
     } else {
-        let mut people = TextOutput::new(store.typical_ms(&run.request.workflow_hash)?);
+        let mut people = TextOutput::new(store.typical_ms(&run.request.workflow_hash)?, manner.logs);
         people.remark(human::started(&run));
         for (key, value, rule) in run.request.by_program() {
             let told = human::by_program(key.as_str(), value, rule);
@@ -116,12 +118,16 @@ pub struct TextOutput {
     lines: Vec<String>,
     paths: String,
     typical: Option<i64>,
+    logs: bool,
 }
 
 impl TextOutput {
-    /// `typical`: how long this workflow usually takes, in milliseconds.
-    pub fn new(typical: Option<i64>) -> Self {
-        Self { terminal: Console::stderr(), lines: Vec::new(), paths: String::new(), typical }
+    /// `typical`: how long this workflow usually takes, in milliseconds. `logs`: the log is asked for; it is told on a
+    /// terminal and in a file in any case.
+    pub fn new(typical: Option<i64>, logs: bool) -> Self {
+        let terminal = Console::stderr();
+        let logs = logs || terminal.is_tty() || terminal.is_file();
+        Self { terminal, lines: Vec::new(), paths: String::new(), typical, logs }
     }
 
     /// A line that a person should read wherever stderr goes.
@@ -160,7 +166,7 @@ impl Listener for TextOutput {
     fn transient(&mut self, _run: &Run, _event: &RunEvent) {}
 
     fn log(&mut self, _run: &Run, lines: &[LogLine]) {
-        if self.terminal.is_tty() {
+        if self.logs {
             // The line of progress tells what a progress bar tells.
             self.lines.extend(lines.iter().filter(|line| !line.progress).map(|line| line.text.clone()));
         }

@@ -1,7 +1,10 @@
 //! `comfydeck runs`.
 
+use clap_complete::ArgValueCandidates;
+
+use super::complete;
 use super::console::Console;
-use super::{Exit, Failure, history, out};
+use super::{Exit, Failure, history, out, words};
 use crate::domain::Status;
 use crate::report::{human, json};
 use crate::store::{RunQuery, now};
@@ -13,10 +16,10 @@ pub struct Args {
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub search: String,
     /// Only runs with this status: queued, running, done, failed, …
-    #[arg(long, value_parser = status)]
+    #[arg(long, value_parser = words::status())]
     pub status: Option<Status>,
     /// Only runs of this preset
-    #[arg(long)]
+    #[arg(short = 'P', long, value_name = "NAME", add = ArgValueCandidates::new(complete::presets))]
     pub preset: Option<String>,
     /// List at most this many
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
@@ -54,11 +57,4 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         out::print(&human::list(&runs, now(), Console::stdout().width()))?;
     }
     Ok(Exit::Success)
-}
-
-fn status(word: &str) -> Result<Status, String> {
-    Status::from_word(word).ok_or_else(|| {
-        let words: Vec<&str> = Status::ALL.into_iter().map(Status::word).collect();
-        format!("one of {}", words.join(", "))
-    })
 }

@@ -17,6 +17,8 @@ pub struct Dirs {
     /// The store, logs and inputs of runs.
     pub data: PathBuf,
     pub state: PathBuf,
+    /// Outputs of runs, where nothing says another folder.
+    pub outputs: PathBuf,
     /// What can be made again at any time: thumbnails.
     pub cache: PathBuf,
     /// Credentials on their way to the runner. It lies below `data`, so that all who share a history share its
@@ -52,6 +54,7 @@ impl Dirs {
             config: root.join("config"),
             data: root.join("data"),
             state: root.join("state"),
+            outputs: root.join("outputs"),
             cache: root.join("cache"),
             runtime: root.join("data/run"),
         }
@@ -74,10 +77,12 @@ impl Dirs {
             base.map(|base| base.join("comfydeck")).ok_or(DirsError::NoHome)
         };
         let data = base("XDG_DATA_HOME", ".local/share")?;
+        let outputs = set("HOME").map_or_else(|| data.join("outputs"), |home| home.join("comfydeck"));
         Ok(Self {
             config: base("XDG_CONFIG_HOME", ".config")?,
             runtime: data.join("run"),
             data,
+            outputs,
             state: base("XDG_STATE_HOME", ".local/state")?,
             cache: base("XDG_CACHE_HOME", ".cache")?,
         })
@@ -142,6 +147,7 @@ mod tests {
         assert_eq!(found.config, Path::new("/h/.config/comfydeck"));
         assert_eq!(found.runtime, Path::new("/x/comfydeck/run"));
         assert_eq!(found.cache, Path::new("/h/.cache/comfydeck"));
+        assert_eq!(found.outputs, Path::new("/h/comfydeck"));
     }
 
     #[test]

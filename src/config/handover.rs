@@ -208,7 +208,8 @@ mod tests {
     fn a_profile_that_the_runner_can_read_leaves_nothing_and_goes_to_its_own_server_only() {
         let home = tempfile::tempdir().expect("a folder");
         let dirs = Dirs::under(home.path());
-        let text = "[profiles.p]\nurl = \"https://a.example/x\"\nclient_secret = \"s3cret\"\n";
+        let text =
+            "[profiles.p]\nurl = \"https://a.example/x\"\nclient_id = \"me\"\nclient_secret = \"s3cret\"\n";
         private_dir(&dirs.config).expect("made");
         std::fs::write(dirs.config_file(), text).expect("written");
         let profile = Config::load(&dirs).expect("config").profile("p").expect("profile");

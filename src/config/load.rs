@@ -25,7 +25,7 @@ pub struct Config {
     pub default_profile: Option<String>,
     /// Profiles by name, in file order.
     pub profiles: IndexMap<String, Profile>,
-    /// What outputs are called where a profile does not say.
+    /// Where outputs go and what they are called, where a profile does not say.
     pub output: OutputSettings,
     /// How the screen behaves.
     pub ui: Ui,
@@ -37,9 +37,11 @@ pub struct Config {
     pub warnings: Vec<Diagnostic>,
 }
 
-/// What outputs are called: the table `[output]`, and the same fields in a profile.
+/// Where outputs go and what they are called: the table `[output]`, and the same fields in a profile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OutputSettings {
+    /// Their folder.
+    pub output_dir: Option<PathBuf>,
     /// The template of their names.
     pub output_name: Option<OutputName>,
     /// Whether a file beside each output tells what made it.
@@ -100,6 +102,24 @@ pub enum ThemeChoice {
     Light,
 }
 
+impl ThemeChoice {
+    pub const ALL: [Self; 3] = [Self::Auto, Self::Dark, Self::Light];
+
+    /// The word in `config.toml`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Dark => "dark",
+            Self::Light => "light",
+        }
+    }
+
+    /// Reads [`ThemeChoice::word`] back.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|choice| choice.word() == word)
+    }
+}
+
 /// Why the config cannot be used at all.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum ConfigError {
@@ -148,13 +168,24 @@ impl Config {
                 String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8 text".to_owned()))?
             }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Self { path, ..Self::default() });
+                let mut config = Self { path, ..Self::default() };
+                config.put_outputs(dirs);
+                return Ok(config);
             }
             Err(e) => return Err(unreadable(e.to_string())),
         };
         let mut config = Self::parse(&text, &path);
         config.warnings.extend(config.permissions());
+        config.put_outputs(dirs);
         Ok(config)
+    }
+
+    /// Where outputs go when nothing says.
+    fn put_outputs(&mut self, dirs: &Dirs) {
+        let profiles = self.profiles.values_mut().map(|profile| &mut profile.output_dir);
+        for output_dir in profiles.chain([&mut self.output.output_dir]) {
+            output_dir.get_or_insert_with(|| dirs.outputs.clone());
+        }
     }
 
     /// The profile to use: a bare address, else the named one, else the default, else the only one.
@@ -206,13 +237,13 @@ impl Config {
         let mut fields = Fields::new(&table, "");
         let mut config = Self { path: path.to_owned(), ..Self::default() };
         config.default_profile = fields.text("default_profile", &mut found);
+        let folder = path.parent().unwrap_or(Path::new("."));
         if let Some(output) = fields.table("output", &mut found) {
             let mut fields = Fields::new(output, "output");
-            config.output = OutputSettings::read("output", &mut fields, &mut found);
+            config.output = OutputSettings::read("output", &mut fields, folder, &mut found);
             fields.finish(&mut found);
         }
         if let Some(profiles) = fields.table("profiles", &mut found) {
-            let folder = path.parent().unwrap_or(Path::new("."));
             config.profiles = read_profiles(profiles, folder, &config.output, &mut found);
         }
         if let Some(ui) = fields.table("ui", &mut found) {
@@ -262,18 +293,20 @@ fn quoted(path: &str) -> String {
 }
 
 impl OutputSettings {
-    fn read(table: &str, fields: &mut Fields<'_, '_>, found: &mut Diagnostics<'_>) -> Self {
+    fn read(table: &str, fields: &mut Fields<'_, '_>, folder: &Path, found: &mut Diagnostics<'_>) -> Self {
+        let output_dir = fields.text("output_dir", found).map(|path| path_of(&path, folder));
         let path = format!("{table}.output_name");
         let place = fields.any("output_name").map(|(_, place)| place);
         let output_name = fields.text("output_name", found).and_then(|text| {
             let read = OutputName::parse(&text);
             read.map_err(|why| found.at(place.unwrap_or_default(), &path, format!("`{path}` {why}"))).ok()
         });
-        Self { output_name, sidecar: fields.boolean("sidecar", found) }
+        Self { output_dir, output_name, sidecar: fields.boolean("sidecar", found) }
     }
 
     /// What a profile says, else what is said here.
     fn put_into(&self, profile: &mut Profile, own: &Self) {
+        profile.output_dir = own.output_dir.clone().or_else(|| self.output_dir.clone());
         profile.output_name = own.output_name.clone().or_else(|| self.output_name.clone());
         profile.sidecar = own.sidecar.or(self.sidecar).unwrap_or(false);
     }
@@ -322,8 +355,8 @@ fn read_profile(
     });
     let secrets = read_secrets(name, protocol, &mut fields, folder, found);
     let workflow = fields.text("workflow", found).map(|path| path_of(&path, folder));
-    let output_dir = fields.text("output_dir", found).map(|path| path_of(&path, folder));
-    let own = OutputSettings::read(&format!("profiles.{name}"), &mut fields, found);
+    let without_credentials = fields.boolean("without_credentials", found).unwrap_or(false);
+    let own = OutputSettings::read(&format!("profiles.{name}"), &mut fields, folder, found);
     let has_url = fields.any("url").is_some();
     let url = fields.text("url", found);
     let api_url = read_api_url(name, protocol, &mut fields, found);
@@ -346,8 +379,9 @@ fn read_profile(
         api_url: api_url?,
         secrets,
         concurrency: concurrency.unwrap_or(DEFAULT_CONCURRENCY),
+        without_credentials,
         workflow,
-        output_dir,
+        output_dir: None,
         output_name: None,
         sidecar: false,
     };
@@ -512,13 +546,8 @@ fn read_max_log(table: &DeTable<'_>, found: &mut Diagnostics<'_>) -> MaxLog {
 fn read_ui(table: &DeTable<'_>, found: &mut Diagnostics<'_>) -> Ui {
     let mut fields = Fields::new(table, "ui");
     let default = Ui::default();
-    let theme =
-        fields.typed("theme", "\"auto\", \"dark\" or \"light\"", found, |value| match value.as_str()? {
-            "auto" => Some(ThemeChoice::Auto),
-            "dark" => Some(ThemeChoice::Dark),
-            "light" => Some(ThemeChoice::Light),
-            _ => None,
-        });
+    let themes = "\"auto\", \"dark\" or \"light\"";
+    let theme = fields.typed("theme", themes, found, |value| ThemeChoice::from_word(value.as_str()?));
     let mouse = fields.boolean("mouse", found);
     let flow_control = fields.boolean("flow_control", found);
     let scp_host = fields.text("scp_host", found).filter(|host| !host.is_empty());

@@ -7,6 +7,7 @@ pub mod handover;
 mod load;
 mod profile;
 mod secret;
+pub mod settings;
 mod source;
 pub mod write;
 

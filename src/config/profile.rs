@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Credential, Credentials, Secret, source};
+use super::{Credential, Credentials, Dirs, Secret, source};
 use crate::domain::OutputName;
-use crate::domain::run::{Form, Protocol, called_url};
+use crate::domain::run::{Asked, Form, Protocol, called_url};
 
 /// Runs of one endpoint that go at once when the profile does not say.
 pub(super) const DEFAULT_CONCURRENCY: u32 = 1;
@@ -20,11 +20,13 @@ pub struct Profile {
     pub api_url: Option<String>,
     /// Where the secrets come from that go along with each request.
     pub secrets: Vec<CredentialSource>,
+    /// The endpoint wants no credentials: what is missing of them is not asked for.
+    pub without_credentials: bool,
     /// How many runs go at once; at least 1.
     pub concurrency: u32,
     /// The workflow to open when none is named.
     pub workflow: Option<PathBuf>,
-    /// Where outputs go; `None` leaves it to the command.
+    /// Where outputs go; `None` for where they go when nothing says, [`Dirs::outputs`].
     pub output_dir: Option<PathBuf>,
     /// What outputs are called; `None` leaves it to the server.
     pub output_name: Option<OutputName>,
@@ -78,6 +80,7 @@ impl Profile {
             url: url.to_owned(),
             api_url: None,
             secrets: Vec::new(),
+            without_credentials: false,
             concurrency: DEFAULT_CONCURRENCY,
             workflow: None,
             output_dir: None,
@@ -111,7 +114,13 @@ impl Profile {
         self.name.is_empty() || self.sources().any(SecretSource::is_ambient)
     }
 
-    /// Finds the secrets. May run commands, so it may take seconds.
+    /// The folder of its outputs.
+    pub fn outputs<'a>(&'a self, dirs: &'a Dirs) -> &'a Path {
+        self.output_dir.as_deref().unwrap_or(&dirs.outputs)
+    }
+
+    /// Finds the secrets. May run commands, so it may take seconds. One that is missing is an error: nothing is sent in
+    /// nobody's name, unless the profile says that the endpoint wants none.
     ///
     /// # Errors
     /// Says which secret could not be found, why, and what to do; never what it is.
@@ -126,7 +135,16 @@ impl Profile {
                 secret,
             }))
         };
-        self.secrets.iter().filter_map(find).collect()
+        let credentials: Credentials = self.secrets.iter().filter_map(find).collect::<Result<_, _>>()?;
+        let is_missing = |asked: &&Asked| asked.required && credentials.get(asked.key).is_none();
+        match self.protocol.credentials().iter().find(is_missing).filter(|_| !self.without_credentials) {
+            Some(Asked { key, .. }) => Err(SecretError {
+                profile: self.name.clone(),
+                secret: (*key).to_owned(),
+                why: self.missing(key),
+            }),
+            None => Ok(credentials),
+        }
     }
 
     /// Where each secret comes from.
@@ -137,6 +155,19 @@ impl Profile {
     /// Whether a secret stands in the config file itself.
     pub(super) fn holds_secret(&self) -> bool {
         self.sources().any(|source| matches!(source, SecretSource::Text(_)))
+    }
+
+    /// Why a secret that the protocol wants is not there, and what to do.
+    fn missing(&self, key: &str) -> String {
+        match self.secrets.iter().find(|secret| secret.name == key).map(|secret| &secret.source) {
+            Some(SecretSource::Env { name, .. }) => format!(
+                "the environment variable {name} is not set, and without credentials nothing is sent. Set it, or type `comfydeck init` to make a profile"
+            ),
+            _ => format!(
+                "config.toml tells of none, and without credentials nothing is sent. Type `comfydeck init --profile {} --force`; where the endpoint wants none, write `without_credentials = true` into the profile",
+                self.name
+            ),
+        }
     }
 }
 

@@ -87,7 +87,7 @@ impl Credentials {
     pub fn of<'a>(protocol: Protocol, secrets: impl IntoIterator<Item = (&'a str, Secret)>) -> Self {
         let asked = |key: &str| protocol.credentials().iter().find(|asked| asked.key == key);
         let credential = |(key, secret)| {
-            let Asked { key, header, form } = *asked(key)?;
+            let Asked { key, header, form, required: _ } = *asked(key)?;
             Some(Credential { name: key.to_owned(), header: header.to_owned(), form, secret })
         };
         Self(secrets.into_iter().filter_map(credential).collect())

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use toml_edit::{DocumentMut, InlineTable, Item, Table, value};
 
 use super::dirs::private_dir;
-use super::{Dirs, Profile, SecretSource, files};
+use super::{Dirs, Profile, SecretSource, files, settings};
 
 /// Why a profile was not written.
 #[derive(Debug, thiserror::Error)]
@@ -28,18 +28,49 @@ pub fn put_profile(dirs: &Dirs, profile: &Profile, make_default: bool) -> Result
     let path = dirs.config_file();
     let shown = path.display().to_string();
     let failed = |why| WriteError::Io { path: shown.clone(), why };
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => String::new(),
+    let there = match std::fs::read_to_string(&path) {
+        Ok(text) => Some(text),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => None,
         Err(e) => return Err(failed(e)),
     };
     let broken = |why: String| WriteError::Broken { path: shown.clone(), why };
-    let text = with_profile(&text, profile, make_default).map_err(broken)?;
+    let is_new = there.is_none();
+    let mut text = with_profile(&there.unwrap_or_default(), profile, make_default).map_err(broken)?;
     private_dir(&dirs.config).map_err(failed)?;
+    if is_new {
+        let schema = put_config_schema(dirs).map_err(failed)?;
+        text = format!("#:schema {schema}\n\n{text}{}", settings::comments());
+    }
     if path.exists() && profile.holds_secret() {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
     }
     files::replace(&path, text.as_bytes(), 0o600).map_err(failed)
+}
+
+/// Writes the schema of `config.toml`. Gives its path from that file's folder.
+fn put_config_schema(dirs: &Dirs) -> io::Result<&'static str> {
+    const CONFIG: &str = "schema/config.json";
+    put_schema(dirs, CONFIG, &settings::schema("comfydeck's config.toml", &settings::config()))?;
+    Ok(CONFIG)
+}
+
+/// Writes the schema of presets. Gives its path from the presets' folder.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn put_preset_schema(dirs: &Dirs) -> io::Result<&'static str> {
+    put_schema(dirs, "schema/preset.json", &settings::schema("a preset of comfydeck", &settings::preset()))?;
+    Ok("../schema/preset.json")
+}
+
+fn put_schema(dirs: &Dirs, name: &str, schema: &serde_json::Value) -> io::Result<()> {
+    let path = dirs.config.join(name);
+    let text = format!("{schema:#}\n");
+    if std::fs::read_to_string(&path).is_ok_and(|there| there == text) {
+        return Ok(());
+    }
+    private_dir(path.parent().unwrap_or(&dirs.config))?;
+    files::replace(&path, text.as_bytes(), 0o600)
 }
 
 /// The text of a config file with a profile put into it.
@@ -66,6 +97,13 @@ fn with_profile(text: &str, profile: &Profile, make_default: bool) -> Result<Str
             Some(secret) => drop(table.insert(asked.key, Item::Value(secret_value(&secret.source)))),
             None => drop(table.remove(asked.key)),
         }
+    }
+    match profile.without_credentials {
+        true => drop(table.insert("without_credentials", value(true))),
+        false => drop(table.remove("without_credentials")),
+    }
+    if let Some(output_dir) = &profile.output_dir {
+        table.insert("output_dir", value(output_dir.to_string_lossy().as_ref()));
     }
     if let Some(workflow) = &profile.workflow {
         table.insert("workflow", value(workflow.to_string_lossy().as_ref()));

@@ -3,3 +3,4 @@
 pub mod import;
 pub mod open;
 pub mod presets;
+pub mod wildcards;

@@ -191,6 +191,17 @@ pub fn workflow(source: &WorkflowSource) -> Result<OpenWorkflow, OpenError> {
     Ok(opened)
 }
 
+/// Reads a workflow that comes from elsewhere than a file, such as standard input; `name` is what people call that.
+///
+/// # Errors
+/// As [`workflow`].
+pub fn workflow_from(from: impl Read, name: &str) -> Result<OpenWorkflow, OpenError> {
+    let path = PathBuf::from(name);
+    let text = text_of(from, &path)?;
+    let source = WorkflowSource::File(path.clone());
+    if form::is_form(&text) { from_form(&source, &path, &text, None) } else { plain(&source, &text) }
+}
+
 /// A workflow without a form.
 fn plain(source: &WorkflowSource, text: &str) -> Result<OpenWorkflow, OpenError> {
     let workflow = Workflow::parse(text).map_err(|why| OpenError::Workflow { file: source.shown(), why })?;
@@ -317,9 +328,13 @@ fn with_title(path: &Path) -> (PathBuf, Option<String>) {
 
 fn read(path: &Path) -> Result<String, OpenError> {
     let unreadable = |why: String| OpenError::Unreadable { path: path.to_owned(), why };
-    let file = std::fs::File::open(path).map_err(|e| unreadable(e.to_string()))?;
+    text_of(std::fs::File::open(path).map_err(|e| unreadable(e.to_string()))?, path)
+}
+
+fn text_of(from: impl Read, path: &Path) -> Result<String, OpenError> {
+    let unreadable = |why: String| OpenError::Unreadable { path: path.to_owned(), why };
     let mut bytes = Vec::new();
-    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|e| unreadable(e.to_string()))?;
+    from.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|e| unreadable(e.to_string()))?;
     if bytes.len() as u64 > MOST_BYTES {
         return Err(unreadable("it is too large for a workflow".to_owned()));
     }

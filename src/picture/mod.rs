@@ -58,6 +58,16 @@ pub enum Choice {
 }
 
 impl Choice {
+    /// In the order in which a key goes through them.
+    pub const ALL: [Self; 6] = [
+        Self::Auto,
+        Self::Always(Kind::Kitty),
+        Self::Always(Kind::Iterm2),
+        Self::Always(Kind::Sixel),
+        Self::Always(Kind::Blocks),
+        Self::Off,
+    ];
+
     /// Parses a setting: `auto`, `off`, or a protocol's name.
     pub fn of_name(name: &str) -> Option<Self> {
         match name {

@@ -5,7 +5,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::Names;
 use super::text::{age, bytes, cut, duration, took};
-use crate::domain::run::{Connection, RunError, Transfer, UnixMs};
+use crate::domain::run::{Connection, Outgoing, RunError, Transfer, UnixMs};
 use crate::domain::time;
 use crate::domain::{ParamKey, Rule, Run, RunSummary, Status, value};
 use crate::wire::ansi::{scrub_block, scrub_plain};
@@ -38,6 +38,29 @@ pub fn by_program(name: &str, value: &Value, rule: Rule) -> String {
             "no value was set, and the server takes no request without one: {name} = {text} is sent as it stands"
         ),
     }
+}
+
+/// That a text was made of a template.
+pub fn expanded(key: &ParamKey, template: &str) -> String {
+    format!("{key} was expanded from {}", scrub_plain(template))
+}
+
+/// What a run would send.
+pub fn outgoing(outgoing: &Outgoing) -> String {
+    let mut text = format!("POST {}\n", scrub_plain(&outgoing.url));
+    for (name, value) in &outgoing.headers {
+        text += &format!("{name}: {value}\n");
+    }
+    text += &format!("content-type: {}\n\n", outgoing.content_type);
+    for (name, value) in &outgoing.fields {
+        text += &format!("{} = {}\n", scrub_plain(name), scrub_block(value));
+    }
+    for file in &outgoing.files {
+        let (part, path) = (scrub_plain(&file.part), scrub_plain(&file.path.to_string_lossy()));
+        text +=
+            &format!("{part} = file {path} ({}, {})\n", scrub_plain(&file.content_type), bytes(file.size));
+    }
+    text
 }
 
 /// Where a run stands, in one line of at most `width` columns, for a line that is written over and over.

@@ -3,20 +3,18 @@
 //! Fields are only ever added. Times are unix milliseconds, durations milliseconds, sizes bytes. A field that
 //! is not known is `null`; it never goes missing.
 
+use std::path::Path;
+
 use serde_json::{Map, Value, json};
 
 use super::Names;
-use crate::domain::run::{Output, RunError, Transfer, UnixMs};
-use crate::domain::{Rule, Run, RunEvent, RunId, RunSummary};
+use crate::domain::draft::Submission;
+use crate::domain::run::{InputFile, Outgoing, Output, RunError, ServerResult, Transfer, UnixMs};
+use crate::domain::{ParamKey, Rule, Run, RunEvent, RunId, RunSummary};
 use crate::wire::ansi;
 
 /// `queued`: the run is in the store, and what it will send is settled.
 pub fn queued(run: &Run) -> Value {
-    let seeds = run.request.by_program().filter_map(|(key, value, rule)| match rule {
-        Rule::Policy(_) => Some(json!({"key": key, "value": value, "forced": false})),
-        Rule::NewSeed => Some(json!({"key": key, "value": value, "forced": true})),
-        Rule::AtEnd(_) | Rule::AsItStands => None,
-    });
     json!({
         "event": "queued",
         "run": run.id,
@@ -27,8 +25,28 @@ pub fn queued(run: &Run) -> Value {
         "workflow": run.request.workflow_name,
         "params": run.request.params,
         "origins": run.request.origins,
-        "seeds": seeds.collect::<Vec<Value>>(),
+        "templates": run.request.templates,
+        "seeds": run.request.by_program().filter_map(seed).collect::<Vec<_>>(),
         "output_dir": run.request.output_dir.to_string_lossy(),
+    })
+}
+
+/// `dry_run`: what a run would send, and where its outputs would go.
+pub fn outgoing(outgoing: &Outgoing, output_dir: &Path, submission: &Submission) -> Value {
+    let pairs = |pairs: &[(String, String)]| -> Map<String, Value> {
+        pairs.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect()
+    };
+    json!({
+        "event": "dry_run",
+        "url": outgoing.url,
+        "headers": pairs(&outgoing.headers),
+        "content_type": outgoing.content_type,
+        "fields": pairs(&outgoing.fields),
+        "files": outgoing.files.iter().map(input).collect::<Vec<_>>(),
+        "origins": submission.origins,
+        "templates": submission.templates,
+        "seeds": submission.by_program().filter_map(seed).collect::<Vec<_>>(),
+        "output_dir": output_dir.to_string_lossy(),
     })
 }
 
@@ -74,9 +92,29 @@ pub fn event(run: RunId, at: UnixMs, event: &RunEvent) -> Option<Value> {
         RunEvent::Remote { .. }
         | RunEvent::Log { .. }
         | RunEvent::Preview(_)
+        | RunEvent::Result(_)
         | RunEvent::CancelAsked
         | RunEvent::LetGo
         | RunEvent::Ended(_) => return None,
+    })
+}
+
+/// A seed that the program set; `None` for what else it set.
+fn seed((key, value, rule): (&ParamKey, &Value, Rule)) -> Option<Value> {
+    match rule {
+        Rule::Policy(_) => Some(json!({"key": key, "value": value, "forced": false})),
+        Rule::NewSeed => Some(json!({"key": key, "value": value, "forced": true})),
+        Rule::AtEnd(_) | Rule::AsItStands => None,
+    }
+}
+
+fn input(file: &InputFile) -> Value {
+    json!({
+        "part": file.part,
+        "path": file.path.to_string_lossy(),
+        "content_type": file.content_type,
+        "size": file.size,
+        "sha256": file.sha256,
     })
 }
 
@@ -117,24 +155,12 @@ pub fn summary(run: &RunSummary) -> Value {
     })
 }
 
-/// All that is known of a run, for `comfydeck show RUN --json`.
-pub fn run(run: &Run, names: &Names) -> Value {
+/// All that is known of a run, for `comfydeck show RUN --json`. `prompt` is the graph that the server says it ran.
+pub fn run(run: &Run, names: &Names, prompt: Option<&str>) -> Value {
     let request = &run.request;
     let phases: Vec<Value> =
         run.phases.iter().map(|(status, at)| json!({"phase": status.word(), "at": at})).collect();
-    let files: Vec<Value> = request
-        .files
-        .iter()
-        .map(|file| {
-            json!({
-                "part": file.part,
-                "path": file.path.to_string_lossy(),
-                "content_type": file.content_type,
-                "size": file.size,
-                "sha256": file.sha256,
-            })
-        })
-        .collect();
+    let files: Vec<Value> = request.files.iter().map(input).collect();
     let outputs: Vec<Value> = run.outputs.iter().map(|saved| output(saved).into()).collect();
     let failed: Vec<Value> = run
         .failed_outputs
@@ -159,6 +185,7 @@ pub fn run(run: &Run, names: &Names) -> Value {
         ("failed_outputs", failed.into()),
         ("warnings", json!(run.warnings)),
         ("server_seconds", run.server_seconds.into()),
+        ("result", run.result.as_ref().map(|result| server_result(result, prompt)).into()),
         ("error", run.error.as_ref().map(error).into()),
     ]));
     record.into()
@@ -181,6 +208,7 @@ pub fn request_facts(run: &Run) -> Map<String, Value> {
         ("prompt", request.prompt.as_str().into()),
         ("params", json!(request.params)),
         ("origins", json!(request.origins)),
+        ("templates", json!(request.templates)),
         ("queued_at", run.queued_at.into()),
         ("started_at", run.started_at().into()),
         ("ended_at", run.ended_at.into()),
@@ -189,6 +217,18 @@ pub fn request_facts(run: &Run) -> Map<String, Value> {
 
 fn fields<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// What the server said: its own words.
+fn server_result(result: &ServerResult, prompt: Option<&str>) -> Value {
+    // Its numbers keep their digits.
+    let prompt: Option<Value> = prompt.and_then(|prompt| serde_json::from_str(prompt).ok());
+    json!({
+        "status": result.status,
+        "completed": result.completed,
+        "prompt": prompt,
+        "prompt_sha256": result.prompt_sha256,
+    })
 }
 
 fn output(saved: &Output) -> Map<String, Value> {

@@ -25,7 +25,7 @@ use std::time::{Duration, SystemTime};
 use thiserror::Error;
 
 use crate::backend::results::outputs::place::Unusable;
-use crate::backend::{self, Backend};
+use crate::backend::{self, Backend, BackendError};
 use crate::config::handover::{self, HandoverError};
 use crate::config::{Credentials, Dirs};
 use crate::domain::run::{Protocol, RunError};
@@ -34,7 +34,9 @@ use crate::store::StoreError;
 
 pub use process::{NoRunner, ensure, ensure_as, gone, keep_away, serve, serve_with, work_off};
 pub use restarts::Restarts;
-pub use submit::{IfSame, NewRun, adopt, cancel, enqueue, enqueue_again, let_go, repeat, submit};
+pub use submit::{
+    IfSame, NewRun, absolute, adopt, cancel, enqueue, enqueue_again, let_go, outgoing, repeat, submit,
+};
 
 /// What a runner needs of the world beside the store.
 pub trait Environment: Send + Sync {
@@ -154,6 +156,9 @@ pub enum RunnerError {
         log.display()
     )]
     EndsAtOnce { log: PathBuf },
+    /// The request cannot be sent as it is.
+    #[error(transparent)]
+    Unsendable(BackendError),
     /// The runner's own machinery.
     #[error("the background runner could not start: {0}")]
     SetUp(io::Error),

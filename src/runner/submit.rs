@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use super::{RunnerError, ensure, folder};
+use crate::backend::{self, Job, Outgoing, Server};
+use crate::config::handover::HandoverError;
 use crate::config::{Dirs, Profile, handover};
 use crate::domain::draft::{Layer, Submission};
 use crate::domain::param::parameters;
 use crate::domain::run::InputFile;
 use crate::domain::{Draft, Origin, ParamKey, RunEvent, RunId, RunRequest, Said, Setting, Workflow, media};
-use crate::store::{CancelAnswer, Store, StoreError, now};
+use crate::store::{CancelAnswer, KeptInput, Store, StoreError, now};
 
 /// What is to be run, and where.
 #[derive(Clone, Copy, Debug)]
@@ -71,8 +73,9 @@ pub fn enqueue(store: &Store, dirs: &Dirs, new: &NewRun<'_>) -> Result<RunId, Ru
         send_workflow: new.send_workflow,
         params: new.submission.params.clone(),
         origins: new.submission.origins.clone(),
+        templates: new.submission.templates.as_deref().cloned(),
         files: files.collect::<Result<_, _>>()?,
-        prompt: new.prompt.to_owned(),
+        prompt: shown_prompt(new).to_owned(),
         logs: new.logs,
         output_dir,
         ..RunRequest::default()
@@ -95,6 +98,37 @@ pub fn enqueue(store: &Store, dirs: &Dirs, new: &NewRun<'_>) -> Result<RunId, Ru
         store.append(id, now(), &[RunEvent::Warning { text }])?;
     }
     Ok(id)
+}
+
+/// The prompt for lists: the text that is sent, not the template that it was made of.
+fn shown_prompt<'a>(new: &NewRun<'a>) -> &'a str {
+    let submission = new.submission;
+    let mut templates = submission.templates.iter().flat_map(|templates| &templates.texts);
+    let key = templates.find(|(_, template)| *template == new.prompt).map(|(key, _)| key);
+    key.and_then(|key| submission.params.get(key)?.as_str()).unwrap_or(new.prompt)
+}
+
+/// What a run would send, for showing it: nothing is queued, kept or sent. Also finds the credentials, so that what is
+/// missing is told.
+///
+/// # Errors
+/// When a file or a secret cannot be read, or the request could not be sent.
+pub fn outgoing(order: &NewRun<'_>) -> Result<Outgoing, RunnerError> {
+    let profile = order.profile;
+    let credentials = profile.credentials().map_err(HandoverError::from)?;
+    let files = order.submission.files.iter().map(|(key, path)| {
+        let input = input(key, path, KeptInput::look(path)?);
+        Ok((input, path.clone()))
+    });
+    let job = Job {
+        server: Server { url: profile.url.clone(), api_url: profile.api_url.clone(), credentials },
+        params: order.submission.params.clone(),
+        files: files.collect::<Result<_, RunnerError>>()?,
+        workflow: order.send_workflow.then(|| order.workflow.text().to_owned()),
+        logs: order.logs,
+        ..Job::default()
+    };
+    backend::for_protocol(profile.protocol).outgoing(&job).map_err(RunnerError::Unsendable)
 }
 
 /// Queues a run again exactly as it was: same values, same files by content, same seed. Only where it goes is
@@ -237,7 +271,10 @@ fn with_a_value(store: &Store, request: RunRequest) -> Result<RunRequest, Runner
 }
 
 /// The place of a folder that the runner, which works elsewhere, will find.
-fn absolute(folder: &Path) -> Result<PathBuf, RunnerError> {
+///
+/// # Errors
+/// When the working directory cannot be read, or the name is not UTF-8.
+pub fn absolute(folder: &Path) -> Result<PathBuf, RunnerError> {
     let path =
         std::path::absolute(folder).map_err(|why| RunnerError::File { path: folder.to_owned(), why })?;
     if path.to_str().is_none() { Err(RunnerError::Name(path)) } else { Ok(path) }
@@ -245,9 +282,12 @@ fn absolute(folder: &Path) -> Result<PathBuf, RunnerError> {
 
 /// Copies an input file into the store.
 fn keep(store: &Store, key: &ParamKey, path: &Path) -> Result<InputFile, RunnerError> {
-    let kept = store.keep_input(path)?;
+    Ok(input(key, path, store.keep_input(path)?))
+}
+
+fn input(key: &ParamKey, path: &Path, kept: KeptInput) -> InputFile {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(InputFile {
+    InputFile {
         part: key.as_str().to_owned(),
         // For people; a name that is not UTF-8 could not be stored.
         path: PathBuf::from(std::path::absolute(path).unwrap_or_default().to_string_lossy().into_owned()),
@@ -255,5 +295,5 @@ fn keep(store: &Store, key: &ParamKey, path: &Path) -> Result<InputFile, RunnerE
         name,
         size: kept.size,
         sha256: kept.sha256,
-    })
+    }
 }

@@ -24,6 +24,16 @@ pub struct KeptInput {
     pub magic: Vec<u8>,
 }
 
+impl KeptInput {
+    /// Looks at a file as [`Store::keep_input`] does, without keeping its content.
+    ///
+    /// # Errors
+    /// When the file is none (a folder, a pipe) or cannot be read.
+    pub fn look(path: &Path) -> Result<Self, StoreError> {
+        hashed(path, None)
+    }
+}
+
 impl Store {
     /// Copies a file's content into the store, unless the same content is there already. A copy, never a
     /// link: the original may be edited in place.

@@ -22,6 +22,10 @@ pub type Effects = Vec<Effect>;
 
 /// One thing to do outside the model.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the largest is a run that is submitted: there is one of it at a time"
+)]
 pub enum Effect {
     /// Read from the store, on its reader's thread.
     Ask(Question),

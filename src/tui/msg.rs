@@ -130,7 +130,7 @@ pub enum Msg {
     Saved {
         preset: Box<OpenPreset>,
         /// The preset as it is now.
-        layer: Layer,
+        layer: Box<Layer>,
         path: PathBuf,
     },
     /// A preset has another name now.

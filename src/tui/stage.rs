@@ -93,6 +93,7 @@ impl Stage {
                 ]
                 .into_iter()
                 .collect(),
+                ..Layer::default()
             },
             edits: Vec::new(),
             seeds: Vec::new(),

@@ -6,10 +6,13 @@ mod demo;
 #[allow(dead_code)] // shared with the tests of the session, which use all of it
 mod emulator;
 mod exits;
+mod expand;
 mod import;
 mod json;
+mod options;
 mod preview;
 mod processes;
+mod setup;
 mod support;
 mod values;
 mod workflows;

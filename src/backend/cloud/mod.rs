@@ -21,8 +21,9 @@ mod submit;
 
 use std::sync::Arc;
 
-use super::{Backend, BackendError, BoxFuture, Caps, EventSink, Job, Server};
+use super::{Backend, BackendError, BoxFuture, Caps, EventSink, Job, Outgoing, Server};
 use crate::backend::net::http::Http;
+use crate::backend::net::upload::Upload;
 use crate::domain::run::{Protocol, RunError};
 
 use account::Accounts;
@@ -71,6 +72,14 @@ impl CloudBackend {
 impl Backend for CloudBackend {
     fn caps(&self) -> Caps {
         Protocol::Cloud.caps()
+    }
+
+    fn outgoing(&self, job: &Job) -> Result<Outgoing, BackendError> {
+        let api = self.api(&job.server).map_err(submit::refused)?;
+        let fields =
+            submit::fields("(made for the run)", &job.server.url, job.logs.then_some("(the socket's)"));
+        Upload::shown(job, api.infer().as_str(), &fields, true)
+            .map_err(|what| submit::refused(RunError { what, ..RunError::default() }))
     }
 
     fn submit(&self, job: Job, events: EventSink) -> BoxFuture<'_, Result<(), BackendError>> {

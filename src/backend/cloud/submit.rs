@@ -16,6 +16,16 @@ use super::account::SocketState;
 use super::api;
 use super::run::{Certainty, CloudRun, Ending};
 
+/// The fields that this protocol sends before the values.
+pub(super) fn fields<'a>(
+    prompt_id: &'a str,
+    url: &'a str,
+    sid: Option<&'a str>,
+) -> Vec<(&'static str, &'a str)> {
+    let first = [("prompt_id", prompt_id), ("view_comfy_api_url", url)];
+    first.into_iter().chain(sid.map(|sid| ("sid", sid))).collect()
+}
+
 /// Bytes of a reply that are read: it may be the record, and that may have everything in it.
 const MAX_REPLY: usize = 64 << 20;
 
@@ -33,11 +43,7 @@ impl CloudRun {
     pub(super) async fn send(&mut self) -> Result<Option<Ending>, BackendError> {
         self.out.phase(Status::Uploading).await?;
         let sid = self.socket().await?;
-        let mut fields =
-            vec![("prompt_id", self.prompt_id.as_str()), ("view_comfy_api_url", &self.job.server.url)];
-        if let Some(sid) = &sid {
-            fields.push(("sid", sid));
-        }
+        let fields = fields(&self.prompt_id, &self.job.server.url, sid.as_deref());
         let upload = Upload::multipart(&self.job, &fields).map_err(|what| {
             refused(RunError { what, remedy: "Choose the file again.".to_owned(), ..RunError::default() })
         })?;

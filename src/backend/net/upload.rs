@@ -8,10 +8,13 @@ use bytes::{Buf as _, Bytes};
 use futures_util::stream;
 use tokio::sync::watch;
 
-use crate::backend::Job;
+use crate::backend::{Job, Outgoing};
 
 /// Bytes of a file that are read in one block.
 const BLOCK: usize = 256 * 1024;
+
+/// What a form without files is.
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The body of a run's request. It can be sent once.
 #[derive(Clone, Debug)]
@@ -41,8 +44,7 @@ impl Upload {
         let params = params(job)?;
         let fields = fields(job, first, &params);
         let text = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let content_type = "application/x-www-form-urlencoded".to_owned();
-        Ok(Self::of(content_type, vec![Part::Bytes(text.into())]))
+        Ok(Self::of(FORM.to_owned(), vec![Part::Bytes(text.into())]))
     }
 
     /// As [`Upload::form`], multipart in any case.
@@ -67,6 +69,31 @@ impl Upload {
             first.advance(2);
         }
         Ok(Self::of(format!("multipart/form-data; boundary={boundary}"), parts))
+    }
+
+    /// The request for a job, for people: as [`Upload::form`], or multipart in any case, sends it to `url`.
+    ///
+    /// # Errors
+    /// When the values are no JSON.
+    pub(in crate::backend) fn shown(
+        job: &Job,
+        url: &str,
+        first: &[(&str, &str)],
+        is_multipart: bool,
+    ) -> Result<Outgoing, String> {
+        let params = params(job)?;
+        let fields = fields(job, first, &params);
+        let is_multipart = is_multipart || !job.files.is_empty();
+        let credentials = job.server.credentials.iter();
+        let headers =
+            credentials.map(|credential| (credential.header.clone(), credential.value().to_string()));
+        Ok(Outgoing {
+            url: crate::domain::run::shown_url(url).to_owned(),
+            headers: headers.collect(),
+            content_type: if is_multipart { "multipart/form-data" } else { FORM }.to_owned(),
+            fields: fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            files: job.files.iter().map(|(file, _)| file.clone()).collect(),
+        })
     }
 
     fn of(content_type: String, parts: Vec<Part>) -> Self {

@@ -26,7 +26,7 @@ use crate::backend::reporter::Reporter;
 use crate::backend::results::collect::Collected;
 use crate::backend::results::download::{self, Fetched, Links};
 use crate::backend::results::writer::Writer;
-use crate::backend::{Backend, BackendError, BoxFuture, Caps, EventSink, Job};
+use crate::backend::{Backend, BackendError, BoxFuture, Caps, EventSink, Job, Outgoing};
 use events::{EventReader, Received};
 
 /// The remedy for outputs that could not be saved: the server does not keep them.
@@ -53,11 +53,42 @@ impl Backend for StreamBackend {
         Protocol::Stream.caps()
     }
 
+    fn outgoing(&self, job: &Job) -> Result<Outgoing, BackendError> {
+        let url = checked_url(job)?;
+        Upload::shown(job, url.as_str(), &first_fields(job), false)
+            .map_err(|what| refused(RunError { what, ..RunError::default() }))
+    }
+
     fn submit(&self, job: Job, events: EventSink) -> BoxFuture<'_, Result<(), BackendError>> {
         Box::pin(async move {
             let run = StreamRun { http: &self.http, out: Reporter::new(events), job };
             run.drive().await
         })
+    }
+}
+
+/// The fields that this protocol sends before the values.
+fn first_fields(job: &Job) -> [(&'static str, &'static str); 1] {
+    [("logs", if job.logs { "true" } else { "false" })]
+}
+
+/// The endpoint's address, and that credentials can be sent there.
+fn checked_url(job: &Job) -> Result<Url, BackendError> {
+    let fault = |what: String, remedy: &str| {
+        refused(RunError { what, remedy: remedy.to_owned(), ..RunError::default() })
+    };
+    if let Some(name) = http::unsendable(&job.server.credentials) {
+        let what = format!("{name} contains a character that is not allowed in an HTTP header");
+        return Err(fault(what, "Copy it again, without a line end or other control character."));
+    }
+    let remedy = "Put the deployment's whole address into the profile, such as https://name.example.com/.";
+    match Url::parse(&job.server.url) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
+        Ok(url) => Err(fault(
+            format!("`{}` is not an address that a run can be sent to", redirect::shown(&url)),
+            remedy,
+        )),
+        Err(why) => Err(fault(format!("the endpoint's address is not valid: {why}"), remedy)),
     }
 }
 
@@ -76,12 +107,11 @@ struct StreamRun<'a> {
 
 impl StreamRun<'_> {
     async fn drive(mut self) -> Result<(), BackendError> {
-        let url = self.checked_url()?;
+        let url = checked_url(&self.job)?;
         self.out.phase(Status::Uploading).await?;
-        let upload = Upload::form(&self.job, &[("logs", if self.job.logs { "true" } else { "false" })])
-            .map_err(|what| {
-                refused(RunError { what, remedy: "Choose the file again.".to_owned(), ..RunError::default() })
-            })?;
+        let upload = Upload::form(&self.job, &first_fields(&self.job)).map_err(|what| {
+            refused(RunError { what, remedy: "Choose the file again.".to_owned(), ..RunError::default() })
+        })?;
         let answer = self.send(&url, &upload).await?;
         let status = answer.response.status();
         if !status.is_success() {
@@ -109,26 +139,6 @@ impl StreamRun<'_> {
         match form {
             BodyFormat::Events => self.events(response, first).await,
             BodyFormat::Json => self.json(response, first).await,
-        }
-    }
-
-    fn checked_url(&self) -> Result<Url, BackendError> {
-        let fault = |what: String, remedy: &str| {
-            refused(RunError { what, remedy: remedy.to_owned(), ..RunError::default() })
-        };
-        if let Some(name) = http::unsendable(&self.job.server.credentials) {
-            let what = format!("{name} contains a character that is not allowed in an HTTP header");
-            return Err(fault(what, "Copy it again, without a line end or other control character."));
-        }
-        let remedy =
-            "Put the deployment's whole address into the profile, such as https://name.example.com/.";
-        match Url::parse(&self.job.server.url) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
-            Ok(url) => Err(fault(
-                format!("`{}` is not an address that a run can be sent to", redirect::shown(&url)),
-                remedy,
-            )),
-            Err(why) => Err(fault(format!("the endpoint's address is not valid: {why}"), remedy)),
         }
     }
 
@@ -288,6 +298,9 @@ impl StreamRun<'_> {
                 ..RunError::default()
             }));
         }
+        if let Some(told) = outcome::told(&collected.result) {
+            self.out.send(told).await?;
+        }
         self.fetch_links(&mut collected).await?;
         if !collected.whole && collected.broken.is_none() {
             let cut = cut.unwrap_or_else(|| RunError {
@@ -318,7 +331,7 @@ impl StreamRun<'_> {
 
     async fn fetch_links(&mut self, collected: &mut Collected) -> Result<(), BackendError> {
         let list = std::mem::take(&mut collected.links);
-        let home = self.checked_url()?;
+        let home = checked_url(&self.job)?;
         let folder = self.job.outputs.clone();
         let links = Links { http: self.http, home: &home, folder, saved: &[], fresh: None, again: AGAIN };
         let Fetched { saved, failed } = download::fetch_all(&links, list, &mut self.out).await?;

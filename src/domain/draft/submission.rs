@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{Draft, Edit, Setting};
 use crate::domain::origin::{self, Origin, Rule};
+use crate::domain::prompt::{self, TemplateError, Templates, Wildcards};
 use crate::domain::{ParamKey, ParamKind, Parameter, SeedPolicy};
 
 /// What a submission sends.
@@ -17,6 +18,10 @@ pub struct Submission {
     pub files: Vec<(ParamKey, PathBuf)>,
     /// Who set each value and file.
     pub origins: IndexMap<ParamKey, Origin>,
+    /// Values that are templates of prompts and have yet to become texts.
+    pub unexpanded: Box<[ParamKey]>,
+    /// What has become of templates.
+    pub templates: Option<Box<Templates>>,
 }
 
 /// Why a draft cannot be submitted.
@@ -31,6 +36,18 @@ impl Submission {
     /// The values that the program set, and why.
     pub fn by_program(&self) -> impl Iterator<Item = (&ParamKey, &Value, Rule)> {
         origin::by_program(&self.params, &self.origins)
+    }
+
+    /// Makes texts of its templates. The same seed gives the same texts.
+    ///
+    /// # Errors
+    /// When one does not become text; nothing has changed then.
+    pub fn expand(&mut self, seed: u64, wildcards: &dyn Wildcards) -> Result<(), TemplateError> {
+        let mut params = self.params.clone();
+        let templates = prompt::resolve(&mut params, |key| self.unexpanded.contains(key), seed, wildcards)?;
+        (self.params, self.templates) = (params, templates.map(Box::new));
+        self.unexpanded = Box::default();
+        Ok(())
     }
 
     fn put(&mut self, key: &ParamKey, setting: Setting, origin: Origin) {
@@ -59,6 +76,11 @@ impl Draft {
                 (origin, Some(setting)) => sent.put(key, setting, origin),
             }
         }
+        let is_text = |key: &&ParamKey| self.param(key).is_some_and(|p| p.kind == ParamKind::LongText);
+        let expands = |key: &&ParamKey| self.preset.expands(key);
+        let is_template = |key: &&ParamKey| sent.params[*key].as_str().is_some_and(prompt::is_template);
+        let templates = sent.params.keys().filter(is_text).filter(expands).filter(is_template);
+        sent.unexpanded = templates.cloned().collect();
         if sent.params.is_empty() {
             let key = self.filler(&sent).ok_or(SubmitError::NothingToSend)?.key.clone();
             let setting = self.setting(&key).ok_or(SubmitError::NothingToSend)?;

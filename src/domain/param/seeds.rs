@@ -200,7 +200,7 @@ impl<'a> Graph<'a> {
         }
         let is_named_so = node.first().is_some_and(|p| p.class_type.to_ascii_lowercase().contains("sampler"));
         let samples = |p: &&Parameter| p.kind == ParamKind::Link && OF_SAMPLERS.contains(&p.key.input());
-        if !is_named_so && !node.iter().any(|p| samples(p)) {
+        if !is_named_so && !node.iter().any(samples) {
             return Weight::Unknown;
         }
         match literal("denoise").and_then(Value::as_f64) {

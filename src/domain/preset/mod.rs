@@ -53,6 +53,10 @@ pub struct Preset {
     pub aliases: IndexMap<String, Placed<String>>,
     /// Key → the policy's word.
     pub seeds: IndexMap<String, Placed<String>>,
+    /// Whether choices and wildcards in texts are expanded, where nothing says for the key.
+    pub expand: Option<bool>,
+    /// The same by key.
+    pub expand_keys: IndexMap<String, Placed<bool>>,
 }
 
 impl Preset {
@@ -79,8 +83,39 @@ impl Preset {
         preset.files = texts("files", "a path in quotes");
         preset.aliases = texts("aliases", "a parameter key in quotes");
         preset.seeds = texts("seeds", "\"fixed\", \"randomize\", \"increment\" or \"decrement\"");
+        preset.read_expand(&mut fields, text, &mut found);
         fields.finish(&mut found);
         (preset, found.finish())
+    }
+}
+
+impl Preset {
+    /// `expand = false`, or `[expand]` with a line a key.
+    fn read_expand(&mut self, fields: &mut Fields<'_, '_>, text: &str, found: &mut Diagnostics<'_>) {
+        const WANTED: &str = "true or false, or a table with these by key";
+        let Some((value, place)) = fields.any("expand") else { return };
+        match value {
+            DeValue::Boolean(all) => self.expand = Some(*all),
+            DeValue::Table(table) => {
+                for (key, place, value) in entries(table) {
+                    let line = line_of(text, place.start);
+                    match value.get_ref().as_bool() {
+                        Some(value) => drop(self.expand_keys.insert(key.to_owned(), Placed { value, line })),
+                        None => {
+                            let what = describe(value.get_ref());
+                            found.at(
+                                value.span(),
+                                key,
+                                format!("`{key}` in [expand] should be true or false, not {what}"),
+                            );
+                        }
+                    }
+                }
+            }
+            other => {
+                found.at(place, "expand", format!("`expand` should be {WANTED}, not {}", describe(other)))
+            }
+        }
     }
 }
 

@@ -73,6 +73,15 @@ impl<'a> Settling<'a> {
                 self.layer.aliases.insert(name.clone(), parameter.key.clone());
             }
         }
+        if let Some(expand) = preset.expand {
+            self.layer.literal = !expand;
+            self.layer.expand.clear();
+        }
+        for (key, Placed { value, line }) in &preset.expand_keys {
+            if let Some(parameter) = self.find(preset, "expand", key, *line) {
+                self.layer.expand.insert(parameter.key.clone(), *value);
+            }
+        }
         for (key, Placed { value: word, line }) in &preset.seeds {
             if let Some(parameter) = self.find(preset, "seeds", key, *line) {
                 match SeedPolicy::from_word(word) {

@@ -12,7 +12,9 @@ pub use event::{
     Connection, ConnectionSince, End, Output, OutputFailure, Preview, PreviewKind, Progress, RunError,
     RunEvent, ServerResult, Transfer,
 };
-pub use request::{Asked, Caps, Form, InputFile, Protocol, RunRequest, VIEWCOMFY_API, called_url, shown_url};
+pub use request::{
+    Asked, Caps, Form, InputFile, Outgoing, Protocol, RunRequest, VIEWCOMFY_API, called_url, shown_url,
+};
 pub use status::Status;
 pub use summary::{Counts, RunSummary};
 

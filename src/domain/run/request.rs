@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::domain::ParamKey;
 use crate::domain::inputs::is_seed_name;
 use crate::domain::origin::{self, Origin, Rule};
+use crate::domain::prompt::Templates;
 use crate::domain::workflow::hex;
 
 /// Everything that is needed to submit a run, and to submit the very same one again.
@@ -48,6 +49,9 @@ pub struct RunRequest {
     /// Who set each value and file. Runs of earlier versions do not have it.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub origins: IndexMap<ParamKey, Origin>,
+    /// The templates that some of the values were expanded from, and the random seed of their choices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub templates: Option<Templates>,
     /// Files that are uploaded.
     pub files: Vec<InputFile>,
     /// The prompt, for the list of runs; may be empty.
@@ -166,8 +170,8 @@ impl Protocol {
     /// The credentials that it asks for.
     pub fn credentials(self) -> &'static [Asked] {
         const VIEWCOMFY: [Asked; 2] = [
-            Asked::of("client_id", "client_id", Form::Plain),
-            Asked::of("client_secret", "client_secret", Form::Plain),
+            Asked::of("client_id", "client_id", Form::Plain).wanted(),
+            Asked::of("client_secret", "client_secret", Form::Plain).wanted(),
         ];
         match self {
             Self::Stream | Self::Cloud => &VIEWCOMFY,
@@ -201,11 +205,17 @@ pub struct Asked {
     /// The request header that carries it.
     pub header: &'static str,
     pub form: Form,
+    /// Nothing is sent without it.
+    pub required: bool,
 }
 
 impl Asked {
     const fn of(key: &'static str, header: &'static str, form: Form) -> Self {
-        Self { key, header, form }
+        Self { key, header, form, required: false }
+    }
+
+    const fn wanted(self) -> Self {
+        Self { required: true, ..self }
     }
 }
 
@@ -220,6 +230,20 @@ pub enum Form {
     Bearer,
     /// A user's name and password with a colon between them, as HTTP's basic authentication.
     Basic,
+}
+
+/// The request that a run sends, for people: secrets hidden, and what only the moment of sending gives in words.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outgoing {
+    /// The address that it goes to, without a query, where some keep a token.
+    pub url: String,
+    /// Headers that tell who asks, in order; a secret's value is hidden.
+    pub headers: Vec<(String, String)>,
+    pub content_type: String,
+    /// Form fields, in order, as they are sent.
+    pub fields: Vec<(String, String)>,
+    /// Files that go up.
+    pub files: Vec<InputFile>,
 }
 
 /// A file that goes up with a run. Its content is kept by hash, so that the run can be repeated

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::config::write::put_preset_schema;
 use crate::config::{Dirs, dirs::expand, dirs::private_dir, files};
 use crate::domain::diagnostic::{Diagnostic, nearest};
 use crate::domain::preset::{Changes, EditError, Preset, edit};
@@ -88,12 +89,13 @@ pub enum PresetError {
 #[derive(Clone, Debug)]
 pub struct Presets {
     folders: [PathBuf; 2],
+    dirs: Dirs,
 }
 
 impl Presets {
     /// The places, seen from a working directory.
     pub fn new(dirs: &Dirs, working: &Path) -> Self {
-        Self { folders: [working.join("presets"), dirs.config.join("presets")] }
+        Self { folders: [working.join("presets"), dirs.config.join("presets")], dirs: dirs.clone() }
     }
 
     /// All presets by name. Where two have one name, the first place wins, as when one is opened.
@@ -216,6 +218,7 @@ impl Presets {
             text = text_of(&opened.name, &opened.source)?;
             opened.keep_paths(&folder, &mut changes);
         } else if let Some(workflow) = workflow {
+            text = self.schema_line(&path)?;
             changes.fields.insert("workflow", Some(workflow.written(&folder)));
         }
         private_dir_if_missing(&folder)?;
@@ -233,8 +236,14 @@ impl Presets {
         let mut changes = Changes::default();
         changes.fields.insert("workflow", Some(workflow.written(&folder)));
         private_dir_if_missing(&folder)?;
-        write(&path, text, &changes, true)?;
+        write(&path, &format!("{}\n{text}", self.schema_line(&path)?), &changes, true)?;
         Ok(path)
+    }
+
+    /// The first line of a new preset: editors with TOML support complete and check by it.
+    fn schema_line(&self, path: &Path) -> Result<String, PresetError> {
+        let unwritten = |why| PresetError::Io { path: path.to_owned(), what: "written", why };
+        Ok(format!("#:schema {}\n", put_preset_schema(&self.dirs).map_err(unwritten)?))
     }
 
     /// Renames a preset within its folder.

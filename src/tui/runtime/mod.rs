@@ -68,7 +68,6 @@ pub enum TuiError {
 
 /// What wakes the loop.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all of them are messages")]
 enum Wake {
     Msg(Msg),
     Terminal(TermEvent),

@@ -106,7 +106,7 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
         }
         Msg::Imported(imported) => import::imported(model, *imported, &mut effects),
         Msg::Items(purpose, items) => answers::items(model, &purpose, items),
-        Msg::Saved { preset, layer, path } => presets::saved(model, *preset, layer, &path),
+        Msg::Saved { preset, layer, path } => presets::saved(model, *preset, *layer, &path),
         Msg::PresetRenamed { from, preset } => presets::renamed(model, &from, *preset),
         Msg::PresetDeleted(name) => presets::deleted(model, &name),
         Msg::NameTaken(name) => presets::confirm_overwrite(model, name),

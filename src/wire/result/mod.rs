@@ -70,10 +70,12 @@ pub struct PromptResult {
 impl PromptResult {
     /// Whether nothing in it is of a run, nor an error of the application.
     pub fn says_nothing(&self) -> bool {
-        let Self { prompt_id, status, completed, execution_time_seconds, error_data, other, outputs } = self;
+        let Self { prompt_id, status, completed, execution_time_seconds, prompt, error_data, other, outputs } =
+            self;
         let is_empty = prompt_id.is_none() && status.is_none() && completed.is_none() && error_data.is_none();
         is_empty
             && execution_time_seconds.is_none()
+            && prompt.is_none()
             && *outputs == 0
             && !errors::is_of_application(&Value::from(other.clone()).to_string())
     }

@@ -56,6 +56,12 @@ pub fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mu
             (true, false) => "No run matches. Esc takes the search back",
         };
         put(buffer, area, area.x + 2, area.y, text, theme.quiet);
+        // Told before the first run, not looked for after it.
+        let profile = model.open.profile.as_ref().filter(|_| text == first.as_str() && area.height > 1);
+        if let Some(folder) = profile.and_then(|profile| profile.output_dir.as_ref()) {
+            let outputs = format!("Its outputs go to {}", folder.display());
+            put(buffer, area, area.x + 2, area.y + 1, &outputs, theme.quiet);
+        }
         return;
     }
     let ids = model.runs.list.rows.iter().skip(model.runs.scroll).take(usize::from(area.height));

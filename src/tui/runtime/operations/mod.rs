@@ -255,7 +255,7 @@ impl Operations {
         let preset = self.presets.open(&save.name).map_err(said)?;
         let params = workflow.map(|open| open.params.as_slice()).unwrap_or_default();
         let (layer, _) = preset.layer(params);
-        Ok(vec![Msg::Saved { preset: Box::new(preset), layer, path }])
+        Ok(vec![Msg::Saved { preset: Box::new(preset), layer: Box::new(layer), path }])
     }
 
     fn listed(&self, name: &str) -> Result<presets::Listed, String> {

@@ -6,6 +6,7 @@ use super::{Answer, Operations, opened, said};
 use crate::config::{Dirs, Profile};
 use crate::domain::{OutputId, ParamKey, RunId, Setting};
 use crate::library::open::OpenWorkflow;
+use crate::library::wildcards::WildcardFiles;
 use crate::runner;
 use crate::store::{Deleted, Store};
 use crate::tui::effect::NewRun;
@@ -25,11 +26,12 @@ impl Operations {
         let open = new.open.workflow.as_deref().ok_or("no workflow is open")?;
         let store = opened(&mut self.store, &self.dirs)?;
         let name = open.source.name();
-        let output_dir = profile.output_dir.clone().unwrap_or_else(|| self.working.join("outputs"));
         let mut submission = new.submission.clone();
         for (_, path) in &mut submission.files {
             *path = crate::config::dirs::expand(&path.to_string_lossy(), &self.working);
         }
+        let wildcards = WildcardFiles::new(&self.dirs, &self.working);
+        submission.expand(fastrand::u64(..), &wildcards).map_err(said)?;
         let order = runner::NewRun {
             profile,
             workflow: &open.workflow,
@@ -39,7 +41,7 @@ impl Operations {
             prompt: &new.prompt,
             send_workflow: new.send_workflow,
             logs: true,
-            output_dir: &output_dir,
+            output_dir: profile.outputs(&self.dirs),
             if_same: runner::IfSame::Queue,
         };
         // Queued is queued: that no runner can be started is told apart from it, lest somebody pays twice.

@@ -23,8 +23,8 @@ impl Room {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let dirs = Dirs::under(folder.path());
-        let config = "default_profile = \"prod\"\n[profiles.prod]\nurl = \"https://flamingo.example.com/\"\n\
-                      [profiles.test]\nurl = \"https://test.example.com/\"\n";
+        let config = "default_profile = \"prod\"\n[profiles.prod]\nurl = \"https://flamingo.example.com/\"\nwithout_credentials = true\n\
+                      [profiles.test]\nurl = \"https://test.example.com/\"\nwithout_credentials = true\n";
         let config = Config::parse(config, &dirs.config_file());
         let mut operations = Operations::new(dirs, config, Replies::to_test().0);
         operations.working = folder.path().to_owned();

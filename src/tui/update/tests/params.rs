@@ -21,6 +21,7 @@ fn run_queues_what_the_preset_sets_and_the_new_seed() {
             ]
             .into_iter()
             .collect(),
+            ..Submission::default()
         },
         prompt: "A flamingo dancing on top of a server in a pink universe, masterpiece, best quality"
             .to_owned(),

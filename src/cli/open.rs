@@ -1,0 +1,31 @@
+//! What to open and where to run it: the same letters on every subcommand.
+
+use std::path::PathBuf;
+
+use clap_complete::ArgValueCandidates;
+
+use super::complete;
+
+/// What to open, and where to run it.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Open {
+    /// The preset, by name or by the path of its file
+    #[arg(short = 'P', long, value_name = "NAME", add = ArgValueCandidates::new(complete::presets))]
+    pub preset: Option<String>,
+    /// The workflow_api.json, instead of the preset's or the profile's
+    #[arg(short, long, value_name = "FILE")]
+    pub workflow: Option<PathBuf>,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// Where to run.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Place {
+    /// A profile of config.toml, instead of the preset's or the default
+    #[arg(short, long, value_name = "NAME", conflicts_with = "url", add = ArgValueCandidates::new(complete::profiles))]
+    pub profile: Option<String>,
+    /// An endpoint's address; credentials come from VIEWCOMFY_CLIENT_ID and VIEWCOMFY_CLIENT_SECRET
+    #[arg(short, long, value_name = "ADDRESS")]
+    pub url: Option<String>,
+}

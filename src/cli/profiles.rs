@@ -1,0 +1,67 @@
+//! `comfydeck profiles list`.
+
+use serde_json::{Value, json};
+
+use super::presets::columns;
+use super::{Exit, Failure, out};
+use crate::config::{Config, Dirs, Profile};
+use crate::domain::run::shown_url;
+use crate::wire::ansi::scrub_plain;
+
+/// Look at profiles.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// List the profiles of config.toml
+    List {
+        /// One JSON object a line: name, default, protocol, url, api_url, concurrency, workflow, output_dir
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Lists profiles. Secrets are not looked for.
+///
+/// # Errors
+/// When the config cannot be read, or stdout not written.
+pub fn main(args: &Args) -> Result<Exit, Failure> {
+    let What::List { json } = args.what;
+    let dirs = super::dirs()?;
+    let config = Config::load(&dirs).map_err(Failure::usage)?;
+    super::run::warn(&config.warnings);
+    let chosen = config.choose(None, None).ok();
+    let is_default = |profile: &Profile| chosen.as_ref().is_some_and(|chosen| chosen.name == profile.name);
+    let profiles = config.profiles.values();
+    let text: String = if json {
+        profiles.map(|profile| format!("{}\n", as_json(&dirs, profile, is_default(profile)))).collect()
+    } else {
+        let rows = profiles.map(|profile| {
+            let mark = if is_default(profile) { "default" } else { "" };
+            [&profile.name, profile.protocol.word(), shown_url(&profile.url), mark].map(scrub_plain)
+        });
+        columns(&rows.collect::<Vec<_>>())
+    };
+    if text.is_empty() {
+        out::note("no profiles yet; `comfydeck init` makes one");
+    }
+    out::print(&text)?;
+    Ok(Exit::Success)
+}
+
+fn as_json(dirs: &Dirs, profile: &Profile, is_default: bool) -> Value {
+    json!({
+        "name": profile.name,
+        "default": is_default,
+        "protocol": profile.protocol.word(),
+        "url": shown_url(&profile.url),
+        "api_url": profile.api_url.as_deref().map(shown_url),
+        "concurrency": profile.concurrency,
+        "workflow": profile.workflow.as_ref().map(|path| path.to_string_lossy()),
+        "output_dir": profile.outputs(dirs).to_string_lossy(),
+    })
+}

@@ -1,0 +1,36 @@
+//! `comfydeck schema`.
+
+use clap::ValueEnum;
+
+use super::{Exit, Failure, out};
+use crate::config::settings;
+
+/// Of which file.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The file that the schema is of
+    #[arg(value_name = "FILE", default_value = "config")]
+    pub of: Of,
+}
+
+/// Files of which there is a schema.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Of {
+    /// config.toml
+    Config,
+    /// A preset
+    Preset,
+}
+
+/// Writes a JSON schema to stdout, for editors that complete and check TOML by one.
+///
+/// # Errors
+/// When stdout cannot be written.
+pub fn main(args: &Args) -> Result<Exit, Failure> {
+    let schema = match args.of {
+        Of::Config => settings::schema("comfydeck's config.toml", &settings::config()),
+        Of::Preset => settings::schema("a preset of comfydeck", &settings::preset()),
+    };
+    out::print(&format!("{schema:#}\n"))?;
+    Ok(Exit::Success)
+}

@@ -1,0 +1,37 @@
+//! Arguments that are one of a few words: help, errors and completion list them.
+
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+
+use crate::domain::Status;
+use crate::domain::run::Protocol;
+use crate::picture::Choice;
+
+/// A protocol's word.
+pub fn protocol() -> impl TypedValueParser<Value = Protocol> {
+    let words = Protocol::ALL.map(|protocol| {
+        let help = match protocol {
+            Protocol::Stream => "To the deployment itself",
+            Protocol::Cloud => "Over ViewComfy's service: runs can be cancelled, and are found again",
+        };
+        PossibleValue::new(protocol.word()).help(help)
+    });
+    one_of(words, Protocol::from_word)
+}
+
+/// A status's word.
+pub fn status() -> impl TypedValueParser<Value = Status> {
+    one_of(Status::ALL.map(|status| PossibleValue::new(status.word())), Status::from_word)
+}
+
+/// A way to draw pictures.
+pub fn pictures() -> impl TypedValueParser<Value = Choice> {
+    one_of(Choice::ALL.map(|choice| PossibleValue::new(choice.name())), Choice::of_name)
+}
+
+fn one_of<T: Clone + Send + Sync + 'static>(
+    words: impl IntoIterator<Item = PossibleValue>,
+    read: fn(&str) -> Option<T>,
+) -> impl TypedValueParser<Value = T> {
+    // Only the words that are listed come here.
+    PossibleValuesParser::new(words).try_map(move |word| read(&word).ok_or("it is not one of the words"))
+}

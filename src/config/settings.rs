@@ -1,0 +1,359 @@
+//! What may stand in `config.toml` and in a preset, a row a field: editors get a schema of it, and a new `config.toml`
+//! tells of it in comments.
+
+use serde_json::{Map, Value, json};
+
+use super::load::ThemeChoice;
+use crate::domain::SeedPolicy;
+use crate::domain::run::Protocol;
+use crate::picture::Choice;
+
+/// What a field takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Text,
+    Boolean,
+    Integer {
+        least: u64,
+        most: Option<u64>,
+    },
+    /// One of these words.
+    Words(Vec<&'static str>),
+    /// A text, or where to find it.
+    Secret,
+    /// Secrets by the names of request headers.
+    Headers,
+    /// A key or several.
+    Keys,
+    /// What a parameter of a workflow takes.
+    Any,
+}
+
+/// A field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    pub name: &'static str,
+    pub kind: Kind,
+    /// As it could stand in the file: the default where there is one, else an example.
+    pub example: &'static str,
+    /// One line about it.
+    pub about: &'static str,
+}
+
+/// A table of fields. In one whose names are anybody's, there is one row, and its name is that of an example.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// `profiles` is a table of such tables.
+    pub name: &'static str,
+    pub about: &'static str,
+    pub names: Names,
+    pub settings: Vec<Setting>,
+}
+
+/// Who chooses the names in a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// The program: these fields and no others.
+    Own,
+    /// The person, and what is under them has the program's fields.
+    Tables,
+    /// The person, or the workflow.
+    Any,
+}
+
+fn row(name: &'static str, kind: Kind, example: &'static str, about: &'static str) -> Setting {
+    Setting { name, kind, example, about }
+}
+
+/// The fields that `[output]` and a profile have in common.
+fn output() -> [Setting; 3] {
+    [
+        row("output_dir", Kind::Text, "\"~/comfydeck\"", "folder for the outputs of runs"),
+        row(
+            "output_name",
+            Kind::Text,
+            "\"{date}/{preset}/{run}-{seed}-{name}\"",
+            "what outputs are called below that folder; the server's name when not set",
+        ),
+        row("sidecar", Kind::Boolean, "false", "beside each output, a .json that tells what made it"),
+    ]
+}
+
+/// What may stand in `config.toml`.
+pub fn config() -> Vec<Table> {
+    use Kind::{Boolean, Headers, Integer, Keys, Secret, Text, Words};
+    let mut profile = vec![
+        row("protocol", Words(Protocol::ALL.map(Protocol::word).to_vec()), "\"stream\"", "how runs are sent"),
+        row("url", Text, "\"https://example.modal.run\"", "the endpoint's address"),
+        row(
+            "api_url",
+            Text,
+            "\"https://api.viewcomfy.com\"",
+            "the service before it, with protocol \"cloud\"",
+        ),
+        row(
+            "client_id",
+            Secret,
+            "{ env = \"VIEWCOMFY_CLIENT_ID\" }",
+            "who asks: a text, or { env | file | command = … }",
+        ),
+        row(
+            "client_secret",
+            Secret,
+            "{ command = \"pass show viewcomfy\" }",
+            "the secret to it, in the same forms",
+        ),
+        row(
+            "headers",
+            Headers,
+            "{ X-Team = \"pictures\" }",
+            "request headers of your own, each in these forms",
+        ),
+        row("without_credentials", Boolean, "false", "the endpoint wants none: runs are sent without"),
+        row("concurrency", Integer { least: 1, most: Some(1000) }, "1", "runs at once"),
+        row(
+            "workflow",
+            Text,
+            "\"~/flows/workflow_api.json\"",
+            "the workflow to open when nothing else says which",
+        ),
+    ];
+    profile.extend(output());
+    vec![
+        Table {
+            name: "",
+            about: "",
+            names: Names::Own,
+            settings: vec![row("default_profile", Text, "\"prod\"", "the profile to use when none is named")],
+        },
+        Table { name: "profiles", about: "where to run", names: Names::Tables, settings: profile },
+        Table {
+            name: "output",
+            about: "outputs of profiles that do not say themselves",
+            names: Names::Own,
+            settings: output().to_vec(),
+        },
+        Table {
+            name: "ui",
+            about: "the dashboard",
+            names: Names::Own,
+            settings: vec![
+                row(
+                    "theme",
+                    Words(ThemeChoice::ALL.map(ThemeChoice::word).to_vec()),
+                    "\"auto\"",
+                    "colours for a dark or a light background",
+                ),
+                row("mouse", Boolean, "true", "listen to the mouse"),
+                row("flow_control", Boolean, "true", "wait for a slow terminal before drawing again"),
+                row("scp_host", Text, "\"gpu\"", "what your own machine calls this one, for scp lines"),
+                row(
+                    "pictures",
+                    Words(Choice::ALL.map(Choice::name).to_vec()),
+                    "\"auto\"",
+                    "how pictures are drawn",
+                ),
+                row(
+                    "picture_bytes",
+                    Integer { least: 1000, most: None },
+                    "32768",
+                    "what one picture may cost on the line",
+                ),
+            ],
+        },
+        Table {
+            name: "keys",
+            about: "keys of actions, instead of their own; ? in the dashboard lists them",
+            names: Names::Any,
+            settings: vec![row("run", Keys, "[\"ctrl+r\", \"f5\"]", "")],
+        },
+    ]
+}
+
+/// What may stand in a preset.
+pub fn preset() -> Vec<Table> {
+    use Kind::{Any, Text, Words};
+    let table = |name, about, example| Table { name, about, names: Names::Any, settings: vec![example] };
+    vec![
+        Table {
+            name: "",
+            about: "",
+            names: Names::Own,
+            settings: vec![
+                row("workflow", Text, "\"workflow_api.json\"", "the workflow, from this file's folder"),
+                row("title", Text, "\"Flamingo\"", "for lists"),
+                row("description", Text, "\"A flamingo\"", "a sentence about it"),
+                row("profile", Text, "\"prod\"", "where it runs, unless something else is said"),
+                row("extends", Text, "\"base\"", "the preset beneath this one"),
+                row(
+                    "expand",
+                    Any,
+                    "false",
+                    "whether {a|b} and __wildcard__ in texts are expanded; a table says it by key",
+                ),
+            ],
+        },
+        table("params", "values by key", row("3-inputs-steps", Any, "24", "")),
+        table("files", "files to upload, by key", row("52-inputs-image", Text, "\"in/pink.png\"", "")),
+        table("aliases", "short names of keys", row("prompt", Text, "\"6-inputs-text\"", "")),
+        table(
+            "seeds",
+            "what becomes of a seed at each run, by key",
+            row("3-inputs-seed", Words(SeedPolicy::ALL.map(SeedPolicy::word).to_vec()), "\"randomize\"", ""),
+        ),
+    ]
+}
+
+/// A JSON schema of a file with these tables.
+pub fn schema(title: &str, tables: &[Table]) -> Value {
+    let mut properties = Map::new();
+    for table in tables {
+        if table.name.is_empty() {
+            properties.extend(fields(&table.settings));
+            continue;
+        }
+        let own = || json!({"type": "object", "properties": fields(&table.settings), "additionalProperties": false});
+        let mut schema = match table.names {
+            Names::Own => own(),
+            Names::Tables => json!({"type": "object", "additionalProperties": own()}),
+            Names::Any => {
+                let kind = table.settings.first().map_or_else(|| json!({}), |setting| kind(&setting.kind));
+                json!({"type": "object", "additionalProperties": kind})
+            }
+        };
+        schema["description"] = Value::from(table.about);
+        properties.insert(table.name.to_owned(), schema);
+    }
+    json!({
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": title,
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": false,
+    })
+}
+
+fn fields(settings: &[Setting]) -> Map<String, Value> {
+    let field = |setting: &Setting| {
+        let mut schema = kind(&setting.kind);
+        schema["description"] = Value::from(setting.about);
+        (setting.name.to_owned(), schema)
+    };
+    settings.iter().map(field).collect()
+}
+
+fn kind(kind: &Kind) -> Value {
+    match kind {
+        Kind::Text => json!({"type": "string"}),
+        Kind::Boolean => json!({"type": "boolean"}),
+        Kind::Integer { least, most: None } => json!({"type": "integer", "minimum": least}),
+        Kind::Integer { least, most: Some(most) } => {
+            json!({"type": "integer", "minimum": least, "maximum": most})
+        }
+        Kind::Words(words) => json!({"enum": words}),
+        Kind::Headers => json!({"type": "object", "additionalProperties": self::kind(&Kind::Secret)}),
+        Kind::Secret => {
+            let source = |name: &str| json!({"type": "object", "properties": {name: {"type": "string"}}, "required": [name], "additionalProperties": false});
+            json!({"oneOf": [{"type": "string"}, source("env"), source("file"), source("command")]})
+        }
+        Kind::Keys => json!({"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+        Kind::Any => json!({}),
+    }
+}
+
+/// The fields of `config.toml` as comments, for below what is set in a new one.
+pub fn comments() -> String {
+    let mut text =
+        String::from("\n# What may stand here, with defaults or examples. Take the # away to set it.\n");
+    for table in config() {
+        let head = match table.names {
+            _ if table.name.is_empty() => continue,
+            Names::Own | Names::Any => table.name.to_owned(),
+            Names::Tables => format!("{}.NAME", table.name),
+        };
+        text += &format!("\n# [{head}]  # {}\n", table.about);
+        for setting in &table.settings {
+            let line = format!("# {} = {}", setting.name, setting.example);
+            let about =
+                if setting.about.is_empty() { String::new() } else { format!("  # {}", setting.about) };
+            text += &format!("{line}{about}\n");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::domain::preset::Preset;
+
+    /// A file with every field, as the examples have it.
+    fn whole(tables: &[Table]) -> String {
+        let mut text = String::new();
+        for table in tables {
+            match table.names {
+                _ if table.name.is_empty() => {}
+                Names::Own | Names::Any => text += &format!("[{}]\n", table.name),
+                Names::Tables => text += &format!("[{}.prod]\n", table.name),
+            }
+            for setting in &table.settings {
+                text += &format!("{} = {}\n", setting.name, setting.example);
+            }
+        }
+        text
+    }
+
+    #[test]
+    fn every_row_is_a_field_that_is_read() {
+        let text = whole(&config()).replace("protocol = \"stream\"", "protocol = \"cloud\"");
+        let config = Config::parse(&text, Path::new("/c/config.toml"));
+        assert_eq!(config.warnings, [], "{text}");
+        let (_, found) = Preset::parse(&whole(&preset()), "p.toml");
+        assert_eq!(found, []);
+    }
+
+    #[test]
+    fn every_field_that_the_documents_show_has_its_row() {
+        let documents = [
+            (include_str!("../../docs/config.md"), config(), "default_profile"),
+            (include_str!("../../docs/presets.md"), preset(), "workflow"),
+        ];
+        for (document, tables, first) in documents {
+            let text =
+                document.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect(first);
+            let text = &text[text.find(first).expect(first)..];
+            let file: toml_edit::DocumentMut = text.parse().expect("TOML");
+            for (name, item) in file.iter() {
+                let table = tables.iter().find(|table| table.name == name);
+                let (Some(table), Some(item)) = (table, item.as_table()) else {
+                    let is_known = tables[0].settings.iter().any(|setting| setting.name == name);
+                    assert!(is_known, "{name}");
+                    continue;
+                };
+                let items = match table.names {
+                    Names::Any => continue,
+                    Names::Own => item,
+                    Names::Tables => {
+                        item.iter().next().and_then(|(_, item)| item.as_table()).expect("a table")
+                    }
+                };
+                for (field, _) in items.iter() {
+                    assert!(table.settings.iter().any(|setting| setting.name == field), "[{name}] {field}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn comments_become_settings_when_the_sign_is_taken_away() {
+        let text: String =
+            comments().lines().skip(3).map(|line| format!("{}\n", line.trim_start_matches("# "))).collect();
+        let text = text.replace("profiles.NAME", "profiles.prod").replace("\"stream\"", "\"cloud\"");
+        let config = Config::parse(&text, Path::new("/c/config.toml"));
+        assert_eq!(config.warnings, [], "{text}");
+        assert_eq!(config.profiles["prod"].concurrency, 1);
+    }
+}
