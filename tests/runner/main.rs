@@ -506,6 +506,7 @@ fn enqueue(place: &Place, profile: &Profile, picture: Option<&[u8]>) -> Result<R
         params: [(key("3-inputs-seed"), seed)].into_iter().collect(),
         files: vec![(key("52-inputs-image"), path.clone()), (key("52-inputs-image-viewcomfymask"), path)],
         origins: indexmap::IndexMap::new(),
+        ..Submission::default()
     };
     let order = NewRun {
         profile,
