@@ -219,7 +219,7 @@ fn init_gives_the_terminal_back_when_it_is_ended() {
         talk.answer("<", "");
         let pid = talk.answer(">", "").parse().ok().and_then(Pid::from_raw).expect("a number");
         talk.answer("Name of the profile", "prod\r");
-        talk.answer("1 or 2", "2\r");
+        talk.answer("1 to 3", "2\r");
         talk.answer("Address of the endpoint", "https://a.example/x\r");
         talk.answer("1 to 5", "1\r");
         talk.answer("client_id (not shown)", "");
@@ -243,9 +243,9 @@ fn init_asks_and_never_shows_the_secret() {
     let mut talk = Talk::new(&*pty.master);
     for (question, answer) in [
         ("Name of the profile", "prod\r"),
-        ("1 or 2", "3\r"),
-        ("neither", ""),
-        ("1 or 2", "\r"),
+        ("1 to 3", "4\r"),
+        ("no number", ""),
+        ("1 to 3", "1\r"),
         ("Address of the endpoint", "ftp://x\r"),
         ("must begin with https://", ""),
         ("Address of the endpoint", "https://a.example/x\r"),

@@ -4,6 +4,7 @@
 //! a run uses.
 
 pub mod cloud;
+pub mod comfyui;
 mod log;
 pub mod net;
 mod outcome;
@@ -22,6 +23,7 @@ use tokio::sync::mpsc;
 
 use crate::config::Credentials;
 use crate::domain::run::{InputFile, Protocol, RunError, RunId};
+use crate::domain::server::{ServerQueue, System};
 use crate::domain::{ParamKey, RunEvent, Status};
 use results::outputs::OutputFolder;
 
@@ -92,12 +94,72 @@ pub trait Backend: Send + Sync {
         Box::pin(async { Err(BackendError::Lost(RunError { what, ..RunError::default() })) })
     }
 
+    /// Asks all that a run needs of a server, without running anything or anything that costs. To be called only where
+    /// [`Caps::check`].
+    ///
+    /// # Errors
+    /// When runs would fail.
+    fn check(&self, _server: Server) -> BoxFuture<'_, Result<Vec<Checked>, RunError>> {
+        cannot("this endpoint can only be asked by a run")
+    }
+
+    /// What the server is and has. To be called only where [`Caps::system`], and so are those behind it.
+    fn system(&self, _server: Server) -> BoxFuture<'_, Result<System, RunError>> {
+        cannot("this endpoint says nothing of itself")
+    }
+
+    /// What runs and waits at the server, also others' runs.
+    fn queue(&self, _server: Server) -> BoxFuture<'_, Result<ServerQueue, RunError>> {
+        cannot("this endpoint shows no queue")
+    }
+
+    /// Folders of models, or with a folder the models in it.
+    fn models(
+        &self,
+        _server: Server,
+        _folder: Option<String>,
+    ) -> BoxFuture<'_, Result<Vec<String>, RunError>> {
+        cannot("this endpoint lists no models")
+    }
+
+    /// What the server's nodes take, as JSON text in the form of ComfyUI's `object_info`.
+    fn schema(&self, _server: Server) -> BoxFuture<'_, Result<String, RunError>> {
+        cannot("this endpoint does not say what its nodes take")
+    }
+
+    /// Changes something at the server that is no run.
+    fn tend(&self, _server: Server, _what: Tend) -> BoxFuture<'_, Result<(), RunError>> {
+        cannot("this endpoint takes no such wish")
+    }
+
     /// Asks the server to stop a run, and says whether it took that in; the end itself comes by the run's events. To be
     /// called only where [`Caps::cancel`].
     fn cancel(&self, _server: Server, _prompt_id: String) -> BoxFuture<'_, Result<(), RunError>> {
-        let what = "this endpoint cannot stop a run".to_owned();
-        Box::pin(async { Err(RunError { what, ..RunError::default() }) })
+        cannot("this endpoint cannot stop a run")
     }
+}
+
+/// The answer of a protocol that has no such question.
+fn cannot<'a, T: Send + 'a>(what: &str) -> BoxFuture<'a, Result<T, RunError>> {
+    let error = RunError { what: what.to_owned(), ..RunError::default() };
+    Box::pin(async { Err(error) })
+}
+
+/// Something that was found in order, or that runs can do without.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    pub is_good: bool,
+    /// What was found; of what is not good with its remedy.
+    pub text: String,
+}
+
+/// Something to change at a server that is no run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tend {
+    /// Takes everything out of the queue that waits there, also others' runs.
+    ClearQueue,
+    /// Unloads the models, and forgets what nodes gave.
+    FreeMemory,
 }
 
 /// The backend that speaks a protocol. Keep it: it holds the HTTP clients, which load certificates when first used.
@@ -105,6 +167,7 @@ pub fn for_protocol(protocol: Protocol) -> Arc<dyn Backend> {
     match protocol {
         Protocol::Stream => Arc::new(stream::StreamBackend::default()),
         Protocol::Cloud => Arc::new(cloud::CloudBackend::default()),
+        Protocol::Comfyui => Arc::new(comfyui::ComfyuiBackend::default()),
     }
 }
 

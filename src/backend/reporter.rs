@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::domain::run::{Progress, RunError, Transfer};
+use crate::domain::run::{Preview, Progress, RunError, Transfer};
 use crate::domain::{RunEvent, Status};
 
 use super::{BackendError, EventSink};
@@ -21,8 +21,11 @@ pub(super) struct Reporter {
     upload: Beat,
     download: Beat,
     progress: Beat,
-    /// The newest progress that was not sent yet.
+    preview: Beat,
+    /// The progress line that waits for its beat.
     pending: Option<Progress>,
+    /// The preview that waits for its beat.
+    picture: Option<Preview>,
     received: Transfer,
     untold: bool,
 }
@@ -35,7 +38,9 @@ impl Reporter {
             upload: Beat::default(),
             download: Beat::default(),
             progress: Beat::default(),
+            preview: Beat::default(),
             pending: None,
+            picture: None,
             received: Transfer::default(),
             untold: false,
         }
@@ -113,17 +118,38 @@ impl Reporter {
         Ok(())
     }
 
-    /// When a delayed event is due.
+    /// A picture of the work so far.
+    pub(super) async fn preview(&mut self, preview: Preview) -> Result<(), BackendError> {
+        self.picture = Some(preview);
+        if self.preview.is_due() {
+            self.tell_preview().await?;
+        }
+        Ok(())
+    }
+
+    async fn tell_preview(&mut self) -> Result<(), BackendError> {
+        if let Some(preview) = self.picture.take() {
+            self.preview.told();
+            self.send(RunEvent::Preview(preview)).await?;
+        }
+        Ok(())
+    }
+
+    /// When something that waits for its beat is to be told.
     pub(super) fn due(&self) -> Option<Instant> {
         let progress = self.pending.as_ref().and_then(|_| self.progress.next());
         let download = self.untold.then(|| self.download.next()).flatten();
-        progress.into_iter().chain(download).min()
+        let preview = self.picture.as_ref().and_then(|_| self.preview.next());
+        progress.into_iter().chain(preview).chain(download).min()
     }
 
     /// Sends the delayed events that are due.
     pub(super) async fn tell_due(&mut self) -> Result<(), BackendError> {
         if self.progress.is_due() {
             self.tell_progress().await?;
+        }
+        if self.preview.is_due() {
+            self.tell_preview().await?;
         }
         if self.download.is_due() {
             self.tell_download().await?;
@@ -134,6 +160,7 @@ impl Reporter {
     /// Sends all delayed events.
     pub(super) async fn flush(&mut self) -> Result<(), BackendError> {
         self.tell_progress().await?;
+        self.tell_preview().await?;
         self.tell_download().await
     }
 

@@ -15,11 +15,9 @@ fn profile(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Stream => "demo",
         Protocol::Cloud => "demo-cloud",
+        Protocol::Comfyui => "demo-comfyui",
     }
 }
-
-/// Any will do.
-const CREDENTIALS: &str = "client_id = \"demo\"\nclient_secret = \"demo\"\n";
 
 /// What the first start opens.
 const PRESET: &str = "flamingo";
@@ -85,7 +83,11 @@ fn how_to_use(protocol: Protocol, url: &str) -> String {
                 .to_owned()
         }
         Protocol::Cloud => format!(
-            "a demo endpoint; Ctrl+C stops it. Any credentials will do in config.toml:\n\n{}{CREDENTIALS}",
+            "a demo endpoint; Ctrl+C stops it. Any credentials will do in config.toml:\n\n{}",
+            place(protocol, url)
+        ),
+        Protocol::Comfyui => format!(
+            "a demo that speaks as ComfyUI does; Ctrl+C stops it. In config.toml:\n\n{}",
             place(protocol, url)
         ),
     }
@@ -119,8 +121,8 @@ fn write_config(dirs: &Dirs, protocol: Protocol, url: &str) -> Result<(), Failur
         "# Written by `comfydeck demo` at every start.\ndefault_profile = \"{}\"\n",
         profile(protocol)
     );
-    for protocol in [Protocol::Stream, Protocol::Cloud] {
-        text += &format!("\n{}{CREDENTIALS}concurrency = 2\noutput_dir = {outputs}\n", place(protocol, url));
+    for protocol in Protocol::ALL {
+        text += &format!("\n{}concurrency = 2\noutput_dir = {outputs}\n", place(protocol, url));
     }
     private_dir(&dirs.config)
         .and_then(|()| files::replace(&path, text.as_bytes(), 0o600))
@@ -129,13 +131,15 @@ fn write_config(dirs: &Dirs, protocol: Protocol, url: &str) -> Result<(), Failur
 
 /// Where a profile's runs go, as `config.toml` has it.
 fn place(protocol: Protocol, url: &str) -> String {
-    let name = profile(protocol);
-    match protocol {
-        Protocol::Stream => format!("[profiles.{name}]\nurl = \"{url}\"\n"),
-        Protocol::Cloud => {
-            format!("[profiles.{name}]\nprotocol = \"cloud\"\nurl = \"{url}/demo\"\napi_url = \"{url}\"\n")
-        }
-    }
+    let (name, word) = (profile(protocol), protocol.word());
+    // Any will do.
+    let credentials = "client_id = \"demo\"\nclient_secret = \"demo\"\n";
+    let fields = match protocol {
+        Protocol::Stream => format!("url = \"{url}\"\n{credentials}"),
+        Protocol::Cloud => format!("url = \"{url}/demo\"\napi_url = \"{url}\"\n{credentials}"),
+        Protocol::Comfyui => format!("url = \"{url}\"\n"),
+    };
+    format!("[profiles.{name}]\nprotocol = \"{word}\"\n{fields}")
 }
 
 /// The demo's own folders: its history is apart from the real one.

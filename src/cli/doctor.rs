@@ -8,9 +8,9 @@ use super::open::Place;
 use super::{Exit, Failure, dirs, out};
 use crate::backend::net::reach::{Reached, reach};
 use crate::backend::results::outputs::place::{self, Expected};
-use crate::backend::{Server, cloud};
+use crate::backend::{Checked, Server, for_protocol};
 use crate::config::{Config, Credentials, Dirs, Profile};
-use crate::domain::run::{Protocol, RunError, shown_url};
+use crate::domain::run::{Protocol, shown_url};
 use crate::library::open;
 use crate::library::presets::{Presets, WorkflowSource};
 use crate::report::text;
@@ -165,22 +165,20 @@ fn look_at_profile(
     let credentials = profile.credentials();
     match &credentials {
         Err(e) => found.bad("credentials", e),
-        Ok(credentials) => {
-            look_at_credentials(&name, profile.protocol, credentials, profile.api_url.is_some(), found)
-        }
+        Ok(credentials) => look_at_credentials(&name, profile.protocol, credentials, found),
     }
-    match (&profile.api_url, credentials) {
-        (None, _) => match reach(&profile.url, CONNECT_TIME, env) {
+    match credentials {
+        _ if !profile.protocol.caps().check => match reach(&profile.url, CONNECT_TIME, env) {
             Ok(reached) => found.good("endpoint", format!("{name}{}", reached_text(&reached))),
             Err(e) => found.bad("endpoint", format!("{name}{e}")),
         },
-        (Some(_), Ok(credentials)) => look_at_service(&name, profile, credentials, found),
+        Ok(credentials) => look_at_server(&name, profile, credentials, found),
         // Nobody to ask as.
-        (Some(_), Err(_)) => {}
+        Err(_) => {}
     }
     let called = profile.called_url();
-    if called.starts_with("http://") && !is_local(called) {
-        let what = if profile.api_url.is_some() { "service" } else { "endpoint" };
+    if called.starts_with("http://") && !is_local(called) && !profile.secrets.is_empty() {
+        let what = server_word(profile);
         found.fair(what, format!("{name}plain http sends the secrets unencrypted. Use https"));
     }
     look_at_outputs(dirs, &name, profile, found);
@@ -207,56 +205,56 @@ fn look_at_outputs(dirs: &Dirs, name: &str, profile: &Profile, found: &mut Findi
     }
 }
 
-fn look_at_credentials(
-    name: &str,
-    protocol: Protocol,
-    credentials: &Credentials,
-    are_tried: bool,
-    found: &mut Findings,
-) {
+fn look_at_credentials(name: &str, protocol: Protocol, credentials: &Credentials, found: &mut Findings) {
     let (there, missing): (Vec<_>, Vec<_>) =
         protocol.credentials().iter().map(|asked| asked.key).partition(|key| credentials.get(key).is_some());
     let own = credentials.iter().filter(|credential| credential.is_own());
     let there: Vec<&str> = there.into_iter().chain(own.map(|credential| credential.name.as_str())).collect();
     let are = if there.len() == 1 { "is" } else { "are" };
-    let only = if are_tried { "" } else { "; only a run shows whether they are accepted" };
-    match (there.as_slice(), missing.as_slice()) {
-        ([], []) => found.good("credentials", format!("{name}none are asked for")),
+    let only = if protocol.caps().check { "" } else { "; only a run shows whether they are accepted" };
+    let is_whole = missing.is_empty() || !protocol.needs_all_credentials();
+    match there.as_slice() {
         // What is missing where it is wanted was an error before.
-        ([], _) => found.good(
+        [] if protocol.needs_all_credentials() => found.good(
             "credentials",
             format!("{name}none are set; the profile says that none are wanted, or they may be left out"),
         ),
-        (there, []) => found.good("credentials", format!("{name}{} {are} set{only}", there.join(" and "))),
-        (_, missing) => {
-            found.fair("credentials", format!("{name}{} is missing. Set it too", missing.join(" and ")))
+        [] => found.good("credentials", format!("{name}none are set, and ComfyUI itself asks for none")),
+        there if is_whole => {
+            found.good("credentials", format!("{name}{} {are} set{only}", there.join(" and ")))
         }
+        _ => found.fair("credentials", format!("{name}{} is missing. Set it too", missing.join(" and "))),
     }
 }
 
-/// Opens the service's socket and asks it for a run that never was: nothing that wakes a machine, or costs.
-fn look_at_service(name: &str, profile: &Profile, credentials: Credentials, found: &mut Findings) {
+/// What a profile's runs are sent to.
+fn server_word(profile: &Profile) -> &'static str {
+    match profile.protocol {
+        Protocol::Stream => "endpoint",
+        Protocol::Cloud => "service",
+        Protocol::Comfyui => "server",
+    }
+}
+
+/// Asks the server what a run needs: nothing that wakes a machine, or costs.
+fn look_at_server(name: &str, profile: &Profile, credentials: Credentials, found: &mut Findings) {
+    let what = server_word(profile);
     let server = Server { url: profile.url.clone(), api_url: profile.api_url.clone(), credentials };
+    let backend = for_protocol(profile.protocol);
     let checked = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(cloud::check(&server, cloud::CloudLimits::default())),
-        Err(e) => return found.bad("service", format!("{name}it cannot be checked: {e}")),
+        Ok(runtime) => runtime.block_on(backend.check(server)),
+        Err(e) => return found.bad(what, format!("{name}it cannot be checked: {e}")),
     };
-    let service = shown_url(profile.called_url());
-    let sentence = |error: &RunError| format!("{}. {}", error.what.trim_end_matches('.'), error.remedy);
     match checked {
-        Err(error) => found.bad("service", format!("{name}{service}: {}", sentence(&error))),
+        Err(error) => {
+            let called = shown_url(profile.called_url());
+            let sentence = format!("{}. {}", error.what.trim_end_matches('.'), error.remedy);
+            found.bad(what, format!("{name}{called}: {sentence}"));
+        }
         Ok(checked) => {
-            let took = checked.records.as_millis();
-            let text =
-                format!("{name}{service} accepts the credentials ({took} ms); nothing was sent to run");
-            found.good("service", text);
-            match checked.socket {
-                Ok(took) => found
-                    .good("service", format!("{name}its live connection opens ({} ms)", took.as_millis())),
-                Err(error) => {
-                    let but = "Runs still work, without their live log";
-                    found.fair("service", format!("{name}no live connection: {} {but}", sentence(&error)));
-                }
+            for Checked { is_good, text } in checked {
+                let health = if is_good { Health::Good } else { Health::Fair };
+                found.add(health, what, format!("{name}{text}"));
             }
         }
     }

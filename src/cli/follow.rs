@@ -274,7 +274,9 @@ impl<'a> Follower<'a> {
         let connection =
             connection.filter(|now| known != Some(*now)).map(|state| RunEvent::Connection { state });
         let progress = progress.map(RunEvent::Progress);
-        for event in [connection, upload, progress, download].into_iter().flatten() {
+        let queue = newest.queue.filter(|now| self.run.queue != Some(*now));
+        let queue = queue.map(|before| RunEvent::Queue { before });
+        for event in [connection, upload, queue, progress, download].into_iter().flatten() {
             // After the end nothing changes any more, and nothing is told.
             if !self.run.status.is_end() {
                 self.run.apply(&event, newest.phase_at);

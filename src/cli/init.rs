@@ -2,12 +2,15 @@
 
 use std::io::{self, BufRead, IsTerminal};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::hidden::Hidden;
 use super::{Exit, Failure, dirs, out, words};
+use crate::backend::{Server, for_protocol};
 use crate::config::write::put_profile;
 use crate::config::{Config, Dirs, Profile, Secret, SecretSource, check_url};
 use crate::domain::run::Protocol;
+use crate::wire::ansi::scrub_plain;
 
 /// What is known already; the rest is asked for on a terminal.
 #[derive(Debug, clap::Args)]
@@ -48,6 +51,16 @@ pub struct Args {
     /// The endpoint needs no credentials
     #[arg(long, conflicts_with_all = ["client_id", "client_secret"])]
     pub without_credentials: bool,
+    /// Environment variable that holds a secret: KEY is what the protocol asks for, such as `password` (as user:password) or `token`
+    /// of protocol `comfyui`
+    #[arg(long, value_name = "KEY=NAME")]
+    pub secret_env: Vec<String>,
+    /// File whose first line is a secret
+    #[arg(long, value_name = "KEY=FILE")]
+    pub secret_file: Vec<String>,
+    /// Shell command that prints a secret
+    #[arg(long, value_name = "KEY=COMMAND")]
+    pub secret_command: Vec<String>,
     /// The workflow to open when none is named
     #[arg(short, long, value_name = "FILE")]
     pub workflow: Option<PathBuf>,
@@ -59,6 +72,12 @@ pub struct Args {
     pub force: bool,
 }
 
+/// Where ComfyUI is when nobody moved it.
+const LOCAL_COMFYUI: &str = "http://localhost:8188";
+
+/// How long it may take to say that it is there.
+const NEAR_TIME: Duration = Duration::from_secs(2);
+
 /// The name of a profile that nobody named.
 const NAME: &str = "default";
 
@@ -69,8 +88,7 @@ const NAME: &str = "default";
 pub fn main(args: Args) -> Result<Exit, Failure> {
     let dirs = dirs()?;
     let config = Config::load(&dirs).map_err(Failure::usage)?;
-    let given_id = given(&args.client_id_env, &args.client_id_file, &args.client_id_command)?;
-    let given_secret = given(&args.client_secret_env, &args.client_secret_file, &args.client_secret_command)?;
+    let mut given = given(&args)?;
     let asks = args.url.is_none();
     if asks && !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
         let what = "this is not a terminal, so nothing can be asked. Pass at least --url ADDRESS (see `comfydeck init --help`)";
@@ -93,11 +111,20 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
             )));
         }
     }
+    let near = if asks && args.protocol.is_none_or(|protocol| protocol == Protocol::Comfyui) {
+        comfyui_near()
+    } else {
+        None
+    };
     let protocol = match args.protocol {
         Some(protocol) => protocol,
-        None if asks => ask_protocol()?,
+        None if asks => ask_protocol(near.as_deref())?,
         None => Protocol::default(),
     };
+    if let Some((key, _)) = given.iter().find(|(key, _)| !is_asked(protocol, key)) {
+        let word = protocol.word();
+        return Err(Failure::usage(format!("protocol `{word}` asks for no {key}")));
+    }
     let api_url = match args.api_url {
         Some(_) if protocol.usual_api_url().is_none() => {
             let word = protocol.word();
@@ -108,19 +135,21 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     };
     let url = match args.url {
         Some(url) => check_url(&url).map(|()| url).map_err(Failure::usage)?,
-        None => ask_url()?,
+        None if protocol == Protocol::Comfyui => {
+            ask_url("Address at which ComfyUI opens in a browser", LOCAL_COMFYUI)?
+        }
+        None => ask_url("Address of the endpoint (https://…)", "")?,
     };
-    let hidden = if asks && !args.without_credentials { Some(Hidden::new()?) } else { None };
-    let secret = |name, given: Option<SecretSource>| match (given, &hidden) {
-        (None, Some(hidden)) => ask_secret(name, hidden),
-        (given, _) => Ok(given),
-    };
-    let secrets = [
-        ("client_id", secret("client_id", given_id)?),
-        ("client_secret", secret("client_secret", given_secret)?),
-    ];
-    let given: Vec<_> = secrets.into_iter().filter_map(|(key, source)| Some((key, source?))).collect();
-    let without_credentials = args.without_credentials || (asks && given.is_empty());
+    if asks && !args.without_credentials {
+        let hidden = Hidden::new()?;
+        for asked in ask_which(protocol)? {
+            if !given.iter().any(|(key, _)| key == asked) {
+                given.extend(ask_secret(asked, &hidden)?.map(|source| (asked.to_owned(), source)));
+            }
+        }
+    }
+    let is_bare = protocol.needs_all_credentials() && asks && given.is_empty();
+    let without_credentials = args.without_credentials || is_bare;
     let output_dir = match args.output_dir {
         Some(folder) => Some(absolute(folder)?),
         None if asks => ask_outputs(&dirs)?,
@@ -137,7 +166,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         output_dir,
         ..Profile::of_url(&url)
     };
-    let profile = given.into_iter().fold(profile, |profile, (key, source)| profile.with_secret(key, source));
+    let profile = given.into_iter().fold(profile, |profile, (key, source)| profile.with_secret(&key, source));
     let outputs = profile.outputs(&dirs).display().to_string();
     put_profile(&dirs, &profile, args.default).map_err(|e| Failure::new(Exit::Failed, e))?;
     out::print(&format!("{}\n", dirs.config_file().display()))?;
@@ -148,14 +177,70 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-fn given(
-    env: &Option<String>,
-    file: &Option<PathBuf>,
-    command: &Option<String>,
-) -> Result<Option<SecretSource>, Failure> {
-    let env = env.clone().map(|name| SecretSource::Env { name, optional: false });
-    let file = file.clone().map(absolute).transpose()?.map(SecretSource::File);
-    Ok(env.or(file).or(command.clone().map(SecretSource::Command)))
+/// The secrets that the command line says where to find, by their keys.
+fn given(args: &Args) -> Result<Vec<(String, SecretSource)>, Failure> {
+    let env = |name: &String| SecretSource::Env { name: name.clone(), optional: false };
+    let command = |command: &String| SecretSource::Command(command.clone());
+    let mut given = Vec::new();
+    for (key, name, path, line) in [
+        ("client_id", &args.client_id_env, &args.client_id_file, &args.client_id_command),
+        ("client_secret", &args.client_secret_env, &args.client_secret_file, &args.client_secret_command),
+    ] {
+        let file = path.clone().map(absolute).transpose()?.map(SecretSource::File);
+        let source = name.as_ref().map(env).or(file).or(line.as_ref().map(command));
+        given.extend(source.map(|source| (key.to_owned(), source)));
+    }
+    let pair = |text: &String| match text.split_once('=') {
+        Some((key, rest)) if !key.is_empty() && !rest.is_empty() => Ok((key.to_owned(), rest.to_owned())),
+        _ => Err(Failure::usage(format!("`{text}` should be KEY=PLACE, such as token=COMFY_TOKEN"))),
+    };
+    for text in &args.secret_env {
+        let (key, name) = pair(text)?;
+        given.push((key, env(&name)));
+    }
+    for text in &args.secret_file {
+        let (key, path) = pair(text)?;
+        given.push((key, SecretSource::File(absolute(path.into())?)));
+    }
+    for text in &args.secret_command {
+        let (key, line) = pair(text)?;
+        given.push((key, command(&line)));
+    }
+    Ok(given)
+}
+
+fn is_asked(protocol: Protocol, key: &str) -> bool {
+    protocol.credentials().iter().any(|asked| asked.key == key)
+}
+
+/// Which secrets to ask for: all, or where somebody stands before the server the one that they ask for.
+fn ask_which(protocol: Protocol) -> Result<Vec<&'static str>, Failure> {
+    let keys = protocol.credentials().iter().map(|asked| asked.key);
+    if protocol.needs_all_credentials() {
+        return Ok(keys.collect());
+    }
+    out::note("Does a proxy before the server ask who you are?");
+    out::note(
+        "  1  no\n  2  for a user and a password, which are given as user:password\n  3  for a bearer token",
+    );
+    loop {
+        match ask("1 to 3", "1")?.as_str() {
+            "1" => return Ok(Vec::new()),
+            "2" => return Ok(vec!["password"]),
+            "3" => return Ok(vec!["token"]),
+            _ => out::note("That is no number from 1 to 3."),
+        }
+    }
+}
+
+/// What ComfyUI on this machine says of itself, when there is one.
+fn comfyui_near() -> Option<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+    let server = Server { url: LOCAL_COMFYUI.to_owned(), ..Server::default() };
+    let system = runtime.block_on(async {
+        tokio::time::timeout(NEAR_TIME, for_protocol(Protocol::Comfyui).system(server)).await
+    });
+    Some(scrub_plain(&system.ok()?.ok()?.version))
 }
 
 /// A path of the command line starts at the working directory; in the config it would start elsewhere.
@@ -175,22 +260,25 @@ fn ask(question: &str, default: &str) -> Result<String, Failure> {
     Ok(if answer.is_empty() { default } else { answer }.to_owned())
 }
 
-fn ask_protocol() -> Result<Protocol, Failure> {
+fn ask_protocol(near: Option<&str>) -> Result<Protocol, Failure> {
+    let found = near.map(|version| format!(" (version {version} runs on this machine)")).unwrap_or_default();
     out::note("How are runs sent?");
     out::note("  1  through ViewComfy's cloud API: runs can be stopped, and found again after a crash here");
-    out::note("  2  straight to the deployment, the older way");
+    out::note("  2  straight to a ViewComfy deployment, the older way");
+    out::note(format!("  3  to ComfyUI{found}"));
     loop {
-        match ask("1 or 2", "1")?.as_str() {
+        match ask("1 to 3", if near.is_some() { "3" } else { "1" })?.as_str() {
             "1" => return Ok(Protocol::Cloud),
             "2" => return Ok(Protocol::Stream),
-            _ => out::note("That is neither 1 nor 2."),
+            "3" => return Ok(Protocol::Comfyui),
+            _ => out::note("That is no number from 1 to 3."),
         }
     }
 }
 
-fn ask_url() -> Result<String, Failure> {
+fn ask_url(question: &str, usual: &str) -> Result<String, Failure> {
     loop {
-        let url = ask("Address of the endpoint (https://…)", "")?;
+        let url = ask(question, usual)?;
         match check_url(&url) {
             Ok(()) => return Ok(url),
             Err(why) => out::note(why),

@@ -31,6 +31,7 @@ pub mod run_arg;
 pub mod run_output;
 pub mod runs;
 pub mod schema;
+pub mod server;
 pub mod show;
 pub mod words;
 
@@ -97,6 +98,8 @@ pub enum Command {
     Init(init::Args),
     /// Check config, credentials, endpoint, history and terminal, without running anything
     Doctor(doctor::Args),
+    /// Show a server: version, memory, queue and models; clear its queue or its memory
+    Server(server::Args),
     /// Write a completion script for a shell
     Completions(completions::Args),
     /// Write the JSON schema of config.toml or of presets, for editors
@@ -130,6 +133,7 @@ impl Command {
             Self::Schema(args) => schema::main(&args),
             Self::Init(args) => init::main(args),
             Self::Doctor(args) => doctor::main(args),
+            Self::Server(args) => server::main(args),
             Self::Completions(args) => completions::main(args),
             Self::Man(args) => man::main(&args),
             Self::Runner => match runner::serve(&dirs()?) {

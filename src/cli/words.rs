@@ -12,6 +12,7 @@ pub fn protocol() -> impl TypedValueParser<Value = Protocol> {
         let help = match protocol {
             Protocol::Stream => "To the deployment itself",
             Protocol::Cloud => "Over ViewComfy's service: runs can be cancelled, and are found again",
+            Protocol::Comfyui => "To a ComfyUI",
         };
         PossibleValue::new(protocol.word()).help(help)
     });

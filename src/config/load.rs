@@ -344,7 +344,7 @@ fn read_profile(
     (folder, output): (&Path, &OutputSettings),
     found: &mut Diagnostics<'_>,
 ) -> Option<Profile> {
-    let protocol = fields.typed("protocol", "\"stream\" or \"cloud\"", found, |value| {
+    let protocol = fields.typed("protocol", "\"stream\", \"cloud\" or \"comfyui\"", found, |value| {
         value.as_str().and_then(Protocol::from_word)
     });
     let protocol = protocol.unwrap_or_default();

@@ -1,5 +1,6 @@
-//! The built-in demo endpoint: a small server on loopback that speaks the streaming protocol and, under `/api/`,
-//! `/socket.io/` and `/storage/`, the cloud API ([`cloud`]), both for real.
+//! The built-in demo endpoint: a small server on loopback that speaks the streaming protocol, under `/api/workflow/`,
+//! `/socket.io/` and `/storage/` the cloud API ([`cloud`]), and under `/api/` and `/ws` as ComfyUI itself does
+//! ([`comfyui`]), all for real.
 //!
 //! It checks credentials (any that are not empty), reads forms and multipart, starts cold, logs as ComfyUI does with
 //! progress bars, and answers with PNGs that hold the workflow. No model runs: the picture is computed from prompt,
@@ -10,8 +11,8 @@
 //! | word | what happens |
 //! |---|---|
 //! | `fail` | the sampler runs out of memory half way: an `error` event, then the end |
-//! | `crash` | the connection breaks half way; in the cloud the run is lost with it |
-//! | `drop` | in the cloud: the socket breaks half way, nobody gets in for some seconds, and the run goes on |
+//! | `crash` | the connection breaks half way; in the cloud the run is lost with it, and ComfyUI is restarted |
+//! | `drop` | in the cloud and with ComfyUI: the socket breaks half way, nobody gets in for some seconds, and the run goes on |
 //! | `slow` | every step takes five times as long |
 //!
 //! [`Fault`] makes it break the protocol in every way that a server or a network can, for tests, and [`CloudFault`]
@@ -19,6 +20,7 @@
 
 mod answer;
 mod cloud;
+mod comfyui;
 mod fault;
 mod graph;
 mod idle;
@@ -132,6 +134,7 @@ struct Endpoint {
     is_warm: AtomicBool,
     runs: AtomicU64,
     cloud: cloud::Cloud,
+    comfyui: comfyui::Comfyui,
     /// Who needs the endpoint.
     connections: Connections,
     /// Runs whose answer is to be fetched after redirects, by their number.
@@ -145,6 +148,7 @@ impl Endpoint {
             is_warm: AtomicBool::new(false),
             runs: AtomicU64::new(0),
             cloud: cloud::Cloud::default(),
+            comfyui: comfyui::Comfyui::default(),
             connections,
             redirected: Mutex::default(),
         }
@@ -187,6 +191,9 @@ async fn serve_counted(
 }
 
 async fn handle(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Response {
+    if comfyui::serves(request.uri().path()) {
+        return comfyui::answer(endpoint, request).await;
+    }
     if cloud::serves(request.uri().path()) {
         return cloud::answer(endpoint, request).await;
     }

@@ -71,12 +71,15 @@ pub fn progress(run: &Run, now: UnixMs, typical: Option<i64>, width: usize) -> S
     let more = match run.status {
         Status::Uploading => run.upload.map(transfer),
         Status::Downloading => run.download.map(transfer),
+        Status::Waiting if run.queue.is_some() => run.queue.map(place_in_queue),
         Status::Waiting => Some("no response yet: a cold start can take minutes".to_owned()),
         Status::Running => run.progress.as_ref().map(|progress| {
             let left = progress.seconds_left.and_then(|s| i64::try_from(s).ok());
             let left =
                 left.map_or(String::new(), |s| format!("  {} left", duration(s.saturating_mul(1_000))));
-            format!("{} {}/{}{left}", bar(progress.value, progress.max), progress.value, progress.max)
+            let label =
+                if progress.label.is_empty() { String::new() } else { format!("  {}", progress.label) };
+            format!("{} {}/{}{left}{label}", bar(progress.value, progress.max), progress.value, progress.max)
         }),
         _ => None,
     };
@@ -91,6 +94,15 @@ pub fn progress(run: &Run, now: UnixMs, typical: Option<i64>, width: usize) -> S
         line.push_str(&part);
     }
     cut(&line, width)
+}
+
+/// Where a run stands in its server's queue.
+pub fn place_in_queue(before: u64) -> String {
+    match before {
+        0 => "next in the server's queue".to_owned(),
+        1 => "1 run before it".to_owned(),
+        more => format!("{more} runs before it"),
+    }
 }
 
 /// `✓ done  0:41  2 outputs`.

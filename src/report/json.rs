@@ -68,6 +68,7 @@ pub fn event(run: RunId, at: UnixMs, event: &RunEvent) -> Option<Value> {
             "seconds_left": progress.seconds_left,
             "label": progress.label,
         }),
+        RunEvent::Queue { before } => json!({"event": "queue", "run": run, "before": before}),
         RunEvent::Connection { state } => {
             json!({"event": "connection", "run": run, "at": at, "state": state.word()})
         }

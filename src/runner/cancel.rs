@@ -71,7 +71,7 @@ mod tests {
 
     impl Backend for Answers {
         fn caps(&self) -> Caps {
-            Caps { attach: true, cancel: true }
+            crate::domain::run::Protocol::Cloud.caps()
         }
 
         fn submit(&self, _: Job, _: EventSink) -> BoxFuture<'_, Result<(), BackendError>> {

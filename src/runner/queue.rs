@@ -20,7 +20,7 @@ use crate::backend::results::outputs::Intent;
 use crate::backend::{Backend, Caps, Job, Server};
 use crate::config::{Credentials, Dirs};
 use crate::domain::run::{Output, RunError};
-use crate::domain::{Run, RunEvent, RunId, RunRequest, Status, Workflow};
+use crate::domain::{Run, RunEvent, RunId, RunRequest, Shape, Status, Workflow};
 use crate::store::{Store, StoreError, Watcher, now, watch};
 
 /// How often a store that cannot be used is tried again before the runner gives up.
@@ -369,10 +369,8 @@ impl Queue {
             }
             files.push((file.clone(), content));
         }
-        let workflow = match request.send_workflow {
-            true => Some(self.workflow(&request.workflow_hash)?),
-            false => None,
-        };
+        let is_needed = request.send_workflow || caps.shape == Shape::Graph;
+        let workflow = is_needed.then(|| self.workflow(&request.workflow_hash)).transpose()?;
         let job = Job {
             run: run.id,
             server: server(request, self.environment.credentials(request)?),
@@ -398,6 +396,8 @@ impl Queue {
             prompt_id: Some(prompt_id),
             left_at: is_sent_from_here.then_some(run.status),
             logs: request.logs,
+            // For its nodes' names: it is not sent.
+            workflow: self.store.workflow(&request.workflow_hash).ok().flatten(),
             outputs: folder::of(run, &self.store),
             saved: run.outputs.iter().map(|output| output.name.clone()).collect(),
             ..Job::default()

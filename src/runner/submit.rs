@@ -9,7 +9,9 @@ use crate::config::{Dirs, Profile, handover};
 use crate::domain::draft::{Layer, Submission};
 use crate::domain::param::parameters;
 use crate::domain::run::InputFile;
-use crate::domain::{Draft, Origin, ParamKey, RunEvent, RunId, RunRequest, Said, Setting, Workflow, media};
+use crate::domain::{
+    Draft, Origin, ParamKey, RunEvent, RunId, RunRequest, Said, Setting, Shape, Workflow, media,
+};
 use crate::store::{CancelAnswer, KeptInput, Store, StoreError, now};
 
 /// What is to be run, and where.
@@ -124,7 +126,8 @@ pub fn outgoing(order: &NewRun<'_>) -> Result<Outgoing, RunnerError> {
         server: Server { url: profile.url.clone(), api_url: profile.api_url.clone(), credentials },
         params: order.submission.params.clone(),
         files: files.collect::<Result<_, RunnerError>>()?,
-        workflow: order.send_workflow.then(|| order.workflow.text().to_owned()),
+        workflow: (order.send_workflow || profile.protocol.caps().shape == Shape::Graph)
+            .then(|| order.workflow.text().to_owned()),
         logs: order.logs,
         ..Job::default()
     };

@@ -220,6 +220,7 @@ pub(super) fn summary(row: &Row<'_>) -> Result<RunSummary, StoreError> {
         ended_at: row.get(11)?,
         upload: live.upload,
         progress: live.progress,
+        queue: live.queue,
         download: live.download,
         connection: live.connection,
         outputs: usize::try_from(row.get::<_, i64>(12)?).unwrap_or_default(),

@@ -25,6 +25,8 @@ pub(super) struct Live {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) progress: Option<Progress>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) queue: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) download: Option<Transfer>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) preview: Option<Preview>,
@@ -319,6 +321,7 @@ fn cache(connection: &Connection, run: &Run) -> Result<(), StoreError> {
     let live = Live {
         upload: run.upload,
         progress: run.progress.clone(),
+        queue: run.queue,
         download: run.download,
         preview: run.preview.clone(),
         connection: run.connection,
@@ -403,6 +406,7 @@ fn catch_up(connection: &Connection, folded: &mut Folded) -> Result<(), StoreErr
     let live = Live::read(&live);
     folded.run.upload = live.upload;
     folded.run.progress = live.progress;
+    folded.run.queue = live.queue;
     folded.run.download = live.download;
     folded.run.preview = live.preview;
     folded.run.connection = live.connection;

@@ -56,9 +56,8 @@ fn the_demos_endpoint_outlives_its_screens_and_ends_by_itself() {
 fn the_demo_opens_on_the_protocol_that_was_asked_for() {
     let home = Home::new();
     let demo = Dirs::under(&home.dirs.state.join("demo"));
-    for (word, protocol) in
-        [("cloud", Protocol::Cloud), ("stream", Protocol::Stream), ("cloud", Protocol::Cloud)]
-    {
+    for protocol in [Protocol::Cloud, Protocol::Stream, Protocol::Comfyui, Protocol::Cloud] {
+        let word = protocol.word();
         let mut screen = terminal(&home, &["demo", "--protocol", word, "--idle", "50"]);
         screen.wait_for("a demo");
         let port = std::fs::read_to_string(demo.state.join("endpoint.port")).expect("a port");
@@ -66,8 +65,9 @@ fn the_demo_opens_on_the_protocol_that_was_asked_for() {
         let config = Config::load(&demo).expect("a config");
         let profile = config.choose(None, None).expect("a default");
         assert_eq!((profile.protocol, profile.called_url()), (protocol, api.as_str()));
-        // Runs of the other protocol still find who they are.
-        assert_eq!(config.profiles.len(), 2);
+        // Runs of the other protocols still find who they are.
+        assert_eq!(config.profiles.len(), Protocol::ALL.len());
+        assert_eq!(config.warnings, []);
         kill_process(screen.process(), Signal::KILL).expect("killed");
     }
     File::open(demo.state.join("endpoint.lock")).expect("a lock").lock().expect("ended");

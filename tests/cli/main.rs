@@ -12,6 +12,7 @@ mod json;
 mod options;
 mod preview;
 mod processes;
+mod secrets;
 mod setup;
 mod support;
 mod values;

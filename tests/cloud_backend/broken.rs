@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use comfydeck::backend::Job;
-use comfydeck::backend::cloud::{self, CloudBackend};
+use comfydeck::backend::cloud::CloudBackend;
+use comfydeck::backend::{Backend as _, Job};
 use comfydeck::domain::run::Connection::{Live, Polling, Reconnecting};
 use serde_json::json;
 use std::sync::Arc;
@@ -158,25 +158,20 @@ async fn an_account_ends_with_its_last_run_and_begins_again() {
 #[tokio::test]
 async fn a_check_costs_nothing_and_finds_what_is_wrong() {
     let mut service = Service::start().await;
-    let checked = cloud::check(&server(&service.url), quick()).await.expect("all is well");
-    assert!(checked.socket.is_ok());
+    let checked = backend().check(server(&service.url)).await.expect("all is well");
+    assert!(checked.iter().all(|checked| checked.is_good), "{checked:?}");
     service.facts(|facts| facts.refuse = Some("no"));
-    let error = cloud::check(&server(&service.url), quick()).await.expect_err("refused");
+    let error = backend().check(server(&service.url)).await.expect_err("refused");
     assert!(error.what.contains("rejected the login"), "{error:?}");
     service.facts(|facts| facts.records_status = Some(401));
-    let error = cloud::check(&server(&service.url), quick()).await.expect_err("refused");
+    let error = backend().check(server(&service.url)).await.expect_err("refused");
     assert!(error.what.contains("401") && error.what.contains("••••"), "{error:?}");
     service.nothing_sent();
     let blind = Service::with_socket(false).await;
-    let checked = cloud::check(&server(&blind.url), quick()).await.expect("runs go, without logs");
-    assert!(checked.socket.expect_err("none").what.contains("404"));
-    assert!(
-        cloud::check(&server("http://127.0.0.1:1"), quick())
-            .await
-            .expect_err("nobody")
-            .what
-            .contains("nothing is listening")
-    );
+    let checked = backend().check(server(&blind.url)).await.expect("runs go, without logs");
+    assert!(checked.iter().any(|checked| !checked.is_good && checked.text.contains("404")), "{checked:?}");
+    let error = backend().check(server("http://127.0.0.1:1")).await.expect_err("nobody");
+    assert!(error.what.contains("nothing is listening"), "{error:?}");
 }
 
 #[tokio::test]

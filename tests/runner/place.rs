@@ -43,7 +43,7 @@ impl Script {
             gate: Arc::new(Semaphore::new(0)),
             busy: Arc::default(),
             stops: Arc::new(Semaphore::new(0)),
-            caps: Caps::default(),
+            caps: Protocol::Stream.caps(),
             dirs: dirs.clone(),
         }
     }
@@ -157,7 +157,7 @@ impl Backend for Script {
 
 /// A script that plays the protocol which finds runs again; `attach` is the end.
 fn remote(script: &Script) -> Script {
-    Script { caps: Caps { attach: true, cancel: true }, ..script.clone() }
+    Script { caps: Protocol::Cloud.caps(), ..script.clone() }
 }
 
 /// Who asks.

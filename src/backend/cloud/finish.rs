@@ -119,6 +119,7 @@ impl CloudRun {
         let links = Links {
             http: renew.api.http(),
             home,
+            credentials: None,
             folder: self.job.outputs.clone(),
             saved,
             fresh: Some(&renew),

@@ -21,7 +21,7 @@ mod submit;
 
 use std::sync::Arc;
 
-use super::{Backend, BackendError, BoxFuture, Caps, EventSink, Job, Outgoing, Server};
+use super::{Backend, BackendError, BoxFuture, Caps, Checked, EventSink, Job, Outgoing, Server};
 use crate::backend::net::http::Http;
 use crate::backend::net::upload::Upload;
 use crate::domain::run::{Protocol, RunError};
@@ -30,7 +30,6 @@ use account::Accounts;
 use api::{Api, Why};
 use run::{Certainty, CloudRun};
 
-pub use check::{Checked, check};
 pub use limits::{CloudLimits, Pace};
 
 /// Attempts of a cancel request that fails on the network. It may arrive twice.
@@ -102,6 +101,10 @@ impl Backend for CloudBackend {
             let ending = run.follow().await?;
             run.finish(ending).await
         })
+    }
+
+    fn check(&self, server: Server) -> BoxFuture<'_, Result<Vec<Checked>, RunError>> {
+        Box::pin(async move { check::check(&self.api(&server)?).await })
     }
 
     fn cancel(&self, server: Server, prompt_id: String) -> BoxFuture<'_, Result<(), RunError>> {

@@ -64,7 +64,8 @@ fn remedy(protocol: Protocol, status: StatusCode, wait: &str) -> String {
     match status.as_u16() {
         401 | 403 => {
             let keys: Vec<_> = protocol.credentials().iter().map(|asked| asked.key).collect();
-            format!("Check {} of the profile.", keys.join(" and "))
+            let keys = keys.join(if protocol.needs_all_credentials() { " and " } else { " or " });
+            format!("Check {keys} of the profile.")
         }
         404 | 405 | 410 => "Check the profile's url: it must be the deployment's whole address.".to_owned(),
         413 => "Send smaller files.".to_owned(),

@@ -1,5 +1,6 @@
 //! How servers are reached: the HTTP client, redirects, proxies, trust, and which addresses a link may lead to.
 
+pub(super) mod backoff;
 pub(super) mod guard;
 pub(super) mod http;
 pub(super) mod http_error;

@@ -31,6 +31,29 @@ enum Part {
     File { path: PathBuf, size: u64 },
 }
 
+/// A file that goes up by itself.
+#[derive(Clone, Debug)]
+pub(in crate::backend) struct FilePart<'a> {
+    pub name: &'a str,
+    pub content_type: &'a str,
+    pub content: Content,
+}
+
+/// What is in a file.
+#[derive(Clone, Debug)]
+pub(in crate::backend) enum Content {
+    Bytes(Bytes),
+    Path(PathBuf),
+}
+
+impl Part {
+    fn of_file(path: &std::path::Path) -> Result<Self, String> {
+        let meta = std::fs::metadata(path)
+            .map_err(|error| format!("the file {} cannot be read: {error}", path.display()))?;
+        Ok(Self::File { path: path.to_owned(), size: meta.len() })
+    }
+}
+
 impl Upload {
     /// The body for a job: a form, or multipart where files go along. `first` are the protocol's own fields, before
     /// `params`, which travel as JSON text, and `workflow_api` where there is one.
@@ -50,25 +73,56 @@ impl Upload {
     /// As [`Upload::form`], multipart in any case.
     pub(in crate::backend) fn multipart(job: &Job, first: &[(&str, &str)]) -> Result<Self, String> {
         let params = params(job)?;
-        // 128 random bits: no content holds it, and what is not known cannot be put into a file on purpose.
-        let boundary = format!("comfydeck-{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
+        let boundary = boundary();
         let mut parts = Vec::new();
         for (name, value) in fields(job, first, &params) {
             parts.push(Part::Bytes(head(&boundary, name, None)));
             parts.push(Part::Bytes(Bytes::copy_from_slice(value.as_bytes())));
         }
         for (file, path) in &job.files {
-            let meta = std::fs::metadata(path)
-                .map_err(|error| format!("the file {} cannot be read: {error}", path.display()))?;
             parts.push(Part::Bytes(head(&boundary, &file.part, Some((&file.name, &file.content_type)))));
-            parts.push(Part::File { path: path.clone(), size: meta.len() });
+            parts.push(Part::of_file(path)?);
         }
+        Ok(Self::closed(&boundary, parts))
+    }
+
+    /// A JSON text.
+    pub(in crate::backend) fn json(text: String) -> Self {
+        Self::of("application/json".to_owned(), vec![Part::Bytes(text.into())])
+    }
+
+    /// One file by itself, in a part of this name, and fields beside it.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(in crate::backend) fn file(
+        part: &str,
+        content: FilePart<'_>,
+        fields: &[(&str, &str)],
+    ) -> Result<Self, String> {
+        let boundary = boundary();
+        let mut parts = Vec::new();
+        for (name, value) in fields {
+            parts.push(Part::Bytes(head(&boundary, name, None)));
+            parts.push(Part::Bytes(Bytes::copy_from_slice(value.as_bytes())));
+        }
+        let FilePart { name, content_type, content } = content;
+        parts.push(Part::Bytes(head(&boundary, part, Some((name, content_type)))));
+        parts.push(match content {
+            Content::Bytes(bytes) => Part::Bytes(bytes),
+            Content::Path(path) => Part::of_file(&path)?,
+        });
+        Ok(Self::closed(&boundary, parts))
+    }
+
+    /// Parts with what ends them.
+    fn closed(boundary: &str, mut parts: Vec<Part>) -> Self {
         parts.push(Part::Bytes(format!("\r\n--{boundary}--\r\n").into()));
         // The line end before a boundary belongs to it; before the first one some servers take it amiss.
         if let Some(Part::Bytes(first)) = parts.first_mut() {
             first.advance(2);
         }
-        Ok(Self::of(format!("multipart/form-data; boundary={boundary}"), parts))
+        Self::of(format!("multipart/form-data; boundary={boundary}"), parts)
     }
 
     /// The request for a job, for people: as [`Upload::form`], or multipart in any case, sends it to `url`.
@@ -158,6 +212,11 @@ async fn read(mut file: File, left: u64) -> std::io::Result<(File, Bytes)> {
         Ok((file, block.into()))
     });
     read.await.map_err(std::io::Error::other)?
+}
+
+/// 128 random bits: no content holds it, and what is not known cannot be put into a file on purpose.
+fn boundary() -> String {
+    format!("comfydeck-{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..))
 }
 
 fn params(job: &Job) -> Result<String, String> {

@@ -333,7 +333,15 @@ impl StreamRun<'_> {
         let list = std::mem::take(&mut collected.links);
         let home = checked_url(&self.job)?;
         let folder = self.job.outputs.clone();
-        let links = Links { http: self.http, home: &home, folder, saved: &[], fresh: None, again: AGAIN };
+        let links = Links {
+            http: self.http,
+            home: &home,
+            credentials: None,
+            folder,
+            saved: &[],
+            fresh: None,
+            again: AGAIN,
+        };
         let Fetched { saved, failed } = download::fetch_all(&links, list, &mut self.out).await?;
         collected.saved += saved;
         collected.failed += failed;

@@ -34,6 +34,10 @@ pub enum RunEvent {
     Progress(Progress),
     /// A picture of the work so far, from servers that send some.
     Preview(Preview),
+    /// How many runs of the server's queue come before this one.
+    Queue {
+        before: u64,
+    },
     /// Bytes of the result received so far.
     Download(Transfer),
     /// What the server says of the whole run, its outputs aside.
@@ -66,6 +70,7 @@ impl RunEvent {
             Self::Upload(_)
                 | Self::Progress(_)
                 | Self::Preview(_)
+                | Self::Queue { .. }
                 | Self::Download(_)
                 | Self::Connection { .. }
         )
@@ -77,6 +82,7 @@ impl RunEvent {
             Self::Phase { .. }
             | Self::Upload(_)
             | Self::Preview(_)
+            | Self::Queue { .. }
             | Self::Download(_)
             | Self::Connection { .. }
             | Self::CancelAsked

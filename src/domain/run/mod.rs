@@ -44,6 +44,8 @@ pub struct Run {
     pub progress: Option<Progress>,
     /// The newest picture of the work.
     pub preview: Option<Preview>,
+    /// Runs that come before it in the server's queue, where the server says so.
+    pub queue: Option<u64>,
     /// Bytes of the result received.
     pub download: Option<Transfer>,
     /// How the server can be heard; `None` where that does not change.
@@ -84,6 +86,7 @@ impl Run {
             RunEvent::Log { .. } => {}
             RunEvent::Progress(progress) => self.progress = Some(progress.clone()),
             RunEvent::Preview(preview) => self.preview = Some(preview.clone()),
+            RunEvent::Queue { before } => self.queue = Some(*before),
             RunEvent::Download(transfer) => self.download = Some(*transfer),
             RunEvent::Connection { state } => {
                 if self.connection.is_none_or(|now| now.state != *state) {
@@ -204,6 +207,7 @@ mod tests {
             RunEvent::Remote { prompt_id: "p".to_owned() },
             RunEvent::Log { text: "line\n".to_owned() },
             RunEvent::Progress(Progress { value: 9, max: 20, seconds_left: Some(6), label: String::new() }),
+            RunEvent::Queue { before: 3 },
             RunEvent::Download(Transfer { total: None, ..transfer }),
             RunEvent::Preview(Preview {
                 number: 3,

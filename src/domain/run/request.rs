@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::domain::ParamKey;
 use crate::domain::inputs::is_seed_name;
 use crate::domain::origin::{self, Origin, Rule};
 use crate::domain::prompt::Templates;
 use crate::domain::workflow::hex;
+use crate::domain::{ParamKey, Shape};
 
 /// Everything that is needed to submit a run, and to submit the very same one again.
 ///
@@ -140,17 +140,20 @@ pub enum Protocol {
     /// ViewComfy's cloud API: requests to a service, which passes them on to the endpoint and tells of them over
     /// Socket.IO.
     Cloud,
+    /// ComfyUI's own server.
+    Comfyui,
 }
 
 impl Protocol {
     /// Every protocol.
-    pub const ALL: [Self; 2] = [Self::Stream, Self::Cloud];
+    pub const ALL: [Self; 3] = [Self::Stream, Self::Cloud, Self::Comfyui];
 
     /// The word in `config.toml`.
     pub fn word(self) -> &'static str {
         match self {
             Self::Stream => "stream",
             Self::Cloud => "cloud",
+            Self::Comfyui => "comfyui",
         }
     }
 
@@ -162,8 +165,15 @@ impl Protocol {
     /// What it can do.
     pub fn caps(self) -> Caps {
         match self {
-            Self::Stream => Caps { attach: false, cancel: false },
-            Self::Cloud => Caps { attach: true, cancel: true },
+            Self::Stream => {
+                Caps { attach: false, cancel: false, check: false, system: false, shape: Shape::Flat }
+            }
+            Self::Cloud => {
+                Caps { attach: true, cancel: true, check: true, system: false, shape: Shape::Flat }
+            }
+            Self::Comfyui => {
+                Caps { attach: true, cancel: true, check: true, system: true, shape: Shape::Graph }
+            }
         }
     }
 
@@ -173,28 +183,52 @@ impl Protocol {
             Asked::of("client_id", "client_id", Form::Plain).wanted(),
             Asked::of("client_secret", "client_secret", Form::Plain).wanted(),
         ];
+        // The server itself asks for nothing: these are for whoever stands before it.
+        const IN_FRONT: [Asked; 2] = [
+            Asked::of("password", "authorization", Form::Basic),
+            Asked::of("token", "authorization", Form::Bearer),
+        ];
         match self {
             Self::Stream | Self::Cloud => &VIEWCOMFY,
+            Self::Comfyui => &IN_FRONT,
         }
+    }
+
+    /// Whether most servers want all of [`Self::credentials`], or one of them where somebody stands before the server.
+    pub fn needs_all_credentials(self) -> bool {
+        self.credentials().iter().all(|asked| asked.required)
     }
 
     /// The service before the endpoint, where this protocol has one and the profile names no other.
     pub fn usual_api_url(self) -> Option<&'static str> {
         match self {
-            Self::Stream => None,
+            Self::Stream | Self::Comfyui => None,
             Self::Cloud => Some(VIEWCOMFY_API),
         }
     }
 }
 
 /// What a protocol can do beyond submitting a run and waiting for its end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caps {
     /// A run that lost its connection can be found again by its remote id.
     pub attach: bool,
     /// The server can be asked to stop a run. Where not, a cancel closes the connection and the server
     /// may go on.
     pub cancel: bool,
+    /// The server can be asked whether a run would go, at no cost.
+    pub check: bool,
+    /// The server tells of itself: its version, queue and models, and what its nodes take.
+    pub system: bool,
+    /// How values reach the server.
+    pub shape: Shape,
+}
+
+impl Caps {
+    /// Whether a request needs a value: one that is empty is refused.
+    pub fn needs_a_value(self) -> bool {
+        self.shape == Shape::Flat
+    }
 }
 
 /// A credential that a protocol asks for.

@@ -36,6 +36,8 @@ pub struct RunSummary {
     pub upload: Option<Transfer>,
     /// The newest progress line.
     pub progress: Option<Progress>,
+    /// Runs that come before it in the server's queue, where the server says so.
+    pub queue: Option<u64>,
     /// Bytes of the result received.
     pub download: Option<Transfer>,
     /// How the server can be heard; `None` where that does not change.
@@ -94,6 +96,7 @@ impl From<&Run> for RunSummary {
             ended_at: run.ended_at,
             upload: run.upload,
             progress: run.progress.clone(),
+            queue: run.queue,
             download: run.download,
             connection: run.connection,
             outputs: run.outputs.len(),

@@ -11,8 +11,8 @@ const MAX_MESSAGES: usize = 1_000;
 
 /// How a prompt ended, and its outputs by node.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Entry {
-    pub outcome: Outcome,
+pub struct HistoryEntry {
+    pub status: HistoryStatus,
     /// Outputs by output node, also those from before the prompt failed or was interrupted.
     pub outputs: Vec<(String, Made)>,
     /// How many nodes' results came from the server's cache.
@@ -23,14 +23,14 @@ pub struct Entry {
 
 /// How a prompt ended.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
+pub enum HistoryStatus {
     Succeeded,
     Failed(RunError),
     /// Cancelled by somebody while it ran.
     Interrupted,
 }
 
-impl Entry {
+impl HistoryEntry {
     /// Reads the response for one prompt: `Some(None)` if the server has no entry for it, `None` if it is
     /// not a valid response.
     pub fn read(answer: &str, prompt_id: &str) -> Option<Option<Self>> {
@@ -57,23 +57,23 @@ impl Entry {
         let status = status.unwrap_or_default();
         let messages = status.get("messages").and_then(|list| json::elements(list, MAX_MESSAGES));
         let story = Story::of(&messages.unwrap_or_default().0);
-        let outcome = match (status.text("status_str", 64).as_deref(), story.end) {
-            (Some("success"), _) => Outcome::Succeeded,
+        let status = match (status.text("status_str", 64).as_deref(), story.end) {
+            (Some("success"), _) => HistoryStatus::Succeeded,
             (_, Some(end)) => end,
-            (None, None) if status.get("completed") == Some("true") => Outcome::Succeeded,
-            (_, None) => Outcome::Failed(RunError {
+            (None, None) if status.get("completed") == Some("true") => HistoryStatus::Succeeded,
+            (_, None) => HistoryStatus::Failed(RunError {
                 what: "the server says that the run did not succeed, and not why".to_owned(),
                 ..RunError::default()
             }),
         };
-        Some(Self { outcome, outputs: outputs.collect(), cached: story.cached, seconds: story.seconds })
+        Some(Self { status, outputs: outputs.collect(), cached: story.cached, seconds: story.seconds })
     }
 }
 
 /// Facts from an entry's messages.
 #[derive(Debug, Default)]
 struct Story {
-    end: Option<Outcome>,
+    end: Option<HistoryStatus>,
     cached: usize,
     seconds: Option<f64>,
 }
@@ -93,9 +93,9 @@ impl Story {
                     let nodes = fields.get("nodes").and_then(|nodes| json::elements(nodes, 0));
                     story.cached = nodes.map_or(0, |(_, count)| count);
                 }
-                "execution_error" => story.end = Some(Outcome::Failed(message::error(data))),
-                "execution_interrupted" => story.end = Some(Outcome::Interrupted),
-                "execution_success" => story.end = Some(Outcome::Succeeded),
+                "execution_error" => story.end = Some(HistoryStatus::Failed(message::error(data))),
+                "execution_interrupted" => story.end = Some(HistoryStatus::Interrupted),
+                "execution_success" => story.end = Some(HistoryStatus::Succeeded),
                 _ => continue,
             }
             let taken = at.zip(start).map(|(end, start)| (end - start) / 1_000.0);

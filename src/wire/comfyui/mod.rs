@@ -1,5 +1,5 @@
-//! Messages of ComfyUI's own server: those of its websocket ([`Message`]), history entries ([`Entry`]), the queue
-//! ([`Queue`]), replies to submissions and uploads ([`Reply`], [`stored_name`]) and the server's state ([`System`]).
+//! Messages of ComfyUI's own server: those of its websocket ([`Message`]), history entries ([`HistoryEntry`]), the queue
+//! ([`read_queue`]), replies to submissions and uploads ([`PromptReply`], [`stored_name`]) and the server's state ([`read_system`]).
 //!
 //! Custom nodes can put anything into these, so the readers are lenient: unknown fields are ignored, what is kept is
 //! bounded, node ids are texts, and Python's `NaN` is read as null. Texts are scrubbed where they are shown.
@@ -15,12 +15,12 @@ mod tests;
 
 use super::json;
 
-pub use history::{Entry, Outcome};
+pub use history::{HistoryEntry, HistoryStatus};
 pub use message::{Frame, Message, NodeState, Step};
 pub use output::{Made, ServerFile};
-pub use queue::{Place, Queue, Queued};
-pub use reply::{Reply, stored_name};
-pub use server::{Device, Features, System, names};
+pub use queue::read_queue;
+pub use reply::{PromptReply, stored_name};
+pub use server::{read_names, read_system};
 
 /// The first frame a client sends. It makes the server name the node in every preview.
 pub const HELLO: &str = r#"{"type":"feature_flags","data":{"supports_preview_metadata":true}}"#;

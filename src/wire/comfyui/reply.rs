@@ -12,14 +12,14 @@ const MAX_FAULTS: usize = 8 << 20;
 
 /// The response to a graph that was queued.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Reply {
+pub struct PromptReply {
     /// The id the server gave it.
     pub prompt_id: Option<String>,
     /// Output nodes that will not run since they, or nodes before them, failed validation.
     pub left_out: Option<RunError>,
 }
 
-impl Reply {
+impl PromptReply {
     /// Reads the response; `None` if it is not a valid one.
     pub fn read(answer: &str) -> Option<Self> {
         json::lenient(answer, |answer| {

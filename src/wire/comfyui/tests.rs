@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::run::PreviewKind;
+use crate::domain::server::{Device, Memory, Place};
 
 fn said(text: &str) -> (Option<String>, Step) {
     let message = Message::read(text);
@@ -203,10 +204,10 @@ fn a_history_entry_tells_how_it_ended() {
     let done = json!(["execution_success", {"timestamp": 61_000}]);
     let image =
         json!({"2": {"images": [{"filename": "a.png", "subfolder": "", "type": "output"}]}, "5": {"ui": []}});
-    let read = |text: &str| Entry::read(text, "P").expect("an answer").expect("an entry");
+    let read = |text: &str| HistoryEntry::read(text, "P").expect("an answer").expect("an entry");
 
     let entry = read(&answer(&image, "success", &json!([start, cached, done])));
-    assert_eq!((entry.outcome, entry.cached, entry.seconds), (Outcome::Succeeded, 2, Some(60.0)));
+    assert_eq!((entry.status, entry.cached, entry.seconds), (HistoryStatus::Succeeded, 2, Some(60.0)));
     assert_eq!(
         entry.outputs,
         [("2".to_owned(), Made { files: vec![file("a.png", "", "output")], texts: vec![] })]
@@ -214,22 +215,22 @@ fn a_history_entry_tells_how_it_ended() {
 
     // The server's status word for an interrupted run is `error`, too.
     let entry = read(&answer(&json!({}), "error", &json!([start, stopped])));
-    assert_eq!((entry.outcome, entry.seconds), (Outcome::Interrupted, Some(1.0)));
+    assert_eq!((entry.status, entry.seconds), (HistoryStatus::Interrupted, Some(1.0)));
 
     let entry = read(&answer(&image, "error", &json!([start, failed])));
-    let Outcome::Failed(error) = entry.outcome else { panic!("failed") };
+    let HistoryStatus::Failed(error) = entry.status else { panic!("failed") };
     assert_eq!((error.what.as_str(), error.node.as_deref(), entry.outputs.len()), ("A: boom", Some("3"), 1));
 
     let entry = read(&answer(&json!({}), "error", &json!([])));
-    assert!(matches!(entry.outcome, Outcome::Failed(error) if !error.what.is_empty()));
+    assert!(matches!(entry.status, HistoryStatus::Failed(error) if !error.what.is_empty()));
     let nan = answer(&image, "success", &json!([start, done])).replace("61000", "NaN");
     assert_eq!(read(&nan).seconds, None);
 
-    assert_eq!(Entry::read("{}", "p"), Some(None));
-    assert_eq!(Entry::read(r#"{"other": {}}"#, "p"), Some(None));
-    assert!(Entry::read(r#"{"p": {}}"#, "p").is_some());
+    assert_eq!(HistoryEntry::read("{}", "p"), Some(None));
+    assert_eq!(HistoryEntry::read(r#"{"other": {}}"#, "p"), Some(None));
+    assert!(HistoryEntry::read(r#"{"p": {}}"#, "p").is_some());
     for text in ["", "[]", "<html>", r#"{"p": 1}"#] {
-        assert_eq!(Entry::read(text, "p"), None, "{text}");
+        assert_eq!(HistoryEntry::read(text, "p"), None, "{text}");
     }
 }
 
@@ -238,7 +239,7 @@ fn the_queue_is_in_the_order_in_which_it_runs() {
     let item = |number: f64, id: &str| json!([number, id, {"1": {}, "2": {}}, {"client_id": "c"}, ["2"], {"secret": 1}]);
     let answer = json!({"queue_running": [item(49.0, "r")],
         "queue_pending": [item(-53.0, "front"), item(0.5, "early"), item(52.0, "late"), item(51.0, "then"), [1], "x"]});
-    let queue = Queue::read(&answer.to_string()).expect("a queue");
+    let queue = read_queue(&answer.to_string()).expect("a queue");
     let ids: Vec<_> = queue.waiting.iter().map(|queued| queued.prompt_id.as_str()).collect();
     assert_eq!(ids, ["front", "early", "then", "late"]);
     assert_eq!((queue.running[0].nodes, queue.running[0].client_id.as_deref()), (2, Some("c")));
@@ -246,20 +247,20 @@ fn the_queue_is_in_the_order_in_which_it_runs() {
     assert_eq!(queue.place("then"), Some(Place::Waiting { before: 3 }));
     assert_eq!(queue.place("gone"), None);
     for text in ["", "{}", r#"{"queue_running": [], "queue_pending": 1}"#] {
-        assert_eq!(Queue::read(text), None, "{text}");
+        assert_eq!(read_queue(text), None, "{text}");
     }
 }
 
 #[test]
 fn replies_are_read() {
-    let reply = Reply::read(r#"{"prompt_id": "p", "number": -1, "node_errors": {}}"#).expect("a reply");
+    let reply = PromptReply::read(r#"{"prompt_id": "p", "number": -1, "node_errors": {}}"#).expect("a reply");
     assert_eq!((reply.prompt_id.as_deref(), reply.left_out), (Some("p"), None));
     let faulty = r#"{"prompt_id": "p", "number": 1, "node_errors": {"3": {"errors": [{"message": "Value 0 smaller than min of 1",
         "details": "width", "extra_info": {"input_name": "width"}}], "class_type": "EmptyImage"}}}"#;
-    let left_out = Reply::read(faulty).and_then(|reply| reply.left_out).expect("left out");
+    let left_out = PromptReply::read(faulty).and_then(|reply| reply.left_out).expect("left out");
     assert_eq!(left_out.node.as_deref(), Some("3"));
     for text in ["", "{}", "null", "[]", r#"{"detail": "x"}"#] {
-        assert_eq!(Reply::read(text), None, "{text}");
+        assert_eq!(PromptReply::read(text), None, "{text}");
     }
     let table = [
         (r#"{"name": "x (1).png", "subfolder": "", "type": "input"}"#, Some("x (1).png")),
@@ -279,15 +280,16 @@ fn a_server_tells_of_itself() {
     let text = r#"{"system": {"os": "posix", "ram_total": 24e9, "ram_free": 20e9, "comfyui_version": "0.3.64\u001b[2J",
         "python_version": "3.11", "pytorch_version": "2.8.0", "argv": []},
         "devices": [{"name": "cpu", "type": "cpu", "index": null, "vram_total": 2, "vram_free": 1}, {"type": "cuda"}, 3]}"#;
-    let system = System::read(text).expect("a system");
-    assert_eq!((system.version.as_str(), system.ram), ("0.3.64", Some((20_000_000_000, 24_000_000_000))));
+    let system = read_system(text).expect("a system");
+    assert_eq!(
+        (system.version.as_str(), system.ram),
+        ("0.3.64", Some(Memory { free: 20_000_000_000, total: 24_000_000_000 }))
+    );
     let device = |name: &str, vram| Device { name: name.to_owned(), vram };
-    assert_eq!(system.devices, [device("cpu", Some((1, 2))), device("cuda", None)]);
-    assert_eq!(System::read(r#"{"devices": []}"#), None);
-    assert_eq!(Features::read(r#"{"max_upload_size": 104857600}"#).max_upload, Some(104_857_600));
-    assert_eq!(Features::read("x").max_upload, None);
-    assert_eq!(names(r#"["a", "b\u001b[0m", null]"#), Some(vec!["a".to_owned(), "b".to_owned()]));
-    assert_eq!(names("{}"), None);
+    assert_eq!(system.devices, [device("cpu", Some(Memory { free: 1, total: 2 })), device("cuda", None)]);
+    assert_eq!(read_system(r#"{"devices": []}"#), None);
+    assert_eq!(read_names(r#"["a", "b\u001b[0m", null]"#), Some(vec!["a".to_owned(), "b".to_owned()]));
+    assert_eq!(read_names("{}"), None);
 }
 
 /// JSON of any shape whose fields have the names that are read.
@@ -349,8 +351,8 @@ proptest! {
         let text = value.to_string();
         let at = cut.index(text.len() + 1);
         for text in [text.as_str(), text.get(..at).unwrap_or_default()] {
-            let _ = (Message::read(text), Entry::read(text, "p"), Queue::read(text), Reply::read(text));
-            let _ = (stored_name(text), System::read(text), Features::read(text), names(text));
+            let _ = (Message::read(text), HistoryEntry::read(text, "p"), read_queue(text), PromptReply::read(text));
+            let _ = (stored_name(text), read_system(text), read_names(text));
         }
     }
 

@@ -17,12 +17,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::backend::BoxFuture;
+use crate::backend::net::backoff::Backoff;
 use crate::domain::run::{Connection, RunError};
 use crate::wire::cloud::{Event, News, Record};
 
 use super::CloudLimits;
 use super::api::{Api, Unread};
-use super::socket::{Backoff, Message, Socket, SocketError};
+use super::socket::{Message, Socket, SocketError};
 
 pub(super) use registry::{Accounts, Registration};
 

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::super::socket::Backoff;
+use crate::backend::net::backoff::Backoff;
+
 use super::{Account, Api, BEHIND, Command, Entry, RunUpdate, SocketState};
 
 /// All accounts in use.

@@ -4,7 +4,6 @@
 //! The websocket begins as a request of our own HTTP client, so proxies, certificates and redirects are treated as
 //! everywhere else. The credentials are in no header and no address: they go into the one packet that asks to be let in.
 
-mod backoff;
 mod error;
 mod shake;
 mod stream;
@@ -31,7 +30,6 @@ use crate::domain::run::{Protocol, RunError};
 use crate::wire::cloud;
 use crate::wire::socketio::{self, Client, Received, Signal};
 
-pub(super) use backoff::Backoff;
 pub(super) use error::SocketError;
 use error::{lost, unreachable};
 use stream::{Counted, Io};

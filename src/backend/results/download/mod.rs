@@ -1,6 +1,7 @@
 //! Outputs that are links: fetched a few at a time, streamed to disk, resumed when they break off.
 //!
-//! The addresses are the server's choice, so nothing of ours goes along: no credentials, and `guard.rs` says which
+//! The addresses are the server's choice, so nothing of ours goes along, unless they are the API's own and the protocol
+//! says that it asks for credentials there too. `guard.rs` says which
 //! addresses are asked at all. Their queries are signatures, which nobody gets to see.
 
 mod disk;
@@ -19,6 +20,7 @@ use reqwest::Url;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
+use crate::config::Credentials;
 use crate::domain::run::Transfer;
 use crate::domain::{RunEvent, Status};
 use crate::wire::result::OutputInfo;
@@ -41,6 +43,8 @@ pub(in crate::backend) struct Links<'a> {
     pub http: &'a Http,
     /// The API that named the addresses: relative ones begin there, and what is near it may be asked.
     pub home: &'a Url,
+    /// What goes along with requests to the API's own origin, and to no other.
+    pub credentials: Option<&'a Credentials>,
     pub folder: OutputFolder,
     /// Names of outputs that are on disk from before, as [`crate::domain::run::Output::name`] has them: as often as a
     /// name is in here, the first outputs of that name are passed over.

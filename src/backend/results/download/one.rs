@@ -343,6 +343,11 @@ impl Download<'_> {
         loop {
             let client = self.guard.client(self.links.http, &hop.url).map_err(hopeless)?;
             let request = self.headers(client.get(hop.url.clone()), from);
+            let at_home = hop.url.origin() == self.links.home.origin();
+            let request = match self.links.credentials.filter(|_| at_home) {
+                Some(credentials) => http::with_credentials(request, credentials.iter()),
+                None => request,
+            };
             let response =
                 tokio::time::timeout(silence, request.send()).await.map_err(|_| silent(silence))?;
             let response = response.map_err(|error| unreachable(&error, &hop.url))?;

@@ -166,6 +166,7 @@ impl Fetching {
         let links = Links {
             http: &http,
             home: &self.home,
+            credentials: None,
             folder: OutputFolder::new(self.dir.path(), 1),
             saved: &self.saved,
             fresh: self.fresh.as_deref().map(|fresh| fresh as &dyn Fresh),
@@ -684,7 +685,15 @@ async fn a_download_that_is_dropped_leaves_no_file() {
     let task = tokio::spawn(async move {
         let http = Http::default();
         let folder = OutputFolder::new(path, 1);
-        let links = Links { http: &http, home: &home, folder, saved: &[], fresh: None, again: "run again" };
+        let links = Links {
+            http: &http,
+            home: &home,
+            credentials: None,
+            folder,
+            saved: &[],
+            fresh: None,
+            again: "run again",
+        };
         let list = ["/1", "/2", "/3", "/4"].map(|address| link("a", address)).into();
         fetch_all(&links, list, &mut Reporter::new(sink)).await.map(drop)
     });

@@ -166,7 +166,9 @@ fn far(model: &Model, run: &RunSummary) -> Far {
         Status::Waiting | Status::Running if is_deaf => told("reconnecting".to_owned()),
         Status::Done | Status::Cancelled | Status::Queued => told(run.prompt.clone()),
         Status::Failed | Status::Lost => told(run.error.clone()),
-        Status::Waiting => told("cold start".to_owned()),
+        Status::Waiting => {
+            told(run.queue.map_or_else(|| "cold start".to_owned(), crate::report::human::place_in_queue))
+        }
         Status::Uploading => transfer(run.upload),
         Status::Downloading => transfer(run.download),
         Status::Running => progress(model, run),

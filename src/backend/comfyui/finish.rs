@@ -1,0 +1,180 @@
+//! The end of a run: its outputs.
+
+use std::collections::HashSet;
+
+use crate::backend::BackendError;
+use crate::backend::outcome::Outcome;
+use crate::backend::results::download::{self, Links};
+use crate::backend::results::outputs::{Kept, bounded};
+use crate::domain::run::{End, OutputFailure, PreviewKind, RunError};
+use crate::domain::{RunEvent, Status};
+use crate::wire::comfyui::{HistoryEntry, HistoryStatus, Made};
+use crate::wire::result::{OutputInfo, PromptResult};
+
+use super::run::{ComfyuiRun, Ending};
+
+/// How many outputs there are, and how many could not be had.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    saved: usize,
+    failed: usize,
+}
+
+impl ComfyuiRun {
+    /// Brings a run that has ended to its end here.
+    pub(super) async fn finish(mut self, ending: Ending) -> Result<(), BackendError> {
+        let end = match ending {
+            Ending::HistoryEntry(entry) => self.bring(*entry).await?,
+            Ending::Removed { by_us } => removed(by_us),
+            Ending::Error(error) => {
+                // What it had saved lies there, whatever became of the server's memory.
+                let made = std::mem::take(&mut self.made);
+                self.collect(made).await?;
+                self.out.flush().await?;
+                return Err(error);
+            }
+        };
+        self.flush_log().await?;
+        self.out.flush().await?;
+        self.out.send(RunEvent::Ended(end)).await
+    }
+
+    async fn bring(&mut self, entry: HistoryEntry) -> Result<End, BackendError> {
+        let HistoryEntry { status, outputs, cached, seconds } = entry;
+        // Also where the server kept what its websocket told and the history lost.
+        let outputs = if outputs.is_empty() { std::mem::take(&mut self.made) } else { outputs };
+        let Tally { saved, failed } = self.collect(outputs).await?;
+        let again = format!("`comfydeck fetch {}`", self.prompt_id);
+        let end = |status, error| End { status, error: Some(error), server_seconds: seconds };
+        Ok(match status {
+            HistoryStatus::Succeeded => {
+                let result = PromptResult {
+                    status: Some("success".to_owned()),
+                    completed: Some(true),
+                    execution_time_seconds: seconds,
+                    ..PromptResult::default()
+                };
+                let mut end =
+                    Outcome { result: &result, saved, failed, broken: None, errors: "", again: &again }.end();
+                if let Some(error) = end.error.as_mut().filter(|_| saved + failed == 0 && cached > 0) {
+                    error.remedy = "Everything was cached, so nothing was saved anew: change a value, such as the seed, and run again.".to_owned();
+                }
+                end
+            }
+            HistoryStatus::Failed(error) => end(Status::Failed, with_remedy(error)),
+            HistoryStatus::Interrupted => {
+                let what = "The server stopped the run".to_owned();
+                end(Status::Cancelled, RunError { what, ..RunError::default() })
+            }
+        })
+    }
+
+    /// Brings what nodes made: pictures that came over the websocket, texts, files.
+    async fn collect(&mut self, outputs: Vec<(String, Made)>) -> Result<Tally, BackendError> {
+        let mut tally = Tally::default();
+        let results = std::mem::take(&mut self.results);
+        if results.is_empty() && outputs.is_empty() {
+            return Ok(tally);
+        }
+        self.out.phase(Status::Downloading).await?;
+        for (number, picture) in results.into_iter().enumerate() {
+            let (ending, kind) = match picture.kind {
+                PreviewKind::Png => ("png", "image/png"),
+                PreviewKind::Jpeg => ("jpg", "image/jpeg"),
+            };
+            let name = format!("websocket_{}_{:05}.{ending}", bounded(&picture.node), number + 1);
+            self.write(name, kind, picture.bytes, &mut tally).await?;
+        }
+        let mut files = Vec::new();
+        let mut known = HashSet::new();
+        for (node, made) in outputs {
+            // What was sent there is no output.
+            files.extend(
+                made.files.into_iter().filter(|file| file.kind != "input" && known.insert(file.clone())),
+            );
+            if !made.texts.is_empty() {
+                let name = format!("text_{}.txt", bounded(&node));
+                self.write(name, "text/plain", made.texts.join("\n").into_bytes(), &mut tally).await?;
+            }
+        }
+        let list = files.into_iter().map(|file| OutputInfo {
+            filepath: Some(self.api.view(&file).to_string()),
+            filename: file.filename,
+            ..OutputInfo::default()
+        });
+        let (list, again) = (list.collect(), format!("`comfydeck fetch {}`", self.prompt_id));
+        let links = Links {
+            http: self.api.http(),
+            home: self.api.base(),
+            credentials: Some(self.api.credentials()),
+            folder: self.job.outputs.clone(),
+            saved: &self.job.saved,
+            fresh: None,
+            again: &again,
+        };
+        let fetched = download::fetch_all(&links, list, &mut self.out).await?;
+        Ok(Tally { saved: tally.saved + fetched.saved, failed: tally.failed + fetched.failed })
+    }
+
+    /// Writes an output that is here already.
+    async fn write(
+        &mut self,
+        name: String,
+        kind: &'static str,
+        bytes: Vec<u8>,
+        tally: &mut Tally,
+    ) -> Result<(), BackendError> {
+        if self.job.saved.contains(&name) {
+            tally.saved += 1;
+            return Ok(());
+        }
+        let (folder, hint) = (self.job.outputs.clone(), name.clone());
+        let written = tokio::task::spawn_blocking(move || {
+            let mut file = folder.begin()?;
+            file.write(&bytes)?;
+            file.keep(&hint, kind)
+        });
+        let written: Result<Kept, String> = match written.await {
+            Ok(written) => written.map_err(|why| why.to_string()),
+            Err(why) => Err(why.to_string()),
+        };
+        let events: Vec<RunEvent> = match written {
+            Ok(kept) => {
+                tally.saved += 1;
+                kept.events().into_iter().collect()
+            }
+            Err(why) => {
+                tally.failed += 1;
+                vec![RunEvent::OutputFailed(OutputFailure { name, why, kept: None })]
+            }
+        };
+        for event in events {
+            self.out.send(event).await?;
+        }
+        Ok(())
+    }
+}
+
+fn with_remedy(error: RunError) -> RunError {
+    if !error.remedy.is_empty() {
+        return error;
+    }
+    let text = format!("{} {}", error.what, error.details).to_ascii_lowercase();
+    let remedy = if text.contains("outofmemory") || text.contains("out of memory") {
+        "Choose a smaller size or batch, or free the server's memory, and run again."
+    } else {
+        "Change what it names, and run again."
+    };
+    RunError { remedy: remedy.to_owned(), ..error }
+}
+
+/// The end of a run that was taken out of the queue.
+fn removed(by_us: bool) -> End {
+    let what = if by_us {
+        "Taken out of the server's queue before it began: nothing ran"
+    } else {
+        "Somebody took the run out of the server's queue before it began: nothing ran"
+    };
+    let error = RunError { what: what.to_owned(), ..RunError::default() };
+    End { status: Status::Cancelled, error: Some(error), server_seconds: None }
+}

@@ -1,0 +1,238 @@
+//! What was heard of a run and has not been taken in. Whoever hears it never waits, so all of it is bounded: of what
+//! only the newest counts there is one, and the history has the rest.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use indexmap::IndexMap;
+use tokio::sync::Notify;
+
+use crate::domain::run::{Connection, PreviewKind};
+use crate::wire::comfyui::{Frame, Message, NodeState, Step};
+
+/// Steps that wait.
+const MAX_STEPS: usize = 20_000;
+/// Nodes whose progress waits.
+const MAX_NODES: usize = 1_000;
+/// Bytes of a preview that is kept.
+const MAX_PREVIEW: usize = 8 << 20;
+/// Bytes of results that came over the websocket and wait to be written.
+const MAX_RESULTS: usize = 512 << 20;
+
+/// What was heard.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    /// What happened, in order.
+    pub steps: VecDeque<Step>,
+    /// The newest snapshot of all nodes.
+    pub nodes: Option<Vec<NodeState>>,
+    /// The newest progress of each node since then.
+    pub progress: IndexMap<String, (f64, f64)>,
+    pub preview: Option<Picture>,
+    /// Pictures that are results themselves.
+    pub results: Vec<Picture>,
+    /// The queue of the server changed.
+    pub queue_changed: bool,
+    /// How the server can be heard now, and why when that is a trouble.
+    pub link: Option<(Connection, String)>,
+    /// What found no room.
+    pub missed: usize,
+    /// Anything of the run itself was heard.
+    pub any: bool,
+    /// The node that began last.
+    current: Option<String>,
+    room: usize,
+}
+
+/// A picture that a node sent.
+#[derive(Debug, PartialEq)]
+pub(super) struct Picture {
+    pub node: String,
+    pub kind: PreviewKind,
+    pub bytes: Vec<u8>,
+}
+
+/// Between the websocket's thread and the run.
+#[derive(Debug, Default)]
+pub(super) struct Ears {
+    heard: Mutex<Heard>,
+    wake: Notify,
+    /// Asks for a new websocket in place of this one.
+    pub renew: Notify,
+    /// Nodes whose pictures are results.
+    senders: Vec<String>,
+}
+
+impl Ears {
+    /// For a run in which these nodes send their results over the websocket.
+    pub(super) fn new(senders: Vec<String>) -> Self {
+        Self { senders, ..Self::default() }
+    }
+
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until something is heard, and takes it.
+    pub(super) async fn take(&self) -> Heard {
+        self.wake.notified().await;
+        let mut heard = self.heard();
+        let current = heard.current.clone();
+        std::mem::replace(&mut *heard, Heard { current, ..Heard::default() })
+    }
+
+    /// How the server can be heard changed.
+    pub(super) fn link(&self, state: Connection, why: String) {
+        self.heard().link = Some((state, why));
+        self.wake.notify_one();
+    }
+
+    /// Takes a text frame in.
+    pub(super) fn text(&self, frame: &str, prompt_id: &str) {
+        let Message { prompt_id: of, step } = Message::read(frame);
+        let is_ours = of.as_deref().is_some_and(|of| of.eq_ignore_ascii_case(prompt_id));
+        let mut heard = self.heard();
+        match step {
+            Step::Status { .. } => heard.queue_changed = true,
+            // After a new connection the server names the node at work, and not the prompt.
+            Step::Executing { ref node } if of.is_none() => heard.current = Some(node.clone()),
+            _ if !is_ours => return,
+            Step::Nodes(nodes) => {
+                heard.any = true;
+                heard.progress.clear();
+                heard.nodes = Some(nodes);
+            }
+            Step::Progress { node, value, max } => {
+                heard.any = true;
+                let node = node.or_else(|| heard.current.clone()).unwrap_or_default();
+                if heard.progress.len() < MAX_NODES || heard.progress.contains_key(&node) {
+                    heard.progress.insert(node, (value, max));
+                }
+            }
+            Step::Features | Step::Other { .. } => return,
+            step => {
+                heard.any = true;
+                if let Step::Executing { node } = &step {
+                    heard.current = Some(node.clone());
+                }
+                if heard.steps.len() < MAX_STEPS || is_end(&step) {
+                    heard.steps.push_back(step)
+                } else {
+                    heard.missed += 1
+                }
+            }
+        }
+        drop(heard);
+        self.wake.notify_one();
+    }
+
+    /// Takes a binary frame in.
+    pub(super) fn binary(&self, frame: &[u8], prompt_id: &str) {
+        let mut heard = self.heard();
+        match Frame::read(frame) {
+            Frame::Preview { of, kind, bytes } => {
+                let node = match of {
+                    Some((of, node)) if of.eq_ignore_ascii_case(prompt_id) => node,
+                    Some(_) => return,
+                    // Before our own run works it is another's.
+                    None => match heard.current.clone() {
+                        Some(node) => node,
+                        None => return,
+                    },
+                };
+                heard.any = true;
+                let picture = || Picture { node: node.clone(), kind, bytes: bytes.to_vec() };
+                if self.senders.contains(&node) {
+                    if heard.room + bytes.len() > MAX_RESULTS {
+                        heard.missed += 1;
+                    } else {
+                        heard.room += bytes.len();
+                        heard.results.push(picture());
+                    }
+                } else if bytes.len() <= MAX_PREVIEW {
+                    heard.preview = Some(picture());
+                }
+            }
+            // What a node shows while it works: it is in its progress, or in its output at the end.
+            Frame::Text { .. } | Frame::Other => return,
+        }
+        drop(heard);
+        self.wake.notify_one();
+    }
+}
+
+/// Whether a step says that the run is over: none of these is ever left out.
+fn is_end(step: &Step) -> bool {
+    match step {
+        Step::Over | Step::Success | Step::Failed(_) | Step::Interrupted => true,
+        Step::Status { .. }
+        | Step::Features
+        | Step::Start
+        | Step::Cached { .. }
+        | Step::Executing { .. }
+        | Step::Progress { .. }
+        | Step::Nodes(_)
+        | Step::Executed { .. }
+        | Step::Other { .. } => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn preview(node: &str, prompt: &str, picture: &[u8]) -> Vec<u8> {
+        let about = format!(r#"{{"node_id":"{node}","prompt_id":"{prompt}","image_type":"image/jpeg"}}"#);
+        let length = u32::try_from(about.len()).expect("short").to_be_bytes();
+        [&[0, 0, 0, 4][..], &length, about.as_bytes(), picture].concat()
+    }
+
+    #[tokio::test]
+    async fn only_the_newest_of_what_changes_is_kept_and_nothing_of_others() {
+        let ears = Ears::new(vec!["7".to_owned()]);
+        for value in 1..=1_000 {
+            let progress = format!(
+                r#"{{"type":"progress","data":{{"value":{value},"max":1000,"prompt_id":"p","node":"3"}}}}"#
+            );
+            ears.text(&progress, "p");
+            ears.binary(&preview("3", "p", &[value as u8]), "p");
+            ears.text(&progress.replace("\"p\"", "\"other\""), "p");
+            ears.binary(&preview("3", "other", b"x"), "p");
+        }
+        ears.binary(&preview("7", "p", b"result"), "p");
+        let heard = ears.take().await;
+        assert_eq!(heard.progress.get("3"), Some(&(1_000.0, 1_000.0)));
+        let picture = |node: &str, bytes: &[u8]| Picture {
+            node: node.to_owned(),
+            kind: PreviewKind::Jpeg,
+            bytes: bytes.to_vec(),
+        };
+        assert_eq!(heard.preview, Some(picture("3", &[232])));
+        assert_eq!(heard.results, [picture("7", b"result")]);
+        assert!(heard.steps.is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_is_heard_is_bounded_and_an_end_is_never_left_out() {
+        let ears = Ears::default();
+        for _ in 0..MAX_STEPS + 5 {
+            ears.text(r#"{"type":"executing","data":{"node":"1","prompt_id":"p"}}"#, "p");
+        }
+        ears.text(r#"{"type":"executing","data":{"node":null,"prompt_id":"P"}}"#, "p");
+        let heard = ears.take().await;
+        assert_eq!((heard.steps.len(), heard.missed), (MAX_STEPS + 1, 5));
+        assert_eq!(heard.steps.back(), Some(&Step::Over));
+    }
+
+    #[tokio::test]
+    async fn a_preview_without_a_name_belongs_to_the_node_at_work() {
+        let ears = Ears::default();
+        let plain = [&[0, 0, 0, 1, 0, 0, 0, 2][..], b"png"].concat();
+        ears.binary(&plain, "p");
+        ears.text(r#"{"type":"executing","data":{"node":"9"}}"#, "p");
+        ears.binary(&plain, "p");
+        let heard = ears.take().await;
+        let expected = Picture { node: "9".to_owned(), kind: PreviewKind::Png, bytes: b"png".to_vec() };
+        assert_eq!(heard.preview, Some(expected));
+    }
+}

@@ -1,0 +1,154 @@
+//! The websocket of a run, read on a thread of its own: the server sends to all its clients one after the other, so one
+//! that does not read, because a disk or a store is slow here, would hold up every other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use reqwest::Upgraded;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+
+use crate::backend::net::backoff::Backoff;
+use crate::backend::net::redirect;
+use crate::backend::net::websocket::{self, NoSocket};
+use crate::domain::run::Connection;
+use crate::wire::comfyui::HELLO;
+
+use super::api::Api;
+use super::heard::Ears;
+
+/// Bytes of one message.
+const MAX_MESSAGE: usize = 128 << 20;
+/// How long to try to leave politely, and to write.
+pub(super) const LEAVING: Duration = Duration::from_secs(2);
+
+/// A thread that listens until this is dropped.
+#[derive(Debug)]
+pub(super) struct Listener {
+    _stop: oneshot::Sender<()>,
+}
+
+impl Listener {
+    /// Listens to the news of a prompt, for as long as the listener lives, and connects again whenever that is lost.
+    pub(super) fn start(
+        api: Api,
+        prompt_id: String,
+        client_id: String,
+        ears: Arc<Ears>,
+    ) -> std::io::Result<Self> {
+        let (stop, stopped) = oneshot::channel();
+        std::thread::Builder::new().name(format!("listen {prompt_id}")).spawn(move || {
+            let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(why) => return ears.link(Connection::Polling, why.to_string()),
+            };
+            runtime.block_on(async {
+                tokio::select! {
+                    _ = stopped => {}
+                    () = listen(&api, &prompt_id, &client_id, &ears) => {}
+                }
+            });
+        })?;
+        Ok(Self { _stop: stop })
+    }
+}
+
+async fn listen(api: &Api, prompt_id: &str, client_id: &str, ears: &Ears) {
+    let mut backoff = Backoff::default();
+    loop {
+        let (lived, why) = match open(api, client_id).await {
+            Ok(mut socket) => {
+                let since = Instant::now();
+                let why = read(&mut socket, api, prompt_id, ears).await;
+                // The server forgets a client when an older connection of its name closes behind a newer one.
+                let _ = tokio::time::timeout(LEAVING, socket.close(None)).await;
+                (since.elapsed(), why)
+            }
+            Err(why) => (Duration::ZERO, why),
+        };
+        ears.link(Connection::Reconnecting, why);
+        let pause = backoff.wait(lived, fastrand::f64()).min(api.limits().reconnect);
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = ears.renew.notified() => {}
+        }
+    }
+}
+
+pub(super) async fn open(api: &Api, client_id: &str) -> Result<WebSocketStream<Upgraded>, String> {
+    let url = api.socket(client_id);
+    let opened = websocket::open(api.http(), &url, api.credentials().iter());
+    let stream = match tokio::time::timeout(api.limits().answer, opened).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(why)) => return Err(declined(api, why)),
+        Err(_) => return Err(format!("{} did not answer", redirect::shown(api.base()))),
+    };
+    let config = WebSocketConfig::default()
+        .read_buffer_size(128 * 1024)
+        .max_message_size(Some(MAX_MESSAGE))
+        .max_frame_size(Some(MAX_MESSAGE));
+    let mut socket = WebSocketStream::from_raw_socket(stream, Role::Client, Some(config)).await;
+    send(&mut socket, Message::text(HELLO)).await?;
+    Ok(socket)
+}
+
+fn declined(api: &Api, why: NoSocket) -> String {
+    let shown = redirect::shown(api.base());
+    match why {
+        NoSocket::Line(error) => error.what,
+        NoSocket::NotOne => format!("{shown} speaks something else than websockets"),
+        NoSocket::Moved(to) => {
+            let to = to.map_or_else(|| "another address".to_owned(), |to| redirect::shown(&to));
+            format!("{shown} sends websockets on to {to}, which is not followed")
+        }
+        NoSocket::Declined { status, headers, body } => {
+            format!("{shown} opens no websocket: {}", api.described(status, &headers, &body).what)
+        }
+    }
+}
+
+async fn send(socket: &mut WebSocketStream<Upgraded>, message: Message) -> Result<(), String> {
+    match tokio::time::timeout(LEAVING, socket.send(message)).await {
+        Ok(sent) => sent.map_err(|why| why.to_string()),
+        Err(_) => Err("the connection takes nothing any more".to_owned()),
+    }
+}
+
+/// Reads until the websocket is over: why.
+async fn read(socket: &mut WebSocketStream<Upgraded>, api: &Api, prompt_id: &str, ears: &Ears) -> String {
+    let limits = api.limits();
+    let mut is_told = false;
+    let mut ping = tokio::time::interval_at(Instant::now() + limits.ping, limits.ping);
+    let mut heard = Instant::now();
+    loop {
+        let frame = tokio::select! {
+            frame = socket.next() => frame,
+            _ = ping.tick() => {
+                if let Err(why) = send(socket, Message::Ping(Default::default())).await {
+                    return why;
+                }
+                continue;
+            }
+            () = tokio::time::sleep_until(heard + limits.silence) => {
+                return format!("nothing was heard for {} seconds", limits.silence.as_secs());
+            }
+            () = ears.renew.notified() => return "the connection is made anew".to_owned(),
+        };
+        heard = Instant::now();
+        if !std::mem::replace(&mut is_told, true) {
+            ears.link(Connection::Live, String::new());
+        }
+        match frame {
+            Some(Ok(Message::Text(text))) => ears.text(text.as_str(), prompt_id),
+            Some(Ok(Message::Binary(bytes))) => ears.binary(&bytes, prompt_id),
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+            Some(Ok(Message::Close(_))) => return "the server closed the connection".to_owned(),
+            Some(Err(why)) => return crate::wire::ansi::scrub_plain(&why.to_string()),
+            None => return "the connection is over".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! A mask as the server takes it: a picture whose transparent parts are what is to be painted anew. It puts them into a
+//! copy of the image that the mask is for.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use image::{DynamicImage, ImageFormat, ImageReader, Limits};
+use serde_json::{Value, json};
+
+/// Longest side of a mask, and bytes that it may take while it is read.
+const MAX_SIDE: u32 = 16_384;
+const MAX_BYTES: u64 = 1 << 30;
+
+/// The bytes of a mask to send. One that has transparent parts is taken as it is; of one in black and white the white parts
+/// become transparent.
+///
+/// # Errors
+/// Why it cannot be used.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let bytes = std::fs::read(path).map_err(|why| why.to_string())?;
+    let mut reader =
+        ImageReader::new(Cursor::new(&bytes)).with_guessed_format().map_err(|why| why.to_string())?;
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MAX_SIDE);
+    limits.max_image_height = Some(MAX_SIDE);
+    limits.max_alloc = Some(MAX_BYTES);
+    reader.limits(limits);
+    let is_png = reader.format() == Some(ImageFormat::Png);
+    let picture = reader.decode().map_err(|why| why.to_string())?;
+    let is_transparent =
+        picture.color().has_alpha() && picture.to_rgba8().pixels().any(|pixel| pixel.0[3] < 255);
+    match (is_transparent, is_png) {
+        (true, true) => Ok(bytes),
+        (true, false) => encoded(&picture),
+        (false, _) => {
+            let luma = picture.to_luma8();
+            let mut painted = picture.to_rgba8();
+            for (pixel, light) in painted.pixels_mut().zip(luma.pixels()) {
+                pixel.0[3] = 255 - light.0[0];
+            }
+            encoded(&DynamicImage::ImageRgba8(painted))
+        }
+    }
+}
+
+fn encoded(picture: &DynamicImage) -> Result<Vec<u8>, String> {
+    let mut bytes = Cursor::new(Vec::new());
+    picture.to_rgba8().write_to(&mut bytes, ImageFormat::Png).map_err(|why| why.to_string())?;
+    Ok(bytes.into_inner())
+}
+
+/// The server's file behind an input's value: `folder/x.png [temp]`.
+pub(super) fn reference(value: &str) -> Value {
+    let (name, kind) = match value.strip_suffix(']').and_then(|value| value.rsplit_once(" [")) {
+        Some((name, kind @ ("input" | "output" | "temp"))) => (name, kind),
+        _ => (value, "input"),
+    };
+    let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
+    json!({"filename": file, "subfolder": folder, "type": kind})
+}
+
+/// What the image with the mask in it is to be called.
+pub(super) fn name(value: &str) -> String {
+    let reference = reference(value);
+    let file = reference["filename"].as_str().unwrap_or_default();
+    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+    format!("{stem}-masked.png")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(picture: &DynamicImage, name: &str) -> (tempfile::TempDir, std::path::PathBuf) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(name);
+        picture.save(&path).expect("written");
+        (folder, path)
+    }
+
+    fn alphas(bytes: &[u8]) -> Vec<u8> {
+        let picture = image::load_from_memory(bytes).expect("a picture").to_rgba8();
+        picture.pixels().map(|pixel| pixel.0[3]).collect()
+    }
+
+    #[test]
+    fn white_is_painted_anew() {
+        let grey = image::GrayImage::from_raw(3, 1, vec![0, 255, 55]).expect("a picture");
+        let (_folder, path) = written(&grey.into(), "m.png");
+        assert_eq!(alphas(&read(&path).expect("a mask")), [255, 0, 200]);
+    }
+
+    #[test]
+    fn a_transparent_mask_is_taken_as_it_is() {
+        let picture = image::RgbaImage::from_raw(2, 1, vec![9, 9, 9, 255, 9, 9, 9, 7]).expect("a picture");
+        let (_folder, path) = written(&picture.into(), "m.png");
+        assert_eq!(read(&path), std::fs::read(&path).map_err(|why| why.to_string()));
+    }
+
+    #[test]
+    fn what_is_no_picture_is_said() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("m.png");
+        std::fs::write(&path, b"hello").expect("written");
+        assert!(read(&path).is_err());
+    }
+
+    #[test]
+    fn a_value_leads_to_its_file() {
+        let file =
+            |filename, subfolder, kind| json!({"filename": filename, "subfolder": subfolder, "type": kind});
+        let table = [
+            ("x.png", file("x.png", "", "input"), "x-masked.png"),
+            ("a/b/x (1).png [temp]", file("x (1).png", "a/b", "temp"), "x (1)-masked.png"),
+            ("x [draft].png", file("x [draft].png", "", "input"), "x [draft]-masked.png"),
+            ("x [odd]", file("x [odd]", "", "input"), "x [odd]-masked.png"),
+        ];
+        for (value, expected, called) in table {
+            assert_eq!((reference(value), name(value).as_str()), (expected, called), "{value}");
+        }
+    }
+}

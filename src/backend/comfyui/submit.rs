@@ -1,0 +1,277 @@
+//! Sending a run: its files first, then the graph with the values in it, and what becomes of the reply.
+
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::backend::net::http::{self, Answer, NoAnswer};
+use crate::backend::net::upload::{Content, FilePart, Upload};
+use crate::backend::{BackendError, Job};
+use crate::domain::run::{InputFile, RunError, Transfer};
+use crate::domain::{MASK_SUFFIX, ParamKey, RunEvent, Status, shape};
+use crate::wire::comfyui::PromptReply;
+
+use super::mask;
+use super::run::{ComfyuiRun, Footing};
+
+/// Bytes of a reply that are read: lists of choices may be in it.
+const MAX_REPLY: usize = 16 << 20;
+
+/// What the server says to a graph.
+enum Said {
+    Taken(PromptReply),
+    /// It will not have it, and nothing ran.
+    Refused(RunError),
+    /// Nothing, or nothing that says so: queue and history tell.
+    Unclear(RunError),
+}
+
+impl ComfyuiRun {
+    /// Sends the run. It is listened to before, so that nothing is missed.
+    pub(super) async fn send(&mut self) -> Result<(), BackendError> {
+        self.out.phase(Status::Uploading).await?;
+        let values = self.upload_files().await?;
+        let graph = graph(&self.job, Some(&values)).map_err(refused)?;
+        self.listen();
+        self.wait_for_socket().await?;
+        let body = json!({"prompt": graph, "client_id": self.prompt_id, "prompt_id": self.prompt_id});
+        let upload = Upload::json(body.to_string());
+        let (sent, mut heard) = watch::channel(0);
+        let api = self.api.clone();
+        let post = reply(&api, &upload, &sent);
+        tokio::pin!(post);
+        // When the whole request was up, and whether the reply is overdue.
+        let mut up: Option<Instant> = None;
+        loop {
+            let (due, late) = (self.out.due(), up.map(|up| up + api.limits().answer));
+            let ears = std::sync::Arc::clone(&self.ears);
+            tokio::select! {
+                said = &mut post => {
+                    if !matches!(said, Said::Refused(_)) {
+                        self.out.phase(Status::Waiting).await?;
+                    }
+                    return self.replied(said).await;
+                }
+                // The sender lives as long as this function.
+                Ok(()) = heard.changed(), if up.is_none() => {
+                    let done = *heard.borrow_and_update();
+                    let is_up = done >= upload.total;
+                    self.out.upload(Transfer { done, total: Some(upload.total) }, is_up).await?;
+                    if is_up {
+                        up = Some(Instant::now());
+                        self.out.phase(Status::Waiting).await?;
+                    }
+                }
+                heard = ears.take() => self.take(heard).await?,
+                () = tokio::time::sleep_until(late.unwrap_or_else(Instant::now)), if late.is_some() => {
+                    let what = "the server did not answer in time".to_owned();
+                    return self.replied(Said::Unclear(RunError { what, ..RunError::default() })).await;
+                }
+                () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    self.out.tell_due().await?;
+                }
+            }
+        }
+    }
+
+    async fn replied(&mut self, said: Said) -> Result<(), BackendError> {
+        let is_heard = matches!(self.footing, Footing::Known);
+        match said {
+            Said::Refused(error) if !is_heard => return Err(refused(error)),
+            Said::Taken(PromptReply { prompt_id, left_out }) => {
+                self.footing = Footing::Known;
+                if let Some(error) = left_out {
+                    let text =
+                        format!("Part of the workflow is left out, since it is not valid: {}", error.what);
+                    self.out.send(RunEvent::Warning { text }).await?;
+                }
+                // Servers from before mid-2025 choose the name themselves.
+                if let Some(id) = prompt_id.filter(|id| !id.eq_ignore_ascii_case(&self.prompt_id)) {
+                    self.out.send(RunEvent::Remote { prompt_id: id.clone() }).await?;
+                    self.rename(id);
+                }
+            }
+            Said::Unclear(_) | Said::Refused(_) if is_heard => {}
+            Said::Unclear(error) | Said::Refused(error) => {
+                let what = error.what.trim_end_matches('.').to_owned();
+                self.footing = Footing::Unsure(error);
+                let text =
+                    format!("{what}; whether the run arrived is looked up in the server's queue and history");
+                self.note(&text);
+                self.out.send(RunEvent::Warning { text }).await?;
+            }
+        }
+        self.flush_log().await
+    }
+
+    /// Sends the files, masks behind the images that they are for: what to put where.
+    async fn upload_files(&mut self) -> Result<IndexMap<ParamKey, Value>, BackendError> {
+        let files = self.job.files.clone();
+        let total: u64 = files.iter().map(|(file, _)| file.size).sum();
+        let (masks, plain): (Vec<_>, Vec<_>) =
+            files.into_iter().partition(|(file, _)| file.part.ends_with(MASK_SUFFIX));
+        let mut done = 0;
+        let mut values = IndexMap::new();
+        for (file, path) in plain {
+            let size = file.size;
+            let upload = whole("image", &file, Content::Path(path), &[("type", "input")]).map_err(refused)?;
+            let name = self.put("image", &upload, (done, total), &file).await?;
+            done += size;
+            values.extend(ParamKey::parse(&file.part).map(|key| (key, Value::String(name))));
+        }
+        for (file, path) in masks {
+            let size = file.size;
+            self.upload_mask(&file, path, (done, total), &mut values).await?;
+            done += size;
+        }
+        Ok(values)
+    }
+
+    /// Sends a mask: the server puts it into a copy of its image, which takes the image's place.
+    async fn upload_mask(
+        &mut self,
+        file: &InputFile,
+        path: PathBuf,
+        progress: (u64, u64),
+        values: &mut IndexMap<ParamKey, Value>,
+    ) -> Result<(), BackendError> {
+        let part = file.part.strip_suffix(MASK_SUFFIX).unwrap_or_default();
+        let Some(key) = ParamKey::parse(part) else { return Ok(()) };
+        let fault = |what: String, remedy: &str| {
+            refused(RunError {
+                what,
+                remedy: remedy.to_owned(),
+                param: Some(key.clone()),
+                ..RunError::default()
+            })
+        };
+        let image = values.get(&key).or_else(|| self.job.params.get(&key)).cloned();
+        let image = image.or_else(|| self.value_in_workflow(&key));
+        let Some(Value::String(image)) = image else {
+            return Err(fault(
+                format!("the mask {} has no image to belong to", file.name),
+                "Choose the image, too.",
+            ));
+        };
+        let content = tokio::task::spawn_blocking(move || mask::read(&path)).await;
+        let content = content.map_err(|error| fault(error.to_string(), ""))?;
+        let content = content.map_err(|why| {
+            fault(
+                format!("the mask {} cannot be used: {why}", file.name),
+                "Choose a PNG of the image's size.",
+            )
+        })?;
+        let original = mask::reference(&image).to_string();
+        let file =
+            InputFile { name: mask::name(&image), content_type: "image/png".to_owned(), ..file.clone() };
+        let fields = [("type", "input"), ("original_ref", original.as_str())];
+        let upload = whole("image", &file, Content::Bytes(content.into()), &fields).map_err(refused)?;
+        let name = self.put("mask", &upload, progress, &file).await?;
+        values.insert(key, Value::String(name));
+        Ok(())
+    }
+
+    fn value_in_workflow(&self, key: &ParamKey) -> Option<Value> {
+        let graph: Value = serde_json::from_str(self.job.workflow.as_deref()?).ok()?;
+        graph.get(key.node())?.get("inputs")?.get(key.input()).cloned()
+    }
+
+    /// Sends a file, telling how much of all has left.
+    async fn put(
+        &mut self,
+        what: &str,
+        upload: &Upload,
+        (done, total): (u64, u64),
+        file: &InputFile,
+    ) -> Result<String, BackendError> {
+        let (sent, mut heard) = watch::channel(0);
+        let api = self.api.clone();
+        let put = api.store(what, upload, &sent);
+        tokio::pin!(put);
+        loop {
+            tokio::select! {
+                stored = &mut put => {
+                    return stored.map_err(|error| refused(RunError {
+                        what: format!("the file {} could not be sent: {}", file.name, error.what),
+                        param: ParamKey::parse(file.part.trim_end_matches(MASK_SUFFIX)),
+                        ..error
+                    }));
+                }
+                Ok(()) = heard.changed() => {
+                    let part = (*heard.borrow_and_update()).min(file.size);
+                    let transfer = Transfer { done: done + part, total: Some(total) };
+                    self.out.upload(transfer, false).await?;
+                }
+            }
+        }
+    }
+}
+
+/// The workflow with a job's values in it, and the server's names for its files, as far as these are known.
+pub(super) fn graph(
+    job: &Job,
+    uploaded: Option<&IndexMap<ParamKey, Value>>,
+) -> Result<serde_json::Map<String, Value>, RunError> {
+    let workflow = job.workflow.as_deref().unwrap_or_default();
+    let values = job.params.iter().chain(uploaded.into_iter().flatten());
+    shape::graph(workflow, values).map_err(|why| RunError {
+        what: why.to_string(),
+        remedy: "Open the workflow again, then run.".to_owned(),
+        ..RunError::default()
+    })
+}
+
+fn whole(
+    part: &str,
+    file: &InputFile,
+    content: Content,
+    fields: &[(&str, &str)],
+) -> Result<Upload, RunError> {
+    let part_of = FilePart { name: &file.name, content_type: &file.content_type, content };
+    Upload::file(part, part_of, fields).map_err(|what| RunError {
+        what,
+        remedy: "Choose the file again.".to_owned(),
+        ..RunError::default()
+    })
+}
+
+/// Sends the graph and reads the reply.
+async fn reply(api: &super::api::Api, graph: &Upload, sent: &watch::Sender<u64>) -> Said {
+    let answer = api.prompt(graph, sent).await;
+    let Answer { mut response, hops } = match answer {
+        Ok(answer) => answer,
+        Err(NoAnswer { error, sent: true }) => return Said::Unclear(api.veiled(error)),
+        Err(NoAnswer { error, sent: false }) => return Said::Refused(api.veiled(error)),
+    };
+    let status = response.status();
+    if status.is_success() {
+        let body = http::whole_body(&mut response, MAX_REPLY, api.limits().answer).await;
+        let text = body.map(|body| String::from_utf8_lossy(&body).into_owned()).unwrap_or_default();
+        return match PromptReply::read(&text) {
+            Some(reply) => Said::Taken(reply),
+            None => Said::Unclear(RunError {
+                what: format!("the reply ({}) is not ComfyUI's", status.as_u16()),
+                remedy: "Check the profile's url, and who stands between.".to_owned(),
+                details: crate::wire::errors::from_text(&text).what,
+                ..RunError::default()
+            }),
+        };
+    }
+    let headers = response.headers().clone();
+    let body = http::refusal_body(&mut response, api.http().limits().refusal).await;
+    let error = api.described(status, &headers, &body);
+    // Who gave up waiting may have passed it on before.
+    if hops == 0 && status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT {
+        Said::Refused(error)
+    } else {
+        Said::Unclear(error)
+    }
+}
+
+pub(super) fn refused(error: RunError) -> BackendError {
+    BackendError::Refused(RunError { refused: true, ..error })
+}

@@ -1,0 +1,171 @@
+//! `comfydeck server`: what a server is, what it works on, which models it has; and tending it.
+
+use std::collections::HashMap;
+use std::io::{self, BufRead as _, IsTerminal as _};
+
+use serde_json::{Value, json};
+
+use super::{Exit, Failure, dirs, out};
+use crate::backend::{Backend, Server, Tend, for_protocol};
+use crate::config::{Config, Profile};
+use crate::domain::run::{RunError, RunId, shown_url};
+use crate::domain::server::{Memory, QueuedPrompt, ServerQueue, System};
+use crate::report::text;
+use crate::store::{RunQuery, Store};
+use crate::wire::ansi::scrub_plain;
+
+/// Runs of the history that a queue's prompts are looked for in.
+const RUNS: u32 = 500;
+
+/// Which server, and what to do there; nothing shows it.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The profile whose server is meant
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// List the models of a folder, such as `checkpoints` or `loras`
+    #[arg(long, value_name = "FOLDER")]
+    pub models: Option<String>,
+    /// Take everything out of the queue that waits there, also others' runs; asks first
+    #[arg(long, conflicts_with_all = ["models", "json"])]
+    pub clear_queue: bool,
+    /// Unload the models and forget cached results; asks first
+    #[arg(long, conflicts_with_all = ["models", "json", "clear_queue"])]
+    pub free_memory: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// Shows the server, or tends it.
+///
+/// # Errors
+/// When its protocol has no such questions, it cannot be asked, or nobody is there to say yes.
+pub fn main(args: Args) -> Result<Exit, Failure> {
+    let dirs = dirs()?;
+    let config = Config::load(&dirs).map_err(Failure::usage)?;
+    let profile = config.choose(args.profile.as_deref(), None).map_err(Failure::usage)?;
+    if !profile.protocol.caps().system {
+        let word = profile.protocol.word();
+        return Err(Failure::usage(format!(
+            "servers of protocol `{word}` say nothing of themselves; choose a profile with protocol `comfyui` (--profile NAME)"
+        )));
+    }
+    let credentials = profile.credentials().map_err(Failure::usage)?;
+    let server = Server { url: profile.url.clone(), api_url: profile.api_url.clone(), credentials };
+    let backend = for_protocol(profile.protocol);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let failed = |error: RunError| {
+        Failure::new(Exit::Failed, format!("{}. {}", error.what.trim_end_matches('.'), error.remedy))
+    };
+    if let Some(folder) = args.models {
+        let models = runtime.block_on(backend.models(server, Some(folder))).map_err(failed)?;
+        let text = if args.json { format!("{}\n", json!(models)) } else { lines(&models) };
+        out::print(&text)?;
+        return Ok(Exit::Success);
+    }
+    let (wish, question) = match (args.clear_queue, args.free_memory) {
+        (true, _) => {
+            (Tend::ClearQueue, "Take everything out of the queue that waits there, also others' runs?")
+        }
+        (_, true) => (Tend::FreeMemory, "Unload the models and forget cached results?"),
+        _ => {
+            let seen = runtime.block_on(look(backend.as_ref(), server)).map_err(failed)?;
+            let runs = names(&Store::open(&dirs)?)?;
+            let text = if args.json {
+                format!("{}\n", to_json(&profile, &seen, &runs))
+            } else {
+                to_text(&profile, &seen, &runs)
+            };
+            out::print(&text)?;
+            return Ok(Exit::Success);
+        }
+    };
+    if !args.yes && !is_agreed(question)? {
+        return Err(Failure::new(Exit::Cancelled, "nothing was changed"));
+    }
+    runtime.block_on(backend.tend(server, wish)).map_err(failed)?;
+    Ok(Exit::Success)
+}
+
+/// What is seen of a server.
+struct Seen {
+    system: System,
+    queue: ServerQueue,
+    /// Folders of models.
+    folders: Vec<String>,
+}
+
+async fn look(backend: &dyn Backend, server: Server) -> Result<Seen, RunError> {
+    Ok(Seen {
+        system: backend.system(server.clone()).await?,
+        queue: backend.queue(server.clone()).await?,
+        folders: backend.models(server, None).await?,
+    })
+}
+
+/// The numbers of our runs by their names at the server.
+fn names(store: &Store) -> Result<HashMap<String, RunId>, Failure> {
+    let query = RunQuery { limit: RUNS, ..RunQuery::default() };
+    let named = store.summaries(&query)?.into_iter().filter_map(|run| Some((run.prompt_id?, run.id)));
+    Ok(named.collect())
+}
+
+fn is_agreed(question: &str) -> Result<bool, Failure> {
+    if !io::stdin().is_terminal() {
+        return Err(Failure::usage("nobody to ask: this is no terminal. --yes does not ask"));
+    }
+    out::ask(&format!("{question} (yes/no) [no]: "));
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(answer.trim() == "yes")
+}
+
+fn lines(list: &[String]) -> String {
+    list.iter().map(|line| format!("{line}\n")).collect()
+}
+
+fn to_text(profile: &Profile, seen: &Seen, runs: &HashMap<String, RunId>) -> String {
+    let Seen { system, queue, folders } = seen;
+    let memory = |memory: Option<Memory>| match memory {
+        Some(Memory { free, total }) => format!("{} of {} free", text::bytes(free), text::bytes(total)),
+        None => String::new(),
+    };
+    let mut out = format!("ComfyUI {}  {}\n", system.version, shown_url(&profile.url));
+    for device in &system.devices {
+        out += &format!("device   {}  {}\n", device.name, memory(device.vram));
+    }
+    out += &format!("memory   {}\n", memory(system.ram));
+    out += &format!("queue    {} running, {} waiting\n", queue.running.len(), queue.waiting.len());
+    let prompts = queue.running.iter().map(|prompt| ("●", prompt));
+    for (sign, prompt) in prompts.chain(queue.waiting.iter().map(|prompt| ("◦", prompt))) {
+        let QueuedPrompt { prompt_id, nodes, .. } = prompt;
+        let whose = runs.get(prompt_id).map_or_else(|| "not ours".to_owned(), |run| format!("run {run}"));
+        out += &format!("  {sign} {}  {nodes} nodes  {whose}\n", scrub_plain(prompt_id));
+    }
+    out += &format!("models   {}\n", folders.join(", "));
+    out
+}
+
+fn to_json(profile: &Profile, seen: &Seen, runs: &HashMap<String, RunId>) -> Value {
+    let Seen { system, queue, folders } = seen;
+    let memory =
+        |memory: Option<Memory>| memory.map(|Memory { free, total }| json!({"free": free, "total": total}));
+    let prompt = |QueuedPrompt { number, prompt_id, nodes, client_id }: &QueuedPrompt| json!({"number": number, "prompt_id": prompt_id, "nodes": nodes, "client_id": client_id, "run": runs.get(prompt_id)});
+    let device =
+        |device: &crate::domain::server::Device| json!({"name": device.name, "vram": memory(device.vram)});
+    json!({
+        "url": shown_url(&profile.url),
+        "version": system.version,
+        "python": system.python,
+        "pytorch": system.pytorch,
+        "ram": memory(system.ram),
+        "devices": system.devices.iter().map(device).collect::<Vec<_>>(),
+        "running": queue.running.iter().map(prompt).collect::<Vec<_>>(),
+        "waiting": queue.waiting.iter().map(prompt).collect::<Vec<_>>(),
+        "model_folders": folders,
+    })
+}
