@@ -73,6 +73,8 @@ pub struct Ui {
     pub pictures: Choice,
     /// Bytes that drawing one picture may cost; `None` for what suits the line.
     pub picture_bytes: Option<usize>,
+    /// Whether to ask before a run that differs in nothing from one that is done.
+    pub ask_if_same: bool,
 }
 
 impl Default for Ui {
@@ -84,6 +86,7 @@ impl Default for Ui {
             scp_host: None,
             pictures: Choice::Auto,
             picture_bytes: None,
+            ask_if_same: true,
         }
     }
 }
@@ -557,6 +560,7 @@ fn read_ui(table: &DeTable<'_>, found: &mut Diagnostics<'_>) -> Ui {
         let number = value.as_integer().filter(|number| number.radix() == 10)?;
         number.as_str().parse::<usize>().ok().filter(|number| *number >= FEWEST_PICTURE_BYTES)
     });
+    let ask_if_same = fields.boolean("ask_if_same", found);
     fields.finish(found);
     Ui {
         theme: theme.unwrap_or(default.theme),
@@ -565,6 +569,7 @@ fn read_ui(table: &DeTable<'_>, found: &mut Diagnostics<'_>) -> Ui {
         scp_host,
         pictures: pictures.unwrap_or(default.pictures),
         picture_bytes,
+        ask_if_same: ask_if_same.unwrap_or(default.ask_if_same),
     }
 }
 

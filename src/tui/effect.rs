@@ -10,7 +10,6 @@ use crate::config::Profile;
 use crate::domain::draft::Submission;
 use crate::domain::param::FileKind;
 use crate::domain::{OutputId, ParamKey, RunId, SeedPolicy, Setting, Workflow};
-use crate::library::open::OpenWorkflow;
 use crate::tui::open::{Open, ProfileChoice};
 use crate::tui::panes::compare::CompareOrder;
 use crate::tui::panes::gallery::ThumbOrder;
@@ -79,8 +78,12 @@ pub enum Operation {
     Star(OutputId, bool),
     /// Remove an output's file.
     DeleteOutput(OutputId),
-    /// Read a past run's parameters, as settings of this workflow.
-    ReadSettings(RunId, Option<Arc<OpenWorkflow>>),
+    /// Read a past run's parameters, as settings over its own preset.
+    ReadSettings(RunId, Open),
+    /// Check whether the files of what is open are as they were when they were read.
+    CheckOpenFiles(Open),
+    /// Read preset and workflow again.
+    Reload(Open),
     ListPresets,
     ListProfiles,
     /// Open a preset and its workflow.
@@ -156,6 +159,10 @@ pub struct NewRun {
     pub send_workflow: bool,
     /// What the person is told beside the run's number once it is queued.
     pub note: String,
+    /// Ask before it is queued, should nothing differ from a run that is done.
+    pub ask_if_same: bool,
+    /// Ask before it is queued, should preset or workflow have been changed by somebody else.
+    pub ask_if_changed: bool,
 }
 
 /// A preset to save.

@@ -48,6 +48,8 @@ pub struct Model {
     pub profile_choice: ProfileChoice,
     /// The workflow goes along with each run.
     pub send_workflow: bool,
+    /// What of the preset is not understood, each with file and line: nothing is sent on it unasked.
+    pub unsure: Vec<String>,
     /// It is the built-in demo.
     pub demo: bool,
     /// What a person is about to run.
@@ -68,14 +70,28 @@ pub struct Model {
     pub messages: Vec<(UnixMs, Notice)>,
     /// A workflow or a preset is being opened: what is done to the draft now would be lost.
     pub opening: bool,
-    /// The run key was the last one pressed, at this time: a key that is held down runs once.
-    pub run_pressed_at: Option<UnixMs>,
+    /// The run key, as long as no other was pressed.
+    pub run_key: RunKey,
+    /// The terminal tells a key that is held down from one that is pressed again.
+    pub key_kinds: bool,
+    /// Nobody is asked before a run that differs in nothing from one that is done.
+    pub same_unasked: bool,
     /// The pane that the details were opened from.
     pub came_from: Option<Pane>,
     /// Milliseconds that earlier runs of each workflow (by hash) took.
     pub typical_ms: BTreeMap<String, i64>,
     /// Answers of the store that are under way.
     pub fetching: Fetching,
+}
+
+/// Presses of the run key with no other key between.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunKey {
+    pub last: Option<UnixMs>,
+    /// It is held down: it came again faster than anybody presses.
+    pub held: bool,
+    /// It came again, and what comes next tells whether it is held down.
+    pub waiting: bool,
 }
 
 /// What has been asked of the store of the selected run, and is not here yet.

@@ -6,14 +6,17 @@ use std::sync::Arc;
 use crossterm::event::Event;
 
 use crate::config::Profile;
+use serde_json::Number;
+
 use crate::domain::draft::Layer;
 use crate::domain::run::{Counts, RunSummary};
-use crate::domain::{OutputId, ParamKey, Run, RunId, SeedPolicy, Setting};
+use crate::domain::{OutputId, ParamKey, Run, RunId, SeedPolicy, Setting, Status};
 use crate::library::import::Imported;
 use crate::library::presets::OpenPreset;
 use crate::picture;
+use crate::tui::effect::NewRun;
 use crate::tui::notice::Tone;
-use crate::tui::open::Open;
+use crate::tui::open::{Earlier, Open, OpenFile};
 use crate::tui::overlay::{Choosing, PickerItem};
 use crate::tui::panes::compare::CompareOrder;
 use crate::tui::panes::gallery::{Thumb, ThumbOrder, Tile};
@@ -111,6 +114,14 @@ pub enum Msg {
     Ended(Vec<RunSummary>),
     /// A run could not be queued: nothing was sent.
     NotSubmitted(String),
+    /// A run was not queued: nothing differs from this one.
+    Same {
+        run: RunId,
+        status: Status,
+        order: Box<NewRun>,
+    },
+    /// Whether the terminal tells a key that is held down from one that is pressed again.
+    KeyKinds(bool),
     /// A workflow, with a preset over it.
     Opened(Box<Opened>),
     /// What was asked for could not be opened.
@@ -132,6 +143,8 @@ pub enum Msg {
         /// The preset as it is now.
         layer: Box<Layer>,
         path: PathBuf,
+        /// As [`Open::files`].
+        files: Vec<OpenFile>,
     },
     /// A preset has another name now.
     PresetRenamed {
@@ -141,6 +154,15 @@ pub enum Msg {
     },
     /// The file of a preset is gone.
     PresetDeleted(String),
+    /// These files were changed by somebody else since they were opened. With an order, it was not queued for that.
+    ChangedOnDisk {
+        changed: Vec<PathBuf>,
+        /// All that is open, as it is now.
+        files: Vec<OpenFile>,
+        order: Option<Box<NewRun>>,
+    },
+    /// What is open was read again; what a person set stays.
+    Reloaded(Box<Opened>),
     /// The preset's name is taken.
     NameTaken(String),
     /// The profile that runs go to from now on.
@@ -182,4 +204,10 @@ pub struct Opened {
     pub pinned: Option<Vec<ParamKey>>,
     /// What is wrong with the preset or the form, each with file and line.
     pub problems: Vec<String>,
+    /// What of the preset is not understood, each with file and line: nothing is sent on it unasked.
+    pub unsure: Vec<String>,
+    /// Seeds as the last run of this preset and workflow had them.
+    pub ran: Vec<(ParamKey, Number)>,
+    /// Edits that were made on another content of the same files.
+    pub earlier: Option<Box<Earlier>>,
 }

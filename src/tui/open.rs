@@ -4,10 +4,12 @@
 //! what the person saw, whatever is opened meanwhile. What becomes known of a workflow later (such as a server's
 //! choices) is another workflow in the same place; the draft over it stays.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::config::Profile;
+use crate::domain::{ParamKey, SeedPolicy, Setting};
 use crate::library::open::OpenWorkflow;
 use crate::library::presets::{OpenPreset, WorkflowSource};
 
@@ -18,9 +20,39 @@ pub struct Open {
     pub preset: Option<Arc<OpenPreset>>,
     /// Where runs go.
     pub profile: Option<Arc<Profile>>,
+    /// The files of workflow and preset, as they were when they were read, or when the person last heard of a change.
+    pub files: Arc<[OpenFile]>,
+}
+
+/// A file, and what tells without reading it that it was changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenFile {
+    pub path: PathBuf,
+    /// When it was written; `None` for one that is not there.
+    pub modified: Option<SystemTime>,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// What a person had set in an earlier session.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Earlier {
+    pub edits: Vec<(ParamKey, Setting)>,
+    pub seeds: Vec<(ParamKey, SeedPolicy)>,
 }
 
 impl Open {
+    /// What preset and workflow say, as a text that is another one when they are changed.
+    pub fn content(&self) -> String {
+        let preset = self.preset.as_ref().map(|preset| preset.content.hash.as_str()).unwrap_or_default();
+        format!("{preset} {}", self.workflow_hash().unwrap_or_default())
+    }
+
+    /// The preset's file; `None` without a preset, and for one that ships with the program.
+    pub fn preset_path(&self) -> Option<&Path> {
+        self.preset.as_ref()?.source.path()
+    }
+
     /// Name of the workflow for people; empty without one.
     pub fn workflow_name(&self) -> String {
         self.workflow.as_ref().map(|workflow| workflow.source.name()).unwrap_or_default()

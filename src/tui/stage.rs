@@ -81,6 +81,7 @@ impl Stage {
                     name: "prod".to_owned(),
                     ..Profile::of_url("https://flamingo.example.com/api")
                 })),
+                ..Open::default()
             },
             layer: Layer {
                 name: "flamingo".to_owned(),
@@ -99,6 +100,9 @@ impl Stage {
             seeds: Vec::new(),
             field: None,
             pinned: None,
+            unsure: Vec::new(),
+            ran: Vec::new(),
+            earlier: None,
             problems: Vec::new(),
         })));
         stage.hear(runs_msg(Vec::new()));

@@ -387,6 +387,19 @@ impl Draft {
         };
     }
 
+    /// Gives the seed that decides the picture a new value, as if typed. Whether there is one.
+    pub fn new_seed(&mut self, random: u64) -> bool {
+        let Some(param) = self.deciding.as_ref().and_then(|key| self.param(key)) else { return false };
+        let key = param.key.clone();
+        let now = match self.setting(&key) {
+            Some(Setting::Value(Value::Number(now))) => Some(now),
+            _ => None,
+        };
+        let seed = seed::random_seed(&param.range, now.as_ref(), random);
+        self.set(&key, Setting::Value(Value::Number(seed)));
+        true
+    }
+
     /// The value that a seed had last.
     fn last(&self, key: &ParamKey) -> Option<Number> {
         let written = || match self.before_edits(key) {

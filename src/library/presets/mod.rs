@@ -6,14 +6,16 @@ mod source;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::config::write::put_preset_schema;
 use crate::config::{Dirs, dirs::expand, dirs::private_dir, files};
 use crate::domain::diagnostic::{Diagnostic, nearest};
 use crate::domain::preset::{Changes, EditError, Preset, edit};
+use crate::domain::workflow::hex;
 
-pub use open_preset::{Edits, OpenPreset};
+pub use open_preset::{Edits, OpenPreset, PresetContent};
 use source::built_in;
 pub use source::{BUILT_IN, PresetSource, WorkflowSource};
 
@@ -136,9 +138,11 @@ impl Presets {
         let mut taken: Vec<(String, PresetSource)> = vec![(name.clone(), source.clone())];
         let mut chain = Vec::new();
         let mut diagnostics = Vec::new();
+        let mut texts = Sha256::new();
         let mut next = Some((name.clone(), source.clone()));
         while let Some((name, source)) = next.take() {
             let text = text_of(&name, &source)?;
+            texts.update(Sha256::digest(&text));
             let file = source.shown(&name);
             let (mut preset, found) = Preset::parse(&text, &file);
             preset.name.clone_from(&name);
@@ -165,7 +169,11 @@ impl Presets {
             }
             chain.insert(0, (preset, folder));
         }
-        Ok(OpenPreset::new(name, source, chain, diagnostics))
+        let content = PresetContent {
+            files: taken.iter().filter_map(|(_, source)| source.path()).map(Path::to_owned).collect(),
+            hash: hex(&texts.finalize()),
+        };
+        Ok(OpenPreset::new(name, source, chain, content, diagnostics))
     }
 
     /// Where a new preset of this name is saved: beside the one it comes from, else in the config directory.

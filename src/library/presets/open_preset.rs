@@ -27,8 +27,19 @@ pub struct OpenPreset {
     pub workflow: Option<WorkflowSource>,
     /// What could not be used in any of the files, before a workflow is known.
     pub diagnostics: Vec<Diagnostic>,
+    /// What it was read from.
+    pub content: PresetContent,
     /// The lowest first, each with the folder that its paths start from.
     chain: Vec<(Preset, PathBuf)>,
+}
+
+/// What a preset was read from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PresetContent {
+    /// Its file and those beneath it; what ships with the program has none.
+    pub files: Vec<PathBuf>,
+    /// SHA-256 in hex over the texts of all of them.
+    pub hash: String,
 }
 
 impl OpenPreset {
@@ -36,6 +47,7 @@ impl OpenPreset {
         name: String,
         source: PresetSource,
         chain: Vec<(Preset, PathBuf)>,
+        content: PresetContent,
         diagnostics: Vec<Diagnostic>,
     ) -> Self {
         let top_down = || chain.iter().rev();
@@ -57,6 +69,7 @@ impl OpenPreset {
             name,
             source,
             diagnostics,
+            content,
             chain,
         }
     }
@@ -121,6 +134,7 @@ impl Edits<'_> {
 impl OpenPreset {
     /// A preset of the person's own that sets nothing.
     pub fn to_test(name: &str) -> Self {
-        Self::new(name.to_owned(), PresetSource::File(format!("{name}.toml").into()), Vec::new(), Vec::new())
+        let source = PresetSource::File(format!("{name}.toml").into());
+        Self::new(name.to_owned(), source, Vec::new(), PresetContent::default(), Vec::new())
     }
 }

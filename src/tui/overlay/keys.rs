@@ -31,6 +31,7 @@ pub enum Answer {
     Rename(String),
     Delete(PickerItem),
     Yes(Confirmed),
+    No(Confirmed),
     /// The values of a graph are to be loaded.
     Load(Box<Import>),
     /// A graph is to be opened as a workflow of its own.
@@ -46,6 +47,7 @@ pub fn pressed(model: &mut Model, event: KeyEvent, keys: &Keymap) -> Answer {
         || (event.code == KeyCode::Char('c') && event.modifiers == KeyModifiers::CONTROL);
     match overlay {
         Overlay::Prompt(prompt) if is_escape => Answer::Left(prompt.purpose, prompt.before),
+        Overlay::Confirm(confirm) if is_escape => Answer::No(confirm.then),
         _ if is_escape => Answer::Nothing,
         Overlay::Messages { scroll } => in_messages(model, scroll, event),
         Overlay::Help { filter, scroll } => in_help(model, filter, scroll, event, keys),
@@ -246,12 +248,15 @@ fn complete(prompt: &mut Prompt, event: KeyEvent) -> Option<bool> {
 fn in_confirm(model: &mut Model, confirm: Confirm, event: KeyEvent) -> Answer {
     match event.code {
         KeyCode::Char('y' | 'Y') => Answer::Yes(confirm.then),
-        KeyCode::Char('n' | 'N') => Answer::Nothing,
-        // Enter is pressed too easily to mean yes here.
-        _ => {
-            model.overlay = Some(Overlay::Confirm(confirm));
-            Answer::Nothing
-        }
+        KeyCode::Char('n' | 'N') => Answer::No(confirm.then),
+        code => match confirm.then.third() {
+            Some((key, _, then)) if code == KeyCode::Char(key) => Answer::Yes(then),
+            // Enter is pressed too easily to mean yes here.
+            _ => {
+                model.overlay = Some(Overlay::Confirm(confirm));
+                Answer::Nothing
+            }
+        },
     }
 }
 

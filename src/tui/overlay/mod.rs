@@ -12,6 +12,8 @@ use super::completions::Completions;
 use super::typing::line_editor;
 use crate::domain::{Fit, OutputId, ParamKey, RunId};
 use crate::library::import::Imported;
+use crate::tui::effect::NewRun;
+use crate::tui::open::Earlier;
 
 /// What lies over the panes. One at a time: screens that cannot be cannot be built.
 #[derive(Debug)]
@@ -284,6 +286,51 @@ pub enum Confirmed {
     DeleteOutput(OutputId),
     /// Upload a file for a parameter that holds its path as a text.
     Upload(ParamKey, std::path::PathBuf),
+    /// Queue a run that differs in nothing from one that is done.
+    RunSame(Box<NewRun>),
+    /// The same with another seed.
+    RunWithNewSeed(Box<NewRun>),
+    /// Run with what is left of a preset that is not understood whole.
+    RunUnsure,
+    /// Put edits back that were made on another content.
+    KeepEarlier(Box<Earlier>),
+    /// Read again what somebody else has changed; the order was not queued.
+    Reload(Option<Box<NewRun>>),
+    /// Run with what is shown, though its files have changed.
+    RunAsShown(Box<NewRun>),
+}
+
+impl Confirmed {
+    /// A third way beside yes and no: its key, what it is called, and what happens.
+    pub fn third(&self) -> Option<(char, &'static str, Self)> {
+        match self {
+            Self::RunSame(order) => Some(('s', "new seed", Self::RunWithNewSeed(order.clone()))),
+            Self::Reload(Some(order)) => Some(('r', "run what is shown", Self::RunAsShown(order.clone()))),
+            Self::Command(_)
+            | Self::Upload(..)
+            | Self::Cancel(_)
+            | Self::Repeat(_)
+            | Self::LetGo(_)
+            | Self::DeletePreset(_)
+            | Self::LoadPreset(_)
+            | Self::OpenWorkflow(_)
+            | Self::OverwritePreset(_)
+            | Self::ResetAll
+            | Self::LoadRun(_)
+            | Self::OpenGraph(_)
+            | Self::DeleteOutput(_)
+            | Self::RunWithNewSeed(_)
+            | Self::RunUnsure
+            | Self::KeepEarlier(_)
+            | Self::Reload(None)
+            | Self::RunAsShown(_) => None,
+        }
+    }
+
+    /// What the no key is called.
+    pub fn no(&self) -> &'static str {
+        if matches!(self, Self::KeepEarlier(_)) { "start clean" } else { "leave it" }
+    }
 }
 
 impl Overlay {

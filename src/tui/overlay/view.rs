@@ -273,7 +273,11 @@ fn confirm(confirm: &Confirm, theme: &Theme, buffer: &mut Buffer) {
     }
     y += 1;
     let x = put(buffer, inner, inner.x, y, "y", theme.key) + 1;
-    let x = put(buffer, inner, x, y, confirm.yes, theme.text) + 3;
+    let mut x = put(buffer, inner, x, y, confirm.yes, theme.text) + 3;
+    if let Some((key, name, _)) = confirm.then.third() {
+        x = put(buffer, inner, x, y, &key.to_string(), theme.key) + 1;
+        x = put(buffer, inner, x, y, name, theme.text) + 3;
+    }
     let x = put(buffer, inner, x, y, "n", theme.key) + 1;
-    put(buffer, inner, x, y, "leave it", theme.text);
+    put(buffer, inner, x, y, confirm.then.no(), theme.text);
 }

@@ -240,6 +240,7 @@ impl EventLoop {
             }
             TermEvent::Ready => {}
             TermEvent::Capabilities(capabilities) => {
+                self.hear(Msg::KeyKinds(capabilities.kitty_keyboard));
                 if self.theme_choice == ThemeChoice::Auto {
                     let dark = capabilities.background.is_none_or(Rgb::is_dark);
                     self.theme = Theme::new(if dark { Ground::Dark } else { Ground::Light });
@@ -286,7 +287,7 @@ impl EventLoop {
     }
 
     fn update(&mut self, mut msg: Msg) -> Vec<Effect> {
-        if let Msg::Opened(opened) = &mut msg {
+        if let Msg::Opened(opened) | Msg::Reloaded(opened) = &mut msg {
             self.saved.restore(opened, self.is_start);
         }
         self.pace.changed();

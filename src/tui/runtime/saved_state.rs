@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::config::Dirs;
-use crate::domain::{ParamKey, SeedPolicy, Setting};
+use crate::domain::{ParamKey, Parameter, SeedPolicy, Setting};
 use crate::tui::model::Model;
 use crate::tui::msg::Opened;
+use crate::tui::open::{Earlier, Open};
+use crate::tui::overlay::{Confirmed, Overlay};
 
 /// The file's content. Whatever cannot be read is forgotten: it is a convenience, never a result.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -19,14 +21,44 @@ use crate::tui::msg::Opened;
 pub(super) struct SavedState {
     /// Name of the draft that was open last.
     last: String,
-    /// Edits of each draft, by its name: `preset NAME` or `workflow PATH`.
+    /// Edits of each draft, by its name: `preset PATH` or `workflow PATH`.
     drafts: IndexMap<String, SavedDraft>,
-    /// Pinned parameters of each workflow, by its hash.
-    pinned: IndexMap<String, Vec<ParamKey>>,
+    /// Pinned parameters of each workflow, by its path, or without one by its hash.
+    pins: IndexMap<String, Vec<Pin>>,
     /// Width of the left column in percent.
     pub(super) split: u16,
     /// Long log lines are cut.
     pub(super) log_cut: bool,
+}
+
+/// A pinned parameter, so that it is found again where a new export gave its node another number.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Pin {
+    key: ParamKey,
+    class_type: String,
+    /// What people know the node by.
+    title: String,
+}
+
+impl Pin {
+    fn of(model: &Model, key: &ParamKey) -> Option<Self> {
+        let param = model.draft.param(key)?;
+        Some(Self { key: key.clone(), class_type: param.class_type.clone(), title: param.group.clone() })
+    }
+
+    /// The parameter: the one of this key and class, else the only one of this title, class and input.
+    fn find(&self, params: &[Parameter]) -> Option<ParamKey> {
+        let is_like_it =
+            |param: &&Parameter| self.class_type == param.class_type && self.key.input() == param.key.input();
+        let same = params.iter().filter(is_like_it).find(|param| param.key == self.key);
+        let mut titled = params.iter().filter(is_like_it).filter(|param| param.group == self.title);
+        let found = match (same, titled.next(), titled.next()) {
+            (Some(same), ..) => Some(same),
+            (None, only, None) => only,
+            (None, ..) => None,
+        };
+        found.map(|param| param.key.clone())
+    }
 }
 
 /// Edits of one draft.
@@ -36,6 +68,8 @@ pub(super) struct SavedDraft {
     /// The workflow, when it was open without a preset.
     pub(super) workflow: Option<PathBuf>,
     pub(super) preset: Option<String>,
+    /// What they were made on, as [`Open::content`].
+    content: String,
     values: Vec<(ParamKey, Value)>,
     files: Vec<(ParamKey, PathBuf)>,
     /// Seed policies over the preset.
@@ -50,6 +84,7 @@ impl SavedDraft {
         let mut draft = Self {
             workflow: model.open.workflow_path().map(Path::to_owned),
             preset: Some(preset.clone()).filter(|name| !name.is_empty()),
+            content: model.open.content(),
             field: model.params.editing.as_ref().map(|editing| (editing.key.clone(), editing.value())),
             seeds: model.draft.policy_edits().iter().map(|(key, policy)| (key.clone(), *policy)).collect(),
             ..Self::default()
@@ -73,6 +108,17 @@ impl SavedDraft {
         let files = self.files.iter().map(|(key, path)| (key.clone(), Setting::File(path.clone())));
         values.chain(files).collect()
     }
+
+    /// Puts the edits over what was opened, when it is what they were made on; else they are to be asked for.
+    fn put_into(&self, opened: &mut Opened) {
+        if self.content == opened.open.content() {
+            opened.edits = self.edits();
+            opened.seeds.clone_from(&self.seeds);
+            opened.field.clone_from(&self.field);
+        } else if !(self.values.is_empty() && self.files.is_empty() && self.seeds.is_empty()) {
+            opened.earlier = Some(Box::new(Earlier { edits: self.edits(), seeds: self.seeds.clone() }));
+        }
+    }
 }
 
 /// Drafts and pinned workflows that are remembered.
@@ -82,12 +128,19 @@ fn path(dirs: &Dirs) -> PathBuf {
     dirs.state.join("screen.json")
 }
 
-fn draft_name(preset: &str, workflow: Option<&Path>) -> String {
-    match (preset, workflow) {
-        ("", Some(path)) => format!("workflow {}", path.display()),
-        ("", None) => String::new(),
-        (preset, _) => format!("preset {preset}"),
+fn draft_name(preset: &str, open: &Open) -> String {
+    match (preset, open.preset_path(), open.workflow_path()) {
+        ("", _, Some(path)) => format!("workflow {}", path.display()),
+        ("", _, None) => String::new(),
+        (_, Some(path), _) => format!("preset {}", path.display()),
+        (preset, None, _) => format!("built-in preset {preset}"),
     }
+}
+
+/// By what pins are remembered; `None` without a workflow.
+fn pins_name(open: &Open) -> Option<String> {
+    let path = open.workflow_path().map(|path| path.display().to_string());
+    path.or_else(|| open.workflow_hash().map(str::to_owned))
 }
 
 /// Puts a value last, and forgets the oldest when there are too many.
@@ -111,19 +164,20 @@ impl SavedState {
     }
 
     /// Edits of one draft.
-    fn draft(&self, preset: &str, workflow: Option<&Path>) -> Option<&SavedDraft> {
-        self.drafts.get(&draft_name(preset, workflow))
+    fn draft(&self, preset: &str, open: &Open) -> Option<&SavedDraft> {
+        self.drafts.get(&draft_name(preset, open))
     }
 
     /// Puts what is remembered of a workflow and its draft into the message that opens them. Edits come back at the start
     /// only: later on, whoever opens a preset wants the preset.
     pub(super) fn restore(&self, opened: &mut Opened, is_start: bool) {
-        opened.pinned = opened.open.workflow_hash().and_then(|hash| self.pinned.get(hash).cloned());
-        let draft = self.draft(&opened.layer.name, opened.open.workflow_path());
+        let pins = pins_name(&opened.open).and_then(|name| self.pins.get(&name));
+        opened.pinned = pins
+            .zip(opened.open.workflow.as_ref())
+            .map(|(pins, workflow)| pins.iter().filter_map(|pin| pin.find(&workflow.params)).collect());
+        let draft = self.draft(&opened.layer.name, &opened.open).cloned();
         if let Some(draft) = draft.filter(|_| is_start) {
-            opened.edits = draft.edits();
-            opened.seeds.clone_from(&draft.seeds);
-            opened.field.clone_from(&draft.field);
+            draft.put_into(opened);
         }
     }
 
@@ -132,18 +186,25 @@ impl SavedState {
         let layout = (model.split, model.log.cut);
         let mut changed = (self.split, self.log_cut) != layout;
         (self.split, self.log_cut) = layout;
-        let Some(hash) = model.open.workflow_hash() else { return changed };
+        let Some(pins_name) = pins_name(&model.open) else { return changed };
         let draft = SavedDraft::of(model);
-        let name = draft_name(&model.draft.preset().name, model.open.workflow_path());
+        let name = draft_name(&model.draft.preset().name, &model.open);
+        // Edits of which nobody has said yet whether they are to come back.
+        let is_asked = match &model.overlay {
+            Some(Overlay::Confirm(asked)) => matches!(asked.then, Confirmed::KeepEarlier(_)),
+            _ => false,
+        };
+        if is_asked {
+            return changed;
+        }
         if self.last != name || self.drafts.get(&name) != Some(&draft) {
             put_last(&mut self.drafts, name.clone(), draft);
             self.last = name;
             changed = true;
         }
-        let pinned = self.pinned.get(hash);
-        if pinned.is_none_or(|pinned| !pinned.iter().eq(&model.params.pinned)) {
-            let pins = model.params.pinned.iter().cloned().collect();
-            put_last(&mut self.pinned, hash.to_owned(), pins);
+        let pins: Vec<Pin> = model.params.pinned.iter().filter_map(|key| Pin::of(model, key)).collect();
+        if self.pins.get(&pins_name) != Some(&pins) {
+            put_last(&mut self.pins, pins_name, pins);
             changed = true;
         }
         changed
@@ -165,6 +226,7 @@ impl SavedState {
 mod tests {
     use super::*;
     use crate::domain::{RunSummary, Status};
+    use crate::library::presets::OpenPreset;
     use crate::tui::stage::{Stage, key, run, runs_msg};
 
     #[test]
@@ -192,8 +254,9 @@ mod tests {
                 .as_ref()
                 .is_some_and(|(key, text)| key.input() == "text" && text.ends_with("half a thou"))
         );
-        let pins = &again.pinned[stage.model.open.workflow_hash().unwrap()];
-        assert_eq!(pins, &[key("6-inputs-text"), key("3-inputs-seed"), key("3-inputs-steps")]);
+        let pins = &again.pins[&pins_name(&stage.model.open).unwrap()];
+        let pins: Vec<_> = pins.iter().map(|pin| pin.key.clone()).collect();
+        assert_eq!(pins, [key("6-inputs-text"), key("3-inputs-seed"), key("3-inputs-steps")]);
         assert_eq!(draft.edits()[0].1.clone(), stage.model.draft.setting(&key("3-inputs-seed")).unwrap());
     }
 
@@ -203,13 +266,16 @@ mod tests {
         let mut stage = Stage::new(120, 40);
         stage.press("j j right");
         saved.note(&stage.model);
+        let first = stage.model.open.clone();
         stage.model.draft.rename_preset("other".to_owned());
+        stage.model.open.preset = Some(std::sync::Arc::new(OpenPreset::to_test("other")));
         stage.press("right right");
         saved.note(&stage.model);
-        let steps =
-            |saved: &SavedState, preset: &str| saved.draft(preset, None).unwrap().edits()[0].1.clone();
-        assert_eq!(steps(&saved, "flamingo"), Setting::Value(31.into()));
-        assert_eq!(steps(&saved, "other"), Setting::Value(33.into()));
+        let steps = |saved: &SavedState, preset: &str, open: &Open| {
+            saved.draft(preset, open).unwrap().edits()[0].1.clone()
+        };
+        assert_eq!(steps(&saved, "flamingo", &first), Setting::Value(31.into()));
+        assert_eq!(steps(&saved, "other", &stage.model.open), Setting::Value(33.into()));
         assert_eq!(saved.last().and_then(|draft| draft.preset.as_deref()), Some("other"));
     }
 
@@ -238,7 +304,31 @@ mod tests {
             assert_eq!(saved.note(&stage.model), is_remembered, "{keys}: {}", stage.told());
         }
         stage.model.draft.rename_preset("other".to_owned());
+        stage.model.open.preset = Some(std::sync::Arc::new(OpenPreset::to_test("other")));
         assert!(saved.note(&stage.model), "another preset");
+    }
+
+    #[test]
+    fn a_pin_is_found_again_by_title_class_and_input() {
+        let params = |text: &str| {
+            let workflow = crate::domain::Workflow::parse(text).unwrap();
+            crate::domain::param::parameters(&workflow)
+        };
+        let node = |id: &str, title: &str| {
+            format!(
+                r#""{id}": {{"class_type": "CLIPTextEncode", "inputs": {{"text": "x"}}, "_meta": {{"title": "{title}"}}}}"#
+            )
+        };
+        let pin = Pin {
+            key: key("6-inputs-text"),
+            class_type: "CLIPTextEncode".to_owned(),
+            title: "Positive".to_owned(),
+        };
+        let found = |nodes: &[String]| pin.find(&params(&format!("{{{}}}", nodes.join(","))));
+        assert_eq!(found(&[node("6", "Renamed"), node("9", "Positive")]), Some(key("6-inputs-text")));
+        assert_eq!(found(&[node("9", "Positive"), node("7", "Negative")]), Some(key("9-inputs-text")));
+        assert_eq!(found(&[node("9", "Positive"), node("7", "Positive")]), None, "either may be meant");
+        assert_eq!(found(&[r#""6": {"class_type": "Other", "inputs": {"text": "x"}}"#.to_owned()]), None);
     }
 
     #[test]

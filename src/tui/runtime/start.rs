@@ -137,6 +137,7 @@ fn event_loop(
         split: saved.split,
         demo: options.demo,
         profile_choice: ProfileChoice { profile: options.profile.clone(), url: options.url.clone() },
+        same_unasked: !ui.ask_if_same,
         ..Model::default()
     };
     model.log.cut = saved.log_cut;

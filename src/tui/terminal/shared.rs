@@ -325,10 +325,11 @@ impl TerminalState {
         self.attached && !self.gone && !self.out.is_empty()
     }
 
-    /// Switches kitty's keyboard protocol on: keys that legacy codes can't tell apart get their own.
+    /// Switches kitty's keyboard protocol on: keys that legacy codes can't tell apart get their own (1), and tell whether they
+    /// are pressed or held down (2).
     pub(super) fn push_kitty(&mut self) {
         self.kitty = true;
-        self.out.extend_from_slice(b"\x1b[>1u");
+        self.out.extend_from_slice(b"\x1b[>3u");
     }
 }
 

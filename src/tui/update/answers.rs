@@ -1,6 +1,6 @@
 //! What came of an overlay is handed to whoever asked.
 
-use super::{import, palette, presets};
+use super::{import, palette, presets, submit};
 use crate::tui::command::Ctx;
 use crate::tui::effect::{Effect, Effects, Operation};
 use crate::tui::model::Model;
@@ -24,6 +24,7 @@ pub(super) fn hear(model: &mut Model, answer: Answer, ctx: &Ctx, effects: &mut E
         Answer::Rename(preset) => presets::ask_new_name(model, preset),
         Answer::Delete(preset) => presets::ask_delete(model, &preset),
         Answer::Yes(then) => confirmed(model, then, ctx, effects),
+        Answer::No(then) => declined(model, &then),
         Answer::Load(shown) => import::load(model, &shown.imported, &shown.fit, effects),
         Answer::Open(shown) => import::ask_to_open(model, shown.imported, effects),
         Answer::Say(text) => model.notify(Tone::Plain, text),
@@ -84,6 +85,13 @@ fn chosen(model: &mut Model, purpose: Choosing, item: PickerItem, ctx: &Ctx, eff
     }
 }
 
+fn declined(model: &mut Model, then: &Confirmed) {
+    match then {
+        Confirmed::RunSame(order) | Confirmed::Reload(Some(order)) => submit::not_sent(model, order),
+        _ => {}
+    }
+}
+
 fn confirmed(model: &mut Model, then: Confirmed, ctx: &Ctx, effects: &mut Effects) {
     match then {
         Confirmed::Command(name) => {
@@ -105,9 +113,18 @@ fn confirmed(model: &mut Model, then: Confirmed, ctx: &Ctx, effects: &mut Effect
         Confirmed::OpenGraph(imported) => import::open(model, *imported, effects),
         Confirmed::DeleteOutput(id) => effects.push(Effect::Do(Operation::DeleteOutput(id))),
         Confirmed::Upload(key, path) => params::upload(model, &key, path, effects),
-        Confirmed::LoadRun(run) => {
-            effects.push(Effect::Do(Operation::ReadSettings(run, model.open.workflow.clone())))
+        Confirmed::LoadRun(run) => effects.push(runs::read_settings(model, run)),
+        Confirmed::RunSame(order) => submit::again(model, *order, effects),
+        Confirmed::RunWithNewSeed(order) => submit::with_new_seed(model, &order, ctx, effects),
+        Confirmed::RunUnsure => submit::unsure(model, effects),
+        Confirmed::KeepEarlier(earlier) => presets::keep_earlier(model, *earlier, effects),
+        Confirmed::Reload(order) => {
+            if let Some(order) = order {
+                submit::not_sent(model, &order);
+            }
+            presets::reload(model, effects);
         }
+        Confirmed::RunAsShown(order) => submit::as_shown(model, *order, effects),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Keys and pasted text: who takes them.
 
-use crossterm::event::{KeyCode, KeyEvent};
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 
 use super::{answers, submit};
 use crate::tui::command::{Command, Ctx};
@@ -22,7 +22,9 @@ pub(super) fn pressed(model: &mut Model, event: KeyEvent, ctx: &Ctx, effects: &m
     }
     let everywhere = ctx.keys.everywhere(key);
     if everywhere.is_none_or(|command| command.name != submit::RUN.name) {
-        model.run_pressed_at = None;
+        submit::another_key(model, effects);
+    } else if event.kind == KeyEventKind::Repeat {
+        return model.notify(Tone::Plain, submit::HELD);
     }
     if model.overlay.is_some() {
         match everywhere {

@@ -49,7 +49,10 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
     match msg {
         Msg::Input(event) => input(model, event, ctx, &mut effects),
         // A run at work changes the store all the time, what it makes seldom.
-        Msg::Tick => gallery::reload(model, &mut effects),
+        Msg::Tick => {
+            submit::tick(model, &mut effects);
+            gallery::reload(model, &mut effects);
+        }
         Msg::NoticeDue => model.end_notice(),
         Msg::StoreChanged => {
             runs::reload(model, &mut effects);
@@ -94,6 +97,12 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
             effects.extend(presets::ask_typical(model));
         }
         Msg::NotSubmitted(why) => model.report(Tone::Bad, why),
+        Msg::Same { run, status, order } => submit::same(model, run, status, order),
+        Msg::ChangedOnDisk { changed, files, order } => {
+            submit::changed_on_disk(model, &changed, files, order);
+        }
+        Msg::Reloaded(opened) => presets::reloaded(model, *opened, &mut effects),
+        Msg::KeyKinds(known) => model.key_kinds = known,
         Msg::Opened(opened) => presets::opened(model, *opened, &mut effects),
         Msg::NotOpened(why) => {
             model.opening = false;
@@ -106,7 +115,7 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
         }
         Msg::Imported(imported) => import::imported(model, *imported, &mut effects),
         Msg::Items(purpose, items) => answers::items(model, &purpose, items),
-        Msg::Saved { preset, layer, path } => presets::saved(model, *preset, *layer, &path),
+        Msg::Saved { preset, layer, path, files } => presets::saved(model, *preset, *layer, &path, files),
         Msg::PresetRenamed { from, preset } => presets::renamed(model, &from, *preset),
         Msg::PresetDeleted(name) => presets::deleted(model, &name),
         Msg::NameTaken(name) => presets::confirm_overwrite(model, name),
@@ -134,6 +143,8 @@ fn input(model: &mut Model, event: Event, ctx: &Ctx, effects: &mut Effects) {
         Event::Paste(text) => keys::pasted(model, &text, ctx, effects),
         Event::Mouse(event) => mouse::event(model, event, ctx, effects),
         Event::Resize(width, height) => model.size = Size { width, height },
-        Event::Key(_) | Event::FocusGained | Event::FocusLost => {}
+        // Who comes back may have been at the files.
+        Event::FocusGained => effects.push(Effect::Do(Operation::CheckOpenFiles(model.open.clone()))),
+        Event::Key(_) | Event::FocusLost => {}
     }
 }

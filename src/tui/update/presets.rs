@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::domain::draft::Layer;
-use crate::domain::{Draft, SeedPolicy};
+use crate::domain::{Draft, ParamKey, SeedPolicy};
 use crate::library::open::OpenWorkflow;
 use crate::library::presets::OpenPreset;
 use crate::tui::command::{Command, Reason, Scope, at};
@@ -12,7 +12,7 @@ use crate::tui::effect::{Effect, Effects, Operation, Question, SavePreset};
 use crate::tui::model::Model;
 use crate::tui::msg::Opened;
 use crate::tui::notice::{Tone, counted};
-use crate::tui::open::Open;
+use crate::tui::open::{Earlier, Open, OpenFile};
 use crate::tui::overlay::{Asking, Choosing, Confirm, Confirmed, Overlay, PickerItem};
 use crate::tui::panes::params::editing;
 use crate::tui::panes::params::update as params;
@@ -188,9 +188,10 @@ pub(super) fn save_effect(model: &Model, name: &str, overwrite: bool) -> Effect 
     }))
 }
 
-pub(super) fn saved(model: &mut Model, preset: OpenPreset, layer: Layer, path: &Path) {
+pub(super) fn saved(model: &mut Model, preset: OpenPreset, layer: Layer, path: &Path, files: Vec<OpenFile>) {
     model.notify(Tone::Good, format!("Saved {} in {}", layer.name, path.display()));
     model.open.preset = Some(Arc::new(preset));
+    model.open.files = files.into();
     model.draft.rebase(layer);
 }
 
@@ -206,12 +207,14 @@ fn toggle_workflow(model: &mut Model) {
 
 /// A workflow was opened, with a preset over it.
 pub(super) fn opened(model: &mut Model, opened: Opened, effects: &mut Effects) {
-    let Open { workflow, preset, profile } = opened.open;
+    let Open { workflow, preset, profile, files } = opened.open;
     let params = workflow.as_ref().map(|workflow| workflow.params.clone()).unwrap_or_default();
     let profile = profile.or_else(|| model.open.profile.take());
-    model.open = Open { workflow, preset, profile };
+    model.open = Open { workflow, preset, profile, files };
     model.send_workflow = false;
+    model.unsure = opened.unsure;
     model.draft = Draft::new(params, opened.layer);
+    model.draft.go_on_from(opened.ran);
     model.opening = false;
     let gone = model.draft.restore(opened.edits, opened.seeds);
     model.params.editing = None;
@@ -230,11 +233,63 @@ pub(super) fn opened(model: &mut Model, opened: Opened, effects: &mut Effects) {
     }
     let mut problems = opened.problems;
     problems.extend(model.open.workflow.as_ref().and_then(|workflow| workflow.unrunnable()));
-    problems.extend(
-        gone.iter().map(|key| format!("{key} was changed before; this workflow does not have it any more")),
-    );
+    problems.extend(gone.iter().map(is_gone));
     tell_problems(model, problems);
     effects.extend(ask_typical(model));
+    if let Some(earlier) = opened.earlier {
+        ask_for_earlier(model, earlier);
+    }
+}
+
+fn is_gone(key: &ParamKey) -> String {
+    format!("{key} was changed before; this workflow does not have it any more")
+}
+
+/// Reads preset and workflow again.
+pub(super) fn reload(model: &mut Model, effects: &mut Effects) {
+    model.opening = true;
+    effects.push(Effect::Do(Operation::Reload(model.open.clone())));
+}
+
+/// What is open was read again: what a person set stays.
+pub(super) fn reloaded(model: &mut Model, fresh: Opened, effects: &mut Effects) {
+    let edits = model.draft.edits().map(|(key, setting)| (key.clone(), setting.clone())).collect();
+    let seeds = model.draft.policy_edits().iter().map(|(key, policy)| (key.clone(), *policy)).collect();
+    let (send_workflow, selected) = (model.send_workflow, model.params.selected.clone());
+    opened(model, Opened { edits, seeds, ..fresh }, effects);
+    model.send_workflow = send_workflow;
+    model.params.selected = selected;
+    model.notify(Tone::Good, "Read again; what you set stays");
+}
+
+/// Edits of an earlier session are of another content than this, though of the same files.
+fn ask_for_earlier(model: &mut Model, earlier: Box<Earlier>) {
+    let named = |key: &ParamKey| {
+        model.draft.param(key).map_or_else(|| key.to_string(), |param| model.draft.name(param).to_owned())
+    };
+    let mut names: Vec<String> = earlier.edits.iter().take(3).map(|(key, _)| named(key)).collect();
+    match earlier.edits.len() {
+        0 => names.push("a seed's policy".to_owned()),
+        count if count > 3 => names.push(format!("{} more", count - 3)),
+        _ => {}
+    }
+    let what = if model.open.preset.is_some() { "The preset or its workflow" } else { "The workflow" };
+    model.overlay = Some(Overlay::Confirm(Confirm {
+        question: format!(
+            "{what} has changed since you last edited it. Keep your changes ({})?",
+            names.join(", ")
+        ),
+        consequence: "They were made on what the files held before, and are not put back unasked.".to_owned(),
+        yes: "keep them",
+        then: Confirmed::KeepEarlier(earlier),
+    }));
+}
+
+/// A yes to edits of an earlier session.
+pub(super) fn keep_earlier(model: &mut Model, earlier: Earlier, effects: &mut Effects) {
+    let gone = model.draft.restore(earlier.edits, earlier.seeds);
+    params::check_files(model, effects);
+    tell_problems(model, gone.iter().map(is_gone).collect());
 }
 
 /// Tells what of the workflow's file is left aside, and lets its other workflows be chosen.

@@ -1,18 +1,30 @@
 //! Running the parameters as they stand.
 
-use crate::domain::Rule;
+use std::path::PathBuf;
+
 use crate::domain::draft::Submission;
+use crate::domain::run::UnixMs;
+use crate::domain::{Rule, RunId, Status};
 use crate::report::human;
 use crate::tui::command::{Command, Ctx, Scope, Spends, at};
 use crate::tui::effect::{Effect, Effects, NewRun, Operation};
-use crate::tui::model::Model;
+use crate::tui::model::{Model, RunKey};
 use crate::tui::notice::Tone;
+use crate::tui::open::OpenFile;
+use crate::tui::overlay::{Confirm, Confirmed, Overlay};
 use crate::tui::panes::params::FileState;
 use crate::tui::panes::params::editing;
 use crate::tui::panes::params::update as params;
 
-/// A run key that comes again within this time, with no other key between, is one that is held down.
-const HELD_MS: i64 = 700;
+/// What a held key is told.
+pub(super) const HELD: &str = "Queued once. Let go, then press again for another run";
+
+/// Milliseconds between two presses, which nobody is fast enough for: a key that is held down comes again every 20 to 50.
+const HELD_MS: i64 = 90;
+/// Pause after which the run key is a new one.
+const APART_MS: i64 = 1_000;
+/// Pause after which a press was not the first repetition of a key that is held down.
+const SETTLED_MS: i64 = 250;
 
 pub const RUN: Command = Command {
     places: &[at(Scope::Everywhere, 100)],
@@ -33,12 +45,50 @@ pub const RUN: Command = Command {
     ..Command::new("run", run)
 };
 
-/// Queues a run with the parameters as they stand and gives the keys back at once.
 fn run(model: &mut Model, ctx: &Ctx, effects: &mut Effects) {
-    let before = model.run_pressed_at.replace(ctx.now);
-    if before.is_some_and(|before| ctx.now - before < HELD_MS) {
-        return model.notify(Tone::Plain, "Queued once. Let go, then press again for another run");
+    let runs = if model.key_kinds { 1 } else { meant(&mut model.run_key, ctx.now) };
+    for _ in 0..runs {
+        run_now(model, effects);
     }
+    if model.run_key.held {
+        model.notify(Tone::Plain, HELD);
+    }
+}
+
+/// How many runs a press of the run key means, where the terminal does not tell a held key from one that is pressed again. The
+/// first press runs at once. One that comes soon after it may be the first repetition of a held key: it waits, and runs when
+/// the next comes no sooner than a person presses, or none comes.
+fn meant(key: &mut RunKey, now: UnixMs) -> usize {
+    match key.last.replace(now).map(|last| now - last) {
+        None | Some(APART_MS..) => {
+            key.held = false;
+            1 + usize::from(std::mem::take(&mut key.waiting))
+        }
+        Some(..HELD_MS) => {
+            (key.held, key.waiting) = (true, false);
+            0
+        }
+        Some(_) => usize::from(!key.held && std::mem::replace(&mut key.waiting, true)),
+    }
+}
+
+/// Time has passed: a press that waits is meant.
+pub(super) fn tick(model: &mut Model, effects: &mut Effects) {
+    let is_settled = model.run_key.last.is_some_and(|last| model.now - last >= SETTLED_MS);
+    if is_settled && std::mem::take(&mut model.run_key.waiting) {
+        run_now(model, effects);
+    }
+}
+
+/// Another key was pressed: one that is held down would have gone on.
+pub(super) fn another_key(model: &mut Model, effects: &mut Effects) {
+    if std::mem::take(&mut model.run_key).waiting {
+        run_now(model, effects);
+    }
+}
+
+/// Queues a run with the parameters as they stand and gives the keys back at once.
+fn run_now(model: &mut Model, effects: &mut Effects) {
     if model.params.editing.is_some() && !editing::commit(model, effects) {
         return;
     }
@@ -56,6 +106,19 @@ fn run(model: &mut Model, ctx: &Ctx, effects: &mut Effects) {
         model.notify(Tone::Bad, format!("Nothing was sent: {why}"));
         return;
     }
+    if let Some(first) = model.unsure.first() {
+        let more = match model.unsure.len() {
+            1 => String::new(),
+            count => format!(" (and {} more)", count - 1),
+        };
+        model.overlay = Some(Overlay::Confirm(Confirm {
+            question: format!("Send what is left of the preset? {first}{more}"),
+            consequence: "The preset is not understood whole. Messages (!) show all that is not.".to_owned(),
+            yes: "send it",
+            then: Confirmed::RunUnsure,
+        }));
+        return;
+    }
     let submission = match model.draft.submission() {
         Ok(submission) => submission,
         Err(why) => return model.notify(Tone::Bad, format!("Nothing was sent: {why}")),
@@ -71,7 +134,86 @@ fn run(model: &mut Model, ctx: &Ctx, effects: &mut Effects) {
         send_workflow: model.send_workflow,
         submission,
         note,
+        ask_if_same: !model.same_unasked,
+        ask_if_changed: true,
     })));
+}
+
+/// A yes to sending what is left of a preset; nobody is asked again as long as it is open.
+pub(super) fn unsure(model: &mut Model, effects: &mut Effects) {
+    model.unsure.clear();
+    run_now(model, effects);
+}
+
+/// A run was not queued, for nothing differs from one that is done or about to be.
+pub(super) fn same(model: &mut Model, run: RunId, status: Status, order: Box<NewRun>) {
+    if model.overlay.is_some() || model.params.editing.is_some() {
+        not_sent(model, &order);
+        return model.notify(Tone::Plain, format!("Not queued: nothing differs from run {run}"));
+    }
+    model.overlay = Some(Overlay::Confirm(Confirm {
+        question: format!("Nothing differs from run {run} ({}). Run it again?", status.word()),
+        consequence: "The result will most likely be the same, and costs once more.".to_owned(),
+        yes: "run again",
+        then: Confirmed::RunSame(order),
+    }));
+}
+
+/// A no to running the same again.
+pub(super) fn not_sent(model: &mut Model, order: &NewRun) {
+    model.draft.not_sent(&order.submission);
+    model.notice = None;
+}
+
+/// The files of what is open were changed by somebody else; with an order, it was not queued.
+pub(super) fn changed_on_disk(
+    model: &mut Model,
+    changed: &[PathBuf],
+    files: Vec<OpenFile>,
+    order: Option<Box<NewRun>>,
+) {
+    // Who says no to reading them again is not asked for the same change once more.
+    model.open.files = files.into();
+    let names: Vec<_> = changed.iter().map(|path| path.display().to_string()).collect();
+    let changed = format!("{} changed on disk", names.join(" and "));
+    if model.overlay.is_some() || model.params.editing.is_some() {
+        if let Some(order) = &order {
+            not_sent(model, order);
+        }
+        return model.report(Tone::Bad, format!("{changed} since it was opened"));
+    }
+    model.overlay = Some(Overlay::Confirm(Confirm {
+        question: format!("{changed}. Read it again?"),
+        consequence: match order {
+            Some(_) => "Nothing was sent. What you set stays when it is read again.",
+            None => "What you set stays.",
+        }
+        .to_owned(),
+        yes: "read it again",
+        then: Confirmed::Reload(order),
+    }));
+}
+
+/// A run of what is shown, though its files have changed.
+pub(super) fn as_shown(model: &mut Model, order: NewRun, effects: &mut Effects) {
+    model.runs.chosen = false;
+    effects.push(Effect::Do(Operation::Submit(NewRun { ask_if_changed: false, ..order })));
+}
+
+/// A yes to running the same again.
+pub(super) fn again(model: &mut Model, order: NewRun, effects: &mut Effects) {
+    model.runs.chosen = false;
+    effects.push(Effect::Do(Operation::Submit(NewRun { ask_if_same: false, ..order })));
+}
+
+/// The same with another seed, where there is one that decides.
+pub(super) fn with_new_seed(model: &mut Model, order: &NewRun, ctx: &Ctx, effects: &mut Effects) {
+    not_sent(model, order);
+    if model.draft.new_seed(ctx.random) {
+        run_now(model, effects);
+    } else {
+        model.notify(Tone::Plain, "This workflow has no seed that decides: change a value, then run");
+    }
 }
 
 /// What is told of seeds behind `Run 24 queued`.

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
 use crate::domain::run::{Connection, Output, OutputFailure, RunError, shown_url};
-use crate::domain::{ParamKey, Run, Status, value};
+use crate::domain::{Origin, ParamKey, Run, Status, value};
 use crate::tui::layout;
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
@@ -135,6 +135,9 @@ fn lines(model: &Model, width: usize) -> Vec<Line> {
     page.heading("Sent");
     for (key, sent) in &run.request.params {
         page.bounded(&name(model, key), &value::text(sent), Look::Plain, VALUE_LINES);
+        if let Some(by) = run.request.origins.get(key).filter(|by| !matches!(by, Origin::Preset { .. })) {
+            page.field("", &by.to_string(), Look::Quiet);
+        }
     }
     for file in &run.request.files {
         let part = ParamKey::parse(&file.part).map_or_else(|| file.part.clone(), |key| name(model, &key));

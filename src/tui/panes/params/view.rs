@@ -6,7 +6,7 @@ use ratatui::widgets::Widget;
 use unicode_width::UnicodeWidthStr;
 
 use crate::domain::param::{Range, Rank};
-use crate::domain::{Origin, ParamKind, Parameter, SeedPolicy, Setting, lora, scalar, value};
+use crate::domain::{Origin, ParamKey, ParamKind, Parameter, Said, SeedPolicy, Setting, lora, scalar, value};
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
 use crate::tui::panes::params::rows::{self, INDENT, Row};
@@ -244,10 +244,9 @@ impl ParamRow<'_> {
         };
         let selected = self.is_selected() && model.focus == Pane::Parameters;
         let text = match &param.kind {
-            ParamKind::Seed => match model.draft.policy(&param.key) {
-                SeedPolicy::Fixed => was().unwrap_or_else(|| "fixed".to_owned()),
-                policy => policy.word().to_owned(),
-            },
+            ParamKind::Seed => {
+                seed_hint(model, &param.key).or_else(was).unwrap_or_else(|| "fixed".to_owned())
+            }
             ParamKind::Integer | ParamKind::Float if selected => {
                 range(&param.range).or_else(was).unwrap_or_default()
             }
@@ -258,6 +257,8 @@ impl ParamRow<'_> {
             }
             _ => String::new(),
         };
+        let text =
+            if text.is_empty() && selected { who_set_it(&model.draft.origin(&param.key)) } else { text };
         if text.is_empty() && model.draft.setting(&param.key).is_some_and(|set| is_unfilled(&set)) {
             return ("to be filled".to_owned(), theme.accent);
         }
@@ -285,6 +286,24 @@ fn draw_lora(entry: &lora::Entry<'_>, area: Rect, theme: &Theme, buffer: &mut Bu
 /// Whether what is set is still a place to be filled in.
 fn is_unfilled(setting: &Setting) -> bool {
     matches!(setting, Setting::Value(value) if value::is_unfilled(value))
+}
+
+/// Who set a seed and what it becomes after the next run; `None` for one that stays as it is.
+fn seed_hint(model: &Model, key: &ParamKey) -> Option<String> {
+    match (model.draft.origin(key), model.draft.policy(key)) {
+        (Origin::Program { how }, _) => Some(how.to_string()),
+        (_, SeedPolicy::Fixed) => None,
+        (Origin::Person { how }, policy) => Some(format!("{how}, then {}", policy.word())),
+        (Origin::Preset { .. } | Origin::Workflow, policy) => Some(policy.word().to_owned()),
+    }
+}
+
+/// Who set a value, where that is not plain: what was typed just now has its own sign.
+fn who_set_it(origin: &Origin) -> String {
+    match origin {
+        Origin::Workflow | Origin::Person { how: Said::Typed | Said::Stepped } => String::new(),
+        Origin::Preset { .. } | Origin::Person { .. } | Origin::Program { .. } => origin.to_string(),
+    }
 }
 
 /// `◂ 1 … 150 ▸`, as far as it is known and short.

@@ -128,15 +128,26 @@ pub fn load(model: &mut Model, effects: &mut Effects) {
     let Some(id) = model.runs.list.selected else { return };
     if model.draft.changes() > 0 {
         let changes = counted(model.draft.changes(), "change");
+        let preset = model.runs.list.selected().and_then(|run| run.preset.as_deref()).unwrap_or_default();
+        let consequence = match preset {
+            preset if preset == model.draft.preset().name => "Undo brings them back.".to_owned(),
+            "" => "It was run without a preset, so this one is closed, and its changes are gone.".to_owned(),
+            other => format!("Its preset {other} is opened with them, and the changes are gone."),
+        };
         model.overlay = Some(Overlay::Confirm(Confirm {
             question: format!("Load the parameters of run {id} over {changes}?"),
-            consequence: "Undo brings them back.".to_owned(),
+            consequence,
             yes: "load",
             then: Confirmed::LoadRun(id),
         }));
     } else {
-        effects.push(Effect::Do(Operation::ReadSettings(id, model.open.workflow.clone())));
+        effects.push(read_settings(model, id));
     }
+}
+
+/// Loads the values of a run, with the preset that it began from beneath them.
+pub fn read_settings(model: &Model, run: RunId) -> Effect {
+    Effect::Do(Operation::ReadSettings(run, model.open.clone()))
 }
 
 pub fn repeat(model: &mut Model) {

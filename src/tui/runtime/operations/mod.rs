@@ -1,5 +1,6 @@
 //! Does what changes something: opens, saves, submits, cancels. On a thread of its own, in order.
 
+mod open_files;
 mod runs;
 
 use std::collections::HashMap;
@@ -9,15 +10,17 @@ use std::sync::mpsc::Receiver;
 use std::thread::{self, JoinHandle};
 
 use indexmap::IndexMap;
+use serde_json::Number;
 
 use super::saved_state::SavedDraft;
 use super::{Replies, clipboard, files, viewer};
 use crate::backend::results::names::safe_name;
-use crate::config::{Config, Dirs, Profile};
+use crate::config::{Config, ConfigError, Dirs, Profile};
+use crate::domain::draft::Layer;
 use crate::domain::run::shown_url;
 use crate::domain::{ParamKey, SeedPolicy, Setting, Workflow};
 use crate::library::import;
-use crate::library::open::{self, OpenError, OpenRequest as Wanted};
+use crate::library::open::{self, OpenError, OpenRequest as Wanted, OpenWorkflow, Opening};
 use crate::library::presets::{self, Edits, PresetError, Presets};
 use crate::store::Store;
 use crate::tui::effect::{Operation, SavePreset};
@@ -128,7 +131,9 @@ impl Operations {
             Operation::Star(output, star) => return self.star(output, star),
             Operation::DeleteOutput(output) => self.delete_output(output),
             Operation::LookAfterRuns => self.look_after_runs(),
-            Operation::ReadSettings(run, open) => self.read_settings(run, open.as_deref()),
+            Operation::ReadSettings(run, open) => self.read_settings(run, &open),
+            Operation::CheckOpenFiles(open) => Ok(self.check_open_files(&open, None).into_iter().collect()),
+            Operation::Reload(open) => Ok(self.reload(&open)),
             Operation::ListPresets => self.list_presets(),
             Operation::ListProfiles => Ok(vec![Msg::Items(Choosing::Profile, self.list_profiles())]),
             Operation::OpenPreset(name, choice) => Ok(or_not_opened(self.open(Some(&name), None, &choice))),
@@ -176,14 +181,24 @@ impl Operations {
             profile: choice.profile.as_deref(),
             url: choice.url.as_deref(),
         };
-        let opening = open::open(&self.config, &self.presets, &wanted)?;
-        let (profile, no_profile) = match opening.profile {
+        let mut opening = open::open(&self.config, &self.presets, &wanted)?;
+        let profile = std::mem::replace(&mut opening.profile, Err(ConfigError::NoProfile));
+        let (profile, no_profile) = match profile {
             Ok(profile) => (Some(Arc::new(profile)), None),
             Err(why) => (None, Some(why)),
         };
-        let opened = Opened {
+        let mut told = vec![Msg::Opened(Box::new(self.opened(opening, profile)))];
+        told.extend(no_profile.map(|why| Msg::Notice(Tone::Bad, said(why))));
+        Ok(told)
+    }
+
+    fn opened(&self, opening: Opening, profile: Option<Arc<Profile>>) -> Opened {
+        Opened {
             problems: opening.diagnostics.iter().map(ToString::to_string).collect(),
+            unsure: opening.unsure().map(ToString::to_string).collect(),
+            ran: self.last_seeds(&opening),
             open: Open {
+                files: open_files::files(opening.preset.as_ref(), Some(&opening.workflow)).into(),
                 workflow: Some(Arc::new(opening.workflow)),
                 preset: opening.preset.map(Arc::new),
                 profile,
@@ -193,10 +208,32 @@ impl Operations {
             seeds: Vec::new(),
             field: None,
             pinned: None,
-        };
-        let mut told = vec![Msg::Opened(Box::new(opened))];
-        told.extend(no_profile.map(|why| Msg::Notice(Tone::Bad, said(why))));
-        Ok(told)
+            earlier: None,
+        }
+    }
+
+    /// The open workflow, and no preset over it.
+    fn without_preset(&self, open: &Open) -> Option<Opened> {
+        let workflow = OpenWorkflow::clone(open.workflow.as_deref()?);
+        let layer = Layer { seeds: workflow.seeds.clone(), ..Layer::default() };
+        let profile = Err(ConfigError::NoProfile);
+        let opening = Opening { workflow, layer, preset: None, profile, diagnostics: Vec::new() };
+        Some(self.opened(opening, None))
+    }
+
+    /// Seeds that go on from the last run, as that had them.
+    fn last_seeds(&self, opening: &Opening) -> Vec<(ParamKey, Number)> {
+        let goes_on = |policy: &SeedPolicy| matches!(policy, SeedPolicy::Increment | SeedPolicy::Decrement);
+        let seeds = opening.layer.seeds.iter().filter(|(_, policy)| goes_on(policy));
+        let keys: Vec<ParamKey> = seeds.map(|(key, _)| key.clone()).collect();
+        if keys.is_empty() {
+            return Vec::new();
+        }
+        let preset = opening.preset.as_ref().map(|preset| preset.name.as_str());
+        let numbers = Store::open(&self.dirs)
+            .and_then(|store| store.last_numbers(&keys, preset, opening.workflow.workflow.hash()));
+        // What cannot be read of the history is told where the list of runs is.
+        numbers.unwrap_or_default().into_iter().collect()
     }
 
     fn list_presets(&self) -> Answer {
@@ -255,7 +292,8 @@ impl Operations {
         let preset = self.presets.open(&save.name).map_err(said)?;
         let params = workflow.map(|open| open.params.as_slice()).unwrap_or_default();
         let (layer, _) = preset.layer(params);
-        Ok(vec![Msg::Saved { preset: Box::new(preset), layer: Box::new(layer), path }])
+        let files = open_files::files(Some(&preset), workflow);
+        Ok(vec![Msg::Saved { preset: Box::new(preset), layer: Box::new(layer), path, files }])
     }
 
     fn listed(&self, name: &str) -> Result<presets::Listed, String> {

@@ -4,24 +4,32 @@ use std::thread::{self, JoinHandle};
 
 use super::{Answer, Operations, opened, said};
 use crate::config::{Dirs, Profile};
-use crate::domain::{OutputId, ParamKey, RunId, Setting};
+use crate::domain::{OutputId, ParamKey, RunId, Setting, Status};
 use crate::library::open::OpenWorkflow;
 use crate::library::wildcards::WildcardFiles;
-use crate::runner;
+use crate::runner::{self, IfSame, RunnerError};
 use crate::store::{Deleted, Store};
 use crate::tui::effect::NewRun;
 use crate::tui::msg::Msg;
 use crate::tui::notice::Tone;
+use crate::tui::open::Open;
 
 impl Operations {
     pub(super) fn submit(&mut self, new: &NewRun) -> Vec<Msg> {
+        if new.ask_if_changed
+            && let Some(changed) = self.check_open_files(&new.open, Some(new))
+        {
+            return vec![changed];
+        }
         match self.try_submit(new) {
-            Ok(run) => self.queued(run, new.note.clone()),
+            Ok(Ok(run)) => self.queued(run, new.note.clone()),
+            Ok(Err((run, status))) => vec![Msg::Same { run, status, order: Box::new(new.clone()) }],
             Err(why) => vec![Msg::NotSubmitted(format!("Nothing was sent: {why}"))],
         }
     }
 
-    pub(super) fn try_submit(&mut self, new: &NewRun) -> Result<RunId, String> {
+    /// The run that is queued, or the one that nothing differs from.
+    fn try_submit(&mut self, new: &NewRun) -> Result<Result<RunId, (RunId, Status)>, String> {
         let profile = new.open.profile.as_deref().ok_or("no profile says where to run")?;
         let open = new.open.workflow.as_deref().ok_or("no workflow is open")?;
         let store = opened(&mut self.store, &self.dirs)?;
@@ -42,10 +50,13 @@ impl Operations {
             send_workflow: new.send_workflow,
             logs: true,
             output_dir: profile.outputs(&self.dirs),
-            if_same: runner::IfSame::Queue,
+            if_same: if new.ask_if_same { IfSame::Refuse } else { IfSame::Queue },
         };
         // Queued is queued: that no runner can be started is told apart from it, lest somebody pays twice.
-        runner::enqueue(store, &self.dirs, &order).map_err(said)
+        match runner::enqueue(store, &self.dirs, &order) {
+            Err(RunnerError::Same { run, status }) => Ok(Err((run, status))),
+            queued => queued.map(Ok).map_err(said),
+        }
     }
 
     pub(super) fn repeat(&mut self, run: RunId, profile: Option<&Profile>) -> Answer {
@@ -123,8 +134,8 @@ impl Operations {
         Ok(Vec::new())
     }
 
-    /// A past run's values and files, for the draft.
-    pub(super) fn read_settings(&mut self, id: RunId, open: Option<&OpenWorkflow>) -> Answer {
+    /// A past run's values and files, for the draft, and before them the preset that they belong to.
+    pub(super) fn read_settings(&mut self, id: RunId, open: &Open) -> Answer {
         let store = opened(&mut self.store, &self.dirs)?;
         let run = store.run(id).map_err(said)?.ok_or_else(|| format!("run {id} is not in the history"))?;
         if run.request.is_unknown() {
@@ -140,6 +151,12 @@ impl Operations {
             let path = if same { file.path } else { store.input_path(&file.sha256) };
             settings.extend(ParamKey::parse(&file.part).map(|key| (key, Setting::File(path))));
         }
+        // What is saved later goes into the preset that the values come from.
+        let opened = self.under(run.request.preset.as_deref(), open);
+        let open = match &opened {
+            Some(Msg::Opened(opened)) => opened.open.workflow.clone(),
+            _ => open.workflow.clone(),
+        };
         let open = open.ok_or("no workflow is open")?;
         let known = |key: &ParamKey| open.params.iter().any(|param| param.key == *key);
         let missing: Vec<&str> =
@@ -153,7 +170,8 @@ impl Operations {
         if !missing.is_empty() {
             told.push_str(&format!("; the open one has no {}", missing.join(", ")));
         }
-        Ok(vec![Msg::Settings { run: id, settings, told }])
+        let settings = Msg::Settings { run: id, settings, told };
+        Ok(opened.into_iter().chain([settings]).collect())
     }
 }
 

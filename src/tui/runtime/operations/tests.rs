@@ -134,6 +134,7 @@ fn sent(room: &Room, run: RunId) -> (String, String, Option<String>) {
 #[test]
 fn what_the_person_saw_is_what_is_sent_however_opening_and_submitting_meet() {
     let mut room = Room::new();
+    room.stage.model.same_unasked = true;
     fs::write(
         room.operations.dirs.config.join("presets/dogs.toml"),
         "workflow = \"../../dogs/workflow_api.json\"\nprofile = \"test\"\n",
@@ -215,11 +216,11 @@ fn a_past_runs_files_come_back_by_content() {
         ..RunRequest::default()
     };
     let run = store.queue(&request, 1).unwrap();
-    let mut settings =
-        || match &room.perform(Operation::ReadSettings(run, room.stage.model.open.workflow.clone()))[..] {
-            [Msg::Settings { settings, told, .. }] => (settings.clone(), told.clone()),
-            other => panic!("{other:?}"),
-        };
+    let mut settings = || match &room.perform(Operation::ReadSettings(run, room.stage.model.open.clone()))[..]
+    {
+        [Msg::Settings { settings, told, .. }] => (settings.clone(), told.clone()),
+        other => panic!("{other:?}"),
+    };
     let (same, told) = settings();
     assert_eq!(same[2], (key("52-inputs-image"), Setting::File(path.clone())));
     assert_eq!(

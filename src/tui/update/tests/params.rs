@@ -28,6 +28,8 @@ fn run_queues_what_the_preset_sets_and_the_new_seed() {
         preset: Some("flamingo".to_owned()),
         send_workflow: false,
         note: format!(" with KSampler seed {seed}"),
+        ask_if_same: true,
+        ask_if_changed: true,
     };
     assert_eq!(effects, [Effect::Do(Operation::Submit(expected.clone()))]);
     let next = stage.model.draft.setting(&key("3-inputs-seed"));
@@ -191,18 +193,161 @@ fn a_path_completes() {
     assert_eq!(stage.press("enter"), [Effect::Do(checked)]);
 }
 
+fn submits(effects: &[Effect]) -> usize {
+    effects.iter().filter(|effect| matches!(effect, Effect::Do(Operation::Submit(_)))).count()
+}
+
+/// Presses the run key at these times, and lets time pass.
+fn run_at(stage: &mut Stage, times: &[i64]) -> usize {
+    let start = stage.model.now;
+    let mut found = 0;
+    for at in times {
+        stage.model.now = start + at;
+        found += submits(&stage.press("ctrl+r"));
+    }
+    stage.model.now += 300;
+    found + submits(&stage.hear(Msg::Tick))
+}
+
 #[test]
-fn a_run_key_that_is_held_down_runs_once() {
+fn a_run_key_that_is_held_down_runs_once_and_one_that_is_pressed_runs_each_time() {
+    let held: Vec<i64> = std::iter::once(0).chain((0..30).map(|at| 500 + 33 * at)).collect();
+    // On a slow line the repetitions come in lumps.
+    let lumps: Vec<i64> = (0..5).flat_map(|lump| [400 * lump, 400 * lump + 1, 400 * lump + 2]).collect();
+    for (times, runs) in [
+        (vec![0], 1),
+        (held, 1),
+        (vec![0, 0, 0, 0], 1),
+        (lumps, 1),
+        (vec![0, 150, 300, 450], 4),
+        (vec![0, 700, 1_400, 5_000], 4),
+    ] {
+        assert_eq!(run_at(&mut wide(), &times), runs, "{times:?}");
+    }
     let mut stage = wide();
-    let submits = |effects: &[Effect]| {
-        effects.iter().filter(|effect| matches!(effect, Effect::Do(Operation::Submit(_)))).count()
+    assert_eq!(submits(&stage.press("ctrl+r ctrl+r")), 1);
+    assert!(stage.told().starts_with("Queued once"), "{}", stage.told());
+    assert_eq!(submits(&stage.press("j ctrl+r")), 1, "another key between, and it is meant");
+    stage.model.now += 200;
+    assert_eq!(submits(&stage.press("ctrl+r")), 0);
+    assert_eq!(submits(&stage.press("j")), 1, "it was no repetition, for another key came");
+}
+
+#[test]
+fn a_terminal_that_tells_repetitions_apart_is_believed() {
+    let mut stage = wide();
+    stage.hear(Msg::KeyKinds(true));
+    assert_eq!(submits(&stage.press("ctrl+r ctrl+r ctrl+r ctrl+r")), 4);
+    let key = crate::tui::key::Key::parse("ctrl+r").expect("a key");
+    let repeat =
+        crossterm::event::KeyEvent::new_with_kind(key.code, key.mods, crossterm::event::KeyEventKind::Repeat);
+    for _ in 0..5 {
+        stage.model.now += 2_000;
+        assert_eq!(stage.hear(Msg::Input(crossterm::event::Event::Key(repeat))), []);
+    }
+    assert!(stage.told().starts_with("Queued once"), "{}", stage.told());
+}
+
+fn submitted(effects: &[Effect]) -> Vec<NewRun> {
+    let orders = effects.iter().filter_map(|effect| match effect {
+        Effect::Do(Operation::Submit(order)) => Some(order.clone()),
+        _ => None,
+    });
+    orders.collect()
+}
+
+fn seed_of(order: &NewRun) -> String {
+    order.submission.params[&key("3-inputs-seed")].to_string()
+}
+
+#[test]
+fn what_is_typed_runs_whatever_the_policy_and_then_the_policy_goes_on() {
+    let mut stage = wide();
+    stage.hear(Msg::KeyKinds(true));
+    stage.press("j enter");
+    stage.type_text("777");
+    stage.press("enter");
+    assert!(stage.screen().contains("typed, then randomize"), "{}", stage.screen());
+    let orders = submitted(&stage.press("ctrl+r ctrl+r"));
+    assert_eq!(seed_of(&orders[0]), "777");
+    assert_ne!(seed_of(&orders[1]), "777");
+    let next = stage.model.draft.setting(&key("3-inputs-seed")).expect("a seed");
+    assert_eq!(
+        seed_of(&submitted(&stage.press("ctrl+r"))[0]),
+        crate::tui::panes::params::setting_text(&next)
+    );
+}
+
+#[test]
+fn the_same_run_again_is_asked_for() {
+    let told = |stage: &mut Stage| {
+        let orders = submitted(&stage.press("ctrl+r"));
+        let order = Box::new(orders[0].clone());
+        stage.hear(Msg::Same { run: 12, status: Status::Done, order });
+        orders[0].clone()
     };
-    assert_eq!(submits(&stage.press("ctrl+r ctrl+r ctrl+r ctrl+r")), 1);
-    assert!(stage.told().starts_with("Queued once"));
-    // Another key between, or a moment, and it is meant.
-    assert_eq!(submits(&stage.press("r ctrl+r")), 1);
-    stage.model.now += 1_000;
-    assert_eq!(submits(&stage.press("ctrl+r")), 1);
+    let fixed = || {
+        let mut stage = wide();
+        stage.hear(Msg::KeyKinds(true));
+        stage.press("j R R R");
+        stage
+    };
+    let mut stage = fixed();
+    let order = told(&mut stage);
+    assert!(stage.screen().contains("Nothing differs from run 12 (done)"), "{}", stage.screen());
+    let again = submitted(&stage.press("y"));
+    assert_eq!(again, [NewRun { ask_if_same: false, ..order }]);
+
+    let mut stage = fixed();
+    let order = told(&mut stage);
+    let other = submitted(&stage.press("s"));
+    assert!(
+        other.len() == 1 && other[0].ask_if_same && other[0].submission.params != order.submission.params
+    );
+
+    let mut stage = fixed();
+    told(&mut stage);
+    assert_eq!(submits(&stage.press("n")), 0);
+    assert!(stage.model.overlay.is_none());
+
+    // A loaded seed that was not sent after all is still the one that runs next.
+    let mut stage = wide();
+    let settings = vec![(key("3-inputs-seed"), value(5))];
+    stage.hear(Msg::Settings { run: 12, settings, told: String::new() });
+    let order = told(&mut stage);
+    assert_eq!(seed_of(&order), "5");
+    stage.press("esc");
+    assert_eq!(stage.model.draft.setting(&key("3-inputs-seed")), Some(value(5)));
+}
+
+#[test]
+fn what_is_left_of_a_preset_is_sent_after_a_question_only() {
+    let mut stage = wide();
+    stage.hear(Msg::KeyKinds(true));
+    stage.model.unsure = vec!["hero.toml:3: `6-inputs-txet` is no parameter".to_owned()];
+    assert_eq!(submits(&stage.press("ctrl+r")), 0);
+    assert!(stage.screen().contains("hero.toml:3"), "{}", stage.screen());
+    assert_eq!(submits(&stage.press("n ctrl+r n")), 0);
+    stage.press("ctrl+r");
+    assert_eq!(submits(&stage.press("y ctrl+r")), 2);
+}
+
+#[test]
+fn a_file_that_changed_is_read_again_or_run_as_it_is_shown() {
+    let changed = |stage: &mut Stage| {
+        let order = submitted(&stage.press("ctrl+r")).remove(0);
+        let changed = vec![PathBuf::from("/p/hero.toml")];
+        let order = Some(Box::new(order));
+        stage.hear(Msg::ChangedOnDisk { changed, files: Vec::new(), order })
+    };
+    let mut stage = wide();
+    changed(&mut stage);
+    assert!(stage.screen().contains("/p/hero.toml changed on disk"), "{}", stage.screen());
+    let shown = submitted(&stage.press("r"));
+    assert!(shown.len() == 1 && !shown[0].ask_if_changed);
+    let mut stage = wide();
+    changed(&mut stage);
+    assert_eq!(stage.press("y"), [Effect::Do(Operation::Reload(stage.model.open.clone()))]);
 }
 
 #[test]
