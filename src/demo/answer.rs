@@ -17,7 +17,11 @@ use super::fault::Fault;
 use super::request::{self, Received};
 use super::script::{Script, WAITING};
 use super::work::Work;
-use super::{Endpoint, Seen, cloud, graph};
+use super::{Endpoint, Seen, graph};
+
+/// What a client without credentials is told, whichever protocol it speaks.
+pub(super) const NO_CREDENTIALS: &str =
+    "client_id and client_secret are needed; this demo takes any that are not empty";
 
 pub(super) async fn answer(endpoint: Arc<Endpoint>, request: Request) -> Response {
     let method = request.method().clone();
@@ -178,7 +182,7 @@ fn output(name: &str) -> Response {
 }
 
 pub(super) fn unauthorized() -> Response {
-    json_answer(StatusCode::UNAUTHORIZED, &json!({"detail": cloud::WHO}))
+    json_answer(StatusCode::UNAUTHORIZED, &json!({"detail": NO_CREDENTIALS}))
 }
 
 pub(super) fn json_answer(status: StatusCode, body: &Value) -> Response {

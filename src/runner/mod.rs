@@ -12,6 +12,7 @@ mod journal;
 mod process;
 mod queue;
 mod restarts;
+mod retry;
 mod sidecar;
 mod submit;
 mod task;

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::end::{self, Stop};
 use super::folder;
+use super::retry::{TRIES, TRY_AGAIN};
 use super::sidecar::Sidecars;
 use super::task::{Start, Way};
 use super::{ANOTHER_FOLDER, Environment, RunnerError, task as run_task};
@@ -22,12 +23,6 @@ use crate::config::{Credentials, Dirs};
 use crate::domain::run::{Output, RunError};
 use crate::domain::{Run, RunEvent, RunId, RunRequest, Shape, Status, Workflow};
 use crate::store::{Store, StoreError, Watcher, now, watch};
-
-/// How often a store that cannot be used is tried again before the runner gives up.
-pub(super) const TRIES: usize = 60;
-
-/// How long to wait before that.
-pub(super) const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// How often the store is looked at though nothing tells of a change: some disks tell nothing.
 const LOOK_ANYWAY: Duration = Duration::from_secs(2);
@@ -512,18 +507,4 @@ fn with_sidecars(run: &Run, events: Vec<RunEvent>) -> Vec<RunEvent> {
 
 fn server(request: &RunRequest, credentials: Credentials) -> Server {
     Server { url: request.url.clone(), api_url: request.api_url.clone(), credentials }
-}
-
-/// Whether trying again later can help.
-pub(super) fn may_pass(error: &StoreError) -> bool {
-    matches!(
-        error,
-        StoreError::Locked
-            | StoreError::DiskFull
-            | StoreError::ReadOnly { .. }
-            | StoreError::NoSharedMemory
-            | StoreError::Disk(_)
-            | StoreError::File { .. }
-            | StoreError::Sql(_)
-    )
 }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::cancel;
 use super::duplicate;
 use super::end::{self, Stop};
-use super::queue::{TRY_AGAIN, may_pass};
+use super::retry::{TRY_AGAIN, may_pass};
 use super::sidecar::Sidecars;
 use crate::backend::{Backend, BackendError, Job};
 use crate::config::Veil;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::Row;
 use rusqlite::ToSql;
 
-use super::runs::Live;
+use super::live::Live;
 use super::{Store, StoreError, search};
 use crate::domain::run::{ConnectionSince, Counts, Protocol};
 use crate::domain::{RunId, RunSummary, Status};

@@ -20,6 +20,7 @@ mod error;
 mod inputs;
 mod intents;
 mod list;
+mod live;
 mod log;
 mod outputs;
 mod previews;

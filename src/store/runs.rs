@@ -1,12 +1,12 @@
 //! Runs: queued, taken, told by their events, read back.
 
 use rusqlite::{Connection, OptionalExtension, params};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::live::Live;
 use super::search::spread;
 use super::{Store, StoreError, outputs};
-use crate::domain::run::{ConnectionSince, End, Preview, Progress, Transfer, UnixMs};
+use crate::domain::run::{End, UnixMs};
 use crate::domain::{Run, RunEvent, RunId, RunRequest, RunSummary, Status};
 
 /// A run as its stored events up to one have made it.
@@ -15,30 +15,6 @@ pub(super) struct Folded {
     run: Run,
     /// Sequence number of the last event in it; 0 for none.
     seq: i64,
-}
-
-/// What only the latest of counts, in the column `live`.
-#[derive(Default, Serialize, Deserialize)]
-pub(super) struct Live {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) upload: Option<Transfer>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) progress: Option<Progress>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) queue: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) download: Option<Transfer>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) preview: Option<Preview>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) connection: Option<ConnectionSince>,
-}
-
-impl Live {
-    /// Numbers that are only shown while they move: what cannot be read of them is not worth an error.
-    pub(super) fn read(json: &str) -> Self {
-        serde_json::from_str(json).unwrap_or_default()
-    }
 }
 
 /// An event of a run in the history.

@@ -10,10 +10,9 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::{Client, Url};
 
-use super::http::Http;
 use super::{reach, redirect};
 
 /// In which network an address is.
@@ -144,17 +143,8 @@ impl Guard {
         Self { home: home.clone(), loopback: is(Place::Loopback), private: is(Place::Private), proxies }
     }
 
-    /// The client for a request to an address, when that is allowed.
-    pub(in crate::backend) fn client(&self, http: &Http, url: &Url) -> Result<Client, String> {
-        let client = match self.rule(url)? {
-            Some(rule) => http.guarded(rule),
-            None => http.client(url).cloned(),
-        };
-        client.map_err(|_| format!("a request cannot be sent to {}", redirect::shown(url)))
-    }
-
     /// Where a request to an address may end up; `None` for anywhere, because it is the API itself.
-    fn rule(&self, url: &Url) -> Result<Option<Rule>, String> {
+    pub(in crate::backend) fn rule(&self, url: &Url) -> Result<Option<Rule>, String> {
         if url.origin() == self.home.origin() && url.origin().is_tuple() {
             return Ok(None);
         }

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use crate::config::{Credential, Credentials};
 use crate::domain::run::RunError;
 
-use super::guard::{Resolver, Rule};
+use super::guard::{Guard, Resolver, Rule};
 use super::reach;
 use super::redirect::{self, Hop, Method, RedirectError};
 use super::upload::Upload;
@@ -233,8 +233,17 @@ impl Http {
         Ok(slot.get_or_init(|| client))
     }
 
-    /// A client for addresses that a server chose, which connects only where the rule allows.
-    pub(in crate::backend) fn guarded(&self, rule: Rule) -> reqwest::Result<Client> {
+    /// The client for an address that a server chose, when the guard allows a request to it.
+    pub(in crate::backend) fn client_for(&self, url: &Url, guard: &Guard) -> Result<Client, String> {
+        let client = match guard.rule(url)? {
+            Some(rule) => self.guarded(rule),
+            None => self.client(url).cloned(),
+        };
+        client.map_err(|_| format!("a request cannot be sent to {}", redirect::shown(url)))
+    }
+
+    /// A client that connects only where the rule allows.
+    fn guarded(&self, rule: Rule) -> reqwest::Result<Client> {
         let mut clients = self.guarded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, client)) = clients.iter().find(|(known, _)| *known == rule) {
             return Ok(client.clone());

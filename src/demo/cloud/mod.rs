@@ -41,9 +41,6 @@ use super::work::Work;
 use super::{Endpoint, Seen, graph};
 use crate::store;
 
-/// What a client without credentials is told.
-pub(super) const WHO: &str = "client_id and client_secret are needed; this demo takes any that are not empty";
-
 /// Largest body of a request without files.
 const MAX_JSON: usize = 64 * 1024;
 

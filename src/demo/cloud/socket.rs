@@ -16,6 +16,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_unti
 use super::fault::CloudFault;
 use super::{json_answer, query};
 use crate::demo::Endpoint;
+use crate::demo::answer::NO_CREDENTIALS;
 use crate::demo::fault::Fault;
 
 /// Largest message that a client may send, in bytes; told in the open packet.
@@ -335,7 +336,7 @@ impl Session {
             });
         let owner = match (given("client_id"), given("client_secret")) {
             (Some(owner), Some(_)) if !is_refused => owner.to_owned(),
-            _ => return self.say(format!("44{}", json!({"message": super::WHO}))).await,
+            _ => return self.say(format!("44{}", json!({"message": NO_CREDENTIALS}))).await,
         };
         self.leave();
         let (sid, (tell, events)) = (random_sid(), mpsc::channel(WAITING));

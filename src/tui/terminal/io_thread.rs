@@ -11,9 +11,9 @@ use signal_hook::consts::{SIGCONT, SIGINT, SIGQUIT, SIGTSTP, SIGWINCH};
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
 
+use super::event::{ExitCause, TermEvent};
 use super::input::{Decoder, Input, Report};
 use super::options::SessionOptions;
-use super::session::{ExitCause, TermEvent};
 use super::shared::{PICTURES_IN_TMUX, SharedTerminal, TakenSignals as Taken};
 use super::tty::{Read, poll};
 

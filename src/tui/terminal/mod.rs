@@ -7,6 +7,7 @@
 //! - [`query`], [`inline_picture`]: a terminal without a screen of ours: what it can do, and a picture among its lines.
 //! - [`session`]: owns the terminal, does the IO, and gives the terminal back whole whatever happens.
 
+mod event;
 pub mod flow;
 pub mod inline_picture;
 pub mod input;
@@ -20,7 +21,9 @@ pub mod session;
 mod shared;
 mod tty;
 
+pub use event::{ExitCause, TermEvent};
 pub use options::SessionOptions;
 pub use picture_layer::Placement;
 pub use picture_protocol::TerminalEnv;
-pub use session::{Capabilities, ExitCause, QUIET_THREAD, Session, StartError, TermEvent};
+pub use session::{QUIET_THREAD, Session, StartError};
+pub use shared::Capabilities;

@@ -341,7 +341,7 @@ impl Download<'_> {
         let url = address_of(self.links.home, address).map_err(hopeless)?;
         let mut hop = Hop { method: Method::Get, url, number: 0 };
         loop {
-            let client = self.guard.client(self.links.http, &hop.url).map_err(hopeless)?;
+            let client = self.links.http.client_for(&hop.url, self.guard).map_err(hopeless)?;
             let request = self.headers(client.get(hop.url.clone()), from);
             let at_home = hop.url.origin() == self.links.home.origin();
             let request = match self.links.credentials.filter(|_| at_home) {
