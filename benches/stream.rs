@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use comfydeck::backend::results::outputs::OutputFolder;
 use comfydeck::backend::{Job, Server, for_protocol};
-use comfydeck::config::{Credentials, Dirs, Secret};
+use comfydeck::config::{Credential, Dirs, Secret};
 use comfydeck::demo::{self, DemoOptions, Fault};
-use comfydeck::domain::run::{Protocol, RunRequest};
+use comfydeck::domain::run::{Form, Protocol, RunRequest};
 use comfydeck::domain::{ParamKey, RunEvent, Status, Workflow};
 use comfydeck::store::Store;
 use tempfile::TempDir;
@@ -112,14 +112,17 @@ fn log_to_disk(address: SocketAddr) {
 /// Submits a small run and hears its events, on one thread as the runner does.
 fn submit(address: SocketAddr, dir: &Path, mut hear: impl FnMut(RunEvent)) {
     let value = |text: &str| serde_json::from_str(text).expect("JSON");
+    let credential = |(name, secret): (&str, &str)| Credential {
+        name: name.to_owned(),
+        header: name.to_owned(),
+        form: Form::Plain,
+        secret: Secret::new(secret),
+    };
     let job = Job {
         run: 1,
         server: Server {
             url: format!("http://{address}/"),
-            credentials: Credentials::of(
-                Protocol::Stream,
-                [("client_id", Secret::new("a")), ("client_secret", Secret::new("b"))],
-            ),
+            credentials: [("client_id", "a"), ("client_secret", "b")].map(credential).into_iter().collect(),
             ..Server::default()
         },
         params: [("5", "width", "32"), ("5", "height", "32"), ("3", "steps", "1")]

@@ -91,14 +91,6 @@ impl<W: Write + IsTerminal + AsFd> Console<W> {
         self.to.flush()
     }
 
-    /// Writes one line above the live one.
-    ///
-    /// # Errors
-    /// As the system says.
-    pub fn line(&mut self, line: &str) -> io::Result<()> {
-        self.lines([line].into_iter())
-    }
-
     /// Replaces the live line; an empty one takes it away. Nothing where lines cannot be written over.
     ///
     /// # Errors

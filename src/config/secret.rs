@@ -4,7 +4,7 @@ use std::fmt;
 
 use base64::Engine as _;
 
-use crate::domain::run::{Asked, Form, Protocol};
+use crate::domain::run::Form;
 
 /// A text that must never be seen. It prints as `••••`; only [`Secret::expose`] gives it out, to the one
 /// place that puts it into a request header.
@@ -83,16 +83,6 @@ impl Credential {
 pub struct Credentials(Vec<Credential>);
 
 impl Credentials {
-    /// Those of these secrets, by their keys, that a protocol asks for.
-    pub fn of<'a>(protocol: Protocol, secrets: impl IntoIterator<Item = (&'a str, Secret)>) -> Self {
-        let asked = |key: &str| protocol.credentials().iter().find(|asked| asked.key == key);
-        let credential = |(key, secret)| {
-            let Asked { key, header, form, required: _ } = *asked(key)?;
-            Some(Credential { name: key.to_owned(), header: header.to_owned(), form, secret })
-        };
-        Self(secrets.into_iter().filter_map(credential).collect())
-    }
-
     /// The secret of a name.
     pub fn get(&self, name: &str) -> Option<&Secret> {
         self.0.iter().find(|credential| credential.name == name).map(|credential| &credential.secret)
@@ -144,8 +134,13 @@ mod tests {
     use super::*;
 
     fn viewcomfy(id: &str, secret: &str) -> Credentials {
-        let secrets = [("client_id", Secret::new(id)), ("client_secret", Secret::new(secret))];
-        Credentials::of(Protocol::Stream, secrets)
+        let credential = |(name, secret): (&str, &str)| Credential {
+            name: name.to_owned(),
+            header: name.to_owned(),
+            form: Form::Plain,
+            secret: Secret::new(secret),
+        };
+        [("client_id", id), ("client_secret", secret)].map(credential).into_iter().collect()
     }
 
     #[test]

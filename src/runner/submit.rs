@@ -49,22 +49,12 @@ pub enum IfSame {
     Refuse,
 }
 
-/// Queues a run and sees to it that a runner is there. The files' contents are copied before, so they
-/// may change or go as soon as this returns.
+/// Queues a run. The files' contents are copied before, so they may change or go as soon as this returns. Does not
+/// start a runner.
 ///
 /// # Errors
-/// Before anything is queued: when a file or a secret cannot be read, or the history cannot be written. With the
-/// run queued: [`RunnerError::Start`].
-pub fn submit(store: &Store, dirs: &Dirs, new: &NewRun<'_>) -> Result<RunId, RunnerError> {
-    let id = enqueue(store, dirs, new)?;
-    ensure(dirs)?;
-    Ok(id)
-}
-
-/// Queues a run without starting a runner.
-///
-/// # Errors
-/// As [`submit`].
+/// When a file or a secret cannot be read, the history cannot be written, or nothing differs from an earlier run and that
+/// is refused. The run is not queued then.
 pub fn enqueue(store: &Store, dirs: &Dirs, new: &NewRun<'_>) -> Result<RunId, RunnerError> {
     let output_dir = absolute(new.output_dir)?;
     let files = new.submission.files.iter().map(|(key, path)| keep(store, key, path));
@@ -134,21 +124,11 @@ pub fn outgoing(order: &NewRun<'_>) -> Result<Outgoing, RunnerError> {
     backend::for_protocol(profile.protocol).outgoing(&job).map_err(RunnerError::Unsendable)
 }
 
-/// Queues a run again exactly as it was: same values, same files by content, same seed. Only where it goes is
-/// as `profile` says now. Sees to it that a runner is there.
+/// Queues a run again exactly as it was: same values, same files by content, same seed. Only where it goes is as
+/// `profile` says now. Does not start a runner.
 ///
 /// # Errors
-/// When there is no such run, the content of a file is gone, or as [`submit`].
-pub fn repeat(store: &Store, dirs: &Dirs, run: RunId, profile: &Profile) -> Result<RunId, RunnerError> {
-    let id = enqueue_again(store, dirs, run, profile)?;
-    ensure(dirs)?;
-    Ok(id)
-}
-
-/// As [`repeat`], without starting a runner.
-///
-/// # Errors
-/// As [`repeat`].
+/// When there is no such run, the content of a file is gone, or as [`enqueue`].
 pub fn enqueue_again(
     store: &Store,
     dirs: &Dirs,

@@ -37,7 +37,7 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use sha2::{Digest, Sha256};
@@ -143,14 +143,6 @@ impl Store {
         self.max_log.set(bytes);
     }
 
-    /// How long to wait while another process writes; five seconds unless said.
-    ///
-    /// # Errors
-    /// When SQLite refuses.
-    pub fn set_patience(&self, patience: Duration) -> Result<(), StoreError> {
-        Ok(self.connection.busy_timeout(patience)?)
-    }
-
     /// Keeps a workflow's text under its hash.
     ///
     /// # Errors
@@ -245,4 +237,26 @@ fn inode(path: &Path) -> std::io::Result<(u64, u64)> {
 pub fn now() -> UnixMs {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixMs::try_from(since.as_millis()).unwrap_or(UnixMs::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::RunRequest;
+
+    #[test]
+    fn a_locked_history_can_be_read_and_says_so_when_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dirs = Dirs::under(folder.path());
+        let store = Store::open(&dirs).expect("a store");
+        let id = store.queue(&RunRequest::default(), 1).expect("queued");
+        store.connection.busy_timeout(std::time::Duration::from_millis(20)).expect("set");
+        let holder = Connection::open(dirs.data.join(FILE_NAME)).expect("a connection");
+        holder.execute_batch("BEGIN IMMEDIATE").expect("locked");
+        assert!(matches!(store.queue(&RunRequest::default(), 1), Err(StoreError::Locked)));
+        let reader = Store::open(&dirs).expect("a second store");
+        assert_eq!(reader.summaries(&RunQuery::default()).expect("a list")[0].id, id);
+        holder.execute_batch("ROLLBACK").expect("free");
+        store.queue(&RunRequest::default(), 1).expect("queued");
+    }
 }

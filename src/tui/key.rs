@@ -92,25 +92,6 @@ impl Key {
     pub fn types(&self) -> bool {
         matches!(self.code, KeyCode::Char(_)) && self.mods.difference(KeyModifiers::SHIFT).is_empty()
     }
-
-    /// How the key stands in `config.toml`.
-    pub fn config_text(&self) -> String {
-        let mut text = String::new();
-        for (modifier, name) in
-            [(KeyModifiers::CONTROL, "ctrl+"), (KeyModifiers::ALT, "alt+"), (KeyModifiers::SHIFT, "shift+")]
-        {
-            if self.mods.contains(modifier) {
-                text.push_str(name);
-            }
-        }
-        match (NAMED.iter().find(|(_, code)| *code == self.code), self.code) {
-            (Some((name, _)), _) => text.push_str(name),
-            (None, KeyCode::Char(c)) => text.push(c),
-            (None, KeyCode::F(number)) => text.push_str(&format!("f{number}")),
-            (None, _) => text.push('?'),
-        }
-        text
-    }
 }
 
 /// The short form on the screen and in the documentation: `^R`, `S-Tab`, `M-x`, `Enter`.
@@ -172,7 +153,6 @@ mod tests {
         ] {
             let key = Key::parse(text).unwrap_or_else(|why| panic!("{text}: {why}"));
             assert_eq!(key.to_string(), shown);
-            assert_eq!(Key::parse(&key.config_text()), Ok(key), "{text}");
         }
         for text in ["", "ctl+r", "f13", "hello", "ctrl+"] {
             assert!(Key::parse(text).is_err(), "{text}");

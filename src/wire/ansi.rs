@@ -1,20 +1,14 @@
 //! Terminal escape sequences in text from servers: removed, except colours, which are parsed.
 
-/// Longest line that [`scrub`] lets through, in bytes; the rest of a longer one is cut with a `…`.
+/// Longest line that [`scrub_into`] lets through, in bytes; the rest of a longer one is cut with a `…`.
 pub const MAX_LINE: usize = 16 * 1024;
 
 const CUT: char = '…';
 const ESC: char = '\u{1b}';
 
-/// A log's text made harmless: every escape sequence and control character is dropped except colours (`ESC[…m`), `\n`
-/// and `\t`. Characters that only reorder or hide text go too. A line is at most [`MAX_LINE`] bytes long.
-pub fn scrub(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    scrub_into(text, &mut out);
-    out
-}
-
-/// [`scrub`], appended to `out`.
+/// A log's text made harmless, appended to `out`: every escape sequence and control character is dropped except
+/// colours (`ESC[…m`), `\n` and `\t`. Characters that only reorder or hide text go too. A line is at most
+/// [`MAX_LINE`] bytes long.
 pub fn scrub_into(text: &str, out: &mut String) {
     clean(text, Keep { colours: true, breaks: true }, out);
 }
@@ -27,7 +21,7 @@ pub fn scrub_plain(text: &str) -> String {
     out
 }
 
-/// Plain text of several lines, for details of errors: as [`scrub`], without colours.
+/// Plain text of several lines, for details of errors: as [`scrub_into`], without colours.
 pub fn scrub_block(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     clean(text, Keep { colours: false, breaks: true }, &mut out);
@@ -308,6 +302,12 @@ fn extended_in_one(parts: &[&str]) -> Option<Color> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+
+    fn scrub(text: &str) -> String {
+        let mut out = String::new();
+        scrub_into(text, &mut out);
+        out
+    }
 
     use super::*;
 

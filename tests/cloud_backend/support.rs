@@ -7,8 +7,8 @@ use std::time::Duration;
 use comfydeck::backend::cloud::{CloudBackend, CloudLimits, Pace};
 use comfydeck::backend::results::outputs::OutputFolder;
 use comfydeck::backend::{Backend as _, BackendError, Job, Server};
-use comfydeck::config::{Credentials, Secret};
-use comfydeck::domain::run::{Connection, End, OutputFailure, Protocol, RunError};
+use comfydeck::config::{Credential, Credentials, Secret};
+use comfydeck::domain::run::{Connection, End, Form, OutputFailure, RunError};
 use comfydeck::domain::{ParamKey, RunEvent, Status};
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -38,15 +38,21 @@ pub(super) fn backend() -> Arc<CloudBackend> {
     Arc::new(CloudBackend::with(quick()))
 }
 
+fn credentials<const N: usize>(secrets: [(&str, &str); N]) -> Credentials {
+    let credential = |(name, secret): (&str, &str)| Credential {
+        name: name.to_owned(),
+        header: name.to_owned(),
+        form: Form::Plain,
+        secret: Secret::new(secret),
+    };
+    secrets.map(credential).into_iter().collect()
+}
+
 pub(super) fn server(api: &str) -> Server {
-    let secret = |key, text: &str| (key, Secret::new(text));
     Server {
         url: "https://deployment.example/x?a=b&c".to_owned(),
         api_url: Some(api.to_owned()),
-        credentials: Credentials::of(
-            Protocol::Cloud,
-            [secret("client_id", "id-of-ours"), secret("client_secret", "hush-hush")],
-        ),
+        credentials: credentials([("client_id", "id-of-ours"), ("client_secret", "hush-hush")]),
     }
 }
 

@@ -9,8 +9,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use comfydeck::backend::{Backend, BackendError, BoxFuture, Caps, EventSink, Job, Server};
-use comfydeck::config::{Credentials, Dirs, Secret};
-use comfydeck::domain::run::{End, Preview, Protocol, RunError, Transfer};
+use comfydeck::config::{Credential, Credentials, Dirs, Secret};
+use comfydeck::domain::run::{End, Form, Preview, Protocol, RunError, Transfer};
 use comfydeck::domain::{Run, RunEvent, RunId, RunRequest, Status};
 use comfydeck::runner::{self, Environment, RunnerError};
 use comfydeck::store::{Store, watch};
@@ -175,7 +175,9 @@ impl Environment for World {
             self.0.note("asked");
         }
         let error = RunError { what: "no such profile".to_owned(), ..RunError::default() };
-        let credentials = Credentials::of(Protocol::Stream, [("client_secret", Secret::new(SECRET))]);
+        let (name, header) = ("client_secret".to_owned(), "client_secret".to_owned());
+        let secret = Credential { name, header, form: Form::Plain, secret: Secret::new(SECRET) };
+        let credentials = Credentials::from_iter([secret]);
         if request.profile == "unknown" { Err(error) } else { Ok(credentials) }
     }
 

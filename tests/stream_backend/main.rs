@@ -9,9 +9,9 @@ use std::time::Duration;
 use comfydeck::backend::results::outputs::OutputFolder;
 use comfydeck::backend::stream::StreamBackend;
 use comfydeck::backend::{Backend as _, BackendError, Job, Server, for_protocol};
-use comfydeck::config::{Credentials, Secret};
+use comfydeck::config::{Credential, Credentials, Secret};
 use comfydeck::demo::{self, DemoOptions, Fault, Seen};
-use comfydeck::domain::run::{End, InputFile, OutputFailure, Protocol, RunError};
+use comfydeck::domain::run::{End, Form, InputFile, OutputFailure, Protocol, RunError};
 use comfydeck::domain::{ParamKey, RunEvent, Status};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -117,8 +117,14 @@ fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
     files
 }
 
-fn secret<'a>(key: &'a str, text: &str) -> (&'a str, Secret) {
-    (key, Secret::new(text))
+fn credentials<const N: usize>(secrets: [(&str, &str); N]) -> Credentials {
+    let credential = |(name, secret): (&str, &str)| Credential {
+        name: name.to_owned(),
+        header: name.to_owned(),
+        form: Form::Plain,
+        secret: Secret::new(secret),
+    };
+    secrets.map(credential).into_iter().collect()
 }
 
 fn job(url: String, params: Value) -> Job {
@@ -128,10 +134,7 @@ fn job(url: String, params: Value) -> Job {
         run: 1,
         server: Server {
             url,
-            credentials: Credentials::of(
-                Protocol::Stream,
-                [secret("client_id", "id-1"), secret("client_secret", "hush-hush")],
-            ),
+            credentials: credentials([("client_id", "id-1"), ("client_secret", "hush-hush")]),
             ..Server::default()
         },
         params: params.into_iter().map(|(name, value)| (key(&name), value)).collect(),

@@ -436,7 +436,7 @@ pub(in crate::backend) fn unreachable(error: &reqwest::Error, url: &Url) -> RunE
 mod tests {
     use super::*;
     use crate::config::Secret;
-    use crate::domain::run::Protocol;
+    use crate::domain::run::Form;
 
     #[test]
     fn this_machine_is_known_by_its_names() {
@@ -454,7 +454,11 @@ mod tests {
 
     #[test]
     fn a_secret_that_no_header_holds_is_named() {
-        let of = |secret: &str| Credentials::of(Protocol::Stream, [("client_secret", Secret::new(secret))]);
+        let of = |secret: &str| {
+            let (name, header) = ("client_secret".to_owned(), "client_secret".to_owned());
+            let secret = Secret::new(secret);
+            Credentials::from_iter([Credential { name, header, form: Form::Plain, secret }])
+        };
         let good = of("a");
         assert_eq!(unsendable(&good), None);
         assert_eq!(unsendable(&of("a\nb")), Some("client_secret"));

@@ -206,7 +206,7 @@ fn only_what_the_run_made_is_removed() {
 fn a_history_that_cannot_be_written_keeps_the_file() {
     let place = place();
     place.run("a cat", None, Status::Done, 1);
-    place.store.set_patience(std::time::Duration::from_millis(20)).expect("set");
+    place.store.connection.busy_timeout(std::time::Duration::from_millis(20)).expect("set");
     let path = place.folder.path().join("data/history.db");
     let holder = Connection::open(path).expect("a connection");
     holder.execute_batch("BEGIN IMMEDIATE").expect("locked");

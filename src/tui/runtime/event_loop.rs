@@ -380,7 +380,7 @@ impl EventLoop {
         }
         let cursor = view::view(&self.model, &self.keys, &self.theme, &mut self.buffer);
         let picture = view::placement(&self.model);
-        self.session.draw_with(&mut self.buffer, cursor, picture.as_ref());
+        self.session.draw(&mut self.buffer, cursor, picture.as_ref());
     }
 
     fn suspend(&mut self) {

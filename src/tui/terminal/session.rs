@@ -96,11 +96,6 @@ impl Session {
         self.shared.state().capabilities.clone()
     }
 
-    /// How long the terminal took to draw and answer the last frame; none before it has answered.
-    pub fn round_trip(&self) -> Option<Duration> {
-        self.shared.state().flow.round_trip()
-    }
-
     /// May a frame be drawn now? If not: ask again after this time, or when [`TermEvent::Ready`] comes, whichever
     /// is first.
     pub fn may_draw(&self, now: Instant) -> Result<(), Duration> {
@@ -136,9 +131,12 @@ impl Session {
         self.shared.tty.cell_pixels().or_else(|| self.shared.state().capabilities.cell)
     }
 
-    /// As [`Session::draw`], with a picture in cells that the buffer leaves to it (`CellDiffOption::Skip`), as much of it as
-    /// may go out now. No other cell may be left.
-    pub fn draw_with(&mut self, buffer: &mut Buffer, cursor: Option<Position>, picture: Option<&Placement>) {
+    /// Makes the terminal show the buffer, with its cursor at `cursor` or hidden. Writes nothing if it already does.
+    /// Never blocks: what the link doesn't take now is written by the session's thread.
+    ///
+    /// A picture goes into the cells that the buffer leaves to it (`CellDiffOption::Skip`), as much of it as may go out
+    /// now. No other cell may be left.
+    pub fn draw(&mut self, buffer: &mut Buffer, cursor: Option<Position>, picture: Option<&Placement>) {
         let mut state = self.shared.state();
         if !state.attached {
             return;
@@ -178,28 +176,11 @@ impl Session {
             state.push(STATUS_QUERY);
         }
         let bytes = bytes + if asks { STATUS_QUERY.len() } else { 0 };
-        state.flow.sent_with_part(Instant::now(), bytes, of_picture);
+        state.flow.sent(Instant::now(), bytes, of_picture);
         self.shared.flush(state);
         if state.unwritten() || state.gone {
             self.shared.wake();
         }
-    }
-
-    /// Makes the terminal show the buffer, with its cursor at `cursor` or hidden. Writes nothing if it already
-    /// does. Never blocks: what the link doesn't take now is written by the session's thread.
-    pub fn draw(&mut self, buffer: &Buffer, cursor: Option<Position>) {
-        let mut state = self.shared.state();
-        if !state.attached {
-            return;
-        }
-        self.painter.set_sync(state.capabilities.sync);
-        let frame = self.painter.paint(buffer, cursor);
-        if frame.is_empty() {
-            return;
-        }
-        state.push(frame);
-        let bytes = frame.len();
-        self.finish(&mut state, bytes, 0);
     }
 
     /// Sends something that is not a frame and shows nothing, such as a text for the terminal's clipboard.

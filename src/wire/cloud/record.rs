@@ -3,8 +3,7 @@
 use serde_json::Value;
 
 use super::super::result::{MAX_PROMPT, OutputInfo, PromptResult, is_graph};
-use super::super::{ansi, errors, json};
-use crate::domain::run::RunError;
+use super::super::{ansi, json};
 
 /// Most records read from one response, far more than a page has.
 const MAX_RECORDS: usize = 10_000;
@@ -18,8 +17,6 @@ const MAX_NAME: usize = 4 * 1024;
 const MAX_ADDRESS: usize = 16 * 1024;
 /// Longest status and message, in bytes.
 const MAX_WORDS: usize = 1024;
-/// Most errors of a list that are shown beside the first.
-const MAX_DETAILS: usize = 20;
 /// Most levels of `{"data":…}` around a record that are unwrapped.
 const MAX_WRAPS: usize = 3;
 
@@ -181,35 +178,6 @@ impl Record {
             _ if is_over => State::Failed,
             _ => State::Open,
         }
-    }
-
-    /// The reason of the failure, as far as the record has one; `what` may be empty.
-    pub fn error(&self) -> RunError {
-        let mut other = self.result.other.clone();
-        let errors = other.shift_remove("errors");
-        let sources = self.result.error_data.clone().into_iter().chain([Value::Object(other)]).chain(errors);
-        sources.map(|value| error_of(&value)).find(|error| !error.what.is_empty()).unwrap_or_default()
-    }
-}
-
-/// Reads a free-form error: an object that `wire::errors` knows, a list of them, or JSON in a string.
-fn error_of(value: &Value) -> RunError {
-    match value {
-        Value::String(text) => errors::from_body(text),
-        Value::Array(several) => {
-            let mut several = several.iter().map(errors::from_value).filter(|error| !error.what.is_empty());
-            let mut first = several.next().unwrap_or_default();
-            let rest: Vec<String> = several.take(MAX_DETAILS).map(|error| error.what).collect();
-            first.details = [first.details]
-                .into_iter()
-                .chain(rest)
-                .filter(|line| !line.is_empty())
-                .collect::<Vec<_>>()
-                .join("\n");
-            first
-        }
-        Value::Object(fields) if fields.is_empty() => RunError::default(),
-        value => errors::from_value(value),
     }
 }
 

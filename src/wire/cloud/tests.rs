@@ -193,29 +193,6 @@ fn the_state_is_told_by_words_and_completion() {
 }
 
 #[test]
-fn a_record_says_what_went_wrong() {
-    let table = [
-        (
-            r#"{"errorData":{"node_id":"3","node_type":"KSampler","exception_message":"out of memory"}}"#,
-            "KSampler: out of memory",
-            "",
-        ),
-        (r#"{"error_data":"{\"errorMsg\":\"No\"}"}"#, "No", ""),
-        (r#"{"error_data":["a","b","c"]}"#, "a", "b\nc"),
-        (r#"{"errorData":{},"errors":[{"message":"a"},{"message":"b"}]}"#, "a", "b"),
-        (r#"{"errorMsg":"No","errorDetails":["a","b"]}"#, "No", "a\nb"),
-        (r#"{"error":"plain","message":"Scheduled"}"#, "plain", ""),
-        (r#"{"error":"","errors":[],"errorData":[],"message":"Scheduled"}"#, "", ""),
-        (r#"{"error":{"message":"a\u001b[31mb"}}"#, "ab", ""),
-        ("{}", "", ""),
-    ];
-    for (text, what, details) in table {
-        let error = Record::read(text).expect(text).error();
-        assert_eq!((error.what.as_str(), error.details.as_str()), (what, details), "{text}");
-    }
-}
-
-#[test]
 fn a_hostile_record_stays_small() {
     let text = json!({
         "prompt_id": "p\u{1b}[31m", "status": "s\u{202e}".repeat(100_000), "message": "m".repeat(100_000),
@@ -249,7 +226,7 @@ proptest! {
         let _ = Event::read(&name, &text);
         let records = Record::list(&text).unwrap_or_default().into_iter().chain(Record::read(&text));
         for record in records {
-            let _ = (record.state(), record.error());
+            let _ = record.state();
         }
     }
 

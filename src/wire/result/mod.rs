@@ -162,11 +162,6 @@ impl Decoder {
         self.state == State::Over
     }
 
-    /// Whether the result is not valid JSON.
-    pub fn is_broken(&self) -> bool {
-        self.state == State::Broken
-    }
-
     /// Ends the input: an unfinished output becomes a [`Piece::OutputCut`].
     pub fn finish(&mut self, sink: &mut impl FnMut(Piece<'_>)) {
         if self.state == State::Data {

@@ -15,8 +15,9 @@ use tokio::sync::{mpsc, oneshot};
 use futures_util::{SinkExt as _, StreamExt as _};
 
 use super::*;
-use crate::config::Secret;
+use crate::config::{Credential, Secret};
 use crate::demo::{self, CloudFault, DemoOptions};
+use crate::domain::run::Form;
 use crate::wire::cloud::News;
 
 /// Longer than anything here takes; a test that comes to it has failed.
@@ -25,8 +26,13 @@ const OPEN: &str =
     r#"0{"sid":"e","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
 
 fn credentials(secret: &str) -> Credentials {
-    let secrets = [("client_id", Secret::new("id-123456")), ("client_secret", Secret::new(secret))];
-    Credentials::of(Protocol::Cloud, secrets)
+    let credential = |(name, secret): (&str, &str)| Credential {
+        name: name.to_owned(),
+        header: name.to_owned(),
+        form: Form::Plain,
+        secret: Secret::new(secret),
+    };
+    [("client_id", "id-123456"), ("client_secret", secret)].map(credential).into_iter().collect()
 }
 
 fn url(text: &str) -> Url {

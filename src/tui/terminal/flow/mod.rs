@@ -171,13 +171,9 @@ impl Flow {
         self.asking
     }
 
-    /// A frame of so many bytes was handed to the link, with the query at its end if [`Flow::asks`].
-    pub fn sent(&mut self, now: Instant, bytes: usize) {
-        self.sent_with_part(now, bytes, 0);
-    }
-
-    /// The same for a frame that has bytes of a picture among its own.
-    pub fn sent_with_part(&mut self, now: Instant, bytes: usize, of_picture: usize) {
+    /// A frame of so many bytes was handed to the link, `of_picture` of them a picture's, with the query at its end if
+    /// [`Flow::asks`].
+    pub fn sent(&mut self, now: Instant, bytes: usize, of_picture: usize) {
         self.last_sent = Some(now);
         self.unwritten = true;
         let began = *self.began.get_or_insert(now);

@@ -32,7 +32,7 @@ impl Link {
                 flow.answered(self.now);
             }
             if flow.may_draw(self.now).is_ok() {
-                flow.sent(self.now, bytes as usize);
+                flow.sent(self.now, bytes as usize, 0);
                 flow.written();
                 self.send(bytes);
                 frames += 1;
@@ -51,10 +51,10 @@ fn ms(ms: u64) -> Duration {
 fn one_frame_is_under_way_until_the_terminal_answers() {
     let (mut flow, now) = (Flow::new(true), Instant::now());
     assert_eq!(flow.may_draw(now), Ok(()));
-    flow.sent(now, 100);
+    flow.sent(now, 100, 0);
     assert!(!flow.written(), "nobody asked for a frame meanwhile");
     flow.answered(now + ms(20));
-    flow.sent(now + ms(20), 960);
+    flow.sent(now + ms(20), 960, 0);
     flow.written();
     assert_eq!(flow.may_draw(now + ms(40)), Err(ms(1980)), "a second, and a second for 960 bytes");
     assert!(flow.answered(now + ms(50)), "a refused frame is to be tried again");
@@ -65,7 +65,7 @@ fn one_frame_is_under_way_until_the_terminal_answers() {
 #[test]
 fn frames_keep_their_distance() {
     let (mut flow, now) = (Flow::new(true), Instant::now());
-    flow.sent(now, 10);
+    flow.sent(now, 10, 0);
     flow.written();
     flow.answered(now + ms(1));
     assert_eq!(flow.may_draw(now + ms(4)), Err(ms(12)));
@@ -76,7 +76,7 @@ fn frames_keep_their_distance() {
 fn nothing_goes_out_while_bytes_are_still_to_be_written() {
     for asking in [true, false] {
         let (mut flow, now) = (Flow::new(asking), Instant::now());
-        flow.sent(now, 10);
+        flow.sent(now, 10, 0);
         assert!(flow.may_draw(now + ms(300)).is_err());
         flow.answered(now + ms(300));
         assert!(flow.may_draw(now + ms(300)).is_err());
@@ -92,7 +92,7 @@ fn a_terminal_that_never_answers_is_asked_no_more() {
     while flow.asks() {
         match flow.may_draw(now) {
             Ok(()) => {
-                flow.sent(now, 100);
+                flow.sent(now, 100, 0);
                 flow.written();
             }
             Err(wait) => now += wait,
@@ -101,7 +101,7 @@ fn a_terminal_that_never_answers_is_asked_no_more() {
     assert!(now - start < ms(1500), "{:?}", now - start);
     assert_eq!(flow.owed(), 0);
     assert!(flow.may_draw(now + BLIND_INTERVAL).is_ok());
-    flow.sent(now + BLIND_INTERVAL, 100);
+    flow.sent(now + BLIND_INTERVAL, 100, 0);
     flow.written();
     assert_eq!(flow.may_draw(now + BLIND_INTERVAL), Err(BLIND_INTERVAL));
     // It was only slow: a late answer brings the query back.
@@ -149,7 +149,7 @@ fn send_picture(flow: &mut Flow, link: &mut Link, mut bytes: usize) -> (Duration
             let part = flow.part().min(bytes);
             assert!(part > 0);
             bytes -= part;
-            flow.sent_with_part(link.now, part, part);
+            flow.sent(link.now, part, part);
             flow.written();
             link.send(part as u64);
             parts += 1;
@@ -181,7 +181,7 @@ fn parts_of_a_picture_are_as_large_as_the_line_takes_quickly() {
 #[test]
 fn the_first_frame_tells_a_slow_line_before_any_picture_goes_down_it() {
     let (mut flow, mut link) = (Flow::new(true), Link::new(2, 960));
-    flow.sent(link.now, 4000);
+    flow.sent(link.now, 4000, 0);
     flow.written();
     link.send(4000);
     let answered = link.answers[0];
@@ -189,7 +189,7 @@ fn the_first_frame_tells_a_slow_line_before_any_picture_goes_down_it() {
     assert!(flow.part() <= 150, "{}", flow.part());
     // A far one that is fast isn't taken for a slow one.
     let (mut flow, now) = (Flow::new(true), Instant::now());
-    flow.sent(now, 100);
+    flow.sent(now, 100, 0);
     flow.answered(now + ms(300));
     assert_eq!(flow.part(), PART.0);
 }
@@ -199,7 +199,7 @@ fn a_slow_line_is_not_taken_for_a_silent_terminal() {
     // The first frame needs seven seconds; meanwhile others follow unanswered, and parts of a picture.
     let (mut flow, mut link) = (Flow::new(true), Link::new(2, 960));
     let mut parts = Vec::new();
-    flow.sent(link.now, 6600);
+    flow.sent(link.now, 6600, 0);
     flow.written();
     link.send(6600);
     for _ in 0..40_000 {
@@ -211,7 +211,7 @@ fn a_slow_line_is_not_taken_for_a_silent_terminal() {
         if flow.may_send_part(link.now).is_ok() {
             let part = flow.part();
             parts.push(part);
-            flow.sent_with_part(link.now, part, part);
+            flow.sent(link.now, part, part);
             flow.written();
             let asked = flow.asks();
             link.free = link.free.max(link.now) + Duration::from_micros(part as u64 * 1_000_000 / 960);
@@ -229,13 +229,13 @@ fn a_slow_line_is_not_taken_for_a_silent_terminal() {
 #[test]
 fn one_part_is_under_way_at_a_time_and_a_frame_goes_before_it() {
     let (mut flow, now) = (Flow::new(true), Instant::now());
-    flow.sent_with_part(now, 2000, 2000);
+    flow.sent(now, 2000, 2000);
     flow.written();
     assert_eq!(flow.part(), 0);
     assert!(flow.may_send_part(now + ms(20)).is_err());
     assert!(flow.answered(now + ms(30)), "it is to be tried again");
     assert_eq!(flow.may_send_part(now + ms(30)), Ok(()));
-    flow.sent(now + ms(30), 50);
+    flow.sent(now + ms(30), 50, 0);
     flow.written();
     assert!(flow.may_send_part(now + ms(60)).is_err(), "a frame is under way");
 }
@@ -243,7 +243,7 @@ fn one_part_is_under_way_at_a_time_and_a_frame_goes_before_it() {
 #[test]
 fn after_the_terminal_was_away_nothing_is_owed() {
     let (mut flow, now) = (Flow::new(true), Instant::now());
-    flow.sent(now, 5000);
+    flow.sent(now, 5000, 0);
     flow.reset();
     assert_eq!(flow.owed(), 0);
     assert_eq!(flow.may_draw(now), Ok(()));
