@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::config::Dirs;
+use crate::config::dirs::private_dir;
+use crate::config::files::NewFile;
 use crate::domain::{ParamKey, Parameter, SeedPolicy, Setting};
 use crate::tui::model::Model;
 use crate::tui::msg::Opened;
@@ -212,13 +214,11 @@ impl SavedState {
 
     /// Writes the file whole or not at all.
     pub(super) fn save(&self, dirs: &Dirs) -> io::Result<()> {
-        crate::config::dirs::private_dir(&dirs.state)?;
-        let path = path(dirs);
-        let temporary = path.with_extension("json.new");
-        let mut file = fs::File::create(&temporary)?;
+        private_dir(&dirs.state)?;
+        let mut file = NewFile::in_folder(&dirs.state, 0o600)?;
         file.write_all(serde_json::to_string_pretty(self)?.as_bytes())?;
-        file.sync_data()?;
-        fs::rename(temporary, path)
+        file.sync()?;
+        file.place(&path(dirs))
     }
 }
 

@@ -5,9 +5,8 @@
 //! place and renamed, and whoever finds one gone makes it again.
 
 use std::fs::{self, File};
-use std::io::{self, Cursor, Write};
+use std::io::{self, Cursor};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -15,6 +14,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{ImageFormat, ImageReader, Limits};
 
 use crate::config::dirs::private_dir;
+use crate::config::files::replace_quickly;
 use crate::picture::read::Pixels;
 
 /// Pixels of the longest side.
@@ -83,19 +83,7 @@ impl Cache {
         };
         let folder = path.parent().unwrap_or(&self.folder);
         private_dir(folder)?;
-        let temporary = folder.join(format!(".{}-{:x}", std::process::id(), fastrand::u64(..)));
-        let written = File::options()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&temporary)
-            .and_then(|mut file| file.write_all(&bytes))
-            .and_then(|()| fs::rename(&temporary, &path));
-        if written.is_err() {
-            // The reason is in `written` already; a file that was never made cannot be removed.
-            let _ = fs::remove_file(&temporary);
-        }
-        written?;
+        replace_quickly(&path, &bytes)?;
         let used = match self.used {
             Some(used) => used + bytes.len() as u64,
             None => self.files().iter().map(|(.., size)| size).sum(),
