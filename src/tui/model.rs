@@ -146,10 +146,8 @@ impl Model {
 
     /// Gives the keys to a pane.
     pub fn go_to(&mut self, pane: Pane) {
-        match pane {
-            Pane::Details => self.details_beneath = true,
-            Pane::Output => self.details_beneath = false,
-            Pane::Parameters | Pane::Runs | Pane::Log | Pane::Gallery | Pane::Compare => {}
+        if [Pane::Details, Pane::Output].contains(&pane) {
+            self.details_beneath = pane == Pane::Details;
         }
         if pane != Pane::Details {
             self.came_from = None;

@@ -20,17 +20,53 @@ pub enum Pane {
 }
 
 impl Pane {
-    /// It takes the whole screen, and Tab does not visit it.
-    pub fn is_full_screen(self) -> bool {
-        matches!(self, Self::Gallery | Self::Compare)
-    }
+    /// Every pane, in the order of help; those that Tab visits come first.
+    pub const EVERY: [Self; 7] = {
+        let mut every = [Self::Parameters; 7];
+        let mut last = 0;
+        while let Some(next) = every[last].next() {
+            last += 1;
+            every[last] = next;
+        }
+        assert!(last + 1 == every.len());
+        every
+    };
 
     /// In the order in which Tab visits them.
-    pub const TABS: [Self; 5] = [Self::Parameters, Self::Runs, Self::Details, Self::Log, Self::Output];
+    pub const TABS: [Self; 5] = {
+        let mut tabs = [Self::Parameters; 5];
+        let (mut at, mut found) = (0, 0);
+        while at < Self::EVERY.len() {
+            if !Self::EVERY[at].is_full_screen() {
+                tabs[found] = Self::EVERY[at];
+                found += 1;
+            }
+            at += 1;
+        }
+        assert!(found == tabs.len());
+        tabs
+    };
 
-    /// Those that Tab visits, and those that take the whole screen.
-    pub const EVERY: [Self; 7] =
-        [Self::Parameters, Self::Runs, Self::Details, Self::Log, Self::Output, Self::Gallery, Self::Compare];
+    /// The one after it in [`Pane::EVERY`]. The list is made of this match, so that a new pane cannot be missing in it.
+    const fn next(self) -> Option<Self> {
+        match self {
+            Self::Parameters => Some(Self::Runs),
+            Self::Runs => Some(Self::Details),
+            Self::Details => Some(Self::Log),
+            Self::Log => Some(Self::Output),
+            Self::Output => Some(Self::Gallery),
+            Self::Gallery => Some(Self::Compare),
+            Self::Compare => None,
+        }
+    }
+
+    /// It takes the whole screen, and Tab does not visit it.
+    pub const fn is_full_screen(self) -> bool {
+        match self {
+            Self::Gallery | Self::Compare => true,
+            Self::Parameters | Self::Runs | Self::Details | Self::Log | Self::Output => false,
+        }
+    }
 
     pub fn title(self) -> &'static str {
         match self {

@@ -149,11 +149,15 @@ pub fn back(model: &mut Model, effects: &mut Effects) -> bool {
 
 /// After every message: selections and scrolls within bounds, and what the panes need asked for.
 pub fn settle(model: &mut Model, effects: &mut Effects) {
-    params::update::settle(model);
-    runs::update::settle(model, effects);
-    details::update::settle(model, effects);
-    log::update::settle(model, effects);
-    output::update::settle(model, effects);
-    gallery::update::settle(model, effects);
-    compare::update::settle(model, effects);
+    for pane in Pane::EVERY {
+        match pane {
+            Pane::Parameters => params::update::settle(model),
+            Pane::Runs => runs::update::settle(model, effects),
+            Pane::Details => details::update::settle(model, effects),
+            Pane::Log => log::update::settle(model, effects),
+            Pane::Output => output::update::settle(model, effects),
+            Pane::Gallery => gallery::update::settle(model, effects),
+            Pane::Compare => compare::update::settle(model, effects),
+        }
+    }
 }
