@@ -81,6 +81,8 @@ fn by_letters(items: &[PickerItem], typed: &str) -> Vec<PickerItem> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Found {
     Named,
+    /// All that was typed are whole words of its name: `seed` means `new seed` as much as `seed policy`.
+    WordsNamed,
     NameBegins,
     WordsBegin,
     InName,
@@ -107,9 +109,11 @@ fn by_name(items: &[PickerItem], typed: &str) -> Vec<PickerItem> {
 fn find(item: &PickerItem, typed: &str) -> Option<Found> {
     let of_name = |name: &str| {
         let name = plain(name);
+        let is_word = |typed: &str| name.split(' ').any(|word| word == typed);
         let begins = |typed: &str| name.split(' ').any(|word| word.starts_with(typed));
         match () {
             () if name == typed => Some(Found::Named),
+            () if typed.split(' ').all(is_word) => Some(Found::WordsNamed),
             () if name.starts_with(typed) => Some(Found::NameBegins),
             () if typed.split(' ').all(begins) => Some(Found::WordsBegin),
             () if name.contains(typed) => Some(Found::InName),

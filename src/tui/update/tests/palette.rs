@@ -181,3 +181,35 @@ fn in_a_field_the_palette_has_what_a_field_can_do() {
     assert_eq!(stage.press("enter"), []);
     assert!(stage.told().contains("Esc leaves it"), "{}", stage.told());
 }
+
+#[test]
+fn a_whole_word_of_a_name_comes_before_a_word_that_only_begins_so() {
+    let words = |name: &str| -> Vec<String> {
+        name.split(['-', ' ']).map(str::to_lowercase).filter(|word| !word.is_empty()).collect()
+    };
+    let listed = commands::all().filter(|command| command.name != "palette");
+    let all: Vec<String> =
+        listed.flat_map(|command| [words(command.name), words(command.short)].concat()).collect();
+    let mut stage = stage(Pane::Parameters);
+    stage.press(":");
+    for word in &all {
+        stage.type_text(word);
+        let Some(Overlay::Picker(picker)) = &stage.model.overlay else { panic!() };
+        let first = &picker.matches()[0];
+        let names = [first.id.as_str(), first.label.as_str()].into_iter().chain(first.names.iter().copied());
+        let is_named = names.into_iter().any(|name| words(name).contains(word));
+        assert!(is_named, "`{word}` finds {}", first.id);
+        stage.press("ctrl+u");
+    }
+}
+
+#[test]
+fn seed_means_a_new_seed() {
+    let mut stage = stage(Pane::Parameters);
+    let seed = |stage: &Stage| stage.model.draft.setting(&key("3-inputs-seed"));
+    let before = seed(&stage);
+    stage.press(":");
+    stage.type_text("seed");
+    stage.press("enter");
+    assert_ne!(seed(&stage), before, "{}", stage.told());
+}
