@@ -399,6 +399,7 @@ fn a_read_only_home_can_still_be_read() {
     if let Some(home) = std::env::var_os(UNPRIVILEGED) {
         let dirs = Dirs::under(Path::new(&home));
         let store = Store::open(&dirs).expect("opened for reading");
+        assert!(store.is_read_only());
         assert_eq!(found(&store, "flamingo"), [1]);
         let error = store.queue(&request("b"), 1).expect_err("refused").to_string();
         assert!(error.contains("cannot be written"), "{error}");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Exit, Failure, out, words};
 use crate::config::Config;
 use crate::picture::read::{Content, Seen, Watch, look, look_at_text};
-use crate::picture::{self, Canvas, CellSize, Cells, Choice, Colours, Kind};
+use crate::picture::{self, Canvas, CellSize, Cells, Colours, PictureMode, PictureProtocol};
 use crate::report::text;
 use crate::tui::terminal::input::Rgb;
 use crate::tui::terminal::painter::ColorDepth;
@@ -30,7 +30,7 @@ pub struct Args {
     pub files: Vec<PathBuf>,
     /// How to draw, instead of as config.toml says
     #[arg(long, value_name = "KIND", value_parser = words::pictures())]
-    pub pictures: Option<Choice>,
+    pub pictures: Option<PictureMode>,
 }
 
 /// Draws the files on a terminal; in a pipe, prints their paths.
@@ -45,7 +45,7 @@ pub fn main(args: &Args) -> Result<Exit, Failure> {
 ///
 /// # Errors
 /// As [`main`].
-pub fn draw(files: &[PathBuf], wanted: Option<Choice>) -> Result<Exit, Failure> {
+pub fn draw(files: &[PathBuf], wanted: Option<PictureMode>) -> Result<Exit, Failure> {
     if !io::stdout().is_terminal() {
         let mut missing = false;
         for file in files {
@@ -90,21 +90,23 @@ struct Pen {
 }
 
 impl Pen {
-    fn new(choice: Choice, bytes: Option<usize>) -> Self {
+    fn new(mode: PictureMode, bytes: Option<usize>) -> Self {
         let env = TerminalEnv::from_env();
         let depth = ColorDepth::from_env(|name| std::env::var(name).ok());
         let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
-        let asks = choice == Choice::Auto && !dumb;
+        let asks = mode == PictureMode::Auto && !dumb;
         // A terminal that can't be asked is drawn on in the way that needs nothing of it.
         let told = query(env.tmux, asks, ASKING).unwrap_or_default();
-        let kind = match choice {
-            Choice::Off => None,
-            Choice::Always(kind) => Some(kind),
-            Choice::Auto => Some(picture_protocol::best(&told.capabilities, &env)),
+        let protocol = match mode {
+            PictureMode::Off => None,
+            PictureMode::Always(protocol) => Some(protocol),
+            PictureMode::Auto => Some(picture_protocol::best(&told.capabilities, &env)),
         };
-        let usable = |kind: &Kind| !dumb && (*kind != Kind::Blocks || depth != ColorDepth::Mono);
+        let usable = |protocol: &PictureProtocol| {
+            !dumb && (*protocol != PictureProtocol::Blocks || depth != ColorDepth::Mono)
+        };
         let budget = bytes.unwrap_or_else(|| picture::usual_budget(env.ssh));
-        let canvas = kind.filter(usable).map(|kind| canvas(&told, kind, budget, depth));
+        let canvas = protocol.filter(usable).map(|protocol| canvas(&told, protocol, budget, depth));
         Self { canvas, depth, tmux: env.tmux }
     }
 
@@ -145,12 +147,12 @@ impl Pen {
     }
 }
 
-fn canvas(told: &TerminalInfo, kind: Kind, budget: usize, depth: ColorDepth) -> Canvas {
+fn canvas(told: &TerminalInfo, protocol: PictureProtocol, budget: usize, depth: ColorDepth) -> Canvas {
     // The line about the picture and the shell's next one are seen with it.
     let (width, height) = if told.size.width == 0 { (80, 24) } else { (told.size.width, told.size.height) };
     let room = Cells { width: width.saturating_sub(1).max(1), height: height.saturating_sub(3).max(1) };
     let cell = told.cell.and_then(|(width, height)| CellSize::told(width, height)).unwrap_or_default();
     let ground = told.capabilities.background.map_or([0; 3], |Rgb(r, g, b)| [r, g, b]);
     let colours = if depth == ColorDepth::TrueColor { Colours::True } else { Colours::Indexed };
-    Canvas { room, cell, kind, budget, piece: usize::MAX, ground, colours }
+    Canvas { room, cell, protocol, budget, piece: usize::MAX, ground, colours }
 }

@@ -4,7 +4,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::domain::Status;
 use crate::domain::run::Protocol;
-use crate::picture::Choice;
+use crate::picture::PictureMode;
 
 /// A protocol's word.
 pub fn protocol() -> impl TypedValueParser<Value = Protocol> {
@@ -25,8 +25,8 @@ pub fn status() -> impl TypedValueParser<Value = Status> {
 }
 
 /// A way to draw pictures.
-pub fn pictures() -> impl TypedValueParser<Value = Choice> {
-    one_of(Choice::ALL.map(|choice| PossibleValue::new(choice.name())), Choice::of_name)
+pub fn pictures() -> impl TypedValueParser<Value = PictureMode> {
+    one_of(PictureMode::ALL.map(|mode| PossibleValue::new(mode.name())), PictureMode::of_name)
 }
 
 fn one_of<T: Clone + Send + Sync + 'static>(

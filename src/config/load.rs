@@ -14,7 +14,7 @@ use crate::domain::OutputName;
 use crate::domain::diagnostic::{Diagnostic, Diagnostics, did_you_mean, nearest};
 use crate::domain::run::{Form, Protocol};
 use crate::domain::tables::{self, Fields, describe, entries};
-use crate::picture::Choice;
+use crate::picture::PictureMode;
 
 /// What `config.toml` says. Without the file: no profiles and the defaults.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -70,7 +70,7 @@ pub struct Ui {
     /// What the person's own machine calls this one, for `scp`; without it, its address.
     pub scp_host: Option<String>,
     /// How pictures are drawn.
-    pub pictures: Choice,
+    pub pictures: PictureMode,
     /// Bytes that drawing one picture may cost; `None` for what suits the line.
     pub picture_bytes: Option<usize>,
     /// Whether to ask before a run that differs in nothing from one that is done.
@@ -84,7 +84,7 @@ impl Default for Ui {
             mouse: true,
             flow_control: true,
             scp_host: None,
-            pictures: Choice::Auto,
+            pictures: PictureMode::Auto,
             picture_bytes: None,
             ask_if_same: true,
         }
@@ -555,7 +555,7 @@ fn read_ui(table: &DeTable<'_>, found: &mut Diagnostics<'_>) -> Ui {
     let flow_control = fields.boolean("flow_control", found);
     let scp_host = fields.text("scp_host", found).filter(|host| !host.is_empty());
     let kinds = "\"auto\", \"kitty\", \"iterm2\", \"sixel\", \"blocks\" or \"off\"";
-    let pictures = fields.typed("pictures", kinds, found, |value| Choice::of_name(value.as_str()?));
+    let pictures = fields.typed("pictures", kinds, found, |value| PictureMode::of_name(value.as_str()?));
     let picture_bytes = fields.typed("picture_bytes", "a whole number from 1000 on", found, |value| {
         let number = value.as_integer().filter(|number| number.radix() == 10)?;
         number.as_str().parse::<usize>().ok().filter(|number| *number >= FEWEST_PICTURE_BYTES)

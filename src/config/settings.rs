@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::load::ThemeChoice;
 use crate::domain::SeedPolicy;
 use crate::domain::run::Protocol;
-use crate::picture::Choice;
+use crate::picture::PictureMode;
 
 /// What a field takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,7 +161,7 @@ pub fn config() -> Vec<Table> {
                 row("scp_host", Text, "\"gpu\"", "what your own machine calls this one, for scp lines"),
                 row(
                     "pictures",
-                    Words(Choice::ALL.map(Choice::name).to_vec()),
+                    Words(PictureMode::ALL.map(PictureMode::name).to_vec()),
                     "\"auto\"",
                     "how pictures are drawn",
                 ),

@@ -43,9 +43,9 @@ impl Field {
     ];
 }
 
-/// A piece of a template.
+/// A segment of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Piece {
+pub enum Segment {
     Text(String),
     /// What the run has there.
     Field(Field),
@@ -55,7 +55,7 @@ pub enum Piece {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutputName {
     text: String,
-    parts: Vec<Vec<Piece>>,
+    parts: Vec<Vec<Segment>>,
 }
 
 impl OutputName {
@@ -81,8 +81,8 @@ impl OutputName {
         Ok(Self { text: text.to_owned(), parts })
     }
 
-    /// The folders' and the file's pieces.
-    pub fn parts(&self) -> &[Vec<Piece>] {
+    /// The folders' and the file's segments.
+    pub fn parts(&self) -> &[Vec<Segment>] {
         &self.parts
     }
 }
@@ -93,11 +93,11 @@ impl fmt::Display for OutputName {
     }
 }
 
-fn part(text: &str) -> Result<Vec<Piece>, String> {
+fn part(text: &str) -> Result<Vec<Segment>, String> {
     if text.trim().trim_matches('.').is_empty() && !text.is_empty() {
         return Err(format!("has a part that is no name: `{text}`"));
     }
-    let mut pieces = Vec::new();
+    let mut segments = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
         let (before, after) = rest.split_once('{').unwrap_or((rest, ""));
@@ -105,7 +105,7 @@ fn part(text: &str) -> Result<Vec<Piece>, String> {
             return Err("has a } without its {".to_owned());
         }
         if !before.is_empty() {
-            pieces.push(Piece::Text(before.to_owned()));
+            segments.push(Segment::Text(before.to_owned()));
         }
         if before.len() == rest.len() {
             break;
@@ -117,10 +117,10 @@ fn part(text: &str) -> Result<Vec<Piece>, String> {
             let near = if near.is_empty() { format!(". There is: {}", words.join(", ")) } else { near };
             format!("has {{{word}}} in it, which is not known{near}")
         })?;
-        pieces.push(Piece::Field(field.1));
+        segments.push(Segment::Field(field.1));
         rest = after;
     }
-    Ok(pieces)
+    Ok(segments)
 }
 
 #[cfg(test)]
@@ -130,8 +130,8 @@ mod tests {
     #[test]
     fn a_template_is_folders_and_a_name() {
         let name = OutputName::parse("{date}/of {preset}/{run}-{name}.{ext}").expect("a template");
-        let text = |text: &str| Piece::Text(text.to_owned());
-        let field = Piece::Field;
+        let text = |text: &str| Segment::Text(text.to_owned());
+        let field = Segment::Field;
         assert_eq!(
             name.parts(),
             [

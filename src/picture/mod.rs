@@ -16,7 +16,7 @@ pub use encode::encode;
 
 /// Protocols for pictures in a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum PictureProtocol {
     /// Kitty's graphics protocol: <https://sw.kovidgoyal.net/kitty/graphics-protocol/>.
     Kitty,
     /// iTerm2's inline images (OSC 1337): <https://iterm2.com/documentation-images.html>.
@@ -26,7 +26,7 @@ pub enum Kind {
     Blocks,
 }
 
-impl Kind {
+impl PictureProtocol {
     /// All protocols, best first.
     pub const ALL: [Self; 4] = [Self::Kitty, Self::Iterm2, Self::Sixel, Self::Blocks];
 
@@ -42,29 +42,29 @@ impl Kind {
 
     /// The protocol of a name in `config.toml`.
     pub fn of_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
+        Self::ALL.into_iter().find(|protocol| protocol.name() == name)
     }
 }
 
 /// The setting `pictures`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Choice {
+pub enum PictureMode {
     /// The best protocol that the terminal reports.
     #[default]
     Auto,
     /// This protocol, whatever the terminal reports.
-    Always(Kind),
+    Always(PictureProtocol),
     Off,
 }
 
-impl Choice {
+impl PictureMode {
     /// In the order in which a key goes through them.
     pub const ALL: [Self; 6] = [
         Self::Auto,
-        Self::Always(Kind::Kitty),
-        Self::Always(Kind::Iterm2),
-        Self::Always(Kind::Sixel),
-        Self::Always(Kind::Blocks),
+        Self::Always(PictureProtocol::Kitty),
+        Self::Always(PictureProtocol::Iterm2),
+        Self::Always(PictureProtocol::Sixel),
+        Self::Always(PictureProtocol::Blocks),
         Self::Off,
     ];
 
@@ -73,14 +73,14 @@ impl Choice {
         match name {
             "auto" => Some(Self::Auto),
             "off" => Some(Self::Off),
-            name => Kind::of_name(name).map(Self::Always),
+            name => PictureProtocol::of_name(name).map(Self::Always),
         }
     }
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
-            Self::Always(kind) => kind.name(),
+            Self::Always(protocol) => protocol.name(),
             Self::Off => "off",
         }
     }
@@ -88,11 +88,11 @@ impl Choice {
     /// The next setting, for a key that cycles through them.
     pub fn next(self) -> Self {
         match self {
-            Self::Auto => Self::Always(Kind::Kitty),
-            Self::Always(Kind::Kitty) => Self::Always(Kind::Iterm2),
-            Self::Always(Kind::Iterm2) => Self::Always(Kind::Sixel),
-            Self::Always(Kind::Sixel) => Self::Always(Kind::Blocks),
-            Self::Always(Kind::Blocks) => Self::Off,
+            Self::Auto => Self::Always(PictureProtocol::Kitty),
+            Self::Always(PictureProtocol::Kitty) => Self::Always(PictureProtocol::Iterm2),
+            Self::Always(PictureProtocol::Iterm2) => Self::Always(PictureProtocol::Sixel),
+            Self::Always(PictureProtocol::Sixel) => Self::Always(PictureProtocol::Blocks),
+            Self::Always(PictureProtocol::Blocks) => Self::Off,
             Self::Off => Self::Auto,
         }
     }
@@ -149,10 +149,10 @@ pub struct Canvas {
     pub room: Cells,
     /// Size of a cell in pixels.
     pub cell: CellSize,
-    pub kind: Kind,
+    pub protocol: PictureProtocol,
     /// Most bytes on the wire for the whole picture.
     pub budget: usize,
-    /// Approximate size of one [`Piece`], in bytes.
+    /// Approximate size of one [`Strip`], in bytes.
     pub piece: usize,
     /// Background colour for transparent pixels.
     pub ground: [u8; 3],
@@ -208,12 +208,12 @@ pub enum Form {
     /// A PNG file, which the terminal stores and scales to the cells.
     Kitty(Vec<u8>),
     /// Escape sequences, each of which draws a part of the picture from the cursor's position on.
-    Pieces(Vec<Piece>),
+    Strips(Vec<Strip>),
 }
 
 /// A part of a picture that can be drawn on its own: other output may come before the next one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Piece {
+pub struct Strip {
     /// First row within the picture, in cells.
     pub row: u16,
     /// Number of rows, in cells; a piece is as wide as the picture.
@@ -227,7 +227,7 @@ impl Picture {
         match &self.form {
             Form::Blocks(cells) => encode::blocks::wire_bytes(cells, self.cells, Colours::True),
             Form::Kitty(png) => encode::kitty_wire_bytes(png.len()),
-            Form::Pieces(pieces) => pieces.iter().map(|piece| piece.bytes.len()).sum(),
+            Form::Strips(strips) => strips.iter().map(|strip| strip.bytes.len()).sum(),
         }
     }
 
@@ -236,7 +236,7 @@ impl Picture {
         match &self.form {
             Form::Blocks(cells) => cells.len() * 6,
             Form::Kitty(png) => png.len(),
-            Form::Pieces(pieces) => pieces.iter().map(|piece| piece.bytes.len()).sum(),
+            Form::Strips(strips) => strips.iter().map(|strip| strip.bytes.len()).sum(),
         }
     }
 }
@@ -252,7 +252,7 @@ mod tests {
         Canvas {
             room: Cells { width, height },
             cell: CellSize { width: 10, height: 20 },
-            kind: Kind::Blocks,
+            protocol: PictureProtocol::Blocks,
             budget: usize::MAX,
             piece: usize::MAX,
             ground: [0; 3],

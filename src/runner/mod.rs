@@ -35,9 +35,7 @@ use crate::store::StoreError;
 
 pub use process::{NoRunner, ensure, ensure_as, gone, keep_away, serve, serve_with, work_off};
 pub use restarts::Restarts;
-pub use submit::{
-    IfSame, NewRun, absolute, adopt, cancel, enqueue, enqueue_again, let_go, outgoing,
-};
+pub use submit::{IfSame, NewRun, absolute, adopt, cancel, enqueue, enqueue_again, let_go, outgoing};
 
 /// What a runner needs of the world beside the store.
 pub trait Environment: Send + Sync {

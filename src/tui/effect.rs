@@ -13,7 +13,7 @@ use crate::domain::{OutputId, ParamKey, RunId, SeedPolicy, Setting, Workflow};
 use crate::tui::open::{Open, ProfileChoice};
 use crate::tui::panes::compare::CompareOrder;
 use crate::tui::panes::gallery::ThumbOrder;
-use crate::tui::panes::output::LookOrder;
+use crate::tui::panes::output::RenderOrder;
 use crate::tui::query::{OutputsQuery, RunsQuery};
 
 /// Effects in the making.
@@ -121,7 +121,7 @@ pub enum Operation {
 #[derive(Clone, Debug, PartialEq)]
 pub enum ScreenEffect {
     /// Read a file for the output pane after this many milliseconds, and no other that was asked for before.
-    Look(LookOrder, u32),
+    Render(RenderOrder, u32),
     /// Start the timer of a moving picture's next frame, in milliseconds.
     FrameIn(u32),
     /// Make the picture of two outputs, and no other that was asked for before.

@@ -21,7 +21,7 @@ use crate::tui::overlay::{Choosing, PickerItem};
 use crate::tui::panes::compare::CompareOrder;
 use crate::tui::panes::gallery::{Thumb, ThumbOrder, Tile};
 use crate::tui::panes::log::Matches;
-use crate::tui::panes::output::{LookOrder, Looked, PictureMeans};
+use crate::tui::panes::output::{PictureMeans, RenderOrder, Rendered};
 use crate::tui::panes::params::FileState;
 use crate::tui::query::{OutputsQuery, RunsQuery};
 
@@ -81,7 +81,7 @@ pub enum Msg {
     /// What the terminal can do for pictures.
     Means(PictureMeans),
     /// What a file shows, or why it shows nothing.
-    Looked(LookOrder, Result<Looked, String>),
+    Rendered(RenderOrder, Result<Rendered, String>),
     /// It is time for the next frame of a moving picture.
     NextFrame,
     /// A page of outputs.

@@ -19,12 +19,12 @@ const DIRECT: usize = 4 * 1024;
 
 /// What the decoder hands out.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Piece<'a> {
+pub enum Decoded<'a> {
     /// Bytes of the decoded file.
     Bytes(&'a [u8]),
     /// The text is not base64 from here on.
     Bad,
-    /// Text behind [`Piece::Bad`], as it came.
+    /// Text behind [`Decoded::Bad`], as it came.
     Raw(&'a [u8]),
 }
 
@@ -51,7 +51,7 @@ impl Decoder {
         (self.padded, self.bad) = (false, false);
     }
 
-    pub fn feed(&mut self, mut text: &[u8], sink: &mut impl FnMut(Piece<'_>)) {
+    pub fn feed(&mut self, mut text: &[u8], sink: &mut impl FnMut(Decoded<'_>)) {
         while !text.is_empty() && !self.bad {
             if self.waiting.is_empty() && text.len() >= DIRECT {
                 let (block, rest) = text.split_at((text.len() / 4 * 4).min(BLOCK));
@@ -75,12 +75,12 @@ impl Decoder {
             }
         }
         if !text.is_empty() {
-            sink(Piece::Raw(text));
+            sink(Decoded::Raw(text));
         }
     }
 
     /// Ends the text: decodes what is left over.
-    pub fn finish(&mut self, sink: &mut impl FnMut(Piece<'_>)) {
+    pub fn finish(&mut self, sink: &mut impl FnMut(Decoded<'_>)) {
         let last = std::mem::take(&mut self.waiting);
         if !self.bad && !last.is_empty() {
             self.block(&last, sink);
@@ -92,7 +92,7 @@ impl Decoder {
     }
 
     /// Decodes a block. White space may leave up to three characters over for the next one.
-    fn block(&mut self, block: &[u8], sink: &mut impl FnMut(Piece<'_>)) {
+    fn block(&mut self, block: &[u8], sink: &mut impl FnMut(Decoded<'_>)) {
         // White space is rare, so it is only looked for after decoding failed.
         if self.decode(block, sink) {
             return;
@@ -109,27 +109,27 @@ impl Decoder {
         }
     }
 
-    fn quanta(&mut self, text: &[u8], raw: &[u8], sink: &mut impl FnMut(Piece<'_>)) {
+    fn quanta(&mut self, text: &[u8], raw: &[u8], sink: &mut impl FnMut(Decoded<'_>)) {
         if !self.decode(text, sink) {
             self.fail(raw, sink);
         }
     }
 
-    fn decode(&mut self, text: &[u8], sink: &mut impl FnMut(Piece<'_>)) -> bool {
+    fn decode(&mut self, text: &[u8], sink: &mut impl FnMut(Decoded<'_>)) -> bool {
         if self.padded {
             // Nothing but white space may follow the padding.
             return text.is_empty();
         }
         let Ok(length) = ENGINE.decode_slice(text, &mut self.out) else { return false };
         self.padded = text.ends_with(b"=");
-        sink(Piece::Bytes(&self.out[..length]));
+        sink(Decoded::Bytes(&self.out[..length]));
         true
     }
 
-    fn fail(&mut self, raw: &[u8], sink: &mut impl FnMut(Piece<'_>)) {
+    fn fail(&mut self, raw: &[u8], sink: &mut impl FnMut(Decoded<'_>)) {
         self.bad = true;
-        sink(Piece::Bad);
-        sink(Piece::Raw(raw));
+        sink(Decoded::Bad);
+        sink(Decoded::Raw(raw));
     }
 }
 
@@ -142,10 +142,10 @@ mod tests {
     /// What the pieces decode to, and what was left raw.
     fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<u8>, Option<Vec<u8>>) {
         let (mut bytes, mut raw) = (Vec::new(), None::<Vec<u8>>);
-        let mut sink = |piece: Piece<'_>| match piece {
-            Piece::Bytes(more) => bytes.extend_from_slice(more),
-            Piece::Bad => raw = Some(Vec::new()),
-            Piece::Raw(more) => raw.as_mut().expect("bad comes first").extend_from_slice(more),
+        let mut sink = |piece: Decoded<'_>| match piece {
+            Decoded::Bytes(more) => bytes.extend_from_slice(more),
+            Decoded::Bad => raw = Some(Vec::new()),
+            Decoded::Raw(more) => raw.as_mut().expect("bad comes first").extend_from_slice(more),
         };
         let mut decoder = Decoder::default();
         for piece in pieces {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::domain::RunEvent;
 use crate::domain::run::OutputFailure;
-use crate::wire::result::{Decoder, OutputInfo, Piece, PromptResult};
+use crate::wire::result::{Decoder, OutputInfo, PromptResult, ResultPart};
 
 use super::outputs::{OutputError, OutputFile, OutputFolder, bounded};
 
@@ -41,7 +41,7 @@ impl Collector {
     /// Reads bytes of the result.
     pub(in crate::backend) fn feed(&mut self, bytes: &[u8], events: &mut Vec<RunEvent>) {
         let Self { decoder, files } = self;
-        decoder.feed(bytes, &mut |piece| files.take(piece, events));
+        decoder.feed(bytes, &mut |part| files.take(part, events));
     }
 
     /// Whether the result is complete.
@@ -52,7 +52,7 @@ impl Collector {
     /// Ends the result, complete or not.
     pub(in crate::backend) fn finish(mut self, events: &mut Vec<RunEvent>) -> Collected {
         let Self { decoder, files } = &mut self;
-        decoder.finish(&mut |piece| files.take(piece, events));
+        decoder.finish(&mut |part| files.take(part, events));
         files.keep_rest(events);
         let mut collected = std::mem::take(&mut files.collected);
         collected.whole = decoder.is_whole();
@@ -101,25 +101,25 @@ impl Current {
 }
 
 impl Files {
-    fn take(&mut self, piece: Piece<'_>, events: &mut Vec<RunEvent>) {
-        match piece {
-            Piece::OutputBegins => self.current = Current::default(),
-            Piece::Data(bytes) => self.current.write(&self.folder, bytes),
-            Piece::BadData(why) => self.turn_bad(why),
-            Piece::OutputEnds(info) => self.end(info, events),
-            Piece::OutputCut(info) => self.cut(&info, events),
-            Piece::Broken(why) => {
+    fn take(&mut self, part: ResultPart<'_>, events: &mut Vec<RunEvent>) {
+        match part {
+            ResultPart::OutputBegins => self.current = Current::default(),
+            ResultPart::Data(bytes) => self.current.write(&self.folder, bytes),
+            ResultPart::BadData(why) => self.turn_bad(why),
+            ResultPart::OutputEnds(info) => self.end(info, events),
+            ResultPart::OutputCut(info) => self.cut(&info, events),
+            ResultPart::Broken(why) => {
                 self.collected.broken = Some(why);
                 self.current = Current::default();
                 self.rest = self.folder.begin().ok();
             }
-            Piece::Raw(text) if self.collected.broken.is_some() => {
+            ResultPart::Raw(text) if self.collected.broken.is_some() => {
                 // What is kept here is a kindness; when it cannot be, the fault itself is told all the same.
                 if self.rest.as_mut().is_some_and(|rest| rest.write(text).is_err()) {
                     self.rest = None;
                 }
             }
-            Piece::Raw(text) => self.current.write(&self.folder, text),
+            ResultPart::Raw(text) => self.current.write(&self.folder, text),
         }
     }
 

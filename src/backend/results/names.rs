@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use unicode_width::UnicodeWidthChar as _;
 
 use crate::domain::OutputName;
-use crate::domain::naming::{Field, Piece};
+use crate::domain::naming::{Field, Segment};
 use crate::wire::ansi;
 
 /// Longest name of an output, in bytes; a number against clobbering comes on top.
@@ -57,9 +57,9 @@ pub fn templated(
 ) -> (PathBuf, String) {
     let named = safe_name(hint, content_type);
     let (stem, extension) = split(&named);
-    let fill = |piece: &Piece| match piece {
-        Piece::Text(text) => text.clone(),
-        Piece::Field(field) => {
+    let fill = |segment: &Segment| match segment {
+        Segment::Text(text) => text.clone(),
+        Segment::Field(field) => {
             let value = match field {
                 Field::Date => &fields.date,
                 Field::Time => &fields.time,
@@ -74,11 +74,11 @@ pub fn templated(
             if value.is_empty() && *field != Field::Extension { "none".to_owned() } else { part(value) }
         }
     };
-    let mut filled = template.parts().iter().map(|pieces| pieces.iter().map(fill).collect::<String>());
+    let mut filled = template.parts().iter().map(|segments| segments.iter().map(fill).collect::<String>());
     let name = filled.next_back().unwrap_or_default();
     let folders = filled.map(|folder| safe_name(&folder, "")).collect();
     let names_extension =
-        template.parts().last().is_some_and(|pieces| pieces.contains(&Piece::Field(Field::Extension)));
+        template.parts().last().is_some_and(|segments| segments.contains(&Segment::Field(Field::Extension)));
     let name = if names_extension { name } else { format!("{}{extension}", bounded(&name, extension)) };
     (folders, safe_name(&name, content_type))
 }

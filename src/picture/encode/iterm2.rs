@@ -8,7 +8,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::imageops;
 
 use super::super::read::Pixels;
-use super::super::{Canvas, Cells, Piece};
+use super::super::{Canvas, Cells, Strip};
 use super::{rows_a_piece, scaled, share, useful_size};
 
 /// Steps from best to smallest: share of the full size, and JPEG quality.
@@ -29,7 +29,7 @@ const LADDER: [(f64, u8); 12] = [
 /// Overhead of a strip in bytes: JPEG's tables, in base64.
 const STRIP: usize = 900;
 
-pub(super) fn encode(pixels: &Pixels, cells: Cells, canvas: &Canvas) -> Vec<Piece> {
+pub(super) fn encode(pixels: &Pixels, cells: Cells, canvas: &Canvas) -> Vec<Strip> {
     let full = useful_size(pixels, cells, canvas);
     let mut smallest = Vec::new();
     let mut last = None;
@@ -45,7 +45,7 @@ pub(super) fn encode(pixels: &Pixels, cells: Cells, canvas: &Canvas) -> Vec<Piec
         }
         let rows = rows_a_piece(whole.len(), cells.height, canvas.piece.max(2 * STRIP));
         smallest = if rows >= cells.height {
-            vec![Piece { row: 0, rows: cells.height, bytes: whole }]
+            vec![Strip { row: 0, rows: cells.height, bytes: whole }]
         } else {
             strips(image, cells, rows, quality)
         };
@@ -56,7 +56,7 @@ pub(super) fn encode(pixels: &Pixels, cells: Cells, canvas: &Canvas) -> Vec<Piec
     smallest
 }
 
-fn strips(image: &RgbImage, cells: Cells, rows: u16, quality: u8) -> Vec<Piece> {
+fn strips(image: &RgbImage, cells: Cells, rows: u16, quality: u8) -> Vec<Strip> {
     let y_of = |row: u16| u32::from(row) * image.height() / u32::from(cells.height.max(1));
     (0..cells.height)
         .step_by(usize::from(rows.max(1)))
@@ -65,7 +65,7 @@ fn strips(image: &RgbImage, cells: Cells, rows: u16, quality: u8) -> Vec<Piece> 
             let (top, bottom) = (y_of(row), y_of(row + rows).max(y_of(row) + 1).min(image.height()));
             let top = top.min(bottom.saturating_sub(1));
             let part = imageops::crop_imm(image, 0, top, image.width(), bottom - top).to_image();
-            Piece { row, rows, bytes: strip(&part, cells.width, rows, quality) }
+            Strip { row, rows, bytes: strip(&part, cells.width, rows, quality) }
         })
         .collect()
 }

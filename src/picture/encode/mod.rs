@@ -16,23 +16,25 @@ use image::RgbImage;
 use image::imageops::{self, FilterType};
 
 use super::read::Pixels;
-use super::{Canvas, Cells, Form, Kind, Picture};
+use super::{Canvas, Cells, Form, Picture, PictureProtocol};
 
 pub use kitty::{CHUNK as KITTY_CHUNK, base64_chunk, wire_bytes as kitty_wire_bytes};
 
 /// Encodes pixels for a canvas, within its budget.
 pub fn encode(pixels: &Pixels, canvas: &Canvas) -> Picture {
     let cells = canvas.fit(pixels.width(), pixels.height());
-    match canvas.kind {
-        Kind::Blocks => {
+    match canvas.protocol {
+        PictureProtocol::Blocks => {
             let (cells, form) = blocks::encode(pixels, cells, canvas);
             Picture { cells, form: Form::Blocks(form) }
         }
-        Kind::Kitty => Picture { cells, form: Form::Kitty(kitty::encode(pixels, cells, canvas)) },
-        Kind::Iterm2 => Picture { cells, form: Form::Pieces(iterm2::encode(pixels, cells, canvas)) },
-        Kind::Sixel => {
+        PictureProtocol::Kitty => Picture { cells, form: Form::Kitty(kitty::encode(pixels, cells, canvas)) },
+        PictureProtocol::Iterm2 => {
+            Picture { cells, form: Form::Strips(iterm2::encode(pixels, cells, canvas)) }
+        }
+        PictureProtocol::Sixel => {
             let (cells, pieces) = sixel::encode(pixels, cells, canvas);
-            Picture { cells, form: Form::Pieces(pieces) }
+            Picture { cells, form: Form::Strips(pieces) }
         }
     }
 }

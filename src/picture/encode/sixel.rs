@@ -3,7 +3,7 @@
 
 use super::super::quantize::{Indexed, quantize};
 use super::super::read::Pixels;
-use super::super::{Canvas, Cells, Piece};
+use super::super::{Canvas, Cells, Strip};
 use super::{full_size, rows_a_piece, scaled};
 
 /// Steps from best to smallest: share of the full size, enlargement of each pixel, and number of colours.
@@ -22,7 +22,7 @@ const LADDER: [(f64, u32, usize); 12] = [
     (0.2, 3, 8),
 ];
 
-pub(super) fn encode(pixels: &Pixels, cells: Cells, canvas: &Canvas) -> (Cells, Vec<Piece>) {
+pub(super) fn encode(pixels: &Pixels, cells: Cells, canvas: &Canvas) -> (Cells, Vec<Strip>) {
     let mut smallest = (cells, Vec::new());
     for (part, times, colours) in LADDER {
         let some = |cells: u16| ((f64::from(cells) * part).round() as u16).max(1);
@@ -38,13 +38,13 @@ pub(super) fn encode(pixels: &Pixels, cells: Cells, canvas: &Canvas) -> (Cells, 
             continue;
         }
         let rows = rows_a_piece(whole, cells.height, canvas.piece);
-        let pieces: Vec<Piece> = (0..cells.height)
+        let pieces: Vec<Strip> = (0..cells.height)
             .step_by(usize::from(rows))
             .map(|row| {
                 let rows = rows.min(cells.height - row);
                 let top = u32::from(row) * u32::from(canvas.cell.height);
                 let bottom = top + u32::from(rows) * u32::from(canvas.cell.height);
-                Piece { row, rows, bytes: strip(&image, top, bottom) }
+                Strip { row, rows, bytes: strip(&image, top, bottom) }
             })
             .collect();
         let total: usize = pieces.iter().map(|piece| piece.bytes.len()).sum();

@@ -4,16 +4,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use image::{DynamicImage, Rgb, RgbImage, Rgba, RgbaImage, imageops};
 
-use super::super::{CellSize, Colours, Piece};
+use super::super::{CellSize, Colours, Strip};
 use super::*;
 
 const GROUND: [u8; 3] = [10, 20, 30];
 
-fn canvas(kind: Kind, budget: usize, piece: usize) -> Canvas {
+fn canvas(protocol: PictureProtocol, budget: usize, piece: usize) -> Canvas {
     Canvas {
         room: Cells { width: 40, height: 12 },
         cell: CellSize { width: 8, height: 16 },
-        kind,
+        protocol,
         budget,
         piece,
         ground: GROUND,
@@ -76,19 +76,22 @@ fn shown(picture: &Picture, canvas: &Canvas) -> RgbImage {
             let bytes = STANDARD.decode(text).expect("base64");
             image::load_from_memory_with_format(&bytes, image::ImageFormat::Png).expect("PNG").into_rgb8()
         }
-        Form::Pieces(pieces) => {
+        Form::Strips(strips) => {
             let cell = canvas.cell;
             let (width, height) = full_size(picture.cells, canvas);
             let mut whole = RgbImage::new(width, height);
             let mut next_row = 0;
-            for piece in pieces {
+            for piece in strips {
                 assert_eq!(piece.row, next_row, "no row is left out");
                 next_row += piece.rows;
                 let (rows, y) = (u32::from(piece.rows * cell.height), i64::from(piece.row * cell.height));
-                let part =
-                    if canvas.kind == Kind::Sixel { sixel(&piece.bytes) } else { iterm2(piece, picture) };
-                let part = match canvas.kind {
-                    Kind::Sixel => {
+                let part = if canvas.protocol == PictureProtocol::Sixel {
+                    sixel(&piece.bytes)
+                } else {
+                    iterm2(piece, picture)
+                };
+                let part = match canvas.protocol {
+                    PictureProtocol::Sixel => {
                         assert_eq!((part.width(), part.height()), (width, rows), "whole cells");
                         part
                     }
@@ -102,7 +105,7 @@ fn shown(picture: &Picture, canvas: &Canvas) -> RgbImage {
     }
 }
 
-fn iterm2(piece: &Piece, picture: &Picture) -> RgbImage {
+fn iterm2(piece: &Strip, picture: &Picture) -> RgbImage {
     let text = std::str::from_utf8(&piece.bytes).expect("text");
     let text =
         text.strip_prefix("\x1b]1337;File=").and_then(|text| text.strip_suffix('\x07')).expect("OSC 1337");
@@ -165,25 +168,35 @@ fn sixel(bytes: &[u8]) -> RgbImage {
 #[test]
 fn a_photograph_looks_like_itself_in_every_protocol() {
     let source = photograph(900, 600);
-    for (kind, worst) in [(Kind::Kitty, 1.0), (Kind::Iterm2, 4.0), (Kind::Sixel, 4.0), (Kind::Blocks, 6.0)] {
-        let canvas = canvas(kind, 1 << 20, 1 << 20);
+    for (protocol, worst) in [
+        (PictureProtocol::Kitty, 1.0),
+        (PictureProtocol::Iterm2, 4.0),
+        (PictureProtocol::Sixel, 4.0),
+        (PictureProtocol::Blocks, 6.0),
+    ] {
+        let canvas = canvas(protocol, 1 << 20, 1 << 20);
         let picture = encode(&Pixels::Opaque(source.clone()), &canvas);
         assert_eq!(picture.cells, Cells { width: 36, height: 12 });
         let off = distance(&source, &shown(&picture, &canvas));
-        assert!(off < worst, "{kind:?} is {off} off");
+        assert!(off < worst, "{protocol:?} is {off} off");
     }
 }
 
 #[test]
 fn plain_surfaces_come_out_as_they_are() {
     let source = drawing();
-    for (kind, most) in [(Kind::Kitty, 0), (Kind::Sixel, 0), (Kind::Blocks, 0), (Kind::Iterm2, 12)] {
-        let canvas = canvas(kind, 32 << 10, 2048);
+    for (protocol, most) in [
+        (PictureProtocol::Kitty, 0),
+        (PictureProtocol::Sixel, 0),
+        (PictureProtocol::Blocks, 0),
+        (PictureProtocol::Iterm2, 12),
+    ] {
+        let canvas = canvas(protocol, 32 << 10, 2048);
         let shown = shown(&encode(&Pixels::Opaque(source.clone()), &canvas), &canvas);
         for (x, y) in [(10, 10), (160, 20), (120, 150), (300, 180)] {
             let at = |image: &RgbImage| *image.get_pixel(x * image.width() / 320, y * image.height() / 192);
             let off = at(&source).0.iter().zip(at(&shown).0).map(|(a, b)| a.abs_diff(b)).max();
-            assert!(off <= Some(most), "{kind:?} at {x},{y}: {:?}", at(&shown));
+            assert!(off <= Some(most), "{protocol:?} at {x},{y}: {:?}", at(&shown));
         }
     }
 }
@@ -193,13 +206,13 @@ fn no_picture_costs_more_than_its_budget() {
     for (name, source) in
         [("photograph", photograph(320, 200)), ("noise", noise(320, 200)), ("drawing", drawing())]
     {
-        for kind in Kind::ALL {
+        for protocol in PictureProtocol::ALL {
             for budget in [4 << 10, 16 << 10, 32 << 10, 256 << 10] {
-                let canvas = canvas(kind, budget, 2048);
+                let canvas = canvas(protocol, budget, 2048);
                 let picture = encode(&Pixels::Opaque(source.clone()), &canvas);
                 let bytes = picture.wire_bytes();
-                assert!(bytes <= budget, "{name} as {kind:?}: {bytes} of {budget}");
-                assert!(bytes > 100, "{name} as {kind:?}: {bytes}");
+                assert!(bytes <= budget, "{name} as {protocol:?}: {bytes} of {budget}");
+                assert!(bytes > 100, "{name} as {protocol:?}: {bytes}");
                 shown(&picture, &canvas);
             }
         }
@@ -209,26 +222,26 @@ fn no_picture_costs_more_than_its_budget() {
 #[test]
 fn a_larger_budget_is_used_for_a_better_picture() {
     let source = photograph(900, 600);
-    for kind in Kind::ALL {
+    for protocol in PictureProtocol::ALL {
         let off = |budget| {
-            let canvas = canvas(kind, budget, 1 << 20);
+            let canvas = canvas(protocol, budget, 1 << 20);
             distance(&source, &shown(&encode(&Pixels::Opaque(source.clone()), &canvas), &canvas))
         };
         let (small, large) = (off(6 << 10), off(512 << 10));
-        assert!(large < small, "{kind:?}: {small} with few bytes, {large} with many");
+        assert!(large < small, "{protocol:?}: {small} with few bytes, {large} with many");
     }
 }
 
 #[test]
 fn strips_are_about_as_long_as_the_line_takes_at_once() {
     let source = photograph(900, 600);
-    for kind in [Kind::Sixel, Kind::Iterm2] {
-        let canvas = canvas(kind, 24 << 10, 3000);
+    for protocol in [PictureProtocol::Sixel, PictureProtocol::Iterm2] {
+        let canvas = canvas(protocol, 24 << 10, 3000);
         let picture = encode(&Pixels::Opaque(source.clone()), &canvas);
-        let Form::Pieces(pieces) = &picture.form else { panic!("{kind:?}") };
-        assert!(pieces.len() > 3, "{kind:?}: {}", pieces.len());
-        let longest = pieces.iter().map(|piece| piece.bytes.len()).max();
-        assert!(longest < Some(3 * 3000), "{kind:?}: {longest:?}");
+        let Form::Strips(strips) = &picture.form else { panic!("{protocol:?}") };
+        assert!(strips.len() > 3, "{protocol:?}: {}", strips.len());
+        let longest = strips.iter().map(|piece| piece.bytes.len()).max();
+        assert!(longest < Some(3 * 3000), "{protocol:?}: {longest:?}");
     }
 }
 
@@ -237,25 +250,25 @@ fn what_is_transparent_shows_the_ground() {
     let half =
         RgbaImage::from_fn(64, 64, |x, _| if x < 32 { Rgba([255, 0, 0, 255]) } else { Rgba([255, 0, 0, 0]) });
     let pixels = Pixels::Transparent(half);
-    for kind in Kind::ALL {
-        let canvas = canvas(kind, 64 << 10, 4096);
+    for protocol in PictureProtocol::ALL {
+        let canvas = canvas(protocol, 64 << 10, 4096);
         let shown = DynamicImage::from(shown(&encode(&pixels, &canvas), &canvas)).into_rgb8();
         let right = shown.get_pixel(shown.width() * 7 / 8, shown.height() / 2);
         let off = right.0.iter().zip(GROUND).map(|(a, b)| a.abs_diff(b)).max();
-        assert!(off <= Some(6), "{kind:?}: {right:?}");
+        assert!(off <= Some(6), "{protocol:?}: {right:?}");
     }
 }
 
 #[test]
 fn the_smallest_pictures_and_rooms_do_no_harm() {
-    for kind in Kind::ALL {
+    for protocol in PictureProtocol::ALL {
         for (width, height) in [(1, 1), (1, 3000), (3000, 1), (2, 2)] {
             for room in [
                 Cells { width: 1, height: 1 },
                 Cells { width: 0, height: 0 },
                 Cells { width: 300, height: 2 },
             ] {
-                let canvas = Canvas { room, ..canvas(kind, 4096, 128) };
+                let canvas = Canvas { room, ..canvas(protocol, 4096, 128) };
                 let picture = encode(&Pixels::Opaque(photograph(width, height)), &canvas);
                 assert!(picture.cells.count() > 0);
             }

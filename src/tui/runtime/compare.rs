@@ -11,7 +11,7 @@ use super::Replies;
 use super::encode_options::EncodeOptions;
 use super::worker::Ticket;
 use crate::picture::read::{Content, LONGEST_SIDE, Pixels, ReadError, Watch, look};
-use crate::picture::{self, Canvas, CellSize, Cells, Kind, encode};
+use crate::picture::{self, Canvas, CellSize, Cells, PictureProtocol, encode};
 use crate::tui::msg::Msg;
 use crate::tui::panes::compare::CompareOrder;
 use crate::tui::panes::compare::Spot;
@@ -116,11 +116,11 @@ impl CompareRenderer {
 
 fn canvas(order: &CompareOrder, options: EncodeOptions, room: Cells) -> Canvas {
     // A half-block is one pixel when each is to be seen.
-    let is_pixel = order.kind == Kind::Blocks && order.closer.is_some();
+    let is_pixel = order.protocol == PictureProtocol::Blocks && order.closer.is_some();
     Canvas {
         room,
         cell: if is_pixel { CellSize { width: 1, height: 2 } } else { order.cell },
-        kind: order.kind,
+        protocol: order.protocol,
         budget: options.budget,
         piece: options.piece,
         ground: options.ground,
@@ -207,7 +207,7 @@ mod tests {
             paths,
             room: Cells { width: 22, height: 5 },
             cell: CellSize { width: 10, height: 20 },
-            kind: Kind::Blocks,
+            protocol: PictureProtocol::Blocks,
             beside,
             closer: None,
         }

@@ -24,7 +24,7 @@ use crate::tui::msg::Msg;
 use crate::tui::notice::{Notice, Tone};
 use crate::tui::panes::compare::CompareOrder;
 use crate::tui::panes::gallery::ThumbOrder;
-use crate::tui::panes::output::{LookOrder, PictureMeans};
+use crate::tui::panes::output::{PictureMeans, RenderOrder};
 use crate::tui::terminal::input::Rgb;
 use crate::tui::terminal::{ExitCause, Session, TermEvent, picture_protocol};
 use crate::tui::theme::{Ground, Theme};
@@ -60,8 +60,8 @@ pub(super) struct EventLoop {
     pub(super) threads: Threads,
     pub(super) pictures: PictureSettings,
     pub(super) thumb_queue: ThumbQueue,
-    /// The file to read when [`Timer::Look`] is due.
-    pub(super) look: Option<LookOrder>,
+    /// The file to read when [`Timer::Render`] is due.
+    pub(super) to_render: Option<RenderOrder>,
     pub(super) saved: SavedState,
     pub(super) timers: Timers,
     pub(super) pace: Pace,
@@ -75,7 +75,7 @@ pub(super) struct EventLoop {
 pub(super) struct Threads {
     pub(super) reader: Sender<Question>,
     pub(super) operations: Sender<Operation>,
-    pub(super) outputs: Worker<(LookOrder, EncodeOptions)>,
+    pub(super) outputs: Worker<(RenderOrder, EncodeOptions)>,
     pub(super) comparisons: Worker<(CompareOrder, EncodeOptions)>,
     /// Thumbnails, the first first, and the bytes that each may cost.
     pub(super) thumbs: Worker<(Vec<ThumbOrder>, usize)>,
@@ -210,8 +210,8 @@ impl EventLoop {
             }
             Timer::PollStore => self.wake(Wake::StoreChanged),
             Timer::PictureSupport => self.tell_means(),
-            Timer::Look => {
-                if let Some(order) = self.look.take() {
+            Timer::Render => {
+                if let Some(order) = self.to_render.take() {
                     self.threads.outputs.order((order, self.encode_options()));
                 }
             }
@@ -327,9 +327,9 @@ impl EventLoop {
                     Err(why) => self.hear(Msg::Notice(Tone::Plain, format!("{why}: {}", path.display()))),
                 }
             }
-            ScreenEffect::Look(order, ms) => {
-                self.start_timer(Timer::Look, ms);
-                self.look = Some(order);
+            ScreenEffect::Render(order, ms) => {
+                self.start_timer(Timer::Render, ms);
+                self.to_render = Some(order);
                 self.threads.outputs.drop_work();
             }
             ScreenEffect::FrameIn(ms) => self.start_timer(Timer::FilmFrame, ms),

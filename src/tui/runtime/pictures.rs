@@ -10,7 +10,7 @@ use super::worker::Ticket;
 use crate::picture::read::{Content, Pixels, ReadError, Seen, Watch, frames, look};
 use crate::picture::{self, Canvas};
 use crate::tui::msg::Msg;
-use crate::tui::panes::output::{LookOrder, Looked, LookedBody};
+use crate::tui::panes::output::{RenderOrder, Rendered, RenderedBody};
 
 /// Timeout of reading and decoding one file.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -31,29 +31,29 @@ impl OutputRenderer {
     }
 
     /// Answers an order, unless another one takes its place meanwhile.
-    pub(super) fn render(&mut self, order: LookOrder, options: EncodeOptions, ticket: &Ticket) {
-        let looked = match self.looked(&order, options, &ticket.watch(LIMIT)) {
+    pub(super) fn render(&mut self, order: RenderOrder, options: EncodeOptions, ticket: &Ticket) {
+        let rendered = match self.rendered(&order, options, &ticket.watch(LIMIT)) {
             Err(ReadError::Superseded) => return,
-            looked => looked.map_err(|why| capital(&why.to_string())),
+            rendered => rendered.map_err(|why| capital(&why.to_string())),
         };
-        self.replies.send(Msg::Looked(order, looked));
+        self.replies.send(Msg::Rendered(order, rendered));
     }
 
-    fn looked(
+    fn rendered(
         &mut self,
-        order: &LookOrder,
+        order: &RenderOrder,
         options: EncodeOptions,
         watch: &Watch,
-    ) -> Result<Looked, ReadError> {
+    ) -> Result<Rendered, ReadError> {
         let state = state_of(order);
         if let Some(kept) = state.and_then(|state| self.kept.find(order, options, state)) {
             return Ok(kept);
         }
-        let looked = make(order, options, watch)?;
+        let rendered = make(order, options, watch)?;
         if let Some(state) = state {
-            self.kept.keep(order, options, state, &looked);
+            self.kept.keep(order, options, state, &rendered);
         }
-        Ok(looked)
+        Ok(rendered)
     }
 }
 
@@ -63,29 +63,29 @@ fn capital(text: &str) -> String {
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
-fn make(order: &LookOrder, options: EncodeOptions, watch: &Watch) -> Result<Looked, ReadError> {
+fn make(order: &RenderOrder, options: EncodeOptions, watch: &Watch) -> Result<Rendered, ReadError> {
     let canvas = Canvas {
         room: order.room,
         cell: order.cell,
-        kind: order.kind.unwrap_or(picture::Kind::Blocks),
+        protocol: order.protocol.unwrap_or(picture::PictureProtocol::Blocks),
         budget: if order.play { options.budget / FRAME_SHARE } else { options.budget },
         piece: options.piece,
         ground: options.ground,
         colours: options.colours,
     };
     let wanted = canvas.pixels();
-    let Seen { kind, bytes, content } = match order.kind {
+    let Seen { kind, bytes, content } = match order.protocol {
         Some(_) => look(&order.path, wanted, watch)?,
         None => picture::read::look_at_text(&order.path, watch)?,
     };
     let pack = |pixels: &Pixels| Arc::new(picture::encode(pixels, &canvas));
     let (facts, body) = match content {
-        Content::Text(lines, more) => (Vec::new(), LookedBody::Text(lines, more)),
+        Content::Text(lines, more) => (Vec::new(), RenderedBody::Text(lines, more)),
         Content::Facts(mut facts) => {
             let body = match facts.pop() {
-                Some(why) => LookedBody::Nothing(capital(&why)),
-                None if order.kind.is_none() => LookedBody::Off,
-                None => LookedBody::Nothing(format!("No picture: {kind}")),
+                Some(why) => RenderedBody::Nothing(capital(&why)),
+                None if order.protocol.is_none() => RenderedBody::Off,
+                None => RenderedBody::Nothing(format!("No picture: {kind}")),
             };
             (facts, body)
         }
@@ -102,16 +102,16 @@ fn make(order: &LookOrder, options: EncodeOptions, watch: &Watch) -> Result<Look
             } else {
                 vec![(pack(&still.pixels), 0)]
             };
-            (facts, LookedBody::Picture { frames, moves: still.moves })
+            (facts, RenderedBody::Picture { frames, moves: still.moves })
         }
     };
-    Ok(Looked { kind, bytes, facts, body })
+    Ok(Rendered { kind, bytes, facts, body })
 }
 
 /// When a file changed last, and its size.
 type State = (SystemTime, u64);
 
-fn state_of(order: &LookOrder) -> Option<State> {
+fn state_of(order: &RenderOrder) -> Option<State> {
     let metadata = std::fs::metadata(&order.path).ok()?;
     Some((metadata.modified().ok()?, metadata.len()))
 }
@@ -119,24 +119,24 @@ fn state_of(order: &LookOrder) -> Option<State> {
 /// What was made lately, the newest last, within [`KEPT`] bytes.
 #[derive(Default)]
 struct Kept {
-    all: VecDeque<(LookOrder, EncodeOptions, State, Looked)>,
+    all: VecDeque<(RenderOrder, EncodeOptions, State, Rendered)>,
     bytes: usize,
 }
 
 impl Kept {
-    fn find(&mut self, order: &LookOrder, options: EncodeOptions, state: State) -> Option<Looked> {
+    fn find(&mut self, order: &RenderOrder, options: EncodeOptions, state: State) -> Option<Rendered> {
         let at = self.all.iter().position(|(kept, how, then, _)| {
             kept == order && *then == state && EncodeOptions { piece: options.piece, ..*how } == options
         })?;
         let found = self.all.remove(at)?;
-        let looked = found.3.clone();
+        let rendered = found.3.clone();
         self.all.push_back(found);
-        Some(looked)
+        Some(rendered)
     }
 
-    fn keep(&mut self, order: &LookOrder, options: EncodeOptions, state: State, looked: &Looked) {
-        self.bytes += weight(looked);
-        self.all.push_back((order.clone(), options, state, looked.clone()));
+    fn keep(&mut self, order: &RenderOrder, options: EncodeOptions, state: State, rendered: &Rendered) {
+        self.bytes += weight(rendered);
+        self.all.push_back((order.clone(), options, state, rendered.clone()));
         while self.bytes > KEPT {
             let Some((.., oldest)) = self.all.pop_front() else { return };
             self.bytes -= weight(&oldest);
@@ -144,11 +144,11 @@ impl Kept {
     }
 }
 
-fn weight(looked: &Looked) -> usize {
-    500 + match &looked.body {
-        LookedBody::Picture { frames, .. } => frames.iter().map(|(picture, _)| picture.weight()).sum(),
-        LookedBody::Text(lines, _) => lines.iter().map(|line| line.len() + 24).sum(),
-        LookedBody::Nothing(why) => why.len(),
-        LookedBody::Off => 0,
+fn weight(rendered: &Rendered) -> usize {
+    500 + match &rendered.body {
+        RenderedBody::Picture { frames, .. } => frames.iter().map(|(picture, _)| picture.weight()).sum(),
+        RenderedBody::Text(lines, _) => lines.iter().map(|line| line.len() + 24).sum(),
+        RenderedBody::Nothing(why) => why.len(),
+        RenderedBody::Off => 0,
     }
 }

@@ -21,7 +21,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::config::{Config, ThemeChoice};
-use crate::picture::{Choice, Colours, Kind, usual_budget};
+use crate::picture::{Colours, PictureMode, PictureProtocol, usual_budget};
 use crate::store::{self, Store};
 use crate::tui::commands;
 use crate::tui::effect::{Operation, Question};
@@ -85,13 +85,13 @@ fn threads(
 }
 
 fn session_options(config: &Config) -> SessionOptions {
-    let choice = config.ui.pictures;
+    let mode = config.ui.pictures;
     SessionOptions {
         mouse: config.ui.mouse,
         flow_control: config.ui.flow_control,
         title: Some("comfydeck".to_owned()),
         // Nobody is asked what is not used.
-        pictures: !matches!(choice, Choice::Off | Choice::Always(Kind::Blocks)),
+        pictures: !matches!(mode, PictureMode::Off | PictureMode::Always(PictureProtocol::Blocks)),
         ..SessionOptions::from_env()
     }
 }
@@ -141,7 +141,7 @@ fn event_loop(
         ..Model::default()
     };
     model.log.cut = saved.log_cut;
-    model.output.choice = ui.pictures;
+    model.output.mode = ui.pictures;
     model.output.means.colourless = colourless;
     for problem in warnings.iter().map(ToString::to_string).chain(key_problems) {
         model.report(Tone::Bad, problem);
@@ -159,7 +159,7 @@ fn event_loop(
         threads,
         pictures,
         thumb_queue: ThumbQueue::default(),
-        look: None,
+        to_render: None,
         saved,
         timers,
         pace: Pace::default(),

@@ -16,7 +16,7 @@ pub(super) enum Timer {
     /// The terminal has had its time to say which picture protocols it supports.
     PictureSupport,
     /// The selection has rested: its file is to be read.
-    Look,
+    Render,
     /// The next frame of a moving picture is due.
     FilmFrame,
     /// The notice was shown for long enough.
@@ -31,7 +31,7 @@ impl Timer {
         Self::StoreChanged,
         Self::PollStore,
         Self::PictureSupport,
-        Self::Look,
+        Self::Render,
         Self::FilmFrame,
         Self::Notice,
     ];
@@ -102,11 +102,11 @@ mod tests {
     fn timers_are_taken_in_the_order_of_their_times_and_once() {
         let (mut timers, now) = (Timers::default(), Instant::now());
         timers.restart(Timer::SaveState, now + 700 * MS);
-        timers.restart(Timer::Look, now + 150 * MS);
+        timers.restart(Timer::Render, now + 150 * MS);
         timers.restart(Timer::Tick, now + 1_000 * MS);
         assert_eq!(timers.next(), Some(now + 150 * MS));
         assert_eq!(timers.take_due(now + 149 * MS), None);
-        assert_eq!(timers.take_due(now + 800 * MS), Some(Timer::Look));
+        assert_eq!(timers.take_due(now + 800 * MS), Some(Timer::Render));
         assert_eq!(timers.take_due(now + 800 * MS), Some(Timer::SaveState));
         assert_eq!(timers.take_due(now + 800 * MS), None);
         assert_eq!(timers.next(), Some(now + 1_000 * MS));

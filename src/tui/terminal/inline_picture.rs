@@ -44,14 +44,14 @@ pub fn picture(picture: &Picture, depth: ColorDepth, tmux: bool, id: u32) -> Vec
                 out.extend_from_slice(format!("\x1b[{rows}B\r").as_bytes());
             }
         }
-        Form::Pieces(pieces) => {
+        Form::Strips(strips) => {
             make_room(rows, &mut out);
-            for piece in pieces {
+            for strip in strips {
                 out.extend_from_slice(b"\x1b7");
-                if piece.row > 0 {
-                    out.extend_from_slice(format!("\x1b[{}B", piece.row).as_bytes());
+                if strip.row > 0 {
+                    out.extend_from_slice(format!("\x1b[{}B", strip.row).as_bytes());
                 }
-                out.extend_from_slice(&piece.bytes);
+                out.extend_from_slice(&strip.bytes);
                 out.extend_from_slice(b"\x1b8");
             }
             out.extend_from_slice(format!("\x1b[{rows}B\r").as_bytes());

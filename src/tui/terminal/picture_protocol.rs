@@ -1,7 +1,7 @@
 //! Which picture protocol a terminal supports, by its answers and by the environment.
 
 use super::shared::Capabilities;
-use crate::picture::Kind;
+use crate::picture::PictureProtocol;
 
 /// The terminal as the environment describes it (`TMUX`, `LC_TERMINAL`, `TERM_PROGRAM`, `SSH_CONNECTION`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,20 +34,20 @@ const ITERM2: [&str; 4] = ["iterm", "wezterm", "mintty", "vscode"];
 /// The best protocol by the answers so far; final once all have come or the wait is over.
 ///
 /// Inside tmux Kitty's way is the only one that passes through it unharmed; Sixel is shown where tmux itself says so.
-pub fn best(capabilities: &Capabilities, env: &TerminalEnv) -> Kind {
+pub fn best(capabilities: &Capabilities, env: &TerminalEnv) -> PictureProtocol {
     let named = |name: &str| {
         let name = name.to_ascii_lowercase();
         ITERM2.iter().any(|known| name.starts_with(known))
     };
     let iterm2 = capabilities.version.as_deref().is_some_and(named) || named(&env.program);
     if capabilities.kitty_graphics {
-        Kind::Kitty
+        PictureProtocol::Kitty
     } else if iterm2 && !env.tmux {
-        Kind::Iterm2
+        PictureProtocol::Iterm2
     } else if capabilities.sixel {
-        Kind::Sixel
+        PictureProtocol::Sixel
     } else {
-        Kind::Blocks
+        PictureProtocol::Blocks
     }
 }
 
@@ -70,15 +70,15 @@ mod tests {
             Capabilities { version: Some("WezTerm 20240203".to_owned()), sixel: true, ..none.clone() };
         let at = |program: &str, tmux| TerminalEnv { tmux, program: program.to_owned(), ssh: true };
         for (capabilities, env, wanted) in [
-            (&none, at("", false), Kind::Blocks),
-            (&none, at("iTerm2", false), Kind::Iterm2),
-            (&none, at("iTerm2", true), Kind::Blocks),
-            (&none, at("Apple_Terminal", false), Kind::Blocks),
-            (&kitty, at("", true), Kind::Kitty),
-            (&kitty, at("iTerm2", false), Kind::Kitty),
-            (&sixel, at("", true), Kind::Sixel),
-            (&sixel, at("", false), Kind::Sixel),
-            (&wezterm, at("", false), Kind::Iterm2),
+            (&none, at("", false), PictureProtocol::Blocks),
+            (&none, at("iTerm2", false), PictureProtocol::Iterm2),
+            (&none, at("iTerm2", true), PictureProtocol::Blocks),
+            (&none, at("Apple_Terminal", false), PictureProtocol::Blocks),
+            (&kitty, at("", true), PictureProtocol::Kitty),
+            (&kitty, at("iTerm2", false), PictureProtocol::Kitty),
+            (&sixel, at("", true), PictureProtocol::Sixel),
+            (&sixel, at("", false), PictureProtocol::Sixel),
+            (&wezterm, at("", false), PictureProtocol::Iterm2),
         ] {
             assert_eq!(best(capabilities, &env), wanted, "{capabilities:?} {env:?}");
         }

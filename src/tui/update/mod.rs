@@ -82,7 +82,7 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
         Msg::LogFound { run, text, line } => log::found(model, run, &text, line, &mut effects),
         Msg::LogMatches { run, text, matches } => log::counted(model, run, &text, matches),
         Msg::Means(means) => model.output.means = means,
-        Msg::Looked(order, looked) => output::looked(model, &order, looked, &mut effects),
+        Msg::Rendered(order, rendered) => output::rendered(model, &order, rendered, &mut effects),
         Msg::NextFrame => output::next_frame(model, &mut effects),
         Msg::Outputs { query, tiles, more } => gallery::loaded(model, query, tiles, more, &mut effects),
         Msg::OutputsNotRead(why) => gallery::not_read(model, why, &mut effects),

@@ -314,11 +314,11 @@ fn the_gallery_can_be_drawn_at_every_size() {
 
 /// Two outputs of the gallery compared, the pictures made.
 fn compared(width: u16, height: u16, before: Run, after: Run) -> Stage {
-    use crate::picture::{Cells, Form, Kind, Picture};
+    use crate::picture::{Cells, Form, Picture, PictureProtocol};
     use crate::tui::effect::{Effect, ScreenEffect};
     use crate::tui::panes::output::PictureMeans;
     let mut stage = gallery(width, height);
-    stage.hear(Msg::Means(PictureMeans { best: Some(Kind::Blocks), ..Default::default() }));
+    stage.hear(Msg::Means(PictureMeans { best: Some(PictureProtocol::Blocks), ..Default::default() }));
     stage.press("C");
     let effects = stage.hear(Msg::Pair([39, 40], Box::new([Some(before), Some(after)])));
     let order = effects.into_iter().find_map(|effect| match effect {

@@ -16,7 +16,7 @@ pub(super) const MAX_PROMPT: usize = 8 << 20;
 
 /// Parts of a result, in the order of the stream.
 #[derive(Debug, PartialEq)]
-pub enum Piece<'a> {
+pub enum ResultPart<'a> {
     OutputBegins,
     /// Decoded bytes of the output's file.
     Data(&'a [u8]),
@@ -26,9 +26,9 @@ pub enum Piece<'a> {
     OutputEnds(OutputInfo),
     /// The result ended, or turned out not to be JSON, inside of the output: the fields read so far.
     OutputCut(OutputInfo),
-    /// The result is not JSON from here on, for this reason. Only [`Piece::Raw`] follows.
+    /// The result is not JSON from here on, for this reason. Only [`ResultPart::Raw`] follows.
     Broken(&'static str),
-    /// Undecoded bytes behind [`Piece::BadData`] (base64 text) or [`Piece::Broken`] (JSON text).
+    /// Undecoded bytes behind [`ResultPart::BadData`] (base64 text) or [`ResultPart::Broken`] (JSON text).
     Raw(&'a [u8]),
 }
 
@@ -162,8 +162,8 @@ impl Decoder {
         self.state == State::Over
     }
 
-    /// Ends the input: an unfinished output becomes a [`Piece::OutputCut`].
-    pub fn finish(&mut self, sink: &mut impl FnMut(Piece<'_>)) {
+    /// Ends the input: an unfinished output becomes a [`ResultPart::OutputCut`].
+    pub fn finish(&mut self, sink: &mut impl FnMut(ResultPart<'_>)) {
         if self.state == State::Data {
             self.base64.finish(&mut Self::pass(&mut self.is_bad, sink));
         }
@@ -176,7 +176,7 @@ impl Decoder {
     }
 
     /// Decodes bytes and passes their parts to `sink`.
-    pub fn feed(&mut self, mut bytes: &[u8], sink: &mut impl FnMut(Piece<'_>)) {
+    pub fn feed(&mut self, mut bytes: &[u8], sink: &mut impl FnMut(ResultPart<'_>)) {
         while !bytes.is_empty() {
             bytes = match self.state {
                 State::Data => self.in_data(bytes, sink),
@@ -184,7 +184,7 @@ impl Decoder {
                 State::Nested { depth, text } => self.in_nested(bytes, depth, text),
                 State::Scalar => self.in_scalar(bytes, sink),
                 State::Over => return,
-                State::Broken => return sink(Piece::Raw(bytes)),
+                State::Broken => return sink(ResultPart::Raw(bytes)),
                 _ if bytes[0].is_ascii_whitespace() => &bytes[1..],
                 _ => self.between(bytes, sink),
             };
@@ -192,7 +192,7 @@ impl Decoder {
     }
 
     /// Reads one structural byte, which is not white space.
-    fn between<'a>(&mut self, bytes: &'a [u8], sink: &mut impl FnMut(Piece<'_>)) -> &'a [u8] {
+    fn between<'a>(&mut self, bytes: &'a [u8], sink: &mut impl FnMut(ResultPart<'_>)) -> &'a [u8] {
         let next = match (self.state, bytes[0]) {
             (State::Start, b'{') => State::Key,
             (State::Key, b'"') => {
@@ -224,34 +224,34 @@ impl Decoder {
         &bytes[1..]
     }
 
-    fn end_object(&mut self, sink: &mut impl FnMut(Piece<'_>)) -> State {
+    fn end_object(&mut self, sink: &mut impl FnMut(ResultPart<'_>)) -> State {
         if self.place == Place::Top {
             return State::Over;
         }
         self.place = Place::List;
-        sink(Piece::OutputEnds(std::mem::take(&mut self.info)));
+        sink(ResultPart::OutputEnds(std::mem::take(&mut self.info)));
         State::Element
     }
 
-    fn begin_output(&mut self, sink: &mut impl FnMut(Piece<'_>)) {
+    fn begin_output(&mut self, sink: &mut impl FnMut(ResultPart<'_>)) {
         self.info = OutputInfo::default();
         self.is_bad = false;
         self.result.outputs += 1;
-        sink(Piece::OutputBegins);
+        sink(ResultPart::OutputBegins);
     }
 
     /// An element of the list that is not an object: `null` is skipped, anything else is an output with bad data.
-    fn begin_odd_output<'a>(&mut self, bytes: &'a [u8], sink: &mut impl FnMut(Piece<'_>)) -> &'a [u8] {
+    fn begin_odd_output<'a>(&mut self, bytes: &'a [u8], sink: &mut impl FnMut(ResultPart<'_>)) -> &'a [u8] {
         if bytes[0] != b'n' {
             self.begin_output(sink);
-            sink(Piece::BadData("it is not an object"));
-            sink(Piece::OutputEnds(OutputInfo::default()));
+            sink(ResultPart::BadData("it is not an object"));
+            sink(ResultPart::OutputEnds(OutputInfo::default()));
         }
         self.begin_small(false);
         self.begin_any(bytes)
     }
 
-    fn begin_value<'a>(&mut self, bytes: &'a [u8], sink: &mut impl FnMut(Piece<'_>)) -> &'a [u8] {
+    fn begin_value<'a>(&mut self, bytes: &'a [u8], sink: &mut impl FnMut(ResultPart<'_>)) -> &'a [u8] {
         let mut keep = true;
         match (self.place, self.key.as_str(), bytes[0]) {
             (Place::Top, "outputs", b'[') => {
@@ -270,7 +270,7 @@ impl Decoder {
                 keep = false;
                 let why = if first == b'"' { "it has data twice" } else { "its data is not text" };
                 if !std::mem::replace(&mut self.is_bad, true) {
-                    sink(Piece::BadData(why));
+                    sink(ResultPart::BadData(why));
                 }
             }
             _ => {}
@@ -292,7 +292,7 @@ impl Decoder {
         &bytes[1..]
     }
 
-    fn in_data<'a>(&mut self, bytes: &'a [u8], sink: &mut impl FnMut(Piece<'_>)) -> &'a [u8] {
+    fn in_data<'a>(&mut self, bytes: &'a [u8], sink: &mut impl FnMut(ResultPart<'_>)) -> &'a [u8] {
         if !self.escape.is_empty() {
             return self.in_data_escape(bytes, sink);
         }
@@ -315,26 +315,26 @@ impl Decoder {
         rest
     }
 
-    fn push_data(&mut self, text: &[u8], sink: &mut impl FnMut(Piece<'_>)) {
+    fn push_data(&mut self, text: &[u8], sink: &mut impl FnMut(ResultPart<'_>)) {
         if !text.is_empty() {
             self.info.has_data = true;
             self.base64.feed(text, &mut Self::pass(&mut self.is_bad, sink));
         }
     }
 
-    fn pass(is_bad: &mut bool, sink: &mut impl FnMut(Piece<'_>)) -> impl FnMut(base64::Piece<'_>) {
+    fn pass(is_bad: &mut bool, sink: &mut impl FnMut(ResultPart<'_>)) -> impl FnMut(base64::Decoded<'_>) {
         move |piece| match piece {
-            base64::Piece::Bytes(bytes) => sink(Piece::Data(bytes)),
-            base64::Piece::Raw(text) => sink(Piece::Raw(text)),
-            base64::Piece::Bad => {
+            base64::Decoded::Bytes(bytes) => sink(ResultPart::Data(bytes)),
+            base64::Decoded::Raw(text) => sink(ResultPart::Raw(text)),
+            base64::Decoded::Bad => {
                 *is_bad = true;
-                sink(Piece::BadData("its data is not base64"));
+                sink(ResultPart::BadData("its data is not base64"));
             }
         }
     }
 
     /// An escape in base64: `\/` and `\n` are common; others are unescaped and thus make it invalid.
-    fn in_data_escape<'a>(&mut self, bytes: &'a [u8], sink: &mut impl FnMut(Piece<'_>)) -> &'a [u8] {
+    fn in_data_escape<'a>(&mut self, bytes: &'a [u8], sink: &mut impl FnMut(ResultPart<'_>)) -> &'a [u8] {
         self.escape.push(bytes[0]);
         let wanted = if self.escape[1] == b'u' { 6 } else { 2 };
         if self.escape.len() == wanted {
@@ -403,7 +403,7 @@ impl Decoder {
         &[]
     }
 
-    fn in_scalar<'a>(&mut self, bytes: &'a [u8], sink: &mut impl FnMut(Piece<'_>)) -> &'a [u8] {
+    fn in_scalar<'a>(&mut self, bytes: &'a [u8], sink: &mut impl FnMut(ResultPart<'_>)) -> &'a [u8] {
         let is_part = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.');
         let end = bytes.iter().position(|b| !is_part(b));
         let (text, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
@@ -472,18 +472,23 @@ impl Decoder {
         rest
     }
 
-    fn cut_output(&mut self, sink: &mut impl FnMut(Piece<'_>)) {
+    fn cut_output(&mut self, sink: &mut impl FnMut(ResultPart<'_>)) {
         if self.place == Place::Output {
             self.place = Place::Top;
-            sink(Piece::OutputCut(std::mem::take(&mut self.info)));
+            sink(ResultPart::OutputCut(std::mem::take(&mut self.info)));
         }
     }
 
-    fn fail<'a>(&mut self, why: &'static str, rest: &[u8], sink: &mut impl FnMut(Piece<'_>)) -> &'a [u8] {
+    fn fail<'a>(
+        &mut self,
+        why: &'static str,
+        rest: &[u8],
+        sink: &mut impl FnMut(ResultPart<'_>),
+    ) -> &'a [u8] {
         self.state = State::Broken;
         self.cut_output(sink);
-        sink(Piece::Broken(why));
-        sink(Piece::Raw(rest));
+        sink(ResultPart::Broken(why));
+        sink(ResultPart::Raw(rest));
         &[]
     }
 }

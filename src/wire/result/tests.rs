@@ -7,23 +7,23 @@ fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<String>, Promp
     let mut seen = Vec::new();
     let mut data = Vec::new();
     let mut raw: Option<Vec<u8>> = None;
-    let mut sink = |piece: Piece<'_>| match piece {
-        Piece::OutputBegins => data.clear(),
-        Piece::Data(bytes) => data.extend_from_slice(bytes),
-        Piece::BadData(why) => {
+    let mut sink = |piece: ResultPart<'_>| match piece {
+        ResultPart::OutputBegins => data.clear(),
+        ResultPart::Data(bytes) => data.extend_from_slice(bytes),
+        ResultPart::BadData(why) => {
             seen.push(format!("bad: {why}"));
             raw = Some(Vec::new());
         }
-        Piece::Broken(why) => {
+        ResultPart::Broken(why) => {
             seen.push(format!("broken: {why}"));
             raw = Some(Vec::new());
         }
-        Piece::Raw(bytes) => raw.as_mut().expect("a fault comes first").extend_from_slice(bytes),
-        Piece::OutputCut(info) => {
+        ResultPart::Raw(bytes) => raw.as_mut().expect("a fault comes first").extend_from_slice(bytes),
+        ResultPart::OutputCut(info) => {
             raw = None;
             seen.push(format!("cut {} {}", info.filename, String::from_utf8_lossy(&data)));
         }
-        Piece::OutputEnds(info) => {
+        ResultPart::OutputEnds(info) => {
             let shown = match raw.take() {
                 Some(raw) => format!("raw {}", String::from_utf8_lossy(&raw)),
                 None if info.has_data => String::from_utf8_lossy(&data).into_owned(),
@@ -178,9 +178,9 @@ proptest! {
         let mut decoder = Decoder::default();
         for piece in text.as_bytes().chunks(size) {
             decoder.feed(piece, &mut |piece| match piece {
-                Piece::Data(bytes) => data.extend_from_slice(bytes),
-                Piece::OutputEnds(info) => got.push((std::mem::take(&mut data), info.filename)),
-                Piece::OutputBegins => {}
+                ResultPart::Data(bytes) => data.extend_from_slice(bytes),
+                ResultPart::OutputEnds(info) => got.push((std::mem::take(&mut data), info.filename)),
+                ResultPart::OutputBegins => {}
                 other => panic!("{other:?}"),
             });
         }

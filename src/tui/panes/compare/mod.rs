@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use crate::domain::OutputCard;
 use crate::domain::compare::Difference;
-use crate::picture::{self, CellSize, Cells, Kind};
+use crate::picture::{self, CellSize, Cells, PictureProtocol};
 
 /// Two outputs, beside each other or in each other's place.
 #[derive(Debug, Default)]
@@ -54,7 +54,7 @@ pub struct CompareOrder {
     /// Pixels of a cell.
     pub cell: CellSize,
     /// How it is drawn.
-    pub kind: Kind,
+    pub protocol: PictureProtocol,
     /// In one picture, beside each other; otherwise one picture of each.
     pub beside: bool,
     /// Pixel by pixel around here; `None`: all of it.

@@ -5,7 +5,7 @@ use super::view;
 use super::{ComparePane, Spot};
 use crate::domain::compare::requests;
 use crate::domain::{Run, RunId};
-use crate::picture::{self, Cells, Choice, Kind};
+use crate::picture::{self, Cells, PictureMode, PictureProtocol};
 use crate::tui::effect::{Effect, Effects, Question, ScreenEffect};
 use crate::tui::model::Model;
 use crate::tui::motion::Motion;
@@ -91,24 +91,26 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
     if model.compare.difference.is_none() && !model.compare.unread {
         return;
     }
-    let kind = match model.output.choice {
-        Choice::Always(kind) => Some(kind),
-        Choice::Auto => model.output.means.best,
-        Choice::Off => None,
+    let protocol = match model.output.mode {
+        PictureMode::Always(protocol) => Some(protocol),
+        PictureMode::Auto => model.output.means.best,
+        PictureMode::Off => None,
     };
-    let (Some(kind), Some(pair)) = (kind.filter(|kind| can_show(model, *kind)), &model.compare.pair) else {
+    let (Some(protocol), Some(pair)) =
+        (protocol.filter(|protocol| can_show(model, *protocol)), &model.compare.pair)
+    else {
         return;
     };
     let order = CompareOrder {
         paths: [pair[0].output.path.clone(), pair[1].output.path.clone()],
         room: Cells { width: places.pictures.width, height: places.pictures.height },
         cell: model.output.means.cell,
-        kind,
+        protocol,
         beside: model.compare.only.is_none(),
         closer: model.compare.closer,
     };
     if model.compare.asked.as_ref() != Some(&order) {
-        let way = |order: &CompareOrder| (order.room, order.beside, order.kind);
+        let way = |order: &CompareOrder| (order.room, order.beside, order.protocol);
         // Moving leaves the picture there until the next one comes; another arrangement does not.
         if model.compare.asked.as_ref().map(way) != Some(way(&order)) {
             model.compare.seen = None;
@@ -118,6 +120,6 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
     }
 }
 
-fn can_show(model: &Model, kind: Kind) -> bool {
-    kind != Kind::Blocks || model.output.shows_pictures()
+fn can_show(model: &Model, protocol: PictureProtocol) -> bool {
+    protocol != PictureProtocol::Blocks || model.output.shows_pictures()
 }

@@ -21,21 +21,21 @@ const LABEL: usize = 16;
 /// Characters of one value.
 const VALUE: usize = 200;
 
-/// A piece of a line.
-struct Piece {
+/// A part of a line in one style.
+struct DiffSpan {
     text: String,
-    look: Look,
+    look: DiffStyle,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Look {
+enum DiffStyle {
     Plain,
     Quiet,
     Only,
     New,
 }
 
-type Line = Vec<Piece>;
+type Line = Vec<DiffSpan>;
 
 /// What the title line says.
 pub fn note(model: &Model) -> String {
@@ -119,8 +119,8 @@ fn differences(model: &Model, lines: &[Line], area: Rect, theme: &Theme, buffer:
     let first = model.compare.scroll.min(lines.len().saturating_sub(usize::from(area.height)));
     for (line, y) in lines.iter().skip(first).zip(area.top()..area.bottom()) {
         let mut x = area.x;
-        for piece in line {
-            x = put(buffer, area, x, y, &piece.text, style(piece.look, theme));
+        for span in line {
+            x = put(buffer, area, x, y, &span.text, style(span.look, theme));
         }
     }
     let more = lines.len().saturating_sub(first + usize::from(area.height));
@@ -130,12 +130,12 @@ fn differences(model: &Model, lines: &[Line], area: Rect, theme: &Theme, buffer:
 }
 
 /// A change has brackets, too: colours are not all.
-fn style(look: Look, theme: &Theme) -> Style {
+fn style(look: DiffStyle, theme: &Theme) -> Style {
     match look {
-        Look::Plain => theme.text,
-        Look::Quiet => theme.quiet,
-        Look::Only => theme.bad.add_modifier(Modifier::CROSSED_OUT),
-        Look::New => theme.good,
+        DiffStyle::Plain => theme.text,
+        DiffStyle::Quiet => theme.quiet,
+        DiffStyle::Only => theme.bad.add_modifier(Modifier::CROSSED_OUT),
+        DiffStyle::New => theme.good,
     }
 }
 
@@ -143,7 +143,7 @@ fn style(look: Look, theme: &Theme) -> Style {
 fn lines(model: &Model, width: usize) -> Vec<Line> {
     let Some(pair) = &model.compare.pair else { return Vec::new() };
     let mut lines = Vec::new();
-    let quiet = |text: String| vec![Piece { text, look: Look::Quiet }];
+    let quiet = |text: String| vec![DiffSpan { text, look: DiffStyle::Quiet }];
     if pair[0].output.sha256 == pair[1].output.sha256 {
         let told =
             "Both have the same content: the server answered from its cache, or nothing that counts differs";
@@ -181,64 +181,64 @@ fn differs(model: &Model, differ: &Differ, width: usize, lines: &mut Vec<Line>) 
     };
     let room = width.saturating_sub(LABEL).max(8);
     let none = if matches!(differ.what, What::Param(_)) { "(not sent)" } else { "(none)" };
-    let pieces = match &differ.change {
+    let spans = match &differ.change {
         Change::Values(before, after) => vec![
-            value(before.as_deref(), Look::Only, none),
-            Piece { text: "→".to_owned(), look: Look::Quiet },
-            value(after.as_deref(), Look::New, none),
+            value(before.as_deref(), DiffStyle::Only, none),
+            DiffSpan { text: "→".to_owned(), look: DiffStyle::Quiet },
+            value(after.as_deref(), DiffStyle::New, none),
         ],
         Change::Words(words) => changed(words),
     };
     let mut label = text::cut(&label, LABEL - 1);
-    for mut line in flow(pieces, room) {
+    for mut line in flow(spans, room) {
         let blank = LABEL.saturating_sub(label.width());
         let begin = format!("{}{}", std::mem::take(&mut label), " ".repeat(blank));
-        line.insert(0, Piece { text: begin, look: Look::Quiet });
+        line.insert(0, DiffSpan { text: begin, look: DiffStyle::Quiet });
         lines.push(line);
     }
 }
 
-fn value(value: Option<&str>, look: Look, none: &str) -> Piece {
+fn value(value: Option<&str>, look: DiffStyle, none: &str) -> DiffSpan {
     match value {
-        None => Piece { text: none.to_owned(), look: Look::Quiet },
-        Some("") => Piece { text: "(empty)".to_owned(), look: Look::Quiet },
+        None => DiffSpan { text: none.to_owned(), look: DiffStyle::Quiet },
+        Some("") => DiffSpan { text: "(empty)".to_owned(), look: DiffStyle::Quiet },
         // The sign between the two says which is which: nothing is crossed out.
         Some(value) => {
             let line: String = value.split_whitespace().collect::<Vec<_>>().join(" ");
-            let look = if look == Look::Only { Look::Plain } else { look };
-            Piece { text: text::cut(&line, VALUE), look }
+            let look = if look == DiffStyle::Only { DiffStyle::Plain } else { look };
+            DiffSpan { text: text::cut(&line, VALUE), look }
         }
     }
 }
 
 /// `a flamingo [dancing → sleeping] on top …`
-fn changed(words: &[Words]) -> Vec<Piece> {
-    let mut pieces = Vec::new();
-    let mut push = |text: String, look| pieces.push(Piece { text, look });
+fn changed(words: &[Words]) -> Vec<DiffSpan> {
+    let mut spans = Vec::new();
+    let mut push = |text: String, look| spans.push(DiffSpan { text, look });
     let mut words = words.iter().peekable();
     while let Some(word) = words.next() {
         match (word, words.peek()) {
             (Words::Only(before), Some(Words::New(after))) => {
-                push(format!("[{before}"), Look::Only);
-                push("→".to_owned(), Look::Quiet);
-                push(format!("{after}]"), Look::New);
+                push(format!("[{before}"), DiffStyle::Only);
+                push("→".to_owned(), DiffStyle::Quiet);
+                push(format!("{after}]"), DiffStyle::New);
                 words.next();
             }
-            (Words::Only(before), _) => push(format!("[−{before}]"), Look::Only),
-            (Words::New(after), _) => push(format!("[+{after}]"), Look::New),
-            (Words::Same(text), _) => push(text.clone(), Look::Plain),
-            (Words::Left(_), _) => push("…".to_owned(), Look::Quiet),
+            (Words::Only(before), _) => push(format!("[−{before}]"), DiffStyle::Only),
+            (Words::New(after), _) => push(format!("[+{after}]"), DiffStyle::New),
+            (Words::Same(text), _) => push(text.clone(), DiffStyle::Plain),
+            (Words::Left(_), _) => push("…".to_owned(), DiffStyle::Quiet),
         }
     }
-    pieces
+    spans
 }
 
 /// Pieces set one after the other with a blank between, in lines of a width.
-fn flow(pieces: Vec<Piece>, width: usize) -> Vec<Line> {
+fn flow(spans: Vec<DiffSpan>, width: usize) -> Vec<Line> {
     let mut lines = vec![Line::new()];
     let mut used = 0;
-    for piece in pieces {
-        for word in piece.text.split(' ') {
+    for span in spans {
+        for word in span.text.split(' ') {
             // A word that is wider than a line is cut.
             for part in wrap(word, width) {
                 let columns = part.width();
@@ -250,13 +250,13 @@ fn flow(pieces: Vec<Piece>, width: usize) -> Vec<Line> {
                 let blank = if used > 0 { " " } else { "" };
                 used += blank.len() + columns;
                 let Some(line) = lines.last_mut() else { continue };
-                match line.last_mut().filter(|last| last.look == piece.look) {
+                match line.last_mut().filter(|last| last.look == span.look) {
                     Some(last) => last.text.push_str(&format!("{blank}{part}")),
                     None => {
                         if !blank.is_empty() {
-                            line.push(Piece { text: blank.to_owned(), look: Look::Plain });
+                            line.push(DiffSpan { text: blank.to_owned(), look: DiffStyle::Plain });
                         }
-                        line.push(Piece { text: part.to_owned(), look: piece.look });
+                        line.push(DiffSpan { text: part.to_owned(), look: span.look });
                     }
                 }
             }

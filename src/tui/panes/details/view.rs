@@ -21,7 +21,7 @@ const VALUE_LINES: usize = 6;
 
 /// How a line is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Look {
+enum LineStyle {
     Plain,
     Heading,
     Quiet,
@@ -34,7 +34,7 @@ enum Look {
 struct Line {
     label: String,
     text: String,
-    look: Look,
+    look: LineStyle,
 }
 
 /// What the title line says.
@@ -58,18 +58,21 @@ pub fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     }
     for (line, y) in lines.iter().skip(model.details.scroll).zip(area.top()..area.bottom()) {
         let style = match line.look {
-            Look::Plain => theme.text,
-            Look::Heading => theme.heading,
-            Look::Quiet => theme.quiet,
-            Look::Bad => theme.bad,
-            Look::Status(status) => theme.status(status),
+            LineStyle::Plain => theme.text,
+            LineStyle::Heading => theme.heading,
+            LineStyle::Quiet => theme.quiet,
+            LineStyle::Bad => theme.bad,
+            LineStyle::Status(status) => theme.status(status),
         };
         // A label with no text beside it has the line to itself.
         let label_width = if line.text.is_empty() { area.width } else { area.width.min(LABEL as u16 - 1) };
         let label = Rect { width: label_width, ..area };
         put(buffer, label, area.x, y, &line.label, theme.quiet);
-        let x =
-            if line.label.is_empty() && line.look == Look::Heading { area.x } else { area.x + LABEL as u16 };
+        let x = if line.label.is_empty() && line.look == LineStyle::Heading {
+            area.x
+        } else {
+            area.x + LABEL as u16
+        };
         put(buffer, area, x, y, &line.text, style);
     }
 }
@@ -83,21 +86,21 @@ struct Page {
 impl Page {
     fn heading(&mut self, text: &str) {
         if !self.lines.is_empty() {
-            self.push("", String::new(), Look::Plain);
+            self.push("", String::new(), LineStyle::Plain);
         }
-        self.push("", text.to_owned(), Look::Heading);
+        self.push("", text.to_owned(), LineStyle::Heading);
     }
 
-    fn push(&mut self, label: &str, text: String, look: Look) {
+    fn push(&mut self, label: &str, text: String, look: LineStyle) {
         self.lines.push(Line { label: label.to_owned(), text, look });
     }
 
     /// A text of any length, wrapped, with its label before the first line.
-    fn field(&mut self, label: &str, text: &str, look: Look) {
+    fn field(&mut self, label: &str, text: &str, look: LineStyle) {
         self.bounded(label, text, look, usize::MAX);
     }
 
-    fn bounded(&mut self, label: &str, text: &str, look: Look, most: usize) {
+    fn bounded(&mut self, label: &str, text: &str, look: LineStyle, most: usize) {
         let width = self.width.saturating_sub(LABEL).max(8);
         let mut label = label;
         if label.width() >= LABEL {
@@ -106,7 +109,7 @@ impl Page {
         }
         for (at, line) in text.split('\n').flat_map(|line| wrap(line, width)).enumerate() {
             if at == most {
-                self.push("", "…".to_owned(), Look::Quiet);
+                self.push("", "…".to_owned(), LineStyle::Quiet);
                 return;
             }
             self.push(label, line.to_owned(), look);
@@ -125,7 +128,7 @@ fn lines(model: &Model, width: usize) -> Vec<Line> {
         failure(&mut page, error, run, model);
     }
     for warning in &run.warnings {
-        page.field("warning", warning, Look::Plain);
+        page.field("warning", warning, LineStyle::Plain);
     }
     if !run.outputs.is_empty() || !run.failed_outputs.is_empty() {
         page.heading("Outputs");
@@ -134,31 +137,31 @@ fn lines(model: &Model, width: usize) -> Vec<Line> {
     }
     page.heading("Sent");
     for (key, sent) in &run.request.params {
-        page.bounded(&name(model, key), &value::text(sent), Look::Plain, VALUE_LINES);
+        page.bounded(&name(model, key), &value::text(sent), LineStyle::Plain, VALUE_LINES);
         if let Some(by) = run.request.origins.get(key).filter(|by| !matches!(by, Origin::Preset { .. })) {
-            page.field("", &by.to_string(), Look::Quiet);
+            page.field("", &by.to_string(), LineStyle::Quiet);
         }
     }
     for file in &run.request.files {
         let part = ParamKey::parse(&file.part).map_or_else(|| file.part.clone(), |key| name(model, &key));
-        page.field(&part, &format!("{}  {}", file.path.display(), text::bytes(file.size)), Look::Plain);
+        page.field(&part, &format!("{}  {}", file.path.display(), text::bytes(file.size)), LineStyle::Plain);
     }
     page.heading("Where");
     page.field(
         "profile",
         if run.request.profile.is_empty() { "none" } else { &run.request.profile },
-        Look::Quiet,
+        LineStyle::Quiet,
     );
-    page.field("endpoint", run.request.shown_url(), Look::Quiet);
+    page.field("endpoint", run.request.shown_url(), LineStyle::Quiet);
     if let Some(url) = &run.request.api_url {
-        page.field("service", shown_url(url), Look::Quiet);
+        page.field("service", shown_url(url), LineStyle::Quiet);
     }
-    page.field("workflow", &run.request.workflow_name, Look::Quiet);
+    page.field("workflow", &run.request.workflow_name, LineStyle::Quiet);
     if let Some(preset) = &run.request.preset {
-        page.field("preset", preset, Look::Quiet);
+        page.field("preset", preset, LineStyle::Quiet);
     }
     if let Some(id) = &run.prompt_id {
-        page.field("prompt id", id, Look::Quiet);
+        page.field("prompt id", id, LineStyle::Quiet);
     }
     page.lines
 }
@@ -172,7 +175,7 @@ fn status(page: &mut Page, run: &Run, model: &Model) {
         Status::Lost => "lost: how it ended is not known",
         status => status.word(),
     };
-    page.field("status", &format!("{} {said}", run.status.sign()), Look::Status(run.status));
+    page.field("status", &format!("{} {said}", run.status.sign()), LineStyle::Status(run.status));
     if let Some(heard) = run.connection.filter(|_| !run.status.is_end()) {
         let said = match heard.state {
             Connection::Live => "live: the server tells what happens".to_owned(),
@@ -182,7 +185,7 @@ fn status(page: &mut Page, run: &Run, model: &Model) {
             ),
             Connection::Polling => "polling: the server is asked for the run's end now and then".to_owned(),
         };
-        page.field("connection", &format!("{} {said}", heard.state.sign()), Look::Quiet);
+        page.field("connection", &format!("{} {said}", heard.state.sign()), LineStyle::Quiet);
     }
     let mut told = Vec::new();
     for (at, (phase, from)) in run.phases.iter().enumerate() {
@@ -198,46 +201,50 @@ fn status(page: &mut Page, run: &Run, model: &Model) {
         told.push(format!("{} {}", phase.word(), text::took(to - from)));
     }
     if !told.is_empty() {
-        page.field("time", &told.join(" · "), Look::Quiet);
+        page.field("time", &told.join(" · "), LineStyle::Quiet);
     }
     if let Some(seconds) = run.server_seconds {
-        page.field("server", &format!("{} of work", text::took((seconds * 1_000.0) as i64)), Look::Quiet);
+        page.field(
+            "server",
+            &format!("{} of work", text::took((seconds * 1_000.0) as i64)),
+            LineStyle::Quiet,
+        );
     }
 }
 
 fn failure(page: &mut Page, error: &RunError, run: &Run, model: &Model) {
-    let look = if run.status == Status::Cancelled { Look::Plain } else { Look::Bad };
+    let look = if run.status == Status::Cancelled { LineStyle::Plain } else { LineStyle::Bad };
     page.field("why", &error.what, look);
     if !error.remedy.is_empty() {
-        page.field("what to do", &error.remedy, Look::Plain);
+        page.field("what to do", &error.remedy, LineStyle::Plain);
     }
     match (&error.param, &error.node) {
         (Some(key), _) => {
-            page.field("parameter", &format!("{}  (Enter goes there)", name(model, key)), Look::Plain)
+            page.field("parameter", &format!("{}  (Enter goes there)", name(model, key)), LineStyle::Plain)
         }
         (None, Some(node)) => {
             let known = model.draft.params().iter().find(|param| param.key.node() == node);
             let told = known
                 .map_or_else(|| node.clone(), |param| format!("{} {node}  (Enter goes there)", param.group));
-            page.field("node", &told, Look::Plain);
+            page.field("node", &told, LineStyle::Plain);
         }
         (None, None) => {}
     }
     if !error.details.is_empty() {
-        page.bounded("details", &error.details, Look::Quiet, 20);
+        page.bounded("details", &error.details, LineStyle::Quiet, 20);
     }
 }
 
 fn output(page: &mut Page, made: &Output) {
     let kind = if made.content_type.is_empty() { "file" } else { &made.content_type };
-    page.field(&text::bytes(made.size), &made.path.display().to_string(), Look::Plain);
-    page.push("", format!("{kind}  sha256 {}", made.sha256.get(..12).unwrap_or_default()), Look::Quiet);
+    page.field(&text::bytes(made.size), &made.path.display().to_string(), LineStyle::Plain);
+    page.push("", format!("{kind}  sha256 {}", made.sha256.get(..12).unwrap_or_default()), LineStyle::Quiet);
 }
 
 fn failed_output(page: &mut Page, failed: &OutputFailure) {
-    page.field("✗ not saved", &format!("{}: {}", failed.name, failed.why), Look::Bad);
+    page.field("✗ not saved", &format!("{}: {}", failed.name, failed.why), LineStyle::Bad);
     if let Some(kept) = &failed.kept {
-        page.field("raw bytes", &kept.display().to_string(), Look::Plain);
+        page.field("raw bytes", &kept.display().to_string(), LineStyle::Plain);
     }
 }
 

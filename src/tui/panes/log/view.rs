@@ -40,24 +40,24 @@ fn matches(log: &LogPane) -> String {
 
 /// Rows that a line takes at a width.
 pub fn row_count(log: &LogPane, line: &str, width: u16) -> usize {
-    if log.cut { 1 } else { fold(pieces(line), width).len() }
+    if log.cut { 1 } else { fold(cells(line), width).len() }
 }
 
 /// Columns of a line that is not wrapped.
 pub fn columns(line: &str) -> usize {
-    pieces(line).iter().map(|piece| piece.columns).sum()
+    cells(line).iter().map(|cell| cell.columns).sum()
 }
 
 /// The row of a line where the search text begins.
 pub fn row_found(log: &LogPane, line: &str, width: u16) -> usize {
     let Some(found) = found_in(line, &log.search).first().map(|found| found.start) else { return 0 };
-    let mut pieces = pieces(line);
-    pieces.truncate(found + 1);
-    if log.cut { 0 } else { fold(pieces, width).len() - 1 }
+    let mut cells = cells(line);
+    cells.truncate(found + 1);
+    if log.cut { 0 } else { fold(cells, width).len() - 1 }
 }
 
 /// One cell's worth of a log line.
-struct Piece<'a> {
+struct LogCell<'a> {
     grapheme: &'a str,
     columns: usize,
     style: Style,
@@ -130,64 +130,64 @@ fn wrapped<'a>(
     number: usize,
     line: &'a str,
     width: u16,
-) -> Vec<Vec<Piece<'a>>> {
-    let mut pieces = pieces(line);
-    mark_found(model, theme, number, line, &mut pieces);
+) -> Vec<Vec<LogCell<'a>>> {
+    let mut cells = cells(line);
+    mark_found(model, theme, number, line, &mut cells);
     if model.log.cut {
         let mut skipped = 0;
-        pieces.retain(|piece| {
+        cells.retain(|cell| {
             let keep = skipped >= model.log.left;
-            skipped += if keep { 0 } else { piece.columns };
+            skipped += if keep { 0 } else { cell.columns };
             keep
         });
-        return vec![pieces];
+        return vec![cells];
     }
-    fold(pieces, width)
+    fold(cells, width)
 }
 
 /// Pieces in rows of a width; an empty line takes a row, too.
-fn fold(pieces: Vec<Piece<'_>>, width: u16) -> Vec<Vec<Piece<'_>>> {
+fn fold(cells: Vec<LogCell<'_>>, width: u16) -> Vec<Vec<LogCell<'_>>> {
     let width = usize::from(width).max(2);
     let mut rows = vec![Vec::new()];
     let mut used = 0;
-    for piece in pieces {
-        if used + piece.columns > width {
+    for cell in cells {
+        if used + cell.columns > width {
             rows.push(Vec::new());
             used = 0;
         }
-        used += piece.columns;
+        used += cell.columns;
         if let Some(row) = rows.last_mut() {
-            row.push(piece);
+            row.push(cell);
         }
     }
     rows
 }
 
-fn pieces(line: &str) -> Vec<Piece<'_>> {
-    let mut pieces = Vec::new();
+fn cells(line: &str) -> Vec<LogCell<'_>> {
+    let mut cells = Vec::new();
     for (sgr, text) in ansi::spans(line) {
         let style = style(sgr);
         for grapheme in text.graphemes(true) {
             let (grapheme, columns) =
                 if grapheme == "\t" { ("    ", 4) } else { (grapheme, grapheme.width()) };
-            pieces.push(Piece { grapheme, columns, style });
+            cells.push(LogCell { grapheme, columns, style });
         }
     }
-    pieces
+    cells
 }
 
 /// Shows every match in reverse, those of the line that the search found last in the accent.
-fn mark_found(model: &Model, theme: &Theme, number: usize, line: &str, pieces: &mut [Piece<'_>]) {
+fn mark_found(model: &Model, theme: &Theme, number: usize, line: &str, cells: &mut [LogCell<'_>]) {
     let is_current = model.log.found == Some(number);
     let style = if is_current { theme.accent.patch(theme.found) } else { theme.found };
     for found in found_in(line, &model.log.search) {
-        for piece in pieces.iter_mut().take(found.end).skip(found.start) {
-            piece.style = piece.style.patch(style);
+        for cell in cells.iter_mut().take(found.end).skip(found.start) {
+            cell.style = cell.style.patch(style);
         }
     }
 }
 
-/// Where a text is in a line, whatever the case, counted in pieces.
+/// Where a text is in a line, whatever the case, counted in cells.
 fn found_in(line: &str, wanted: &str) -> Vec<Range<usize>> {
     let wanted = wanted.to_lowercase();
     if wanted.is_empty() {
@@ -196,17 +196,17 @@ fn found_in(line: &str, wanted: &str) -> Vec<Range<usize>> {
     let plain: String = ansi::spans(line).map(|(_, text)| text).collect();
     let plain = plain.to_lowercase();
     let starts: Vec<usize> = plain.grapheme_indices(true).map(|(at, _)| at).collect();
-    let piece = |at: usize| starts.partition_point(|start| *start < at);
-    plain.match_indices(&wanted).map(|(at, text)| piece(at)..piece(at + text.len())).collect()
+    let cell = |at: usize| starts.partition_point(|start| *start < at);
+    plain.match_indices(&wanted).map(|(at, text)| cell(at)..cell(at + text.len())).collect()
 }
 
-fn draw_row(row: &[Piece<'_>], area: Rect, buffer: &mut Buffer) {
+fn draw_row(row: &[LogCell<'_>], area: Rect, buffer: &mut Buffer) {
     let mut x = area.x;
-    for piece in row {
-        if usize::from(area.right().saturating_sub(x)) < piece.columns {
+    for cell in row {
+        if usize::from(area.right().saturating_sub(x)) < cell.columns {
             break;
         }
-        x = buffer.set_stringn(x, area.y, piece.grapheme, piece.columns, piece.style).0;
+        x = buffer.set_stringn(x, area.y, cell.grapheme, cell.columns, cell.style).0;
     }
 }
 

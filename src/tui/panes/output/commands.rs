@@ -1,8 +1,8 @@
 //! What can be done to the outputs of a run, one at a time.
 
-use super::update::{change_kind, play, step};
+use super::update::{change_mode, play, step};
 use super::uses::ask;
-use super::{Looked, LookedBody};
+use super::{Rendered, RenderedBody};
 use crate::tui::command::{Command, Reason, Scope, at};
 use crate::tui::model::Model;
 use crate::tui::overlay::OutputUse;
@@ -39,8 +39,8 @@ pub const COMMANDS: &[Command] = &[
         keys: &["space"],
         short: "play",
         long: "Play a moving picture, or stop",
-        when: |model| match &model.output.looked {
-            Some(Ok(Looked { body: LookedBody::Picture { moves: true, .. }, .. })) => Ok(()),
+        when: |model| match &model.output.rendered {
+            Some(Ok(Rendered { body: RenderedBody::Picture { moves: true, .. }, .. })) => Ok(()),
             _ => Err("This output doesn't move"),
         },
         ..Command::new("play", |model, _, _| play(model))
@@ -50,7 +50,7 @@ pub const COMMANDS: &[Command] = &[
         keys: &["t"],
         short: "how drawn",
         long: "How pictures are drawn: auto, kitty, iterm2, sixel, blocks, off",
-        ..Command::new("picture-kind", |model, _, _| change_kind(model))
+        ..Command::new("picture-kind", |model, _, _| change_mode(model))
     },
     Command {
         places: &[at(RUNS, 0), at(DETAILS, 54).named("details-use-output"), at(HERE, 62).named("output-use")],

@@ -2,14 +2,14 @@
 
 use super::view;
 use crate::domain::OutputId;
-use crate::picture::{Choice, Kind};
+use crate::picture::{PictureMode, PictureProtocol};
 use crate::tui::effect::{Effect, Effects, ScreenEffect};
 use crate::tui::layout;
 use crate::tui::model::Model;
 use crate::tui::motion::Motion;
 use crate::tui::notice::Tone;
 use crate::tui::pane::Pane;
-use crate::tui::panes::output::{LookOrder, Looked, LookedBody};
+use crate::tui::panes::output::{RenderOrder, Rendered, RenderedBody};
 
 /// Milliseconds that a selection has to rest before its file is read.
 const REST_MS: u32 = 150;
@@ -25,12 +25,12 @@ pub fn play(model: &mut Model) {
 }
 
 /// The next way of drawing pictures.
-pub fn change_kind(model: &mut Model) {
-    model.output.choice = model.output.choice.next();
-    let told = match model.output.choice {
-        Choice::Auto => "Pictures: as the terminal can".to_owned(),
-        Choice::Off => "Pictures: off".to_owned(),
-        Choice::Always(kind) => format!("Pictures: {}, whatever the terminal says", kind.name()),
+pub fn change_mode(model: &mut Model) {
+    model.output.mode = model.output.mode.next();
+    let told = match model.output.mode {
+        PictureMode::Auto => "Pictures: as the terminal can".to_owned(),
+        PictureMode::Off => "Pictures: off".to_owned(),
+        PictureMode::Always(protocol) => format!("Pictures: {}, whatever the terminal says", protocol.name()),
     };
     model.notify(Tone::Plain, told);
 }
@@ -63,15 +63,20 @@ pub fn moved(model: &mut Model, motion: Motion) {
     model.output.scroll = motion.from(model.output.scroll, page, last);
 }
 
-pub fn looked(model: &mut Model, order: &LookOrder, looked: Result<Looked, String>, effects: &mut Effects) {
+pub fn rendered(
+    model: &mut Model,
+    order: &RenderOrder,
+    rendered: Result<Rendered, String>,
+    effects: &mut Effects,
+) {
     // Another one is wanted by now.
     if model.output.asked.as_ref() != Some(order) {
         return;
     }
     model.output.pending = false;
     if order.play {
-        match &looked {
-            Ok(Looked { body: LookedBody::Picture { frames, .. }, .. }) if frames.len() > 1 => {
+        match &rendered {
+            Ok(Rendered { body: RenderedBody::Picture { frames, .. }, .. }) if frames.len() > 1 => {
                 model.output.frame = 0;
                 model.output.played_from = model.now;
                 effects.push(Effect::Screen(ScreenEffect::FrameIn(frames[0].1)));
@@ -84,7 +89,7 @@ pub fn looked(model: &mut Model, order: &LookOrder, looked: Result<Looked, Strin
             }
         }
     }
-    model.output.looked = Some(looked);
+    model.output.rendered = Some(rendered);
 }
 
 fn stop(model: &mut Model, why: &str) {
@@ -94,7 +99,9 @@ fn stop(model: &mut Model, why: &str) {
 
 pub fn next_frame(model: &mut Model, effects: &mut Effects) {
     let output = &mut model.output;
-    let Some(Ok(Looked { body: LookedBody::Picture { frames, .. }, .. })) = &output.looked else { return };
+    let Some(Ok(Rendered { body: RenderedBody::Picture { frames, .. }, .. })) = &output.rendered else {
+        return;
+    };
     if !output.playing || frames.len() < 2 {
         return;
     }
@@ -109,13 +116,13 @@ pub fn next_frame(model: &mut Model, effects: &mut Effects) {
 }
 
 /// How pictures are drawn now; the outer `None` while the terminal is being asked.
-fn kind(model: &Model) -> Option<Option<Kind>> {
-    let kind = match model.output.choice {
-        Choice::Off => None,
-        Choice::Always(kind) => Some(kind),
-        Choice::Auto => Some(model.output.means.best?),
+fn protocol(model: &Model) -> Option<Option<PictureProtocol>> {
+    let protocol = match model.output.mode {
+        PictureMode::Off => None,
+        PictureMode::Always(protocol) => Some(protocol),
+        PictureMode::Auto => Some(model.output.means.best?),
     };
-    Some(kind.filter(|kind| *kind != Kind::Blocks || !model.output.means.colourless))
+    Some(protocol.filter(|protocol| *protocol != PictureProtocol::Blocks || !model.output.means.colourless))
 }
 
 /// Keeps the place among the outputs of the selected run, and asks for what is to be seen there.
@@ -143,21 +150,21 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
         return;
     };
     // What is not seen is not looked at.
-    let (Some(room), Some(kind)) = (view::room(model), kind(model)) else { return };
+    let (Some(room), Some(protocol)) = (view::room(model), protocol(model)) else { return };
     let cell = model.output.means.cell;
-    let order = LookOrder { path, preview, room, cell, kind, play: model.output.playing };
+    let order = RenderOrder { path, preview, room, cell, protocol, play: model.output.playing };
     let Some(asked) = &model.output.asked else { return ask(model, order, effects) };
     if *asked == order {
         return;
     }
-    if preview > 0 && (LookOrder { preview, ..asked.clone() }) == order {
+    if preview > 0 && (RenderOrder { preview, ..asked.clone() }) == order {
         // One after the other, and no faster than a slow line bears; what stands there stays until the next is there.
         if !model.output.pending && model.now - model.output.previewed_at >= PREVIEW_MS {
             ask(model, order, effects);
         }
         return;
     }
-    let same_but_for_playing = LookOrder { play: order.play, ..asked.clone() } == order;
+    let same_but_for_playing = RenderOrder { play: order.play, ..asked.clone() } == order;
     if same_but_for_playing {
         // What stands there stays until the other is there.
         model.output.frame = 0;
@@ -167,21 +174,21 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
     ask(model, order, effects);
 }
 
-fn ask(model: &mut Model, order: LookOrder, effects: &mut Effects) {
+fn ask(model: &mut Model, order: RenderOrder, effects: &mut Effects) {
     if order.preview > 0 {
         model.output.previewed_at = model.now;
     }
     model.output.pending = true;
     model.output.asked = Some(order.clone());
     // Another size, or playing: it has rested already.
-    let rest = if model.output.looked.is_some() { 0 } else { REST_MS };
-    effects.push(Effect::Screen(ScreenEffect::Look(order, rest)));
+    let rest = if model.output.rendered.is_some() { 0 } else { REST_MS };
+    effects.push(Effect::Screen(ScreenEffect::Render(order, rest)));
 }
 
 fn forget(model: &mut Model) {
     model.output.asked = None;
     model.output.pending = false;
-    model.output.looked = None;
+    model.output.rendered = None;
     model.output.scroll = 0;
     model.output.frame = 0;
 }

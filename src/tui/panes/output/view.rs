@@ -7,12 +7,12 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::domain::run::{Output, Preview, RunError};
 use crate::domain::{Run, Status};
-use crate::picture::{Cells, Choice};
+use crate::picture::{Cells, PictureMode};
 use crate::tui::command::Keymap;
 use crate::tui::layout;
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
-use crate::tui::panes::output::{Looked, LookedBody};
+use crate::tui::panes::output::{Rendered, RenderedBody};
 use crate::tui::terminal::Placement;
 use crate::tui::text;
 use crate::tui::theme::Theme;
@@ -37,7 +37,7 @@ pub fn room(model: &Model) -> Option<Cells> {
 
 /// The picture that belongs on the screen, and where.
 pub fn placement(model: &Model) -> Option<Placement> {
-    let Some(Ok(Looked { body: LookedBody::Picture { frames, .. }, .. })) = &model.output.looked else {
+    let Some(Ok(Rendered { body: RenderedBody::Picture { frames, .. }, .. })) = &model.output.rendered else {
         return None;
     };
     let (picture, _) = frames.get(model.output.frame).or_else(|| frames.first())?;
@@ -53,8 +53,8 @@ pub fn placement(model: &Model) -> Option<Placement> {
 
 /// Lines of the text that is shown.
 pub fn line_count(model: &Model) -> usize {
-    match &model.output.looked {
-        Some(Ok(Looked { body: LookedBody::Text(lines, _), .. })) => lines.len(),
+    match &model.output.rendered {
+        Some(Ok(Rendered { body: RenderedBody::Text(lines, _), .. })) => lines.len(),
         _ => 0,
     }
 }
@@ -92,12 +92,14 @@ pub fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mu
         }
         return;
     }
-    match &model.output.looked {
-        Some(Ok(Looked { body: LookedBody::Text(lines, more), .. })) => {
+    match &model.output.rendered {
+        Some(Ok(Rendered { body: RenderedBody::Text(lines, more), .. })) => {
             lines_of_text(model, lines, *more, theme, beneath, buffer);
         }
-        Some(Ok(Looked { body: LookedBody::Off, .. })) => words(&off(model, keys), theme, beneath, buffer),
-        Some(Ok(Looked { body: LookedBody::Nothing(why), .. })) | Some(Err(why)) => {
+        Some(Ok(Rendered { body: RenderedBody::Off, .. })) => {
+            words(&off(model, keys), theme, beneath, buffer)
+        }
+        Some(Ok(Rendered { body: RenderedBody::Nothing(why), .. })) | Some(Err(why)) => {
             words(why, theme, beneath, buffer);
         }
         Some(Ok(_)) => {}
@@ -108,10 +110,10 @@ pub fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mu
 /// Name at the left; size in pixels and bytes at the right.
 fn caption(model: &Model, output: &Output, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let mut facts = Vec::new();
-    if let Some(Ok(looked)) = &model.output.looked {
-        facts.extend(looked.facts.iter().cloned());
-        facts.push(text::bytes(looked.bytes));
-        if let LookedBody::Picture { moves: true, frames } = &looked.body {
+    if let Some(Ok(rendered)) = &model.output.rendered {
+        facts.extend(rendered.facts.iter().cloned());
+        facts.push(text::bytes(rendered.bytes));
+        if let RenderedBody::Picture { moves: true, frames } = &rendered.body {
             facts.push(match frames.len() {
                 0 | 1 => "moves".to_owned(),
                 count => format!("frame {} of {count}", model.output.frame + 1),
@@ -172,7 +174,7 @@ fn failure(run: &Run, error: &RunError, keys: &Keymap, theme: &Theme) -> Vec<(St
 /// Why a picture is not drawn, and what to do.
 fn off(model: &Model, keys: &Keymap) -> String {
     let key = keys.hint("picture-kind");
-    if model.output.choice == Choice::Off {
+    if model.output.mode == PictureMode::Off {
         format!("Pictures are off. {key} turns them on")
     } else {
         format!(
@@ -183,7 +185,7 @@ fn off(model: &Model, keys: &Keymap) -> String {
 
 /// What is being waited for.
 fn waiting(model: &Model, keys: &Keymap) -> String {
-    if model.output.choice == Choice::Auto && model.output.means.best.is_none() {
+    if model.output.mode == PictureMode::Auto && model.output.means.best.is_none() {
         return format!("Asking the terminal how it shows pictures… {} chooses", keys.hint("picture-kind"));
     }
     "Decoding…".to_owned()

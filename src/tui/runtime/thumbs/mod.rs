@@ -12,7 +12,7 @@ use self::cache::{Cache, Kept, SIDE};
 use super::Replies;
 use super::worker::Ticket;
 use crate::picture::read::{self, Content, Pixels, ReadError, Seen, Watch};
-use crate::picture::{Canvas, CellSize, Colours, Kind, encode};
+use crate::picture::{Canvas, CellSize, Colours, PictureProtocol, encode};
 use crate::store::Store;
 use crate::tui::msg::Msg;
 use crate::tui::panes::gallery::{Thumb, ThumbOrder};
@@ -76,7 +76,7 @@ impl ThumbRenderer {
         let canvas = Canvas {
             room: order.room,
             cell: CellSize { width: 1, height: 2 },
-            kind: Kind::Blocks,
+            protocol: PictureProtocol::Blocks,
             budget,
             piece: usize::MAX,
             ground: GROUND,

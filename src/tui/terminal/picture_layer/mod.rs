@@ -29,7 +29,7 @@ use ratatui::style::Color;
 use self::kitty::Kitty;
 pub(super) use self::kitty::push_kitty;
 use super::painter::Painter;
-use crate::picture::{Form, Piece, Shared};
+use crate::picture::{Form, Shared, Strip};
 
 /// A picture and its place: exactly its cells.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,12 +74,12 @@ enum Progress {
         under: Option<Shared>,
     },
     Kitty(Kitty),
-    /// State of each piece on the screen.
-    Pieces(Vec<PieceState>),
+    /// State of each strip on the screen.
+    Strips(Vec<StripState>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum PieceState {
+enum StripState {
     Not,
     /// A part of the picture that stood here before.
     Old,
@@ -130,8 +130,8 @@ impl PictureLayer {
         self.shown.as_ref().is_some_and(|shown| match &shown.progress {
             Progress::Blocks { revealed, .. } => *revealed < shown.placement.picture.cells.count(),
             Progress::Kitty(kitty) => !kitty.complete || !kitty.placed && (self.tmux || !shown.covered),
-            Progress::Pieces(there) => {
-                !shown.covered && there.iter().any(|there| matches!(there, PieceState::Not | PieceState::Old))
+            Progress::Strips(there) => {
+                !shown.covered && there.iter().any(|there| matches!(there, StripState::Not | StripState::Old))
             }
         })
     }
@@ -146,8 +146,8 @@ impl PictureLayer {
                 (Form::Kitty(png), Progress::Kitty(kitty)) => {
                     kitty.parts(png, placement, *covered, room, tmux, &mut bytes, &mut filled);
                 }
-                (Form::Pieces(pieces), Progress::Pieces(there)) if !*covered => {
-                    next_pieces(pieces, there, placement, room, &mut bytes, &mut filled);
+                (Form::Strips(strips), Progress::Strips(there)) if !*covered => {
+                    next_strips(strips, there, placement, room, &mut bytes, &mut filled);
                 }
                 _ => {}
             }
@@ -178,7 +178,7 @@ impl PictureLayer {
                 match &mut old.progress {
                     Progress::Blocks { revealed, under } => (*revealed, *under) = (0, None),
                     Progress::Kitty(kitty) => kitty.lift(self.tmux, out),
-                    Progress::Pieces(there) => there.fill(PieceState::Not),
+                    Progress::Strips(there) => there.fill(StripState::Not),
                 }
             }
             self.shown = Some(old);
@@ -204,14 +204,14 @@ impl PictureLayer {
                 Progress::Kitty(self.kitty(before))
             }
             (Form::Kitty(_), _) => Progress::Kitty(self.kitty(None)),
-            (Form::Pieces(pieces), Some((Shown { progress: Progress::Pieces(_), .. }, _))) => {
-                Progress::Pieces(vec![PieceState::Old; pieces.len()])
+            (Form::Strips(strips), Some((Shown { progress: Progress::Strips(_), .. }, _))) => {
+                Progress::Strips(vec![StripState::Old; strips.len()])
             }
-            (Form::Pieces(pieces), Some((Shown { progress: Progress::Kitty(kitty), .. }, out))) => {
+            (Form::Strips(strips), Some((Shown { progress: Progress::Kitty(kitty), .. }, out))) => {
                 kitty.delete(self.tmux, out);
-                Progress::Pieces(vec![PieceState::Not; pieces.len()])
+                Progress::Strips(vec![StripState::Not; strips.len()])
             }
-            (Form::Pieces(pieces), _) => Progress::Pieces(vec![PieceState::Not; pieces.len()]),
+            (Form::Strips(strips), _) => Progress::Strips(vec![StripState::Not; strips.len()]),
         };
         self.shown = Some(Shown { placement: placement.clone(), covered: false, progress });
     }
@@ -268,9 +268,9 @@ impl Shown {
                     }
                 }
             }
-            (Form::Pieces(pieces), Progress::Pieces(there)) => {
-                for (piece, there) in pieces.iter().zip(there) {
-                    set_piece(piece_area(area, piece), there, buffer, painter);
+            (Form::Strips(strips), Progress::Strips(there)) => {
+                for (strip, there) in strips.iter().zip(there) {
+                    set_strip(strip_area(area, strip), there, buffer, painter);
                 }
             }
             _ => {}
@@ -296,44 +296,44 @@ fn half_block(cell: &mut Cell, upper: [u8; 3], lower: [u8; 3]) {
     }
 }
 
-fn piece_area(area: Rect, piece: &Piece) -> Rect {
-    Rect { y: area.y + piece.row, height: piece.rows, ..area }.intersection(area)
+fn strip_area(area: Rect, strip: &Strip) -> Rect {
+    Rect { y: area.y + strip.row, height: strip.rows, ..area }.intersection(area)
 }
 
 /// What the cells of a strip are in the next frame.
-fn set_piece(area: Rect, there: &mut PieceState, buffer: &mut Buffer, painter: &Painter) {
+fn set_strip(area: Rect, there: &mut StripState, buffer: &mut Buffer, painter: &Painter) {
     let covered = area.positions().any(|at| !is_left(&buffer[at]));
     *there = match *there {
-        PieceState::Whole | PieceState::Old | PieceState::Torn if covered => PieceState::Torn,
-        PieceState::Torn => PieceState::Not,
+        StripState::Whole | StripState::Old | StripState::Torn if covered => StripState::Torn,
+        StripState::Torn => StripState::Not,
         other => other,
     };
     for at in area.positions() {
         // Where something else stands by now, or nothing of the picture yet, blanks take its place first.
-        if is_left(&buffer[at]) && (*there == PieceState::Not || !painter.leaves(at)) {
+        if is_left(&buffer[at]) && (*there == StripState::Not || !painter.leaves(at)) {
             buffer[at].reset();
         }
     }
 }
 
-fn next_pieces(
-    pieces: &[Piece],
-    there: &mut [PieceState],
+fn next_strips(
+    strips: &[Strip],
+    there: &mut [StripState],
     placement: &Placement,
     room: usize,
     bytes: &mut Vec<u8>,
     filled: &mut Vec<Rect>,
 ) {
-    for (piece, there) in pieces.iter().zip(there) {
-        if matches!(there, PieceState::Whole | PieceState::Torn) {
+    for (strip, there) in strips.iter().zip(there) {
+        if matches!(there, StripState::Whole | StripState::Torn) {
             continue;
         }
-        if !bytes.is_empty() && bytes.len() + piece.bytes.len() > room {
+        if !bytes.is_empty() && bytes.len() + strip.bytes.len() > room {
             return;
         }
-        push_at(Position::new(placement.at.x, placement.at.y + piece.row), &piece.bytes, bytes);
-        filled.push(piece_area(placement.area(), piece));
-        *there = PieceState::Whole;
+        push_at(Position::new(placement.at.x, placement.at.y + strip.row), &strip.bytes, bytes);
+        filled.push(strip_area(placement.area(), strip));
+        *there = StripState::Whole;
     }
 }
 

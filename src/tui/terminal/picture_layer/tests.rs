@@ -187,9 +187,9 @@ fn picture(way: Way, letter: char, width: u16, height: u16) -> Shared {
                 let rows = 2.min(height - row);
                 let pad = "~".repeat(150);
                 let bytes = format!("\x1bP1q {width} {rows} {letter} {pad}\x1b\\").into_bytes();
-                Piece { row, rows, bytes }
+                Strip { row, rows, bytes }
             };
-            Form::Pieces((0..height).step_by(2).map(strip).collect())
+            Form::Strips((0..height).step_by(2).map(strip).collect())
         }
     };
     Arc::new(Picture { cells, form })

@@ -391,10 +391,10 @@ fn enter_shows_that_very_output() {
 
 /// Runs 3 and 4 compared.
 fn compared() -> (Stage, Vec<Effect>) {
-    use crate::picture::Kind;
+    use crate::picture::PictureProtocol;
     use crate::tui::panes::output::PictureMeans;
     let mut stage = gallery(80, 24, 1..=4);
-    stage.hear(Msg::Means(PictureMeans { best: Some(Kind::Kitty), ..Default::default() }));
+    stage.hear(Msg::Means(PictureMeans { best: Some(PictureProtocol::Kitty), ..Default::default() }));
     let effects = stage.press("space l C");
     (stage, effects)
 }
@@ -444,7 +444,7 @@ fn without_pictures_the_parameters_are_compared_all_the_same() {
     let mut stage = gallery(80, 24, 1..=4);
     stage.model.output.means.colourless = true;
     stage.hear(Msg::Means(crate::tui::panes::output::PictureMeans {
-        best: Some(crate::picture::Kind::Blocks),
+        best: Some(crate::picture::PictureProtocol::Blocks),
         colourless: true,
         ..Default::default()
     }));

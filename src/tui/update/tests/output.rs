@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::domain::Run;
-use crate::picture::{CellSize, Cells, Form, Kind, Picture};
-use crate::tui::panes::output::{LookOrder, Looked, LookedBody, PictureMeans};
+use crate::picture::{CellSize, Cells, Form, Picture, PictureProtocol};
+use crate::tui::panes::output::{PictureMeans, RenderOrder, Rendered, RenderedBody};
 
 const CELL: CellSize = CellSize { width: 10, height: 20 };
 
@@ -27,38 +27,45 @@ fn made(id: i64, outputs: usize) -> Run {
 /// A screen with runs 2 and 1, of which 2 is selected, on a terminal that has Kitty's graphics.
 fn stage() -> Stage {
     let mut stage = wide();
-    stage.hear(Msg::Means(PictureMeans { best: Some(Kind::Kitty), cell: CELL, colourless: false }));
+    stage.hear(Msg::Means(PictureMeans {
+        best: Some(PictureProtocol::Kitty),
+        cell: CELL,
+        colourless: false,
+    }));
     stage.hear(runs_msg([made(2, 3), made(1, 1)].iter().map(RunSummary::from).collect()));
     stage
 }
 
-fn looks(effects: Vec<Effect>) -> Vec<LookOrder> {
+fn render_orders(effects: Vec<Effect>) -> Vec<RenderOrder> {
     let order = |effect| match effect {
-        Effect::Screen(ScreenEffect::Look(order, _)) => Some(order),
+        Effect::Screen(ScreenEffect::Render(order, _)) => Some(order),
         _ => None,
     };
     effects.into_iter().filter_map(order).collect()
 }
 
 fn paths(effects: Vec<Effect>) -> Vec<String> {
-    looks(effects).into_iter().map(|order| order.path.display().to_string()).collect()
+    render_orders(effects).into_iter().map(|order| order.path.display().to_string()).collect()
 }
 
-fn picture(frames: usize) -> Looked {
+fn picture(frames: usize) -> Rendered {
     let cells = Cells { width: 20, height: 10 };
     let one = |n: usize| Arc::new(Picture { cells, form: Form::Kitty(vec![n as u8; 9]) });
-    Looked {
+    Rendered {
         kind: "image/png",
         bytes: 1_449_000,
         facts: vec!["1024×1024".to_owned()],
-        body: LookedBody::Picture { frames: (0..frames).map(|n| (one(n), 100)).collect(), moves: frames > 1 },
+        body: RenderedBody::Picture {
+            frames: (0..frames).map(|n| (one(n), 100)).collect(),
+            moves: frames > 1,
+        },
     }
 }
 
 /// The answer to what was asked for last.
-fn answer(stage: &mut Stage, looked: Looked) -> Vec<Effect> {
+fn answer(stage: &mut Stage, rendered: Rendered) -> Vec<Effect> {
     let order = stage.model.output.asked.clone().expect("something is asked for");
-    stage.hear(Msg::Looked(order, Ok(looked)))
+    stage.hear(Msg::Rendered(order, Ok(rendered)))
 }
 
 fn is_drawn(stage: &Stage) -> bool {
@@ -68,14 +75,21 @@ fn is_drawn(stage: &Stage) -> bool {
 #[test]
 fn the_selected_runs_output_is_looked_at_once() {
     let mut stage = stage();
-    let asked = looks(stage.hear(Msg::Run(2, Some(Box::new(made(2, 3))))));
+    let asked = render_orders(stage.hear(Msg::Run(2, Some(Box::new(made(2, 3))))));
     let room = Cells { width: 57, height: 19 };
     let path = "/pictures/2_0.png".into();
     assert_eq!(
         asked,
-        [LookOrder { path, preview: 0, room, cell: CELL, kind: Some(Kind::Kitty), play: false }]
+        [RenderOrder {
+            path,
+            preview: 0,
+            room,
+            cell: CELL,
+            protocol: Some(PictureProtocol::Kitty),
+            play: false
+        }]
     );
-    assert_eq!(looks(stage.hear(Msg::Tick)), []);
+    assert_eq!(render_orders(stage.hear(Msg::Tick)), []);
     assert!(stage.screen().contains("Decoding…"));
     answer(&mut stage, picture(1));
     assert!(is_drawn(&stage));
@@ -105,7 +119,7 @@ fn another_run_takes_the_picture_away_at_once_and_an_old_answer_changes_nothing(
     assert!(!is_drawn(&stage), "nothing of another run stands there");
     assert!(stage.screen().contains("Reading the run…"));
     assert_eq!(paths(stage.hear(Msg::Run(1, Some(Box::new(made(1, 1)))))), ["/pictures/1_0.png"]);
-    stage.hear(Msg::Looked(old, Ok(picture(1))));
+    stage.hear(Msg::Rendered(old, Ok(picture(1))));
     assert!(!is_drawn(&stage));
     answer(&mut stage, picture(1));
     assert!(is_drawn(&stage));
@@ -115,14 +129,17 @@ fn another_run_takes_the_picture_away_at_once_and_an_old_answer_changes_nothing(
 fn another_size_or_way_of_drawing_asks_anew() {
     let mut stage = stage();
     stage.hear(Msg::Run(2, Some(Box::new(made(2, 3)))));
-    let resized = looks(stage.hear(Msg::Input(crossterm::event::Event::Resize(140, 50))));
+    let resized = render_orders(stage.hear(Msg::Input(crossterm::event::Event::Resize(140, 50))));
     assert_eq!(resized.len(), 1);
     answer(&mut stage, picture(1));
-    let zoomed = looks(stage.press("5 z"));
+    let zoomed = render_orders(stage.press("5 z"));
     assert_eq!(zoomed[0].room.width, 138);
     assert!(!is_drawn(&stage));
-    let kinds: Vec<_> = (0..6).flat_map(|_| looks(stage.press("t"))).map(|order| order.kind).collect();
-    let all = [Kind::Kitty, Kind::Iterm2, Kind::Sixel, Kind::Blocks].map(Some);
+    let kinds: Vec<_> =
+        (0..6).flat_map(|_| render_orders(stage.press("t"))).map(|order| order.protocol).collect();
+    let all =
+        [PictureProtocol::Kitty, PictureProtocol::Iterm2, PictureProtocol::Sixel, PictureProtocol::Blocks]
+            .map(Some);
     // What auto is here already is not asked for again.
     assert_eq!(kinds, [&all[1..], &[None], &all[..1]].concat());
 }
@@ -131,21 +148,25 @@ fn another_size_or_way_of_drawing_asks_anew() {
 fn until_the_terminal_has_answered_nothing_is_decoded() {
     let mut stage = wide();
     stage.hear(runs_msg(vec![RunSummary::from(&made(1, 1))]));
-    assert_eq!(looks(stage.hear(Msg::Run(1, Some(Box::new(made(1, 1)))))), []);
+    assert_eq!(render_orders(stage.hear(Msg::Run(1, Some(Box::new(made(1, 1)))))), []);
     assert!(stage.screen().contains("Asking the terminal"), "{}", stage.screen());
-    let blocks = PictureMeans { best: Some(Kind::Blocks), cell: CELL, colourless: false };
-    assert_eq!(looks(stage.hear(Msg::Means(blocks)))[0].kind, Some(Kind::Blocks));
+    let blocks = PictureMeans { best: Some(PictureProtocol::Blocks), cell: CELL, colourless: false };
+    assert_eq!(render_orders(stage.hear(Msg::Means(blocks)))[0].protocol, Some(PictureProtocol::Blocks));
     let colourless = PictureMeans { colourless: true, ..blocks };
-    assert_eq!(looks(stage.hear(Msg::Means(colourless)))[0].kind, None);
+    assert_eq!(render_orders(stage.hear(Msg::Means(colourless)))[0].protocol, None);
 }
 
 #[test]
 fn what_cannot_be_seen_is_not_decoded() {
     let mut stage = Stage::new(80, 24);
-    stage.hear(Msg::Means(PictureMeans { best: Some(Kind::Kitty), cell: CELL, colourless: false }));
+    stage.hear(Msg::Means(PictureMeans {
+        best: Some(PictureProtocol::Kitty),
+        cell: CELL,
+        colourless: false,
+    }));
     stage.hear(runs_msg(vec![RunSummary::from(&made(1, 1))]));
-    assert_eq!(looks(stage.hear(Msg::Run(1, Some(Box::new(made(1, 1)))))), []);
-    assert_eq!(looks(stage.press("5")).len(), 1);
+    assert_eq!(render_orders(stage.hear(Msg::Run(1, Some(Box::new(made(1, 1)))))), []);
+    assert_eq!(render_orders(stage.press("5")).len(), 1);
 }
 
 #[test]
@@ -154,10 +175,10 @@ fn a_film_is_played_on_request_and_ends() {
     stage.hear(Msg::Run(2, Some(Box::new(made(2, 1)))));
     answer(
         &mut stage,
-        Looked { body: LookedBody::Picture { frames: picture(1).frames(), moves: true }, ..picture(1) },
+        Rendered { body: RenderedBody::Picture { frames: picture(1).frames(), moves: true }, ..picture(1) },
     );
     assert_eq!(stage.press("5"), []);
-    let asked = looks(stage.press("space"));
+    let asked = render_orders(stage.press("space"));
     assert!(asked[0].play);
     assert!(is_drawn(&stage), "the still stands until the film is there");
     assert_eq!(answer(&mut stage, picture(3)), [Effect::Screen(ScreenEffect::FrameIn(100))]);
@@ -166,7 +187,7 @@ fn a_film_is_played_on_request_and_ends() {
     stage.hear(Msg::NextFrame);
     stage.model.now += 10_000;
     // Its time is over, and the better still comes back.
-    let end = looks(stage.hear(Msg::NextFrame));
+    let end = render_orders(stage.hear(Msg::NextFrame));
     assert!(!end[0].play && !stage.model.output.playing);
     assert_eq!(stage.hear(Msg::NextFrame), []);
 }
@@ -185,8 +206,12 @@ fn texts_are_read_and_what_is_wrong_is_said() {
     let mut stage = stage();
     stage.hear(Msg::Run(2, Some(Box::new(made(2, 1)))));
     let lines = (0..50).map(|n| format!("line {n}")).collect();
-    let text =
-        Looked { kind: "text/plain", facts: Vec::new(), body: LookedBody::Text(lines, true), ..picture(1) };
+    let text = Rendered {
+        kind: "text/plain",
+        facts: Vec::new(),
+        body: RenderedBody::Text(lines, true),
+        ..picture(1)
+    };
     answer(&mut stage, text);
     assert!(stage.screen().contains("line 0") && !is_drawn(&stage));
     stage.press("5 pagedown");
@@ -194,7 +219,7 @@ fn texts_are_read_and_what_is_wrong_is_said() {
     stage.press("G");
     assert!(stage.screen().contains("… the file continues"), "{}", stage.screen());
     let order = stage.model.output.asked.clone().expect("asked");
-    stage.hear(Msg::Looked(order, Err("The picture is broken: no end".to_owned())));
+    stage.hear(Msg::Rendered(order, Err("The picture is broken: no end".to_owned())));
     assert!(stage.screen().contains("The picture is broken: no end"));
 }
 
@@ -215,10 +240,10 @@ fn a_run_without_outputs_says_why() {
     assert_eq!(stage.told(), "This run has no output");
 }
 
-impl Looked {
+impl Rendered {
     fn frames(self) -> Vec<(crate::picture::Shared, u32)> {
         match self.body {
-            LookedBody::Picture { frames, .. } => frames,
+            RenderedBody::Picture { frames, .. } => frames,
             _ => Vec::new(),
         }
     }
@@ -227,19 +252,23 @@ impl Looked {
 #[test]
 fn why_there_is_no_picture_is_said_with_what_to_do() {
     let mut stage = wide();
-    stage.hear(Msg::Means(PictureMeans { best: Some(Kind::Blocks), cell: CELL, colourless: true }));
+    stage.hear(Msg::Means(PictureMeans {
+        best: Some(PictureProtocol::Blocks),
+        cell: CELL,
+        colourless: true,
+    }));
     let done = run(7, "a cat", &[Status::Running, Status::Done]);
     stage.hear(runs_msg(vec![RunSummary::from(&done)]));
     stage.press("5");
     let asked = stage.hear(Msg::Run(7, Some(Box::new(done))));
-    let Some(Effect::Screen(ScreenEffect::Look(order, _))) =
-        asked.iter().find(|effect| matches!(effect, Effect::Screen(ScreenEffect::Look(..))))
+    let Some(Effect::Screen(ScreenEffect::Render(order, _))) =
+        asked.iter().find(|effect| matches!(effect, Effect::Screen(ScreenEffect::Render(..))))
     else {
         panic!("{asked:?}")
     };
-    assert_eq!(order.kind, None);
-    let off = Looked { kind: "image/png", bytes: 1, facts: Vec::new(), body: LookedBody::Off };
-    stage.hear(Msg::Looked(order.clone(), Ok(off)));
+    assert_eq!(order.protocol, None);
+    let off = Rendered { kind: "image/png", bytes: 1, facts: Vec::new(), body: RenderedBody::Off };
+    stage.hear(Msg::Rendered(order.clone(), Ok(off)));
     let screen = stage.screen();
     assert!(screen.contains("no colours here") && screen.contains("t chooses another"), "{screen}");
 }

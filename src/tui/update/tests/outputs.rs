@@ -5,9 +5,9 @@ use crate::domain::RunEvent;
 use crate::domain::Workflow;
 use crate::domain::run::Preview;
 use crate::library::import::Imported;
-use crate::picture::Kind;
+use crate::picture::PictureProtocol;
 use crate::tui::model::Model;
-use crate::tui::panes::output::{Looked, LookedBody};
+use crate::tui::panes::output::{Rendered, RenderedBody};
 
 /// A run that is done, with a second output when it is asked for.
 fn with_outputs(more: &[(&str, &str)]) -> Stage {
@@ -170,7 +170,7 @@ fn an_answer_that_comes_while_something_is_typed_waits() {
 #[test]
 fn the_work_is_looked_at_while_it_goes_on() {
     let mut stage = wide();
-    stage.model.output.means.best = Some(Kind::Blocks);
+    stage.model.output.means.best = Some(PictureProtocol::Blocks);
     let mut working = run(7, "a cat", &[Status::Running]);
     let mut paint = |stage: &mut Stage, number, at| {
         let preview = Preview { number, path: "/previews/7".into(), ..Preview::default() };
@@ -179,33 +179,33 @@ fn the_work_is_looked_at_while_it_goes_on() {
         stage.model.now = at;
         stage.hear(Msg::Run(7, Some(Box::new(working.clone()))))
     };
-    let looked = |effects: &[Effect]| {
+    let rendered = |effects: &[Effect]| {
         let mut orders = effects.iter().filter_map(|effect| match effect {
-            Effect::Screen(ScreenEffect::Look(order, _)) => Some(order.clone()),
+            Effect::Screen(ScreenEffect::Render(order, _)) => Some(order.clone()),
             _ => None,
         });
         orders.next()
     };
     let began = stage.model.now;
     stage.press("5");
-    let first = looked(&paint(&mut stage, 1, began)).expect("an order");
+    let first = rendered(&paint(&mut stage, 1, began)).expect("an order");
     assert_eq!((first.path.to_str(), first.preview), (Some("/previews/7"), 1));
-    assert_eq!(looked(&paint(&mut stage, 2, began + 1_000)), None, "the first is not there yet");
+    assert_eq!(rendered(&paint(&mut stage, 2, began + 1_000)), None, "the first is not there yet");
     let shown = |facts: &str| {
-        let body = LookedBody::Nothing(facts.to_owned());
-        Ok(Looked { kind: "image/jpeg", bytes: 1, facts: Vec::new(), body })
+        let body = RenderedBody::Nothing(facts.to_owned());
+        Ok(Rendered { kind: "image/jpeg", bytes: 1, facts: Vec::new(), body })
     };
     assert_eq!(
-        looked(&stage.hear(Msg::Looked(first, shown("dots")))),
+        rendered(&stage.hear(Msg::Rendered(first, shown("dots")))),
         None,
         "not faster than a slow line bears"
     );
     assert!(stage.screen().contains("the work so far"), "{}", stage.screen());
-    let third = looked(&paint(&mut stage, 3, began + 2_000)).expect("an order");
+    let third = rendered(&paint(&mut stage, 3, began + 2_000)).expect("an order");
     assert_eq!(third.preview, 3);
     assert!(stage.screen().contains("dots"), "it stays until the next is there: {}", stage.screen());
-    assert_eq!(looked(&paint(&mut stage, 4, began + 9_000)), None, "the third is not there yet");
-    let next = looked(&stage.hear(Msg::Looked(third, shown("lines")))).expect("an order");
+    assert_eq!(rendered(&paint(&mut stage, 4, began + 9_000)), None, "the third is not there yet");
+    let next = rendered(&stage.hear(Msg::Rendered(third, shown("lines")))).expect("an order");
     assert_eq!(next.preview, 4);
     assert!(stage.screen().contains("lines"), "{}", stage.screen());
 }
