@@ -1,4 +1,4 @@
-//! The `comfydeck` program.
+//! The `comfydeck` program: parses the command line and exits with the command's code.
 
 use std::process::ExitCode;
 

@@ -29,7 +29,8 @@ impl LogBuffer {
         chunk.progress = self.lines.push(text, &mut chunk.log).or(chunk.progress.take());
     }
 
-    /// Adds an error's text. It is shown as log and kept: it is the reason of the run's failure when no result gives one.
+    /// Adds an error's text. It is shown as log and kept: it is the reason of the run's failure when
+    /// no result gives one.
     pub(super) fn error(&mut self, text: &str, chunk: &mut LogChunk) {
         if self.errors.len() < MAX_ERRORS {
             self.errors.extend(text.chars().take(MAX_ERRORS));

@@ -1,7 +1,6 @@
 //! Backends: each speaks one wire protocol and turns what it hears into [`RunEvent`]s.
 //!
-//! What differs between protocols is said by [`Caps`]; nothing outside this module asks which protocol
-//! a run uses.
+//! What differs between protocols is said by [`Caps`]; nothing outside this module asks which protocol a run uses.
 
 pub mod cloud;
 pub mod comfyui;
@@ -37,8 +36,8 @@ pub struct Job {
     pub run: RunId,
     /// Where it goes, and who asks.
     pub server: Server,
-    /// The run's name at the server, on disk already: made before the run is sent, or kept from then. `Some`
-    /// exactly where [`Caps::attach`].
+    /// The run's name at the server, on disk already: made before the run is sent, or kept from then.
+    /// `Some` exactly where [`Caps::attach`].
     pub prompt_id: Option<String>,
     /// Values to send, exact.
     pub params: indexmap::IndexMap<ParamKey, Value>,
@@ -81,9 +80,8 @@ pub trait Backend: Send + Sync {
         Err(BackendError::Refused(RunError { what, ..RunError::default() }))
     }
 
-    /// Submits a run and reports until its end. The last event is [`RunEvent::Ended`], unless an error is
-    /// returned, which says how the run ended instead. Dropping the future closes the connection; it is not a
-    /// remote cancel.
+    /// Submits a run and reports until its end. The last event is [`RunEvent::Ended`], unless an error is returned,
+    /// which says how the run ended instead. Dropping the future closes the connection; it is not a remote cancel.
     fn submit(&self, job: Job, events: EventSink) -> BoxFuture<'_, Result<(), BackendError>>;
 
     /// Finds a run again that was submitted before, by its [`Job::prompt_id`], and reports until its end, as

@@ -101,7 +101,8 @@ pub(super) fn told(result: &PromptResult) -> Option<RunEvent> {
     Some(RunEvent::Result(ServerResult { status, completed: *completed, prompt, prompt_sha256: None }))
 }
 
-/// Whether the result says that the run succeeded. An unknown status does not. What colours or pads the word is not part of it.
+/// Whether the result says that the run succeeded. An unknown status does not. What colours or pads the word is
+/// not part of it.
 fn succeeded(result: &PromptResult, saved: usize) -> bool {
     let word = ansi::scrub_plain(result.status.as_deref().unwrap_or_default()).trim().to_lowercase();
     match word.as_str() {

@@ -20,14 +20,14 @@ pub struct Console<W> {
 }
 
 impl Console<io::Stderr> {
-    /// Stderr.
+    /// A console on standard error.
     pub fn stderr() -> Self {
         Self::new(io::stderr())
     }
 }
 
 impl Console<io::Stdout> {
-    /// Stdout.
+    /// A console on standard output.
     pub fn stdout() -> Self {
         Self::new(io::stdout())
     }
@@ -58,7 +58,7 @@ impl<W: Write + IsTerminal + AsFd> Console<W> {
         self.rewrites
     }
 
-    /// Columns; without end where nobody is looking.
+    /// Width in columns; unlimited if the output is not a terminal.
     pub fn width(&self) -> usize {
         if !self.tty {
             return usize::MAX;

@@ -49,7 +49,7 @@ impl From<Exit> for ExitCode {
 pub struct Failure {
     /// The exit code.
     pub exit: Exit,
-    /// One plain sentence with the remedy; empty when there is nobody to tell or all is told.
+    /// One plain sentence with the remedy; empty if there is nothing left to report.
     pub message: String,
 }
 

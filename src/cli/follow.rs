@@ -32,7 +32,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// And where it should tell: some disks do not.
 const LOOK_ANYWAY: Duration = Duration::from_secs(1);
 
-/// Who is told what happens.
+/// Receiver of a run's progress and events.
 pub trait Listener {
     /// Something that stays, in order.
     fn event(&mut self, run: &Run, stored: &StoredEvent);

@@ -50,7 +50,7 @@ pub struct Args {
 /// Shows the graph in a file, or takes it over.
 ///
 /// # Errors
-/// When there is none in it, or what is asked for cannot be written.
+/// If the file has no graph, or the result cannot be written.
 pub fn main(args: Args) -> Result<Exit, Failure> {
     let imported = import::read(&args.file).map_err(|error| Failure::usage(plain(&error.to_string())))?;
     if let Some(path) = &args.workflow_out {

@@ -84,7 +84,7 @@ const NAME: &str = "default";
 /// Writes the profile.
 ///
 /// # Errors
-/// When something is missing and there is nobody to ask, or the file cannot be written.
+/// If a value is missing and there is no terminal to ask for it, or the file cannot be written.
 pub fn main(args: Args) -> Result<Exit, Failure> {
     let dirs = dirs()?;
     let config = Config::load(&dirs).map_err(Failure::usage)?;

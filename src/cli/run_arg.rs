@@ -6,10 +6,10 @@ use super::Failure;
 use crate::domain::{Run, RunId};
 use crate::store::{RunQuery, Store, StoreError};
 
-/// Which run.
+/// A run as named on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunArg {
-    /// The newest one.
+    /// The newest run, `last`.
     Last,
     /// The one of this number.
     Number(RunId),

@@ -1,4 +1,4 @@
-//! Where files live.
+//! Folders and files of comfydeck (XDG base directories).
 
 use std::ffi::OsString;
 use std::io;
@@ -12,7 +12,7 @@ use super::disk;
 /// The folders of comfydeck. None is made until something is written into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dirs {
-    /// `config.toml` and `presets/`.
+    /// Folder of `config.toml` and `presets/`.
     pub config: PathBuf,
     /// The store, logs and inputs of runs.
     pub data: PathBuf,

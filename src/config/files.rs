@@ -9,9 +9,8 @@ use super::disk;
 
 /// Replaces a file's content in one step: a reader, or a power cut, meets the old text or the new one.
 ///
-/// A symbolic link stays one, and what it points to is replaced. A file that is there keeps its
-/// permissions; a new one gets `mode` (less the umask). What is no regular file (`/dev/stdout`, a pipe)
-/// is written into.
+/// A symbolic link stays one, and what it points to is replaced. A file that is there keeps its permissions; a new
+/// one gets `mode` (less the umask). What is no regular file (`/dev/stdout`, a pipe) is written into.
 ///
 /// # Errors
 /// As the system says; the old content is then still there.
@@ -37,8 +36,8 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     disk::if_possible(File::open(folder)?.sync_all())
 }
 
-/// Replaces a file that can be made again: as [`replace`], but a power cut may take it, links are replaced, and only its
-/// owner can read it.
+/// Replaces a file that can be made again: as [`replace`], but a power cut may take it, links are replaced, and only
+/// its owner can read it.
 ///
 /// # Errors
 /// As the system says; the old content is then still there.

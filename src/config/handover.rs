@@ -98,8 +98,8 @@ pub fn discard(dirs: &Dirs, request: &RunRequest) -> Result<(), HandoverError> {
     }
 }
 
-/// Deletes what was left before `before` for runs that are not waiting any more. `is_waiting` tells which
-/// tokens still are.
+/// Deletes what was left before `before` for runs that are not waiting any more. `is_waiting` tells
+/// which tokens still are.
 ///
 /// # Errors
 /// When the folder is there and cannot be read, or a file in it cannot be deleted.

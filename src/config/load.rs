@@ -1,4 +1,4 @@
-//! Reading `config.toml`.
+//! Reads `config.toml` and collects its problems.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

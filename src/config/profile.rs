@@ -70,8 +70,7 @@ impl SecretSource {
 }
 
 impl Profile {
-    /// A bare address: credentials come from `VIEWCOMFY_CLIENT_ID` and `VIEWCOMFY_CLIENT_SECRET`, where
-    /// they are set.
+    /// A bare address: credentials come from `VIEWCOMFY_CLIENT_ID` and `VIEWCOMFY_CLIENT_SECRET`, where they are set.
     pub fn of_url(url: &str) -> Self {
         let env = |name: &str| SecretSource::Env { name: name.to_owned(), optional: true };
         let profile = Self {
@@ -92,8 +91,8 @@ impl Profile {
             .with_secret("client_secret", env("VIEWCOMFY_CLIENT_SECRET"))
     }
 
-    /// With a secret that the protocol asks for, in place of the one of that key. One that it does not ask for is left
-    /// out.
+    /// With a secret that the protocol asks for, in place of the one of that key. One that it does not ask
+    /// for is left out.
     pub fn with_secret(mut self, key: &str, source: SecretSource) -> Self {
         self.secrets.retain(|secret| secret.name != key);
         if let Some(asked) = self.protocol.credentials().iter().find(|asked| asked.key == key) {

@@ -78,7 +78,8 @@ impl Credential {
     }
 }
 
-/// Who asks: headers with secrets, which go to the profile's own server and nowhere else. Very old deployments want none.
+/// Who asks: headers with secrets, which go to the profile's own server and nowhere else. Very
+/// old deployments want none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Credentials(Vec<Credential>);
 

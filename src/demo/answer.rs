@@ -1,4 +1,4 @@
-//! What the demo answers: checks first, then the run as a stream or as one result.
+//! Responses of the demo's streaming endpoint: checks first, then the run as a stream or as one result.
 
 use std::io;
 use std::sync::Arc;
@@ -61,20 +61,20 @@ pub(super) async fn answer(endpoint: Arc<Endpoint>, request: Request) -> Respons
 impl Endpoint {
     pub(super) fn saw(&self, seen: Seen) {
         if let Some(listener) = &self.options.seen {
-            // A listener that has gone wants to hear nothing.
+            // Fails if the receiver is gone; then nobody wants the request.
             let _ = listener.send(seen);
         }
     }
 }
 
-/// Any credentials will do for a demo, as long as there are some.
+/// Whether the request has credentials. The demo accepts any that are not empty.
 fn is_known(headers: &HeaderMap) -> bool {
     ["client_id", "client_secret"]
         .iter()
         .all(|name| headers.get(*name).is_some_and(|value| !value.is_empty()))
 }
 
-/// The answer of a fault that strikes before a run begins, whichever protocol.
+/// The response of a fault that comes before a run begins, in either protocol.
 pub(super) fn refused(fault: &Fault) -> Option<Response> {
     Some(match fault {
         Fault::BadGateway => {
@@ -100,7 +100,7 @@ pub(super) fn refused(fault: &Fault) -> Option<Response> {
     })
 }
 
-/// Answers a run, or breaks the protocol before it begins.
+/// Responds to a run, or breaks the protocol before the run begins.
 async fn begin(endpoint: &Arc<Endpoint>, run: Received) -> Response {
     if let Some(refusal) = endpoint.options.fault.as_ref().and_then(refused) {
         return refusal;
@@ -118,7 +118,7 @@ async fn begin(endpoint: &Arc<Endpoint>, run: Received) -> Response {
     play(endpoint, run, number).await
 }
 
-/// Plays a run and answers with what it tells.
+/// Plays a run; the response is its stream or its result.
 async fn play(endpoint: &Arc<Endpoint>, mut run: Received, number: u64) -> Response {
     let plan = match graph::plan(&run) {
         Ok(plan) => plan,
@@ -142,7 +142,7 @@ fn body(heard: mpsc::Receiver<io::Result<Bytes>>) -> Body {
     Body::from_stream(stream::unfold(heard, async |mut heard| heard.recv().await.map(|piece| (piece, heard))))
 }
 
-/// The next answer of a chain of redirects.
+/// The next response in a chain of redirects.
 async fn follow(endpoint: &Arc<Endpoint>, number: u64, hop: u32) -> Response {
     let hops = match endpoint.options.fault {
         Some(Fault::Redirects(hops)) => hops,
@@ -162,7 +162,7 @@ fn see_other(number: u64, hop: u32) -> Response {
     (StatusCode::SEE_OTHER, [(LOCATION, format!("?demo_run={number}&hop={hop}"))]).into_response()
 }
 
-/// Run and hop of an address that [`see_other`] made.
+/// Number of the run and of the redirect in an address that [`see_other`] made.
 fn redirected(query: &str) -> Option<(u64, u32)> {
     let value = |name: &str| {
         form_urlencoded::parse(query.as_bytes())

@@ -1,34 +1,34 @@
-//! Every way in which a server or the network between can break the protocol.
+//! Faults of a streaming server, or of the network in front of it, for tests.
 
-/// A fault of the demo endpoint. Each is a run like any other up to the fault.
+/// A fault of the demo endpoint. Up to the fault, the run is like any other.
 ///
-/// In the cloud API those strike that are not about the stream's form: [`Fault::Unauthorized`], [`Fault::BadGateway`],
-/// [`Fault::TooManyRequests`], [`Fault::WebPage`], [`Fault::EmptyBody`], [`Fault::RedirectTo`] and [`Fault::Silent`] when
-/// a run is sent; [`Fault::ErrorInPassing`], [`Fault::HugeLine`], [`Fault::LogLines`] and [`Fault::Hostile`] in its log;
-/// [`Fault::FailedResult`], [`Fault::EmptyResult`], [`Fault::Hostile`] and [`Fault::OutputBytes`] in its result.
+/// The cloud API has those that are not about the form of a stream: [`Fault::Unauthorized`], [`Fault::BadGateway`],
+/// [`Fault::TooManyRequests`], [`Fault::WebPage`], [`Fault::EmptyBody`], [`Fault::RedirectTo`] and [`Fault::Silent`]
+/// for submissions; [`Fault::ErrorInPassing`], [`Fault::HugeLine`], [`Fault::LogLines`] and [`Fault::Hostile`] in a
+/// log; [`Fault::FailedResult`], [`Fault::EmptyResult`], [`Fault::Hostile`] and [`Fault::OutputBytes`] in a result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The connection breaks in the middle of the log.
     CutInLog,
     /// The connection breaks in the middle of an output's base64.
     CutInData,
-    /// The stream ends, well, in the middle of an output's base64.
+    /// The stream ends properly, but in the middle of an output's base64.
     EndInData,
-    /// The stream ends, well, behind the result but before its blank line.
+    /// The stream ends properly behind the result, but without the result's blank line.
     NoBlankLine,
-    /// Behind the result's line comes neither its blank line nor the stream's end, only comments.
+    /// The result's line is followed by neither a blank line nor the stream's end, only by comments.
     OpenEnd,
-    /// The stream ends, well, without a result.
+    /// The stream ends properly, but without a result.
     NoResult,
     /// An `error` event, then the end.
     ErrorThenEnd,
-    /// An `error` event in the middle of a run that goes on and ends well.
+    /// An `error` event in the middle of a run that then succeeds.
     ErrorInPassing,
-    /// The result says that the run failed.
+    /// A result with a failed status and an error.
     FailedResult,
     /// A result without outputs.
     EmptyResult,
-    /// 201 and nothing at all behind it.
+    /// 201 with an empty body.
     EmptyBody,
     /// 502 with a gateway's HTML page.
     BadGateway,
@@ -38,15 +38,15 @@ pub enum Fault {
     TooManyRequests(u32),
     /// 201 with an HTML page.
     WebPage,
-    /// JSON although a stream was asked for.
+    /// JSON although a stream was requested.
     JsonForStream,
-    /// An event stream without a content type, behind a status of 200.
+    /// An event stream without a content type, with status 200.
     Unlabelled,
-    /// One log line of so many bytes.
+    /// One log line of this many bytes.
     HugeLine(usize),
-    /// Terminal escapes in the log and in names, names that are paths.
+    /// Terminal escapes in the log and in file names; file names that are paths.
     Hostile,
-    /// The first output's base64 is damaged, a second one is whole.
+    /// The first output's base64 is damaged, the second one's is valid.
     BadBase64,
     /// The result stops being JSON behind the first output.
     BrokenJson,
@@ -54,24 +54,24 @@ pub enum Fault {
     OddResult,
     /// Outputs as addresses under `/output/` instead of data.
     Links,
-    /// So many log lines before the result.
+    /// This many log lines before the result.
     LogLines(u32),
-    /// One output of so many bytes, of a pattern that repeats.
+    /// One output of this many bytes, a repeated [`pattern`].
     OutputBytes(u64),
-    /// CR LF line ends, comments, a byte-order mark, another event, several data lines.
+    /// CR LF line ends, comments, a byte-order mark, an unknown event, several data lines.
     OtherForm,
-    /// So many redirects with status 303 before the answer.
+    /// This many redirects with status 303 before the response.
     Redirects(u32),
-    /// One redirect to an address, with a status.
+    /// One redirect with this status to this address.
     RedirectTo(u16, String),
-    /// No answer at all.
+    /// Never a response.
     Silent,
 }
 
-/// Bytes of the pattern that [`Fault::OutputBytes`] repeats: a multiple of three, so that its base64 repeats too.
+/// Length of the [`pattern`] in bytes: a multiple of three, so that its base64 repeats too.
 pub const PATTERN: usize = 48 * 1024;
 
-/// The pattern that [`Fault::OutputBytes`] repeats. It looks random to whoever compresses.
+/// The bytes that [`Fault::OutputBytes`] repeats. They do not compress.
 pub fn pattern() -> Vec<u8> {
     let mut state = 0x2545_f491_u32;
     let next = || {

@@ -1,4 +1,4 @@
-//! The workflow as the demo runs it: what its sampler is asked for.
+//! Reads the sampler's settings out of a workflow and a request's values.
 
 use serde_json::{Value, json};
 
@@ -20,14 +20,14 @@ pub(super) struct Plan {
     pub batch: u32,
     pub prefix: String,
     pub sampler: String,
-    /// Keys that the workflow does not have.
+    /// Submitted keys that the workflow does not have.
     pub unknown: Vec<String>,
 }
 
-/// Puts a request's values into its workflow and reads what is to be drawn.
+/// Puts a request's values into its workflow and reads the sampler's settings.
 ///
 /// # Errors
-/// A body as ComfyUI gives it when a node does not take its inputs.
+/// ComfyUI's JSON body for a failed validation.
 pub(super) fn plan(request: &Received) -> Result<Plan, Value> {
     let mut workflow = match &request.workflow {
         Some(workflow) => workflow.clone(),
@@ -80,7 +80,7 @@ pub(super) fn plan(request: &Received) -> Result<Plan, Value> {
 }
 
 impl Plan {
-    /// Whether a word stands in the prompt.
+    /// Whether the prompt contains a word.
     pub(super) fn says(&self, word: &str) -> bool {
         self.prompt.split(|c: char| !c.is_alphanumeric()).any(|part| part.eq_ignore_ascii_case(word))
     }

@@ -1,4 +1,4 @@
-//! Counting what needs a server, to know when nobody does; and breaking its connections.
+//! Counts a server's connections, to know when it is idle, and can break them.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -13,11 +13,11 @@ use tokio::io::{self, AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// How many connections there are, and runs that go on without one.
+/// Number of open connections and of runs that go on without one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Connections(watch::Sender<usize>);
 
-/// Somebody who needs the server, as long as this lives.
+/// Keeps the server from being idle until dropped.
 pub(super) struct Stay(Connections);
 
 impl Drop for Stay {
@@ -27,20 +27,20 @@ impl Drop for Stay {
 }
 
 impl Connections {
-    /// Counts one more, until it is dropped.
+    /// Counts one more, until the returned value is dropped.
     pub(super) fn stay(&self) -> Stay {
         self.0.send_modify(|count| *count += 1);
         Stay(self.clone())
     }
 
-    /// Waits until there has been no connection for some time.
+    /// Waits until there has been no connection for this long.
     pub(super) async fn idle_for(&self, time: Duration) {
         let mut count = self.0.subscribe();
         // The sender is `self`, so waiting cannot fail.
         while count.wait_for(|count| *count == 0).await.is_ok() && !self.stay_idle(time).await {}
     }
 
-    /// Whether there is no connection, and none comes for some time.
+    /// Whether there is no connection now, and none comes for this long.
     pub(super) async fn stay_idle(&self, time: Duration) -> bool {
         let mut count = self.0.subscribe();
         let is_idle = *count.borrow_and_update() == 0;
@@ -48,7 +48,7 @@ impl Connections {
     }
 }
 
-/// A listener whose connections are counted, and whose answers are not held up.
+/// A listener that counts its connections and sets `TCP_NODELAY`.
 pub(super) struct Counted {
     listener: TcpListener,
     connections: Connections,
@@ -66,8 +66,7 @@ impl axum::serve::Listener for Counted {
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         let (stream, from) = axum::serve::Listener::accept(&mut self.listener).await;
-        // Without it a log line waits for the one before to be acknowledged; a socket that refuses works all
-        // the same.
+        // Without it, Nagle's algorithm delays each log line. A failure only costs that speed.
         let _ = stream.set_nodelay(true);
         let stream = CountedStream { stream, cut: Cut::default(), _stay: self.connections.stay() };
         (stream, from)
@@ -78,7 +77,7 @@ impl axum::serve::Listener for Counted {
     }
 }
 
-/// Breaks a connection: what is answered on it from now on does not leave.
+/// Breaks a connection: nothing written to it from now on is sent.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cut(Arc<AtomicBool>);
 
@@ -101,7 +100,7 @@ impl Connected<IncomingStream<'_, Counted>> for Cut {
     }
 }
 
-/// A connection that counts as long as it lives.
+/// A connection that is counted until dropped.
 pub(super) struct CountedStream {
     stream: TcpStream,
     cut: Cut,

@@ -6,7 +6,7 @@
 //! progress bars, and answers with PNGs that hold the workflow. No model runs: the picture is computed from prompt,
 //! seed, size and steps, the same for the same values.
 //!
-//! Words in the prompt make it misbehave, to show what that looks like:
+//! Words in the prompt make runs misbehave, to show what that looks like:
 //!
 //! | word | what happens |
 //! |---|---|
@@ -15,8 +15,8 @@
 //! | `drop` | in the cloud and with ComfyUI: the socket breaks half way, nobody gets in for some seconds, and the run goes on |
 //! | `slow` | every step takes five times as long |
 //!
-//! [`Fault`] makes it break the protocol in every way that a server or a network can, for tests, and [`CloudFault`]
-//! the cloud API.
+//! [`Fault`] makes it break the protocol in every way that a server or a network can, for tests, and
+//! [`CloudFault`] the cloud API.
 
 mod answer;
 mod cloud;
@@ -47,32 +47,32 @@ pub use request::Received;
 
 use idle::{Connections, Counted, Cut};
 
-/// The workflow that the demo endpoint has deployed.
+/// The workflow deployed on the demo endpoint, as JSON.
 pub const WORKFLOW: &str = include_str!("../../presets/text_to_image.json");
 
-/// Largest request that is read, in bytes.
+/// Largest body of a request, in bytes.
 const MAX_REQUEST: usize = 1024 * 1024 * 1024;
 
 /// How the endpoint behaves.
 #[derive(Clone, Debug)]
 pub struct DemoOptions {
-    /// Silence before the first call is answered.
+    /// Delay before the first response, as of a server that starts cold.
     pub cold_start: Duration,
     /// Time to load the model, in each run.
     pub load: Duration,
     /// Time for each step of the sampler.
     pub step: Duration,
-    /// How often a socket is asked whether it still lives.
+    /// Interval of the cloud API's pings on a socket.
     pub ping_interval: Duration,
-    /// How long it may take to say so.
+    /// How long a client may take to answer a ping.
     pub ping_timeout: Duration,
-    /// How long nobody gets a socket after the word `drop`.
+    /// How long sockets are refused after the word `drop`.
     pub outage: Duration,
-    /// How it breaks the protocol, if at all.
+    /// A fault of the streaming protocol.
     pub fault: Option<Fault>,
-    /// How it breaks the cloud API.
+    /// Faults of the cloud API.
     pub cloud: Vec<CloudFault>,
-    /// Hears of every request, before it is answered.
+    /// Gets every request before its response is sent.
     pub seen: Option<mpsc::UnboundedSender<Seen>>,
 }
 
@@ -93,7 +93,7 @@ impl Default for DemoOptions {
 }
 
 impl DemoOptions {
-    /// As fast as it goes, for tests.
+    /// Without delays, for tests.
     pub fn quick() -> Self {
         let none = Duration::ZERO;
         Self { cold_start: none, load: none, step: none, outage: none, ..Self::default() }
@@ -104,7 +104,7 @@ impl DemoOptions {
         Self { fault: Some(fault), ..self }
     }
 
-    /// With a fault of the cloud API beside those that there are.
+    /// Adds a fault of the cloud API.
     #[must_use]
     pub fn with_cloud(mut self, fault: CloudFault) -> Self {
         self.cloud.push(fault);
@@ -112,23 +112,23 @@ impl DemoOptions {
     }
 }
 
-/// A request as it came.
+/// A request that the demo received.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Seen {
-    /// `GET`, `POST`, …
+    /// HTTP method in capitals.
     pub method: String,
     pub target: String,
-    /// Whether a header `client_id`, `client_secret` or `authorization` came with it.
+    /// Whether it has a header `client_id`, `client_secret` or `authorization`.
     pub has_credentials: bool,
-    /// The part of an output that it asks for.
+    /// Its `Range` header.
     pub range: Option<String>,
-    /// The body of a cancel.
+    /// The JSON body, if it is a cancel.
     pub json: Option<serde_json::Value>,
-    /// The run that it asks for, if any.
+    /// The submitted run, if it is a submission.
     pub run: Option<Received>,
 }
 
-/// What the endpoint knows between requests.
+/// State of the endpoint.
 struct Endpoint {
     options: DemoOptions,
     is_warm: AtomicBool,
@@ -137,7 +137,7 @@ struct Endpoint {
     comfyui: comfyui::Comfyui,
     /// Who needs the endpoint.
     connections: Connections,
-    /// Runs whose answer is to be fetched after redirects, by their number.
+    /// Runs whose response follows after redirects, by number.
     redirected: Mutex<HashMap<u64, Received>>,
 }
 
@@ -162,7 +162,7 @@ impl Endpoint {
         self.redirected.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The first call finds nobody awake.
+    /// Delays the first request by the cold start.
     async fn wake(&self) {
         if !self.is_warm.swap(true, Ordering::Relaxed) {
             tokio::time::sleep(self.options.cold_start).await;
@@ -170,10 +170,10 @@ impl Endpoint {
     }
 }
 
-/// Serves the endpoint, at any path, and the cloud API at its own, until the future is dropped.
+/// Serves the cloud API at its paths, and the streaming protocol at any other, until the future is dropped.
 ///
 /// # Errors
-/// When the listener cannot be used.
+/// If the listener cannot be used.
 pub async fn serve(listener: TcpListener, options: DemoOptions) -> std::io::Result<()> {
     serve_counted(listener, Connections::default(), options).await
 }

@@ -47,7 +47,7 @@ const HUES: &[(&str, f32)] = &[
 pub(super) fn paint(plan: &Plan, index: u32) -> Vec<u8> {
     let scene = Scene::of(plan, index);
     let (width, height) = (plan.width, plan.height);
-    // Both coordinates are measured in heights: shapes keep their form in every format.
+    // Both coordinates are in units of the height, so that shapes keep their proportions.
     let measure = |n: u32| (n as f32 + 0.5) / height as f32;
     let hills: Vec<[f32; HILLS]> = (0..width).map(|x| scene.hills(measure(x))).collect();
     let mut pixels = Vec::with_capacity(width as usize * height as usize * 3);
@@ -142,7 +142,7 @@ impl Scene {
     fn sky(&self, u: f32, v: f32) -> Colour {
         let height = (v / self.skyline).min(1.0);
         let mut colour = mix(self.zenith, self.horizon, height * height * (3.0 - 2.0 * height));
-        // Noise that is bent by noise that is bent by noise looks like clouds drawn by wind.
+        // Noise distorted by noise, twice, looks like clouds in the wind (domain warping).
         let (a, b) = (self.fbm(u * 2.1, v * 3.4, 1), self.fbm(u * 2.1 + 5.2, v * 3.4 + 1.3, 2));
         let drift = self.fbm(u * 1.7 + 2.4 * a, v * 3.8 + 2.4 * b, 3);
         let veil = ((drift - 0.42) * 3.2).clamp(0.0, 1.0);

@@ -1,8 +1,8 @@
-//! The demo endpoint as a process of its own: it outlives the screen that started it, because runs do.
+//! The demo endpoint as a separate process, which outlives the dashboard that started it, because runs do.
 //!
-//! Who starts one binds the socket and **hands it over** as the child's standard input, so the address is known, and
-//! can be connected to, before the child runs. `endpoint.lock` is held as long as an endpoint is there (the
-//! child gets it as its standard output); `endpoint.start` by whoever is about to start or end one.
+//! The starting process binds the socket and **passes it on** as the child's standard input, so the address is known,
+//! and accepts connections, before the child runs. The file `endpoint.lock` is locked while an endpoint exists (the
+//! child gets it as its standard output); `endpoint.start` is locked while one is being started or ended.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -20,46 +20,46 @@ use super::{DemoOptions, serve_counted};
 use crate::config::Dirs;
 use crate::config::dirs::private_dir;
 
-/// How long an endpoint usually stays without a connection.
+/// Default time without a connection after which an endpoint ends.
 pub const IDLE: Duration = Duration::from_secs(600);
 
-/// How long somebody may take to connect who found the endpoint just before it began to end.
+/// How long a client may take to connect that found the endpoint just before it began to end.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Why there is no demo endpoint.
 #[derive(Debug, Error)]
 pub enum DemoError {
-    /// A file of it cannot be used.
+    /// The lock or port file cannot be used.
     #[error("the demo endpoint cannot use {path}: {why}. Make the folder writable, then try again", path = .path.display())]
     File {
         /// Lock or port file.
         path: PathBuf,
         why: io::Error,
     },
-    /// Its port cannot be had.
+    /// The port cannot be bound.
     #[error("the demo endpoint cannot listen on 127.0.0.1:{port}: {why}. Try another port")]
     Port {
         /// The port; 0 for any.
         port: u16,
         why: io::Error,
     },
-    /// It cannot be started, or does not answer.
+    /// The process cannot be started, or does not respond.
     #[error("the demo endpoint could not be started: {0}")]
     Start(io::Error),
 }
 
-/// A connection to the endpoint, which stays as long as somebody is connected.
+/// A connection to the endpoint, which keeps it running.
 #[derive(Debug)]
 pub struct Endpoint {
     pub url: String,
     _stay: TcpStream,
 }
 
-/// Finds the endpoint of these folders, or starts one: this program with `arguments`, which come to
-/// [`serve_handed_over`].
+/// Connects to the endpoint of these folders, or starts one: this program with `arguments`, which have
+/// to lead to [`serve_handed_over`].
 ///
 /// # Errors
-/// When the folders, a port or the process cannot be had.
+/// If a file or a port cannot be used, or the process cannot be started.
 pub fn ensure(dirs: &Dirs, arguments: &[String]) -> Result<Endpoint, DemoError> {
     private_dir(&dirs.state).map_err(|why| DemoError::File { path: dirs.state.clone(), why })?;
     let _start = locked(dirs)?;
@@ -82,13 +82,12 @@ pub fn ensure(dirs: &Dirs, arguments: &[String]) -> Result<Endpoint, DemoError> 
     Ok(Endpoint { url: format!("http://{address}"), _stay: stay })
 }
 
-/// Is the endpoint that [`ensure`] started: serves what it was handed and ends when nobody has been
-/// connected for `idle`.
+/// Runs the endpoint that [`ensure`] started, on the socket it was given, until nobody has been connected for `idle`.
 ///
 /// # Errors
-/// When it was started in another way, or the system refuses.
+/// If it was started in another way, or a system call fails.
 pub fn serve_handed_over(dirs: &Dirs, options: DemoOptions, idle: Duration) -> Result<(), DemoError> {
-    // Refused for the leader of a process group, which is in no terminal's way.
+    // Fails for the leader of a process group, which no terminal's signals reach anyway.
     let _ = rustix::process::setsid();
     let socket = io::stdin().as_fd().try_clone_to_owned().map_err(DemoError::Start)?;
     let listener = TcpListener::from(socket);
@@ -96,7 +95,7 @@ pub fn serve_handed_over(dirs: &Dirs, options: DemoOptions, idle: Duration) -> R
     run(listener, options, async |connections| {
         loop {
             connections.idle_for(idle).await;
-            // Whoever looks for an endpoint now waits until this one has ended, and starts another.
+            // From here on, a process that looks for an endpoint waits until this one has ended and starts another.
             let start = open(dirs, "endpoint.start")?;
             if start.try_lock().is_ok() && connections.stay_idle(GRACE).await {
                 // Held until the process ends.
@@ -107,10 +106,10 @@ pub fn serve_handed_over(dirs: &Dirs, options: DemoOptions, idle: Duration) -> R
     })
 }
 
-/// Serves on a port of the loopback (0: any) until the process ends. `told` hears the address.
+/// Serves on a port of the loopback interface (0: any) until the process ends. `told` is called with the address.
 ///
 /// # Errors
-/// When the port cannot be had, or what `told` says.
+/// If the port cannot be bound, or `told` fails.
 pub fn serve_here<E: From<DemoError>>(
     port: u16,
     options: DemoOptions,
@@ -140,7 +139,7 @@ fn run(
 }
 
 fn start(dirs: &Dirs, lock: File, last: u16, arguments: &[String]) -> Result<u16, DemoError> {
-    // The port of the last time, where it is free: runs in the history name it.
+    // Reuses the last port if it is free, since stored runs name it.
     let listener = listen(last).or_else(|error| if last == 0 { Err(error) } else { listen(0) })?;
     let port = listener.local_addr().map_err(DemoError::Start)?.port();
     let path = dirs.state.join("endpoint.port");
@@ -155,7 +154,7 @@ fn start(dirs: &Dirs, lock: File, last: u16, arguments: &[String]) -> Result<u16
         .current_dir("/")
         .spawn()
         .map_err(DemoError::Start)?;
-    // Somebody has to take its exit code.
+    // Collects the exit code, so that the child does not stay a zombie.
     let reaper = std::thread::Builder::new().name("demo's end".to_owned()).spawn(move || child.wait());
     reaper.map_err(DemoError::Start)?;
     Ok(port)

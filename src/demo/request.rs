@@ -1,4 +1,4 @@
-//! Reading a request: form or multipart, as the vendor's clients send it.
+//! Reads submitted runs: form or multipart, as the vendor's clients send them.
 
 use axum::body::to_bytes;
 use axum::extract::{FromRequest as _, Multipart, Request};
@@ -7,26 +7,26 @@ use serde_json::{Map, Value};
 
 use super::MAX_REQUEST;
 
-/// A run as it was asked for.
+/// A submitted run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Received {
-    /// Whether the log is wanted.
+    /// Whether the response is to be a stream with the log.
     pub logs: bool,
-    /// Flattened key → value.
+    /// Parameters by flattened key.
     pub params: Map<String, Value>,
-    /// The workflow that replaces the deployment's.
+    /// A workflow in place of the deployed one.
     pub workflow: Option<Value>,
-    /// Part name, file name, content type, content.
+    /// Files: part name, file name, content type, content.
     pub files: Vec<(String, String, String, Vec<u8>)>,
-    /// The cloud API's name for the run.
+    /// The cloud API's `prompt_id`, chosen by the client.
     pub prompt_id: Option<String>,
     /// The cloud API's deployment: `view_comfy_api_url`.
     pub deployment: Option<String>,
-    /// The cloud API's socket that hears of the run; without one it is only scheduled.
+    /// The cloud API's session id of the socket that gets the run's events; without one the run is only scheduled.
     pub socket: Option<String>,
 }
 
-/// Why a request cannot be read, as FastAPI would say it.
+/// A validation error in FastAPI's form.
 pub(super) fn fault(field: &str, message: &str) -> Value {
     serde_json::json!({"detail": [{"loc": ["body", field], "msg": message, "type": "value_error"}]})
 }
@@ -34,7 +34,7 @@ pub(super) fn fault(field: &str, message: &str) -> Value {
 /// Reads a request's body.
 ///
 /// # Errors
-/// The body of the answer that says why it cannot be read.
+/// The JSON body of the error response.
 pub(super) async fn read(request: Request) -> Result<Received, Value> {
     let content_type = request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let is_multipart = content_type.starts_with("multipart/form-data");
@@ -77,7 +77,7 @@ impl Received {
                 Ok(_) => return Err(fault(name, "params must be a JSON object")),
                 Err(error) => return Err(fault(name, &format!("params is not JSON: {error}"))),
             },
-            // The vendor's client sends an empty one when there is none.
+            // The vendor's client sends an empty part if there is no workflow.
             "workflow_api" if value.is_empty() => {}
             "workflow_api" => match serde_json::from_str(value) {
                 Ok(workflow) => self.workflow = Some(workflow),

@@ -1,4 +1,4 @@
-//! A run told as the streaming endpoint tells it: as a stream of events, or as one result.
+//! Plays a run in the streaming protocol: as a stream of events, or as one result.
 
 use std::io;
 use std::time::Duration;
@@ -12,16 +12,16 @@ use super::fault::{self, Fault};
 use super::graph::Plan;
 use super::work::{self, HOSTILE_NAMES, Picture, Stop, Teller, Work};
 
-/// One run and where it is told.
+/// One run and the body of its response.
 pub(super) struct Script {
     pub work: Work,
     pub body: BodySender,
 }
 
-/// Pieces of an answer that wait for the network.
+/// Most pieces of a body queued for the network.
 pub(super) const WAITING: usize = 4;
 
-/// The body of the answer.
+/// Where the pieces of the body go.
 pub(super) type BodySender = mpsc::Sender<io::Result<Bytes>>;
 
 impl Teller for Script {
@@ -33,7 +33,7 @@ impl Teller for Script {
         if !self.work.request.logs {
             return Ok(());
         }
-        // Told in pieces as a busy server's arrive, not line by line.
+        // Sent in large pieces, as from a busy server, not line by line.
         let mut text = String::new();
         for number in 1..=count {
             text += &format!("event: log_message\ndata: {}\n\n", work::line(number));
@@ -64,9 +64,9 @@ impl Teller for Script {
 }
 
 impl Script {
-    /// Tells the run to its end, or until nobody listens.
+    /// Plays the run to its end, or until the client hangs up.
     pub(super) async fn play(self) {
-        // Whoever hung up knows it.
+        // Fails if the client hung up, which needs no report.
         let _ = self.tell().await;
     }
 
@@ -93,7 +93,7 @@ impl Script {
         self.work.options.fault.as_ref()
     }
 
-    /// The end of the answer behind the result.
+    /// Ends the body behind the result.
     async fn end(&self) -> Result<(), Stop> {
         let logs = self.work.request.logs;
         match self.fault() {
@@ -128,7 +128,7 @@ impl Script {
         failed.to_string()
     }
 
-    /// The PromptResult as JSON on one line, sound or not.
+    /// Sends the PromptResult as JSON on one line, damaged if a fault says so.
     async fn result(&self, pictures: &[Picture], took: Duration) -> Result<(), Stop> {
         let success = |outputs: Value| self.prompt_result("success", outputs, took).to_string();
         let whole: Vec<Value> = pictures.iter().map(|picture| output(&picture.name, &picture.png)).collect();
@@ -165,7 +165,7 @@ impl Script {
         self.say(&text).await
     }
 
-    /// A result with one output of a size that nobody wants in memory.
+    /// Sends a result with one output too large to be held in memory.
     async fn large(&self, size: u64) -> Result<(), Stop> {
         let pattern = fault::pattern();
         let block = Bytes::from(BASE64_STANDARD.encode(&pattern));
@@ -184,8 +184,9 @@ impl Script {
         self.event("error", text).await
     }
 
-    /// As the usual libraries write it: each line of the text as a line of data, a progress bar's `\r` a line end like
-    /// any other. In the other form as simple servers do: the text as it is, whatever line ends it holds.
+    /// Sends an event as SSE libraries do: each line of the text as a `data:` line, a progress bar's `\r`
+    /// being a line end like any other. With [`Fault::OtherForm`] as simple servers do: the text
+    /// unchanged, line ends included.
     async fn event(&self, name: &str, text: &str) -> Result<(), Stop> {
         if self.fault() == Some(&Fault::OtherForm) {
             return self.say(&format!("event: {name}\r\ndata: {text}\r\n\r\n")).await;
@@ -198,9 +199,9 @@ impl Script {
         self.body.send(Ok(Bytes::copy_from_slice(text.as_bytes()))).await.map_err(|_| Stop)
     }
 
-    /// Breaks the connection, once all before has left.
+    /// Breaks the connection once all earlier pieces have been sent.
     async fn cut(&self) -> Result<(), Stop> {
-        // Room for all of them means that none waits any more.
+        // A fully free queue is an empty one.
         drop(self.body.reserve_many(WAITING).await.map_err(|_| Stop)?);
         let broken = io::Error::new(io::ErrorKind::ConnectionAborted, "the demo breaks the connection");
         self.body.send(Err(broken)).await.map_err(|_| Stop)?;
@@ -208,7 +209,7 @@ impl Script {
     }
 }
 
-/// Everything that is odd and allowed.
+/// A result that is unusual in every way JSON allows.
 const ODD_RESULT: &str = r#" {"outputs": [null, {"data": "aGVs\nbG8\/\/w", "x": {"data": ["}"]}, "size": null, "filename": "odd.txt"}, {"content_type": "text/plain", "data": "aGVsbG8="}], "status": "success", "prompt": null, "execution_time_seconds": null} "#;
 
 fn output(name: &str, bytes: &[u8]) -> Value {

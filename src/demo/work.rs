@@ -1,4 +1,4 @@
-//! What happens in a run of the demo, whichever protocol it is told in.
+//! The work of a run, independent of the protocol: log, sampler steps, pictures.
 
 use std::time::{Duration, Instant};
 
@@ -16,12 +16,12 @@ pub(super) struct Work {
     pub number: u64,
 }
 
-/// Where a run is told while it goes on.
+/// Receives a run's log and milestones; one implementation a protocol.
 pub(super) trait Teller: Sync {
-    /// Hears a piece of ComfyUI's log.
+    /// Takes a piece of ComfyUI's log.
     fn log(&self, text: &str) -> impl Future<Output = Result<(), Stop>> + Send;
 
-    /// Hears many lines of the log at once.
+    /// Takes `count` numbered lines of the log at once.
     fn lines(&self, count: u32) -> impl Future<Output = Result<(), Stop>> + Send {
         async move {
             for number in 1..=count {
@@ -31,17 +31,17 @@ pub(super) trait Teller: Sync {
         }
     }
 
-    /// The model is loaded: where the protocol's own faults in the log have their place.
+    /// Called when the model is loaded: the moment for faults in the log.
     fn loaded(&self) -> impl Future<Output = Result<(), Stop>> + Send;
 
-    /// Half of the steps are done: where connections break.
+    /// Called when half of the steps are done: the moment for broken connections.
     fn half_way(&self, plan: &Plan) -> impl Future<Output = Result<(), Stop>> + Send;
 }
 
-/// The run goes no further: nobody listens any more, or it broke.
+/// The run stops: the client is gone, or a fault ended it.
 pub(super) struct Stop;
 
-/// What came of a run that went to its end.
+/// The result of a run that went to its end.
 pub(super) struct Played {
     pub took: Duration,
     /// Its pictures, or the node's error.
@@ -54,7 +54,7 @@ pub(super) struct Picture {
 }
 
 impl Work {
-    /// Does the work and tells of it.
+    /// Does the work and reports it to `to`.
     pub(super) async fn play(&self, to: &impl Teller) -> Result<Played, Stop> {
         let begin = Instant::now();
         to.log(&format!("[demo] run {} received, nothing is cached", self.number)).await?;
@@ -96,7 +96,7 @@ impl Work {
             if step > 0 {
                 tokio::time::sleep(each).await;
             }
-            // As it comes from the terminal: the bar goes back to the line's beginning first.
+            // As tqdm writes it: `\r` comes before the bar, not behind it.
             to.log(&format!("\r{}", bar(step, steps, begin.elapsed()))).await?;
             if step == steps.div_ceil(2) {
                 to.half_way(&self.plan).await?;
@@ -132,23 +132,23 @@ impl Work {
     }
 }
 
-/// Terminal escapes, a window title and a change of direction.
+/// Terminal escapes, a window title and a right-to-left override.
 const HOSTILE_LINE: &str = "a\u{1b}]0;owned\u{7}b\u{1b}[2J\u{1b}[1;32mc\u{1b}[0m\u{202e}d";
 
-/// Names that are paths, escapes, or not allowed somewhere.
+/// File names with paths, with escapes, and reserved on Windows.
 pub(super) const HOSTILE_NAMES: [&str; 3] = ["../../../etc/passwd", "\u{1b}[31m-rf\u{7}.png", "CON.png"];
 
-/// The error of a run that [`Fault::FailedResult`] made fail.
+/// The error of [`Fault::FailedResult`].
 pub(super) fn failed_result() -> Value {
     json!({"node_id": "8", "node_type": "VAEDecode", "exception_message": "bad latent"})
 }
 
-/// One of the lines that [`Fault::LogLines`] asks for.
+/// A line of [`Fault::LogLines`].
 pub(super) fn line(number: u32) -> String {
     format!("line {number}: the quick brown fox jumps over the lazy dog")
 }
 
-/// The type that an output's name says.
+/// MIME type by the extension of an output's name.
 pub(super) fn content_type(name: &str) -> &'static str {
     if name.ends_with(".png") { "image/png" } else { "text/plain" }
 }

@@ -7,9 +7,9 @@ use similar::{Algorithm, DiffTag, capture_diff_slices};
 use super::run::{InputFile, RunRequest};
 use super::{ParamKey, value};
 
-/// A text of more words than this is told as words that changed.
+/// A text of more words than this is shown by its changed words only.
 const LONG_WORDS: usize = 6;
-/// Words that are told around a change.
+/// Number of unchanged words shown around a change.
 const AROUND: usize = 3;
 /// Words of a text that are compared, for the time grows with their square; what comes behind is one word.
 const MOST_WORDS: usize = 1_000;

@@ -65,7 +65,7 @@ pub fn parse(before: &Value, text: &str) -> Result<Value, String> {
     if let Value::Object(object) = &mut after {
         put(object, &ON, on.into());
         put(object, &NAME, name.trim().into());
-        // Digits that nobody touched stay.
+        // Keeps the digits as written if the weight was not changed.
         if scalar::short(entry.strength) != scalar::short(&strength) {
             put(object, &STRENGTH, Value::Number(strength));
         }

@@ -65,7 +65,8 @@ pub struct OpenWorkflow {
     pub diagnostics: Vec<Diagnostic>,
     /// What of its file is no part of it, in a sentence; `None` when all is.
     pub left_aside: Option<String>,
-    /// What the workflows of its file are called behind `FILE#`, when it holds several and none was named: the first is open.
+    /// What the workflows of its file are called behind `FILE#`, when it holds several and none was named:
+    /// the first is open.
     pub others: Vec<String>,
 }
 

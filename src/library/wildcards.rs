@@ -1,8 +1,9 @@
 //! Wildcard files: lines that `__name__` in a prompt stands for.
 //!
-//! They lie in `./wildcards` and in `wildcards/` of the config directory, as `.txt` with a line each, or as YAML whose lists
-//! are named by the keys that lead to them. `__colours/dark__` is `colours/dark.txt`, or the list at `colours:` → `dark:`. A name
-//! with stars stands for the lines of all that fit: `*` for anything in one folder, `**` for folders too.
+//! They lie in `./wildcards` and in `wildcards/` of the config directory, as `.txt` with a line each, or as YAML
+//! whose lists are named by the keys that lead to them. `__colours/dark__` is `colours/dark.txt`, or the list at
+//! `colours:` → `dark:`. A name with stars stands for the lines of all that fit: `*` for anything in one folder,
+//! `**` for folders too.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;

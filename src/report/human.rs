@@ -1,4 +1,4 @@
-//! Runs as people read them on a terminal. Every text from outside is scrubbed on its way through here.
+//! Runs as text for a terminal. Texts from servers and files are scrubbed here.
 
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
@@ -10,10 +10,10 @@ use crate::domain::time;
 use crate::domain::{ParamKey, Rule, Run, RunSummary, Status, value};
 use crate::wire::ansi::{scrub_block, scrub_plain};
 
-/// Columns of the bar while a run makes progress.
+/// Width of the progress bar in columns.
 const BAR: usize = 20;
 
-/// `run 42  flamingo → prod`.
+/// The line for a new run: `run 42  flamingo → prod`.
 pub fn started(run: &Run) -> String {
     let request = &run.request;
     let from = request.preset.as_deref().unwrap_or(&request.workflow_name);
@@ -63,8 +63,8 @@ pub fn outgoing(outgoing: &Outgoing) -> String {
     text
 }
 
-/// Where a run stands, in one line of at most `width` columns, for a line that is written over and over.
-/// `typical` is how long this workflow usually takes.
+/// A run's state and progress in one line of at most `width` columns. `typical` is this workflow's
+/// usual duration in milliseconds.
 pub fn progress(run: &Run, now: UnixMs, typical: Option<i64>, width: usize) -> String {
     let elapsed = run.elapsed_ms(now);
     let mut line = format!("{} {:<11} {:>5}", run.status.sign(), run.status.word(), duration(elapsed));
@@ -116,7 +116,7 @@ pub fn ended(run: &Run) -> String {
     format!("{} {}{took}{outputs}", run.status.sign(), run.status.word())
 }
 
-/// Why a run did not end well, in one line with the remedy; empty when it did.
+/// Why a run failed, in one line with the remedy; empty if it succeeded.
 pub fn failure(run: &Run) -> String {
     let failed = run.failed_outputs.len();
     let error = match &run.error {
@@ -138,7 +138,7 @@ pub fn failure(run: &Run) -> String {
     format!("run {} {word}{colon}{error}", run.id).trim_end().to_owned()
 }
 
-/// A list of runs, aligned, newest first, a line each of at most `width` columns.
+/// A table of runs, newest first, one line each of at most `width` columns.
 pub fn list(runs: &[RunSummary], now: UnixMs, width: usize) -> String {
     let origin = |run: &RunSummary| {
         scrub_plain(run.preset.as_deref().unwrap_or_else(|| file_name(&run.workflow_name)))
@@ -165,7 +165,7 @@ pub fn list(runs: &[RunSummary], now: UnixMs, width: usize) -> String {
     text
 }
 
-/// All that is known of a run.
+/// The page of `comfydeck show`.
 pub fn details(run: &Run, names: &Names, now: UnixMs) -> String {
     let request = &run.request;
     let mut page = Page::default();
@@ -230,12 +230,12 @@ fn ago(ms: i64) -> String {
     if ms < 60_000 { "just now".to_owned() } else { format!("{} ago", age(ms)) }
 }
 
-/// `2026-11-23 14:33:27 UTC`.
+/// A time to the second: `2026-11-23 14:33:27 UTC`.
 pub fn utc(at: UnixMs) -> String {
     time::utc(at, "%Y-%m-%d %H:%M:%S UTC")
 }
 
-/// What happened and what to do, in one line.
+/// An error and its remedy in one line.
 fn sentence(error: &RunError) -> String {
     let what = scrub_plain(&error.what);
     let remedy = scrub_plain(&error.remedy);
@@ -255,7 +255,7 @@ fn bar(value: u64, max: u64) -> String {
     format!("{}{}{}", "━".repeat(full - head), "╸".repeat(head), "╌".repeat(BAR - full))
 }
 
-/// How long each phase took.
+/// Name and duration of each phase.
 fn phases(run: &Run, now: UnixMs) -> String {
     let ends = run.phases.iter().skip(1).map(|(_, at)| *at).chain([run.ended_at.unwrap_or(now)]);
     let lasting = run.phases.iter().zip(ends).filter(|((status, _), _)| !status.is_end());
@@ -286,7 +286,7 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// Names and facts; further lines of a fact stand below its first. Nothing at all without rows.
+    /// Adds a heading and a table of names and values; a value may have several lines. Adds nothing without rows.
     fn table<N: AsRef<str>>(&mut self, heading: &str, rows: impl Iterator<Item = (N, String)>) {
         let rows: Vec<(String, String)> =
             rows.map(|(name, fact)| (scrub_plain(name.as_ref()), scrub_block(&fact))).collect();

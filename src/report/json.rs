@@ -1,7 +1,7 @@
-//! What `--json` prints: one object a line, whose shape `docs/cli.md` promises.
+//! The output of `--json`: one object a line, documented in `docs/cli.md`.
 //!
-//! Fields are only ever added. Times are unix milliseconds, durations milliseconds, sizes bytes. A field that
-//! is not known is `null`; it never goes missing.
+//! Fields may be added, never removed. Times are unix milliseconds, durations milliseconds, sizes bytes. A value that
+//! is not known is `null`; its field is never left out.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::domain::run::{InputFile, Outgoing, Output, RunError, ServerResult, Tr
 use crate::domain::{ParamKey, Rule, Run, RunEvent, RunId, RunSummary};
 use crate::wire::ansi;
 
-/// `queued`: the run is in the store, and what it will send is settled.
+/// `queued`: the run is stored, and its values and seeds are final.
 pub fn queued(run: &Run) -> Value {
     json!({
         "event": "queued",
@@ -50,8 +50,8 @@ pub fn outgoing(outgoing: &Outgoing, output_dir: &Path, submission: &Submission)
     })
 }
 
-/// What happened to a run; `None` for what is told in another way: its log, its end ([`finished`]), and
-/// what the person who reads this did.
+/// An event of a run; `None` for those reported in another way (its log, and its end by [`finished`]) and for
+/// what the user did.
 pub fn event(run: RunId, at: UnixMs, event: &RunEvent) -> Option<Value> {
     Some(match event {
         RunEvent::Phase { status } => {
@@ -124,7 +124,7 @@ pub fn log(run: RunId, line: &str) -> Value {
     json!({"event": "log", "run": run, "text": ansi::scrub_block(line)})
 }
 
-/// `finished`: the end; nothing comes behind it.
+/// `finished`: always a run's last line.
 pub fn finished(run: &Run) -> Value {
     json!({
         "event": "finished",
@@ -192,8 +192,8 @@ pub fn run(run: &Run, names: &Names, prompt: Option<&str>) -> Value {
     record.into()
 }
 
-/// What was asked for and how far it is: the same in `comfydeck show --json` and in the file beside an output. Nothing
-/// that could be a secret: of the address, not its query.
+/// The request and its state, the same in `comfydeck show --json` and in the file beside an output. Without anything
+/// that could be a secret: the address lacks its query.
 pub fn request_facts(run: &Run) -> Map<String, Value> {
     let request = &run.request;
     fields([
@@ -265,7 +265,7 @@ fn error(error: &RunError) -> Value {
     })
 }
 
-/// An empty name is no name.
+/// `None` for an empty name.
 fn named(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
 }

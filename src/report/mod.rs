@@ -1,4 +1,4 @@
-//! Runs and events as text: for people, and as JSON lines for programs. Pure: what is given becomes text.
+//! Runs and events as text for people, and as JSON lines for programs. Pure functions.
 
 use std::collections::HashMap;
 

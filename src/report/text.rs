@@ -1,4 +1,4 @@
-//! Durations, sizes and ages in the few columns there are, and text cut to a width.
+//! Short forms of durations, ages, sizes and counts, and text cut to a width.
 
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
@@ -10,12 +10,12 @@ pub fn duration(ms: i64) -> String {
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
 }
 
-/// How long something took, with tenths while they matter: `1.4s`, `0:41`.
+/// A duration, with tenths of a second below ten seconds: `1.4s`, `0:41`.
 pub fn took(ms: i64) -> String {
     if ms < 10_000 { format!("{}.{}s", ms / 1_000, ms % 1_000 / 100) } else { duration(ms) }
 }
 
-/// How long ago, in one unit: `now`, `5m`, `3h`, `2d`, `6w`, `1y`.
+/// An age in one unit: `now`, `5m`, `3h`, `2d`, `6w`, `1y`.
 pub fn age(ms: i64) -> String {
     let minutes = ms.max(0) / 60_000;
     match minutes {
@@ -43,7 +43,7 @@ pub fn bytes(count: u64) -> String {
     format!("{value:.1} {}", UNITS[unit])
 }
 
-/// A whole number with its thousands apart: `2,113`.
+/// A number with thousands separators: `2,113`.
 pub fn thousands(count: usize) -> String {
     let digits = count.to_string();
     let mut text = String::new();
@@ -56,7 +56,7 @@ pub fn thousands(count: usize) -> String {
     text
 }
 
-/// The text cut to a width in columns, with `…` where something is missing. Line breaks show as `⏎`.
+/// The text cut to a width in columns, with `…` if something is cut off. Line breaks show as `⏎`.
 pub fn cut(text: &str, width: usize) -> String {
     let fits = text.len() <= width.saturating_mul(4) && text.width() <= width && !text.contains('\n');
     if fits {
@@ -68,7 +68,7 @@ pub fn cut(text: &str, width: usize) -> String {
         let grapheme = if grapheme == "\n" || grapheme == "\r\n" { "⏎" } else { grapheme };
         let columns = grapheme.width();
         if used + columns > width {
-            // Room for the sign is made by taking graphemes back.
+            // Removes graphemes until there is room for the `…`.
             while used + 1 > width {
                 let Some((at, last)) = kept.grapheme_indices(true).next_back() else { break };
                 used -= last.width();

@@ -1,11 +1,11 @@
-//! The same output twice: a person who pays for each run wants to hear of it.
+//! Warns when a run's output is identical to an earlier one's, since every run costs money.
 
 use crate::domain::inputs::is_seed_name;
 use crate::domain::run::{Output, RunRequest};
 use crate::domain::{RunId, media};
 use crate::store::{Store, StoreError};
 
-/// Names of what differs that are told.
+/// Most names of differing parameters in a warning.
 const MOST_NAMES: usize = 4;
 
 /// What there is to say of an output that an earlier run made already, and which run that was; `None` for one that is

@@ -124,7 +124,7 @@ pub fn serve_with(dirs: &Dirs, environment: Arc<dyn Environment>) -> Result<(), 
     // Refused for the leader of a process group, which a shell makes of a runner that is started by hand:
     // that one stays where it was started.
     let _ = rustix::process::setsid();
-    // Runs go on without it, and whoever waits for them is told what matters.
+    // Without the log runs go on, and their errors are in the history.
     let _ = private_dir(&dirs.state)
         .map_err(|why| RunnerError::File { path: dirs.state.clone(), why })
         .and_then(|()| journal::begin(&dirs.state));

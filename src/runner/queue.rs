@@ -278,7 +278,7 @@ impl Queue {
         let is_there = |output: &Output| {
             std::fs::metadata(&output.path).is_ok_and(|found| found.is_file() && found.len() == output.size)
         };
-        // Of several of one name nobody can tell which of them failed.
+        // Of several with the same name it is not known which of them failed.
         let is_clear =
             |output: &Output| !earlier.failed_outputs.iter().any(|failed| failed.name == output.name);
         let there: Vec<Output> = earlier

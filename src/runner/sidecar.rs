@@ -42,7 +42,7 @@ impl Sidecars {
             folders.into_iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten()
         {
             if entry.file_name().to_str().is_some_and(|name| is_temp_name(name, run.id)) {
-                // A piece of nothing: that it stays when it cannot be removed does no harm.
+                // An unfinished file: harmless if it cannot be removed.
                 let _ = std::fs::remove_file(entry.path());
             }
         }

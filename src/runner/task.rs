@@ -273,7 +273,7 @@ impl Record {
                 let told = Preview { number: self.previews, path, bytes: Vec::new(), ..preview };
                 self.pending.push(RunEvent::Preview(told));
             }
-            // It is only shown: a run is none the worse without.
+            // A preview is only shown: the run succeeds without it.
             Err(error) => tracing::warn!(run = self.run, "a preview is not kept: {error}"),
         }
     }

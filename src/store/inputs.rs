@@ -16,7 +16,7 @@ const CHUNK: usize = 256 * 1024;
 /// A file whose content is in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptInput {
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
     /// SHA-256 of the content in hex.
     pub sha256: String,
@@ -39,7 +39,7 @@ impl Store {
     /// link: the original may be edited in place.
     ///
     /// # Errors
-    /// When the file is none (a folder, a pipe) or cannot be read, or the copy cannot be written.
+    /// If it is not a regular file or cannot be read, or the copy cannot be written.
     pub fn keep_input(&self, path: &Path) -> Result<KeptInput, StoreError> {
         let found = hashed(path, None)?;
         let known = std::fs::metadata(self.input_path(&found.sha256));

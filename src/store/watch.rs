@@ -60,7 +60,7 @@ pub(super) fn bell(data: &Path) -> Result<File, StoreError> {
     options.map_err(StoreError::writing(&path))
 }
 
-/// Reading opens and closes files too: what does not change them wakes nobody.
+/// Whether an event is a change; reading also opens and closes files, which must not cause a wake-up.
 fn is_change(kind: EventKind) -> bool {
     match kind {
         EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,

@@ -20,7 +20,7 @@ use crate::domain::{Draft, Run};
 /// Columns and rows of the screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Size {
-    /// Columns.
+    /// Width of the screen in columns.
     pub width: u16,
     pub height: u16,
 }

@@ -54,7 +54,7 @@ pub enum Msg {
     /// How long runs of a workflow take.
     TypicalMs {
         workflow_hash: String,
-        /// Milliseconds.
+        /// Usual duration in milliseconds.
         ms: i64,
     },
     /// A window of a log.
@@ -148,7 +148,7 @@ pub enum Msg {
     },
     /// A preset has another name now.
     PresetRenamed {
-        /// The name before.
+        /// Its name before it was renamed.
         from: String,
         preset: Box<OpenPreset>,
     },
@@ -177,7 +177,7 @@ pub enum Msg {
     FileFound(ParamKey, PathBuf),
     /// What is known of a parameter's file.
     File(ParamKey, FileState),
-    /// `$EDITOR` came back.
+    /// `$EDITOR` ended, with the text it saved.
     Edited {
         key: ParamKey,
         /// The text it left.

@@ -1,8 +1,8 @@
 //! What is open: a workflow, the preset over it, and the profile that runs go to.
 //!
-//! It exists once, in the model. Its parts are immutable and shared, and effects carry what they need of them: so what is done is
-//! what the person saw, whatever is opened meanwhile. What becomes known of a workflow later (such as a server's
-//! choices) is another workflow in the same place; the draft over it stays.
+//! It exists once, in the model. Its parts are immutable and shared, and effects carry what they need of them: so
+//! what is done is what the person saw, whatever is opened meanwhile. What becomes known of a workflow later (such as
+//! a server's choices) is another workflow in the same place; the draft over it stays.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::library::presets::{OpenPreset, WorkflowSource};
 pub struct Open {
     pub workflow: Option<Arc<OpenWorkflow>>,
     pub preset: Option<Arc<OpenPreset>>,
-    /// Where runs go.
+    /// The profile that runs are submitted to.
     pub profile: Option<Arc<Profile>>,
     /// The files of workflow and preset, as they were when they were read, or when the person last heard of a change.
     pub files: Arc<[OpenFile]>,

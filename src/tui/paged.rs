@@ -38,7 +38,7 @@ impl<Key, Filter: Default> Default for PageQuery<Key, Filter> {
 /// A window of a list in the store, with one row selected.
 #[derive(Debug)]
 pub struct Paged<Row: PagedRow, Filter> {
-    /// Newest first.
+    /// Rows read so far, newest first.
     pub rows: Vec<Row>,
     pub selected: Option<Row::Key>,
     /// The selected row is not among the rows yet, being newer or older: it stays selected, and older rows are read as
@@ -117,8 +117,8 @@ impl<Row: PagedRow, Filter: Clone + PartialEq> Paged<Row, Filter> {
         Some(PageQuery { filter: wanted, before: None, limit: self.rows.len().clamp(PAGE, Row::FRESH) })
     }
 
-    /// The question for the rows below, when the selection is less than two screens above the last row, or is looked
-    /// for below it.
+    /// The question for the rows below, when the selection is less than two screens above the last row, or is
+    /// looked for below it.
     pub fn older(&mut self, wanted: &Filter, screen: usize) -> Option<PageQuery<Row::Key, Filter>> {
         let last = self.rows.last().map(PagedRow::key);
         let at = self.selected_index().unwrap_or(0);

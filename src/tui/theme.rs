@@ -18,7 +18,7 @@ pub enum Ground {
 pub struct Theme {
     /// What is read first.
     pub text: Style,
-    /// What is secondary.
+    /// For secondary text such as hints.
     pub quiet: Style,
     /// Where the person is, and what they changed.
     pub accent: Style,

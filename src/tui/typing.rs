@@ -72,7 +72,8 @@ pub fn typed(text: &mut TextArea<'static>, event: KeyEvent, multiline: bool) -> 
     false
 }
 
-/// A way through a text that the widget does not know: by what a person sees as one character, and by words of a prompt.
+/// A way through a text that the widget does not know: by what a person sees as one character, and by
+/// words of a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Back,

@@ -43,8 +43,8 @@ pub fn from_value(value: &Value) -> RunError {
     error
 }
 
-/// Whether an error's body is in one of the shapes in which ViewComfy, FastAPI and ComfyUI tell their errors. A page, a text,
-/// and the `{"message": …}` of a gateway are in none.
+/// Whether an error's body is in one of the shapes in which ViewComfy, FastAPI and ComfyUI tell their errors. A page,
+/// a text, and the `{"message": …}` of a gateway are in none.
 pub fn is_of_application(body: &str) -> bool {
     let Ok(value) = serde_json::from_str::<Value>(body.trim_start_matches('\u{feff}')) else { return false };
     let is_text = |name: &str| text_of(value.get(name)).is_some();

@@ -138,8 +138,8 @@ impl Api {
         self.asked(&url, Some("{}"), MAX_REPLY).await.map(drop)
     }
 
-    /// Asks the service to stop a run, with the field names of the vendor's Python client, and those of the other client when
-    /// these are rejected.
+    /// Asks the service to stop a run, with the field names of the vendor's Python client, and those of the other
+    /// client when these are rejected.
     pub(super) async fn cancel(&self, deployment: &str, prompt_id: &str) -> Result<(), Unread> {
         let shapes = [
             json!({"prompt_id": prompt_id, "view_comfy_api_url": deployment}),

@@ -228,7 +228,8 @@ impl CloudRun {
         self.is_readable();
         let missing = self.missing.get_or_insert_with(Instant::now).elapsed();
         let limits = self.api.limits();
-        // A service that would tell of the run by itself may have nothing to tell yet, or write records at the end only.
+        // A service that would tell of the run by itself may have nothing to tell yet, or write records
+        // at the end only.
         let is_live = self.connection == Some(Connection::Live);
         let patience = if is_live { LIVE_PATIENCE * limits.missing } else { limits.missing };
         let error = match &self.certainty {

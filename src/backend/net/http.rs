@@ -21,8 +21,8 @@ use super::upload::Upload;
 
 /// Timeout for DNS, TCP and TLS together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-/// Read timeout: the vendor's own limit for a stream. Cold starts take minutes; a dead connection is found by
-/// [`KEEPALIVE`] much sooner.
+/// Read timeout: the vendor's own limit for a stream. Cold starts take minutes; a dead connection is found
+/// by [`KEEPALIVE`] much sooner.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(24_000);
 /// Idle time before TCP keepalive probes are sent.
 const KEEPALIVE: Duration = Duration::from_secs(30);
@@ -275,8 +275,8 @@ fn builder() -> ClientBuilder {
         .pool_max_idle_per_host(0)
 }
 
-/// The beginning of an error response's body. A body that cannot be read in time does not matter: the status
-/// says the most.
+/// The beginning of an error response's body. A body that cannot be read in time does not matter: the
+/// status says the most.
 pub(in crate::backend) async fn refusal_body(response: &mut Response, limit: Duration) -> String {
     let mut body = Vec::new();
     let read = async {

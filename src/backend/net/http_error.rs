@@ -20,8 +20,8 @@ pub(in crate::backend) enum Meaning {
 /// What an error status means for the run that it answers.
 ///
 /// Some statuses say of themselves that the request went no further, whoever gives them. Of the others only the
-/// application can say so, and it speaks in shapes of its own; a gateway that lost patience (502, 504, 524), a page, a text or
-/// nothing at all says nothing of the run.
+/// application can say so, and it speaks in shapes of its own; a gateway that lost patience (502, 504, 524), a page,
+/// a text or nothing at all says nothing of the run.
 pub(in crate::backend) fn meaning(status: StatusCode, body: &str) -> Meaning {
     let is_own = errors::is_of_application(body);
     match status.as_u16() {

@@ -78,9 +78,9 @@ impl RedirectError {
 ///
 /// 303 leads to a GET anywhere; 301 and 302 turn the run's POST into a GET at the same origin, as every client does.
 /// 307 and 308 say that nothing was done here and that the same request belongs elsewhere (RFC 9110, 15.4.8; a
-/// missing slash at the end of an address is answered so): followed at the same origin, to another path or query, a few
-/// times. To the very same address it would be the same run once more, and elsewhere go neither run nor credentials: then
-/// the person is told where the endpoint is now.
+/// missing slash at the end of an address is answered so): followed at the same origin, to another path or query, a
+/// few times. To the very same address it would be the same run once more, and elsewhere go neither run nor
+/// credentials: then the person is told where the endpoint is now.
 pub(in crate::backend) fn next(
     hop: &Hop,
     status: StatusCode,

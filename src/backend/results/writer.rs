@@ -15,8 +15,8 @@ use crate::backend::{BackendError, EventSink};
 /// Chunks of the result that wait for the disk; each is at most some hundred kilobytes.
 const WAITING_CHUNKS: usize = 8;
 
-/// How long the end of an answer may be behind the end of the result in it. Servers leave the end out, and their
-/// connections open.
+/// How long the end of an answer may be behind the end of the result in it. Servers leave the end out,
+/// and their connections open.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// The thread that writes a result's outputs to disk.

@@ -246,8 +246,8 @@ impl StreamRun<'_> {
         self.conclude(collected, cut, "").await
     }
 
-    /// The next chunk of the response; `None` when it, or the writer's result, has ended. Sends delayed
-    /// progress meanwhile.
+    /// The next chunk of the response; `None` when it, or the writer's result, has ended.
+    /// Sends delayed progress meanwhile.
     async fn next_chunk(
         &mut self,
         response: &mut Response,

@@ -1,46 +1,46 @@
-//! Every way in which the cloud API, or the network before it, can break its protocol.
+//! Faults of the cloud API, or of the network in front of it, for tests.
 
-/// A fault of the demo's cloud API. Several go together. Where one has a number of times, the server counts them
-/// over all its clients, and behaves when they are used up.
+/// A fault of the demo's cloud API. Several can be combined. A fault with `times` happens that often, counted over all
+/// clients; afterwards the server works normally.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CloudFault {
-    /// The socket cannot be had: 503 instead of the upgrade.
+    /// The socket is refused: 503 instead of the upgrade.
     SocketDown { times: u32 },
     /// `44` instead of `40`, whatever the credentials.
     ConnectRefused { times: u32 },
-    /// The socket breaks, without a word, behind its n-th event.
+    /// The socket breaks without a close frame, behind its n-th event.
     SocketCut {
-        /// Events of that socket that are still sent; with 0 it breaks in place of the first.
+        /// Number of events still sent; with 0 the socket breaks in place of the first.
         after: u32,
         times: u32,
     },
-    /// The socket stays open, but neither pings nor events come any more.
+    /// The socket stays open, but sends neither pings nor events any more.
     SocketSilent {
-        /// Events of that socket that are still sent.
+        /// Number of events still sent.
         after: u32,
         times: u32,
     },
-    /// Every event wants to be acknowledged; the next one waits for it.
+    /// Every event asks for an acknowledgement; the next one waits for it.
     WantsReceipts,
-    /// A binary event, with its attachment, goes ahead of every event.
+    /// A binary event with its attachment precedes every event.
     BinaryEvents,
-    /// The reply to a submit comes only when the run has ended and all its events were sent.
+    /// The reply to a submission is sent after the run has ended and all its events have been sent.
     EventsBeforeReply,
-    /// The run is taken and begins, then the connection breaks in place of the reply.
+    /// The run is accepted and begins, then the connection breaks in place of the reply.
     ReplyLost { times: u32 },
-    /// The connection breaks in place of the reply, and the run is not taken.
+    /// The connection breaks in place of the reply, and the run is not accepted.
     RequestLost { times: u32 },
-    /// The reply to a submit is the record itself, camelCase.
+    /// The reply to a submission is the record itself, in camelCase.
     BareReply,
-    /// The result's event says `null` and nothing more.
+    /// The payload of the result's event is `null`.
     NullResult,
-    /// No event tells of an end, only records do.
+    /// No event reports the end of a run; only its record does.
     NoEnd,
-    /// Every event comes twice.
+    /// Every event is sent twice.
     Duplicated,
-    /// Every second event comes ahead of the one before it, and the end ahead of what was still to come.
+    /// Every second event is sent before its predecessor, and the end before the last events.
     Reordered,
-    /// A cancel is accepted, and the run goes on to its end.
+    /// A cancel is accepted, but the run goes on to its end.
     CancelIgnored,
     /// A cancel in `snake_case` is answered with 422.
     CancelCamelCase,
@@ -48,28 +48,28 @@ pub enum CloudFault {
     CancelSnakeCase,
     /// Subscribing is answered with this status.
     SubscribeRefused(u16),
-    /// Records are answered with 503.
+    /// Requests for records are answered with 503.
     RecordsBusy { times: u32 },
-    /// Records are answered as if there were none.
+    /// Requests for records are answered with an empty list.
     RecordsUnknown { times: u32 },
-    /// Records in `snake_case`.
+    /// Records have their field names in `snake_case`.
     SnakeRecords,
-    /// A link has expired, and with it all that were given out for its run so far; the next one is good.
+    /// A download link has expired, and with it all earlier links of its run; the next one works.
     LinkExpired {
         times: u32,
-        /// How it is answered: 403 or 404.
+        /// Status of the response: 403 or 404.
         status: u16,
     },
-    /// Outputs are said to be at this address.
+    /// Records name this address for their outputs.
     LinkTo(String),
     /// The connection breaks in the middle of an output.
     StorageCut {
-        /// Bytes of each answer that still arrive.
+        /// Bytes of each response that still arrive.
         after: u64,
         times: u32,
     },
-    /// Storage answers with the whole output, whatever range was asked for.
+    /// Storage ignores `Range` and sends the whole output.
     StorageWhole,
-    /// The output changes between two requests for it: another `ETag`.
+    /// The output's `ETag` changes between two requests.
     StorageChanges,
 }

@@ -1,4 +1,4 @@
-//! The demo endpoint as ViewComfy's cloud API: runs that live on their own, told over sockets and kept in records.
+//! The demo as ViewComfy's cloud API: runs independent of any connection, with events over sockets and records.
 //!
 //! | request | answer |
 //! |---|---|
@@ -10,8 +10,8 @@
 //! | `POST /api/workflow/infer/subscribe/{sid}` | 201; this socket hears of the client's runs too |
 //! | `GET /storage/…` | an output ([`storage`]) |
 //!
-//! What is not known of the real service is decided as a careful one would: a second run of one name is refused with
-//! 409, runs of other clients do not exist, a cancel that comes too late is accepted and changes nothing.
+//! Where the real service's behaviour is not known, the demo is strict: a second run with the same id is refused with
+//! 409, runs of other clients are not found, a cancel that comes too late is accepted and changes nothing.
 
 mod fault;
 mod play;
@@ -44,7 +44,7 @@ use crate::store;
 /// Largest body of a request without files.
 const MAX_JSON: usize = 64 * 1024;
 
-/// What the service knows.
+/// State of the service.
 #[derive(Debug, Default)]
 pub(super) struct Cloud {
     runs: Runs,
@@ -58,12 +58,12 @@ pub(super) struct Cloud {
     storage_reads: AtomicU32,
 }
 
-/// Whether a path is the service's.
+/// Whether a path belongs to the cloud API.
 pub(super) fn serves(path: &str) -> bool {
     ["/api/", "/socket.io/", "/storage/"].iter().any(|root| path.starts_with(root))
 }
 
-/// Answers a request to the service.
+/// Responds to a request to the cloud API.
 pub(super) async fn answer(endpoint: Arc<Endpoint>, request: Request) -> Response {
     let uri = request.uri().clone();
     let path = uri.path().trim_end_matches('/');
@@ -99,7 +99,7 @@ pub(super) async fn answer(endpoint: Arc<Endpoint>, request: Request) -> Respons
 }
 
 impl Endpoint {
-    /// Where outputs are said to be, if not here.
+    /// The address records name for their outputs, if a fault sets one.
     fn link_to(&self) -> Option<&str> {
         self.options.cloud.iter().find_map(|fault| match fault {
             CloudFault::LinkTo(address) => Some(address.as_str()),
@@ -111,7 +111,7 @@ impl Endpoint {
         self.options.cloud.contains(fault)
     }
 
-    /// Whether a fault that happens some times happens now.
+    /// Whether a fault with a number of times happens now; counts it.
     fn is_due(&self, count: &AtomicU32, times: impl Fn(&CloudFault) -> Option<u32>) -> bool {
         self.options.cloud.iter().find_map(times).is_some_and(|times| is_due(count, times))
     }
@@ -130,13 +130,13 @@ fn seen(request: &Request) -> Seen {
     }
 }
 
-/// The client that asks, if it says who it is.
+/// The `client_id` of the request.
 fn owner(headers: &HeaderMap) -> Option<String> {
     let given = |name: &str| headers.get(name)?.to_str().ok().filter(|text| !text.is_empty());
     given("client_secret").and(given("client_id")).map(str::to_owned)
 }
 
-/// Where the client finds this service.
+/// This service's address as the client sees it.
 fn base(headers: &HeaderMap) -> String {
     format!("http://{}", headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost"))
 }
@@ -174,7 +174,7 @@ async fn submit(endpoint: &Arc<Endpoint>, who: Option<String>, request: Request)
     endpoint.cloud.runs.make_room();
     let played = tokio::spawn(play::play(endpoint.clone(), run.clone(), work));
     if endpoint.has(&CloudFault::EventsBeforeReply) {
-        // A run that broke has no more events either.
+        // An error means that the run's task has failed, which ends its events just the same.
         let _ = played.await;
         endpoint.cloud.sockets.drained(&run.sockets()).await;
     }
@@ -194,7 +194,7 @@ async fn submit(endpoint: &Arc<Endpoint>, who: Option<String>, request: Request)
     json_answer(StatusCode::CREATED, &reply)
 }
 
-/// Answers with nothing but the end of the connection.
+/// Breaks the connection in place of a response.
 fn break_off(cut: Option<Cut>) -> Response {
     if let Some(cut) = cut {
         cut.cut();
@@ -206,7 +206,7 @@ fn unreadable(why: Value) -> (StatusCode, Value) {
     (StatusCode::UNPROCESSABLE_ENTITY, why)
 }
 
-/// Makes a run of what was sent.
+/// Creates a run from a submission.
 fn take(
     endpoint: &Endpoint,
     owner: String,
@@ -314,7 +314,7 @@ fn not_found(why: &str) -> Response {
     json_answer(StatusCode::NOT_FOUND, &json!({"detail": why}))
 }
 
-/// Names and values of an address's query.
+/// Decoded names and values of a query string.
 fn query(uri: &Uri) -> Vec<(String, String)> {
     form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect()
 }

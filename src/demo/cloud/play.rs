@@ -1,4 +1,4 @@
-//! A run as the cloud API tells it: over sockets, for as long as there are some, and in its record.
+//! Plays a run in the cloud API: sends its events to sockets and keeps its record up to date.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,12 +12,12 @@ use crate::demo::fault::Fault;
 use crate::demo::graph::Plan;
 use crate::demo::work::{self, HOSTILE_NAMES, Picture, Played, Stop, Teller, Work};
 
-/// The event behind the log, when outputs are being stored.
+/// Name of the event that follows the log while the outputs are stored.
 const EXECUTED: &str = "infer_executed_message";
 
-/// Plays a run to its end, whoever listens.
+/// Plays a run to its end, with or without sockets.
 pub(super) async fn play(endpoint: Arc<Endpoint>, run: Arc<ServiceRun>, work: Work) {
-    // The endpoint stays as long as it has work.
+    // Keeps the process alive until the run has ended.
     let _stay = endpoint.connections.stay();
     let voice = Voice { endpoint: &endpoint, run: &run, held: Mutex::default() };
     let played = tokio::select! {
@@ -66,7 +66,7 @@ pub(super) async fn play(endpoint: Arc<Endpoint>, run: Arc<ServiceRun>, work: Wo
     endpoint.cloud.runs.make_room();
 }
 
-/// What is kept of a run's pictures, or what a fault puts in their place.
+/// The outputs to store: the run's pictures, or those of a fault.
 fn outputs(work: &Work, pictures: Vec<Picture>) -> Vec<ServiceOutput> {
     let output = |name: &str, content| ServiceOutput { name: name.to_owned(), content };
     match work.options.fault {
@@ -83,11 +83,11 @@ fn outputs(work: &Work, pictures: Vec<Picture>) -> Vec<ServiceOutput> {
     }
 }
 
-/// Tells of one run.
+/// Sends the events of one run.
 struct Voice<'a> {
     endpoint: &'a Endpoint,
     run: &'a ServiceRun,
-    /// The event that the next one overtakes.
+    /// An event held back so that the next one overtakes it; see [`CloudFault::Reordered`].
     held: Mutex<Option<(&'static str, Value)>>,
 }
 
@@ -109,7 +109,7 @@ impl Voice<'_> {
         }
         let last = self.held().take();
         match last {
-            // The last before the end, which is to come ahead of it.
+            // The last event before the end is held, too, so that the end overtakes it.
             Some((last, held)) if name == EXECUTED => {
                 self.send(last, &held).await;
                 *self.held() = Some((name, payload));

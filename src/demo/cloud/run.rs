@@ -1,4 +1,4 @@
-//! Runs as the service keeps them: what their records say, for as long as there is room.
+//! The service's runs and their records, up to a number of runs and a total of bytes.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,23 +12,23 @@ use crate::demo::work::content_type;
 use crate::domain::run::UnixMs;
 use crate::domain::time;
 
-/// Records that are kept.
+/// Most records that are kept.
 const RUNS: usize = 300;
 
-/// Bytes of outputs that are kept. Those of the newest run are kept whatever their size.
+/// Most bytes of outputs that are kept. Those of the newest run are kept whatever their size.
 const BYTES: u64 = 256 * 1024 * 1024;
 
 #[derive(Debug)]
 pub(super) struct ServiceRun {
     pub prompt_id: String,
-    /// Whose it is: the `client_id` that sent it.
+    /// The `client_id` that submitted it.
     pub owner: String,
-    /// The deployment's address, as it was sent.
+    /// The deployment's address, as submitted.
     pub deployment: String,
     /// The workflow with the request's values in it.
     pub workflow: Value,
     pub created_at: UnixMs,
-    /// Where the service is, as the client that sent the run sees it.
+    /// The service's address as the submitting client sees it.
     pub base: String,
     cancel: watch::Sender<bool>,
     state: Mutex<State>,
@@ -40,11 +40,11 @@ struct State {
     took: Option<Duration>,
     outputs: Vec<ServiceOutput>,
     error: Option<Value>,
-    /// Sockets that hear of it.
+    /// Session ids of the sockets that get its events.
     sockets: Vec<String>,
-    /// How often links were given out.
+    /// How many sets of download links were issued.
     tickets: u32,
-    /// How many of these links are good no more.
+    /// How many of these sets have expired.
     expired: u32,
 }
 
@@ -58,18 +58,18 @@ pub(super) enum Phase {
     Canceled,
 }
 
-/// What a run made.
+/// An output of a run.
 #[derive(Clone, Debug)]
 pub(super) struct ServiceOutput {
     pub name: String,
     pub content: Content,
 }
 
-/// An output's bytes.
+/// The bytes of an output.
 #[derive(Clone, Debug)]
 pub(super) enum Content {
     Bytes(Bytes),
-    /// So many bytes of [`crate::demo::pattern`], which nobody wants in memory.
+    /// This many bytes of [`crate::demo::pattern`], produced when sent, to save memory.
     Pattern(u64),
 }
 
@@ -96,7 +96,7 @@ impl ServiceEnd {
     }
 }
 
-/// How names are written.
+/// Spelling of field names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Case {
     Snake,
@@ -116,7 +116,7 @@ impl Case {
         }
     }
 
-    /// An object with its names written so.
+    /// A JSON object with its field names in this case; `pairs` have them in snake_case.
     fn object<const N: usize>(self, pairs: [(&str, Value); N]) -> Value {
         pairs.into_iter().map(|(name, value)| (self.name(name), value)).collect()
     }
@@ -154,7 +154,7 @@ impl ServiceRun {
         self.cancel.send_replace(true);
     }
 
-    /// Waits until a cancel was asked for.
+    /// Waits until a cancel has been requested.
     pub(super) async fn canceled(&self) {
         // The sender is `self`, so waiting cannot fail.
         let _ = self.cancel.subscribe().wait_for(|is_asked| *is_asked).await;
@@ -164,7 +164,7 @@ impl ServiceRun {
         self.state().sockets.clone()
     }
 
-    /// Tells a socket too, if there ever was one that wanted to hear.
+    /// Adds a socket to those that get the run's events; `false`, and nothing added, if the run was only scheduled.
     pub(super) fn attach(&self, socket: &str) -> bool {
         let mut state = self.state();
         let is_heard = !state.sockets.is_empty();
@@ -178,13 +178,13 @@ impl ServiceRun {
         self.state().outputs.get(index).cloned()
     }
 
-    /// Whether a link with this ticket was given out and is still good.
+    /// Whether a link with this ticket was issued and has not expired.
     pub(super) fn is_good(&self, ticket: u32) -> bool {
         let state = self.state();
         state.expired < ticket && ticket <= state.tickets
     }
 
-    /// Makes all links that were given out bad.
+    /// Expires all links issued so far.
     pub(super) fn expire_links(&self) {
         let mut state = self.state();
         state.expired = state.tickets;
@@ -194,7 +194,7 @@ impl ServiceRun {
         self.state().outputs.iter().map(|output| output.content.size()).sum()
     }
 
-    /// The run as a PromptResult or as a record. Each gives out links of its own.
+    /// The run as a record; every call issues new download links.
     pub(super) fn record(&self, case: Case, base: &str, link_to: Option<&str>) -> Value {
         let mut state = self.state();
         let is_ended = !matches!(state.phase, Phase::Queued | Phase::Running);
@@ -242,7 +242,7 @@ impl Phase {
     }
 }
 
-/// Who asked for what, and where to tell it.
+/// Who submitted a run to which deployment, and the socket for its events.
 pub(super) struct RunId {
     pub prompt_id: String,
     pub owner: String,
@@ -251,7 +251,7 @@ pub(super) struct RunId {
     pub socket: Option<String>,
 }
 
-/// As programs write times: `2026-11-23T14:33:27.050Z`.
+/// A time in ISO 8601: `2026-11-23T14:33:27.050Z`.
 fn iso(at: UnixMs) -> String {
     time::utc(at, "%Y-%m-%dT%H:%M:%S.%3fZ")
 }
@@ -265,7 +265,7 @@ impl Runs {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a run in, unless there is one of its name.
+    /// Adds a run; `false` if there is one with the same id.
     pub(super) fn add(&self, run: Arc<ServiceRun>) -> bool {
         let mut all = self.all();
         let is_new = all.iter().all(|known| known.prompt_id != run.prompt_id);
@@ -279,12 +279,12 @@ impl Runs {
         self.all().iter().find(|run| run.prompt_id == prompt_id).cloned()
     }
 
-    /// The runs of one owner that have not ended.
+    /// An owner's runs that have not ended.
     pub(super) fn open(&self, owner: &str) -> Vec<Arc<ServiceRun>> {
         self.all().iter().filter(|run| run.owner == owner && run.is_open()).cloned().collect()
     }
 
-    /// Forgets the oldest that have ended, as far as there is no room for them.
+    /// Removes the oldest ended runs until the limits hold.
     pub(super) fn make_room(&self) {
         let mut all = self.all();
         let mut bytes: u64 = all.iter().map(|run| run.size()).sum();

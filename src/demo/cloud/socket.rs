@@ -1,4 +1,4 @@
-//! The server's side of Engine.IO 4 and Socket.IO 5, over a websocket and nothing else.
+//! The server's side of Socket.IO 5 over Engine.IO 4, on websockets only.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -19,20 +19,20 @@ use crate::demo::Endpoint;
 use crate::demo::answer::NO_CREDENTIALS;
 use crate::demo::fault::Fault;
 
-/// Largest message that a client may send, in bytes; told in the open packet.
+/// Largest message that a client may send, in bytes; announced in the handshake.
 const MAX_PAYLOAD: usize = 1_000_000;
 
-/// How long a client may take to say who it is.
+/// How long a client may take to send its credentials.
 const CONNECT: Duration = Duration::from_secs(45);
 
-/// Events that wait for one client. A run whose listener does not keep up waits for it, until it counts as gone.
+/// Most events queued for one client. If a client falls behind, its run waits until the client counts as gone.
 const WAITING: usize = 64;
 
-/// The sockets whose clients have said who they are.
+/// The authenticated sockets, by session id.
 #[derive(Debug, Default)]
 pub(super) struct Sockets {
     known: Mutex<HashMap<String, Known>>,
-    /// Until when nobody gets in.
+    /// New sockets are refused until then.
     closed_until: Mutex<Option<Instant>>,
     downs: AtomicU32,
     refusals: AtomicU32,
@@ -46,7 +46,7 @@ struct Known {
     events: mpsc::Sender<SocketCommand>,
 }
 
-/// What a socket is to do.
+/// A command to a socket's task.
 #[derive(Debug)]
 enum SocketCommand {
     /// Send an event: `["name",payload]`.
@@ -59,24 +59,24 @@ impl Sockets {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether there is such a socket of this client.
+    /// Whether this session id belongs to a socket of this client.
     pub(super) fn is_of(&self, sid: &str, owner: &str) -> bool {
         self.known().get(sid).is_some_and(|known| known.owner == owner)
     }
 
-    /// Sends an event to the sockets that are there.
+    /// Sends an event to those of the sockets that are connected.
     pub(super) async fn tell(&self, sids: &[String], name: &str, payload: &Value) {
         for sid in sids {
             self.pass(sid, || SocketCommand::Event(json!([name, payload]).to_string())).await;
         }
     }
 
-    /// Waits until no event waits to be sent to these sockets.
+    /// Waits until the queues of these sockets are empty.
     pub(super) async fn drained(&self, sids: &[String]) {
         for sid in sids {
             let events = self.known().get(sid).map(|known| known.events.clone());
             if let Some(events) = events {
-                // Room for all of them means that none waits; a socket that has gone has none.
+                // A fully free queue is an empty one. Fails for a closed socket, which has nothing queued.
                 let _ = events.reserve_many(WAITING).await;
             }
         }
@@ -91,12 +91,12 @@ impl Sockets {
     async fn pass(&self, sid: &str, command: impl FnOnce() -> SocketCommand) {
         let events = self.known().get(sid).map(|known| known.events.clone());
         if let Some(events) = events {
-            // A socket that has gone meanwhile hears nothing; the record has it all.
+            // Fails if the socket has closed meanwhile; its client can still read the record.
             let _ = events.send(command()).await;
         }
     }
 
-    /// Lets nobody in for some time.
+    /// Refuses new sockets for some time.
     pub(super) fn refuse_for(&self, time: Duration) {
         *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + time);
     }
@@ -107,13 +107,13 @@ impl Sockets {
     }
 }
 
-/// Whether a fault that happens so many times is due once more.
+/// Counts a fault that happens `times` times; whether it happens now.
 pub(super) fn is_due(count: &AtomicU32, times: u32) -> bool {
-    // Never beyond `times`, so that it cannot overflow.
+    // Stops at `times`, so that the counter cannot overflow.
     count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n < times).then(|| n + 1)).is_ok()
 }
 
-/// Answers the request for a socket.
+/// Responds to the request for a socket.
 pub(super) async fn open(endpoint: Arc<Endpoint>, request: Request) -> Response {
     let (mut parts, _) = request.into_parts();
     let sockets = &endpoint.cloud.sockets;
@@ -150,24 +150,24 @@ pub(super) async fn open(endpoint: Arc<Endpoint>, request: Request) -> Response 
 struct Session {
     endpoint: Arc<Endpoint>,
     socket: WebSocket,
-    /// When it is asked whether it still lives.
+    /// Schedule of pings.
     pings: Interval,
-    /// When it counts as gone, unless it answers the ping.
+    /// Deadline for the answer to the last ping.
     pong_by: Option<Instant>,
-    /// When it has to go, unless it says who it is.
+    /// Deadline for the client's credentials.
     connect_by: Option<Instant>,
     space: Option<Space>,
-    /// The last receipt that was asked for, and whether it is still waited for.
+    /// Id of the last acknowledgement asked for, and whether it is outstanding.
     receipt: u64,
     awaits_receipt: bool,
-    /// Events that were sent.
+    /// Number of events sent.
     sent: u32,
-    /// When the socket breaks or goes silent: behind so many events.
+    /// The socket breaks or goes silent after this many events.
     cut_after: Option<u32>,
     silent_after: Option<u32>,
 }
 
-/// The client has said who it is.
+/// The namespace of an authenticated client.
 struct Space {
     sid: String,
     events: mpsc::Receiver<SocketCommand>,
@@ -176,7 +176,7 @@ struct Space {
 /// The session is over.
 struct Over;
 
-/// What a client says.
+/// A message from the client.
 #[derive(Debug, PartialEq)]
 enum ClientMessage<'a> {
     Ping(&'a str),
@@ -189,7 +189,7 @@ enum ClientMessage<'a> {
     Nothing,
 }
 
-/// Reads a text message; `None` for what is no message of these protocols.
+/// Reads a text message; `None` if it violates the protocols.
 fn read(text: &str) -> Option<ClientMessage<'_>> {
     let rest = text.get(1..)?;
     match text.as_bytes().first()? {
@@ -202,7 +202,7 @@ fn read(text: &str) -> Option<ClientMessage<'_>> {
     }
 }
 
-/// Reads a Socket.IO packet: type, namespace with a comma behind it, receipt, data.
+/// Reads a Socket.IO packet: type, namespace followed by a comma, acknowledgement id, data.
 fn packet(text: &str) -> Option<ClientMessage<'_>> {
     let rest = text.get(1..)?;
     let (space, rest) =
@@ -215,7 +215,7 @@ fn packet(text: &str) -> Option<ClientMessage<'_>> {
         b'1' => Some(ClientMessage::Leave),
         b'2' if data.starts_with('[') => Some(ClientMessage::Event { receipt }),
         b'3' => receipt.map(ClientMessage::Receipt),
-        // Errors and binary packets: nothing that a client has to say here.
+        // Connect errors and binary packets, which clients don't send to this server.
         b'4'..=b'6' => Some(ClientMessage::Nothing),
         _ => None,
     }
@@ -259,7 +259,7 @@ impl Session {
         Some(session)
     }
 
-    /// Listens and tells until one side has enough.
+    /// Serves the socket until one side ends it.
     async fn live(&mut self) {
         loop {
             let is_silent = self.silent_after.is_some_and(|after| self.sent >= after);
@@ -295,7 +295,7 @@ impl Session {
     async fn heard(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), Over> {
         let text = match message {
             Some(Ok(Message::Text(text))) => text,
-            // An attachment, or the websocket's own pings, which are answered by themselves.
+            // Attachments are ignored; axum answers the websocket's own pings.
             Some(Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_))) => return Ok(()),
             Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(Over),
         };
@@ -312,7 +312,7 @@ impl Session {
                 Ok(())
             }
             Some(ClientMessage::Event { receipt: Some(receipt) }) => self.say(format!("43{receipt}[]")).await,
-            // There is no event that means something to this server.
+            // This server does not handle any client event.
             Some(ClientMessage::Event { receipt: None }) => Ok(()),
             Some(ClientMessage::Receipt(receipt)) => {
                 self.awaits_receipt &= receipt != self.receipt;
@@ -368,7 +368,7 @@ impl Session {
         if self.cut_after == Some(self.sent) { Err(Over) } else { Ok(()) }
     }
 
-    /// Forgets who the client is, and that it wanted to hear.
+    /// Ends the client's Socket.IO session and its subscriptions.
     fn leave(&mut self) {
         if let Some(space) = self.space.take() {
             self.endpoint.cloud.sockets.known().remove(&space.sid);
@@ -386,7 +386,7 @@ impl Session {
         self.send(Message::Text(text.into())).await
     }
 
-    /// Sends, unless the client does not read: then it has gone.
+    /// Sends a message. A client that does not read it in time counts as gone.
     async fn send(&mut self, message: Message) -> Result<(), Over> {
         let options = &self.endpoint.options;
         let patience = options.ping_interval + options.ping_timeout;
@@ -397,7 +397,7 @@ impl Session {
     }
 }
 
-/// A name that nobody guesses by chance.
+/// A session id that cannot be guessed.
 fn random_sid() -> String {
     std::iter::repeat_with(fastrand::alphanumeric).take(20).collect()
 }

@@ -1,4 +1,4 @@
-//! Outputs behind links, as object stores give them out: whole or in ranges, to whoever has the link.
+//! Downloads of outputs, as from an object store: whole or in ranges, for everyone who has the link.
 
 use std::io;
 use std::sync::atomic::Ordering;
@@ -18,7 +18,7 @@ use crate::demo::Endpoint;
 use crate::demo::fault::{PATTERN, pattern};
 use crate::demo::work::content_type;
 
-/// Answers a request for `{prompt_id}/{index}/{name}`.
+/// Responds to a request for `{prompt_id}/{index}/{name}`.
 pub(super) fn answer(endpoint: &Endpoint, path: &str, request: &Request) -> Response {
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
@@ -82,7 +82,7 @@ fn send(endpoint: &Endpoint, output: &ServiceOutput, prompt_id: &str, request: &
     (status, headers, body).into_response()
 }
 
-/// Behind how many of so many bytes the connection breaks, if it does.
+/// After how many of `length` bytes the connection breaks, if it does.
 fn breaks_after(endpoint: &Endpoint, length: u64) -> Option<u64> {
     let cut = endpoint.options.cloud.iter().find_map(|fault| match fault {
         CloudFault::StorageCut { after, times } if *after < length => Some((*after, *times)),
@@ -92,20 +92,20 @@ fn breaks_after(endpoint: &Endpoint, length: u64) -> Option<u64> {
     is_due(&endpoint.cloud.storage_cuts, times).then_some(after)
 }
 
-/// What of an output is asked for.
+/// The part of an output that a request asks for.
 #[derive(Debug, PartialEq)]
 enum Wanted {
     Whole,
-    /// The bytes from the first to before the second; at least one.
+    /// At least one byte, `to` excluded.
     Part {
         from: u64,
         to: u64,
     },
-    /// A range that lies behind its end.
+    /// A range behind the end of the output.
     Nothing,
 }
 
-/// Reads `Range` and `If-Range`. What is no single range of bytes asks for the whole, as RFC 9110 has it.
+/// Reads `Range` and `If-Range`. Anything but a single range of bytes asks for the whole (RFC 9110).
 fn wanted(headers: &HeaderMap, etag: &str, size: u64) -> Wanted {
     let text = |name| headers.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok());
     let range = text(RANGE).and_then(|range| range.strip_prefix("bytes=")?.split_once('-'));
@@ -121,7 +121,7 @@ fn wanted(headers: &HeaderMap, etag: &str, size: u64) -> Wanted {
     if from < to { Wanted::Part { from, to } } else { Wanted::Nothing }
 }
 
-/// The bytes from one place to another, or as many of them as arrive.
+/// A body with the bytes `from..to`, or as many of them as arrive before the break.
 fn body(content: &Content, from: u64, to: u64, breaks_after: Option<u64>) -> Body {
     let end = breaks_after.map_or(to, |after| from + after);
     let (content, block) = match content {
@@ -142,7 +142,7 @@ fn body(content: &Content, from: u64, to: u64, breaks_after: Option<u64>) -> Bod
             if at >= to || breaks_after.is_none() {
                 return None;
             }
-            // What was sent leaves first.
+            // Lets the bytes sent so far leave before the connection breaks.
             tokio::task::yield_now().await;
             let broken = io::Error::new(io::ErrorKind::ConnectionAborted, "the demo breaks the connection");
             Some((Err(broken), to))

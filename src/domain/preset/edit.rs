@@ -22,7 +22,7 @@ pub struct Changes {
     pub params: IndexMap<ParamKey, Value>,
     /// Paths as they are to be written, for `[files]`.
     pub files: IndexMap<ParamKey, String>,
-    /// For `[seeds]`.
+    /// Seed policies by parameter, the table `[seeds]`.
     pub seeds: IndexMap<ParamKey, SeedPolicy>,
 }
 
@@ -32,7 +32,7 @@ pub enum EditError {
     /// The text is not TOML.
     #[error("{}the file is not TOML ({why}). Fix it, then save again", .line.map_or_else(String::new, |line| format!("line {line}: ")))]
     Broken {
-        /// Line, from 1.
+        /// Number of the line, from 1.
         line: Option<usize>,
         why: String,
     },
@@ -84,7 +84,7 @@ pub fn edit(text: &str, changes: &Changes) -> Result<String, EditError> {
 enum Style {
     /// Below a line `[name]`, or at the top of the file.
     Lines,
-    /// In braces.
+    /// An inline table, in braces.
     Braces,
     /// In lines `name.key = …`.
     Dotted,

@@ -147,7 +147,7 @@ pub struct ConnectionSince {
 /// Bytes moved so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transfer {
-    /// Bytes moved.
+    /// Bytes transferred so far.
     pub done: u64,
     /// Bytes in all, when known.
     pub total: Option<u64>,
@@ -213,7 +213,7 @@ pub struct Output {
     pub name: String,
     /// MIME type as the server says, scrubbed; may be empty.
     pub content_type: String,
-    /// Bytes on disk.
+    /// Size of the file in bytes.
     pub size: u64,
     /// SHA-256 of the content in hex.
     pub sha256: String,

@@ -257,7 +257,7 @@ impl Asked {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Form {
-    /// As it is.
+    /// The secret itself, without a prefix.
     #[default]
     Plain,
     /// As a bearer token.
@@ -292,7 +292,7 @@ pub struct InputFile {
     pub name: String,
     /// MIME type sent along.
     pub content_type: String,
-    /// Bytes.
+    /// Size of the file in bytes.
     pub size: u64,
     /// SHA-256 in hex; the content lies in the store under it.
     pub sha256: String,

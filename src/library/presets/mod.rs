@@ -81,7 +81,7 @@ pub enum PresetError {
     #[error("{path} cannot be {what}: {why}", path = .path.display())]
     Io {
         path: PathBuf,
-        /// `read`, `written`, …
+        /// What failed, for the message: `read`, `written`, …
         what: &'static str,
         why: io::Error,
     },

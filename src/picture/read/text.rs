@@ -28,7 +28,7 @@ pub(super) fn read_if_text(file: File, watch: &Watch) -> Result<Content, ReadErr
     };
     match text.filter(|text| !text.contains('\0')) {
         Some(text) => Ok(lines(text, more)),
-        None => Ok(Content::Facts(vec!["comfydeck doesn't know how to show this".to_owned()])),
+        None => Ok(Content::Facts(vec!["comfydeck can't show this type of file".to_owned()])),
     }
 }
 

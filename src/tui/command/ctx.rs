@@ -1,4 +1,4 @@
-//! What `update` is told of the world beside the message.
+//! Inputs of `update` besides the message: time and randomness.
 
 use super::keymap::Keymap;
 use crate::domain::run::UnixMs;

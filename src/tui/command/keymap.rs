@@ -13,7 +13,7 @@ use crate::tui::pane::Pane;
 #[derive(Debug, Default)]
 pub struct Keymap {
     rows: Vec<Row>,
-    /// Places in `rows`.
+    /// Indices into `rows` by scope and key.
     by_key: HashMap<(Scope, Key), usize>,
 }
 
@@ -26,7 +26,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// What `config.toml` says of its keys: the name for this place alone counts most.
+    /// The keys `config.toml` sets for it; the name for this place alone takes precedence.
     fn change<'a>(&self, changes: &'a IndexMap<String, Vec<String>>) -> Option<&'a Vec<String>> {
         let own = self.place.name.and_then(|name| changes.get(name));
         own.or_else(|| changes.get(self.command.name).filter(|_| self.place.keys.is_none()))
@@ -36,7 +36,7 @@ impl Row {
 impl Keymap {
     /// The commands with a person's changes: name → keys, in place of the tables' own.
     ///
-    /// Returns what is wrong with the changes beside the keymap; what is wrong is left out, the rest holds.
+    /// Also returns the problems of the changes; invalid ones are left out.
     pub fn new(
         commands: impl Iterator<Item = &'static Command>,
         changes: &IndexMap<String, Vec<String>>,

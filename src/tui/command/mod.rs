@@ -1,4 +1,4 @@
-//! Commands: whatever a person can ask for, each one a value that holds its name, its keys and its function.
+//! Commands of the dashboard, each one a value with its name, keys and function.
 //!
 //! The tables stand where the work is done (`panes/x/commands.rs`, `update/…`); [`super::commands`] joins them.
 
@@ -16,10 +16,10 @@ use super::pane::Pane;
 /// Why a command cannot be done now: a sentence for the person.
 pub type Reason = &'static str;
 
-/// One thing that a person can ask for.
+/// A command of the dashboard.
 #[derive(Clone, Copy, Debug)]
 pub struct Command {
-    /// In `[keys]` of `config.toml`, and what the palette finds it by.
+    /// Its name in `[keys]` of `config.toml` and in the palette.
     pub name: &'static str,
     /// Where it can be given.
     pub places: &'static [Place],
@@ -30,7 +30,7 @@ pub struct Command {
     /// A sentence for help, palette and documentation.
     pub long: &'static str,
     pub spends: Spends,
-    /// It can be done on a screen that is too small to show anything.
+    /// Whether it is available on a screen too small to show anything.
     pub unseen: bool,
     /// Whether it can be done now.
     pub when: fn(&Model) -> Result<(), Reason>,

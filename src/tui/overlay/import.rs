@@ -1,4 +1,4 @@
-//! A graph from a file, and what becomes of its values.
+//! The preview of an import: which values of a graph from a file fit the open workflow.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -14,19 +14,19 @@ use crate::tui::theme::Theme;
 use crate::tui::view::paint::{centred, frame, inside, put, put_right, without_right};
 use crate::tui::wrap::wrap;
 
-/// Columns of the names at the left.
+/// Width of the names at the left, in columns.
 const NAME: u16 = 26;
 
-/// Columns of a value that are looked at: graphs may hold whole pictures.
+/// Most columns of a value that are laid out: graphs may contain whole pictures.
 const VALUE: usize = 200;
 
-/// Rows of one heading; nobody reads more.
+/// Most rows shown below one heading.
 const ROWS: usize = 500;
 
 enum Line {
     Plain(String),
     Heading(String),
-    /// A name, a value, and what is to be said of it.
+    /// Name, value, and remark.
     Row(String, String, String),
 }
 
@@ -35,12 +35,12 @@ fn place(model: &Model) -> Rect {
     centred(screen, 100, screen.height)
 }
 
-/// Lines that are seen at once.
+/// Number of lines visible at once.
 pub fn room(model: &Model) -> usize {
     usize::from(inside(place(model)).height)
 }
 
-/// Lines there are, at the screen's present width.
+/// Total number of lines at the screen's current width.
 pub fn line_count(model: &Model, shown: &Import) -> usize {
     lines(model, shown).len()
 }

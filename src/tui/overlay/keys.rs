@@ -1,4 +1,4 @@
-//! What keys and the mouse do in an overlay. What comes of it is a value: whoever asked acts on it.
+//! Keys and the mouse in an overlay. The result is a value, on which the pane that opened the overlay acts.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Position;
@@ -13,18 +13,18 @@ use crate::tui::model::Model;
 use crate::tui::motion::Wheel;
 use crate::tui::typing::{self, TextEdit, line_editor};
 
-/// What came of a key in an overlay.
+/// The result of a key in an overlay.
 #[derive(Debug)]
 pub enum Answer {
-    /// Nothing that concerns anybody else.
+    /// Handled within the overlay.
     Nothing,
-    /// A command was given, by its key or in the palette.
+    /// A command was chosen, by its key or in the palette.
     Do(&'static Command),
-    /// The text of a prompt is another one.
+    /// The text of a prompt changed.
     Typed(Asking, String),
-    /// A prompt was ended with Enter.
+    /// A prompt was confirmed with Enter.
     Entered(Asking, String),
-    /// A prompt was left: what it changed while it was typed goes back to what it was before.
+    /// A prompt was cancelled; carries the text to restore, for filters that apply while typing.
     Left(Asking, String),
     Chosen(Choosing, PickerItem),
     /// A preset's name is to be changed.
@@ -36,7 +36,7 @@ pub enum Answer {
     Load(Box<Import>),
     /// A graph is to be opened as a workflow of its own.
     Open(Box<Import>),
-    /// Something for the person to read.
+    /// A notice to show.
     Say(String),
 }
 
@@ -71,7 +71,7 @@ pub fn pasted(model: &mut Model, text: &str) -> Answer {
     text_changed(model)
 }
 
-/// What lies over the panes hears the wheel as arrows.
+/// The mouse wheel acts as arrow keys in an overlay.
 pub fn turned(model: &mut Model, wheel: Wheel, keys: &Keymap) -> Answer {
     let steps = match model.overlay {
         Some(Overlay::Help { .. } | Overlay::Messages { .. } | Overlay::Import(_)) => 3,
@@ -88,7 +88,7 @@ pub fn turned(model: &mut Model, wheel: Wheel, keys: &Keymap) -> Answer {
     Answer::Nothing
 }
 
-/// In a list, a click selects and a click on what is selected takes it.
+/// A click in a list selects an item; a click on the selected item chooses it.
 pub fn clicked(model: &mut Model, at: Position, keys: &Keymap) -> Answer {
     let Some(Overlay::Picker(picker)) = &model.overlay else { return Answer::Nothing };
     let Some(index) = view::picker_item_at(model, picker, at) else { return Answer::Nothing };
@@ -240,7 +240,7 @@ fn complete(prompt: &mut Prompt, event: KeyEvent) -> Option<bool> {
     };
     let Some(path) = taken else { return Some(false) };
     prompt.text = line_editor(&path);
-    // They were of another text; the new ones are on their way.
+    // They belong to the old text; new ones have been requested.
     prompt.completions = Completions::default();
     Some(true)
 }
@@ -266,7 +266,7 @@ fn in_import(model: &mut Model, mut shown: Box<Import>, event: KeyEvent) -> Answ
     let mut said = Answer::Nothing;
     match event.code {
         KeyCode::Enter if shown.fit.differ.is_empty() => {
-            let told = "No value of it differs from what is set, so there is nothing to load";
+            let told = "All its values are set already, so there is nothing to load";
             said = Answer::Say(told.to_owned());
         }
         KeyCode::Enter => return Answer::Load(shown),

@@ -1,4 +1,4 @@
-//! The messages of this session, whole, the newest first.
+//! The messages of this session in full, newest first.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -10,7 +10,7 @@ use crate::tui::theme::Theme;
 use crate::tui::view::paint::{frame, put, put_right, without_right};
 use crate::tui::wrap::wrap;
 
-/// Columns of the age.
+/// Width of the age, in columns.
 const AGE: u16 = 5;
 
 fn place(model: &Model) -> Rect {
@@ -31,7 +31,7 @@ fn lines(model: &Model) -> Vec<(Option<(i64, Tone)>, String)> {
     lines
 }
 
-/// Lines there are, at the screen's present width.
+/// Total number of lines at the screen's current width.
 pub fn line_count(model: &Model) -> usize {
     lines(model).len()
 }

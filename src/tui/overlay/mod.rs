@@ -1,4 +1,4 @@
-//! What lies over the panes and takes the keys.
+//! Overlays: dialogs over the panes, which take the keys.
 
 pub mod import;
 pub mod keys;
@@ -15,7 +15,7 @@ use crate::library::import::Imported;
 use crate::tui::effect::NewRun;
 use crate::tui::open::Earlier;
 
-/// What lies over the panes. One at a time: screens that cannot be cannot be built.
+/// An overlay; there is at most one at a time.
 #[derive(Debug)]
 pub enum Overlay {
     Help {
@@ -37,12 +37,12 @@ pub enum Overlay {
     Import(Box<Import>),
 }
 
-/// A graph from a file, held against the draft.
+/// A graph from a file, compared with the draft.
 #[derive(Debug)]
 pub struct Import {
-    /// The graph and where it stood.
+    /// The graph and its file.
     pub imported: Imported,
-    /// What becomes of its values.
+    /// Which of its values fit the draft.
     pub fit: Fit,
     /// Lines scrolled off at the top.
     pub scroll: usize,
@@ -51,13 +51,13 @@ pub struct Import {
 /// A list to choose from, narrowed by typing.
 #[derive(Debug)]
 pub struct Picker {
-    /// What is chosen, and what it does.
+    /// What the list is for.
     pub purpose: Choosing,
     pub items: Vec<PickerItem>,
     pub filter: TextArea<'static>,
     /// Place among the items that pass the filter; `None` where Enter is to do nothing.
     pub selected: Option<usize>,
-    /// The list has been asked for and is not here yet.
+    /// Whether the items have been requested and not arrived yet.
     pub loading: bool,
 }
 
@@ -90,7 +90,7 @@ impl Choosing {
         }
     }
 
-    /// What keys do in the list.
+    /// The line of key hints below the list.
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Command => "Type a name · Enter does it",
@@ -129,7 +129,7 @@ pub enum OutputUse {
     Parameters,
     View,
     Path,
-    /// For the line that brings it home.
+    /// To copy the `scp` command that downloads it.
     Scp,
 }
 
@@ -149,13 +149,13 @@ pub struct PickerItem {
     pub elsewhere: Option<&'static str>,
     /// A command that spends money as soon as it is done.
     pub spends: bool,
-    /// It cannot be chosen now, and why.
+    /// Why it cannot be chosen now.
     pub disabled: Option<&'static str>,
-    /// It is what is open, or set, at present.
+    /// Whether it is the open or current one.
     pub is_open: bool,
     /// It ships with the program and cannot be changed.
     pub is_built_in: bool,
-    /// Others that stand on it.
+    /// Presets that extend it.
     pub extended_by: Vec<String>,
 }
 
@@ -165,7 +165,7 @@ pub struct Prompt {
     /// What the text is for.
     pub purpose: Asking,
     pub text: TextArea<'static>,
-    /// Why the text cannot be taken.
+    /// Why the text was not accepted.
     pub error: Option<String>,
     /// What the text may become, where a path is asked for.
     pub completions: Completions,
@@ -211,7 +211,7 @@ impl Asking {
         }
     }
 
-    /// It is typed in the bottom line, so that what it filters stays in sight.
+    /// Whether it is typed in the bottom line, so that the filtered list stays visible.
     pub fn is_filter(&self) -> bool {
         match self {
             Self::ParamFilter | Self::RunSearch | Self::LogSearch => true,
@@ -231,7 +231,7 @@ impl Asking {
         }
     }
 
-    /// Why a text is no answer.
+    /// Why a text is not accepted; `None` if it is.
     pub fn refuses(&self, text: &str) -> Option<&'static str> {
         match self {
             Self::PresetName | Self::RenamePreset(_) if text.is_empty() => Some("A preset needs a name"),
@@ -252,9 +252,9 @@ impl Asking {
 pub struct Confirm {
     /// The question, one sentence.
     pub question: String,
-    /// What it means, when that is not plain.
+    /// The consequence, if it is not obvious.
     pub consequence: String,
-    /// What the yes key is called.
+    /// Label of the confirming key.
     pub yes: &'static str,
     /// What happens on yes.
     pub then: Confirmed,
@@ -268,7 +268,7 @@ pub enum Confirmed {
     Cancel(RunId),
     /// Submit a run again.
     Repeat(RunId),
-    /// Wait no longer for a run.
+    /// Stop waiting for a run.
     LetGo(RunId),
     DeletePreset(String),
     /// Load a preset over edits.

@@ -1,4 +1,4 @@
-//! What a list shows for what was typed, and what of it Enter takes.
+//! Filtering and selection in a list.
 
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
@@ -45,8 +45,8 @@ impl Picker {
         };
     }
 
-    /// The text was changed: the best match is selected. Of commands none is before anything was typed, and one that
-    /// spends money only when its whole name was.
+    /// Selects the best match after the text changed. No command is selected before anything was typed, and one that
+    /// spends money only if its whole name was.
     pub fn select_first(&mut self) {
         self.selected = Some(0);
         if self.purpose == Choosing::Command {
@@ -90,8 +90,8 @@ enum Found {
     InSentence,
 }
 
-/// Commands by their names, then by whole words of the sentence about them: letters that happen to stand in some
-/// sentence find nothing. What works here comes before what works elsewhere, what spends money after what does not.
+/// Commands by name, then by whole words of their descriptions, since single letters would match any description. Those
+/// available here come before others, those that spend money after those that don't.
 fn by_name(items: &[PickerItem], typed: &str) -> Vec<PickerItem> {
     let typed = plain(typed);
     let mut found: Vec<_> = items
@@ -130,7 +130,7 @@ fn names(item: &PickerItem) -> impl Iterator<Item = &str> {
     [item.id.as_str(), item.label.as_str()].into_iter().chain(item.names.iter().copied())
 }
 
-/// As it is compared: `save-as` and `Save as` are one name.
+/// Normalized for comparison: `save-as` and `Save as` are the same name.
 fn plain(name: &str) -> String {
     let words = name.split(|c: char| c == '-' || c.is_whitespace()).filter(|word| !word.is_empty());
     words.map(str::to_lowercase).collect::<Vec<_>>().join(" ")

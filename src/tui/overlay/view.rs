@@ -1,4 +1,4 @@
-//! What lies over the panes.
+//! Draws the overlays.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -65,7 +65,7 @@ fn help_place(screen: Rect) -> Rect {
     centred(screen, 96, screen.height)
 }
 
-/// Lines of help that are seen at once: the filter and the line below it stand above them.
+/// Number of help lines visible at once, below the filter and its rule.
 fn help_room(place: Rect) -> usize {
     usize::from(inside(place).height.saturating_sub(2))
 }
@@ -77,7 +77,7 @@ pub fn help_end(model: &Model, filter: &TextArea<'_>, keys: &Keymap) -> usize {
     lines.len().saturating_sub(help_room(place))
 }
 
-/// The commands that the filter finds. What a pane has in common with one before it is told in one line.
+/// The commands that match the filter. Commands that a pane shares with an earlier one are merged into one line.
 fn help_lines(filter: &TextArea<'_>, keys: &Keymap, width: usize) -> Vec<HelpLine> {
     let wanted = filter.lines().join("").to_lowercase();
     let width = width.saturating_sub(usize::from(HELP_KEYS)).max(8);
@@ -127,7 +127,7 @@ fn help_lines(filter: &TextArea<'_>, keys: &Keymap, width: usize) -> Vec<HelpLin
         }
     }
     if lines.is_empty() {
-        let text = "No command has this in its name.".to_owned();
+        let text = "No command matches.".to_owned();
         lines.push(HelpLine { text, ..HelpLine::default() });
     }
     lines
@@ -159,7 +159,7 @@ fn help(
     Some(cursor)
 }
 
-/// Where a list stands, and which of its items is the first that is seen.
+/// The area of a list, and the index of its first visible item.
 fn picker_place(screen: Rect, picker: &Picker, items: usize) -> (Rect, usize) {
     let height = u16::try_from(items).unwrap_or(u16::MAX).saturating_add(4).max(7);
     let area = centred(screen, picker.purpose.width(), height);
@@ -167,7 +167,7 @@ fn picker_place(screen: Rect, picker: &Picker, items: usize) -> (Rect, usize) {
     (area, picker.selected.map_or(0, |at| (at + 1).saturating_sub(room)))
 }
 
-/// What of a list stands at a place of the screen.
+/// The index of the item at a position of the screen.
 pub fn picker_item_at(model: &Model, picker: &Picker, at: Position) -> Option<usize> {
     let items = picker.matches().len();
     let (area, scroll) = picker_place(Rect::new(0, 0, model.size.width, model.size.height), picker, items);

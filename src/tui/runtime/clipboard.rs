@@ -1,4 +1,4 @@
-//! Texts for the clipboard of the person's own machine, which the terminal takes by OSC 52.
+//! Copying to the clipboard of the user's own machine, through the terminal (OSC 52).
 
 use base64::Engine as _;
 
@@ -10,11 +10,11 @@ pub(super) fn set(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The bytes that put a text on the clipboard. In tmux twice: tmux takes the one itself when `set-clipboard` is on,
-/// and hands the other on when `allow-passthrough` is.
+/// The bytes that put a text on the clipboard. Inside tmux twice: tmux handles one itself if `set-clipboard` is on,
+/// and passes the other one through if `allow-passthrough` is on.
 ///
 /// # Errors
-/// When the terminal is known not to take it, or the text is too long: says so.
+/// If the terminal is known not to support it, or the text is too long.
 pub(super) fn sequence(text: &str, env: impl Fn(&str) -> Option<String>) -> Result<Vec<u8>, String> {
     if text.len() > MAX_TEXT {
         return Err("Too long for the terminal's clipboard".to_owned());
@@ -39,17 +39,17 @@ pub(super) fn sequence(text: &str, env: impl Fn(&str) -> Option<String>) -> Resu
     Ok(format!("{plain}{wrapped}").into_bytes())
 }
 
-/// The line that brings a file of this machine home, for the shell of the person's own machine.
+/// The `scp` command that downloads a file of this machine, for the shell of the user's own machine.
 ///
 /// # Errors
-/// When the path cannot stand in a line, or nothing says what this machine is called.
+/// If the path has control characters, or this machine's name is unknown.
 pub(super) fn scp_line(
     path: &str,
     host: Option<String>,
     env: impl Fn(&str) -> Option<String>,
 ) -> Result<String, String> {
     if path.contains(char::is_control) {
-        return Err("Its path has control characters, which no line can hold".to_owned());
+        return Err("Its path has control characters, so it can't be copied as a command".to_owned());
     }
     // Client address and port, server address and port.
     let connection = env("SSH_CONNECTION").unwrap_or_default();
@@ -60,7 +60,7 @@ pub(super) fn scp_line(
         (Some(host), _) if host.starts_with('-') => {
             return Err(format!("`{host}` in [ui] scp_host is no machine's name"));
         }
-        // As the person's own ssh config has it, user and port with it.
+        // A name from the user's ssh config, which has user and port, too.
         (Some(host), _) => (host, None),
         (None, Some(address)) => {
             let address = if address.contains(':') { format!("[{address}]") } else { address.to_owned() };
@@ -68,21 +68,21 @@ pub(super) fn scp_line(
             (place, port.filter(|port| *port != "22"))
         }
         (None, None) => {
-            return Err("This is no SSH session, so it is on this machine already".to_owned());
+            return Err("This is not an SSH session: the file is on this machine already".to_owned());
         }
     };
     let option = port.map_or_else(String::new, |port| format!("-P {} ", local(port)));
     Ok(format!("scp {option}{} .", local(&format!("{place}:{}", remote(path)))))
 }
 
-/// A path as the far side reads it: the old protocol gives it to a shell, the new one looks for patterns in it; to
-/// both a character behind a backslash means itself.
+/// A path escaped for the remote side: old scp passes it to a shell, new scp (SFTP) expands patterns; both take a
+/// character behind a backslash literally.
 fn remote(path: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || !c.is_ascii() || "/_.,+@%=:-".contains(c);
     path.chars().flat_map(|c| (!is_plain(c)).then_some('\\').into_iter().chain([c])).collect()
 }
 
-/// A word of a shell's line.
+/// A word quoted for the local shell.
 fn local(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/_.,+@%=:-".contains(c);
     if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }

@@ -1,4 +1,4 @@
-//! The pictures of a comparison: two files at the same place and scale.
+//! Renders the pictures of a comparison: two files at the same position and scale.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,15 +19,15 @@ use crate::tui::panes::compare::places::GAP;
 
 /// Timeout of reading and decoding both files.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Bytes of pixels that are kept for the next order, such as one a little to the left.
+/// Most bytes of decoded pixels kept for the next order, such as the same files scrolled a little.
 const KEPT: usize = 64 << 20;
-/// A picture that is smaller than its place is made so many times larger at the most.
+/// Small pictures are enlarged by this factor at the most.
 const MOST_ENLARGED: f64 = 4.0;
 
-/// A file as it was read: where, when it had changed last, the size that was wanted.
+/// Key of a decoded file: path, time of modification, requested size.
 type Read = (PathBuf, Option<SystemTime>, (u32, u32));
 
-/// Makes the pictures of a comparison.
+/// Decodes, scales and encodes the two pictures of a comparison.
 pub(super) struct CompareRenderer {
     replies: Replies,
     kept: Vec<(Read, Arc<Pixels>)>,
@@ -38,7 +38,7 @@ impl CompareRenderer {
         Self { replies, kept: Vec::new() }
     }
 
-    /// Answers an order, unless another one takes its place meanwhile.
+    /// Renders an order and replies, unless a newer order replaces it.
     pub(super) fn render(&mut self, order: CompareOrder, options: EncodeOptions, ticket: &Ticket) {
         let made = match self.make(&order, options, &ticket.watch(PATIENCE)) {
             Err((_, ReadError::Superseded)) => return,
@@ -48,7 +48,7 @@ impl CompareRenderer {
         self.replies.send(Msg::Compared(order, made));
     }
 
-    /// One picture of both, or one of each; or which of the two cannot be seen, and why.
+    /// One picture of both, or one of each; or which of the two cannot be shown, and why.
     fn make(
         &mut self,
         order: &CompareOrder,
@@ -57,7 +57,7 @@ impl CompareRenderer {
     ) -> Result<Vec<picture::Shared>, (usize, ReadError)> {
         let width = if order.beside { order.room.width.saturating_sub(GAP) / 2 } else { order.room.width };
         let place = canvas(order, options, Cells { width, ..order.room });
-        // Pixel by pixel: every one that the file has is wanted.
+        // A magnified part needs every pixel of the file.
         let wanted = if order.closer.is_some() { (LONGEST_SIDE, LONGEST_SIDE) } else { place.pixels() };
         let mut both = Vec::new();
         for (which, path) in order.paths.iter().enumerate() {
@@ -74,7 +74,7 @@ impl CompareRenderer {
         let height = both.iter().map(|image| cells(image.height(), cell.height, order.room.height)).max();
         let height = height.unwrap_or(1);
         let pack = |images: &[(&RgbImage, u16)], width: u16| {
-            // No more than what there is to see: the rest of the place stays the screen's.
+            // Not larger than the pictures themselves; the rest of the area stays blank.
             let canvas = canvas(order, options, Cells { width, height });
             let (across, down) = canvas.pixels();
             let mut whole = RgbImage::from_pixel(across, down, Rgb(options.ground));
@@ -88,7 +88,7 @@ impl CompareRenderer {
             let second_at = width + GAP;
             vec![pack(&[(first, 0), (second, second_at)], second_at + wide(second))]
         } else {
-            // Of one size, so that each lies exactly where the other did.
+            // Both get the same size, so that they cover each other exactly.
             let width = wide(first).max(wide(second));
             vec![pack(&[(first, 0)], width), pack(&[(second, 0)], width)]
         })
@@ -128,7 +128,7 @@ fn canvas(order: &CompareOrder, options: EncodeOptions, room: Cells) -> Canvas {
     }
 }
 
-/// The pixels as they are seen in a place: all of them as large as they fit, or a part as it is.
+/// The visible pixels for an area: the whole picture scaled to fit, or a part at its original size.
 fn seen(pixels: &Pixels, (across, down): (u32, u32), closer: Option<Spot>, ground: [u8; 3]) -> RgbImage {
     let (width, height) = (pixels.width().max(1), pixels.height().max(1));
     match closer {
@@ -151,7 +151,7 @@ fn seen(pixels: &Pixels, (across, down): (u32, u32), closer: Option<Spot>, groun
     }
 }
 
-/// A part of the pixels, over the ground.
+/// A part of the pixels, transparency blended with the background.
 fn part(pixels: &Pixels, (x, y): (u32, u32), (width, height): (u32, u32), ground: [u8; 3]) -> RgbImage {
     match pixels {
         Pixels::Opaque(image) => imageops::crop_imm(image, x, y, width, height).to_image(),

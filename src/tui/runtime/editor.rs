@@ -12,11 +12,11 @@ use crate::tui::msg::Msg;
 use crate::tui::notice::Tone;
 use crate::tui::terminal::Session;
 
-/// Gives the terminal to the editor with a text, and takes both back.
+/// Opens a text in the editor, which has the terminal meanwhile; returns what was saved.
 pub(super) fn edit(session: &mut Session, folder: &Path, key: ParamKey, text: &str, extension: &str) -> Msg {
     let edited = ScratchFile::new(folder, text, extension).and_then(|file| {
         let program = command(|name| std::env::var_os(name));
-        // As git does: the variable may hold arguments, so a shell splits it; the path goes as an argument.
+        // As git does: the variable may hold arguments, so a shell splits it; the path is passed as an argument.
         let mut command = Command::new("sh");
         command.arg("-c").arg(format!("{program} \"$1\"")).arg("editor").arg(file.path());
         let status = session.hand_over(|| command.status())??;
@@ -52,7 +52,7 @@ enum Edited {
     NotText(PathBuf),
 }
 
-/// A file with a text in it for an editor to open, gone when dropped.
+/// A temporary file for the editor, removed when dropped.
 #[derive(Debug)]
 struct ScratchFile {
     path: PathBuf,

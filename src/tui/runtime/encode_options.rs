@@ -1,50 +1,50 @@
-//! How pictures are encoded: what they may cost on this link, and what stands behind them.
+//! How pictures are encoded: their budget of bytes on this link, and their background colour.
 
 use crate::config::ThemeChoice;
 use crate::picture::Colours;
 use crate::tui::terminal::TerminalEnv;
 use crate::tui::terminal::input::Rgb;
 
-/// Most parts of one picture; each takes the link a short time.
+/// Most parts of one picture; a part is what the link takes in a short time.
 const SLOW_PARTS: usize = 64;
 /// A thumbnail's share of a picture's budget, and its limits in bytes.
 const THUMB_SHARE: usize = 8;
 const THUMB_BYTES: (usize, usize) = (1_000, 6_000);
 
-/// How the picture of one order is encoded, beside what the order says.
+/// Settings for encoding one picture, besides those in its order.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct EncodeOptions {
-    /// Bytes of the whole picture.
+    /// Most bytes of the whole picture.
     pub(super) budget: usize,
-    /// Bytes of one part.
+    /// Approximate bytes of one part.
     pub(super) piece: usize,
-    /// Colour behind what is transparent.
+    /// Background colour for transparent pixels.
     pub(super) ground: [u8; 3],
     pub(super) colours: Colours,
 }
 
 impl EncodeOptions {
-    /// Bytes of one thumbnail.
+    /// Most bytes of one thumbnail.
     pub(super) fn thumb_budget(&self) -> usize {
         (self.budget / THUMB_SHARE).clamp(THUMB_BYTES.0, THUMB_BYTES.1)
     }
 }
 
-/// What holds for all pictures of a session.
+/// Settings for all pictures of a session.
 #[derive(Debug)]
 pub(super) struct PictureSettings {
-    /// Bytes of one picture by `[ui] picture_bytes`.
+    /// Most bytes of one picture by `[ui] picture_bytes`.
     pub(super) configured_bytes: Option<usize>,
-    /// Bytes of one picture without that.
+    /// Default for the most bytes of one picture.
     pub(super) usual_bytes: usize,
     pub(super) colours: Colours,
     pub(super) terminal_env: TerminalEnv,
 }
 
 impl PictureSettings {
-    /// The options for a link that takes `part` bytes in a short time, and a background that the terminal told.
+    /// The options for a link that takes `part` bytes in a short time, and a background that the terminal reported.
     pub(super) fn options(&self, part: usize, background: Option<Rgb>, theme: ThemeChoice) -> EncodeOptions {
-        // On a slow link not more than it carries in some seconds.
+        // On a slow link at most what it carries in some seconds.
         let budget = self.configured_bytes.unwrap_or_else(|| self.usual_bytes.min(part * SLOW_PARTS));
         let ground = match (background, theme) {
             (Some(Rgb(r, g, b)), _) => [r, g, b],

@@ -1,4 +1,4 @@
-//! The loop: hears everything through one channel, lets `update` decide, does what it asks for, and draws.
+//! The event loop: receives everything through one channel, calls `update`, performs its effects, and draws.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -30,25 +30,25 @@ use crate::tui::terminal::{ExitCause, Session, TermEvent, picture_protocol};
 use crate::tui::theme::{Ground, Theme};
 use crate::tui::{update, view};
 
-/// Messages that are taken in before a frame is drawn: a flood of them must not hold the drawing up.
+/// Most messages handled before a frame is drawn, so that a flood of them cannot delay drawing.
 const BURST: usize = 256;
-/// Pause between the last change of what is remembered and its being written.
+/// Delay between the last change of the saved state and writing it.
 const SAVE_AFTER: Duration = Duration::from_millis(700);
-/// Interval at which elapsed times are drawn while something is under way.
+/// Interval at which elapsed times are redrawn while something is running.
 const TICK: Duration = Duration::from_secs(1);
-/// Shortest interval between two readings of a store that changes all the time.
+/// Shortest interval between two reads of a store that changes constantly.
 const STORE_PAUSE: Duration = Duration::from_millis(50);
-/// Longest time between two readings of the store while a run is open: some disks tell of no change.
+/// Longest interval between two reads of the store while a run is open: some file systems report no changes.
 const POLL: Duration = Duration::from_secs(2);
-/// The same while none is, where the system has no watch to give.
+/// Interval of reads while no run is open, if the store cannot be watched.
 const SELDOM_POLL: Duration = Duration::from_secs(5);
-/// Pause before a film's next frame is tried again that the link has not taken yet.
+/// Delay before an animation's next frame is retried while the link is still busy with the last one.
 const FILM_PAUSE: Duration = Duration::from_millis(50);
 
 /// The terminal, the model, and the threads that work for it.
 pub(super) struct EventLoop {
     pub(super) dirs: Dirs,
-    /// What the person's own machine calls this one.
+    /// This machine's name in the user's ssh config (`[ui] scp_host`).
     pub(super) scp_host: Option<String>,
     pub(super) model: Model,
     pub(super) keys: Keymap,
@@ -65,19 +65,19 @@ pub(super) struct EventLoop {
     pub(super) saved: SavedState,
     pub(super) timers: Timers,
     pub(super) pace: Pace,
-    /// Nothing was drawn yet.
+    /// Whether nothing has been drawn yet.
     pub(super) is_start: bool,
     pub(super) over: Option<Over>,
     pub(super) watcher: Option<store::Watcher>,
 }
 
-/// The loop's ends of the threads that work for it.
+/// Channels to the threads that work for the loop.
 pub(super) struct Threads {
     pub(super) reader: Sender<Question>,
     pub(super) operations: Sender<Operation>,
     pub(super) outputs: Worker<(RenderOrder, EncodeOptions)>,
     pub(super) comparisons: Worker<(CompareOrder, EncodeOptions)>,
-    /// Thumbnails, the first first, and the bytes that each may cost.
+    /// Thumbnails in order of urgency, and the most bytes of each.
     pub(super) thumbs: Worker<(Vec<ThumbOrder>, usize)>,
 }
 
@@ -102,7 +102,7 @@ impl Link for Session {
 }
 
 impl EventLoop {
-    /// Reads the list of runs, then the run and the log that it selects, before there is a thread for that.
+    /// Reads the list of runs, the selected run and its log, before the reader's thread has started.
     pub(super) fn read_newest(&mut self, reader: &mut StoreReader) {
         self.is_start = false;
         self.timers.stop(Timer::SaveState);
@@ -122,13 +122,13 @@ impl EventLoop {
         effects.into_iter().for_each(|effect| self.perform(effect));
     }
 
-    /// Hears of every change of the store.
+    /// Starts watching the store for changes.
     pub(super) fn watch_store(&mut self, replies: Replies) {
         let watcher = store::watch(&self.dirs, move || replies.wake(Wake::StoreChanged));
         self.watcher = watcher.inspect_err(|error| tracing::info!("looking now and then: {error}")).ok();
     }
 
-    /// Longest time between two readings of the store; `None` when it tells by itself and nothing is under way.
+    /// Longest interval between two reads of the store; `None` if it is watched and no run is open.
     fn poll(&self) -> Option<Duration> {
         match self.watcher {
             _ if self.model.is_working() => Some(POLL),
@@ -137,7 +137,7 @@ impl EventLoop {
         }
     }
 
-    /// Hears, updates and draws until the end.
+    /// Handles events and draws until the end.
     pub(super) fn run(&mut self, inbox: &Receiver<Wake>) -> Option<ExitCause> {
         loop {
             let now = Instant::now();
@@ -169,7 +169,7 @@ impl EventLoop {
         }
     }
 
-    /// Sleeps until something happens, a timer is due or the time has come, and takes in what has happened.
+    /// Waits for an event, a timer or `until`, then handles all pending events.
     fn take_in(&mut self, inbox: &Receiver<Wake>, until: Option<Instant>) {
         if self.model.is_working() {
             self.timers.start(Timer::Tick, Instant::now() + TICK);
@@ -215,7 +215,7 @@ impl EventLoop {
                     self.threads.outputs.order((order, self.encode_options()));
                 }
             }
-            // On a slow link a film is slow.
+            // On a slow link an animation waits for its frames to be sent.
             Timer::FilmFrame if self.session.is_unfinished() => {
                 self.timers.restart(Timer::FilmFrame, Instant::now() + FILM_PAUSE);
             }
@@ -230,7 +230,7 @@ impl EventLoop {
                 let resized = matches!(event, crossterm::event::Event::Resize(..));
                 self.hear(Msg::Input(event));
                 if resized {
-                    // The font may be another one by now.
+                    // A resize may come with another font, and so another size of a cell.
                     self.tell_means();
                 }
             }
@@ -264,7 +264,7 @@ impl EventLoop {
         }
     }
 
-    /// Tells what the terminal can do for pictures, as far as that is known.
+    /// Passes the terminal's picture protocol and cell size on to the model, as far as known.
     fn tell_means(&mut self) {
         let capabilities = self.session.capabilities();
         let env = &self.pictures.terminal_env;
@@ -308,7 +308,7 @@ impl EventLoop {
 
     fn perform(&mut self, effect: Effect) {
         match effect {
-            // Both threads live as long as the screen: what ends them is a panic, which is told.
+            // Sending fails only if the thread has panicked, which is reported on its own.
             Effect::Ask(question) => drop(self.threads.reader.send(question)),
             Effect::Do(operation) => drop(self.threads.operations.send(operation)),
             Effect::Screen(effect) => self.perform_here(effect),
@@ -351,12 +351,12 @@ impl EventLoop {
         self.timers.restart(timer, Instant::now() + Duration::from_millis(ms.into()));
     }
 
-    /// Gives a text to the terminal's clipboard. Whether it took it, a terminal does not tell.
+    /// Sends a text to the terminal's clipboard. Terminals don't confirm it.
     fn copy(&mut self, text: &str) {
         let told = match clipboard::sequence(text, clipboard::set) {
             Ok(bytes) => {
                 self.session.send(&bytes);
-                // tmux keeps it to itself unless it is told otherwise.
+                // By default, tmux does not pass it on to the outer terminal.
                 let through = clipboard::set("TMUX").map_or("", |_| " (tmux: `set -g set-clipboard on`)");
                 Msg::Notice(Tone::Good, format!("Sent to your terminal's clipboard{through}: {text}"))
             }
@@ -365,7 +365,7 @@ impl EventLoop {
         self.hear(told);
     }
 
-    /// How a picture is encoded that is ordered now.
+    /// Settings for encoding a picture ordered now.
     fn encode_options(&self) -> EncodeOptions {
         let background = self.session.capabilities().background;
         self.pictures.options(self.session.part_size(), background, self.theme_choice)

@@ -1,4 +1,4 @@
-//! Files that parameters name: completing their paths, and looking whether they are what they claim to be.
+//! Files of parameters: completion of their paths, and checks of size and type.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
@@ -9,9 +9,9 @@ use crate::domain::param::FileKind;
 use crate::tui::panes::params::FileState;
 use crate::tui::text;
 
-/// Bytes of a file that are looked at: a JPEG's size may stand behind a long description.
+/// Most bytes read from a file: a JPEG's size may come after long metadata.
 const HEAD: u64 = 64 * 1024;
-/// Entries of a folder that are looked at.
+/// Most entries read from a folder.
 const ENTRIES: usize = 5_000;
 
 /// Paths that begin with a text, folders with a `/` behind them, in order of name.
@@ -25,7 +25,7 @@ pub(super) fn complete(typed: &str, base: &Path) -> Vec<String> {
         .filter_map(|entry| {
             let entry = entry.ok()?;
             let name = entry.file_name().into_string().ok()?;
-            // Hidden files are for those who type the dot; names with control characters are for nobody.
+            // Hidden files are only offered once the dot is typed; names with control characters never.
             let fits = name.starts_with(start) && (start.starts_with('.') || !name.starts_with('.'));
             if !fits || name.contains(char::is_control) {
                 return None;
@@ -38,8 +38,8 @@ pub(super) fn complete(typed: &str, base: &Path) -> Vec<String> {
     found
 }
 
-/// Looks at a file: whether it is there, its size, and whether its first bytes fit what is expected. Only what cannot
-/// be sent at all is bad: what a file is good for, the server knows better than its first bytes.
+/// Checks whether a file exists, its size, and whether its first bytes fit the expected kind. Only a file that cannot
+/// be sent at all is bad; whether an unusual format works is for the server to decide.
 pub(super) fn check(path: &Path, expected: FileKind) -> FileState {
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     let (meta, head) = match look(path) {
@@ -72,13 +72,13 @@ pub(super) fn check(path: &Path, expected: FileKind) -> FileState {
     }
 }
 
-/// What is known of a path, and the first bytes if it is a file.
+/// Metadata of a path, and its first bytes if it is a file.
 fn look(path: &Path) -> io::Result<(Metadata, Vec<u8>)> {
     let meta = fs::metadata(path)?;
     if !meta.is_file() {
         return Ok((meta, Vec::new()));
     }
-    // A pipe that took the file's place meanwhile would hold us up until somebody writes into it.
+    // Should the file have been replaced by a named pipe meanwhile, opening it must not block.
     let no_waiting = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
     let file = File::options().read(true).custom_flags(no_waiting).open(path)?;
     let meta = file.metadata()?;
@@ -89,17 +89,17 @@ fn look(path: &Path) -> io::Result<(Metadata, Vec<u8>)> {
     Ok((meta, head))
 }
 
-/// What a format holds.
+/// What a format contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Class {
     Image,
     Audio,
     Video,
-    /// Pictures, sound, or both: only its inside would tell.
+    /// Video, audio or both, which only decoding would tell.
     Container,
 }
 
-/// What a file is by its first bytes: class and format.
+/// Class and format of a file by its first bytes.
 fn kind_of(head: &[u8]) -> Option<(Class, &'static str)> {
     let at = |offset: usize, magic: &[u8]| head.get(offset..).is_some_and(|rest| rest.starts_with(magic));
     let known: [(bool, (Class, &str)); 11] = [
@@ -119,7 +119,7 @@ fn kind_of(head: &[u8]) -> Option<(Class, &'static str)> {
     simple.or_else(|| if at(4, b"ftyp") { Some(iso_kind(head.get(8..12)?)) } else { None })
 }
 
-/// What a file of the ISO base media format is, by its major brand.
+/// Class and format of an ISO base media file, by its major brand.
 fn iso_kind(brand: &[u8]) -> (Class, &'static str) {
     match brand {
         b"avif" | b"avis" => (Class::Image, "AVIF"),

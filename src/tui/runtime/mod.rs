@@ -1,4 +1,4 @@
-//! The only IO of the screen: the terminal, the store, files, `$EDITOR`, the clock.
+//! The IO of the dashboard: terminal, store, files, `$EDITOR`, clock.
 //!
 //! ```text
 //!                 ┌── timers ── pace ──┐
@@ -7,9 +7,9 @@
 //!  replies ──►    └────────────────────┘               three workers for pictures
 //! ```
 //!
-//! One loop hears everything through one channel. [`timers`] says what is due, [`pace`] when something may go out; what
-//! is to be done, `update` decides. Questions to the store go to the [`store_reader`]'s thread, what changes something to
-//! the [`operations`] thread, pictures to a [`worker`] each; their answers come back as messages.
+//! One loop receives everything through one channel. [`timers`] says what is due, [`pace`] when output may be sent;
+//! `update` decides what to do. Queries of the store go to the [`store_reader`]'s thread, operations with side effects
+//! to the [`operations`] thread, pictures to a [`worker`] each; their answers come back as messages.
 
 mod clipboard;
 mod compare;
@@ -40,17 +40,17 @@ use crate::store::{Store, StoreError};
 #[derive(Debug)]
 pub struct Options {
     pub dirs: Dirs,
-    /// The parsed `config.toml`.
+    /// Contents of `config.toml`.
     pub config: Config,
-    /// The profile that was asked for.
+    /// Name of the profile from the command line.
     pub profile: Option<String>,
-    /// The address that was asked for.
+    /// Endpoint address from the command line.
     pub url: Option<String>,
-    /// The workflow that was asked for; without it and without a preset, what was open last.
+    /// Workflow file from the command line; without it and a preset, the last one is opened.
     pub workflow: Option<PathBuf>,
-    /// The preset that was asked for.
+    /// Name of the preset from the command line.
     pub preset: Option<String>,
-    /// This is the demo, and says so.
+    /// Whether this is `comfydeck demo`.
     pub demo: bool,
 }
 
@@ -66,7 +66,7 @@ pub enum TuiError {
     Thread(#[from] std::io::Error),
 }
 
-/// What wakes the loop.
+/// An event that wakes the loop.
 #[derive(Debug)]
 enum Wake {
     Msg(Msg),
@@ -84,7 +84,7 @@ impl Replies {
     }
 
     fn wake(&self, wake: Wake) {
-        // Nobody listens any more once the loop has ended.
+        // Fails once the loop has ended; then nobody needs the message.
         let _ = self.0.send(wake);
     }
 
@@ -95,13 +95,13 @@ impl Replies {
     }
 }
 
-/// Shows the dashboard until the person leaves it.
+/// Shows the dashboard until the user quits.
 ///
-/// When a signal or a hang-up ends it, the terminal is restored and the process ends as that signal would
-/// have ended it. Runs go on in any case.
+/// On a signal or a hang-up, the terminal is restored and the process ends as that signal would have ended it. Runs go
+/// on in any case.
 ///
 /// # Errors
-/// When there is no terminal, or the history cannot be opened.
+/// If there is no terminal, or the history cannot be opened.
 pub fn run(options: Options) -> Result<(), TuiError> {
     let store = Store::open(&options.dirs)?;
     let (sender, inbox) = mpsc::channel();

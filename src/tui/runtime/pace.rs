@@ -1,33 +1,33 @@
-//! When a frame, a part of a picture or some rows of thumbnails may go out. No clock and no IO: the loop passes the time
-//! in, and the session says what the link bears.
+//! When a frame, a part of a picture or some rows of thumbnails may be sent. No clock and no IO: the loop passes the
+//! time in, and the session the state of the link.
 
 use std::time::{Duration, Instant};
 
-/// Longest time that a frame waits for the selected run to be read.
+/// Longest delay of a frame while the selected run is being read.
 const READING: Duration = Duration::from_millis(30);
 
-/// The link to the terminal, as the pace asks it.
+/// State of the link to the terminal.
 pub(super) trait Link {
-    /// Whether a frame may go out now, or how long to wait.
+    /// Whether a frame may be sent now, else how long to wait.
     fn may_draw(&self, now: Instant) -> Result<(), Duration>;
-    /// Whether a part of a picture may go out now, or how long to wait.
+    /// Whether a part of a picture may be sent now, else how long to wait.
     fn may_send_part(&self, now: Instant) -> Result<(), Duration>;
-    /// Whether a picture was sent in part only.
+    /// Whether parts of a picture are still to be sent.
     fn has_unsent_parts(&self) -> bool;
 }
 
-/// What the loop does next.
+/// The loop's next action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// Draw a frame, with the next part of a picture if one is being sent.
     Draw,
     /// Show some more rows of thumbnails, and draw.
     ShowThumbs,
-    /// Nothing before this time, or before something happens.
+    /// Wait for an event, until this time at the most.
     Wait(Option<Instant>),
 }
 
-/// Whether the screen shows the model, and since when a frame is held back.
+/// Whether a frame is due, and since when it has been delayed.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     dirty: bool,
@@ -35,12 +35,13 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// The model changed: a frame is wanted.
+    /// Marks a frame as due since the model changed.
     pub(super) fn changed(&mut self) {
         self.dirty = true;
     }
 
-    /// Decides the next step. Frames go before parts of a picture, and these before thumbnails: a key never waits for either.
+    /// Decides the next step: frames first, then parts of a picture, then thumbnails, so that a key
+    /// never waits for either.
     pub(super) fn step(
         &mut self,
         now: Instant,
@@ -66,8 +67,8 @@ impl Pace {
         }
     }
 
-    /// A run that was selected just now is read in a millisecond or two: one frame then shows all of it, where two
-    /// would take away what stands there and draw much of it again.
+    /// Delays a frame while a newly selected run is read, which takes a millisecond or two: two frames would erase
+    /// the old details first and then draw much of the same again.
     fn may_show(&mut self, now: Instant, is_reading: bool) -> Result<(), Duration> {
         if !is_reading {
             self.reading_since = None;

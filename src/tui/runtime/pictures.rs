@@ -1,4 +1,4 @@
-//! What the output pane shows of a file: decoded, scaled and encoded.
+//! Decodes, scales and encodes the file that the output pane shows.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,12 +14,12 @@ use crate::tui::panes::output::{RenderOrder, Rendered, RenderedBody};
 
 /// Timeout of reading and decoding one file.
 const LIMIT: Duration = Duration::from_secs(10);
-/// Bytes of pictures that are kept, ready to be shown again.
+/// Most bytes of encoded pictures that are kept to be shown again.
 const KEPT: usize = 16 << 20;
-/// A film's frame gets this part of what a picture may cost.
+/// A frame of an animation gets this fraction of a picture's budget.
 const FRAME_SHARE: usize = 4;
 
-/// Makes what the output pane shows of a file.
+/// Renders files for the output pane.
 pub(super) struct OutputRenderer {
     replies: Replies,
     kept: Kept,
@@ -57,7 +57,7 @@ impl OutputRenderer {
     }
 }
 
-/// A sentence begins with a capital letter.
+/// The text with a capital first letter.
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
@@ -108,7 +108,7 @@ fn make(order: &RenderOrder, options: EncodeOptions, watch: &Watch) -> Result<Re
     Ok(Rendered { kind, bytes, facts, body })
 }
 
-/// When a file changed last, and its size.
+/// Time of modification and size of a file.
 type State = (SystemTime, u64);
 
 fn state_of(order: &RenderOrder) -> Option<State> {
@@ -116,7 +116,7 @@ fn state_of(order: &RenderOrder) -> Option<State> {
     Some((metadata.modified().ok()?, metadata.len()))
 }
 
-/// What was made lately, the newest last, within [`KEPT`] bytes.
+/// The last rendered pictures, newest last, within [`KEPT`] bytes.
 #[derive(Default)]
 struct Kept {
     all: VecDeque<(RenderOrder, EncodeOptions, State, Rendered)>,

@@ -1,4 +1,4 @@
-//! What the screen remembers from one start to the next: what was open, the edits, pins, the split.
+//! State kept between starts: the open workflow, edits, pinned parameters, the split.
 
 use std::fs;
 use std::io::{self, Write};
@@ -17,7 +17,7 @@ use crate::tui::msg::Opened;
 use crate::tui::open::{Earlier, Open};
 use crate::tui::overlay::{Confirmed, Overlay};
 
-/// The file's content. Whatever cannot be read is forgotten: it is a convenience, never a result.
+/// Content of the state file. What cannot be read is dropped: the file is a convenience and never holds results.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct SavedState {
@@ -29,7 +29,7 @@ pub(super) struct SavedState {
     pins: IndexMap<String, Vec<Pin>>,
     /// Width of the left column in percent.
     pub(super) split: u16,
-    /// Long log lines are cut.
+    /// Whether long log lines are cut, not wrapped.
     pub(super) log_cut: bool,
 }
 
@@ -67,16 +67,16 @@ impl Pin {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct SavedDraft {
-    /// The workflow, when it was open without a preset.
+    /// The workflow file, if it was open without a preset.
     pub(super) workflow: Option<PathBuf>,
     pub(super) preset: Option<String>,
     /// What they were made on, as [`Open::content`].
     content: String,
     values: Vec<(ParamKey, Value)>,
     files: Vec<(ParamKey, PathBuf)>,
-    /// Seed policies over the preset.
+    /// Seed policies that differ from the preset's.
     seeds: Vec<(ParamKey, SeedPolicy)>,
-    /// The field that was open, with what had been typed.
+    /// The parameter being edited, with the text typed so far.
     field: Option<(ParamKey, String)>,
 }
 
@@ -123,7 +123,7 @@ impl SavedDraft {
     }
 }
 
-/// Drafts and pinned workflows that are remembered.
+/// Most drafts, and most workflows with pins, that are kept.
 const MOST: usize = 100;
 
 fn path(dirs: &Dirs) -> PathBuf {
@@ -170,8 +170,8 @@ impl SavedState {
         self.drafts.get(&draft_name(preset, open))
     }
 
-    /// Puts what is remembered of a workflow and its draft into the message that opens them. Edits come back at the start
-    /// only: later on, whoever opens a preset wants the preset.
+    /// Adds the saved pins and edits to the message that opens a workflow. Edits are only restored at the start:
+    /// later on, whoever opens a preset wants the preset as it is.
     pub(super) fn restore(&self, opened: &mut Opened, is_start: bool) {
         let pins = pins_name(&opened.open).and_then(|name| self.pins.get(&name));
         opened.pinned = pins
@@ -183,7 +183,7 @@ impl SavedState {
         }
     }
 
-    /// Takes down what the screen has now. Returns whether anything of it is new.
+    /// Updates the saved state from the model; returns whether it changed.
     pub(super) fn note(&mut self, model: &Model) -> bool {
         let layout = (model.split, model.log.cut);
         let mut changed = (self.split, self.log_cut) != layout;
@@ -212,7 +212,7 @@ impl SavedState {
         changed
     }
 
-    /// Writes the file whole or not at all.
+    /// Writes the file atomically.
     pub(super) fn save(&self, dirs: &Dirs) -> io::Result<()> {
         private_dir(&dirs.state)?;
         let mut file = NewFile::in_folder(&dirs.state, 0o600)?;

@@ -1,4 +1,4 @@
-//! Starting the dashboard: the terminal, what was open last, a first frame that is whole, then the threads.
+//! Starts the dashboard: terminal, last open workflow, newest runs, then the threads.
 
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -32,13 +32,13 @@ use crate::tui::terminal::painter::ColorDepth;
 use crate::tui::terminal::{Session, SessionOptions, TerminalEnv};
 use crate::tui::theme::{Ground, Theme};
 
-/// Time that the terminal has to say which picture protocols it supports.
+/// Timeout of the terminal's answer about picture protocols.
 const PICTURE_QUERY: Duration = Duration::from_secs(1);
 
-/// Takes the terminal, opens what was asked for and reads the newest runs, so that the first frame is whole.
+/// Takes the terminal, opens the workflow and reads the newest runs, so that the first frame is complete.
 ///
 /// # Errors
-/// When there is no terminal, or a thread cannot be started.
+/// If there is no terminal, or a thread cannot be started.
 pub(super) fn start(options: Options, store: Store, replies: &Replies) -> Result<EventLoop, TuiError> {
     let saved = SavedState::load(&options.dirs);
     let terminal = session_options(&options.config);

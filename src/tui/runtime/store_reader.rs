@@ -1,4 +1,4 @@
-//! Answers the screen's questions to the store, on a thread of its own, so that no key waits for the disk.
+//! Reads the store for the screen on a thread of its own, so that no key waits for the disk.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::tui::panes::gallery::Tile;
 use crate::tui::panes::log::Matches;
 use crate::tui::query::{OutputsQuery, RunsQuery};
 
-/// The store, and the log that was read last with all that is known of where its lines are.
+/// The store, and the last read log with its index of lines.
 #[derive(Debug)]
 pub(super) struct StoreReader {
     dirs: Dirs,
@@ -34,15 +34,15 @@ impl StoreReader {
         Self { dirs, store, log: None, newest_search: Arc::default(), replies }
     }
 
-    /// Answers until nobody asks any more.
+    /// Answers questions until the channel closes.
     pub(super) fn serve(mut self, questions: &Receiver<Question>) {
         while let Ok(question) = questions.recv() {
             self.answers(question).into_iter().for_each(|answer| self.replies.send(answer));
         }
     }
 
-    /// The answer to one question. One that cannot be answered gets an answer, too, and the person is told: the
-    /// screen waits for it, and asks again at the next change.
+    /// Answers one question. A failed read gets an answer, too, beside a notice, since the screen waits for one; it
+    /// asks again at the next change.
     pub(super) fn answers(&mut self, question: Question) -> Vec<Msg> {
         match question {
             Question::Runs(query) => match self.runs(&query) {
@@ -108,7 +108,7 @@ impl StoreReader {
         let mut rows = self.store.summaries(&RunQuery {
             status: query.filter.status.or(typed.status),
             before: query.before,
-            // One more than wanted tells whether there are more.
+            // One more than needed, to know whether there are more.
             limit: limit + 1,
             ..typed
         })?;
@@ -117,7 +117,7 @@ impl StoreReader {
         Ok((rows, more, self.store.counts()?))
     }
 
-    /// Looks also whether the files are there: a disk that is slow in telling holds up nobody here.
+    /// Also checks whether the files exist, which may be slow on a network disk; here no key waits for it.
     fn outputs(&self, query: &OutputsQuery) -> Result<(Vec<Tile>, bool), StoreError> {
         let typed = RunQuery::parse(&query.filter.runs.search);
         let limit = u32::try_from(query.limit).unwrap_or(u32::MAX - 1);
@@ -155,11 +155,11 @@ impl StoreReader {
     }
 }
 
-/// Lines of a log that are searched before it is asked whether anybody still waits.
+/// Lines of a log that are searched between two checks whether the search is still wanted.
 const SEARCHED_AT_ONCE: usize = 50_000;
 
-/// Tells the number of the nearest line that holds a text, forwards or backwards from a line; then, which of how many
-/// that is.
+/// Tells the number of the nearest line that holds a text, forwards or backwards from a line; then, which of
+/// how many that is.
 fn find_in_log(
     dirs: &Dirs,
     run: RunId,

@@ -1,21 +1,21 @@
-//! Thumbnails on their way to the screen: some rows of cells with each frame, so that over a slow link no key waits for a
+//! Queue of thumbnails to be shown: some rows of cells with each frame, so that on a slow link no key waits for a
 //! screen full of them.
 
 use std::collections::VecDeque;
 
 use crate::tui::panes::gallery::{Thumb, ThumbOrder};
 
-/// Bytes of thumbnails in one frame, about.
+/// Approximate bytes of thumbnails in one frame.
 const FRAME_BYTES: usize = 8_000;
 
-/// Thumbnails that are not shown yet, or not all of them.
+/// Thumbnails that are not shown completely yet.
 #[derive(Debug, Default)]
 pub(super) struct ThumbQueue {
     waiting: VecDeque<(ThumbOrder, Thumb)>,
 }
 
 impl ThumbQueue {
-    /// Takes a thumbnail in. None of its rows is seen yet.
+    /// Adds a thumbnail, none of whose rows is shown yet.
     pub(super) fn push(&mut self, order: ThumbOrder, thumb: Thumb) {
         let thumb = match thumb {
             Thumb::Picture(picture, _) => Thumb::Picture(picture, 0),
@@ -28,7 +28,8 @@ impl ThumbQueue {
         self.waiting.is_empty()
     }
 
-    /// What the next frame shows: at least one row, and as many more as fit into `room` bytes.
+    /// The thumbnails, with their visible rows, for the next frame: at least one row, and as many more as
+    /// fit into `room` bytes.
     pub(super) fn next(&mut self, room: usize) -> Vec<(ThumbOrder, Thumb)> {
         let mut room = room.min(FRAME_BYTES);
         let mut shown = Vec::new();

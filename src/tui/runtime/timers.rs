@@ -1,19 +1,19 @@
-//! What is to happen at a time: one timer of each kind, all asked in one place. No clock: the loop passes the time in.
+//! The loop's timers, one of each kind. No clock: the loop passes the time in.
 
 use std::time::{Duration, Instant};
 
 /// A kind of timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Timer {
-    /// What is remembered between starts changed and is to be written.
+    /// Write the saved state, which has changed.
     SaveState,
-    /// Elapsed times on the screen are a second older.
+    /// Redraw elapsed times.
     Tick,
-    /// The store changed and is to be read.
+    /// Read the store, which has changed.
     StoreChanged,
-    /// The store is to be read though nothing tells of a change.
+    /// Read the store, which may have changed without a report.
     PollStore,
-    /// The terminal has had its time to say which picture protocols it supports.
+    /// End the wait for the terminal's answer about picture protocols.
     PictureSupport,
     /// The selection has rested: its file is to be read.
     Render,
@@ -37,26 +37,26 @@ impl Timer {
     ];
 }
 
-/// Every timer that is running.
+/// All running timers.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     due: [Option<Instant>; Timer::COUNT],
-    /// When each was taken last.
+    /// When each timer was last taken.
     taken: [Option<Instant>; Timer::COUNT],
 }
 
 impl Timers {
-    /// Sets a timer, in place of the time it was set to before.
+    /// Sets a timer, replacing its earlier time.
     pub(super) fn restart(&mut self, timer: Timer, at: Instant) {
         self.due[timer as usize] = Some(at);
     }
 
-    /// Sets a timer that is not running; one that is keeps its time.
+    /// Sets a timer unless it is running already.
     pub(super) fn start(&mut self, timer: Timer, at: Instant) {
         self.due[timer as usize].get_or_insert(at);
     }
 
-    /// As [`Timers::start`], for now, but no sooner than `pause` after the timer was taken last.
+    /// Sets a timer to now, but no sooner than `pause` after it was last taken, unless it is running already.
     pub(super) fn start_spaced(&mut self, timer: Timer, now: Instant, pause: Duration) {
         let soonest = self.taken[timer as usize].map_or(now, |taken| taken + pause);
         self.start(timer, soonest.max(now));
@@ -70,12 +70,12 @@ impl Timers {
         self.due[timer as usize].is_some()
     }
 
-    /// When the first of them is due.
+    /// When the first timer is due.
     pub(super) fn next(&self) -> Option<Instant> {
         self.due.iter().flatten().min().copied()
     }
 
-    /// Stops and returns the one that has been due for the longest time.
+    /// Stops and returns the timer that is overdue the longest.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<Timer> {
         let at = self.next().filter(|at| *at <= now)?;
         let timer = Timer::ALL.into_iter().find(|timer| self.due[*timer as usize] == Some(at))?;

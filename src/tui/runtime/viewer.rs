@@ -1,4 +1,4 @@
-//! Showing a file with the system's viewer.
+//! Opens a file in the system's viewer.
 
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -6,10 +6,10 @@ use std::process::{Child, Command, Stdio};
 
 use crate::domain::media;
 
-/// The program that opens files here, with its arguments.
+/// The system's program for opening files, with its arguments.
 ///
 /// # Errors
-/// When there is none, or no display to show something on: says what to do.
+/// If there is none, or no display: says what to do.
 pub(super) fn program(
     env: impl Fn(&str) -> Option<String>,
     is_mac: bool,
@@ -28,20 +28,20 @@ pub(super) fn program(
         false if env("DISPLAY").is_some() || env("WAYLAND_DISPLAY").is_some() => {
             Ok(vec!["xdg-open".to_owned()])
         }
-        false => Err("There is no display here to show it on. $OPENER names a viewer that needs none"),
+        false => Err("There is no display here. Set $OPENER to a viewer that works without one"),
     }
 }
 
-/// Starts the viewer on a file, on its own and silent.
+/// Starts the viewer on a file, detached and without output.
 ///
 /// # Errors
-/// When the file is not one to be shown, or the viewer cannot be started.
+/// If the type of the file is not allowed, or the viewer cannot be started.
 pub(super) fn open(program: &[String], path: &Path) -> Result<Child, String> {
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
     if !path.is_file() {
         return Err(format!("{name} is not there any more"));
     }
-    // What came from a server may be a program or a page that a desktop would run.
+    // Outputs come from a server and may be programs or web pages, which a desktop would execute.
     let kind = media::by_name(&name).unwrap_or_default();
     if !["image/", "video/", "audio/", "text/plain", "application/json"]
         .iter()
@@ -52,7 +52,7 @@ pub(super) fn open(program: &[String], path: &Path) -> Result<Child, String> {
     let (viewer, arguments) = program.split_first().ok_or("no viewer is named")?;
     let mut command = Command::new(viewer);
     command.args(arguments).arg(path).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    // Keys for the screen (Ctrl+C, Ctrl+Z) are none of its business.
+    // Its own process group, so that Ctrl+C and Ctrl+Z don't reach it.
     command.process_group(0);
     command
         .spawn()

@@ -1,4 +1,4 @@
-//! A thread for which only the newest order counts: what was ordered before is dropped, even half way.
+//! A thread that only works on the newest order: older ones are dropped, even half way through.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,14 +9,14 @@ use std::time::Duration;
 use crate::picture::read::Watch;
 use crate::tui::terminal::QUIET_THREAD;
 
-/// The loop's end of the thread. Dropping it ends the thread, and the work that is under way.
+/// Handle of the thread. Dropping it ends the thread and cancels its work.
 #[derive(Debug)]
 pub(super) struct Worker<Order> {
     orders: Sender<(u64, Order)>,
     newest: Arc<AtomicU64>,
 }
 
-/// The number of an order: tells whether it is still the newest.
+/// Number of an order, to check whether it is still the newest.
 #[derive(Clone, Debug)]
 pub(super) struct Ticket {
     number: u64,
@@ -24,7 +24,7 @@ pub(super) struct Ticket {
 }
 
 impl Ticket {
-    /// Ends work on this order after `limit`, or when another one takes its place.
+    /// A watch that stops work after `limit`, or when a newer order comes.
     pub(super) fn watch(&self, limit: Duration) -> Watch {
         Watch::of(limit, self.newest.clone(), self.number)
     }
@@ -37,17 +37,17 @@ impl Ticket {
         Self { number: 1, newest: Arc::new(AtomicU64::new(1)) }
     }
 
-    /// The ticket of an order whose place another one has taken.
+    /// The ticket of an order that a newer one has replaced.
     pub(super) fn superseded() -> Self {
         Self { number: 1, newest: Arc::new(AtomicU64::new(2)) }
     }
 }
 
 impl<Order: Send + 'static> Worker<Order> {
-    /// Starts the thread, which gives each order to `work` unless a newer one is there.
+    /// Starts the thread, which passes each order to `work` unless a newer one has come.
     ///
     /// # Errors
-    /// When the system refuses to start a thread.
+    /// If the thread cannot be started.
     pub(super) fn start(mut work: impl FnMut(Order, &Ticket) + Send + 'static) -> std::io::Result<Self> {
         let (orders, taken) = mpsc::channel::<(u64, Order)>();
         let newest = Arc::new(AtomicU64::new(0));
@@ -62,16 +62,16 @@ impl<Order: Send + 'static> Worker<Order> {
         Ok(Self { orders, newest })
     }
 
-    /// From now on this is wanted, and nothing that was ordered before.
+    /// Replaces all earlier orders by this one.
     pub(super) fn order(&self, order: Order) {
         let number = self.newest.fetch_add(1, Ordering::Relaxed) + 1;
-        // The thread ends before only by a panic, which is in the log.
+        // Fails only if the thread has panicked, which is in the log.
         let _ = self.orders.send((number, order));
     }
 }
 
 impl<Order> Worker<Order> {
-    /// What was ordered is no longer wanted.
+    /// Cancels all orders.
     pub(super) fn drop_work(&self) {
         self.newest.fetch_add(1, Ordering::Relaxed);
     }

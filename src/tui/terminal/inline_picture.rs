@@ -5,8 +5,8 @@ use super::picture_layer::{placeholder, push_kitty};
 use crate::picture::encode::{KITTY_CHUNK, base64_chunk};
 use crate::picture::{Form, Picture};
 
-/// The bytes that show a picture below the cursor's line and leave the cursor beneath it. `id` is a number of its own for
-/// Kitty, of 24 bits.
+/// The bytes that show a picture below the cursor's line and leave the cursor beneath it. `id` identifies the picture
+/// in Kitty's protocol: any 24-bit number that no other picture has.
 pub fn picture(picture: &Picture, depth: ColorDepth, tmux: bool, id: u32) -> Vec<u8> {
     let id = id & 0xff_ffff;
     let rows = usize::from(picture.cells.height);
@@ -60,7 +60,7 @@ pub fn picture(picture: &Picture, depth: ColorDepth, tmux: bool, id: u32) -> Vec
     out
 }
 
-/// Scrolls so far that the picture fits beneath the cursor, and goes to its first row.
+/// Scrolls until the picture fits below the cursor, and moves the cursor to its first row.
 fn make_room(rows: usize, out: &mut Vec<u8>) {
     out.extend(std::iter::repeat_n(b'\n', rows));
     out.extend_from_slice(format!("\r\x1b[{rows}A").as_bytes());

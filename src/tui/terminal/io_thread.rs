@@ -1,4 +1,4 @@
-//! The I/O thread of a session: reads the terminal, writes what it didn't take at once, and receives signals.
+//! The I/O thread of a session: reads the terminal, writes what it didn't accept at once, and receives signals.
 
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
@@ -37,7 +37,7 @@ pub(super) fn start(
 ) -> io::Result<()> {
     let mut thread = IoThread { shared, woken, signals, sink, decoder: Decoder::default(), ending: None };
     std::thread::Builder::new().name(THREAD.to_owned()).spawn(move || {
-        // Without this thread the program would be deaf; its panic has restored the terminal already.
+        // Without this thread there is no input; its panic has already restored the terminal.
         let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| thread.run()));
         match ended {
             Ok(Ok(())) => {}
@@ -58,7 +58,7 @@ struct IoThread<Sink> {
     signals: Signals,
     sink: Sink,
     decoder: Decoder,
-    /// Why the program was told to end, and the end of its grace period.
+    /// Why the program has to end, and when its grace period is over.
     ending: Option<(Instant, ExitCause)>,
 }
 
@@ -100,9 +100,9 @@ impl<Sink: FnMut(TermEvent)> IoThread<Sink> {
         }
     }
 
-    /// Waits for anything to happen; true if the terminal has something to read, or has hung up. With `taking` not for
-    /// long: somebody waits to hear that the signals are taken, and the byte that woke us for that may have been
-    /// read in the round before.
+    /// Waits for an event; `true` if the terminal has input or has hung up. With `taking` only briefly: the
+    /// other thread waits until the signals have been received, and the byte that wakes this thread for it may
+    /// have been read before.
     fn wait(&mut self, usable: bool, unwritten: bool, taking: bool) -> io::Result<bool> {
         let now = Instant::now();
         let half_read = self.decoder.timeout(now);
@@ -117,7 +117,7 @@ impl<Sink: FnMut(TermEvent)> IoThread<Sink> {
             PollFd::new(&self.woken, PollFlags::IN),
             PollFd::new(self.signals.get_read(), PollFlags::IN),
         ];
-        // While it isn't ours, not even its hanging up is looked at: poll would return at once for ever.
+        // While a child has the terminal, it is not polled at all: a hang-up would make poll return at once, forever.
         if usable {
             fds.push(PollFd::new(&self.shared.tty, wanted));
         }
@@ -139,14 +139,14 @@ impl<Sink: FnMut(TermEvent)> IoThread<Sink> {
                     let size = self.shared.tty.size();
                     (self.sink)(TermEvent::Input(Event::Resize(size.width, size.height)));
                 }
-                // The child has the terminal, and these are its affair.
+                // The child has the terminal, so these are for the child.
                 SIGINT | SIGQUIT | SIGCONT if lent => {}
-                // The child stops itself, and its job is to stop whole.
+                // The child stops itself; the whole job has to stop with it.
                 SIGTSTP if lent => {
                     let _ = signal_hook::low_level::emulate_default_handler(SIGTSTP);
                 }
                 SIGTSTP => (self.sink)(TermEvent::Suspend),
-                // Comes with every hang-up, too, so that a stopped program hears of that.
+                // The kernel also sends SIGCONT with a hang-up, to wake stopped programs.
                 SIGCONT if self.shared.tty.attributes().is_err() => self.end(ExitCause::HungUp),
                 SIGCONT => (self.sink)(TermEvent::Continued),
                 signal => self.end(ExitCause::Signal(signal)),

@@ -1,11 +1,11 @@
-//! The terminal: what goes to it and what comes from it.
+//! The terminal: output, input, flow control, pictures.
 //!
-//! - [`painter`]: frames to bytes, as few as it can. Pure.
+//! - [`painter`]: frames to as few bytes as possible. Pure.
 //! - [`input`]: bytes to keys, pastes, mouse and answers. Pure.
 //! - [`flow`]: when the next frame may go out, so that nothing queues up on a slow link. Pure.
-//! - `picture_layer`: a picture part by part, and none of it left behind. Pure.
-//! - [`query`], [`inline_picture`]: a terminal without a screen of ours: what it can do, and a picture among its lines.
-//! - [`session`]: owns the terminal, does the IO, and gives the terminal back whole whatever happens.
+//! - `picture_layer`: draws a picture part by part, and removes it without a trace. Pure.
+//! - [`query`], [`inline_picture`]: capabilities of a terminal, and a picture in its scrollback, without a session.
+//! - [`session`]: owns the terminal, does the IO, and restores the terminal whatever happens.
 
 mod event;
 pub mod flow;

@@ -5,25 +5,25 @@ use super::painter::ColorDepth;
 /// Settings of a session.
 #[derive(Debug, Clone)]
 pub struct SessionOptions {
-    /// Ask for mouse events.
+    /// Turn mouse events on.
     pub mouse: bool,
     /// The window's title while the session lasts; control characters are dropped.
     pub title: Option<String>,
     /// End frames with a status query and wait for its answer (see [`super::flow`]).
     pub flow_control: bool,
-    /// Ask the terminal at the start what it can do.
+    /// Query the terminal's capabilities at the start.
     pub queries: bool,
     pub depth: ColorDepth,
-    /// Erased cells get the background colour that is set.
+    /// Whether erased cells get the current background colour (terminfo's `bce`).
     pub bce: bool,
-    /// Ask the terminal whether it can show pictures.
+    /// Query whether the terminal can show pictures.
     pub pictures: bool,
-    /// The terminal is tmux, in another terminal.
+    /// Whether the terminal is tmux.
     pub tmux: bool,
 }
 
 impl SessionOptions {
-    /// Mouse, flow control and queries on; colours as the environment says.
+    /// Mouse, flow control and queries on; colours by the environment.
     pub fn from_env() -> SessionOptions {
         SessionOptions::of(|name| std::env::var(name).ok())
     }
@@ -44,9 +44,9 @@ impl SessionOptions {
         }
     }
 
-    /// Everything that [`SessionOptions::push_leave`] takes back.
+    /// Appends the sequences that enter the modes; [`SessionOptions::push_leave`] undoes them.
     pub(super) fn push_enter(&self, out: &mut Vec<u8>) {
-        // Alternate screen, no automatic wrap, paste marks, focus events.
+        // Alternate screen, no automatic wrap, bracketed paste, focus events.
         out.extend_from_slice(b"\x1b[?1049h\x1b[?7l\x1b[?2004h\x1b[?1004h");
         if self.mouse {
             // Buttons, wheel and drags; coordinates as decimal numbers.
@@ -58,10 +58,11 @@ impl SessionOptions {
         }
     }
 
-    /// `cut`: the terminal may be in the middle of a frame. `pictures`: what takes them away.
+    /// Appends the sequences that leave the modes. `cut`: the terminal may be in the middle of a frame. `pictures`: the
+    /// bytes that remove pictures.
     pub(super) fn push_leave(&self, cut: bool, kitty: bool, pictures: &[u8], out: &mut Vec<u8>) {
         if cut {
-            // CAN ends a sequence that has begun; then the mark that ends a frame.
+            // CAN aborts an unfinished sequence; then the end of a synchronized update.
             out.extend_from_slice(b"\x18\x1b[?2026l");
         }
         out.extend_from_slice(pictures);

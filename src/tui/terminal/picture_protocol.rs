@@ -51,8 +51,8 @@ pub fn best(capabilities: &Capabilities, env: &TerminalEnv) -> PictureProtocol {
     }
 }
 
-/// Whether no answer can change the best protocol any more. Through tmux the terminal's own answers come later than tmux's
-/// last one.
+/// Whether no answer can change the best protocol any more. Through tmux the terminal's own answers come later
+/// than tmux's last one.
 pub fn is_settled(capabilities: &Capabilities, env: &TerminalEnv) -> bool {
     capabilities.kitty_graphics || (capabilities.complete && !env.tmux)
 }

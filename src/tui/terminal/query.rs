@@ -27,8 +27,8 @@ pub struct TerminalInfo {
     pub cell: Option<(u16, u16)>,
 }
 
-/// Asks the terminal and waits for its answers, for `limit` at the most; `questions` false asks nothing. What was typed
-/// meanwhile is dropped.
+/// Asks the terminal and waits for its answers, for `limit` at the most; `questions` false asks nothing. What was
+/// typed meanwhile is dropped.
 ///
 /// # Errors
 /// When there is no terminal.
@@ -94,7 +94,7 @@ impl<'a> Raw<'a> {
 
 impl Drop for Raw<'_> {
     fn drop(&mut self) {
-        // Answers that came too late are nobody's commands.
+        // Late answers must not reach the shell as input.
         self.tty.drop_input();
         let _ = self.tty.set_attributes(&self.saved);
     }

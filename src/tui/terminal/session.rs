@@ -1,4 +1,4 @@
-//! Owns the terminal from start to end, and gives it back whole whatever happens in between.
+//! Owns the terminal from start to end, and restores it whatever happens.
 
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
@@ -22,7 +22,7 @@ use super::picture_layer::{PictureLayer, Placement};
 use super::shared::{Capabilities, SharedTerminal, TerminalState};
 use super::tty::{self, Tty};
 
-/// A thread of this name tells of its panics itself; they are kept in the log.
+/// Name of threads whose panics are only logged, since their owner reports them.
 pub const QUIET_THREAD: &str = "pictures";
 
 /// Why the session couldn't start.
@@ -36,15 +36,15 @@ pub enum StartError {
     /// `TERM` says that the terminal can't move its cursor.
     #[error("the terminal can't show a screen (TERM=dumb); use another terminal, or `comfydeck run`")]
     Dumb,
-    /// The operating system refused something.
+    /// A system call failed.
     #[error("the terminal could not be prepared: {0}")]
     Io(#[from] io::Error),
 }
 
-/// The terminal, taken. Dropping it gives the terminal back.
+/// The terminal in raw mode with the alternate screen, restored on drop.
 ///
-/// One at a time in a process. It belongs to the thread that starts it: a panic there restores the terminal
-/// before the message is printed. `std::process::exit` restores nothing; drop the session first.
+/// One at a time in a process. It belongs to the thread that starts it: a panic there restores the terminal before
+/// the message is printed. `std::process::exit` restores nothing; drop the session first.
 #[derive(Debug)]
 pub struct Session {
     shared: Arc<SharedTerminal>,
@@ -79,19 +79,19 @@ impl Session {
         let shared = Arc::new(SharedTerminal::new(tty, options, wake)?);
         over.store(false, Ordering::SeqCst);
         set_active(Arc::downgrade(&shared));
-        // From here on, dropping it restores everything.
+        // From here on, dropping the session restores everything.
         let session = Session { shared, painter, picture_layer };
         session.shared.enter(&mut session.shared.state())?;
         io_thread::start(session.shared.clone(), woken, signals, sink)?;
         Ok(session)
     }
 
-    /// Columns and rows.
+    /// Size of the terminal in columns and rows.
     pub fn size(&self) -> Size {
         self.shared.tty.size()
     }
 
-    /// What the terminal has told about itself so far.
+    /// Capabilities that the terminal has reported so far.
     pub fn capabilities(&self) -> Capabilities {
         self.shared.state().capabilities.clone()
     }
@@ -107,7 +107,7 @@ impl Session {
         state.flow.may_draw(now)
     }
 
-    /// May more of the picture be sent, though the frame has not changed? As [`Session::may_draw`].
+    /// May a further part of the picture be sent although the frame has not changed? As [`Session::may_draw`].
     pub fn may_send_part(&self, now: Instant) -> Result<(), Duration> {
         let mut state = self.shared.state();
         if !state.attached || state.gone {
@@ -121,12 +121,12 @@ impl Session {
         self.picture_layer.unfinished()
     }
 
-    /// Bytes that may go out in one piece on this link, so that a key waits little for them.
+    /// Bytes of a part of a picture on this link, few enough that a key waits little for them.
     pub fn part_size(&self) -> usize {
         self.shared.state().flow.part_size()
     }
 
-    /// Pixels of a cell, as the terminal or its line settings tell.
+    /// Width and height of a cell in pixels, by the terminal's answer or the window size of its device.
     pub fn cell_pixels(&self) -> Option<(u16, u16)> {
         self.shared.tty.cell_pixels().or_else(|| self.shared.state().capabilities.cell)
     }
@@ -202,8 +202,8 @@ impl Session {
     }
 
     /// Gives the terminal to `run`, which may start an editor on it, and takes it back whole. What was typed and not
-    /// read before is dropped. SIGINT and SIGQUIT meanwhile are the child's affair. If it can't be taken back, it is gone, and
-    /// [`TermEvent::End`] follows.
+    /// read before is dropped. SIGINT and SIGQUIT meanwhile are the child's affair. If it can't be taken back, it is
+    /// gone, and [`TermEvent::End`] follows.
     pub fn hand_over<T>(&mut self, run: impl FnOnce() -> T) -> io::Result<T> {
         self.shared.settle();
         {
@@ -225,7 +225,7 @@ impl Session {
         }
         self.shared.settle();
         self.shared.leave(&mut self.shared.state());
-        // The whole job, as the terminal would have done it. Not SIGTSTP: that one we catch.
+        // The whole job, as the terminal does on Ctrl+Z. Not SIGTSTP, which is caught.
         rustix::process::kill_current_process_group(rustix::process::Signal::STOP)?;
         Ok(())
     }
@@ -265,8 +265,8 @@ impl Drop for Session {
     }
 }
 
-/// Signals that are caught once stay caught. This flag makes them end the process again when no session is there to
-/// hear of them.
+/// Signals that are caught once stay caught. This flag makes them end the process again when no session is there
+/// to hear of them.
 fn after_session() -> io::Result<Arc<AtomicBool>> {
     static OVER: OnceLock<Arc<AtomicBool>> = OnceLock::new();
     static REGISTERED: Mutex<bool> = Mutex::new(false);

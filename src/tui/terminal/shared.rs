@@ -1,7 +1,7 @@
-//! State shared by the program's thread and the I/O thread: the terminal, and whether it is ours now.
+//! State shared by the program's thread and the I/O thread: the terminal, and whether this program has it.
 //!
-//! Every read, every write and every change of mode happens with [`TerminalState`] locked, and none of them blocks. So once
-//! the terminal is given away, not a byte is read or written any more.
+//! Reads, writes and changes of mode happen with [`TerminalState`] locked, and none of them blocks. So once the
+//! terminal is given away, not a byte is read or written any more.
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -28,20 +28,20 @@ pub struct Capabilities {
     pub sync: bool,
     /// kitty's keyboard protocol: Ctrl+I isn't Tab, Shift+Enter isn't Enter.
     pub kitty_keyboard: bool,
-    /// The colour behind plain text.
+    /// The default background colour.
     pub background: Option<Rgb>,
     /// Name and version, printable characters only.
     pub version: Option<String>,
     pub kitty_graphics: bool,
     pub sixel: bool,
-    /// Pixels of a cell.
+    /// Width and height of a cell in pixels.
     pub cell: Option<(u16, u16)>,
-    /// It has answered everything it was asked at the start.
+    /// Whether all queries of the start have been answered.
     pub complete: bool,
 }
 
 impl Capabilities {
-    /// Learns from an answer.
+    /// Takes an answer's capability.
     pub(super) fn hear(&mut self, report: &Report) {
         match report {
             Report::Mode { mode: 2026, state } => self.sync = matches!(state, 1..=3),
@@ -64,7 +64,7 @@ impl Capabilities {
 pub(super) struct SharedTerminal {
     pub(super) tty: Tty,
     pub(super) options: SessionOptions,
-    /// The thread that a panic ends the session of.
+    /// The thread that owns the session: its panic ends the session.
     pub(super) owner: ThreadId,
     wake: UnixStream,
     state: Mutex<TerminalState>,
@@ -79,19 +79,19 @@ pub(super) struct SharedTerminal {
 #[derive(Debug, Default)]
 struct Panics {
     texts: Vec<String>,
-    /// How many of them the program was told of.
+    /// How many of them have been reported to the program.
     told: usize,
 }
 
 #[derive(Debug)]
 pub(super) struct TerminalState {
-    /// The terminal is ours: raw, with our modes set.
+    /// Whether this program has the terminal: raw, with its modes set.
     pub(super) attached: bool,
     /// A child process has the terminal.
     pub(super) lent: bool,
     /// Whether the terminal's thread has taken the signals that came while a child had the terminal.
     pub(super) signals: TakenSignals,
-    /// The session has ended; so does the I/O thread.
+    /// The session has ended, and the I/O thread has to.
     pub(super) over: bool,
     /// The terminal has hung up.
     pub(super) gone: bool,
@@ -101,7 +101,7 @@ pub(super) struct TerminalState {
     pub(super) kitty: bool,
     /// The first questions are asked and not all answered.
     pub(super) asked: bool,
-    /// What takes pictures away from the terminal when it is given back.
+    /// Bytes that remove pictures, for when the terminal is given back.
     pub(super) leaving: Vec<u8>,
     /// Bytes to be written, and how many of them are.
     out: Vec<u8>,
@@ -112,7 +112,7 @@ pub(super) struct TerminalState {
     saved: Termios,
 }
 
-/// See [`SharedTerminal::take_signals`].
+/// Handshake of [`SharedTerminal::take_signals`] with the terminal's thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TakenSignals {
     /// To be taken in the next round of the terminal's thread.
@@ -160,14 +160,14 @@ impl SharedTerminal {
 
     /// Lets the terminal's thread look at what has changed.
     pub(super) fn wake(&self) {
-        // If the pipe is full it wakes up anyway, and if it is closed nobody is there to be woken.
+        // Fails if the pipe is full, then it wakes up anyway; or closed, then the thread has ended.
         let _ = rustix::io::write(&self.wake, &[0]);
     }
 
     /// Takes the terminal: raw mode now; the modes and questions are written together with the first frame.
     pub(super) fn enter(&self, state: &mut TerminalState) -> io::Result<()> {
         if state.attached {
-            // Somebody else was at it meanwhile. Leave first, so that everything is balanced.
+            // Another program may have changed the modes meanwhile. Leave first, so that enter and leave stay balanced.
             let saved = state.saved.clone();
             self.leave(state);
             state.saved = saved;
@@ -221,7 +221,7 @@ impl SharedTerminal {
         let _ = self.tty.set_attributes(&state.saved);
     }
 
-    /// Gives the terminal back from a place where anything may be locked, even by this very thread.
+    /// Gives the terminal back from a panic, where any lock may be held, even by this thread.
     pub(super) fn leave_whatever_happens(&self) {
         for _ in 0..100 {
             match self.state.try_lock() {
@@ -255,8 +255,8 @@ impl SharedTerminal {
         }
     }
 
-    /// Lets the terminal's thread take the signals that have come so far, and waits for it. The Ctrl+C that ended a
-    /// child must not be heard when the child is gone, as if it were meant for us.
+    /// Waits until the terminal's thread has received all pending signals: the Ctrl+C that ended a child must not
+    /// end this program afterwards.
     pub(super) fn take_signals(&self) {
         let mut state = self.state();
         state.signals = TakenSignals::Wanted;
@@ -296,7 +296,7 @@ impl SharedTerminal {
         self.wake();
     }
 
-    /// Panics that the program wasn't told of yet.
+    /// Panics that have not been reported to the program yet.
     pub(super) fn new_panics(&self) -> Vec<String> {
         let mut panics = self.panics();
         let new = panics.texts[panics.told..].to_vec();

@@ -1,4 +1,4 @@
-//! The terminal's device: opened, read, written, and its line settings.
+//! The terminal's device: opening, reading, writing, line settings, size.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -20,12 +20,12 @@ pub(super) struct Tty {
     fd: OwnedFd,
 }
 
-/// What a read found.
+/// Result of a read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Read {
     Bytes(usize),
     Nothing,
-    /// The terminal is gone.
+    /// The terminal has hung up.
     Gone,
 }
 
@@ -63,7 +63,7 @@ impl Tty {
         }
     }
 
-    /// Pixels of a cell, if the terminal has told its size in pixels.
+    /// Width and height of a cell in pixels, if the device knows its size in pixels.
     pub(super) fn cell_pixels(&self) -> Option<(u16, u16)> {
         let size = rustix::termios::tcgetwinsize(&self.fd).ok()?;
         let part = |pixels: u16, cells: u16| pixels.checked_div(cells).filter(|size| *size > 0);
@@ -81,7 +81,7 @@ impl Tty {
         })?)
     }
 
-    /// Forgets input that has arrived and wasn't read.
+    /// Drops input that has arrived and wasn't read.
     pub(super) fn drop_input(&self) {
         // It fails only if the terminal is gone, and the input with it.
         let _ = rustix::termios::tcflush(&self.fd, QueueSelector::IFlush);

@@ -21,8 +21,8 @@ pub const COMMANDS: &[Command] = &[Command {
     })
 }];
 
-/// A graph was read. When all of it fits and nothing is lost by it, it is loaded at once; else what becomes of it is
-/// shown first.
+/// A graph was read. When all of it fits and nothing is lost by it, it is loaded at once; else what becomes of
+/// it is shown first.
 pub(super) fn imported(model: &mut Model, imported: Imported, effects: &mut Effects) {
     if model.overlay.is_some() || model.params.editing.is_some() {
         let told = format!("{} was read meanwhile. Import it again", name(&imported));
@@ -36,8 +36,8 @@ pub(super) fn imported(model: &mut Model, imported: Imported, effects: &mut Effe
     model.overlay = Some(Overlay::Import(Box::new(Import { imported, fit, scroll: 0 })));
 }
 
-/// Puts what fits into the draft, as one step of undo. Seeds that are named run next, whatever their policy: who asks for
-/// the values that made a picture wants its seed.
+/// Puts what fits into the draft, as one step of undo. Seeds that are named run next, whatever their policy: who asks
+/// for the values that made a picture wants its seed.
 pub(super) fn load(model: &mut Model, imported: &Imported, fit: &Fit, effects: &mut Effects) {
     let name = name(imported);
     let seeds = fit.changing_seeds(&model.draft);

@@ -51,7 +51,7 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(Scope::Panes, 20)],
         keys: &["q", "ctrl+c"],
         short: "quit",
-        long: "Leave. Runs go on without the screen, edits are remembered",
+        long: "Quit. Runs go on, edits are kept",
         unseen: true,
         ..Command::new("quit", |_, _, effects| effects.push(Effect::Screen(ScreenEffect::Quit)))
     },
@@ -73,7 +73,7 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(Scope::Panes, 25)],
         keys: &["z"],
         short: "zoom",
-        long: "Give the whole screen to this pane, or take it back",
+        long: "Zoom this pane to the whole screen, or back",
         ..Command::new("zoom", |model, _, _| model.zoomed = !model.zoomed)
     },
     Command {
@@ -168,7 +168,7 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(Scope::Panes, 0)],
         keys: &["esc"],
         short: "back",
-        long: "Take back the filter, the search or the zoom",
+        long: "Clear the filter, the search or the zoom",
         ..Command::new("back", |model, _, effects| back(model, effects))
     },
 ];

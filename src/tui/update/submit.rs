@@ -35,7 +35,7 @@ pub const RUN: Command = Command {
     when: |model| {
         model.is_settled()?;
         if model.open.profile.is_none() {
-            return Err("No profile: where to run is not known. Press P, or quit and type `comfydeck init`");
+            return Err("No profile, so there is nowhere to run. Press P, or quit and run `comfydeck init`");
         }
         if model.draft.params().is_empty() {
             return Err("No workflow is open. Press O to open a workflow_api.json");

@@ -13,14 +13,14 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(Scope::Typing, 50)],
         keys: &["alt+u", "ctrl+_"],
         short: "undo",
-        long: "Take back the last change of the text",
+        long: "Undo the last change of the text",
         ..Command::new("text-undo", |model, ctx, effects| edit(model, TextEdit::Undo, ctx, effects))
     },
     Command {
         places: &[at(Scope::Typing, 0)],
         keys: &["alt+U"],
         short: "redo",
-        long: "Do the change of the text again that was taken back",
+        long: "Redo the last undone change of the text",
         ..Command::new("text-redo", |model, ctx, effects| edit(model, TextEdit::Redo, ctx, effects))
     },
     Command {
@@ -68,14 +68,14 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(Scope::Typing, 0)],
         keys: &["ctrl+x"],
         short: "cut",
-        long: "Cut what is selected (Shift and arrows select)",
+        long: "Cut the selection (Shift and arrows select)",
         ..Command::new("cut", |model, ctx, effects| edit(model, TextEdit::Cut, ctx, effects))
     },
     Command {
         places: &[at(Scope::Typing, 0)],
         keys: &["ctrl+y"],
         short: "paste back",
-        long: "Put in again what was cut, or deleted by one of the keys above",
+        long: "Paste what was cut or deleted by one of these keys",
         ..Command::new("paste-back", |model, ctx, effects| edit(model, TextEdit::PasteBack, ctx, effects))
     },
 ];

@@ -45,7 +45,7 @@ pub(super) fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer
     }
 }
 
-/// How the server of the profile can be heard, while it has something to say.
+/// State of the connection to the profile's server, if it is worth showing.
 fn connection(model: &Model, theme: &Theme) -> (String, Style) {
     let profile = model.open.profile.as_ref().map(|profile| profile.name.as_str()).unwrap_or_default();
     match model.runs.open.connections.get(profile) {

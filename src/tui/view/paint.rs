@@ -1,4 +1,4 @@
-//! Text into cells, cut to its place.
+//! Writes text into cells, cut to its area.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -41,7 +41,7 @@ pub fn bar(share: f64, width: usize) -> (String, String) {
     (done, "╌".repeat(width.saturating_sub(full + half)))
 }
 
-/// Clears a place for an overlay and frames it.
+/// Clears an area for an overlay and draws its frame.
 pub fn frame(buffer: &mut Buffer, area: Rect, title: &str, quiet: Style, accent: Style) {
     let area = area.intersection(buffer.area);
     if area.width < 2 || area.height < 2 {
@@ -93,7 +93,7 @@ pub fn sign(tone: Tone, theme: &Theme) -> (&'static str, Style) {
     }
 }
 
-/// A place in the middle of the screen, of a size if there is room.
+/// An area in the middle of the screen, of this size if it fits.
 pub fn centred(screen: Rect, width: u16, height: u16) -> Rect {
     let width = width.min(screen.width.saturating_sub(4));
     let height = height.min(screen.height.saturating_sub(2));

@@ -70,11 +70,11 @@ enum Command {
     Urgent { key: u64 },
     /// As `Urgent`, for the run with this prompt id.
     UrgentFor { prompt_id: String },
-    /// Removes the run.
+    /// Removes the run with this key.
     Leave { key: u64 },
 }
 
-/// A registered run.
+/// A registered run of the account.
 #[derive(Debug)]
 struct Entry {
     key: u64,
@@ -123,8 +123,8 @@ struct Account {
     /// Failed reads in a row.
     read_failures: u32,
     read_after: Instant,
-    /// Updates for runs whose channel was full, oldest first. While there are any, the socket is not read: a slow store slows
-    /// the service down, and memory stays flat.
+    /// Updates for runs whose channel was full, oldest first. While there are any, the socket is not read: a slow
+    /// store slows the service down, and memory stays flat.
     outbox: VecDeque<(u64, RunUpdate)>,
     /// When the oldest update is dropped, so that one slow run does not cost the others the connection.
     patience: Instant,
@@ -411,8 +411,8 @@ impl Account {
                 run.sid = sid.clone();
                 self.turn(key, Connection::Live, None);
             }
-            // Another folder or machine may listen to the same account: what is not said to be of this run ends it only by
-            // its record.
+            // Another folder or machine may listen to the same account: what is not said to be of this run ends it
+            // only by its record.
             match news {
                 News::Log { .. } | News::Other { .. } => self.tell(key, RunUpdate::News(news.clone())),
                 _ if prompt_id.is_some() => self.tell(key, RunUpdate::News(news.clone())),

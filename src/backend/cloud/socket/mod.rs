@@ -1,8 +1,9 @@
-//! The connection on which the service tells of runs: Socket.IO over a websocket, the codec being
-//! [`wire::socketio`](crate::wire::socketio).
+//! The connection on which the service tells of runs: Socket.IO over a websocket,
+//! the codec being [`wire::socketio`](crate::wire::socketio).
 //!
-//! The websocket begins as a request of our own HTTP client, so proxies, certificates and redirects are treated as
-//! everywhere else. The credentials are in no header and no address: they go into the one packet that asks to be let in.
+//! The websocket begins as a request of our own HTTP client, so proxies, certificates and redirects are treated
+//! as everywhere else. The credentials are in no header and no address: they go into the one packet that asks
+//! to be let in.
 
 mod error;
 mod shake;
@@ -80,8 +81,8 @@ impl Socket {
     /// Connects to the service at `base` and asks to be let in.
     ///
     /// # Errors
-    /// [`SocketError::Refused`] where the service does not want us, [`SocketError::Unreachable`] where it cannot be
-    /// asked.
+    /// [`SocketError::Refused`] where the service does not want us, [`SocketError::Unreachable`] where
+    /// it cannot be asked.
     pub(super) async fn connect(
         http: &Http,
         base: &Url,

@@ -23,8 +23,8 @@ fn address(base: &Url) -> Url {
     url
 }
 
-/// Opens a websocket below a base address. Only a person's own headers go along: the credentials proper go into the packet
-/// that asks to be let in.
+/// Opens a websocket below a base address. Only a person's own headers go along: the credentials proper go into the
+/// packet that asks to be let in.
 pub(super) async fn hands(
     http: &Http,
     base: &Url,
@@ -52,8 +52,8 @@ fn declined(why: NoSocket, base: &Url) -> SocketError {
         }
         NoSocket::Declined { status, headers, body } => (status, headers, body),
     };
-    // The credentials do not go with this request, so that it is not allowed is not about them: somebody who stands between
-    // lets no websocket through, and runs may go on without.
+    // The credentials do not go with this request, so that it is not allowed is not about them: somebody who stands
+    // between lets no websocket through, and runs may go on without.
     let said = match status.as_u16() {
         401 | 403 | 407 => RunError {
             what: format!("it is not allowed ({})", status.as_u16()),

@@ -57,8 +57,9 @@ pub(in crate::backend) struct Links<'a> {
 
 /// Gives new addresses for old ones, which expire.
 pub(in crate::backend) trait Fresh: Sync {
-    /// The output as the server has it now; `None` when it has none, or none can be had. `position` is the output's place
-    /// in the list that [`fetch_all`] was given, `stale` what is known of it, with the address that failed last.
+    /// The output as the server has it now; `None` when it has none, or none can be had. `position` is the
+    /// output's place in the list that [`fetch_all`] was given, `stale` what is known of it, with the
+    /// address that failed last.
     fn fresh<'a>(&'a self, position: usize, stale: &'a OutputInfo) -> BoxFuture<'a, Option<OutputInfo>>;
 }
 
@@ -70,8 +71,8 @@ pub(in crate::backend) struct Fetched {
     pub failed: usize,
 }
 
-/// Fetches outputs to disk and reports each as it ends, with the bytes of all. Outputs of one name are numbered in the order of
-/// the list, whichever is whole first: the later one waits for its name.
+/// Fetches outputs to disk and reports each as it ends, with the bytes of all. Outputs of one name are numbered in
+/// the order of the list, whichever is whole first: the later one waits for its name.
 ///
 /// An output that cannot be had is an event, not an error. Dropped, it leaves no file behind that is not whole.
 pub(in crate::backend) async fn fetch_all(

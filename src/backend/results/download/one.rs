@@ -321,8 +321,8 @@ impl Download<'_> {
     fn is_whole(&mut self) -> Result<(), Fault> {
         let is_short = match (self.length, self.announced) {
             (Some(length), _) => self.got < length,
-            // An answer without a length may have been cut off, or the announced size be wrong: ending twice at the
-            // same place tells.
+            // An answer without a length may have been cut off, or the announced size be wrong: ending twice at
+            // the same place tells.
             (None, Some(announced)) => {
                 self.got < announced && self.ended_at.replace(self.got) != Some(self.got)
             }

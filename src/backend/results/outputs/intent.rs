@@ -1,5 +1,5 @@
-//! What is noted of an output before it has its name, so that a process which dies in between leaves no output that
-//! nobody knows.
+//! What is noted of an output before it has its name, so that a process which dies in between leaves no
+//! output that nobody knows.
 
 use std::fmt::Debug;
 use std::fs::{self, File};

@@ -1,5 +1,5 @@
-//! What a runner that was killed leaves in an output folder: files without a name, some with bytes that a person
-//! paid for.
+//! What a runner that was killed leaves in an output folder: files without a name, some with bytes that
+//! a person paid for.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -58,8 +58,8 @@ impl OutputFolder {
         told.map(|text| RunEvent::Warning { text }).collect()
     }
 
-    /// Clears up after the run's runner as [`OutputFolder::salvage`] does, but for outputs that come once more: what came
-    /// of them is removed.
+    /// Clears up after the run's runner as [`OutputFolder::salvage`] does, but for outputs that come once more: what
+    /// came of them is removed.
     pub fn clear(&self) {
         // Pieces of nothing: that they stay where they cannot be removed does no harm.
         let left = left_in(&self.dir, self.run).unwrap_or_default();

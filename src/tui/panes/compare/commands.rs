@@ -12,7 +12,7 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(Scope::Pane(Pane::Gallery), 64)],
         keys: &["C"],
         short: "compare",
-        long: "Compare the two that are marked, or the marked one with this one",
+        long: "Compare the two marked outputs, or the marked one with this one",
         when: |model| {
             pair(&model.gallery).map(drop).ok_or("Mark one with space, go to another one, then compare")
         },
@@ -22,7 +22,7 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(HERE, 70)],
         keys: &["space"],
         short: "flip",
-        long: "Show one in the other's place; again: the other one",
+        long: "Switch between the two in the same place",
         ..Command::new("flip", |model, _, _| flip(model))
     },
     Command {

@@ -66,7 +66,7 @@ pub fn line_count(model: &Model) -> usize {
 
 pub fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let Some(pair) = &model.compare.pair else {
-        let told = "Nothing is compared. Mark two outputs in the gallery, then press C there.";
+        let told = "Nothing to compare. Mark two outputs in the gallery, then press C there.";
         put(buffer, area, area.x, area.y, told, theme.quiet);
         return;
     };

@@ -21,7 +21,7 @@ pub const COMMANDS: &[Command] = &[
             let error = model.details.run.as_ref().and_then(|run| run.error.as_ref());
             match error {
                 Some(error) if error.param.is_some() || error.node.is_some() => Ok(()),
-                _ => Err("This run names no parameter at fault"),
+                _ => Err("The error of this run names no parameter"),
             }
         },
         ..Command::new("to-parameter", |model, _, _| to_parameter(model))

@@ -52,7 +52,7 @@ pub fn line_count(model: &Model) -> usize {
 pub fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let lines = lines(model, usize::from(area.width));
     if lines.is_empty() {
-        let text = "What the selected run was sent, and what came back.";
+        let text = "Parameters and results of the selected run.";
         put(buffer, area, area.x, area.y, text, theme.quiet);
         return;
     }

@@ -21,7 +21,7 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(Scope::Panes, 28)],
         keys: &["V"],
         short: "gallery",
-        long: "Go to the gallery of what the runs made, or back",
+        long: "Go to the gallery of all outputs, or back",
         ..Command::new("gallery", |model, _, effects| toggle(model, effects))
     },
     OPEN,
@@ -29,7 +29,7 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(HERE, 68)],
         keys: &["*"],
         short: "star",
-        long: "Give it a star, or take it away",
+        long: "Star this output, or remove its star",
         when: selected,
         ..Command::new("star", |model, _, effects| star(model, effects))
     },
@@ -37,7 +37,7 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(HERE, 54)],
         keys: &["F"],
         short: "only ★",
-        long: "Show only what has a star",
+        long: "Show only starred outputs",
         ..Command::new("only-starred", |model, _, effects| only_starred(model, effects))
     },
     Command {

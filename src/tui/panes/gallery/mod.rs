@@ -57,7 +57,7 @@ pub struct ThumbOrder {
     /// SHA-256 of the content, in hex.
     pub sha256: String,
     pub path: PathBuf,
-    /// Its bytes.
+    /// Size of its file in bytes.
     pub size: u64,
     /// Cells that there are for it.
     pub room: Cells,

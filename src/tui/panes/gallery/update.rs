@@ -1,4 +1,4 @@
-//! The gallery.
+//! Messages and selection of the gallery.
 
 use std::collections::HashSet;
 
@@ -205,8 +205,8 @@ pub fn thumb(model: &mut Model, order: ThumbOrder, thumb: Thumb) {
     }
 }
 
-/// Keeps a tile selected and in sight, asks for older outputs before the end is in sight, and for the thumbnails that
-/// are wanted.
+/// Keeps a tile selected and in sight, asks for older outputs before the end is in sight, and for the
+/// thumbnails that are wanted.
 pub fn settle(model: &mut Model, effects: &mut Effects) {
     if model.focus != Pane::Gallery {
         return;

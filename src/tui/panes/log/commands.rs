@@ -39,7 +39,7 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(HERE, 0)],
         keys: &["N"],
         short: "previous match",
-        long: "Go to the match before",
+        long: "Go to the previous match",
         ..Command::new("previous-match", |model, _, effects| search(model, true, effects))
     },
 ];

@@ -1,4 +1,4 @@
-//! A run's log.
+//! The log pane: state of the selected run's log.
 
 pub mod commands;
 pub mod update;

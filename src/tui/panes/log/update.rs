@@ -1,4 +1,4 @@
-//! The log pane.
+//! Messages, scrolling and search of the log pane.
 
 use std::ops::Range;
 

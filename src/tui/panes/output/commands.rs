@@ -31,7 +31,7 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(Scope::Panes, 0), at(HERE, 0).named("output-previous").keys(&["left", "h", "N"])],
         keys: &["["],
         short: "previous output",
-        long: "Show the output before",
+        long: "Show the run's previous output",
         ..Command::new("previous-output", |model, _, _| step(model, -1))
     },
     Command {
@@ -68,7 +68,7 @@ pub const COMMANDS: &[Command] = &[
         ],
         keys: &["i"],
         short: "its parameters",
-        long: "Load the parameters that the run's picture says it was made with",
+        long: "Load the parameters stored in the run's picture",
         when: settled_with_output,
         ..Command::new("import-output", |model, _, effects| ask(model, OutputUse::Parameters, effects))
     },

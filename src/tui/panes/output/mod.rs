@@ -93,7 +93,8 @@ pub enum RenderedBody {
 }
 
 impl OutputPane {
-    /// Whether pictures are drawn at all: a terminal without colours shows nothing of them, and a person may not want any.
+    /// Whether pictures are drawn at all: a terminal without colours shows nothing of them, and a person
+    /// may not want any.
     pub fn shows_pictures(&self) -> bool {
         !self.means.colourless && self.mode != PictureMode::Off
     }

@@ -1,4 +1,4 @@
-//! The output pane.
+//! Messages and selection of the output pane.
 
 use super::view;
 use crate::domain::OutputId;

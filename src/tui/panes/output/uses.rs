@@ -51,7 +51,7 @@ pub fn take(model: &mut Model, path: &str, wanted: OutputUse, effects: &mut Effe
     let outputs = model.details.run.iter().flat_map(|run| &run.outputs);
     match outputs.into_iter().find(|output| output.path.display().to_string() == path).cloned() {
         Some(output) => use_one(model, &output, wanted, effects),
-        None => model.notify(Tone::Plain, "Another run is selected by now"),
+        None => model.notify(Tone::Plain, "Another run has been selected meanwhile"),
     }
 }
 
@@ -113,7 +113,7 @@ fn takes(param: &Parameter, output: &Output) -> bool {
 /// Sets a parameter, named by its key, to a file.
 pub fn put(model: &mut Model, path: &Path, key: &str, effects: &mut Effects) {
     let Some(key) = ParamKey::parse(key).filter(|key| model.draft.param(key).is_some()) else {
-        return model.notify(Tone::Plain, "Another workflow is open by now");
+        return model.notify(Tone::Plain, "Another workflow has been opened meanwhile");
     };
     model.draft.set(&key, Setting::File(path.to_owned()));
     params::select(model, &key);

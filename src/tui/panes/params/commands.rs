@@ -41,7 +41,7 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(Scope::Panes, 40)],
         keys: &["u"],
         short: "undo",
-        long: "Take back the last change of a parameter",
+        long: "Undo the last change of a parameter",
         when: |model| {
             model.is_settled()?;
             if model.draft.can_undo() { Ok(()) } else { Err("Nothing to undo") }
@@ -52,7 +52,7 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(Scope::Panes, 0)],
         keys: &["U", "ctrl+y"],
         short: "redo",
-        long: "Do the last change again that was taken back",
+        long: "Redo the last undone change",
         when: |model| {
             model.is_settled()?;
             if model.draft.can_redo() { Ok(()) } else { Err("Nothing to redo") }
@@ -72,7 +72,7 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(HERE, 35)],
         keys: &["left", "h", "-"],
         short: "less",
-        long: "One step less; the choice before",
+        long: "One step less, or the previous choice",
         when: selected,
         ..Command::new("less", |model, _, effects| step(model, -1, effects))
     },
@@ -80,7 +80,7 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(HERE, 35)],
         keys: &["right", "l", "+"],
         short: "more",
-        long: "One step more; the choice after",
+        long: "One step more, or the next choice",
         when: selected,
         ..Command::new("more", |model, _, effects| step(model, 1, effects))
     },
@@ -96,7 +96,7 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(HERE, 0)],
         keys: &["X"],
         short: "reset all",
-        long: "Take back every change since the preset",
+        long: "Reset all parameters to the preset",
         when: |model| {
             model.is_settled()?;
             if model.draft.is_edited() { Ok(()) } else { Err("Nothing has been changed") }
@@ -123,7 +123,7 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(HERE, 0)],
         keys: &["R"],
         short: "seed policy",
-        long: "What becomes of the seed at each run: fixed, randomize, increment, decrement",
+        long: "What happens to the seed at each run: fixed, randomize, increment, decrement",
         when: Model::is_settled,
         ..Command::new("seed-policy", |model, _, _| cycle_policy(model))
     },

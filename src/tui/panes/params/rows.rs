@@ -28,7 +28,7 @@ pub enum Row {
     Heading(String),
     /// A parameter, by its place in the draft.
     Param {
-        /// Place in `Draft::params`.
+        /// Index into the parameters of the draft.
         index: usize,
         /// It is in the pinned group.
         pinned: bool,

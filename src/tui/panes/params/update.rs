@@ -1,4 +1,4 @@
-//! The parameters pane.
+//! Messages and changes of values in the parameters pane.
 
 use std::path::PathBuf;
 
@@ -172,7 +172,7 @@ pub fn toggle(model: &mut Model, effects: &mut Effects) {
             model.draft.set(key, Setting::Value(toggled));
             changed(model, key, effects);
         }
-        None => model.notify(Tone::Plain, "Only what is on or off can be toggled"),
+        None => model.notify(Tone::Plain, "Only booleans and LoRAs can be turned on or off"),
     }
 }
 
@@ -331,6 +331,6 @@ pub fn chosen(model: &mut Model, key: &ParamKey, item: &PickerItem, effects: &mu
     model.draft.set(key, Setting::Value(value));
     changed(model, key, effects);
     if listed.is_none() {
-        model.notify(Tone::Plain, "This choice is not among those known here; the server decides");
+        model.notify(Tone::Plain, "This choice isn't in the known list; the server decides");
     }
 }

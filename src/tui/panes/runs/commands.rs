@@ -61,11 +61,11 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(HERE, 0), at(DETAILS, 0).named("details-fetch")],
         keys: &["F"],
         short: "fetch again",
-        long: "Download once more what the run made, from the server. Costs nothing",
+        long: "Download the run's outputs again. Costs nothing",
         when: |model| {
             let run = model.runs.list.selected().ok_or(NONE_SELECTED)?;
             if !run.status.is_end() {
-                return Err("This run has not ended: what it makes comes by itself");
+                return Err("This run has not ended; its outputs are downloaded when it does");
             }
             if run.can_be_fetched() { Ok(()) } else { Err("The server of this run keeps no results") }
         },
@@ -75,7 +75,7 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(HERE, 52), at(Scope::Pane(Pane::Gallery), 52).named("gallery-status")],
         keys: &["f"],
         short: "status",
-        long: "Show only runs of one status, or what they made",
+        long: "Show only runs of one status, or their outputs",
         ..Command::new("filter-status", |model, _, effects| filter_status(model, effects))
     },
 ];

@@ -1,4 +1,4 @@
-//! The runs pane.
+//! Messages, selection and search of the runs pane.
 
 use super::ends;
 use crate::domain::run::{Counts, RunSummary, shown_url};

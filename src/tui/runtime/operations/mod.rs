@@ -1,4 +1,4 @@
-//! Does what changes something: opens, saves, submits, cancels. On a thread of its own, in order.
+//! Operations with side effects (open, save, submit, cancel), on a thread of their own, in order.
 
 mod open_files;
 mod runs;
@@ -29,21 +29,20 @@ use crate::tui::notice::Tone;
 use crate::tui::open::{Open, ProfileChoice};
 use crate::tui::overlay::{Choosing, PickerItem};
 
-/// Folders, configuration and store, and what is done with them. What is open is none of its business: it comes with each
-/// operation.
+/// Folders, configuration and store for the operations. The open workflow comes with each operation.
 #[derive(Debug)]
 pub(super) struct Operations {
     dirs: Dirs,
     config: Config,
     working: PathBuf,
     presets: Presets,
-    /// Opened when it is first needed.
+    /// The history, opened when first needed.
     store: Option<Store>,
     runner_watch: Option<JoinHandle<()>>,
     replies: Replies,
 }
 
-/// What the command line asked to open.
+/// Workflow, preset, profile and address from the command line.
 #[derive(Debug)]
 pub(super) struct Asked {
     pub(super) workflow: Option<PathBuf>,
@@ -51,7 +50,7 @@ pub(super) struct Asked {
     pub(super) demo: bool,
 }
 
-/// The answer to one order, or the sentence that says why not.
+/// Messages for the model, or a sentence on why the operation failed.
 type Answer = Result<Vec<Msg>, String>;
 
 fn said(error: impl ToString) -> String {
@@ -60,13 +59,13 @@ fn said(error: impl ToString) -> String {
 
 impl Operations {
     pub(super) fn new(dirs: Dirs, config: Config, replies: Replies) -> Self {
-        // Without a working directory (it may have been deleted) only whole paths can be found.
+        // Without a working directory (it may have been deleted) only absolute paths are found.
         let working = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
         let presets = Presets::new(&dirs, &working);
         Self { dirs, config, working, presets, store: None, runner_watch: None, replies }
     }
 
-    /// Does what is asked until nobody asks any more.
+    /// Performs operations until the channel closes.
     pub(super) fn serve(mut self, operations: &Receiver<Operation>) {
         while let Ok(operation) = operations.recv() {
             for msg in self.perform(operation) {
@@ -75,7 +74,7 @@ impl Operations {
         }
     }
 
-    /// Opens what the command line asked for, else what was open last, else what the profile names.
+    /// Opens what the command line names, else what was open last, else what the profile names.
     pub(super) fn open_first(
         &self,
         asked: &Asked,
@@ -107,7 +106,7 @@ impl Operations {
         choice: &ProfileChoice,
         last: Option<&SavedDraft>,
     ) -> Result<Vec<Msg>, OpenError> {
-        // What was open last may be gone: then the next best is opened, and nobody is bothered.
+        // What was open last may have been deleted: then the next choice is opened, without an error.
         if let Some(preset) = last.and_then(|draft| draft.preset.as_ref())
             && let Ok(opened) = self.open(Some(preset), None, choice)
         {
@@ -166,8 +165,8 @@ impl Operations {
         answer.unwrap_or_else(|why| vec![Msg::Notice(Tone::Bad, why)])
     }
 
-    /// Opens a workflow with a preset over it, and the profile that was chosen or that the preset names: one message, so that
-    /// nobody ever sees one with another's.
+    /// Opens a workflow with a preset, and the profile that was chosen or that the preset names, in one message, so
+    /// that the three always belong together.
     fn open(
         &self,
         preset: Option<&str>,
@@ -318,14 +317,14 @@ impl Operations {
         Ok(vec![told, Msg::PresetDeleted(name.to_owned())])
     }
 
-    /// Reads the graph in a file.
+    /// Reads the graph from a workflow or an output file.
     fn import(&self, path: &Path) -> Answer {
         let path = crate::config::dirs::expand(&path.to_string_lossy(), &self.working);
         let imported = import::read(&path).map_err(said)?;
         Ok(vec![Msg::Imported(Box::new(imported))])
     }
 
-    /// Keeps a graph as a workflow file of its own, and opens it. The same graph is the same file.
+    /// Writes a graph to a workflow file and opens it. The same graph always gets the same file.
     fn open_graph(&self, name: &str, graph: &Workflow, choice: &ProfileChoice) -> Vec<Msg> {
         let folder = self.dirs.data.join("workflows");
         let name = safe_name(name, "");
@@ -345,7 +344,7 @@ impl Operations {
         let program = viewer::program(clipboard::set, cfg!(target_os = "macos"))?;
         let mut viewer = viewer::open(&program, path)?;
         let (name, replies) = (program.join(" "), self.replies.clone());
-        // A viewer that was waited for leaves nothing behind.
+        // Waited for in a thread, so that the viewer does not stay a zombie.
         let wait = move || {
             let why = match viewer.wait() {
                 Ok(status) if status.success() => return,
@@ -364,7 +363,7 @@ fn or_not_opened(opened: Result<Vec<Msg>, OpenError>) -> Vec<Msg> {
     opened.unwrap_or_else(|why| vec![Msg::NotOpened(said(why))])
 }
 
-/// The history, opened for writing, opened when it is first needed.
+/// The history for writing, opened when first needed.
 fn opened<'a>(store: &'a mut Option<Store>, dirs: &Dirs) -> Result<&'a Store, String> {
     match store {
         Some(store) => Ok(store),

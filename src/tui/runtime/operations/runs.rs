@@ -1,4 +1,4 @@
-//! Runs, and what they made: queued, cancelled, fetched again, starred, deleted.
+//! Operations on runs and outputs: queue, cancel, download again, star, delete.
 
 use std::thread::{self, JoinHandle};
 
@@ -66,12 +66,12 @@ impl Operations {
         Ok(self.queued(again, format!(": run {run} again")))
     }
 
-    /// Where the run was sent, not where the person would send one now.
+    /// Downloads from the profile that the run was submitted to, not from the open one.
     pub(super) fn fetch(&mut self, of: RunId) -> Answer {
         let store = opened(&mut self.store, &self.dirs)?;
         let run = store.run(of).map_err(said)?.ok_or("this run is not in the history any more")?;
         let profile = match run.request.profile.as_str() {
-            "" => return Err("the history does not say with which profile this run was sent".to_owned()),
+            "" => return Err("the history doesn't have the profile of this run".to_owned()),
             name => self.config.profile(name).map_err(said)?,
         };
         let prompt_id = run.prompt_id.ok_or("its server gave this run no name")?;
@@ -81,7 +81,7 @@ impl Operations {
         Ok(self.queued(fetching, format!(": fetches what run {of} made")))
     }
 
-    /// Tells that a run is queued, and sees to it that a runner is there.
+    /// Reports that a run is queued, and makes sure that a runner is working.
     pub(super) fn queued(&mut self, run: RunId, note: String) -> Vec<Msg> {
         vec![Msg::Submitted { run, note, waits: self.look_after_runs().err() }]
     }
@@ -97,7 +97,7 @@ impl Operations {
             .and_then(|store| store.star(output, star, crate::store::now()).map_err(said));
         match starred {
             Ok(()) => Vec::new(),
-            // What the screen shows already is not so: it reads again what is.
+            // The screen already shows the change as done, so it has to read the store again.
             Err(why) => vec![Msg::StoreChanged, Msg::Notice(Tone::Bad, why)],
         }
     }
@@ -117,8 +117,8 @@ impl Operations {
         self.look_after_runs()
     }
 
-    /// Starts a runner when none is there, and watches over it while runs are open: should it be killed, the
-    /// next one says what became of its runs.
+    /// Starts a runner if none is working, and watches it while runs are open: if it is killed, the next
+    /// one settles its runs.
     pub(super) fn look_after_runs(&mut self) -> Answer {
         runner::ensure(&self.dirs).map_err(said)?;
         if self.runner_watch.as_ref().is_none_or(JoinHandle::is_finished) {
@@ -146,7 +146,7 @@ impl Operations {
         let mut settings: Vec<(ParamKey, Setting)> =
             run.request.params.into_iter().map(|(key, value)| (key, Setting::Value(value))).collect();
         for file in run.request.files {
-            // The file may have changed since: then the content that was sent is taken from the store.
+            // If the file has changed since, the content that was sent is taken from the store.
             let same = Store::is_same(&file.path, &file.sha256);
             let path = if same { file.path } else { store.input_path(&file.sha256) };
             settings.extend(ParamKey::parse(&file.part).map(|key| (key, Setting::File(path))));
@@ -175,10 +175,10 @@ impl Operations {
     }
 }
 
-/// While runs are open, waits for the runner to go and starts the next.
+/// While runs are open, waits for the runner to end and starts the next one.
 ///
 /// # Errors
-/// When it cannot, or runners end at once.
+/// If a runner cannot be started, or runners keep ending at once.
 fn watch_over(dirs: &Dirs) -> Result<(), String> {
     let store = Store::open(dirs).map_err(said)?;
     let (mut before, mut restarts) = (Vec::new(), runner::Restarts::default());

@@ -37,7 +37,7 @@ impl Room {
         Self { stage: Stage::empty(120, 40), folder, operations }
     }
 
-    /// What the screen hears of an operation, after it has heard it.
+    /// Performs an operation, passes its messages to the model, and returns them.
     fn perform(&mut self, operation: Operation) -> Vec<Msg> {
         let told = self.operations.perform(operation);
         told.iter().for_each(|msg| drop(self.stage.hear(msg.clone())));
@@ -170,7 +170,7 @@ fn what_the_person_saw_is_what_is_sent_however_opening_and_submitting_meet() {
         runs.push((sent(&room, *run), before));
         room.perform(opening.clone());
     }
-    // Opening was asked for, and run is pressed before the answer is here: it waits for the person to look.
+    // Run is pressed after an open was requested and before its answer: nothing is submitted.
     room.open();
     room.stage.model.opening = true;
     assert_eq!(operations(room.stage.press("ctrl+r x")).count(), 0);
@@ -261,7 +261,7 @@ fn a_graph_is_read_kept_and_opened() {
             .count(),
         16
     );
-    // The same graph once more is the same file.
+    // The same graph gets the same file.
     assert_eq!(opened(&room.perform(open())).open.workflow_path(), Some(path.as_path()));
     let told = room.perform(Operation::Import("cats".into()));
     assert!(

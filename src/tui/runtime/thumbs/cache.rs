@@ -1,8 +1,8 @@
-//! Thumbnails on the disk: made once for each content, however many screens look at it.
+//! Thumbnails on disk, by content hash, shared by all dashboards.
 //!
-//! One file each, `<first two digits of the hash>/<hash>`: a small JPEG, or PNG where something is transparent, or the
-//! sentence that says why there is none. Several screens use the folder at once: a file is written beside its
-//! place and renamed, and whoever finds one gone makes it again.
+//! One file each, `<first two digits of the hash>/<hash>`: a small JPEG, PNG with transparency, or a sentence on why
+//! there is no thumbnail. Several dashboards use the folder at once, so files are written under a temporary name and
+//! renamed, and a missing one is made again.
 
 use std::fs::{self, File};
 use std::io::{self, Cursor};
@@ -17,26 +17,26 @@ use crate::config::dirs::private_dir;
 use crate::config::files::replace_quickly;
 use crate::picture::read::Pixels;
 
-/// Pixels of the longest side.
+/// Longest side of a thumbnail, in pixels.
 pub(super) const SIDE: u32 = 256;
-/// Bytes of all thumbnails: some five thousand of them.
+/// Most bytes of all thumbnails, enough for some five thousand.
 const MOST_BYTES: u64 = 64 << 20;
-/// A file that is larger is none of ours.
+/// Largest file that is read as a thumbnail, in bytes.
 const LARGEST: u64 = 1 << 20;
-/// Of a hundred; JPEG's own scale.
+/// JPEG quality, 1 to 100.
 const QUALITY: u8 = 85;
-/// Begins a file that says why there is no thumbnail.
+/// Prefix of a file that says why there is no thumbnail.
 const BROKEN: &[u8] = b"broken: ";
-/// A thumbnail that was looked at is marked as used no more often than this.
+/// Shortest interval between two updates of a thumbnail's time of use.
 const USED_AGAIN: Duration = Duration::from_secs(3_600);
-/// A file that is written takes no longer than this.
+/// Age at which a temporary file counts as abandoned.
 const ABANDONED: Duration = Duration::from_secs(3_600);
 
-/// What is known of a content.
+/// The cached result for a content.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Kept {
     Thumb(Pixels),
-    /// There can be none, and why.
+    /// No thumbnail is possible, for this reason.
     Broken(String),
 }
 
@@ -45,7 +45,7 @@ pub(super) enum Kept {
 pub(super) struct Cache {
     folder: PathBuf,
     most: u64,
-    /// Bytes in the folder, about: others write there, too. `None` until it was counted.
+    /// Approximate bytes in the folder, since others write there, too. `None` until counted.
     used: Option<u64>,
 }
 
@@ -54,7 +54,7 @@ impl Cache {
         Self { folder, most: MOST_BYTES, used: None }
     }
 
-    /// What is kept for a content; `None` when nothing is, or it cannot be read.
+    /// The cached result for a content; `None` if there is none, or it cannot be read.
     pub(super) fn find(&self, sha256: &str) -> Option<Kept> {
         let path = self.path(sha256)?;
         let known = fs::metadata(&path).ok().filter(|known| known.is_file() && known.len() <= LARGEST)?;
@@ -62,7 +62,7 @@ impl Cache {
         let now = SystemTime::now();
         let last = known.modified().unwrap_or(SystemTime::UNIX_EPOCH);
         if now.duration_since(last).is_ok_and(|since| since > USED_AGAIN) {
-            // Not being able to mark it means that it is made again some day.
+            // If the time of use cannot be set, the thumbnail is removed earlier and made again.
             let _ = File::options().write(true).open(&path).and_then(|file| file.set_modified(now));
         }
         match bytes.strip_prefix(BROKEN) {
@@ -71,10 +71,10 @@ impl Cache {
         }
     }
 
-    /// Keeps what was made of a content, and lets the longest unused go when there is too much.
+    /// Stores the result for a content, and removes the least recently used ones if there is too much.
     ///
     /// # Errors
-    /// When it cannot be written; it is made again the next time then.
+    /// If it cannot be written; then it is made again the next time.
     pub(super) fn keep(&mut self, sha256: &str, kept: &Kept) -> io::Result<()> {
         let path = self.path(sha256).ok_or_else(|| io::Error::other("the hash is none"))?;
         let bytes = match kept {
@@ -92,7 +92,7 @@ impl Cache {
         Ok(())
     }
 
-    /// Removes the longest unused until a fifth is free. Returns the bytes that are left.
+    /// Removes the least recently used until a fifth is free; returns the remaining bytes.
     fn make_room(&self) -> u64 {
         let mut files = self.files();
         files.sort_unstable();
@@ -101,7 +101,7 @@ impl Cache {
             if used <= self.most / 5 * 4 {
                 break;
             }
-            // Another screen may have removed it just now.
+            // Another dashboard may have removed it just now.
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     tracing::warn!("{} could not be removed: {error}", path.display());
@@ -112,7 +112,7 @@ impl Cache {
         used
     }
 
-    /// Every file, with the time when it was last used and its size. What cannot be read is left out.
+    /// All files with time of last use and size. Unreadable ones are left out.
     fn files(&self) -> Vec<(SystemTime, PathBuf, u64)> {
         let entries = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten();
         let folders = entries(&self.folder).filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
@@ -120,7 +120,7 @@ impl Cache {
         let known = files.filter_map(|entry| {
             let known = entry.metadata().ok().filter(fs::Metadata::is_file)?;
             let used = known.modified().ok()?;
-            // Another screen is writing it, unless it was left behind long ago.
+            // Another dashboard may be writing it, unless it is old.
             let is_unfinished = entry.file_name().as_bytes().starts_with(b".")
                 && used.elapsed().is_ok_and(|since| since < ABANDONED);
             (!is_unfinished).then(|| (used, entry.path(), known.len()))
@@ -128,7 +128,7 @@ impl Cache {
         known.collect()
     }
 
-    /// Where the thumbnail of a content lies; `None` when the hash is none, so that it never becomes another path.
+    /// Path of a content's thumbnail; `None` unless the hash is valid, so that it cannot lead out of the folder.
     fn path(&self, sha256: &str) -> Option<PathBuf> {
         let is_hash = sha256.len() == 64 && sha256.bytes().all(|b| b.is_ascii_hexdigit());
         is_hash.then(|| self.folder.join(&sha256[..2]).join(sha256))
@@ -145,7 +145,7 @@ fn encoded(pixels: &Pixels) -> io::Result<Vec<u8>> {
     Ok(bytes.into_inner())
 }
 
-/// Others may write into the folder: a file that is no thumbnail is as good as none.
+/// Decodes a thumbnail; `None` for a damaged or foreign file.
 fn decoded(bytes: &[u8]) -> Option<Pixels> {
     let mut limits = Limits::default();
     (limits.max_image_width, limits.max_image_height) = (Some(SIDE), Some(SIDE));

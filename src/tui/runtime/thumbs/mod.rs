@@ -1,4 +1,4 @@
-//! The gallery's thumbnails.
+//! Renders the gallery's thumbnails.
 
 mod cache;
 
@@ -19,12 +19,12 @@ use crate::tui::panes::gallery::{Thumb, ThumbOrder};
 
 /// Timeout of reading and decoding one file.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Larger files are not read once more to see whether they are what the run made.
+/// Largest file whose hash is checked against the run's output, in bytes.
 const LARGEST_HASHED: u64 = 64 << 20;
-/// Stands behind what is transparent: it is seen on light and on dark grounds.
+/// Background colour for transparent pixels: visible on light and dark themes.
 const GROUND: [u8; 3] = [128; 3];
 
-/// Makes thumbnails: from the folder of those that were made before, else from the file.
+/// Renders thumbnails from the cache, else from the file.
 pub(super) struct ThumbRenderer {
     replies: Replies,
     cache: Cache,
@@ -36,7 +36,7 @@ impl ThumbRenderer {
         Self { replies, cache: Cache::new(folder), colours }
     }
 
-    /// Makes thumbnails of `budget` bytes each, the first first, until others are wanted.
+    /// Renders thumbnails of at most `budget` bytes each, in order, until a newer order comes.
     pub(super) fn render(&mut self, orders: Vec<ThumbOrder>, budget: usize, ticket: &Ticket) {
         for order in orders {
             let Some(thumb) = self.make(&order, budget, &ticket.watch(PATIENCE)) else { break };
@@ -44,7 +44,7 @@ impl ThumbRenderer {
         }
     }
 
-    /// One thumbnail; `None` when something else is wanted by now.
+    /// Renders one thumbnail; `None` if a newer order has come.
     fn make(&mut self, order: &ThumbOrder, budget: usize, watch: &Watch) -> Option<Thumb> {
         if watch.check() == Err(ReadError::Superseded) {
             return None;
@@ -54,14 +54,14 @@ impl ThumbRenderer {
         }
         let kept = match read::look(&order.path, (SIDE, SIDE), watch) {
             Ok(Seen { content: Content::Picture(still), .. }) => Kept::Thumb(small(still.pixels)),
-            // A video without ffmpeg, for one, which may be installed some day.
+            // Not cached: a video, for example, can be decoded once ffmpeg is installed.
             Ok(Seen { content: Content::Facts(facts), .. }) => return Some(Thumb::Nothing(facts.join(", "))),
             Ok(Seen { content: Content::Text(..), .. }) => return Some(Thumb::Nothing(String::new())),
             Err(ReadError::Superseded) => return None,
             Err(why @ (ReadError::Broken(_) | ReadError::TooLarge(_) | ReadError::Empty)) => {
                 Kept::Broken(why.to_string())
             }
-            // May be otherwise the next time.
+            // Not cached: the reason may be temporary.
             Err(why) => return Some(Thumb::Nothing(why.to_string())),
         };
         if is_what_was_made(order)
@@ -93,13 +93,13 @@ impl ThumbRenderer {
     }
 }
 
-/// What was made of another content must not stand under this one's name.
+/// Whether the file still has the hash in its order. The thumbnail of a changed file must not be cached under it.
 fn is_what_was_made(order: &ThumbOrder) -> bool {
     let has_size = std::fs::metadata(&order.path).is_ok_and(|there| there.len() == order.size);
     has_size && (order.size > LARGEST_HASHED || Store::is_same(&order.path, &order.sha256))
 }
 
-/// No side longer than [`SIDE`], the proportions kept.
+/// Scales down to [`SIDE`] pixels, proportions kept.
 fn small(pixels: Pixels) -> Pixels {
     let (width, height) = (pixels.width(), pixels.height());
     let longest = width.max(height);

@@ -37,8 +37,8 @@ const PART_TIME: Duration = Duration::from_millis(120);
 const PART: (usize, usize, usize) = (2048, 128, 32 * 1024);
 /// Frames from this size on tell how slow a link is, before any picture has gone down it.
 const TELLING_FRAME: usize = 1024;
-/// The same for a terminal that has not told yet that it has drawn the first frame: it may be at the end of the slowest link,
-/// with all of that frame still before it. And for one that has not told for so long that it never will.
+/// Bytes of a part for a terminal that has not answered the first frame yet, which may be at the end of the slowest
+/// link; and for one that has been silent for so long that it will never answer.
 const BLIND_PART: (usize, usize) = (32, 1024);
 const SILENT: Duration = Duration::from_secs(12);
 /// Most frames that timed out and are still matched with late answers.
@@ -59,7 +59,7 @@ pub struct Flow {
     last_sent: Option<Instant>,
     /// Bytes of the last frame that are still to be written.
     unwritten: bool,
-    /// The next frame was asked for and refused.
+    /// Whether [`Flow::may_draw`] refused a frame.
     refused: bool,
     window: usize,
     /// Good answers in a row, and how many of them allow the window to grow.
@@ -69,11 +69,11 @@ pub struct Flow {
     last: Option<Duration>,
     /// Bytes of a picture that the link takes in [`PART_TIME`].
     part: usize,
-    /// When the first frame went out; and whether nothing has ever been answered for long since.
+    /// When the first frame was sent; and whether the terminal has not answered anything for a long time since.
     began: Option<Instant>,
     heard: bool,
     silent: bool,
-    /// Frames given up, oldest first: how late their answers come tells how slow the link is.
+    /// Frames whose answer timed out, oldest first: how late their answers come shows how slow the link is.
     late: VecDeque<Sent>,
 }
 
@@ -122,7 +122,7 @@ impl Flow {
         }
     }
 
-    /// Bytes of a picture that may go out with a frame: as many as take a short time on this link, none while
+    /// Bytes of a picture that may be sent with a frame: as many as the link takes in [`PART_TIME`], none while
     /// others are under way.
     pub fn part(&self) -> usize {
         match (self.asking, self.under_way.is_empty()) {
@@ -136,7 +136,7 @@ impl Flow {
         if self.silent { BLIND_PART.1 } else { BLIND_PART.0 }
     }
 
-    /// The same, whatever is under way.
+    /// [`Flow::part`] without regard to what is under way.
     pub fn part_size(&self) -> usize {
         if self.asking { self.part } else { self.blind_part() }
     }
@@ -192,7 +192,7 @@ impl Flow {
     /// The terminal answered a status query. True if a frame that was refused should be tried again.
     pub fn answered(&mut self, now: Instant) -> bool {
         if !self.answers && self.misses >= MISSES {
-            // It does answer, only later than we waited for.
+            // The terminal does answer, just later than the limit.
             self.asking = true;
         }
         self.answers = true;
@@ -203,7 +203,7 @@ impl Flow {
             self.last = Some(took);
             self.learn_late(took, frame);
         } else if let Some(frame) = self.under_way.pop_front() {
-            // Without one it is an answer that nobody asked for.
+            // Without a frame under way, this answers no query of ours.
             let took = now.saturating_duration_since(frame.at);
             if frame.of_picture > 0 {
                 self.learn_part(took, frame);
@@ -215,7 +215,7 @@ impl Flow {
         !self.unwritten && self.under_way.len() < self.window && std::mem::take(&mut self.refused)
     }
 
-    /// The terminal was given away, or comes back: nothing is under way any more.
+    /// Forgets what is under way: the terminal was given away or taken back.
     pub fn reset(&mut self) {
         self.under_way.clear();
         self.late.clear();
@@ -241,7 +241,7 @@ impl Flow {
     fn learn(&mut self, took: Duration) {
         self.last = Some(took);
         let best = match self.best {
-            // A link may become slower for good: the best time follows, slowly.
+            // A link may become slower permanently, so the best time slowly rises.
             Some(best) if took > best => best + (took - best) / 16,
             _ => took,
         };
@@ -255,15 +255,15 @@ impl Flow {
             return;
         }
         self.good += 1;
-        // Only when a frame had to wait does a larger window make a difference.
+        // A larger window only helps if a frame had to wait.
         if self.refused && self.good >= self.patience && self.window < MAX_WINDOW {
             self.window += 1;
             self.good = 0;
         }
     }
 
-    /// The frame given up that an answer is for. One whose answer should have come even at 9,600 bit/s is forgotten: it was
-    /// lost.
+    /// The timed-out frame that an answer belongs to. Frames are dropped whose answer would have arrived even at
+    /// 9,600 bit/s: it is lost.
     fn late_frame(&mut self, now: Instant) -> Option<Sent> {
         let bytes: usize = self.late.iter().map(|frame| frame.bytes).sum();
         let limit = 3 * ANSWER_LIMIT + Duration::from_millis(bytes as u64 * 1000 / 960);
@@ -271,7 +271,7 @@ impl Flow {
         self.late.pop_front()
     }
 
-    /// A large frame that took long makes parts smaller.
+    /// Makes parts smaller if a large frame took long.
     fn learn_late(&mut self, took: Duration, frame: Sent) {
         if frame.bytes >= TELLING_FRAME {
             let fitting = frame.bytes * PART_TIME.as_micros() as usize / took.as_micros().max(1) as usize;
@@ -279,16 +279,16 @@ impl Flow {
         }
     }
 
-    /// How large the next part may be, by how much longer this one took than a small frame does.
+    /// Sets the size of the next part by how much longer this one took than a small frame.
     fn learn_part(&mut self, took: Duration, sent: Sent) {
         self.last = Some(took);
         let extra = took.saturating_sub(self.best.unwrap_or_default()).as_micros().max(1000) as usize;
         if sent.of_picture < self.part / 2 && extra < PART_TIME.as_micros() as usize {
-            // Too small a part to tell anything.
+            // Too small a part to measure the link with.
             return;
         }
         let fitting = sent.bytes * PART_TIME.as_micros() as usize / extra;
-        // One measurement is not to be trusted far.
+        // One measurement may be off, so the size changes at most by these factors.
         self.part = fitting.clamp(self.part / 4, self.part * 2).clamp(PART.1, PART.2);
     }
 

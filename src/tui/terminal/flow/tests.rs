@@ -104,7 +104,7 @@ fn a_terminal_that_never_answers_is_asked_no_more() {
     flow.sent(now + BLIND_INTERVAL, 100, 0);
     flow.written();
     assert_eq!(flow.may_draw(now + BLIND_INTERVAL), Err(BLIND_INTERVAL));
-    // It was only slow: a late answer brings the query back.
+    // The terminal is only slow: a late answer turns the query back on.
     flow.answered(now + BLIND_INTERVAL);
     assert!(flow.asks());
 }
@@ -187,7 +187,7 @@ fn the_first_frame_tells_a_slow_line_before_any_picture_goes_down_it() {
     let answered = link.answers[0];
     flow.answered(answered);
     assert!(flow.part() <= 150, "{}", flow.part());
-    // A far one that is fast isn't taken for a slow one.
+    // A long round trip on a fast link isn't taken for a slow link.
     let (mut flow, now) = (Flow::new(true), Instant::now());
     flow.sent(now, 100, 0);
     flow.answered(now + ms(300));

@@ -1,4 +1,4 @@
-//! Keys and mouse: what the sequences of the various terminals mean.
+//! Decodes escape sequences of keys and the mouse, as the various terminals send them.
 //!
 //! Sources: xterm's "XTerm Control Sequences" (PC-style function keys, modifyOtherKeys, SGR mouse), kitty's
 //! "Comprehensive keyboard handling in terminals", rxvt's and the Linux console's own keys.
@@ -68,7 +68,7 @@ pub(super) fn of_csi(params: &[u8], last: u8) -> Option<Event> {
         (b'@', false) => {
             with_modifiers(numbered(list.number(0)?)?, KeyModifiers::SHIFT | KeyModifiers::CONTROL)
         }
-        // Another first number makes it something else: a cursor position looks like F3.
+        // A first number other than 1 makes it another sequence: a cursor position looks like F3.
         _ => {
             let (modifiers, kind) = modifiers_at(&list, 1).filter(|_| list.number(0).unwrap_or(1) == 1)?;
             Some(KeyEvent::new_with_kind(arrow(last)?, modifiers, kind))
@@ -81,7 +81,7 @@ fn with_modifiers(code: KeyCode, modifiers: KeyModifiers) -> Option<KeyEvent> {
     Some(KeyEvent::new(code, modifiers))
 }
 
-/// Keys that are told by the last byte, in `ESC [` and `ESC O`.
+/// Keys identified by the final byte of `ESC [` and `ESC O`.
 fn arrow(last: u8) -> Option<KeyCode> {
     Some(match last {
         b'A' => KeyCode::Up,
@@ -99,7 +99,7 @@ fn arrow(last: u8) -> Option<KeyCode> {
     })
 }
 
-/// Keys that are told by a number, in `ESC [ number ~`.
+/// Keys identified by the number in `ESC [ number ~`.
 fn numbered(number: u32) -> Option<KeyCode> {
     Some(match number {
         1 | 7 => KeyCode::Home,
@@ -145,7 +145,7 @@ fn character(code: u32, modifiers: KeyModifiers, kind: KeyEventKind) -> Option<K
         57344..=63743 => (kitty_function_key(code)?, modifiers),
         _ => {
             let c = char::from_u32(code).filter(|c| !c.is_control())?;
-            // The same key shall look the same whether the terminal tells it as `A` or as `a` with Shift.
+            // Terminals report the same key as `A` or as `a` with Shift; it becomes the same event.
             let mut upper = c.to_uppercase();
             match (upper.next(), upper.next()) {
                 (Some(upper), None) if shift => (KeyCode::Char(upper), modifiers),
@@ -184,7 +184,7 @@ fn kitty_function_key(code: u32) -> Option<KeyCode> {
         57428 => KeyCode::Media(MediaKeyCode::Play),
         57429 => KeyCode::Media(MediaKeyCode::Pause),
         57430 => KeyCode::Media(MediaKeyCode::PlayPause),
-        // The rest are modifiers on their own and more media keys: nothing for us.
+        // The rest are modifiers on their own and media keys, which have no command.
         _ => return None,
     })
 }
@@ -200,7 +200,8 @@ fn modifiers_at(list: &Params, n: usize) -> Option<(KeyModifiers, KeyEventKind)>
     Some((modifiers, kind))
 }
 
-/// One more than the sum of shift 1, alt 2, control 4, super 8, hyper 16, meta 32; the locks after them are left out.
+/// The parameter is one more than the sum of shift 1, alt 2, control 4, super 8, hyper 16, meta 32;
+/// lock keys are ignored.
 fn modifiers(number: Option<u32>) -> Option<(KeyModifiers, u32)> {
     let bits = number.unwrap_or(1).max(1) - 1;
     if bits > 255 {
@@ -271,7 +272,7 @@ fn mouse(button: u32, column: u16, row: u16, release: bool) -> Option<MouseEvent
     Some(MouseEvent { kind, column, row, modifiers })
 }
 
-/// `1;2:3;4`: numbers, each with its sub-numbers. An empty one is none.
+/// Parameters such as `1;2:3;4`: numbers, each with its sub-numbers. An empty one is `None`.
 struct Params(Vec<Vec<Option<u32>>>);
 
 impl Params {

@@ -1,8 +1,8 @@
-//! From the terminal's bytes to keys, pastes, mouse and answers.
+//! Decodes the terminal's bytes into keys, pastes, mouse events and answers.
 //!
-//! No IO and no clock: bytes and the time come in. Any split of the bytes gives the same events. What isn't known
-//! is swallowed whole, so that no half of a sequence is ever typed into a text. Nothing waits for the rest of a
-//! sequence for long: [`Decoder::timeout`] says when to call [`Decoder::flush`].
+//! No IO and no clock: bytes and the time come in. Any split of the bytes gives the same events. Unknown sequences
+//! are dropped whole, so that no rest of one is ever typed into a text. An unfinished sequence is only waited for
+//! briefly: [`Decoder::timeout`] says when to call [`Decoder::flush`].
 
 mod keys;
 mod report;
@@ -15,15 +15,15 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 
 pub use report::{Report, Rgb};
 
-/// A lone ESC is the Esc key if nothing follows within this time. Terminals send a sequence in one piece.
+/// A lone ESC is the Esc key if nothing follows within this time; terminals send a sequence in one piece.
 const ESC_LIMIT: Duration = Duration::from_millis(40);
-/// The rest of a sequence that has begun is given up after this time.
+/// An unfinished sequence is dropped after this time.
 const SEQUENCE_LIMIT: Duration = Duration::from_millis(500);
-/// A paste whose end doesn't come is taken as it is, this long after its last byte.
+/// A paste without an end mark is taken as complete this long after its last byte.
 const PASTE_LIMIT: Duration = Duration::from_secs(2);
-/// Longest sequence and longest answer that is kept; of longer ones the end is awaited, and they are dropped.
+/// Longest sequence that is kept, in bytes; longer ones are dropped up to their end.
 const LONGEST_SEQUENCE: usize = 1024;
-/// Longest paste in bytes; the rest is dropped, and [`Input::PasteCut`] tells so.
+/// Longest paste in bytes; the rest is dropped, and [`Input::PasteCut`] precedes it.
 pub const LONGEST_PASTE: usize = 4 << 20;
 
 const PASTE_END: &[u8] = b"\x1b[201~";
@@ -31,11 +31,11 @@ const PASTE_END: &[u8] = b"\x1b[201~";
 /// Something the terminal sent.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
-    /// The person did something. Key releases are left out; a paste has no control characters but `\n` and `\t`.
+    /// A key, paste, mouse or focus event. Without key releases; a paste has no control characters but `\n` and `\t`.
     Event(Event),
     /// The paste before this one was longer than [`LONGEST_PASTE`] and was cut.
     PasteCut,
-    /// The terminal answered a question.
+    /// The terminal answered a query.
     Report(Report),
 }
 
@@ -43,9 +43,9 @@ pub enum Input {
 #[derive(Debug, Default)]
 pub struct Decoder {
     state: State,
-    /// What was read of the sequence, the character or the paste in work.
+    /// Bytes of the unfinished sequence, character or paste.
     pending: Vec<u8>,
-    /// The sequence is longer than what we keep.
+    /// Whether the sequence exceeds [`LONGEST_SEQUENCE`].
     overlong: bool,
     last_byte: Option<Instant>,
 }
@@ -76,7 +76,7 @@ enum State {
 }
 
 impl Decoder {
-    /// Takes bytes read at `now`; what they mean is appended to `out`.
+    /// Decodes bytes read at `now` and appends their events to `out`.
     pub fn feed(&mut self, mut bytes: &[u8], now: Instant, out: &mut Vec<Input>) {
         while let Some((first, rest)) = bytes.split_first() {
             if self.state == State::Paste {
@@ -89,7 +89,7 @@ impl Decoder {
         self.last_byte = Some(now);
     }
 
-    /// How long after `now` [`Decoder::flush`] has something to do; none if nothing is half read.
+    /// How long after `now` to call [`Decoder::flush`]; `None` if nothing is unfinished.
     pub fn timeout(&self, now: Instant) -> Option<Duration> {
         let limit = match self.state {
             State::Ground => return None,
@@ -104,7 +104,7 @@ impl Decoder {
         Some(limit.saturating_sub(since))
     }
 
-    /// Decides about what is half read, if nothing followed it for long enough.
+    /// Decides about an unfinished sequence, character or paste if its time has passed.
     pub fn flush(&mut self, now: Instant, out: &mut Vec<Input>) {
         if self.timeout(now).is_none_or(|wait| !wait.is_zero()) {
             return;
@@ -154,7 +154,7 @@ impl Decoder {
                 }
             }
             State::Text { escape } => self.text_byte(byte, escape, out),
-            // `feed` has taken the bytes of a paste.
+            // `feed` handles the bytes of a paste before it gets here.
             State::Paste => {}
         }
     }
@@ -191,7 +191,7 @@ impl Decoder {
                 }
                 self.ground();
             }
-            // The first bytes of a character.
+            // An incomplete character.
             Err(error) if error.error_len().is_none() => {}
             Err(_) => {
                 let first = self.pending.len() == 1;
@@ -248,7 +248,7 @@ impl Decoder {
                 }
             }
             b'@'..=b'~' => self.end_csi(byte, out),
-            // Nothing that belongs into a sequence: it was cut off, and something else begins.
+            // Not allowed in a sequence, so it was cut off and something else begins.
             _ => self.ground_byte(byte, false, out),
         }
     }
@@ -273,7 +273,7 @@ impl Decoder {
         match byte {
             b'\\' if escape => self.end_text(out),
             0x07 => self.end_text(out),
-            // An ESC that doesn't end the string begins something else.
+            // An ESC that is not part of ST begins something else.
             _ if escape => {
                 self.start(State::Escape);
                 self.byte(byte, out);

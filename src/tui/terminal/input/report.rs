@@ -1,6 +1,6 @@
-//! What a terminal answers when it is asked about itself.
+//! A terminal's answers to queries.
 
-/// An answer of the terminal.
+/// An answer of the terminal, by the query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Report {
     /// To `ESC [ 5 n`: everything sent before it has been drawn.
@@ -12,17 +12,17 @@ pub enum Report {
         /// 0 not known; 1 set, 2 reset; 3 always set, 4 always reset.
         state: u16,
     },
-    /// To `ESC [ c` (DA1): the numbers of what it can do.
+    /// To `ESC [ c` (DA1): numbers of supported features, such as 4 for Sixel.
     DeviceAttributes(Vec<u16>),
-    /// To `ESC [ ? u`: it has kitty's keyboard protocol, with these flags set.
+    /// To `ESC [ ? u`: kitty's keyboard protocol is supported, with these flags set.
     KittyKeyboard(u16),
-    /// To `OSC 10 ; ?`: the colour of plain text.
+    /// To `OSC 10 ; ?`: the default foreground colour.
     Foreground(Rgb),
-    /// To `OSC 11 ; ?`: the colour behind plain text.
+    /// To `OSC 11 ; ?`: the default background colour.
     Background(Rgb),
-    /// To `ESC [ 16 t` (XTWINOPS): pixels of a cell, across and down.
+    /// To `ESC [ 16 t` (XTWINOPS): width and height of a cell in pixels.
     CellSize(u16, u16),
-    /// To a query of Kitty's graphics protocol: whether the terminal has it.
+    /// To a query in Kitty's graphics protocol: whether it is supported.
     Graphics(bool),
     /// To `ESC [ > 0 q` (XTVERSION): name and version, printable characters only.
     Version(String),
@@ -33,7 +33,7 @@ pub enum Report {
 pub struct Rgb(pub u8, pub u8, pub u8);
 
 impl Rgb {
-    /// Is light text the one to read on it?
+    /// Whether light text is readable on it.
     pub fn is_dark(self) -> bool {
         let Rgb(r, g, b) = self;
         // Perceived brightness (ITU-R BT.601).
@@ -60,7 +60,7 @@ pub(super) fn of_csi(params: &[u8], last: u8) -> Option<Report> {
     }
 }
 
-/// The answer in an OSC, DCS or other string without its marks, if it is one we know.
+/// The answer in an OSC, DCS or other string, given without its delimiters; `None` if unknown.
 pub(super) fn of_text(introducer: u8, text: &[u8]) -> Option<Report> {
     let text = std::str::from_utf8(text).ok()?;
     match introducer {

@@ -1,4 +1,4 @@
-//! What terminals send, and what must come of it.
+//! Byte sequences of real terminals and the events they have to become.
 
 use crossterm::event::{KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
 use proptest::prelude::*;
@@ -10,7 +10,7 @@ const SHIFT: KeyModifiers = KeyModifiers::SHIFT;
 const ALT: KeyModifiers = KeyModifiers::ALT;
 const CONTROL: KeyModifiers = KeyModifiers::CONTROL;
 
-/// Everything that comes of the bytes if nothing follows them.
+/// Decodes the bytes, with nothing following them.
 fn decode(bytes: &[u8]) -> Vec<Input> {
     decode_split(bytes, &[])
 }
@@ -221,7 +221,7 @@ fn a_lone_escape_becomes_a_key_when_nothing_follows_soon() {
     decoder.flush(now + ESC_LIMIT, &mut out);
     assert_eq!(out, key(KeyCode::Esc, NONE));
     assert_eq!(decoder.timeout(now), None);
-    // Later on it is no part of what comes.
+    // After the time limit the ESC is no longer part of what follows.
     decoder.feed(b"[A", now + ESC_LIMIT, &mut out);
     assert_eq!(out[1..], typed("[A"));
 }
@@ -247,7 +247,7 @@ fn pastes_are_text_and_never_keys() {
         ("\x1b[200~\tred: \x1b[31m\x07\x08\x00\u{9b}x\x1b[201~", "\tred: [31mx"),
         ("\x1b[200~\x1b[200~\x1b[201\x1b[201~", "[200~[201"),
         ("\x1b[200~\x1b[201~", ""),
-        // The end never comes.
+        // The end mark never arrives.
         ("\x1b[200~unfinished", "unfinished"),
     ] {
         assert_eq!(decode(bytes.as_bytes()), paste(wanted), "{bytes:?}");

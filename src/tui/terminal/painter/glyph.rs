@@ -1,30 +1,30 @@
-//! What one cell of the terminal shows, made from a cell of ratatui's buffer.
+//! The content of one terminal cell, made from a cell of ratatui's buffer.
 
 use ratatui::buffer::{Buffer, Cell, CellDiffOption};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::style::{CellStyle, ColorDepth};
 
-/// What stands in a cell.
+/// The character or characters of a cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Sign {
     /// Nothing but the background.
     Blank,
     Char(char),
-    /// Several characters that make one sign: an accent, an emoji of many parts.
+    /// Several characters that form one sign: a letter with accents, an emoji of several parts.
     Cluster(Box<str>),
     /// The right half of the wide sign to the left.
     Tail,
-    /// What is here isn't known, or belongs to somebody else (ratatui's `CellDiffOption::Skip`).
+    /// Unknown, or drawn by something else, such as a picture (ratatui's `CellDiffOption::Skip`).
     Foreign,
 }
 
-/// A cell as the terminal shows it.
+/// A cell's sign, width and style.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Glyph {
     pub(super) sign: Sign,
     pub(super) style: CellStyle,
-    /// Columns: 1 or 2; 0 for [`Sign::Tail`].
+    /// Width in columns: 1 or 2; 0 for [`Sign::Tail`].
     pub(super) width: u16,
 }
 
@@ -33,7 +33,7 @@ impl Glyph {
     pub(super) const FOREIGN: Glyph = Glyph { sign: Sign::Foreign, style: CellStyle::PLAIN, width: 1 };
     const TAIL: Glyph = Glyph { sign: Sign::Tail, style: CellStyle::PLAIN, width: 0 };
 
-    /// Never lets a control character through, whatever the buffer holds: that becomes a blank.
+    /// Converts a cell. Control characters in the buffer become blanks, so none ever reaches the terminal.
     fn of(cell: &Cell, depth: ColorDepth) -> Glyph {
         if cell.diff_option == CellDiffOption::Skip {
             return Glyph::FOREIGN;
@@ -42,7 +42,7 @@ impl Glyph {
         let mut chars = cell.symbol().chars();
         let (sign, width) = match (chars.next(), chars.next()) {
             (None | Some(' '), None) => (Sign::Blank, 1),
-            // Most cells: no need to ask for the width of a letter.
+            // The most common case, without a lookup of the width.
             (Some(c @ '!'..='~'), None) => (Sign::Char(c), 1),
             (Some(c), None) => match c.width() {
                 Some(width @ 1..) => (Sign::Char(c), width),
@@ -58,12 +58,12 @@ impl Glyph {
             }
         };
         let style = if sign == Sign::Blank { style.on_blank() } else { style };
-        // No terminal gives one sign more than two columns.
+        // Terminals don't give a sign more than two columns.
         Glyph { sign, style, width: width.min(2) as u16 }
     }
 
-    /// Do all terminals move the cursor by the same number of columns for this sign? They disagree on emoji, the
-    /// more the newer those are, and on whatever is put together from several characters.
+    /// Whether all terminals move the cursor by the same number of columns for this sign. They disagree on emoji, newer
+    /// ones above all, and on signs composed of several characters.
     pub(super) fn width_is_sure(&self) -> bool {
         match self.sign {
             Sign::Cluster(_) => false,
@@ -90,7 +90,7 @@ fn is_east_asian_wide(c: char) -> bool {
         | '\u{20000}'..='\u{3fffd}')
 }
 
-/// The whole buffer as glyphs, row by row. A wide sign that doesn't fit into its row is a blank.
+/// The buffer as glyphs, row by row. A wide sign that doesn't fit into its row becomes a blank.
 pub(super) fn glyphs(buffer: &Buffer, depth: ColorDepth) -> Vec<Glyph> {
     let width = usize::from(buffer.area.width);
     let mut glyphs = Vec::with_capacity(buffer.content.len());

@@ -1,8 +1,7 @@
-//! Turns frames into bytes, as few as it can.
+//! Turns frames into as few bytes as possible.
 //!
-//! Views render into a [`Buffer`]; the painter remembers what the terminal shows, where its cursor is and which
-//! attributes are set, and writes only what makes the difference. If nothing differs, it writes nothing.
-//! No IO here: bytes come out, the session writes them.
+//! Views render into a [`Buffer`]; the painter remembers the terminal's cells, cursor and attributes, and writes only
+//! the difference, or nothing if there is none. No IO here: bytes come out, the session writes them.
 
 mod glyph;
 mod motion;
@@ -22,20 +21,20 @@ use motion::{Place, motion};
 use scroll::Scroll;
 use style::{CellStyle, sgr};
 
-/// Frames longer than this are wrapped in synchronized-update marks, if the terminal knows them. A shorter one
-/// arrives in one piece anyway.
+/// Frames of at least this many bytes are wrapped in synchronized-update marks, if the terminal supports them.
+/// Shorter ones arrive in one piece anyway.
 const SYNC_FROM: usize = 512;
 
-/// Writes frames to a terminal. It starts with nothing known: the first frame clears the screen.
+/// Encodes frames for a terminal. The first frame clears the screen, whose content is unknown at first.
 #[derive(Debug)]
 pub struct Painter {
     depth: ColorDepth,
-    /// Erased cells get the background colour that is set (terminfo's `bce`).
+    /// Whether erased cells get the current background colour (terminfo's `bce`).
     bce: bool,
     sync: bool,
     size: Size,
     shown: Vec<Glyph>,
-    /// Nothing on the screen is known: the next frame starts by clearing it.
+    /// Whether the screen's content is unknown: the next frame starts by clearing it.
     afresh: bool,
     at: Place,
     style: CellStyle,
@@ -44,7 +43,7 @@ pub struct Painter {
 }
 
 impl Painter {
-    /// `bce`: whether the terminal gives erased cells the background colour that is set.
+    /// `bce`: whether erased cells get the terminal's current background colour.
     pub fn new(depth: ColorDepth, bce: bool) -> Painter {
         Painter {
             depth,
@@ -60,28 +59,28 @@ impl Painter {
         }
     }
 
-    /// The terminal knows synchronized updates (mode 2026).
+    /// Sets whether the terminal supports synchronized updates (mode 2026).
     pub fn set_sync(&mut self, sync: bool) {
         self.sync = sync;
     }
 
-    /// The screen may show anything now: the next frame is drawn whole.
+    /// Forgets the screen's content, so that the next frame is drawn whole.
     pub fn invalidate(&mut self) {
         self.afresh = true;
     }
 
-    /// Whether a frame of this size will be drawn whole, on a screen that was cleared.
+    /// Whether a frame of this size will clear the screen and be drawn whole.
     pub fn starts_afresh(&self, size: Size) -> bool {
         self.afresh || size != self.size
     }
 
-    /// Whether the cell holds something that somebody else drew.
+    /// Whether the cell was drawn by something else, such as a picture.
     pub fn leaves(&self, at: Position) -> bool {
         let n = usize::from(at.y) * usize::from(self.size.width) + usize::from(at.x);
         at.x < self.size.width && self.shown.get(n).is_some_and(|glyph| glyph.sign == Sign::Foreign)
     }
 
-    /// Somebody else drew something into these cells: until they are left to it no longer, nothing is written there.
+    /// Marks cells as drawn by something else; they are not written to while the buffer marks them as `Skip`.
     pub fn give(&mut self, area: Rect) {
         let screen = Rect::new(0, 0, self.size.width, self.size.height);
         for at in area.intersection(screen).positions() {
@@ -92,7 +91,7 @@ impl Painter {
         }
     }
 
-    /// Somebody else moved the cursor: the bytes that bring it back.
+    /// The bytes that restore the cursor after something else moved it.
     pub fn bring_back(&mut self, cursor: Option<Position>) -> &[u8] {
         self.out.clear();
         self.at = Place::UNKNOWN;
@@ -100,11 +99,11 @@ impl Painter {
         &self.out
     }
 
-    /// The bytes that make the terminal show `next`, with the cursor at `cursor` or hidden. Empty if it already
-    /// does. A buffer of another size than the last is drawn whole.
+    /// The bytes that make the terminal show `next`, with the cursor at `cursor` or hidden. Empty if it already does. A
+    /// buffer of another size than the last is drawn whole.
     ///
-    /// The buffer's top left cell is the terminal's, whatever the buffer's `area` says. A `cursor` outside of it
-    /// is hidden.
+    /// The buffer's top left cell is the terminal's, whatever the buffer's `area` says. A `cursor` outside
+    /// of it is hidden.
     pub fn paint(&mut self, next: &Buffer, cursor: Option<Position>) -> &[u8] {
         self.out.clear();
         let size = next.area.as_size();
@@ -127,7 +126,7 @@ impl Painter {
             self.row(&next, y);
         }
         if before < self.out.len() && self.cursor_visible && self.out.len() > SYNC_FROM {
-            // Long enough to see the cursor run about. It is shown again below.
+            // A frame this long would show the cursor moving, so it is hidden meanwhile.
             self.out.splice(0..0, *b"\x1b[?25l");
             self.cursor_visible = false;
         }
@@ -140,9 +139,9 @@ impl Painter {
         &self.out
     }
 
-    /// Brings a screen of which nothing is known into a known state.
+    /// Clears a screen whose content is unknown.
     fn clear(&mut self, size: Size) {
-        // The attributes and the cursor may be anything as well; erasing takes the background colour that is set.
+        // Attributes and cursor are unknown as well; erasing uses the current background colour.
         self.out.extend_from_slice(b"\x1b[m\x1b[H\x1b[2J\x1b[?25l");
         self.afresh = false;
         self.size = size;
@@ -153,12 +152,12 @@ impl Painter {
     }
 
     fn scroll(&mut self, scroll: Scroll) {
-        // Rows that come in get the background colour that is set.
+        // New rows get the current background colour.
         if self.style.bg != Color::Reset {
             self.set_style(CellStyle::PLAIN);
         }
-        // In a region of these rows only: a line feed in its last row, or a reverse one in its first. Every
-        // terminal knows these; the sequences made for scrolling, not all.
+        // A scroll region of these rows, then a line feed in its last row or a reverse one in its first: every terminal
+        // supports these, but not all support the sequences for scrolling (SU, SD).
         let (first, last) = (scroll.top as u16 + 1, scroll.bottom as u16);
         self.out.extend_from_slice(format!("\x1b[{first};{last}r").as_bytes());
         if scroll.up {
@@ -208,7 +207,7 @@ impl Painter {
     fn draw(&mut self, row: &mut Row<'_>, x: usize, y: u16) -> usize {
         let glyph = &row.next[x];
         match glyph.sign {
-            // Drawn with its left half, which has changed as well; or not ours.
+            // A tail is drawn with its left half, which has changed as well; a foreign cell is not drawn here.
             Sign::Tail | Sign::Foreign => return x + 1,
             Sign::Blank if glyph.style.erasable(self.bce) => {
                 if let Some(after) = self.erase(row, x, y) {
@@ -225,31 +224,31 @@ impl Painter {
         } else {
             glyph.print(&mut self.out);
             let after = x + usize::from(glyph.width);
-            // In the last column terminals wait for the next character to wrap: only the row is sure then.
+            // Behind the last column the cursor waits to wrap, so that only its row is certain.
             self.at.x = (after < row.next.len()).then_some(after as u16);
         }
         x + usize::from(glyph.width)
     }
 
-    /// Prints a sign that takes more or fewer columns on some terminals than we think. On those it shall cost that
-    /// sign only, not the rest of the row.
+    /// Prints a sign whose width terminals disagree on, in a way that at worst that sign looks wrong, not the
+    /// rest of the row.
     fn print_unsure(&mut self, row: &mut Row<'_>, x: usize, y: u16) {
         let glyph = &row.next[x];
         if glyph.width == 2 {
-            // If the terminal takes it for a narrow one, what stood to its right would stay.
+            // On a terminal that takes it for narrow, the old content to its right would stay.
             self.out.extend_from_slice(b"  ");
             self.at.x = (x + 2 < row.next.len()).then_some(x as u16 + 2);
             self.go(x as u16, y);
         } else if let Some(changed) = row.changed.get_mut(x + 1) {
-            // If the terminal takes it for a wide one, it covers its neighbour.
+            // On a terminal that takes it for wide, it overwrites its neighbour, which is drawn again.
             *changed = true;
         }
         glyph.print(&mut self.out);
         self.at.x = None;
     }
 
-    /// Erases the run of like blanks that begins at `x`, if that is shorter than printing them; returns the column
-    /// after it.
+    /// Erases the run of equal blanks that begins at `x`, if that is shorter than printing them; returns the
+    /// column after the run.
     fn erase(&mut self, row: &Row<'_>, x: usize, y: u16) -> Option<usize> {
         let style = row.next[x].style;
         let run = row.next[x..].iter().take_while(|g| g.sign == Sign::Blank && g.style == style).count();
@@ -264,7 +263,7 @@ impl Painter {
             sequence.push(b'X');
             sequence
         };
-        // The cursor stays where it is: to go on in this row it has to jump over the run.
+        // Erasing does not move the cursor, so continuing in this row costs a jump over the run.
         let jump = match row.next_change(end) {
             Some(next) => sequence.len().min(next - x),
             None => 0,
@@ -288,7 +287,7 @@ impl Painter {
         self.at = Place::at(x, y);
     }
 
-    /// Goes to a cell of the row being drawn, by printing cells to the left of it again where that is shorter.
+    /// Moves the cursor to a cell of the current row, by reprinting the cells left of it where that is shorter.
     fn go_in(&mut self, row: &Row<'_>, x: usize, y: u16) {
         let style = self.style;
         let again = |from: u16, to: u16| {
@@ -312,7 +311,7 @@ impl Painter {
     }
 }
 
-/// A row being drawn: what it is to show, and which of its cells the terminal doesn't show yet.
+/// A row being drawn: the wanted cells, and which of them still have to be drawn.
 struct Row<'a> {
     next: &'a [Glyph],
     changed: Vec<bool>,
@@ -324,7 +323,7 @@ impl Row<'_> {
     }
 }
 
-/// Which cells of a row differ. Both halves of a wide sign do if one does.
+/// Which cells of a row differ; if one half of a wide sign does, both do.
 fn changes(shown: &[Glyph], next: &[Glyph]) -> Vec<bool> {
     let mut changed: Vec<bool> =
         shown.iter().zip(next).map(|(old, new)| old != new && new.sign != Sign::Foreign).collect();

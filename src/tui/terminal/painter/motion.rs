@@ -2,8 +2,8 @@
 
 use super::push_number;
 
-/// Where the cursor is, as far as that is sure. A coordinate isn't after something was printed whose width
-/// terminals disagree on, or in the last column, where the cursor may or may not wait for the next character.
+/// The cursor's position, `None` where it is uncertain: behind a sign whose width terminals disagree on, and behind
+/// the last column, where the cursor may or may not wait to wrap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) x: Option<u16>,
@@ -18,8 +18,8 @@ impl Place {
     }
 }
 
-/// Cells that could be printed again instead of jumping over them. Asked for the cells from one column up to another
-/// in the target row: their text, if printing it would change nothing and cost no more bytes than it has.
+/// The text of the cells between two columns of the target row, if reprinting it changes nothing. It may be shorter
+/// than a jump over them.
 pub(super) type Again<'a> = &'a dyn Fn(u16, u16) -> Option<Vec<u8>>;
 
 /// The shortest bytes that move the cursor to column `x` of row `y`.
@@ -81,7 +81,7 @@ fn horizontal(from: u16, to: u16, again: Again<'_>) -> Vec<u8> {
         std::cmp::Ordering::Equal => Vec::new(),
         std::cmp::Ordering::Greater => {
             let jump = number((to - from).into(), b'C');
-            // No cell is shorter than a byte.
+            // A cell takes at least one byte, so reprinting cannot be shorter.
             if usize::from(to - from) >= jump.len() {
                 return jump;
             }
@@ -97,7 +97,7 @@ fn horizontal(from: u16, to: u16, again: Again<'_>) -> Vec<u8> {
     }
 }
 
-/// `ESC [ n final`; a 1 needn't be written.
+/// `ESC [ n final`, without the number if it is 1, the default.
 fn number(n: u32, last: u8) -> Vec<u8> {
     let mut bytes = b"\x1b[".to_vec();
     if n != 1 {

@@ -1,14 +1,14 @@
-//! Rows that moved up or down together, as in a log that got a line more: the terminal moves them itself, for a
-//! few bytes, instead of having them drawn again.
+//! Finds rows that moved up or down together, as in a log with a new line: the terminal scrolls them for a few bytes,
+//! instead of having them drawn again.
 
 use super::glyph::{Glyph, Sign};
 
-/// Farther moves are rare, and looking for them takes time.
+/// Longest move searched for, in rows: longer ones are rare, and the search takes time.
 const FARTHEST: usize = 8;
-/// Cells that must be saved, about as many as the bytes it takes.
+/// Least number of cells a scroll has to save: about as many as the bytes it costs.
 const LEAST_GAIN: usize = 24;
 
-/// Rows `top..bottom` move by `rows`, up or down; blank rows come in at the other end.
+/// Rows `top..bottom` move by `rows`, up or down; blank rows appear at the other end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Scroll {
     pub(super) top: usize,
@@ -18,7 +18,7 @@ pub(super) struct Scroll {
 }
 
 impl Scroll {
-    /// The move that saves most, if any saves enough.
+    /// The scroll that saves most, if any saves [`LEAST_GAIN`].
     pub(super) fn find(shown: &[Glyph], next: &[Glyph], width: usize) -> Option<Scroll> {
         let (shown, next) = (rows(shown, width), rows(next, width));
         let changed: Vec<usize> = shown.iter().zip(&next).map(|(old, new)| differing(old, new)).collect();
@@ -39,12 +39,12 @@ impl Scroll {
         best.map(|(_, scroll)| scroll)
     }
 
-    /// Cells that need not be drawn, less those that have to be because of it.
+    /// Cells that the scroll saves, minus those that have to be drawn because of it.
     fn gain(self, shown: &[&[Glyph]], next: &[&[Glyph]], changed: &[usize]) -> usize {
         let Scroll { top, bottom, rows, up } = self;
         let band = || shown[top..bottom].iter().chain(&next[top..bottom]);
         if band().any(|row| row.iter().any(|glyph| glyph.sign == Sign::Foreign)) {
-            // A picture that somebody else drew would move as well, or would not.
+            // Whether a picture scrolls along differs between terminals.
             return 0;
         }
         let exposed = if up { bottom - rows..bottom } else { top..top + rows };
@@ -55,7 +55,7 @@ impl Scroll {
         changed[top..bottom].iter().sum::<usize>().saturating_sub(drawn)
     }
 
-    /// Moves the remembered rows as the terminal does.
+    /// Scrolls the remembered rows as the terminal does.
     pub(super) fn apply(self, shown: &mut [Glyph], width: usize) {
         let band = &mut shown[self.top * width..self.bottom * width];
         let cells = self.rows * width;
@@ -74,12 +74,12 @@ fn rows(glyphs: &[Glyph], width: usize) -> Vec<&[Glyph]> {
     if width == 0 { Vec::new() } else { glyphs.chunks_exact(width).collect() }
 }
 
-/// Cells to draw; blanks are erased many at once.
+/// Number of cells to draw, without blanks, which are erased many at once.
 fn differing(old: &[Glyph], new: &[Glyph]) -> usize {
     old.iter().zip(new).filter(|(old, new)| old != new && new.sign != Sign::Blank).count()
 }
 
-/// The longest runs of rows that are found `distance` rows away from where they were.
+/// The longest runs of rows that moved by `distance` rows.
 fn moved(shown: &[&[Glyph]], next: &[&[Glyph]], distance: usize, up: bool) -> Vec<Scroll> {
     let mut found = Vec::new();
     let pairs = shown.len() - distance;

@@ -7,16 +7,16 @@ use ratatui::style::{Color, Modifier};
 pub enum ColorDepth {
     /// No colours at all, only attributes such as bold and reverse: what `NO_COLOR` asks for.
     Mono,
-    /// The 16 of the terminal's own palette.
+    /// The 16 colours of the terminal's palette.
     Ansi16,
-    /// The 256 of xterm.
+    /// xterm's 256 colours.
     Ansi256,
-    /// 24 bits.
+    /// 24-bit colours.
     TrueColor,
 }
 
 impl ColorDepth {
-    /// What the environment says: `NO_COLOR` (<https://no-color.org>), `COLORTERM`, `TERM`.
+    /// By the environment: `NO_COLOR` (<https://no-color.org>), `COLORTERM`, `TERM`.
     pub fn from_env(get: impl Fn(&str) -> Option<String>) -> ColorDepth {
         if get("NO_COLOR").is_some_and(|value| !value.is_empty()) {
             return ColorDepth::Mono;
@@ -38,7 +38,7 @@ impl ColorDepth {
         }
     }
 
-    /// The sequence that sets the colours of a half-block's two halves, from no colours or others.
+    /// The sequence that sets the colours of a half-block's upper and lower half.
     pub fn halves(self, upper: [u8; 3], lower: [u8; 3]) -> Vec<u8> {
         let of = |[r, g, b]: [u8; 3]| self.fit(Color::Rgb(r, g, b));
         sgr(CellStyle::PLAIN, CellStyle { fg: of(upper), bg: of(lower), modifier: Modifier::empty() })
@@ -78,7 +78,7 @@ const NAMED: [Color; 16] = [
     Color::White,
 ];
 
-/// xterm's values of them. A person may have set others, so this is only good for choosing the nearest.
+/// xterm's default values of the 16 colours, for choosing the nearest. Users often have other ones.
 const RGB_OF_16: [[u8; 3]; 16] = [
     [0, 0, 0],
     [205, 0, 0],
@@ -119,12 +119,12 @@ fn nearest_of_16(rgb: [u8; 3]) -> usize {
     (0..16).min_by_key(|n| distance(RGB_OF_16[*n], rgb)).unwrap_or_default()
 }
 
-/// Never one of the first 16: what those look like is the person's choice.
+/// The nearest of the 256 colours, but never one of the first 16, which users configure.
 fn nearest_of_256(rgb: [u8; 3]) -> u8 {
     (16..=255).min_by_key(|n| distance(rgb_of(*n), rgb)).unwrap_or_default()
 }
 
-/// Modifiers that show on a blank cell.
+/// Modifiers that are visible on a blank cell.
 const ON_BLANKS: Modifier = Modifier::UNDERLINED.union(Modifier::REVERSED).union(Modifier::CROSSED_OUT);
 
 /// Modifiers with the SGR numbers that turn them on and off.
@@ -140,7 +140,7 @@ const MODIFIERS: [(Modifier, u8, u8); 9] = [
     (Modifier::CROSSED_OUT, 9, 29),
 ];
 
-/// Colours and attributes, as the terminal can show them.
+/// Colours and attributes, reduced to what the terminal supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct CellStyle {
     pub(super) fg: Color,
@@ -149,11 +149,11 @@ pub(super) struct CellStyle {
 }
 
 impl CellStyle {
-    /// What `ESC [ m` sets.
+    /// The style after `ESC [ m`.
     pub(super) const PLAIN: CellStyle =
         CellStyle { fg: Color::Reset, bg: Color::Reset, modifier: Modifier::empty() };
 
-    /// The same without what can't be seen on a blank, so that blanks that look alike are alike.
+    /// This style without what is invisible on a blank, so that blanks that look the same compare equal.
     pub(super) fn on_blank(self) -> CellStyle {
         if self.modifier.intersects(ON_BLANKS) {
             return self;
@@ -161,18 +161,18 @@ impl CellStyle {
         CellStyle { bg: self.bg, ..CellStyle::PLAIN }
     }
 
-    /// Does a blank printed with this style come out as `wanted`?
+    /// Whether a blank printed in this style looks like `wanted`.
     pub(super) fn blank_shows(self, wanted: CellStyle) -> bool {
         self.on_blank() == wanted.on_blank()
     }
 
-    /// Could erasing (`EL`, `ECH`) make such a blank? Erased cells get a background colour, if the terminal has
-    /// `bce`, and no attributes.
+    /// Whether erasing (`EL`, `ECH`) can make such a blank: erased cells have no attributes, and a background
+    /// colour only with `bce`.
     pub(super) fn erasable(self, bce: bool) -> bool {
         !self.modifier.intersects(ON_BLANKS) && (bce || self.bg == Color::Reset)
     }
 
-    /// The style nearest to this one in which a blank comes out as `wanted`.
+    /// The style nearest to this one in which a blank looks like `wanted`.
     pub(super) fn for_blank(self, wanted: CellStyle) -> CellStyle {
         if wanted.modifier.intersects(ON_BLANKS) || self.blank_shows(wanted) {
             return if self.blank_shows(wanted) { self } else { wanted };
@@ -215,7 +215,7 @@ fn changes(from: CellStyle, to: CellStyle, numbers: &mut Vec<u8>) {
     for (flag, _, off) in MODIFIERS {
         if modifier.contains(flag) && !to.modifier.contains(flag) {
             numbers.push(off);
-            // One number may turn off two attributes.
+            // One number may turn off two attributes: 22 ends bold and dim.
             for (other, _, other_off) in MODIFIERS {
                 if other_off == off {
                     modifier.remove(other);

@@ -272,7 +272,7 @@ fn rows_that_move_together_are_moved_by_the_terminal() {
         let bytes = screen.paint(&frame(first), Some((4, 14)));
         assert!(bytes.len() <= most, "{} bytes: {bytes:?}", bytes.len());
     }
-    // Never a picture of somebody else.
+    // Rows with a foreign picture are never scrolled.
     let mut picture = frame(100);
     picture[(50, 6)].set_diff_option(CellDiffOption::Skip);
     screen.painter.paint(&picture, None);
@@ -284,7 +284,7 @@ fn rows_that_move_together_are_moved_by_the_terminal() {
 
 #[test]
 fn a_sign_of_doubtful_width_costs_nothing_but_itself() {
-    // An emulator that takes the emoji for one column is as good as any: the rest of the row is where it belongs.
+    // Whatever width the emulator gives the emoji, the rest of the row is in its place.
     let mut painter = Painter::new(ColorDepth::Ansi16, true);
     let mut frame = Buffer::empty(Rect::new(0, 0, 12, 1));
     frame.set_string(0, 0, "a\u{2764}\u{fe0f}b👨\u{200d}👩\u{200d}👧cde", Style::new());
@@ -303,7 +303,7 @@ fn cells_of_others_are_left_alone() {
     }
     let bytes = screen.painter.paint(&frame, None).to_vec();
     assert_eq!(bytes, b"");
-    // Back from there nothing is known of them.
+    // After being foreign, the cells' content is unknown.
     let frame = buffer(&["abcdef", ""]);
     assert!(screen.paint(&frame, None).ends_with("cd"));
 }

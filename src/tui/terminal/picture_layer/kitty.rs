@@ -10,11 +10,11 @@ use crate::picture::encode::{KITTY_CHUNK, base64_chunk};
 #[derive(Debug)]
 pub(super) struct Kitty {
     pub(super) id: u8,
-    /// Base64 bytes that the terminal has.
+    /// Base64 bytes sent so far.
     pub(super) sent: usize,
     pub(super) complete: bool,
     pub(super) placed: bool,
-    /// The picture that stands in its place until it is there.
+    /// Number of the earlier picture that is shown until this one is complete.
     pub(super) before: Option<u8>,
 }
 
@@ -57,7 +57,7 @@ impl Kitty {
         }
     }
 
-    /// Takes it from its place; the terminal keeps it.
+    /// Removes the picture from the screen; the terminal keeps its data.
     pub(super) fn lift(&mut self, tmux: bool, out: &mut Vec<u8>) {
         self.delete_before(tmux, out);
         if self.placed && !tmux {
@@ -72,7 +72,7 @@ impl Kitty {
         }
     }
 
-    /// Another picture takes its place: the number of the one that is seen until then.
+    /// Makes way for another picture; returns the number of the one that stays visible until that is complete.
     pub(super) fn give_way(mut self, tmux: bool, out: &mut Vec<u8>) -> Option<u8> {
         if self.placed {
             self.delete_before(tmux, out);
@@ -85,7 +85,7 @@ impl Kitty {
 
     pub(super) fn delete(&self, tmux: bool, out: &mut Vec<u8>) {
         if self.sent > 0 && !self.complete {
-            // Ends what has begun: an incomplete file is dropped, and q=2 keeps the complaint back.
+            // Ends an unfinished transfer: the terminal drops the incomplete file; q=2 suppresses its error message.
             push_kitty("q=2,m=0;", tmux, out);
         }
         if self.sent > 0 {
@@ -96,7 +96,7 @@ impl Kitty {
         }
     }
 
-    /// Inside tmux: the characters that stand for the picture's cells.
+    /// Inside tmux: writes the placeholder characters of the picture's cells into the buffer.
     pub(super) fn set_placeholders(&mut self, area: Rect, buffer: &mut Buffer, first: &mut Vec<u8>) {
         if self.complete {
             self.placed = true;

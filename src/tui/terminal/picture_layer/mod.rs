@@ -1,17 +1,17 @@
-//! Puts one picture on the screen, part by part, and takes it away whole.
+//! Draws one picture on the screen, part by part, and removes it completely.
 //!
-//! A view leaves a picture's cells marked `Skip` in its buffer and says which picture belongs there: bytes that are
-//! not text come to the terminal on no other way. The picture layer decides before each frame what those cells are. Where the
-//! picture stands they are left alone; where it doesn't yet, or something else stands, they are blank, so that the painter
-//! writes blanks over whatever was there. After the frame's text it adds parts of the picture, as many bytes as the
-//! link takes in a short time. Each part is whole in itself, so that keys go in between, and the rest is dropped when
-//! another picture is wanted.
+//! A view marks a picture's cells as `Skip` in its buffer and names the picture that belongs there. Before each frame
+//! the picture layer decides about those cells: where the picture is drawn they are left alone; elsewhere they become
+//! blank, so that the painter overwrites what was there. After the frame's text it adds parts of the picture, as many
+//! bytes as the link takes in a short time. Parts are independent, so that frames can come in between, and the rest
+//! is dropped if another picture is wanted.
 //!
-//! What goes away: half-blocks are text, and the painter knows them. Strips (Sixel, iTerm2) are overwritten by the text that
-//! takes their cells. Kitty's pictures are deleted by their number. What an overlay covers is torn, and drawn again
-//! when the overlay is gone; of a strip picture, only the torn strips.
+//! How a picture is removed: half-blocks are text, which the painter overwrites. Strips (Sixel, iTerm2) are overwritten
+//! by the text of their cells. Kitty's pictures are deleted by number. What an overlay covers is drawn again when the
+//! overlay is gone; of a picture in strips, only the covered strips.
 //!
-//! Inside tmux, Kitty's pictures are placed by characters (U+10EEEE, "Unicode placeholders"), which tmux keeps where they belong.
+//! Inside tmux, Kitty's pictures are placed by characters (U+10EEEE, "Unicode placeholders"), which tmux
+//! moves like any text.
 //!
 //! No IO here.
 
@@ -31,7 +31,7 @@ pub(super) use self::kitty::push_kitty;
 use super::painter::Painter;
 use crate::picture::{Form, Shared, Strip};
 
-/// A picture and its place: exactly its cells.
+/// A picture and the position of its first cell.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Placement {
     pub picture: Shared,
@@ -39,7 +39,7 @@ pub struct Placement {
 }
 
 impl Placement {
-    /// The cells it takes.
+    /// The cells the picture covers.
     pub fn area(&self) -> Rect {
         Rect::new(self.at.x, self.at.y, self.picture.cells.width, self.picture.cells.height)
     }
@@ -52,7 +52,7 @@ const BLOCK_BYTES: usize = 36;
 #[derive(Debug)]
 pub(super) struct PictureLayer {
     tmux: bool,
-    /// The first of two numbers by which the terminal knows our pictures; the next picture takes the other one.
+    /// The first of the two image numbers in Kitty's protocol, which successive pictures take in turn.
     first_id: u8,
     second: bool,
     shown: Option<Shown>,
@@ -61,7 +61,7 @@ pub(super) struct PictureLayer {
 #[derive(Debug)]
 struct Shown {
     placement: Placement,
-    /// Something stands over it.
+    /// Whether an overlay covers a part of it.
     covered: bool,
     progress: Progress,
 }
@@ -81,17 +81,17 @@ enum Progress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum StripState {
     Not,
-    /// A part of the picture that stood here before.
+    /// A part of the previous picture.
     Old,
     Whole,
-    /// Something stood or stands over a part of it.
+    /// Partly overwritten.
     Torn,
 }
 
 impl PictureLayer {
-    /// `seed` chooses the numbers: another program in the same window (tmux) has others.
+    /// `seed` chooses the image numbers, so that another program in the same window (tmux) is likely to have others.
     pub(super) fn new(tmux: bool, seed: u32) -> Self {
-        // With more than one byte a number would be a colour of 24 bits, which not every link keeps.
+        // In placeholders the number is a colour. One byte is an indexed colour, which survives where 24 bits don't.
         Self { tmux, first_id: 16 + (seed % 119) as u8 * 2, second: false, shown: None }
     }
 
@@ -106,7 +106,7 @@ impl PictureLayer {
     ) -> Vec<u8> {
         let mut first = Vec::new();
         if painter.starts_afresh(buffer.area.as_size()) {
-            // The terminal forgets its pictures when it is cleared, or shows them still: they are sent again.
+            // Terminals differ in whether clearing the screen removes pictures: remove them and send them again.
             self.take_away(&mut first);
         }
         match wanted.filter(|placement| buffer.area.intersection(placement.area()) == placement.area()) {
@@ -136,8 +136,8 @@ impl PictureLayer {
         })
     }
 
-    /// After a frame: the next parts, `room` bytes of them, at least one; and the cells that they fill. If there are any,
-    /// the cursor is no longer where it was.
+    /// After a frame: the next parts, `room` bytes of them, at least one; and the cells that they fill. If there are
+    /// any, the cursor is no longer where it was.
     pub(super) fn parts(&mut self, room: usize) -> (Vec<u8>, Vec<Rect>) {
         let (mut bytes, mut filled) = (Vec::new(), Vec::new());
         let tmux = self.tmux;
@@ -155,7 +155,7 @@ impl PictureLayer {
         (bytes, filled)
     }
 
-    /// The bytes that take everything away from the terminal, should it be given back now.
+    /// The bytes that remove everything, for when the terminal is given back.
     pub(super) fn leaving(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         if let Some(Shown { progress: Progress::Kitty(kitty), .. }) = &self.shown {
@@ -183,7 +183,7 @@ impl PictureLayer {
             }
             self.shown = Some(old);
         } else if old.placement.area() == placement.area() {
-            // As in a film: what stands there stays until the next one is there.
+            // As in an animation: the old frame stays until the next one is drawn.
             self.begin(placement, Some((old, out)));
         } else {
             if let Progress::Kitty(kitty) = &old.progress {
@@ -278,7 +278,7 @@ impl Shown {
     }
 }
 
-/// A cell that the view left to the picture.
+/// Whether the view left the cell to the picture.
 fn is_left(cell: &Cell) -> bool {
     cell.diff_option == CellDiffOption::Skip
 }
@@ -337,8 +337,8 @@ fn next_strips(
     }
 }
 
-/// Bytes that draw something at a cell. Attributes stay; the cursor is anywhere afterwards. (To save and restore it would take
-/// the one place that some terminals have for what they restore when the screen is given back.)
+/// Bytes that draw something at a cell. Attributes are kept; the cursor moves. (It is not saved and restored: some
+/// terminals have only one slot for that, which leaving the alternate screen needs.)
 fn push_at(at: Position, drawing: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(format!("\x1b[{};{}H", at.y + 1, at.x + 1).as_bytes());
     out.extend_from_slice(drawing);

@@ -1,10 +1,10 @@
-//! The characters that stand for a cell of a picture in Kitty's protocol ("Unicode placeholders").
+//! Kitty's "Unicode placeholders": characters that each show one cell of a picture.
 
-/// The character; its colour is the picture's number.
+/// The placeholder character; its colour is the picture's number.
 const PLACEHOLDER: char = '\u{10eeee}';
 
-/// What stands in a cell: the character with a mark for the row and one for the column. One that `continues` needs no
-/// marks; nor can one beyond the last mark have any.
+/// The text of a cell: the placeholder with a mark for the row and one for the column. A cell that `continues` the one
+/// to its left needs no marks, and cells beyond the last mark cannot have any.
 pub(in crate::tui::terminal) fn symbol(row: u16, column: u16, continues: bool) -> String {
     let mut symbol = String::from(PLACEHOLDER);
     if !continues {

@@ -1,4 +1,4 @@
-//! Pictures on an emulated terminal, through the painter: what is wanted is there, and nothing else is.
+//! Pictures on an emulated terminal, through the painter: the wanted picture is shown, and nothing else is left.
 
 use std::collections::BTreeMap;
 
@@ -143,7 +143,7 @@ impl Glass {
         }
     }
 
-    /// The file of a picture, as it came.
+    /// The received file of a picture.
     fn file(&self, id: u32) -> Vec<u8> {
         STANDARD.decode(&self.files[&id].0).expect("base64")
     }
@@ -498,7 +498,7 @@ proptest! {
                 Step::Cover(area) => over = area,
                 Step::Resize(size) => {
                     studio.resize(size);
-                    // The program hears of it and draws.
+                    // The program gets the event and draws.
                     studio.draw(wanted.as_ref().map(|(placement, _)| placement), over, 0);
                 }
                 Step::Redraw => studio.painter.invalidate(),

@@ -1,4 +1,4 @@
-//! The log pane.
+//! Tests of the log pane.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! The output pane.
+//! Tests of the output pane.
 
 use std::sync::Arc;
 
@@ -198,7 +198,7 @@ fn what_does_not_move_is_not_played() {
     stage.hear(Msg::Run(2, Some(Box::new(made(2, 1)))));
     answer(&mut stage, picture(1));
     assert_eq!(stage.press("5 space"), []);
-    assert_eq!(stage.told(), "This output doesn't move");
+    assert_eq!(stage.told(), "This output is not an animation");
 }
 
 #[test]
