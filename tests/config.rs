@@ -235,7 +235,7 @@ fn a_profile_calls_what_its_protocol_calls() {
     assert_eq!(called, None);
     assert!(told.contains("config.toml:4") && told.contains("cannot be used"), "{told}");
     let (_, told) = profile("protocol = \"clod\"");
-    assert!(told.contains("\"stream\" or \"cloud\""), "{told}");
+    assert!(told.contains("\"stream\", \"cloud\" or \"comfyui\""), "{told}");
 }
 
 #[test]
@@ -337,7 +337,7 @@ fn the_examples_in_the_docs_load_without_a_word() {
         from.split("```").next().expect("an end").to_owned()
     };
     let config = Config::parse(&block(include_str!("../docs/config.md")), Path::new("/x/config.toml"));
-    assert_eq!((config.warnings.as_slice(), config.profiles.len()), ([].as_slice(), 1));
+    assert_eq!((config.warnings.as_slice(), config.profiles.len()), ([].as_slice(), 2));
     let text = block(include_str!("../docs/presets.md"));
     let (preset, found) = comfydeck::domain::preset::Preset::parse(&text, "docs");
     assert_eq!((found.as_slice(), preset.params.len(), preset.files.len()), ([].as_slice(), 3, 2));

@@ -171,7 +171,19 @@ pub fn config() -> Vec<Table> {
                     "32768",
                     "what one picture may cost on the line",
                 ),
+                row(
+                    "ask_if_same",
+                    Boolean,
+                    "true",
+                    "ask before a run that differs in nothing from one that is done",
+                ),
             ],
+        },
+        Table {
+            name: "history",
+            about: "what is kept of runs",
+            names: Names::Own,
+            settings: vec![row("max_log", Text, "\"1 GB\"", "how long the log of one run may become")],
         },
         Table {
             name: "keys",

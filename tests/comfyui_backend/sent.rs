@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use comfydeck::backend::BackendError;
-use comfydeck::config::{Credential, Credentials, Secret};
-use comfydeck::domain::run::{Form, InputFile, Protocol};
+use comfydeck::config::{Credential, Secret};
+use comfydeck::domain::run::{Form, InputFile};
 use comfydeck::domain::{MASK_SUFFIX, ParamKey, RunEvent, Status};
 use serde_json::json;
 
@@ -130,7 +130,12 @@ async fn files_go_first_and_inputs_take_the_servers_names() {
 #[tokio::test]
 async fn credentials_go_with_every_request_and_to_nobody_else() {
     let (fake, elsewhere) = (Fake::below("/proxy/comfy").await, Fake::start().await);
-    let password = Credentials::of(Protocol::Comfyui, [("password", Secret::new("ann:hush-hush"))]);
+    let password = Credential {
+        name: "password".to_owned(),
+        header: "authorization".to_owned(),
+        form: Form::Basic,
+        secret: Secret::new("ann:hush-hush"),
+    };
     let own = Credential {
         name: "headers.x-gate".to_owned(),
         header: "x-gate".to_owned(),
@@ -138,7 +143,7 @@ async fn credentials_go_with_every_request_and_to_nobody_else() {
         secret: Secret::new("gate-4711"),
     };
     let mut job = job(&fake.url);
-    job.server.credentials = password.iter().cloned().chain([own]).collect();
+    job.server.credentials = [password, own].into_iter().collect();
     let run = submit(&backend(), job);
     fake.begin().await;
     fake.known().view_elsewhere = Some(format!("{}/api/view?filename=there", elsewhere.url));

@@ -69,6 +69,11 @@ impl Ears {
         Self { senders, ..Self::default() }
     }
 
+    /// Whether a node sends its results over the websocket.
+    pub(super) fn expect_results(&self) -> bool {
+        !self.senders.is_empty()
+    }
+
     fn heard(&self) -> MutexGuard<'_, Heard> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }

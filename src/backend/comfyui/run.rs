@@ -24,6 +24,8 @@ use super::nodes::{self, Nodes};
 
 /// Results of outputs that are kept until the history is read, by their nodes.
 const MAX_MADE: usize = 10_000;
+/// How long pictures that are results are waited for when the history knows the end already.
+const LAST_PICTURES: Duration = Duration::from_secs(1);
 
 /// How sure it is that the server has the run.
 #[derive(Clone, Debug)]
@@ -83,6 +85,8 @@ pub(super) struct ComfyuiRun {
     is_told_unread: bool,
     queue_due: Option<Instant>,
     place: Option<u64>,
+    /// The websocket has said that no more comes.
+    over: bool,
 }
 
 impl Drop for ComfyuiRun {
@@ -128,6 +132,7 @@ impl ComfyuiRun {
             is_told_unread: false,
             queue_due: None,
             place: None,
+            over: false,
         }
     }
 
@@ -177,6 +182,7 @@ impl ComfyuiRun {
                 heard = ears.take() => self.take(heard).await?,
                 () = tokio::time::sleep_until(look) => {
                     if let Some(ending) = self.look().await? {
+                        self.take_rest().await?;
                         self.flush_log().await?;
                         return Ok(ending);
                     }
@@ -186,6 +192,20 @@ impl ComfyuiRun {
                 }
             }
         }
+    }
+
+    /// Takes in what the websocket still has to say: the history may know the end before the last pictures are here, and
+    /// some of these are results.
+    async fn take_rest(&mut self) -> Result<(), BackendError> {
+        let deadline = Instant::now() + LAST_PICTURES;
+        while !self.over && self.ears.expect_results() && self.link == Some(Connection::Live) {
+            let ears = Arc::clone(&self.ears);
+            match tokio::time::timeout_at(deadline, ears.take()).await {
+                Ok(heard) => self.take(heard).await?,
+                Err(_) => break,
+            }
+        }
+        Ok(())
     }
 
     /// Takes in what was heard.
@@ -253,7 +273,8 @@ impl ComfyuiRun {
                 self.log.error(&error.what, &mut self.chunk);
                 self.log.log(&error.details, &mut self.chunk);
             }
-            Step::Success | Step::Interrupted | Step::Over => self.next_look = now,
+            Step::Success | Step::Interrupted => self.next_look = now,
+            Step::Over => (self.over, self.next_look) = (true, now),
             Step::Status { .. }
             | Step::Features
             | Step::Progress { .. }

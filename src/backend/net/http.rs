@@ -222,7 +222,7 @@ impl Http {
 
     /// The client for an address that a person chose.
     pub(in crate::backend) fn client(&self, url: &Url) -> reqwest::Result<&Client> {
-        let is_local = url.scheme() == "http" && is_loopback(url);
+        let is_local = url.scheme() == "http" && reach::is_loopback(url);
         let slot = if is_local { &self.local } else { &self.open };
         if let Some(client) = slot.get() {
             return Ok(client);
@@ -372,13 +372,6 @@ pub(in crate::backend) fn unsendable(credentials: &Credentials) -> Option<&str> 
     bad.map(|credential| credential.name.as_str())
 }
 
-/// Whether a URL's host is loopback.
-pub(in crate::backend) fn is_loopback(url: &Url) -> bool {
-    let Some(host) = url.host_str() else { return false };
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || address.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
 /// The innermost cause of an error, and whether the connection was refused.
 fn causes(error: &reqwest::Error) -> (String, bool) {
     let mut causes = Vec::new();
@@ -437,20 +430,6 @@ mod tests {
     use super::*;
     use crate::config::Secret;
     use crate::domain::run::Form;
-
-    #[test]
-    fn this_machine_is_known_by_its_names() {
-        let table = [
-            ("http://localhost:1/", true),
-            ("http://127.0.0.1:1/", true),
-            ("http://[::1]:1/", true),
-            ("http://127.0.0.1.evil.io/", false),
-            ("http://example.com/", false),
-        ];
-        for (url, expected) in table {
-            assert_eq!(is_loopback(&Url::parse(url).expect(url)), expected, "{url}");
-        }
-    }
 
     #[test]
     fn a_secret_that_no_header_holds_is_named() {

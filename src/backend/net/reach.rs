@@ -11,8 +11,6 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use rustls_platform_verifier::ConfigVerifierExt;
 
-use super::http::is_loopback;
-
 /// A successful connection check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reached {
@@ -123,6 +121,13 @@ fn proxy_url(text: &str) -> Option<Url> {
     if text.contains("://") { text.parse().ok() } else { format!("http://{text}").parse().ok() }
 }
 
+/// Whether a URL's host is loopback.
+pub(in crate::backend) fn is_loopback(url: &Url) -> bool {
+    let Some(host) = url.host_str() else { return false };
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || address.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +136,20 @@ mod tests {
 
     fn reached(url: &str) -> Result<Reached, Unreachable> {
         reach(url, Duration::from_secs(10), |_| None)
+    }
+
+    #[test]
+    fn this_machine_is_known_by_its_names() {
+        let table = [
+            ("http://localhost:1/", true),
+            ("http://127.0.0.1:1/", true),
+            ("http://[::1]:1/", true),
+            ("http://127.0.0.1.evil.io/", false),
+            ("http://example.com/", false),
+        ];
+        for (url, expected) in table {
+            assert_eq!(is_loopback(&Url::parse(url).expect(url)), expected, "{url}");
+        }
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub const COMMANDS: &[Command] = &[
         long: "Play a moving picture, or stop",
         when: |model| match &model.output.rendered {
             Some(Ok(Rendered { body: RenderedBody::Picture { moves: true, .. }, .. })) => Ok(()),
-            _ => Err("This output doesn't move"),
+            _ => Err("This output is not an animation"),
         },
         ..Command::new("play", |model, _, _| play(model))
     },

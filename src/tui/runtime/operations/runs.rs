@@ -5,7 +5,6 @@ use std::thread::{self, JoinHandle};
 use super::{Answer, Operations, opened, said};
 use crate::config::{Dirs, Profile};
 use crate::domain::{OutputId, ParamKey, RunId, Setting, Status};
-use crate::library::open::OpenWorkflow;
 use crate::library::wildcards::WildcardFiles;
 use crate::runner::{self, IfSame, RunnerError};
 use crate::store::{Deleted, Store};
