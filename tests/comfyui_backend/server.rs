@@ -28,6 +28,9 @@ pub(super) enum OnPrompt {
     Cut,
 }
 
+/// Route, fields, file name and content of an uploaded file.
+pub type Upload = (String, HashMap<String, String>, String, Vec<u8>);
+
 #[derive(Default)]
 pub(super) struct Known {
     pub on_prompt: OnPrompt,
@@ -40,7 +43,7 @@ pub(super) struct Known {
     /// Where a file is said to be, instead of here.
     pub view_elsewhere: Option<String>,
     /// Uploads: route, fields, file name, content.
-    pub uploads: Vec<(String, HashMap<String, String>, String, Vec<u8>)>,
+    pub uploads: Vec<Upload>,
     /// Every request: method, path with query, headers.
     pub requests: Vec<(String, String, HashMap<String, String>)>,
     /// Bodies of interrupts and of what was done to the queue.

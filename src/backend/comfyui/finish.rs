@@ -141,7 +141,7 @@ impl ComfyuiRun {
         let events: Vec<RunEvent> = match written {
             Ok(kept) => {
                 tally.saved += 1;
-                kept.events().into_iter().collect()
+                kept.events().collect()
             }
             Err(why) => {
                 tally.failed += 1;
