@@ -29,7 +29,7 @@ pub(super) enum OnPrompt {
 }
 
 /// Route, fields, file name and content of an uploaded file.
-pub type Upload = (String, HashMap<String, String>, String, Vec<u8>);
+pub(crate) type Upload = (String, HashMap<String, String>, String, Vec<u8>);
 
 #[derive(Default)]
 pub(super) struct Known {
