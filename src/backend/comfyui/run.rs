@@ -24,8 +24,10 @@ use super::nodes::{self, Nodes};
 
 /// Results of outputs that are kept until the history is read, by their nodes.
 const MAX_MADE: usize = 10_000;
-/// How long pictures that are results are waited for when the history knows the end already.
-const LAST_PICTURES: Duration = Duration::from_secs(1);
+/// How long the websocket's last messages are waited for when the history knows the end already: longer where pictures
+/// that are results may be among them.
+const LAST_MESSAGES: Duration = Duration::from_millis(300);
+const LAST_RESULTS: Duration = Duration::from_secs(1);
 
 /// How sure it is that the server has the run.
 #[derive(Clone, Debug)]
@@ -194,11 +196,11 @@ impl ComfyuiRun {
         }
     }
 
-    /// Takes in what the websocket still has to say: the history may know the end before the last pictures are here, and
-    /// some of these are results.
+    /// Takes in what the websocket still has to say: the history may know the end before the last messages are here.
     async fn take_rest(&mut self) -> Result<(), BackendError> {
-        let deadline = Instant::now() + LAST_PICTURES;
-        while !self.over && self.ears.expect_results() && self.link == Some(Connection::Live) {
+        let wait = if self.ears.expect_results() { LAST_RESULTS } else { LAST_MESSAGES };
+        let deadline = Instant::now() + wait;
+        while !self.over && self.link == Some(Connection::Live) {
             let ears = Arc::clone(&self.ears);
             match tokio::time::timeout_at(deadline, ears.take()).await {
                 Ok(heard) => self.take(heard).await?,
