@@ -167,7 +167,7 @@ impl Registration {
     }
 
     fn ask(&self, command: Command) {
-        // An account that came to grief has closed `updates` too.
+        // An account that failed has closed `updates` too.
         let _ = self.commands.send(command);
     }
 }
