@@ -1,4 +1,4 @@
-//! What earlier runs tell of one that is to come.
+//! What the history knows of earlier runs with the same key values or the same request.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use serde_json::Number;
 use super::{Store, StoreError};
 use crate::domain::{ParamKey, RunId, RunRequest, Status};
 
-/// Runs that are looked at for the last value of a seed.
+/// Newest runs searched for the last value of a seed.
 const FAR_BACK: u32 = 50;
 
 const BY_WORKFLOW: &str = "SELECT json FROM runs INDEXED BY runs_by_workflow JOIN requests ON run = id
@@ -18,8 +18,8 @@ const BY_FINGERPRINT: &str = "SELECT id, status FROM runs INDEXED BY runs_by_fin
     WHERE fingerprint = ?1 AND status NOT IN ('failed', 'cancelled') ORDER BY id DESC LIMIT 1";
 
 impl Store {
-    /// Whole numbers that were sent last for these keys, by runs of a preset (`None`: without one) and a workflow, by its
-    /// hash.
+    /// The numbers last sent for these keys by runs of this preset (`None`: runs without a
+    /// preset) and this workflow hash.
     ///
     /// # Errors
     /// When the history cannot be read.
@@ -35,7 +35,7 @@ impl Store {
         while found.len() < keys.len()
             && let Some(row) = rows.next()?
         {
-            // A request that cannot be read tells nothing.
+            // A request that cannot be parsed contributes no numbers.
             let Ok(request) =
                 serde_json::from_str::<RunRequest>(row.get_ref(0)?.as_str().unwrap_or_default())
             else {
@@ -50,7 +50,7 @@ impl Store {
         Ok(found)
     }
 
-    /// The newest run of which a request differs in nothing, and where it stands. One that failed or was cancelled is none.
+    /// The newest run with an identical request, and its status. Failed and cancelled runs do not count.
     ///
     /// # Errors
     /// When the history cannot be read.

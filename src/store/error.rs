@@ -1,4 +1,4 @@
-//! What can go wrong with the history, said for people.
+//! Errors of the history, with their remedies.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,14 +8,14 @@ use thiserror::Error;
 
 use crate::domain::{OutputId, RunId};
 
-/// What SQLite says of a disk on which files cannot be mapped into the memory of several processes.
+/// SQLite's extended codes for "the file system does not support shared memory maps".
 const SHARED_MEMORY: [i32; 3] =
     [ffi::SQLITE_IOERR_SHMOPEN, ffi::SQLITE_IOERR_SHMLOCK, ffi::SQLITE_IOERR_SHMMAP];
 
-/// Why the store could not do what it was asked. Nothing is ever destroyed on the way to such an error.
+/// Why a store operation failed. No operation destroys data before it returns one of these.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// Written by a newer comfydeck.
+    /// A newer comfydeck wrote the database.
     #[error(
         "the history {} was written by a newer comfydeck (format {found}, this one knows {known}). Nothing was changed. Update comfydeck, or set COMFYDECK_HOME to another folder",
         path.display()
@@ -23,99 +23,94 @@ pub enum StoreError {
     Newer {
         path: PathBuf,
         found: i64,
-        /// The newest format known here.
+        /// The newest format that this version reads.
         known: i64,
     },
-    /// A database of another program under our name.
     #[error(
         "{} is a database of another program. Nothing was changed. Move it away, then start again",
         path.display()
     )]
     Foreign { path: PathBuf },
-    /// Not a database, or a damaged one.
+    /// The file is no SQLite database, or SQLite found it corrupt.
     #[error(
         "the history {} is damaged ({why}). Nothing was changed. `comfydeck doctor --repair` saves what can be read into a new history, and keeps the damaged one",
         path.display()
     )]
     Damaged {
         path: PathBuf,
-        /// What SQLite or the JSON parser says.
+        /// SQLite's or the JSON parser's message.
         why: String,
     },
-    /// One run's rows cannot be read; the others can.
+    /// One run's rows cannot be parsed; the others can.
     #[error(
         "the history's record of run {run} cannot be read ({why}). Other runs are not affected; this one cannot be continued"
     )]
     DamagedRun {
         run: RunId,
-        /// What the JSON parser says.
+        /// The JSON parser's message.
         why: String,
     },
-    /// Somebody holds the database for longer than we wait.
+    /// Another process held the lock for longer than the busy timeout.
     #[error(
         "the history is locked by another program. Nothing was changed. Close what has the database open (a backup, a database browser), then try again"
     )]
     Locked,
     #[error("the disk is full, so the history could not be written. Free some space, then try again")]
     DiskFull,
-    /// The folder or file may not be written.
+    /// No permission to write the folder or the file.
     #[error(
         "the history cannot be written here: {why}. Make the folder writable, or set COMFYDECK_HOME to one that is"
     )]
     ReadOnly {
-        /// What the system says.
+        /// The system's error message.
         why: String,
     },
-    /// There is no such run.
     #[error("there is no run {0}. `comfydeck runs` lists them")]
     NoSuchRun(RunId),
-    /// There is no such output, or it was deleted.
+    /// The output's row is missing or marked as deleted.
     #[error("run {} has no such output any more", .0.run)]
     NoSuchOutput(OutputId),
-    /// What lies at the path of an output is not what the run made.
+    /// The file at an output's path has other content than the run saved there.
     #[error("{} was not deleted: {why}. Check it, and delete it yourself", path.display())]
     NotTheOutput {
         path: PathBuf,
-        /// What is there instead.
+        /// What is at the path instead.
         why: &'static str,
     },
-    /// A file beside the database could not be read or written.
+    /// A file beside the database could not be read, written or removed.
     #[error("{} could not be {doing}: {why}", path.display())]
     File {
-        /// `read`, `written` or `removed`.
+        /// Past participle for the message: `read`, `written` or `removed`.
         doing: &'static str,
         path: PathBuf,
-        /// What the system says.
         why: io::Error,
     },
-    /// Changes of the store cannot be watched.
+    /// The file watcher could not be set up.
     #[error("changes of the history cannot be watched: {0}")]
     Watch(String),
-    /// The disk has no memory that processes could share, which the write-ahead log needs.
+    /// The file system has no shared memory maps, which SQLite's write-ahead log needs.
     #[error("the disk of the history has no shared memory")]
     NoSharedMemory,
-    /// The disk does not do what it is asked.
+    /// The disk returned an I/O error or is full.
     #[error(
         "the history cannot be read or written ({0}). Check whether the disk is full, failing or gone, then try again"
     )]
     Disk(String),
-    /// Anything else that SQLite says.
+    /// Any other SQLite error.
     #[error("the history could not be used: {0}")]
     Sql(rusqlite::Error),
 }
 
 impl StoreError {
-    /// An error of a file that was being read.
     pub(super) fn reading(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         move |why| Self::File { doing: "read", path: path.to_owned(), why }
     }
 
-    /// An error of a file that was being removed.
     pub(super) fn removing(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         move |why| Self::File { doing: "removed", path: path.to_owned(), why }
     }
 
-    /// An error of a file that was being written: a full disk and a read-only place have their own words.
+    /// A full disk and a read-only folder get an error of their own.
     pub(super) fn writing(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         move |why| match why.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull,
@@ -126,7 +121,7 @@ impl StoreError {
         }
     }
 
-    /// Names the database in an error that knows only its file name.
+    /// Puts the full path into an error that only knows the file's name.
     pub(super) fn of(self, database: &Path) -> Self {
         match self {
             Self::Damaged { why, .. } => Self::Damaged { path: database.to_owned(), why },
@@ -137,7 +132,7 @@ impl StoreError {
         }
     }
 
-    /// A row that cannot be read back.
+    /// Wraps the parse error of a database value.
     pub(super) fn damaged(why: impl ToString) -> Self {
         Self::Damaged { path: PathBuf::from(super::FILE_NAME), why: why.to_string() }
     }

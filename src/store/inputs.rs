@@ -1,4 +1,4 @@
-//! Input files, kept by content, so that a run can be repeated after the file on disk has changed or gone.
+//! Input files, kept by content hash, so that a run can be repeated after the file on disk changed or is gone.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -10,36 +10,36 @@ use super::{Store, StoreError};
 use crate::config::files::NewFile;
 use crate::domain::workflow::hex;
 
-/// Bytes read at once.
+/// Bytes per read.
 const CHUNK: usize = 256 * 1024;
 
-/// A file whose content is in the store.
+/// A file's size, hash and first bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptInput {
     /// Size in bytes.
     pub size: u64,
     /// SHA-256 of the content in hex.
     pub sha256: String,
-    /// The first bytes, at most 16, by which formats tell themselves.
+    /// The first 16 bytes at most, from which the file type is recognised.
     pub magic: Vec<u8>,
 }
 
 impl KeptInput {
-    /// Looks at a file as [`Store::keep_input`] does, without keeping its content.
+    /// As [`Store::keep_input`], but without copying the content.
     ///
     /// # Errors
-    /// When the file is none (a folder, a pipe) or cannot be read.
+    /// When the path is not a regular file (a folder, a pipe) or cannot be read.
     pub fn look(path: &Path) -> Result<Self, StoreError> {
         hashed(path, None)
     }
 }
 
 impl Store {
-    /// Copies a file's content into the store, unless the same content is there already. A copy, never a
-    /// link: the original may be edited in place.
+    /// Copies a file's content into the store, unless it is there already. Never a hard link: the original
+    /// may be edited in place.
     ///
     /// # Errors
-    /// If it is not a regular file or cannot be read, or the copy cannot be written.
+    /// When the path is not a regular file or cannot be read, or the copy cannot be written.
     pub fn keep_input(&self, path: &Path) -> Result<KeptInput, StoreError> {
         let found = hashed(path, None)?;
         let known = std::fs::metadata(self.input_path(&found.sha256));
@@ -49,26 +49,26 @@ impl Store {
         let folder = self.data.join("inputs");
         let mut copy = NewFile::in_folder(&folder, 0o600).map_err(StoreError::writing(&folder))?;
         let kept = hashed(path, Some((&mut copy, &folder)))?;
-        // The file may change while it is copied, so the copy's own hash is its name.
+        // Named by the hash of the copy, since the original may change while it is copied.
         let place = self.input_path(&kept.sha256);
         copy.sync().and_then(|()| copy.place(&place)).map_err(StoreError::writing(&place))?;
         Ok(kept)
     }
 
-    /// Whether a file still has the content with this hash.
+    /// Whether the file's content still has this hash.
     pub fn is_same(path: &Path, sha256: &str) -> bool {
         hashed(path, None).is_ok_and(|found| found.sha256 == sha256)
     }
 
-    /// Where the content with this hash lies.
+    /// Path of the kept content with this hash, whether or not it exists.
     pub fn input_path(&self, sha256: &str) -> PathBuf {
         self.data.join("inputs").join(sha256)
     }
 }
 
-/// Reads a file to its end, and writes a copy when one is wanted.
+/// Hashes a file, and copies it when `copy` names a target.
 fn hashed(path: &Path, mut copy: Option<(&mut NewFile, &Path)>) -> Result<KeptInput, StoreError> {
-    // Asked before opening: opening a pipe waits for a writer.
+    // Checked before opening: opening a pipe would block until somebody writes to it.
     let is_file = std::fs::metadata(path).map_err(StoreError::reading(path))?.is_file();
     if !is_file {
         let why = io::Error::new(io::ErrorKind::InvalidInput, "it is not a file");

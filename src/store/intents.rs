@@ -1,5 +1,5 @@
-//! Outputs that are about to get their names: a small file each, from just before that until the history lists the output.
-//! What is left of them tells the next runner what became of an output whose runner was killed in between.
+//! A small file for each output that is about to be renamed into place, until the history lists that output. When a
+//! runner is killed in between, the files left over tell the next one which outputs were already renamed.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -12,7 +12,7 @@ use crate::backend::results::outputs::{Intent, Ledger};
 use crate::config::dirs::private_dir;
 use crate::domain::RunId;
 
-/// Writes intentions down, from any thread.
+/// Writes intent files, from any thread.
 #[derive(Debug)]
 struct Notes {
     folder: PathBuf,
@@ -24,7 +24,7 @@ impl Ledger for Notes {
         let path = self.folder.join(name(run, intent.inode));
         let written = write(&path, &serde_json::to_vec(intent)?);
         if written.is_err() {
-            // Half a note says nothing.
+            // A half-written file is useless.
             let _ = fs::remove_file(&path);
         }
         written
@@ -46,25 +46,25 @@ fn run_of(name: &str) -> Option<RunId> {
 }
 
 impl Store {
-    /// Where outputs are noted before they get their names.
+    /// The ledger that records each output before it is renamed into place.
     pub fn ledger(&self) -> Arc<dyn Ledger> {
         Arc::new(Notes { folder: self.intents_folder() })
     }
 
-    /// Outputs of a run that were about to get their names and are not known to be in the history.
+    /// Outputs of a run that may have been renamed into place without the history listing them.
     pub fn intents(&self, run: RunId) -> Vec<Intent> {
         let texts = self.notes().into_iter().filter(|(of, _)| *of == run);
         texts.filter_map(|(_, path)| serde_json::from_slice(&fs::read(path).ok()?).ok()).collect()
     }
 
-    /// The history lists an output.
+    /// Removes the intent of an output that the history now lists.
     pub fn settle_intent(&self, run: RunId, output: &Path) {
         if let Ok(there) = fs::metadata(output) {
             remove(&self.intents_folder().join(name(run, there.ino())));
         }
     }
 
-    /// Nothing is left to be settled of a run.
+    /// Removes all intents of a run.
     pub fn forget_intents(&self, run: RunId) {
         self.notes().into_iter().filter(|(of, _)| *of == run).for_each(|(_, path)| remove(&path));
     }
@@ -74,7 +74,7 @@ impl Store {
     }
 
     fn notes(&self) -> Vec<(RunId, PathBuf)> {
-        // None were ever made, or the folder cannot be read, which the runs tell.
+        // A missing folder means no intents; an unreadable one shows when the runs themselves are read.
         let entries = fs::read_dir(self.intents_folder()).into_iter().flatten().flatten();
         entries.filter_map(|entry| Some((run_of(entry.file_name().to_str()?)?, entry.path()))).collect()
     }

@@ -10,19 +10,19 @@ use super::{Store, StoreError, search};
 use crate::domain::run::{ConnectionSince, Counts, Protocol};
 use crate::domain::{RunId, RunSummary, Status};
 
-/// Which runs to list. The default is the newest hundred of all.
+/// Filters and page of the list of runs. The default is the newest hundred of all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunQuery {
-    /// Words that stand in the prompt, the preset's or workflow's name, keys and values of parameters, or
-    /// the error, in any order; the last may be a beginning. Empty for no filter.
+    /// Words to find in the prompt, the preset's or workflow's name, keys and values of parameters, or the error, in
+    /// any order. The last word may be a prefix. Empty: no filter.
     pub text: String,
-    /// Only runs that stand here.
+    /// Only runs with this status.
     pub status: Option<Status>,
-    /// Only runs that began from this preset.
+    /// Only runs of this preset.
     pub preset: Option<String>,
-    /// Only runs older than this one: the last of the page before.
+    /// Only runs older than this one: the last run of the page before.
     pub before: Option<RunId>,
-    /// At most this many runs.
+    /// Page size in runs.
     pub limit: u32,
 }
 
@@ -33,8 +33,8 @@ impl Default for RunQuery {
 }
 
 impl RunQuery {
-    /// Reads what a person typed into a search box: `status:failed` and `preset:cat` filter, the rest is
-    /// text.
+    /// Parses the text of a search box: `status:failed` and `preset:cat` are filters,
+    /// everything else is searched for.
     pub fn parse(typed: &str) -> Self {
         let mut query = Self::default();
         let mut words = Vec::new();
@@ -56,8 +56,8 @@ pub(super) const COLUMNS: &str =
     "id, status, cancel_asked, profile, runs.preset, workflow_name, workflow_hash, runs.prompt,
     queued_at, started_at, phase_at, ended_at, outputs, runs.error, live, protocol, runs.prompt_id";
 
-// Left alone, SQLite walks the whole table to have the rows in order: without statistics it takes every
-// condition for one that nearly all rows meet. So each query names its index, and is refused when it cannot use it.
+// Without statistics SQLite assumes that nearly every row meets a condition, and scans the whole table to get the
+// rows in order. Each query therefore names its index, and fails when it cannot use it.
 const COUNTS: &str = "SELECT id, status FROM runs INDEXED BY runs_open WHERE ended_at IS NULL";
 
 const IN_FLIGHT: &str = "SELECT profile, live FROM runs INDEXED BY runs_open
@@ -70,17 +70,17 @@ fn open_sql() -> String {
     format!("SELECT {COLUMNS} FROM runs INDEXED BY runs_open WHERE ended_at IS NULL ORDER BY id")
 }
 
-/// Which conditions a page has.
+/// Which conditions the page query contains.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Filters {
     pub(super) text: bool,
     pub(super) status: bool,
     pub(super) preset: bool,
-    /// Only runs that made something.
+    /// Only runs with outputs.
     pub(super) made: bool,
 }
 
-/// A page of the list. Parameters: 1 before, 2 limit, then those of the filters that there are.
+/// SQL of one page. Parameters: 1 before, 2 limit, then one for each filter that is set.
 fn page_sql(filters: Filters) -> String {
     let Filters { text, status, preset, made } = filters;
     let (from, mut conditions, order) = match (text, status, preset) {
@@ -109,15 +109,15 @@ fn page_sql(filters: Filters) -> String {
 }
 
 impl Store {
-    /// Runs, newest first. The time it takes depends on the page, not on the length of the history.
+    /// Runs, newest first. Takes time proportional to the page, not to the history.
     ///
     /// # Errors
-    /// When the history cannot be read. No text that a person can type is an error.
+    /// When the history cannot be read. Any text may be searched for.
     pub fn summaries(&self, query: &RunQuery) -> Result<Vec<RunSummary>, StoreError> {
         self.page(query, false)
     }
 
-    /// A page of runs, or of those alone that made something.
+    /// A page of all runs, or only of those with outputs.
     pub(super) fn page(&self, query: &RunQuery, made: bool) -> Result<Vec<RunSummary>, StoreError> {
         let text = search::fts_query(&query.text);
         let status = query.status.map(Status::word);
@@ -131,7 +131,7 @@ impl Store {
         self.list(&sql, &values)
     }
 
-    /// Runs that have not ended, in the order in which they were queued.
+    /// Runs that have not ended, in queue order.
     ///
     /// # Errors
     /// When the history cannot be read.
@@ -139,7 +139,7 @@ impl Store {
         self.list(&open_sql(), &[])
     }
 
-    /// How many runs are open, without a look at those that have ended.
+    /// Counts of open runs by status; ended runs are not visited.
     ///
     /// # Errors
     /// When the history cannot be read.
@@ -174,8 +174,8 @@ impl Store {
         Ok(())
     }
 
-    /// How long a workflow usually takes from start to end, in milliseconds: the median of its last
-    /// successful runs. `None` when it never ended well.
+    /// Median duration in milliseconds, from start to end, of a workflow's last successful runs.
+    /// `None` when there is none.
     ///
     /// # Errors
     /// When the history cannot be read.
@@ -184,7 +184,7 @@ impl Store {
         let times = statement.query_map([workflow_hash], |row| row.get::<_, Option<i64>>(0))?;
         let mut times: Vec<i64> = times.filter_map(Result::transpose).collect::<Result<_, _>>()?;
         times.sort_unstable();
-        // A clock that was set back makes a run end before it began.
+        // A clock set back during a run makes its duration negative.
         Ok(times.get(times.len() / 2).map(|time| (*time).max(0)))
     }
 
@@ -232,7 +232,7 @@ pub(super) fn summary(row: &Row<'_>) -> Result<RunSummary, StoreError> {
 pub(super) mod tests {
     use super::*;
 
-    /// Every set of filters.
+    /// All combinations of filters.
     pub(in crate::store) fn all_filters() -> impl Iterator<Item = Filters> {
         (0..16).map(|bits: u8| {
             let is_set = |bit: u8| bits & (1 << bit) != 0;
@@ -240,7 +240,7 @@ pub(super) mod tests {
         })
     }
 
-    /// Holds that a query takes its rows from an index, in order.
+    /// Asserts by the query plan that rows come from an index, in order.
     pub(in crate::store) fn assert_does_not_walk(store: &Store, sql: &str) {
         let mut plan = store.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect(sql);
         let unset = rusqlite::params_from_iter(vec![None::<i64>; plan.parameter_count()]);

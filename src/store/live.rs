@@ -1,10 +1,10 @@
-//! The part of a run that moves while it is watched: a column of its row, overwritten.
+//! Transient state of a run at work (progress, download): a column of its row that is overwritten.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::run::{ConnectionSince, Preview, Progress, Transfer};
 
-/// What only the latest of counts, in the column `live`.
+/// The newest transient event of each kind, in the column `live`.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Live {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -22,7 +22,7 @@ pub(super) struct Live {
 }
 
 impl Live {
-    /// Numbers that are only shown while they move: what cannot be read of them is not worth an error.
+    /// An unreadable value counts as empty: it is only shown, and the next event replaces it.
     pub(super) fn read(json: &str) -> Self {
         serde_json::from_str(json).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! The history: every run, its request, events and log, in SQLite and files beside it.
+//! The history: every run with its request, events and log, in SQLite and files beside it.
 //!
 //! | under the data folder | holds |
 //! |---|---|
@@ -11,8 +11,8 @@
 //! | `reserve` | room for what is told of runs when the disk is full |
 //! | `bell` | nothing: it is written to after each commit, to wake those who [`watch`] |
 //!
-//! Screens, command lines and the runner use it at the same time, each with a [`Store`] of its own: readers
-//! never wait, writers take turns. The events are the truth; the columns of `runs` are a cache of
+//! Screens, command lines and the runner use it at the same time, each with a [`Store`] of its own: readers never
+//! wait, writers take turns. The events are the truth; the columns of `runs` are a cache of
 //! [`Run::apply`](crate::domain::Run::apply) over them, written in the same transaction.
 
 mod earlier;
@@ -57,27 +57,26 @@ pub use repair::Repaired;
 pub use runs::{CancelAnswer, StoredEvent};
 pub use watch::{Watcher, watch};
 
-/// The database's name in the data folder.
 const FILE_NAME: &str = "history.db";
 
-/// The history. One for each thread that uses it.
+/// A connection to the history; one per thread.
 #[derive(Debug)]
 pub struct Store {
     connection: Connection,
     data: PathBuf,
-    /// Device and inode of the database.
+    /// Device and inode of the database file.
     file: Option<(u64, u64)>,
     read_only: bool,
-    /// Written to after each commit; `None` when the store is read-only, or the disk does not take it.
+    /// Written to after each commit; `None` when the store is read-only or the file cannot be opened.
     bell: Option<File>,
-    /// Runs that this store has written to and that are still open, with the events so far folded in.
+    /// Open runs this store has written to, with the events folded so far.
     open_runs: RefCell<HashMap<RunId, runs::Folded>>,
     own_changes: Cell<u64>,
-    /// Bytes that the log of one run may have.
+    /// Size limit in bytes of one run's log.
     max_log: Cell<u64>,
 }
 
-/// Stands for the state of the history at one time; two that differ tell that something changed between.
+/// Version of the history; two that differ mean that something changed in between.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ChangeMark {
     others: i64,
@@ -85,8 +84,8 @@ pub struct ChangeMark {
 }
 
 impl Store {
-    /// Opens the history, making it, or bringing one of an older format up to date (after a backup
-    /// beside it). A history that cannot be written is opened for reading.
+    /// Opens the history. Creates it when missing, and migrates an older format after a backup beside it. A history
+    /// that cannot be written is opened read-only.
     ///
     /// # Errors
     /// When it is damaged, of a newer format, locked for longer than five seconds, or the folder cannot be
@@ -106,7 +105,7 @@ impl Store {
             return Err(error);
         }
         let opened = schema::open(&path, migrations)?;
-        // Without it others hear later, by the clock.
+        // Without the bell other processes notice changes later, by polling.
         let bell = if opened.read_only { None } else { watch::bell(data).ok() };
         Ok(Self {
             connection: opened.connection,
@@ -120,12 +119,13 @@ impl Store {
         })
     }
 
-    /// Whether the history can only be read here.
+    /// Whether the history is open read-only.
     pub fn is_read_only(&self) -> bool {
         self.read_only
     }
 
-    /// Whether the database still lies where it was opened: not, when its folder was deleted, moved or unmounted.
+    /// Whether the database file is still where it was opened; not so when its folder
+    /// was deleted, moved or unmounted.
     pub fn is_in_place(&self) -> bool {
         match inode(&self.data.join(FILE_NAME)) {
             Ok(now) => self.file.is_none_or(|file| file == now),
@@ -133,17 +133,17 @@ impl Store {
         }
     }
 
-    /// The folder of the history.
+    /// The data folder.
     pub fn folder(&self) -> &Path {
         &self.data
     }
 
-    /// How long the log of one run may become, in bytes.
+    /// Sets the size limit in bytes of one run's log.
     pub fn set_max_log(&self, bytes: u64) {
         self.max_log.set(bytes);
     }
 
-    /// Keeps a workflow's text under its hash.
+    /// Stores a workflow's text under its hash.
     ///
     /// # Errors
     /// When the history cannot be written.
@@ -158,7 +158,7 @@ impl Store {
         Ok(())
     }
 
-    /// Keeps a graph that a server says it ran. Gives its hash, under which [`Store::workflow`] has it.
+    /// Stores the graph a server says it ran. Returns its hash, for [`Store::workflow`].
     ///
     /// # Errors
     /// When the history cannot be written.
@@ -170,7 +170,7 @@ impl Store {
         Ok(hash)
     }
 
-    /// The text of a workflow.
+    /// The text of a workflow or graph, by its hash.
     ///
     /// # Errors
     /// When the history cannot be read.
@@ -179,8 +179,8 @@ impl Store {
         Ok(self.connection.prepare_cached(sql)?.query_row([hash], |row| row.get(0)).optional()?)
     }
 
-    /// Changes whenever a transaction of this or another store has changed the history. Costs microseconds.
-    /// Logs are files of their own and do not count.
+    /// Changes whenever a transaction of any process changes the history. Costs microseconds. Logs are separate
+    /// files and do not count.
     ///
     /// # Errors
     /// When the history cannot be read.
@@ -190,23 +190,23 @@ impl Store {
         Ok(ChangeMark { others, own: self.own_changes.get() })
     }
 
-    /// Where a run's log lies.
+    /// Path of a run's log.
     pub fn log_path(&self, run: RunId) -> PathBuf {
         self.data.join("logs").join(format!("{run}.log"))
     }
 
-    /// Reads a run's log; one that has not begun is empty.
+    /// Reader of a run's log; a log that has not begun is empty.
     pub fn log(&self, run: RunId) -> LogReader {
         LogReader::new(self.log_path(run))
     }
 
-    /// Where outputs go that their own folder does not take: beside the history, else among the machine's temporary files.
+    /// Folders for outputs whose own folder failed: beside the history, then the machine's temporary folder.
     pub fn rescue_places(&self) -> Vec<PathBuf> {
         let user = rustix::process::geteuid().as_raw();
         vec![self.data.join("rescued"), std::env::temp_dir().join(format!("comfydeck-rescued-{user}"))]
     }
 
-    /// Writes on a run's log.
+    /// Opens a run's log for appending.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -214,7 +214,7 @@ impl Store {
         LogWriter::open(self.log_path(run), self.max_log.get())
     }
 
-    /// To be called after each commit.
+    /// Wakes the watchers; called after each commit.
     fn changed(&self) {
         self.own_changes.set(self.own_changes.get() + 1);
         if let Some(Err(error)) = self.bell.as_ref().map(|bell| bell.write_at(b"!", 0)) {
@@ -222,8 +222,8 @@ impl Store {
         }
     }
 
-    /// A transaction that has its turn to write from the start, so that it cannot fail half-way because
-    /// another process wrote meanwhile.
+    /// A transaction that takes the write lock at the start, so that it cannot fail half-way
+    /// because another process wrote meanwhile.
     fn writing(&self) -> Result<Transaction<'_>, StoreError> {
         Ok(Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?)
     }

@@ -1,4 +1,4 @@
-//! The newest picture of each run at work: a file that comes and goes with the run.
+//! The newest preview picture of each run at work: a file that is removed when the run ends.
 
 use std::path::PathBuf;
 
@@ -8,13 +8,12 @@ use crate::config::files::replace_quickly;
 use crate::domain::RunId;
 
 impl Store {
-    /// Where the newest preview of a run at work lies, when it has one.
+    /// Path of the newest preview of a run at work, if it has one.
     pub fn preview_path(&self, run: RunId) -> PathBuf {
         self.data.join("previews").join(run.to_string())
     }
 
-    /// Keeps a preview in place of the one before. A reader meets the old one or the new one, whole; a power cut may
-    /// take it.
+    /// Replaces a run's preview atomically. Not synced: a power cut may lose it.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -25,7 +24,7 @@ impl Store {
             .map_err(StoreError::writing(&path))
     }
 
-    /// Forgets the preview of a run that has ended.
+    /// Removes the preview of an ended run.
     pub fn drop_preview(&self, run: RunId) {
         match std::fs::remove_file(self.preview_path(run)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

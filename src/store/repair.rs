@@ -1,4 +1,4 @@
-//! A damaged history: found, and what can be read of it saved into a new one.
+//! Checking a history for damage, and saving what can be read of it into a new one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,26 +10,26 @@ use super::{FILE_NAME, Store, StoreError, runs, schema};
 use crate::config::Dirs;
 use crate::domain::RunId;
 
-/// Tables with a row or more for each run, and the column that holds its number, in the order in which they are copied.
+/// Tables with rows per run, and the column with the run's number, in the order they are copied.
 const TABLES: [(&str, &str); 4] =
     [("runs", "id"), ("requests", "run"), ("events", "run"), ("outputs", "run")];
 
-/// What came of a repair.
+/// Result of a repair.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repaired {
     /// Runs in the new history.
     pub runs: usize,
-    /// Runs that could not be read, or not all of them.
+    /// Runs lost in whole or in part.
     pub lost: usize,
-    /// Where the damaged history is kept.
+    /// New path of the damaged history.
     pub kept: PathBuf,
 }
 
 impl Store {
-    /// Looks through the whole database.
+    /// Runs SQLite's integrity check over the whole database.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`], with what is wrong first.
+    /// [`StoreError::Damaged`] with the first problem found.
     pub fn check(&self) -> Result<(), StoreError> {
         let path = self.data.join(FILE_NAME);
         let found: Result<String, _> =
@@ -40,11 +40,11 @@ impl Store {
         }
     }
 
-    /// Saves what can be read of a damaged history into a new one, which takes its place; the damaged one is kept beside
-    /// it. To be called only while no runner is there.
+    /// Saves what can be read of a damaged history into a new one, which takes its place; the damaged one is kept
+    /// beside it. Call it only while no runner is running.
     ///
     /// # Errors
-    /// When there is no history, or the new one cannot be written; the damaged one is in its place then.
+    /// When there is no history, or the new one cannot be written; the damaged one stays in its place.
     pub fn repair(dirs: &Dirs) -> Result<Repaired, StoreError> {
         let path = dirs.data.join(FILE_NAME);
         fs::metadata(&path).map_err(StoreError::reading(&path))?;
@@ -58,7 +58,7 @@ impl Store {
             // Nothing of it can be read.
             Err(_) => (0, 0),
         };
-        // One file, without companions.
+        // Leaves a single file without `-wal` and `-shm`.
         new.pragma_update(None, "journal_mode", "DELETE")?;
         new.pragma_update(None, "journal_mode", "WAL")?;
         new.close().map_err(|(_, error)| StoreError::from(error))?;
@@ -76,7 +76,7 @@ impl Store {
     }
 }
 
-/// A database and the files that SQLite keeps beside it.
+/// A database with its `-wal` and `-shm` files.
 fn with_companions(path: &Path) -> [PathBuf; 3] {
     ["", "-wal", "-shm"].map(|ending| PathBuf::from(format!("{}{ending}", path.display())))
 }
@@ -93,7 +93,8 @@ fn open_damaged(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Copies run by run, so that a damaged page costs only the runs on it. Gives how many were saved, and lost.
+/// Copies run by run, so that a damaged page costs only the runs on it. Returns how many were
+/// saved and how many lost.
 fn save(old: &Connection, new: &Connection, data: &Path) -> Result<(usize, usize), StoreError> {
     let last = old.query_row("SELECT seq FROM sqlite_sequence WHERE name = 'runs'", [], |row| row.get(0));
     let last: RunId =
@@ -108,7 +109,7 @@ fn save(old: &Connection, new: &Connection, data: &Path) -> Result<(usize, usize
                 saved += 1;
                 lost += usize::from(!is_whole);
             }
-            // There is no such run.
+            // A gap in the numbers.
             Ok(None) => {}
             Err(Trouble::Old) => lost += 1,
             Err(Trouble::New(error)) => return Err(error.into()),
@@ -117,20 +118,20 @@ fn save(old: &Connection, new: &Connection, data: &Path) -> Result<(usize, usize
     Ok((saved, lost))
 }
 
-/// On which side something went wrong.
+/// Which of the two databases failed.
 enum Trouble {
     Old,
     New(rusqlite::Error),
 }
 
-/// Copies one run; whether all of it, and nothing when there is none.
+/// Copies one run. Returns whether it is complete, or `None` when there is no such run.
 fn save_run(old: &Connection, new: &Connection, id: RunId) -> Result<Option<bool>, Trouble> {
     let mut is_whole = true;
     for (table, column) in TABLES {
         let (rows, all) = rows(old, table, column, id);
         match table {
             "runs" if rows.is_empty() && all => return Ok(None),
-            // Without these two there is no run.
+            // Without these two rows there is no run.
             "runs" | "requests" if rows.is_empty() => return Err(Trouble::Old),
             _ => is_whole &= all,
         }
@@ -152,12 +153,12 @@ fn save_run(old: &Connection, new: &Connection, id: RunId) -> Result<Option<bool
         Err(rusqlite::Error::QueryReturnedNoRows) => {}
         Err(_) => is_whole = false,
     }
-    // What cannot be searched for can be shown all the same.
+    // A run that cannot be indexed for search can still be shown.
     is_whole &= runs::index_again(new, id).is_ok();
     Ok(Some(is_whole))
 }
 
-/// Rows of a run as far as they can be read, and whether that is all of them.
+/// A run's rows as far as they can be read, and whether these are all.
 fn rows(old: &Connection, table: &str, column: &str, id: RunId) -> (Vec<Vec<Value>>, bool) {
     let mut found = Vec::new();
     let read = |found: &mut Vec<Vec<Value>>| -> rusqlite::Result<()> {

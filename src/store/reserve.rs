@@ -1,5 +1,5 @@
-//! Room that is kept for the history, so that a full disk does not cost a run its end: what is told of runs is small, and
-//! logs give way first.
+//! Disk space reserved for the history, so that a full disk does not lose the end of a run: events are
+//! small, and logs stop first.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -9,34 +9,34 @@ use crate::config::disk;
 use crate::domain::run::UnixMs;
 use crate::domain::{RunEvent, RunId, Status};
 
-/// Bytes of the file that is given up when the disk is full.
+/// Size in bytes of the file that is deleted when the disk is full.
 const RESERVE: usize = 1 << 20;
 
-/// Bytes that logs leave free.
+/// Free bytes below which logs drop lines.
 pub(super) const LEFT_BY_LOGS: u64 = 4 << 20;
 
-/// Bytes below which a disk counts as full.
+/// Free bytes below which a disk counts as full.
 const FULL: u64 = 64 << 10;
 
-/// Bytes that are to be free before the reserve is made.
+/// Free bytes required before the reserve file is created.
 const PLENTY: u64 = 64 << 20;
 
 impl Store {
-    /// Makes the reserve where there is none and the disk has room. It only protects: that it cannot be made is no error.
+    /// Creates the reserve file when it is missing and the disk has room. Failing to do so is not an error.
     pub fn keep_reserve(&self) {
         let path = self.data.join("reserve");
         let has_room = disk::free(&self.data).is_some_and(|free| free > PLENTY);
         if path.exists() || !has_room {
             return;
         }
-        // Written rather than set: a hole keeps no room.
+        // Filled with bytes: a sparse file reserves nothing.
         let made = File::create(&path).and_then(|mut file| file.write_all(&vec![b'.'; RESERVE]));
         if made.is_err() {
             let _ = fs::remove_file(&path);
         }
     }
 
-    /// As [`Store::append`]; on a full disk, with the room that was kept.
+    /// As [`Store::append`]; on a full disk, after deleting the reserve file.
     ///
     /// # Errors
     /// As [`Store::append`].
@@ -59,7 +59,7 @@ impl Store {
         }
     }
 
-    /// What to tell people of a disk on which nothing more can be written down; `None` while there is room.
+    /// A message when the disk is so full that the history cannot be written; `None` while there is room.
     pub fn disk_trouble(&self) -> Option<String> {
         let is_full = disk::free(&self.data).is_some_and(|free| free < FULL);
         is_full.then(|| {

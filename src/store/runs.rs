@@ -1,4 +1,4 @@
-//! Runs: queued, taken, told by their events, read back.
+//! Runs: queued, taken by the runner, updated by events, read back.
 
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
@@ -9,37 +9,37 @@ use super::{Store, StoreError, outputs};
 use crate::domain::run::{End, UnixMs};
 use crate::domain::{Run, RunEvent, RunId, RunRequest, RunSummary, Status};
 
-/// A run as its stored events up to one have made it.
+/// A run with its events folded in up to `seq`.
 #[derive(Debug)]
 pub(super) struct Folded {
     run: Run,
-    /// Sequence number of the last event in it; 0 for none.
+    /// Sequence number of the last folded event; 0: none.
     seq: i64,
 }
 
-/// An event of a run in the history.
+/// An event with its sequence number and time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredEvent {
-    /// Its place among the events of its run, from 1.
+    /// Sequence number among the events of its run, from 1.
     pub seq: i64,
     pub at: UnixMs,
     pub event: RunEvent,
 }
 
-/// What became of a wish to cancel.
+/// Result of asking to cancel a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CancelAnswer {
-    /// It was still queued and has ended now.
+    /// It was still queued, and is cancelled now.
     Cancelled,
-    /// It is in flight: the runner will end it.
+    /// It is in flight; the runner will end it.
     Asked,
-    /// It had ended before, so.
+    /// It had already ended with this status.
     Ended(Status),
 }
 
 impl Store {
-    /// Puts a run at the end of the queue. One that is only to be fetched is not queued while another brings the same
-    /// one home: then this is that one's number.
+    /// Adds a run to the end of the queue. A fetch is not queued while another open run fetches the same remote run:
+    /// that run's number is returned then.
     ///
     /// # Errors
     /// When the history cannot be written; the run is not queued then.
@@ -59,15 +59,14 @@ impl Store {
         Ok(id)
     }
 
-    /// Takes a queued run to send it: it is uploading from now on, under the name `prompt_id` at the server where that
-    /// is for us to choose. One that is only to be fetched has nothing to upload: it is waiting. `None` when it is not
-    /// queued any more.
+    /// Takes a queued run in order to send it: its status becomes uploading, and `prompt_id` its name at the
+    /// server where we choose that name. A fetch has nothing to upload and becomes waiting. `None` when the
+    /// run is no longer queued.
     ///
-    /// Mark and name are on the disk when this returns, so that a run is never sent twice and is found again, whatever
-    /// happens next.
+    /// Status and name are synced to disk when this returns, so that a run is never sent twice and can be
+    /// found again, whatever happens next.
     ///
-    /// # Errors
-    /// When the history cannot be written; the run must not be sent then.
+    /// When the history cannot be written; then the run must not be sent.
     pub fn take(&self, id: RunId, now: UnixMs, prompt_id: Option<&str>) -> Result<Option<Run>, StoreError> {
         self.durably(|| {
             let transaction = self.writing()?;
@@ -88,11 +87,10 @@ impl Store {
         })
     }
 
-    /// Adds what happened to a run, all of it or nothing. Returns where the run stands then.
+    /// Adds events to a run, all or none of them. Returns the status after them.
     ///
-    /// Transient events only replace what is shown of the run; [`RunEvent::Log`] belongs into the log file
-    /// and is passed over; after the end nothing is added any more. A remote name is on the disk when
-    /// this returns.
+    /// Transient events replace what is shown of the run; [`RunEvent::Log`] belongs in the log file and is ignored,
+    /// as is everything after the end. A remote name is synced to disk when this returns.
     ///
     /// # Errors
     /// When there is no such run, or the history cannot be written.
@@ -116,7 +114,7 @@ impl Store {
         }
     }
 
-    /// Asks for the end of a run. A queued one ends at once; for one in flight the runner sees to it.
+    /// Asks to cancel a run. A queued run ends at once; one in flight is ended by the runner.
     ///
     /// # Errors
     /// When there is no such run, or the history cannot be written.
@@ -138,8 +136,8 @@ impl Store {
         Ok(answer)
     }
 
-    /// Says of a run in flight, whose end was asked for, that nobody waits for it any longer: the runner ends it here.
-    /// Whether it is such a run.
+    /// Marks a cancelled run that is still in flight as no longer waited for, so that the runner ends it here.
+    /// Returns whether it was such a run.
     ///
     /// # Errors
     /// When there is no such run, or the history cannot be written.
@@ -155,8 +153,8 @@ impl Store {
         Ok(true)
     }
 
-    /// Ends a run that cannot be read ([`StoreError::DamagedRun`]), so that it is not open for ever: one that was
-    /// queued has failed, one in flight is lost.
+    /// Ends a run that cannot be read ([`StoreError::DamagedRun`]), so that it does not stay open for ever: as failed
+    /// when it was queued, as lost when it was in flight.
     ///
     /// # Errors
     /// When the history cannot be written.
@@ -169,7 +167,7 @@ impl Store {
         Ok(())
     }
 
-    /// A run with everything known about it, or `None` when there is no such run.
+    /// A run with its request, events folded, or `None` when there is no such run.
     ///
     /// # Errors
     /// When the history cannot be read.
@@ -179,7 +177,7 @@ impl Store {
         Ok(folded.map(|folded| folded.run))
     }
 
-    /// The newest run that its server knows by this name.
+    /// The newest run with this name at its server.
     ///
     /// # Errors
     /// When the history cannot be read.
@@ -188,7 +186,7 @@ impl Store {
         Ok(self.connection.prepare_cached(sql)?.query_row([prompt_id], |row| row.get(0)).optional()?)
     }
 
-    /// The newest run before `before` that its server knows by this name.
+    /// The newest run before `before` with this name at its server.
     ///
     /// # Errors
     /// When the history cannot be read.
@@ -198,7 +196,7 @@ impl Store {
         Ok(statement.query_row(params![prompt_id, before], |row| row.get(0)).optional()?)
     }
 
-    /// A run that is open, and known by this name at the server of this profile, or soon to be.
+    /// An open run that has, or will fetch, this name at the server of this profile.
     fn open_run_named(&self, prompt_id: &str, profile: &str) -> Result<Option<RunId>, StoreError> {
         let sql = "SELECT id FROM runs INDEXED BY runs_open JOIN requests ON run = id
             WHERE ended_at IS NULL AND profile = ?2
@@ -207,7 +205,7 @@ impl Store {
         Ok(statement.query_row([prompt_id, profile], |row| row.get(0)).optional()?)
     }
 
-    /// The events of a run behind the one numbered `seq`, in order. Transient ones are not kept.
+    /// A run's events after sequence number `seq`, in order. Transient events are not stored.
     ///
     /// # Errors
     /// When the history cannot be read.
@@ -215,8 +213,8 @@ impl Store {
         events_after(&self.connection, id, seq)
     }
 
-    /// The run with every event up to now, inside a transaction; the copy kept from the last time is brought
-    /// up to date rather than read anew.
+    /// A run with all events up to now; must be called in a transaction. Updates the cached copy instead
+    /// of reading all events again.
     fn folded(&self, id: RunId) -> Result<Folded, StoreError> {
         let kept = self.open_runs.borrow_mut().remove(&id);
         match kept {
@@ -228,7 +226,7 @@ impl Store {
         }
     }
 
-    /// Applies events to a run, and writes them and the caches.
+    /// Applies events to a run, and writes both events and cached columns.
     fn fold(&self, folded: &mut Folded, at: UnixMs, events: &[RunEvent]) -> Result<(), StoreError> {
         let had_error = folded.run.error.is_some();
         for event in events {
@@ -259,7 +257,7 @@ impl Store {
         Ok(())
     }
 
-    /// Does something whose commit waits until it is on the disk.
+    /// Runs `write` such that its commit is synced to disk.
     fn durably<T>(&self, write: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.connection.pragma_update(None, "synchronous", "FULL")?;
         let written = write();
@@ -291,7 +289,7 @@ fn insert(connection: &Connection, run: &Run, request: &str) -> Result<RunId, St
     Ok(id)
 }
 
-/// Writes the columns that follow from the events.
+/// Writes the columns derived from the events.
 fn cache(connection: &Connection, run: &Run) -> Result<(), StoreError> {
     let summary = RunSummary::from(run);
     let live = Live {
@@ -319,7 +317,7 @@ fn cache(connection: &Connection, run: &Run) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Puts a run into the full-text index, in place of what was there.
+/// Inserts or replaces a run in the full-text index.
 fn index(connection: &Connection, run: &Run) -> Result<(), StoreError> {
     let request = &run.request;
     let mut words = String::new();
@@ -351,7 +349,7 @@ fn index(connection: &Connection, run: &Run) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Puts a run into the full-text index by what its rows say.
+/// Rebuilds a run's entry in the full-text index from its rows.
 pub(super) fn index_again(connection: &Connection, id: RunId) -> Result<(), StoreError> {
     load(connection, id)?.map_or(Ok(()), |folded| index(connection, &folded.run))
 }
@@ -375,7 +373,7 @@ fn damaged(run: RunId) -> impl Fn(serde_json::Error) -> StoreError {
     move |error| StoreError::DamagedRun { run, why: error.to_string() }
 }
 
-/// Takes in what other processes have written.
+/// Folds in events that other processes have written.
 fn catch_up(connection: &Connection, folded: &mut Folded) -> Result<(), StoreError> {
     let sql = "SELECT live FROM runs WHERE id = ?1";
     let live: String = connection.prepare_cached(sql)?.query_row([folded.run.id], |row| row.get(0))?;

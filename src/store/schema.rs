@@ -1,4 +1,4 @@
-//! The database file: its tables, how it is opened, and how an older one is brought up to date.
+//! The database file: its tables, how it is opened, and how an older format is migrated.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -9,19 +9,18 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::StoreError;
 use crate::config::disk;
 
-/// Marks a database as ours (`PRAGMA application_id`): "cfdk".
+/// `PRAGMA application_id` of our databases: "cfdk".
 const APPLICATION_ID: i64 = 0x6366_646b;
 
-/// How long a statement waits for another process before it gives up. A runner's transaction takes
-/// milliseconds.
+/// Busy timeout of a statement that waits for another process. A runner's transaction takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Each step brings the database from the format of its index to the next; `PRAGMA user_version` counts
-/// the steps done. A step that has shipped never changes.
+/// Each migration leads from the format of its index to the next; `PRAGMA user_version` counts those applied.
+/// A released migration never changes.
 ///
-/// `runs` holds what the list of runs shows and nothing else: it is read by the hundred and written several
-/// times a second, so the requests (kilobytes each) lie beside it. `ended_at` is null exactly as long as a
-/// run is open, which the partial index makes cheap to ask.
+/// `runs` has only what the list of runs shows: it is read by the hundred and written several times a second, so the
+/// requests (kilobytes each) have a table of their own. `ended_at` is null exactly while a run is open, which makes
+/// the partial index of open runs small.
 pub(super) const MIGRATIONS: &[&str] = &[
     "
     CREATE TABLE workflows (hash TEXT PRIMARY KEY, text TEXT NOT NULL);
@@ -68,7 +67,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     );
     CREATE INDEX runs_by_prompt_id ON runs (prompt_id) WHERE prompt_id IS NOT NULL;
 ",
-    // What runs made. All but the marks of a person (the last two columns) follows from the events.
+    // Outputs of runs. Everything but the last two columns (set by people) follows from the events.
     "
     CREATE TABLE outputs (
         run INTEGER NOT NULL REFERENCES runs,
@@ -99,7 +98,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     CREATE INDEX runs_made ON runs (id) WHERE outputs > 0;
     CREATE INDEX runs_made_by_status ON runs (status, id) WHERE outputs > 0;
 ",
-    // By which a run is known that would be sent again with nothing changed. Runs of earlier versions have none.
+    // Hash of the request, by which an identical earlier run is found. Runs of earlier versions have none.
     "
     ALTER TABLE runs ADD COLUMN fingerprint TEXT;
     CREATE INDEX runs_by_fingerprint ON runs (fingerprint, id) WHERE fingerprint IS NOT NULL;
@@ -107,13 +106,13 @@ pub(super) const MIGRATIONS: &[&str] = &[
 ",
 ];
 
-/// A connection, and whether it may only read.
+/// A connection, and whether it is read-only.
 pub(super) struct OpenDatabase {
     pub(super) connection: Connection,
     pub(super) read_only: bool,
 }
 
-/// Opens the database, making it or bringing it up to date first.
+/// Opens the database, after creating or migrating it where needed.
 pub(super) fn open(path: &Path, migrations: &[&str]) -> Result<OpenDatabase, StoreError> {
     match open_to_write(path, migrations) {
         // A history that cannot be written can still be read.
@@ -126,8 +125,8 @@ pub(super) fn open(path: &Path, migrations: &[&str]) -> Result<OpenDatabase, Sto
     .map_err(|error| error.of(path))
 }
 
-/// Where the disk has no memory that processes could share, the database does without its write-ahead log: readers then
-/// wait for writers.
+/// Uses a rollback journal where the file system has no shared memory for the write-ahead log:
+/// readers then wait for writers.
 fn open_to_write(path: &Path, migrations: &[&str]) -> Result<OpenDatabase, StoreError> {
     let is_remote = path.parent().is_some_and(disk::is_remote);
     match open_in(path, migrations, if is_remote { Journal::Plain } else { Journal::Ahead }) {
@@ -139,16 +138,16 @@ fn open_to_write(path: &Path, migrations: &[&str]) -> Result<OpenDatabase, Store
     }
 }
 
-/// How SQLite keeps what is being written.
+/// SQLite's journal mode.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Journal {
-    /// A write-ahead log.
+    /// Write-ahead log (`WAL`).
     Ahead,
-    /// A file beside the database while a transaction lasts.
+    /// Rollback journal (`DELETE`), a file that exists during a transaction.
     Plain,
 }
 
-/// Brings a database to its plain journal by a connection that shares nothing.
+/// Switches a database from WAL to a rollback journal through an exclusive connection, which needs no shared memory.
 fn leave_wal(path: &Path) -> Result<(), StoreError> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(PATIENCE)?;
@@ -171,7 +170,8 @@ fn open_in(path: &Path, migrations: &[&str], journal: Journal) -> Result<OpenDat
         bring_up_to_date(&connection, path, migrations, journal)?;
     }
     if journal == Journal::Plain {
-        // A history that was brought here from another disk. Not while others have it open: then the next one does it.
+        // The history was moved here from another disk in WAL mode. While others have it open the switch is
+        // left to the next one.
         let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
         if mode == "wal" && connection.pragma_update(None, "journal_mode", "DELETE").is_err() {
             tracing::info!("the history keeps its write-ahead log for now");
@@ -180,8 +180,8 @@ fn open_in(path: &Path, migrations: &[&str], journal: Journal) -> Result<OpenDat
     Ok(OpenDatabase { connection, read_only: false })
 }
 
-/// Reading alone: beside a live writer as usual; in a folder that cannot be written, where SQLite could not
-/// make its shared memory, as a file that nobody changes.
+/// Opens read-only: beside a live writer as usual; in a folder that cannot be written, where SQLite could not create
+/// its shared memory, as an immutable file.
 fn open_to_read(path: &Path, migrations: &[&str]) -> Result<OpenDatabase, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_URI
@@ -214,18 +214,18 @@ fn open_to_read(path: &Path, migrations: &[&str]) -> Result<OpenDatabase, StoreE
 fn set_up(connection: &Connection) -> Result<(), StoreError> {
     connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(48);
-    // NORMAL: a power cut may take the last commits with it, never the database. What must not be
-    // forgotten (a request that goes out) is committed with FULL.
+    // NORMAL: a power cut may lose the last commits, never the database. What must not be lost (a request about to be
+    // sent) is committed with FULL.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     Ok(())
 }
 
-/// Steps done so far; 0 for a database that is still empty.
+/// Number of migrations applied; 0 for an empty database.
 fn version(connection: &Connection, path: &Path, migrations: &[&str]) -> Result<usize, StoreError> {
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    // In this order: another process may make the database between two of these questions, and what it makes is never
-    // to be taken for somebody else's.
+    // In this order: another process may create the database between two of these queries, and its database must not
+    // be mistaken for a foreign one.
     let is_empty = pragma("schema_version")? == 0;
     let found = pragma("user_version")?;
     let ours = pragma("application_id")? == APPLICATION_ID;
@@ -239,8 +239,8 @@ fn version(connection: &Connection, path: &Path, migrations: &[&str]) -> Result<
     usize::try_from(found).map_err(|_| StoreError::Foreign { path: path.to_owned() })
 }
 
-/// Does the missing steps, after a backup when there is anything to lose. One process at a time: the
-/// others wait for the lock and then find nothing left to do.
+/// Applies the missing migrations, after a backup when there is anything to lose. One process at a time: the others
+/// wait for the lock and then find nothing to do.
 fn bring_up_to_date(
     connection: &Connection,
     path: &Path,
@@ -249,7 +249,7 @@ fn bring_up_to_date(
 ) -> Result<(), StoreError> {
     let lock_path = path.with_extension("lock");
     let lock = File::create(&lock_path).map_err(StoreError::writing(&lock_path))?;
-    // Without it two that do so at once take turns by the database's own lock, and the second finds nothing left to do.
+    // Without this lock two processes take turns by the database's own lock, and the second finds nothing to do.
     disk::if_possible(lock.lock()).map_err(StoreError::writing(&lock_path))?;
     let found = version(connection, path, migrations)?;
     if found == migrations.len() {
@@ -262,7 +262,7 @@ fn bring_up_to_date(
         connection.pragma_update(None, "journal_mode", "WAL")?;
     }
     let transaction = rusqlite::Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
-    // Once more, now that nobody else can.
+    // Checked again under the lock.
     let found = version(&transaction, path, migrations)?;
     for step in &migrations[found..] {
         transaction.execute_batch(step)?;
@@ -276,7 +276,8 @@ fn bring_up_to_date(
     Ok(())
 }
 
-/// Numbers begin behind those of a history that was moved away: logs are added to, and must not be another run's.
+/// Starts run numbers after those of a history that was moved away: logs are appended to, and must
+/// not mix with another run's.
 fn begin_behind(connection: &Connection, last: i64) -> Result<(), StoreError> {
     if last > 0 {
         connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('runs', ?1)", [last])?;
@@ -284,7 +285,7 @@ fn begin_behind(connection: &Connection, last: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The highest number of a run whose log lies beside a database; 0 for none.
+/// Highest run number with a log beside the database; 0 for none.
 pub(super) fn highest_log(path: &Path) -> i64 {
     let logs = path.parent().map(|folder| folder.join("logs"));
     let entries = logs.and_then(|logs| std::fs::read_dir(logs).ok()).into_iter().flatten().flatten();
@@ -292,7 +293,7 @@ pub(super) fn highest_log(path: &Path) -> i64 {
     entries.filter_map(|entry| number(&entry.file_name())).max().unwrap_or(0)
 }
 
-/// Where the copy of a database of an older format is kept: `history.format-1.db`.
+/// Path of the backup made before a migration, such as `history.format-1.db`.
 pub(super) fn backup_path(path: &Path, version: usize) -> PathBuf {
     path.with_extension(format!("format-{version}.db"))
 }
@@ -309,7 +310,7 @@ fn back_up(connection: &Connection, backup: &Path) -> Result<(), StoreError> {
     std::fs::rename(&unfinished, backup).map_err(StoreError::writing(backup))
 }
 
-/// A path as it stands in an SQLite URI.
+/// Escapes a path for an SQLite URI.
 fn uri_path(path: &Path) -> String {
     use std::os::unix::ffi::OsStrExt;
     let plain = |b: &u8| b.is_ascii_alphanumeric() || b"/._-".contains(b);

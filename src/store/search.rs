@@ -1,10 +1,10 @@
-//! What a person types into a search box, as a query that SQLite takes whatever was typed.
+//! Turns the text of a search box into an FTS5 query that is valid whatever was typed.
 
-/// The words of a text as an FTS5 query: all of them, the last one as a beginning. `None` when there is no
-/// word in it, which filters nothing.
+/// An FTS5 query for all words of a text, the last one as a prefix. `None` when the text has no
+/// word, which means no filter.
 ///
-/// Each word is quoted, so that none of FTS5's operators, columns or signs means anything; one of signs that
-/// stand for themselves ([`spread`]) becomes a phrase.
+/// Each word is quoted, so that FTS5's operators and column names have no effect. A word of CJK characters
+/// becomes a phrase (see [`spread`]).
 pub(super) fn fts_query(typed: &str) -> Option<String> {
     let is_word = |c: char| !c.is_control();
     let mut query = String::new();
@@ -18,9 +18,9 @@ pub(super) fn fts_query(typed: &str) -> Option<String> {
     (!words.is_empty()).then(|| if whole { words.to_owned() } else { format!("{words}*") })
 }
 
-/// A text with each sign of Chinese, Japanese and Korean as a word of its own. These are written without blanks between
-/// words, and FTS5 takes all up to the next blank for one word, of which only the beginning would be found. Both
-/// what is indexed and what is looked for is spread, so that any piece of a text finds it.
+/// Puts blanks around each Chinese, Japanese and Korean character. These languages have no blanks between words, so
+/// FTS5 would index a whole sentence as one word and only find its beginning. Spreading both the indexed text and the
+/// query finds any part of it.
 pub(super) fn spread(text: &str) -> std::borrow::Cow<'_, str> {
     if text.is_ascii() || !text.chars().any(stands_alone) {
         return text.into();
@@ -38,7 +38,7 @@ pub(super) fn spread(text: &str) -> std::borrow::Cow<'_, str> {
     out.into()
 }
 
-/// Han, kana, bopomofo and hangul. Marks that change the sign before them stay with it.
+/// Han, kana, bopomofo and hangul; combining marks stay with the character before them.
 fn stands_alone(c: char) -> bool {
     matches!(c,
         '\u{3005}'..='\u{3007}' | '\u{3021}'..='\u{3029}' | '\u{3041}'..='\u{3096}' | '\u{309d}'..='\u{309f}'

@@ -1,4 +1,4 @@
-//! Waking up when the history or a log changes, without asking again and again.
+//! Wakes up when the history or a log changes, without polling.
 
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
@@ -11,30 +11,30 @@ use super::StoreError;
 use crate::config::Dirs;
 use crate::config::dirs::private_dir;
 
-/// The file that is written to after each commit, in the data folder.
+/// File in the data folder that is written to after each commit.
 ///
-/// The database's own files will not do: SQLite writes its log first and makes the commit visible
-/// afterwards, in shared memory, of which no notification tells. Who is woken by the log looks too early,
-/// and is not woken again.
+/// Watching the database's own files would not do: SQLite writes its log first and makes the commit visible
+/// afterwards in shared memory, which sends no notification. A reader woken by the log would look too early,
+/// and not be woken again.
 const BELL: &str = "bell";
 
-/// Watches as long as it lives.
+/// Watches until it is dropped.
 #[derive(Debug)]
 pub struct Watcher {
     _watcher: RecommendedWatcher,
 }
 
-/// Calls `changed` soon after any process has written to the history or to a log: from a thread of its own,
-/// many times during one burst, now and then without need. It should do no more than wake somebody up, who
-/// then asks [`Store::change_mark`](super::Store::change_mark) and
-/// [`LogReader::refresh`](super::LogReader::refresh). Nothing runs while nothing changes. Not every disk tells (NFS tells
-/// nothing of other machines, some of nothing at all), so whoever waits for something has a clock as well.
+/// Calls `changed` soon after any process has written to the history or a log: on a thread of its own, many times
+/// during a burst, and sometimes without need. The callback should only wake a reader, which then checks
+/// [`Store::change_mark`](super::Store::change_mark) and [`LogReader::refresh`](super::LogReader::refresh). Not
+/// every file system notifies (NFS does not report changes of other machines, some report nothing), so waiting code
+/// needs a timer as well.
 ///
 /// # Errors
-/// When the files cannot be watched, for instance because the system's limit of watches is reached.
+/// When the files cannot be watched, for instance because the system's limit of watches was reached.
 pub fn watch(dirs: &Dirs, mut changed: impl FnMut() + Send + 'static) -> Result<Watcher, StoreError> {
     let on_event = move |event: notify::Result<notify::Event>| {
-        // An error here is an overflow of the queue: something has changed.
+        // An error is an overflow of the queue: something has changed.
         if event.map_or(true, |event| is_change(event.kind)) {
             changed();
         }
@@ -53,14 +53,14 @@ pub fn watch(dirs: &Dirs, mut changed: impl FnMut() + Send + 'static) -> Result<
     Ok(Watcher { _watcher: watcher })
 }
 
-/// Opens the bell, to ring it.
+/// Opens the bell file for writing.
 pub(super) fn bell(data: &Path) -> Result<File, StoreError> {
     let path = data.join(BELL);
     let options = File::options().write(true).create(true).truncate(false).mode(0o600).open(&path);
     options.map_err(StoreError::writing(&path))
 }
 
-/// Whether an event is a change; reading also opens and closes files, which must not cause a wake-up.
+/// Whether an event is a write; reading also opens and closes files, and must not wake anybody.
 fn is_change(kind: EventKind) -> bool {
     match kind {
         EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,

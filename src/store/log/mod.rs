@@ -1,9 +1,12 @@
-//! Logs of runs: one append-only file each, of any length.
+//! Logs of runs: one append-only file per run, of any length.
 //!
-//! The text is scrubbed already: whole lines, colours as SGR sequences. A line ends in `\n`, or in `\r` when
-//! it is a progress line. Progress lines that follow one another are **one** shown line, whose text is the
-//! last of them, as on a terminal. A `\n` right behind a `\r` is no line: it says that this progress line
-//! stays, and that the next one is a line of its own. `wire::log` writes this.
+//! The text is already scrubbed: whole lines, colours as SGR sequences. A line ends with `
+//!
+//! `, or with `\r` when it is a progress line. Consecutive progress lines are shown as **one** line with the text of
+//! the last, as on a terminal. A `
+//!
+//! ` directly after a `\r` is not a line: it says that this progress line stays and the next one is a new
+//! line. `wire::log` writes this format.
 
 mod reader;
 
@@ -20,12 +23,13 @@ use crate::config::disk;
 
 pub use reader::{LogLine, LogReader};
 
-/// Bytes gathered before they are written without being asked.
+/// Bytes buffered before they are written to the file.
 const BUFFER: usize = 64 * 1024;
 
-/// Writes on a log. What was not [flushed](Self::flush) is not seen by readers.
+/// Appends to a log. Readers only see what was [flushed](Self::flush).
 ///
-/// A log gives way to the history where the disk becomes full, and ends at its ceiling; a line in it says so.
+/// When the disk is nearly full the log drops lines to leave room for the history, and at its size limit it ends; a
+/// line in the log says so.
 #[derive(Debug)]
 pub struct LogWriter {
     path: PathBuf,
@@ -33,11 +37,11 @@ pub struct LogWriter {
     buffer: Vec<u8>,
     length: u64,
     ceiling: u64,
-    /// Bytes that were left out since the last that were written, because the disk had no room.
+    /// Bytes dropped since the last write, because the disk was nearly full.
     missing: u64,
-    /// It is as long as it may be.
+    /// Whether the size limit was reached.
     is_over: bool,
-    /// What there is to tell of it.
+    /// A message for the person, not yet taken.
     remark: Option<String>,
 }
 
@@ -52,7 +56,11 @@ impl LogWriter {
         Ok(Self { path, file, buffer, length, ceiling, missing: 0, is_over: false, remark: None })
     }
 
-    /// Adds text: whole lines, each with its `\n`, `\r` or `\r\n`.
+    /// Appends whole lines, each with its `
+    ///
+    /// `, `\r` or `\r
+    ///
+    /// `.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -64,10 +72,10 @@ impl LogWriter {
         if self.buffer.len() >= BUFFER { self.flush() } else { Ok(()) }
     }
 
-    /// Writes what was gathered, or leaves it out where the disk has no room for it.
+    /// Writes the buffer to the file, or drops it when the disk is nearly full.
     ///
     /// # Errors
-    /// When the file cannot be written for any other reason.
+    /// When writing fails for any other reason than a full disk.
     pub fn flush(&mut self) -> Result<(), StoreError> {
         if self.buffer.is_empty() {
             return Ok(());
@@ -125,7 +133,7 @@ impl LogWriter {
         self.missing += bytes as u64;
     }
 
-    /// What there is to tell a person of the log, once.
+    /// A message about dropped lines or the size limit, returned once.
     pub fn take_remark(&mut self) -> Option<String> {
         self.remark.take()
     }

@@ -1,4 +1,4 @@
-//! Reading a log of any length: any line of ten million at once, in a few hundred kilobytes.
+//! Reads logs of any length: any of ten million lines at once, in a few hundred kilobytes of memory.
 
 use std::fs::File;
 use std::io;
@@ -8,50 +8,50 @@ use std::path::PathBuf;
 
 use super::super::StoreError;
 
-/// Bytes read at once.
+/// Bytes per read.
 const CHUNK: usize = 64 * 1024;
 
-/// A mark is set at the first line that begins so many bytes behind the last one: what must be read to show a
-/// line somewhere in the file. 16 bytes of mark for each 64 KiB of log.
+/// Distance between index marks in bytes, which is also the most that is read to show one line. A mark takes 16 bytes
+/// per 64 KiB of log.
 const MARK_EVERY: u64 = 64 * 1024;
 
-/// One line, as it is shown.
+/// One shown line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLine {
-    /// The text without its end, colours as SGR sequences; at most [`LogLine::MAX_BYTES`].
+    /// The text without its line end, colours as SGR sequences; at most [`LogLine::MAX_BYTES`].
     pub text: String,
-    /// A progress line that nothing has said to stay: the next one may replace it.
+    /// A progress line that the next one may still replace.
     pub progress: bool,
-    /// The line is longer than what is in `text`.
+    /// Whether `text` is only the beginning of the line.
     pub cut: bool,
 }
 
 impl LogLine {
-    /// Bytes of a line that are shown; the rest stays in the file.
+    /// Bytes shown of one line; the file has the rest.
     pub const MAX_BYTES: usize = 64 * 1024;
 }
 
-/// A place in the file where a stored line begins, and the number of the shown line that it belongs to.
+/// Byte offset of a stored line, and the number of the shown line it belongs to.
 #[derive(Clone, Copy, Debug)]
 struct Mark {
     line: usize,
     offset: u64,
 }
 
-/// Reads a log while it grows: [`refresh`](Self::refresh) takes in what was added, the rest answers from
-/// there.
+/// Reads a log while it grows: [`refresh`](Self::refresh) indexes what was appended, everything
+/// else answers from the index.
 #[derive(Debug)]
 pub struct LogReader {
     path: PathBuf,
     file: Option<File>,
     marks: Vec<Mark>,
-    /// Shown lines that have their end.
+    /// Number of shown lines that are complete.
     lines: usize,
-    /// The last of them is a progress line, so a progress line behind it replaces it.
+    /// The last of them is a progress line, so that a progress line after it replaces it.
     last_is_progress: bool,
-    /// Where the stored line begins whose end has not been seen.
+    /// Offset of the stored line whose end has not been read yet.
     open_line: u64,
-    /// How far the file has been read.
+    /// Offset up to which the file is indexed.
     read_to: u64,
 }
 
@@ -68,8 +68,8 @@ impl LogReader {
         }
     }
 
-    /// Takes in what was added since the last time; returns whether that was anything. A log that is not
-    /// there yet is empty.
+    /// Indexes what was appended since the last call; returns whether there was anything. A missing
+    /// file is an empty log.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -77,8 +77,8 @@ impl LogReader {
         self.refresh_at_most(u64::MAX)
     }
 
-    /// As [`refresh`](Self::refresh), but stops after some `bytes` more; call it again until it returns
-    /// `false`. For the first look at a huge log without holding up a screen.
+    /// As [`refresh`](Self::refresh), but stops after about `bytes` bytes; call it again until it returns `false`.
+    /// Keeps the screen responsive at the first look at a huge log.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -86,18 +86,18 @@ impl LogReader {
         self.take_in(bytes).map_err(StoreError::reading(&self.path))
     }
 
-    /// How many lines there are to show, as of the last refresh.
+    /// Number of lines to show, as of the last refresh.
     pub fn line_count(&self) -> usize {
         self.lines + usize::from(self.open_line < self.read_to)
     }
 
-    /// How many of them, from the first, nothing that is written later can change: each has its end, and is no
-    /// progress line that the next one may replace.
+    /// Number of lines, from the first, that later output cannot change: complete, and not a progress
+    /// line that may be replaced.
     pub fn settled_count(&self) -> usize {
         self.lines - usize::from(self.last_is_progress)
     }
 
-    /// Lines to show, counted from 0; those beyond the end are left out.
+    /// Lines to show, counted from 0; those past the end are left out.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -111,8 +111,8 @@ impl LogReader {
         Ok(found)
     }
 
-    /// The first line of the range that holds a text, whatever the case; colours do not count. In bounded
-    /// memory, so that a range may be the whole log.
+    /// The first line in the range that contains the text, ignoring case and colours. Uses bounded memory, so the
+    /// range may be the whole log.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -130,7 +130,7 @@ impl LogReader {
         Ok(found)
     }
 
-    /// How many lines of the range hold a text; else as [`find`](Self::find).
+    /// Number of lines in the range that contain the text, as for [`find`](Self::find).
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -145,14 +145,14 @@ impl LogReader {
         Ok(count)
     }
 
-    /// The last line of the range that holds a text; else as [`find`](Self::find).
+    /// The last line in the range that contains the text, as for [`find`](Self::find).
     ///
     /// # Errors
     /// When the file cannot be read.
     pub fn find_last(&self, text: &str, range: Range<usize>) -> Result<Option<usize>, StoreError> {
         let needle = Needle::new(text);
         let mut end = range.end.min(self.line_count());
-        // Mark by mark from the end, each piece forwards.
+        // From mark to mark backwards, reading each piece forwards.
         while end > range.start {
             let mark = self.marks[self.mark_before(end - 1)];
             let start = mark.line.max(range.start);
@@ -203,11 +203,11 @@ impl LogReader {
         Ok(self.read_to > before)
     }
 
-    /// The stored line that was open ends before `next`.
+    /// Completes the stored line that ends before offset `next`.
     fn end_line(&mut self, next: u64, progress: bool) {
         let is_bare = next == self.open_line + 1;
         if is_bare && !progress && self.last_is_progress {
-            // The progress line before stays.
+            // A bare line end: the progress line before it stays.
             self.last_is_progress = false;
             self.open_line = next;
             return;
@@ -223,13 +223,13 @@ impl LogReader {
         self.open_line = next;
     }
 
-    /// The last mark from which a walk finds the line whole. Of several marks within a run of progress
-    /// lines the last one will do, since only the last of such a run is shown.
+    /// The last mark from which a walk sees `line` whole. Among several marks within a run of progress lines the last
+    /// one will do, since only the last of such lines is shown.
     fn mark_before(&self, line: usize) -> usize {
         self.marks.partition_point(|mark| mark.line <= line).saturating_sub(1)
     }
 
-    /// Visits the shown lines of a range in order.
+    /// Visits the shown lines of a range, in order.
     fn walk(
         &self,
         range: Range<usize>,
@@ -269,12 +269,14 @@ impl LogReader {
     }
 }
 
-/// A line as it is stored.
+/// One line as stored, with its kind of line end.
 #[derive(Default)]
 struct RawLine {
     text: Vec<u8>,
     progress: bool,
-    /// A line end and nothing before it, which makes a progress line stay.
+    /// An empty line with a `
+    ///
+    /// `, which makes the progress line before it stay.
     is_bare: bool,
     cut: bool,
 }
@@ -283,7 +285,7 @@ impl RawLine {
     fn shown(&self) -> LogLine {
         let mut text = &self.text[..];
         if self.cut {
-            // Not in the middle of a character.
+            // Cut only between characters.
             let is_inside = |b: &u8| b & 0xC0 == 0x80;
             let inside = text.iter().rev().take(3).take_while(|b| is_inside(b)).count();
             text = &text[..text.len().saturating_sub(inside + 1)];
@@ -292,7 +294,7 @@ impl RawLine {
     }
 }
 
-/// The stored lines from some place on.
+/// Iterates over the stored lines from an offset.
 struct StoredLines<'a> {
     file: &'a File,
     buffer: Vec<u8>,
@@ -306,7 +308,7 @@ impl<'a> StoredLines<'a> {
         Self { file, buffer: vec![0; CHUNK], filled: 0..0, offset, end }
     }
 
-    /// Reads the next line; `false` at the end. Its text is left empty unless it is `wanted`.
+    /// Reads the next line; `false` at the end. Skips copying the text unless `wanted`.
     fn next(&mut self, line: &mut RawLine, wanted: bool) -> io::Result<bool> {
         line.text.clear();
         (line.cut, line.progress, line.is_bare) = (false, false, false);
@@ -354,10 +356,10 @@ fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     }
 }
 
-/// A text to find, whatever the case.
+/// A text to search for, ignoring case.
 struct Needle {
     lower: String,
-    /// Both cases of its first byte, when it is all ASCII: what a quick look goes for.
+    /// Both cases of the first byte when the text is ASCII, for a fast first check.
     first: Option<(u8, u8)>,
 }
 
@@ -387,7 +389,7 @@ impl Needle {
     }
 }
 
-/// A line without its SGR sequences (`ESC [ … m`), the only ones that scrubbed text has.
+/// Removes SGR sequences (`ESC [ … m`), the only ones in scrubbed text.
 fn without_colours(line: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(line.len());
     let mut rest = line;

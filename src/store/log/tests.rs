@@ -1,11 +1,11 @@
-//! The reader against a model that holds the whole log.
+//! Compares the reader with a model that holds the whole log.
 
 use proptest::prelude::*;
 
 use super::reader::LogReader;
 use super::{LogLine, LogWriter};
 
-/// What is shown of a log, worked out the slow way.
+/// The shown lines of a log, computed naively.
 fn model(log: &str) -> Vec<LogLine> {
     let mut shown: Vec<LogLine> = Vec::new();
     for line in log.split_inclusive(['\n', '\r']) {

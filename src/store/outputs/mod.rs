@@ -1,8 +1,8 @@
-//! What the runs made: a page of it, and what a person thinks of it.
+//! Outputs of runs: listed by page, starred, deleted.
 //!
-//! The rows follow from the events, one for each [`RunEvent::OutputSaved`](crate::domain::RunEvent::OutputSaved), written
-//! in the same transaction. Stars and deletions are a person's: they come after the end of the run, when
-//! nothing of the run itself changes any more.
+//! The rows follow from the events, one for each
+//! [`RunEvent::OutputSaved`](crate::domain::RunEvent::OutputSaved), written in the same transaction. Stars and
+//! deletions are set by people after the run has ended, when the run itself no longer changes.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -15,28 +15,28 @@ use crate::backend::results::outputs::place::Expected;
 use crate::domain::run::{Output, RunSummary, UnixMs};
 use crate::domain::{OutputCard, OutputId, Run, RunId, Status};
 
-/// Which outputs to list. The default is the newest hundred of all.
+/// Filters and page of the list of outputs. The default is the newest hundred of all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OutputQuery {
-    /// Of which runs; [`RunQuery::before`] does not count, [`RunQuery::limit`] is that of outputs.
+    /// Filters on the runs; [`RunQuery::before`] is ignored, and [`RunQuery::limit`] counts outputs.
     pub runs: RunQuery,
-    /// Only those with a star.
+    /// Only starred outputs.
     pub starred: bool,
-    /// Only what comes after this one in the list: the last of the page before.
+    /// Only outputs after this one: the last output of the page before.
     pub before: Option<OutputId>,
 }
 
-/// What became of the file of an output that was deleted.
+/// Result of deleting an output's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deleted {
     Removed,
-    /// It had gone before.
+    /// The file was already missing.
     WasGone,
 }
 
 const OUTPUT: &str = "place, path, name, content_type, size, sha256, seed, starred_at IS NOT NULL";
 
-/// Outputs of one run. Parameters: 1 run, 2 before this place, 3 limit.
+/// SQL of one run's outputs. Parameters: 1 run, 2 before this position, 3 limit.
 fn of_run_sql() -> String {
     format!(
         "SELECT {OUTPUT} FROM outputs
@@ -44,8 +44,8 @@ fn of_run_sql() -> String {
     )
 }
 
-/// A page of those with a star: few, so that they are gone through by their own index and the filters are asked of each.
-/// Parameters: 1 and 2 before this run and place, 3 limit, then those of the filters.
+/// SQL of a page of starred outputs. They are few, so their own index is scanned and the filters are checked on each.
+/// Parameters: 1 and 2 before this run and position, 3 limit, then one for each filter.
 fn starred_sql(text: bool, status: bool, preset: bool) -> String {
     let mut sql = format!(
         "SELECT {COLUMNS}, {OUTPUT} FROM outputs INDEXED BY outputs_starred CROSS JOIN runs ON id = run
@@ -68,9 +68,8 @@ fn starred_sql(text: bool, status: bool, preset: bool) -> String {
 }
 
 impl Store {
-    /// Outputs of many runs: those of the newest run first, of one run the last one first; deleted ones are left
-    /// out. The time it takes depends on the page, not on the length of the history. Whether the files are still
-    /// there is not asked.
+    /// Outputs of many runs, those of the newest run first and within a run the last one first; deleted ones are left
+    /// out. Takes time proportional to the page, not to the history. Does not check whether the files still exist.
     ///
     /// # Errors
     /// When the history cannot be read.
@@ -79,11 +78,11 @@ impl Store {
         if query.starred { self.starred(&query.runs, start) } else { self.all_outputs(&query.runs, start) }
     }
 
-    /// Run by run, so that each filter has the index that it has in the list of runs.
+    /// Goes run by run, so that each filter uses its index from the list of runs.
     fn all_outputs(&self, runs: &RunQuery, start: OutputId) -> Result<Vec<OutputCard>, StoreError> {
         let wanted = usize::try_from(runs.limit).unwrap_or(usize::MAX);
         let mut found = Vec::new();
-        // The run where the page before ended may have more.
+        // The run at which the page before ended may have more outputs.
         let mut before = Some(start.run.saturating_add(1));
         while found.len() < wanted {
             let page = self.page(&RunQuery { before, ..runs.clone() }, true)?;
@@ -123,7 +122,7 @@ impl Store {
         Ok(found)
     }
 
-    /// What the last runs of a workflow made.
+    /// Size and number of outputs of a workflow's last runs.
     ///
     /// # Errors
     /// When the history cannot be read.
@@ -140,7 +139,7 @@ impl Store {
         })?)
     }
 
-    /// The newest run before this one that made an output of the same content.
+    /// The newest run before this one with an output of the same content.
     ///
     /// # Errors
     /// When the history cannot be read.
@@ -153,7 +152,7 @@ impl Store {
             .optional()?)
     }
 
-    /// Gives an output a star, or takes it away.
+    /// Sets or removes an output's star.
     ///
     /// # Errors
     /// When there is no such output, or the history cannot be written.
@@ -169,12 +168,12 @@ impl Store {
         }
     }
 
-    /// Removes an output's file and remembers that a person wanted it so. Only a file that is still what the run
-    /// made, at the place that the history knows, is removed.
+    /// Deletes an output's file and marks it as deleted. Only a file that still has the content
+    /// the run saved is removed.
     ///
     /// # Errors
-    /// When there is no such output, something else lies at its place, the file cannot be removed, or the history
-    /// cannot be written. The file is still there then, unless the very last step failed.
+    /// When there is no such output, the file at its path has other content or cannot be removed, or the history
+    /// cannot be written. The file then still exists, unless the very last step failed.
     pub fn delete_output(&self, id: OutputId, now: UnixMs) -> Result<Deleted, StoreError> {
         let sql = "SELECT path, sha256 FROM outputs WHERE run = ?1 AND place = ?2 AND deleted_at IS NULL";
         let known = self
@@ -187,7 +186,7 @@ impl Store {
         let (path, sha256) = known.ok_or(StoreError::NoSuchOutput(id))?;
         let path = std::path::PathBuf::from(path);
         let deleted = look_at(&path, &sha256)?;
-        // The mark is made first, and kept only when the file is gone: a history that cannot be written keeps it.
+        // Marked first, committed only when the file is gone: when the history cannot be written, the file stays.
         let transaction = self.writing()?;
         let sql = "UPDATE outputs SET deleted_at = ?3, starred_at = NULL
             WHERE run = ?1 AND place = ?2 AND deleted_at IS NULL";
@@ -202,8 +201,8 @@ impl Store {
     }
 }
 
-/// Removes the file that tells what made an output, `a.png.json` beside `a.png`, when it is that one. A person wanted
-/// the output gone, and it is: that its description stays when it cannot be read or removed harms nobody.
+/// Removes an output's sidecar (`a.png.json` beside `a.png`) when it describes this content. Failing to do so is not
+/// an error: the output itself is gone, as asked.
 fn remove_sidecar(output: &Path, sha256: &str) {
     let Some(name) = output.file_name() else { return };
     let path = output.with_file_name(format!("{}.json", name.to_string_lossy()));
@@ -217,10 +216,10 @@ fn remove_sidecar(output: &Path, sha256: &str) {
     }
 }
 
-/// Whether the file at a path is to be removed: only what has the content that the run made is.
+/// Whether the file at a path may be removed: only when its content is what the run saved.
 fn look_at(path: &Path, sha256: &str) -> Result<Deleted, StoreError> {
     let refused = |why| Err(StoreError::NotTheOutput { path: path.to_owned(), why });
-    // A link is not followed: it is not what the run made.
+    // Symlinks are not followed: a link is not what the run saved.
     match std::fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Deleted::WasGone),
         Err(error) => Err(StoreError::reading(path)(error)),
@@ -230,10 +229,9 @@ fn look_at(path: &Path, sha256: &str) -> Result<Deleted, StoreError> {
     }
 }
 
-/// Columns of [`OUTPUT`].
 const OUTPUT_COLUMNS: usize = 8;
 
-/// A card from a row in which [`OUTPUT`] begins with the column `first`.
+/// Reads a card from a row in which the columns of [`OUTPUT`] begin at `first`.
 fn card(row: &Row<'_>, first: usize, run: &RunSummary) -> Result<OutputCard, StoreError> {
     let path: String = row.get(first + 1)?;
     Ok(OutputCard {
@@ -253,7 +251,7 @@ fn card(row: &Row<'_>, first: usize, run: &RunSummary) -> Result<OutputCard, Sto
     })
 }
 
-/// Writes the row of the output that a run made last.
+/// Inserts the row of a run's last output.
 pub(super) fn add_last(connection: &Connection, run: &Run) -> Result<(), StoreError> {
     let Some((place, output)) = run.outputs.iter().enumerate().next_back() else { return Ok(()) };
     let sql = "INSERT INTO outputs (run, place, path, name, content_type, size, sha256, seed)
@@ -261,7 +259,7 @@ pub(super) fn add_last(connection: &Connection, run: &Run) -> Result<(), StoreEr
     connection.prepare_cached(sql)?.execute(params![
         run.id,
         i64::try_from(place).unwrap_or(i64::MAX),
-        // The event, which was written before, takes no path that is no text.
+        // Always UTF-8: the event with this path could not have been written otherwise.
         output.path.to_string_lossy(),
         output.name,
         output.content_type,

@@ -1,4 +1,4 @@
-//! Outputs on a real file: listed page by page, starred, deleted, and taken over from an older history.
+//! Outputs on a real file system: listed by page, starred, deleted, migrated from an older history.
 
 use std::path::PathBuf;
 
@@ -23,7 +23,7 @@ fn place() -> Place {
 }
 
 impl Place {
-    /// A run with outputs whose files are there, each with its own name as content.
+    /// A run with outputs on disk, each with its own name as content.
     fn run(&self, prompt: &str, preset: Option<&str>, status: Status, made: usize) -> RunId {
         let request = RunRequest {
             prompt: prompt.to_owned(),
@@ -178,7 +178,7 @@ fn what_is_deleted_is_removed_and_remembered() {
     assert_eq!(place.ids(&OutputQuery { starred: true, ..query("", 100) }), []);
     let again = place.store.delete_output(id(1, 0), 6);
     assert!(matches!(again, Err(StoreError::NoSuchOutput(_))), "{again:?}");
-    // What the run did is told as before.
+    // The run's own record still lists it.
     let run = place.store.run(1).expect("read").expect("there");
     assert_eq!((run.status, run.outputs.len()), (Status::Done, 3));
 }
@@ -189,7 +189,7 @@ fn only_what_the_run_made_is_removed() {
     place.run("a cat", None, Status::Done, 3);
     let (changed, linked, folder) = (place.path("1-0.png"), place.path("1-1.png"), place.path("1-2.png"));
     std::fs::write(&changed, "painted over").expect("written");
-    // A link to a file with the very content.
+    // A symlink to a file with the same content.
     let aside = place.path("aside.png");
     std::fs::rename(&linked, &aside).expect("moved");
     std::os::unix::fs::symlink(&aside, &linked).expect("linked");
@@ -221,7 +221,7 @@ fn a_history_that_cannot_be_written_keeps_the_file() {
 fn outputs_of_an_older_history_are_taken_over() {
     let before = MIGRATIONS.iter().position(|step| step.contains("CREATE TABLE outputs")).expect("the step");
     let folder = tempfile::tempdir().expect("a folder");
-    // Written by the program of today, then brought back to the format of before.
+    // Written with today's schema, then changed back to the older one.
     let place = place();
     place.run("a cat", None, Status::Done, 2);
     let expected = place.store.outputs(&query("", 100)).expect("a page");
@@ -255,7 +255,7 @@ fn no_query_walks_the_whole_history() {
             statement.column_name(statement.column_count() - OUTPUT_COLUMNS).expect("a column"),
             "place"
         );
-        // The index holds the stars alone.
+        // The star index only contains starred outputs.
         let mut plan = place.store.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect(&sql);
         let unset = vec![None::<i64>; plan.parameter_count()];
         let steps = plan.query_map(rusqlite::params_from_iter(unset), |row| row.get::<_, String>(3));
@@ -274,7 +274,7 @@ fn what_tells_of_a_deleted_output_goes_with_it() {
         serde_json::json!({"made_by": "comfydeck 1", "output": {"sha256": sha256}}).to_string()
     };
     std::fs::write(place.path("1-0.png.json"), told(0)).expect("written");
-    // Of another output, or another's.
+    // Sidecars of another output, and of another run.
     std::fs::write(place.path("1-1.png.json"), told(0)).expect("written");
     for at in 0..2 {
         place.store.delete_output(id(1, at), 5).expect("deleted");
