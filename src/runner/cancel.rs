@@ -1,4 +1,4 @@
-//! Asking a server to stop a run, until it has.
+//! Asks a server to cancel a run, until the run ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,16 +6,15 @@ use std::time::Duration;
 use crate::backend::{Backend, EventSink, Server};
 use crate::domain::RunEvent;
 
-/// How long a server may take to confirm a cancel before the person is told that it has not, and it is asked again.
+/// Time a server has to confirm a cancel before the person is notified and it is asked again.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The longest pause between two questions.
+/// Longest pause between two requests.
 const LONGEST: Duration = Duration::from_secs(300);
 
-/// Asks again and again, and tells what keeps the run going. To be dropped when the run has ended.
+/// Asks the server again and again, and reports why the run goes on. Drop it when the run has ended.
 ///
-/// A cancel that is asked for twice does no more than one, so a question that got lost may be repeated; the end itself
-/// comes by the run's own events.
+/// A cancel is idempotent, so a lost request may be repeated; the end itself comes with the run's own events.
 pub(super) async fn ask(backend: Arc<dyn Backend>, server: Server, prompt_id: String, told: EventSink) {
     let mut pause = PATIENCE;
     let (mut refused, mut unconfirmed) = (false, false);
@@ -48,7 +47,7 @@ pub(super) async fn ask(backend: Arc<dyn Backend>, server: Server, prompt_id: St
     }
 }
 
-/// Whether anybody still listens.
+/// Sends a notice; `false` when nobody listens any more.
 async fn tell(told: &EventSink, text: Option<String>) -> bool {
     match text {
         Some(text) => told.send(RunEvent::Warning { text }).await.is_ok(),
@@ -66,7 +65,7 @@ mod tests {
     use crate::backend::{BackendError, BoxFuture, Caps, Job};
     use crate::domain::run::RunError;
 
-    /// Gives one answer after the other.
+    /// A backend that answers each cancel with the next of these.
     struct Answers(Mutex<Vec<Result<(), &'static str>>>);
 
     impl Backend for Answers {

@@ -1,15 +1,14 @@
-//! Warns when a run's output is identical to an earlier one's, since every run costs money.
+//! Warns when a run's output is identical to an earlier run's: every run costs money.
 
 use crate::domain::inputs::is_seed_name;
 use crate::domain::run::{Output, RunRequest};
 use crate::domain::{RunId, media};
 use crate::store::{Store, StoreError};
 
-/// Most names of differing parameters in a warning.
+/// Most parameter names listed in a warning.
 const MOST_NAMES: usize = 4;
 
-/// What there is to say of an output that an earlier run made already, and which run that was; `None` for one that is
-/// new.
+/// The warning for an output that an earlier run made too, with that run's number; `None` for a new output.
 pub(super) fn warning(
     store: &Store,
     run: RunId,
@@ -20,7 +19,7 @@ pub(super) fn warning(
     }
     let Some(earlier) = store.made_before(run, &output.sha256)? else { return Ok(None) };
     let (Some(now), Some(before)) = (store.run(run)?, store.run(earlier)?) else { return Ok(None) };
-    // What was fetched once more is meant to be the same.
+    // A fetch is expected to bring the same outputs.
     if now.request.adopt.is_some() {
         return Ok(None);
     }
@@ -29,7 +28,7 @@ pub(super) fn warning(
     Ok(Some((earlier, format!("{name} is identical to an output of run {earlier}. {why}"))))
 }
 
-/// Texts and data are alike for good reasons; pictures, videos and sounds are not.
+/// Identical texts and data are common; identical pictures, videos and sounds are worth a warning.
 fn is_picture(output: &Output) -> bool {
     let by_name = media::by_name(&output.path.to_string_lossy()).unwrap_or_default();
     let kinds = ["image/", "video/", "audio/"];
@@ -58,7 +57,7 @@ fn reason(now: &RunRequest, before: &RunRequest) -> String {
     )
 }
 
-/// Names of what two requests sent differently.
+/// Names of the parameters whose values differ.
 fn differing(now: &RunRequest, before: &RunRequest) -> Vec<String> {
     let mut names = Vec::new();
     if now.workflow_hash != before.workflow_hash {

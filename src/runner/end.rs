@@ -1,23 +1,23 @@
-//! How runs end that no backend brought to an end, in words.
+//! How a run ends when its backend did not end it: status and message.
 
 use crate::backend::BackendError;
 use crate::domain::Status;
 use crate::domain::run::{End, RunError};
 
-/// Why a run is ended from this side.
+/// Why the runner ends a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
     Cancelled,
-    /// A person who asked waits no longer for the server.
+    /// The person does not want to wait for the server's confirmation of a cancel.
     LetGo,
-    /// The runner was told to end.
+    /// The runner got SIGTERM or SIGINT.
     RunnerStopped,
 }
 
 const LOOK_THERE_FIRST: &str =
     "Look at the endpoint's own history before you run it again: it may have finished, and been paid for";
 
-/// The end of a run that was stopped while it stood at `status`.
+/// The end of a run that was stopped while it had this status.
 pub(super) fn stopped(stop: Stop, status: Status) -> End {
     match stop {
         Stop::RunnerStopped => lost(format!(
@@ -43,7 +43,7 @@ pub(super) fn stopped(stop: Stop, status: Status) -> End {
     }
 }
 
-/// The end of a run that a runner left in flight which is not there any more.
+/// The end of a run in flight whose runner died.
 pub(super) fn orphaned(status: Status) -> End {
     lost(format!(
         "The background runner died (killed, crashed or shut down) while this run was {}, so its outcome is not known",
@@ -51,7 +51,7 @@ pub(super) fn orphaned(status: Status) -> End {
     ))
 }
 
-/// The end of a run that its server knows by name, and that cannot be asked for.
+/// The end of a run whose server cannot be asked about it.
 pub(super) fn out_of_reach(why: &RunError, prompt_id: &str) -> End {
     let error = RunError {
         what: format!(
@@ -64,7 +64,7 @@ pub(super) fn out_of_reach(why: &RunError, prompt_id: &str) -> End {
     End { status: Status::Lost, error: Some(error), server_seconds: None }
 }
 
-/// The end that a backend told by an error.
+/// The end for a backend's error.
 pub(super) fn of_error(error: BackendError) -> End {
     let (status, error) = match error {
         BackendError::Refused(error) => (Status::Failed, RunError { refused: true, ..error }),
@@ -74,12 +74,12 @@ pub(super) fn of_error(error: BackendError) -> End {
     End { status, error: Some(error), server_seconds: None }
 }
 
-/// The end of a run whose backend came back without telling one.
+/// The end of a run whose backend returned without an end event.
 pub(super) fn untold() -> End {
     lost("The connection ended before the run's outcome was known".to_owned())
 }
 
-/// The end of a run on which comfydeck itself broke.
+/// The end of a run whose task panicked.
 pub(super) fn broken() -> End {
     let error = RunError {
         what: "comfydeck failed on what the server sent, which is a bug in comfydeck".to_owned(),
@@ -91,7 +91,7 @@ pub(super) fn broken() -> End {
     End { status: Status::Failed, error: Some(error), server_seconds: None }
 }
 
-/// The end of a run that could not even be sent.
+/// The end of a run that failed before it was sent.
 pub(super) fn unsent(error: RunError) -> End {
     End { status: Status::Failed, error: Some(RunError { refused: true, ..error }), server_seconds: None }
 }

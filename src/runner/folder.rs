@@ -1,4 +1,4 @@
-//! Where a run's outputs go, and what they are called.
+//! Folder and file names of a run's outputs.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -11,8 +11,8 @@ use crate::domain::run::UnixMs;
 use crate::domain::{OutputName, ParamKind, Run, RunRequest, Workflow};
 use crate::store::{Store, now};
 
-/// The folder for the outputs of a run. A template that cannot be read, which only another version can have
-/// written, counts as none.
+/// The folder for a run's outputs. A name template that cannot be parsed (written by
+/// another version) counts as unset.
 pub(super) fn of(run: &Run, store: &Store) -> OutputFolder {
     let folder = OutputFolder::new(&run.request.output_dir, run.id)
         .rescued_in(store.rescue_places())
@@ -27,9 +27,9 @@ pub(super) fn of(run: &Run, store: &Store) -> OutputFolder {
     }
 }
 
-/// Tries a run's folder for outputs by writing to it.
+/// Tests that a run's output folder can be written and has room.
 pub(super) fn try_out(request: &RunRequest, store: &Store) -> Result<(), Unusable> {
-    // Not knowing how much will come is no reason not to run.
+    // An unknown size is no reason to refuse the run.
     let expected = store.expected(&request.workflow_hash).unwrap_or_default();
     place::try_out(&request.output_dir, expected).map(drop)
 }
@@ -48,7 +48,7 @@ fn fields(run: &Run, store: &Store) -> NameFields {
     }
 }
 
-/// The workflow's own seed, which counts when none is sent.
+/// The workflow's own seed, used when the request sets none.
 fn own_seed(run: &Run, store: &Store) -> Option<String> {
     let text = store.workflow(&run.request.workflow_hash).ok()??;
     let workflow = Workflow::parse(&text).ok()?;
@@ -56,7 +56,7 @@ fn own_seed(run: &Run, store: &Store) -> Option<String> {
     own.next().map(|param| param.default.to_string())
 }
 
-/// Day and time of day by the clock on the wall.
+/// Local date and time.
 fn local(at: UnixMs) -> (String, String) {
     let at = Timestamp::from_millisecond(at).unwrap_or_default().to_zoned(TimeZone::system());
     (at.strftime("%Y-%m-%d").to_string(), at.strftime("%H-%M-%S").to_string())

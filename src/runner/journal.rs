@@ -1,4 +1,4 @@
-//! The runner's own log file, bounded.
+//! The runner's own log file, of bounded size.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -9,10 +9,10 @@ use tracing::level_filters::LevelFilter;
 
 use super::RunnerError;
 
-/// Bytes after which the file is put aside as `runner.log.old`, over the one before.
+/// Size in bytes at which the file is renamed to `runner.log.old`, replacing the one before.
 const MOST: u64 = 1_000_000;
 
-/// Sends what the runner has to say about itself to `runner.log`, panics included.
+/// Sends the runner's log messages and panics to `runner.log`.
 pub(super) fn begin(state: &Path) -> Result<(), RunnerError> {
     let path = state.join("runner.log");
     let journal = Journal::open(path.clone()).map_err(|why| RunnerError::File { path, why })?;
@@ -22,13 +22,13 @@ pub(super) fn begin(state: &Path) -> Result<(), RunnerError> {
         .with_target(false)
         .with_writer(Mutex::new(journal))
         .finish();
-    // Set before only where a runner shares its process with something else, whose log is as good.
+    // Fails only where the runner shares a process whose log is set up already.
     let _ = tracing::subscriber::set_global_default(subscriber);
     std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     Ok(())
 }
 
-/// A file that begins anew when it has become long.
+/// A log file that starts anew when it is full.
 struct Journal {
     path: PathBuf,
     file: File,

@@ -1,8 +1,8 @@
 //! The background process that owns runs in flight.
 //!
-//! Screens and command lines only [queue](submit()) runs and read what became of them in the store. One runner a
-//! data folder, of the same program, in a session of its own, sends them and writes what it hears; it
-//! starts when a run is queued and ends when none is open. So nothing that happens to a terminal touches a run.
+//! Screens and command lines only [queue](submit()) runs and read their state from the store. One runner per data
+//! folder, the same program in a session of its own, sends them and records their events. It starts when a run is
+//! queued and ends when none is open, so nothing that happens to a terminal affects a run.
 
 mod cancel;
 mod duplicate;
@@ -37,28 +37,28 @@ pub use process::{NoRunner, ensure, ensure_as, gone, keep_away, serve, serve_wit
 pub use restarts::Restarts;
 pub use submit::{IfSame, NewRun, absolute, adopt, cancel, enqueue, enqueue_again, let_go, outgoing};
 
-/// What a runner needs of the world beside the store.
+/// What a runner needs besides the store; replaced in tests.
 pub trait Environment: Send + Sync {
-    /// Who speaks a protocol.
+    /// The backend for a protocol.
     fn backend(&self, protocol: Protocol) -> Arc<dyn Backend>;
 
-    /// Who asks, for a run that is about to be sent or found again.
+    /// The credentials for a run that is about to be sent or found again.
     ///
     /// # Errors
-    /// Why the credentials cannot be found; the run ends with it.
+    /// When the credentials cannot be found; the run ends with this error.
     fn credentials(&self, request: &RunRequest) -> Result<Credentials, RunError>;
 
-    /// A run has ended: deletes what was handed over for it.
+    /// Deletes the credentials handed over for a run that has ended.
     fn release(&self, request: &RunRequest);
 
-    /// No run is open: deletes what was handed over for runs that never came to be.
+    /// Deletes credentials handed over for runs that were never queued; called while no run is open.
     fn sweep(&self);
 }
 
-/// The world as it is: real endpoints, credentials by the config and the hand-over.
+/// The real environment: network backends, credentials from config and hand-over.
 struct SystemEnvironment {
     dirs: Dirs,
-    /// Kept from run to run, since a backend's HTTP client is expensive to make.
+    /// One backend per protocol, since its HTTP client is expensive to create.
     backends: Mutex<HashMap<Protocol, Arc<dyn Backend>>>,
 }
 
@@ -86,7 +86,7 @@ impl Environment for SystemEnvironment {
     }
 
     fn sweep(&self) {
-        // One that was left a moment ago may belong to a run that is just being queued.
+        // A recent hand-over may belong to a run that is being queued right now.
         let before = SystemTime::now() - Duration::from_secs(60);
         if let Err(error) = handover::sweep(&self.dirs, before, |_| false) {
             tracing::warn!("credentials that are no longer needed could not be deleted: {error}");
@@ -94,71 +94,61 @@ impl Environment for SystemEnvironment {
     }
 }
 
-/// What to do about a folder that takes no outputs.
 const ANOTHER_FOLDER: &str =
     "Free it, or choose another folder: `output_dir` in config.toml, or -o DIR on the command line";
 
-/// Why a run could not be queued, or the runner not started.
+/// Why a run could not be queued, or the runner could not be started.
 #[derive(Debug, Error)]
 pub enum RunnerError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The credentials cannot be found or handed over.
     #[error(transparent)]
     Credentials(#[from] HandoverError),
-    /// A path that cannot be kept in the history.
+    /// The path is not UTF-8, so the history cannot store it.
     #[error("{} cannot be kept in the history: its name is not UTF-8. Rename it", .0.display())]
     Name(PathBuf),
-    /// What the run makes would find no place.
+    /// The output folder cannot be used.
     #[error("{0}. {ANOTHER_FOLDER}")]
     Folder(#[from] Unusable),
-    /// The content of an input file is not there any more.
+    /// The kept content of an input file is missing.
     #[error(
         "the content of {name} is not in the history any more, so run {run} cannot be repeated as it was. Load its values and choose the file again"
     )]
     InputGone {
-        /// The run to repeat.
+        /// The run to be repeated.
         run: RunId,
         name: String,
     },
-    /// It is the same run again, and whoever wants it is to be asked.
+    /// An identical earlier run exists, and the caller wants to ask first.
     #[error("nothing differs from run {run}, which is {}", .status.word())]
     Same { run: RunId, status: Status },
-    /// The run was made elsewhere.
+    /// The run was only fetched, so its values are unknown.
     #[error(
         "run {0} was sent from elsewhere and only fetched, so its values are not known here and it cannot be repeated"
     )]
     Unknown(RunId),
-    /// A file of the runner cannot be used.
+    /// A lock or hand-over file could not be used.
     #[error("the background runner cannot use {}: {why}. Make the folder writable, then try again", path.display())]
-    File {
-        path: PathBuf,
-        /// What the system says.
-        why: io::Error,
-    },
-    /// The folder of the history was deleted, moved or unmounted under a runner.
+    File { path: PathBuf, why: io::Error },
+    /// The history's folder was deleted, moved or unmounted while the runner was at work.
     #[error("the history is gone from {}, so the background runner ends", .0.display())]
     HistoryGone(PathBuf),
-    /// The process cannot be started.
+    /// Starting the process failed.
     #[error(
         "the background runner could not be started ({}: {why}). What is queued waits; `comfydeck runs` tries again",
         program.display()
     )]
-    Start {
-        program: PathBuf,
-        /// What the system says.
-        why: io::Error,
-    },
-    /// Runners end before they do anything.
+    Start { program: PathBuf, why: io::Error },
+    /// Runners ended several times in a row without doing anything.
     #[error(
         "the background runner keeps ending at once, so no run goes on. {} says why; `comfydeck runs` starts it again",
         log.display()
     )]
     EndsAtOnce { log: PathBuf },
-    /// The request cannot be sent as it is.
+    /// The backend rejects the request before it is sent.
     #[error(transparent)]
     Unsendable(BackendError),
-    /// The runner's own machinery.
+    /// Tokio or a signal handler could not be set up.
     #[error("the background runner could not start: {0}")]
     SetUp(io::Error),
 }

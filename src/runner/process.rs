@@ -1,15 +1,14 @@
-//! The runner as a process: one a data folder, started and waited for without races.
+//! The runner as a process: one per data folder, started and waited for without races.
 //!
-//! Two locks beside the history tell everything. `runner.lock` says who is the runner: whoever starts one takes it first and
-//! **hands it to the child** as its standard input, so there is no moment at which two could start or none
-//! is there. `runner.watch` is for waiting: the runner holds it too (as its standard output, until it
-//! has taken it over), and those who wait for its end queue up there, where they never stand in the way of
-//! somebody who asks for the first.
+//! Two lock files beside the history. `runner.lock` is held by the runner: whoever starts one takes the lock first
+//! and **passes it to the child** as its standard input, so there is no moment in which two could start.
+//! `runner.watch` is for waiting: the runner holds it too (passed as its standard output), and those who wait for its
+//! end queue up there, out of the way of whoever tries the first lock.
 //!
-//! Where the file system of the history has no locks, both lie in a folder of this machine.
+//! On a file system without locks, both files are in a local folder instead.
 //!
-//! Nobody is forgotten either: a run is in the store **before** its queuer looks at the lock, and the runner
-//! looks into the store once more **after** it has given the lock back.
+//! No run is left waiting: a run is in the store **before** its process tries the lock, and the runner checks the
+//! store once more **after** it has released the lock.
 
 use std::fs::File;
 use std::io;
@@ -29,19 +28,19 @@ use crate::config::{Config, Dirs, SecretSource};
 use crate::domain::workflow::hex;
 use crate::store::Store;
 
-/// Variables that the runner's process goes without: it gets credentials from the hand-over and from files, and
-/// outlives by far the shell that they were set for.
+/// Variables removed from the runner's environment: it gets credentials from the hand-over and from files, and far
+/// outlives the shell they were set in.
 const NOT_FOR_THE_RUNNER: [&str; 2] = ["VIEWCOMFY_CLIENT_ID", "VIEWCOMFY_CLIENT_SECRET"];
 
-/// Set for a runner's process, which never starts another: a program that takes `runner` for something else
-/// (a test, say) cannot multiply.
+/// Set in a runner's environment; a process with it never starts another runner, so that a program that mistakes the
+/// argument `runner` for something else (a test binary, say) cannot multiply.
 const RUNNER_MARK: &str = "COMFYDECK_RUNNER";
 
-/// The longest time for which the two locks may disagree.
+/// Longest time for which one lock is held without the other.
 const BETWEEN: Duration = Duration::from_secs(2);
 
-/// Starts a runner unless one is there. Call it after a run was queued or its cancel was asked for, and at
-/// every start, so that what an earlier runner left behind is told.
+/// Starts a runner unless one is running. Call it after queueing or cancelling a run, and at every start, so that
+/// runs left by an earlier runner are settled.
 ///
 /// # Errors
 /// When the state folder cannot be used or the process cannot be started.
@@ -53,7 +52,7 @@ pub fn ensure(dirs: &Dirs) -> Result<(), RunnerError> {
     ensure_as(dirs, command)
 }
 
-/// As [`ensure`], with a command of one's own that comes to [`serve`] or [`serve_with`].
+/// As [`ensure`], with a command that calls [`serve`] or [`serve_with`].
 ///
 /// # Errors
 /// As [`ensure`].
@@ -73,13 +72,12 @@ pub fn ensure_as(dirs: &Dirs, mut command: Command) -> Result<(), RunnerError> {
     }
     command.stdin(Stdio::from(locks.main)).stdout(Stdio::from(locks.watch)).stderr(Stdio::null());
     let mut child = command.spawn().map_err(refused)?;
-    // Somebody has to take the child's exit code, or its entry stays in the process table as long as
-    // this process lives.
+    // Without a wait the child would remain a zombie as long as this process lives.
     let reaper = std::thread::Builder::new().name("runner's end".to_owned()).spawn(move || child.wait());
     reaper.map(drop).map_err(RunnerError::SetUp)
 }
 
-/// Waits until no runner is there.
+/// Blocks until no runner is running.
 ///
 /// # Errors
 /// When the lock cannot be used.
@@ -94,12 +92,12 @@ pub fn gone(dirs: &Dirs) -> Result<(), RunnerError> {
     }
 }
 
-/// Keeps runners away as long as it lives.
+/// Prevents runners from starting until it is dropped.
 pub struct NoRunner {
     _locks: Locks,
 }
 
-/// Keeps runners away, unless one is there: then `None`.
+/// Prevents runners from starting; `None` when one is running.
 ///
 /// # Errors
 /// When the locks cannot be used.
@@ -107,8 +105,8 @@ pub fn keep_away(dirs: &Dirs) -> Result<Option<NoRunner>, RunnerError> {
     Ok(Locks::take(dirs)?.map(|locks| NoRunner { _locks: locks }))
 }
 
-/// Is the runner: leaves the terminal, sends what is queued, and returns when no run is open or the process
-/// is asked to end. Returns at once when another runner is there.
+/// Runs as the runner: detaches from the terminal, sends what is queued, and returns when no run is open or the
+/// process got a signal to end. Returns at once when another runner is running.
 ///
 /// # Errors
 /// When the store or the locks cannot be used.
@@ -116,15 +114,14 @@ pub fn serve(dirs: &Dirs) -> Result<(), RunnerError> {
     serve_with(dirs, Arc::new(SystemEnvironment::new(dirs)))
 }
 
-/// As [`serve`], with backends and credentials of one's own.
+/// As [`serve`], with another environment.
 ///
 /// # Errors
 /// As [`serve`].
 pub fn serve_with(dirs: &Dirs, environment: Arc<dyn Environment>) -> Result<(), RunnerError> {
-    // Refused for the leader of a process group, which a shell makes of a runner that is started by hand:
-    // that one stays where it was started.
+    // Fails for the leader of a process group, as a runner started by hand from a shell is: it keeps its session.
     let _ = rustix::process::setsid();
-    // Without the log runs go on, and their errors are in the history.
+    // The runner works without its log; errors of runs are in the history.
     let _ = private_dir(&dirs.state)
         .map_err(|why| RunnerError::File { path: dirs.state.clone(), why })
         .and_then(|()| journal::begin(&dirs.state));
@@ -135,8 +132,7 @@ pub fn serve_with(dirs: &Dirs, environment: Arc<dyn Environment>) -> Result<(), 
     served
 }
 
-/// Does a runner's work in this process: as [`serve_with`], but stays in the terminal and keeps no log of
-/// its own.
+/// Does a runner's work in this process: as [`serve_with`], but keeps the terminal and writes no log.
 ///
 /// # Errors
 /// As [`serve`].
@@ -149,7 +145,7 @@ pub fn work_off(dirs: &Dirs, environment: Arc<dyn Environment>) -> Result<(), Ru
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunnerError::SetUp)?;
     let store = Store::open(dirs)?;
-    // A config that cannot be read is told by whoever needs more of it.
+    // A broken config is reported by the commands that need more of it.
     store.set_max_log(Config::load(dirs).unwrap_or_default().max_log.0);
     let tasks = tokio::task::LocalSet::new();
     tasks.block_on(&runtime, async {
@@ -167,7 +163,7 @@ pub fn work_off(dirs: &Dirs, environment: Arc<dyn Environment>) -> Result<(), Ru
     })
 }
 
-/// Where the two locks lie.
+/// Paths of the two lock files.
 struct LockPaths {
     main: PathBuf,
     watch: PathBuf,
@@ -178,8 +174,8 @@ impl LockPaths {
         Self { main: dirs.data.join("runner.lock"), watch: dirs.data.join("runner.watch") }
     }
 
-    /// For a history on a file system without locks. The folder is that of this user alone, and found without an
-    /// environment, which differs from process to process.
+    /// For a history on a file system without locks. The folder belongs to this user alone, and does not depend on
+    /// the environment, which differs between processes.
     fn elsewhere(dirs: &Dirs) -> Self {
         let folder = PathBuf::from(format!("/tmp/comfydeck-locks-{}", rustix::process::geteuid().as_raw()));
         let data = dirs.data.canonicalize().unwrap_or_else(|_| dirs.data.clone());
@@ -188,7 +184,7 @@ impl LockPaths {
     }
 }
 
-/// The two locks, held as long as this lives.
+/// The two locks, released on drop.
 struct Locks {
     main: File,
     watch: File,
@@ -196,7 +192,7 @@ struct Locks {
 }
 
 impl Locks {
-    /// Takes both; `None` when a runner is there.
+    /// Takes both locks; `None` when a runner is running.
     fn take(dirs: &Dirs) -> Result<Option<Self>, RunnerError> {
         match Self::take_at(LockPaths::beside(dirs)) {
             Err(RunnerError::File { why, .. }) if is_lacking(&why) => {
@@ -222,14 +218,14 @@ impl Locks {
             }
             std::thread::sleep(Duration::from_millis(1));
         }
-        // Held by others for a moment only: by a runner that has just given the first one back, or by
-        // somebody who waited for its end.
+        // Held by others only for a moment: by a runner that has just released the first lock, or by a process
+        // that waited for its end.
         locks.watch.lock().map_err(|why| locks.fault(&locks.paths.watch, why))?;
         Ok(Some(locks))
     }
 
-    /// Whether the first lock is held and the second is not: so it is for a moment while a killed process is
-    /// taken apart, whose locks the system gives back one by one, and while somebody takes both.
+    /// Whether only the first lock is held. That is so for a moment while the system releases a killed process's
+    /// locks one by one, and while another process takes both.
     fn is_between(&self) -> Result<bool, RunnerError> {
         match self.watch.try_lock_shared() {
             Ok(()) => self.watch.unlock().map(|()| true).map_err(|why| self.fault(&self.paths.watch, why)),
@@ -250,7 +246,7 @@ impl Locks {
         RunnerError::File { path: path.to_owned(), why }
     }
 
-    /// The locks that [`ensure`] handed over; `None` for a runner that was started in another way.
+    /// The locks passed by [`ensure`]; `None` for a runner that was started in another way.
     fn inherited(dirs: &Dirs) -> Result<Option<Self>, RunnerError> {
         let own = |fd: std::os::fd::BorrowedFd<'_>| fd.try_clone_to_owned().map(File::from);
         let (Ok(main), Ok(watch)) = (own(io::stdin().as_fd()), own(io::stdout().as_fd())) else {
@@ -264,7 +260,7 @@ impl Locks {
         if !are_these(&paths) {
             return Ok(None);
         }
-        // What the runner starts (a command that tells a secret) must not hold the locks on.
+        // Commands that the runner starts (a password manager) must not inherit the locks.
         let null = File::options().read(true).write(true).open("/dev/null").map_err(RunnerError::SetUp)?;
         rustix::stdio::dup2_stdin(&null).map_err(|e| RunnerError::SetUp(e.into()))?;
         rustix::stdio::dup2_stdout(&null).map_err(|e| RunnerError::SetUp(e.into()))?;
@@ -272,10 +268,10 @@ impl Locks {
     }
 }
 
-/// Names of the variables in which this user keeps secrets for comfydeck.
+/// Names of the variables in which this user's config looks for secrets.
 fn secret_variables(dirs: &Dirs) -> Vec<String> {
     let mut names: Vec<String> = NOT_FOR_THE_RUNNER.map(str::to_owned).to_vec();
-    // A config that cannot be read names no variable either.
+    // Without a readable config no names are known.
     for profile in Config::load(dirs).map(|config| config.profiles).unwrap_or_default().into_values() {
         names.extend(profile.sources().filter_map(|source| match source {
             SecretSource::Env { name, .. } => Some(name.clone()),
@@ -292,14 +288,14 @@ fn is_file(open: &File, path: &Path) -> bool {
     }
 }
 
-/// The folder that `COMFYDECK_HOME` must name for a child to come to the same folders; `None` when they are
-/// spread as XDG says, which the child finds in the environment.
+/// Value of `COMFYDECK_HOME` with which a child finds the same folders; `None` for the XDG folders, which
+/// it finds by its environment.
 fn home_of(dirs: &Dirs) -> Option<PathBuf> {
     let home = std::path::absolute(dirs.data.parent()?).ok()?;
     (Dirs::under(dirs.data.parent()?) == *dirs).then_some(home)
 }
 
-/// The program's path, also when it was replaced by a newer one while it ran.
+/// The program's path; Linux appends ` (deleted)` when the file was replaced during an update.
 fn present(program: PathBuf) -> PathBuf {
     let text = program.to_string_lossy();
     match text.strip_suffix(" (deleted)") {

@@ -1,4 +1,4 @@
-//! The queue: who may go, who must stop, and until when there is something to do.
+//! The queue: which runs may start, which must stop, and when the runner is done.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
@@ -24,25 +24,25 @@ use crate::domain::run::{Output, RunError};
 use crate::domain::{Run, RunEvent, RunId, RunRequest, Shape, Status, Workflow};
 use crate::store::{Store, StoreError, Watcher, now, watch};
 
-/// How often the store is looked at though nothing tells of a change: some disks tell nothing.
+/// How often the store is polled besides notifications, which some file systems do not send.
 const LOOK_ANYWAY: Duration = Duration::from_secs(2);
 
-/// All runs of one runner.
+/// All open runs of one runner.
 pub(super) struct Queue {
     store: Rc<Store>,
     environment: Arc<dyn Environment>,
     changed: Arc<Notify>,
-    /// `None` when the system has no watch left to give: then the store is asked more often.
+    /// `None` when the system's limit of watches is reached; the store is polled more often then.
     watcher: Option<Watcher>,
     signals: Signals,
-    /// Runs that wait for their turn, oldest first.
+    /// Queued runs, oldest first.
     waiting: BTreeMap<RunId, Turn>,
     active: HashMap<RunId, Active>,
     tasks: JoinSet<()>,
     runs_of_tasks: HashMap<task::Id, RunId>,
 }
 
-/// What decides when a run may go.
+/// The properties that decide when a run may start.
 struct Turn {
     url: String,
     concurrency: usize,
@@ -50,20 +50,20 @@ struct Turn {
 
 struct Active {
     url: String,
-    /// The next runner can find it again.
+    /// Whether the next runner can find this run again.
     attach: bool,
     output_dir: PathBuf,
     stop: mpsc::UnboundedSender<Stop>,
-    /// The last that it was told.
+    /// The last stop signal sent to its task.
     told: Option<Stop>,
 }
 
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
-    /// Listened to so that it does not end the process: a terminal that goes away is none of our business.
+    /// Caught so that it does not end the process: a closed terminal must not affect runs.
     _hang_up: Signal,
-    /// Likewise: a file that grows over a limit (`ulimit -f`) is an error of that file alone.
+    /// Caught likewise: a file that exceeds `ulimit -f` is an error of that file alone.
     _file_size: Signal,
 }
 
@@ -99,8 +99,8 @@ impl Queue {
         })
     }
 
-    /// Takes over what an earlier runner left in flight: a run that its server knows by name is found again, any other
-    /// is lost. None is ever sent again: how far it came is not known.
+    /// Takes over runs that an earlier runner left in flight: a run with a name at its server is found again, any
+    /// other is lost. Nothing is sent again, since how far it got is unknown.
     pub(super) fn recover(&mut self) -> Result<(), RunnerError> {
         let open = self.store.open_runs()?;
         let left = open.iter().filter(|run| run.status.is_in_flight() && !self.active.contains_key(&run.id));
@@ -114,7 +114,7 @@ impl Queue {
                 None => (end::orphaned(run.status), folder.salvage()),
                 Some(prompt_id) => match self.environment.credentials(&run.request) {
                     Ok(credentials) => {
-                        // It comes once more, whole.
+                        // The server sends the log again from its beginning.
                         folder.clear();
                         let job = self.job_of_sent(&run, prompt_id, credentials);
                         self.drive(run, backend, job, Way::Attach);
@@ -133,7 +133,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Takes outputs into the history that got their names, or were about to, when the runner went away.
+    /// Adds outputs to the history that were renamed, or about to be, when the runner died.
     fn confirm(&self, run: Run) -> Result<Run, StoreError> {
         let id = run.id;
         let is_new = |output: &Output| run.outputs.iter().all(|known| known.path != output.path);
@@ -147,14 +147,14 @@ impl Queue {
         self.store.run(id)?.ok_or(StoreError::NoSuchRun(id))
     }
 
-    /// Whether any run has not ended.
+    /// Whether any run has not ended yet.
     pub(super) fn has_open_runs(&self) -> Result<bool, RunnerError> {
         Ok(!self.store.open_runs()?.is_empty())
     }
 
-    /// Works until no run is open (`false`) or the process is told to end (`true`).
+    /// Works until no run is open (`false`) or the process gets a signal to end (`true`).
     ///
-    /// A store that cannot be used for a while holds up what is queued, never what is in flight.
+    /// A store that fails for a while delays queued runs, never those in flight.
     pub(super) async fn work(&mut self) -> Result<bool, RunnerError> {
         let mut failures = 0;
         loop {
@@ -184,7 +184,7 @@ impl Queue {
         }
     }
 
-    /// Reads the store, stops what was cancelled and starts what may go.
+    /// Reads the store, stops cancelled runs and starts those that may start.
     fn look(&mut self) -> Result<(), RunnerError> {
         let open = self.store.open_runs()?;
         let queued: HashSet<RunId> =
@@ -211,7 +211,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Passes on to a run what a person asked for; both at once, when it was asked while nobody looked.
+    /// Passes a person's wish to cancel, and not to wait any longer, on to the run's task. Both may arrive at once.
     fn stop_run(&mut self, id: RunId) -> Result<(), RunnerError> {
         while let Some(told) = self.active.get(&id).map(|active| active.told) {
             let asked = match told {
@@ -226,7 +226,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Runs that may go now. Among those of one endpoint none overtakes another.
+    /// Runs that may start now. Runs of one endpoint start in queue order.
     fn next(&self) -> Vec<RunId> {
         let mut busy: HashMap<&str, usize> = HashMap::new();
         for active in self.active.values() {
@@ -258,7 +258,7 @@ impl Queue {
                 return Ok(());
             }
         };
-        // From here on it counts as sent.
+        // From here on the run counts as sent.
         let Some(run) = self.store.take(id, now(), job.prompt_id.as_deref())? else { return Ok(()) };
         if run.request.adopt.is_some() {
             job.saved = self.take_over(&run)?;
@@ -268,8 +268,8 @@ impl Queue {
         Ok(())
     }
 
-    /// Takes over what an earlier run of the same name brought and is still there, and tells the names: a fetch after
-    /// one that could not be saved brings only that one.
+    /// Takes over outputs that an earlier run of the same name saved and that still exist, and returns their names: a
+    /// fetch after a failed save only downloads what is missing.
     fn take_over(&self, run: &Run) -> Result<Vec<String>, StoreError> {
         let Some(prompt_id) = &run.request.adopt else { return Ok(Vec::new()) };
         let earlier =
@@ -278,7 +278,7 @@ impl Queue {
         let is_there = |output: &Output| {
             std::fs::metadata(&output.path).is_ok_and(|found| found.is_file() && found.len() == output.size)
         };
-        // Of several with the same name it is not known which of them failed.
+        // Of several outputs with one name it is unknown which one failed.
         let is_clear =
             |output: &Output| !earlier.failed_outputs.iter().any(|failed| failed.name == output.name);
         let there: Vec<Output> = earlier
@@ -296,7 +296,7 @@ impl Queue {
         Ok(names)
     }
 
-    /// Has a run driven to its end by a task of its own.
+    /// Starts a task that drives a run to its end.
     fn drive(&mut self, run: Run, backend: Arc<dyn Backend>, job: Job, way: Way) {
         let (stop, stopped) = mpsc::unbounded_channel();
         let attach = backend.caps().attach && job.prompt_id.is_some();
@@ -315,7 +315,7 @@ impl Queue {
         );
     }
 
-    /// A run of the history. One that cannot be read is ended, so that it does not stand in the way of the others.
+    /// Reads a run. One that cannot be read is ended, so that it does not block the others.
     fn readable(&self, id: RunId) -> Result<Option<Run>, StoreError> {
         match self.store.run(id) {
             Err(StoreError::DamagedRun { why, .. }) => {
@@ -327,7 +327,7 @@ impl Queue {
         }
     }
 
-    /// A run that was cancelled in the queue needs what was handed over for it no more.
+    /// Deletes the credentials handed over for a run that was cancelled in the queue.
     fn discard(&self, id: RunId) -> Result<(), RunnerError> {
         if let Some(run) = self.readable(id)? {
             self.over(&run);
@@ -335,7 +335,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Gathers what a backend needs for a run that is not in flight yet.
+    /// Builds the job of a run that has not been sent.
     fn job(&self, run: &Run, caps: Caps) -> Result<(Job, Way), RunError> {
         let request = &run.request;
         if let Some(prompt_id) = &request.adopt {
@@ -346,7 +346,7 @@ impl Queue {
             let credentials = self.environment.credentials(request)?;
             return Ok((self.job_of_sent(run, prompt_id.clone(), credentials), Way::Attach));
         }
-        // Once more: hours may have passed in the queue.
+        // Tested again: hours may have passed in the queue.
         folder::try_out(request, &self.store).map_err(|why| RunError {
             what: why.to_string(),
             remedy: ANOTHER_FOLDER.to_owned(),
@@ -381,7 +381,7 @@ impl Queue {
         Ok((job, Way::Submit))
     }
 
-    /// What a backend needs for a run that its server has.
+    /// Builds the job of a run that its server already has.
     fn job_of_sent(&self, run: &Run, prompt_id: String, credentials: Credentials) -> Job {
         let request = &run.request;
         let is_sent_from_here = request.adopt.is_none() || run.status > Status::Waiting;
@@ -391,7 +391,7 @@ impl Queue {
             prompt_id: Some(prompt_id),
             left_at: is_sent_from_here.then_some(run.status),
             logs: request.logs,
-            // For its nodes' names: it is not sent.
+            // Only for the titles of its nodes; it is not sent.
             workflow: self.store.workflow(&request.workflow_hash).ok().flatten(),
             outputs: folder::of(run, &self.store),
             saved: run.outputs.iter().map(|output| output.name.clone()).collect(),
@@ -402,7 +402,7 @@ impl Queue {
     fn workflow(&self, hash: &str) -> Result<String, RunError> {
         let gone = |what: String| RunError { what, ..RunError::default() };
         match self.store.workflow(hash) {
-            // Without notes and needless white space: servers limit the size.
+            // Without notes and white space: servers limit the size.
             Ok(Some(text)) => {
                 Ok(Workflow::parse(&text).map_or(text, |workflow| workflow.compact().to_owned()))
             }
@@ -411,14 +411,14 @@ impl Queue {
         }
     }
 
-    /// A run has ended: what was kept for it alone goes.
+    /// Cleans up after a run that has ended.
     fn over(&self, run: &Run) {
         self.store.forget_intents(run.id);
         self.environment.release(&run.request);
         self.store.drop_preview(run.id);
     }
 
-    /// A task has come to its end, one way or another.
+    /// Handles the end of a task, also by a panic.
     fn end_task(&mut self, ended: Result<(task::Id, ()), task::JoinError>) {
         let id = match &ended {
             Ok((id, ())) => *id,
@@ -440,8 +440,8 @@ impl Queue {
         }
     }
 
-    /// The history is gone from its place: nothing more is sent. What is in flight goes on only where it could not be found
-    /// again and there is still a folder for what it makes.
+    /// The history is gone from its folder: nothing more is sent. Runs in flight continue only when they could not be
+    /// found again and their output folder still exists.
     async fn leave(&mut self) -> RunnerError {
         let gone = RunnerError::HistoryGone(self.store.folder().to_owned());
         tracing::error!("{gone}");
@@ -457,14 +457,14 @@ impl Queue {
                     Some(ended) => self.end_task(ended),
                     None => return gone,
                 },
-                // The folder for what they make may go, too.
+                // The output folder may disappear, too.
                 () = tokio::time::sleep(LOOK_ANYWAY) => {}
                 _ = self.signals.terminate.recv() => self.stop_all().await,
             }
         }
     }
 
-    /// Ends everything in flight that cannot be found again as lost; what is queued stays queued.
+    /// Ends all runs in flight that cannot be found again, as lost; queued runs stay queued.
     async fn stop_all(&mut self) {
         tracing::warn!("told to end with {} runs in flight", self.active.len());
         for active in self.active.values_mut() {
@@ -479,14 +479,14 @@ impl Queue {
 impl Active {
     fn tell(&mut self, stop: Stop) {
         self.told = Some(stop);
-        // A run that has just ended does not listen any more.
+        // Fails only for a run that has just ended.
         let _ = self.stop.send(stop);
     }
 }
 
 impl Drop for Queue {
     fn drop(&mut self) {
-        // Tells a store that cannot be used any more apart from a quiet end.
+        // Distinguishes a store failure from a normal end in the log.
         if !self.active.is_empty() {
             tracing::error!(
                 "{} runs are left to the next runner, which finds them again or ends them as lost",
@@ -496,8 +496,8 @@ impl Drop for Queue {
     }
 }
 
-/// Brings the files that tell what made a run's outputs up to date with its last events, and gives these with what there
-/// is to tell of that.
+/// Updates the sidecar files of a run's outputs to its last events, and returns these events plus
+/// any problem with the files.
 fn with_sidecars(run: &Run, events: Vec<RunEvent>) -> Vec<RunEvent> {
     let (mut after, at) = (run.clone(), now());
     events.iter().for_each(|event| after.apply(event, at));

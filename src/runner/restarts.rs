@@ -1,24 +1,24 @@
-//! Starting the next runner, for those who wait for runs.
+//! Starts further runners for processes that wait for runs.
 
 use super::{RunnerError, ensure};
 use crate::config::Dirs;
 
-/// Runners in a row that may end without having done anything for the runs that are waited for.
+/// Runners in a row that may end without any progress before waiting fails.
 const MOST_IDLE: u32 = 3;
 
-/// Starts a runner whenever one has ended before its runs have, unless they all end at once.
+/// Starts a new runner when one ended before its runs did, unless runners keep ending at once.
 #[derive(Debug, Default)]
 pub struct Restarts {
     idle: u32,
 }
 
 impl Restarts {
-    /// Something was done for a run: the runner that ended was not idle.
+    /// Resets the count: the runner that ended had made progress.
     pub fn run_moved(&mut self) {
         self.idle = 0;
     }
 
-    /// Starts the next runner, unless one is there.
+    /// Starts a runner unless one is running.
     ///
     /// # Errors
     /// [`RunnerError::EndsAtOnce`], or as [`ensure`].

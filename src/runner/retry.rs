@@ -1,16 +1,16 @@
-//! When a store that cannot be used is tried again.
+//! Retries of a store that fails.
 
 use std::time::Duration;
 
 use crate::store::StoreError;
 
-/// How often before the runner gives up.
+/// Number of retries before the runner gives up.
 pub(super) const TRIES: usize = 60;
 
-/// Pause before each try.
+/// Pause before each retry.
 pub(super) const TRY_AGAIN: Duration = Duration::from_secs(1);
 
-/// Whether trying again later can help.
+/// Whether a retry can help.
 pub(super) fn may_pass(error: &StoreError) -> bool {
     matches!(
         error,

@@ -1,4 +1,4 @@
-//! A file beside each output that tells what made it: `a.png.json` for `a.png`.
+//! Writes a file beside each output that describes how it was made: `a.png.json` for `a.png`.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -15,10 +15,10 @@ use crate::domain::run::{Output, UnixMs};
 use crate::domain::{Run, RunEvent, RunId};
 use crate::report::json::request_facts;
 
-/// Files of one name that are looked at.
+/// Most numbered file names (`a.png.2.json`) that are checked.
 const MOST_NUMBERS: u32 = 1_000;
 
-/// The files of one run's outputs.
+/// The sidecar files of one run's outputs.
 #[derive(Debug, Default)]
 pub(super) struct Sidecars {
     written: Vec<Sidecar>,
@@ -29,25 +29,25 @@ pub(super) struct Sidecars {
 struct Sidecar {
     output: Output,
     saved_at: UnixMs,
-    /// Where it is; `None` while it could not be written.
+    /// Its path; `None` while it could not be written.
     path: Option<PathBuf>,
 }
 
 impl Sidecars {
-    /// Those of a run that is gone on with: what is there of its own is brought up to date at its end, and what an
-    /// earlier runner left half written is removed.
+    /// The sidecars of a run taken over from an earlier runner: existing ones will be updated at the
+    /// end, half-written ones are removed.
     pub(super) fn resume(run: &Run) -> Self {
         let folders: BTreeSet<_> = run.outputs.iter().filter_map(|output| output.path.parent()).collect();
         for entry in
             folders.into_iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten()
         {
             if entry.file_name().to_str().is_some_and(|name| is_temp_name(name, run.id)) {
-                // An unfinished file: harmless if it cannot be removed.
+                // Harmless if it cannot be removed.
                 let _ = std::fs::remove_file(entry.path());
             }
         }
         let written = run.outputs.iter().filter_map(|output| match find(output) {
-            // Another run's that made the same, and was taken over.
+            // It describes the same content, but of another run.
             Some((_, told)) if told["run"] != run.id => None,
             Some((path, told)) => {
                 let saved_at = told["saved_at"].as_i64().unwrap_or(run.queued_at);
@@ -61,8 +61,8 @@ impl Sidecars {
         Self { written: written.collect(), told: false }
     }
 
-    /// Takes in what has happened to a run, which is `run` after it: writes the files of new outputs, and all of
-    /// them once more when the run has ended. The first failure is something to tell.
+    /// Takes in events of a run, which `run` already has applied: writes sidecars for new outputs, and all of them
+    /// again at the end. Returns the first failure as a message.
     pub(super) fn take_in(&mut self, run: &Run, events: &[RunEvent], now: UnixMs) -> Option<String> {
         let known = self.written.len();
         self.written.extend(events.iter().filter_map(|event| match event {
@@ -99,7 +99,7 @@ impl Sidecar {
                 Ok(())
             }
             Err(error) => {
-                // The first error is the one to tell.
+                // The first error is reported; this one does not matter.
                 let _ = std::fs::remove_file(&temp);
                 Err(error)
             }
@@ -113,13 +113,13 @@ fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     disk::if_possible(file.sync_all())
 }
 
-/// Gives a file its name beside an output: never another's.
+/// Renames a sidecar into place beside its output, without replacing another file.
 fn named(temp: &Path, output: &Path) -> io::Result<PathBuf> {
     let name = format!("{}.json", output.file_name().unwrap_or_default().to_string_lossy());
     name_it(output.parent().unwrap_or(Path::new("")), temp, &name).map_err(io::Error::other)
 }
 
-/// The name of a file that is being written: of which run, for which content.
+/// Name of the unfinished file: run number and content hash.
 fn temp_name(run: RunId, sha256: &str) -> String {
     format!(".comfydeck-{run}-{}.sidecar", sha256.get(..16).unwrap_or(sha256))
 }
@@ -128,7 +128,7 @@ fn is_temp_name(name: &str, run: RunId) -> bool {
     name.starts_with(&format!(".comfydeck-{run}-")) && name.ends_with(".sidecar")
 }
 
-/// The file beside an output that tells of its content, and what it tells.
+/// The sidecar beside an output that describes its content, with its parsed JSON.
 fn find(output: &Output) -> Option<(PathBuf, Value)> {
     let name = output.path.file_name().unwrap_or_default().to_string_lossy();
     let paths = (1..=MOST_NUMBERS).map(|n| output.path.with_file_name(numbered(&format!("{name}.json"), n)));
@@ -142,7 +142,8 @@ fn find(output: &Output) -> Option<(PathBuf, Value)> {
     })
 }
 
-/// What made an output. Nothing that could be a secret: of the address, not its query; of files, not where they lay.
+/// The description of an output. Contains nothing that may be secret: the address without its
+/// query, files without their folders.
 fn content(run: &Run, output: &Output, saved_at: UnixMs) -> Value {
     let request = &run.request;
     let files = request.files.iter().map(|file| {

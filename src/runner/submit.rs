@@ -1,4 +1,5 @@
-//! Queueing a run: everything it needs is put into the store first, then the run, then a runner is started.
+//! Queues a run: first its files and workflow are copied into the store, then the run is added,
+//! then a runner is started.
 
 use std::path::{Path, PathBuf};
 
@@ -14,47 +15,46 @@ use crate::domain::{
 };
 use crate::store::{CancelAnswer, KeptInput, Store, StoreError, now};
 
-/// What is to be run, and where.
+/// A run to be queued.
 #[derive(Clone, Copy, Debug)]
 pub struct NewRun<'a> {
     pub profile: &'a Profile,
-    /// The workflow that the values belong to.
+    /// The workflow whose inputs the values set.
     pub workflow: &'a Workflow,
-    /// Where it was read from, for people.
+    /// Name of the workflow's file, for people.
     pub workflow_name: &'a str,
-    /// Name of the preset it began from, if any.
+    /// Name of the preset, if any.
     pub preset: Option<&'a str>,
-    /// The values and files to send.
+    /// Values and files to send.
     pub submission: &'a Submission,
-    /// The prompt, for the list of runs; may be empty.
+    /// The prompt for the list of runs; may be empty.
     pub prompt: &'a str,
-    /// Send the workflow along, in place of the deployment's own.
+    /// Whether to send the workflow instead of using the deployment's own.
     pub send_workflow: bool,
-    /// Ask the server for its log.
+    /// Whether to ask the server for its log.
     pub logs: bool,
-    /// Folder for the outputs; a relative one starts at the working directory.
+    /// Folder for the outputs; a relative path starts at the working directory.
     pub output_dir: &'a Path,
     pub if_same: IfSame,
 }
 
-/// What to do about an order that differs in nothing from a run which its deployment has done, or is about to do.
+/// What to do when an identical run is queued, in flight or done at the same deployment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IfSame {
-    /// It is queued.
+    /// Queue it.
     #[default]
     Queue,
-    /// It is queued, with a warning.
+    /// Queue it, with a warning.
     Warn,
-    /// It is not queued: [`RunnerError::Same`].
+    /// Fail with [`RunnerError::Same`].
     Refuse,
 }
 
-/// Queues a run. The files' contents are copied before, so they may change or go as soon as this returns. Does not
-/// start a runner.
+/// Queues a run. Copies the files first, so they may change or disappear afterwards. Does not start a runner.
 ///
 /// # Errors
-/// When a file or a secret cannot be read, the history cannot be written, or nothing differs from an earlier run and that
-/// is refused. The run is not queued then.
+/// When a file or a secret cannot be read, the history cannot be written, or an identical run exists and `IfSame`
+/// refuses it. Then the run is not queued.
 pub fn enqueue(store: &Store, dirs: &Dirs, new: &NewRun<'_>) -> Result<RunId, RunnerError> {
     let output_dir = absolute(new.output_dir)?;
     let files = new.submission.files.iter().map(|(key, path)| keep(store, key, path));
@@ -92,7 +92,7 @@ pub fn enqueue(store: &Store, dirs: &Dirs, new: &NewRun<'_>) -> Result<RunId, Ru
     Ok(id)
 }
 
-/// The prompt for lists: the text that is sent, not the template that it was made of.
+/// The prompt for lists: the expanded text that is sent, not its template.
 fn shown_prompt<'a>(new: &NewRun<'a>) -> &'a str {
     let submission = new.submission;
     let mut templates = submission.templates.iter().flat_map(|templates| &templates.texts);
@@ -100,8 +100,8 @@ fn shown_prompt<'a>(new: &NewRun<'a>) -> &'a str {
     key.and_then(|key| submission.params.get(key)?.as_str()).unwrap_or(new.prompt)
 }
 
-/// What a run would send, for showing it: nothing is queued, kept or sent. Also finds the credentials, so that what is
-/// missing is told.
+/// The request a run would send, for display: nothing is queued, stored or sent. Looks up the credentials, so
+/// that missing ones are reported.
 ///
 /// # Errors
 /// When a file or a secret cannot be read, or the request could not be sent.
@@ -124,11 +124,11 @@ pub fn outgoing(order: &NewRun<'_>) -> Result<Outgoing, RunnerError> {
     backend::for_protocol(profile.protocol).outgoing(&job).map_err(RunnerError::Unsendable)
 }
 
-/// Queues a run again exactly as it was: same values, same files by content, same seed. Only where it goes is as
-/// `profile` says now. Does not start a runner.
+/// Queues a run again with the same values, file contents and seed, at the address `profile` has now.
+/// Does not start a runner.
 ///
 /// # Errors
-/// When there is no such run, the content of a file is gone, or as [`enqueue`].
+/// When there is no such run, a file's content is missing, or as [`enqueue`].
 pub fn enqueue_again(
     store: &Store,
     dirs: &Dirs,
@@ -150,9 +150,9 @@ pub fn enqueue_again(
     queue_at(store, dirs, profile, request)
 }
 
-/// Queues a run that is at its server already, by its name there: nothing is sent, it is only brought to its end here.
-/// What is known of it from `known`, an earlier run of that name, is taken over. When a run that is open does that already,
-/// this is that one's number. Does not start a runner.
+/// Queues the fetch of a run by its name at the server: nothing is sent, the run is followed to its end and its
+/// outputs are downloaded. Values are copied from `known`, an earlier run of that name. Returns an open run that
+/// already does this, if any. Does not start a runner.
 ///
 /// # Errors
 /// When a secret cannot be found, or the history cannot be written.
@@ -172,8 +172,7 @@ pub fn adopt(
     queue_at(store, dirs, profile, request)
 }
 
-/// Asks for the end of a run, and sees to it that somebody is there to hear it: after a crash that is a new
-/// runner, which ends the run as lost.
+/// Asks to cancel a run and starts a runner if needed: after a crash a new runner has to end the run as lost.
 ///
 /// # Errors
 /// When there is no such run, the history cannot be written, or the runner not started.
@@ -181,7 +180,7 @@ pub fn cancel(store: &Store, dirs: &Dirs, run: RunId) -> Result<CancelAnswer, Ru
     let answer = store.ask_cancel(run, now())?;
     match answer {
         CancelAnswer::Asked => ensure(dirs)?,
-        // A runner that is there does the same; but perhaps none is.
+        // A running runner would do the same, but there may be none.
         CancelAnswer::Cancelled => {
             if let Some(run) = store.run(run)? {
                 handover::discard(dirs, &run.request)?;
@@ -192,8 +191,8 @@ pub fn cancel(store: &Store, dirs: &Dirs, run: RunId) -> Result<CancelAnswer, Ru
     Ok(answer)
 }
 
-/// Waits no longer for a run that was asked to end and does not. It ends here as lost; what it does at its server is
-/// not known. Whether it is a run in flight that was asked to end.
+/// Stops waiting for a run whose cancel the server does not confirm. It ends here as lost; its state at the server is
+/// unknown. Returns whether it was a run in flight with a cancel.
 ///
 /// # Errors
 /// When there is no such run, the history cannot be written, or the runner not started.
@@ -205,7 +204,7 @@ pub fn let_go(store: &Store, dirs: &Dirs, run: RunId) -> Result<bool, RunnerErro
     Ok(is_meant)
 }
 
-/// Queues a request at a profile's endpoint, with its credentials left for the runner.
+/// Queues a request for a profile's endpoint, and hands its credentials over to the runner.
 fn queue_at(
     store: &Store,
     dirs: &Dirs,
@@ -216,13 +215,13 @@ fn queue_at(
     let request = RunRequest { handover: handover::prepare(dirs, profile)?, ..addressed(profile, request) };
     let id = store.queue(&request, now())?;
     if request.adopt.is_some() && store.run(id)?.is_some_and(|run| run.request.handover != request.handover) {
-        // Another brings it home, with what was left for that one.
+        // Another open run fetches the same one and has its own credentials.
         handover::discard(dirs, &request)?;
     }
     Ok(id)
 }
 
-/// A request to a profile's endpoint.
+/// A request with the address of a profile.
 fn addressed(profile: &Profile, request: RunRequest) -> RunRequest {
     RunRequest {
         profile: profile.name.clone(),
@@ -236,7 +235,7 @@ fn addressed(profile: &Profile, request: RunRequest) -> RunRequest {
     }
 }
 
-/// A request with a value: earlier versions sent some without, which servers do not take.
+/// A request with at least one value: servers reject one without, but earlier versions sent those.
 fn with_a_value(store: &Store, request: RunRequest) -> Result<RunRequest, RunnerError> {
     if !request.params.is_empty() {
         return Ok(request);
@@ -253,7 +252,7 @@ fn with_a_value(store: &Store, request: RunRequest) -> Result<RunRequest, Runner
     Ok(RunRequest { params, ..request })
 }
 
-/// The place of a folder that the runner, which works elsewhere, will find.
+/// The absolute path of a folder, since the runner has another working directory.
 ///
 /// # Errors
 /// When the working directory cannot be read, or the name is not UTF-8.
@@ -272,7 +271,7 @@ fn input(key: &ParamKey, path: &Path, kept: KeptInput) -> InputFile {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     InputFile {
         part: key.as_str().to_owned(),
-        // For people; a name that is not UTF-8 could not be stored.
+        // Lossy, since the history stores UTF-8; the path is only for people.
         path: PathBuf::from(std::path::absolute(path).unwrap_or_default().to_string_lossy().into_owned()),
         content_type: media::content_type(&name, &kept.magic).to_owned(),
         name,

@@ -1,4 +1,4 @@
-//! One run in flight: its backend on one side, store and log on the other.
+//! Drives one run in flight: takes its backend's events, and writes store and log.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -19,40 +19,39 @@ use crate::domain::run::{End, Preview};
 use crate::domain::{RunEvent, RunId, Status};
 use crate::store::{LogWriter, Store, StoreError, now};
 
-/// Events that a backend may be ahead of the store.
+/// Events a backend may send before the store has taken them.
 const AHEAD: usize = 1_024;
 
-/// Log lines and what only the latest of counts are gathered for so long; everything else is written at
-/// once.
+/// Log lines and transient events are collected for this long; everything else is written at once.
 const GATHER: Duration = Duration::from_millis(50);
 
-/// Bytes of a preview that is kept; ComfyUI's are some 90,000.
+/// Largest preview kept, in bytes; ComfyUI's are about 90,000.
 const MAX_PREVIEW: usize = 8 << 20;
 
-/// How often a runner that was told to end tries to write what it knows of a run.
+/// Retries of the last write when the runner has to end.
 const LAST_TRIES: usize = 5;
 
-/// How long the end of a run whose upload was broken off waits for the server to hear of the cancel.
+/// Longest wait for the server to confirm a cancel when an upload was interrupted.
 const LAST_WORD: Duration = Duration::from_secs(10);
 
-/// How a run comes to its server.
+/// Whether a run is sent or found again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
     Submit,
     Attach,
 }
 
-/// How a run begins here.
+/// What a run's task starts with.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Start {
     pub(super) way: Way,
     pub(super) status: Status,
-    /// A file beside each output is to tell what made it.
+    /// Whether to write a sidecar beside each output.
     pub(super) sidecar: bool,
 }
 
-/// Brings one run, which stands at `status`, to its end and writes down what happens on the way. One that its server
-/// knows by name is left open when the runner is told to end: the next runner finds it again.
+/// Drives one run from `status` to its end and records it. When the runner has to end, a run with a name at its
+/// server stays open: the next runner finds it again.
 pub(super) async fn drive(
     store: Rc<Store>,
     backend: Arc<dyn Backend>,
@@ -68,7 +67,7 @@ pub(super) async fn drive(
     let mut record = Record::new(store, job.run, Veil::new(&job.server.credentials), status, sidecars);
     let remote = job.prompt_id.clone().map(|prompt_id| (job.server.clone(), prompt_id));
     let (sink, mut events) = mpsc::channel(AHEAD);
-    // A task of its own: dropped whole when the run is stopped, and its panics are its own.
+    // A task of its own, which can be aborted as a whole and whose panics are caught.
     let (worker, told) = (Arc::clone(&backend), sink.clone());
     let mut work = tokio::spawn(async move {
         match way {
@@ -93,7 +92,7 @@ pub(super) async fn drive(
                     Some((server, prompt_id)) if asked == Stop::Cancelled && caps.cancel => {
                         let ask = cancel::ask(Arc::clone(&backend), server.clone(), prompt_id.clone(), sink.clone());
                         asking = Some(AbortOnDrop(tokio::spawn(ask).abort_handle()));
-                        // Half a request is no run: nothing is lost with it.
+                        // The server does not run half a request, so nothing is lost.
                         if way == Way::Submit && record.status == Status::Uploading {
                             work.abort();
                         }
@@ -104,7 +103,7 @@ pub(super) async fn drive(
             outcome = &mut work => break outcome,
         }
     };
-    // What was said before the end counts: it may be the end itself.
+    // Events sent before the end still count: one may be the end itself.
     events.close();
     while let Ok(event) = events.try_recv() {
         record.take_in([event]);
@@ -119,7 +118,7 @@ pub(super) async fn drive(
         if let (Some(Stop::Cancelled), Some((server, prompt_id))) = (stop, remote)
             && caps.cancel
         {
-            // The whole request may have left after all. What the server says to it changes nothing here.
+            // The whole request may have arrived. The server's answer does not change the run any more.
             let _ = tokio::time::timeout(LAST_WORD, backend.cancel(server, prompt_id)).await;
         }
         record.take_in([RunEvent::Ended(end(outcome, stop, record.status))]);
@@ -127,7 +126,7 @@ pub(super) async fn drive(
     }
 }
 
-/// The end of a run whose backend told none by an event.
+/// The end of a run whose backend sent no end event.
 fn end(outcome: Result<Result<(), BackendError>, JoinError>, stop: Option<Stop>, status: Status) -> End {
     match (outcome, stop) {
         (Ok(Err(error)), _) => end::of_error(error),
@@ -137,11 +136,11 @@ fn end(outcome: Result<Result<(), BackendError>, JoinError>, stop: Option<Stop>,
     }
 }
 
-/// What happened to a run and is not written down yet.
+/// What happened to a run, and what of it is not written yet.
 struct Record {
     store: Rc<Store>,
     run: RunId,
-    /// Over everything that is written down.
+    /// Replaces secrets in everything that is written.
     veil: Veil,
     log: Option<LogWriter>,
     log_failed: bool,
@@ -149,15 +148,15 @@ struct Record {
     /// The newest preview, and how many there were.
     preview: Option<Preview>,
     previews: u64,
-    /// The earlier run that made the same, which has been told.
+    /// The earlier run with the same outputs, once the warning was given.
     same_as: Option<RunId>,
-    /// Where the run wants them.
+    /// `None` when the run wants no sidecars.
     sidecars: Option<Sidecars>,
-    /// Events that they have not heard of.
+    /// Events not yet passed to the sidecars.
     for_sidecars: Vec<RunEvent>,
-    /// Where the run stands in the store.
+    /// The run's status in the store.
     status: Status,
-    /// Something is gathered that need not be written before `due`.
+    /// Whether transient data waits to be written at `due`.
     unwritten: bool,
     due: Instant,
 }
@@ -201,7 +200,7 @@ impl Record {
                 RunEvent::Preview(preview) => self.preview = Some(preview),
                 RunEvent::Result(mut result) => {
                     if !result.prompt.is_empty() {
-                        // It is told beside the run: the run is none the worse without.
+                        // The graph is additional: without it the run is still complete.
                         match self.store.add_graph(&std::mem::take(&mut result.prompt)) {
                             Ok(hash) => result.prompt_sha256 = Some(hash),
                             Err(error) => {
@@ -232,7 +231,7 @@ impl Record {
         }
     }
 
-    /// Says of an output that an earlier run made it too, once for that run.
+    /// A warning when an earlier run made the same output, once for each earlier run.
     fn made_twice(&mut self, event: &RunEvent) -> Option<RunEvent> {
         let RunEvent::OutputSaved(output) = event else { return None };
         match duplicate::warning(&self.store, self.run, output) {
@@ -241,7 +240,7 @@ impl Record {
                 Some(RunEvent::Warning { text })
             }
             Ok(_) => None,
-            // It is a remark: the run goes on without.
+            // Only a warning: the run continues without it.
             Err(error) => {
                 tracing::warn!(run = self.run, "whether an output is new cannot be told: {error}");
                 None
@@ -264,7 +263,7 @@ impl Record {
         }
     }
 
-    /// The picture goes into its file, the word of it into the store.
+    /// Writes the picture to its file; the event goes into the store.
     fn keep_preview(&mut self, preview: Preview) {
         match self.store.keep_preview(self.run, &preview.bytes) {
             Ok(()) => {
@@ -273,12 +272,12 @@ impl Record {
                 let told = Preview { number: self.previews, path, bytes: Vec::new(), ..preview };
                 self.pending.push(RunEvent::Preview(told));
             }
-            // A preview is only shown: the run succeeds without it.
+            // Previews are only shown: the run succeeds without.
             Err(error) => tracing::warn!(run = self.run, "a preview is not kept: {error}"),
         }
     }
 
-    /// A run goes on without its log, and says so.
+    /// Continues the run without its log, and says so.
     fn give_log_up(&mut self, error: &StoreError) {
         tracing::warn!(run = self.run, "the log is given up: {error}");
         self.log_failed = true;
@@ -292,7 +291,7 @@ impl Record {
         }
     }
 
-    /// Writes the log, then the events, so that whoever sees the end sees the whole log.
+    /// Writes the log, then the events, so that whoever sees the end also finds the whole log.
     fn write(&mut self) {
         if let Some(Err(error)) = self.log.as_mut().filter(|_| !self.log_failed).map(LogWriter::flush) {
             self.give_log_up(&error);
@@ -307,12 +306,12 @@ impl Record {
             self.write_sidecars();
             self.append();
         }
-        // The disk took nothing: once more in a while, and events are taken in meanwhile.
+        // The write failed: tried again later, while events are still taken in.
         self.unwritten = !self.pending.is_empty();
         self.due = Instant::now() + if self.unwritten { TRY_AGAIN } else { GATHER };
     }
 
-    /// Writes down beside the outputs what made them, as it will stand in the history in a moment.
+    /// Writes the sidecars of new outputs, with the run as the history will have it in a moment.
     fn write_sidecars(&mut self) {
         let Some(sidecars) = &mut self.sidecars else { return };
         if self.for_sidecars.is_empty() {
@@ -321,20 +320,20 @@ impl Record {
         let mut run = match self.store.run(self.run) {
             Ok(Some(run)) => run,
             Ok(None) => return,
-            // The same trouble is met, and told, when the events are written.
+            // The same error occurs, and is reported, when the events are written.
             Err(error) => return tracing::warn!(run = self.run, "no sidecars: {error}"),
         };
         let now = now();
         self.pending.iter().for_each(|event| run.apply(event, now));
         if let Some(text) = sidecars.take_in(&run, &std::mem::take(&mut self.for_sidecars), now) {
-            // Behind the end nothing is heard any more.
+            // Events after the end are ignored.
             let end = self.pending.iter().position(|event| matches!(event, RunEvent::Ended(_)));
             let at = end.unwrap_or(self.pending.len());
             self.pending.insert(at, RunEvent::Warning { text });
         }
     }
 
-    /// Writes what is pending; what cannot be written now is kept for the next time.
+    /// Writes pending events; those that fail to be written are kept for the next time.
     fn append(&mut self) {
         match self.store.append_or_use_reserve(self.run, now(), &self.pending) {
             Ok(status) => {
@@ -355,8 +354,8 @@ impl Record {
         }
     }
 
-    /// Writes the last of it, however long that takes: an end that nobody wrote down would be told as a runner that went
-    /// away. Only a runner that was told to end does not wait for ever.
+    /// Writes everything left, however long it takes: a run without a recorded end would look as if its runner had
+    /// died. Only a runner that has to end gives up after some tries.
     async fn write_all(&mut self, stop: Option<Stop>) {
         let mut tries = if stop == Some(Stop::RunnerStopped) { LAST_TRIES } else { usize::MAX };
         loop {
@@ -370,7 +369,7 @@ impl Record {
     }
 }
 
-/// Ends the backend's work with the task that listens to it.
+/// Aborts the backend's task when its listener is dropped.
 struct AbortOnDrop(AbortHandle);
 
 impl Drop for AbortOnDrop {
