@@ -54,8 +54,8 @@ fn main() {
 fn empty_program() {
     use std::io::stdout;
     crossterm::terminal::enable_raw_mode().expect("raw mode");
-    let backend = ratatui::backend::CrosstermBackend::new(stdout());
-    let mut terminal = ratatui::Terminal::new(backend).expect("a terminal");
+    let backend = whole_ratatui::backend::CrosstermBackend::new(stdout());
+    let mut terminal = whole_ratatui::Terminal::new(backend).expect("a terminal");
     terminal.clear().expect("cleared");
     terminal.draw(|frame| frame.render_widget("empty", frame.area())).expect("drawn");
     drop(std::io::stdin().read(&mut [0]));

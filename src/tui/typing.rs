@@ -4,7 +4,7 @@
 //! Ctrl+J, which is what a line break looks like in a paste that is not marked as one, deletes the line there.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use tui_textarea::{CursorMove, TextArea};
+use tui_textarea::{CursorMove, Input, Key, TextArea};
 
 use crate::domain::prompt::{cluster_after, cluster_before, word_after, word_before};
 
@@ -172,13 +172,28 @@ fn plain(text: &mut TextArea<'static>, event: KeyEvent, multiline: bool) -> bool
             go(text, Move::Step(step), event.modifiers.contains(KeyModifiers::SHIFT));
             false
         }
-        KeyCode::Up | KeyCode::Down | KeyCode::PageUp | KeyCode::PageDown => {
-            let changed = text.input(event);
-            leave_cluster(text);
-            changed
-        }
-        KeyCode::Home | KeyCode::End => text.input(event),
+        KeyCode::Up => up_or_down(text, Key::Up, event.modifiers),
+        KeyCode::Down => up_or_down(text, Key::Down, event.modifiers),
+        KeyCode::PageUp => up_or_down(text, Key::PageUp, event.modifiers),
+        KeyCode::PageDown => up_or_down(text, Key::PageDown, event.modifiers),
+        KeyCode::Home => text.input(input(Key::Home, event.modifiers)),
+        KeyCode::End => text.input(input(Key::End, event.modifiers)),
         _ => false,
+    }
+}
+
+fn up_or_down(text: &mut TextArea<'static>, key: Key, modifiers: KeyModifiers) -> bool {
+    let changed = text.input(input(key, modifiers));
+    leave_cluster(text);
+    changed
+}
+
+fn input(key: Key, modifiers: KeyModifiers) -> Input {
+    Input {
+        key,
+        ctrl: modifiers.contains(KeyModifiers::CONTROL),
+        alt: modifiers.contains(KeyModifiers::ALT),
+        shift: modifiers.contains(KeyModifiers::SHIFT),
     }
 }
 
