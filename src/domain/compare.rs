@@ -1,5 +1,5 @@
-//! What differs between two runs' parameters, told so that the eye finds it: `steps 20 → 30`, of long texts the words
-//! that changed.
+//! The differences between two runs' parameters, as people want to see them: `steps 20 → 30`, and of long texts
+//! only the words that changed.
 
 use indexmap::IndexMap;
 use similar::{Algorithm, DiffTag, capture_diff_slices};
@@ -7,23 +7,23 @@ use similar::{Algorithm, DiffTag, capture_diff_slices};
 use super::run::{InputFile, RunRequest};
 use super::{ParamKey, value};
 
-/// A text of more words than this is shown by its changed words only.
+/// Texts with more words than this are shown by their changed words only.
 const LONG_WORDS: usize = 6;
-/// Number of unchanged words shown around a change.
 const AROUND: usize = 3;
-/// Words of a text that are compared, for the time grows with their square; what comes behind is one word.
+/// Words of a text that are compared, since the time grows with their square; the rest of the
+/// text counts as one word.
 const MOST_WORDS: usize = 1_000;
 
-/// Two requests held against each other.
+/// The differences between two requests.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Difference {
-    /// What differs, in the order of the first request.
+    /// In the order of the first request's parameters.
     pub differ: Vec<Differ>,
-    /// Parameters and files that are the same in both.
+    /// Number of parameters and files that are equal in both.
     pub same: usize,
 }
 
-/// One thing that differs.
+/// One difference.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Differ {
     pub what: What,
@@ -32,33 +32,31 @@ pub struct Differ {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
-    /// A value, or a file, of this key.
+    /// A value, or a file, with this key.
     Param(ParamKey),
     Workflow,
-    /// The preset they began from.
     Preset,
-    /// Where they were sent.
     Profile,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// From one to the other; `None` where it was not sent.
+    /// Before and after; `None` where it was not sent.
     Values(Option<String>, Option<String>),
-    /// A long text: what both have in common and what changed, in order.
+    /// A long text: common and changed words, in order.
     Words(Vec<Words>),
 }
 
 /// A piece of a long text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Words {
-    /// In both. Long stretches are told by their ends.
+    /// In both texts; only the ends of a long stretch.
     Same(String),
-    /// Only in the first.
+    /// Only in the first text.
     Only(String),
-    /// Only in the second.
+    /// Only in the second text.
     New(String),
-    /// So many words that are the same in both are left out.
+    /// Number of words, equal in both texts, that are not shown.
     Left(usize),
 }
 
@@ -80,7 +78,7 @@ pub fn requests(first: &RunRequest, second: &RunRequest) -> Difference {
             continue;
         }
         let (mut before, mut after) = (told(before), told(after));
-        // Of one name and yet not the same.
+        // Same name, but other content.
         if before == after {
             before = before.map(|name| format!("{name} (another content)"));
             after = after.map(|name| format!("{name} (another content)"));
@@ -132,7 +130,7 @@ fn files(request: &RunRequest) -> IndexMap<ParamKey, &InputFile> {
     request.files.iter().filter_map(|file| Some((ParamKey::parse(&file.part)?, file))).collect()
 }
 
-/// The keys of both, those of the first one first.
+/// The keys of both maps, those of `one` first.
 fn united<'a, T>(one: &'a IndexMap<ParamKey, T>, other: &'a IndexMap<ParamKey, T>) -> Vec<&'a ParamKey> {
     one.keys().chain(other.keys().filter(|key| !one.contains_key(*key))).collect()
 }
@@ -141,7 +139,7 @@ fn is_long(text: &str) -> bool {
     text.split_whitespace().nth(LONG_WORDS).is_some()
 }
 
-/// The words of a text; behind so many of them, the rest is one.
+/// The words of a text; everything after [`MOST_WORDS`] is one word.
 fn split(text: &str) -> Vec<&str> {
     let mut words: Vec<&str> = text.split_whitespace().take(MOST_WORDS).collect();
     if let Some(last) = words.last() {
@@ -176,7 +174,7 @@ fn words(before: &str, after: &str) -> Vec<Words> {
     told
 }
 
-/// Words that did not change: those beside a change.
+/// Adds unchanged words, but only those next to a change.
 fn same(words: &[&str], is_first: bool, is_last: bool, told: &mut Vec<Words>) {
     let (head, tail) = (if is_first { 0 } else { AROUND }, if is_last { 0 } else { AROUND });
     if words.len() <= head + tail + 1 {
@@ -275,7 +273,7 @@ mod tests {
             if before.starts_with("one") {
                 assert_eq!(*words, expected);
             } else {
-                // Where exactly the diff puts its borders is its own affair; the ends are not.
+                // Where exactly the diff puts its borders does not matter; the ends do.
                 assert_eq!(words[..4], expected[..4]);
                 assert!(
                     words.iter().any(|words| matches!(words, Words::New(text) if text.ends_with("neon")))

@@ -1,20 +1,20 @@
-//! Messages about files that people write: which file, line and key, what is wrong, what is near.
+//! Messages about files that people write: file, line and key, what is wrong, and a likely correction.
 
 use std::fmt;
 use std::ops::Range;
 
-/// One thing in a file that could not be used as it stands. The rest of the file still counts.
+/// A part of a file that could not be used as written. The rest of the file still counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// The file, as people know it: its path, or a name for what is built in.
+    /// The file's path, or a name for a built-in one.
     pub file: String,
-    /// Line, from 1; `None` when the message is about the file as a whole.
+    /// Line number from 1; `None` when the message is about the whole file.
     pub line: Option<usize>,
-    /// The key it is about; empty when it is about none.
+    /// The key at fault; empty when there is none.
     pub key: String,
-    /// What is wrong and what to do, one sentence.
+    /// What is wrong and what to do, in one sentence.
     pub message: String,
-    /// What the writer meant is not known: of a preset, nothing is sent on it.
+    /// Whether the intended meaning is unclear: a preset with such a message is not sent.
     pub unsure: bool,
 }
 
@@ -27,7 +27,7 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// Collects the diagnostics of one file, turning places in its text into lines.
+/// Collects the messages about one file, converting byte positions to line numbers.
 #[derive(Debug)]
 pub struct Diagnostics<'a> {
     file: &'a str,
@@ -36,29 +36,27 @@ pub struct Diagnostics<'a> {
 }
 
 impl<'a> Diagnostics<'a> {
-    /// An empty collection for a file.
     pub fn new(file: &'a str, text: &'a str) -> Self {
         Self { file, text, found: Vec::new() }
     }
 
-    /// Adds a message about a key at a place in the text, in bytes.
+    /// Adds a message about a key at a range of bytes in the text.
     pub fn at(&mut self, place: Range<usize>, key: &str, message: impl Into<String>) {
         let line = line_of(self.text, place.start);
         self.push(Some(line), key, message.into(), true);
     }
 
-    /// As [`Diagnostics::at`], where it is plain what was meant.
+    /// As [`Diagnostics::at`], for a part whose intended meaning is clear.
     pub fn remark(&mut self, place: Range<usize>, key: &str, message: impl Into<String>) {
         let line = line_of(self.text, place.start);
         self.push(Some(line), key, message.into(), false);
     }
 
-    /// Adds a message about the whole file.
     pub fn whole(&mut self, message: impl Into<String>) {
         self.push(None, "", message.into(), true);
     }
 
-    /// What was collected, by line.
+    /// The messages, sorted by line.
     pub fn finish(mut self) -> Vec<Diagnostic> {
         self.found.sort_by_key(|found| found.line);
         self.found
@@ -75,27 +73,27 @@ impl<'a> Diagnostics<'a> {
     }
 }
 
-/// The line, from 1, of a byte of a text.
+/// Line number, from 1, of a byte of a text.
 pub fn line_of(text: &str, byte: usize) -> usize {
     let before = &text.as_bytes()[..byte.min(text.len())];
     before.iter().filter(|b| **b == b'\n').count() + 1
 }
 
-/// The candidate nearest to a misspelt name, if one is near enough to be meant.
+/// The candidate most similar to a misspelt name, if one is similar enough.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = name.chars().count();
     let reach = (length / 3).clamp(1, 6);
     candidates
         .into_iter()
         .filter(|candidate| candidate.chars().count().abs_diff(length) <= reach)
-        // A swap of neighbours is one slip, as an insertion, a deletion or a replacement is.
+        // This distance counts a swap of neighbours as one edit, like an insertion, a deletion or a replacement.
         .map(|candidate| (strsim::osa_distance(name, candidate), candidate))
         .filter(|(distance, _)| *distance <= reach)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
 
-/// `. Did you mean …?` for the end of a message, or nothing.
+/// ` Did you mean …?` for the end of a message, or an empty text.
 pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     nearest(name, candidates).map_or_else(String::new, |near| format!(". Did you mean `{near}`?"))
 }

@@ -1,4 +1,4 @@
-//! A graph from elsewhere meets the draft: which of its values the open workflow takes.
+//! Matches the values of another graph with the parameters of a draft.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,65 +7,64 @@ use serde_json::Value;
 use super::param::{self, ParamKind, Parameter};
 use super::{Draft, ParamKey, SeedPolicy, Setting, Workflow, value};
 
-/// What becomes of a graph's values in a draft. Wiring is no value.
+/// Which values of a graph a draft can take over. Links are not values.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Fit {
-    /// The draft takes these, and has others now; in the graph's order.
+    /// Values that fit and differ from the draft's, in the graph's order.
     pub differ: Vec<Differing>,
-    /// The draft has these as they are in the graph.
+    /// Values that are equal in both.
     pub same: Vec<(ParamKey, Value)>,
-    /// These have a place in the draft that does not take them.
+    /// Values that the draft's parameter does not accept.
     pub refused: Vec<Refused>,
-    /// These have no place in the draft.
+    /// Values without a parameter in the draft.
     pub homeless: Vec<Homeless>,
-    /// Parameters of the draft of which the graph says nothing: they stay as they are.
+    /// Parameters of the draft that the graph does not have; they keep their values.
     pub unnamed: Vec<ParamKey>,
 }
 
-/// A value that fits.
+/// A value that fits and differs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Differing {
     pub key: ParamKey,
-    /// What it is set to.
+    /// The draft's setting.
     pub now: Setting,
-    /// What the graph has.
+    /// The graph's value.
     pub there: Value,
 }
 
-/// A value that its place does not take.
+/// A value that its parameter does not accept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Refused {
     pub key: ParamKey,
-    /// What the graph has.
+    /// The graph's value.
     pub there: Value,
-    /// What is wrong with it.
     pub why: &'static str,
 }
 
-/// A value without a place.
+/// A value without a parameter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Homeless {
-    /// Its key in the graph.
+    /// The key in the graph.
     pub key: ParamKey,
     pub class_type: String,
-    /// What the graph has.
+    /// The graph's value.
     pub there: Value,
-    /// Why the draft has no place for it.
+    /// Why the draft has no parameter for it.
     pub why: &'static str,
 }
 
 impl Fit {
-    /// Holds a graph against a draft.
+    /// Compares a graph with a draft.
     ///
-    /// A node is the draft's node of the same number and class; failing that, the only other one of its class, when
-    /// that is the only one in both: numbers change when a workflow is put together anew.
+    /// A node matches the draft's node with the same number and class; failing that, the only other node of its class
+    /// when there is exactly one in both, since numbers change when a workflow is rebuilt.
     pub fn new(graph: &Workflow, draft: &Draft) -> Self {
         let mut fit = Self::default();
         let known = nodes(draft);
         let pairs = paired(graph, &known);
         let mut named = HashSet::new();
         for theirs in param::parameters(graph) {
-            // The mask of an image is a parameter of ours, no input of the graph.
+            // An image's mask is a parameter we add; the graph has no input for it.
             let is_input = graph.value(&theirs.key).is_some();
             if !is_input || theirs.kind == ParamKind::Link && !is_free(&theirs, &pairs, draft) {
                 continue;
@@ -92,7 +91,7 @@ impl Fit {
         fit
     }
 
-    /// What to set in the draft: what differs, and seeds that are the same by chance and would not stay so.
+    /// The settings to take over: those that differ, and equal seeds that would otherwise change with the next run.
     pub fn settings(&self, draft: &Draft) -> Vec<(ParamKey, Setting)> {
         let differ = self.differ.iter().map(|differing| (&differing.key, &differing.there));
         let moved = self.changing_seeds(draft);
@@ -100,7 +99,7 @@ impl Fit {
         differ.chain(same).map(|(key, there)| (key.clone(), Setting::Value(there.clone()))).collect()
     }
 
-    /// Seeds of which the graph says what they were, and that a policy moves unless they are said.
+    /// Equal seeds with a policy that would change them.
     pub fn changing_seeds(&self, draft: &Draft) -> Vec<ParamKey> {
         let seeds = draft.params().iter().filter(|ours| ours.kind == ParamKind::Seed);
         let changing = seeds.map(|ours| &ours.key).filter(|key| draft.policy(key) != SeedPolicy::Fixed);
@@ -111,7 +110,7 @@ impl Fit {
         changing.filter(|key| named(key)).cloned().collect()
     }
 
-    /// Whether every value of the graph has its place.
+    /// Whether every value of the graph has a parameter that accepts it.
     pub fn is_whole(&self) -> bool {
         self.refused.is_empty() && self.homeless.is_empty()
     }
@@ -122,7 +121,7 @@ impl Fit {
         let why = match (&ours.kind, &theirs.kind) {
             (ParamKind::Link, _) => "it is wired to another node here",
             (_, ParamKind::Link) => "it is wired to another node there",
-            // As a graph with `NaN` in it reads.
+            // A graph with `NaN` parses as null.
             _ if there.is_null() && ours.kind != ParamKind::Json => "it is no value there",
             _ if !value::fits(ours, &there) => "it is a value of another kind there",
             _ => {
@@ -144,12 +143,12 @@ impl Fit {
     }
 }
 
-/// Node → class, of the draft's nodes.
+/// Node id → class, for the draft's nodes.
 fn nodes(draft: &Draft) -> HashMap<&str, &str> {
     draft.params().iter().map(|ours| (ours.key.node(), ours.class_type.as_str())).collect()
 }
 
-/// Node of the graph → node of the draft.
+/// Node id in the graph → node id in the draft.
 fn paired<'a>(graph: &'a Workflow, known: &HashMap<&'a str, &'a str>) -> HashMap<&'a str, &'a str> {
     let theirs = || graph.nodes().iter().map(|(id, node)| (id.as_str(), node.class_type.as_str()));
     let mut pairs: HashMap<&str, &str> =
@@ -170,7 +169,7 @@ fn paired<'a>(graph: &'a Workflow, known: &HashMap<&'a str, &'a str>) -> HashMap
     pairs
 }
 
-/// Whether an input that is wired in the graph has a value of its own in the draft.
+/// Whether an input that is a link in the graph has an editable value in the draft.
 fn is_free(theirs: &Parameter, pairs: &HashMap<&str, &str>, draft: &Draft) -> bool {
     let node = pairs.get(theirs.key.node());
     let ours = node.and_then(|node| draft.param(&ParamKey::new(node, theirs.key.input())));
@@ -184,7 +183,7 @@ fn is_mask(ours: &Parameter) -> bool {
 fn is_same(now: &Setting, there: &Value) -> bool {
     match now {
         Setting::Value(now) => value::same(now, there),
-        // A file goes to the server under its own name.
+        // The server knows an uploaded file by its file name.
         Setting::File(path) => path.file_name().and_then(|name| name.to_str()) == there.as_str(),
     }
 }
@@ -228,7 +227,7 @@ mod tests {
             differ,
             [("3-inputs-seed", "18446744073709551615".to_owned()), ("6-inputs-text", "\"a dog\"".to_owned())]
         );
-        // cfg is 6 and 6.0; the only other SaveImage has another number there.
+        // cfg is 6 and 6.0; the only other SaveImage has another number in the graph.
         assert_eq!(fit.same.len(), 2);
         let refused: Vec<_> = fit.refused.iter().map(|r| (r.key.as_str(), r.why)).collect();
         assert_eq!(

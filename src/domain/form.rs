@@ -1,5 +1,5 @@
-//! The vendor's form description, `view_comfy.json`: labels, groups, help, choices, limits and what is
-//! hidden (the vendor's guide). Also the two title marks that stand in for it.
+//! The vendor's form description, `view_comfy.json`: labels, groups, help texts, choices, limits and hidden inputs
+//! (see the vendor's guide). Also the two node-title prefixes that can replace it.
 
 use indexmap::IndexMap;
 use serde_json::{Number, Value};
@@ -8,25 +8,24 @@ use super::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
 use super::param::{Choice, FileKind, MASK_SUFFIX};
 use super::{ParamKey, ParamKind, Parameter, SeedPolicy, Workflow, value};
 
-/// What the web app stores for a seed that is to be random: the least double there is.
+/// What the web app stores for "random seed": the smallest positive double.
 const RANDOM_SEED: f64 = 5e-324;
 
-/// Characters of a label or help text that are kept.
+/// Longest label or help text kept, in characters.
 const MOST_TEXT: usize = 2_000;
 
-/// One form of a `view_comfy.json`; the file may hold several.
+/// One form of a `view_comfy.json`; the file may have several.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Form {
-    /// Its title; may be empty.
+    /// May be empty.
     pub title: String,
-    /// Its description; may be empty.
+    /// May be empty.
     pub description: String,
-    /// The workflow that travels with it, as JSON text.
+    /// The workflow embedded in the form, as JSON text.
     pub workflow: Option<String>,
     fields: Vec<Field>,
 }
 
-/// One field of a form.
 #[derive(Clone, Debug, PartialEq)]
 struct Field {
     key: String,
@@ -36,25 +35,25 @@ struct Field {
     json: Value,
 }
 
-/// Why a text is no form.
+/// Why a text is not a form.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FormError {
     #[error("this is not JSON ({0})")]
     NotJson(String),
-    /// JSON of another kind.
+    /// Valid JSON, but not a form.
     #[error("this JSON is no view_comfy.json: it has no list `workflows` with a form in it")]
     NotAForm,
 }
 
-/// Whether a text says of itself that it is a `view_comfy.json`.
+/// Whether a text looks like a `view_comfy.json`.
 pub fn is_form(text: &str) -> bool {
     matches!(Workflow::parse(text), Err(super::workflow::WorkflowError::ViewComfyForm))
 }
 
-/// Reads a `view_comfy.json`: its forms, at least one.
+/// Parses a `view_comfy.json` into its forms, at least one.
 ///
 /// # Errors
-/// When the text is no form.
+/// When the text is not a form.
 pub fn parse(text: &str) -> Result<Vec<Form>, FormError> {
     let value: Value = serde_json::from_str(text.trim_start_matches('\u{feff}'))
         .map_err(|e| FormError::NotJson(e.to_string()))?;
@@ -63,8 +62,7 @@ pub fn parse(text: &str) -> Result<Vec<Form>, FormError> {
     if forms.is_empty() { Err(FormError::NotAForm) } else { Ok(forms) }
 }
 
-/// The form that fits a workflow best: the one with the most keys that the workflow has. `None` when no form
-/// has any.
+/// The form that fits a workflow best: the one with the most keys in common. `None` when no form has any.
 pub fn fitting<'f>(forms: &'f [Form], params: &[Parameter]) -> Option<&'f Form> {
     let common = |form: &Form| {
         form.fields.iter().filter(|field| params.iter().any(|p| p.key.as_str() == field.key)).count()
@@ -73,10 +71,10 @@ pub fn fitting<'f>(forms: &'f [Form], params: &[Parameter]) -> Option<&'f Form> 
     (common(best) > 0).then_some(best)
 }
 
-/// Parameters in the form's shape: its fields first and in its order, then what it does not name, hidden.
-/// With them the seeds that it wants random, and what of it does not fit.
+/// Arranges parameters by a form: its fields first and in its order, the others hidden. Also returns the seeds that
+/// it wants random, and messages about fields that do not fit.
 ///
-/// `text` is the form's file, `file` its name in messages.
+/// `text` is the form file's content, `file` its name in messages.
 pub fn shape(
     form: &Form,
     params: Vec<Parameter>,
@@ -123,9 +121,9 @@ pub fn shape(
     (shaped, seeds, found.finish())
 }
 
-/// Without a form: node titles that begin with `VC_BASIC` or `VC_ADV` say what is shown first. Where there
-/// are such titles, of the other nodes prompts and files come first and the rest after, as in the web app.
-/// Whether there are any.
+/// Without a form: node titles with the prefix `VC_BASIC` or `VC_ADV` say what is shown first. If there are
+/// any, the other nodes' prompts and files come first and their other inputs last, as in the web app.
+/// Returns whether there are any.
 pub fn shape_by_titles(params: &mut [Parameter]) -> bool {
     let mark = |p: &Parameter| {
         let group = p.group.as_str();
@@ -184,7 +182,7 @@ fn field(group: &Value, input: &Value, advanced: bool) -> Option<Field> {
     })
 }
 
-/// Puts what the form says of a field on its parameter.
+/// Copies a field's description to its parameter.
 fn apply(field: &Field, parameter: &mut Parameter) -> Result<(), String> {
     let json = &field.json;
     let put = |text: String, place: &mut String| {
@@ -228,8 +226,8 @@ fn apply(field: &Field, parameter: &mut Parameter) -> Result<(), String> {
     Ok(())
 }
 
-/// What of a label does not repeat its group's title, which stands above it: `KSampler - seed` is `seed`, and a label that
-/// is the title is none.
+/// Removes the group title from the beginning of a label, since the title is shown above it: `KSampler - seed`
+/// becomes `seed`, and a label equal to the title becomes empty.
 fn own_label(label: &str, group: &str) -> String {
     let is_parting = |c: char| c.is_whitespace() || "-–—:·/_".contains(c);
     match label.strip_prefix(group) {
@@ -240,7 +238,7 @@ fn own_label(label: &str, group: &str) -> String {
     }
 }
 
-/// The kind that a form's type means, where the workflow told `before`.
+/// The parameter kind for a form's type; `before` is the kind found from the workflow.
 fn kind(value_type: &str, before: &ParamKind) -> Option<ParamKind> {
     Some(match value_type {
         "string" => ParamKind::Text,
@@ -270,7 +268,7 @@ fn choice(option: &Value) -> Option<Choice> {
     Some(Choice { label: if label.is_empty() { value::text(value) } else { label }, value: value.clone() })
 }
 
-/// A number, also one in quotes.
+/// A number, or a string with a number.
 fn number(value: &Value) -> Option<Number> {
     match value {
         Value::Number(number) => Some(number.clone()),
@@ -279,13 +277,13 @@ fn number(value: &Value) -> Option<Number> {
     }
 }
 
-/// A text of the form, without control characters; empty when it is not there.
+/// A string of the form without control characters; empty when missing.
 fn word(json: &Value, name: &str) -> String {
     let text = json.get(name).and_then(Value::as_str).unwrap_or("");
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST_TEXT).collect()
 }
 
-/// A message at the line where the key stands in the file.
+/// Adds a message at the line of the key in the file.
 fn tell(found: &mut Diagnostics<'_>, text: &str, key: &str, message: String) {
     match text.find(&format!("\"{key}\"")) {
         Some(place) => found.at(place..place, key, message),

@@ -1,17 +1,16 @@
-//! The flattened key of a parameter, the name by which the wire, presets and people address it.
+//! The flattened key of a parameter, by which the protocol, presets and people refer to it.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What stands between node id and input name in a flattened key.
+/// Separator of node id and input name.
 const SEPARATOR: &str = "-inputs-";
 
 /// `<node id>-inputs-<input name>`, such as `6-inputs-text`.
 ///
-/// Node ids may hold `:` (nodes of a subgraph) and input names may hold `-`, so the key is split at
-/// the first `-inputs-`. Keys that begin with `_` are context the vendor's tool writes, never
-/// parameters, and do not parse.
+/// Node ids may contain `:` (nodes of a subgraph) and input names may contain `-`, so the key is split at the first
+/// `-inputs-`. Keys with a leading `_` are context written by the vendor's tool, and do not parse.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ParamKey {
@@ -20,12 +19,11 @@ pub struct ParamKey {
 }
 
 impl ParamKey {
-    /// The key of one input of one node.
     pub fn new(node: &str, input: &str) -> Self {
         Self { text: format!("{node}{SEPARATOR}{input}"), node_len: node.len() }
     }
 
-    /// Reads a flattened key; `None` when the text is not one.
+    /// Parses a flattened key; `None` when the text is not one.
     pub fn parse(text: &str) -> Option<Self> {
         if text.starts_with('_') {
             return None;
@@ -35,17 +33,17 @@ impl ParamKey {
         has_both.then(|| Self { text: text.to_owned(), node_len })
     }
 
-    /// The node's id in the workflow.
+    /// Node id in the workflow.
     pub fn node(&self) -> &str {
         &self.text[..self.node_len]
     }
 
-    /// The input's name in the node.
+    /// Input name within the node.
     pub fn input(&self) -> &str {
         &self.text[self.node_len + SEPARATOR.len()..]
     }
 
-    /// The key as it travels.
+    /// The flattened key.
     pub fn as_str(&self) -> &str {
         &self.text
     }

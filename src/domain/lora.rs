@@ -1,18 +1,18 @@
-//! One LoRA of a list, as nodes of several packs keep it: an object that says whether it is on, its name and its
-//! strength. It reads as `on  detail.safetensors  0.8` and is written back whole.
+//! One entry of a LoRA list, as nodes of several packs store it: an object with a switch, a file name and a strength.
+//! Shown and edited as `on  detail.safetensors  0.8`.
 
 use serde_json::{Map, Number, Value};
 
 use super::scalar::{self, Range};
 
-/// What the three are called, by pack.
+/// Field names of the switch, by pack.
 const ON: [&str; 4] = ["on", "active", "enabled", "enable"];
 const NAME: [&str; 3] = ["lora", "lora_name", "name"];
 const STRENGTH: [&str; 3] = ["strength", "strength_model", "weight"];
-/// The strength for the text encoder, where it is kept apart; null while it is the same.
+/// Field names of a separate text-encoder strength; null while it is the same.
 const SECOND: [&str; 4] = ["strengthTwo", "strength_two", "strength_clip", "clipStrength"];
 
-/// What of an entry people change.
+/// The editable fields of an entry.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Entry<'a> {
     pub on: bool,
@@ -22,7 +22,7 @@ pub struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// Reads an entry; `None` when the value is something else.
+    /// Parses an entry; `None` when the value is something else.
     pub fn read(value: &'a Value) -> Option<Self> {
         let object = value.as_object()?;
         let of = |names: &[&str]| names.iter().find_map(|name| object.get(*name));
@@ -34,7 +34,7 @@ impl<'a> Entry<'a> {
         })
     }
 
-    /// How it reads in one line, and what [`parse`] takes back.
+    /// One line of text, which [`parse`] reads back.
     pub fn text(&self) -> String {
         let on = if self.on { "on" } else { "off" };
         let second = self.second.map_or_else(String::new, |second| format!(" {}", scalar::short(second)));
@@ -42,10 +42,10 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// An entry with what a person typed for it, `off detail.safetensors 0.5`; its other fields stay.
+/// Updates an entry from a line such as `off detail.safetensors 0.5`; other fields stay unchanged.
 ///
 /// # Errors
-/// One sentence that says what is expected.
+/// One sentence with the expected format.
 pub fn parse(before: &Value, text: &str) -> Result<Value, String> {
     let wrong =
         || "expected on or off, the LoRA's name and its strength: on detail.safetensors 0.8".to_owned();
@@ -65,7 +65,7 @@ pub fn parse(before: &Value, text: &str) -> Result<Value, String> {
     if let Value::Object(object) = &mut after {
         put(object, &ON, on.into());
         put(object, &NAME, name.trim().into());
-        // Keeps the digits as written if the weight was not changed.
+        // An unchanged strength keeps its exact digits.
         if scalar::short(entry.strength) != scalar::short(&strength) {
             put(object, &STRENGTH, Value::Number(strength));
         }
@@ -78,13 +78,13 @@ pub fn parse(before: &Value, text: &str) -> Result<Value, String> {
     Ok(after)
 }
 
-/// The entry with the other of on and off.
+/// The entry switched on or off.
 pub fn toggled(before: &Value) -> Option<Value> {
     let on = Entry::read(before)?.on;
     changed(before, &ON, (!on).into())
 }
 
-/// The entry with its strength so many twentieths away.
+/// The entry with its strength changed by `steps` × 0.05.
 pub fn stepped(before: &Value, steps: i64) -> Option<Value> {
     let range = Range { step: "0.05".parse().ok(), ..Default::default() };
     let strength = scalar::stepped(Entry::read(before)?.strength, &range, steps)?;
@@ -97,7 +97,7 @@ fn changed(before: &Value, names: &[&str], value: Value) -> Option<Value> {
     Some(Value::Object(object))
 }
 
-/// Sets the field that the entry has of these names.
+/// Sets whichever of these fields the entry has.
 fn put(object: &mut Map<String, Value>, names: &[&str], value: Value) {
     if let Some(name) = names.iter().find(|name| object.contains_key(**name)) {
         object.insert((*name).to_owned(), value);

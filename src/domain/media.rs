@@ -1,6 +1,5 @@
-//! What kind of file something is, by its first bytes and its name.
+//! Detects file types by the first bytes and the name.
 
-/// What a file is, or is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {
     Image,
@@ -9,12 +8,12 @@ pub enum FileKind {
     Mask,
 }
 
-/// The MIME type of a file: what its first bytes say, else its name, else `application/octet-stream`.
+/// MIME type of a file by its first bytes, else by its name, else `application/octet-stream`.
 pub fn content_type(name: &str, first_bytes: &[u8]) -> &'static str {
     by_content(first_bytes).or_else(|| by_name(name)).unwrap_or("application/octet-stream")
 }
 
-/// The MIME type by a file's first 16 bytes, `None` when they are not of a format that is known here.
+/// MIME type by a file's first 16 bytes; `None` for an unknown format.
 pub fn by_content(first_bytes: &[u8]) -> Option<&'static str> {
     let at = |place: usize, magic: &[u8]| first_bytes.get(place..).is_some_and(|b| b.starts_with(magic));
     let starts: [(&[u8], &str); 10] = [
@@ -47,7 +46,7 @@ pub fn by_content(first_bytes: &[u8]) -> Option<&'static str> {
     starts.into_iter().find(|(magic, _)| at(0, magic)).map(|(_, kind)| kind)
 }
 
-/// The MIME type by a file name's extension.
+/// MIME type by a file name's extension.
 pub fn by_name(name: &str) -> Option<&'static str> {
     let (_, extension) = name.rsplit_once('.')?;
     let kind = match extension.to_ascii_lowercase().as_str() {
@@ -76,7 +75,8 @@ pub fn by_name(name: &str) -> Option<&'static str> {
     Some(kind)
 }
 
-/// What a name on the server is of, such as `clipspace/x.png [input]`; `None` for what is no picture, video or sound.
+/// File kind of a name on the server, such as `clipspace/x.png [input]`; `None` for anything
+/// but pictures, videos and sounds.
 pub fn kind_of_name(name: &str) -> Option<FileKind> {
     let name = name.trim();
     let name = &name[..name.len() - server_folder(name).map_or(0, str::len)];
@@ -88,7 +88,7 @@ pub fn kind_of_name(name: &str) -> Option<FileKind> {
     }
 }
 
-/// The folder of the server behind a name, as ComfyUI writes it: ` [input]`.
+/// The server folder in a name such as `x.png [input]`.
 pub fn server_folder(name: &str) -> Option<&'static str> {
     [" [input]", " [output]", " [temp]"].into_iter().find(|folder| name.ends_with(folder))
 }

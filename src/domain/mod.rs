@@ -1,4 +1,4 @@
-//! Pure types and rules: no IO, no clock, no randomness of their own.
+//! Pure types and rules: no IO, no clock, no randomness.
 
 pub mod compare;
 pub mod diagnostic;

@@ -1,35 +1,34 @@
-//! What outputs are called: a template such as `{date}/{preset}/{run}-{seed}-{name}`.
+//! File names of outputs: a template such as `{date}/{preset}/{run}-{seed}-{name}`.
 
 use std::fmt;
 
 use super::diagnostic::did_you_mean;
 
-/// Folders that a name may have.
+/// Most folders in a template.
 const MOST_FOLDERS: usize = 8;
 /// Longest template, in bytes.
 const LONGEST: usize = 300;
 
-/// What stands in a template for something of a run.
+/// A placeholder in a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
-    /// The day on which the run was sent, here: `2026-11-24`.
+    /// Local date when the run was sent: `2026-11-24`.
     Date,
-    /// The time at which it was sent, here: `09-30-05`.
+    /// Local time when the run was sent: `09-30-05`.
     Time,
     Preset,
     Workflow,
     Profile,
     Run,
-    /// The first seed that was sent.
     Seed,
-    /// The server's name for the output, without its extension.
+    /// The output's file name at the server, without extension.
     Name,
-    /// The extension, without its dot.
+    /// File extension without the dot.
     Extension,
 }
 
 impl Field {
-    /// All of them with their words.
+    /// All fields with their names.
     pub const ALL: [(&'static str, Self); 9] = [
         ("date", Self::Date),
         ("time", Self::Time),
@@ -43,15 +42,13 @@ impl Field {
     ];
 }
 
-/// A segment of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Segment {
     Text(String),
-    /// What the run has there.
     Field(Field),
 }
 
-/// A template, read. The last part is the file's name, those before are folders.
+/// A parsed template. The last part is the file name, those before are folders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutputName {
     text: String,
@@ -59,10 +56,10 @@ pub struct OutputName {
 }
 
 impl OutputName {
-    /// Reads a template.
+    /// Parses a template.
     ///
     /// # Errors
-    /// One sentence that says what is wrong, and what is near to an unknown word.
+    /// One sentence with what is wrong, and a similar field name if there is one.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.len() > LONGEST {
             return Err(format!("is longer than {LONGEST} bytes"));
@@ -81,7 +78,7 @@ impl OutputName {
         Ok(Self { text: text.to_owned(), parts })
     }
 
-    /// The folders' and the file's segments.
+    /// Segments of each folder and of the file name.
     pub fn parts(&self) -> &[Vec<Segment>] {
         &self.parts
     }

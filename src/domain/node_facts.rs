@@ -1,7 +1,7 @@
-//! What ComfyUI's built-in nodes take: types, limits and choices.
+//! Types, limits and choices of the inputs of ComfyUI's built-in nodes.
 //!
-//! The table is a plain list of facts taken from ComfyUI's own `/object_info`, one input a line, sorted by bytes:
-//! `class TAB input TAB type TAB facts`. `node_facts.py` beside it makes it anew, and says how in its first lines:
+//! The table lists facts from ComfyUI's own `/object_info`, one input per line, sorted by bytes: `class TAB input TAB
+//! type TAB facts`. `node_facts.py` beside it generates it; its first lines say how.
 //!
 //! - Nodes: those whose `python_module` is `nodes` or begins with `comfy_extras.`, without those that call paid services
 //!   (`api_node`, or a `category` with "api node").
@@ -16,7 +16,7 @@
 //! - `choice`: facts are the choices between bars. A long list that stands in the table already is `as` with the class and
 //!   input where it stands.
 //!
-//! It is searched where it lies: nothing is read before it is asked for.
+//! Searched in place by bisection; nothing is parsed in advance.
 
 use serde_json::Number;
 
@@ -25,12 +25,11 @@ use super::scalar::Range;
 
 const TABLE: &str = include_str!("node_facts.tsv");
 
-/// What is known of one input of a built-in node.
+/// What is known of a built-in node's input.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fact {
-    /// A line of text.
     Text,
-    /// Text of many lines.
+    /// Multi-line text.
     LongText,
     Integer(Range),
     Float(Range),
@@ -39,7 +38,7 @@ pub enum Fact {
     Choice(Vec<&'static str>),
 }
 
-/// The facts of an input, when the node is built in and the input is not wiring.
+/// Facts about an input; `None` when the node is not built in or the input is a link.
 pub fn lookup(class_type: &str, input: &str) -> Option<Fact> {
     let mut columns = find(class_type, input)?.split('\t');
     let (kind, facts) = (columns.next()?, columns.next().unwrap_or(""));
@@ -59,7 +58,7 @@ pub fn lookup(class_type: &str, input: &str) -> Option<Fact> {
     })
 }
 
-/// Every input of every built-in node: its name and the word of its type.
+/// Name and type word of every input of every built-in node.
 pub fn inputs() -> impl Iterator<Item = (&'static str, &'static str)> {
     TABLE.lines().filter_map(|line| {
         let mut columns = line.split('\t').skip(1);
@@ -67,7 +66,7 @@ pub fn inputs() -> impl Iterator<Item = (&'static str, &'static str)> {
     })
 }
 
-/// The rest of the line of an input, by halving the table.
+/// The rest of an input's line, found by bisection.
 fn find(class_type: &str, input: &str) -> Option<&'static str> {
     let (mut low, mut high) = (0, TABLE.len());
     while low < high {

@@ -1,4 +1,4 @@
-//! Who set a value.
+//! Origins: who set a value.
 
 use std::fmt;
 
@@ -8,63 +8,67 @@ use serde_json::Value;
 
 use super::{ParamKey, RunId, SeedPolicy};
 
-/// Who set a value. It stands beside the value in the draft, on the screen and in the history, and decides what may
-/// change it: what a person said for a run, nothing does.
+/// Who set a value. Shown beside the value in the draft, on screen and in the history. Decides what may change it:
+/// nothing overrides what a person set for this run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum Origin {
     /// Nobody: the workflow's own value, which is not sent.
     Workflow,
-    /// A preset: the name of the one that says so, of several that lie upon each other.
-    Preset { name: String },
-    /// A person, for this run.
-    Person { how: Said },
-    /// The program.
-    Program { how: Rule },
+    /// The preset that sets the value; with `extends` it may be a parent preset.
+    Preset {
+        name: String,
+    },
+    Person {
+        how: Said,
+    },
+    Program {
+        how: Rule,
+    },
 }
 
-/// How a person said it.
+/// How a person set a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Said {
     /// In a field, a list or an editor.
     Typed,
-    /// By a key that goes one step further.
+    /// With a key that changes the value by a step.
     Stepped,
-    /// By `--set` or `--file`.
+    /// With `--set` or `--file`.
     Option,
-    /// By loading the values of this run.
+    /// By loading this run's values.
     Run(RunId),
     /// By running this run again.
     Repeat(RunId),
-    /// By importing the values of a file.
+    /// By importing values from a file.
     Import,
-    /// In an earlier session, on the same preset and workflow.
+    /// In an earlier session on the same preset and workflow.
     Earlier,
 }
 
-/// Why the program set it.
+/// Why the program set a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
-    /// What becomes of this seed at each run.
+    /// The policy of this seed.
     Policy(SeedPolicy),
-    /// The policy leads no further: the seed is at the end of its range, and stays.
+    /// The seed is at the end of its range, so the policy cannot change it.
     AtEnd(SeedPolicy),
-    /// Nothing was set, so a seed was changed: the same run again would bring the same picture.
+    /// Nothing was set, so the main seed was changed: the same request would give the same picture.
     NewSeed,
-    /// Nothing else was set, and a server takes no request without a value: this one goes along as it stands.
+    /// Nothing else was set, and servers reject a request without values: this value is sent unchanged.
     AsItStands,
 }
 
 impl Origin {
-    /// Whether a person said it for this run.
+    /// Whether a person set it for this run.
     pub fn is_said(&self) -> bool {
         matches!(self, Self::Person { .. })
     }
 }
 
-/// Of some values, those that the program set, and why.
+/// The values that the program set, with the rule for each.
 pub fn by_program<'a>(
     params: &'a IndexMap<ParamKey, Value>,
     origins: &'a IndexMap<ParamKey, Origin>,

@@ -1,36 +1,33 @@
-//! Outputs of many runs, as the gallery shows them.
+//! Outputs of many runs, as the gallery lists them.
 
 use super::run::{Output, RunRequest, UnixMs};
 use super::{RunId, inputs, scalar};
 
-/// Which output: its run, and its place among the run's outputs, from 0 in the order in which they were saved.
+/// Identifies an output by its run and its index.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct OutputId {
-    /// The run that made it.
     pub run: RunId,
-    /// Its place in [`Run::outputs`](super::Run::outputs).
+    /// Index in [`Run::outputs`](super::Run::outputs), in the order they were saved.
     pub place: u32,
 }
 
-/// An output with as much of its run as a caption needs.
+/// An output with the parts of its run that a caption needs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutputCard {
     pub id: OutputId,
     pub output: Output,
-    /// A person marked it as worth keeping.
     pub starred: bool,
-    /// The first seed that was sent, in digits.
+    /// The first seed sent, in digits.
     pub seed: Option<String>,
-    /// The preset that its run began from.
     pub preset: Option<String>,
-    /// The beginning of the run's prompt, one line.
+    /// The first line of the run's prompt, shortened.
     pub prompt: String,
-    /// When its run ended; while it goes on, when its present phase began.
+    /// When its run ended or, for a run at work, when its current phase began.
     pub at: UnixMs,
 }
 
 impl RunRequest {
-    /// The first seed that is sent, in digits: a whole number may be larger than any type of ours.
+    /// The first seed sent, in digits: it may exceed any integer type.
     pub fn first_seed(&self) -> Option<String> {
         let mut seeds = self.params.iter().filter(|(key, _)| inputs::is_seed_name(key.input()));
         seeds.find_map(|(_, value)| {

@@ -1,22 +1,20 @@
-//! What a text is that was pasted, dragged or typed where a file is wanted: a path as shells, file managers and
-//! terminals write it, a file of the server, or an address.
+//! Classifies a text that was pasted, dragged or typed where a file is expected: a path as shells, file managers and
+//! terminals write it, a file on the server, or a URL.
 
 use super::media;
 
-/// What a text is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pasted {
-    /// A path of this machine, bare: no quotes, no escapes. Whether it exists is not known here.
+    /// A local path without quotes and escapes. It may not exist.
     Path(String),
-    /// A file that the server has, as ComfyUI writes it: `clipspace/x.png [input]`.
+    /// A file on the server, as ComfyUI writes it: `clipspace/x.png [input]`.
     OnServer(String),
-    /// An address, which the node has to fetch itself.
+    /// A URL, which the node has to download itself.
     Url(String),
     /// A name, or any other text.
     Text(String),
 }
 
-/// Tells what a text is.
 pub fn read(text: &str) -> Pasted {
     let text = text.trim();
     if let Some(path) = file_url(text) {
@@ -29,7 +27,7 @@ pub fn read(text: &str) -> Pasted {
         return Pasted::OnServer(text.to_owned());
     }
     let bare = unquoted(text).unwrap_or_else(|| unescaped(text));
-    // A file manager may quote what it writes as an address.
+    // A file manager may put quotes around a file URL.
     if let Some(path) = file_url(&bare) {
         return Pasted::Path(path);
     }
@@ -76,8 +74,8 @@ fn percent_decoded(text: &str) -> String {
     String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
 }
 
-/// What stands between quotes; `None` when the text is not all in quotes. `'it'\''s'` is how shells write a quote
-/// inside.
+/// The text between quotes; `None` unless the whole text is quoted. Shells write a
+/// quote within quotes as `'it'\''s'`.
 fn unquoted(text: &str) -> Option<String> {
     let inner = |quote: char| text.strip_prefix(quote)?.strip_suffix(quote).filter(|inner| !inner.is_empty());
     if let Some(inner) = inner('\'') {
@@ -88,7 +86,7 @@ fn unquoted(text: &str) -> Option<String> {
     (!inner.replace("\\\"", "").contains('"')).then(|| inner.replace("\\\"", "\"").replace("\\\\", "\\"))
 }
 
-/// A text without a shell's backslashes: those before letters and digits belong to a path of Windows.
+/// Removes a shell's backslashes; those before letters and digits belong to a Windows path.
 fn unescaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();

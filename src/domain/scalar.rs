@@ -1,27 +1,27 @@
-//! Numbers and truth: as people type them, as they are shown; stepped and compared to the digit.
+//! Numbers and booleans: parsed as people type them, formatted, stepped and compared exactly.
 
 use std::cmp::Ordering;
 
 use serde_json::Number;
 
-/// Limits of a number and the size of one step; any may be unknown.
+/// Limits and step of a number; each may be unknown.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Range {
     pub min: Option<Number>,
     pub max: Option<Number>,
-    /// What one press of ± changes.
+    /// Change by one press of ±.
     pub step: Option<Number>,
 }
 
-/// Whether a number is written as a whole number: `6`, not `6.0` or `6e0`.
+/// Whether a number is written without fraction and exponent: `6`, not `6.0` or `6e0`.
 pub fn is_whole(number: &Number) -> bool {
     number.to_string().bytes().all(|b| b.is_ascii_digit() || b == b'-')
 }
 
-/// A number without the noise of floats: `0.4000000000000001` is `0.4`, `0.30000001192092896` is `0.3`. Any other is
-/// as it is written.
+/// A number without float noise: `0.4000000000000001` becomes `0.4`, `0.30000001192092896` becomes `0.3`. Any
+/// other number stays as written.
 pub fn short(number: &Number) -> String {
-    /// Digits from which a number may be noisy, and up to which it is not.
+    /// Digits from which on a number may be noisy, and below which it is not.
     const NOISY: usize = 15;
     const PLAIN: usize = 8;
     let text = number.to_string();
@@ -38,22 +38,22 @@ pub fn short(number: &Number) -> String {
     if digits(&short) <= PLAIN { short } else { text }
 }
 
-/// Reads a number as people write it; its digits stay.
+/// Parses a number as people write it, keeping its digits.
 ///
 /// # Errors
-/// When the text is none; one sentence.
+/// One sentence, when the text is not a number.
 pub fn number(text: &str) -> Result<Number, String> {
     let text = text.trim();
-    // JSON knows neither `.5` nor `+1`, people do.
+    // People write `.5` and `+1`, which JSON does not have.
     let plain = text.strip_prefix('+').unwrap_or(text);
     let plain = if plain.starts_with('.') { format!("0{plain}") } else { plain.to_owned() };
     serde_json::from_str(&plain).map_err(|_| format!("`{text}` is not a number"))
 }
 
-/// Reads what means yes or no.
+/// Parses yes and no, on and off.
 ///
 /// # Errors
-/// When the text means neither; one sentence.
+/// One sentence, when the text is neither.
 pub fn boolean(text: &str) -> Result<bool, String> {
     match text.trim().to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" | "1" => Ok(true),
@@ -62,8 +62,8 @@ pub fn boolean(text: &str) -> Result<bool, String> {
     }
 }
 
-/// The number `steps` presses of ± away, within its limits, added as decimals: `7.5` and five steps
-/// of `0.1` is `8.0`, never `7.999…`. `None` when the number is out of reach of exact sums.
+/// The number after `steps` presses of ±, within its limits, in decimal arithmetic: `7.5` plus five steps of `0.1` is
+/// `8.0`, never `7.999…`. `None` when the number is too large or too precise for exact arithmetic.
 pub fn stepped(number: &Number, range: &Range, steps: i64) -> Option<Number> {
     let whole = is_whole(number) && range.step.as_ref().is_none_or(is_whole);
     let default_step = if whole { "1" } else { "0.1" };
@@ -79,7 +79,7 @@ pub fn stepped(number: &Number, range: &Range, steps: i64) -> Option<Number> {
     serde_json::from_str(&sum.to_text(start.scale)).ok()
 }
 
-/// Exact where the digits fit, else as doubles; `None` for what is no number there either.
+/// Exact when the digits fit, else as doubles; `None` when not a number there either.
 pub fn compare(a: &Number, b: &Number) -> Option<Ordering> {
     let (a, b) = (a.to_string(), b.to_string());
     let exact = Decimal::parse(&a).zip(Decimal::parse(&b)).and_then(|(a, b)| a.aligned(b));
@@ -89,7 +89,7 @@ pub fn compare(a: &Number, b: &Number) -> Option<Ordering> {
     }
 }
 
-/// A decimal number as an integer and how many of its digits stand behind the point.
+/// A decimal number: an integer and the number of its digits after the point.
 #[derive(Clone, Copy)]
 struct Decimal {
     digits: i128,
@@ -97,7 +97,7 @@ struct Decimal {
 }
 
 impl Decimal {
-    /// Reads `-12.50`; exponents are rare in workflows and go through `f64`'s shortest digits.
+    /// Parses `-12.50`. Exponents are rare in workflows and are converted through `f64`.
     fn parse(text: &str) -> Option<Self> {
         if text.contains(['e', 'E']) {
             return Self::parse(&format!("{}", text.parse::<f64>().ok()?));
@@ -137,7 +137,7 @@ impl Decimal {
         Some(if a.digits <= b.digits { self } else { other })
     }
 
-    /// The number with no idle zeros beyond the digits that it began with.
+    /// The number with at least `least_scale` decimals and no further trailing zeros.
     fn to_text(mut self, least_scale: u32) -> String {
         while self.scale > least_scale && self.digits % 10 == 0 {
             self.digits /= 10;

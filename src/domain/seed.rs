@@ -1,30 +1,30 @@
-//! Seeds: what becomes of them from run to run. Which inputs are seeds is told by [`param::seeds`](super::param::seeds).
+//! Seed policies and random seeds. Which inputs are seeds is found in [`param::seeds`](super::param::seeds).
 
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
 use super::param::Range;
 
-/// What becomes of a seed that no person set, each time a run is submitted.
+/// How a seed that no person set changes with each run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SeedPolicy {
-    /// Stays as it is.
+    /// Keeps its value.
     #[default]
     Fixed,
-    /// A new one below [`RANDOM_SEEDS`].
+    /// A random value below [`RANDOM_SEEDS`].
     Randomize,
-    /// One more, as far as its range goes.
+    /// Plus one, up to the end of its range.
     Increment,
-    /// One less, as far as its range goes.
+    /// Minus one, down to the end of its range.
     Decrement,
 }
 
 impl SeedPolicy {
-    /// All of them, in the order in which a key cycles through them.
+    /// All policies, in the order a key cycles through them.
     pub const ALL: [Self; 4] = [Self::Fixed, Self::Randomize, Self::Increment, Self::Decrement];
 
-    /// The word in presets and on the screen.
+    /// The word in presets and on screen.
     pub fn word(self) -> &'static str {
         match self {
             Self::Fixed => "fixed",
@@ -34,30 +34,29 @@ impl SeedPolicy {
         }
     }
 
-    /// Reads [`SeedPolicy::word`] back.
+    /// Parses [`SeedPolicy::word`].
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|policy| policy.word() == word)
     }
 }
 
-/// Random seeds lie below this, the range in which ComfyUI's own interface picks: short enough to
-/// read aloud, and exact in a double.
+/// Upper limit of random seeds, as in ComfyUI's own interface: short enough to read aloud, and exact in a double.
 pub const RANDOM_SEEDS: u64 = 1 << 50;
 
-/// A random seed within a range, from 64 random bits, other than `now`.
+/// A random seed within a range, other than `now`, from 64 random bits.
 pub fn random_seed(range: &Range, now: Option<&Number>, random: u64) -> Number {
     let (low, high) = ends(range);
     let high = high.min(i128::from(RANDOM_SEEDS) - 1).max(low);
     let count = high - low + 1;
     let mut next = low + i128::from(random) % count;
     if now.and_then(whole) == Some(next) {
-        // The same seed again would bring the same picture.
+        // The same seed again would give the same picture.
         next = low + (next - low + 1) % count;
     }
     number(next)
 }
 
-/// The seed behind `now` as a policy has it, from 64 random bits; `None` where its range leads no further.
+/// The seed after `now` by a policy, from 64 random bits; `None` at the end of its range.
 pub fn next(policy: SeedPolicy, now: &Number, range: &Range, random: u64) -> Option<Number> {
     let step = match policy {
         SeedPolicy::Fixed => return Some(now.clone()),
@@ -67,12 +66,12 @@ pub fn next(policy: SeedPolicy, now: &Number, range: &Range, random: u64) -> Opt
     };
     let (low, high) = ends(range);
     let next = whole(now)? + step;
-    // The first step from -1, "a new one each time", leads into the range.
+    // The first step from -1 ("random at the server") leads into the range.
     let next = if step == 1 { next.max(low) } else { next };
     (low..=high).contains(&next).then(|| number(next))
 }
 
-/// Smallest and largest value that a seed is moved to; what is not known of them is 0 and 2^64-1.
+/// Smallest and largest seed; 0 and 2^64-1 where unknown.
 fn ends(range: &Range) -> (i128, i128) {
     let known = |limit: &Option<Number>| limit.as_ref().and_then(whole);
     let low = known(&range.min).unwrap_or(0).max(0);
@@ -85,7 +84,7 @@ fn whole(number: &Number) -> Option<i128> {
 }
 
 fn number(value: i128) -> Number {
-    // Both ends of every range lie within 64 bits.
+    // Both ends of every range fit in 64 bits.
     Number::from(u64::try_from(value).unwrap_or_default())
 }
 

@@ -1,4 +1,4 @@
-//! The shapes in which values reach a server. All follow from flattened keys and the workflow.
+//! The shapes in which values are sent, all derived from flattened keys and the workflow.
 
 use serde_json::{Map, Value, json};
 
@@ -9,13 +9,12 @@ use super::workflow::is_link;
 /// How a server takes values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
-    /// `{"6-inputs-text": "…"}`: what was set, over a workflow that the server has.
+    /// `{"6-inputs-text": "…"}`: the values that are set; the server has the workflow.
     Flat,
     /// The whole workflow with the values in it.
     Graph,
 }
 
-/// Why a workflow does not take a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ShapeError {
     #[error("the workflow cannot be read: {0}")]
@@ -24,10 +23,10 @@ pub enum ShapeError {
     NoNode(ParamKey),
 }
 
-/// The workflow in API format with these values in it. A list is marked as one, which would be a link otherwise.
+/// The workflow in API format with these values. A list is wrapped, since it would be read as a link otherwise.
 ///
 /// # Errors
-/// When the text is no workflow, or has no node for a value.
+/// When the text is not a workflow, or has no node for a value.
 pub fn graph<'a>(
     workflow: &str,
     values: impl IntoIterator<Item = (&'a ParamKey, &'a Value)>,
@@ -36,7 +35,7 @@ pub fn graph<'a>(
     let mut graph: Map<String, Value> =
         serde_json::from_str(text).map_err(|why| ShapeError::NoWorkflow(why.to_string()))?;
     for (key, value) in values {
-        // It travels as a file, and is no input.
+        // Masks are uploaded as files and are not inputs.
         if key.input().ends_with(MASK_SUFFIX) {
             continue;
         }
@@ -53,7 +52,7 @@ pub fn graph<'a>(
     Ok(graph)
 }
 
-/// The values by node and input, `{"6": {"text": "…"}}`: what was set, over a workflow that the server has.
+/// The values by node and input, `{"6": {"text": "…"}}`; the server has the workflow.
 pub fn overrides<'a>(values: impl IntoIterator<Item = (&'a ParamKey, &'a Value)>) -> Map<String, Value> {
     let mut nodes = Map::new();
     for (key, value) in values {

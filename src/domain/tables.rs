@@ -1,5 +1,5 @@
-//! Reading the tables of a TOML file field by field: whatever cannot be used becomes a message with its
-//! line, and the rest still loads.
+//! Reads the tables of a TOML file field by field: whatever cannot be used becomes a message with its line,
+//! and the rest still loads.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostics, did_you_mean};
 
-/// The tables of a text. Where the text is broken, the parts before and after it still count.
+/// Parses a text into tables. In a broken file the parts before and after the error still count.
 pub fn parse<'i>(text: &'i str, diagnostics: &mut Diagnostics<'_>) -> DeTable<'i> {
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in errors {
@@ -18,28 +18,28 @@ pub fn parse<'i>(text: &'i str, diagnostics: &mut Diagnostics<'_>) -> DeTable<'i
     table.into_inner()
 }
 
-/// One table of a file, read field by field. Whatever was not asked for is unknown.
+/// Reads one table field by field; fields that were never asked for are reported as unknown.
 pub struct Fields<'t, 'i> {
     table: &'t DeTable<'i>,
-    /// `profiles.prod.`, for messages; empty at the top.
+    /// Prefix for messages, such as `profiles.prod.`; empty at the top.
     prefix: String,
     known: Vec<&'static str>,
 }
 
 impl<'t, 'i> Fields<'t, 'i> {
-    /// The fields of a table that stands at `path` (`profiles.prod`, empty for the file itself).
+    /// A table at a path such as `profiles.prod`, or empty for the file itself.
     pub fn new(table: &'t DeTable<'i>, path: &str) -> Self {
         let prefix = if path.is_empty() { String::new() } else { format!("{path}.") };
         Self { table, prefix, known: Vec::new() }
     }
 
-    /// A field of any type, with its value's place.
+    /// A field of any type, with its value's byte range.
     pub fn any(&mut self, name: &'static str) -> Option<(&'t DeValue<'i>, Range<usize>)> {
         self.known.push(name);
         self.table.get(name).map(|value| (value.get_ref(), value.span()))
     }
 
-    /// A field of one type; another type is a message that says what is `wanted`.
+    /// A field of one type; for another type adds a message with what is `wanted`.
     pub fn typed<T>(
         &mut self,
         name: &'static str,
@@ -61,7 +61,6 @@ impl<'t, 'i> Fields<'t, 'i> {
         self.typed(name, "a string in quotes", diagnostics, |value| value.as_str().map(str::to_owned))
     }
 
-    /// `true` or `false`.
     pub fn boolean(&mut self, name: &'static str, diagnostics: &mut Diagnostics<'_>) -> Option<bool> {
         self.typed(name, "true or false", diagnostics, DeValue::as_bool)
     }
@@ -74,7 +73,7 @@ impl<'t, 'i> Fields<'t, 'i> {
         self.typed(name, "a table", diagnostics, DeValue::as_table)
     }
 
-    /// Says of every field that nobody asked for that it is unknown, with the nearest known one.
+    /// Reports every field that was not asked for, with the most similar known name.
     pub fn finish(self, diagnostics: &mut Diagnostics<'_>) {
         for key in self.table.keys() {
             let name = key.get_ref().as_ref();
@@ -87,7 +86,7 @@ impl<'t, 'i> Fields<'t, 'i> {
     }
 }
 
-/// What a value is, for a message. Never the value itself: it may be a secret in the wrong place.
+/// The type of a value, for messages. Never the value itself: it may be a misplaced secret.
 pub fn describe(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a text",
@@ -100,7 +99,7 @@ pub fn describe(value: &DeValue<'_>) -> &'static str {
     }
 }
 
-/// An entry of a table, with the places of its key and value.
+/// A table's entries, with the byte ranges of key and value.
 pub fn entries<'t, 'i>(
     table: &'t DeTable<'i>,
 ) -> impl Iterator<Item = (&'t str, Range<usize>, &'t Spanned<DeValue<'i>>)> {

@@ -1,4 +1,4 @@
-//! What people type becomes a value: checked against the parameter's kind, numbers kept to the digit.
+//! Parses what people type into values, checked against the parameter's kind. Numbers keep their exact digits.
 
 use std::cmp::Ordering;
 
@@ -9,24 +9,24 @@ use super::lora;
 use super::param::{ParamKind, Parameter};
 use super::scalar::{boolean, compare, is_whole, number, short};
 
-/// What ComfyUI wraps a list in that would else be taken for a link.
+/// Key of the object in which ComfyUI wraps a list that could be mistaken for a link.
 const WRAPPED: &str = "__value__";
 
-/// Reads what a person typed for a parameter, and holds it to the parameter's range.
+/// Parses a text typed for a parameter, and checks the parameter's range.
 ///
 /// # Errors
-/// One sentence that says what is expected.
+/// One sentence with what is expected.
 pub fn parse(parameter: &Parameter, text: &str) -> Result<Value, String> {
     let value = read(parameter, text)?;
     out_of_range(parameter, &value).map_or(Ok(value), Err)
 }
 
-/// Reads a text as a parameter's value, however large.
+/// Parses a text as a parameter's value, without checking its range.
 ///
 /// Numbers keep their exact text: `6` stays `6`, `6.0` stays `6.0`.
 ///
 /// # Errors
-/// One sentence that says what is expected.
+/// One sentence with what is expected.
 pub fn read(parameter: &Parameter, text: &str) -> Result<Value, String> {
     Ok(match &parameter.kind {
         ParamKind::Text if is_unknown(parameter) => unknown(text),
@@ -43,7 +43,7 @@ pub fn read(parameter: &Parameter, text: &str) -> Result<Value, String> {
     })
 }
 
-/// Why a number lies beyond the range of its parameter, as far as that is known; `None` when it does not.
+/// Why a number is outside its parameter's range; `None` when it is inside or the range is unknown.
 pub fn out_of_range(parameter: &Parameter, value: &Value) -> Option<String> {
     let number = value.as_number()?;
     let beyond = |limit: &&Number, side| compare(number, limit) == Some(side);
@@ -53,14 +53,14 @@ pub fn out_of_range(parameter: &Parameter, value: &Value) -> Option<String> {
     if let Some(max) = parameter.range.max.as_ref().filter(|max| beyond(max, Ordering::Greater)) {
         return Some(format!("{number} is more than the largest value, {max}"));
     }
-    // Where the node isn't known, it may take -1 for a new seed each time.
+    // An unknown node may take -1 for a random seed.
     let is_seed = |seed: i128| (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&seed);
     let is_bad_seed = parameter.kind == ParamKind::Seed && !number.to_string().parse().is_ok_and(is_seed);
     is_bad_seed.then(|| "a seed is a whole number of 64 bits, up to 18446744073709551615".to_owned())
 }
 
-/// How a value reads in a field, and what [`parse`] takes back: texts bare, numbers without noise, LoRAs in a line, a
-/// wrapped list as the list, the rest as JSON.
+/// A value as text, which [`parse`] reads back: strings without quotes, numbers without float noise, LoRA entries as
+/// a line, a wrapped list as a list, anything else as JSON.
 pub fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -80,7 +80,7 @@ fn unwrapped(value: &Value) -> Option<&Value> {
     object.get(WRAPPED)
 }
 
-/// Whether a value is one that this kind of parameter holds.
+/// Whether a value is of the parameter's kind.
 pub fn fits(parameter: &Parameter, value: &Value) -> bool {
     match &parameter.kind {
         ParamKind::Text if is_unknown(parameter) => {
@@ -97,15 +97,15 @@ pub fn fits(parameter: &Parameter, value: &Value) -> bool {
     }
 }
 
-/// Whether the value that the workflow has is a place to be filled in, so that it is of no kind yet.
+/// Whether the workflow's value is a placeholder, so that its kind is unknown.
 pub fn is_unfilled(value: &Value) -> bool {
     value.as_str().is_some_and(is_placeholder)
 }
 
-/// An object with one of its fields set to what was typed, of the field's own kind; the others stay.
+/// An object with one field set to a typed text, parsed as the field's own type; the others stay.
 ///
 /// # Errors
-/// When the value has no such field, or the field takes something else; one sentence.
+/// One sentence, when the value has no such field or the field takes something else.
 pub fn with_field(value: &Value, field: &str, text: &str) -> Result<Value, String> {
     let Some(object) = value.as_object() else {
         return Err("it is a single value and has no fields".to_owned());
@@ -128,7 +128,7 @@ pub fn with_field(value: &Value, field: &str, text: &str) -> Result<Value, Strin
     Ok(Value::Object(object))
 }
 
-/// Whether two values are worth the same: `6` and `6.0` are, wherever in a value they stand.
+/// Whether two values are equal, comparing numbers by value at any depth: `6` equals `6.0`.
 pub fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => compare(a, b) == Some(Ordering::Equal),
@@ -140,13 +140,13 @@ pub fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
-/// Whether nothing is known of what goes in: neither its node nor its value tells.
+/// Whether nothing is known about an input: neither its node nor its value says what it takes.
 fn is_unknown(parameter: &Parameter) -> bool {
     let is_built_in = || super::node_facts::lookup(&parameter.class_type, parameter.key.input()).is_some();
     is_unfilled(&parameter.default) && !is_built_in()
 }
 
-/// A value of which nothing is known but how it is typed: numbers and truth are no texts.
+/// Parses a text without knowing the type: numbers and booleans are not texts.
 fn unknown(text: &str) -> Value {
     match text.trim() {
         "true" => Value::Bool(true),
@@ -166,7 +166,7 @@ fn whole(text: &str) -> Result<Number, String> {
     if is_whole(&number) { Ok(number) } else { Err(format!("`{}` is not a whole number", text.trim())) }
 }
 
-/// A choice by its label or its value; one that is not listed may still exist on the server.
+/// A choice by its label or value; an unlisted one may still exist on the server.
 fn choice(parameter: &Parameter, text: &str) -> Value {
     let known =
         parameter.choices.iter().find(|choice| choice.label == text || self::text(&choice.value) == text);

@@ -7,25 +7,24 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-/// One node of a workflow.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
-    /// ComfyUI's class of the node, such as `KSampler`.
+    /// The node's class in ComfyUI, such as `KSampler`.
     pub class_type: String,
-    /// `_meta.title`, when it is there and not empty.
+    /// `_meta.title`, unless missing or empty.
     pub title: Option<String>,
-    /// Input name → literal or link, in file order. `None` when the node has no `inputs` at all.
+    /// Input name → literal or link, in file order. `None` when the node has no `inputs`.
     pub inputs: Option<IndexMap<String, Value>>,
 }
 
 impl Node {
-    /// The name people know the node by: its title, else its class.
+    /// The node's display name: its title, else its class.
     pub fn name(&self) -> &str {
         self.title.as_deref().unwrap_or(&self.class_type)
     }
 }
 
-/// A workflow as it was read: nodes in file order, numbers with their exact text.
+/// A parsed workflow: nodes in file order, numbers with their exact text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Workflow {
     nodes: IndexMap<String, Node>,
@@ -36,11 +35,11 @@ pub struct Workflow {
     compact: String,
 }
 
-/// A node that no server can run, for its class is missing.
+/// A node without a class, which no server can run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incomplete {
     pub id: String,
-    /// `_meta.title`, when it is there and not empty.
+    /// `_meta.title`, unless missing or empty.
     pub title: Option<String>,
 }
 
@@ -56,47 +55,46 @@ impl fmt::Display for Incomplete {
 /// Why a text is not a workflow in API format.
 #[derive(Debug, Error, PartialEq)]
 pub enum WorkflowError {
-    /// The text ends in the middle of the JSON.
+    /// The text ends within the JSON.
     #[error("the file ends in the middle (line {line}): it is truncated. Export it again, or copy it again")]
     Truncated {
-        /// Line of the file, from 1.
+        /// Line number from 1.
         line: usize,
     },
-    /// A number that Python writes and JSON does not have.
+    /// A number that Python writes but JSON does not have.
     #[error(
         "line {line} holds {word}, which is no number that JSON knows. Put a real one in the workflow, then export it again"
     )]
     NonFinite {
-        /// Line of the file, from 1.
+        /// Line number from 1.
         line: usize,
         /// `NaN` or `Infinity`.
         word: &'static str,
     },
-    /// Half of a character outside the basic plane, as an escape. It is no text, and no server takes it.
+    /// An escaped half of a surrogate pair, which is not valid text and no server accepts.
     #[error(
         "line {line} holds half a character (a lone `\\uD800`-like escape), which is no text. Type that text again in ComfyUI, then export the workflow"
     )]
     HalfCharacter {
-        /// Line of the file, from 1.
+        /// Line number from 1.
         line: usize,
     },
-    /// Not JSON at all.
     #[error("this is not JSON ({why}). Export the workflow with \"Export (API)\" in ComfyUI")]
     NotJson {
-        /// The parser's reason, with line and column.
+        /// The parser's message, with line and column.
         why: String,
     },
-    /// The format that ComfyUI's own "Save" writes.
+    /// The UI format, which ComfyUI's "Save" writes.
     #[error(
         "this is a workflow in ComfyUI's UI format, which cannot be run by an API. Open it in ComfyUI and choose Workflow > Export (API)"
     )]
     UiFormat,
-    /// The vendor's form description, which holds a workflow inside.
+    /// The vendor's form description, which has a workflow inside.
     #[error(
         "this is a view_comfy.json. It describes a form; give the workflow_api.json as the workflow and this file beside it"
     )]
     ViewComfyForm,
-    /// JSON of another kind.
+    /// Valid JSON, but not a workflow.
     #[error("this JSON is not a workflow: {why}. Export the workflow with \"Export (API)\" in ComfyUI")]
     NotAWorkflow {
         /// What was found instead.
@@ -105,11 +103,11 @@ pub enum WorkflowError {
 }
 
 impl Workflow {
-    /// Reads a `workflow_api.json`, also one that is wrapped as requests and pictures hold it: `{"prompt": {…}}`,
-    /// `{"input": {"workflow": {…}}}`.
+    /// Parses a `workflow_api.json`, also in the wrappings of requests and pictures:
+    /// `{"prompt": {…}}`, `{"input": {"workflow": {…}}}`.
     ///
     /// # Errors
-    /// Says what the text is instead, and what to export.
+    /// What the text is instead, and what to export.
     pub fn parse(text: &str) -> Result<Self, WorkflowError> {
         let text = text.trim_start_matches('\u{feff}');
         let value: Value = serde_json::from_str(text).map_err(|e| why_no_json(text, &e))?;
@@ -141,12 +139,12 @@ impl Workflow {
         Ok(workflow)
     }
 
-    /// Nodes without a class: the rest can be looked at, but the whole cannot be run.
+    /// Nodes without a class: the workflow can be viewed, but not run.
     pub fn incomplete(&self) -> &[Incomplete] {
         &self.incomplete
     }
 
-    /// Keys of the file that are no nodes. They are not sent.
+    /// Keys of the file that are not nodes. They are not sent.
     pub fn left_aside(&self) -> &[String] {
         &self.left_aside
     }
@@ -156,17 +154,17 @@ impl Workflow {
         &self.nodes
     }
 
-    /// The JSON as it was read, for history.
+    /// The JSON as read, for the history.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The nodes as JSON without needless white space, for sending: servers limit the size.
+    /// The nodes as JSON without white space, for sending: servers limit the size.
     pub fn compact(&self) -> &str {
         &self.compact
     }
 
-    /// SHA-256 of the text, in hex: the same text is the same workflow.
+    /// SHA-256 of the text in hex: the same text is the same workflow.
     pub fn hash(&self) -> &str {
         &self.hash
     }
@@ -177,7 +175,7 @@ impl Workflow {
     }
 }
 
-/// Whether an input's value is wiring: `[node id, slot]`.
+/// Whether an input's value is a link: `[node id, slot]`.
 pub fn is_link(value: &Value) -> bool {
     match value.as_array().map(Vec::as_slice) {
         Some([node, slot]) => node.is_string() && slot.is_number(),
@@ -185,7 +183,7 @@ pub fn is_link(value: &Value) -> bool {
     }
 }
 
-/// Lower-case hex of some bytes.
+/// Bytes as lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::new(), |mut text, byte| {
@@ -194,7 +192,7 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// What is wrong with a text that does not parse as JSON.
+/// Why a text does not parse as JSON.
 fn why_no_json(text: &str, error: &serde_json::Error) -> WorkflowError {
     let line = error.line();
     let rest =
@@ -211,12 +209,12 @@ fn why_no_json(text: &str, error: &serde_json::Error) -> WorkflowError {
     }
 }
 
-/// What stands under a key of the file.
+/// What a key of the file contains.
 enum Read {
     Node(Node),
-    /// A node without a class, and its title.
+    /// A node without a class, with its title.
     Incomplete(Option<String>),
-    /// No node: a note, a version.
+    /// Not a node: a note, a version.
     Other,
 }
 
@@ -239,7 +237,7 @@ fn other(why: &str) -> WorkflowError {
     WorkflowError::NotAWorkflow { why: why.to_owned() }
 }
 
-/// The object that holds the nodes, out of what it is wrapped in, and the keys of the wrapping that are left aside.
+/// The object with the nodes, unwrapped, and the wrapper's other keys.
 fn unwrapped(value: Value) -> Result<(Map<String, Value>, Vec<String>), WorkflowError> {
     const WRAPPINGS: [&[&str]; 8] = [
         &["prompt"],
@@ -283,7 +281,7 @@ fn unwrapped(value: Value) -> Result<(Map<String, Value>, Vec<String>), Workflow
     })
 }
 
-/// Whether an object is a `view_comfy.json`: it says so, or holds what only such a file holds.
+/// Whether an object is a `view_comfy.json`, by its fields.
 fn is_form(object: &Map<String, Value>) -> bool {
     let is_entry = |entry: &Value| entry.get("viewComfyJSON").is_some_and(Value::is_object);
     let entries = object.get("workflows").and_then(Value::as_array);
@@ -291,7 +289,7 @@ fn is_form(object: &Map<String, Value>) -> bool {
         || entries.is_some_and(|entries| entries.iter().any(is_entry))
 }
 
-/// The nodes in a value: an object of them, that as JSON in a text, or the list that ComfyUI's history keeps them in.
+/// The nodes in a value: an object, the same as JSON in a string, or the list of ComfyUI's history.
 fn graph_in(value: Value) -> Option<Map<String, Value>> {
     match value {
         Value::Object(object) => holds_nodes(&object).then_some(object),

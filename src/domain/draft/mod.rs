@@ -1,5 +1,5 @@
-//! The draft: what a person is about to run. The workflow's values, a preset's over them, what seeds become over these,
-//! and over all of it what a person set.
+//! The draft: what a person is about to run. The workflow's values, over these the preset's, over these the seeds
+//! computed by their policies, and over everything the person's edits.
 
 mod layer;
 mod names;
@@ -22,30 +22,30 @@ pub use submission::{Submission, SubmitError};
 
 pub use names::{Named, Unnamed};
 
-/// What a parameter is set to.
+/// A parameter's setting.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Setting {
-    /// A value, sent in `params`. For a file parameter: the name of a file the server already has.
+    /// A value, sent in `params`. For a file parameter: the name of a file that the server already has.
     Value(Value),
-    /// A file of this machine, uploaded with the run.
+    /// A local file, uploaded with the run.
     File(PathBuf),
 }
 
-/// A setting that a person made, and how.
+/// A person's setting, and how it was made.
 #[derive(Clone, Debug, PartialEq)]
 struct Edit {
     setting: Setting,
     by: Said,
 }
 
-/// A seed as a policy has it, which runs next.
+/// A seed computed by its policy for the next run.
 #[derive(Clone, Debug, PartialEq)]
 struct Drawn {
     value: Number,
     by: Rule,
 }
 
-/// The values of a workflow's parameters with a preset's and a person's over them, and their past.
+/// A workflow's parameters with the preset's settings and a person's edits, and the undo history of these.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Draft {
     params: Vec<Parameter>,
@@ -53,21 +53,20 @@ pub struct Draft {
     preset: Layer,
     edits: IndexMap<ParamKey, Edit>,
     policies: IndexMap<ParamKey, SeedPolicy>,
-    /// Seeds by their policies.
+    /// Seeds computed by their policies.
     drawn: IndexMap<ParamKey, Drawn>,
-    /// The deciding seed, changed because nothing is set.
+    /// A new value for the main seed, when nothing at all is set.
     new_seed: Option<Number>,
-    /// Seeds as they were sent last.
+    /// Seeds as last sent.
     ran: HashMap<ParamKey, Number>,
-    /// Places of the seeds among the parameters.
+    /// Indices of the seeds among the parameters.
     seeds: Vec<usize>,
-    /// The seed that decides the picture.
+    /// The main seed: the one that decides the picture.
     deciding: Option<ParamKey>,
     steps: Steps,
 }
 
 impl Draft {
-    /// A draft of a workflow's parameters under a preset.
     pub fn new(params: Vec<Parameter>, preset: Layer) -> Self {
         let index = params.iter().enumerate().map(|(i, p)| (p.key.clone(), i)).collect();
         let seeds_at = (0..params.len()).filter(|at| params[*at].kind == ParamKind::Seed).collect();
@@ -75,7 +74,7 @@ impl Draft {
         Self { params, index, preset, seeds: seeds_at, deciding, ..Self::default() }
     }
 
-    /// The parameters, in order.
+    /// The workflow's parameters, in order.
     pub fn params(&self) -> &[Parameter] {
         &self.params
     }
@@ -84,24 +83,24 @@ impl Draft {
         self.index.get(key).map(|i| &self.params[*i])
     }
 
-    /// The place of a parameter among [`Draft::params`].
+    /// The index of a parameter in [`Draft::params`].
     pub fn place(&self, key: &ParamKey) -> Option<usize> {
         self.index.get(key).copied()
     }
 
-    /// The preset beneath the edits.
+    /// The preset under the edits.
     pub fn preset(&self) -> &Layer {
         &self.preset
     }
 
-    /// The key behind an alias of the preset or a flattened key of the workflow.
+    /// The key for an alias of the preset, or for a flattened key of the workflow.
     pub fn resolve(&self, name: &str) -> Option<ParamKey> {
         let known = |key: &ParamKey| self.index.contains_key(key);
         let alias = self.preset.aliases.get(name).cloned();
         alias.or_else(|| ParamKey::parse(name)).filter(known)
     }
 
-    /// What a parameter is set to now; `None` for a key the workflow does not have.
+    /// A parameter's current setting; `None` for a key that the workflow does not have.
     pub fn setting(&self, key: &ParamKey) -> Option<Setting> {
         match (self.edits.get(key), self.by_program(key)) {
             (Some(edit), _) => Some(edit.setting.clone()),
@@ -110,7 +109,7 @@ impl Draft {
         }
     }
 
-    /// Who set it.
+    /// Who set the parameter's current value.
     pub fn origin(&self, key: &ParamKey) -> Origin {
         if let Some(edit) = self.edits.get(key) {
             Origin::Person { how: edit.by }
@@ -123,7 +122,7 @@ impl Draft {
         }
     }
 
-    /// The text that a parameter is set to now, when it is one.
+    /// The parameter's current text, if its value is a text.
     pub fn shown(&self, key: &ParamKey) -> Option<&str> {
         let set = self.edits.get(key).map(|edit| &edit.setting).or_else(|| self.preset.settings.get(key));
         let value = match set {
@@ -134,42 +133,43 @@ impl Draft {
         value.as_str()
     }
 
-    /// Whether anybody set it.
+    /// Whether a person or the preset set the parameter.
     fn is_set(&self, key: &ParamKey) -> bool {
         self.edits.contains_key(key)
             || self.preset.settings.contains_key(key)
             || self.by_program(key).is_some()
     }
 
-    /// A seed as the program has it.
+    /// A seed set by the program, with the rule for it.
     fn by_program(&self, key: &ParamKey) -> Option<(&Number, Rule)> {
         let new = self.new_seed.as_ref().filter(|_| self.deciding.as_ref() == Some(key));
         new.map(|value| (value, Rule::NewSeed))
             .or_else(|| self.drawn.get(key).map(|drawn| (&drawn.value, drawn.by)))
     }
 
-    /// What the parameter would be without edits: the preset's setting, else the workflow's value.
+    /// The parameter's setting without edits: the preset's, else the workflow's.
     pub fn before_edits(&self, key: &ParamKey) -> Option<Setting> {
         let preset = self.preset.settings.get(key).cloned();
         preset.or_else(|| self.param(key).map(|p| Setting::Value(p.default.clone())))
     }
 
-    /// The edits over the preset, in the order they were made.
+    /// The edits, in the order they were made.
     pub fn edits(&self) -> impl Iterator<Item = (&ParamKey, &Setting)> {
         self.edits.iter().map(|(key, edit)| (key, &edit.setting))
     }
 
-    /// The seed policies changed over the preset's.
+    /// Seed policies that a person changed.
     pub fn policy_edits(&self) -> &IndexMap<ParamKey, SeedPolicy> {
         &self.policies
     }
 
-    /// Whether a person set anything.
+    /// Whether there are any edits.
     pub fn is_edited(&self) -> bool {
         !self.edits.is_empty() || !self.policies.is_empty()
     }
 
-    /// How many parameters differ from the preset (or, without one, from the workflow) because a person set them.
+    /// Number of parameters that a person set to something else than the preset's (or,
+    /// without one, the workflow's) value.
     pub fn changes(&self) -> usize {
         let differs =
             |(key, edit): &(&ParamKey, &Edit)| self.before_edits(key).as_ref() != Some(&edit.setting);
@@ -178,29 +178,30 @@ impl Draft {
         edited.count() + only_policy.count()
     }
 
-    /// What becomes of a seed at each run.
+    /// The seed policy of a parameter.
     pub fn policy(&self, key: &ParamKey) -> SeedPolicy {
         self.chosen_policy(key).unwrap_or_default()
     }
 
-    /// The policy, when anybody chose one.
+    /// The seed policy a person or the preset chose.
     fn chosen_policy(&self, key: &ParamKey) -> Option<SeedPolicy> {
         self.policies.get(key).or_else(|| self.preset.seeds.get(key)).copied()
     }
 
-    /// Sets a parameter, as typed. It stays set, also to what it would be anyway: the deployment may have another value.
+    /// Sets a parameter as typed. It stays set even when the value is the same as before, since
+    /// the deployment may have another.
     pub fn set(&mut self, key: &ParamKey, setting: Setting) {
         self.say([(key.clone(), setting)], Said::Typed);
     }
 
-    /// Sets several parameters as one step of undo; keys that the workflow does not have are left out.
+    /// Sets several parameters as one undo step; unknown keys are ignored.
     pub fn say(&mut self, settings: impl IntoIterator<Item = (ParamKey, Setting)>, by: Said) {
         let known = settings.into_iter().filter(|(key, _)| self.index.contains_key(key));
         let step = known.filter_map(|(key, setting)| self.edit(key, Some(Edit { setting, by }))).collect();
         self.perform(step);
     }
 
-    /// Makes the draft what a run was: what it sent is said anew, and everything else is as the workflow has it.
+    /// Makes the draft equal to a run: everything it sent becomes an edit, everything else the workflow's value.
     pub fn load(&mut self, settings: IndexMap<ParamKey, Setting>, by: Said) {
         let mut step = Vec::new();
         for param in self.params.iter().filter(|param| param.is_editable()) {
@@ -218,7 +219,7 @@ impl Draft {
         (before != after).then_some(Change::Edit { key, before, after })
     }
 
-    /// Takes an edit away: back to the preset's setting, else the workflow's value.
+    /// Removes an edit: back to the preset's setting, else the workflow's value.
     pub fn reset(&mut self, key: &ParamKey) {
         let mut step = Vec::new();
         if let Some(before) = self.edits.get(key).cloned() {
@@ -230,7 +231,7 @@ impl Draft {
         self.perform(step);
     }
 
-    /// Takes all edits away, as one step of undo.
+    /// Removes all edits as one undo step.
     pub fn reset_all(&mut self) {
         let edits = self.edits.iter().map(|(key, before)| Change::Edit {
             key: key.clone(),
@@ -246,7 +247,7 @@ impl Draft {
         self.perform(step);
     }
 
-    /// Sets what becomes of a seed at submit.
+    /// Sets the policy of a seed.
     pub fn set_policy(&mut self, key: &ParamKey, policy: SeedPolicy) {
         let step = self.policy_change(key, policy).into_iter().collect();
         self.perform(step);
@@ -258,7 +259,8 @@ impl Draft {
         (before != after).then(|| Change::Policy { key: key.clone(), before, after })
     }
 
-    /// Takes the last step back. Returns the first key it touched, to show it; `None` at the beginning.
+    /// Undoes a step. Returns the first key it touched, so that it can be shown; `None` when
+    /// there is nothing to undo.
     pub fn undo(&mut self) -> Option<ParamKey> {
         let step = self.steps.undo.pop()?;
         let shown = step.first().map(|change| change.key().clone());
@@ -269,7 +271,7 @@ impl Draft {
         shown
     }
 
-    /// Does the step again that was taken back last.
+    /// Redoes the step undone last.
     pub fn redo(&mut self) -> Option<ParamKey> {
         let step = self.steps.redo.pop()?;
         let shown = step.first().map(|change| change.key().clone());
@@ -280,29 +282,26 @@ impl Draft {
         shown
     }
 
-    /// Whether there is a step to take back.
     pub fn can_undo(&self) -> bool {
         !self.steps.undo.is_empty()
     }
 
-    /// Whether there is a step to do again.
     pub fn can_redo(&self) -> bool {
         !self.steps.redo.is_empty()
     }
 
-    /// The name people know a parameter by: its alias in the preset, else its label.
+    /// The name shown for a parameter: its alias in the preset, else its label.
     pub fn name<'a>(&'a self, parameter: &'a Parameter) -> &'a str {
         let alias = self.preset.aliases.iter().find(|(_, key)| **key == parameter.key);
         alias.map_or(&parameter.label, |(alias, _)| alias)
     }
 
-    /// The preset beneath has another name now.
+    /// Renames the preset under the edits.
     pub fn rename_preset(&mut self, name: String) {
         self.preset.name = name;
     }
 
-    /// Puts back edits of an earlier session: they are no step of undo. Returns the keys that the workflow
-    /// does not have any more.
+    /// Restores edits of an earlier session, without an undo step. Returns the keys that the workflow no longer has.
     pub fn restore(
         &mut self,
         edits: impl IntoIterator<Item = (ParamKey, Setting)>,
@@ -318,7 +317,7 @@ impl Draft {
         gone.into_iter().map(|(key, _)| key).collect()
     }
 
-    /// Puts another preset beneath: what is set stays as it is, and undo leads back to what was.
+    /// Replaces the preset under the edits, which stay as they are; undo still leads back to the state before.
     pub fn rebase(&mut self, preset: Layer) {
         let keys: Vec<ParamKey> = self.params.iter().map(|param| param.key.clone()).collect();
         let bases = keys.iter().map(|key| (key.clone(), self.before_edits(key)));
@@ -337,27 +336,27 @@ impl Draft {
                 (*before, *after) = (moved(key, before), moved(key, after));
             }
         }
-        // What only the preset set before is not an edit now.
+        // Settings inherited only from the old preset are not edits.
         self.edits.retain(|key, edit| !same(key, &Some(edit.setting.clone())));
         let seeds = &self.preset.seeds;
         self.policies.retain(|key, policy| seeds.get(key) != Some(policy));
     }
 
-    /// Seeds as they were sent last: increments and decrements go on from there.
+    /// Sets the seeds as last sent, from which increments and decrements continue.
     pub fn go_on_from(&mut self, ran: impl IntoIterator<Item = (ParamKey, Number)>) {
         self.ran.extend(ran);
         self.drawn.clear();
     }
 
-    /// The seeds that a policy moves.
+    /// Seeds with a policy that changes them.
     pub fn moved_seeds(&self) -> impl Iterator<Item = &ParamKey> {
         let keys = self.seeds.iter().map(|at| &self.params[*at].key);
         keys.filter(|key| self.policy(key) != SeedPolicy::Fixed)
     }
 
-    /// Gives each seed that a policy moves the value that runs next, and the deciding seed a new one while nothing at all
-    /// is set: the same run again would bring the same picture. One that has its value keeps it. `random` gives any 64
-    /// random bits.
+    /// Computes the next value of each seed with a policy, and a new main seed while nothing at all is set,
+    /// since the same request would give the same picture. Seeds that already have their next value keep it.
+    /// `random` returns 64 random bits.
     pub fn draw(&mut self, mut random: impl FnMut() -> u64) {
         for at in self.seeds.clone() {
             let key = &self.params[at].key;
@@ -387,7 +386,7 @@ impl Draft {
         };
     }
 
-    /// Gives the seed that decides the picture a new value, as if typed. Whether there is one.
+    /// Sets the main seed to a random value, as if typed. Returns `false` when there is none.
     pub fn new_seed(&mut self, random: u64) -> bool {
         let Some(param) = self.deciding.as_ref().and_then(|key| self.param(key)) else { return false };
         let key = param.key.clone();
@@ -400,7 +399,7 @@ impl Draft {
         true
     }
 
-    /// The value that a seed had last.
+    /// The last value of a seed.
     fn last(&self, key: &ParamKey) -> Option<Number> {
         let written = || match self.before_edits(key) {
             Some(Setting::Value(Value::Number(number))) => Some(number),

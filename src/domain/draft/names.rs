@@ -1,37 +1,38 @@
-//! What people call parameters: by alias, by key, by what they are for, and a field of an object behind a dot.
+//! Finds parameters by what people call them: alias, key, role, or one of these with a field of
+//! an object after a dot.
 
 use serde_json::Value;
 
 use super::{Draft, Setting};
 use crate::domain::{ParamKey, ParamKind, Parameter, Role};
 
-/// What a name means.
+/// The parameter a name stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
     pub key: ParamKey,
-    /// One field of the parameter's object, as in `10-inputs-lora_1.strength`.
+    /// A field of the parameter's object, as in `10-inputs-lora_1.strength`.
     pub field: Option<String>,
 }
 
-/// Why a name means no parameter.
+/// Why a name stands for no parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unnamed {
     Unknown,
-    /// It means each of these.
+    /// It could mean any of these.
     Ambiguous(Vec<ParamKey>),
 }
 
 impl Draft {
-    /// What a name means: an alias of the preset, a flattened key, a role (`prompt`, `seed`, `width`); each with the
-    /// field of an object behind a dot.
+    /// The parameter for a name: an alias of the preset, a flattened key, or a role (`prompt`, `seed`, `width`), each
+    /// optionally with a field after a dot.
     ///
     /// # Errors
-    /// When it means nothing, or more than one.
+    /// When there is no such parameter, or more than one.
     pub fn named(&self, name: &str) -> Result<Named, Unnamed> {
         if let Some(key) = self.resolve(name) {
             return Ok(Named { key, field: None });
         }
-        // Names may hold dots themselves: the last one is tried first.
+        // Names may contain dots: the last dot is tried first.
         for (at, _) in name.rmatch_indices('.') {
             let (name, field) = (&name[..at], &name[at + 1..]);
             let key = self.resolve(name).or_else(|| self.of_role(name).ok());
@@ -54,12 +55,13 @@ impl Draft {
         }
     }
 
-    /// The parameters of a role that can be changed.
+    /// The editable parameters with this role.
     fn of(&self, role: Role) -> impl Iterator<Item = &Parameter> {
         self.params().iter().filter(move |parameter| parameter.role == Some(role) && parameter.is_editable())
     }
 
-    /// The roles that are aliases on this workflow: of each there is one parameter, and the preset does not use the word.
+    /// Roles that work as names on this workflow: exactly one parameter has the role, and the preset has
+    /// no alias of that name.
     pub fn default_aliases(&self) -> Vec<&'static str> {
         let free = |role: &Role| !self.preset().aliases.contains_key(role.word());
         Role::ALL
@@ -70,8 +72,8 @@ impl Draft {
             .collect()
     }
 
-    /// The prompt, which tells this draft from others in a list: of several the first that was set, else the first
-    /// that is not empty. A workflow whose wiring tells of none has its first long text that is not the negative.
+    /// The prompt, by which people recognise this draft in a list: among several the first that was set, else the
+    /// first that is not empty. Without a known prompt, the first long text that is not the negative.
     pub fn prompt(&self) -> String {
         let prompts: Vec<&Parameter> = self.of(Role::Prompt).collect();
         let long = |parameter: &&Parameter| {

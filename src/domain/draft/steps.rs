@@ -1,9 +1,7 @@
-//! Undo and redo.
-
 use super::Edit;
 use crate::domain::{ParamKey, SeedPolicy};
 
-/// One step of one layer, both ways.
+/// A change of one layer, with the values before and after.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Change {
     Edit { key: ParamKey, before: Option<Edit>, after: Option<Edit> },
@@ -18,10 +16,10 @@ impl Change {
     }
 }
 
-/// Steps that are kept.
+/// Undo steps kept.
 const MOST: usize = 1_000;
 
-/// Steps done, and steps taken back.
+/// Undo and redo stacks.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Steps {
     pub(super) undo: Vec<Vec<Change>>,
@@ -29,7 +27,7 @@ pub(super) struct Steps {
 }
 
 impl Steps {
-    /// A step was done.
+    /// Adds a step and clears the redo stack.
     pub(super) fn done(&mut self, step: Vec<Change>) {
         self.redo.clear();
         self.undo.push(step);
@@ -43,7 +41,7 @@ impl Steps {
         self.redo.clear();
     }
 
-    /// Every change, both those done and those taken back.
+    /// Every change in both stacks.
     pub(super) fn changes(&mut self) -> impl Iterator<Item = &mut Change> {
         self.undo.iter_mut().chain(&mut self.redo).flatten()
     }

@@ -1,4 +1,4 @@
-//! What running a draft sends, and who said so.
+//! The values a draft sends, and who set them.
 
 use std::path::PathBuf;
 
@@ -10,38 +10,36 @@ use crate::domain::origin::{self, Origin, Rule};
 use crate::domain::prompt::{self, TemplateError, Templates, Wildcards};
 use crate::domain::{ParamKey, ParamKind, Parameter, SeedPolicy};
 
-/// What a submission sends.
+/// What a run sends.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Submission {
-    /// Values, as they are sent; never empty.
+    /// Values as sent; never empty.
     pub params: IndexMap<ParamKey, Value>,
     pub files: Vec<(ParamKey, PathBuf)>,
-    /// Who set each value and file.
     pub origins: IndexMap<ParamKey, Origin>,
-    /// Values that are templates of prompts and have yet to become texts.
+    /// Keys of prompts that still contain choices or wildcards.
     pub unexpanded: Box<[ParamKey]>,
-    /// What has become of templates.
+    /// The prompts before expansion, and the seed.
     pub templates: Option<Box<Templates>>,
 }
 
-/// Why a draft cannot be submitted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SubmitError {
-    /// The workflow has no value at all.
+    /// The workflow has no values.
     #[error("this workflow has no value that could be sent, and the server takes no request without one")]
     NothingToSend,
 }
 
 impl Submission {
-    /// The values that the program set, and why.
+    /// Values set by the program, with the rule for each.
     pub fn by_program(&self) -> impl Iterator<Item = (&ParamKey, &Value, Rule)> {
         origin::by_program(&self.params, &self.origins)
     }
 
-    /// Makes texts of its templates. The same seed gives the same texts.
+    /// Expands the templates. The same seed gives the same texts.
     ///
     /// # Errors
-    /// When one does not become text; nothing has changed then.
+    /// When a template is invalid; nothing has changed then.
     pub fn expand(&mut self, seed: u64, wildcards: &dyn Wildcards) -> Result<(), TemplateError> {
         let mut params = self.params.clone();
         let templates = prompt::resolve(&mut params, |key| self.unexpanded.contains(key), seed, wildcards)?;
@@ -60,13 +58,13 @@ impl Submission {
 }
 
 impl Draft {
-    /// What running this draft sends: what a person, the preset or a policy set, and nothing else.
+    /// What running this draft sends: only what a person, the preset or a policy set.
     ///
-    /// A server takes no request without a value. So when only files are set, the deciding seed goes along as it stands,
-    /// or where there is none another value.
+    /// Servers reject a request without values. When only files are set, the main seed is sent unchanged, or without
+    /// a seed some other value.
     ///
     /// # Errors
-    /// When the workflow has no value at all.
+    /// When the workflow has no values.
     pub fn submission(&self) -> Result<Submission, SubmitError> {
         let mut sent = Submission::default();
         for parameter in self.params.iter().filter(|p| p.is_editable()) {
@@ -89,7 +87,7 @@ impl Draft {
         Ok(sent)
     }
 
-    /// The value that goes along when nothing else does: the deciding seed, else the plainest there is.
+    /// The value to send when nothing else is: the main seed, else the simplest value.
     fn filler(&self, sent: &Submission) -> Option<&Parameter> {
         let is_free =
             |p: &&Parameter| p.is_editable() && !p.default.is_null() && !sent.origins.contains_key(&p.key);
@@ -105,8 +103,8 @@ impl Draft {
         seed.or_else(|| free().min_by_key(|p| (p.hidden, p.advanced, plainness(p))))
     }
 
-    /// Takes down that this was sent: a seed that a policy moves is free again, and the next [`Draft::draw`] gives the
-    /// one that runs next. Not a step of undo: it happened.
+    /// Records that this was sent: seeds with a policy are free again, and the next [`Draft::draw`] computes their
+    /// next value. Not an undo step.
     pub fn sent(&mut self, submission: &Submission) {
         self.new_seed = None;
         for (key, value) in &submission.params {
@@ -120,7 +118,7 @@ impl Draft {
         }
     }
 
-    /// Takes back [`Draft::sent`] for seeds that a person set, when nothing was sent after all.
+    /// Reverts [`Draft::sent`] for seeds that a person set, when sending failed.
     pub fn not_sent(&mut self, submission: &Submission) {
         for (key, origin) in &submission.origins {
             if let (Origin::Person { how }, Some(Value::Number(number))) =

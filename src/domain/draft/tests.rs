@@ -29,7 +29,7 @@ fn layer(settings: &[(&str, Value)], seeds: &[(&str, SeedPolicy)]) -> Layer {
     }
 }
 
-/// Submits as the screen and the command line do, and takes down that it was sent.
+/// Submits as the screen and the command line do, and records that it was sent.
 fn run(draft: &mut Draft, random: u64) -> Submission {
     draft.draw(|| random);
     let shown = draft.clone();
@@ -87,7 +87,7 @@ fn what_a_person_said_is_sent_whatever_the_policy() {
 }
 
 impl Draft {
-    /// Whether a policy leads no further from there.
+    /// Whether the policy has reached the end of the range.
     fn is_at_end(&self, from: &str, policy: SeedPolicy) -> bool {
         match policy {
             SeedPolicy::Increment => from == "18446744073709551615",
@@ -120,7 +120,7 @@ fn with_nothing_set_the_seed_is_another_each_time() {
     seeds.dedup();
     assert_eq!(seeds.len(), 4);
     assert!(!draft.is_edited(), "nobody set anything");
-    // Once something is set, the seed is the workflow's again, and stays with the deployment.
+    // Once something is set, the seed is the workflow's again and is left to the deployment.
     draft.set(&key("6-inputs-text"), value("a dog"));
     assert_eq!(seed_of(&run(&mut draft, 0)), None);
     assert_eq!(draft.origin(&key(SEED)), Origin::Workflow);
@@ -197,7 +197,7 @@ fn increments_go_on_from_the_last_run() {
     assert_eq!(sent, ["8", "9", "10"]);
     draft.go_on_from([(key(SEED), 41.into())]);
     assert_eq!(seed_of(&run(&mut draft, 0)).as_deref(), Some("42"));
-    // Another policy shows at once what it would run next.
+    // Another policy shows its next value at once.
     draft.set_policy(&key(SEED), SeedPolicy::Decrement);
     draft.draw(|| 0);
     assert_eq!(draft.setting(&key(SEED)), Some(value(41)));
@@ -220,7 +220,7 @@ fn loading_a_run_makes_the_draft_what_that_run_was() {
     let settings = [(key(SEED), value(5)), (key("9-inputs-gone"), value(1))];
     draft.load(settings.into_iter().collect(), Said::Run(12));
     let sent = run(&mut draft, 0);
-    // The preset's steps were not sent then, so the workflow's own stand for them.
+    // The preset's steps were not sent then, so the workflow's own value applies.
     assert_eq!(
         serde_json::to_string(&sent.params).ok().as_deref(),
         Some(r#"{"3-inputs-seed":5,"3-inputs-steps":20}"#)
@@ -259,7 +259,7 @@ fn a_save_keeps_what_was_changed_meanwhile_and_the_way_back() {
     let steps = key("3-inputs-steps");
     let mut draft = draft(Layer::default());
     draft.set(&steps, value(25));
-    // The preset is saved with 25, and by then the person is at 27.
+    // The preset is saved with 25 while the person is already at 27.
     draft.set(&steps, value(27));
     let saved = Layer { settings: [(steps.clone(), value(25))].into_iter().collect(), ..Layer::default() };
     draft.rebase(saved);

@@ -1,5 +1,5 @@
-//! Flattening: a workflow as one object of flattened keys, as the vendor's guide does it, printed as
-//! Python's `json.dump(…, indent=4)` prints it.
+//! Flattening: a workflow as one object of flattened keys, as in the vendor's guide, in the
+//! format of Python's `json.dump(…, indent=4)`.
 
 use std::fmt::Write as _;
 
@@ -7,18 +7,16 @@ use serde_json::{Map, Number, Value};
 
 use super::Workflow;
 
-/// The JSON text that the vendor's `workflow_parameters_maker.py` writes for this workflow, without a
-/// newline at the end.
+/// The JSON that the vendor's `workflow_parameters_maker.py` writes for this workflow, without a final newline.
 ///
 /// # Errors
-/// When a number is too large for a float, which Python would print as `Infinity`: that is not JSON.
+/// When a number is too large for a double, which Python prints as `Infinity`: that is not JSON.
 pub fn flatten(workflow: &Workflow) -> Result<String, FlattenError> {
     let mut text = String::with_capacity(workflow.text().len());
     print(&Value::Object(entries(workflow)), 0, &mut text)?;
     Ok(text)
 }
 
-/// Why a workflow cannot be flattened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FlattenError {
     /// A number beyond the largest double.
@@ -28,7 +26,7 @@ pub enum FlattenError {
     TooLarge(String),
 }
 
-/// Flattened key → value in file order, links and context keys included.
+/// Flattened key → value in file order, including links and context keys.
 fn entries(workflow: &Workflow) -> Map<String, Value> {
     let mut flat = Map::new();
     for (id, node) in workflow.nodes() {
@@ -59,7 +57,7 @@ fn print(value: &Value, depth: usize, out: &mut String) -> Result<(), FlattenErr
     Ok(())
 }
 
-/// Items one a line between brackets; none at all is a pair of brackets.
+/// Items one per line between brackets; an empty list is just the brackets.
 fn list<T>(
     items: impl IntoIterator<Item = T>,
     [open, close]: [char; 2],
@@ -103,7 +101,7 @@ fn string(text: &str, out: &mut String) {
             ' '..='~' => out.push(c),
             _ => {
                 for unit in c.encode_utf16(&mut [0; 2]) {
-                    // Writing to a String does not fail.
+                    // Writing to a String cannot fail.
                     let _ = write!(out, "\\u{unit:04x}");
                 }
             }
@@ -112,11 +110,11 @@ fn string(text: &str, out: &mut String) {
     out.push('"');
 }
 
-/// An integer stays as it is, at any size; anything else is read as a double and printed as Python's `repr`.
+/// Integers keep their digits, however many; anything else is formatted as a double by Python's `repr`.
 fn number(number: &Number, out: &mut String) -> Result<(), FlattenError> {
     let text = number.to_string();
     match text.as_str() {
-        // Python's integer has no sign at zero.
+        // Python integers have no negative zero.
         "-0" => out.push('0'),
         text if super::param::is_whole(number) => out.push_str(text),
         text => match text.parse::<f64>() {
@@ -127,7 +125,7 @@ fn number(number: &Number, out: &mut String) -> Result<(), FlattenError> {
     Ok(())
 }
 
-/// Python's `repr` of a finite float: the shortest digits that read back the same, an exponent below
+/// Python's `repr` of a finite float: the shortest digits that parse to the same value, with an exponent below
 /// 1e-4 and from 1e16 on.
 fn float_repr(float: f64) -> String {
     let shortest = format!("{float:e}");
@@ -141,8 +139,8 @@ fn float_repr(float: f64) -> String {
     format!("{digits}e{sign}{:02}", exponent.unsigned_abs())
 }
 
-/// Of the texts of the shortest length that read back the same, the one nearest to the float, and of two
-/// as near the even one: Rust's own takes the upper.
+/// Of several shortest texts that parse to the same value, the one nearest to the float, and on a tie the even one:
+/// Rust picks the upper one.
 fn nearest_of_length(float: f64, shortest: &str) -> String {
     let digits = shortest.split_once('e').map_or(shortest, |(digits, _)| digits);
     let places = digits.split_once('.').map_or(0, |(_, places)| places.len());
@@ -150,7 +148,7 @@ fn nearest_of_length(float: f64, shortest: &str) -> String {
     if nearest.parse() == Ok(float) { nearest } else { shortest.to_owned() }
 }
 
-/// `-1.25` with exponent 3 is `-1250.0`.
+/// Positional notation: `1.25` with exponent 3 becomes `1250.0`.
 fn positional(digits: &str, exponent: i32) -> String {
     let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |digits| ("-", digits));
     let digits = digits.replace('.', "");
@@ -172,7 +170,7 @@ mod tests {
         flatten(&Workflow::parse(workflow).expect(workflow))
     }
 
-    /// Workflows with what the vendor's own tool wrote for them.
+    /// Workflows with the output of the vendor's own tool.
     #[test]
     fn writes_what_the_vendors_tool_writes() {
         let cases = [
@@ -209,7 +207,7 @@ mod tests {
         })
     }
 
-    /// Numbers by what they are worth: `1e5` and `100000.0` are the same float.
+    /// Compares numbers by value: `1e5` and `100000.0` are the same float.
     fn same(a: &Value, b: &Value) -> bool {
         match (a, b) {
             (Value::Number(a), Value::Number(b)) => {

@@ -1,12 +1,12 @@
-//! Inputs that only ComfyUI's editor uses: buttons, previews, texts that a node wrote for display. Exports hold them,
-//! the server ignores them.
+//! Inputs that only ComfyUI's editor uses: buttons, previews, texts that a node displays. They occur in exports,
+//! and the server ignores them.
 
 use serde_json::Value;
 
 use crate::domain::node_facts;
 use crate::domain::workflow::is_link;
 
-/// Names that are widgets of the editor wherever they stand.
+/// Names of editor widgets, on any node.
 const WIDGETS: [&str; 14] = [
     "upload",
     "video-preview",
@@ -24,17 +24,17 @@ const WIDGETS: [&str; 14] = [
     "refresh",
 ];
 
-/// Nodes that only tell something, by how their class begins.
+/// Prefixes of classes of nodes that only display something.
 const TELLING: [&str; 7] =
     ["show", "preview", "display", "markdownnote", "label (", "easy show", "fast groups"];
 
-/// Whether an input holds nothing at all: a heading, or the button that adds an entry to a list.
+/// Whether an input has no content: a heading, or the button that adds an entry to a list.
 pub fn is_decoration(input: &str, value: &Value) -> bool {
     let is_widget = value.get("type").and_then(Value::as_str).is_some_and(|name| name.ends_with("Widget"));
     is_widget || input.starts_with(['➕', '➖']) || (input.is_empty() && !is_link(value))
 }
 
-/// Whether an input is of use only to ComfyUI's editor.
+/// Whether only ComfyUI's editor uses this input.
 pub fn is_editor_only(class_type: &str, input: &str, value: &Value) -> bool {
     if is_link(value) || node_facts::lookup(class_type, input).is_some() {
         return false;

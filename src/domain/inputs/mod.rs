@@ -1,26 +1,26 @@
-//! What the name and the value of an input tell, without its wiring.
+//! Guesses about an input from its name and value, without its wiring.
 
 mod editor;
 
 pub use editor::{is_decoration, is_editor_only};
 
-/// Bytes from which a line of unknown text is long.
+/// Length in bytes from which an unknown text counts as long.
 pub const LONG: usize = 100;
 
-/// Whether an input of this name starts the noise: `seed`, `noise_seed`, `rand_seed`.
+/// Whether an input of this name is a seed: `seed`, `noise_seed`, `rand_seed`.
 pub fn is_seed_name(input: &str) -> bool {
     input.contains("seed")
 }
 
-/// Whether a text stands for a value that is still to be filled in, as templates have it: `{{STEPS}}`.
+/// Whether a text is a template's placeholder: `{{STEPS}}`.
 pub fn is_placeholder(text: &str) -> bool {
     let inner = text.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
     inner.is_some_and(|name| !name.trim().is_empty() && !name.contains(['{', '}', '\n']))
 }
 
-/// Whether a text is for programs: JSON, or base64 and its like. Of a long text the beginning is looked at.
+/// Whether a text is JSON, base64 or the like. Checks the beginning of a long text.
 pub fn is_data(text: &str) -> bool {
-    /// Bytes that are looked at.
+    /// Bytes checked.
     const MOST: usize = 4_096;
     let text = text.trim();
     let bytes = text.as_bytes();

@@ -1,11 +1,11 @@
-//! The order in which people read parameters: what they change in most runs on top, loaders and savers last.
+//! The order in which parameters are listed: what people change in most runs first, loaders and savers last.
 
 use std::collections::HashMap;
 
 use super::{ParamKind, Parameter, Rank};
 use crate::domain::Role;
 
-/// Puts parameters in the order in which people read them, and calls those on top by their roles.
+/// Sorts parameters for reading, and labels those at the top by their roles.
 pub fn arrange(params: &mut [Parameter]) {
     for parameter in params.iter_mut() {
         parameter.rank = rank(parameter);
@@ -33,8 +33,8 @@ fn rank(parameter: &Parameter) -> Rank {
     }
 }
 
-/// Parameters of one role are told apart by what tells them apart: the input where they are of one node, else the
-/// node.
+/// Makes labels of parameters with the same role distinct: by the input's name when they belong to one
+/// node, else by the node's.
 fn label(top: &mut [Parameter]) {
     let mut of_role: HashMap<Role, Vec<usize>> = HashMap::new();
     for (at, parameter) in top.iter().enumerate() {

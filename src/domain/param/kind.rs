@@ -1,4 +1,5 @@
-//! What kind an input is of: what is known of its node, as far as the value agrees, else what value and name tell.
+//! Finds the kind of an input: from the facts about its node as long as the value agrees, else
+//! from its value and name.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -34,7 +35,7 @@ impl Facts {
         Self { choices: texts.into_iter().map(choice).collect(), ..Self::plain(ParamKind::Choice) }
     }
 
-    /// What an input is for says more of its kind than its name does.
+    /// Refines the kind by the input's role, which says more than its name.
     pub(super) fn refine(&mut self, role: Role, value: &Value) {
         match (role, &self.kind, value) {
             (Role::Prompt | Role::Negative, ParamKind::Text, Value::String(_)) => {
@@ -55,7 +56,7 @@ pub(super) fn of(class_type: &str, input: &str, value: &Value) -> Facts {
     known.unwrap_or_else(|| inferred(class_type, input, value))
 }
 
-/// What a fact says of an input, unless its value contradicts.
+/// The facts for an input, unless its value contradicts them.
 fn agreeing(fact: Fact, input: &str, value: &Value) -> Option<Facts> {
     let is_empty_place = value.as_str().is_some_and(is_placeholder);
     let facts = match (fact, value) {
@@ -76,13 +77,13 @@ fn agreeing(fact: Fact, input: &str, value: &Value) -> Option<Facts> {
     Some(facts)
 }
 
-/// What value and name tell of an input of a node that nobody here knows.
+/// A guess from value and name, for an input of an unknown node.
 fn inferred(class_type: &str, input: &str, value: &Value) -> Facts {
     match value {
         value if is_link(value) => Facts::plain(ParamKind::Link),
         Value::Bool(_) => Facts::plain(ParamKind::Boolean),
         Value::Number(number) if is_whole(number) && is_seed_name(input) => Facts::plain(ParamKind::Seed),
-        // Whole as it is written, it may be a float all the same: ComfyUI exports 1.0 as 1.
+        // A number written without fraction may still be a float: ComfyUI exports 1.0 as 1.
         Value::Number(_) => {
             let step = usual_step(input);
             Facts { range: Range { step, ..Range::default() }, ..Facts::plain(ParamKind::Float) }
@@ -110,12 +111,12 @@ fn inferred_text(class_type: &str, input: &str, text: &str) -> Facts {
     Facts::plain(if is_long { ParamKind::LongText } else { ParamKind::Text })
 }
 
-/// Whether a line is of many words, unlike a path, base64 or JSON.
+/// Whether a line looks like prose, unlike a path, base64 or JSON.
 fn is_wordy(text: &str) -> bool {
     text.len() > LONG && !is_data(text) && text.split(' ').all(|word| word.len() < LONG)
 }
 
-/// The pair of a text that means on or off, on first, as large as the text is written.
+/// The on/off pair that a text belongs to, on first, in the same letter case.
 fn switch(text: &str) -> Option<[String; 2]> {
     let pair = SWITCHES.iter().find(|pair| pair.iter().any(|word| word.eq_ignore_ascii_case(text)))?;
     let shaped = |word: &&str| match text.as_bytes() {
@@ -140,13 +141,12 @@ pub(super) fn is_switch(choices: &[Choice]) -> bool {
     }
 }
 
-/// Whether a text is the on of its pair.
+/// Whether a text is the "on" of its pair.
 pub(super) fn is_on(text: &str) -> bool {
     SWITCHES.iter().any(|[on, _]| on.eq_ignore_ascii_case(text))
 }
 
-/// The names that built-in nodes know of what a sampler, scheduler or way to scale is called, when the text is one of
-/// them.
+/// All samplers, schedulers or scaling methods known from built-in nodes, when the text is one of them.
 fn known_names(input: &str, text: &str) -> Option<Vec<&'static str>> {
     const LISTS: [(&[&str], (&str, &str)); 3] = [
         (&["sampler"], ("KSampler", "sampler_name")),
@@ -160,7 +160,7 @@ fn known_names(input: &str, text: &str) -> Option<Vec<&'static str>> {
     })
 }
 
-/// What kind built-in nodes know an input of this name as, the most frequent one. Numbers may have a fraction.
+/// The most frequent kind of inputs of this name among built-in nodes. Numbers may have a fraction.
 fn usual_kind(input: &str) -> Option<ParamKind> {
     static KINDS: OnceLock<HashMap<&'static str, ParamKind>> = OnceLock::new();
     let kinds = KINDS.get_or_init(|| {
@@ -187,8 +187,7 @@ fn usual_kind(input: &str) -> Option<ParamKind> {
     kinds.get(input).cloned()
 }
 
-/// How far one press of ± goes for inputs that are fractions wherever they are called so, although workflows often
-/// hold `6` or `1` there.
+/// Step of ± for inputs that are fractions on all nodes, although workflows often have `6` or `1` there.
 fn usual_step(input: &str) -> Option<Number> {
     const TENTHS: [&str; 4] = ["cfg", "guidance", "shift", "scale"];
     const TWENTIETHS: [&str; 14] = [
@@ -220,11 +219,11 @@ fn usual_step(input: &str) -> Option<Number> {
     step.parse().ok()
 }
 
-/// What file an input of a node that loads one takes.
+/// File type of an input on a node that loads one.
 fn file_kind(class_type: &str, input: &str, text: &str) -> Option<FileKind> {
     let class = class_type.to_ascii_lowercase();
     let name = input.to_ascii_lowercase();
-    // These take an address, or a path of the server.
+    // These take a URL or a path on the server.
     let is_elsewhere = text.contains("://")
         || ["path", "url", "folder", "directory", "output"]
             .iter()

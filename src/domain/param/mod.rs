@@ -1,4 +1,4 @@
-//! Parameters: the inputs of a workflow's nodes that a person may change, and what kind each is.
+//! Parameters: the inputs of a workflow's nodes that a person may change, and their kinds.
 
 mod arrange;
 mod kind;
@@ -15,109 +15,105 @@ pub use super::media::FileKind;
 pub use super::scalar::{Range, is_whole};
 pub use arrange::arrange;
 
-/// What a parameter takes, which decides how it is shown and edited.
+/// Kind of a parameter, which decides how it is shown and edited.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ParamKind {
-    /// Text of many lines, such as a prompt.
+    /// Multi-line text, such as a prompt.
     LongText,
-    /// A line of text.
     Text,
-    /// A number that is known to be whole: its node's facts say so.
+    /// A whole number, by the facts about its node.
     Integer,
-    /// Any number. Its text may still be `6`: ComfyUI exports 6.0 as 6, and numbers keep the text they came with.
+    /// Any number. May be written as `6`: ComfyUI exports 6.0 as 6, and numbers keep their text.
     Float,
     Boolean,
-    /// A whole number from 0 to 2^64-1 that starts the noise.
+    /// A whole number from 0 to 2^64-1 that seeds the noise.
     Seed,
-    /// A file to upload, or the name of one that the server already has.
+    /// A file to upload, or the name of a file that the server already has.
     File(FileKind),
-    /// One of [`Parameter::choices`]; others may exist on the server.
+    /// One of [`Parameter::choices`]; the server may accept others.
     Choice,
-    /// An object that is one LoRA of a list: on or off, a name and a strength ([`super::lora`]).
+    /// An object for one entry of a LoRA list ([`super::lora`]).
     Lora,
-    /// Wiring (`[node id, slot]`): shown on request, never edited.
+    /// A link (`[node id, slot]`): shown on request, never editable.
     Link,
-    /// A list, an object or null: kept as it is, edited as JSON.
+    /// A list, an object or null: edited as JSON.
     Json,
 }
 
-/// One of the values of a [`ParamKind::Choice`].
+/// A value of a [`ParamKind::Choice`] with its label.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Choice {
     pub label: String,
     pub value: Value,
 }
 
-/// One input of one node, described for people.
+/// An input of a node, described for people.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parameter {
     pub key: ParamKey,
-    /// Group heading: the node's name, or the form's group title.
+    /// Heading: the node's name, or the form's group title.
     pub group: String,
     /// The node's class, such as `KSampler`.
     pub class_type: String,
-    /// What the value is called: the input's name, or the form's label.
+    /// The input's name, or the form's label.
     pub label: String,
     pub kind: ParamKind,
     /// The workflow's own value.
     pub default: Value,
-    /// Known choices, empty unless `kind` is [`ParamKind::Choice`].
+    /// Known choices; empty unless `kind` is [`ParamKind::Choice`].
     pub choices: Vec<Choice>,
     pub range: Range,
-    /// Help text of the form, empty when there is none.
+    /// The form's help text; may be empty.
     pub help: String,
-    /// Rarely changed: shown after the rest, folded at first.
+    /// Rarely changed: listed last, folded at first.
     pub advanced: bool,
-    /// Not shown unless asked for: hidden by the form, or of use only to ComfyUI's editor.
+    /// Shown only on request: hidden by the form, or only used by ComfyUI's editor.
     pub hidden: bool,
-    /// The form insists on a value.
+    /// Whether the form requires a value.
     pub required: bool,
-    /// What it is for, where the wiring tells.
+    /// The role, where the wiring shows one.
     pub role: Option<Role>,
-    /// It serves a sampler that goes on with what another one made.
+    /// Belongs to a sampler that continues another one's work.
     pub is_later: bool,
-    /// Where it stands among the others.
     pub rank: Rank,
 }
 
-/// Which part of the list a parameter stands in.
+/// Section of the list in which a parameter appears.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
-    /// What people change in most runs: above all nodes, without their headings.
+    /// What people change in most runs: at the top, without node headings.
     Top,
     #[default]
     Node,
-    /// A node that loads LoRAs.
     Loras,
-    /// A node that loads models or writes files.
+    /// A node that loads models or saves files.
     Files,
 }
 
 impl Parameter {
-    /// Whether a person may change it.
     pub fn is_editable(&self) -> bool {
         self.kind != ParamKind::Link
     }
 
-    /// Whether it has two values, one for on and one for off: `true` and `false`, or texts such as `enable` and `disable`.
+    /// Whether it has exactly two values, on and off: `true` and `false`, or texts such as `enable` and `disable`.
     pub fn is_switch(&self) -> bool {
         self.kind == ParamKind::Boolean || kind::is_switch(&self.choices)
     }
 
-    /// Whether a value of a switch is its on.
+    /// Whether a switch with this value is on.
     pub fn is_on(&self, value: &Value) -> bool {
         value.as_bool().unwrap_or_else(|| value.as_str().is_some_and(kind::is_on))
     }
 }
 
-/// What stands behind the key of an image input in the key of its mask, which travels as a part of its own
-/// (the vendor's guide).
+/// Suffix that turns an image input's key into that of its mask, which is sent as a separate
+/// part (see the vendor's guide).
 pub const MASK_SUFFIX: &str = "-viewcomfymask";
 
-/// The parameters of a workflow in file order, links included (their kind says so).
+/// The parameters of a workflow in file order, including links.
 ///
-/// An image input is followed by a parameter for its mask, which is no input of the workflow: null until
-/// a person gives one. Widgets that hold nothing, such as headings and buttons, are no parameters.
+/// Each image input is followed by a parameter for its mask, which is not an input of the workflow: null until a
+/// person sets one. Widgets without content, such as headings and buttons, are left out.
 pub fn parameters(workflow: &Workflow) -> Vec<Parameter> {
     let roles = role::of(workflow);
     let mut found = Vec::new();
@@ -159,7 +155,7 @@ pub fn parameters(workflow: &Workflow) -> Vec<Parameter> {
     found
 }
 
-/// What a parameter is for, by its kind alone.
+/// The role that follows from the kind alone.
 fn role_of(kind: &ParamKind) -> Option<Role> {
     match kind {
         ParamKind::File(FileKind::Image) => Some(Role::Image),
@@ -171,7 +167,7 @@ fn role_of(kind: &ParamKind) -> Option<Role> {
     }
 }
 
-/// What the inputs of a workflow are called without any preset: those that are the only ones of their role.
+/// Names of parameters without a preset: the role, for those that are the only one with it.
 pub fn names(workflow: &Workflow) -> HashMap<ParamKey, &'static str> {
     let mut only: HashMap<Role, Option<ParamKey>> = HashMap::new();
     for parameter in parameters(workflow).into_iter().filter(Parameter::is_editable) {

@@ -1,4 +1,4 @@
-//! Which inputs are seeds, and which of them decides the picture, by the wiring of the nodes.
+//! Finds seeds, and the main one that decides the picture, by the wiring.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,15 +11,15 @@ use crate::domain::node_facts::{self, Fact};
 use crate::domain::workflow::is_link;
 use crate::domain::{ParamKey, SeedPolicy, Workflow};
 
-/// The input in which ComfyUI's editor keeps what becomes of the seed before it. It belongs to the editor: no node takes it.
+/// The input in which ComfyUI's editor stores the policy of the seed before it. Nodes do not take it.
 const CONTROL: &str = "control_after_generate";
 
-/// Whether an input says what becomes of the seed before it, and is no parameter.
+/// Whether an input is the editor's policy of the seed before it.
 pub fn is_control(input: &str, value: &Value) -> bool {
     input == CONTROL && value.is_string()
 }
 
-/// What the file says of its seeds, where the editor left it there.
+/// Seed policies stored in the workflow by ComfyUI's editor.
 pub fn policies(workflow: &Workflow) -> IndexMap<ParamKey, SeedPolicy> {
     let mut policies = IndexMap::new();
     for (id, node) in workflow.nodes() {
@@ -37,8 +37,8 @@ pub fn policies(workflow: &Workflow) -> IndexMap<ParamKey, SeedPolicy> {
     policies
 }
 
-/// Makes seeds of plain numbers that are wired to nothing but seeds: of `PrimitiveInt` and the like. The number keeps to
-/// the range of what it is wired to.
+/// Turns plain numbers (`PrimitiveInt` and the like) that are linked to nothing but seeds into seeds, with the
+/// range of the linked inputs.
 pub fn mark(params: &mut [Parameter]) {
     let graph = Graph::new(params);
     let is_wired_seed = |p: &&Parameter| p.kind == ParamKind::Link && is_seed_name(p.key.input());
@@ -65,8 +65,8 @@ pub fn mark(params: &mut [Parameter]) {
     }
 }
 
-/// The seed that decides the picture: of the first node that makes one from noise of its own, before those of second
-/// passes, and these before seeds that are not known to reach such a node. That of a node that adds no noise decides nothing.
+/// The main seed: of the first node that makes a picture from its own noise; after those, of second passes; after
+/// those, of nodes that are not known to reach a sampler. A seed whose node adds no noise decides nothing.
 pub fn deciding(params: &[Parameter]) -> Option<&Parameter> {
     let graph = Graph::new(params);
     let mut best: Option<(Weight, &Parameter)> = None;
@@ -79,20 +79,20 @@ pub fn deciding(params: &[Parameter]) -> Option<&Parameter> {
     best.map(|(_, seed)| seed)
 }
 
-/// How much a seed decides.
+/// How much of the picture a seed decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Weight {
     /// Its node adds no noise.
     Nothing,
-    /// It is not known to reach a node that samples: that of a prompt enhancer, say.
+    /// Not known to reach a sampler: a prompt enhancer's, say.
     Unknown,
-    /// It reaches a node that changes a picture that is there.
+    /// Reaches a node that changes an existing picture.
     SecondPass,
-    /// It reaches a node that makes a picture.
+    /// Reaches a node that makes a picture.
     Picture,
 }
 
-/// Links that only nodes have that sample.
+/// Names of links that only samplers have.
 const OF_SAMPLERS: [&str; 9] = [
     "latent_image",
     "latent",
@@ -105,7 +105,7 @@ const OF_SAMPLERS: [&str; 9] = [
     "image_embeds",
 ];
 
-/// Parameters by their node, and who reads from it.
+/// Parameters by node, and the readers of each node.
 struct Graph<'a> {
     nodes: HashMap<&'a str, Vec<&'a Parameter>>,
     readers: HashMap<&'a str, Vec<&'a Parameter>>,
@@ -131,7 +131,7 @@ impl<'a> Graph<'a> {
         self.readers.get(id).map_or(&[], Vec::as_slice)
     }
 
-    /// The plain number that a seed is wired from, through nodes that only pass it on.
+    /// The plain number that a seed is linked to, through nodes that only pass it on.
     fn number_behind(&self, wired: &Parameter) -> Option<&'a Parameter> {
         let mut seen = HashSet::new();
         let mut from = source_of(wired)?;
@@ -150,7 +150,7 @@ impl<'a> Graph<'a> {
         None
     }
 
-    /// Whether what a node gives goes to seeds and nowhere else.
+    /// Whether a node's outputs only lead to seeds.
     fn feeds_only_seeds(&self, id: &str) -> bool {
         let mut seen = HashSet::from([id]);
         let mut rest = vec![id];
@@ -160,7 +160,7 @@ impl<'a> Graph<'a> {
                 if is_seed_name(reader.key.input()) {
                     continue;
                 }
-                // A reroute has this one input.
+                // A reroute has this single input.
                 if self.node(node).len() != 1 {
                     return false;
                 }
@@ -172,7 +172,7 @@ impl<'a> Graph<'a> {
         true
     }
 
-    /// What the seed of a node decides.
+    /// How much the seed of a node decides.
     fn weight(&self, id: &str) -> Weight {
         let mut weight = self.own_weight(id);
         let mut seen = HashSet::from([id]);
@@ -210,7 +210,7 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// What the node takes at an input that is wired.
+/// The range of a linked input.
 fn range_of(wired: &Parameter) -> Range {
     match node_facts::lookup(&wired.class_type, wired.key.input()) {
         Some(Fact::Integer(range)) => range,
@@ -218,7 +218,7 @@ fn range_of(wired: &Parameter) -> Range {
     }
 }
 
-/// The node that a wired input reads from.
+/// The node id that a linked input reads from.
 fn source_of(param: &Parameter) -> Option<&str> {
     is_link(&param.default).then(|| param.default.get(0).and_then(Value::as_str)).flatten()
 }

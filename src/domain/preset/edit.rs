@@ -1,4 +1,5 @@
-//! Changing values in a preset's text: every other byte stays, line ends and a byte order mark too.
+//! Changes values in a preset's text and nothing else: all other bytes stay, including line ends
+//! and a byte order mark.
 
 use std::ops::Range;
 
@@ -13,35 +14,33 @@ use crate::domain::diagnostic::line_of;
 use crate::domain::tables::entries;
 use crate::domain::{ParamKey, SeedPolicy};
 
-/// What to change in a preset's text.
+/// Changes to a preset's text.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Changes {
-    /// Fields of the preset itself, such as `title`; `None` takes the field out.
+    /// Top-level fields such as `title`; `None` removes the field.
     pub fields: IndexMap<&'static str, Option<String>>,
-    /// Values, for `[params]`. Null takes the key out: there is nothing to send.
+    /// Values for `[params]`; null removes the key.
     pub params: IndexMap<ParamKey, Value>,
-    /// Paths as they are to be written, for `[files]`.
+    /// Paths as written, for `[files]`.
     pub files: IndexMap<ParamKey, String>,
-    /// Seed policies by parameter, the table `[seeds]`.
+    /// Seed policies for `[seeds]`.
     pub seeds: IndexMap<ParamKey, SeedPolicy>,
 }
 
-/// Why a text cannot be changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EditError {
-    /// The text is not TOML.
     #[error("{}the file is not TOML ({why}). Fix it, then save again", .line.map_or_else(String::new, |line| format!("line {line}: ")))]
     Broken {
-        /// Number of the line, from 1.
+        /// Line number from 1.
         line: Option<usize>,
         why: String,
     },
-    /// A section is there and is no table.
+    /// A section's name is used for something that is not a table.
     #[error("`{0}` in the file is not a table. Fix it, then save again")]
     NoTable(&'static str),
 }
 
-/// The text with the changes made. A value that is already there stays as it is written.
+/// Applies the changes to the text. A value that is already there keeps its spelling.
 ///
 /// # Errors
 /// When the text is not TOML, or a section is not a table.
@@ -79,14 +78,14 @@ pub fn edit(text: &str, changes: &Changes) -> Result<String, EditError> {
     Ok(text)
 }
 
-/// Where a table's entries stand.
+/// How a table is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Style {
     /// Below a line `[name]`, or at the top of the file.
     Lines,
-    /// An inline table, in braces.
+    /// An inline table in braces.
     Braces,
-    /// In lines `name.key = …`.
+    /// Lines `name.key = …`.
     Dotted,
 }
 
@@ -97,7 +96,7 @@ fn parse(text: &str) -> Result<DeTable<'_>, EditError> {
     })
 }
 
-/// How a table is written, by its key's place and its own.
+/// The style of a table, by the ranges of its key and value.
 fn style(key: &Range<usize>, value: &Range<usize>) -> Style {
     if value == key {
         Style::Dotted
@@ -108,7 +107,7 @@ fn style(key: &Range<usize>, value: &Range<usize>) -> Style {
     }
 }
 
-/// A section of the file: how it is written, where its own place is, and its entries.
+/// A section of the file: its style, its range, and its entries.
 type Section<'t, 'i> = (Style, Range<usize>, &'t DeTable<'i>);
 
 fn section<'t, 'i>(file: &'t DeTable<'i>, name: &'static str) -> Result<Option<Section<'t, 'i>>, EditError> {
@@ -119,7 +118,7 @@ fn section<'t, 'i>(file: &'t DeTable<'i>, name: &'static str) -> Result<Option<S
     }
 }
 
-/// Puts a value into a section, which is made at the end of the file when it is not there.
+/// Sets a value in a section; creates the section at the end of the file when it is missing.
 fn put(text: &mut String, name: &'static str, key: &str, value: &str) -> Result<(), EditError> {
     let file = parse(text)?;
     let section = section(&file, name)?;
@@ -158,7 +157,7 @@ fn put(text: &mut String, name: &'static str, key: &str, value: &str) -> Result<
     Ok(())
 }
 
-/// Puts a field of the preset itself.
+/// Sets a top-level field.
 fn put_field(text: &mut String, name: &str, value: &str) -> Result<(), EditError> {
     let file = parse(text)?;
     if let Some((_, old)) = file.get_key_value(name) {
@@ -170,7 +169,7 @@ fn put_field(text: &mut String, name: &str, value: &str) -> Result<(), EditError
     match entries(&file).filter_map(|(_, key, value)| end(&key, value)).max() {
         Some(last) => insert_line(text, last, &line),
         None => {
-            // Before the first section; a first comment that stands alone stays first.
+            // Before the first section, but after a comment that opens the file.
             let start = text.len() - text.trim_start_matches('\u{feff}').len();
             let comments = text[start..].split_inclusive('\n').take_while(|line| line.starts_with('#'));
             let comments: usize = comments.map(str::len).sum();
@@ -185,7 +184,7 @@ fn put_field(text: &mut String, name: &str, value: &str) -> Result<(), EditError
     Ok(())
 }
 
-/// Takes an entry out of a section, or out of the file itself, with its line.
+/// Removes an entry from a section or from the top level, with its line.
 fn remove(text: &mut String, name: Option<&'static str>, key: &str) -> Result<(), EditError> {
     let mut gone = Vec::new();
     let file = parse(text)?;
@@ -217,7 +216,7 @@ fn remove(text: &mut String, name: Option<&'static str>, key: &str) -> Result<()
     Ok(())
 }
 
-/// The lines of an entry, and of all that stands below it.
+/// Line ranges of an entry and of everything below it.
 fn lines_of(text: &str, key: &Range<usize>, value: &Spanned<DeValue<'_>>, lines: &mut Vec<Range<usize>>) {
     let line = |place: Range<usize>| {
         let start = text[..place.start].rfind('\n').map_or(0, |at| at + 1);
@@ -244,7 +243,7 @@ fn lines_of(text: &str, key: &Range<usize>, value: &Spanned<DeValue<'_>>, lines:
     }
 }
 
-/// Where an entry ends, unless it has a line `[name]` of its own.
+/// Where an entry ends, unless it has a `[name]` line of its own.
 fn end(key: &Range<usize>, value: &Spanned<DeValue<'_>>) -> Option<usize> {
     let own = value.span();
     match value.get_ref() {
@@ -256,7 +255,7 @@ fn end(key: &Range<usize>, value: &Spanned<DeValue<'_>>) -> Option<usize> {
     }
 }
 
-/// Inserts a line below the one that a place is in.
+/// Inserts a line after the one at this byte.
 fn insert_line(text: &mut String, place: usize, line: &str) {
     let eol = line_end(text);
     match text[place..].find('\n') {
@@ -265,20 +264,20 @@ fn insert_line(text: &mut String, place: usize, line: &str) {
     }
 }
 
-/// Appends a section with a first line.
+/// Appends a section with one entry.
 fn append(text: &mut String, name: &str, line: &str) {
     let eol = line_end(text);
     let is_empty = text.trim_start_matches('\u{feff}').is_empty();
     let (gap, last) = match text.ends_with('\n') {
         _ if is_empty => ("", eol),
         true => (eol, eol),
-        // A file that ends without one goes on doing so.
+        // A file without a final line end stays so.
         false => (if eol == "\n" { "\n\n" } else { "\r\n\r\n" }, ""),
     };
     text.push_str(&format!("{gap}[{name}]{eol}{line}{last}"));
 }
 
-/// How the file ends its lines.
+/// The line end that the file uses.
 fn line_end(text: &str) -> &'static str {
     match text.find('\n') {
         Some(at) if text[..at].ends_with('\r') => "\r\n",
@@ -286,7 +285,7 @@ fn line_end(text: &str) -> &'static str {
     }
 }
 
-/// A key as it is written: in quotes where it must be.
+/// A key, quoted if necessary.
 fn written(key: &str) -> String {
     toml_edit::Key::new(key).display_repr().into_owned()
 }

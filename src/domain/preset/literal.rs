@@ -1,4 +1,4 @@
-//! Values as TOML writes them.
+//! Formats values as TOML.
 
 use serde_json::{Number, Value};
 
@@ -14,12 +14,12 @@ pub(super) fn toml_value(value: &Value) -> toml_edit::Value {
             let pairs = pairs.iter().map(|(key, value)| (key.as_str(), toml_value(value)));
             toml_edit::Value::InlineTable(pairs.collect())
         }
-        // As JSON, for inside a list nothing tells a number in quotes from a text.
+        // As JSON: within a TOML list a quoted number could not be told from a text.
         Value::Null | Value::Array(_) | Value::Object(_) => string(&value.to_string()),
     }
 }
 
-/// Whether TOML can hold a value as it is: it has no null, and numbers only so large.
+/// Whether TOML can represent a value: it has no null, and numbers only up to a size.
 fn is_toml(value: &Value) -> bool {
     match value {
         Value::Null => false,
@@ -30,7 +30,7 @@ fn is_toml(value: &Value) -> bool {
     }
 }
 
-/// A number with its own digits; in quotes when TOML has none so large.
+/// A number with its exact digits; quoted when it is too large for TOML.
 fn number_value(number: &Number) -> toml_edit::Value {
     bare(number).unwrap_or_else(|| string(&number.to_string()))
 }
@@ -39,7 +39,7 @@ fn bare(number: &Number) -> Option<toml_edit::Value> {
     number.to_string().parse().ok()
 }
 
-/// A text; one of several lines stands between triple quotes and reads as it is.
+/// A string; several lines are written between triple quotes.
 pub(super) fn string(text: &str) -> toml_edit::Value {
     let plain = || toml_edit::Value::from(text);
     if !text.contains('\n') {
@@ -50,7 +50,7 @@ pub(super) fn string(text: &str) -> toml_edit::Value {
     let mut rest = text.chars();
     while let Some(c) = rest.next() {
         if c == '"' {
-            // The third quote in a row, or one before the closing quotes, would end the text.
+            // The third quote in a row, or one before the closing quotes, would end the string.
             if quotes_in_a_row == 2 || rest.as_str().is_empty() {
                 quoted.push('\\');
                 quotes_in_a_row = 0;

@@ -1,8 +1,8 @@
 //! Presets: a TOML text that names a workflow and sets some of its parameters.
 //!
-//! [`Preset::parse`] reads one file, [`settle`] lays a chain of them over a workflow's parameters, and
-//! [`edit`] changes values in a text and nothing else. What cannot be used is told with its line; it stays in
-//! the text, so that nothing is lost when the preset is saved.
+//! [`Preset::parse`] reads one file, [`settle`] applies a chain of them to a workflow's parameters, and [`edit`]
+//! changes values in a text and nothing else. What cannot be used is reported with its line and stays in the text, so
+//! that saving the preset loses nothing.
 
 mod edit;
 mod literal;
@@ -23,44 +23,43 @@ pub use edit::{Changes, EditError, edit};
 pub use settle::settle;
 pub use sketch::sketch;
 
-/// A value and the line of the file where it stands, from 1.
+/// A value with its line number, from 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Placed<T> {
     pub value: T,
     pub line: usize,
 }
 
-/// What one preset file says, before it meets a workflow: keys are as they were written.
+/// One parsed preset file, not yet matched with a workflow: keys are as written.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Preset {
-    /// What people call it; empty until somebody gives it a name.
+    /// Name in lists; empty until it is saved under one.
     pub name: String,
-    /// The file as people know it, for messages.
+    /// Path for messages.
     pub file: String,
     /// The workflow's path, as written.
     pub workflow: Option<String>,
-    /// What people see in a list; empty when there is none.
+    /// Title for lists; may be empty.
     pub title: String,
     /// A sentence or two; may be empty.
     pub description: String,
-    /// The profile it runs on.
     pub profile: Option<String>,
-    /// The preset beneath this one.
+    /// Name of the parent preset.
     pub extends: Option<Placed<String>>,
     pub params: IndexMap<String, Placed<Value>>,
     /// Key → path, as written.
     pub files: IndexMap<String, Placed<String>>,
     pub aliases: IndexMap<String, Placed<String>>,
-    /// Key → the policy's word.
+    /// Key → name of the policy.
     pub seeds: IndexMap<String, Placed<String>>,
-    /// Whether choices and wildcards in texts are expanded, where nothing says for the key.
+    /// Whether choices and wildcards in texts are expanded, for keys not in `expand_keys`.
     pub expand: Option<bool>,
-    /// The same by key.
+    /// Key → whether its text is expanded.
     pub expand_keys: IndexMap<String, Placed<bool>>,
 }
 
 impl Preset {
-    /// Reads a preset's text; `file` is its name in messages.
+    /// Parses a preset; `file` is its name in messages.
     pub fn parse(text: &str, file: &str) -> (Self, Vec<Diagnostic>) {
         let mut found = Diagnostics::new(file, text);
         let table = tables::parse(text, &mut found);
@@ -90,7 +89,7 @@ impl Preset {
 }
 
 impl Preset {
-    /// `expand = false`, or `[expand]` with a line a key.
+    /// Reads `expand = false`, or a table `[expand]` by key.
     fn read_expand(&mut self, fields: &mut Fields<'_, '_>, text: &str, found: &mut Diagnostics<'_>) {
         const WANTED: &str = "true or false, or a table with these by key";
         let Some((value, place)) = fields.any("expand") else { return };
@@ -173,8 +172,7 @@ fn read_texts(
     texts
 }
 
-/// Where in a value the numbers stand that are too large for TOML: integers beyond 64 bits with a sign, and
-/// what no double reaches.
+/// Ranges of numbers too large for TOML: integers beyond signed 64 bits, and floats beyond a double.
 fn too_large(value: &Spanned<DeValue<'_>>, found: &mut Vec<Range<usize>>) {
     let is_too_large = match value.get_ref() {
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).is_err(),
@@ -191,7 +189,7 @@ fn too_large(value: &Spanned<DeValue<'_>>, found: &mut Vec<Range<usize>>) {
     }
 }
 
-/// A TOML value as JSON, numbers with their own digits.
+/// Converts a TOML value to JSON, with the exact digits of numbers.
 fn to_json(value: &DeValue<'_>) -> Result<Value, &'static str> {
     Ok(match value {
         DeValue::String(text) => Value::from(text.as_ref()),

@@ -1,4 +1,4 @@
-//! Presets meet a workflow: which of their keys it has, and whether the values fit.
+//! Applies presets to a workflow: finds the parameters of their keys, and checks the values.
 
 use std::path::PathBuf;
 
@@ -11,11 +11,10 @@ use crate::domain::draft::Layer;
 use crate::domain::param::is_whole;
 use crate::domain::{ParamKey, ParamKind, Parameter, SeedPolicy, Setting, value};
 
-/// Lays presets over a workflow's parameters, the lowest first. `path` turns a path as a preset writes
-/// it into one that can be opened.
+/// Applies presets to a workflow's parameters, parents first. `path` resolves a path as written in a preset.
 ///
-/// What the workflow does not have, or not with such a value, is told and left out. A number beyond its
-/// parameter's range is told and used: servers differ in what they take.
+/// Unknown keys and values of a wrong type are reported and ignored. A number outside its parameter's range is
+/// reported and used, since servers differ in what they accept.
 pub fn settle(
     chain: &[Preset],
     params: &[Parameter],
@@ -32,7 +31,7 @@ pub fn settle(
 }
 
 struct Settling<'a> {
-    // In the workflow's order, so that of two keys as near the first is suggested.
+    // In the workflow's order, so that of two equally similar keys the first is suggested.
     known: IndexMap<&'a str, &'a Parameter>,
     layer: Layer,
     found: Vec<Diagnostic>,
@@ -102,7 +101,7 @@ impl<'a> Settling<'a> {
         }
     }
 
-    /// A LoRA of which a table names some fields keeps the others: `10-inputs-lora_1.strength = 0.5`.
+    /// A table with some fields of a LoRA entry keeps its other fields: `10-inputs-lora_1.strength = 0.5`.
     fn whole(&self, parameter: &Parameter, value: Value) -> Value {
         let beneath = match self.layer.settings.get(&parameter.key) {
             Some(Setting::Value(value)) => value,
@@ -155,8 +154,8 @@ fn takes_file(parameter: &Parameter) -> bool {
     matches!(parameter.kind, File(_) | Text | LongText | Choice)
 }
 
-/// The value for a parameter. A number too long for TOML stands in quotes, and so does JSON that TOML
-/// cannot write (null).
+/// The value for a parameter. A number too large for TOML is given as a string, as is JSON
+/// that TOML cannot represent (null).
 fn fitted(parameter: &Parameter, given: &Value) -> Result<Value, String> {
     let unquoted = given.as_str().and_then(|text| match parameter.kind {
         ParamKind::Integer | ParamKind::Seed | ParamKind::Float => {

@@ -1,5 +1,4 @@
-//! The beginning of a preset for a workflow: aliases for what people change, and everything else there is to set, in
-//! comments.
+//! A first preset for a workflow: aliases for what people change, and all other parameters in comments.
 
 use toml_edit::{DocumentMut, Item};
 
@@ -7,7 +6,7 @@ use super::literal::toml_value;
 use crate::domain::param::Rank;
 use crate::domain::{Parameter, Role};
 
-/// The text of a preset that sets nothing yet, for these parameters in the order in which they are read.
+/// The text of a preset that sets nothing yet, with these parameters in reading order.
 pub fn sketch(params: &[Parameter]) -> String {
     let mut text = String::new();
     let aliases: Vec<(String, &Parameter)> =
@@ -35,12 +34,12 @@ pub fn sketch(params: &[Parameter]) -> String {
     text
 }
 
-/// What can be set by a value that is there already.
+/// Whether the parameter can be set by a value of the workflow's type.
 fn is_offered(parameter: &Parameter) -> bool {
     parameter.is_editable() && !parameter.hidden && !parameter.default.is_null()
 }
 
-/// A role's word where the parameter is the only one of it, else its label: `prompt`, `prompt_6`.
+/// The alias for a parameter: its role when it is the only one with it, else its label: `prompt`, `prompt_6`.
 fn alias(parameter: &Parameter, params: &[Parameter]) -> Option<String> {
     let role = parameter.role.filter(|_| is_offered(parameter))?;
     let same = params.iter().filter(|other| other.role == Some(role) && is_offered(other)).count();
@@ -51,7 +50,7 @@ fn alias(parameter: &Parameter, params: &[Parameter]) -> Option<String> {
     }
 }
 
-/// `key = value` as TOML writes it.
+/// `key = value` in TOML.
 fn pair(key: &str, value: toml_edit::Value) -> String {
     let mut document = DocumentMut::new();
     document.insert(key, Item::Value(value));

@@ -170,7 +170,7 @@ fn a_preset_lies_over_the_one_it_extends() {
     assert!(layer.aliases.contains_key("p"));
 }
 
-/// The text that an editor's hand would have written.
+/// The text that a person would have written in an editor.
 #[test]
 fn saving_changes_only_what_changed() {
     let before = r#"# My preset
@@ -259,7 +259,7 @@ fn every_other_byte_stays() {
         ..Changes::default()
     };
     let table = [
-        // Line ends of the other kind, a byte order mark, no line end at the end.
+        // Other line ends, a byte order mark, no final line end.
         (
             "\u{feff}title = \"x\"\r\n\r\n[params]\r\nb = 1 # c\r\n  a   =  2\r\n\r\n[seeds]",
             "\u{feff}title = \"x\"\r\n\r\n[params]\r\nb = 1 # c\r\n  a   =  2\r\n3-inputs-steps = 5\r\n\r\n[seeds]",
@@ -268,7 +268,7 @@ fn every_other_byte_stays() {
         ("[params]\na = 1", "[params]\na = 1\n3-inputs-steps = 5"),
         ("title = \"x\"", "title = \"x\"\n\n[params]\n3-inputs-steps = 5"),
         ("[params]\n# nothing yet\n", "[params]\n3-inputs-steps = 5\n# nothing yet\n"),
-        // Dotted keys in any order, with others between them.
+        // Dotted keys in any order, with others in between.
         (
             "params.b = 1\ntitle = \"x\"\nparams.'3-inputs-steps'=4#c\nparams.a.b = 2\n\n[seeds]\n",
             "params.b = 1\ntitle = \"x\"\nparams.'3-inputs-steps'=5#c\nparams.a.b = 2\n\n[seeds]\n",
@@ -284,7 +284,7 @@ fn every_other_byte_stays() {
             "[params]\na.x = 1\n3-inputs-steps = 5\n[params.c]\nx = 2\n",
         ),
         ("[params.c]\nx = 2\n", "[params.c]\nx = 2\n\n[params]\n3-inputs-steps = 5\n"),
-        // A table or a list of tables in the value's place.
+        // A table or a list of tables instead of a value.
         (
             "[params]\na = 1\n[params.3-inputs-steps] # t\nx = 2\n[seeds]\n",
             "[params]\na = 1\n3-inputs-steps = 5\n[seeds]\n",
@@ -403,7 +403,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(2, 12, 4, |inner| prop::collection::vec(inner, 0..4).prop_map(Value::from))
 }
 
-/// What was written, read back: what TOML has no number for comes in quotes, as JSON.
+/// The value as read back: numbers too large for TOML come as strings, as does their JSON.
 fn as_read(value: &Value) -> Value {
     let is_long = |n: &Number| n.is_u64() && !n.is_i64();
     fn holds(value: &Value, wanted: &impl Fn(&Number) -> bool) -> bool {

@@ -1,9 +1,10 @@
-//! Templates of prompts: choices, wildcards and variables become text, by a random seed that is kept.
+//! Expands prompt templates: choices, wildcards and variables become text, chosen by a seed that
+//! is stored with the run.
 //!
-//! `{red|green}` is one of them, `{3::red|green}` red three times as often, `{2$$red|green|blue}` two of them,
-//! `{1-2$$ and $$red|green}` one or two with that between them; `__colours/*__` a line of files; `${c=!{red|green}}` sets a
-//! variable once (without the `!` it is chosen anew wherever `${c}` stands), `${c:red}` has a default. `\\{` is a brace of the
-//! text. Comments (`# …` on a line of its own, `// …`, `/* … */`) are left out.
+//! `{red|green}` is one of the two, `{3::red|green}` red three times as often, `{2$$red|green|blue}` two of three,
+//! `{1-2$$ and $$red|green}` one or two joined by " and "; `__colours/*__` a line from a file; `${c=!{red|green}}`
+//! sets a variable once (without `!` it is chosen anew at each `${c}`), `${c:red}` has a default. `\\{` is a literal
+//! brace. Comments (`# …` on a line of its own, `// …`, `/* … */`) are removed.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -11,25 +12,25 @@ use std::ops::Range;
 use super::lex::Kind;
 use super::tree::{Alternative, Choice, Prompt};
 
-/// Wildcards in wildcards, and variables in variables.
+/// Deepest nesting of wildcards and variables.
 const MOST_DEPTH: usize = 32;
 
-/// Bytes that a prompt may become.
+/// Longest expanded prompt, in bytes.
 const MOST_BYTES: usize = 1 << 20;
 
-/// Lines of a wildcard, by its name as it stands in the prompt, which may hold stars.
+/// Provides the lines of wildcards by their name in the prompt, which may contain stars.
 pub trait Wildcards {
     /// `None` when there is no such wildcard.
     ///
     /// # Errors
-    /// Why the wildcards cannot be read.
+    /// Why the wildcard files cannot be read.
     fn lines(&self, name: &str) -> Result<Option<Vec<String>>, String>;
 
-    /// The name that is most like another, for a message.
+    /// The most similar name, for a message.
     fn nearest(&self, name: &str) -> Option<String>;
 }
 
-/// Nobody has any wildcards.
+/// No wildcards at all.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoWildcards;
 
@@ -43,7 +44,7 @@ impl Wildcards for NoWildcards {
     }
 }
 
-/// Why a template does not become text.
+/// Why a template cannot be expanded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExpandError {
     #[error("there is no wildcard `__{name}__`{}. To send it as it is, write \\\\__{name}__, or turn expansion off for this text", .near.as_ref().map_or_else(String::new, |near| format!(". Did you mean `__{near}__`?")))]
@@ -80,10 +81,10 @@ pub fn is_template(text: &str) -> bool {
     })
 }
 
-/// Makes text of a template. The same seed gives the same text, as long as the wildcards stay as they are.
+/// Expands a template. The same seed gives the same text as long as the wildcards do not change.
 ///
 /// # Errors
-/// When it names a wildcard or a variable that is not there, or would become endless.
+/// When a wildcard or variable is missing, or the text would become too long or too deeply nested.
 pub fn expand(template: &str, seed: u64, wildcards: &dyn Wildcards) -> Result<String, ExpandError> {
     let mut expanding =
         Expanding { wildcards, chance: Chance(seed), variables: HashMap::new(), out: String::new() };
@@ -94,7 +95,7 @@ pub fn expand(template: &str, seed: u64, wildcards: &dyn Wildcards) -> Result<St
 struct Expanding<'w> {
     wildcards: &'w dyn Wildcards,
     chance: Chance,
-    /// What a variable stands for: a template, chosen from anew each time.
+    /// Variables' templates, expanded anew at each use.
     variables: HashMap<String, String>,
     out: String,
 }
@@ -148,7 +149,7 @@ impl Expanding<'_> {
             let chosen = self.chance.pick(&shares);
             return self.tokens(prompt, choice.alternatives[chosen].tokens.clone(), depth + 1);
         };
-        // One wildcard alone stands for its lines.
+        // A choice of one wildcard chooses among its lines.
         let lines = match choice.alternatives.as_slice() {
             [Alternative { tokens, .. }] if self.is_wildcard(prompt, tokens) => {
                 let name = prompt.text_of(tokens.start);
@@ -172,7 +173,7 @@ impl Expanding<'_> {
                 Some(lines) => self.text(shared(&lines[at]).1, depth + 1)?,
                 None => self.tokens(prompt, choice.alternatives[at].tokens.clone(), depth + 1)?,
             }
-            // Spaces around a bar are none of what is listed.
+            // Spaces around a bar do not belong to the alternatives.
             let text = self.out.split_off(start);
             self.out.push_str(text.trim());
         }
@@ -208,7 +209,7 @@ impl Expanding<'_> {
         }
     }
 
-    /// The lines of a wildcard as it is written.
+    /// The lines of a wildcard as written.
     fn lines(&self, written: &str) -> Result<Vec<String>, ExpandError> {
         let name = written.strip_prefix("__").and_then(|name| name.strip_suffix("__")).unwrap_or(written);
         let lines = self.wildcards.lines(name).map_err(ExpandError::Unreadable)?.ok_or_else(|| {
@@ -217,21 +218,21 @@ impl Expanding<'_> {
         if lines.is_empty() { Err(ExpandError::EmptyWildcard(name.to_owned())) } else { Ok(lines) }
     }
 
-    /// A line by the shares of all.
+    /// Picks a line by the weights of all.
     fn pick(&mut self, lines: &[String]) -> String {
         let shares: Vec<f64> = lines.iter().map(|line| shared(line).0).collect();
         shared(&lines[self.chance.pick(&shares)]).1.to_owned()
     }
 }
 
-/// `2::red` apart: the share of a line and its text.
+/// Splits `2::red` into weight and text.
 fn shared(line: &str) -> (f64, &str) {
     let apart =
         line.split_once("::").and_then(|(share, text)| Some((share.trim().parse::<f64>().ok()?, text)));
     apart.filter(|(share, _)| share.is_finite() && *share >= 0.0).unwrap_or((1.0, line))
 }
 
-/// What an escape stands for; `None` for one that is ComfyUI's own.
+/// The character an escape stands for; `None` for escapes that ComfyUI handles.
 fn unescaped<'t>(prompt: &Prompt<'t>, token: usize) -> Option<&'t str> {
     let text = prompt.text_of(token);
     let behind = &prompt.text()[prompt.tokens()[token].range.end..];
@@ -242,7 +243,7 @@ fn unescaped<'t>(prompt: &Prompt<'t>, token: usize) -> Option<&'t str> {
     }
 }
 
-/// A text that expands to itself.
+/// Escapes a text so that it expands to itself.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
@@ -255,7 +256,7 @@ fn escaped(text: &str) -> String {
     escaped
 }
 
-/// The text without its comments.
+/// Removes comments.
 fn without_comments(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut rest = text;
@@ -263,7 +264,7 @@ fn without_comments(text: &str) -> String {
         let begins_line = kept.is_empty() || kept.ends_with('\n');
         let end_of_line = rest.find('\n').unwrap_or(rest.len());
         if begins_line && rest[..end_of_line].trim_start().starts_with('#') {
-            // With its line.
+            // Including its line end.
             rest = rest.get(end_of_line + 1..).unwrap_or_default();
         } else if rest.starts_with("/*")
             && let Some(end) = rest.find("*/")
@@ -279,7 +280,7 @@ fn without_comments(text: &str) -> String {
     kept
 }
 
-/// Chance that is the same wherever and whenever: SplitMix64.
+/// A random generator with the same results on every machine: SplitMix64.
 #[derive(Clone, Copy, Debug)]
 struct Chance(u64);
 
@@ -302,7 +303,7 @@ impl Chance {
         least + (self.share() * range) as usize
     }
 
-    /// The place of one by its share; where none has any, all are alike.
+    /// The index of a random weight; when all are 0, each is equally likely.
     fn pick(&mut self, shares: &[f64]) -> usize {
         let sum: f64 = shares.iter().sum();
         let mut left = self.share() * if sum > 0.0 { sum } else { shares.len() as f64 };
@@ -373,7 +374,7 @@ mod tests {
             ("${c={x|y}}${c} ${c}", &["x x", "x y", "y x", "y y"]),
             ("${c:d}", &["d"]),
             ("${c=!\\{x\\|y\\}}${c}", &["{x|y}"]),
-            // What is no choice, and what is escaped, is text.
+            // Invalid choices and escaped ones are plain text.
             ("{\"a\": 1}", &["{\"a\": 1}"]),
             ("\\{a|b\\}", &["{a|b}"]),
             ("\\(a\\) \\[b\\]", &["\\(a\\) \\[b\\]"]),
@@ -401,7 +402,7 @@ mod tests {
     fn what_cannot_be_expanded_is_an_error() {
         for (template, why) in [
             ("__color__", ExpandError::UnknownWildcard { name: "color".into(), near: Some("colour".into()) }),
-            // Also where chance would not have come by.
+            // Reported even when the random choice would not have used it.
             ("{a|__loop__}", ExpandError::TooDeep),
             ("__empty__", ExpandError::EmptyWildcard("empty".into())),
             ("${c}", ExpandError::UnknownVariable("c".into())),

@@ -1,21 +1,20 @@
-//! Text to tokens.
+//! Splits a prompt into tokens.
 
 use std::ops::Range;
 
-/// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// White space, line breaks too.
+    /// White space, including line breaks.
     Space,
-    /// A word, with apostrophes, hyphens and points inside it.
+    /// A word, including apostrophes, hyphens and full stops within it.
     Word,
-    /// A backslash and the character that it takes the meaning from: `\(`.
+    /// A backslash with the character it escapes: `\(`.
     Escape,
     /// `(`
     Open,
     /// `)`
     Close,
-    /// `:1.2` before a `)`: the weight of what stands in the parentheses.
+    /// `:1.2` before a `)`: the weight of the parentheses' content.
     Weight,
     /// `[`
     OpenBracket,
@@ -25,7 +24,7 @@ pub enum Kind {
     OpenBrace,
     /// `}`
     CloseBrace,
-    /// `${`, which begins a variable and ends at a `}`.
+    /// `${`, which begins a variable; it ends at a `}`.
     OpenVariable,
     /// `|`
     Bar,
@@ -33,41 +32,40 @@ pub enum Kind {
     Colon,
     /// `$$`
     Dollars,
-    /// In a choice, what stands before an alternative and is none of its text: `2::`, `2$$`, `1-2$$ and $$`.
+    /// A prefix within a choice: `2::`, `2$$`, `1-2$$ and $$`.
     Count,
-    /// `<lora:name:0.8>` and its like.
+    /// `<lora:name:0.8>` and the like.
     Tag,
     /// `embedding:name`
     Embedding,
     /// `__name__`
     Wildcard,
-    /// Any other character: a comma, a full stop.
+    /// Any other character, such as a comma or full stop.
     Mark,
 }
 
 impl Kind {
-    /// Whether such tokens beside each other make one word.
+    /// Whether adjacent tokens of this kind form one word.
     pub fn is_word(self) -> bool {
         matches!(self, Self::Word | Self::Escape | Self::Embedding | Self::Wildcard)
     }
 }
 
-/// A piece of a prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
     pub kind: Kind,
-    /// Bytes of the text.
+    /// Byte range in the text.
     pub range: Range<usize>,
 }
 
-/// Characters that a backslash before them makes part of the text. ComfyUI knows it of parentheses alone; of the others
-/// it is the expansion of choices that does.
+/// Characters that a backslash escapes. ComfyUI only does that for parentheses; the others are escaped
+/// for the expansion of choices.
 const ESCAPED: &str = "(){}[]<>|$#_";
 
-/// Longest tag or wildcard, in bytes: what is longer is text.
+/// Longest tag or wildcard in bytes; anything longer is plain text.
 const LONGEST_NAME: usize = 512;
 
-/// Splits a text into tokens. Put together they are the text.
+/// Splits a text into tokens that together are the text, byte for byte.
 pub(super) fn lex(text: &str) -> Vec<Token> {
     let mut tokens: Vec<Token> = Vec::new();
     let mut at = 0;
@@ -80,7 +78,7 @@ pub(super) fn lex(text: &str) -> Vec<Token> {
     tokens
 }
 
-/// The token that `rest` begins with, and its length in bytes. `in_word`: a word ends right before it.
+/// The kind and length in bytes of the token at the start of `rest`. `in_word`: the previous token is a word.
 fn token(rest: &str, c: char, in_word: bool) -> (Kind, usize) {
     let longer = match c {
         '\\' => escape(rest).map(|length| (Kind::Escape, length)),
@@ -118,7 +116,7 @@ fn escape(rest: &str) -> Option<usize> {
     ESCAPED.contains(c).then_some(1 + c.len_utf8())
 }
 
-/// `<word:…>` in one line, its parentheses closed within.
+/// `<word:…>` on one line with balanced parentheses.
 fn tag(rest: &str) -> Option<usize> {
     let name = rest[1..].find(|c: char| !c.is_ascii_alphanumeric() && c != '_')?;
     if name == 0 || !rest[1 + name..].starts_with(':') {
@@ -138,7 +136,7 @@ fn tag(rest: &str) -> Option<usize> {
     None
 }
 
-/// `__name__`, where the name may have folders and stars.
+/// `__name__`, where the name may contain slashes and stars.
 fn wildcard(rest: &str) -> Option<usize> {
     let name = rest.strip_prefix("__")?;
     let is_part = |c: char| c.is_alphanumeric() || "_-./*?".contains(c);
@@ -157,7 +155,7 @@ fn embedding(rest: &str) -> Option<usize> {
     (end > 0).then_some(WORD.len() + end)
 }
 
-/// Bytes of the word at the beginning of a text.
+/// Length in bytes of the word at the start of a text.
 fn word(rest: &str) -> usize {
     let mut chars = rest.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
@@ -175,17 +173,17 @@ fn word(rest: &str) -> usize {
     rest.len()
 }
 
-/// Characters that hold two halves of a word together: `don't`, `x-ray`, `v1.5`.
+/// Characters that join two parts of a word: `don't`, `x-ray`, `v1.5`.
 fn is_joint(c: char) -> bool {
     matches!(c, '\'' | '’' | '-' | '.')
 }
 
-/// Whether a word may begin with a character.
+/// Whether a word may start with this character.
 fn is_word(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_alphanumeric() || "_\\@#&+$".contains(c) || (c.is_control() && !c.is_whitespace());
     }
-    // Punctuation of the general blocks and of Chinese and Japanese; signs such as emoji are words.
+    // General and CJK punctuation; symbols such as emoji count as words.
     let is_mark = matches!(c,
         '¡' | '«' | '·' | '»' | '¿'
         | '\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{205e}'

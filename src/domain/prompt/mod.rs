@@ -1,8 +1,8 @@
-//! The grammar of prompts: what people write into a text that ComfyUI's text encoders read.
+//! The grammar of prompts, as ComfyUI's text encoders read them.
 //!
-//! A prompt is tokens that put together again are the text, byte for byte. Parentheses count as ComfyUI counts them
-//! (`comfy/sd1_clip.py`): `(text:1.2)` weighs exactly 1.2 wherever it stands, `(text)` 1.1 times what is around it, `\(`
-//! is a parenthesis of the text, and behind one that is never closed nothing weighs.
+//! The tokens of a prompt together are its text, byte for byte. Parentheses count as in ComfyUI
+//! (`comfy/sd1_clip.py`): `(text:1.2)` has weight 1.2 at any depth, `(text)` 1.1 times the weight around it, `\(` is
+//! a literal parenthesis, and after an unclosed one no weights apply.
 
 mod expand;
 mod lex;

@@ -1,4 +1,4 @@
-//! Templates of a run: which texts were expanded, from what, and by which seed.
+//! The templates of a run: the texts before expansion, and the seed of their choices.
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -7,16 +7,16 @@ use serde_json::Value;
 use super::expand::{ExpandError, Wildcards, expand, is_template};
 use crate::domain::ParamKey;
 
-/// What became of a run's templates: with them and their seed the same texts can be made again.
+/// A run's texts before expansion; with the seed, the same texts can be made again.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Templates {
-    /// The random seed of the choices, not that of a sampler.
+    /// Seed of the choices, not a sampler's.
     pub seed: u64,
-    /// The texts as a person wrote them.
+    /// Texts as a person wrote them.
     pub texts: IndexMap<ParamKey, String>,
 }
 
-/// A template that does not become text.
+/// Which template could not be expanded, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{key}: {why}. Nothing was sent")]
 pub struct TemplateError {
@@ -24,11 +24,11 @@ pub struct TemplateError {
     pub why: ExpandError,
 }
 
-/// Puts texts in the place of templates; `is_expanded` tells of which values. `None` when there is no template among
-/// them.
+/// Replaces templates by their expanded texts; `is_expanded` says for which keys. `None` when there
+/// are no templates among them.
 ///
 /// # Errors
-/// When one does not become text.
+/// When a template cannot be expanded.
 pub fn resolve(
     params: &mut IndexMap<ParamKey, Value>,
     is_expanded: impl Fn(&ParamKey) -> bool,
@@ -38,7 +38,7 @@ pub fn resolve(
     let mut templates = Templates { seed, ..Templates::default() };
     for (key, value) in params.iter_mut().filter(|(key, _)| is_expanded(key)) {
         let Some(template) = value.as_str().filter(|text| is_template(text)) else { continue };
-        // Each by a seed of its own: a change of one leaves the choices in the others.
+        // One seed per parameter: a change of one text does not affect the choices in others.
         let own =
             key.as_str().bytes().fold(seed, |seed, b| (seed ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
         let text = expand(template, own, wildcards).map_err(|why| TemplateError { key: key.clone(), why })?;

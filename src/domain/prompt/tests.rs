@@ -1,4 +1,4 @@
-//! The grammar, against a small reading of what ComfyUI's `token_weights` does.
+//! Tests the grammar against a small model of ComfyUI's `token_weights`.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// What ComfyUI reads, written after its behaviour: pieces of text with their weights.
+/// A model of ComfyUI's parser: pieces of text with their weights.
 mod comfyui {
     fn pieces(text: &str) -> Vec<String> {
         let (mut pieces, mut piece, mut level) = (Vec::new(), String::new(), 0);
@@ -55,7 +55,7 @@ mod comfyui {
 
     /// Every character that is read, with its weight.
     pub(super) fn read(text: &str) -> Vec<(char, f64)> {
-        // Escaped parentheses are put out of the way and back again.
+        // Escaped parentheses are replaced and restored.
         let hidden = text.replace("\\)", "\u{e001}").replace("\\(", "\u{e002}");
         let mut read = Vec::new();
         weigh(&hidden, 1.0, &mut read);
@@ -78,15 +78,15 @@ mod comfyui {
     }
 }
 
-/// As the tree reads it, backslashes before parentheses left out, inside of tags too.
+/// The tree's reading, without backslashes before parentheses, within tags too.
 fn read(text: &str) -> Vec<(char, f64)> {
     let said = |range: Range<usize>| text[range].replace("\\)", ")").replace("\\(", "(");
     let pieces = Prompt::new(text).reading().map(|(range, weight)| (said(range), weight)).collect::<Vec<_>>();
     pieces.iter().flat_map(|(said, weight)| said.chars().map(|c| (c, *weight))).collect()
 }
 
-/// Whether ComfyUI reads more than it means to: where a parenthesis is open at the end, it takes a `)` that is the last
-/// character for its other half, whatever that one closes.
+/// Whether ComfyUI misreads the end: with an open parenthesis it takes a final `)` as its
+/// partner, whatever that one closes.
 fn ends_open(text: &str) -> bool {
     let prompt = Prompt::new(text);
     let tokens = prompt.tokens();
@@ -130,7 +130,7 @@ fn weights_go_up_and_down() {
         ("(ca‸t:-0.5)", 1, "(⟦cat⟧:-0.4)"),
         ("(ca‸t:-0.1)", 1, "(⟦cat⟧:0.0)"),
         ("(ca‸t: 1.25 )", 1, "(⟦cat⟧: 1.35 )"),
-        // A name in its own parentheses is one word.
+        // A name with literal parentheses is one word.
         ("saber \\(fa‸te\\)", 1, "saber (⟦\\(fate\\)⟧:1.1)"),
         ("⟦saber \\(fate\\)⟧", 2, "(⟦saber \\(fate\\)⟧:1.2)"),
         ("<lora:de‸tail:0.8>", 1, "⟦<lora:detail:0.9>⟧"),
@@ -141,7 +141,7 @@ fn weights_go_up_and_down() {
         ("(a (cat:1.2) h‸ere:0.9)", 1, "⟦a (cat:1.2) here⟧"),
         ("(a (cat:1.2) h‸ere:0.9)", 2, "(⟦a (cat:1.2) here⟧:1.1)"),
         ("(a (c‸at:1.2) here:0.9)", 1, "(a (⟦cat⟧:1.3) here:0.9)"),
-        // Inside, what is around counts.
+        // Within a group, the weight around applies.
         ("(a ⟦cat⟧ here:0.9)", 1, "(a (⟦cat⟧:1.0) here:0.9)"),
         ("(a (c‸at:1.0) here:0.9)", -1, "(a ⟦cat⟧ here:0.9)"),
         ("((ca‸t))", 1, "((⟦cat⟧:1.31))"),
@@ -149,7 +149,7 @@ fn weights_go_up_and_down() {
         ("a __anim‸al__", 1, "a (⟦__animal__⟧:1.1)"),
         ("{red|gre‸en} cat", 1, "{red|(⟦green⟧:1.1)} cat"),
         ("{2::red|gre‸en} cat", 1, "{2::red|(⟦green⟧:1.1)} cat"),
-        // What cuts through a group means the group.
+        // A selection that cuts through a group means the whole group.
         ("{red|⟦green} c⟧at", 1, "(⟦{red|green} c⟧:1.1)at"),
         ("{r⟦ed|gre⟧en} cat", 1, "(⟦{red|green}⟧:1.1) cat"),
         ("a (b⟦ig cat:1.⟧2)", 1, "a (⟦big cat⟧:1.3)"),
@@ -159,7 +159,7 @@ fn weights_go_up_and_down() {
         ("(cat:1.1)‸", 1, "(⟦cat⟧:1.2)"),
         ("wide 16‸:9", 1, "wide (⟦16⟧:1.1):9"),
         ("(embedding:1.2)‸", 1, "(⟦embedding⟧:1.3)"),
-        // Without its parentheses the 2 would be a weight.
+        // Without its parentheses the 2 would become a weight.
         ("(a (b:2‸:1.1))", 0, "(a (b:2⟦⟧:1.1))"),
         ("(a (b:2‸:1.2))", -1, "(a (⟦b:2⟧:1.1))"),
     ] {
@@ -181,7 +181,7 @@ fn what_cannot_weigh_says_why() {
     ] {
         assert_eq!(weigh(text, tenths), Err(why), "{text}");
     }
-    // Beyond the limit there is still the way back.
+    // Beyond the limit one can still go back.
     assert_eq!(weigh("(cat‸:12)", -1).as_deref(), Ok("(⟦cat⟧:11.9)"));
 }
 
@@ -252,7 +252,7 @@ fn prompt() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..14).prop_map(|pieces| pieces.concat())
 }
 
-/// A prompt and two character borders in it.
+/// A prompt and a range between two character boundaries.
 fn selected() -> impl Strategy<Value = (String, Range<usize>)> {
     (prompt(), any::<prop::sample::Index>(), any::<prop::sample::Index>()).prop_map(|(text, a, b)| {
         let borders: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
@@ -261,7 +261,7 @@ fn selected() -> impl Strategy<Value = (String, Range<usize>)> {
     })
 }
 
-/// How much of the beginning and the end two readings share.
+/// Length of the common beginning and the common end.
 fn shared(a: &[(char, f64)], b: &[(char, f64)]) -> (usize, usize) {
     let alike = |(a, b): &(&(char, f64), &(char, f64))| a.0 == b.0 && (a.1 - b.1).abs() < 1e-9;
     let ahead = a.iter().zip(b).take_while(alike).count();
@@ -308,7 +308,7 @@ proptest! {
         let mut weighing = Weighing::new(&text, selection);
         let Ok((changed, inside)) = weighing.add(tenths) else { return Ok(()) };
         let target = changed[inside.clone()].to_owned();
-        // All but the target's own parentheses and number is as it was, in order.
+        // Everything but the target's parentheses and number stays, in order.
         let bare = |text: &str| text.chars().filter(|c| !"()0123456789.:-".contains(*c)).collect::<String>();
         prop_assert_eq!(bare(&text), bare(changed));
         prop_assert!(text.starts_with(changed[..inside.start].trim_end_matches('(')), "{} {}", text, changed);

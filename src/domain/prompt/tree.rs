@@ -1,16 +1,16 @@
-//! Which tokens belong together: parentheses, brackets and choices.
+//! Builds a tree from the tokens: parentheses, brackets and choices.
 
 use std::ops::Range;
 
 use super::lex::{Kind, Token, lex};
 
-/// What bare parentheses multiply by.
+/// Factor of parentheses without a weight.
 const BARE: f64 = 1.1;
 
-/// Brackets that are looked through for the one that a closing bracket belongs to.
+/// Open brackets searched for the partner of a closing one.
 const MOST_OPEN: usize = 64;
 
-/// A prompt as a tree: its tokens in order, and for each what it belongs to.
+/// A prompt as a tree: its tokens in order, and each one's place.
 #[derive(Clone, Debug)]
 pub struct Prompt<'t> {
     text: &'t str,
@@ -18,28 +18,28 @@ pub struct Prompt<'t> {
     places: Vec<Place>,
 }
 
-/// Where a token stands.
+/// A token's place in the tree.
 #[derive(Clone, Copy, Debug, Default)]
 struct Place {
-    /// Of a bracket that has one: its other half.
+    /// Index of the matching bracket.
     partner: Option<usize>,
-    /// The opening bracket of what it stands in.
+    /// Index of the opening bracket around it.
     inside: Option<usize>,
-    /// Whether parentheses count here: not behind one that is never closed, nor behind one that nothing opened.
+    /// Whether parentheses count here: not after an unclosed one or an unmatched closing one.
     weighs: bool,
-    /// The weight of text here.
+    /// Weight of text here.
     weight: f64,
 }
 
-/// `{a|b}`: one of several, or several of them.
+/// `{a|b}`: one or more of the alternatives.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Choice<'t> {
-    /// How many are taken; one where that is not said.
+    /// How many are chosen; one by default.
     pub count: Option<Count<'t>>,
     pub alternatives: Vec<Alternative>,
 }
 
-/// `1-2$$ and $$`: how many are taken, and what stands between them.
+/// `1-2$$ and $$`: how many are chosen, and the separator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count<'t> {
     pub least: usize,
@@ -47,12 +47,10 @@ pub struct Count<'t> {
     pub separator: &'t str,
 }
 
-/// One of a choice.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alternative {
-    /// How likely it is beside the others; 1 where that is not said.
+    /// Relative probability; 1 by default.
     pub share: f64,
-    /// Its tokens.
     pub tokens: Range<usize>,
 }
 
@@ -72,17 +70,17 @@ impl<'t> Prompt<'t> {
         self.text
     }
 
-    /// The tokens in order: put together they are the text.
+    /// The tokens in order; together they are the text.
     pub fn tokens(&self) -> &[Token] {
         &self.tokens
     }
 
-    /// The other half of a bracket.
+    /// Index of the matching bracket.
     pub fn partner(&self, token: usize) -> Option<usize> {
         self.places[token].partner
     }
 
-    /// The opening bracket of the innermost group that a token stands in.
+    /// Index of the opening bracket of the innermost group around a token.
     pub fn inside(&self, token: usize) -> Option<usize> {
         self.places[token].inside
     }
@@ -92,24 +90,24 @@ impl<'t> Prompt<'t> {
         self.places[token].weight
     }
 
-    /// Whether parentheses put around a token would count.
+    /// Whether parentheses around a token would count.
     pub fn weighs(&self, token: usize) -> bool {
         self.places[token].weighs
     }
 
-    /// Bytes of a group, by its opening bracket, brackets included.
+    /// Byte range of a group with its brackets, by its opening bracket.
     pub fn group(&self, open: usize) -> Range<usize> {
         let close = self.partner(open).unwrap_or(open);
         self.tokens[open].range.start..self.tokens[close].range.end
     }
 
-    /// The weight's token of a group in parentheses, by its opening one.
+    /// Index of the weight token of a parenthesised group, by its opening parenthesis.
     pub fn weight_of(&self, open: usize) -> Option<usize> {
         let before = self.partner(open)?.checked_sub(1)?;
         (self.tokens[before].kind == Kind::Weight).then_some(before)
     }
 
-    /// Groups whose opening bracket is one of `kinds`, by that bracket, in order.
+    /// Opening brackets of the groups of these kinds, in order.
     pub fn groups<'a>(&'a self, kinds: &'a [Kind]) -> impl DoubleEndedIterator<Item = usize> + 'a {
         let is_group = |token: &usize| {
             kinds.contains(&self.tokens[*token].kind)
@@ -118,12 +116,11 @@ impl<'t> Prompt<'t> {
         (0..self.tokens.len()).filter(is_group)
     }
 
-    /// The text of a token.
     pub fn text_of(&self, token: usize) -> &'t str {
         &self.text[self.tokens[token].range.clone()]
     }
 
-    /// A choice, by its opening brace; `None` for braces that leave none.
+    /// The choice that begins at an opening brace; `None` for plain braces.
     pub fn choice(&self, open: usize) -> Option<Choice<'t>> {
         let close = self.partner(open).filter(|_| self.tokens[open].kind == Kind::OpenBrace)?;
         let is_own = |token: &usize| self.inside(*token) == Some(open);
@@ -146,7 +143,7 @@ impl<'t> Prompt<'t> {
         Some(Choice { count, alternatives })
     }
 
-    /// How many are taken of a choice that begins at a token, and the token behind that.
+    /// The count at the beginning of a choice, and the token after it.
     fn counted(&self, start: usize) -> Option<(Count<'t>, usize)> {
         let at = start + usize::from(self.kind_at(start) == Some(Kind::Space));
         let (least, most) = how_many(self.text_of(at)).filter(|_| self.kind_at(at) == Some(Kind::Count))?;
@@ -165,7 +162,7 @@ impl<'t> Prompt<'t> {
         Some((Count { least: least.min(most), most: most.max(least), separator }, last + 1))
     }
 
-    /// The share of an alternative and where its text begins.
+    /// The weight of an alternative, and where its text begins.
     fn shared(&self, start: usize, end: usize) -> (f64, usize) {
         let at = start + usize::from(self.kind_at(start) == Some(Kind::Space));
         if at + 2 < end + 1 && self.kind_at(at) == Some(Kind::Count) {
@@ -175,7 +172,7 @@ impl<'t> Prompt<'t> {
         (1.0, start)
     }
 
-    /// What ComfyUI reads: pieces of the text with their weights, parentheses that count and weights left out.
+    /// What ComfyUI reads: pieces of text with weights, without the parentheses and numbers that set them.
     pub fn reading(&self) -> impl Iterator<Item = (Range<usize>, f64)> + '_ {
         self.tokens.iter().zip(&self.places).filter_map(|(token, place)| {
             let is_read = match token.kind {
@@ -187,7 +184,7 @@ impl<'t> Prompt<'t> {
         })
     }
 
-    /// Takes the tokens over, with a weight in the place of those that tell one.
+    /// Sets the tokens, replacing those that form a weight by one.
     fn put_weights(&mut self, tokens: Vec<Token>, partners: &[Option<usize>], weighs: &[bool]) {
         let mut open: Vec<usize> = Vec::new();
         let mut colon = None;
@@ -213,9 +210,9 @@ impl<'t> Prompt<'t> {
         }
     }
 
-    /// The weight before a closing parenthesis, which the last colon begins.
+    /// Adds the weight before a closing parenthesis; it starts at the last colon.
     fn put_weight(&mut self, opening: usize, end: usize, colon: Option<usize>) {
-        // ComfyUI takes none that nothing stands before.
+        // ComfyUI ignores a weight without text before it.
         let first = self.tokens[opening].range.end + 1;
         let Some(colon) = colon.filter(|colon| *colon >= first) else { return };
         if number(&self.text[colon + 1..end]).is_none() {
@@ -226,7 +223,7 @@ impl<'t> Prompt<'t> {
             self.places.pop();
         }
         if let Some(last) = self.tokens.last_mut().filter(|token| token.range.end > colon) {
-            // `(embedding:1.2)` is the word with a weight.
+            // `(embedding:1.2)` is a word with a weight.
             *last = Token { kind: Kind::Word, range: last.range.start..colon };
         }
         self.tokens.push(Token { kind: Kind::Weight, range: colon..end });
@@ -266,7 +263,7 @@ impl<'t> Prompt<'t> {
         }
     }
 
-    /// What each token stands in, and its weight.
+    /// Computes each token's surrounding bracket and weight.
     fn put_places(&mut self) {
         let mut open: Vec<(usize, f64)> = Vec::new();
         for index in 0..self.tokens.len() {
@@ -286,13 +283,13 @@ impl<'t> Prompt<'t> {
         }
     }
 
-    /// The weight that is written in parentheses.
+    /// The weight written in a pair of parentheses.
     fn own_weight(&self, open: usize) -> Option<f64> {
         let token = &self.tokens[self.weight_of(open)?];
         number(&self.text[token.range.start + 1..token.range.end])
     }
 
-    /// Marks what stands before the alternatives of choices and is none of their text.
+    /// Marks the prefixes of alternatives and choices.
     fn put_counts(&mut self) {
         let choices: Vec<usize> = self.groups(&[Kind::OpenBrace]).collect();
         for open in choices {
@@ -322,7 +319,7 @@ impl<'t> Prompt<'t> {
         }
     }
 
-    /// `2$$` or `1-2$$ and $$` at the beginning of a choice. Gives the token behind it.
+    /// `2$$` or `1-2$$ and $$` at the beginning of a choice. Returns the token after it.
     fn put_how_many(&mut self, open: usize) -> usize {
         let at = open + 1 + usize::from(self.kind_at(open + 1) == Some(Kind::Space));
         let is_counted = self.kind_at(at) == Some(Kind::Word)
@@ -346,20 +343,20 @@ impl<'t> Prompt<'t> {
     }
 }
 
-/// `2` or `1-2`: how many of a choice are taken.
+/// `2` or `1-2`: how many are chosen.
 fn how_many(text: &str) -> Option<(usize, usize)> {
     let (least, most) = text.split_once('-').unwrap_or((text, text));
     let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten();
     Some((number(least)?, number(most)?))
 }
 
-/// Pairs parentheses as ComfyUI does, which counts levels from left to right and cuts where it is back at none. Tells of
-/// each token its partner, and whether parentheses count where it stands.
+/// Pairs parentheses as ComfyUI does, which counts levels from left to right and splits at level zero. Returns each
+/// token's partner, and whether parentheses count there.
 fn parentheses(tokens: &[Token]) -> (Vec<Option<usize>>, Vec<bool>) {
     let mut partners = vec![None; tokens.len()];
     let mut weighs = vec![true; tokens.len()];
     let mut level = 0_i64;
-    // The outermost parenthesis, those open in it, and the pairs that count when it is closed.
+    // The outermost open parenthesis, those open within it, and the pairs that count once it is closed.
     let (mut outermost, mut open, mut pairs) = (None, Vec::new(), Vec::new());
     for (index, token) in tokens.iter().enumerate() {
         match token.kind {
@@ -397,7 +394,7 @@ fn parentheses(tokens: &[Token]) -> (Vec<Option<usize>>, Vec<bool>) {
     (partners, weighs)
 }
 
-/// A number as Python's `float` reads it.
+/// Parses a number as Python's `float` does.
 fn number(text: &str) -> Option<f64> {
     let text = text.trim();
     if !text.contains('_') {

@@ -1,14 +1,14 @@
-//! Weights by key: more or less of what the cursor is in.
+//! Changes weights by key: more or less of what the cursor is in.
 
 use std::ops::Range;
 
 use super::lex::{Kind, Token};
 use super::tree::Prompt;
 
-/// The most that a key makes a weight, above and below zero.
+/// Largest absolute weight.
 const MOST: f64 = 10.0;
 
-/// Why a weight stays as it is.
+/// Why a weight was not changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     #[error("There is no word here to weigh")]
@@ -23,33 +23,35 @@ pub enum Refusal {
     NoNumber,
 }
 
-/// One text and selection, weighed up and down: as often down as up gives the text back as it was.
+/// A text and selection whose weight goes up and down: as many steps up as down restore the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Weighing {
     text: String,
     selection: Range<usize>,
-    /// Tenths of 1 that were added in all.
+    /// Sum of the changes in tenths.
     tenths: i32,
     weighed: (String, Range<usize>),
 }
 
 impl Weighing {
-    /// `selection` counts bytes and lies on character borders. An empty one is a cursor: it means the LoRA tag that it is in,
-    /// else the parentheses around it, else the word at it. A selection that cuts through a group means the whole group.
+    /// `selection` is a byte range on character boundaries. An empty one is a cursor: it means the LoRA tag
+    /// around it, else the parentheses around it, else the word at it. A selection that cuts through a
+    /// group means the whole group.
     pub fn new(text: &str, selection: Range<usize>) -> Self {
         let weighed = (text.to_owned(), selection.clone());
         Self { text: text.to_owned(), selection, tenths: 0, weighed }
     }
 
-    /// Whether this is what it was made last, untouched since.
+    /// Whether text and selection are those of the last change.
     pub fn is_at(&self, text: &str, selection: &Range<usize>) -> bool {
         self.weighed.0 == text && self.weighed.1 == *selection
     }
 
-    /// Adds tenths of 1. Gives the new text and selection; a weight that is the one around it takes its parentheses away.
+    /// Changes the weight by tenths. Returns the new text and selection; parentheses whose weight would equal the
+    /// one around them are removed.
     ///
     /// # Errors
-    /// When nothing here can be weighed, or no further. Nothing has changed then.
+    /// When there is nothing to weigh here, or the limit is reached. Nothing has changed then.
     pub fn add(&mut self, tenths: i32) -> Result<(&str, Range<usize>), Refusal> {
         let sum = self.tenths.saturating_add(tenths);
         self.weighed = match sum {
@@ -61,14 +63,14 @@ impl Weighing {
     }
 }
 
-/// What a key weighs.
+/// What the key changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Target {
-    /// A tag's number, and the place of its text; an empty place where it has none yet.
+    /// A tag, and the byte range of its number; empty when it has none yet.
     Tag { tag: Range<usize>, number: Range<usize> },
-    /// What stands in parentheses, by the opening one.
+    /// The content of parentheses, by the opening one.
     Group(usize),
-    /// Text without a weight of its own, by its bytes, and a token of it.
+    /// Text without a weight of its own: its byte range, and one of its tokens.
     Words(Range<usize>, usize),
 }
 
@@ -93,7 +95,7 @@ fn weighed(text: &str, selection: Range<usize>, tenths: i32) -> Result<(String, 
     }
 }
 
-/// Weighs what stands in parentheses.
+/// Changes the weight of parentheses.
 fn group(prompt: &Prompt<'_>, open: usize, tenths: i32) -> Result<(String, Range<usize>), Refusal> {
     let text = prompt.text();
     let whole = prompt.group(open);
@@ -115,7 +117,7 @@ fn group(prompt: &Prompt<'_>, open: usize, tenths: i32) -> Result<(String, Range
         return Err(Refusal::NoWord);
     }
     if next.parse().is_ok_and(|next: f64| (next - around).abs() < 1e-9) {
-        // Without its parentheses it may mean something else: `(a (b:2:1.1))` would become `(a b:2)`.
+        // Without the parentheses the text might change its meaning: `(a (b:2:1.1))` would become `(a b:2)`.
         if let Ok(bare) = put(prompt, whole.clone(), words, 0..words.len(), false) {
             return Ok(bare);
         }
@@ -124,8 +126,8 @@ fn group(prompt: &Prompt<'_>, open: usize, tenths: i32) -> Result<(String, Range
     put(prompt, whole, &changed, 1..1 + words.len(), true)
 }
 
-/// Puts a text in the place of another, provided that ComfyUI reads all around it as before. `inside` is what is selected
-/// of it then, and `in_parentheses` that these are to count.
+/// Replaces a range of the text, provided that ComfyUI still reads everything around it as before. `inside` is the
+/// new selection within the replacement; `in_parentheses` requires that its parentheses count.
 fn put(
     prompt: &Prompt<'_>,
     place: Range<usize>,
@@ -148,7 +150,7 @@ fn put(
     Ok((written, selection))
 }
 
-/// What is read before a place, byte by byte.
+/// What is read before a position, byte by byte.
 fn ahead<'p>(prompt: &'p Prompt<'_>, end: usize) -> impl Iterator<Item = (usize, u64)> + 'p {
     let pieces = prompt.reading().take_while(move |(range, _)| range.start < end);
     pieces.flat_map(move |(range, weight)| {
@@ -156,7 +158,7 @@ fn ahead<'p>(prompt: &'p Prompt<'_>, end: usize) -> impl Iterator<Item = (usize,
     })
 }
 
-/// What is read behind a place, byte by byte, counted from there.
+/// What is read after a position, byte by byte, counted from there.
 fn rest<'p>(prompt: &'p Prompt<'_>, start: usize) -> impl Iterator<Item = (usize, u64)> + 'p {
     let pieces = prompt.reading().filter(move |(range, _)| range.end > start);
     pieces.flat_map(move |(range, weight)| {
@@ -223,7 +225,7 @@ fn selected(prompt: &Prompt<'_>, selection: Range<usize>) -> Result<Target, Refu
         if let Some(open) = around
             && own.any(|token| matches!(tokens[token].kind, Kind::Bar | Kind::Count | Kind::Weight))
         {
-            // Half of a choice, or a weight with what it is of: the whole is meant.
+            // Half of a choice, or a weight with its text: the whole group is meant.
             if tokens[open].kind == Kind::Open {
                 return Ok(Target::Group(open));
             }
@@ -253,7 +255,7 @@ fn selected(prompt: &Prompt<'_>, selection: Range<usize>) -> Result<Target, Refu
     }
 }
 
-/// The innermost group that two tokens stand in, either of which may be its bracket.
+/// The innermost group around two tokens, either of which may be its bracket.
 fn common(prompt: &Prompt<'_>, first: usize, last: usize) -> Option<usize> {
     let mut around = prompt.inside(first);
     while let Some(open) = around {
@@ -265,7 +267,7 @@ fn common(prompt: &Prompt<'_>, first: usize, last: usize) -> Option<usize> {
     around
 }
 
-/// The token itself or the opening bracket of the group around it that stands right in `around`.
+/// The token itself, or the opening bracket of the group around it, that is a direct child of `around`.
 fn child(prompt: &Prompt<'_>, token: usize, around: Option<usize>) -> usize {
     let mut token = prompt.partner(token).map_or(token, |partner| partner.min(token));
     while let Some(open) = prompt.inside(token).filter(|open| Some(*open) != around) {
@@ -274,7 +276,7 @@ fn child(prompt: &Prompt<'_>, token: usize, around: Option<usize>) -> usize {
     token
 }
 
-/// Bytes of a token, or of the group that it opens.
+/// Byte range of a token, or of the group it opens.
 fn extent(prompt: &Prompt<'_>, token: usize) -> Range<usize> {
     match prompt.partner(token) {
         Some(_) => prompt.group(token),
@@ -286,7 +288,7 @@ fn extent(prompt: &Prompt<'_>, token: usize) -> Range<usize> {
 fn tag_number(prompt: &Prompt<'_>, tag: usize, cursor: Option<usize>) -> Target {
     let tag = prompt.tokens()[tag].range.clone();
     let text = &prompt.text()[tag.start..tag.end - 1];
-    // `<lora:name:0.8:0.6>`: whatever stands behind the name and is a number.
+    // `<lora:name:0.8:0.6>`: any number after the name.
     let mut at = tag.start;
     let mut numbers = Vec::new();
     for (index, part) in text.split(':').enumerate() {
@@ -299,14 +301,14 @@ fn tag_number(prompt: &Prompt<'_>, tag: usize, cursor: Option<usize>) -> Target 
     let at_cursor = |number: &&Range<usize>| cursor.is_some_and(|at| number.start <= at && at <= number.end);
     let number = numbers.iter().find(at_cursor).or(numbers.first()).cloned();
     let number = number.unwrap_or_else(|| {
-        // Right behind the name.
+        // Directly after the name.
         let name_end = text.match_indices(':').nth(1).map_or(tag.end - 1, |(at, _)| tag.start + at);
         name_end..name_end
     });
     Target::Tag { tag, number }
 }
 
-/// A weight as it is written: how many places it has is kept.
+/// A weight that keeps its number of decimals.
 #[derive(Clone, Copy, Debug)]
 struct Number {
     value: f64,

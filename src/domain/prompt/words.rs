@@ -1,6 +1,6 @@
-//! Steps through a text: one cluster, one word.
+//! Moves through a text by grapheme clusters and words.
 //!
-//! Places count characters of one line, as a text field does.
+//! Columns count characters of one line, as in a text field.
 
 use std::ops::Range;
 
@@ -8,37 +8,37 @@ use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 
 use super::lex::{Kind, lex};
 
-/// Where the cluster before a place begins: what a person sees as one character, such as a flag or a family.
+/// Start of the grapheme cluster before a column: what people see as one character, such as a flag emoji.
 pub fn cluster_before(line: &str, column: usize) -> usize {
     let at = byte(line, column);
     let mut cursor = GraphemeCursor::new(at, line.len(), true);
-    // The whole text is given, so that nothing more can be asked for.
+    // The whole text is passed in, so the cursor cannot ask for more.
     let before = cursor.prev_boundary(line, 0).ok().flatten().unwrap_or(0);
     column - line[before..at].chars().count()
 }
 
-/// Where the cluster behind a place ends.
+/// End of the grapheme cluster after a column.
 pub fn cluster_after(line: &str, column: usize) -> usize {
     let at = byte(line, column);
     let next = line[at..].graphemes(true).next().map_or(0, |cluster| cluster.chars().count());
     column + next
 }
 
-/// Where the word before a place begins; spaces and marks between are passed.
+/// Start of the word before a column, skipping spaces and punctuation.
 pub fn word_before(line: &str, column: usize) -> usize {
     let at = byte(line, column);
     let start = words(line).rfind(|word| word.start < at).map_or(0, |word| word.start);
     line[..start].chars().count()
 }
 
-/// Where the word behind a place ends; spaces and marks between are passed.
+/// End of the word after a column, skipping spaces and punctuation.
 pub fn word_after(line: &str, column: usize) -> usize {
     let at = byte(line, column);
     let end = words(line).find(|word| word.end > at).map_or(line.len(), |word| word.end);
     line[..end].chars().count()
 }
 
-/// Bytes of each word of a line, in order; a tag is one.
+/// Byte ranges of the words of a line, in order; a tag is one word.
 fn words(line: &str) -> std::vec::IntoIter<Range<usize>> {
     let mut words: Vec<Range<usize>> = Vec::new();
     let mut in_word = false;

@@ -1,4 +1,4 @@
-//! A workflow as its wiring: nodes by place, links as the places they lead to.
+//! A workflow's wiring: nodes by index, with resolved links.
 
 use std::collections::HashMap;
 
@@ -8,21 +8,19 @@ use serde_json::Value;
 use crate::domain::Workflow;
 use crate::domain::workflow::{Node, is_link};
 
-/// Inputs whose links carry the picture that a sampler starts from, by a part of their name.
+/// Substrings of inputs whose links carry the image or latent a sampler starts from.
 const LATENTS: [&str; 7] =
     ["latent", "samples", "image_embeds", "empty_embeds", "start_image", "init_image", "pixels"];
 
-/// The nodes of a workflow, and where their links lead.
 pub(super) struct Graph<'w> {
     nodes: &'w IndexMap<String, Node>,
-    /// Name → the node that sets it, of nodes that pass a value on by name.
+    /// Name → node that sets it, for nodes that pass values by name.
     set: HashMap<&'w str, usize>,
 }
 
-/// A node that samples.
 pub(super) struct Sampler {
     pub node: usize,
-    /// It goes on with what another sampler made.
+    /// Whether it continues the work of another sampler.
     pub is_later: bool,
 }
 
@@ -61,7 +59,7 @@ impl<'w> Graph<'w> {
         self.nodes.get_index(at)?.1.inputs.as_ref()?.get(name)
     }
 
-    /// The node that a link leads to, through nodes that pass a value on by name.
+    /// The node a link leads to, through nodes that pass values by name.
     pub(super) fn linked(&self, value: &Value) -> Option<usize> {
         if !is_link(value) {
             return None;
@@ -74,7 +72,7 @@ impl<'w> Graph<'w> {
         }
     }
 
-    /// The links of a node: the input's name and where it leads.
+    /// A node's links: input name and target.
     pub(super) fn links(&self, at: usize) -> impl Iterator<Item = (&'w str, usize)> {
         self.inputs(at).filter_map(|(name, value)| Some((name, self.linked(value)?)))
     }
@@ -83,7 +81,7 @@ impl<'w> Graph<'w> {
         self.inputs(at).find_map(|(_, value)| value.as_str())
     }
 
-    /// The nodes that sample, those that begin before those that go on; each in file order.
+    /// The samplers, first those that start a picture, then those that continue one; each in file order.
     pub(super) fn samplers(&self) -> Vec<Sampler> {
         let found: Vec<usize> = (0..self.len()).filter(|at| self.is_sampler(*at)).collect();
         let behind = self.behind(&found);
@@ -93,8 +91,8 @@ impl<'w> Graph<'w> {
         samplers
     }
 
-    /// A sampler is told by what it takes: both conditionings and a seed or steps; or it calls itself one and is wired
-    /// to such.
+    /// A sampler takes both conditionings and a seed or steps, or its class says sampler and it is linked
+    /// to nodes of that kind.
     fn is_sampler(&self, at: usize) -> bool {
         let (mut positive, mut negative, mut control, mut wired) = (false, false, false, false);
         for (name, value) in self.inputs(at) {
@@ -110,7 +108,7 @@ impl<'w> Graph<'w> {
         wired && control && !is_guider && (is_named || positive && negative)
     }
 
-    /// Which nodes get something that one of these made, by what carries pictures.
+    /// Which nodes receive, directly or not, a picture made by one of these.
     fn behind(&self, sources: &[usize]) -> Vec<bool> {
         let mut users: Vec<Vec<usize>> = vec![Vec::new(); self.len()];
         for at in 0..self.len() {
@@ -134,13 +132,13 @@ impl<'w> Graph<'w> {
     }
 }
 
-/// Whether an input carries the picture or latent that a sampler starts from.
+/// Whether an input carries the picture or latent a sampler starts from.
 pub(super) fn is_latent(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     LATENTS.iter().any(|part| name.contains(part))
 }
 
-/// Whether a class is of this kind, however its pack writes it: `SetNode`, `easy setNode`.
+/// Whether a node is of this class in any pack's spelling: `SetNode`, `easy setNode`.
 fn is_class(node: &Node, name: &str) -> bool {
     node.class_type.to_ascii_lowercase().ends_with(name)
 }

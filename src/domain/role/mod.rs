@@ -1,4 +1,4 @@
-//! What an input is for: the prompt, the seed, the size. The wiring tells, not names of nodes: a text is the prompt
+//! Roles: what an input is for (prompt, seed, size). Found by the wiring, not by names of nodes: a text is the prompt
 //! when it reaches what a sampler calls positive.
 
 mod graph;
@@ -9,7 +9,6 @@ use std::collections::HashMap;
 
 use super::{ParamKey, Workflow};
 
-/// What an input is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
     Prompt,
@@ -21,12 +20,12 @@ pub enum Role {
     Seed,
     Width,
     Height,
-    /// How long a video or a sound is: in frames, or in seconds where the node counts these.
+    /// Length of a video or sound, in frames or, where the node counts these, in seconds.
     Length,
     Batch,
     Steps,
     Cfg,
-    /// The guidance of models that are distilled with it.
+    /// The guidance of guidance-distilled models.
     Guidance,
     Sampler,
     Scheduler,
@@ -62,7 +61,7 @@ impl Role {
         Self::Fps,
     ];
 
-    /// The word for it: its label, and its alias on anyone's workflow.
+    /// The role's word: its label, and its alias on every workflow.
     pub fn word(self) -> &'static str {
         match self {
             Self::Prompt => "prompt",
@@ -89,7 +88,7 @@ impl Role {
         }
     }
 
-    /// Reads [`Role::word`] back, and what else people call it.
+    /// Parses [`Role::word`], and other common words for a role.
     pub fn from_word(word: &str) -> Option<Self> {
         let same = match word {
             "positive" => "prompt",
@@ -101,23 +100,23 @@ impl Role {
         Self::ALL.into_iter().find(|role| role.word() == same)
     }
 
-    /// Whether it is one of a few that people change in most runs.
+    /// Whether people change it in most runs.
     pub fn is_on_top(self) -> bool {
         !matches!(self, Self::Model | Self::Lora | Self::LoraStrength | Self::Fps)
     }
 }
 
-/// What an input is for, and where in the work it counts.
+/// An input's role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Assigned {
     pub role: Role,
-    /// It is of a sampler that goes on with what another one made.
+    /// Whether it belongs to a sampler that continues another one's work.
     pub is_later: bool,
 }
 
-/// The inputs of a workflow whose wiring tells what they are for.
+/// The roles of a workflow's inputs, as far as the wiring shows them.
 ///
-/// Takes time in proportion to the workflow, whatever its wiring; cycles end.
+/// Takes time proportional to the workflow for any wiring; cycles end.
 pub fn of(workflow: &Workflow) -> HashMap<ParamKey, Assigned> {
     let graph = graph::Graph::new(workflow);
     let samplers = graph.samplers();
@@ -127,7 +126,7 @@ pub fn of(workflow: &Workflow) -> HashMap<ParamKey, Assigned> {
     found.roles
 }
 
-/// The roles told so far; the first one stays.
+/// Roles found so far; the first one of each input stays.
 struct Found<'g> {
     graph: &'g graph::Graph<'g>,
     roles: HashMap<ParamKey, Assigned>,
@@ -137,7 +136,7 @@ impl Found<'_> {
     fn put(&mut self, node: usize, input: &str, role: Role, is_later: bool) {
         let key = ParamKey::new(self.graph.id(node), input);
         let assigned = self.roles.entry(key).or_insert(Assigned { role, is_later });
-        // What the first sampler uses counts as the first, whoever uses it later.
+        // An input used by a first sampler counts as such, whoever else uses it.
         if assigned.role == role {
             assigned.is_later &= is_later;
         }

@@ -1,4 +1,4 @@
-//! Seed, steps, size and the other numbers and names that samplers use, on themselves or wired to them.
+//! Finds seed, steps, size and the other settings of samplers, on the samplers themselves or on nodes linked to them.
 
 use std::collections::HashSet;
 
@@ -9,17 +9,16 @@ use super::{Found, Role};
 use crate::domain::inputs::{is_placeholder, is_seed_name};
 use crate::domain::workflow::is_link;
 
-/// Links that a number is followed through at the most.
+/// Most links followed to find a number.
 const MOST_HOPS: usize = 64;
 
-/// Inputs of a sampler whose links lead to more of its settings, by a part of their name.
+/// Substrings of sampler inputs whose links lead to more of its settings.
 const SETTINGS: [&str; 8] =
     ["guider", "sigmas", "noise", "sampler", "scheduler", "settings", "pipe", "options"];
 
-/// Inputs whose links lead to the model, by a part of their name.
+/// Substrings of inputs whose links lead to the model.
 const MODELS: [&str; 5] = ["model", "guider", "pipe", "unet", "sigmas"];
 
-/// What is found at an input.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Holds {
     Number,
@@ -41,13 +40,13 @@ pub(super) fn find(graph: &Graph<'_>, samplers: &[Sampler], found: &mut Found<'_
     }
 }
 
-/// The nodes that were looked at, for each question: none is asked twice.
+/// Nodes already visited, for each question.
 struct Seen {
     settings: Vec<bool>,
     sizes: Vec<bool>,
 }
 
-/// What a sampler is set to: its own inputs and those of the nodes that hold more of its settings.
+/// The settings of a sampler: its own inputs and those of linked nodes that hold settings.
 fn settings(graph: &Graph<'_>, sampler: &Sampler, seen: &mut [bool], found: &mut Found<'_>) {
     let mut open = vec![sampler.node];
     while let Some(at) = open.pop() {
@@ -102,7 +101,7 @@ fn size(name: &str) -> Option<Role> {
     })
 }
 
-/// How large and how long the work is: the nearest node that says so, on the way that the first picture comes.
+/// Size and length: from the nearest node that sets them, on the path of the first picture.
 fn sizes(graph: &Graph<'_>, sampler: &Sampler, seen: &mut [bool], found: &mut Found<'_>) {
     let mut open = vec![sampler.node];
     let mut is_first = true;
@@ -161,7 +160,7 @@ fn models(graph: &Graph<'_>, samplers: &[Sampler], found: &mut Found<'_>) {
     }
 }
 
-/// LoRAs and frame rates are told by their names: nothing else is called so.
+/// LoRAs and frame rates are found by name: nothing else has these names.
 fn loras_and_rates(graph: &Graph<'_>, found: &mut Found<'_>) {
     for at in 0..graph.len() {
         let is_lora = graph.class(at).to_ascii_lowercase().contains("lora");
@@ -185,7 +184,7 @@ fn is_lora_name(name: &str, is_lora: bool) -> bool {
         || is_lora && is_numbered(rest.strip_prefix("_name").unwrap_or(rest).trim_end_matches("_name"))
 }
 
-/// Nodes that do all the work themselves: what stands beside their prompt.
+/// Nodes that do all the work themselves: the inputs beside their prompt.
 fn of_services(graph: &Graph<'_>, found: &mut Found<'_>) {
     let prompts = found.roles.iter().filter(|(_, assigned)| assigned.role == Role::Prompt);
     let workers: HashSet<String> = prompts.map(|(key, _)| key.node().to_owned()).collect();
@@ -205,7 +204,7 @@ fn of_services(graph: &Graph<'_>, found: &mut Found<'_>) {
     }
 }
 
-/// Tells the role of an input, or of the one that it is wired to.
+/// Assigns a role to an input, or to the input its link leads to.
 fn put(
     graph: &Graph<'_>,
     at: usize,
@@ -220,8 +219,8 @@ fn put(
     }
 }
 
-/// The input that holds the value: this one, or the one at the other end of its link. `None` when the value is
-/// computed on the way.
+/// The input that holds the value: this one, or the one at the end of its link. `None` when the value
+/// is computed on the way.
 fn followed<'g>(
     graph: &Graph<'g>,
     at: usize,
@@ -245,7 +244,7 @@ fn followed<'g>(
     None
 }
 
-/// Which input of a node on the way the value comes from.
+/// The input of an intermediate node that the value comes from.
 fn next_name<'g>(
     graph: &Graph<'g>,
     at: usize,

@@ -1,4 +1,4 @@
-//! Which texts are the prompt and which the negative: those that reach what samplers and guiders call so.
+//! Finds the prompt and the negative: the texts that reach the inputs samplers and guiders call so.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use crate::domain::node_facts::{self, Fact};
 use crate::domain::workflow::is_link;
 use crate::domain::{inputs, media};
 
-/// Inputs whose links carry no text and no conditioning.
+/// Inputs whose links carry neither text nor conditioning.
 const OTHER: [&str; 24] = [
     "model",
     "clip",
@@ -36,14 +36,14 @@ const OTHER: [&str; 24] = [
     "seed",
 ];
 
-/// Inputs whose links carry a text or a conditioning, by a part of their name.
+/// Substrings of inputs whose links carry a text or a conditioning.
 const CARRIERS: [&str; 24] = [
     "clip_l", "clip_g", "t5xxl", "llama", "embeds", "guider", "cond", "text", "prompt", "string", "str",
     "caption", "tags", "lyrics", "any", "value", "input", "source", "prefix", "suffix", "pipe", "on_true",
     "on_false", "wildcard",
 ];
 
-/// Inputs that hold words for a model, by a part of their name.
+/// Substrings of inputs that contain words for a model.
 const WORDS: [&str; 17] = [
     "speech",
     "text",
@@ -64,14 +64,13 @@ const WORDS: [&str; 17] = [
     "subject",
 ];
 
-/// Inputs that only say how words are used, by a part of their name.
+/// Substrings of inputs that only say how words are used.
 const ABOUT: [&str; 25] = [
     "delim", "separat", "system", "mode", "type", "norm", "interp", "weight", "name", "font", "color",
     "language", "voice", "path", "file", "find", "replace", "regex", "pattern", "format", "title", "style",
     "select", "template", "preset",
 ];
 
-/// Which of the two is looked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Side {
     Positive,
@@ -88,13 +87,13 @@ impl Side {
 }
 
 pub(super) fn find(graph: &Graph<'_>, samplers: &[Sampler], found: &mut Found<'_>) {
-    // The prompt first: a text that reaches both is the prompt.
+    // The prompt first: a text that reaches both sides is the prompt.
     for side in [Side::Positive, Side::Negative] {
         let mut walk = Walk { graph, side, seen: vec![false; graph.len()] };
         for sampler in samplers {
             walk.node(sampler.node, sampler.is_later, true, found);
         }
-        // Guiders, and samplers that look like nothing known: whoever takes both sides is worth asking.
+        // Guiders, and samplers that were not recognised: any node that takes both sides.
         for at in (0..graph.len()).filter(|at| names_sides(graph, *at)) {
             walk.node(at, false, true, found);
         }
@@ -110,7 +109,7 @@ fn names_sides(graph: &Graph<'_>, at: usize) -> bool {
     is_guider || sides.map(|(name, _)| side(name)).any(|side| side.is_some())
 }
 
-/// One way through the wiring, for one side.
+/// One walk through the wiring, for one side.
 struct Walk<'g> {
     graph: &'g Graph<'g>,
     side: Side,
@@ -118,7 +117,7 @@ struct Walk<'g> {
 }
 
 impl Walk<'_> {
-    /// Looks at a node and at all that leads into it. Of a sampler only what bears the side's name counts.
+    /// Visits a node and everything that leads into it. On a sampler only inputs named after the side count.
     fn node(&mut self, start: usize, is_later: bool, is_sampler: bool, found: &mut Found<'_>) {
         let mut open = vec![(start, is_sampler)];
         while let Some((at, is_sampler)) = open.pop() {
@@ -126,12 +125,12 @@ impl Walk<'_> {
                 continue;
             }
             let next = self.inputs(at, is_sampler, is_later, found);
-            // The first input is looked at first.
+            // The first input is visited first.
             open.extend(next.into_iter().rev().map(|next| (next, false)));
         }
     }
 
-    /// Tells the texts of a node, and returns the nodes to go on with.
+    /// Assigns the side's role to a node's texts, and returns the nodes to visit next.
     fn inputs(&self, at: usize, is_sampler: bool, is_later: bool, found: &mut Found<'_>) -> Vec<usize> {
         let Self { graph, side: wanted, .. } = self;
         let (mut next, mut texts, mut others) = (Vec::new(), 0, Vec::new());
@@ -161,7 +160,7 @@ impl Walk<'_> {
             }
         }
         if next.is_empty() && texts == 0 && !is_sampler {
-            // Nothing bears a name that is known: the only way on is the way, the only text the text.
+            // No known name: the only link is followed, the only text taken.
             if let [only] = others.as_slice() {
                 next.push(*only);
             } else if others.is_empty()
@@ -174,7 +173,7 @@ impl Walk<'_> {
     }
 }
 
-/// Which side an input names.
+/// Which side an input's name says.
 fn side(name: &str) -> Option<Side> {
     let name = name.to_ascii_lowercase();
     let is = |word: &str, short: &str| {
@@ -195,12 +194,12 @@ fn carries(name: &str) -> bool {
         && (is_letter(&name) || CARRIERS.iter().any(|part| name.contains(part)))
 }
 
-/// What nodes that join texts call these.
+/// Input names of nodes that join texts.
 fn is_letter(name: &str) -> bool {
     matches!(name, "a" | "b" | "c" | "d")
 }
 
-/// What of a sampler's inputs carries words although it bears no side's name.
+/// Inputs of a sampler that carry words without a side's name.
 fn is_conditioning(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     ["cond", "text", "prompt", "pipe", "embeds", "guider"].iter().any(|part| name.contains(part))
@@ -210,7 +209,7 @@ fn is_about(name: &str) -> bool {
     ABOUT.iter().any(|part| name.contains(part))
 }
 
-/// Whether an input of a node on the way holds words for a model.
+/// Whether an input of a node on the way contains words for a model.
 fn is_text(graph: &Graph<'_>, at: usize, input: &str, value: &Value) -> bool {
     let Some(text) = value.as_str() else { return false };
     let name = input.to_ascii_lowercase();
@@ -218,7 +217,7 @@ fn is_text(graph: &Graph<'_>, at: usize, input: &str, value: &Value) -> bool {
     if is_about(&name) || media::kind_of_name(text).is_some() || inputs::is_editor_only(class, input, value) {
         return false;
     }
-    // What the other one was filled with in an earlier run.
+    // The wildcard's result in an earlier run, kept by the node.
     if name.starts_with("populated") && graph.input(at, "wildcard_text").is_some() {
         return false;
     }
@@ -229,7 +228,7 @@ fn is_text(graph: &Graph<'_>, at: usize, input: &str, value: &Value) -> bool {
     }
 }
 
-/// The one text of a node whose inputs bear names that nobody here knows, such as words of another language.
+/// The only text of a node whose inputs have unknown names, such as words of another language.
 fn only_text<'w>(graph: &Graph<'w>, at: usize) -> Option<&'w str> {
     let class = graph.class(at);
     let mut texts = graph.inputs(at).filter(|(name, value)| {
@@ -240,7 +239,7 @@ fn only_text<'w>(graph: &Graph<'w>, at: usize) -> Option<&'w str> {
     texts.next().map(|(name, _)| name).filter(|_| texts.next().is_none())
 }
 
-/// Without a sampler, as with nodes that speak or that call a service: the texts that are called prompt or text.
+/// Without a sampler, as for speech or paid services: the texts called prompt or text.
 fn without_sampler(graph: &Graph<'_>, found: &mut Found<'_>) {
     const PLAIN: [&str; 8] =
         ["prompt", "text", "tts_text", "input_text", "target_text", "speech", "lyrics", "user_prompt"];
@@ -257,7 +256,7 @@ fn without_sampler(graph: &Graph<'_>, found: &mut Found<'_>) {
                 _ => candidates.push((at, name)),
             }
         }
-        // A text that comes from elsewhere is found there.
+        // A linked text is found at its source.
         for (_, value) in graph.inputs(at).filter(|(name, _)| PLAIN.contains(name)) {
             if let Some(from) = graph.linked(value)
                 && let Some(text) = only_text(graph, from)

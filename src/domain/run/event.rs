@@ -1,4 +1,4 @@
-//! What happens to a run, and how it ends.
+//! Run events, and how a run ends.
 
 use std::path::PathBuf;
 
@@ -7,63 +7,62 @@ use serde::{Deserialize, Serialize};
 use super::{Status, UnixMs};
 use crate::domain::ParamKey;
 
-/// What happened to a run: the one vocabulary that every backend ends in.
+/// Something that happened to a run: the common vocabulary of all backends.
 ///
-/// In JSON it is `{"kind": {…}}`. A tag inside the object would not do: serde reads such enums through a
-/// buffer in which numbers of arbitrary precision are no numbers any more.
+/// In JSON it is `{"kind": {…}}`. An internal tag would not work: serde buffers such enums, and numbers of arbitrary
+/// precision do not survive that.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunEvent {
-    /// A new phase of life begins: uploading, waiting, running or downloading.
+    /// A new phase begins: uploading, waiting, running or downloading.
     Phase {
         status: Status,
     },
     /// Bytes of the request sent so far.
     Upload(Transfer),
-    /// The server's own name for the run.
+    /// The run's name at the server.
     Remote {
-        /// Its `prompt_id`.
         prompt_id: String,
     },
-    /// A piece of the server's log, scrubbed: whole lines, colours as SGR sequences, `\n` after a line,
-    /// `\r` after a line that the next one replaces (a progress bar).
+    /// A piece of the server's log, scrubbed: whole lines, colours as SGR sequences, `\n` after a line, `\r` after a
+    /// line that the next one replaces (a progress bar).
     Log {
         text: String,
     },
-    /// How far the work is, by the server's own progress line.
+    /// Progress by the server's own progress line.
     Progress(Progress),
-    /// A picture of the work so far, from servers that send some.
+    /// An intermediate picture.
     Preview(Preview),
-    /// How many runs of the server's queue come before this one.
+    /// Number of runs before this one in the server's queue.
     Queue {
         before: u64,
     },
     /// Bytes of the result received so far.
     Download(Transfer),
-    /// What the server says of the whole run, its outputs aside.
+    /// What the server says about the whole run, except its outputs.
     Result(ServerResult),
     /// An output is on disk, synced, under its final name.
     OutputSaved(Output),
-    /// An output was announced and could not be saved.
+    /// An announced output could not be saved.
     OutputFailed(OutputFailure),
-    /// How the server can be heard, where that may change while the run goes on.
+    /// How events reach us, for protocols where that can change during a run.
     Connection {
         state: Connection,
     },
-    /// Something a person should know that does not end the run.
+    /// Something the person should know that does not end the run.
     Warning {
         /// What happened and what to do.
         text: String,
     },
-    /// A person asked for the end.
+    /// A person asked to cancel the run.
     CancelAsked,
-    /// A person who asked for the end waits for it no longer.
+    /// A person does not want to wait for the server's confirmation of a cancel.
     LetGo,
     Ended(End),
 }
 
 impl RunEvent {
-    /// Whether only the latest of its kind matters: such events are shown, not kept.
+    /// Whether only the newest event of its kind matters: such events are shown, not stored.
     pub fn is_transient(&self) -> bool {
         matches!(
             self,
@@ -76,7 +75,7 @@ impl RunEvent {
         )
     }
 
-    /// Every text in it that a server may have written; paths are our own.
+    /// All texts that may come from a server; paths are our own.
     pub fn texts_mut(&mut self) -> Vec<&mut String> {
         match self {
             Self::Phase { .. }
@@ -101,23 +100,23 @@ impl RunEvent {
     }
 }
 
-/// How a server tells of a run that is under way.
+/// How a run's events reach us.
 ///
-/// The order is that in which one of several counts: a connection that broke before one that stands, and that before runs
-/// that need none.
+/// Ordered by importance where several are summarised: a broken connection first, then a working
+/// one, then runs without one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Connection {
-    /// Not at all for now: the connection broke and is being made again. The run's end is asked for meanwhile.
+    /// Not at all: the connection broke and is being re-established. Meanwhile we poll for the run's end.
     Reconnecting,
-    /// At once, as it happens.
+    /// At once, over an open connection.
     Live,
-    /// Only when asked, now and then: no log, no progress.
+    /// By polling: no log, no progress.
     Polling,
 }
 
 impl Connection {
-    /// The sign beside the word: one column wide everywhere.
+    /// A symbol beside the word, one column wide in every terminal.
     pub fn sign(self) -> &'static str {
         match self {
             Self::Live => "●",
@@ -126,7 +125,6 @@ impl Connection {
         }
     }
 
-    /// The word people read.
     pub fn word(self) -> &'static str {
         match self {
             Self::Live => "live",
@@ -136,20 +134,17 @@ impl Connection {
     }
 }
 
-/// A state of the connection, and since when.
+/// A connection state, and since when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ConnectionSince {
-    /// How the server can be heard.
     pub state: Connection,
     pub since: UnixMs,
 }
 
-/// Bytes moved so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transfer {
-    /// Bytes transferred so far.
     pub done: u64,
-    /// Bytes in all, when known.
+    /// Total bytes, when known.
     pub total: Option<u64>,
 }
 
@@ -157,63 +152,60 @@ pub struct Transfer {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     pub value: u64,
-    /// Steps in all; never 0.
+    /// Total steps; never 0.
     pub max: u64,
     /// Seconds left by the server's own estimate.
     pub seconds_left: Option<u64>,
-    /// What is being done, when the line says so.
+    /// What is being done; may be empty.
     pub label: String,
 }
 
-/// A picture of a run that is at work.
+/// An intermediate picture of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preview {
-    /// Its place among the previews of its run, counted from 1 by whoever keeps it; a backend leaves it at 0.
+    /// Number among the run's previews, from 1, set by the runner; 0 from a backend.
     pub number: u64,
-    /// What the picture is.
     pub kind: PreviewKind,
-    /// Where the newest one is kept; empty on its way from the backend.
+    /// Where the runner keeps it; empty from a backend.
     #[serde(default)]
     pub path: PathBuf,
-    /// The picture, on its way from the backend; empty once it is kept beside the history.
+    /// The picture from a backend; empty once it is stored.
     #[serde(skip)]
     pub bytes: Vec<u8>,
 }
 
-/// What a preview is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PreviewKind {
-    /// A JPEG, as ComfyUI sends them by itself.
+    /// JPEG, ComfyUI's default.
     #[default]
     Jpeg,
     Png,
 }
 
-/// What a server says of a whole run.
+/// What a server says about a whole run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ServerResult {
-    /// Its word for how the run ended.
+    /// The server's word for how the run ended.
     pub status: Option<String>,
-    /// Whether the workflow ran to its end.
+    /// Whether the workflow completed.
     pub completed: Option<bool>,
-    /// The graph that ran, as JSON, on its way from the backend; empty once it is kept beside the history.
+    /// The executed graph as JSON from a backend; empty once it is stored.
     #[serde(skip)]
     pub prompt: String,
-    /// The SHA-256 of that graph, under which it is kept.
+    /// SHA-256 of that graph, under which it is stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt_sha256: Option<String>,
 }
 
-/// A file that a run made.
+/// A file made by a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Output {
     pub path: PathBuf,
-    /// The server's name for it, scrubbed; a hint, never a path.
+    /// File name at the server, scrubbed; a hint, never a path.
     pub name: String,
-    /// MIME type as the server says, scrubbed; may be empty.
+    /// MIME type from the server, scrubbed; may be empty.
     pub content_type: String,
-    /// Size of the file in bytes.
     pub size: u64,
     /// SHA-256 of the content in hex.
     pub sha256: String,
@@ -222,38 +214,38 @@ pub struct Output {
 /// An output that could not be saved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OutputFailure {
-    /// The server's name for it, scrubbed.
+    /// File name at the server, scrubbed.
     pub name: String,
     /// What happened and what to do.
     pub why: String,
-    /// The raw bytes as they came, when they could be kept.
+    /// Where the received bytes were kept, if they could be.
     pub kept: Option<PathBuf>,
 }
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct End {
-    /// `Done`, `Failed`, `Cancelled` or `Lost`.
+    /// One of `Done`, `Failed`, `Cancelled` and `Lost`.
     pub status: Status,
-    /// Why, unless it is `Done`.
+    /// Set unless `status` is `Done`.
     pub error: Option<RunError>,
-    /// Seconds of work by the server's own account.
+    /// Seconds of work by the server's account.
     pub server_seconds: Option<f64>,
 }
 
 /// Why a run failed: what happened, why, and what to do next.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunError {
-    /// What happened and why, in one plain sentence.
+    /// What happened and why, in one sentence.
     pub what: String,
     /// What to do about it; may be empty.
     pub remedy: String,
-    /// The rest of what the server said, for the details view; may be empty.
+    /// The rest of the server's message, for the details view; may be empty.
     pub details: String,
-    /// The node at fault, when the server says so.
+    /// Id of the node at fault, when the server says it.
     pub node: Option<String>,
-    /// The parameter at fault, when the server says so.
+    /// The parameter at fault, when the server says it.
     pub param: Option<ParamKey>,
-    /// The server never took the request: nothing ran, nothing was paid.
+    /// Whether the server rejected the request: nothing ran, nothing was paid.
     pub refused: bool,
 }

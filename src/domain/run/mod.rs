@@ -1,7 +1,7 @@
 //! A run: one submission, from its request through its events to its end.
 //!
-//! Every backend is translated into [`RunEvent`]; [`Run::apply`] is the only place where a run's
-//! state changes, so the stored row, the screen and the CLI can never disagree about what an event means.
+//! Every backend is translated into [`RunEvent`]; [`Run::apply`] is the only place where a run's state changes, so
+//! the stored row, the screen and the CLI always agree on what an event means.
 
 mod event;
 mod request;
@@ -24,57 +24,55 @@ pub type RunId = i64;
 /// Milliseconds since 1970-01-01 UTC.
 pub type UnixMs = i64;
 
-/// A run as its events have made it.
+/// A run with its events applied.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Run {
     pub id: RunId,
-    /// What was asked for.
     pub request: RunRequest,
     pub status: Status,
-    /// When it was put in the store.
+    /// When it was added to the store.
     pub queued_at: UnixMs,
-    /// Each phase that began, and when. The first is `Queued`.
+    /// Each phase with its start. The first is `Queued`.
     pub phases: Vec<(Status, UnixMs)>,
     pub ended_at: Option<UnixMs>,
-    /// The server's own name for it.
+    /// The run's name at the server.
     pub prompt_id: Option<String>,
     /// Bytes of the request sent.
     pub upload: Option<Transfer>,
     /// The newest progress line.
     pub progress: Option<Progress>,
-    /// The newest picture of the work.
+    /// The newest intermediate picture.
     pub preview: Option<Preview>,
-    /// Runs that come before it in the server's queue, where the server says so.
+    /// Number of runs before it in the server's queue, where the server says so.
     pub queue: Option<u64>,
     /// Bytes of the result received.
     pub download: Option<Transfer>,
-    /// How the server can be heard; `None` where that does not change.
+    /// How events reach us; `None` where that cannot change.
     pub connection: Option<ConnectionSince>,
     pub outputs: Vec<Output>,
-    /// Files announced and not saved.
+    /// Outputs that could not be saved.
     pub failed_outputs: Vec<OutputFailure>,
-    /// What a person should know.
+    /// Warnings for the person, with remedies.
     pub warnings: Vec<String>,
     pub error: Option<RunError>,
-    /// Seconds of work by the server's own account.
+    /// Seconds of work by the server's account.
     pub server_seconds: Option<f64>,
-    /// What the server said of the whole run.
+    /// What the server said about the whole run.
     pub result: Option<ServerResult>,
-    /// A person asked for the end.
+    /// Whether a person asked to cancel it.
     pub cancel_asked: bool,
-    /// And waits for it no longer.
+    /// Whether the person no longer waits for the cancel's confirmation.
     pub let_go: bool,
 }
 
 impl Run {
-    /// A run that was queued just now.
     pub fn queued(id: RunId, request: RunRequest, at: UnixMs) -> Self {
         Self { id, request, queued_at: at, phases: vec![(Status::Queued, at)], ..Self::default() }
     }
 
-    /// Takes an event in: the only place where a run's state changes.
+    /// Applies an event: the only place where a run's state changes.
     ///
-    /// After the end nothing changes any more, whatever a late event says.
+    /// After the end nothing changes any more, whatever events follow.
     pub fn apply(&mut self, event: &RunEvent, at: UnixMs) {
         if self.status.is_end() {
             return;
@@ -115,18 +113,18 @@ impl Run {
         }
     }
 
-    /// When the request left, which is when time begins to cost; `None` for one that never left.
+    /// When the request was sent, from which on time costs money; `None` for a run that was never sent.
     pub fn started_at(&self) -> Option<UnixMs> {
         self.phases.iter().find(|(status, _)| status.is_in_flight()).map(|(_, at)| *at)
     }
 
-    /// Milliseconds from the start (or the queue, before it) to the end, or to `now`.
+    /// Milliseconds from the start (or from queueing, before the start) to the end, or to `now`.
     pub fn elapsed_ms(&self, now: UnixMs) -> i64 {
         let from = self.started_at().unwrap_or(self.queued_at);
         (self.ended_at.unwrap_or(now) - from).max(0)
     }
 
-    /// Milliseconds in the present phase.
+    /// Milliseconds in the current phase.
     pub fn phase_ms(&self, now: UnixMs) -> i64 {
         let from = self.phases.last().map_or(self.queued_at, |(_, at)| *at);
         (self.ended_at.unwrap_or(now) - from).max(0)

@@ -1,4 +1,4 @@
-//! What is asked for: where, what with, and what that place can do.
+//! A run's request: address, protocol, values and files.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,80 +14,75 @@ use crate::domain::prompt::Templates;
 use crate::domain::workflow::hex;
 use crate::domain::{ParamKey, Shape};
 
-/// Everything that is needed to submit a run, and to submit the very same one again.
+/// Everything needed to submit a run, and to submit exactly the same one again.
 ///
-/// Holds no secret: credentials are found by the profile's name when the run is sent.
+/// Contains no secret: credentials are looked up by the profile's name when the run is sent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunRequest {
-    /// Name of the profile, for people and for finding credentials; empty with a bare `--url`.
+    /// Name of the profile, for people and for finding credentials; empty for a bare `--url`.
     pub profile: String,
-    /// Under which random name the credentials were left for the runner, when it cannot find them by the
-    /// profile; it takes them away with the run.
+    /// Random name under which the credentials were handed over to the runner, when it cannot find them by the
+    /// profile; deleted with the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handover: Option<String>,
-    /// Which protocol speaks to `url`.
     pub protocol: Protocol,
     pub url: String,
-    /// The address of the service before the endpoint, where the protocol has one: requests and credentials go there.
+    /// Address of the service in front of the endpoint, for protocols with one: requests and credentials go there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_url: Option<String>,
-    /// The server's name of a run that is there already: it is not submitted, only brought to its end here.
+    /// The server's name of an existing run to fetch: nothing is submitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopt: Option<String>,
-    /// How many runs of this endpoint may be in flight at once; at least 1.
+    /// Most runs of this endpoint in flight at once; at least 1.
     pub concurrency: u32,
-    /// Name of the preset it began from, if any.
     pub preset: Option<String>,
-    /// Where the workflow was read from, for people.
+    /// Name of the workflow's file, for people.
     pub workflow_name: String,
-    /// SHA-256 of the workflow's text; the text itself is in the store under this hash.
+    /// SHA-256 of the workflow's text; the store has the text under this hash.
     pub workflow_hash: String,
-    /// The workflow travels with the request and replaces the deployment's own.
+    /// Whether the workflow is sent and replaces the deployment's own.
     pub send_workflow: bool,
     /// Exactly the values that are sent.
     pub params: IndexMap<ParamKey, Value>,
-    /// Who set each value and file. Runs of earlier versions do not have it.
+    /// Who set each value and file. Missing in runs of earlier versions.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub origins: IndexMap<ParamKey, Origin>,
-    /// The templates that some of the values were expanded from, and the random seed of their choices.
+    /// The templates of expanded texts, and the seed of their choices.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub templates: Option<Templates>,
-    /// Files that are uploaded.
+    /// Files to upload.
     pub files: Vec<InputFile>,
-    /// The prompt, for the list of runs; may be empty.
+    /// The prompt for the list of runs; may be empty.
     pub prompt: String,
-    /// Ask the server for its log.
+    /// Whether to ask the server for its log.
     pub logs: bool,
-    /// Folder for the outputs.
     pub output_dir: PathBuf,
-    /// The template of their names, as [`OutputName`](super::OutputName) reads it; without it they are called
-    /// as the server says.
+    /// File name template, parsed by [`OutputName`](super::OutputName); without it outputs keep the server's names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_name: Option<String>,
-    /// Beside each output a file is written that tells what made it.
+    /// Whether to write a description beside each output.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sidecar: bool,
 }
 
 impl RunRequest {
-    /// The address for people and logs: without the query, where some keep a token.
+    /// The address for display and logs: without the query, which may contain a token.
     pub fn shown_url(&self) -> &str {
         shown_url(&self.url)
     }
 
-    /// Whether it is of a run that was sent from elsewhere, so that nothing is known of its values.
+    /// Whether the run was sent from elsewhere, so that its values are unknown.
     pub fn is_unknown(&self) -> bool {
         self.adopt.is_some() && self.params.is_empty() && self.files.is_empty()
     }
 
-    /// The values that the program set, and why.
+    /// Values that the program set, with the rule for each.
     pub fn by_program(&self) -> impl Iterator<Item = (&ParamKey, &Value, Rule)> {
         origin::by_program(&self.params, &self.origins)
     }
 
-    /// What is the same of two requests that ask the same of the same deployment: SHA-256 in hex over address, workflow,
-    /// values and files. `None` where the same request is another picture: a seed of -1 is a new one each time, and a run
-    /// that is only fetched asks nothing.
+    /// SHA-256 in hex over address, workflow, values and files: equal for requests that ask the same of the same
+    /// deployment. `None` where the same request gives another picture (a seed of -1 is random), and for a fetch.
     pub fn fingerprint(&self) -> Option<String> {
         let is_open = |(key, value): (&ParamKey, &Value)| {
             is_seed_name(key.input()) && value.as_i64().is_some_and(|seed| seed < 0)
@@ -117,35 +112,34 @@ impl RunRequest {
     }
 }
 
-/// The address that requests and credentials go to: the service, where there is one before the endpoint.
+/// The address that requests and credentials go to: the service, if there is one in front of the endpoint.
 pub fn called_url<'a>(url: &'a str, api_url: Option<&'a str>) -> &'a str {
     api_url.unwrap_or(url)
 }
 
-/// An address for people and logs: without the query, where some keep a token.
+/// An address for display and logs: without the query, which may contain a token.
 pub fn shown_url(url: &str) -> &str {
     url.split(['?', '#']).next().unwrap_or_default()
 }
 
-/// ViewComfy's cloud API, where a profile names no other service.
+/// Default address of ViewComfy's cloud API.
 pub const VIEWCOMFY_API: &str = "https://api.viewcomfy.com";
 
-/// Which wire protocol a profile speaks.
+/// The wire protocol of a profile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
-    /// ViewComfy's streaming endpoint: one POST, answered by server-sent events.
+    /// ViewComfy's streaming endpoint: one POST, answered with server-sent events.
     #[default]
     Stream,
-    /// ViewComfy's cloud API: requests to a service, which passes them on to the endpoint and tells of them over
-    /// Socket.IO.
+    /// ViewComfy's cloud API: requests go to a service, which passes them on to the endpoint
+    /// and sends events over Socket.IO.
     Cloud,
     /// ComfyUI's own server.
     Comfyui,
 }
 
 impl Protocol {
-    /// Every protocol.
     pub const ALL: [Self; 3] = [Self::Stream, Self::Cloud, Self::Comfyui];
 
     /// The word in `config.toml`.
@@ -157,12 +151,11 @@ impl Protocol {
         }
     }
 
-    /// Reads [`Protocol::word`] back.
+    /// Parses [`Protocol::word`].
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|protocol| protocol.word() == word)
     }
 
-    /// What it can do.
     pub fn caps(self) -> Caps {
         match self {
             Self::Stream => {
@@ -177,13 +170,13 @@ impl Protocol {
         }
     }
 
-    /// The credentials that it asks for.
+    /// The credentials it takes.
     pub fn credentials(self) -> &'static [Asked] {
         const VIEWCOMFY: [Asked; 2] = [
             Asked::of("client_id", "client_id", Form::Plain).wanted(),
             Asked::of("client_secret", "client_secret", Form::Plain).wanted(),
         ];
-        // The server itself asks for nothing: these are for whoever stands before it.
+        // The server itself has none: these are for a proxy in front of it.
         const IN_FRONT: [Asked; 2] = [
             Asked::of("password", "authorization", Form::Basic),
             Asked::of("token", "authorization", Form::Bearer),
@@ -194,12 +187,12 @@ impl Protocol {
         }
     }
 
-    /// Whether most servers want all of [`Self::credentials`], or one of them where somebody stands before the server.
+    /// Whether servers usually need all of [`Self::credentials`], or at most one of them for a proxy.
     pub fn needs_all_credentials(self) -> bool {
         self.credentials().iter().all(|asked| asked.required)
     }
 
-    /// The service before the endpoint, where this protocol has one and the profile names no other.
+    /// Default address of the service in front of the endpoint, for protocols with one.
     pub fn usual_api_url(self) -> Option<&'static str> {
         match self {
             Self::Stream | Self::Comfyui => None,
@@ -211,35 +204,33 @@ impl Protocol {
 /// What a protocol can do beyond submitting a run and waiting for its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caps {
-    /// A run that lost its connection can be found again by its remote id.
+    /// A run can be found again by its name at the server after the connection was lost.
     pub attach: bool,
-    /// The server can be asked to stop a run. Where not, a cancel closes the connection and the server
-    /// may go on.
+    /// The server can be asked to cancel a run. Otherwise a cancel closes the connection,
+    /// and the server may continue.
     pub cancel: bool,
-    /// The server can be asked whether a run would go, at no cost.
+    /// The server can validate a run without running it.
     pub check: bool,
-    /// The server tells of itself: its version, queue and models, and what its nodes take.
+    /// The server describes itself: version, queue, models, and what its nodes take.
     pub system: bool,
-    /// How values reach the server.
     pub shape: Shape,
 }
 
 impl Caps {
-    /// Whether a request needs a value: one that is empty is refused.
+    /// Whether a request without values is rejected.
     pub fn needs_a_value(self) -> bool {
         self.shape == Shape::Flat
     }
 }
 
-/// A credential that a protocol asks for.
+/// A credential that a protocol takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asked {
     /// Its key in a profile.
     pub key: &'static str,
-    /// The request header that carries it.
     pub header: &'static str,
     pub form: Form,
-    /// Nothing is sent without it.
+    /// Whether nothing is sent without it.
     pub required: bool,
 }
 
@@ -253,47 +244,43 @@ impl Asked {
     }
 }
 
-/// How a secret stands in its header.
+/// How a secret is formatted in its header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Form {
     /// The secret itself, without a prefix.
     #[default]
     Plain,
-    /// As a bearer token.
     Bearer,
-    /// A user's name and password with a colon between them, as HTTP's basic authentication.
+    /// User name and password with a colon in between, for HTTP basic authentication.
     Basic,
 }
 
-/// The request that a run sends, for people: secrets hidden, and what only the moment of sending gives in words.
+/// The request of a run, for display: secrets are hidden, and values known only at the time of sending are described.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outgoing {
-    /// The address that it goes to, without a query, where some keep a token.
+    /// The address without its query, which may contain a token.
     pub url: String,
-    /// Headers that tell who asks, in order; a secret's value is hidden.
+    /// Headers in order; secret values are hidden.
     pub headers: Vec<(String, String)>,
     pub content_type: String,
-    /// Form fields, in order, as they are sent.
+    /// Form fields as sent, in order.
     pub fields: Vec<(String, String)>,
-    /// Files that go up.
+    /// Files to upload.
     pub files: Vec<InputFile>,
 }
 
-/// A file that goes up with a run. Its content is kept by hash, so that the run can be repeated
-/// after the file on disk has changed or gone.
+/// A file uploaded with a run. Its content is kept by hash, so that the run can be repeated after the file on
+/// disk changed or is gone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InputFile {
-    /// Name of the multipart part: the flattened key, with `-viewcomfymask` behind it for a mask.
+    /// Name of the multipart part: the flattened key, plus `-viewcomfymask` for a mask.
     pub part: String,
-    /// Where it was on disk.
+    /// Its path on disk.
     pub path: PathBuf,
-    /// File name sent along.
     pub name: String,
-    /// MIME type sent along.
     pub content_type: String,
-    /// Size of the file in bytes.
     pub size: u64,
-    /// SHA-256 in hex; the content lies in the store under it.
+    /// SHA-256 in hex; the store has the content under it.
     pub sha256: String,
 }

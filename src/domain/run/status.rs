@@ -1,33 +1,31 @@
-//! Where a run stands.
-
 use serde::{Deserialize, Serialize};
 
-/// Where a run stands. The order is the order of life.
+/// The phase or end of a run, in the order of a run's life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// In the store, not sent yet.
     #[default]
     Queued,
-    /// The request is going up.
+    /// The request is being sent.
     Uploading,
-    /// The request is up and nothing has come back: a cold start, often minutes.
+    /// The request was sent and nothing has come back yet: a cold start, often minutes.
     Waiting,
-    /// The server has spoken.
+    /// The server has sent something.
     Running,
-    /// The result is coming down.
+    /// The result is being received.
     Downloading,
-    /// Ended well, every announced output saved.
+    /// Ended well, with every announced output saved.
     Done,
     Failed,
-    /// Ended because a person asked.
+    /// Ended because a person asked for it.
     Cancelled,
-    /// The connection or the runner went away; how the run ended is not known.
+    /// The connection or the runner was lost; how the run ended is unknown.
     Lost,
 }
 
 impl Status {
-    /// Every status, in order of life.
+    /// Every status, in the order of a run's life.
     pub const ALL: [Self; 9] = [
         Self::Queued,
         Self::Uploading,
@@ -40,7 +38,7 @@ impl Status {
         Self::Lost,
     ];
 
-    /// The word people read, which is also the word in the store and in JSON.
+    /// The word shown to people, also used in the store and in JSON.
     pub fn word(self) -> &'static str {
         match self {
             Self::Queued => "queued",
@@ -55,7 +53,7 @@ impl Status {
         }
     }
 
-    /// The sign beside the word: one column wide everywhere.
+    /// A symbol beside the word, one column wide in every terminal.
     pub fn sign(self) -> &'static str {
         match self {
             Self::Queued => "◦",
@@ -70,12 +68,11 @@ impl Status {
         }
     }
 
-    /// Reads [`Status::word`] back.
+    /// Parses [`Status::word`].
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.word() == word)
     }
 
-    /// Whether nothing more will happen.
     pub fn is_end(self) -> bool {
         self >= Self::Done
     }

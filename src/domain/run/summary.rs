@@ -1,78 +1,71 @@
-//! Runs as lists show them.
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ConnectionSince, Progress, Protocol, Run, RunId, Status, Transfer, UnixMs};
 
-/// A run as the list of runs shows it: small enough to hold hundreds.
+/// A run as lists show it: small enough to hold hundreds of them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunSummary {
     pub id: RunId,
     pub status: Status,
-    /// A person asked for the end.
+    /// Whether a person asked to cancel it.
     pub cancel_asked: bool,
-    /// Name of the profile.
     pub profile: String,
-    /// Which protocol speaks of it.
     pub protocol: Protocol,
-    /// The server's own name for it.
+    /// The run's name at the server.
     pub prompt_id: Option<String>,
-    /// Name of the preset, if any.
     pub preset: Option<String>,
-    /// Where the workflow was read from, for people.
+    /// Name of the workflow's file, for people.
     pub workflow_name: String,
-    /// SHA-256 of the workflow's text, by which typical times are found.
+    /// SHA-256 of the workflow's text, by which typical durations are found.
     pub workflow_hash: String,
-    /// The beginning of the prompt, one line.
+    /// The first line of the prompt, shortened.
     pub prompt: String,
-    /// When it was put in the store.
+    /// When it was added to the store.
     pub queued_at: UnixMs,
-    /// When the request left.
+    /// When the request was sent.
     pub started_at: Option<UnixMs>,
-    /// When the present phase began.
+    /// When the current phase began.
     pub phase_at: UnixMs,
     pub ended_at: Option<UnixMs>,
     /// Bytes of the request sent.
     pub upload: Option<Transfer>,
     /// The newest progress line.
     pub progress: Option<Progress>,
-    /// Runs that come before it in the server's queue, where the server says so.
+    /// Number of runs before it in the server's queue, where the server says so.
     pub queue: Option<u64>,
     /// Bytes of the result received.
     pub download: Option<Transfer>,
-    /// How the server can be heard; `None` where that does not change.
+    /// How events reach us; `None` where that cannot change.
     pub connection: Option<ConnectionSince>,
     pub outputs: usize,
-    /// Why it failed, in one line; empty when it did not.
+    /// Why it failed, in one line; may be empty.
     pub error: String,
 }
 
 impl RunSummary {
-    /// Characters of the prompt that a summary holds.
+    /// Characters of the prompt in a summary.
     pub const PROMPT_CHARS: usize = 200;
 
-    /// Milliseconds from the start (or the queue, before it) to the end, or to `now`.
+    /// Milliseconds from the start (or from queueing, before the start) to the end, or to `now`.
     pub fn elapsed_ms(&self, now: UnixMs) -> i64 {
         let from = self.started_at.unwrap_or(self.queued_at);
         (self.ended_at.unwrap_or(now) - from).max(0)
     }
 
-    /// Whether its outputs can be fetched from the server once more.
+    /// Whether its outputs can be downloaded from the server again.
     pub fn can_be_fetched(&self) -> bool {
         self.status.is_end() && self.prompt_id.is_some() && self.protocol.caps().attach
     }
 }
 
-/// Which runs are open, and how many.
+/// Open runs and their numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Every run that has not ended.
     pub ids: BTreeSet<RunId>,
-    /// Waiting for their turn.
     pub queued: usize,
-    /// Sent and not ended.
     pub in_flight: usize,
-    /// Profiles with runs in flight whose connection may change, and how their server can be heard.
+    /// Profiles with runs in flight, and how their events reach us where that can change.
     pub connections: BTreeMap<String, ConnectionSince>,
 }
 

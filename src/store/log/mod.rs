@@ -1,12 +1,9 @@
 //! Logs of runs: one append-only file per run, of any length.
 //!
-//! The text is already scrubbed: whole lines, colours as SGR sequences. A line ends with `
-//!
-//! `, or with `\r` when it is a progress line. Consecutive progress lines are shown as **one** line with the text of
-//! the last, as on a terminal. A `
-//!
-//! ` directly after a `\r` is not a line: it says that this progress line stays and the next one is a new
-//! line. `wire::log` writes this format.
+//! The text is already scrubbed: whole lines, colours as SGR sequences. A line ends with `\n`, or with `\r` when it
+//! is a progress line. Consecutive progress lines are shown as **one** line with the text of the last, as on a
+//! terminal. A `\n` directly after a `\r` is not a line: it says that this progress line stays and the next one is a
+//! new line. `wire::log` writes this format.
 
 mod reader;
 
@@ -56,11 +53,7 @@ impl LogWriter {
         Ok(Self { path, file, buffer, length, ceiling, missing: 0, is_over: false, remark: None })
     }
 
-    /// Appends whole lines, each with its `
-    ///
-    /// `, `\r` or `\r
-    ///
-    /// `.
+    /// Appends whole lines, each with its `\n`, `\r` or `\r\n`.
     ///
     /// # Errors
     /// When the file cannot be written.

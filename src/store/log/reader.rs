@@ -274,9 +274,7 @@ impl LogReader {
 struct RawLine {
     text: Vec<u8>,
     progress: bool,
-    /// An empty line with a `
-    ///
-    /// `, which makes the progress line before it stay.
+    /// An empty line with a `\n`, which makes the progress line before it stay.
     is_bare: bool,
     cut: bool,
 }

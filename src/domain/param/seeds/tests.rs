@@ -5,7 +5,7 @@ fn params(text: &str) -> Vec<Parameter> {
     param::parameters(&Workflow::parse(text).expect(text))
 }
 
-/// Nodes, and the seed that decides.
+/// Workflows, and their main seed.
 const DECIDING: [(&str, Option<&str>); 9] = [
     // The second sampler of a pair, written first, adds no noise.
     (
@@ -23,7 +23,7 @@ const DECIDING: [(&str, Option<&str>); 9] = [
         r#"{"1": {"class_type": "SamplerCustom", "inputs": {"add_noise": false, "noise_seed": 1, "positive": ["6", 0]}}}"#,
         None,
     ),
-    // A second pass before the first one.
+    // A second pass written before the first one.
     (
         r#"{"2": {"class_type": "KSampler", "inputs": {"seed": 1, "denoise": 0.4, "latent_image": ["3", 0]}},
             "3": {"class_type": "KSampler", "inputs": {"seed": 2, "denoise": 1, "latent_image": ["5", 0]}}}"#,
