@@ -8,7 +8,6 @@ use super::{Exit, Failure, history, out};
 use crate::runner;
 use crate::store::CancelAnswer;
 
-/// Which run.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run's number, or `last`
@@ -19,7 +18,7 @@ pub struct Args {
     pub let_go: bool,
 }
 
-/// Asks a run to end. One that has ended is left as it is.
+/// Asks to cancel a run. A run that has ended stays as it is.
 ///
 /// # Errors
 /// When there is no such run, or the history cannot be written.

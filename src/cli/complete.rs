@@ -1,6 +1,6 @@
-//! What a shell offers behind a command: presets, profiles, runs and keys as they are now.
+//! Shell completion: presets, profiles, runs and keys as they are now.
 //!
-//! A completion that cannot be made is none: there is nobody to tell.
+//! Errors give no candidates: there is no place to report them.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -17,10 +17,10 @@ use crate::report::text::cut;
 use crate::store::{RunQuery, Store};
 use crate::wire::ansi::scrub_plain;
 
-/// Runs that are offered, newest first.
+/// Most runs offered, newest first.
 const MOST_RUNS: u32 = 50;
 
-/// Columns of what is said beside a candidate.
+/// Columns for the description of a candidate.
 const HELP: usize = 60;
 
 fn candidate(name: impl Into<String>, help: &str) -> CompletionCandidate {
@@ -29,27 +29,27 @@ fn candidate(name: impl Into<String>, help: &str) -> CompletionCandidate {
     if help.is_empty() { candidate } else { candidate.help(Some(help.into())) }
 }
 
-/// Presets that can be opened here.
+/// All presets that can be opened.
 pub fn presets() -> Vec<CompletionCandidate> {
     let listed = known_presets().and_then(|presets| presets.list().ok());
     listed.into_iter().flatten().map(|listed| candidate(listed.name, &listed.title)).collect()
 }
 
-/// Presets that are files: only these can be renamed and deleted.
+/// Presets with a file of their own, which can be renamed and deleted.
 pub fn own_presets() -> Vec<CompletionCandidate> {
     let listed = known_presets().and_then(|presets| presets.list().ok());
     let own = listed.into_iter().flatten().filter(|listed| listed.source.path().is_some());
     own.map(|listed| candidate(listed.name, &listed.title)).collect()
 }
 
-/// Profiles of `config.toml`.
+/// Profiles in `config.toml`.
 pub fn profiles() -> Vec<CompletionCandidate> {
     let config = Dirs::from_env().ok().and_then(|dirs| Config::load(&dirs).ok());
     let profiles = config.map(|config| config.profiles).unwrap_or_default();
     profiles.into_values().map(|profile| candidate(profile.name, profile.protocol.word())).collect()
 }
 
-/// Runs of the history by number, and `last`.
+/// Runs by number, and `last`.
 pub fn runs() -> Vec<CompletionCandidate> {
     let Some(dirs) = Dirs::from_env().ok().filter(|dirs| dirs.data.is_dir()) else { return Vec::new() };
     let query = RunQuery { limit: MOST_RUNS, ..RunQuery::default() };
@@ -61,7 +61,7 @@ pub fn runs() -> Vec<CompletionCandidate> {
     newest.into_iter().chain(runs).collect()
 }
 
-/// Keys and aliases of the workflow that the command line names, and behind a `=` the values that are known.
+/// Keys and aliases of the workflow on the command line; after `=` the parameter's known values.
 pub fn settings(typed: &OsStr) -> Vec<CompletionCandidate> {
     offered(typed, |parameter| !matches!(parameter.kind, ParamKind::Link))
 }
@@ -86,7 +86,7 @@ fn offered(typed: &OsStr, fits: impl Fn(&Parameter) -> bool) -> Vec<CompletionCa
     names.map(|(name, parameter)| candidate(format!("{name}="), &parameter.label)).collect()
 }
 
-/// The values that a parameter is known to take.
+/// A parameter's known values.
 fn values(parameter: &Parameter) -> Vec<String> {
     match parameter.kind {
         ParamKind::Boolean => vec!["true".to_owned(), "false".to_owned()],
@@ -95,9 +95,9 @@ fn values(parameter: &Parameter) -> Vec<String> {
     }
 }
 
-/// What the command line opens.
+/// The draft that the command line opens.
 fn draft() -> Option<Draft> {
-    // `comfydeck -- comfydeck run flamingo --set pr`: what was typed stands behind the `--`.
+    // In `comfydeck -- comfydeck run flamingo --set pr` the words after `--` were typed.
     let words = std::env::args_os().skip_while(|word| word != "--").skip(1);
     let matches = Cli::command().ignore_errors(true).try_get_matches_from(words).ok()?;
     let (_, matches) = matches.subcommand()?;

@@ -5,19 +5,18 @@ use clap_complete::env::Shells;
 
 use super::{Exit, Failure, out};
 
-/// The variable by which a shell asks this program what could stand at the cursor.
+/// The variable with which a shell's completion script calls this program.
 const ASKED_BY: &str = "COMPLETE";
 
 const NAME: &str = "comfydeck";
 
-/// Which shell.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The shell to write a completion script for
     pub shell: Shell,
 }
 
-/// Writes the script to stdout. It asks this program, so that presets, profiles, runs and keys are those of now.
+/// Writes the script to stdout. It calls this program, so that presets, profiles, runs and keys are up to date.
 ///
 /// # Errors
 /// When stdout cannot be written.

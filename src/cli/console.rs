@@ -1,4 +1,4 @@
-//! What a person sees on a terminal: lines, and at the bottom one line that is written over and over.
+//! Terminal output of a command: lines, and below them one live line that is rewritten.
 
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
@@ -6,10 +6,10 @@ use std::os::fd::AsFd;
 use crate::report::text::cut;
 use crate::wire::ansi;
 
-/// Columns where the terminal does not tell.
+/// Columns when the terminal's width is unknown.
 const USUAL_WIDTH: usize = 80;
 
-/// Stdout or stderr, and what it can do.
+/// Stdout or stderr with its capabilities.
 #[derive(Debug)]
 pub struct Console<W> {
     to: W,
@@ -20,14 +20,12 @@ pub struct Console<W> {
 }
 
 impl Console<io::Stderr> {
-    /// A console on standard error.
     pub fn stderr() -> Self {
         Self::new(io::stderr())
     }
 }
 
 impl Console<io::Stdout> {
-    /// A console on standard output.
     pub fn stdout() -> Self {
         Self::new(io::stdout())
     }
@@ -42,23 +40,23 @@ impl<W: Write + IsTerminal + AsFd> Console<W> {
         Self { to, tty, rewrites, colours, live: String::new() }
     }
 
-    /// Whether a person is looking.
+    /// Whether it is a terminal.
     pub fn is_tty(&self) -> bool {
         self.tty
     }
 
-    /// Whether what is written is kept in a file, to be read later.
+    /// Whether it is a regular file, to be read later.
     pub fn is_file(&self) -> bool {
         let kind = rustix::fs::fstat(&self.to).map(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode));
         kind == Ok(rustix::fs::FileType::RegularFile)
     }
 
-    /// Whether a line can be written over.
+    /// Whether a line can be rewritten.
     pub fn rewrites(&self) -> bool {
         self.rewrites
     }
 
-    /// Width in columns; unlimited if the output is not a terminal.
+    /// Width in columns; unlimited when it is not a terminal.
     pub fn width(&self) -> usize {
         if !self.tty {
             return usize::MAX;
@@ -67,10 +65,10 @@ impl<W: Write + IsTerminal + AsFd> Console<W> {
         if size == 0 { USUAL_WIDTH } else { size }
     }
 
-    /// Writes whole lines above the live one; colours go where they cannot be shown.
+    /// Writes whole lines above the live line, without colours where these are not supported.
     ///
     /// # Errors
-    /// As the system says.
+    /// As the system reports.
     pub fn lines(&mut self, lines: impl Iterator<Item = impl AsRef<str>>) -> io::Result<()> {
         let mut text = String::new();
         for line in lines {
@@ -91,12 +89,12 @@ impl<W: Write + IsTerminal + AsFd> Console<W> {
         self.to.flush()
     }
 
-    /// Replaces the live line; an empty one takes it away. Nothing where lines cannot be written over.
+    /// Replaces the live line; an empty text removes it. Does nothing where lines cannot be rewritten.
     ///
     /// # Errors
-    /// As the system says.
+    /// As the system reports.
     pub fn live(&mut self, line: &str) -> io::Result<()> {
-        // The last column stays free: a cursor behind it would begin the next line.
+        // The last column stays free: a cursor after it would wrap to the next line.
         let line = cut(&ansi::scrub_block(line), self.width().saturating_sub(1));
         if !self.rewrites || line == self.live {
             return Ok(());

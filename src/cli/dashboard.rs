@@ -5,7 +5,7 @@ use super::{Exit, Failure};
 use crate::config::{Config, Dirs};
 use crate::tui::{self, TuiError};
 
-/// Shows the dashboard until the person leaves it.
+/// Shows the dashboard until it is closed.
 ///
 /// # Errors
 /// When there is no terminal, or config or history cannot be used.
@@ -16,7 +16,7 @@ pub fn main(args: Open, dirs: Dirs) -> Result<Exit, Failure> {
     show(tui::Options { dirs, config, profile, url, workflow, preset, demo: false })
 }
 
-/// Shows a dashboard with these options.
+/// Shows the dashboard with these options.
 ///
 /// # Errors
 /// When there is no terminal, or the history cannot be used.

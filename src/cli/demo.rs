@@ -1,4 +1,4 @@
-//! `comfydeck demo`: the dashboard on the built-in endpoint, or the endpoint alone.
+//! `comfydeck demo`: the dashboard with the built-in endpoint, or the endpoint alone.
 
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ use crate::domain::run::Protocol;
 use crate::store::{RunQuery, Store};
 use crate::tui;
 
-/// The demo's profile of a protocol. Both are there, so that runs of the other one find their credentials.
+/// The demo's profile for a protocol. The config has all of them, so that runs of
+/// another protocol find their credentials.
 fn profile(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Stream => "demo",
@@ -19,13 +20,12 @@ fn profile(protocol: Protocol) -> &'static str {
     }
 }
 
-/// What the first start opens.
+/// The preset opened at the first start.
 const PRESET: &str = "flamingo";
 
-/// Where its pictures go, beside its history.
+/// Folder for the outputs, beside the history.
 const OUTPUTS: &str = "outputs";
 
-/// How.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Run only the endpoint, on this port of 127.0.0.1 (0: any that is free), until it is stopped
@@ -51,10 +51,10 @@ pub struct Args {
     pub background: bool,
 }
 
-/// Serves, or opens the dashboard on the endpoint.
+/// Serves the endpoint, or opens the dashboard with it.
 ///
 /// # Errors
-/// When the endpoint cannot be had.
+/// When the endpoint cannot be started.
 pub fn main(args: Args) -> Result<Exit, Failure> {
     let options = options(&args);
     if args.background {
@@ -66,7 +66,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         demo::process::serve_here(port, options, |address| {
             let url = format!("http://{address}");
             out::note(how_to_use(args.protocol, &url));
-            // The last of what is said: a script that waits for it may end the endpoint at once.
+            // Printed last: a script that waits for this line may stop the endpoint at once.
             out::print(&format!("{url}\n"))?;
             Ok::<(), Failure>(())
         })?;
@@ -75,7 +75,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     screen(&dirs()?, args.protocol, &background(&args))
 }
 
-/// What to do with an endpoint that runs alone.
+/// How to use an endpoint that runs alone.
 fn how_to_use(protocol: Protocol, url: &str) -> String {
     match protocol {
         Protocol::Stream => {
@@ -93,9 +93,9 @@ fn how_to_use(protocol: Protocol, url: &str) -> String {
     }
 }
 
-/// The dashboard on an endpoint that outlives it, with the person's own keys and colours.
+/// The dashboard with an endpoint that outlives it, and the person's own keys and colours.
 fn screen(dirs: &Dirs, protocol: Protocol, endpoint: &[String]) -> Result<Exit, Failure> {
-    // Held until the screen has gone: as long as somebody is connected the endpoint stays.
+    // Held until the screen is closed: the endpoint stays while a client is connected.
     let endpoint = demo::process::ensure(dirs, endpoint)?;
     write_config(dirs, protocol, &endpoint.url)?;
     let own = Config::load(&super::dirs()?).map_err(Failure::usage)?;
@@ -112,7 +112,7 @@ fn screen(dirs: &Dirs, protocol: Protocol, endpoint: &[String]) -> Result<Exit, 
     })
 }
 
-/// The runner finds the demo's credentials by the profile's name, as it finds any others.
+/// Writes the demo's config, in which the runner finds its credentials as usual.
 fn write_config(dirs: &Dirs, protocol: Protocol, url: &str) -> Result<(), Failure> {
     let path = dirs.config_file();
     let outputs = dirs.data.with_file_name(OUTPUTS);
@@ -129,10 +129,10 @@ fn write_config(dirs: &Dirs, protocol: Protocol, url: &str) -> Result<(), Failur
         .map_err(|e| Failure::usage(format!("{} cannot be written: {e}", path.display())))
 }
 
-/// Where a profile's runs go, as `config.toml` has it.
+/// The address of a profile, as in `config.toml`.
 fn place(protocol: Protocol, url: &str) -> String {
     let (name, word) = (profile(protocol), protocol.word());
-    // Any will do.
+    // The demo accepts any credentials.
     let credentials = "client_id = \"demo\"\nclient_secret = \"demo\"\n";
     let fields = match protocol {
         Protocol::Stream => format!("url = \"{url}\"\n{credentials}"),
@@ -142,12 +142,12 @@ fn place(protocol: Protocol, url: &str) -> String {
     format!("[profiles.{name}]\nprotocol = \"{word}\"\n{fields}")
 }
 
-/// The demo's own folders: its history is apart from the real one.
+/// The demo's own folders, separate from the real history.
 fn dirs() -> Result<Dirs, Failure> {
     Ok(Dirs::under(&super::dirs()?.state.join("demo")))
 }
 
-/// The command line of the endpoint behind the dashboard.
+/// Arguments for the endpoint process behind the dashboard.
 fn background(args: &Args) -> Vec<String> {
     let given = [
         ("--cold-start", args.cold_start),

@@ -1,5 +1,5 @@
-//! `comfydeck doctor`: looks at everything that a run needs, without running anything, and tells the remedy
-//! for whatever is not right.
+//! `comfydeck doctor`: checks everything that a run needs without running anything, and says how
+//! to fix what is wrong.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -18,10 +18,10 @@ use crate::runner;
 use crate::store::{Repaired, Store};
 use crate::wire::ansi::scrub_plain;
 
-/// How long a server may take to answer a connection.
+/// Time for a server to accept a connection.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 
-/// What to look at; all profiles when none is named.
+/// What to check; all profiles by default.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Only this place, instead of all profiles
@@ -32,17 +32,16 @@ pub struct Args {
     pub repair: bool,
 }
 
-/// How one thing is.
+/// The state of one item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Health {
     Good,
-    /// It works, and could be better.
+    /// Works, but could be better.
     Fair,
-    /// Runs will fail.
     Bad,
 }
 
-/// What was found, in order.
+/// Results of the checks, in order.
 #[derive(Debug, Default)]
 struct Findings {
     lines: Vec<(Health, &'static str, String)>,
@@ -83,10 +82,10 @@ impl Findings {
     }
 }
 
-/// Looks and reports. Exit code 1 when something is wrong.
+/// Checks and reports. Exit code 1 when something is wrong.
 ///
 /// # Errors
-/// When there is nothing to look at, or stdout cannot be written.
+/// When there is nothing to check, or stdout cannot be written.
 pub fn main(args: Args) -> Result<Exit, Failure> {
     let dirs = dirs()?;
     if args.repair {
@@ -173,7 +172,7 @@ fn look_at_profile(
             Err(e) => found.bad("endpoint", format!("{name}{e}")),
         },
         Ok(credentials) => look_at_server(&name, profile, credentials, found),
-        // Nobody to ask as.
+        // Reported with the credentials.
         Err(_) => {}
     }
     let called = profile.called_url();
@@ -193,7 +192,7 @@ fn look_at_profile(
     }
 }
 
-/// Tries the folder for a profile's outputs by writing to it.
+/// Tests a profile's output folder by writing to it.
 fn look_at_outputs(dirs: &Dirs, name: &str, profile: &Profile, found: &mut Findings) {
     let dir = profile.outputs(dirs);
     match place::try_out(dir, Expected::default()) {
@@ -214,7 +213,7 @@ fn look_at_credentials(name: &str, protocol: Protocol, credentials: &Credentials
     let only = if protocol.caps().check { "" } else { "; only a run shows whether they are accepted" };
     let is_whole = missing.is_empty() || !protocol.needs_all_credentials();
     match there.as_slice() {
-        // What is missing where it is wanted was an error before.
+        // Missing ones that are required were reported as errors before.
         [] if protocol.needs_all_credentials() => found.good(
             "credentials",
             format!("{name}none are set; the profile says that none are wanted, or they may be left out"),
@@ -227,7 +226,7 @@ fn look_at_credentials(name: &str, protocol: Protocol, credentials: &Credentials
     }
 }
 
-/// What a profile's runs are sent to.
+/// What the profile's runs are sent to, for messages.
 fn server_word(profile: &Profile) -> &'static str {
     match profile.protocol {
         Protocol::Stream => "endpoint",
@@ -236,7 +235,7 @@ fn server_word(profile: &Profile) -> &'static str {
     }
 }
 
-/// Asks the server what a run needs: nothing that wakes a machine, or costs.
+/// Asks the server about what a run needs: nothing that starts a machine or costs money.
 fn look_at_server(name: &str, profile: &Profile, credentials: Credentials, found: &mut Findings) {
     let what = server_word(profile);
     let server = Server { url: profile.url.clone(), api_url: profile.api_url.clone(), credentials };

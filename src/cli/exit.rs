@@ -1,4 +1,4 @@
-//! How a command ends: exit codes and the sentence on stderr.
+//! Exit codes of commands, and their error messages on stderr.
 
 use std::fmt;
 use std::io;
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use crate::domain::{Run, Status};
 
-/// The exit codes, which scripts rely on.
+/// Exit codes, on which scripts rely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// Success, and every announced output saved.
@@ -17,14 +17,13 @@ pub enum Exit {
     Usage = 2,
     /// Refused or unreachable before the run began.
     Refused = 3,
-    /// Cancelled.
     Cancelled = 4,
-    /// The connection or the runner went away: the end is not known.
+    /// The connection or the runner was lost, so the end is unknown.
     Lost = 5,
 }
 
 impl Exit {
-    /// How a run that has ended ends the command that waited for it.
+    /// The exit code for a run that has ended.
     pub fn of(run: &Run) -> Self {
         let is_refused = run.error.as_ref().is_some_and(|error| error.refused);
         match run.status {
@@ -44,17 +43,15 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// A command that did not do what was asked.
+/// Why a command failed.
 #[derive(Debug)]
 pub struct Failure {
-    /// The exit code.
     pub exit: Exit,
-    /// One plain sentence with the remedy; empty if there is nothing left to report.
+    /// One sentence with the remedy; empty when everything was already reported.
     pub message: String,
 }
 
 impl Failure {
-    /// A failure with its sentence.
     pub fn new(exit: Exit, message: impl fmt::Display) -> Self {
         Self { exit, message: message.to_string() }
     }
@@ -64,23 +61,24 @@ impl Failure {
         Self::new(Exit::Usage, message)
     }
 
-    /// The same of a run that may be on its way: then it is not known how that ends, and 2 would say that nothing was sent.
+    /// The same failure for a run that may have been sent: its end is unknown, while code 2 would
+    /// say that nothing was sent.
     pub fn after_sending(self) -> Self {
         let exit = if self.exit == Exit::Usage { Exit::Lost } else { self.exit };
         Self { exit, ..self }
     }
 
-    /// Says it on stderr and gives the exit code.
+    /// Writes the message to stderr and returns the exit code.
     pub fn report(self) -> ExitCode {
         if !self.message.is_empty() {
-            // Nobody is left to tell when stderr is closed too.
+            // When stderr is closed too, nobody can see the message.
             let _ = io::Write::write_fmt(&mut io::stderr(), format_args!("comfydeck: {}\n", self.message));
         }
         self.exit.into()
     }
 }
 
-/// Writing the result failed. A reader that has gone (`| head`) has had enough: that is no error.
+/// Writing a result failed. A reader that closed the pipe (`| head`) has enough, which is not an error.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {

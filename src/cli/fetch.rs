@@ -16,10 +16,9 @@ use crate::report::json;
 use crate::runner;
 use crate::store::Store;
 
-/// More characters than any server's name of a run has.
+/// Longest accepted name of a run at a server, in characters.
 const LONGEST_NAME: usize = 200;
 
-/// Which run, and where its outputs go.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The server's name of the run (its prompt id), or the number of a run in the history
@@ -46,7 +45,7 @@ pub struct Args {
 /// run to the background runner.
 ///
 /// # Errors
-/// A sentence that says why it cannot be fetched, or how the run ended.
+/// Why it cannot be fetched, or how the run ended.
 pub fn main(args: Args) -> Result<Exit, Failure> {
     let (dirs, store) = history::open()?;
     let (prompt_id, known) = find(&store, args.name.trim())?;
@@ -72,7 +71,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     run_output::queued_run(&dirs, &store, id, mode, None)
 }
 
-/// The server's name of the run, and what the history knows of it.
+/// The run's name at the server, and the run in the history, if it is there.
 fn find(store: &Store, name: &str) -> Result<(String, Option<Run>), Failure> {
     if let Some(run) = name.parse::<RunId>().ok().map(|id| store.run(id)).transpose()?.flatten() {
         let prompt_id = run.prompt_id.clone().ok_or_else(|| {
@@ -82,7 +81,7 @@ fn find(store: &Store, name: &str) -> Result<(String, Option<Run>), Failure> {
         if !run.status.is_end() || is_all_there(&run) {
             return Ok((prompt_id, Some(run)));
         }
-        // A later one may have brought it.
+        // A later fetch may have saved the outputs.
         let newest = store.run_named(&prompt_id)?.map(|id| store.run(id)).transpose()?.flatten();
         return Ok((prompt_id, newest.or(Some(run))));
     }
@@ -96,7 +95,7 @@ fn find(store: &Store, name: &str) -> Result<(String, Option<Run>), Failure> {
     Ok((name.to_owned(), known))
 }
 
-/// Where the run is: as the person says, else as it was sent, else the default.
+/// The profile of the run: as given, else as it was sent, else the default.
 fn profile(config: &Config, place: &Place, known: Option<&Run>) -> Result<Profile, Failure> {
     let known = known.map(|run| run.request.profile.as_str()).filter(|name| !name.is_empty());
     let profile =
@@ -111,7 +110,7 @@ fn profile(config: &Config, place: &Place, known: Option<&Run>) -> Result<Profil
     Ok(profile)
 }
 
-/// Whether everything that the run made is on disk as it came.
+/// Whether all outputs of the run are on disk with their original content.
 fn is_all_there(run: &Run) -> bool {
     let is_there = |path: &Path, size| std::fs::metadata(path).is_ok_and(|found| found.len() == size);
     run.status == Status::Done && run.outputs.iter().all(|output| is_there(&output.path, output.size))

@@ -7,7 +7,6 @@ use crate::config::files;
 use crate::domain::flatten;
 use crate::library::{open, presets::WorkflowSource};
 
-/// Which workflow, and where to.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The workflow_api.json; - for standard input
@@ -17,10 +16,8 @@ pub struct Args {
     pub output: Option<PathBuf>,
 }
 
-/// Writes the flattened workflow.
-///
 /// # Errors
-/// When the file is no workflow, or the result cannot be written.
+/// When the file is not a workflow, or the result cannot be written.
 pub fn main(args: Args) -> Result<Exit, Failure> {
     let (opened, shown) = if args.workflow == Path::new("-") {
         let opened = open::workflow_from(std::io::stdin().lock(), "standard input");

@@ -1,7 +1,7 @@
-//! Following a run through the store: what happens to it, as it happens.
+//! Follows a run in the store while it happens.
 //!
-//! A change of the history, the end of the runner and Ctrl+C wake the follower up. Behind them stands a clock, since
-//! not every disk tells of changes.
+//! The follower wakes up on changes of the history, at the end of the runner and on Ctrl+C. A timer stands behind
+//! these, since not every file system reports changes.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -20,44 +20,44 @@ use crate::store::{
     ChangeMark, LogLine, LogReader, RunQuery, Store, StoreError, StoredEvent, Watcher, watch,
 };
 
-/// Log lines that are read at once.
+/// Log lines per read.
 const LINES: usize = 512;
 
-/// Wakes that may wait. More changes than that are one change.
+/// Capacity of the wake channel; further changes are covered by those waiting.
 const WAKES: usize = 16;
 
-/// How often the history is looked at where the system cannot tell of changes.
+/// Polling interval when changes cannot be watched.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
-/// And where it should tell: some disks do not.
+/// Polling interval when they can, since some file systems do not report them.
 const LOOK_ANYWAY: Duration = Duration::from_secs(1);
 
 /// Receiver of a run's progress and events.
 pub trait Listener {
-    /// Something that stays, in order.
+    /// A stored event, in order.
     fn event(&mut self, run: &Run, stored: &StoredEvent);
-    /// Something of which only the latest counts.
+    /// A transient event, of which only the newest counts.
     fn transient(&mut self, run: &Run, event: &RunEvent);
-    /// Lines of the log, in order, each told once.
+    /// Lines of the log, in order, each once.
     fn log(&mut self, run: &Run, lines: &[LogLine]);
-    /// A moment to show what was told.
+    /// Shows what was passed since the last call.
     ///
     /// # Errors
-    /// When there is nowhere to show it any more.
+    /// When the output cannot be written any more.
     fn show(&mut self, run: &Run) -> io::Result<()>;
-    /// How soon to be shown again though nothing happens.
+    /// Interval after which to show again without any event.
     fn clock(&self) -> Option<Duration> {
         None
     }
-    /// The person has asked for the end.
+    /// The person pressed Ctrl+C.
     fn cancel_asked(&mut self) {}
 }
 
-/// Follows a run to its end, and says how it ended. With `interrupts`, Ctrl+C asks the run to end, and a second one
-/// leaves.
+/// Follows a run to its end and returns its exit code. With `interrupts`, Ctrl+C cancels the run
+/// and a second one leaves.
 ///
 /// # Errors
-/// Unless it ended well.
+/// Unless the run ended well.
 pub fn to_the_end(
     dirs: &Dirs,
     store: &Store,
@@ -65,7 +65,7 @@ pub fn to_the_end(
     interrupts: Option<Interrupts>,
     to: &mut dyn Listener,
 ) -> Result<Exit, Failure> {
-    // Whatever goes wrong on the way, how the run ends is not known here.
+    // Whatever fails from here on, the run's end is unknown.
     let mut follower = Follower::new(dirs, store, id, interrupts).map_err(Failure::after_sending)?;
     match follower.follow(to).map_err(Failure::after_sending)? {
         Followed::ToTheEnd => match Exit::of(follower.run()) {
@@ -81,12 +81,11 @@ pub fn to_the_end(
     }
 }
 
-/// How following ended.
+/// Why following ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Followed {
-    /// The run has ended.
     ToTheEnd,
-    /// The person left before.
+    /// The person left before the run's end.
     Left,
 }
 
@@ -96,15 +95,14 @@ enum Wake {
     Interrupt,
 }
 
-/// Ctrl+C from here on, for a run that is to be followed.
+/// Ctrl+C presses, from the time this is created.
 #[derive(Debug)]
 pub struct Interrupts(Signals);
 
 impl Interrupts {
-    /// Takes Ctrl+C from the system.
+    /// Catches Ctrl+C.
     ///
     /// # Errors
-    /// When the system refuses.
     pub fn take() -> Result<Self, Failure> {
         Signals::new([SIGINT]).map(Self).map_err(|e| Failure::usage(format!("Ctrl+C cannot be handled: {e}")))
     }
@@ -124,12 +122,12 @@ pub struct Follower<'a> {
     watcher: Option<Watcher>,
     restarts: Restarts,
     interrupted: bool,
-    /// The person knows that the disk is full.
+    /// Whether the person was told that the disk is full.
     told_trouble: bool,
 }
 
 impl<'a> Follower<'a> {
-    /// Follows a run from its first event and log line on. With `interrupts`, Ctrl+C asks the run to end,
+    /// Follows a run from its first event and log line. With `interrupts`, Ctrl+C cancels the run
     /// and a second one leaves.
     ///
     /// # Errors
@@ -142,7 +140,7 @@ impl<'a> Follower<'a> {
     ) -> Result<Self, Failure> {
         let (wake, wakes) = sync_channel(WAKES);
         let changed = wake.clone();
-        // One that finds the channel full is not needed: the follower is about to look anyway.
+        // A wake that finds the channel full is not needed: the follower will look anyway.
         let watcher = watch(dirs, move || drop(changed.try_send(Wake::Changed))).ok();
         if let Some(Interrupts(mut signals)) = interrupts {
             let wake = wake.clone();
@@ -172,15 +170,15 @@ impl<'a> Follower<'a> {
         Ok(follower)
     }
 
-    /// The run as far as it was told.
+    /// The run with all events passed so far.
     pub fn run(&self) -> &Run {
         &self.run
     }
 
-    /// Tells everything until the run has ended or the person has left.
+    /// Passes on everything until the run has ended or the person has left.
     ///
     /// # Errors
-    /// When the history cannot be read any more, no runner stays, or there is nowhere to tell.
+    /// When the history cannot be read, runners keep ending, or the output cannot be written.
     pub fn follow(&mut self, to: &mut dyn Listener) -> Result<Followed, Failure> {
         loop {
             self.take_in(to)?;
@@ -195,7 +193,7 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// Tells of a full disk at once, though nobody can write it down.
+    /// Reports a full disk at once: the runner cannot write it to the history.
     fn look_at_the_disk(&mut self, to: &mut dyn Listener) {
         let trouble = self.store.disk_trouble().filter(|_| !self.run.status.is_end());
         if let Some(text) = trouble.clone().filter(|_| !self.told_trouble) {
@@ -205,7 +203,7 @@ impl<'a> Follower<'a> {
         self.told_trouble = trouble.is_some();
     }
 
-    /// Waits until there may be something to tell.
+    /// Waits for a wake-up.
     fn wait(&mut self, to: &mut dyn Listener) -> Result<ControlFlow<()>, Failure> {
         let look = if self.watcher.is_some() { LOOK_ANYWAY } else { LOOK_AGAIN };
         match self.wakes.recv_timeout(to.clock().map_or(look, |clock| clock.min(look))) {
@@ -224,7 +222,7 @@ impl<'a> Follower<'a> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// The runner has ended: with the run, or before its time. Then the next one says what became of the run.
+    /// The runner has ended, perhaps before the run has. Then a new one settles the run.
     fn replace_the_runner(&mut self) -> Result<(), Failure> {
         let now = self.store.run(self.run.id)?;
         if now.is_none_or(|run| run.status.is_end()) {
@@ -236,7 +234,7 @@ impl<'a> Follower<'a> {
 
     fn await_the_runners_end(&self) -> Result<(), Failure> {
         let (dirs, wake) = (self.dirs.clone(), self.wake.clone());
-        // Nobody follows any more when it cannot be sent.
+        // Sending only fails when nobody follows any more.
         spawn("runner's end", move || drop(wake.send(Wake::RunnerGone(runner::gone(&dirs)))))
     }
 
@@ -277,7 +275,7 @@ impl<'a> Follower<'a> {
         let queue = newest.queue.filter(|now| self.run.queue != Some(*now));
         let queue = queue.map(|before| RunEvent::Queue { before });
         for event in [connection, upload, queue, progress, download].into_iter().flatten() {
-            // After the end nothing changes any more, and nothing is told.
+            // After the end nothing is passed on.
             if !self.run.status.is_end() {
                 self.run.apply(&event, newest.phase_at);
                 to.transient(&self.run, &event);
@@ -286,7 +284,7 @@ impl<'a> Follower<'a> {
         Ok(())
     }
 
-    /// Tells the log as far as it is settled, or to its end.
+    /// Passes on the log as far as it is settled, or to its end.
     fn take_in_log(&mut self, to: &mut dyn Listener, to_the_end: bool) -> Result<(), Failure> {
         self.log.refresh()?;
         let count = if to_the_end { self.log.line_count() } else { self.log.settled_count() };
@@ -297,14 +295,14 @@ impl<'a> Follower<'a> {
             }
             self.told_lines += lines.len();
             to.log(&self.run, &lines);
-            // A huge log is not gathered in memory.
+            // Shown in between, so that a huge log is not collected in memory.
             to.show(&self.run)?;
         }
         Ok(())
     }
 }
 
-/// What the server says in its log comes before its result.
+/// Whether the log is passed on before this event: the server's messages come before its result.
 fn is_behind_the_log(event: &RunEvent) -> bool {
     matches!(
         event,

@@ -1,4 +1,4 @@
-//! Lines that are typed and not shown.
+//! Asks for lines that are not echoed.
 
 use std::io::{self, BufRead};
 
@@ -9,18 +9,17 @@ use signal_hook::iterator::Signals;
 use super::{Exit, Failure, out};
 use crate::tui::terminal::ExitCause;
 
-/// Asks for lines that are not shown on the terminal of stdin, and gives it back as it was whatever ends the
-/// program.
+/// Asks for lines on stdin's terminal without echo, and restores the terminal whatever ends the program.
 #[derive(Debug)]
 pub struct Hidden {
     before: Termios,
 }
 
 impl Hidden {
-    /// Remembers how the terminal is, and listens for signals that end the program until it does.
+    /// Saves the terminal's modes, and restores them when a signal ends the program.
     ///
     /// # Errors
-    /// When stdin is no terminal, or the system refuses.
+    /// When stdin is not a terminal, or signals cannot be caught.
     pub fn new() -> Result<Self, Failure> {
         let before = tcgetattr(io::stdin()).map_err(io::Error::from)?;
         let mut signals = Signals::new([SIGTERM, SIGHUP, SIGINT, SIGQUIT])?;
@@ -34,15 +33,15 @@ impl Hidden {
         Ok(Self { before })
     }
 
-    /// Asks for a line. Ctrl+C and Ctrl+D give up; the terminal is as before in any case.
+    /// Asks for a line. Ctrl+C and Ctrl+D cancel; the terminal is restored in any case.
     ///
     /// # Errors
-    /// When the person gave up, or the terminal is gone.
+    /// When the person cancelled, or the terminal is gone.
     pub fn ask(&self, question: &str) -> Result<String, Failure> {
         let mut hidden = self.before.clone();
         hidden.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
         tcsetattr(io::stdin(), OptionalActions::Flush, &hidden).map_err(io::Error::from)?;
-        // Asked only now: what is typed at sight of the question is already hidden.
+        // Printed last: what is typed after the question appears is already hidden.
         out::ask(question);
         let line = hidden_line(io::stdin().lock());
         tcsetattr(io::stdin(), OptionalActions::Now, &self.before).map_err(io::Error::from)?;
@@ -51,15 +50,15 @@ impl Hidden {
     }
 }
 
-/// Only from the foreground: elsewhere the terminal is another program's, and touching it would stop this one.
+/// Only while in the foreground: a background process that sets terminal modes is stopped.
 fn give_back(modes: &Termios) {
     if tcgetpgrp(io::stdin()).is_ok_and(|group| group == rustix::process::getpgrp()) {
-        // Nobody is left to tell.
+        // There is nobody to report the error to.
         let _ = tcsetattr(io::stdin(), OptionalActions::Now, modes);
     }
 }
 
-/// A line from a terminal that edits none itself; `None` when the person gave up.
+/// Reads a line from a terminal in raw mode, with its own line editing; `None` when cancelled.
 fn hidden_line(from: impl BufRead) -> io::Result<Option<String>> {
     let mut line = Vec::new();
     for byte in from.bytes() {

@@ -1,12 +1,12 @@
-//! The history, for subcommands that need it.
+//! Opens the history for subcommands.
 
 use super::{Exit, Failure, out};
 use crate::config::Dirs;
 use crate::runner::{self, RunnerError};
 use crate::store::{Store, StoreError};
 
-/// Opens the history. When runs are open, a runner is started unless one is there: it goes on with what is
-/// queued and ends what an earlier runner left behind.
+/// Opens the history. When there are open runs it starts a runner if needed, which continues the queue and settles
+/// runs that an earlier runner left behind.
 ///
 /// # Errors
 /// When the history cannot be used.
@@ -15,7 +15,7 @@ pub fn open() -> Result<(Dirs, Store), Failure> {
     let store = Store::open(&dirs)?;
     let counts = store.counts()?;
     if counts.queued + counts.in_flight > 0 {
-        // What is asked for can be told without a runner.
+        // The command can still show the history without a runner.
         if let Err(error) = runner::ensure(&dirs) {
             out::note(format!("comfydeck: {error}"));
         }

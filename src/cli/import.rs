@@ -20,10 +20,9 @@ use crate::library::presets::{Edits, Presets, check_name};
 use crate::report::text;
 use crate::wire::ansi::scrub_plain;
 
-/// Columns that a value takes at the most.
+/// Most columns for a value.
 const VALUE_WIDTH: usize = 200;
 
-/// Which file, what to hold it against, and what to do with it.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A picture or a video that ComfyUI saved (PNG, WebP, JPEG, MP4, MOV), or a workflow_api.json
@@ -47,10 +46,10 @@ pub struct Args {
     pub json: bool,
 }
 
-/// Shows the graph in a file, or takes it over.
+/// Shows the graph in a file, or saves it.
 ///
 /// # Errors
-/// If the file has no graph, or the result cannot be written.
+/// When the file has no graph, or the result cannot be written.
 pub fn main(args: Args) -> Result<Exit, Failure> {
     let imported = import::read(&args.file).map_err(|error| Failure::usage(plain(&error.to_string())))?;
     if let Some(path) = &args.workflow_out {
@@ -79,7 +78,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
                 "a preset needs a workflow, and none is given. Pass --workflow FILE, or save the graph as one first: --workflow-out FILE",
             ));
         }
-        // Nobody asked for what cannot be opened: the graph can be looked at without.
+        // Nothing to compare with was asked for, so the graph is shown without.
         Err(error) if args.workflow.is_none() && args.against.is_none() && args.preset.is_none() => {
             out::note(plain(&format!("warning: compared with nothing: {error}")));
             None
@@ -100,7 +99,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-/// A graph held against what is open.
+/// A graph compared with the open workflow.
 struct Compared {
     opening: Opening,
     draft: Draft,
@@ -124,7 +123,7 @@ impl Compared {
     }
 }
 
-/// Outside text, each line on its own, harmless.
+/// Outside text without control characters, line by line.
 fn plain(text: &str) -> String {
     scrub_plain(text)
 }
@@ -135,7 +134,7 @@ fn notes(imported: &Imported) {
     }
 }
 
-/// The graph's own values, links aside.
+/// The graph's values, without links.
 fn values(imported: &Imported) -> impl Iterator<Item = (ParamKey, Value)> {
     let all = parameters(&imported.graph).into_iter();
     let own = all.filter(|param| param.kind != ParamKind::Link && imported.graph.value(&param.key).is_some());
@@ -269,7 +268,7 @@ fn write_preset(presets: &Presets, name: &str, compared: &Compared) -> Result<()
         )));
     }
     let settings: IndexMap<ParamKey, Setting> = fit.settings(draft).into_iter().collect();
-    // Who asks for the values that made a picture wants its seed, too.
+    // Values that made a picture are only complete with its seed.
     let seeds = fit.changing_seeds(draft).into_iter().map(|key| (key, SeedPolicy::Fixed)).collect();
     let edits = Edits { settings: &settings, seeds: &seeds };
     let source = Some(&opening.workflow.source);

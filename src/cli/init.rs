@@ -12,7 +12,7 @@ use crate::config::{Config, Dirs, Profile, Secret, SecretSource, check_url};
 use crate::domain::run::Protocol;
 use crate::wire::ansi::scrub_plain;
 
-/// What is known already; the rest is asked for on a terminal.
+/// Answers given as options; the others are asked for on a terminal.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The profile's name
@@ -72,19 +72,19 @@ pub struct Args {
     pub force: bool,
 }
 
-/// Where ComfyUI is when nobody moved it.
+/// ComfyUI's default address.
 const LOCAL_COMFYUI: &str = "http://localhost:8188";
 
-/// How long it may take to say that it is there.
+/// Time for a local ComfyUI to answer.
 const NEAR_TIME: Duration = Duration::from_secs(2);
 
-/// The name of a profile that nobody named.
+/// The name of a profile without one.
 const NAME: &str = "default";
 
-/// Writes the profile.
+/// Creates the profile.
 ///
 /// # Errors
-/// If a value is missing and there is no terminal to ask for it, or the file cannot be written.
+/// When a value is missing and there is no terminal to ask on, or the file cannot be written.
 pub fn main(args: Args) -> Result<Exit, Failure> {
     let dirs = dirs()?;
     let config = Config::load(&dirs).map_err(Failure::usage)?;
@@ -177,7 +177,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-/// The secrets that the command line says where to find, by their keys.
+/// Sources of secrets given as options, by their keys.
 fn given(args: &Args) -> Result<Vec<(String, SecretSource)>, Failure> {
     let env = |name: &String| SecretSource::Env { name: name.clone(), optional: false };
     let command = |command: &String| SecretSource::Command(command.clone());
@@ -213,7 +213,7 @@ fn is_asked(protocol: Protocol, key: &str) -> bool {
     protocol.credentials().iter().any(|asked| asked.key == key)
 }
 
-/// Which secrets to ask for: all, or where somebody stands before the server the one that they ask for.
+/// Keys of the secrets to ask for: all, or for ComfyUI the one that a proxy in front of it needs.
 fn ask_which(protocol: Protocol) -> Result<Vec<&'static str>, Failure> {
     let keys = protocol.credentials().iter().map(|asked| asked.key);
     if protocol.needs_all_credentials() {
@@ -233,7 +233,7 @@ fn ask_which(protocol: Protocol) -> Result<Vec<&'static str>, Failure> {
     }
 }
 
-/// What ComfyUI on this machine says of itself, when there is one.
+/// The version of a ComfyUI on this machine, if there is one.
 fn comfyui_near() -> Option<String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
     let server = Server { url: LOCAL_COMFYUI.to_owned(), ..Server::default() };
@@ -243,12 +243,12 @@ fn comfyui_near() -> Option<String> {
     Some(scrub_plain(&system.ok()?.ok()?.version))
 }
 
-/// A path of the command line starts at the working directory; in the config it would start elsewhere.
+/// Makes a path absolute: options are relative to the working directory, paths in the config are not.
 fn absolute(path: PathBuf) -> Result<PathBuf, Failure> {
     std::path::absolute(&path).map_err(|e| Failure::usage(format!("{}: {e}", path.display())))
 }
 
-/// Asks a question; an empty answer is the default.
+/// Asks a question; an empty answer gives the default.
 fn ask(question: &str, default: &str) -> Result<String, Failure> {
     let hint = if default.is_empty() { String::new() } else { format!(" [{default}]") };
     out::ask(&format!("{question}{hint}: "));
@@ -286,7 +286,7 @@ fn ask_url(question: &str, usual: &str) -> Result<String, Failure> {
     }
 }
 
-/// `None` for the usual folder.
+/// `None` for the default folder.
 fn ask_outputs(dirs: &Dirs) -> Result<Option<PathBuf>, Failure> {
     let usual = dirs.outputs.display().to_string();
     let folder = ask("Folder for the outputs of runs", &usual)?;

@@ -8,10 +8,9 @@ use super::run_arg::RunArg;
 use super::run_output::LogOutput;
 use super::{Exit, Failure, history, out};
 
-/// Lines that are read at once.
+/// Log lines per read.
 const LINES: usize = 512;
 
-/// Which run.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run's number, or `last`
@@ -22,10 +21,10 @@ pub struct Args {
     pub follow: bool,
 }
 
-/// Prints the log of a run.
+/// Prints a run's log.
 ///
 /// # Errors
-/// When there is no such run, its log cannot be read, or stdout not written.
+/// When there is no such run, its log cannot be read, or stdout cannot be written.
 pub fn main(args: Args) -> Result<Exit, Failure> {
     let (dirs, store) = history::open()?;
     let run = args.run.find(&store)?;

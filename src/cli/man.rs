@@ -8,7 +8,6 @@ use clap_mangen::Man;
 use super::{Cli, Exit, Failure, out};
 use crate::config::files;
 
-/// Which page, or where all of them go.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The command that the page is about, such as `run` or `presets new`; comfydeck itself without one
@@ -19,7 +18,7 @@ pub struct Args {
     pub dir: Option<PathBuf>,
 }
 
-/// Writes one page to stdout (`comfydeck man run | man -l -`), or all into a folder.
+/// Writes one page to stdout (`comfydeck man run | man -l -`), or all pages into a folder.
 ///
 /// # Errors
 /// When there is no such command, or a page cannot be written.

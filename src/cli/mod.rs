@@ -1,7 +1,7 @@
-//! The command line: one file a subcommand.
+//! The command line, with one file per subcommand.
 //!
-//! A subcommand is a module with a clap `Args` struct and `main(args, …) -> Result<Exit, Failure>`. It
-//! writes results through [`out`], so that a closed pipe ends it quietly, and nothing but results on stdout.
+//! A subcommand is a module with a clap `Args` struct and `main(args, …) -> Result<Exit, Failure>`. It writes results
+//! through [`out`], so that a closed pipe ends it quietly, and only results go to stdout.
 
 pub mod cancel;
 pub mod complete;
@@ -46,19 +46,19 @@ use crate::runner;
 #[derive(Debug, Parser)]
 #[command(name = "comfydeck", version, args_conflicts_with_subcommands = true)]
 pub struct Cli {
-    /// What to do; nothing opens the dashboard.
+    /// Without a subcommand the dashboard opens.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// What the dashboard opens: without a preset and a workflow, what was open last.
+    /// What the dashboard opens; by default what was open last.
     #[command(flatten)]
     pub dashboard: open::Open,
 }
 
 impl Cli {
-    /// Does what was asked.
+    /// Runs the command.
     ///
     /// # Errors
-    /// A sentence for stderr and the exit code.
+    /// An exit code and a message for stderr.
     pub fn run(self) -> Result<Exit, Failure> {
         match self.command {
             Some(command) => command.run(),
@@ -67,7 +67,7 @@ impl Cli {
     }
 }
 
-/// What to do instead of opening the dashboard.
+/// A subcommand.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Queue a run and follow it to its end
@@ -112,10 +112,10 @@ pub enum Command {
 }
 
 impl Command {
-    /// Does it.
+    /// Runs the subcommand.
     ///
     /// # Errors
-    /// A sentence for stderr and the exit code.
+    /// An exit code and a message for stderr.
     pub fn run(self) -> Result<Exit, Failure> {
         match self {
             Self::Run(args) => run::main(*args),
@@ -144,10 +144,10 @@ impl Command {
     }
 }
 
-/// The folders by the environment, for subcommands that need them.
+/// The folders by the environment.
 ///
 /// # Errors
-/// When the environment says of no place.
+/// When the environment names none.
 pub fn dirs() -> Result<Dirs, Failure> {
     Dirs::from_env().map_err(Failure::usage)
 }

@@ -1,4 +1,4 @@
-//! What to open and where to run it: the same letters on every subcommand.
+//! Options for what to open and where to run it, the same on all subcommands.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,6 @@ use clap_complete::ArgValueCandidates;
 
 use super::complete;
 
-/// What to open, and where to run it.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Open {
     /// The preset, by name or by the path of its file
@@ -19,7 +18,6 @@ pub struct Open {
     pub place: Place,
 }
 
-/// Where to run.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Place {
     /// A profile of config.toml, instead of the preset's or the default

@@ -1,23 +1,23 @@
-//! Writing results to stdout without falling over a closed pipe, as `println!` would.
+//! Writes results to stdout without the panic of `println!` on a closed pipe.
 
 use std::io::{self, Write};
 
 /// Writes a text to stdout and flushes it.
 ///
 /// # Errors
-/// As the system says; a closed pipe is [`io::ErrorKind::BrokenPipe`].
+/// As the system reports; a closed pipe is [`io::ErrorKind::BrokenPipe`].
 pub fn print(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes())?;
     stdout.flush()
 }
 
-/// Writes a message to stderr; there is nowhere to tell that this failed.
+/// Writes a message to stderr; errors are ignored, since there is no other place to report them.
 pub fn note(text: impl std::fmt::Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// Writes a question to stderr, without ending the line.
+/// Writes a question to stderr, without a line end.
 pub fn ask(question: &str) {
     let _ = write!(io::stderr(), "{question}");
 }

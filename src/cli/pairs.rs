@@ -1,4 +1,4 @@
-//! `KEY=VALUE`, `KEY=@FILE`, `KEY=-` and `KEY=PATH`: what a person says about parameters.
+//! Arguments `KEY=VALUE`, `KEY=@FILE`, `KEY=-` and `KEY=PATH` that set parameters.
 
 use std::io::Read;
 use std::path::Path;
@@ -6,16 +6,14 @@ use std::path::Path;
 use super::Failure;
 use crate::config::dirs::expand;
 
-/// Bytes of a file or of standard input that make one value.
+/// Most bytes of a value read from a file or standard input.
 const MOST_BYTES: u64 = 16 << 20;
 
-/// A pair as it was typed: where the key ends, only the workflow's keys can tell.
+/// A pair as typed. Keys may contain `=`, so where it splits depends on the workflow's keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pair(String);
 
 impl Pair {
-    /// Reads an argument.
-    ///
     /// # Errors
     /// When there is no key before a `=`.
     pub fn parse(text: &str) -> Result<Self, String> {
@@ -25,10 +23,10 @@ impl Pair {
         }
     }
 
-    /// Key and value. A key may hold a `=`, so it is the one that is known.
+    /// Splits into key and value, at the `=` that gives a known key.
     ///
     /// # Errors
-    /// When several ways to read it are known.
+    /// When several splits give a known key.
     pub fn split(&self, is_known: impl Fn(&str) -> bool) -> Result<(&str, &str), Failure> {
         let splits = self.0.match_indices('=').map(|(at, _)| (&self.0[..at], &self.0[at + 1..]));
         let mut known = splits.filter(|(key, _)| is_known(key));
@@ -43,18 +41,18 @@ impl Pair {
     }
 }
 
-/// Finds the text of a value: `@FILE` is the file's, `-` or `@-` that of standard input, `@@…` a text that begins with `@`.
+/// Reads values: `@FILE` is a file's content, `-` or `@-` standard input, `@@…` a text that begins with `@`.
 #[derive(Debug, Default)]
 pub struct Texts {
-    /// The key that took standard input.
+    /// The key that has read standard input.
     stdin_taken: Option<String>,
 }
 
 impl Texts {
-    /// The text for `--set key=value`. A line end that closes a file is none of its text.
+    /// The text for `--set key=value`. The last line end of a file is removed.
     ///
     /// # Errors
-    /// When the file or standard input cannot be read, or was read before.
+    /// When the file or standard input cannot be read, or standard input was read before.
     pub fn read(&mut self, key: &str, value: &str, working: &Path) -> Result<String, Failure> {
         let fault = |why: String| Failure::usage(format!("--set {key}: {why}"));
         match value.strip_prefix('@') {

@@ -14,7 +14,6 @@ use crate::library::open::{self, OpenRequest};
 use crate::library::presets::{Edits, Listed, PresetSource, Presets, WorkflowSource, check_name};
 use crate::wire::ansi::scrub_plain;
 
-/// List, show, create, rename or delete presets.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -74,10 +73,8 @@ enum What {
     },
 }
 
-/// Lists, shows or makes presets.
-///
 /// # Errors
-/// When a preset or a workflow cannot be used, or one cannot be written.
+/// When a preset or a workflow cannot be used or written.
 pub fn main(args: Args) -> Result<Exit, Failure> {
     let dirs = dirs()?;
     let working = std::env::current_dir()
@@ -187,7 +184,7 @@ fn put_layer(object: &mut Value, layer: &Layer) {
     object["seeds"] = json!(seeds);
 }
 
-/// Key, value and alias of everything that is set, a line each.
+/// Key, value and alias of everything that is set.
 fn settings(layer: &Layer) -> Vec<[String; 3]> {
     let alias = |key| layer.aliases.iter().find(|(_, known)| *known == key).map(|(name, _)| name.clone());
     let mut rows: Vec<[String; 3]> = Vec::new();
@@ -235,10 +232,10 @@ fn new(
     Ok(Exit::Success)
 }
 
-/// A preset by name, which nobody else stands on unless that does not matter.
+/// A preset with a file of its own; unless `force`, an error when another preset extends it.
 fn own(presets: &Presets, name: &str, force: bool) -> Result<Listed, Failure> {
     let all = presets.list().map_err(Failure::usage)?;
-    // A name that does not fit is told as everywhere.
+    // An invalid name gets the usual message.
     let Some(found) = all.iter().find(|listed| listed.name == name) else {
         presets.open(name).map_err(Failure::usage)?;
         return Err(Failure::usage(format!(
@@ -259,7 +256,7 @@ fn own(presets: &Presets, name: &str, force: bool) -> Result<Listed, Failure> {
     Ok(found.clone())
 }
 
-/// Rows with their columns one beneath the other; the last column is as long as it is.
+/// Rows with aligned columns; the last column is not padded.
 pub(super) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
     let width = |text: &str| unicode_width::UnicodeWidthStr::width(text);
     let widths: [usize; N] =

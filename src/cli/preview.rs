@@ -1,4 +1,4 @@
-//! `comfydeck preview FILE…`: pictures among the lines of a terminal.
+//! `comfydeck preview FILE…`: draws pictures between the lines of a terminal.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -15,14 +15,13 @@ use crate::tui::terminal::query::{TerminalInfo, query};
 use crate::tui::terminal::{TerminalEnv, inline_picture, picture_protocol};
 use crate::wire::ansi::scrub_plain;
 
-/// The terminal has this long to say what it can show.
+/// Time for the terminal to report what it can show.
 const ASKING: Duration = Duration::from_secs(1);
-/// Each file has this long to be decoded.
+/// Time for decoding each file.
 const LIMIT: Duration = Duration::from_secs(10);
-/// Lines of a text that are shown.
+/// Most lines of a text file.
 const LINES: usize = 40;
 
-/// Which files, and how.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Pictures, videos or texts
@@ -33,18 +32,18 @@ pub struct Args {
     pub pictures: Option<PictureMode>,
 }
 
-/// Draws the files on a terminal; in a pipe, prints their paths.
+/// Draws files on a terminal; in a pipe, prints their paths.
 ///
 /// # Errors
-/// When one of them cannot be shown; the others are.
+/// When one of the files cannot be shown; the others are.
 pub fn main(args: &Args) -> Result<Exit, Failure> {
     draw(&args.files, args.pictures)
 }
 
-/// The same for files that are named elsewhere.
+/// Draws files that another command names.
 ///
 /// # Errors
-/// As [`main`].
+/// As for [`main`].
 pub fn draw(files: &[PathBuf], wanted: Option<PictureMode>) -> Result<Exit, Failure> {
     if !io::stdout().is_terminal() {
         let mut missing = false;
@@ -82,7 +81,7 @@ fn plain_name(path: &Path) -> String {
     scrub_plain(&path.display().to_string())
 }
 
-/// What draws on this terminal.
+/// What is needed to draw on this terminal.
 struct Pen {
     canvas: Option<Canvas>,
     depth: ColorDepth,
@@ -95,7 +94,7 @@ impl Pen {
         let depth = ColorDepth::from_env(|name| std::env::var(name).ok());
         let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
         let asks = mode == PictureMode::Auto && !dumb;
-        // A terminal that can't be asked is drawn on in the way that needs nothing of it.
+        // A terminal that cannot be asked gets the mode that works everywhere.
         let told = query(env.tmux, asks, ASKING).unwrap_or_default();
         let protocol = match mode {
             PictureMode::Off => None,
@@ -110,7 +109,7 @@ impl Pen {
         Self { canvas, depth, tmux: env.tmux }
     }
 
-    /// What shows a file: a line about it, and what is in it beneath.
+    /// Bytes that show a file: a line about it, and its content below.
     fn show(&self, file: &Path) -> Result<Vec<u8>, String> {
         let watch = Watch::new(LIMIT);
         let seen = match &self.canvas {
@@ -148,7 +147,7 @@ impl Pen {
 }
 
 fn canvas(told: &TerminalInfo, protocol: PictureProtocol, budget: usize, depth: ColorDepth) -> Canvas {
-    // The line about the picture and the shell's next one are seen with it.
+    // Leaves room for the line about the picture and the shell's prompt.
     let (width, height) = if told.size.width == 0 { (80, 24) } else { (told.size.width, told.size.height) };
     let room = Cells { width: width.saturating_sub(1).max(1), height: height.saturating_sub(3).max(1) };
     let cell = told.cell.and_then(|(width, height)| CellSize::told(width, height)).unwrap_or_default();

@@ -8,7 +8,6 @@ use crate::config::{Config, Dirs, Profile};
 use crate::domain::run::shown_url;
 use crate::wire::ansi::scrub_plain;
 
-/// Look at profiles.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -25,10 +24,10 @@ enum What {
     },
 }
 
-/// Lists profiles. Secrets are not looked for.
+/// Lists profiles, without looking up their secrets.
 ///
 /// # Errors
-/// When the config cannot be read, or stdout not written.
+/// When the config cannot be read, or stdout cannot be written.
 pub fn main(args: &Args) -> Result<Exit, Failure> {
     let What::List { json } = args.what;
     let dirs = super::dirs()?;

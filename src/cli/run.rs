@@ -22,7 +22,6 @@ use crate::report::{human, json};
 use crate::runner::{self, IfSame, NewRun};
 use crate::store::Store;
 
-/// What to run, where, and how to tell.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A preset's name, or the path of one; the same as --preset
@@ -88,7 +87,7 @@ impl Args {
 /// Queues a run and follows it to its end.
 ///
 /// # Errors
-/// A sentence that says why the run was not queued, failed, was cancelled or lost.
+/// Why the run was not queued, or how it ended.
 pub fn main(args: Args) -> Result<Exit, Failure> {
     let dirs = super::dirs()?;
     let working = std::env::current_dir()
@@ -117,14 +116,14 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     if args.dry_run {
         return dry_run(&new, args.json);
     }
-    // From here on Ctrl+C is for the run.
+    // From here on Ctrl+C cancels the run.
     let interrupts = if args.detach { None } else { Some(Interrupts::take()?) };
     let id = submit(&dirs, &store, &new)?;
     let manner = OutputMode { json: args.json, detach: args.detach, logs: args.logs };
     run_output::queued_run(&dirs, &store, id, manner, interrupts).map_err(Failure::after_sending)
 }
 
-/// Shows what a run would send, and sends nothing.
+/// Shows what a run would send, without sending it.
 fn dry_run(new: &NewRun<'_>, as_json: bool) -> Result<Exit, Failure> {
     let outgoing = runner::outgoing(new)?;
     let output_dir = runner::absolute(new.output_dir)?;
@@ -151,7 +150,7 @@ fn submit(dirs: &Dirs, store: &Store, new: &NewRun<'_>) -> Result<RunId, Failure
     Ok(id)
 }
 
-/// What the arguments come to.
+/// Everything made of the arguments.
 struct Prepared {
     opening: Opening,
     profile: Profile,
@@ -159,8 +158,7 @@ struct Prepared {
 }
 
 impl Prepared {
-    /// Gives seeds the values that are theirs in this run: increments go on from the last run of the same preset and
-    /// workflow.
+    /// Computes the next values of seeds: increments continue from the last run of the same preset and workflow.
     fn go_on(&mut self, store: &Store) -> Result<(), Failure> {
         let preset = self.opening.preset.as_ref().map(|preset| preset.name.as_str());
         let workflow = self.opening.workflow.workflow.hash();
@@ -171,7 +169,7 @@ impl Prepared {
     }
 }
 
-/// Everything that can be wrong with the arguments is found here, before anything is queued.
+/// Checks all arguments before anything is queued.
 fn prepare(args: &Args, dirs: &Dirs, working: &Path) -> Result<Prepared, Failure> {
     let config = Config::load(dirs).map_err(Failure::usage)?;
     warn(&config.warnings);
@@ -241,7 +239,7 @@ fn prepare(args: &Args, dirs: &Dirs, working: &Path) -> Result<Prepared, Failure
     Ok(Prepared { opening, profile, draft })
 }
 
-/// The seed that `--seed` means: what `--set seed=N` sets, else the only one.
+/// The seed that `--seed` sets: the same as for `--set seed=N`, else the only one.
 fn seed_key(draft: &Draft, workflow: &str) -> Result<ParamKey, Failure> {
     if draft.named("seed") != Err(Unnamed::Unknown) {
         return Ok(known(draft, "seed", workflow)?.key);
@@ -262,7 +260,7 @@ fn seed_key(draft: &Draft, workflow: &str) -> Result<ParamKey, Failure> {
     }
 }
 
-/// What a name means; the error names the nearest, or what it may mean.
+/// The parameter for a name; the error lists similar or matching names.
 fn known(draft: &Draft, name: &str, workflow: &str) -> Result<Named, Failure> {
     match draft.named(name) {
         Ok(named) => Ok(named),
@@ -283,7 +281,7 @@ fn unknown(draft: &Draft, name: &str, workflow: &str) -> String {
     let keys = editable().map(|parameter| parameter.key.as_str());
     let names = draft.preset().aliases.keys().map(String::as_str).chain(draft.default_aliases()).chain(keys);
     let near = nearest(name, names).map(str::to_owned).or_else(|| {
-        // The bare name of an input, as people know it from ComfyUI.
+        // People may know the input's bare name from ComfyUI.
         editable().find(|parameter| parameter.key.input() == name).map(|parameter| parameter.key.to_string())
     });
     let near = match near {
@@ -293,7 +291,7 @@ fn unknown(draft: &Draft, name: &str, workflow: &str) -> String {
     format!("there is no parameter `{name}` in {workflow}. {near}")
 }
 
-/// The file of this machine that a text names, when there is one.
+/// The existing local file that a text names, if any.
 fn local_path(parameter: &Parameter, value: &Value, working: &Path) -> Option<PathBuf> {
     let takes = matches!(parameter.kind, ParamKind::Text | ParamKind::LongText | ParamKind::File(_));
     match pasted::read(value.as_str().filter(|_| takes)?) {
@@ -302,7 +300,7 @@ fn local_path(parameter: &Parameter, value: &Value, working: &Path) -> Option<Pa
     }
 }
 
-/// A file to upload, which must be there. It may be written as terminals and file managers write dragged files.
+/// An existing file to upload. Its path may be quoted as by terminals and file managers when a file is dragged there.
 fn file(name: &str, path: &str, working: &Path) -> Result<PathBuf, Failure> {
     let plain = crate::config::dirs::expand(path, working);
     let path = match pasted::read(path) {

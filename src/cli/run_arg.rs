@@ -1,4 +1,4 @@
-//! Naming a run on the command line: its number, or `last`.
+//! Runs named on the command line: by number, or `last`.
 
 use std::str::FromStr;
 
@@ -6,12 +6,10 @@ use super::Failure;
 use crate::domain::{Run, RunId};
 use crate::store::{RunQuery, Store, StoreError};
 
-/// A run as named on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunArg {
     /// The newest run, `last`.
     Last,
-    /// The one of this number.
     Number(RunId),
 }
 
@@ -32,10 +30,8 @@ impl FromStr for RunArg {
 }
 
 impl RunArg {
-    /// Finds the run.
-    ///
     /// # Errors
-    /// When there is none.
+    /// When there is no such run.
     pub fn find(self, store: &Store) -> Result<Run, Failure> {
         let id = match self {
             Self::Number(number) => number,

@@ -1,4 +1,4 @@
-//! Telling a run as it happens: to a person, or to a program.
+//! Shows a run while it happens, to a person or a program.
 
 use std::io;
 use std::time::Duration;
@@ -12,22 +12,21 @@ use crate::report::{human, json};
 use crate::store::{LogLine, Store, StoreError, StoredEvent, now};
 use crate::wire::ansi;
 
-/// How a command tells of its run.
+/// How a command reports its run.
 #[derive(Clone, Copy, Debug)]
 pub struct OutputMode {
-    /// Print one JSON object per line.
+    /// One JSON object per line.
     pub json: bool,
-    /// The run's number, and no more.
+    /// Only the run's number.
     pub detach: bool,
-    /// The log on stderr, wherever that goes.
+    /// The log on stderr, also when that is not a terminal.
     pub logs: bool,
 }
 
-/// Tells of a run that is queued, and follows it to its end unless it is left at once. With `interrupts`, Ctrl+C asks
-/// the run to end.
+/// Reports a queued run and follows it to its end, unless detached. With `interrupts`, Ctrl+C cancels the run.
 ///
 /// # Errors
-/// Unless it ended well.
+/// Unless the run ended well.
 pub fn queued_run(
     dirs: &Dirs,
     store: &Store,
@@ -73,7 +72,6 @@ pub struct JsonOutput {
 }
 
 impl JsonOutput {
-    /// Takes one line in.
     pub fn push(&mut self, line: &serde_json::Value) {
         self.told.push_str(&line.to_string());
         self.told.push('\n');
@@ -110,8 +108,7 @@ impl Listener for JsonOutput {
     }
 }
 
-/// For a person: paths of outputs on stdout; everything else on stderr, and most of it only when that is a
-/// terminal.
+/// Text for people: paths of outputs on stdout, everything else on stderr, most of it only on a terminal.
 #[derive(Debug)]
 pub struct TextOutput {
     terminal: Console<io::Stderr>,
@@ -122,20 +119,20 @@ pub struct TextOutput {
 }
 
 impl TextOutput {
-    /// `typical`: how long this workflow usually takes, in milliseconds. `logs`: the log is asked for; it is told on a
-    /// terminal and in a file in any case.
+    /// `typical`: usual duration of this workflow in milliseconds. `logs`: show the log, also where stderr is neither
+    /// a terminal nor a file.
     pub fn new(typical: Option<i64>, logs: bool) -> Self {
         let terminal = Console::stderr();
         let logs = logs || terminal.is_tty() || terminal.is_file();
         Self { terminal, lines: Vec::new(), paths: String::new(), typical, logs }
     }
 
-    /// A line that a person should read wherever stderr goes.
+    /// Adds a line that is shown wherever stderr goes.
     pub fn note(&mut self, line: String) {
         self.lines.push(line);
     }
 
-    /// A line for a person who is looking.
+    /// Adds a line that is only shown on a terminal.
     pub fn remark(&mut self, line: String) {
         if self.terminal.is_tty() {
             self.lines.push(line);
@@ -167,7 +164,7 @@ impl Listener for TextOutput {
 
     fn log(&mut self, _run: &Run, lines: &[LogLine]) {
         if self.logs {
-            // The line of progress tells what a progress bar tells.
+            // Progress bars are left out: the live line shows the progress.
             self.lines.extend(lines.iter().filter(|line| !line.progress).map(|line| line.text.clone()));
         }
     }
@@ -198,7 +195,7 @@ impl Listener for TextOutput {
     }
 }
 
-/// The log alone, on stdout.
+/// Only the log, on stdout.
 #[derive(Debug)]
 pub struct LogOutput {
     terminal: Console<io::Stdout>,
@@ -206,7 +203,6 @@ pub struct LogOutput {
 }
 
 impl LogOutput {
-    /// On stdout.
     pub fn new() -> Self {
         Self { terminal: Console::stdout(), lines: Vec::new() }
     }

@@ -9,7 +9,6 @@ use crate::domain::Status;
 use crate::report::{human, json};
 use crate::store::{RunQuery, now};
 
-/// Which runs.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Words in the prompt, preset, workflow, parameters or error
@@ -32,7 +31,7 @@ pub struct Args {
 /// Lists runs, newest first.
 ///
 /// # Errors
-/// When the history cannot be read, or stdout not written.
+/// When the history cannot be read, or stdout cannot be written.
 pub fn main(args: Args) -> Result<Exit, Failure> {
     let (_, store) = history::open()?;
     let query = RunQuery {

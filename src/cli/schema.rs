@@ -5,7 +5,6 @@ use clap::ValueEnum;
 use super::{Exit, Failure, out};
 use crate::config::settings;
 
-/// Of which file.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The file that the schema is of
@@ -13,7 +12,7 @@ pub struct Args {
     pub of: Of,
 }
 
-/// Files of which there is a schema.
+/// Files with a schema.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Of {
     /// config.toml
@@ -22,7 +21,7 @@ pub enum Of {
     Preset,
 }
 
-/// Writes a JSON schema to stdout, for editors that complete and check TOML by one.
+/// Writes a JSON schema to stdout, for editors that use it to complete and check TOML.
 ///
 /// # Errors
 /// When stdout cannot be written.

@@ -1,4 +1,4 @@
-//! `comfydeck server`: what a server is, what it works on, which models it has; and tending it.
+//! `comfydeck server`: shows a server's version, memory, queue and models; clears its queue or memory.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead as _, IsTerminal as _};
@@ -14,10 +14,9 @@ use crate::report::text;
 use crate::store::{RunQuery, Store};
 use crate::wire::ansi::scrub_plain;
 
-/// Runs of the history that a queue's prompts are looked for in.
+/// Newest runs in which prompts of the queue are looked up.
 const RUNS: u32 = 500;
 
-/// Which server, and what to do there; nothing shows it.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The profile whose server is meant
@@ -40,10 +39,10 @@ pub struct Args {
     pub yes: bool,
 }
 
-/// Shows the server, or tends it.
+/// Shows the server, or clears its queue or memory.
 ///
 /// # Errors
-/// When its protocol has no such questions, it cannot be asked, or nobody is there to say yes.
+/// When the protocol has no such requests, the server cannot be reached, or nobody confirms.
 pub fn main(args: Args) -> Result<Exit, Failure> {
     let dirs = dirs()?;
     let config = Config::load(&dirs).map_err(Failure::usage)?;
@@ -91,7 +90,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-/// What is seen of a server.
+/// What a server reports.
 struct Seen {
     system: System,
     queue: ServerQueue,
@@ -107,7 +106,7 @@ async fn look(backend: &dyn Backend, server: Server) -> Result<Seen, RunError> {
     })
 }
 
-/// The numbers of our runs by their names at the server.
+/// Our runs' numbers by their names at the server.
 fn names(store: &Store) -> Result<HashMap<String, RunId>, Failure> {
     let query = RunQuery { limit: RUNS, ..RunQuery::default() };
     let named = store.summaries(&query)?.into_iter().filter_map(|run| Some((run.prompt_id?, run.id)));

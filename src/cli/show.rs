@@ -9,7 +9,6 @@ use crate::domain::{Run, Workflow, param};
 use crate::report::{Names, human, json};
 use crate::store::{Store, now};
 
-/// Which run.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run's number, or `last`
@@ -23,7 +22,7 @@ pub struct Args {
     pub preview: bool,
 }
 
-/// Shows all that is known of a run.
+/// Shows a run.
 ///
 /// # Errors
 /// When there is no such run, or stdout cannot be written.
@@ -49,7 +48,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-/// What the run's parameters are called: its workflow is kept with it.
+/// Names of the run's parameters, from the workflow stored with it.
 fn names(store: &Store, run: &Run) -> Result<Names, Failure> {
     let text = store.workflow(&run.request.workflow_hash)?;
     let workflow = text.and_then(|text| Workflow::parse(&text).ok());

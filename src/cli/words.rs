@@ -1,4 +1,4 @@
-//! Arguments that are one of a few words: help, errors and completion list them.
+//! Arguments that take one of a few words, which help, errors and completion list.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
@@ -6,7 +6,6 @@ use crate::domain::Status;
 use crate::domain::run::Protocol;
 use crate::picture::PictureMode;
 
-/// A protocol's word.
 pub fn protocol() -> impl TypedValueParser<Value = Protocol> {
     let words = Protocol::ALL.map(|protocol| {
         let help = match protocol {
@@ -19,12 +18,10 @@ pub fn protocol() -> impl TypedValueParser<Value = Protocol> {
     one_of(words, Protocol::from_word)
 }
 
-/// A status's word.
 pub fn status() -> impl TypedValueParser<Value = Status> {
     one_of(Status::ALL.map(|status| PossibleValue::new(status.word())), Status::from_word)
 }
 
-/// A way to draw pictures.
 pub fn pictures() -> impl TypedValueParser<Value = PictureMode> {
     one_of(PictureMode::ALL.map(|mode| PossibleValue::new(mode.name())), PictureMode::of_name)
 }
@@ -33,6 +30,6 @@ fn one_of<T: Clone + Send + Sync + 'static>(
     words: impl IntoIterator<Item = PossibleValue>,
     read: fn(&str) -> Option<T>,
 ) -> impl TypedValueParser<Value = T> {
-    // Only the words that are listed come here.
+    // Only listed words arrive here.
     PossibleValuesParser::new(words).try_map(move |word| read(&word).ok_or("it is not one of the words"))
 }

@@ -1,4 +1,4 @@
-//! Folders and files of comfydeck (XDG base directories).
+//! Folders and files of comfydeck, by the XDG base directories.
 
 use std::ffi::OsString;
 use std::io;
@@ -9,41 +9,41 @@ use thiserror::Error;
 
 use super::disk;
 
-/// The folders of comfydeck. None is made until something is written into it.
+/// The folders of comfydeck, each created when something is first written to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dirs {
     /// Folder of `config.toml` and `presets/`.
     pub config: PathBuf,
-    /// The store, logs and inputs of runs.
+    /// History, logs and kept input files.
     pub data: PathBuf,
     pub state: PathBuf,
-    /// Outputs of runs, where nothing says another folder.
+    /// Default folder for outputs.
     pub outputs: PathBuf,
-    /// What can be made again at any time: thumbnails.
+    /// Files that can be made again at any time: thumbnails.
     pub cache: PathBuf,
-    /// Credentials on their way to the runner. It lies below `data`, so that all who share a history share its
-    /// runner, whatever else their environments say; and not in `XDG_RUNTIME_DIR`, which goes away with the login
-    /// session that a run must outlive.
+    /// Credentials handed over to the runner. Below `data`, so that everybody with the same history has the same
+    /// runner, whatever their environment; not in `XDG_RUNTIME_DIR`, which is deleted with the login session
+    /// that a run must outlive.
     pub runtime: PathBuf,
 }
 
-/// Why there is no place for files.
+/// Why no folders could be determined.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum DirsError {
-    /// Neither variable is there.
+    /// Neither `HOME` nor `COMFYDECK_HOME` is set.
     #[error("HOME is not set, so there is no place for files. Set HOME, or COMFYDECK_HOME to a folder")]
     NoHome,
-    /// A relative `COMFYDECK_HOME` in a working directory that is gone.
+    /// `COMFYDECK_HOME` is relative and the working directory is gone.
     #[error("COMFYDECK_HOME is a relative path and the working directory cannot be read: {0}")]
     NoWorkingDirectory(String),
 }
 
 impl Dirs {
-    /// The folders by the environment: `COMFYDECK_HOME` puts all under one folder; else the XDG base
-    /// directories, with their defaults below `HOME`. As XDG asks, relative XDG paths are ignored.
+    /// The folders by the environment: all under `COMFYDECK_HOME` if that is set, else the XDG base directories with
+    /// their defaults below `HOME`. Relative XDG paths are ignored, as XDG requires.
     ///
     /// # Errors
-    /// When no variable says where.
+    /// When no variable is set.
     pub fn from_env() -> Result<Self, DirsError> {
         Self::from_lookup(|name| std::env::var_os(name))
     }
@@ -60,7 +60,6 @@ impl Dirs {
         }
     }
 
-    /// `config.toml`.
     pub fn config_file(&self) -> PathBuf {
         self.config.join("config.toml")
     }
@@ -89,24 +88,24 @@ impl Dirs {
     }
 }
 
-/// Makes a folder that only its owner can enter (0700), with the folders above it. One that is there
-/// and is open to others is closed to them, where the file system has permissions.
+/// Creates a folder that only its owner can enter (0700), with its parents. Removes others' permissions from an
+/// existing one, where the file system has permissions.
 ///
 /// # Errors
-/// When the folder cannot be made.
+/// When the folder cannot be created.
 pub fn private_dir(path: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
     let there = std::fs::metadata(path)?;
     if there.permissions().mode() & 0o077 != 0 {
         let closed = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700));
-        // Another's folder is not one that lacks permissions.
+        // Permissions of another user's folder are not ours to change.
         let is_ours = there.uid() == rustix::process::geteuid().as_raw();
         if is_ours { disk::if_possible(closed)? } else { closed? }
     }
     Ok(())
 }
 
-/// A path as people write it: `~` is the home directory, a relative one starts at `base`.
+/// Resolves a path as people write it: `~` is the home directory, a relative path starts at `base`.
 pub fn expand(path: &str, base: &Path) -> PathBuf {
     expand_with(path, base, std::env::var_os("HOME"))
 }

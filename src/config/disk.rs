@@ -1,18 +1,18 @@
-//! What a file system can do, and what it lacks.
+//! What a file system supports.
 
 use std::io;
 use std::path::Path;
 
 use rustix::io::Errno;
 
-/// Whether an error says that the file system knows no such operation (locks, syncing folders, permissions, links),
-/// rather than that it failed.
+/// Whether an error means that the file system does not support an operation (locks, syncing folders, permissions,
+/// links), rather than that it failed.
 pub fn is_lacking(error: &io::Error) -> bool {
     let lacks = [Errno::NOSYS, Errno::OPNOTSUPP, Errno::NOTSUP, Errno::NOLCK, Errno::INVAL, Errno::PERM];
     Errno::from_io_error(error).is_some_and(|errno| lacks.contains(&errno))
 }
 
-/// Does without an operation that only protects, where the file system lacks it.
+/// Ignores that the file system does not support an operation that is only a precaution.
 ///
 /// # Errors
 /// Any other error.
@@ -23,12 +23,12 @@ pub fn if_possible(done: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Bytes that this user may still write to the disk of a folder, where the system says.
+/// Free bytes for this user on the disk of a folder; `None` where the system does not say.
 pub fn free(folder: &Path) -> Option<u64> {
     rustix::fs::statvfs(folder).ok().map(|found| found.f_bavail.saturating_mul(found.f_frsize))
 }
 
-/// Whether a folder lies on a disk of another machine, where what is shared in memory is not shared with it.
+/// Whether a folder is on a network file system, where shared memory is not shared between machines.
 pub fn is_remote(folder: &Path) -> bool {
     remote::is_remote(folder)
 }
@@ -37,7 +37,7 @@ pub fn is_remote(folder: &Path) -> bool {
 mod remote {
     use std::path::Path;
 
-    /// `f_type` of NFS, SMB and CIFS, Coda, AFS, Ceph, 9P, Lustre, GPFS and OCFS2, by statfs(2) and their sources.
+    /// `f_type` of NFS, SMB and CIFS, Coda, AFS, Ceph, 9P, Lustre, GPFS and OCFS2, from statfs(2) and their sources.
     const KINDS: [i64; 12] = [
         0x6969,
         0x517b,
@@ -59,7 +59,7 @@ mod remote {
     }
 
     fn is_kind(kind: i64) -> bool {
-        // Some machines have it in 32 bits with a sign.
+        // On some machines a signed 32-bit number.
         KINDS.contains(&(kind & 0xffff_ffff))
     }
 
@@ -75,7 +75,7 @@ mod remote {
 mod remote {
     use std::path::Path;
 
-    /// Not told here: SQLite's own trouble with shared memory tells.
+    /// Unknown here: SQLite reports its trouble with shared memory itself.
     pub(super) fn is_remote(_: &Path) -> bool {
         false
     }

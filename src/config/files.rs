@@ -1,4 +1,4 @@
-//! Writing files whole or not at all.
+//! Writes files whole or not at all.
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use super::disk;
 
-/// Replaces a file's content in one step: a reader, or a power cut, meets the old text or the new one.
+/// Replaces a file's content atomically: a reader, or a power cut, finds the old content or the new.
 ///
-/// A symbolic link stays one, and what it points to is replaced. A file that is there keeps its permissions; a new
-/// one gets `mode` (less the umask). What is no regular file (`/dev/stdout`, a pipe) is written into.
+/// A symlink stays one, and its target is replaced. An existing file keeps its permissions; a new one gets `mode`
+/// minus the umask. Anything but a regular file (`/dev/stdout`, a pipe) is written to directly.
 ///
 /// # Errors
-/// As the system says; the old content is then still there.
+/// As the system reports; the old content then still exists.
 pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let target = target_of(&std::path::absolute(path)?)?;
     let kept = match std::fs::metadata(&target) {
@@ -32,52 +32,52 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     file.write_all(content)?;
     file.sync()?;
     file.place(&target)?;
-    // The name is on disk when its folder is.
+    // The new name is durable once its folder is synced.
     disk::if_possible(File::open(folder)?.sync_all())
 }
 
-/// Replaces a file that can be made again: as [`replace`], but a power cut may take it, links are replaced, and only
-/// its owner can read it.
+/// Replaces a file that can be made again: as [`replace`], but not synced, symlinks are replaced, and only
+/// the owner can read it.
 ///
 /// # Errors
-/// As the system says; the old content is then still there.
+/// As the system reports; the old content then still exists.
 pub fn replace_quickly(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = NewFile::in_folder(path.parent().unwrap_or(Path::new(".")), 0o600)?;
     file.write_all(content)?;
     file.place(path)
 }
 
-/// A file that is written under a hidden name and gets its own when it is whole. Dropped before, it is removed.
+/// A file written under a hidden temporary name and renamed when complete. Dropped earlier, it is removed.
 #[derive(Debug)]
 pub struct NewFile {
     file: File,
-    /// `None` once it has its own name.
+    /// `None` once it is renamed.
     temporary: Option<PathBuf>,
 }
 
 impl NewFile {
-    /// Begins a file in a folder, with these permissions less the umask.
+    /// Creates the temporary file in a folder, with these permissions minus the umask.
     ///
     /// # Errors
-    /// As the system says.
+    /// As the system reports.
     pub fn in_folder(folder: &Path, mode: u32) -> io::Result<Self> {
         let temporary = folder.join(format!(".{}-{:x}", std::process::id(), fastrand::u64(..)));
         let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary)?;
         Ok(Self { file, temporary: Some(temporary) })
     }
 
-    /// Puts what was written so far on the disk.
+    /// Syncs the content to disk.
     ///
     /// # Errors
-    /// As the system says.
+    /// As the system reports.
     pub fn sync(&self) -> io::Result<()> {
         self.file.sync_all()
     }
 
-    /// Gives it its name, in the same folder. A reader of that name meets the old file or this one.
+    /// Renames the file within its folder. A reader of that name finds the old file or this one.
     ///
     /// # Errors
-    /// As the system says; the file is removed.
+    /// As the system reports; the temporary file is removed.
     pub fn place(mut self, path: &Path) -> io::Result<()> {
         if let Some(temporary) = &self.temporary {
             std::fs::rename(temporary, path)?;
@@ -100,13 +100,13 @@ impl Write for NewFile {
 impl Drop for NewFile {
     fn drop(&mut self) {
         if let Some(temporary) = &self.temporary {
-            // The first error is the one to tell; a file left behind under a hidden name harms nobody.
+            // The first error is reported; a leftover hidden file does no harm.
             let _ = std::fs::remove_file(temporary);
         }
     }
 }
 
-/// Where a chain of links ends, also when nothing is there yet.
+/// Where a chain of symlinks ends, whether or not there is a file.
 fn target_of(path: &Path) -> io::Result<PathBuf> {
     let mut target = path.to_owned();
     for _ in 0..40 {

@@ -1,8 +1,8 @@
-//! How credentials reach the background runner without the store, a command line or the environment.
+//! Hands credentials over to the background runner without the store, a command line or the environment.
 //!
-//! Secrets in `config.toml` and in files the runner finds itself, by the profile's name. Those that only the
-//! submitting process has (environment, commands, a bare address) are left in a file that only its owner can
-//! read, under a random name that the request carries; the runner deletes it when the run has ended.
+//! Secrets in `config.toml` and in files are found by the runner itself, by the profile's name. Those that only the
+//! submitting process has (environment variables, commands, a bare `--url`) are written to a file that only its owner
+//! can read, under a random token that the request carries; the runner deletes it when the run has ended.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -17,36 +17,35 @@ use super::dirs::private_dir;
 use super::{Config, ConfigError, Credential, Credentials, Dirs, Profile, Secret, SecretError};
 use crate::domain::RunRequest;
 
-/// Characters of a token: hexadecimal digits of 128 bits.
+/// Length of a token in characters: 128 bits in hexadecimal.
 const TOKEN_LENGTH: usize = 32;
 
-/// Why credentials did not arrive.
+/// Why credentials could not be handed over or found.
 #[derive(Debug, Error)]
 pub enum HandoverError {
-    /// They could not be found.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// The profile is not there any more, or the config cannot be read.
+    /// The profile no longer exists, or the config cannot be read.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The profile was changed to another server after the run was queued.
+    /// The profile's server was changed after the run was queued.
     #[error(
         "profile `{0}` points to another server than when this run was queued, so its secrets were not sent. Run it again"
     )]
     OtherServer(String),
-    /// The file that was left is not there or cannot be used.
+    /// The file is missing or cannot be used.
     #[error("the credentials left for this run cannot be used ({0}). Run it again")]
     Gone(String),
-    /// The file stays although nobody needs it.
+    /// A file that nobody needs cannot be deleted.
     #[error("the credentials that were left for this run cannot be deleted ({why}). Delete {file}", file = .file.display())]
     NotDeleted { file: PathBuf, why: io::Error },
-    /// The file could not be left.
+    /// The file cannot be written.
     #[error("the credentials cannot be left for the runner in {folder}: {why}. Make the folder writable, then run again", folder = .folder.display())]
     NotLeft { folder: PathBuf, why: io::Error },
 }
 
-/// Finds a profile's credentials, so that what is missing is told before anything is queued, and leaves
-/// them for the runner where it could not find them itself. Gives the token for [`RunRequest::handover`].
+/// Looks up a profile's credentials, so that missing ones are reported before anything is queued, and writes them to
+/// a file where the runner could not find them itself. Returns the token for [`RunRequest::handover`].
 ///
 /// # Errors
 /// When a secret cannot be found, or the file cannot be written.
@@ -61,16 +60,16 @@ pub fn prepare(dirs: &Dirs, profile: &Profile) -> Result<Option<String>, Handove
         let mut file =
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(path(dirs, &token))?;
         file.write_all(to_json(&credentials).to_string().as_bytes())?;
-        // Not synced: the run that it is for is queued behind it and is not synced either.
+        // Not synced: its run is queued afterwards and not synced either.
         Ok(token)
     };
     leave().map(Some).map_err(|why| HandoverError::NotLeft { folder: dirs.runtime.clone(), why })
 }
 
-/// The credentials for a run: what was left for it, else what its profile says now.
+/// The credentials for a run: handed over, else as its profile says now.
 ///
 /// # Errors
-/// When there are none to be found; the run was then not sent.
+/// When there are none; then the run was not sent.
 pub fn collect(dirs: &Dirs, request: &RunRequest) -> Result<Credentials, HandoverError> {
     if let Some(token) = &request.handover {
         return read(dirs, token);
@@ -85,10 +84,10 @@ pub fn collect(dirs: &Dirs, request: &RunRequest) -> Result<Credentials, Handove
     Ok(profile.credentials()?)
 }
 
-/// Deletes what was left for a run that has ended.
+/// Deletes the credentials handed over for a run that has ended.
 ///
 /// # Errors
-/// When it is there and cannot be deleted.
+/// When the file exists but cannot be deleted.
 pub fn discard(dirs: &Dirs, request: &RunRequest) -> Result<(), HandoverError> {
     let Some(token) = request.handover.as_deref().filter(|token| is_token(token)) else { return Ok(()) };
     let file = path(dirs, token);
@@ -98,11 +97,10 @@ pub fn discard(dirs: &Dirs, request: &RunRequest) -> Result<(), HandoverError> {
     }
 }
 
-/// Deletes what was left before `before` for runs that are not waiting any more. `is_waiting` tells
-/// which tokens still are.
+/// Deletes files written before `before` whose tokens do not belong to a waiting run.
 ///
 /// # Errors
-/// When the folder is there and cannot be read, or a file in it cannot be deleted.
+/// When the folder exists but cannot be read, or a file cannot be deleted.
 pub fn sweep(dirs: &Dirs, before: SystemTime, is_waiting: impl Fn(&str) -> bool) -> io::Result<()> {
     let entries = match std::fs::read_dir(&dirs.runtime) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -126,7 +124,7 @@ fn read(dirs: &Dirs, token: &str) -> Result<Credentials, HandoverError> {
         return Err(gone(&"its name is not valid"));
     }
     let text = std::fs::read_to_string(path(dirs, token)).map_err(|e| gone(&e))?;
-    // The parser's message could quote the text.
+    // The parser's own message could quote the secret.
     let value: Value = serde_json::from_str(&text).map_err(|_| gone(&"the file is damaged"))?;
     let left = value.as_array().and_then(|list| list.iter().map(credential).collect());
     left.ok_or_else(|| gone(&"the file is damaged"))
@@ -156,7 +154,7 @@ fn is_token(text: &str) -> bool {
     text.len() == TOKEN_LENGTH && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// Scheme, host and port of an address, as it is written.
+/// Scheme, host and port of an address, as written.
 fn origin(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let host = rest.split(['/', '?', '#']).next().unwrap_or("");

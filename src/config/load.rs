@@ -16,39 +16,36 @@ use crate::domain::run::{Form, Protocol};
 use crate::domain::tables::{self, Fields, describe, entries};
 use crate::picture::PictureMode;
 
-/// What `config.toml` says. Without the file: no profiles and the defaults.
+/// The settings of `config.toml`. Without the file: no profiles, and the defaults.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
-    /// Where the file is, or would be.
+    /// Path of the file, whether or not it exists.
     pub path: PathBuf,
-    /// The profile that is used when none is named.
     pub default_profile: Option<String>,
     /// Profiles by name, in file order.
     pub profiles: IndexMap<String, Profile>,
-    /// Where outputs go and what they are called, where a profile does not say.
+    /// The defaults for profiles: table `[output]`.
     pub output: OutputSettings,
-    /// How the screen behaves.
     pub ui: Ui,
-    /// Bytes that the log of one run may have: `max_log` of the table `[history]`.
+    /// Size limit in bytes of one run's log: `max_log` in `[history]`.
     pub max_log: MaxLog,
-    /// Action → the keys it is bound to instead of its own. The screen checks the words.
+    /// Command → keys that replace its default ones. The dashboard checks them.
     pub keys: IndexMap<String, Vec<String>>,
-    /// What could not be used, and a config file that others can read.
+    /// Fields that could not be used, and a file that others can read.
     pub warnings: Vec<Diagnostic>,
 }
 
-/// Where outputs go and what they are called: the table `[output]`, and the same fields in a profile.
+/// Folder and names of outputs: the table `[output]`, and the same fields in a profile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OutputSettings {
-    /// Their folder.
     pub output_dir: Option<PathBuf>,
-    /// The template of their names.
+    /// File name template.
     pub output_name: Option<OutputName>,
-    /// Whether a file beside each output tells what made it.
+    /// Whether to write a description beside each output.
     pub sidecar: Option<bool>,
 }
 
-/// A ceiling for the log of one run, in bytes.
+/// Size limit in bytes of one run's log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MaxLog(pub u64);
 
@@ -58,22 +55,20 @@ impl Default for MaxLog {
     }
 }
 
-/// How the screen behaves: the table `[ui]`.
+/// Settings of the dashboard: the table `[ui]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ui {
-    /// Colours for a dark or a light background.
     pub theme: ThemeChoice,
-    /// Whether the mouse is listened to.
+    /// Whether to use the mouse.
     pub mouse: bool,
-    /// Whether each frame waits for the terminal to have shown the one before.
+    /// Whether each frame waits until the terminal has processed the one before.
     pub flow_control: bool,
-    /// What the person's own machine calls this one, for `scp`; without it, its address.
+    /// This machine's name as seen from the person's own, for `scp`; by default its address.
     pub scp_host: Option<String>,
-    /// How pictures are drawn.
     pub pictures: PictureMode,
-    /// Bytes that drawing one picture may cost; `None` for what suits the line.
+    /// Most bytes for drawing a picture; `None` adapts to the connection.
     pub picture_bytes: Option<usize>,
-    /// Whether to ask before a run that differs in nothing from one that is done.
+    /// Whether to ask before sending a request identical to a finished run's.
     pub ask_if_same: bool,
 }
 
@@ -91,17 +86,15 @@ impl Default for Ui {
     }
 }
 
-/// Fewest bytes that `picture_bytes` may allow.
+/// Smallest allowed `picture_bytes`.
 const FEWEST_PICTURE_BYTES: usize = 1_000;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ThemeChoice {
-    /// By what the terminal tells of its background, else dark.
+    /// By the terminal's background colour, else dark.
     #[default]
     Auto,
-    /// For a dark background.
     Dark,
-    /// For a light background.
     Light,
 }
 
@@ -117,39 +110,37 @@ impl ThemeChoice {
         }
     }
 
-    /// Reads [`ThemeChoice::word`] back.
+    /// Parses [`ThemeChoice::word`].
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|choice| choice.word() == word)
     }
 }
 
-/// Why the config cannot be used at all.
+/// Why the config cannot be used.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum ConfigError {
-    /// The file is there and cannot be read.
+    /// The file exists but cannot be read.
     #[error("{path} cannot be read: {why}", path = .path.display())]
     Unreadable { path: PathBuf, why: String },
     #[error("there is no profile `{name}` in {path}{near}", path = .path.display())]
     NoSuchProfile {
-        /// The name that was asked for.
         name: String,
         path: PathBuf,
-        /// `. Did you mean …?`, or the names there are.
+        /// `. Did you mean …?`, or the existing names.
         near: String,
     },
-    /// Nothing says where to run.
+    /// No profile and no address.
     #[error(
         "no profile or address to run on. Run `comfydeck init` to set up a profile, or pass --url ADDRESS"
     )]
     NoProfile,
-    /// Several profiles and none is the default.
+    /// Several profiles, none of them the default.
     #[error("{path} has several profiles and no default_profile. Name one with --profile: {names}", path = .path.display())]
     ManyProfiles {
         path: PathBuf,
-        /// The names, with commas.
+        /// The names, separated by commas.
         names: String,
     },
-    /// The address given is none.
     #[error("--url {url}: {why}")]
     BadUrl {
         url: String,
@@ -159,10 +150,10 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Reads the config file. Fields that cannot be used become [`Config::warnings`]; the rest loads.
+    /// Reads the config file. Fields that cannot be used become [`Config::warnings`]; the rest still loads.
     ///
     /// # Errors
-    /// When the file is there and cannot be read.
+    /// When the file exists but cannot be read.
     pub fn load(dirs: &Dirs) -> Result<Self, ConfigError> {
         let path = dirs.config_file();
         let unreadable = |why: String| ConfigError::Unreadable { path: path.clone(), why };
@@ -183,7 +174,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Where outputs go when nothing says.
+    /// Sets the default folder for outputs.
     fn put_outputs(&mut self, dirs: &Dirs) {
         let profiles = self.profiles.values_mut().map(|profile| &mut profile.output_dir);
         for output_dir in profiles.chain([&mut self.output.output_dir]) {
@@ -194,7 +185,7 @@ impl Config {
     /// The profile to use: a bare address, else the named one, else the default, else the only one.
     ///
     /// # Errors
-    /// When there is none, or none of that name.
+    /// When there is no such profile.
     pub fn choose(&self, profile: Option<&str>, url: Option<&str>) -> Result<Profile, ConfigError> {
         if let Some(url) = url {
             return match check_url(url) {
@@ -217,10 +208,10 @@ impl Config {
         }
     }
 
-    /// The profile of a name.
+    /// The profile with this name.
     ///
     /// # Errors
-    /// When there is none of that name; the error tells the nearest.
+    /// When there is none; the error suggests a similar name.
     pub fn profile(&self, name: &str) -> Result<Profile, ConfigError> {
         self.profiles.get(name).cloned().ok_or_else(|| {
             let near = match nearest(name, self.profiles.keys().map(String::as_str)) {
@@ -232,7 +223,7 @@ impl Config {
         })
     }
 
-    /// Reads the text of a config file that stands at `path`.
+    /// Parses the text of a config file at `path`.
     pub fn parse(text: &str, path: &Path) -> Self {
         let shown = path.display().to_string();
         let mut found = Diagnostics::new(&shown, text);
@@ -272,7 +263,7 @@ impl Config {
         self.profiles.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
     }
 
-    /// A warning when the file holds a secret and others can read it.
+    /// A warning when the file contains a secret and others can read it.
     fn permissions(&self) -> Option<Diagnostic> {
         let holds_secret = self.profiles.values().any(Profile::holds_secret);
         let mode = std::fs::metadata(&self.path).ok()?.permissions().mode();
@@ -289,7 +280,7 @@ impl Config {
     }
 }
 
-/// A path as it is typed in a shell.
+/// Quotes a path for a shell.
 fn quoted(path: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-+:@%,=".contains(c);
     if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
@@ -307,7 +298,7 @@ impl OutputSettings {
         Self { output_dir, output_name, sidecar: fields.boolean("sidecar", found) }
     }
 
-    /// What a profile says, else what is said here.
+    /// Fills a profile's missing settings from these.
     fn put_into(&self, profile: &mut Profile, own: &Self) {
         profile.output_dir = own.output_dir.clone().or_else(|| self.output_dir.clone());
         profile.output_name = own.output_name.clone().or_else(|| self.output_name.clone());
@@ -392,7 +383,7 @@ fn read_profile(
     Some(profile)
 }
 
-/// The service before a profile's endpoint: `None` for an address that cannot be used.
+/// The service in front of a profile's endpoint: `None` when the address cannot be used.
 fn read_api_url(
     name: &str,
     protocol: Protocol,
@@ -424,7 +415,7 @@ fn read_api_url(
     }
 }
 
-/// The secrets of a profile: those that its protocol asks for, and headers of a person's own.
+/// The secrets of a profile: those that its protocol takes, and custom headers.
 fn read_secrets(
     name: &str,
     protocol: Protocol,
@@ -467,7 +458,7 @@ fn read_secrets(
     secrets
 }
 
-/// Whether a header may be a person's own, and why not.
+/// Why a header cannot be a custom one.
 fn check_header(name: &str) -> Result<(), &'static str> {
     const OURS: [&str; 12] = [
         "accept",
@@ -528,7 +519,7 @@ fn read_secret(
     }
 }
 
-/// Reads a number of bytes, as a whole number or a text such as `"512 MB"`.
+/// Parses a number of bytes, given as a whole number or a text such as `"512 MB"`.
 fn read_max_log(table: &DeTable<'_>, found: &mut Diagnostics<'_>) -> MaxLog {
     let mut fields = Fields::new(table, "history");
     let wanted = "a size such as \"512 MB\" or \"2 GB\", of 1 MB or more";

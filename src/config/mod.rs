@@ -1,4 +1,4 @@
-//! Where files live, profiles, secrets.
+//! Folders, profiles, secrets and settings.
 
 pub mod dirs;
 pub mod disk;

@@ -1,4 +1,4 @@
-//! Profiles: where to run, and who asks.
+//! Profiles: where to run, and with which credentials.
 
 use std::path::{Path, PathBuf};
 
@@ -6,71 +6,68 @@ use super::{Credential, Credentials, Dirs, Secret, source};
 use crate::domain::OutputName;
 use crate::domain::run::{Asked, Form, Protocol, called_url};
 
-/// Runs of one endpoint that go at once when the profile does not say.
+/// Runs of one endpoint in flight at once, when the profile does not say.
 pub(super) const DEFAULT_CONCURRENCY: u32 = 1;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profile {
-    /// Its name in `config.toml`; empty for a bare `--url`.
+    /// Name in `config.toml`; empty for a bare `--url`.
     pub name: String,
-    /// Which protocol speaks to `url`.
     pub protocol: Protocol,
     pub url: String,
-    /// The service before it, where the protocol has one.
+    /// Address of the service in front of the endpoint, for protocols with one.
     pub api_url: Option<String>,
-    /// Where the secrets come from that go along with each request.
+    /// The secrets sent with each request.
     pub secrets: Vec<CredentialSource>,
-    /// The endpoint wants no credentials: what is missing of them is not asked for.
+    /// Whether the endpoint needs no credentials, so that missing ones are not an error.
     pub without_credentials: bool,
-    /// How many runs go at once; at least 1.
+    /// Most runs in flight at once; at least 1.
     pub concurrency: u32,
-    /// The workflow to open when none is named.
+    /// The default workflow.
     pub workflow: Option<PathBuf>,
-    /// Where outputs go; `None` for where they go when nothing says, [`Dirs::outputs`].
+    /// Folder for outputs; `None` for the default, [`Dirs::outputs`].
     pub output_dir: Option<PathBuf>,
-    /// What outputs are called; `None` leaves it to the server.
+    /// File name template for outputs; `None` keeps the server's names.
     pub output_name: Option<OutputName>,
-    /// Write a file beside each output that tells what made it.
+    /// Whether to write a description beside each output.
     pub sidecar: bool,
 }
 
-/// A request header, and where its secret comes from.
+/// A request header with the source of its secret.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CredentialSource {
-    /// What a person calls it: its key in the profile, `headers.NAME` for a header of their own.
+    /// Its key in the profile, or `headers.NAME` for a custom header.
     pub name: String,
-    /// The header's name.
     pub header: String,
     pub form: Form,
     pub source: SecretSource,
 }
 
-/// Where a secret comes from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SecretSource {
     /// The text in the config file.
     Text(Secret),
     Env {
         name: String,
-        /// Without the variable there is no secret, which old deployments allow.
+        /// Without the variable there is no secret and no error, for old deployments.
         optional: bool,
     },
     /// The first line of a file.
     File(PathBuf),
-    /// The first line that a command prints, run by `sh -c`.
+    /// The first line of a command's output, run by `sh -c`.
     Command(String),
 }
 
 impl SecretSource {
-    /// Whether only the process that asks can find it: the background runner has another environment,
-    /// and nobody to type a passphrase for a command.
+    /// Whether only the submitting process can find it: the background runner has another environment, and nobody to
+    /// type a passphrase for a command.
     pub fn is_ambient(&self) -> bool {
         matches!(self, Self::Env { .. } | Self::Command(_))
     }
 }
 
 impl Profile {
-    /// A bare address: credentials come from `VIEWCOMFY_CLIENT_ID` and `VIEWCOMFY_CLIENT_SECRET`, where they are set.
+    /// A bare address, with credentials from `VIEWCOMFY_CLIENT_ID` and `VIEWCOMFY_CLIENT_SECRET` when these are set.
     pub fn of_url(url: &str) -> Self {
         let env = |name: &str| SecretSource::Env { name: name.to_owned(), optional: true };
         let profile = Self {
@@ -91,8 +88,7 @@ impl Profile {
             .with_secret("client_secret", env("VIEWCOMFY_CLIENT_SECRET"))
     }
 
-    /// With a secret that the protocol asks for, in place of the one of that key. One that it does not ask
-    /// for is left out.
+    /// Sets a secret of the protocol, replacing one with the same key. Other keys are ignored.
     pub fn with_secret(mut self, key: &str, source: SecretSource) -> Self {
         self.secrets.retain(|secret| secret.name != key);
         if let Some(asked) = self.protocol.credentials().iter().find(|asked| asked.key == key) {
@@ -107,22 +103,22 @@ impl Profile {
         called_url(&self.url, self.api_url.as_deref())
     }
 
-    /// Whether the background runner cannot find these credentials by the profile's name, so that they
-    /// have to be handed over.
+    /// Whether the background runner cannot find these credentials by the profile's name, so that
+    /// they must be handed over.
     pub fn is_ambient(&self) -> bool {
         self.name.is_empty() || self.sources().any(SecretSource::is_ambient)
     }
 
-    /// The folder of its outputs.
+    /// The folder for its outputs.
     pub fn outputs<'a>(&'a self, dirs: &'a Dirs) -> &'a Path {
         self.output_dir.as_deref().unwrap_or(&dirs.outputs)
     }
 
-    /// Finds the secrets. May run commands, so it may take seconds. One that is missing is an error: nothing is sent in
-    /// nobody's name, unless the profile says that the endpoint wants none.
+    /// Looks up the secrets. May run commands, which can take seconds. A missing secret is an error, since a request
+    /// without it would fail at the server, unless the profile says that none are needed.
     ///
     /// # Errors
-    /// Says which secret could not be found, why, and what to do; never what it is.
+    /// Which secret could not be found, why, and what to do; never the secret.
     pub fn credentials(&self) -> Result<Credentials, SecretError> {
         let find = |CredentialSource { name, header, form, source }: &CredentialSource| {
             let fault = |why| SecretError { profile: self.name.clone(), secret: name.clone(), why };
@@ -146,17 +142,17 @@ impl Profile {
         }
     }
 
-    /// Where each secret comes from.
+    /// The source of each secret.
     pub fn sources(&self) -> impl Iterator<Item = &SecretSource> {
         self.secrets.iter().map(|secret| &secret.source)
     }
 
-    /// Whether a secret stands in the config file itself.
+    /// Whether a secret is in the config file itself.
     pub(super) fn holds_secret(&self) -> bool {
         self.sources().any(|source| matches!(source, SecretSource::Text(_)))
     }
 
-    /// Why a secret that the protocol wants is not there, and what to do.
+    /// Why a required secret is missing, and what to do.
     fn missing(&self, key: &str) -> String {
         match self.secrets.iter().find(|secret| secret.name == key).map(|secret| &secret.source) {
             Some(SecretSource::Env { name, .. }) => format!(
@@ -174,7 +170,7 @@ impl Profile {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{secret}{of}: {why}", of = if .profile.is_empty() { String::new() } else { format!(" of profile `{}`", .profile) })]
 pub struct SecretError {
-    /// The profile's name; empty with a bare address.
+    /// Empty for a bare address.
     pub profile: String,
     /// Its key in the profile.
     pub secret: String,
@@ -182,10 +178,10 @@ pub struct SecretError {
     pub why: String,
 }
 
-/// Whether an address can be used, and why not.
+/// Checks that an address can be used.
 ///
 /// # Errors
-/// One sentence.
+/// Why not, in one sentence.
 pub fn check_url(url: &str) -> Result<(), String> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     let host = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or(""));
@@ -203,7 +199,7 @@ pub fn check_url(url: &str) -> Result<(), String> {
     }
 }
 
-/// Reads the workflow path or another one of a profile: relative to the config file's folder.
+/// Resolves a path in a profile, relative to the config file's folder.
 pub(super) fn path_of(text: &str, folder: &Path) -> PathBuf {
     super::dirs::expand(text, folder)
 }

@@ -1,4 +1,4 @@
-//! Secrets: values that print as `••••` wherever they might be printed.
+//! Secrets: values that always print as `••••`.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use base64::Engine as _;
 
 use crate::domain::run::Form;
 
-/// A text that must never be seen. It prints as `••••`; only [`Secret::expose`] gives it out, to the one
-/// place that puts it into a request header.
+/// A text that must not be shown. It prints as `••••`; only [`Secret::expose`] returns it, for
+/// use in a request header.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -33,22 +33,21 @@ impl fmt::Display for Secret {
     }
 }
 
-/// What stands before a header of a person's own in its name: the table that it stands in.
+/// Prefix of custom headers' names: the table that they are in.
 pub(super) const OWN: &str = "headers.";
 
-/// One secret and the request header that carries it.
+/// A secret with the request header that carries it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
-    /// What a person calls it: its key in the profile.
+    /// Its key in the profile.
     pub name: String,
-    /// The header's name.
     pub header: String,
     pub form: Form,
     pub secret: Secret,
 }
 
 impl Credential {
-    /// What the header holds.
+    /// The header's value.
     pub fn value(&self) -> Secret {
         let secret = self.secret.expose();
         match self.form {
@@ -60,12 +59,12 @@ impl Credential {
         }
     }
 
-    /// Whether it is a header of a person's own, which the protocol does not ask for.
+    /// Whether it is a custom header, unknown to the protocol.
     pub fn is_own(&self) -> bool {
         self.name.starts_with(OWN)
     }
 
-    /// All that gives it away.
+    /// All texts that would reveal it.
     fn secrets(&self) -> Vec<Secret> {
         let secret = self.secret.expose();
         let mut secrets = vec![self.secret.clone()];
@@ -78,13 +77,12 @@ impl Credential {
     }
 }
 
-/// Who asks: headers with secrets, which go to the profile's own server and nowhere else. Very
-/// old deployments want none.
+/// The headers with secrets, sent to the profile's own server and nowhere else. Very old deployments need none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Credentials(Vec<Credential>);
 
 impl Credentials {
-    /// The secret of a name.
+    /// The secret with this key.
     pub fn get(&self, name: &str) -> Option<&Secret> {
         self.0.iter().find(|credential| credential.name == name).map(|credential| &credential.secret)
     }
@@ -104,10 +102,10 @@ impl FromIterator<Credential> for Credentials {
     }
 }
 
-/// Shorter secrets are words that a log may well hold, and are no secrets.
+/// Secrets shorter than this are not hidden: they could be ordinary words of a log.
 const VEILED: usize = 6;
 
-/// Hides secrets in what a server says: some tell what they were sent, in their log or when they refuse it.
+/// Replaces secrets in a server's texts: some servers repeat them in their log or error messages.
 #[derive(Clone, Debug, Default)]
 pub struct Veil(Vec<Secret>);
 
@@ -115,12 +113,12 @@ impl Veil {
     pub fn new(credentials: &Credentials) -> Self {
         let secrets = credentials.iter().flat_map(Credential::secrets);
         let mut secrets: Vec<_> = secrets.filter(|secret| secret.0.len() >= VEILED).collect();
-        // One that holds the other goes first.
+        // Longest first, since one may contain another.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.0.len()));
         Self(secrets)
     }
 
-    /// Puts `••••` in the place of each secret.
+    /// Replaces each secret by `••••`.
     pub fn hide(&self, text: &mut String) {
         for secret in &self.0 {
             if memchr::memmem::find(text.as_bytes(), secret.0.as_bytes()).is_some() {

@@ -1,5 +1,5 @@
-//! What may stand in `config.toml` and in a preset, a row a field: editors get a schema of it, and a new `config.toml`
-//! tells of it in comments.
+//! The fields of `config.toml` and of presets, one row each: the source of the JSON schemas for editors and of the
+//! comments in a new `config.toml`.
 
 use serde_json::{Map, Value, json};
 
@@ -8,7 +8,7 @@ use crate::domain::SeedPolicy;
 use crate::domain::run::Protocol;
 use crate::picture::PictureMode;
 
-/// What a field takes.
+/// The type of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     Text,
@@ -19,28 +19,27 @@ pub enum Kind {
     },
     /// One of these words.
     Words(Vec<&'static str>),
-    /// A text, or where to find it.
+    /// A text, or a table with its source.
     Secret,
-    /// Secrets by the names of request headers.
+    /// Secrets by names of request headers.
     Headers,
-    /// A key or several.
+    /// One or several keys.
     Keys,
-    /// What a parameter of a workflow takes.
+    /// Any value that a workflow's parameter takes.
     Any,
 }
 
-/// A field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
     pub name: &'static str,
     pub kind: Kind,
-    /// As it could stand in the file: the default where there is one, else an example.
+    /// The default value, or an example where there is none.
     pub example: &'static str,
-    /// One line about it.
+    /// A one-line description.
     pub about: &'static str,
 }
 
-/// A table of fields. In one whose names are anybody's, there is one row, and its name is that of an example.
+/// A table of fields. A table with free names has a single row, named after an example.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
     /// `profiles` is a table of such tables.
@@ -53,11 +52,11 @@ pub struct Table {
 /// Who chooses the names in a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Names {
-    /// The program: these fields and no others.
+    /// Only these fields are allowed.
     Own,
-    /// The person, and what is under them has the program's fields.
+    /// People choose the names, each for a table of these fields.
     Tables,
-    /// The person, or the workflow.
+    /// People choose the names, or the workflow does.
     Any,
 }
 
@@ -65,7 +64,7 @@ fn row(name: &'static str, kind: Kind, example: &'static str, about: &'static st
     Setting { name, kind, example, about }
 }
 
-/// The fields that `[output]` and a profile have in common.
+/// The fields common to `[output]` and profiles.
 fn output() -> [Setting; 3] {
     [
         row("output_dir", Kind::Text, "\"~/comfydeck\"", "folder for the outputs of runs"),
@@ -79,7 +78,7 @@ fn output() -> [Setting; 3] {
     ]
 }
 
-/// What may stand in `config.toml`.
+/// The tables of `config.toml`.
 pub fn config() -> Vec<Table> {
     use Kind::{Boolean, Headers, Integer, Keys, Secret, Text, Words};
     let mut profile = vec![
@@ -194,7 +193,7 @@ pub fn config() -> Vec<Table> {
     ]
 }
 
-/// What may stand in a preset.
+/// The tables of a preset.
 pub fn preset() -> Vec<Table> {
     use Kind::{Any, Text, Words};
     let table = |name, about, example| Table { name, about, names: Names::Any, settings: vec![example] };
@@ -228,7 +227,7 @@ pub fn preset() -> Vec<Table> {
     ]
 }
 
-/// A JSON schema of a file with these tables.
+/// The JSON schema of a file with these tables.
 pub fn schema(title: &str, tables: &[Table]) -> Value {
     let mut properties = Map::new();
     for table in tables {
@@ -285,7 +284,7 @@ fn kind(kind: &Kind) -> Value {
     }
 }
 
-/// The fields of `config.toml` as comments, for below what is set in a new one.
+/// The fields of `config.toml` as comments, to append to a new one.
 pub fn comments() -> String {
     let mut text =
         String::from("\n# What may stand here, with defaults or examples. Take the # away to set it.\n");
@@ -314,7 +313,7 @@ mod tests {
     use crate::config::Config;
     use crate::domain::preset::Preset;
 
-    /// A file with every field, as the examples have it.
+    /// A file with every field set to its example.
     fn whole(tables: &[Table]) -> String {
         let mut text = String::new();
         for table in tables {
@@ -330,7 +329,7 @@ mod tests {
         text
     }
 
-    /// What is wrong with a config, but for secrets that are another protocol's.
+    /// A config's problems, except for secrets of another protocol.
     fn strange(config: &Config) -> Vec<&str> {
         let told = config.warnings.iter().map(|warning| warning.message.as_str());
         told.filter(|told| !told.contains("asks for no")).collect()

@@ -1,4 +1,4 @@
-//! Finding a secret where its source says it is.
+//! Looks up secrets at their sources.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 
 use super::{Secret, SecretSource};
 
-/// Seconds that a command may take: a password manager may ask for a passphrase on the terminal.
+/// Time limit for a command: a password manager may ask for a passphrase on the terminal.
 const COMMAND_TIME: Duration = Duration::from_secs(60);
 
-/// How soon a command that still runs is looked at again.
+/// Polling interval for a running command's end.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
-/// Bytes of a secret that are read; anything longer is no secret.
+/// Most bytes read of a secret.
 const MOST_BYTES: u64 = 16 * 1024;
 
-/// Finds a secret; `None` when its source is optional and not there.
+/// Looks up a secret; `None` when its source is optional and missing.
 ///
 /// # Errors
 /// What went wrong and what to do, in one sentence without the secret.
@@ -40,8 +40,8 @@ pub(super) fn resolve(source: &SecretSource) -> Result<Option<Secret>, String> {
     }
 }
 
-/// The first line of what a command prints. Its errors go to the terminal, so that a person sees what a
-/// password manager asks or complains about.
+/// The first line of a command's output. Its stderr goes to the terminal, so that a password manager's
+/// prompts and errors are visible.
 fn run(command: &str, limit: Duration) -> Result<Secret, String> {
     let mut child = Command::new("sh")
         .args(["-c", command])
@@ -62,7 +62,7 @@ fn run(command: &str, limit: Duration) -> Result<Secret, String> {
             Some(status) => break status,
             None if Instant::now() < deadline => std::thread::sleep(LOOK_AGAIN),
             None => {
-                // The wait takes the dead process off the list; that it was killed is all there is to tell.
+                // Reaps the killed process; only the timeout is reported.
                 let _ = child.kill().and_then(|()| child.wait());
                 return Err(too_long);
             }
@@ -71,7 +71,7 @@ fn run(command: &str, limit: Duration) -> Result<Secret, String> {
     if !status.success() {
         return Err(format!("its command failed ({status}). Try it in a shell"));
     }
-    // What the command started may hold its output open without writing into it.
+    // A process started by the command may keep its output open without writing to it.
     let left = deadline.saturating_duration_since(Instant::now());
     let line = told.recv_timeout(left).map_err(|_| too_long)?;
     line.map_err(|e| format!("the output of its command {e}"))

@@ -1,4 +1,4 @@
-//! Writing profiles into `config.toml`.
+//! Writes profiles to `config.toml`.
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -11,19 +11,18 @@ use super::{Dirs, Profile, SecretSource, files, settings};
 /// Why a profile was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// The file that is there is not TOML.
+    /// The existing file is not TOML.
     #[error("{path} is not valid TOML ({why}). Fix it first, so that nothing in it is lost")]
     Broken { path: String, why: String },
     #[error("{path} cannot be written: {why}")]
     Io { path: String, why: io::Error },
 }
 
-/// Puts a profile into the config file: a new file is private (0600), one that is there keeps all else that
-/// is in it, and is closed to others when a secret goes into it. The first profile, or any with
-/// `make_default`, becomes the default.
+/// Writes a profile to the config file. A new file is private (0600); an existing one keeps everything else in it,
+/// and becomes private when a secret is added. The first profile, and any with `make_default`, becomes the default.
 ///
 /// # Errors
-/// When the file is no TOML, or cannot be written.
+/// When the existing file is not TOML, or the file cannot be written.
 pub fn put_profile(dirs: &Dirs, profile: &Profile, make_default: bool) -> Result<(), WriteError> {
     let path = dirs.config_file();
     let shown = path.display().to_string();
@@ -47,14 +46,14 @@ pub fn put_profile(dirs: &Dirs, profile: &Profile, make_default: bool) -> Result
     files::replace(&path, text.as_bytes(), 0o600).map_err(failed)
 }
 
-/// Writes the schema of `config.toml`. Gives its path from that file's folder.
+/// Writes the schema of `config.toml`. Returns its path relative to that file's folder.
 fn put_config_schema(dirs: &Dirs) -> io::Result<&'static str> {
     const CONFIG: &str = "schema/config.json";
     put_schema(dirs, CONFIG, &settings::schema("comfydeck's config.toml", &settings::config()))?;
     Ok(CONFIG)
 }
 
-/// Writes the schema of presets. Gives its path from the presets' folder.
+/// Writes the schema of presets. Returns its path relative to the presets' folder.
 ///
 /// # Errors
 /// When it cannot be written.
@@ -73,7 +72,7 @@ fn put_schema(dirs: &Dirs, name: &str, schema: &serde_json::Value) -> io::Result
     files::replace(&path, text.as_bytes(), 0o600)
 }
 
-/// The text of a config file with a profile put into it.
+/// The config file's text with a profile added or replaced.
 fn with_profile(text: &str, profile: &Profile, make_default: bool) -> Result<String, String> {
     let mut document: DocumentMut =
         text.parse().map_err(|e: toml_edit::TomlError| e.message().trim().to_owned())?;

@@ -93,7 +93,7 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
-/// ` Did you mean …?` for the end of a message, or an empty text.
+/// `. Did you mean …?` for the end of a message, or an empty text.
 pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     nearest(name, candidates).map_or_else(String::new, |near| format!(". Did you mean `{near}`?"))
 }

@@ -1,4 +1,4 @@
-//! A picture, a video or a workflow file: the graph that is in it.
+//! Reads the graph in a picture, a video or a workflow file.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -10,29 +10,28 @@ use crate::domain::Workflow;
 use crate::domain::workflow::WorkflowError;
 use crate::wire::metadata::{self, Metadata, MetadataError};
 
-/// Bytes of a workflow file; anything longer is no workflow.
+/// Most bytes of a workflow file.
 const MOST_BYTES: u64 = 64 << 20;
 
-/// A graph and where it stood.
+/// A graph with its source.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Imported {
     pub path: PathBuf,
-    /// What it is: `PNG`, or `workflow` when it is the graph itself.
+    /// File format: `PNG`, or `workflow` for a graph's own file.
     pub kind: &'static str,
     pub graph: Workflow,
-    /// It has the graph of ComfyUI's own editor, too.
+    /// Whether the file also has the graph of ComfyUI's editor.
     pub has_ui_graph: bool,
-    /// What is odd about the file, a sentence each.
+    /// Oddities of the file, a sentence each.
     pub notes: Vec<String>,
 }
 
-/// Why there is no graph to have.
+/// Why no graph could be read.
 #[derive(Debug, Error)]
 pub enum ImportError {
-    /// The file cannot be read.
     #[error("{path} cannot be read: {why}", path = .path.display())]
     Unreadable { path: PathBuf, why: String },
-    /// Another kind of file, or a damaged one.
+    /// An unknown file format, or a damaged file.
     #[error("{path}: {why}", path = .path.display())]
     Metadata { path: PathBuf, why: MetadataError },
     #[error(
@@ -44,12 +43,12 @@ pub enum ImportError {
         /// ` (it has …)`, or nothing.
         others: String,
     },
-    /// Only the editor's graph.
+    /// The file only has the editor's graph.
     #[error(
         "{path} has only the graph of ComfyUI's editor, which an API cannot run. Drop the file on ComfyUI's window, choose Workflow > Export (API), and import the file that this saves", path = .path.display()
     )]
     OnlyUiGraph { path: PathBuf },
-    /// A graph that is none.
+    /// The file's graph is not a workflow.
     #[error("the graph in {path} cannot be used: {why}", path = .path.display())]
     Graph { path: PathBuf, why: WorkflowError },
 }
@@ -57,11 +56,11 @@ pub enum ImportError {
 /// Reads the graph of a picture, a video or a `workflow_api.json`.
 ///
 /// # Errors
-/// When there is none that can be used; says what to do.
+/// Why there is no usable graph, and what to do.
 pub fn read(path: &Path) -> Result<Imported, ImportError> {
     let path = path.to_owned();
     let unreadable = |why: String| ImportError::Unreadable { path: path.clone(), why };
-    // A pipe would be waited for, and cannot be stepped through.
+    // Opening a pipe would block, and it cannot be read at offsets.
     let facts = std::fs::metadata(&path).map_err(|e| unreadable(e.to_string()))?;
     if !facts.is_file() {
         return Err(unreadable("it is not a file".to_owned()));
@@ -119,7 +118,7 @@ fn notes(non_finite: usize, damage: Option<&str>) -> Vec<String> {
     notes
 }
 
-/// A graph as a workflow file: the text that it has, a line each.
+/// A graph as a workflow file's text: its own JSON, indented.
 pub fn workflow_text(graph: &Workflow) -> Result<String, serde_json::Error> {
     let value: serde_json::Value = serde_json::from_str(graph.compact())?;
     Ok(format!("{}\n", serde_json::to_string_pretty(&value)?))

@@ -1,4 +1,4 @@
-//! Opening what a person names: a workflow with its form, under a preset, on a profile.
+//! Opens a workflow with its form, under a preset, on a profile.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -15,63 +15,62 @@ use crate::domain::param::seeds;
 use crate::domain::workflow::WorkflowError;
 use crate::domain::{ParamKey, Parameter, SeedPolicy, Workflow, param};
 
-/// Bytes of a workflow file; anything longer is no workflow.
+/// Most bytes of a workflow file.
 const MOST_BYTES: u64 = 64 << 20;
 
-/// What a person names; anything may be left out.
+/// What to open; everything is optional.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpenRequest<'a> {
     /// A preset's name or path.
     pub preset: Option<&'a str>,
-    /// A workflow file, which goes before the preset's own.
+    /// A workflow file that takes precedence over the preset's.
     pub workflow: Option<&'a Path>,
-    /// A profile, which goes before the preset's own.
+    /// A profile that takes precedence over the preset's.
     pub profile: Option<&'a str>,
-    /// A bare address, which goes before every profile.
+    /// A bare address that takes precedence over any profile.
     pub url: Option<&'a str>,
 }
 
-/// All that is needed to edit and run.
+/// Everything needed to edit and run.
 #[derive(Debug)]
 pub struct Opening {
     pub workflow: OpenWorkflow,
-    /// The preset's settings over it; empty without a preset, but for seeds that a form wants random.
+    /// The preset's settings, plus seeds that the form wants random.
     pub layer: Layer,
     pub preset: Option<OpenPreset>,
-    /// Where to run; why not, when nothing says where. One can edit without.
+    /// Where to run, or why that is unknown; editing works without.
     pub profile: Result<Profile, ConfigError>,
-    /// What could not be used, in every file that was read (`config.toml` aside).
+    /// Problems in every file that was read, except `config.toml`.
     pub diagnostics: Vec<Diagnostic>,
 }
 
 impl Opening {
-    /// What of the preset is not understood: nothing is sent on it.
+    /// Problems of the preset that prevent sending.
     pub fn unsure(&self) -> impl Iterator<Item = &Diagnostic> {
         self.diagnostics.iter().filter(|found| found.unsure)
     }
 }
 
-/// A workflow file, read.
+/// A parsed workflow file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OpenWorkflow {
-    /// Where it comes from.
     pub source: WorkflowSource,
-    /// Its parameters, in the shape of its form when it has one.
+    /// Its parameters, arranged by its form if it has one.
     pub params: Vec<Parameter>,
     pub workflow: Workflow,
-    /// What becomes of seeds, by the workflow's file and its form.
+    /// Seed policies from the workflow's file and its form.
     pub seeds: IndexMap<ParamKey, SeedPolicy>,
-    /// What of the form could not be used.
+    /// Problems of the form.
     pub diagnostics: Vec<Diagnostic>,
-    /// What of its file is no part of it, in a sentence; `None` when all is.
+    /// Parts of the file that do not belong to the workflow, in a sentence.
     pub left_aside: Option<String>,
-    /// What the workflows of its file are called behind `FILE#`, when it holds several and none was named:
-    /// the first is open.
+    /// Names, to be used as `FILE#NAME`, of the workflows in a file with several when none was chosen;
+    /// the first one is open.
     pub others: Vec<String>,
 }
 
 impl OpenWorkflow {
-    /// Why no server can run it, in a sentence; `None` when nothing is known to be wrong.
+    /// Why no server can run it, in a sentence; `None` when no reason is known.
     pub fn unrunnable(&self) -> Option<String> {
         let nodes: Vec<String> = self.workflow.incomplete().iter().map(ToString::to_string).collect();
         let has = if nodes.len() == 1 { "has" } else { "have" };
@@ -83,12 +82,12 @@ impl OpenWorkflow {
         })
     }
 
-    /// What people are told of its file that is no fault: what is left aside, what else it holds.
+    /// Remarks about its file that are not errors: ignored parts, other workflows.
     pub fn notes(&self) -> impl Iterator<Item = String> {
         self.left_aside.clone().into_iter().chain(self.told_of_others())
     }
 
-    /// That the file holds more than what is open, in a sentence.
+    /// A remark that the file has further workflows.
     fn told_of_others(&self) -> Option<String> {
         let file = self.source.shown();
         let names = self.others.iter().map(|name| format!("{file}#{name}")).collect::<Vec<_>>().join(", ");
@@ -106,40 +105,34 @@ pub enum OpenError {
     NoWorkflow,
     #[error(transparent)]
     Preset(#[from] PresetError),
-    /// The workflow's file cannot be read.
     #[error("{path} cannot be read: {why}", path = .path.display())]
     Unreadable { path: PathBuf, why: String },
-    /// The file is no workflow.
+    /// The file is not a workflow.
     #[error("{file}: {why}")]
     Workflow {
         file: String,
         /// What it is instead.
         why: WorkflowError,
     },
-    /// The file says that it is a form, and is none.
+    /// The file looks like a form but is not a valid one.
     #[error("{file}: {why}")]
     Form { file: String, why: FormError },
-    /// The form comes without a workflow.
+    /// The form has no workflow embedded.
     #[error("{0} is a form without a workflow in it. Put the workflow_api.json beside it and open that")]
     FormWithoutWorkflow(String),
-    /// The form has no workflow of the title asked for.
+    /// The form has no workflow with this title.
     #[error("{file} has no workflow titled `{title}`. It has: {titles}")]
-    NoSuchTitle {
-        file: String,
-        /// What was asked for.
-        title: String,
-        titles: String,
-    },
-    /// A preset names a workflow that does not ship.
+    NoSuchTitle { file: String, title: String, titles: String },
+    /// The preset names a built-in workflow that does not exist.
     #[error("there is no built-in workflow `{0}`")]
     NotBuiltIn(String),
 }
 
-/// Opens what a person names. The workflow comes from the argument, else from the preset, else from the profile;
-/// the profile from the argument, else from the preset, else from the config's default.
+/// Opens a workflow: from the argument, else from the preset, else from the profile. The profile comes from the
+/// argument, else from the preset, else from the config's default.
 ///
 /// # Errors
-/// When there is no workflow to open, or the preset or the workflow cannot be read.
+/// When there is no workflow, or the preset or workflow cannot be read.
 pub fn open(config: &Config, presets: &Presets, target: &OpenRequest<'_>) -> Result<Opening, OpenError> {
     let preset = target.preset.map(|name| presets.open(name)).transpose()?;
     let of_preset = preset.as_ref().and_then(|preset| preset.profile.as_deref());
@@ -151,7 +144,7 @@ pub fn open(config: &Config, presets: &Presets, target: &OpenRequest<'_>) -> Res
         .or_else(|| Some(WorkflowSource::File(profile.as_ref().ok()?.workflow.clone()?)))
         .ok_or(OpenError::NoWorkflow)?;
     let workflow = workflow(&source)?;
-    // A form shapes what is shown; what it says is not sent.
+    // A form only shapes what is shown, so its problems do not prevent sending.
     let of_form = workflow.diagnostics.iter().cloned();
     let mut diagnostics: Vec<_> = of_form.map(|found| Diagnostic { unsure: false, ..found }).collect();
     let mut layer = Layer::default();
@@ -166,11 +159,11 @@ pub fn open(config: &Config, presets: &Presets, target: &OpenRequest<'_>) -> Res
     Ok(Opening { workflow, layer, preset, profile, diagnostics })
 }
 
-/// Reads a workflow with its form: a `view_comfy.json` beside it, or the file itself when it is one.
-/// `FILE#TITLE` takes the workflow of that title out of a form with several.
+/// Reads a workflow with its form: a `view_comfy.json` beside it, or the file itself when it is one. `FILE#TITLE`
+/// chooses among the workflows of a form.
 ///
 /// # Errors
-/// When the file cannot be read or is no workflow.
+/// When the file cannot be read or is not a workflow.
 pub fn workflow(source: &WorkflowSource) -> Result<OpenWorkflow, OpenError> {
     let path = match source {
         WorkflowSource::BuiltIn(name) => {
@@ -192,10 +185,10 @@ pub fn workflow(source: &WorkflowSource) -> Result<OpenWorkflow, OpenError> {
     Ok(opened)
 }
 
-/// Reads a workflow that comes from elsewhere than a file, such as standard input; `name` is what people call that.
+/// Reads a workflow from another source, such as standard input, with `name` for messages.
 ///
 /// # Errors
-/// As [`workflow`].
+/// As for [`workflow`].
 pub fn workflow_from(from: impl Read, name: &str) -> Result<OpenWorkflow, OpenError> {
     let path = PathBuf::from(name);
     let text = text_of(from, &path)?;
@@ -223,14 +216,14 @@ fn plain(source: &WorkflowSource, text: &str) -> Result<OpenWorkflow, OpenError>
     })
 }
 
-/// What of a file is no part of the workflow.
+/// A remark on the file's keys that are not nodes.
 fn left_aside(workflow: &Workflow, file: &str) -> Option<String> {
     let names = workflow.left_aside();
     let are = if names.len() == 1 { "is no node, so it is" } else { "are no nodes, so they are" };
     (!names.is_empty()).then(|| format!("{file}: {} {are} left aside and not sent", quoted(names)))
 }
 
-/// The first few of some names: `a`, `b` and 5 more.
+/// The first few names: `a`, `b` and 5 more.
 fn quoted(names: &[String]) -> String {
     const MOST: usize = 5;
     let shown: Vec<String> = names.iter().take(MOST).map(|name| format!("`{name}`")).collect();
@@ -240,7 +233,7 @@ fn quoted(names: &[String]) -> String {
     }
 }
 
-/// The workflow inside a `view_comfy.json`.
+/// The workflow embedded in a `view_comfy.json`.
 fn from_form(
     source: &WorkflowSource,
     path: &Path,
@@ -274,7 +267,7 @@ fn from_form(
     Ok(opened)
 }
 
-/// What each workflow of a form is called behind `FILE#`: its title, or its number where that is empty or another's.
+/// The name of each workflow of a form for `FILE#NAME`: its title, or its number when that is empty or ambiguous.
 fn names(forms: &[Form]) -> Vec<String> {
     let is_free =
         |title: &str| !title.is_empty() && forms.iter().filter(|form| form.title == title).count() == 1;
@@ -285,7 +278,7 @@ fn names(forms: &[Form]) -> Vec<String> {
     forms.iter().enumerate().map(name).collect()
 }
 
-/// Shapes a workflow by the form beside it; one that cannot be used is told.
+/// Arranges a workflow by the form beside it; a broken form becomes a message.
 fn add_form(opened: &mut OpenWorkflow, path: &Path) {
     let file = path.display().to_string();
     let forms = read(path).map_err(|e| e.to_string()).and_then(|text| {
@@ -316,7 +309,7 @@ fn whole(file: &str, message: String) -> Diagnostic {
     Diagnostic { file: file.to_owned(), line: None, key: String::new(), message, unsure: false }
 }
 
-/// `FILE#TITLE` apart, unless there is a file of that whole name.
+/// Splits `FILE#TITLE`, unless there is a file with that whole name.
 fn with_title(path: &Path) -> (PathBuf, Option<String>) {
     let text = path.to_string_lossy();
     match text.rsplit_once('#') {

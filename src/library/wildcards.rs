@@ -1,9 +1,8 @@
-//! Wildcard files: lines that `__name__` in a prompt stands for.
+//! Wildcard files: the lines that `__name__` in a prompt stands for.
 //!
-//! They lie in `./wildcards` and in `wildcards/` of the config directory, as `.txt` with a line each, or as YAML
-//! whose lists are named by the keys that lead to them. `__colours/dark__` is `colours/dark.txt`, or the list at
-//! `colours:` → `dark:`. A name with stars stands for the lines of all that fit: `*` for anything in one folder,
-//! `**` for folders too.
+//! Files in `./wildcards` and in `wildcards/` of the config directory: `.txt` with one alternative per line, or YAML
+//! whose lists are named by their keys. `__colours/dark__` is `colours/dark.txt`, or the list at `colours:` →
+//! `dark:`. A name with stars means the lines of all matches: `*` matches within one folder, `**` across folders.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -16,14 +15,14 @@ use crate::config::Dirs;
 use crate::domain::diagnostic::nearest;
 use crate::domain::prompt::Wildcards;
 
-/// Files that are looked at, and folders within folders.
+/// Most files visited, and deepest folder.
 const MOST_FILES: usize = 20_000;
 const MOST_DEPTH: usize = 16;
 
-/// Bytes of a wildcard file; anything longer is none.
+/// Most bytes of a wildcard file.
 const MOST_BYTES: u64 = 16 << 20;
 
-/// The wildcards that a person has, looked for when the first is asked for.
+/// A person's wildcards, searched for when the first one is needed.
 #[derive(Debug)]
 pub struct WildcardFiles {
     folders: [PathBuf; 2],
@@ -38,7 +37,7 @@ enum Source {
 }
 
 impl WildcardFiles {
-    /// The folders, seen from a working directory.
+    /// The folders as seen from a working directory.
     pub fn new(dirs: &Dirs, working: &Path) -> Self {
         let folders = [working.join("wildcards"), dirs.config.join("wildcards")];
         Self { folders, found: OnceCell::new() }
@@ -95,7 +94,7 @@ impl Source {
     }
 }
 
-/// Takes in what is in a folder; what is there already under a name stays.
+/// Adds the files of a folder; existing names win.
 fn look(
     folder: &Path,
     prefix: &str,
@@ -132,7 +131,7 @@ fn look(
     Ok(())
 }
 
-/// The lists of a YAML document, by the keys that lead to them.
+/// Adds the lists of a YAML document, by their keys.
 fn take_in(yaml: &Yaml, path: &str, depth: usize, found: &mut BTreeMap<String, Source>) {
     match yaml {
         Yaml::Hash(pairs) if depth > 0 => {
@@ -176,10 +175,11 @@ fn read(path: &Path) -> Result<String, String> {
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
-/// Whether a name fits a pattern: `?` is one character and `*` any number of them, but for `/`; `**` takes these too.
+/// Whether a name matches a pattern: `?` is one character and `*` any number of them,
+/// except `/`; `**` includes these.
 fn fits(pattern: &str, name: &str) -> bool {
     let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
-    // Which beginnings of the name fit the pattern so far.
+    // Which prefixes of the name match the pattern so far.
     let mut fitting = vec![false; name.len() + 1];
     fitting[0] = true;
     let mut at = 0;

@@ -1,4 +1,4 @@
-//! Presets on disk: finding, opening, saving, renaming and deleting them.
+//! Presets on disk: found, opened, saved, renamed and deleted.
 
 mod open_preset;
 mod source;
@@ -19,75 +19,61 @@ pub use open_preset::{Edits, OpenPreset, PresetContent};
 use source::built_in;
 pub use source::{BUILT_IN, PresetSource, WorkflowSource};
 
-/// How many presets may lie upon each other.
+/// Most presets in a chain of `extends`.
 const MOST_LAYERS: usize = 32;
 
-/// Bytes of a preset file; anything longer is no preset.
+/// Most bytes of a preset file.
 const MOST_BYTES: u64 = 4 << 20;
 
 /// A preset in a list.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Listed {
-    /// Its name: the file's, without `.toml`.
+    /// File name without `.toml`.
     pub name: String,
-    /// Where it comes from.
     pub source: PresetSource,
-    /// Its title; empty when it has none.
+    /// May be empty.
     pub title: String,
-    /// Its description; may be empty.
+    /// May be empty.
     pub description: String,
-    /// The profile it names.
     pub profile: Option<String>,
-    /// The preset it lies upon.
+    /// Name of the parent preset.
     pub extends: Option<String>,
-    /// The workflow as it is written.
+    /// The workflow's path, as written.
     pub workflow: Option<String>,
 }
 
-/// Why something could not be done with a preset.
+/// Why an operation on a preset failed.
 #[derive(Debug, Error)]
 pub enum PresetError {
     #[error("there is no preset `{name}`{near}. `comfydeck presets list` lists them")]
     NotFound {
-        /// What was asked for.
         name: String,
-        /// `. Did you mean …?` or nothing.
+        /// `. Did you mean …?`, or empty.
         near: String,
     },
-    /// A name that cannot be a file's.
+    /// The name cannot be a file name.
     #[error("`{name}` cannot be a preset's name: {why}")]
-    BadName {
-        /// What was asked for.
-        name: String,
-        /// What is wrong with it.
-        why: &'static str,
-    },
-    /// There is one of that name.
+    BadName { name: String, why: &'static str },
     #[error("the preset {path} exists already. Choose another name, or delete that one first", path = .0.display())]
     Exists(PathBuf),
-    /// It ships with the program.
     #[error("`{0}` is built in and cannot be changed. Save it under another name first")]
     IsBuiltIn(String),
-    /// The presets lie upon each other in a ring.
+    /// Presets extend each other in a circle.
     #[error("the presets extend each other in a circle: {0}. Remove one `extends`")]
     Ring(String),
-    /// The text cannot be changed.
+    /// The file cannot be edited.
     #[error("{path}: {why}", path = .path.display())]
-    Edit {
-        path: PathBuf,
-        /// What is wrong with it.
-        why: EditError,
-    },
+    Edit { path: PathBuf, why: EditError },
     #[error("{path} cannot be {what}: {why}", path = .path.display())]
     Io {
         path: PathBuf,
-        /// What failed, for the message: `read`, `written`, …
+        /// Past participle for the message: `read`, `written`, …
         what: &'static str,
         why: io::Error,
     },
 }
 
-/// The places where presets are looked for, in order: `./presets`, the config directory, the program.
+/// The places with presets, in order: `./presets`, the config directory, built-in ones.
 #[derive(Clone, Debug)]
 pub struct Presets {
     folders: [PathBuf; 2],
@@ -95,22 +81,22 @@ pub struct Presets {
 }
 
 impl Presets {
-    /// The places, seen from a working directory.
+    /// The places as seen from a working directory.
     pub fn new(dirs: &Dirs, working: &Path) -> Self {
         Self { folders: [working.join("presets"), dirs.config.join("presets")], dirs: dirs.clone() }
     }
 
-    /// All presets by name. Where two have one name, the first place wins, as when one is opened.
+    /// All presets by name. Among those with the same name the first place wins, as in [`Presets::open`].
     ///
     /// # Errors
-    /// When a folder is there and cannot be read.
+    /// When a folder exists but cannot be read.
     pub fn list(&self) -> Result<Vec<Listed>, PresetError> {
         let mut found: Vec<Listed> = Vec::new();
         for (name, source) in self.places()? {
             if found.iter().any(|listed| listed.name == name) {
                 continue;
             }
-            // A file that went away meanwhile, or cannot be read, is listed by its name alone.
+            // A file that disappeared, or cannot be read, is listed with its name alone.
             let text = text_of(&name, &source).unwrap_or_default();
             let (preset, _) = Preset::parse(&text, "");
             found.push(Listed {
@@ -127,11 +113,11 @@ impl Presets {
         Ok(found)
     }
 
-    /// Opens a preset by name, or a file by its path (anything with a `/`, or that ends in `.toml`).
+    /// Opens a preset by name, or by path (anything with a `/` or ending in `.toml`).
     ///
     /// # Errors
-    /// When there is none, it cannot be read, or presets extend each other in a ring. A preset beneath
-    /// that is not there is a diagnostic.
+    /// When there is none, it cannot be read, or presets extend each other in a circle. A missing parent
+    /// preset only gives a message.
     pub fn open(&self, name: &str) -> Result<OpenPreset, PresetError> {
         let working = self.folders[0].parent().unwrap_or(Path::new("."));
         let (name, source) = self.find(name, working, &[])?;
@@ -176,10 +162,10 @@ impl Presets {
         Ok(OpenPreset::new(name, source, chain, content, diagnostics))
     }
 
-    /// Where a new preset of this name is saved: beside the one it comes from, else in the config directory.
+    /// Path for a new preset: beside the one that it is copied from, else in the config directory.
     ///
     /// # Errors
-    /// When the name cannot be a file's.
+    /// When the name cannot be a file name.
     pub fn path_for(&self, name: &str, from: Option<&PresetSource>) -> Result<PathBuf, PresetError> {
         check_name(name)?;
         let folder = match from {
@@ -189,11 +175,11 @@ impl Presets {
         Ok(folder.join(format!("{name}.toml")))
     }
 
-    /// Saves edits into an opened preset: only the values that changed. One that ships with the program is
-    /// saved as a copy in the config directory, which goes before it from then on.
+    /// Saves edits into an open preset, changing only the edited values. A built-in preset is saved as a copy in the
+    /// config directory, which takes precedence from then on.
     ///
     /// # Errors
-    /// When the file is no TOML any more, or cannot be written.
+    /// When the file is no longer TOML, or cannot be written.
     pub fn save(&self, opened: &OpenPreset, edits: &Edits<'_>) -> Result<PathBuf, PresetError> {
         match &opened.source {
             PresetSource::File(path) => {
@@ -205,11 +191,11 @@ impl Presets {
         }
     }
 
-    /// Saves a preset with edits under a new name. `workflow` is what a preset made from nothing names. A
-    /// file of that name is written over only with `overwrite`.
+    /// Saves a preset with edits under a new name. A preset without a parent gets `workflow`. An existing file
+    /// is only replaced with `overwrite`.
     ///
     /// # Errors
-    /// When there is one of that name, the name cannot be a file's, or it cannot be written.
+    /// When the name exists or cannot be a file name, or the file cannot be written.
     pub fn save_as(
         &self,
         from: Option<&OpenPreset>,
@@ -234,10 +220,10 @@ impl Presets {
         Ok(path)
     }
 
-    /// Makes a preset for a workflow: a text to begin with, and the workflow's name over it.
+    /// Creates a preset for a workflow from a first text.
     ///
     /// # Errors
-    /// When there is one of that name, the name cannot be a file's, or it cannot be written.
+    /// When the name exists or cannot be a file name, or the file cannot be written.
     pub fn begin(&self, name: &str, workflow: &WorkflowSource, text: &str) -> Result<PathBuf, PresetError> {
         let path = self.path_for(name, None)?;
         let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
@@ -248,7 +234,7 @@ impl Presets {
         Ok(path)
     }
 
-    /// The first line of a new preset: editors with TOML support complete and check by it.
+    /// First line of a new preset: editors with TOML support complete and check by this schema.
     fn schema_line(&self, path: &Path) -> Result<String, PresetError> {
         let unwritten = |why| PresetError::Io { path: path.to_owned(), what: "written", why };
         Ok(format!("#:schema {}\n", put_preset_schema(&self.dirs).map_err(unwritten)?))
@@ -257,7 +243,7 @@ impl Presets {
     /// Renames a preset within its folder.
     ///
     /// # Errors
-    /// When it ships with the program, or there is one of the new name.
+    /// When it is built in, or the new name exists.
     pub fn rename(&self, listed: (&str, &PresetSource), name: &str) -> Result<PathBuf, PresetError> {
         let PresetSource::File(old) = listed.1 else {
             return Err(PresetError::IsBuiltIn(listed.0.to_owned()));
@@ -265,7 +251,7 @@ impl Presets {
         let new = self.path_for(name, Some(listed.1))?;
         claim(&new)?;
         std::fs::rename(old, &new).map_err(|why| {
-            // The claimed name is empty; without it nothing has happened.
+            // Removes the empty file that reserved the name; then nothing has changed.
             let _ = std::fs::remove_file(&new);
             PresetError::Io { path: old.clone(), what: "renamed", why }
         })?;
@@ -275,7 +261,7 @@ impl Presets {
     /// Deletes a preset's file.
     ///
     /// # Errors
-    /// When it ships with the program, or the system refuses.
+    /// When it is built in, or deleting fails.
     pub fn delete(&self, listed: (&str, &PresetSource)) -> Result<(), PresetError> {
         let PresetSource::File(path) = listed.1 else {
             return Err(PresetError::IsBuiltIn(listed.0.to_owned()));
@@ -283,7 +269,7 @@ impl Presets {
         std::fs::remove_file(path).map_err(|why| PresetError::Io { path: path.clone(), what: "deleted", why })
     }
 
-    /// Every preset in order of the places, hidden ones too.
+    /// Every preset in order of the places, including hidden ones.
     fn places(&self) -> Result<Vec<(String, PresetSource)>, PresetError> {
         let mut found = Vec::new();
         for folder in &self.folders {
@@ -307,8 +293,8 @@ impl Presets {
         Ok(found)
     }
 
-    /// A preset by name or path. A preset that extends its own name means the one it hides, so those that
-    /// were `taken` on the way are passed over as long as there is another.
+    /// Finds a preset by name or path. A preset that extends its own name means the one it hides, so
+    /// those already `taken` are skipped.
     fn find(
         &self,
         name: &str,
@@ -336,10 +322,10 @@ impl Presets {
     }
 }
 
-/// Whether a name can be a preset's.
+/// Checks that a name can be a preset's.
 ///
 /// # Errors
-/// When it cannot; says why.
+/// Why not.
 pub fn check_name(name: &str) -> Result<(), PresetError> {
     let why = if name.is_empty() {
         "it is empty"
@@ -389,14 +375,14 @@ fn write(path: &Path, text: &str, changes: &Changes, is_new: bool) -> Result<(),
     }
     files::replace(path, text.as_bytes(), 0o644).map_err(|why| {
         if is_new {
-            // What was claimed is empty, and would stand in the list as a preset.
+            // The file is empty, and would appear in the list as a preset.
             let _ = std::fs::remove_file(path);
         }
         PresetError::Io { path: path.to_owned(), what: "written", why }
     })
 }
 
-/// Takes a name by an empty file, so that no other program's file of that name is overwritten.
+/// Reserves a name with an empty file, so that another process's file of that name is not overwritten.
 fn claim(path: &Path) -> Result<(), PresetError> {
     match std::fs::OpenOptions::new().write(true).create_new(true).open(path) {
         Ok(_) => Ok(()),

@@ -1,4 +1,4 @@
-//! A preset, opened: what it sets, and what a person changed over it.
+//! An open preset, and the edits to save into it.
 
 use std::path::{Path, PathBuf};
 
@@ -11,32 +11,30 @@ use crate::domain::draft::Layer;
 use crate::domain::preset::{Changes, Preset, settle};
 use crate::domain::{ParamKey, Parameter, SeedPolicy, Setting};
 
-/// A preset, opened with all that it lies upon.
+/// A preset with those that it extends.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OpenPreset {
     pub name: String,
-    /// Where it comes from.
     pub source: PresetSource,
-    /// Its title, else one from beneath; may be empty.
+    /// Its own title, else a parent's; may be empty.
     pub title: String,
-    /// Its description; may be empty.
+    /// May be empty.
     pub description: String,
-    /// The profile it names, else one from beneath.
+    /// Its own profile, else a parent's.
     pub profile: Option<String>,
-    /// The workflow it names, else one from beneath.
+    /// Its own workflow, else a parent's.
     pub workflow: Option<WorkflowSource>,
-    /// What could not be used in any of the files, before a workflow is known.
+    /// Problems found in the files before a workflow is known.
     pub diagnostics: Vec<Diagnostic>,
-    /// What it was read from.
     pub content: PresetContent,
-    /// The lowest first, each with the folder that its paths start from.
+    /// From the root ancestor to the preset itself, each with the folder its paths are relative to.
     chain: Vec<(Preset, PathBuf)>,
 }
 
-/// What a preset was read from.
+/// The files of a preset and a hash of their texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PresetContent {
-    /// Its file and those beneath it; what ships with the program has none.
+    /// Its file and its ancestors'; built-in ones have none.
     pub files: Vec<PathBuf>,
     /// SHA-256 in hex over the texts of all of them.
     pub hash: String,
@@ -74,7 +72,7 @@ impl OpenPreset {
         }
     }
 
-    /// What the preset sets over a workflow's parameters, and what of it does not fit.
+    /// The settings for a workflow's parameters, and what does not fit.
     pub fn layer(&self, params: &[Parameter]) -> (Layer, Vec<Diagnostic>) {
         let presets: Vec<Preset> = self.chain.iter().map(|(preset, _)| preset.clone()).collect();
         let folder = |preset: &Preset| self.chain.iter().find(|(known, _)| known.file == preset.file);
@@ -85,7 +83,7 @@ impl OpenPreset {
         (layer, found)
     }
 
-    /// Paths that a copy in another folder has to write in another way.
+    /// Rewrites relative paths for a copy in another folder.
     pub(super) fn keep_paths(&self, folder: &Path, changes: &mut Changes) {
         let Some((top, own)) = self.chain.last() else { return };
         if own == folder && self.source != PresetSource::BuiltIn {
@@ -109,7 +107,7 @@ impl OpenPreset {
     }
 }
 
-/// What a person changed over a preset: the edits of a draft.
+/// A draft's edits, to be saved in a preset.
 #[derive(Clone, Copy, Debug)]
 pub struct Edits<'a> {
     pub settings: &'a IndexMap<ParamKey, Setting>,
@@ -117,7 +115,7 @@ pub struct Edits<'a> {
 }
 
 impl Edits<'_> {
-    /// The edits as changes of a text in `folder`: files below it by their relative path.
+    /// The edits as changes of a preset's text in `folder`, with relative paths for files below it.
     pub(super) fn changes(&self, folder: &Path) -> Changes {
         let mut changes = Changes { seeds: self.seeds.clone(), ..Changes::default() };
         for (key, setting) in self.settings {
@@ -132,7 +130,7 @@ impl Edits<'_> {
 
 #[cfg(test)]
 impl OpenPreset {
-    /// A preset of the person's own that sets nothing.
+    /// A preset that sets nothing.
     pub fn to_test(name: &str) -> Self {
         let source = PresetSource::File(format!("{name}.toml").into());
         Self::new(name.to_owned(), source, Vec::new(), PresetContent::default(), Vec::new())

@@ -1,13 +1,13 @@
-//! Where presets and workflows come from, and how a preset writes their paths.
+//! Sources of presets and workflows, and how a preset writes their paths.
 
 use std::path::{Path, PathBuf};
 
 use crate::config::dirs::expand;
 
-/// What stands before the name of a workflow that ships with the program, in a preset's `workflow`.
+/// Prefix of a built-in workflow's name in a preset's `workflow`.
 pub const BUILT_IN: &str = "builtin:";
 
-/// The presets and workflows that ship with the program.
+/// The built-in presets and workflows.
 pub(super) mod built_in {
     /// Name → text of a preset.
     pub(in crate::library::presets) const PRESETS: [(&str, &str); 2] = [
@@ -19,24 +19,21 @@ pub(super) mod built_in {
         [("text_to_image.json", include_str!("../../../presets/text_to_image.json"))];
 }
 
-/// Where a preset comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PresetSource {
     File(PathBuf),
-    /// It ships with the program.
     BuiltIn,
 }
 
-/// Where a workflow comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WorkflowSource {
     File(PathBuf),
-    /// It ships with the program, under this name.
+    /// Built in, under this name.
     BuiltIn(String),
 }
 
 impl PresetSource {
-    /// The file as people know it.
+    /// The file's path, or the name for a built-in preset, for messages.
     pub fn shown(&self, name: &str) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
@@ -44,7 +41,7 @@ impl PresetSource {
         }
     }
 
-    /// The file; `None` for what ships with the program.
+    /// The file; `None` for a built-in one.
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::File(path) => Some(path),
@@ -52,7 +49,7 @@ impl PresetSource {
         }
     }
 
-    /// The folder that paths start from; for what ships with the program, a name no folder has.
+    /// The folder that its paths are relative to; for a built-in preset a name that no folder has.
     pub(super) fn folder(&self) -> PathBuf {
         match self {
             Self::File(path) => path.parent().unwrap_or(Path::new(".")).to_owned(),
@@ -62,7 +59,7 @@ impl PresetSource {
 }
 
 impl WorkflowSource {
-    /// A workflow as a preset in `folder` writes it.
+    /// Parses the workflow of a preset in `folder`.
     pub fn read(text: &str, folder: &Path) -> Self {
         match text.strip_prefix(BUILT_IN) {
             Some(name) => Self::BuiltIn(name.to_owned()),
@@ -71,13 +68,13 @@ impl WorkflowSource {
         }
     }
 
-    /// The text of a workflow that ships with the program.
+    /// The text of a built-in workflow.
     pub fn built_in(name: &str) -> Option<&'static str> {
         built_in::WORKFLOWS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
     }
 
-    /// A short name for people: the file's without its ending. Where that is `workflow_api`, which is what ComfyUI
-    /// calls every one, its folder tells more.
+    /// A short display name: the file name without extension. For `workflow_api`, ComfyUI's default,
+    /// the folder's name says more.
     pub fn name(&self) -> String {
         let path = match self {
             Self::File(path) => path.as_path(),
@@ -91,7 +88,7 @@ impl WorkflowSource {
         }
     }
 
-    /// As people know it.
+    /// The path, or the built-in name, for messages.
     pub fn shown(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
@@ -99,7 +96,7 @@ impl WorkflowSource {
         }
     }
 
-    /// As a preset in `folder` writes it.
+    /// The path as a preset in `folder` writes it.
     pub(super) fn written(&self, folder: &Path) -> String {
         match self {
             Self::File(path) => written(path, folder),
@@ -108,7 +105,7 @@ impl WorkflowSource {
     }
 }
 
-/// A path as a preset in `folder` writes it: relative when it lies below, else whole.
+/// A path as a preset in `folder` writes it: relative when it is below that folder, else absolute.
 pub(super) fn written(path: &Path, folder: &Path) -> String {
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let (path, folder) = (absolute(path), absolute(folder));
