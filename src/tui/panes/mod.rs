@@ -1,5 +1,5 @@
-//! The panes, a folder each: its state in `mod.rs`, what a person can do there in `commands.rs`, what becomes of it in
-//! `update.rs`, how it is drawn in `view.rs`. Here stands what is asked of every pane.
+//! The panes, one folder each: `mod.rs` has the state, `commands.rs` the commands, `update.rs` the state changes,
+//! `view.rs` the drawing. This file has what every pane must provide.
 
 pub mod compare;
 pub mod details;
@@ -20,7 +20,7 @@ use super::overlay::Asking;
 use super::pane::Pane;
 use super::theme::Theme;
 
-/// Draws a pane. Returns where the terminal's cursor belongs, when text is being typed in it.
+/// Draws a pane. Returns the terminal's cursor position while text is being typed in it.
 pub fn draw(
     pane: Pane,
     model: &Model,
@@ -41,7 +41,7 @@ pub fn draw(
     None
 }
 
-/// What a pane says of itself in its title line.
+/// A pane's text in its title line.
 pub fn note(pane: Pane, model: &Model) -> String {
     match pane {
         Pane::Parameters => params::view::note(model),
@@ -54,7 +54,7 @@ pub fn note(pane: Pane, model: &Model) -> String {
     }
 }
 
-/// What can be done there.
+/// A pane's commands.
 pub fn commands(pane: Pane) -> &'static [Command] {
     match pane {
         Pane::Parameters => params::commands::COMMANDS,
@@ -67,7 +67,7 @@ pub fn commands(pane: Pane) -> &'static [Command] {
     }
 }
 
-/// Moves in the pane that has the focus.
+/// Moves in the focused pane.
 pub fn moved(model: &mut Model, motion: Motion) {
     match model.focus {
         Pane::Parameters => params::update::moved(model, motion),
@@ -80,7 +80,7 @@ pub fn moved(model: &mut Model, motion: Motion) {
     }
 }
 
-/// Scrolls a pane, wherever the focus is.
+/// Scrolls a pane, whether or not it has the focus.
 pub fn wheel(pane: Pane, model: &mut Model, wheel: Wheel) {
     match pane {
         Pane::Parameters => params::update::wheel(model, wheel),
@@ -93,8 +93,7 @@ pub fn wheel(pane: Pane, model: &mut Model, wheel: Wheel) {
     }
 }
 
-/// What a click does, at a place of the screen that is in a line of the pane. `had_focus`: a click on what is selected
-/// is the second one.
+/// Handles a click in a line of a pane. `had_focus`: a click on the selected item counts as the second one.
 pub fn clicked(
     pane: Pane,
     model: &mut Model,
@@ -110,7 +109,7 @@ pub fn clicked(
     }
 }
 
-/// What is searched in the pane that has the focus, and for what by now; `None` when there is nothing to search.
+/// The kind and current text of the focused pane's search; `None` when it has no search.
 pub fn search(model: &Model) -> Option<(Asking, &str)> {
     match model.focus {
         Pane::Parameters => Some((Asking::ParamFilter, &model.params.filter)),
@@ -122,7 +121,7 @@ pub fn search(model: &Model) -> Option<(Asking, &str)> {
     }
 }
 
-/// Takes back the nearest thing of the pane that has the focus; `false` when there is none.
+/// Undoes the innermost state of the focused pane, such as a filter; `false` when there is none.
 pub fn back(model: &mut Model, effects: &mut Effects) -> bool {
     match model.focus {
         Pane::Parameters => params::update::back(model),
@@ -147,7 +146,7 @@ pub fn back(model: &mut Model, effects: &mut Effects) -> bool {
     }
 }
 
-/// After every message: selections and scrolls within bounds, and what the panes need asked for.
+/// After every message: keeps selections and scroll positions within bounds, and requests missing data.
 pub fn settle(model: &mut Model, effects: &mut Effects) {
     for pane in Pane::EVERY {
         match pane {

@@ -1,4 +1,4 @@
-//! What can be done to two outputs.
+//! Commands of the comparison.
 
 use super::update::{beside, flip, one_to_one, open};
 use crate::tui::command::{Command, Scope, at};

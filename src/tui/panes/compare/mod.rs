@@ -1,4 +1,4 @@
-//! Two outputs held against each other, over the whole screen.
+//! The comparison of two outputs, full screen.
 
 pub mod commands;
 pub mod places;
@@ -11,28 +11,28 @@ use crate::domain::OutputCard;
 use crate::domain::compare::Difference;
 use crate::picture::{self, CellSize, Cells, PictureProtocol};
 
-/// Two outputs, beside each other or in each other's place.
+/// State of the comparison: two outputs side by side, or one at a time.
 #[derive(Debug, Default)]
 pub struct ComparePane {
-    /// The two; `None` when nothing is compared.
+    /// `None` when nothing is compared.
     pub pair: Option<[OutputCard; 2]>,
-    /// What differs between their runs; `None` until both were read.
+    /// The difference between their runs; `None` until both are read.
     pub difference: Option<Difference>,
-    /// One of the runs could not be read.
+    /// Whether one of the runs could not be read.
     pub unread: bool,
-    /// Only this one of the two is seen, in the place of both.
+    /// Index of the only output shown; `None` shows both.
     pub only: Option<usize>,
-    /// Where both are looked at pixel by pixel; `None`: all of both is seen.
+    /// Centre of the 1:1 view; `None` shows the whole pictures.
     pub closer: Option<Spot>,
     /// Lines of the difference scrolled off at the top.
     pub scroll: usize,
-    /// What was asked for last.
+    /// The order sent last.
     pub asked: Option<CompareOrder>,
-    /// What came of it. While another one is made, this one is seen.
+    /// Its result, shown until the next one arrives.
     pub seen: Option<Result<Vec<picture::Shared>, String>>,
 }
 
-/// The middle of what is seen of a picture, in thousandths of its width and height.
+/// The centre of the visible part of a picture, in thousandths of its width and height.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spot {
     pub x: u16,
@@ -45,18 +45,17 @@ impl Default for Spot {
     }
 }
 
-/// Two files to be seen as one picture, or as two of one size. Two orders that are equal have the same answer.
+/// Two files to be drawn into one picture, or into two of equal size. Equal orders have the same result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompareOrder {
     pub paths: [PathBuf; 2],
-    /// Cells that there are for both.
+    /// Size available for both, in cells.
     pub room: Cells,
-    /// Pixels of a cell.
+    /// Size of a cell in pixels.
     pub cell: CellSize,
-    /// How it is drawn.
     pub protocol: PictureProtocol,
-    /// In one picture, beside each other; otherwise one picture of each.
+    /// Side by side in one picture; otherwise a picture for each.
     pub beside: bool,
-    /// Pixel by pixel around here; `None`: all of it.
+    /// Centre of a 1:1 view; `None` for the whole pictures.
     pub closer: Option<Spot>,
 }

@@ -1,4 +1,4 @@
-//! Where the parts of the comparison are.
+//! Layout of the comparison.
 
 use ratatui::layout::Rect;
 
@@ -6,21 +6,22 @@ use crate::tui::layout;
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
 
-/// Columns between the two where they are beside each other.
+/// Columns between two pictures side by side.
 pub const GAP: u16 = 2;
-/// Lines of differences that are seen at the least, and the part of the screen that they take at the most.
+/// Fewest lines for the differences, and the divisor for the largest part of the screen they take.
 const DIFFERENCES: (u16, u16) = (4, 3);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Places {
-    /// What the two are: a line for each, or one for both.
+    /// One line for each output, or one for both.
     pub captions: Rect,
     pub pictures: Rect,
     pub differences: Rect,
 }
 
 impl Places {
-    /// The places on the present screen, for so many lines of differences; `None` when the comparison is not seen.
+    /// The layout for the current screen and this number of lines of differences; `None`
+    /// when the comparison is hidden.
     pub fn of(model: &Model, lines: usize) -> Option<Self> {
         let body = layout::regions(model)?.body(Pane::Compare)?;
         let most = (body.height / DIFFERENCES.1).max(DIFFERENCES.0);
@@ -34,7 +35,7 @@ impl Places {
     }
 }
 
-/// The columns of the first and of the second of two that are beside each other, within a place.
+/// Columns of the first and second of two pictures side by side.
 pub fn halves(area: Rect) -> [Rect; 2] {
     let width = area.width.saturating_sub(GAP) / 2;
     [Rect { width, ..area }, Rect { x: area.x + width + GAP, width, ..area }]

@@ -1,4 +1,4 @@
-//! Two outputs held against each other.
+//! Updates the comparison of two outputs.
 
 use super::places::Places;
 use super::view;
@@ -13,7 +13,7 @@ use crate::tui::pane::Pane;
 use crate::tui::panes::compare::CompareOrder;
 use crate::tui::panes::gallery::pair;
 
-/// Thousandths of the picture that one key moves it by.
+/// Distance of one key press, in thousandths of the picture.
 const STEP: u16 = 50;
 
 pub fn open(model: &mut Model, effects: &mut Effects) {
@@ -26,7 +26,7 @@ pub fn open(model: &mut Model, effects: &mut Effects) {
 
 pub fn read(model: &mut Model, ids: [RunId; 2], runs: [Option<Run>; 2]) {
     let pane = &mut model.compare;
-    // Two others may be compared by now.
+    // Other outputs may be compared by now.
     if pane.pair.as_ref().map(|pair| [pair[0].id.run, pair[1].id.run]) != Some(ids) {
         return;
     }
@@ -42,7 +42,7 @@ pub fn seen(model: &mut Model, order: &CompareOrder, pictures: Result<Vec<pictur
     }
 }
 
-/// Shows one in the place of both; again: the other one.
+/// Shows one output alone; pressed again, the other one.
 pub fn flip(model: &mut Model) {
     let shown = &mut model.compare.only;
     *shown = Some(shown.map_or(0, |shown| 1 - shown.min(1)));
@@ -52,13 +52,13 @@ pub fn beside(model: &mut Model) {
     model.compare.only = None;
 }
 
-/// Shows each pixel, or all of the pictures again.
+/// Switches between 1:1 and the whole pictures.
 pub fn one_to_one(model: &mut Model) {
     let closer = &mut model.compare.closer;
     *closer = if closer.is_some() { None } else { Some(Spot::default()) };
 }
 
-/// Moves the pictures when only a part of them is seen, else what differs.
+/// Moves the pictures in the 1:1 view, else scrolls the differences.
 pub fn moved(model: &mut Model, motion: Motion) {
     if let Some(Spot { x, y }) = &mut model.compare.closer {
         let (at, less) = match motion {
@@ -76,10 +76,10 @@ pub fn moved(model: &mut Model, motion: Motion) {
     model.compare.scroll = motion.from(model.compare.scroll, page, lines.saturating_sub(page));
 }
 
-/// Asks for the pictures as they are to be seen now.
+/// Orders the pictures as they should be shown now.
 pub fn settle(model: &mut Model, effects: &mut Effects) {
     if model.focus != Pane::Compare {
-        // The files may be others when they are looked at again.
+        // The files may have changed when the comparison is opened again.
         (model.compare.asked, model.compare.seen) = (None, None);
         return;
     }
@@ -87,7 +87,7 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
     let Some(places) = Places::of(model, lines) else { return };
     let last = lines.saturating_sub(usize::from(places.differences.height));
     model.compare.scroll = model.compare.scroll.min(last);
-    // How many lines the differences take is not known before, and moves the pictures.
+    // The height of the differences is unknown until then, and moves the pictures.
     if model.compare.difference.is_none() && !model.compare.unread {
         return;
     }
@@ -111,7 +111,7 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
     };
     if model.compare.asked.as_ref() != Some(&order) {
         let way = |order: &CompareOrder| (order.room, order.beside, order.protocol);
-        // Moving leaves the picture there until the next one comes; another arrangement does not.
+        // After moving, the old picture stays until the new one arrives; in another layout it would be wrong.
         if model.compare.asked.as_ref().map(way) != Some(way(&order)) {
             model.compare.seen = None;
         }

@@ -1,4 +1,4 @@
-//! Two outputs held against each other: captions, the pictures, and beneath them what differs.
+//! Draws the comparison: captions, pictures, and the differences below.
 
 use ratatui::buffer::{Buffer, CellDiffOption};
 use ratatui::layout::{Position, Rect};
@@ -16,9 +16,9 @@ use crate::tui::theme::Theme;
 use crate::tui::view::paint::{put, put_right, without_right};
 use crate::tui::wrap::wrap;
 
-/// Columns of what differs, before how.
+/// Columns for the name of what differs.
 const LABEL: usize = 16;
-/// Characters of one value.
+/// Most characters of a value.
 const VALUE: usize = 200;
 
 /// A part of a line in one style.
@@ -37,7 +37,7 @@ enum DiffStyle {
 
 type Line = Vec<DiffSpan>;
 
-/// What the title line says.
+/// The text of the title line.
 pub fn note(model: &Model) -> String {
     let way = match model.compare.only {
         None => "beside each other".to_owned(),
@@ -47,7 +47,7 @@ pub fn note(model: &Model) -> String {
     format!("{way}   {scale}")
 }
 
-/// The picture that belongs on the screen, and where.
+/// The picture on screen, and its place.
 pub fn placement(model: &Model) -> Option<Placement> {
     if model.focus != Pane::Compare {
         return None;
@@ -59,7 +59,7 @@ pub fn placement(model: &Model) -> Option<Placement> {
     fits.then(|| Placement { picture: picture.clone(), at: Position::new(area.x, area.y) })
 }
 
-/// Lines of what differs and what does not, at the present width.
+/// Lines of the differences at the current width.
 pub fn line_count(model: &Model) -> usize {
     lines(model, usize::from(model.size.width.saturating_sub(2))).len()
 }
@@ -74,7 +74,7 @@ pub fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let Some(places) = Places::of(model, lines.len()) else { return };
     captions(model, pair, places.captions, theme, buffer);
     if let Some(placement) = placement(model) {
-        // Left to the picture; the terminal draws it there.
+        // These cells belong to the picture, which the picture layer draws.
         for at in placement.area().intersection(buffer.area).positions() {
             buffer[at].set_diff_option(CellDiffOption::Skip);
         }
@@ -104,7 +104,7 @@ fn captions(model: &Model, pair: &[OutputCard; 2], area: Rect, theme: &Theme, bu
     }
 }
 
-/// Run and name at the left; size and age at the right.
+/// Run and name on the left; size and age on the right.
 fn caption(model: &Model, card: &OutputCard, at: usize, area: Rect, theme: &Theme, buffer: &mut Buffer) {
     let facts = format!("{}  {}", text::bytes(card.output.size), text::age(model.now - card.at));
     let right = put_right(buffer, area, area.y, &facts, theme.quiet);
@@ -129,7 +129,7 @@ fn differences(model: &Model, lines: &[Line], area: Rect, theme: &Theme, buffer:
     }
 }
 
-/// A change has brackets, too: colours are not all.
+/// Changes also have brackets, for terminals without colours.
 fn style(look: DiffStyle, theme: &Theme) -> Style {
     match look {
         DiffStyle::Plain => theme.text,
@@ -139,7 +139,7 @@ fn style(look: DiffStyle, theme: &Theme) -> Style {
     }
 }
 
-/// What differs, a parameter a line or more, then what is the same.
+/// The differences, one or more lines per parameter, then what is equal.
 fn lines(model: &Model, width: usize) -> Vec<Line> {
     let Some(pair) = &model.compare.pair else { return Vec::new() };
     let mut lines = Vec::new();
@@ -202,7 +202,7 @@ fn value(value: Option<&str>, look: DiffStyle, none: &str) -> DiffSpan {
     match value {
         None => DiffSpan { text: none.to_owned(), look: DiffStyle::Quiet },
         Some("") => DiffSpan { text: "(empty)".to_owned(), look: DiffStyle::Quiet },
-        // The sign between the two says which is which: nothing is crossed out.
+        // The arrow says which value is which; nothing is struck through.
         Some(value) => {
             let line: String = value.split_whitespace().collect::<Vec<_>>().join(" ");
             let look = if look == DiffStyle::Only { DiffStyle::Plain } else { look };
@@ -233,13 +233,13 @@ fn changed(words: &[Words]) -> Vec<DiffSpan> {
     spans
 }
 
-/// Pieces set one after the other with a blank between, in lines of a width.
+/// Joins pieces with blanks and wraps them to a width.
 fn flow(spans: Vec<DiffSpan>, width: usize) -> Vec<Line> {
     let mut lines = vec![Line::new()];
     let mut used = 0;
     for span in spans {
         for word in span.text.split(' ') {
-            // A word that is wider than a line is cut.
+            // A word wider than a line is cut.
             for part in wrap(word, width) {
                 let columns = part.width();
                 let blank = usize::from(used > 0);

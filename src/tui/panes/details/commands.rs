@@ -1,4 +1,4 @@
-//! What can be done in the details; what is done to their run stands with the runs.
+//! Commands of the details pane; those for its run are in `runs`.
 
 use super::update::to_parameter;
 use crate::tui::command::{Command, Scope, at};

@@ -1,4 +1,4 @@
-//! One run in full.
+//! The details pane: one run in full.
 
 pub mod commands;
 pub mod update;
@@ -8,9 +8,9 @@ use crate::domain::{Run, RunId};
 
 #[derive(Debug, Default)]
 pub struct DetailsPane {
-    /// The selected run in full.
+    /// The selected run with all its data.
     pub run: Option<Run>,
-    /// The run that was asked for last.
+    /// The run requested last.
     pub asked: Option<RunId>,
     /// Lines scrolled off at the top.
     pub scroll: usize,

@@ -1,4 +1,4 @@
-//! The details pane: the selected run in full.
+//! Updates the details pane.
 
 use crate::domain::{Run, RunId};
 use crate::tui::effect::{Effect, Effects, Question};
@@ -9,11 +9,11 @@ use crate::tui::notice::Tone;
 use crate::tui::pane::Pane;
 use crate::tui::panes::params::update as params;
 
-/// Reads the run again that is shown.
+/// Reads the shown run again.
 pub fn reload(model: &mut Model, effects: &mut Effects) {
     let Some(id) = model.runs.list.selected else { return };
     let shown = model.details.run.as_ref().filter(|run| run.id == id);
-    // After its end a run changes no more.
+    // An ended run no longer changes.
     if shown.is_none_or(|run| !run.status.is_end()) {
         ask(model, id, effects);
     }
@@ -28,13 +28,13 @@ fn ask(model: &mut Model, id: RunId, effects: &mut Effects) {
 
 pub fn loaded(model: &mut Model, id: RunId, run: Option<Box<Run>>, effects: &mut Effects) {
     let again = model.fetching.run.arrived();
-    // The selection may have moved on while the answer was under way.
+    // The selection may have moved before the answer came.
     if model.runs.list.selected == Some(id) {
         let is_shown = model.details.run.as_ref().is_some_and(|shown| shown.id == id);
         if !is_shown {
             model.details.scroll = 0;
         }
-        // What was read once stays when it cannot be read again.
+        // A run that was read once stays on screen when it cannot be read again.
         if run.is_some() || !is_shown {
             model.details.run = run.map(|run| *run);
         }
@@ -50,7 +50,7 @@ pub fn moved(model: &mut Model, motion: Motion) {
     model.details.scroll = motion.from(model.details.scroll, page, last);
 }
 
-/// Goes to the parameter at fault; where only a node is named, to its first parameter.
+/// Selects the parameter at fault; when only a node is known, its first parameter.
 pub fn to_parameter(model: &mut Model) {
     let Some(error) = model.details.run.as_ref().and_then(|run| run.error.clone()) else { return };
     let of_node = |node: &String| {
@@ -67,8 +67,8 @@ pub fn to_parameter(model: &mut Model) {
     }
 }
 
-/// Asks for the selected run when another one is shown: once, for a run that cannot be read would be asked for
-/// for ever. The next change of the store asks again.
+/// Requests the selected run when another one is shown. Only once, since a run that cannot be read would be requested
+/// for ever; the next change of the store requests it again.
 pub fn settle(model: &mut Model, effects: &mut Effects) {
     let shown = model.details.run.as_ref().map(|run| run.id);
     if model.runs.list.selected != shown {

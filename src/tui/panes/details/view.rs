@@ -1,4 +1,4 @@
-//! The details pane: one run in full, from how it stands to what was sent.
+//! Draws the details of a run, from its status to what was sent.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -14,12 +14,11 @@ use crate::tui::theme::Theme;
 use crate::tui::view::paint::put;
 use crate::tui::wrap::wrap;
 
-/// Columns of the labels at the left.
+/// Columns for the labels.
 const LABEL: usize = 12;
-/// Lines that a long value takes at the most.
+/// Most lines for a long value.
 const VALUE_LINES: usize = 6;
 
-/// How a line is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum LineStyle {
     Plain,
@@ -29,7 +28,7 @@ enum LineStyle {
     Status(Status),
 }
 
-/// One line: a label and a text, either may be empty.
+/// A label and a text, either of which may be empty.
 #[derive(Clone, Debug)]
 struct Line {
     label: String,
@@ -37,12 +36,12 @@ struct Line {
     look: LineStyle,
 }
 
-/// What the title line says.
+/// The text of the title line.
 pub fn note(model: &Model) -> String {
     model.details.run.as_ref().map(|run| format!("run {}", run.id)).unwrap_or_default()
 }
 
-/// Lines of the run that is shown, at the pane's present width.
+/// Lines of the shown run at the pane's current width.
 pub fn line_count(model: &Model) -> usize {
     let width =
         layout::regions(model).and_then(|regions| regions.body(Pane::Details)).map_or(0, |area| area.width);
@@ -64,7 +63,7 @@ pub fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             LineStyle::Bad => theme.bad,
             LineStyle::Status(status) => theme.status(status),
         };
-        // A label with no text beside it has the line to itself.
+        // A label without text takes the whole line.
         let label_width = if line.text.is_empty() { area.width } else { area.width.min(LABEL as u16 - 1) };
         let label = Rect { width: label_width, ..area };
         put(buffer, label, area.x, y, &line.label, theme.quiet);
@@ -77,7 +76,7 @@ pub fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// Lines in the making.
+/// Collects the lines.
 struct Page {
     lines: Vec<Line>,
     width: usize,
@@ -95,7 +94,7 @@ impl Page {
         self.lines.push(Line { label: label.to_owned(), text, look });
     }
 
-    /// A text of any length, wrapped, with its label before the first line.
+    /// Adds a wrapped text, with its label on the first line.
     fn field(&mut self, label: &str, text: &str, look: LineStyle) {
         self.bounded(label, text, look, usize::MAX);
     }
@@ -166,7 +165,7 @@ fn lines(model: &Model, width: usize) -> Vec<Line> {
     page.lines
 }
 
-/// What the phase means, and each phase with its time.
+/// Explains the status, and lists each phase with its duration.
 fn status(page: &mut Page, run: &Run, model: &Model) {
     let said = match run.status {
         _ if run.cancel_asked && !run.status.is_end() => "cancelling: the run has not ended yet",
@@ -194,7 +193,7 @@ fn status(page: &mut Page, run: &Run, model: &Model) {
         }
         let next = run.phases.get(at + 1);
         let to = next.map_or(model.now, |(_, next)| *next);
-        // What took no time is not worth a word.
+        // Very short phases are left out.
         if next.is_some() && to - from < 50 {
             continue;
         }
@@ -248,7 +247,7 @@ fn failed_output(page: &mut Page, failed: &OutputFailure) {
     }
 }
 
-/// The name by which the open workflow knows a key, when it has it.
+/// The name of a key in the open workflow, if it has that key.
 fn name(model: &Model, key: &ParamKey) -> String {
     model.draft.param(key).map_or_else(|| key.to_string(), |param| model.draft.name(param).to_owned())
 }

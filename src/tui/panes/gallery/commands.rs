@@ -1,4 +1,4 @@
-//! What can be done to the outputs of many runs.
+//! Commands of the gallery.
 
 use super::update::{ask_delete, choose, index_at, mark, only_starred, open, star, toggle};
 use crate::tui::command::{Command, Reason, Scope, at};
@@ -62,7 +62,7 @@ fn selected(model: &Model) -> Result<(), Reason> {
     model.gallery.list.selected().map(drop).ok_or("No output is selected")
 }
 
-/// What a click at a cell of the screen does: it selects a tile; on the selected one it opens it.
+/// Handles a click at a cell of the screen: it selects a tile, and opens the selected one.
 pub fn clicked(model: &mut Model, x: u16, y: u16) -> Option<&'static Command> {
     let index = index_at(model, x, y)?;
     if model.gallery.list.selected_index() == Some(index) {

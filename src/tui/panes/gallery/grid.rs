@@ -1,4 +1,4 @@
-//! Where the tiles are.
+//! Layout of the gallery's tiles.
 
 use ratatui::layout::Rect;
 
@@ -7,31 +7,30 @@ use crate::tui::layout;
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
 
-/// Columns between two tiles; the bar of the selected one stands there.
+/// Columns between two tiles; the selected one's bar is drawn there.
 pub const GAP: u16 = 2;
-/// Rows of a tile, about: the picture, its caption, a blank line.
+/// Approximate rows of a tile: picture, caption, blank line.
 const TILE: u16 = 9;
-/// Lines beneath the tiles that tell of the selected one.
+/// Lines below the tiles for the selected one.
 pub const INFO: u16 = 2;
 
-/// Where the tiles are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grid {
-    /// The tiles' place, without the lines beneath.
+    /// Area of the tiles, without the lines below.
     pub area: Rect,
-    /// Tiles beside each other.
+    /// Tiles per row.
     pub columns: usize,
-    /// Rows of tiles that are seen.
+    /// Visible rows of tiles.
     pub rows: usize,
-    /// Cells of a tile's picture.
+    /// Size of a tile's picture in cells.
     pub picture: Cells,
     /// Rows from one tile to the next.
     height: u16,
 }
 
 impl Grid {
-    /// The grid on the present screen; `None` when the gallery is not seen. As many columns and rows as leave each
-    /// tile a size at which something can be told; what remains makes the tiles larger.
+    /// The grid for the current screen; `None` when the gallery is hidden. Chooses as many columns and rows as
+    /// possible with pictures that can be recognised, then enlarges the tiles to fill the rest.
     pub fn of(model: &Model) -> Option<Self> {
         let body = layout::regions(model)?.body(Pane::Gallery)?;
         let area = Rect { height: body.height.saturating_sub(INFO), ..body };
@@ -53,12 +52,12 @@ impl Grid {
         })
     }
 
-    /// Tiles that are seen at once.
+    /// Number of visible tiles.
     pub fn page(&self) -> usize {
         self.columns * self.rows
     }
 
-    /// The place of the tile at a place of the page: its picture, and beneath it the caption.
+    /// The area of a visible tile: its picture, and the caption below.
     pub fn place(&self, at: usize) -> Rect {
         let (row, column) = ((at / self.columns) as u16, (at % self.columns) as u16);
         Rect {
@@ -69,7 +68,7 @@ impl Grid {
         }
     }
 
-    /// The place of the page at a cell.
+    /// Index of the visible tile at a cell.
     pub fn at(&self, x: u16, y: u16) -> Option<usize> {
         (0..self.page()).find(|at| self.place(*at).contains((x, y).into()))
     }

@@ -1,4 +1,4 @@
-//! What many runs made, over the whole screen.
+//! The gallery: outputs of many runs, full screen.
 
 pub mod commands;
 pub mod grid;
@@ -15,23 +15,22 @@ use crate::tui::paged::{Paged, PagedRow};
 use crate::tui::pane::Pane;
 use crate::tui::query::OutputsFilter;
 
-/// What many runs made: a window of it.
+/// State of the gallery, with a window of the list of outputs.
 #[derive(Debug, Default)]
 pub struct GalleryPane {
-    /// The selected tile is the one that keys go to.
     pub list: Paged<Tile, OutputsFilter>,
     /// Rows of tiles scrolled off at the top.
     pub scroll: usize,
-    /// Only what has a star.
+    /// Whether only starred outputs are listed.
     pub starred: bool,
-    /// Up to two that are to be compared, in the order in which they were marked.
+    /// Up to two outputs marked for comparison, in that order.
     pub marked: Vec<OutputCard>,
-    /// The pane that the gallery was opened from.
+    /// The pane to return to.
     pub came_from: Pane,
-    /// Thumbnails by content, all of one size.
+    /// Thumbnails by content hash, all of one size.
     pub thumbs: HashMap<String, Thumb>,
     pub room: Cells,
-    /// Contents whose thumbnails were asked for and are not here yet.
+    /// Hashes of thumbnails requested and not received.
     pub asked: Vec<String>,
 }
 
@@ -39,33 +38,33 @@ pub struct GalleryPane {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tile {
     pub card: OutputCard,
-    /// Its file is not where it was.
+    /// Whether its file is missing.
     pub gone: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Thumb {
-    /// In half-blocks, and how many of its rows are seen: over a slow line they come one after the other.
+    /// Half-blocks, with the number of rows shown so far: on a slow connection rows appear one after the other.
     Picture(picture::Shared, u16),
-    /// There is none, and why.
+    /// No thumbnail, with the reason.
     Nothing(String),
 }
 
-/// A thumbnail to make.
+/// A thumbnail to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ThumbOrder {
-    /// SHA-256 of the content, in hex.
+    /// SHA-256 of the content in hex.
     pub sha256: String,
     pub path: PathBuf,
     /// Size of its file in bytes.
     pub size: u64,
-    /// Cells that there are for it.
+    /// Available size in cells.
     pub room: Cells,
 }
 
 impl PagedRow for Tile {
     type Key = OutputId;
-    /// Each costs a look at its file.
+    /// Small, since each tile costs a check of its file.
     const FRESH: usize = 300;
 
     fn key(&self) -> OutputId {
@@ -73,7 +72,7 @@ impl PagedRow for Tile {
     }
 }
 
-/// The two marked ones, or the marked one and the selected one; the older one first.
+/// The two marked outputs, or the marked and the selected one; the older one first.
 pub fn pair(gallery: &GalleryPane) -> Option<[OutputCard; 2]> {
     let mut pair = match gallery.marked.as_slice() {
         [first, second] => [first.clone(), second.clone()],
@@ -85,7 +84,7 @@ pub fn pair(gallery: &GalleryPane) -> Option<[OutputCard; 2]> {
 }
 
 impl Tile {
-    /// Its type, such as `image/png`: as the server says, else by its name.
+    /// MIME type from the server, else guessed from the name.
     pub fn kind(&self) -> &str {
         let output = &self.card.output;
         match output.content_type.as_str() {
@@ -96,7 +95,7 @@ impl Tile {
         }
     }
 
-    /// Whether there can be a thumbnail of it.
+    /// Whether a thumbnail can be made of it.
     pub fn can_be_seen(&self) -> bool {
         self.kind().starts_with("image/") || self.kind().starts_with("video/")
     }

@@ -1,4 +1,4 @@
-//! Messages and selection of the gallery.
+//! Updates the gallery.
 
 use std::collections::HashSet;
 
@@ -16,10 +16,10 @@ use crate::tui::panes::runs::update as runs;
 use crate::tui::query::{OutputsFilter, OutputsQuery, RunsFilter};
 use crate::tui::text;
 
-/// Thumbnails in memory; some kilobytes each.
+/// Thumbnails kept in memory; some kilobytes each.
 const THUMBS: usize = 1_000;
 
-/// Goes to the gallery, or back from it.
+/// Opens or closes the gallery.
 pub fn toggle(model: &mut Model, effects: &mut Effects) {
     if model.focus == Pane::Gallery {
         return leave(model);
@@ -27,7 +27,7 @@ pub fn toggle(model: &mut Model, effects: &mut Effects) {
     go_to(model, effects);
 }
 
-/// Goes to the gallery; it leads back to where the person is now.
+/// Opens the gallery; it returns to the current pane.
 pub fn go_to(model: &mut Model, effects: &mut Effects) {
     if !model.focus.is_full_screen() {
         model.gallery.came_from = model.focus;
@@ -45,7 +45,7 @@ fn leave(model: &mut Model) {
     model.go_to(back);
 }
 
-/// Takes a filter back; without one, leaves.
+/// Removes a filter; without one, closes the gallery.
 pub fn back(model: &mut Model, effects: &mut Effects) {
     if !model.gallery.starred && model.runs.filter.is_empty() {
         return leave(model);
@@ -59,7 +59,7 @@ fn filter(model: &Model) -> OutputsFilter {
     OutputsFilter { runs: model.runs.filter.clone(), starred: model.gallery.starred }
 }
 
-/// Reads the newest outputs again, if somebody looks at them.
+/// Reads the newest outputs again if the gallery is visible.
 pub fn reload(model: &mut Model, effects: &mut Effects) {
     if model.focus == Pane::Gallery {
         let wanted = filter(model);
@@ -76,7 +76,7 @@ pub fn loaded(model: &mut Model, query: OutputsQuery, tiles: Vec<Tile>, more: bo
     }
 }
 
-/// What is shown stays.
+/// Keeps what is shown when reading failed.
 pub fn not_read(model: &mut Model, why: String, effects: &mut Effects) {
     model.tell(Notice::news(Tone::Bad, why, model.now).about(Subject::History));
     if model.gallery.list.not_read() {
@@ -90,7 +90,7 @@ pub fn only_starred(model: &mut Model, effects: &mut Effects) {
     reload(model, effects);
 }
 
-/// At once on the screen; should the store refuse, what it has is read again.
+/// Shows the star at once; if the store fails, its own state is read again.
 pub fn star(model: &mut Model, effects: &mut Effects) {
     let Some(at) = model.gallery.list.selected_index() else { return };
     let card = &mut model.gallery.list.rows[at].card;
@@ -98,7 +98,7 @@ pub fn star(model: &mut Model, effects: &mut Effects) {
     effects.push(Effect::Do(Operation::Star(card.id, card.starred)));
 }
 
-/// A third mark takes the place of the first.
+/// Marks for comparison; a third mark replaces the first.
 pub fn mark(model: &mut Model) {
     let Some(card) = model.gallery.list.selected().map(|tile| tile.card.clone()) else { return };
     let marked = &mut model.gallery.marked;
@@ -115,7 +115,7 @@ pub fn mark(model: &mut Model) {
     }
 }
 
-/// Goes to the run, with this output selected.
+/// Opens the run, with this output selected.
 pub fn open(model: &mut Model) {
     let Some(id) = model.gallery.list.selected else { return };
     model.runs.list.go_to(id.run);
@@ -155,7 +155,7 @@ pub fn moved(model: &mut Model, motion: Motion) {
     let next = match motion {
         Motion::Left => at.saturating_sub(1),
         Motion::Right => at + 1,
-        // In the first and the last row there is nowhere to go.
+        // There is no row to go to.
         Motion::Up if at < row => at,
         Motion::Up => at - row,
         Motion::Down if at / row == last / row => at,
@@ -173,7 +173,7 @@ pub fn choose(model: &mut Model, at: usize) {
     model.gallery.list.select(at);
 }
 
-/// Scrolls by rows; the selection goes along as far as it must.
+/// Scrolls by rows, moving the selection if necessary.
 pub fn wheel(model: &mut Model, wheel: Wheel) {
     let Some(grid) = Grid::of(model) else { return };
     let rows = model.gallery.list.rows.len().div_ceil(grid.columns);
@@ -191,7 +191,7 @@ pub fn wheel(model: &mut Model, wheel: Wheel) {
     }
 }
 
-/// The place among the tiles of what is at a place of the page.
+/// Index of the tile at a cell.
 pub fn index_at(model: &Model, x: u16, y: u16) -> Option<usize> {
     let grid = Grid::of(model)?;
     let at = model.gallery.scroll * grid.columns + grid.at(x, y)?;
@@ -205,8 +205,7 @@ pub fn thumb(model: &mut Model, order: ThumbOrder, thumb: Thumb) {
     }
 }
 
-/// Keeps a tile selected and in sight, asks for older outputs before the end is in sight, and for the
-/// thumbnails that are wanted.
+/// Keeps a tile selected and visible, requests older outputs before the end is reached, and orders thumbnails.
 pub fn settle(model: &mut Model, effects: &mut Effects) {
     if model.focus != Pane::Gallery {
         return;
@@ -228,8 +227,8 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
     want_thumbs(model, &grid, effects);
 }
 
-/// Asks for the thumbnails that are seen, then for those of a page below and of one above. It is asked anew when one is
-/// wanted that was not asked for, or one was asked for that is no longer wanted.
+/// Orders thumbnails of visible tiles, then of the page below and the page above. Sends a new order when a tile is
+/// missing in the last one, or is no longer needed.
 fn want_thumbs(model: &mut Model, grid: &Grid, effects: &mut Effects) {
     let has_thumbs = model.output.shows_pictures();
     let pane = &mut model.gallery;

@@ -1,4 +1,4 @@
-//! The gallery: a grid of thumbnails with captions, and beneath it what is known of the selected one.
+//! Draws the gallery: a grid of thumbnails with captions, and details of the selected output below.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -16,10 +16,10 @@ use crate::tui::theme::Theme;
 use crate::tui::view::paint::{put, put_right, without_right};
 use crate::tui::wrap::wrap;
 
-/// Columns of a name that are kept free for it.
+/// Columns reserved for the name.
 const NAME: usize = 30;
 
-/// What the title line says: the filters, and how many there are.
+/// The text of the title line: filters, and the number of outputs.
 pub fn note(model: &Model) -> String {
     let mut notes = Vec::new();
     if model.gallery.starred {
@@ -87,7 +87,7 @@ fn draw_tile(model: &Model, tile: &Tile, theme: &Theme, place: Rect, buffer: &mu
     caption(model, tile, is_selected, theme, Rect { y: place.bottom() - 1, height: 1, ..place }, buffer);
 }
 
-/// The run's number, marks, the name.
+/// The run's number, marks, and the name.
 fn caption(model: &Model, tile: &Tile, is_selected: bool, theme: &Theme, line: Rect, buffer: &mut Buffer) {
     let card = &tile.card;
     let style = if is_selected { theme.selected } else { theme.quiet };
@@ -114,7 +114,7 @@ fn caption(model: &Model, tile: &Tile, is_selected: bool, theme: &Theme, line: R
     }
 }
 
-/// A name without its extension, cut at its beginning: names of one workflow differ at their end.
+/// A name without its extension, cut at its beginning: names of one workflow differ at the end.
 fn end_of(name: &str, width: usize) -> String {
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
     if stem.width() <= width {
@@ -127,7 +127,7 @@ fn end_of(name: &str, width: usize) -> String {
     format!("…{}", rest.as_str())
 }
 
-/// What there is instead of a picture: the kind, its size, and why.
+/// The text in place of a picture: type, size, and why.
 fn words(tile: &Tile, why: &str, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let kind = tile.kind();
     let sign = match kind.split('/').next().unwrap_or_default() {
@@ -152,11 +152,11 @@ fn put_centred(buffer: &mut Buffer, area: Rect, y: u16, text: &str, style: ratat
     put(buffer, area, area.x + (area.width - width) / 2, y, text, style);
 }
 
-/// A thumbnail at the bottom left of its place, by its caption.
+/// Draws a thumbnail at the bottom left of its area, next to its caption.
 fn half_blocks(picture: &Picture, rows: u16, area: Rect, buffer: &mut Buffer) {
     let Form::Blocks(halves) = &picture.form else { return };
     let cells = picture.cells;
-    // Of a size that was another a moment ago.
+    // The thumbnail may still be of an earlier size.
     let fits = cells.width <= area.width && cells.height <= area.height && cells.width > 0;
     let area = area.intersection(buffer.area);
     if !fits || area.is_empty() {
@@ -175,10 +175,10 @@ fn half_blocks(picture: &Picture, rows: u16, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// Two lines about the selected one: the file, and what it was made of.
+/// Two lines about the selected output: the file, and how it was made.
 fn about(model: &Model, tile: &Tile, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let card = &tile.card;
-    // What is least missed stands first, and gives way to the name.
+    // The least important fact comes first, and is dropped when the name needs the space.
     let mut facts = vec![tile.kind().to_owned()];
     facts.extend(card.preset.clone());
     facts.push(text::bytes(card.output.size));

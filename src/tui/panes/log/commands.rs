@@ -1,4 +1,4 @@
-//! What can be done to the log.
+//! Commands of the log pane.
 
 use super::update::{follow, search, wrap};
 use crate::tui::command::{Command, Scope, at};

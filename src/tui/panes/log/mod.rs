@@ -12,52 +12,52 @@ use crate::domain::RunId;
 #[derive(Debug, Default)]
 pub struct LogPane {
     pub run: Option<RunId>,
-    /// It has been read, as far as it goes.
+    /// Whether it has been read.
     pub loaded: bool,
-    /// Lines there are, progress lines collapsed.
+    /// Number of lines, with progress lines collapsed.
     pub total: usize,
-    /// The lines in memory: from `first` on.
+    /// The lines in memory, starting at `first`.
     pub lines: Vec<String>,
     /// Number of the first line in memory.
     pub first: usize,
-    /// What is at the top of the pane, unless the end is followed.
+    /// The first visible row, unless the end is followed.
     pub top: LogPlace,
-    /// The lines that were asked for last, and whether the end was.
+    /// The lines requested last, and whether these are the last ones.
     pub asked: Option<(Range<usize>, bool)>,
     /// Columns scrolled off to the left.
     pub left: usize,
-    /// The end is not followed.
+    /// Whether the end is not followed.
     pub paused: bool,
-    /// Long lines are cut rather than wrapped.
+    /// Whether long lines are cut rather than wrapped.
     pub cut: bool,
-    /// What is searched for; empty for nothing.
+    /// The search text; may be empty.
     pub search: String,
-    /// The line that the search found.
+    /// The line of the current match.
     pub found: Option<usize>,
-    /// That line is to be brought into sight.
+    /// Whether to scroll to that line.
     pub reveal: bool,
-    /// Which of how many matches that line is, once they are counted.
+    /// Number and position of the matches, once counted.
     pub matches: Option<Matches>,
-    /// The search that is under way.
+    /// The search in progress.
     pub seeking: Option<Seeking>,
-    /// Where the person was before the search that is being typed.
+    /// The position before the search that is being typed.
     pub origin: Option<SearchOrigin>,
 }
 
-/// The lines of a log that hold a text.
+/// The number of matches, and which one is the current.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Matches {
-    /// The line that was found.
+    /// The line of the current match.
     pub line: usize,
-    /// Its place among them, from 1 on.
+    /// Its number, from 1.
     pub at: usize,
     pub count: usize,
 }
 
-/// What comes back when a search is left while it is typed.
+/// The state to restore when a search is cancelled while typing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SearchOrigin {
-    /// The first line in sight: where the search begins, whatever was found for fewer letters.
+    /// The first visible line, where every search starts while typing.
     pub first: usize,
     pub top: LogPlace,
     pub paused: bool,
@@ -65,19 +65,18 @@ pub struct SearchOrigin {
     pub found: Option<usize>,
 }
 
-/// A search of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seeking {
     pub backward: bool,
-    /// It has come round: it began again at the other end.
+    /// Whether it started again at the other end.
     pub wrapped: bool,
 }
 
-/// A place in a log.
+/// A position in a log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LogPlace {
     pub line: usize,
-    /// A row of it, where it is wrapped.
+    /// Row of the wrapped line.
     pub row: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Messages, scrolling and search of the log pane.
+//! Updates the log pane: reading, scrolling, searching.
 
 use std::ops::Range;
 
@@ -12,12 +12,12 @@ use crate::tui::notice::Tone;
 use crate::tui::pane::Pane;
 use crate::tui::panes::log::{LogPane, LogPlace, Matches, SearchOrigin, Seeking};
 
-/// Lines read beyond each edge of the pane, so that scrolling a little asks for nothing.
+/// Lines read beyond the visible ones, so that small scrolls need no reading.
 const MARGIN: usize = 200;
-/// Columns that one key scrolls to the side.
+/// Columns per key press when scrolling sideways.
 const SIDE_STEP: usize = 16;
 
-/// Reads the log again that is shown: its end, or the lines where the person is.
+/// Reads the shown log again: its end, or the visible lines.
 pub fn reload(model: &mut Model, effects: &mut Effects) {
     let Some(run) = model.log.run else { return };
     if model.fetching.log.want() {
@@ -27,7 +27,7 @@ pub fn reload(model: &mut Model, effects: &mut Effects) {
     }
 }
 
-/// The lines to ask for, and whether they are the last ones.
+/// The lines to request, and whether these are the last ones.
 fn wanted(model: &Model) -> (Range<usize>, bool) {
     let height = layout::page(model, Pane::Log);
     if model.log.paused {
@@ -56,7 +56,7 @@ pub fn loaded(
     }
 }
 
-/// Follows the end of the log, or stops.
+/// Starts or stops following the end.
 pub fn follow(model: &mut Model, effects: &mut Effects) {
     if model.log.paused {
         model.log.paused = false;
@@ -67,13 +67,13 @@ pub fn follow(model: &mut Model, effects: &mut Effects) {
     }
 }
 
-/// Wraps long lines, or cuts them.
+/// Wraps or cuts long lines.
 pub fn wrap(model: &mut Model) {
     model.log.cut = !model.log.cut;
     model.log.left = 0;
 }
 
-/// Searches while it is typed, always from where the person was.
+/// Searches while typing, always from the position before.
 pub fn typed(model: &mut Model, text: String, effects: &mut Effects) {
     if text == model.log.search {
         return;
@@ -102,7 +102,7 @@ fn back_to_origin(model: &mut Model) {
     }
 }
 
-/// A search is left while it is typed: what was there before comes back.
+/// Restores the position before a cancelled search.
 pub fn left(model: &mut Model) {
     back_to_origin(model);
     if let Some(origin) = model.log.origin.take() {
@@ -112,7 +112,7 @@ pub fn left(model: &mut Model) {
     }
 }
 
-/// The search is typed. What was found while it was typed stands; the same text again goes to its next match.
+/// Accepts the search text. The current match stays; the same text again goes to the next match.
 pub fn entered(model: &mut Model, text: &str, effects: &mut Effects) {
     let was_searched = model.log.origin.take().is_some() && model.log.search == text;
     if !was_searched && !text.is_empty() {
@@ -121,7 +121,7 @@ pub fn entered(model: &mut Model, text: &str, effects: &mut Effects) {
     }
 }
 
-/// Takes back the search; `false` when there is none.
+/// Clears the search; `false` when there is none.
 pub fn back(model: &mut Model) -> bool {
     let had = !model.log.search.is_empty();
     if had {
@@ -131,7 +131,7 @@ pub fn back(model: &mut Model) -> bool {
     had
 }
 
-/// Looks for the search text: from the match on, as long as it is in sight, else from what is in sight.
+/// Searches from the current match if it is visible, else from the visible lines.
 pub fn search(model: &mut Model, backward: bool, effects: &mut Effects) {
     let Some(run) = model.log.run else { return };
     if model.log.search.is_empty() {
@@ -148,7 +148,7 @@ pub fn search(model: &mut Model, backward: bool, effects: &mut Effects) {
     seek(model, run, from, Seeking { backward, wrapped: false }, effects);
 }
 
-/// Without a line to begin with, the search begins at the other end.
+/// Searches from a line; `None` starts at the other end.
 fn seek(model: &mut Model, run: RunId, from: Option<usize>, seeking: Seeking, effects: &mut Effects) {
     let backward = seeking.backward;
     let other_end = if backward { model.log.total } else { 0 };
@@ -176,7 +176,7 @@ pub fn found(model: &mut Model, run: RunId, text: &str, line: Option<usize>, eff
         (None, _) => {
             model.log.matches = Some(Matches { line: 0, at: 0, count: 0 });
             if model.log.origin.is_some() {
-                // The title says it, beside what is being typed.
+                // The title says so, next to the search text.
                 back_to_origin(model);
             } else {
                 model.notify(Tone::Plain, format!("`{text}` is not in the log"));
@@ -185,26 +185,26 @@ pub fn found(model: &mut Model, run: RunId, text: &str, line: Option<usize>, eff
     }
 }
 
-/// The lines that hold the search text are counted.
+/// Takes in the counted matches.
 pub fn counted(model: &mut Model, run: RunId, text: &str, matches: Matches) {
     if model.log.run == Some(run) && model.log.search == text {
         model.log.matches = Some(matches);
     }
 }
 
-/// Columns of the pane; those it would have, when it is not seen.
+/// Columns of the pane, or those it would have when hidden.
 fn width(model: &Model) -> u16 {
     let seen = layout::regions(model).and_then(|regions| regions.body(Pane::Log));
     seen.map_or(model.size.width.saturating_sub(2), |area| area.width)
 }
 
-/// Rows of a line; one, as long as the line is not in memory.
+/// Rows of a line; 1 while it is not in memory.
 fn rows(model: &Model, line: usize) -> usize {
     let text = line.checked_sub(model.log.first).and_then(|at| model.log.lines.get(at));
     text.map_or(1, |text| view::row_count(&model.log, text, width(model)))
 }
 
-/// The place some rows further up.
+/// The position some rows up.
 fn up(model: &Model, from: LogPlace, mut count: usize) -> LogPlace {
     let mut place = from;
     while place.row < count {
@@ -217,7 +217,7 @@ fn up(model: &Model, from: LogPlace, mut count: usize) -> LogPlace {
     LogPlace { row: place.row - count, ..place }
 }
 
-/// The place some rows further down; the last row at the most.
+/// The position some rows down, at most the last row.
 fn down(model: &Model, from: LogPlace, mut count: usize) -> LogPlace {
     let mut place = from;
     loop {
@@ -234,7 +234,7 @@ fn down(model: &Model, from: LogPlace, mut count: usize) -> LogPlace {
     }
 }
 
-/// The top when the end is in sight. Too far up by as much as lines wrap, as long as the end is not in memory.
+/// The top position when the end is visible. While the end is not in memory it does not account for wrapped lines.
 fn end_top(model: &Model) -> LogPlace {
     up(model, LogPlace { line: model.log.total, row: 0 }, layout::page(model, Pane::Log))
 }
@@ -243,7 +243,7 @@ fn top(model: &Model) -> LogPlace {
     if model.log.paused { model.log.top } else { end_top(model) }
 }
 
-/// The first and the last line in sight.
+/// The first and last visible line.
 fn in_sight(model: &Model) -> (usize, usize) {
     let top = top(model);
     (top.line, down(model, top, layout::page(model, Pane::Log) - 1).line)
@@ -263,12 +263,12 @@ pub fn moved(model: &mut Model, motion: Motion) {
         Motion::Bottom => end_top(model),
     };
     model.log.reveal = false;
-    // At the end, the end is followed again.
+    // At the end, it is followed again.
     model.log.paused = next < end_top(model);
     model.log.top = next;
 }
 
-/// As long as a line in sight goes on there.
+/// Scrolls right as long as a visible line continues there.
 fn to_the_right(model: &mut Model) {
     let (first, last) = in_sight(model);
     let log = &model.log;
@@ -280,7 +280,7 @@ fn to_the_right(model: &mut Model) {
     }
 }
 
-/// Asks for what the pane shows and is not in memory, and keeps the top within the log.
+/// Requests missing lines, and keeps the top within the log.
 pub fn settle(model: &mut Model, effects: &mut Effects) {
     if model.log.run != model.runs.list.selected {
         let kept = LogPane { cut: model.log.cut, search: model.log.search.clone(), ..LogPane::default() };
@@ -295,7 +295,7 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
     let held = model.log.window();
     let is_held = held.start <= from && to <= held.end;
     if !is_held {
-        // What came short of this question comes short of it again, until the store changes.
+        // The same request would fail again, until the store changes.
         let is_new = model.log.asked != Some(wanted(model));
         if model.log.run.is_some() && model.fetching.log == Default::default() && is_new {
             reload(model, effects);
@@ -309,7 +309,7 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
     }
 }
 
-/// Brings what the search found into sight, with some rows above it.
+/// Scrolls to the current match, with some rows above it.
 fn reveal(model: &mut Model) {
     if !std::mem::take(&mut model.log.reveal) {
         return;

@@ -1,4 +1,4 @@
-//! The log pane: the server's own lines, its colours kept.
+//! Draws the log with the server's colours.
 
 use std::ops::Range;
 
@@ -17,7 +17,7 @@ use crate::tui::view::paint::put;
 use crate::tui::wrap::wrap;
 use crate::wire::ansi::{self, Sgr};
 
-/// What the title line says.
+/// The text of the title line.
 pub fn note(model: &Model) -> String {
     let Some(run) = model.log.run else { return String::new() };
     let state = if model.log.paused { "paused" } else { "following" };
@@ -27,7 +27,7 @@ pub fn note(model: &Model) -> String {
     }
 }
 
-/// Which match the line is that was found, as far as they are counted.
+/// The number of the current match, once counted.
 fn matches(log: &LogPane) -> String {
     match log.matches {
         Some(Matches { count: 0, .. }) => "   not found".to_owned(),
@@ -38,12 +38,12 @@ fn matches(log: &LogPane) -> String {
     }
 }
 
-/// Rows that a line takes at a width.
+/// Rows of a line at a width.
 pub fn row_count(log: &LogPane, line: &str, width: u16) -> usize {
     if log.cut { 1 } else { fold(cells(line), width).len() }
 }
 
-/// Columns of a line that is not wrapped.
+/// Columns of an unwrapped line.
 pub fn columns(line: &str) -> usize {
     cells(line).iter().map(|cell| cell.columns).sum()
 }
@@ -56,7 +56,7 @@ pub fn row_found(log: &LogPane, line: &str, width: u16) -> usize {
     if log.cut { 0 } else { fold(cells, width).len() - 1 }
 }
 
-/// One cell's worth of a log line.
+/// The content of one cell.
 struct LogCell<'a> {
     grapheme: &'a str,
     columns: usize,
@@ -78,7 +78,7 @@ pub fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// Why there is nothing to see.
+/// Why the pane is empty.
 fn nothing(model: &Model) -> &'static str {
     match model.runs.list.selected().map(|run| run.status) {
         _ if model.log.run.is_none() => "The log of the selected run.",
@@ -89,7 +89,7 @@ fn nothing(model: &Model) -> &'static str {
     }
 }
 
-/// Lines from the one at the top on.
+/// Draws lines from the top position on.
 fn from_top(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let mut y = area.y;
     let skipped = model.log.top.line.saturating_sub(model.log.first);
@@ -106,7 +106,7 @@ fn from_top(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// The last lines, the newest at the bottom.
+/// Draws the last lines, the newest at the bottom.
 fn from_bottom(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let height = usize::from(area.height);
     let mut rows = Vec::new();
@@ -123,7 +123,7 @@ fn from_bottom(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// A line in rows of the pane's width; one row when long lines are cut.
+/// Wraps a line to the pane's width; one row when long lines are cut.
 fn wrapped<'a>(
     model: &Model,
     theme: &Theme,
@@ -145,7 +145,7 @@ fn wrapped<'a>(
     fold(cells, width)
 }
 
-/// Pieces in rows of a width; an empty line takes a row, too.
+/// Splits cells into rows of a width; an empty line takes a row, too.
 fn fold(cells: Vec<LogCell<'_>>, width: u16) -> Vec<Vec<LogCell<'_>>> {
     let width = usize::from(width).max(2);
     let mut rows = vec![Vec::new()];
@@ -176,7 +176,7 @@ fn cells(line: &str) -> Vec<LogCell<'_>> {
     cells
 }
 
-/// Shows every match in reverse, those of the line that the search found last in the accent.
+/// Reverses all matches; those on the line of the current match get the accent colour.
 fn mark_found(model: &Model, theme: &Theme, number: usize, line: &str, cells: &mut [LogCell<'_>]) {
     let is_current = model.log.found == Some(number);
     let style = if is_current { theme.accent.patch(theme.found) } else { theme.found };
@@ -187,7 +187,7 @@ fn mark_found(model: &Model, theme: &Theme, number: usize, line: &str, cells: &m
     }
 }
 
-/// Where a text is in a line, whatever the case, counted in cells.
+/// Ranges of a text in a line, ignoring case, counted in cells.
 fn found_in(line: &str, wanted: &str) -> Vec<Range<usize>> {
     let wanted = wanted.to_lowercase();
     if wanted.is_empty() {

@@ -1,4 +1,4 @@
-//! What can be done to the outputs of a run, one at a time.
+//! Commands for a run's outputs, one at a time.
 
 use super::update::{change_mode, play, step};
 use super::uses::ask;

@@ -1,4 +1,4 @@
-//! What came of a run: its pictures, one at a time.
+//! The output pane: one of a run's outputs.
 
 pub mod commands;
 pub mod update;
@@ -9,92 +9,89 @@ use crate::domain::RunId;
 use crate::domain::run::UnixMs;
 use crate::picture::{self, CellSize, Cells, PictureMode, PictureProtocol};
 
-/// The output pane: one of the selected run's outputs.
+/// State of the output pane.
 #[derive(Debug, Default)]
 pub struct OutputPane {
     pub run: Option<RunId>,
     pub at: usize,
-    /// How the person wants pictures to be drawn.
+    /// How pictures should be drawn.
     pub mode: PictureMode,
-    /// What the terminal can do.
     pub means: PictureMeans,
-    /// What was asked for last.
+    /// The order sent last.
     pub asked: Option<RenderOrder>,
-    /// The answer is still to come; what stands there meanwhile may be of the order before.
+    /// Whether its result is missing; until then the pane shows the previous one.
     pub pending: bool,
-    /// When a preview was asked for last.
+    /// When a preview was ordered last.
     pub previewed_at: UnixMs,
-    /// What came of it.
+    /// The last result.
     pub rendered: Option<Result<Rendered, String>>,
     /// Lines of a text scrolled off at the top.
     pub scroll: usize,
-    /// A moving picture is to be played.
+    /// Whether an animation should play.
     pub playing: bool,
-    /// The frame that is seen, and when the first one was.
+    /// The current frame, and when the first one was shown.
     pub frame: usize,
     pub played_from: UnixMs,
 }
 
-/// What the terminal can do for pictures.
+/// The terminal's capabilities for pictures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PictureMeans {
-    /// The best way it has; `None` while it is being asked.
+    /// The best protocol; `None` while the terminal is being asked.
     pub best: Option<PictureProtocol>,
     /// Pixels of a cell.
     pub cell: CellSize,
-    /// It shows no colours, so that half-blocks show nothing.
+    /// Without colours, half-blocks show nothing.
     pub colourless: bool,
 }
 
-/// A file to look at, and how it is to be drawn. Two that are equal have the same answer.
+/// A file to draw, and how. Equal orders have the same result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RenderOrder {
     pub path: std::path::PathBuf,
-    /// Which one it is of several that come to lie there one after the other, from 1; 0 of an output.
+    /// Number of the preview, from 1, since previews share one path; 0 for an output.
     pub preview: u64,
-    /// Cells that there are for it.
+    /// Available size in cells.
     pub room: Cells,
-    /// Pixels of a cell.
+    /// Size of a cell in pixels.
     pub cell: CellSize,
-    /// How it is drawn; `None`: not at all.
+    /// `None` when pictures are off.
     pub protocol: Option<PictureProtocol>,
-    /// All frames of a moving picture.
+    /// Whether to decode all frames of an animation.
     pub play: bool,
 }
 
-/// What a file shows.
+/// A file ready to be shown.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rendered {
-    /// Its type, such as `image/png`.
+    /// MIME type, such as `image/png`.
     pub kind: &'static str,
-    /// Its size on the disk.
+    /// File size.
     pub bytes: u64,
-    /// Pixels, and what else is known in a word.
+    /// Size in pixels, and further facts.
     pub facts: Vec<String>,
-    /// What there is to see.
     pub body: RenderedBody,
 }
 
-/// What there is to see.
+/// The content of a file.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RenderedBody {
-    /// A picture, or the frames of one with how many milliseconds each stands.
+    /// A picture, or frames with their durations in milliseconds.
     Picture {
-        /// One, unless it was to be played.
+        /// A single one unless an animation should play.
         frames: Vec<(picture::Shared, u32)>,
-        /// It can be played.
+        /// Whether it is an animation.
         moves: bool,
     },
     /// The first lines of a text, and whether there are more.
     Text(Vec<String>, bool),
     Nothing(String),
-    /// A picture, and none is to be drawn.
+    /// A picture while pictures are off.
     Off,
 }
 
 impl OutputPane {
-    /// Whether pictures are drawn at all: a terminal without colours shows nothing of them, and a person
-    /// may not want any.
+    /// Whether pictures are drawn: not on a terminal without colours, and not when the person turned them off.
     pub fn shows_pictures(&self) -> bool {
         !self.means.colourless && self.mode != PictureMode::Off
     }

@@ -1,4 +1,4 @@
-//! Messages and selection of the output pane.
+//! Updates the output pane.
 
 use super::view;
 use crate::domain::OutputId;
@@ -11,12 +11,12 @@ use crate::tui::notice::Tone;
 use crate::tui::pane::Pane;
 use crate::tui::panes::output::{RenderOrder, Rendered, RenderedBody};
 
-/// Milliseconds that a selection has to rest before its file is read.
+/// Milliseconds until the file of a newly selected output is read.
 const REST_MS: u32 = 150;
-/// A film goes round for so long, and through to its end.
+/// Milliseconds for which an animation repeats; the last round is completed.
 const PLAY_MS: i64 = 5_000;
 
-/// Previews are at least so far apart.
+/// Least milliseconds between two previews.
 const PREVIEW_MS: i64 = 2_000;
 
 pub fn play(model: &mut Model) {
@@ -24,7 +24,7 @@ pub fn play(model: &mut Model) {
     model.output.frame = 0;
 }
 
-/// The next way of drawing pictures.
+/// Switches to the next way of drawing pictures.
 pub fn change_mode(model: &mut Model) {
     model.output.mode = model.output.mode.next();
     let told = match model.output.mode {
@@ -35,7 +35,7 @@ pub fn change_mode(model: &mut Model) {
     model.notify(Tone::Plain, told);
 }
 
-/// Goes to another output of the run, round about.
+/// Goes to another output of the run, wrapping around.
 pub fn step(model: &mut Model, by: isize) {
     let count = model.selected_run().map_or(0, |run| run.outputs.len());
     match count {
@@ -49,7 +49,7 @@ pub fn step(model: &mut Model, by: isize) {
     }
 }
 
-/// Goes to one output of a run.
+/// Goes to an output of a run.
 pub fn go_to(model: &mut Model, id: OutputId) {
     model.output.run = Some(id.run);
     model.output.at = usize::try_from(id.place).unwrap_or_default();
@@ -69,7 +69,7 @@ pub fn rendered(
     rendered: Result<Rendered, String>,
     effects: &mut Effects,
 ) {
-    // Another one is wanted by now.
+    // Another order was sent meanwhile.
     if model.output.asked.as_ref() != Some(order) {
         return;
     }
@@ -115,7 +115,7 @@ pub fn next_frame(model: &mut Model, effects: &mut Effects) {
     effects.push(Effect::Screen(ScreenEffect::FrameIn(frames[output.frame].1)));
 }
 
-/// How pictures are drawn now; the outer `None` while the terminal is being asked.
+/// The current protocol; the outer `None` while the terminal is being asked.
 fn protocol(model: &Model) -> Option<Option<PictureProtocol>> {
     let protocol = match model.output.mode {
         PictureMode::Off => None,
@@ -125,14 +125,14 @@ fn protocol(model: &Model) -> Option<Option<PictureProtocol>> {
     Some(protocol.filter(|protocol| *protocol != PictureProtocol::Blocks || !model.output.means.colourless))
 }
 
-/// Keeps the place among the outputs of the selected run, and asks for what is to be seen there.
+/// Keeps the position among the selected run's outputs, and orders what should be shown.
 pub fn settle(model: &mut Model, effects: &mut Effects) {
     if model.output.run != model.runs.list.selected {
         model.output.run = model.runs.list.selected;
         model.output.at = 0;
         model.output.playing = false;
     }
-    // Until the run has been read, how many it made is not known.
+    // Until the run has been read, the number of its outputs is unknown.
     if let Some(outputs) = model.selected_run().map(|run| run.outputs.len()) {
         model.output.at = model.output.at.min(outputs.saturating_sub(1));
     }
@@ -140,7 +140,7 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
     let output = output.map(|output| (output.path.clone(), 0));
     let preview = || view::preview(model).map(|preview| (preview.path.clone(), preview.number));
     let Some((path, preview)) = output.or_else(preview) else {
-        // What stood there is another run's.
+        // What is shown belongs to another run.
         if model.selected_run().is_some()
             || model.runs.list.selected.is_none()
             || model.output.asked.is_some()
@@ -149,7 +149,7 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
         }
         return;
     };
-    // What is not seen is not looked at.
+    // A hidden pane orders nothing.
     let (Some(room), Some(protocol)) = (view::room(model), protocol(model)) else { return };
     let cell = model.output.means.cell;
     let order = RenderOrder { path, preview, room, cell, protocol, play: model.output.playing };
@@ -158,7 +158,7 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
         return;
     }
     if preview > 0 && (RenderOrder { preview, ..asked.clone() }) == order {
-        // One after the other, and no faster than a slow line bears; what stands there stays until the next is there.
+        // One at a time, and no faster than a slow connection allows; the last one stays until the next arrives.
         if !model.output.pending && model.now - model.output.previewed_at >= PREVIEW_MS {
             ask(model, order, effects);
         }
@@ -166,7 +166,7 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
     }
     let same_but_for_playing = RenderOrder { play: order.play, ..asked.clone() } == order;
     if same_but_for_playing {
-        // What stands there stays until the other is there.
+        // The old one stays until the new one arrives.
         model.output.frame = 0;
     } else {
         forget(model);
@@ -180,7 +180,7 @@ fn ask(model: &mut Model, order: RenderOrder, effects: &mut Effects) {
     }
     model.output.pending = true;
     model.output.asked = Some(order.clone());
-    // Another size, or playing: it has rested already.
+    // Another size, or playing: the selection has rested already.
     let rest = if model.output.rendered.is_some() { 0 } else { REST_MS };
     effects.push(Effect::Screen(ScreenEffect::Render(order, rest)));
 }

@@ -1,4 +1,4 @@
-//! What is done with a run's outputs.
+//! Uses of a run's outputs: open, copy, use as an input.
 
 use std::path::Path;
 
@@ -15,9 +15,9 @@ use crate::tui::panes::params::setting_text;
 use crate::tui::panes::params::update as params;
 use crate::tui::text;
 
-/// Takes the output that is meant: the only one, else one from a list.
+/// Chooses the output: the only one, else from a list.
 pub fn ask(model: &mut Model, wanted: OutputUse, effects: &mut Effects) {
-    // The gallery shows outputs of many runs, and the selected one is meant.
+    // The gallery lists outputs of many runs; the selected one is used.
     if let Some(tile) = model.gallery.list.selected().filter(|_| model.focus == Pane::Gallery) {
         return use_one(model, &tile.card.output.clone(), wanted, effects);
     }
@@ -25,12 +25,12 @@ pub fn ask(model: &mut Model, wanted: OutputUse, effects: &mut Effects) {
         return model.notify(Tone::Plain, "The run is still being read. Press again in a moment");
     };
     let outputs = run.outputs.clone();
-    // Where one is seen, that one is meant.
+    // The visible output is used.
     if let Some(seen) = outputs.get(model.output.at).filter(|_| model.focus == Pane::Output) {
         return use_one(model, seen, wanted, effects);
     }
     match outputs.as_slice() {
-        // It is in the list already, and not yet in the details.
+        // The list shows outputs that the details have not received yet.
         [] => model.notify(Tone::Plain, "The run is still being read. Press again in a moment"),
         [only] => use_one(model, only, wanted, effects),
         _ => {
@@ -46,7 +46,7 @@ pub fn ask(model: &mut Model, wanted: OutputUse, effects: &mut Effects) {
     }
 }
 
-/// One was chosen from the list, by its path.
+/// Uses the output chosen from the list, by its path.
 pub fn take(model: &mut Model, path: &str, wanted: OutputUse, effects: &mut Effects) {
     let outputs = model.details.run.iter().flat_map(|run| &run.outputs);
     match outputs.into_iter().find(|output| output.path.display().to_string() == path).cloned() {
@@ -66,7 +66,7 @@ fn use_one(model: &mut Model, output: &Output, wanted: OutputUse, effects: &mut 
     }
 }
 
-/// Makes an output the file of a parameter: the only one that takes it, else one from a list.
+/// Sets an output as the file of a parameter: the only suitable one, else from a list.
 fn input(model: &mut Model, output: &Output, effects: &mut Effects) {
     let takers: Vec<&Parameter> = model.draft.params().iter().filter(|param| takes(param, output)).collect();
     match takers.as_slice() {
@@ -92,7 +92,7 @@ fn input(model: &mut Model, output: &Output, effects: &mut Effects) {
     }
 }
 
-/// Whether a parameter takes files of the output's kind. The mask beside an image is not asked for.
+/// Whether a parameter takes files of the output's type. Masks are not offered.
 fn takes(param: &Parameter, output: &Output) -> bool {
     let ParamKind::File(kind) = param.kind else { return false };
     if param.key.input().ends_with(MASK_SUFFIX) {
@@ -105,12 +105,12 @@ fn takes(param: &Parameter, output: &Output) -> bool {
         "video" => kind == FileKind::Video,
         "audio" => kind == FileKind::Audio,
         "text" => false,
-        // What it is, the server knows better.
+        // The server knows the file's type better.
         _ => true,
     }
 }
 
-/// Sets a parameter, named by its key, to a file.
+/// Sets the parameter with this key to a file.
 pub fn put(model: &mut Model, path: &Path, key: &str, effects: &mut Effects) {
     let Some(key) = ParamKey::parse(key).filter(|key| model.draft.param(key).is_some()) else {
         return model.notify(Tone::Plain, "Another workflow has been opened meanwhile");

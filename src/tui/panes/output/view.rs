@@ -1,4 +1,4 @@
-//! The output pane: what the output is in one line, and beneath it the picture, or the text.
+//! Draws an output: a caption line, and below it the picture or text.
 
 use ratatui::buffer::{Buffer, CellDiffOption};
 use ratatui::layout::{Position, Rect};
@@ -19,7 +19,7 @@ use crate::tui::theme::Theme;
 use crate::tui::view::paint::{put, put_right, without_right};
 use crate::tui::wrap::wrap;
 
-/// What the title line says.
+/// The text of the title line.
 pub fn note(model: &Model) -> String {
     let Some(run) = model.selected_run() else { return String::new() };
     match run.outputs.len() {
@@ -29,13 +29,13 @@ pub fn note(model: &Model) -> String {
     }
 }
 
-/// Cells that there are for a picture; `None` when the pane is not seen.
+/// Cells available for a picture; `None` when the pane is hidden.
 pub fn room(model: &Model) -> Option<Cells> {
     let area = picture_area(model)?;
     Some(Cells { width: area.width, height: area.height })
 }
 
-/// The picture that belongs on the screen, and where.
+/// The picture on screen, and its place.
 pub fn placement(model: &Model) -> Option<Placement> {
     let Some(Ok(Rendered { body: RenderedBody::Picture { frames, .. }, .. })) = &model.output.rendered else {
         return None;
@@ -44,14 +44,14 @@ pub fn placement(model: &Model) -> Option<Placement> {
     let area = picture_area(model)?;
     let cells = picture.cells;
     if cells.width > area.width || cells.height > area.height {
-        // The screen has become smaller; one that fits is on its way.
+        // The screen was made smaller; a picture that fits has been ordered.
         return None;
     }
     let at = Position::new(area.x + (area.width - cells.width) / 2, area.y);
     Some(Placement { picture: picture.clone(), at })
 }
 
-/// Lines of the text that is shown.
+/// Lines of the shown text.
 pub fn line_count(model: &Model) -> usize {
     match &model.output.rendered {
         Some(Ok(Rendered { body: RenderedBody::Text(lines, _), .. })) => lines.len(),
@@ -69,7 +69,7 @@ fn beneath_caption(body: Rect) -> Option<Rect> {
     (area.height > 0 && area.width > 0).then_some(area)
 }
 
-/// The newest picture of the selected run's work, as long as it is at work and there is no output yet.
+/// The newest intermediate picture of the selected run, while it is at work and has no output.
 pub fn preview(model: &Model) -> Option<&Preview> {
     let run = model.selected_run()?;
     run.preview.as_ref().filter(|_| run.outputs.is_empty() && run.status.is_in_flight())
@@ -86,7 +86,7 @@ pub fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mu
     }
     let Some(beneath) = beneath_caption(area) else { return };
     if let Some(placement) = placement(model) {
-        // Left to the picture; the terminal draws it there.
+        // These cells belong to the picture, which the picture layer draws.
         for at in placement.area().intersection(buffer.area).positions() {
             buffer[at].set_diff_option(CellDiffOption::Skip);
         }
@@ -107,7 +107,7 @@ pub fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mu
     }
 }
 
-/// Name at the left; size in pixels and bytes at the right.
+/// Name on the left; size in pixels and bytes on the right.
 fn caption(model: &Model, output: &Output, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let mut facts = Vec::new();
     if let Some(Ok(rendered)) = &model.output.rendered {
@@ -129,7 +129,7 @@ fn caption(model: &Model, output: &Output, theme: &Theme, area: Rect, buffer: &m
     put(buffer, name, area.x, area.y, &output.name, theme.text);
 }
 
-/// Why there is no output to see, and what to do about it: a paragraph each.
+/// Why there is no output, and what to do about it: one paragraph each.
 fn nothing(model: &Model, keys: &Keymap, theme: &Theme) -> Vec<(String, Style)> {
     let Some(run) = model.selected_run() else {
         let told = match model.runs.list.selected {
@@ -183,7 +183,7 @@ fn off(model: &Model, keys: &Keymap) -> String {
     }
 }
 
-/// What is being waited for.
+/// What the pane is waiting for.
 fn waiting(model: &Model, keys: &Keymap) -> String {
     if model.output.mode == PictureMode::Auto && model.output.means.best.is_none() {
         return format!("Asking the terminal how it shows pictures… {} chooses", keys.hint("picture-kind"));
@@ -191,7 +191,7 @@ fn waiting(model: &Model, keys: &Keymap) -> String {
     "Decoding…".to_owned()
 }
 
-/// Texts of any length, wrapped, a blank line between two.
+/// Draws wrapped texts with a blank line between them.
 fn paragraphs(texts: &[(String, Style)], area: Rect, buffer: &mut Buffer) {
     let width = usize::from(area.width);
     let blank = |at: usize| (at > 0).then_some(("", Style::new()));

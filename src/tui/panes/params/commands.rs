@@ -1,4 +1,4 @@
-//! What can be done to the parameters.
+//! Commands of the parameters pane.
 
 use super::editing;
 use super::update::{
@@ -20,7 +20,7 @@ pub const EDIT: Command = Command {
     ..Command::new("edit", |model, _, effects| editing::open(model, effects))
 };
 
-/// Leaves the field that is open.
+/// Closes the open field.
 pub const DONE_EDITING: Command = Command {
     places: &[at(Scope::Editing, 90)],
     keys: &["esc"],
@@ -168,7 +168,7 @@ pub const COMMANDS: &[Command] = &[
     },
 ];
 
-/// What a click in a line does: it selects; on what was selected it edits.
+/// Handles a click in a line: it selects, and edits the selected parameter.
 pub fn clicked(model: &mut Model, line: usize, had_focus: bool) -> Option<&'static Command> {
     let key = at_line(model, line)?;
     let again = had_focus && model.params.selected.as_ref() == Some(&key);

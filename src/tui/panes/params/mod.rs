@@ -1,4 +1,4 @@
-//! The parameters: what will be sent.
+//! The parameters pane: the values of the next run.
 
 pub mod commands;
 pub mod editing;
@@ -17,30 +17,28 @@ use crate::tui::completions::Completions;
 
 #[derive(Debug, Default)]
 pub struct ParamsPane {
-    /// The row that keys go to.
     pub selected: Option<ParamKey>,
     /// Lines scrolled off at the top.
     pub scroll: usize,
     /// Fuzzy filter; empty shows all.
     pub filter: String,
-    /// Kept on top, in this order.
+    /// Parameters kept at the top, in this order.
     pub pinned: IndexSet<ParamKey>,
-    /// Links and what the form hides are shown.
+    /// Whether links and inputs hidden by the form are shown.
     pub show_all: bool,
-    /// The field being edited.
     pub editing: Option<Editing>,
-    /// What is known of files that parameters name.
+    /// State of the files that parameters refer to.
     pub files: BTreeMap<ParamKey, FileState>,
 }
 
-/// What is known of a file that a parameter names.
+/// The state of a parameter's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FileState {
-    /// It is there; size and kind in words.
+    /// Can be sent; with size and type for display.
     Good(String),
-    /// It is there, and seems to be something else than the parameter wants; it is sent all the same.
+    /// Can be sent, but does not seem to be of the parameter's type.
     Doubtful(String),
-    /// It cannot be sent: it is not there, or cannot be read.
+    /// Missing or unreadable, so it cannot be sent.
     Bad(String),
 }
 
@@ -49,31 +47,32 @@ pub enum FileState {
 pub struct Editing {
     pub key: ParamKey,
     pub text: TextArea<'static>,
-    /// Enter makes a new line.
+    /// Whether Enter inserts a line.
     pub multiline: bool,
-    /// Why the text cannot be kept as it is.
+    /// Why the text is invalid.
     pub error: Option<String>,
-    /// Paths that the text of a file field may become.
+    /// Completions of a path in a file field.
     pub completions: Completions,
-    /// Places where the text is between the two steps that the widget makes of one change: line number and line.
+    /// Undo states in the middle of a replacement, which the widget makes in two steps: line number
+    /// and text of that line.
     pub halfway: Vec<(usize, String)>,
-    /// What the weight keys did last.
+    /// The last change by the weight keys.
     pub weighing: Option<Weighing>,
 }
 
 impl Editing {
-    /// The text as one string.
+    /// The text with line breaks.
     pub fn value(&self) -> String {
         self.text.lines().join("\n")
     }
 
-    /// Lines beneath the text: the error, completions, and how many more there are.
+    /// Lines below the text: the error, completions, and how many more there are.
     pub fn lines_below(&self) -> usize {
         usize::from(self.error.is_some()) + self.completions.lines()
     }
 }
 
-/// The setting as a field shows it.
+/// A setting as shown in a field.
 pub fn setting_text(setting: &Setting) -> String {
     match setting {
         Setting::Value(value) => crate::domain::value::text(value),

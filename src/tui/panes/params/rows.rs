@@ -1,6 +1,6 @@
-//! The rows of the parameters pane: which parameters are seen, in which order, how high each is.
+//! The rows of the parameters pane: which parameters are visible, in which order and height.
 //!
-//! The view draws these rows and `update` moves among them, so both agree on what is where.
+//! The view draws these rows and `update` moves among them, so both agree on positions.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,21 +16,19 @@ use crate::tui::model::Model;
 use crate::tui::pane::Pane;
 use crate::tui::wrap::wrapped;
 
-/// Lines that a long text takes at the most while it is not edited.
+/// Most lines of a long text while it is not edited.
 pub const LONG_TEXT_LINES: usize = 5;
-/// Columns before the value: the bar, the mark, the label and what parts them.
+/// Columns before the value: bar, mark, label and gaps.
 pub const INDENT: usize = 4;
 
-/// One row of the pane.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Row {
-    /// A heading, empty where a blank line parts; the first parameters have none.
+    /// A heading; empty for a blank line. The first parameters have none.
     Heading(String),
-    /// A parameter, by its place in the draft.
     Param {
-        /// Index into the parameters of the draft.
+        /// Index into the draft's parameters.
         index: usize,
-        /// It is in the pinned group.
+        /// Whether it is in the pinned group.
         pinned: bool,
         height: usize,
     },
@@ -45,16 +43,15 @@ impl Row {
     }
 }
 
-/// The pane at a width: its rows from top to bottom, and its columns. Made once a draw, in time that grows with the
-/// number of parameters and no faster.
+/// The rows of the pane at a width, and its columns. Computed once per frame, in time proportional
+/// to the number of parameters.
 #[derive(Debug, Default, PartialEq)]
 pub struct Rows {
     pub rows: Vec<Row>,
-    /// Columns of the label.
+    /// Columns for the label.
     pub label_width: usize,
 }
 
-/// Lays the pane out.
 pub fn rows(model: &Model, width: u16) -> Rows {
     let params = model.draft.params();
     let seen: Vec<usize> = (0..params.len()).filter(|i| is_shown(model, &params[*i])).collect();
@@ -66,7 +63,7 @@ pub fn rows(model: &Model, width: u16) -> Rows {
         height: height(model, &params[index], columns),
     };
     if !model.params.filter.is_empty() {
-        // Best match first: no headings, they would repeat.
+        // Sorted by score, so headings would repeat and are left out.
         let rows = matching(model, &seen).into_iter().map(|index| row(index, true)).collect();
         return Rows { rows, label_width };
     }
@@ -78,7 +75,7 @@ pub fn rows(model: &Model, width: u16) -> Rows {
     }
     let pinned: HashSet<usize> = pinned.into_iter().collect();
     let headings = Headings::new(params);
-    // Advanced parameters come after the rest, each part in the workflow's order.
+    // Advanced parameters come last, each part in the workflow's order.
     let (advanced, basic): (Vec<usize>, Vec<usize>) =
         seen.into_iter().filter(|i| !pinned.contains(i)).partition(|i| params[*i].advanced);
     for (part, suffix) in [(basic, ""), (advanced, " · advanced")] {
@@ -102,7 +99,7 @@ pub fn rows(model: &Model, width: u16) -> Rows {
 }
 
 impl Rows {
-    /// The keys of the rows that can be selected, in order.
+    /// Keys of the selectable rows, in order.
     pub fn keys<'a>(&'a self, model: &'a Model) -> impl Iterator<Item = &'a ParamKey> {
         let params = model.draft.params();
         self.rows.iter().filter_map(|row| match row {
@@ -111,20 +108,20 @@ impl Rows {
         })
     }
 
-    /// Lines of the whole.
+    /// Total number of lines.
     pub fn height(&self) -> usize {
         self.rows.iter().map(Row::height).sum()
     }
 }
 
 fn label_width(model: &Model, seen: &[usize], width: u16) -> usize {
-    /// Columns that a label takes at the most.
+    /// Most columns for a label.
     const MOST: usize = 22;
     let params = model.draft.params();
     let mut longest = 6;
     for index in seen {
         let name = model.draft.name(&params[*index]);
-        // No character takes more columns than it has bytes.
+        // A character never takes more columns than bytes.
         if name.len() > longest {
             longest = longest.max(name.width()).min(MOST);
         }
@@ -139,9 +136,9 @@ fn is_shown(model: &Model, param: &Parameter) -> bool {
     model.params.show_all || (!param.hidden && param.kind != ParamKind::Link)
 }
 
-/// What stands above a node's parameters.
+/// Headings of nodes.
 struct Headings<'p> {
-    /// Name of nodes → the only node of the name.
+    /// Node name → the only node with that name.
     only: HashMap<&'p str, Option<&'p str>>,
 }
 
@@ -151,7 +148,7 @@ impl<'p> Headings<'p> {
         let mut last = None;
         for param in params {
             let node = param.key.node();
-            // The parameters of a node mostly stand together.
+            // A node's parameters are usually adjacent.
             if last == Some((param.group.as_str(), node)) {
                 continue;
             }
@@ -164,7 +161,7 @@ impl<'p> Headings<'p> {
         Self { only }
     }
 
-    /// The node's name, with its id where several nodes have the same name.
+    /// The node's name, with its id when several nodes have that name.
     fn of(&self, param: &Parameter) -> String {
         match self.only.get(param.group.as_str()) {
             Some(None) => format!("{}  {}", param.group, param.key.node()),
@@ -173,7 +170,7 @@ impl<'p> Headings<'p> {
     }
 }
 
-/// Those of the seen parameters that match the filter, the best first.
+/// Visible parameters that match the filter, the best first.
 fn matching(model: &Model, seen: &[usize]) -> Vec<usize> {
     let mut matcher = Matcher::new(Config::DEFAULT);
     let pattern = Pattern::parse(&model.params.filter, CaseMatching::Smart, Normalization::Smart);
@@ -186,7 +183,7 @@ fn matching(model: &Model, seen: &[usize]) -> Vec<usize> {
             let name = model.draft.name(param);
             let text = format!("{name} {} {}", param.group, param.key);
             let mut score = |text: &str| pattern.score(Utf32Str::new(text, &mut scratch), &mut matcher);
-            // A match in the name is worth more than one in the node.
+            // A match in the name counts more than one in the node.
             let named = score(name).map(|score| score * 2);
             named.max(score(&text)).map(|score| (score, *i))
         })
@@ -208,14 +205,14 @@ fn height(model: &Model, param: &Parameter, columns: usize) -> usize {
         return 1;
     }
     match model.draft.shown(&param.key) {
-        // No character takes more columns than it has bytes.
+        // A character never takes more columns than bytes.
         Some(text) if text.len() <= columns && !text.contains('\n') => 1,
         Some(text) => text.split('\n').flat_map(|line| wrapped(line, columns)).take(most_lines(text)).count(),
         None => 1,
     }
 }
 
-/// Lines that a long text takes at the most: what is for programs takes one.
+/// Most lines for a long text; a text for programs gets one.
 pub fn most_lines(text: &str) -> usize {
     if is_data(text) { 1 } else { LONG_TEXT_LINES }
 }
@@ -296,7 +293,7 @@ mod tests {
         };
         let (small, large) = (of(250), of(4_000));
         let (small, large) = (fastest(&small), fastest(&large));
-        // 16 times as many: with the square it were 256 times as long.
+        // 16 times as many: quadratic time would be 256 times as long.
         assert!(large < small * 64, "{small:?} became {large:?}");
     }
 }

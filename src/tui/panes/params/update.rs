@@ -1,4 +1,4 @@
-//! Messages and changes of values in the parameters pane.
+//! Updates the parameters pane.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ use crate::tui::overlay::{Choosing, PickerItem};
 use crate::tui::overlay::{Confirm, Confirmed, Overlay};
 use crate::tui::pane::Pane;
 
-/// Columns of the pane; any when it is not seen.
+/// Columns of the pane, or any number when it is hidden.
 pub fn width(model: &Model) -> u16 {
     layout::regions(model).and_then(|regions| regions.body(Pane::Parameters)).map_or(80, |area| area.width)
 }
@@ -25,7 +25,7 @@ fn is_visible(model: &Model, key: &ParamKey) -> bool {
     rows::rows(model, width(model)).keys(model).any(|seen| seen == key)
 }
 
-/// Selects a parameter, even one that a filter hides.
+/// Selects a parameter, removing a filter that hides it.
 pub fn select(model: &mut Model, key: &ParamKey) {
     model.focus = Pane::Parameters;
     model.params.selected = Some(key.clone());
@@ -59,7 +59,7 @@ pub fn reset_all(model: &mut Model) {
     }));
 }
 
-/// A yes to [`reset_all`].
+/// After [`reset_all`] was confirmed.
 pub fn reset_all_confirmed(model: &mut Model, effects: &mut Effects) {
     model.draft.reset_all();
     check_files(model, effects);
@@ -128,7 +128,7 @@ pub fn cycle_policy(model: &mut Model) {
     model.draft.set_policy(key, next);
 }
 
-/// One press of ± on a number, a boolean or a choice.
+/// Changes a number, a boolean or a choice by presses of ±.
 pub fn step(model: &mut Model, steps: i64, effects: &mut Effects) {
     let Some(key) = &model.params.selected.clone() else { return };
     let Some(param) = model.draft.param(key) else { return };
@@ -156,7 +156,7 @@ pub fn step(model: &mut Model, steps: i64, effects: &mut Effects) {
     }
 }
 
-/// Turns a boolean, a switch or a LoRA off and on again.
+/// Toggles a boolean, a switch or a LoRA.
 pub fn toggle(model: &mut Model, effects: &mut Effects) {
     let Some(key) = &model.params.selected.clone() else { return };
     let Some(param) = model.draft.param(key) else { return };
@@ -176,13 +176,13 @@ pub fn toggle(model: &mut Model, effects: &mut Effects) {
     }
 }
 
-/// Uploads a file for a parameter.
+/// Sets a file to upload for a parameter.
 pub fn upload(model: &mut Model, key: &ParamKey, path: PathBuf, effects: &mut Effects) {
     model.draft.set(key, Setting::File(path));
     changed(model, key, effects);
 }
 
-/// After a parameter changed: its file is looked at again, and the edits are remembered.
+/// After a change of a parameter: checks its file.
 pub fn changed(model: &mut Model, key: &ParamKey, effects: &mut Effects) {
     model.params.files.remove(key);
     if let Some(Setting::File(path)) = model.draft.setting(key) {
@@ -198,7 +198,7 @@ fn check_file(model: &Model, key: &ParamKey, path: PathBuf) -> Effect {
     Effect::Do(Operation::CheckFile(key.clone(), path, kind))
 }
 
-/// Looks at every file that the draft names.
+/// Checks every file in the draft.
 pub fn check_files(model: &mut Model, effects: &mut Effects) {
     model.params.files.clear();
     for param in model.draft.params().iter().filter(|p| model.draft.origin(&p.key) != Origin::Workflow) {
@@ -235,7 +235,7 @@ pub fn moved(model: &mut Model, motion: Motion) {
     model.params.selected = next;
 }
 
-/// Keeps the selection among what is seen, and the selected row in the pane.
+/// Keeps the selection among the visible rows, and the selected row within the pane.
 pub fn settle(model: &mut Model) {
     let rows = rows::rows(model, width(model));
     let is_seen = |selected: &ParamKey| rows.keys(model).any(|key| key == selected);
@@ -253,7 +253,7 @@ pub fn settle(model: &mut Model) {
             Row::Heading(_) => heading = Some(y),
             Row::Param { index, .. } => {
                 if Some(*index) == selected {
-                    // The heading above the first row of a group comes into sight with it.
+                    // The heading above the first row of a group is shown with it.
                     top = heading.unwrap_or(y);
                     bottom = y + row.height();
                 }
@@ -265,7 +265,7 @@ pub fn settle(model: &mut Model) {
     model.params.scroll = in_sight(model.params.scroll, top..bottom, total, height);
 }
 
-/// The parameter in a line of the pane.
+/// The parameter at a line of the pane.
 pub fn at_line(model: &Model, line: usize) -> Option<ParamKey> {
     let mut y = 0;
     let target = model.params.scroll + line;
@@ -279,13 +279,13 @@ pub fn at_line(model: &Model, line: usize) -> Option<ParamKey> {
     }
 }
 
-/// Scrolls; the selection stays as long as it is seen.
+/// Scrolls; the selection stays as long as it is visible.
 pub fn wheel(model: &mut Model, wheel: Wheel) {
     let rows = rows::rows(model, width(model));
     let height = layout::page(model, Pane::Parameters);
     let scroll = wheel.scroll(model.params.scroll, rows.height(), height);
     model.params.scroll = scroll;
-    // Places of the rows that are seen whole, with the heading above the first of a group.
+    // Lines of the fully visible rows, including the heading above the first of a group.
     let (mut y, mut top) = (0, None);
     let mut seen = Vec::new();
     for row in &rows.rows {
@@ -310,20 +310,20 @@ pub fn wheel(model: &mut Model, wheel: Wheel) {
     }
 }
 
-/// Takes back the filter; `false` when there is none.
+/// Clears the filter; `false` when there is none.
 pub fn back(model: &mut Model) -> bool {
     let had = !model.params.filter.is_empty();
     model.params.filter.clear();
     had
 }
 
-/// Filters while it is typed.
+/// Filters while typing.
 pub fn filter(model: &mut Model, text: String) {
     model.params.filter = text;
     select_first(model);
 }
 
-/// A value was chosen from the list of a parameter's choices, or typed there.
+/// Sets a value chosen from a parameter's list, or typed there.
 pub fn chosen(model: &mut Model, key: &ParamKey, item: &PickerItem, effects: &mut Effects) {
     let listed = serde_json::from_str(&item.id).ok();
     let typed = || model.draft.param(key).and_then(|param| value::parse(param, &item.label).ok());

@@ -1,4 +1,4 @@
-//! The parameters pane: `bar mark label value … hint`.
+//! Draws the parameters: `bar mark label value … hint`.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -15,7 +15,7 @@ use crate::tui::theme::Theme;
 use crate::tui::view::paint::{completions, put, put_right, without_right};
 use crate::tui::wrap::wrapped;
 
-/// What the title line says.
+/// The text of the title line.
 pub fn note(model: &Model) -> String {
     if !model.params.filter.is_empty() {
         return format!("/ {}", model.params.filter);
@@ -85,7 +85,7 @@ fn empty(theme: &Theme, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// One parameter on its way into cells.
+/// Draws one parameter.
 struct ParamRow<'a> {
     model: &'a Model,
     theme: &'a Theme,
@@ -177,7 +177,7 @@ impl ParamRow<'_> {
         put(buffer, room, room.x, room.y, shown, style);
     }
 
-    /// The first lines of a long text, wrapped; a sign where there is more.
+    /// Draws the first lines of a long text, wrapped, with a sign when there is more.
     fn draw_long(&self, text: &str, area: Rect, skipped: usize, buffer: &mut Buffer) {
         if text.is_empty() {
             put(buffer, area, area.x, area.y, "empty", self.theme.quiet);
@@ -226,7 +226,7 @@ impl ParamRow<'_> {
         (row < field.height).then_some(Position { x, y: field.y + row })
     }
 
-    /// What stands at the right: what it was, what can be done, what is known of a file.
+    /// The hint on the right: the former value, available actions, the state of a file.
     fn hint(&self) -> (String, ratatui::style::Style) {
         let (model, theme, param) = (self.model, self.theme, self.param);
         if let Some(state) = model.params.files.get(&param.key) {
@@ -271,7 +271,7 @@ impl ParamRow<'_> {
     }
 }
 
-/// `● on   detail.safetensors   0.8`: of a name that is too long its end is cut, for the strength is what changes.
+/// `● on   detail.safetensors   0.8`: the end of a long name is cut, since the strength is what people change.
 fn draw_lora(entry: &lora::Entry<'_>, area: Rect, theme: &Theme, buffer: &mut Buffer) {
     let (sign, style) = if entry.on { ("● on ", theme.text) } else { ("○ off", theme.quiet) };
     let second = entry.second.map_or_else(String::new, |second| format!(" {}", scalar::short(second)));
@@ -283,12 +283,12 @@ fn draw_lora(entry: &lora::Entry<'_>, area: Rect, theme: &Theme, buffer: &mut Bu
     put(buffer, name, name.x, name.y, entry.name, style);
 }
 
-/// Whether what is set is still a place to be filled in.
+/// Whether the setting is still a placeholder.
 fn is_unfilled(setting: &Setting) -> bool {
     matches!(setting, Setting::Value(value) if value::is_unfilled(value))
 }
 
-/// Who set a seed and what it becomes after the next run; `None` for one that stays as it is.
+/// Who set a seed and how it will change after the next run; `None` for one that stays the same.
 fn seed_hint(model: &Model, key: &ParamKey) -> Option<String> {
     match (model.draft.origin(key), model.draft.policy(key)) {
         (Origin::Program { how }, _) => Some(how.to_string()),
@@ -298,7 +298,7 @@ fn seed_hint(model: &Model, key: &ParamKey) -> Option<String> {
     }
 }
 
-/// Who set a value, where that is not plain: what was typed just now has its own sign.
+/// Who set a value; empty for values just typed, which have a mark of their own.
 fn who_set_it(origin: &Origin) -> String {
     match origin {
         Origin::Workflow | Origin::Person { how: Said::Typed | Said::Stepped } => String::new(),
@@ -306,7 +306,7 @@ fn who_set_it(origin: &Origin) -> String {
     }
 }
 
-/// `◂ 1 … 150 ▸`, as far as it is known and short.
+/// `◂ 1 … 150 ▸`, when known and short.
 fn range(range: &Range) -> Option<String> {
     let end = |number: &Option<serde_json::Number>| number.as_ref().map(ToString::to_string);
     match (end(&range.min), end(&range.max)) {

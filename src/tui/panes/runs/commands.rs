@@ -1,4 +1,4 @@
-//! What can be done to the runs, in the list and in the details of one.
+//! Commands of the list of runs and of the details of a run.
 
 use super::update::{cancel, choose, fetch, filter_status, load, open_details, repeat};
 use crate::tui::command::{Command, Reason, Scope, Spends, at};
@@ -86,7 +86,7 @@ fn selected(model: &Model) -> Result<(), Reason> {
     model.runs.list.selected().map(drop).ok_or(NONE_SELECTED)
 }
 
-/// What a click in a line does: it selects; on what was selected it opens the details.
+/// Handles a click in a line: it selects, and opens the details of the selected run.
 pub fn clicked(model: &mut Model, line: usize, had_focus: bool) -> Option<&'static Command> {
     let index = model.runs.scroll + line;
     if had_focus && model.runs.list.selected_index() == Some(index) {

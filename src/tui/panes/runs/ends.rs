@@ -1,4 +1,4 @@
-//! The ends of runs, told where people look, whichever runs the list shows and whoever queued them.
+//! Notices about runs that ended, whether or not the list shows them and whoever queued them.
 
 use crate::domain::run::RunSummary;
 use crate::domain::{RunId, Status};
@@ -8,7 +8,7 @@ use crate::tui::model::Model;
 use crate::tui::notice::{Lasts, Notice, Subject, Tone, counted};
 use crate::tui::text;
 
-/// Asks how those ended that were open before and are so no longer.
+/// Requests the ends of runs that are no longer open.
 pub fn watch(model: &mut Model, effects: &mut Effects) {
     let pane = &mut model.runs;
     let ended: Vec<RunId> = pane.watched.difference(&pane.open.ids).copied().collect();
@@ -18,15 +18,15 @@ pub fn watch(model: &mut Model, effects: &mut Effects) {
     }
 }
 
-/// Tells the ends, those that went wrong last: these are what stays in sight.
+/// Shows the ends, failures last, since the last notice stays visible.
 pub fn ended(model: &mut Model, mut runs: Vec<RunSummary>, keys: &Keymap) {
-    // What was queued after the history was read is not among the open ones, and has not ended.
+    // A run queued after the history was read is not in the list of open ones, but has not ended.
     model.runs.watched.extend(runs.iter().filter(|run| !run.status.is_end()).map(|run| run.id));
     runs.retain(|run| run.status.is_end());
     runs.sort_by_key(|run| (Tone::Run(run.status).is_bad(), run.id));
     for run in runs {
         let notice = told(model, &run, keys);
-        // An error about something else waits to be read: only a worse one takes its place.
+        // An error about something else stays until it is read or replaced by a worse one.
         let is_free = model.notice.as_ref().is_none_or(|shown| {
             shown.lasts != Lasts::Esc || notice.tone.is_bad() || matches!(shown.about, Some(Subject::Run(_)))
         });
@@ -46,13 +46,13 @@ fn told(model: &Model, run: &RunSummary, keys: &Keymap) -> Notice {
             told += &format!(", {}", counted(run.outputs, "output"));
         }
     }
-    // Who cancelled knows why.
+    // After a cancel the reason is known.
     if run.status != Status::Cancelled && !run.error.is_empty() {
         told += &format!(": {}", run.error);
     }
     let mut notice = Notice::news(Tone::Run(run.status), told, model.now).about(Subject::Run(run.id));
     if run.status == Status::Done {
-        // Whoever went away finds it when they come back.
+        // Visible until a key is pressed, for people who come back later.
         notice.lasts = Lasts::NextKey;
     }
     if notice.tone.is_bad() {

@@ -1,4 +1,4 @@
-//! The runs: the history, newest first, with what is in flight.
+//! The list of runs: the history and the runs in flight, newest first.
 
 pub mod commands;
 pub mod ends;
@@ -12,26 +12,25 @@ use crate::domain::run::{Counts, RunSummary};
 use crate::tui::paged::{Paged, PagedRow};
 use crate::tui::query::RunsFilter;
 
-/// The runs pane: a window of the history.
+/// State of the list, with a window of the history.
 #[derive(Debug, Default)]
 pub struct RunsPane {
-    /// The selected run is the one that details and log show.
+    /// Its selected run is also shown in details and log.
     pub list: Paged<RunSummary, RunsFilter>,
-    /// Which runs are wanted.
     pub filter: RunsFilter,
     /// Rows scrolled off at the top.
     pub scroll: usize,
-    /// The person chose the selected run; otherwise the selection goes with what is running.
+    /// Whether the person selected the run; otherwise the selection follows the run at work.
     pub chosen: bool,
-    /// What has not ended.
+    /// Runs that have not ended.
     pub open: Counts,
-    /// Runs whose ends are to be told: those that were open when the history was read last.
+    /// Runs whose ends will be announced: those that were open at the last read.
     pub watched: BTreeSet<RunId>,
 }
 
 impl PagedRow for RunSummary {
     type Key = RunId;
-    /// Older ones have ended long ago.
+    /// Older runs ended long ago and do not change.
     const FRESH: usize = 500;
 
     fn key(&self) -> RunId {

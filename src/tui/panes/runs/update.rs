@@ -1,4 +1,4 @@
-//! Messages, selection and search of the runs pane.
+//! Updates the list of runs.
 
 use super::ends;
 use crate::domain::run::{Counts, RunSummary, shown_url};
@@ -12,7 +12,7 @@ use crate::tui::overlay::{Confirm, Confirmed, Overlay};
 use crate::tui::pane::Pane;
 use crate::tui::query::{RunsFilter, RunsQuery};
 
-/// A run that has worked for longer than this is not cancelled without a question.
+/// Milliseconds after which cancelling a run asks for confirmation.
 const LONG_MS: i64 = 10_000;
 
 /// Reads the newest runs again.
@@ -42,7 +42,8 @@ pub fn loaded(
     }
 }
 
-/// What is shown stays. It is read again at the next change of the store, or when the person moves on.
+/// Keeps what is shown when reading failed. It is read again at the next change of the store,
+/// or when the selection moves.
 pub fn not_read(model: &mut Model, why: String, effects: &mut Effects) {
     model.tell(Notice::news(Tone::Bad, why, model.now).about(Subject::History));
     if model.runs.list.not_read() {
@@ -50,7 +51,7 @@ pub fn not_read(model: &mut Model, why: String, effects: &mut Effects) {
     }
 }
 
-/// A run is in the history; `waits` says why nobody looks after it yet.
+/// A run was queued; `waits` says why no runner works on it yet.
 pub fn submitted(model: &mut Model, run: RunId, note: &str, waits: Option<String>) {
     let notice = match waits {
         None => Notice::answer(Tone::Good, format!("Run {run} queued{note}"), model.now),
@@ -75,7 +76,7 @@ pub fn moved(model: &mut Model, motion: Motion) {
     choose(model, motion.from(at, layout::page(model, Pane::Runs), last));
 }
 
-/// The person picks a row.
+/// Selects a row for the person.
 pub fn choose(model: &mut Model, index: usize) {
     if model.runs.list.select(index) {
         model.runs.chosen = true;
@@ -145,7 +146,7 @@ pub fn load(model: &mut Model, effects: &mut Effects) {
     }
 }
 
-/// Loads the values of a run, with the preset that it began from beneath them.
+/// Requests the values of a run, with its preset under them.
 pub fn read_settings(model: &Model, run: RunId) -> Effect {
     Effect::Do(Operation::ReadSettings(run, model.open.clone()))
 }
@@ -163,14 +164,14 @@ pub fn repeat(model: &mut Model) {
     }));
 }
 
-/// Cancels without a question, or after it.
+/// Cancels without asking, or after confirmation.
 pub fn cancel_now(model: &mut Model, id: RunId, effects: &mut Effects) {
     let notice = Notice::answer(Tone::Plain, format!("Cancelling run {id}"), model.now);
     model.tell(notice.about(Subject::Run(id)));
     effects.push(Effect::Do(Operation::Cancel(id)));
 }
 
-/// Costs nothing, so nobody is asked.
+/// Free of charge, so without confirmation.
 pub fn fetch(model: &mut Model, effects: &mut Effects) {
     let Some(run) = model.runs.list.selected() else { return };
     let id = run.id;
@@ -179,7 +180,7 @@ pub fn fetch(model: &mut Model, effects: &mut Effects) {
     effects.push(Effect::Do(Operation::Fetch(id)));
 }
 
-/// Keeps the selection on a run and in sight, and asks for older runs before the end of the list is.
+/// Keeps a run selected and visible, and requests older runs before the end of the list is reached.
 pub fn settle(model: &mut Model, effects: &mut Effects) {
     if !model.runs.chosen {
         go_with_what_runs(model);
@@ -193,7 +194,7 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
     effects.extend(older.map(|query| Effect::Ask(Question::Runs(query))));
 }
 
-/// Until the person chooses, the run that works is the one that is looked at.
+/// Selects the run at work until the person selects one.
 fn go_with_what_runs(model: &mut Model) {
     let still_open = model.runs.list.selected().is_some_and(|run| run.status.is_in_flight());
     if still_open {
@@ -205,7 +206,7 @@ fn go_with_what_runs(model: &mut Model) {
     }
 }
 
-/// Scrolls; the selection stays as long as it is seen.
+/// Scrolls; the selection stays as long as it is visible.
 pub fn wheel(model: &mut Model, wheel: Wheel) {
     let height = layout::page(model, Pane::Runs);
     let scroll = wheel.scroll(model.runs.scroll, model.runs.list.rows.len(), height);
@@ -217,7 +218,7 @@ pub fn wheel(model: &mut Model, wheel: Wheel) {
     }
 }
 
-/// Takes back the search and the status; `false` when there is neither.
+/// Clears search and status filter; `false` when there is neither.
 pub fn back(model: &mut Model, effects: &mut Effects) -> bool {
     if model.runs.filter.is_empty() {
         return false;
@@ -227,7 +228,7 @@ pub fn back(model: &mut Model, effects: &mut Effects) -> bool {
     true
 }
 
-/// Searches while it is typed.
+/// Searches while typing.
 pub fn search(model: &mut Model, text: String, effects: &mut Effects) {
     if text != model.runs.filter.search {
         model.runs.filter.search = text;

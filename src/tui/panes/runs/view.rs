@@ -1,4 +1,4 @@
-//! The runs pane: `bar sign id word preset  what it makes or how far it is  time age`.
+//! Draws the list of runs: `bar sign id word preset  prompt or progress  time age`.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -13,12 +13,12 @@ use crate::tui::text;
 use crate::tui::theme::Theme;
 use crate::tui::view::paint::{bar, put, put_right, without_right};
 
-/// Columns of a progress bar, at the most and at the least.
+/// Most and fewest columns of a progress bar.
 const BAR: (usize, usize) = (12, 4);
-/// Columns that must remain for the prompt of a run that works.
+/// Columns reserved for the prompt of a run at work.
 const PROMPT: u16 = 20;
 
-/// What the title line says.
+/// The text of the title line.
 pub fn note(model: &Model) -> String {
     let mut notes = Vec::new();
     if let Some(status) = model.runs.filter.status {
@@ -30,7 +30,7 @@ pub fn note(model: &Model) -> String {
     notes.join("  ")
 }
 
-/// The run that works, in a few words: as many as there are columns for.
+/// A summary of the run at work that fits into the columns.
 pub fn live(model: &Model, columns: u16) -> Option<String> {
     let run = model.runs.list.rows.iter().rev().find(|run| run.status.is_in_flight())?;
     let Far { told, left, .. } = far(model, run);
@@ -56,7 +56,7 @@ pub fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mu
             (true, false) => "No run matches. Esc takes the search back",
         };
         put(buffer, area, area.x + 2, area.y, text, theme.quiet);
-        // Told before the first run, not looked for after it.
+        // Shown before the first run only.
         let profile = model.open.profile.as_ref().filter(|_| text == first.as_str() && area.height > 1);
         if let Some(folder) = profile.and_then(|profile| profile.output_dir.as_ref()) {
             let outputs = format!("Its outputs go to {}", folder.display());
@@ -109,11 +109,11 @@ fn row(
     about(model, theme, run, rest, buffer);
 }
 
-/// Columns of the age, and of the time taken.
+/// Columns of the age and of the duration.
 const AGE: u16 = 4;
 const TOOK: u16 = 6;
 
-/// Time taken and age, each a column of its own. Returns what is left of the line.
+/// Draws duration and age. Returns the rest of the line.
 fn right_columns(model: &Model, theme: &Theme, run: &RunSummary, line: Rect, buffer: &mut Buffer) -> Rect {
     if run.status.is_end() {
         let age = text::age(model.now - run.ended_at.unwrap_or(run.queued_at));
@@ -127,7 +127,7 @@ fn right_columns(model: &Model, theme: &Theme, run: &RunSummary, line: Rect, buf
     without_right(line, TOOK)
 }
 
-/// What a run makes, or how far it is: the bar first, then figures, then its prompt where there is room.
+/// Draws the prompt, or the progress: bar, numbers, then the prompt if there is room.
 fn about(model: &Model, theme: &Theme, run: &RunSummary, rest: Rect, buffer: &mut Buffer) {
     let y = rest.y;
     let Far { share, told, left } = far(model, run);
@@ -148,14 +148,14 @@ fn about(model: &Model, theme: &Theme, run: &RunSummary, rest: Rect, buffer: &mu
     }
 }
 
-/// How far a run is.
+/// The progress of a run.
 #[derive(Default)]
 struct Far {
-    /// The share that is done, where it is known.
+    /// The completed fraction, if known.
     share: Option<f64>,
-    /// The words for it; of a run that does not work, what it is about.
+    /// The text for it; for a run not at work, its prompt or error.
     told: String,
-    /// The time that the server says is left.
+    /// Time left according to the server.
     left: Option<String>,
 }
 
@@ -187,7 +187,7 @@ fn transfer(transfer: Option<crate::domain::run::Transfer>) -> Far {
     }
 }
 
-/// By the server's own progress line; before there is one, by how long this workflow took before.
+/// By the server's own progress line; before the first one, by this workflow's usual duration.
 fn progress(model: &Model, run: &RunSummary) -> Far {
     if let Some(progress) = &run.progress {
         return Far {

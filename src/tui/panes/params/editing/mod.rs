@@ -1,4 +1,4 @@
-//! The field that is being edited.
+//! Edits a value in a field.
 
 #[cfg(test)]
 mod tests;
@@ -19,7 +19,7 @@ use crate::tui::panes::params::update as params;
 use crate::tui::panes::params::{Editing, setting_text};
 use crate::tui::typing::{self, TextEdit, line_editor};
 
-/// Characters that a one-line field takes.
+/// Most characters of a one-line field.
 const LINE_LIMIT: usize = 64 * 1024;
 
 /// Edits the selected value: a boolean toggles, a choice opens its list.
@@ -40,7 +40,7 @@ pub fn open(model: &mut Model, effects: &mut Effects) {
     }
 }
 
-/// Gives the text that is edited, or the selected one, to `$EDITOR`.
+/// Opens the edited text, or the selected value, in `$EDITOR`.
 pub fn edit_outside(model: &mut Model, effects: &mut Effects) {
     if model.params.editing.is_some() {
         field_outside(model, effects);
@@ -58,7 +58,7 @@ pub fn begin(model: &mut Model, key: &ParamKey, effects: &mut Effects) {
     let is_file = matches!(param.kind, ParamKind::File(_));
     let mut text = editor(&shown, multiline);
     if matches!(param.kind, ParamKind::Integer | ParamKind::Float | ParamKind::Seed) {
-        // What is typed first takes the number's place, as in a form.
+        // Typing replaces the number, as in a form.
         text.select_all();
     }
     model.params.editing = Some(Editing {
@@ -75,14 +75,14 @@ pub fn begin(model: &mut Model, key: &ParamKey, effects: &mut Effects) {
     }
 }
 
-/// The widget of a field, with the cursor at the end of the text.
+/// A text area with the cursor at the end of the text.
 fn editor(text: &str, multiline: bool) -> TextArea<'static> {
     let mut editor = line_editor(text);
     editor.set_wrap_mode(if multiline { WrapMode::WordOrGlyph } else { WrapMode::None });
     editor
 }
 
-/// Does what a command for texts does to the field.
+/// Applies a text-editing command to the field.
 pub fn edit(model: &mut Model, edit: TextEdit, effects: &mut Effects) {
     let Some(editing) = &mut model.params.editing else { return };
     editing.error = None;
@@ -95,7 +95,7 @@ pub fn edit(model: &mut Model, edit: TextEdit, effects: &mut Effects) {
     }
 }
 
-/// Leaves the field as it was before. What had been typed is a step of redo, if it can be a value at all.
+/// Closes the field and restores the value. The typed text can be redone if it is a valid value.
 pub fn discard(model: &mut Model) {
     let Some(editing) = model.params.editing.take() else { return };
     let typed = model.draft.param(&editing.key).map(|param| setting_of(param, &editing.value()));
@@ -108,7 +108,7 @@ pub fn discard(model: &mut Model) {
     }
 }
 
-/// Opens a field with the text that had been typed when the screen went away.
+/// Reopens a field with the text typed before the program was ended.
 pub fn reopen(model: &mut Model, key: &ParamKey, text: &str, effects: &mut Effects) {
     if model.draft.param(key).is_none_or(|param| !param.is_editable()) {
         return;
@@ -121,8 +121,8 @@ pub fn reopen(model: &mut Model, key: &ParamKey, text: &str, effects: &mut Effec
     }
 }
 
-/// Leaves the field. A text of several lines that cannot be kept stays open, for it is worth mending; of a line, the
-/// value before is kept.
+/// Closes the field. An invalid multi-line text keeps it open, so that the text can be corrected; an
+/// invalid single line is dropped.
 pub fn done(model: &mut Model, effects: &mut Effects) {
     if commit(model, effects) || model.params.editing.as_ref().is_some_and(|editing| editing.multiline) {
         return;
@@ -133,7 +133,7 @@ pub fn done(model: &mut Model, effects: &mut Effects) {
     }
 }
 
-/// Puts the field's text into the draft. `false` when it cannot be: the field stays open and says why.
+/// Sets the draft to the field's text. Returns `false` when the text is invalid: the field stays open and says why.
 pub fn commit(model: &mut Model, effects: &mut Effects) -> bool {
     let Some(editing) = &mut model.params.editing else { return true };
     let Some(param) = model.draft.param(&editing.key) else {
@@ -144,7 +144,7 @@ pub fn commit(model: &mut Model, effects: &mut Effects) -> bool {
         Ok(setting) => {
             let key = editing.key.clone();
             model.params.editing = None;
-            // A field that was opened and left alone changes nothing.
+            // A field that was opened but not changed is not an edit.
             if model.draft.setting(&key).as_ref().map(setting_text) != Some(setting_text(&setting)) {
                 model.draft.set(&key, setting);
                 params::changed(model, &key, effects);
@@ -159,7 +159,8 @@ pub fn commit(model: &mut Model, effects: &mut Effects) -> bool {
     }
 }
 
-/// A file field holds a path when what was typed, pasted or dragged is one, else the name of a file the server has.
+/// The setting of a file field: a path when a path was typed, pasted or dragged, else the name of
+/// a file on the server.
 fn setting_of(param: &Parameter, text: &str) -> Result<Setting, String> {
     match (&param.kind, pasted::read(text)) {
         (ParamKind::File(_), Pasted::Path(path)) => Ok(Setting::File(path.into())),
@@ -169,7 +170,7 @@ fn setting_of(param: &Parameter, text: &str) -> Result<Setting, String> {
     }
 }
 
-/// A path that was typed where a text goes: should there be such a file here, it may be meant to be uploaded.
+/// Checks whether a path typed into a text field exists here: the file may be meant for upload.
 fn look_for_file(model: &Model, key: &ParamKey, effects: &mut Effects) {
     let is_text = |param: &Parameter| matches!(param.kind, ParamKind::Text | ParamKind::LongText);
     if model.draft.param(key).is_some_and(is_text)
@@ -179,7 +180,7 @@ fn look_for_file(model: &Model, key: &ParamKey, effects: &mut Effects) {
     }
 }
 
-/// There is a file of the path that was typed where a text goes: asks what is meant.
+/// A path typed into a text field exists: asks whether to upload the file.
 pub fn file_found(model: &mut Model, key: ParamKey, path: std::path::PathBuf) {
     let is_still = match model.draft.shown(&key).map(pasted::read) {
         Some(Pasted::Path(typed)) => std::path::Path::new(&typed) == path,
@@ -198,7 +199,7 @@ pub fn file_found(model: &mut Model, key: ParamKey, path: std::path::PathBuf) {
 
 pub fn pressed(model: &mut Model, event: KeyEvent, effects: &mut Effects) {
     let (is_file, is_number) = (is_file(model), is_number(model));
-    // Should the screen be killed, what is typed is there at the next start.
+    // If the program is killed, the text is still there at the next start.
     let Some(editing) = &mut model.params.editing else { return };
     editing.error = None;
     let plain = event.modifiers.is_empty();
@@ -233,7 +234,7 @@ pub fn pasted(model: &mut Model, text: &str, effects: &mut Effects) {
     if editing.multiline {
         editing.text.insert_str(text);
     } else {
-        // A line field takes one line: what was broken over lines is joined.
+        // A single-line field joins the lines of a pasted text.
         let line: String =
             text.trim_end().chars().take(LINE_LIMIT).map(|c| if c == '\n' { ' ' } else { c }).collect();
         editing.text.insert_str(line);
@@ -282,7 +283,7 @@ pub fn completions(model: &mut Model, text: &str, paths: Vec<String>) {
     }
 }
 
-/// Tab: as much as all completions have in common, or the first one when that is nothing more.
+/// Tab: inserts the common prefix of all completions, or the first one when there is no longer prefix.
 fn complete(model: &mut Model, effects: &mut Effects) {
     let Some(editing) = &model.params.editing else { return };
     let next = editing.completions.common(&editing.value());
@@ -294,20 +295,20 @@ fn complete(model: &mut Model, effects: &mut Effects) {
 fn take_completion(model: &mut Model, path: Option<String>, effects: &mut Effects) {
     if let (Some(editing), Some(path)) = (&mut model.params.editing, path) {
         editing.text = line_editor(&path);
-        // They were of another text; the new ones are on their way.
+        // They belong to the old text; new ones have been requested.
         editing.completions = Completions::default();
         refresh_completions(model, effects);
     }
 }
 
-/// Byte offset of a place given as line and character.
+/// Byte offset of a line and character.
 fn offset(lines: &[String], (row, column): (usize, usize)) -> usize {
     let before: usize = lines.iter().take(row).map(|line| line.len() + 1).sum();
     let line = lines.get(row).map_or("", String::as_str);
     before + line.char_indices().nth(column).map_or(line.len(), |(at, _)| at)
 }
 
-/// Line and character of a byte offset; `None` when it is further on than the widget can count.
+/// Line and character of a byte offset; `None` when beyond what the widget can count.
 fn place(text: &str, offset: usize) -> Option<CursorMove> {
     let before = &text[..offset];
     let row = before.matches('\n').count().try_into().ok()?;
@@ -338,8 +339,8 @@ pub fn change_weight(model: &mut Model, tenths: i32) {
     }
 }
 
-/// Makes one text of another through the widget, so that it can be taken back. Only what differs is touched, for the
-/// widget keeps a copy of that. `None` when it is further on than the widget can count.
+/// Replaces a text through the widget, so that it can be undone. Only touches what differs, since the widget keeps a
+/// copy of that. `None` when beyond what the widget can count.
 fn replace(editing: &mut Editing, old: &str, new: &str) -> Option<()> {
     let same = |(a, b): &(char, char)| a == b;
     let ahead: usize = old.chars().zip(new.chars()).take_while(same).map(|(c, _)| c.len_utf8()).sum();
@@ -362,7 +363,7 @@ fn replace(editing: &mut Editing, old: &str, new: &str) -> Option<()> {
     Some(())
 }
 
-/// Whether the text is between the two steps that the widget makes of one replacement.
+/// Whether the text is between the two steps in which the widget makes a replacement.
 fn is_halfway(editing: &Editing) -> bool {
     editing.halfway.contains(&line_at_cursor(&editing.text))
 }
@@ -372,7 +373,7 @@ fn line_at_cursor(text: &TextArea<'_>) -> (usize, String) {
     (row, text.lines().get(row).cloned().unwrap_or_default())
 }
 
-/// Gives the open field's text to `$EDITOR`.
+/// Opens the field's text in `$EDITOR`.
 fn field_outside(model: &mut Model, effects: &mut Effects) {
     if let Some(editing) = &model.params.editing {
         let (key, text) = (editing.key.clone(), editing.value());
@@ -380,7 +381,7 @@ fn field_outside(model: &mut Model, effects: &mut Effects) {
     }
 }
 
-/// Gives a parameter's text to `$EDITOR`.
+/// Opens a parameter's text in `$EDITOR`.
 fn outside(model: &mut Model, key: &ParamKey, effects: &mut Effects) {
     if model.draft.param(key).is_some_and(Parameter::is_editable)
         && let Some(setting) = model.draft.setting(key)
@@ -395,12 +396,12 @@ fn outside_effect(model: &Model, key: ParamKey, text: String) -> Effect {
     Effect::Screen(ScreenEffect::EditOutside { key, text, extension })
 }
 
-/// `$EDITOR` came back with a text.
+/// Takes in the text from `$EDITOR`.
 pub fn edited_outside(model: &mut Model, key: &ParamKey, text: String, effects: &mut Effects) {
     let Some(param) = model.draft.param(key) else { return };
     let text = text.as_str();
     match setting_of(param, text) {
-        // A text that was left alone changes nothing.
+        // An unchanged text is not an edit.
         Ok(_) if model.draft.setting(key).as_ref().map(setting_text).as_deref() == Some(text) => {
             model.params.editing = None;
         }

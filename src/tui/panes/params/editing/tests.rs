@@ -1,4 +1,4 @@
-//! Keys, the mouse, and what a field makes of them.
+//! Keys and mouse in a field.
 
 use crate::domain::run::RunSummary;
 use crossterm::event::{Event, MouseButton, MouseEvent, MouseEventKind};
@@ -95,7 +95,7 @@ fn a_change_of_weight_is_taken_back_in_one_step() {
         stage.press("alt+U");
         assert_eq!(field(&stage), *expected);
     }
-    // Over a line break, and back to a weight of 1.
+    // Across a line break, and back to a weight of 1.
     stage.press("ctrl+a");
     stage.type_text("a");
     stage.press("enter");
@@ -186,7 +186,7 @@ fn completions_are_chosen_with_arrows() {
     assert!(stage.screen().contains("in/6.png") && stage.screen().contains("3 more"), "{}", stage.screen());
     stage.press("down down up");
     assert!(stage.screen().contains("› in/1.png"), "{}", stage.screen());
-    // Past the last one that was shown: the list goes along.
+    // Beyond the last visible one: the list scrolls.
     stage.press("down down down down down down down");
     assert!(
         stage.screen().contains("› in/8.png") && !stage.screen().contains("in/1.png"),
@@ -214,7 +214,7 @@ fn up_from_the_first_completion_leads_back_to_what_was_typed() {
     assert_eq!(stage.model.draft.setting(&key("52-inputs-image")), Some(Setting::File("./a".into())));
 }
 
-/// Does something with the mouse where a text stands on the screen.
+/// Sends a mouse event at a text on screen.
 fn mouse(stage: &mut Stage, kind: MouseEventKind, text: &str) -> Vec<Effect> {
     let screen = stage.screen();
     let (row, line) = screen.lines().enumerate().find(|(_, line)| line.contains(text)).expect(text);
