@@ -108,7 +108,6 @@ impl Interrupts {
     }
 }
 
-/// Follows one run.
 pub struct Follower<'a> {
     dirs: &'a Dirs,
     store: &'a Store,

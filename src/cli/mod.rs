@@ -67,7 +67,6 @@ impl Cli {
     }
 }
 
-/// A subcommand.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Queue a run and follow it to its end

@@ -94,7 +94,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
 struct Seen {
     system: System,
     queue: ServerQueue,
-    /// Folders of models.
+    /// Names of the model folders.
     folders: Vec<String>,
 }
 

@@ -39,7 +39,6 @@ pub struct Config {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OutputSettings {
     pub output_dir: Option<PathBuf>,
-    /// File name template.
     pub output_name: Option<OutputName>,
     /// Whether to write a description beside each output.
     pub sidecar: Option<bool>,

@@ -23,7 +23,6 @@ pub struct Profile {
     pub without_credentials: bool,
     /// Most runs in flight at once; at least 1.
     pub concurrency: u32,
-    /// The default workflow.
     pub workflow: Option<PathBuf>,
     /// Folder for outputs; `None` for the default, [`Dirs::outputs`].
     pub output_dir: Option<PathBuf>,

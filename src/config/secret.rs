@@ -47,7 +47,6 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// The header's value.
     pub fn value(&self) -> Secret {
         let secret = self.secret.expose();
         match self.form {

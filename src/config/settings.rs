@@ -35,7 +35,6 @@ pub struct Setting {
     pub kind: Kind,
     /// The default value, or an example where there is none.
     pub example: &'static str,
-    /// A one-line description.
     pub about: &'static str,
 }
 

@@ -64,7 +64,7 @@ pub enum Fault {
     Redirects(u32),
     /// One redirect with this status to this address.
     RedirectTo(u16, String),
-    /// Never a response.
+    /// Takes the request and never answers.
     Silent,
 }
 

@@ -120,7 +120,7 @@ pub struct Seen {
     pub target: String,
     /// Whether it has a header `client_id`, `client_secret` or `authorization`.
     pub has_credentials: bool,
-    /// Its `Range` header.
+    /// `Range` header of a download.
     pub range: Option<String>,
     /// The JSON body, if it is a cancel.
     pub json: Option<serde_json::Value>,

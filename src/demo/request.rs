@@ -7,7 +7,6 @@ use serde_json::{Map, Value};
 
 use super::MAX_REQUEST;
 
-/// A submitted run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Received {
     /// Whether the response is to be a stream with the log.

@@ -23,7 +23,6 @@ pub struct Difference {
     pub same: usize,
 }
 
-/// One difference.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Differ {
     pub what: What,

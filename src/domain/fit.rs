@@ -26,9 +26,7 @@ pub struct Fit {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Differing {
     pub key: ParamKey,
-    /// The draft's setting.
     pub now: Setting,
-    /// The graph's value.
     pub there: Value,
 }
 
@@ -36,7 +34,6 @@ pub struct Differing {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Refused {
     pub key: ParamKey,
-    /// The graph's value.
     pub there: Value,
     pub why: &'static str,
 }
@@ -47,7 +44,6 @@ pub struct Homeless {
     /// The key in the graph.
     pub key: ParamKey,
     pub class_type: String,
-    /// The graph's value.
     pub there: Value,
     /// Why the draft has no parameter for it.
     pub why: &'static str,

@@ -43,7 +43,6 @@ impl ParamKey {
         &self.text[self.node_len + SEPARATOR.len()..]
     }
 
-    /// The flattened key.
     pub fn as_str(&self) -> &str {
         &self.text
     }

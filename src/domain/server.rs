@@ -17,7 +17,7 @@ pub struct Device {
     pub vram: Option<Memory>,
 }
 
-/// Memory in bytes.
+/// A device's memory in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
     pub free: u64,

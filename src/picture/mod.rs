@@ -196,7 +196,6 @@ impl Canvas {
 pub struct Picture {
     /// Size in cells.
     pub cells: Cells,
-    /// The encoded bytes.
     pub form: Form,
 }
 

@@ -10,7 +10,7 @@ use super::{Store, StoreError};
 use crate::config::files::NewFile;
 use crate::domain::workflow::hex;
 
-/// Bytes per read.
+/// Bytes copied at once.
 const CHUNK: usize = 256 * 1024;
 
 /// A file's size, hash and first bytes.

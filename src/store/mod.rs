@@ -133,7 +133,6 @@ impl Store {
         }
     }
 
-    /// The data folder.
     pub fn folder(&self) -> &Path {
         &self.data
     }

@@ -138,7 +138,6 @@ fn open_to_write(path: &Path, migrations: &[&str]) -> Result<OpenDatabase, Store
     }
 }
 
-/// SQLite's journal mode.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Journal {
     /// Write-ahead log (`WAL`).

@@ -30,7 +30,6 @@ pub struct OpenFile {
     pub path: PathBuf,
     /// When it was written; `None` for one that is not there.
     pub modified: Option<SystemTime>,
-    /// Its size.
     pub bytes: u64,
 }
 

@@ -12,7 +12,7 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Bounds in milliseconds.
+    /// First and longest pause in milliseconds.
     pub const fn of_millis(first: u64, longest: u64) -> Self {
         Self { first: Duration::from_millis(first), longest: Duration::from_millis(longest) }
     }

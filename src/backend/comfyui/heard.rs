@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use crate::domain::run::{Connection, PreviewKind};
 use crate::wire::comfyui::{Frame, Message, NodeState, Step};
 
-/// Steps that wait.
+/// Most steps that wait to be taken.
 const MAX_STEPS: usize = 20_000;
 /// Nodes whose progress waits.
 const MAX_NODES: usize = 1_000;
@@ -19,7 +19,6 @@ const MAX_PREVIEW: usize = 8 << 20;
 /// Bytes of results that came over the websocket and wait to be written.
 const MAX_RESULTS: usize = 512 << 20;
 
-/// What was heard.
 #[derive(Debug, Default)]
 pub(super) struct Heard {
     /// What happened, in order.

@@ -66,7 +66,6 @@ impl Nodes {
         }
     }
 
-    /// A node begins.
     pub(super) fn begin(&mut self, node: &str, now: Instant) {
         let work = Work { since: now, value: 0.0, max: 0.0, first: None };
         self.done.remove(node);

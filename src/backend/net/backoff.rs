@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Longest first pause; half of it is the shortest.
 const FIRST: Duration = Duration::from_secs(2);
-/// Longest pause.
+/// Longest pause between retries.
 const MOST: Duration = Duration::from_secs(30);
 /// A connection that lasted this long resets the pause.
 const LIVED: Duration = Duration::from_secs(30);

@@ -86,7 +86,6 @@ impl Upload {
         Ok(Self::closed(&boundary, parts))
     }
 
-    /// A JSON text.
     pub(in crate::backend) fn json(text: String) -> Self {
         Self::of("application/json".to_owned(), vec![Part::Bytes(text.into())])
     }

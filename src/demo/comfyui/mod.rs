@@ -52,7 +52,6 @@ pub(super) fn serves(path: &str) -> bool {
     path == "/ws" || path == "/api/ws" || route.is_some_and(|route| ROUTES.contains(&route))
 }
 
-/// Answers a request.
 pub(super) async fn answer(endpoint: Arc<Endpoint>, request: Request) -> Response {
     let uri = request.uri().clone();
     let path = uri.path().strip_prefix("/api").unwrap_or(uri.path()).trim_matches('/').to_owned();
@@ -120,7 +119,6 @@ fn system() -> Value {
     })
 }
 
-/// What changes something.
 fn change(endpoint: &Arc<Endpoint>, route: &str, body: &Value) -> Response {
     let server = &endpoint.comfyui;
     match route {

@@ -22,7 +22,6 @@ pub use submission::{Submission, SubmitError};
 
 pub use names::{Named, Unnamed};
 
-/// A parameter's setting.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Setting {
     /// A value, sent in `params`. For a file parameter: the name of a file that the server already has.

@@ -20,7 +20,6 @@ pub fn is_placeholder(text: &str) -> bool {
 
 /// Whether a text is JSON, base64 or the like. Checks the beginning of a long text.
 pub fn is_data(text: &str) -> bool {
-    /// Bytes checked.
     const MOST: usize = 4_096;
     let text = text.trim();
     let bytes = text.as_bytes();

@@ -256,7 +256,6 @@ fn escaped(text: &str) -> String {
     escaped
 }
 
-/// Removes comments.
 fn without_comments(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut rest = text;

@@ -106,7 +106,6 @@ impl Role {
     }
 }
 
-/// An input's role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Assigned {
     pub role: Role,

@@ -31,7 +31,6 @@ pub enum RunEvent {
     },
     /// Progress by the server's own progress line.
     Progress(Progress),
-    /// An intermediate picture.
     Preview(Preview),
     /// Number of runs before this one in the server's queue.
     Queue {

@@ -50,7 +50,6 @@ pub struct RunRequest {
     /// The templates of expanded texts, and the seed of their choices.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub templates: Option<Templates>,
-    /// Files to upload.
     pub files: Vec<InputFile>,
     /// The prompt for the list of runs; may be empty.
     pub prompt: String,
@@ -266,7 +265,6 @@ pub struct Outgoing {
     pub content_type: String,
     /// Form fields as sent, in order.
     pub fields: Vec<(String, String)>,
-    /// Files to upload.
     pub files: Vec<InputFile>,
 }
 

@@ -31,13 +31,11 @@ pub const LONGEST_SIDE: u32 = 16_384;
 /// Most memory for decoding one picture, in bytes: 8,192 by 8,192 pixels of four bytes.
 pub const MOST_MEMORY: u64 = 256 << 20;
 
-/// A decoded file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Seen {
     /// MIME type such as `image/png`, found by content, then by name.
     pub kind: &'static str,
     pub bytes: u64,
-    /// The decoded content.
     pub content: Content,
 }
 

@@ -8,14 +8,13 @@ use std::path::PathBuf;
 
 use super::super::StoreError;
 
-/// Bytes per read.
+/// Bytes read from the file at once.
 const CHUNK: usize = 64 * 1024;
 
 /// Distance between index marks in bytes, which is also the most that is read to show one line. A mark takes 16 bytes
 /// per 64 KiB of log.
 const MARK_EVERY: u64 = 64 * 1024;
 
-/// One shown line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLine {
     /// The text without its line end, colours as SGR sequences; at most [`LogLine::MAX_BYTES`].

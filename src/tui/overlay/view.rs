@@ -1,4 +1,4 @@
-//! Draws the overlays.
+//! Draws the open overlay: a list, a field, a question or the help.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};

@@ -54,7 +54,6 @@ pub fn note(pane: Pane, model: &Model) -> String {
     }
 }
 
-/// A pane's commands.
 pub fn commands(pane: Pane) -> &'static [Command] {
     match pane {
         Pane::Parameters => params::commands::COMMANDS,

@@ -40,7 +40,6 @@ use crate::store::{Store, StoreError};
 #[derive(Debug)]
 pub struct Options {
     pub dirs: Dirs,
-    /// Contents of `config.toml`.
     pub config: Config,
     /// Name of the profile from the command line.
     pub profile: Option<String>,

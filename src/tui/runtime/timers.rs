@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 pub(super) enum Timer {
     /// Write the saved state, which has changed.
     SaveState,
-    /// Redraw elapsed times.
+    /// Once a second while elapsed times are on screen.
     Tick,
     /// Read the store, which has changed.
     StoreChanged,
@@ -37,7 +37,6 @@ impl Timer {
     ];
 }
 
-/// All running timers.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     due: [Option<Instant>; Timer::COUNT],

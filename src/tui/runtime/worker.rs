@@ -71,7 +71,6 @@ impl<Order: Send + 'static> Worker<Order> {
 }
 
 impl<Order> Worker<Order> {
-    /// Cancels all orders.
     pub(super) fn drop_work(&self) {
         self.newest.fetch_add(1, Ordering::Relaxed);
     }

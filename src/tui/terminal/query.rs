@@ -21,7 +21,6 @@ const TMUX_LATER: Duration = Duration::from_millis(200);
 pub struct TerminalInfo {
     /// Protocols it supports.
     pub capabilities: Capabilities,
-    /// Columns and rows.
     pub size: Size,
     /// Pixels of a cell.
     pub cell: Option<(u16, u16)>,

@@ -23,7 +23,7 @@ impl Counted {
         Self { inner, count: 0 }
     }
 
-    /// Bytes received.
+    /// Bytes received on this connection.
     pub(super) fn count(&self) -> u64 {
         self.count
     }

@@ -131,7 +131,6 @@ enum Fault {
     Passing(String, Duration),
 }
 
-/// A temporary failure.
 fn passing(what: impl Into<String>) -> Fault {
     Fault::Passing(what.into(), Duration::ZERO)
 }

@@ -160,7 +160,7 @@ impl OutputFile {
         Ok(())
     }
 
-    /// Bytes so far.
+    /// Bytes written so far.
     pub fn size(&self) -> u64 {
         self.size
     }

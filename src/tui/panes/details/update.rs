@@ -1,4 +1,4 @@
-//! Updates the details pane.
+//! Updates the details pane: which run is read, and its scrolling.
 
 use crate::domain::{Run, RunId};
 use crate::tui::effect::{Effect, Effects, Question};

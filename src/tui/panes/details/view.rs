@@ -76,7 +76,6 @@ pub fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// Collects the lines.
 struct Page {
     lines: Vec<Line>,
     width: usize,

@@ -1,4 +1,4 @@
-//! Updates the gallery.
+//! Updates the gallery: filters, marks, selection and thumbnails.
 
 use std::collections::HashSet;
 

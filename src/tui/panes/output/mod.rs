@@ -66,7 +66,6 @@ pub struct RenderOrder {
 pub struct Rendered {
     /// MIME type, such as `image/png`.
     pub kind: &'static str,
-    /// File size.
     pub bytes: u64,
     /// Size in pixels, and further facts.
     pub facts: Vec<String>,

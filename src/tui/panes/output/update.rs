@@ -1,4 +1,4 @@
-//! Updates the output pane.
+//! Updates the output pane: which output is shown, and when it is decoded.
 
 use super::view;
 use crate::domain::OutputId;

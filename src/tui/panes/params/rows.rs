@@ -136,7 +136,6 @@ fn is_shown(model: &Model, param: &Parameter) -> bool {
     model.params.show_all || (!param.hidden && param.kind != ParamKind::Link)
 }
 
-/// Headings of nodes.
 struct Headings<'p> {
     /// Node name → the only node with that name.
     only: HashMap<&'p str, Option<&'p str>>,

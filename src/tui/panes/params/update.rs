@@ -1,4 +1,4 @@
-//! Updates the parameters pane.
+//! Updates the parameters pane: selection, changes of values, checks of files.
 
 use std::path::PathBuf;
 
@@ -317,7 +317,6 @@ pub fn back(model: &mut Model) -> bool {
     had
 }
 
-/// Filters while typing.
 pub fn filter(model: &mut Model, text: String) {
     model.params.filter = text;
     select_first(model);

@@ -85,7 +85,6 @@ fn empty(theme: &Theme, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// Draws one parameter.
 struct ParamRow<'a> {
     model: &'a Model,
     theme: &'a Theme,

@@ -1,4 +1,4 @@
-//! Updates the list of runs.
+//! Updates the list of runs: selection, search, cancelling and fetching.
 
 use super::ends;
 use crate::domain::run::{Counts, RunSummary, shown_url};
@@ -228,7 +228,6 @@ pub fn back(model: &mut Model, effects: &mut Effects) -> bool {
     true
 }
 
-/// Searches while typing.
 pub fn search(model: &mut Model, text: String, effects: &mut Effects) {
     if text != model.runs.filter.search {
         model.runs.filter.search = text;
