@@ -156,12 +156,12 @@ fn keys(home: &Path) {
 }
 
 fn serve() -> String {
-    let (told, address) = channel();
+    let (sender, address) = channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-            told.send(listener.local_addr().expect("an address")).expect("somebody waits");
+            sender.send(listener.local_addr().expect("an address")).expect("somebody waits");
             demo::serve(listener, DemoOptions::quick()).await.expect("served");
         });
     });

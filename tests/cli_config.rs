@@ -31,7 +31,7 @@ impl Home {
     }
 
     /// Exit code, stdout, stderr.
-    fn told(&self, args: &[&str]) -> (i32, String, String) {
+    fn outcome(&self, args: &[&str]) -> (i32, String, String) {
         let output = self.run(args);
         let text = |bytes| String::from_utf8(bytes).expect("text");
         (output.status.code().expect("a code"), text(output.stdout), text(output.stderr))
@@ -54,8 +54,8 @@ fn flatten_writes_to_stdout_or_a_file_and_says_what_a_file_is_instead() {
     let home = Home::new();
     home.write("w.json", r#"{"3": {"class_type": "K", "inputs": {"seed": 18446744073709551615, "t": "é"}}}"#);
     let flat = "{\n    \"_3-node-class_type-info\": \"K\",\n    \"3-inputs-seed\": 18446744073709551615,\n    \"3-inputs-t\": \"\\u00e9\"\n}";
-    assert_eq!(home.told(&["flatten", "w.json"]), (0, flat.to_owned(), String::new()));
-    assert_eq!(home.told(&["flatten", "w.json", "-o", "out.json"]), (0, String::new(), String::new()));
+    assert_eq!(home.outcome(&["flatten", "w.json"]), (0, flat.to_owned(), String::new()));
+    assert_eq!(home.outcome(&["flatten", "w.json", "-o", "out.json"]), (0, String::new(), String::new()));
     assert_eq!(fs::read_to_string(home.0.path().join("out.json")).expect("there"), flat);
     for (text, said) in [
         (r#"{"nodes": []}"#, "UI format"),
@@ -64,13 +64,13 @@ fn flatten_writes_to_stdout_or_a_file_and_says_what_a_file_is_instead() {
         (r#"{"3": {"class_type": "K", "inputs": {"x": NaN}}}"#, "holds NaN"),
     ] {
         home.write("bad.json", text);
-        let (code, out, err) = home.told(&["flatten", "bad.json"]);
+        let (code, out, err) = home.outcome(&["flatten", "bad.json"]);
         assert!(
             code == 2 && out.is_empty() && err.contains(said) && err.contains("bad.json"),
             "{code} {err}"
         );
     }
-    assert_eq!(home.told(&["flatten", "gone.json"]).0, 2);
+    assert_eq!(home.outcome(&["flatten", "gone.json"]).0, 2);
 }
 
 #[test]
@@ -92,10 +92,10 @@ fn a_reader_that_goes_away_ends_the_program_quietly() {
 #[test]
 fn presets_are_listed_shown_and_made() {
     let home = Home::new();
-    let (code, out, _) = home.told(&["presets", "list"]);
+    let (code, out, _) = home.outcome(&["presets", "list"]);
     assert!(code == 0 && out.lines().next().is_some_and(|line| line.starts_with("flamingo")), "{out}");
     home.write("w.json", r#"{"3": {"class_type": "KSampler", "inputs": {"seed": 7, "cfg": 6.0}}}"#);
-    let (code, out, _) = home.told(&["presets", "new", "mine", "--workflow", "w.json"]);
+    let (code, out, _) = home.outcome(&["presets", "new", "mine", "--workflow", "w.json"]);
     let path = PathBuf::from(out.trim());
     assert!(code == 0 && path.is_file(), "{out}");
     let text = fs::read_to_string(&path).expect("there");
@@ -104,17 +104,17 @@ fn presets_are_listed_shown_and_made() {
     let set =
         text.replace("# 3-inputs-seed = 7\n# 3-inputs-cfg = 6.0", "3-inputs-cfg = 7.50\n3-inputs-sed = 1");
     fs::write(&path, format!("{set}[aliases]\ncfg = \"3-inputs-cfg\"\n")).expect("written");
-    let (code, out, err) = home.told(&["presets", "show", "mine"]);
+    let (code, out, err) = home.outcome(&["presets", "show", "mine"]);
     assert!(code == 0 && out.contains("3-inputs-cfg  (cfg)  7.50"), "{out}");
     assert!(
         err.contains("`3-inputs-sed` in [params] is not a parameter")
             && err.contains("Did you mean `3-inputs-seed`?"),
         "{err}"
     );
-    let (_, out, _) = home.told(&["presets", "show", "mine", "--json"]);
+    let (_, out, _) = home.outcome(&["presets", "show", "mine", "--json"]);
     let shown: serde_json::Value = serde_json::from_str(&out).expect("JSON");
     assert_eq!(shown["params"]["3-inputs-cfg"].to_string(), "7.50");
-    let (_, out, _) = home.told(&["presets", "list", "--json"]);
+    let (_, out, _) = home.outcome(&["presets", "list", "--json"]);
     let names: Vec<_> = out
         .lines()
         .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["name"].clone())
@@ -126,18 +126,18 @@ fn presets_are_listed_shown_and_made() {
         ["presets", "new", "other", "--workflow", "gone.json"],
         ["presets", "new", "other", "--from", "flamingoo"],
     ] {
-        let (code, _, err) = home.told(&args);
+        let (code, _, err) = home.outcome(&args);
         assert!(code == 2 && err.starts_with("comfydeck: "), "{args:?} {err}");
     }
-    assert_eq!(home.told(&["presets", "new", "copy", "--from", "flamingo"]).0, 0);
-    assert_eq!(home.told(&["presets", "show", "copy"]).2, "");
+    assert_eq!(home.outcome(&["presets", "new", "copy", "--from", "flamingo"]).0, 0);
+    assert_eq!(home.outcome(&["presets", "show", "copy"]).2, "");
 }
 
 #[test]
 fn init_writes_a_private_file_from_options_and_replaces_nothing_unasked() {
     let home = Home::new();
     let init = ["init", "--profile", "prod", "--url", "https://a.example/x", "--client-id-env", "ID"];
-    let (code, out, err) = home.told(&init);
+    let (code, out, err) = home.outcome(&init);
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
     assert_eq!(fs::metadata(home.config()).expect("there").permissions().mode() & 0o777, 0o600);
     let text = fs::read_to_string(home.config()).expect("there");
@@ -145,11 +145,11 @@ fn init_writes_a_private_file_from_options_and_replaces_nothing_unasked() {
         text.contains("default_profile = \"prod\"") && text.contains("client_id = { env = \"ID\" }"),
         "{text}"
     );
-    let (code, _, err) = home.told(&init);
+    let (code, _, err) = home.outcome(&init);
     assert!(code == 2 && err.contains("--force"), "{err}");
     assert_eq!(fs::read_to_string(home.config()).expect("there"), text);
     let second = ["init", "--profile", "two", "--url", "https://b.example", "--client-secret-file", "s.txt"];
-    assert_eq!(home.told(&second).0, 0);
+    assert_eq!(home.outcome(&second).0, 0);
     let both = fs::read_to_string(home.config()).expect("there");
     let file = home.0.path().join("s.txt");
     assert!(
@@ -164,7 +164,7 @@ fn init_writes_a_private_file_from_options_and_replaces_nothing_unasked() {
         (vec!["init", "--url", "https://a.example", "--api-url", "https://b.example"], "goes with protocol"),
         (vec!["init", "--url", "https://me:pw@a.example"], "secrets belong in"),
     ] {
-        let (code, _, err) = home.told(&args);
+        let (code, _, err) = home.outcome(&args);
         assert!(code == 2 && err.contains(said) && !err.contains("pw@"), "{args:?} {err}");
     }
 }
@@ -272,22 +272,22 @@ fn init_asks_and_never_shows_the_secret() {
 }
 
 #[test]
-fn doctor_sends_nothing_and_tells_remedies() {
+fn doctor_sends_nothing_and_names_remedies() {
     let home = Home::new();
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
-    let heard = std::thread::spawn(move || {
-        let mut heard = Vec::new();
-        listener.accept().expect("a caller").0.read_to_end(&mut heard).expect("read");
-        heard
+    let received = std::thread::spawn(move || {
+        let mut received = Vec::new();
+        listener.accept().expect("a caller").0.read_to_end(&mut received).expect("read");
+        received
     });
     let config = home.write(
         "config/config.toml",
         &format!("[profiles.p]\nurl = \"http://{address}/x\"\nclient_id = \"i\"\nclient_secret = \"s3cret\"\nconcurency = 2\n"),
     );
     fs::set_permissions(&config, fs::Permissions::from_mode(0o644)).expect("changed");
-    let (code, out, _) = home.told(&["doctor"]);
-    assert_eq!(heard.join().expect("heard"), b"");
+    let (code, out, _) = home.outcome(&["doctor"]);
+    assert_eq!(received.join().expect("received"), b"");
     assert_eq!(code, 0, "{out}");
     for said in [
         "chmod 600 ",
@@ -304,7 +304,7 @@ fn doctor_sends_nothing_and_tells_remedies() {
         "config/config.toml",
         &format!("[profiles.p]\nurl = \"http://{closed}/x\"\nclient_id = {{ env = \"NOT_SET\" }}\n"),
     );
-    let (code, out, _) = home.told(&["doctor"]);
+    let (code, out, _) = home.outcome(&["doctor"]);
     assert!(
         code == 1 && out.contains("NOT_SET is not set") && out.contains("does not accept connections"),
         "{out}"
@@ -315,8 +315,8 @@ fn doctor_sends_nothing_and_tells_remedies() {
 fn every_shell_gets_its_completions() {
     let home = Home::new();
     for shell in ["bash", "zsh", "fish"] {
-        let (code, out, _) = home.told(&["completions", shell]);
+        let (code, out, _) = home.outcome(&["completions", shell]);
         assert!(code == 0 && out.contains("comfydeck") && out.contains("COMPLETE"), "{shell}");
     }
-    assert_eq!(home.told(&["completions", "nosuch"]).0, 2);
+    assert_eq!(home.outcome(&["completions", "nosuch"]).0, 2);
 }

@@ -97,7 +97,7 @@ fn the_nearest_place_wins_and_the_hidden_one_can_be_extended() {
 }
 
 #[test]
-fn a_ring_is_refused_and_a_missing_one_beneath_is_told() {
+fn a_circle_is_refused_and_a_missing_parent_is_reported() {
     let place = Place::new();
     place.write("work/presets/a.toml", "extends = \"b\"");
     place.write("work/presets/b.toml", "extends = \"c\"");
@@ -108,8 +108,11 @@ fn a_ring_is_refused_and_a_missing_one_beneath_is_told() {
     place.write("work/presets/self.toml", "extends = \"self\"");
     assert!(matches!(place.presets.open("self"), Err(PresetError::Ring(_))));
     let opened = place.presets.open("d").expect("the rest loads");
-    let told = opened.diagnostics[0].to_string();
-    assert!(told.contains("d.toml:2: there is no preset `flamingoo`. Did you mean `flamingo`?"), "{told}");
+    let message = opened.diagnostics[0].to_string();
+    assert!(
+        message.contains("d.toml:2: there is no preset `flamingoo`. Did you mean `flamingo`?"),
+        "{message}"
+    );
     assert_eq!(opened.layer(&params()).0.settings.len(), 1);
     assert!(matches!(place.presets.open("nothing like it"), Err(PresetError::NotFound { .. })));
 }
@@ -192,7 +195,7 @@ fn names_that_could_be_paths_are_refused() {
 }
 
 #[test]
-fn a_config_with_a_secret_that_others_can_read_is_told_with_the_remedy() {
+fn a_config_with_a_secret_that_others_can_read_is_reported_with_the_remedy() {
     let place = Place::new();
     let table = [
         ("client_secret = \"s3cret\"", 0o644, true),
@@ -207,9 +210,13 @@ fn a_config_with_a_secret_that_others_can_read_is_told_with_the_remedy() {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("changed");
         let config = Config::load(&place.dirs).expect("a config");
         let remedy = format!("Run: chmod 600 {}", path.display());
-        let told: Vec<_> = config.warnings.iter().map(ToString::to_string).collect();
-        assert_eq!(told.iter().any(|line| line.ends_with(&remedy)), warned, "{line} {mode:o} {told:?}");
-        assert!(!format!("{config:?}{told:?}").contains("s3cret"));
+        let messages: Vec<_> = config.warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            messages.iter().any(|line| line.ends_with(&remedy)),
+            warned,
+            "{line} {mode:o} {messages:?}"
+        );
+        assert!(!format!("{config:?}{messages:?}").contains("s3cret"));
     }
 }
 
@@ -228,14 +235,14 @@ fn a_profile_calls_what_its_protocol_calls() {
     assert_eq!(profile("protocol = \"cloud\""), (url("https://api.viewcomfy.com"), none.clone()));
     let own = "protocol = \"cloud\"\napi_url = \"https://b.example\"";
     assert_eq!(profile(own), (url("https://b.example"), none));
-    let (called, told) = profile("api_url = \"https://b.example\"");
+    let (called, message) = profile("api_url = \"https://b.example\"");
     assert_eq!(called, url("https://a.example/run"));
-    assert!(told.contains("`profiles.p.api_url` is ignored"), "{told}");
-    let (called, told) = profile("protocol = \"cloud\"\napi_url = \"b.example\"");
+    assert!(message.contains("`profiles.p.api_url` is ignored"), "{message}");
+    let (called, message) = profile("protocol = \"cloud\"\napi_url = \"b.example\"");
     assert_eq!(called, None);
-    assert!(told.contains("config.toml:4") && told.contains("cannot be used"), "{told}");
-    let (_, told) = profile("protocol = \"clod\"");
-    assert!(told.contains("\"stream\", \"cloud\" or \"comfyui\""), "{told}");
+    assert!(message.contains("config.toml:4") && message.contains("cannot be used"), "{message}");
+    let (_, message) = profile("protocol = \"clod\"");
+    assert!(message.contains("\"stream\", \"cloud\" or \"comfyui\""), "{message}");
 }
 
 #[test]
@@ -272,16 +279,19 @@ fn a_form_beside_the_workflow_or_around_it_shapes_the_parameters() {
     let shown = |name: &str| {
         let opened = open::workflow(&WorkflowSource::File(place.path(name))).expect(name);
         let faults = opened.diagnostics.iter().map(ToString::to_string);
-        let told: Vec<String> = faults.chain(opened.notes()).collect();
+        let messages: Vec<String> = faults.chain(opened.notes()).collect();
         let seed = opened.params.iter().find(|p| p.label == "Seed").expect("the seed").default.to_string();
         assert_eq!((seed.as_str(), opened.seeds.len()), ("18446744073709551615", 1));
-        (opened.params[0].label.clone(), opened.params.last().expect("a rest").hidden, told)
+        (opened.params[0].label.clone(), opened.params.last().expect("a rest").hidden, messages)
     };
     assert_eq!(shown("work/w.json"), ("Prompt A".to_owned(), true, vec![]));
     assert_eq!(shown("work/view_comfy.json#B"), ("Prompt B".to_owned(), true, vec![]));
-    let (label, _, told) = shown("work/view_comfy.json");
+    let (label, _, messages) = shown("work/view_comfy.json");
     assert_eq!(label, "Prompt A");
-    assert!(told.len() == 1 && told[0].contains("2 workflows") && told[0].contains("json#B"), "{told:?}");
+    assert!(
+        messages.len() == 1 && messages[0].contains("2 workflows") && messages[0].contains("json#B"),
+        "{messages:?}"
+    );
     let wrong = open::workflow(&WorkflowSource::File(place.path("work/view_comfy.json#C")));
     assert!(matches!(wrong, Err(OpenError::NoSuchTitle { .. })));
     place.write("work/view_comfy.json", "{");

@@ -225,7 +225,7 @@ fn log(events: &[(String, Value)]) -> String {
 }
 
 #[tokio::test]
-async fn a_run_is_told_from_begin_to_end() {
+async fn a_run_sends_events_from_begin_to_end() {
     let mut api = start(DemoOptions::quick()).await;
     let mut socket = api.socket().await;
     let prompt_id = name();
@@ -354,7 +354,7 @@ async fn a_cold_start_can_be_cancelled() {
 }
 
 #[tokio::test]
-async fn a_new_socket_takes_over_what_a_broken_one_heard() {
+async fn a_new_socket_continues_where_a_broken_one_ended() {
     // All that comes before the first step.
     let api = start(endless().with_cloud(CloudFault::SocketCut { after: 5, times: 1 })).await;
     let mut first = api.socket().await;
@@ -377,26 +377,26 @@ async fn a_new_socket_takes_over_what_a_broken_one_heard() {
 }
 
 #[tokio::test]
-async fn only_ones_own_runs_can_be_heard_read_and_cancelled() {
+async fn only_ones_own_runs_can_be_watched_read_and_cancelled() {
     let mut api = start(endless()).await;
     let socket = api.socket().await;
-    let (heard, scheduled) = (name(), name());
-    api.submit(&heard, Some(&socket.sid), "a flamingo").await;
+    let (announced, scheduled) = (name(), name());
+    api.submit(&announced, Some(&socket.sid), "a flamingo").await;
     api.submit(&scheduled, None, "a flamingo").await;
     let second = api.socket().await;
     let (_, answer) = api.subscribe(&second.sid).await;
-    assert_eq!(answer["data"]["prompt_ids"], json!([heard]), "nobody wanted to hear of the other");
+    assert_eq!(answer["data"]["prompt_ids"], json!([announced]), "nobody wanted to hear of the other");
     api.client_id = "somebody else";
     assert_eq!(api.subscribe(&second.sid).await.0, StatusCode::NOT_FOUND);
-    assert_eq!(value(api.records(&[&heard, &scheduled]).await).await, json!([]));
-    let body = json!({"prompt_id": heard, "view_comfy_api_url": DEPLOYMENT});
+    assert_eq!(value(api.records(&[&announced, &scheduled]).await).await, json!([]));
+    let body = json!({"prompt_id": announced, "view_comfy_api_url": DEPLOYMENT});
     assert_eq!(api.post("/api/workflow/infer/cancel", body).await.status(), StatusCode::NOT_FOUND);
     let third = api.socket().await;
     assert_eq!(api.subscribe(&third.sid).await.1["data"]["prompt_ids"], json!([]));
     api.client_id = "someone";
-    let ids = value(api.records(&[&scheduled, "unknown", &heard]).await).await;
+    let ids = value(api.records(&[&scheduled, "unknown", &announced]).await).await;
     let ids: Vec<&Value> = ids.as_array().expect("a list").iter().map(|record| &record["promptId"]).collect();
-    assert_eq!(ids, [&json!(scheduled), &json!(heard)]);
+    assert_eq!(ids, [&json!(scheduled), &json!(announced)]);
     let running = api.signed(api.http.get(format!("{}/api/workflow/infer/running", api.base)));
     let running = value(running.send().await.expect("an answer")).await;
     assert_eq!(running.as_array().map(Vec::len), Some(2));
@@ -532,7 +532,7 @@ async fn an_output_can_be_had_whole_or_in_part() {
 }
 
 #[tokio::test]
-async fn storage_breaks_its_protocol_when_told_to() {
+async fn storage_breaks_its_protocol_on_request() {
     let api = start(large().with_cloud(CloudFault::StorageCut { after: 60_000, times: 1 })).await;
     let (link, bytes) = stored(&api, SIZE).await;
     let mut broken = api.http.get(&link).send().await.expect("an answer");
@@ -576,7 +576,7 @@ async fn storage_breaks_its_protocol_when_told_to() {
 }
 
 #[tokio::test]
-async fn replies_break_their_protocol_when_told_to() {
+async fn replies_break_their_protocol_on_request() {
     let api = start(DemoOptions::quick().with_cloud(CloudFault::ReplyLost { times: 1 })).await;
     let prompt_id = name();
     let lost = api.form(&prompt_id, None, "a flamingo").send().await;
@@ -639,7 +639,7 @@ async fn replies_break_their_protocol_when_told_to() {
 }
 
 /// Plays one run with a fault and answers with all events up to one of this name.
-async fn told(fault: CloudFault, last: &str) -> (Api, Vec<(String, Value)>) {
+async fn events_with(fault: CloudFault, last: &str) -> (Api, Vec<(String, Value)>) {
     let api = start(DemoOptions::quick().with_cloud(fault)).await;
     let mut socket = api.socket().await;
     api.submit(&name(), Some(&socket.sid.clone()), "a flamingo").await;
@@ -648,12 +648,12 @@ async fn told(fault: CloudFault, last: &str) -> (Api, Vec<(String, Value)>) {
 }
 
 #[tokio::test]
-async fn events_break_their_protocol_when_told_to() {
+async fn events_break_their_protocol_on_request() {
     let (result, executed) = ("infer_result_message", "infer_executed_message");
-    let (_, events) = told(CloudFault::NullResult, result).await;
+    let (_, events) = events_with(CloudFault::NullResult, result).await;
     assert_eq!(events.last().expect("an event").1, Value::Null);
 
-    let (_, events) = told(CloudFault::Duplicated, executed).await;
+    let (_, events) = events_with(CloudFault::Duplicated, executed).await;
     let logs = &events[..events.len() - 1];
     assert!(logs.chunks(2).all(|pair| pair[0] == pair[1]), "{events:?}");
 
@@ -689,7 +689,7 @@ async fn events_break_their_protocol_when_told_to() {
 }
 
 #[tokio::test]
-async fn sockets_break_their_protocol_when_told_to() {
+async fn sockets_break_their_protocol_on_request() {
     let api = start(DemoOptions::quick().with_cloud(CloudFault::SocketDown { times: 1 })).await;
     let url = format!("{}/socket.io/?EIO=4&transport=websocket", api.base.replace("http", "ws"));
     assert!(connect_async(&url).await.is_err());

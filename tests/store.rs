@@ -271,7 +271,7 @@ fn workflows_and_inputs_are_kept_by_content() {
 }
 
 #[test]
-fn what_is_no_readable_file_is_not_kept() {
+fn unreadable_files_are_not_kept() {
     let place = place();
     let store = open(&place);
     for path in [place.dirs.data.join("none.png"), place.dirs.data.clone()] {
@@ -314,7 +314,7 @@ fn a_change_of_another_connection_or_log_wakes_the_watcher() {
 }
 
 #[test]
-fn a_wake_comes_when_what_it_tells_can_be_seen() {
+fn a_wake_up_comes_after_the_change_is_visible() {
     let place = place();
     let store = open(&place);
     let (wake, woken) = mpsc::channel();

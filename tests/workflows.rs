@@ -181,7 +181,7 @@ fn the_history_shows_the_prompt() {
             .filter_map(|p| p.default.as_str().map(str::to_owned))
             .collect();
         let draft = Draft::new(params, Layer::default());
-        let told = draft.prompt();
-        assert!(texts.contains(&told) || texts.is_empty(), "{name}: {told:?} is none of {texts:?}");
+        let prompt = draft.prompt();
+        assert!(texts.contains(&prompt) || texts.is_empty(), "{name}: {prompt:?} is none of {texts:?}");
     }
 }

@@ -37,8 +37,7 @@ impl Outcome<'_> {
             String::new()
         };
         let said: String = said.chars().take(MAX_REMARK).collect();
-        (!said.is_empty())
-            .then(|| format!("The server told an error on the way, and then a good result: {said}"))
+        (!said.is_empty()).then(|| format!("The server reported an error and then a good result: {said}"))
     }
 
     /// The end of the run.
@@ -91,7 +90,7 @@ impl Outcome<'_> {
 }
 
 /// What the server says of the whole run, for keeping; `None` when it says nothing.
-pub(super) fn told(result: &PromptResult) -> Option<RunEvent> {
+pub(super) fn result_event(result: &PromptResult) -> Option<RunEvent> {
     let PromptResult { status, completed, prompt, .. } = result;
     if status.is_none() && completed.is_none() && prompt.is_none() {
         return None;
@@ -168,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn the_best_reason_is_told() {
+    fn the_best_reason_is_given() {
         let result = PromptResult {
             status: Some("error".to_owned()),
             error_data: Some(json!({"errorMsg": "the model is gone"})),

@@ -27,7 +27,7 @@ pub(super) struct Reporter {
     /// The preview that waits for its beat.
     picture: Option<Preview>,
     received: Transfer,
-    untold: bool,
+    unsent_download: bool,
 }
 
 impl Reporter {
@@ -42,7 +42,7 @@ impl Reporter {
             pending: None,
             picture: None,
             received: Transfer::default(),
-            untold: false,
+            unsent_download: false,
         }
     }
 
@@ -66,7 +66,7 @@ impl Reporter {
 
     pub(super) async fn upload(&mut self, transfer: Transfer, is_last: bool) -> Result<(), BackendError> {
         if self.upload.is_due() || is_last {
-            self.upload.told();
+            self.upload.restart();
             self.send(RunEvent::Upload(transfer)).await?;
         }
         Ok(())
@@ -80,9 +80,9 @@ impl Reporter {
     /// Counts received bytes of the result.
     pub(super) async fn download(&mut self, more: u64) -> Result<(), BackendError> {
         self.received.done += more;
-        self.untold = true;
+        self.unsent_download = true;
         if self.download.is_due() {
-            self.tell_download().await?;
+            self.send_download().await?;
         }
         Ok(())
     }
@@ -113,7 +113,7 @@ impl Reporter {
     async fn progress(&mut self, progress: Progress) -> Result<(), BackendError> {
         self.pending = Some(progress);
         if self.progress.is_due() {
-            self.tell_progress().await?;
+            self.send_progress().await?;
         }
         Ok(())
     }
@@ -122,14 +122,14 @@ impl Reporter {
     pub(super) async fn preview(&mut self, preview: Preview) -> Result<(), BackendError> {
         self.picture = Some(preview);
         if self.preview.is_due() {
-            self.tell_preview().await?;
+            self.send_preview().await?;
         }
         Ok(())
     }
 
-    async fn tell_preview(&mut self) -> Result<(), BackendError> {
+    async fn send_preview(&mut self) -> Result<(), BackendError> {
         if let Some(preview) = self.picture.take() {
-            self.preview.told();
+            self.preview.restart();
             self.send(RunEvent::Preview(preview)).await?;
         }
         Ok(())
@@ -138,43 +138,43 @@ impl Reporter {
     /// When something that waits for its beat is to be told.
     pub(super) fn due(&self) -> Option<Instant> {
         let progress = self.pending.as_ref().and_then(|_| self.progress.next());
-        let download = self.untold.then(|| self.download.next()).flatten();
+        let download = self.unsent_download.then(|| self.download.next()).flatten();
         let preview = self.picture.as_ref().and_then(|_| self.preview.next());
         progress.into_iter().chain(preview).chain(download).min()
     }
 
     /// Sends the delayed events that are due.
-    pub(super) async fn tell_due(&mut self) -> Result<(), BackendError> {
+    pub(super) async fn send_due(&mut self) -> Result<(), BackendError> {
         if self.progress.is_due() {
-            self.tell_progress().await?;
+            self.send_progress().await?;
         }
         if self.preview.is_due() {
-            self.tell_preview().await?;
+            self.send_preview().await?;
         }
         if self.download.is_due() {
-            self.tell_download().await?;
+            self.send_download().await?;
         }
         Ok(())
     }
 
     /// Sends all delayed events.
     pub(super) async fn flush(&mut self) -> Result<(), BackendError> {
-        self.tell_progress().await?;
-        self.tell_preview().await?;
-        self.tell_download().await
+        self.send_progress().await?;
+        self.send_preview().await?;
+        self.send_download().await
     }
 
-    async fn tell_progress(&mut self) -> Result<(), BackendError> {
+    async fn send_progress(&mut self) -> Result<(), BackendError> {
         if let Some(progress) = self.pending.take() {
-            self.progress.told();
+            self.progress.restart();
             self.send(RunEvent::Progress(progress)).await?;
         }
         Ok(())
     }
 
-    async fn tell_download(&mut self) -> Result<(), BackendError> {
-        if std::mem::take(&mut self.untold) {
-            self.download.told();
+    async fn send_download(&mut self) -> Result<(), BackendError> {
+        if std::mem::take(&mut self.unsent_download) {
+            self.download.restart();
             self.send(RunEvent::Download(self.received)).await?;
         }
         Ok(())
@@ -186,7 +186,7 @@ impl Reporter {
 struct Beat(Option<Instant>);
 
 impl Beat {
-    fn told(&mut self) {
+    fn restart(&mut self) {
         self.0 = Some(Instant::now());
     }
 

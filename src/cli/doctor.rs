@@ -147,7 +147,9 @@ fn look_at_presets(dirs: &Dirs, config: &Config, found: &mut Findings) {
     for preset in listed.iter().filter(|preset| preset.source.path().is_some()) {
         let target = open::OpenRequest { preset: Some(&preset.name), ..open::OpenRequest::default() };
         match open::open(config, &presets, &target) {
-            Ok(opening) => opening.diagnostics.iter().for_each(|told| found.fair("presets", told)),
+            Ok(opening) => {
+                opening.diagnostics.iter().for_each(|diagnostic| found.fair("presets", diagnostic))
+            }
             Err(e) => found.fair("presets", format!("{}: {e}", preset.name)),
         }
     }
@@ -359,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn the_terminal_is_told_with_remedies() {
+    fn problems_of_the_terminal_come_with_remedies() {
         let good = terminal(&[("TERM", "xterm-256color"), ("LANG", "en_US.UTF-8")]);
         assert_eq!(good, (Exit::Success, "✓ ok     terminal     xterm-256color, 256 colours\n".to_owned()));
         let (exit, text) = terminal(&[("TERM", "dumb"), ("LC_ALL", "C")]);

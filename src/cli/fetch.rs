@@ -51,7 +51,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     let (prompt_id, known) = find(&store, args.name.trim())?;
     let id = match &known {
         Some(run) if !run.status.is_end() => run.id,
-        Some(run) if args.output.is_none() && is_all_there(run) => return tell_what_is_there(run, args.json),
+        Some(run) if args.output.is_none() && is_all_there(run) => return report_existing(run, args.json),
         known => {
             let config = Config::load(&dirs).map_err(Failure::usage)?;
             warn(&config.warnings);
@@ -116,7 +116,7 @@ fn is_all_there(run: &Run) -> bool {
     run.status == Status::Done && run.outputs.iter().all(|output| is_there(&output.path, output.size))
 }
 
-fn tell_what_is_there(run: &Run, as_json: bool) -> Result<Exit, Failure> {
+fn report_existing(run: &Run, as_json: bool) -> Result<Exit, Failure> {
     if as_json {
         out::print(&format!("{}\n", json::finished(run)))?;
         return Ok(Exit::Success);

@@ -115,14 +115,14 @@ pub struct Follower<'a> {
     seq: i64,
     mark: Option<ChangeMark>,
     log: LogReader,
-    told_lines: usize,
+    lines_passed: usize,
     wake: SyncSender<Wake>,
     wakes: Receiver<Wake>,
     watcher: Option<Watcher>,
     restarts: Restarts,
     interrupted: bool,
     /// Whether the person was told that the disk is full.
-    told_trouble: bool,
+    has_warned_full: bool,
 }
 
 impl<'a> Follower<'a> {
@@ -157,13 +157,13 @@ impl<'a> Follower<'a> {
             seq: 0,
             mark: None,
             log,
-            told_lines: 0,
+            lines_passed: 0,
             wake,
             wakes,
             watcher,
             restarts: Restarts::default(),
             interrupted: false,
-            told_trouble: false,
+            has_warned_full: false,
         };
         follower.await_the_runners_end()?;
         Ok(follower)
@@ -195,11 +195,11 @@ impl<'a> Follower<'a> {
     /// Reports a full disk at once: the runner cannot write it to the history.
     fn look_at_the_disk(&mut self, to: &mut dyn Listener) {
         let trouble = self.store.disk_trouble().filter(|_| !self.run.status.is_end());
-        if let Some(text) = trouble.clone().filter(|_| !self.told_trouble) {
+        if let Some(text) = trouble.clone().filter(|_| !self.has_warned_full) {
             let event = RunEvent::Warning { text };
             to.event(&self.run, &StoredEvent { seq: self.seq, at: crate::store::now(), event });
         }
-        self.told_trouble = trouble.is_some();
+        self.has_warned_full = trouble.is_some();
     }
 
     /// Waits for a wake-up.
@@ -287,12 +287,12 @@ impl<'a> Follower<'a> {
     fn take_in_log(&mut self, to: &mut dyn Listener, to_the_end: bool) -> Result<(), Failure> {
         self.log.refresh()?;
         let count = if to_the_end { self.log.line_count() } else { self.log.settled_count() };
-        while self.told_lines < count {
-            let lines = self.log.lines(self.told_lines..count.min(self.told_lines + LINES))?;
+        while self.lines_passed < count {
+            let lines = self.log.lines(self.lines_passed..count.min(self.lines_passed + LINES))?;
             if lines.is_empty() {
                 break;
             }
-            self.told_lines += lines.len();
+            self.lines_passed += lines.len();
             to.log(&self.run, &lines);
             // Shown in between, so that a huge log is not collected in memory.
             to.show(&self.run)?;

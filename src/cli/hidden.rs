@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hidden_line_can_be_mended_and_given_up() {
+    fn a_hidden_line_can_be_edited_and_cancelled() {
         let table: [(&[u8], Option<&str>); 5] = [
             (b"s3cret\r", Some("s3cret")),
             (b"sx\x7f3\x15abc\n", Some("abc")),

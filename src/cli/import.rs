@@ -141,7 +141,7 @@ fn values(imported: &Imported) -> impl Iterator<Item = (ParamKey, Value)> {
     own.map(|param| (param.key, param.default))
 }
 
-fn told(value: &Value) -> String {
+fn value_text(value: &Value) -> String {
     plain(&text::cut(&value::text(value), VALUE_WIDTH))
 }
 
@@ -162,7 +162,7 @@ fn shown(imported: &Imported, compared: Option<&Compared>) -> String {
             fit.differ.len(),
             fit.same.len(),
             fit.refused.len(),
-            fit.homeless.len(),
+            fit.unmatched.len(),
         ));
     }
     let mut section = |title: String, rows: Vec<[String; 3]>| {
@@ -174,7 +174,7 @@ fn shown(imported: &Imported, compared: Option<&Compared>) -> String {
     };
     let key = |key: &ParamKey| plain(key.as_str());
     let Some(Compared { draft, fit, .. }) = compared else {
-        let rows = values(imported).map(|(k, value)| [key(&k), told(&value), String::new()]);
+        let rows = values(imported).map(|(k, value)| [key(&k), value_text(&value), String::new()]);
         section("Its values".to_owned(), rows.collect());
         out.push_str("\nNo workflow to compare with: pass --workflow FILE or --against PRESET.\n");
         return out;
@@ -185,7 +185,7 @@ fn shown(imported: &Imported, compared: Option<&Compared>) -> String {
             .map_or_else(String::new, |param| plain(&format!("{} {}", param.group, draft.name(param))))
     };
     let now = |setting: &Setting| match setting {
-        Setting::Value(value) => told(value),
+        Setting::Value(value) => value_text(value),
         Setting::File(path) => plain(&format!("file {}", path.display())),
     };
     section(
@@ -194,7 +194,7 @@ fn shown(imported: &Imported, compared: Option<&Compared>) -> String {
             .iter()
             .flat_map(|d| {
                 [
-                    [key(&d.key), "there".to_owned(), told(&d.there)],
+                    [key(&d.key), "there".to_owned(), value_text(&d.there)],
                     [name(&d.key), "here".to_owned(), now(&d.now)],
                 ]
             })
@@ -202,17 +202,17 @@ fn shown(imported: &Imported, compared: Option<&Compared>) -> String {
     );
     section(
         "Values that are the same".to_owned(),
-        fit.same.iter().map(|(k, value)| [key(k), String::new(), told(value)]).collect(),
+        fit.same.iter().map(|(k, value)| [key(k), String::new(), value_text(value)]).collect(),
     );
     section(
         "Values that are not accepted".to_owned(),
-        fit.refused.iter().map(|r| [key(&r.key), r.why.to_owned(), told(&r.there)]).collect(),
+        fit.refused.iter().map(|r| [key(&r.key), r.why.to_owned(), value_text(&r.there)]).collect(),
     );
     section(
         "Values that match no parameter".to_owned(),
-        fit.homeless
+        fit.unmatched
             .iter()
-            .map(|h| [key(&h.key), plain(&format!("{}: {}", h.class_type, h.why)), told(&h.there)])
+            .map(|h| [key(&h.key), plain(&format!("{}: {}", h.class_type, h.why)), value_text(&h.there)])
             .collect(),
     );
     section(
@@ -249,11 +249,11 @@ fn as_json(imported: &Imported, compared: Option<&Compared>) -> Value {
     let refused = fit.refused.iter();
     object["refused"] =
         refused.map(|r| json!({"key": r.key.as_str(), "there": r.there, "why": r.why})).collect();
-    let homeless = fit
-        .homeless
+    let unmatched = fit
+        .unmatched
         .iter()
         .map(|h| json!({"key": h.key.as_str(), "class_type": h.class_type, "there": h.there, "why": h.why}));
-    object["without_place"] = homeless.collect();
+    object["without_place"] = unmatched.collect();
     object["not_in_graph"] = fit.unnamed.iter().map(ParamKey::as_str).collect();
     object
 }
@@ -275,7 +275,7 @@ fn write_preset(presets: &Presets, name: &str, compared: &Compared) -> Result<()
     let path =
         presets.save_as(opening.preset.as_ref(), name, source, &edits, false).map_err(Failure::usage)?;
     let left = fit.refused.iter().map(|refused| &refused.key);
-    let left: Vec<&str> = left.chain(fit.homeless.iter().map(|h| &h.key)).map(ParamKey::as_str).collect();
+    let left: Vec<&str> = left.chain(fit.unmatched.iter().map(|h| &h.key)).map(ParamKey::as_str).collect();
     if !left.is_empty() {
         out::note(plain(&format!(
             "warning: left out, because {} does not accept them: {}",

@@ -95,17 +95,17 @@ impl Pen {
         let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
         let asks = mode == PictureMode::Auto && !dumb;
         // A terminal that cannot be asked gets the mode that works everywhere.
-        let told = query(env.tmux, asks, ASKING).unwrap_or_default();
+        let terminal = query(env.tmux, asks, ASKING).unwrap_or_default();
         let protocol = match mode {
             PictureMode::Off => None,
             PictureMode::Always(protocol) => Some(protocol),
-            PictureMode::Auto => Some(picture_protocol::best(&told.capabilities, &env)),
+            PictureMode::Auto => Some(picture_protocol::best(&terminal.capabilities, &env)),
         };
         let usable = |protocol: &PictureProtocol| {
             !dumb && (*protocol != PictureProtocol::Blocks || depth != ColorDepth::Mono)
         };
         let budget = bytes.unwrap_or_else(|| picture::usual_budget(env.ssh));
-        let canvas = protocol.filter(usable).map(|protocol| canvas(&told, protocol, budget, depth));
+        let canvas = protocol.filter(usable).map(|protocol| canvas(&terminal, protocol, budget, depth));
         Self { canvas, depth, tmux: env.tmux }
     }
 
@@ -146,12 +146,14 @@ impl Pen {
     }
 }
 
-fn canvas(told: &TerminalInfo, protocol: PictureProtocol, budget: usize, depth: ColorDepth) -> Canvas {
+fn canvas(terminal: &TerminalInfo, protocol: PictureProtocol, budget: usize, depth: ColorDepth) -> Canvas {
     // Leaves room for the line about the picture and the shell's prompt.
-    let (width, height) = if told.size.width == 0 { (80, 24) } else { (told.size.width, told.size.height) };
+    let (width, height) =
+        if terminal.size.width == 0 { (80, 24) } else { (terminal.size.width, terminal.size.height) };
     let room = Cells { width: width.saturating_sub(1).max(1), height: height.saturating_sub(3).max(1) };
-    let cell = told.cell.and_then(|(width, height)| CellSize::told(width, height)).unwrap_or_default();
-    let ground = told.capabilities.background.map_or([0; 3], |Rgb(r, g, b)| [r, g, b]);
+    let cell =
+        terminal.cell.and_then(|(width, height)| CellSize::reported(width, height)).unwrap_or_default();
+    let ground = terminal.capabilities.background.map_or([0; 3], |Rgb(r, g, b)| [r, g, b]);
     let colours = if depth == ColorDepth::TrueColor { Colours::True } else { Colours::Indexed };
     Canvas { room, cell, protocol, budget, piece: usize::MAX, ground, colours }
 }

@@ -265,12 +265,12 @@ fn known(draft: &Draft, name: &str, workflow: &str) -> Result<Named, Failure> {
     match draft.named(name) {
         Ok(named) => Ok(named),
         Err(Unnamed::Ambiguous(candidates)) => {
-            let told = candidates.iter().map(|key| match draft.param(key) {
+            let keys = candidates.iter().map(|key| match draft.param(key) {
                 Some(parameter) => format!("`{key}` ({})", parameter.group),
                 None => format!("`{key}`"),
             });
-            let told = told.collect::<Vec<_>>().join(", ");
-            Err(Failure::usage(format!("`{name}` may be any of {told} in {workflow}. Say which, by its key")))
+            let keys = keys.collect::<Vec<_>>().join(", ");
+            Err(Failure::usage(format!("`{name}` may be any of {keys} in {workflow}. Say which, by its key")))
         }
         Err(Unnamed::Unknown) => Err(Failure::usage(unknown(draft, name, workflow))),
     }

@@ -43,11 +43,11 @@ pub fn queued_run(
         let mut people = TextOutput::new(store.typical_ms(&run.request.workflow_hash)?, manner.logs);
         people.remark(human::started(&run));
         for (key, value, rule) in run.request.by_program() {
-            let told = human::by_program(key.as_str(), value, rule);
+            let text = human::by_program(key.as_str(), value, rule);
             match rule {
-                Rule::Policy(_) => people.remark(told),
-                Rule::AtEnd(_) => people.note(format!("warning: {told}")),
-                Rule::NewSeed | Rule::AsItStands => people.note(told),
+                Rule::Policy(_) => people.remark(text),
+                Rule::AtEnd(_) => people.note(format!("warning: {text}")),
+                Rule::NewSeed | Rule::AsItStands => people.note(text),
             }
         }
         Box::new(people)
@@ -68,13 +68,13 @@ pub fn queued_run(
 /// JSON lines on stdout, and nothing else.
 #[derive(Debug, Default)]
 pub struct JsonOutput {
-    told: String,
+    lines: String,
 }
 
 impl JsonOutput {
     pub fn push(&mut self, line: &serde_json::Value) {
-        self.told.push_str(&line.to_string());
-        self.told.push('\n');
+        self.lines.push_str(&line.to_string());
+        self.lines.push('\n');
     }
 }
 
@@ -101,10 +101,10 @@ impl Listener for JsonOutput {
     }
 
     fn show(&mut self, _run: &Run) -> io::Result<()> {
-        if self.told.is_empty() {
+        if self.lines.is_empty() {
             return Ok(());
         }
-        out::print(&std::mem::take(&mut self.told))
+        out::print(&std::mem::take(&mut self.lines))
     }
 }
 

@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_home_there_is_no_place() {
+    fn without_home_there_are_no_folders() {
         assert_eq!(dirs(&[]), Err(DirsError::NoHome));
         assert_eq!(dirs(&[("HOME", "")]), Err(DirsError::NoHome));
     }

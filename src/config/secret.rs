@@ -170,9 +170,9 @@ mod tests {
         for (form, secret, value) in table {
             let credentials: Credentials = [credential(form, secret)].into_iter().collect();
             assert_eq!(credentials.iter().next().map(|c| c.value()), Some(Secret::new(value)));
-            let mut told = format!("you sent {value}, which is hush-hush");
-            Veil::new(&credentials).hide(&mut told);
-            assert!(!told.contains("hush") && !told.contains("YW5u"), "{told}");
+            let mut reply = format!("you sent {value}, which is hush-hush");
+            Veil::new(&credentials).hide(&mut reply);
+            assert!(!reply.contains("hush") && !reply.contains("YW5u"), "{reply}");
             let printed = format!("{credentials:?} {}", Secret::new(secret));
             assert!(!printed.contains("hush") && !printed.contains("YW5u"), "{printed}");
         }

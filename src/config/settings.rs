@@ -330,8 +330,8 @@ mod tests {
 
     /// A config's problems, except for secrets of another protocol.
     fn strange(config: &Config) -> Vec<&str> {
-        let told = config.warnings.iter().map(|warning| warning.message.as_str());
-        told.filter(|told| !told.contains("asks for no")).collect()
+        let messages = config.warnings.iter().map(|warning| warning.message.as_str());
+        messages.filter(|message| !message.contains("asks for no")).collect()
     }
 
     #[test]

@@ -53,8 +53,8 @@ fn run(command: &str, limit: Duration) -> Result<Secret, String> {
     let Some(stdout) = child.stdout.take() else {
         return Err("its command has no output".to_owned());
     };
-    let (tell, told) = mpsc::channel();
-    std::thread::spawn(move || tell.send(first_line(stdout)));
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || sender.send(first_line(stdout)));
     let deadline = Instant::now() + limit;
     let too_long = format!("its command took more than {} seconds and was stopped", limit.as_secs());
     let status = loop {
@@ -73,7 +73,7 @@ fn run(command: &str, limit: Duration) -> Result<Secret, String> {
     }
     // A process started by the command may keep its output open without writing to it.
     let left = deadline.saturating_duration_since(Instant::now());
-    let line = told.recv_timeout(left).map_err(|_| too_long)?;
+    let line = receiver.recv_timeout(left).map_err(|_| too_long)?;
     line.map_err(|e| format!("the output of its command {e}"))
 }
 

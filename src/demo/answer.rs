@@ -138,8 +138,10 @@ async fn play(endpoint: &Arc<Endpoint>, mut run: Received, number: u64) -> Respo
     }
 }
 
-fn body(heard: mpsc::Receiver<io::Result<Bytes>>) -> Body {
-    Body::from_stream(stream::unfold(heard, async |mut heard| heard.recv().await.map(|piece| (piece, heard))))
+fn body(pieces: mpsc::Receiver<io::Result<Bytes>>) -> Body {
+    Body::from_stream(stream::unfold(pieces, async |mut pieces| {
+        pieces.recv().await.map(|piece| (piece, pieces))
+    }))
 }
 
 /// The next response in a chain of redirects.

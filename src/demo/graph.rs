@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_out_of_range_is_told_as_comfyui_does() {
+    fn a_value_out_of_range_is_rejected_as_in_comfyui() {
         let body = plan(&request(json!({"3-inputs-steps": 0}))).expect_err("refused");
         let error = crate::wire::errors::from_value(&body);
         assert_eq!(error.what, "KSampler: steps: Value 0 smaller than min of 1");

@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn idle_is_told_only_after_the_last_has_gone() {
+    async fn idle_is_reported_after_the_last_client_left() {
         let connections = Connections::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");

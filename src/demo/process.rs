@@ -113,10 +113,10 @@ pub fn serve_handed_over(dirs: &Dirs, options: DemoOptions, idle: Duration) -> R
 pub fn serve_here<E: From<DemoError>>(
     port: u16,
     options: DemoOptions,
-    told: impl FnOnce(SocketAddr) -> Result<(), E>,
+    ready: impl FnOnce(SocketAddr) -> Result<(), E>,
 ) -> Result<(), E> {
     let listener = listen(port)?;
-    told(listener.local_addr().map_err(DemoError::Start)?)?;
+    ready(listener.local_addr().map_err(DemoError::Start)?)?;
     Ok(run(listener, options, async |_| std::future::pending().await)?)
 }
 

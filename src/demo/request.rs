@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_empty_workflow_is_none() {
+    fn an_empty_workflow_is_rejected() {
         let mut received = Received::default();
         assert_eq!(received.set("workflow_api", ""), Ok(()));
         assert_eq!(received.workflow, None);

@@ -70,13 +70,13 @@ pub fn requests(first: &RunRequest, second: &RunRequest) -> Difference {
     }
     let (one, other) = (files(first), files(second));
     for key in united(&one, &other) {
-        let told = |file: Option<&&InputFile>| file.map(|file| file.name.clone());
+        let name = |file: Option<&&InputFile>| file.map(|file| file.name.clone());
         let (before, after) = (one.get(key), other.get(key));
         if before.map(|file| &file.sha256) == after.map(|file| &file.sha256) {
             difference.same += 1;
             continue;
         }
-        let (mut before, mut after) = (told(before), told(after));
+        let (mut before, mut after) = (name(before), name(after));
         // Same name, but other content.
         if before == after {
             before = before.map(|name| format!("{name} (another content)"));
@@ -155,36 +155,36 @@ fn split(text: &str) -> Vec<&str> {
 fn words(before: &str, after: &str) -> Vec<Words> {
     let (before, after) = (split(before), split(after));
     let steps = capture_diff_slices(Algorithm::Myers, &before, &after);
-    let mut told = Vec::new();
+    let mut pieces = Vec::new();
     let last = steps.len().saturating_sub(1);
     for (at, step) in steps.iter().enumerate() {
         let (old, new) = (&before[step.old_range()], &after[step.new_range()]);
         if step.tag() == DiffTag::Equal {
-            same(old, at == 0, at == last, &mut told);
+            same(old, at == 0, at == last, &mut pieces);
             continue;
         }
         if !old.is_empty() {
-            told.push(Words::Only(old.join(" ")));
+            pieces.push(Words::Only(old.join(" ")));
         }
         if !new.is_empty() {
-            told.push(Words::New(new.join(" ")));
+            pieces.push(Words::New(new.join(" ")));
         }
     }
-    told
+    pieces
 }
 
 /// Adds unchanged words, but only those next to a change.
-fn same(words: &[&str], is_first: bool, is_last: bool, told: &mut Vec<Words>) {
+fn same(words: &[&str], is_first: bool, is_last: bool, pieces: &mut Vec<Words>) {
     let (head, tail) = (if is_first { 0 } else { AROUND }, if is_last { 0 } else { AROUND });
     if words.len() <= head + tail + 1 {
-        return told.push(Words::Same(words.join(" ")));
+        return pieces.push(Words::Same(words.join(" ")));
     }
     if head > 0 {
-        told.push(Words::Same(words[..head].join(" ")));
+        pieces.push(Words::Same(words[..head].join(" ")));
     }
-    told.push(Words::Left(words.len() - head - tail));
+    pieces.push(Words::Left(words.len() - head - tail));
     if tail > 0 {
-        told.push(Words::Same(words[words.len() - tail..].join(" ")));
+        pieces.push(Words::Same(words[words.len() - tail..].join(" ")));
     }
 }
 
@@ -205,12 +205,12 @@ mod tests {
         }
     }
 
-    fn told(difference: &Difference) -> Vec<String> {
+    fn shown(difference: &Difference) -> Vec<String> {
         difference.differ.iter().map(|differ| format!("{:?}", differ.change)).collect()
     }
 
     #[test]
-    fn only_what_differs_is_told_and_what_is_the_same_counted() {
+    fn differences_are_listed_and_equal_values_counted() {
         let one = request(&[
             ("3-inputs-steps", json!(20)),
             ("3-inputs-cfg", json!(6.0)),
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn of_long_texts_the_changed_words_are_told() {
+    fn of_long_texts_the_changed_words_are_shown() {
         let only = |text: &str| Words::Only(text.to_owned());
         let new = |text: &str| Words::New(text.to_owned());
         let kept = |text: &str| Words::Same(text.to_owned());
@@ -305,7 +305,7 @@ mod tests {
             ..one.clone()
         };
         assert_eq!(
-            told(&requests(&one, &other)),
+            shown(&requests(&one, &other)),
             [
                 r#"Values(Some("in.png (another content)"), Some("in.png (another content)"))"#,
                 r#"Values(Some("wan"), Some("wan (changed)"))"#,
@@ -328,13 +328,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_words_of_both_texts_are_told_in_order(
+        fn the_words_of_both_texts_are_in_order(
             one in prop::collection::vec("[abc]", 0..40), other in prop::collection::vec("[abc]", 0..40)
         ) {
             let (mut before, mut after) = (0, 0);
-            for told in words(&one.join(" "), &other.join("\n")) {
+            for piece in words(&one.join(" "), &other.join("\n")) {
                 let count = |text: &str| text.split(' ').count();
-                match told {
+                match piece {
                     Words::Left(words) => (before, after) = (before + words, after + words),
                     Words::Same(text) => {
                         let words: Vec<&str> = text.split(' ').collect();

@@ -17,7 +17,7 @@ pub struct Fit {
     /// Values that the draft's parameter does not accept.
     pub refused: Vec<Refused>,
     /// Values without a parameter in the draft.
-    pub homeless: Vec<Homeless>,
+    pub unmatched: Vec<Unmatched>,
     /// Parameters of the draft that the graph does not have; they keep their values.
     pub unnamed: Vec<ParamKey>,
 }
@@ -40,7 +40,7 @@ pub struct Refused {
 
 /// A value without a parameter.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Homeless {
+pub struct Unmatched {
     /// The key in the graph.
     pub key: ParamKey,
     pub class_type: String,
@@ -69,7 +69,7 @@ impl Fit {
                 let is_there = known.contains_key(theirs.key.node());
                 let why =
                     if is_there { "the node of this number is of another kind" } else { "no such node" };
-                fit.homeless(theirs, why);
+                fit.unmatched(theirs, why);
                 continue;
             };
             match draft.param(&ParamKey::new(node, theirs.key.input())) {
@@ -78,7 +78,7 @@ impl Fit {
                     fit.place(ours, theirs, draft);
                 }
                 None if theirs.kind == ParamKind::Link => {}
-                None => fit.homeless(theirs, "the node has no such input"),
+                None => fit.unmatched(theirs, "the node has no such input"),
             }
         }
         let editable = draft.params().iter().filter(|ours| ours.is_editable() && !is_mask(ours));
@@ -108,7 +108,7 @@ impl Fit {
 
     /// Whether every value of the graph has a parameter that accepts it.
     pub fn is_whole(&self) -> bool {
-        self.refused.is_empty() && self.homeless.is_empty()
+        self.refused.is_empty() && self.unmatched.is_empty()
     }
 
     fn place(&mut self, ours: &Parameter, theirs: Parameter, draft: &Draft) {
@@ -133,9 +133,9 @@ impl Fit {
         self.refused.push(Refused { key, there, why });
     }
 
-    fn homeless(&mut self, theirs: Parameter, why: &'static str) {
+    fn unmatched(&mut self, theirs: Parameter, why: &'static str) {
         let Parameter { key, class_type, default, .. } = theirs;
-        self.homeless.push(Homeless { key, class_type, there: default, why });
+        self.unmatched.push(Unmatched { key, class_type, there: default, why });
     }
 }
 
@@ -206,7 +206,7 @@ mod tests {
     }"#;
 
     #[test]
-    fn every_value_is_told_of_once() {
+    fn every_value_is_listed_once() {
         let graph = workflow(
             r#"{
             "3": {"class_type": "KSampler", "inputs":
@@ -234,9 +234,9 @@ mod tests {
                 ("7-inputs-text", "it is wired to another node there")
             ]
         );
-        let homeless: Vec<_> = fit.homeless.iter().map(|h| (h.key.as_str(), h.why)).collect();
+        let unmatched: Vec<_> = fit.unmatched.iter().map(|h| (h.key.as_str(), h.why)).collect();
         assert_eq!(
-            homeless,
+            unmatched,
             [
                 ("3-inputs-new", "the node has no such input"),
                 ("9-inputs-lora_name", "the node of this number is of another kind")
@@ -268,7 +268,7 @@ mod tests {
                 "30": {"class_type": "KSampler", "inputs": {"steps": null, "cfg": 7}}}"#,
         );
         let fit = Fit::new(&graph, &draft(OURS));
-        assert_eq!(fit.homeless.len(), 2);
+        assert_eq!(fit.unmatched.len(), 2);
         assert_eq!(fit.differ.len(), 1);
         assert_eq!(fit.refused[0].why, "it is no value there");
     }

@@ -93,7 +93,7 @@ pub fn shape(
                 let near = did_you_mean(&field.key, rest.keys().map(String::as_str));
                 let why =
                     format!("the form's field `{}` is not a parameter of the workflow{near}", field.key);
-                tell(&mut found, text, &field.key, why);
+                report(&mut found, text, &field.key, why);
             }
             continue;
         };
@@ -102,7 +102,7 @@ pub fn shape(
             continue;
         }
         if let Err(why) = apply(field, &mut parameter) {
-            tell(&mut found, text, &field.key, why);
+            report(&mut found, text, &field.key, why);
         }
         if field.json.get("value").and_then(Value::as_f64) == Some(RANDOM_SEED) {
             seeds.insert(parameter.key.clone(), SeedPolicy::Randomize);
@@ -284,7 +284,7 @@ fn word(json: &Value, name: &str) -> String {
 }
 
 /// Adds a message at the line of the key in the file.
-fn tell(found: &mut Diagnostics<'_>, text: &str, key: &str, message: String) {
+fn report(found: &mut Diagnostics<'_>, text: &str, key: &str, message: String) {
     match text.find(&format!("\"{key}\"")) {
         Some(place) => found.at(place..place, key, message),
         None => found.whole(message),
@@ -331,8 +331,8 @@ mod tests {
 {"title":"Seed","key":"3-inputs-seed","valueType":"seed","value":5e-324},
 {"title":"Steps","key":"3-inputs-steps","valueType":"slider","slider":{"min":5,"max":"40","step":5},"visibility":"hidden"}]}]"#,
         );
-        let (params, seeds, told) = shaped(&text);
-        assert_eq!(told, Vec::<String>::new());
+        let (params, seeds, messages) = shaped(&text);
+        assert_eq!(messages, Vec::<String>::new());
         let rows: Vec<_> = params
             .iter()
             .map(|p| (p.key.as_str(), p.group.as_str(), p.label.as_str(), p.advanced, p.hidden))
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_told_and_the_value_decides() {
+    fn fields_that_do_not_fit_are_reported_and_the_value_decides() {
         let text = view(
             r#"[{"title":"A","inputs":[
 {"key":"6-inputs-txet","valueType":"string"},
@@ -371,9 +371,9 @@ mod tests {
 {"key":"3-inputs-model","valueType":"string"}, {}, 3]}, 4]"#,
             "null",
         );
-        let (params, _, told) = shaped(&text);
+        let (params, _, messages) = shaped(&text);
         assert_eq!(
-            told,
+            messages,
             [
                 "v.json:3: the form's field `6-inputs-txet` is not a parameter of the workflow. Did you mean `6-inputs-text`?",
                 "v.json:4: `3-inputs-cfg`: the form's type `colour` is not known; its value tells the type instead",
@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_is_told_by_what_it_holds_too() {
+    fn a_form_is_recognised_by_its_fields() {
         let text = view(r#"[{"inputs":[{"key":"6-inputs-text"}]}]"#, "[]")
             .replace("\"file_type\":\"view_comfy\",", "");
         assert!(!text.contains("file_type") && is_form(&text));

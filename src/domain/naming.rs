@@ -159,8 +159,8 @@ mod tests {
             ("a/b/c/d/e/f/g/h/i/{name}", "has more than 8 folders"),
         ];
         for (text, why) in table {
-            let told = OutputName::parse(text).expect_err(text);
-            assert!(told.contains(why), "{text}: {told}");
+            let error = OutputName::parse(text).expect_err(text);
+            assert!(error.contains(why), "{text}: {error}");
         }
         assert!(OutputName::parse(&"x".repeat(LONGEST + 1)).is_err());
     }

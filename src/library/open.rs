@@ -84,11 +84,11 @@ impl OpenWorkflow {
 
     /// Remarks about its file that are not errors: ignored parts, other workflows.
     pub fn notes(&self) -> impl Iterator<Item = String> {
-        self.left_aside.clone().into_iter().chain(self.told_of_others())
+        self.left_aside.clone().into_iter().chain(self.note_on_others())
     }
 
     /// A remark that the file has further workflows.
-    fn told_of_others(&self) -> Option<String> {
+    fn note_on_others(&self) -> Option<String> {
         let file = self.source.shown();
         let names = self.others.iter().map(|name| format!("{file}#{name}")).collect::<Vec<_>>().join(", ");
         let count = self.others.len();

@@ -241,7 +241,7 @@ mod tests {
         assert_eq!((found.lines("../secret"), found.lines("none/*")), (Ok(None), Ok(None)));
         assert_eq!(found.nearest("color").as_deref(), Some("colour"));
         std::fs::write(far.join("bad.yaml"), "a: [").expect("written");
-        let told = WildcardFiles::new(&dirs, home.path()).lines("colour").expect_err("told");
-        assert!(told.contains("bad.yaml is not YAML"), "{told}");
+        let error = WildcardFiles::new(&dirs, home.path()).lines("colour").expect_err("a message");
+        assert!(error.contains("bad.yaml is not YAML"), "{error}");
     }
 }

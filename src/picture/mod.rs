@@ -128,7 +128,7 @@ impl Default for CellSize {
 
 impl CellSize {
     /// A size that a terminal reported; `None` if it is implausible.
-    pub fn told(width: u16, height: u16) -> Option<Self> {
+    pub fn reported(width: u16, height: u16) -> Option<Self> {
         ((2..=200).contains(&width) && (2..=200).contains(&height)).then_some(Self { width, height })
     }
 }

@@ -84,12 +84,12 @@ pub fn progress(run: &Run, now: UnixMs, typical: Option<i64>, width: usize) -> S
         _ => None,
     };
     let is_asked = run.cancel_asked.then(|| "cancelling".to_owned());
-    let is_deaf = run.connection.is_some_and(|now| now.state == Connection::Reconnecting);
-    let is_deaf = is_deaf.then(|| "reconnecting, the run goes on".to_owned());
+    let is_reconnecting = run.connection.is_some_and(|now| now.state == Connection::Reconnecting);
+    let is_reconnecting = is_reconnecting.then(|| "reconnecting, the run goes on".to_owned());
     let usually = typical
         .filter(|_| run.status.is_in_flight() && more.is_none())
         .map(|ms| format!("usually {}", took(ms)));
-    for part in [is_deaf, more, usually, is_asked].into_iter().flatten() {
+    for part in [is_reconnecting, more, usually, is_asked].into_iter().flatten() {
         line.push_str("  ");
         line.push_str(&part);
     }
@@ -200,8 +200,8 @@ pub fn details(run: &Run, names: &Names, now: UnixMs) -> String {
     page.table(
         "files",
         files.map(|f| {
-            let told = format!("{}  {}{}", f.path.display(), bytes(f.size), by(&f.part));
-            (f.part.as_str(), told)
+            let line = format!("{}  {}{}", f.path.display(), bytes(f.size), by(&f.part));
+            (f.part.as_str(), line)
         }),
     );
     let saved = run.outputs.iter();
@@ -259,10 +259,10 @@ fn bar(value: u64, max: u64) -> String {
 fn phases(run: &Run, now: UnixMs) -> String {
     let ends = run.phases.iter().skip(1).map(|(_, at)| *at).chain([run.ended_at.unwrap_or(now)]);
     let lasting = run.phases.iter().zip(ends).filter(|((status, _), _)| !status.is_end());
-    let told: Vec<String> = lasting
+    let parts: Vec<String> = lasting
         .map(|((status, from), to)| format!("{} {}", status.word(), took((to - from).max(0))))
         .collect();
-    told.join(", ")
+    parts.join(", ")
 }
 
 fn file_name(path: &str) -> &str {
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_of_progress_tells_each_phase() {
+    fn the_progress_line_names_each_phase() {
         let mut run = a_run();
         assert_eq!(progress(&run, 1_000, Some(9_000), 80), "◦ queued       0:01");
         run.apply(&phase(Status::Uploading), 1_000);

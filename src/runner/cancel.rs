@@ -15,7 +15,7 @@ const LONGEST: Duration = Duration::from_secs(300);
 /// Asks the server again and again, and reports why the run goes on. Drop it when the run has ended.
 ///
 /// A cancel is idempotent, so a lost request may be repeated; the end itself comes with the run's own events.
-pub(super) async fn ask(backend: Arc<dyn Backend>, server: Server, prompt_id: String, told: EventSink) {
+pub(super) async fn ask(backend: Arc<dyn Backend>, server: Server, prompt_id: String, sink: EventSink) {
     let mut pause = PATIENCE;
     let (mut refused, mut unconfirmed) = (false, false);
     loop {
@@ -29,7 +29,7 @@ pub(super) async fn ask(backend: Arc<dyn Backend>, server: Server, prompt_id: St
             }
             _ => None,
         };
-        if !tell(&told, text).await {
+        if !notify(&sink, text).await {
             return;
         }
         tokio::time::sleep(pause).await;
@@ -39,7 +39,7 @@ pub(super) async fn ask(backend: Arc<dyn Backend>, server: Server, prompt_id: St
                 "The server was asked to stop {} seconds ago and has not confirmed it; until it does, the run may go on and be billed",
                 pause.as_secs()
             );
-            if !tell(&told, Some(text)).await {
+            if !notify(&sink, Some(text)).await {
                 return;
             }
         }
@@ -48,10 +48,10 @@ pub(super) async fn ask(backend: Arc<dyn Backend>, server: Server, prompt_id: St
 }
 
 /// Sends a notice; `false` when nobody listens any more.
-async fn tell(told: &EventSink, text: Option<String>) -> bool {
+async fn notify(sink: &EventSink, text: Option<String>) -> bool {
     match text {
-        Some(text) => told.send(RunEvent::Warning { text }).await.is_ok(),
-        None => !told.is_closed(),
+        Some(text) => sink.send(RunEvent::Warning { text }).await.is_ok(),
+        None => !sink.is_closed(),
     }
 }
 
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_keeps_a_run_going_is_told_once_each_and_the_server_is_asked_again() {
+    async fn each_refusal_is_reported_once_and_the_server_is_asked_again() {
         let answers = Arc::new(Answers(Mutex::new(vec![Ok(()), Err("503"), Err("no network")])));
         let (sink, mut events) = mpsc::channel(4);
         let backend: Arc<dyn Backend> = Arc::clone(&answers) as _;

@@ -75,12 +75,12 @@ pub(super) fn of_error(error: BackendError) -> End {
 }
 
 /// The end of a run whose backend returned without an end event.
-pub(super) fn untold() -> End {
+pub(super) fn without_end() -> End {
     lost("The connection ended before the run's outcome was known".to_owned())
 }
 
 /// The end of a run whose task panicked.
-pub(super) fn broken() -> End {
+pub(super) fn panicked() -> End {
     let error = RunError {
         what: "comfydeck failed on what the server sent, which is a bug in comfydeck".to_owned(),
         remedy:

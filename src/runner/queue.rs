@@ -55,7 +55,7 @@ struct Active {
     output_dir: PathBuf,
     stop: mpsc::UnboundedSender<Stop>,
     /// The last stop signal sent to its task.
-    told: Option<Stop>,
+    sent: Option<Stop>,
 }
 
 struct Signals {
@@ -213,14 +213,14 @@ impl Queue {
 
     /// Passes a person's wish to cancel, and not to wait any longer, on to the run's task. Both may arrive at once.
     fn stop_run(&mut self, id: RunId) -> Result<(), RunnerError> {
-        while let Some(told) = self.active.get(&id).map(|active| active.told) {
-            let asked = match told {
+        while let Some(sent) = self.active.get(&id).map(|active| active.sent) {
+            let asked = match sent {
                 None => Stop::Cancelled,
                 Some(Stop::Cancelled) if self.readable(id)?.is_some_and(|run| run.let_go) => Stop::LetGo,
                 Some(_) => break,
             };
             if let Some(active) = self.active.get_mut(&id) {
-                active.tell(asked);
+                active.send_stop(asked);
             }
         }
         Ok(())
@@ -311,7 +311,7 @@ impl Queue {
         self.runs_of_tasks.insert(handle.id(), run.id);
         self.active.insert(
             run.id,
-            Active { url: run.request.url, attach, output_dir: run.request.output_dir, stop, told: None },
+            Active { url: run.request.url, attach, output_dir: run.request.output_dir, stop, sent: None },
         );
     }
 
@@ -428,7 +428,7 @@ impl Queue {
         self.active.remove(&run);
         if let Err(error) = ended {
             tracing::error!(run, "the task broke: {error}");
-            let end = RunEvent::Ended(end::broken());
+            let end = RunEvent::Ended(end::panicked());
             if let Err(error) = self.store.append(run, now(), &[end]) {
                 tracing::error!(run, "its end is not written: {error}");
             }
@@ -447,9 +447,9 @@ impl Queue {
         tracing::error!("{gone}");
         self.waiting.clear();
         loop {
-            for active in self.active.values_mut().filter(|active| active.told.is_none()) {
+            for active in self.active.values_mut().filter(|active| active.sent.is_none()) {
                 if active.attach || !active.output_dir.is_dir() {
-                    active.tell(Stop::RunnerStopped);
+                    active.send_stop(Stop::RunnerStopped);
                 }
             }
             tokio::select! {
@@ -468,7 +468,7 @@ impl Queue {
     async fn stop_all(&mut self) {
         tracing::warn!("told to end with {} runs in flight", self.active.len());
         for active in self.active.values_mut() {
-            active.tell(Stop::RunnerStopped);
+            active.send_stop(Stop::RunnerStopped);
         }
         while let Some(ended) = self.tasks.join_next_with_id().await {
             self.end_task(ended);
@@ -477,8 +477,8 @@ impl Queue {
 }
 
 impl Active {
-    fn tell(&mut self, stop: Stop) {
-        self.told = Some(stop);
+    fn send_stop(&mut self, stop: Stop) {
+        self.sent = Some(stop);
         // Fails only for a run that has just ended.
         let _ = self.stop.send(stop);
     }
@@ -501,8 +501,8 @@ impl Drop for Queue {
 fn with_sidecars(run: &Run, events: Vec<RunEvent>) -> Vec<RunEvent> {
     let (mut after, at) = (run.clone(), now());
     events.iter().for_each(|event| after.apply(event, at));
-    let told = Sidecars::resume(run).take_in(&after, &events, at);
-    told.map(|text| RunEvent::Warning { text }).into_iter().chain(events).collect()
+    let warning = Sidecars::resume(run).take_in(&after, &events, at);
+    warning.map(|text| RunEvent::Warning { text }).into_iter().chain(events).collect()
 }
 
 fn server(request: &RunRequest, credentials: Credentials) -> Server {

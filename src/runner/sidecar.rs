@@ -22,7 +22,7 @@ const MOST_NUMBERS: u32 = 1_000;
 #[derive(Debug, Default)]
 pub(super) struct Sidecars {
     written: Vec<Sidecar>,
-    told: bool,
+    has_warned: bool,
 }
 
 #[derive(Debug)]
@@ -48,9 +48,9 @@ impl Sidecars {
         }
         let written = run.outputs.iter().filter_map(|output| match find(output) {
             // It describes the same content, but of another run.
-            Some((_, told)) if told["run"] != run.id => None,
-            Some((path, told)) => {
-                let saved_at = told["saved_at"].as_i64().unwrap_or(run.queued_at);
+            Some((_, description)) if description["run"] != run.id => None,
+            Some((path, description)) => {
+                let saved_at = description["saved_at"].as_i64().unwrap_or(run.queued_at);
                 Some(Sidecar { output: output.clone(), saved_at, path: Some(path) })
             }
             None => {
@@ -58,7 +58,7 @@ impl Sidecars {
                 Some(Sidecar { output: output.clone(), saved_at, path: None })
             }
         });
-        Self { written: written.collect(), told: false }
+        Self { written: written.collect(), has_warned: false }
     }
 
     /// Takes in events of a run, which `run` already has applied: writes sidecars for new outputs, and all of them
@@ -81,7 +81,7 @@ impl Sidecars {
                 ));
             }
         }
-        failed.filter(|_| !std::mem::replace(&mut self.told, true))
+        failed.filter(|_| !std::mem::replace(&mut self.has_warned, true))
     }
 }
 
@@ -136,9 +136,9 @@ fn find(output: &Output) -> Option<(PathBuf, Value)> {
         let is_small =
             std::fs::symlink_metadata(&path).is_ok_and(|there| there.is_file() && there.len() < 1 << 20);
         let text = if is_small { std::fs::read(&path).ok()? } else { return None };
-        let told: Value = serde_json::from_slice(&text).ok()?;
-        let is_ours = told["made_by"].as_str().is_some_and(|by| by.starts_with("comfydeck "));
-        (is_ours && told["output"]["sha256"] == output.sha256.as_str()).then_some((path, told))
+        let description: Value = serde_json::from_slice(&text).ok()?;
+        let is_ours = description["made_by"].as_str().is_some_and(|by| by.starts_with("comfydeck "));
+        (is_ours && description["output"]["sha256"] == output.sha256.as_str()).then_some((path, description))
     })
 }
 
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn that_one_cannot_be_written_is_told_once() {
+    fn a_failed_write_is_reported_once() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("a.png");
         let events = [saved(&path), saved(&path)];
@@ -236,8 +236,11 @@ mod tests {
         let mut run = Run::queued(7, RunRequest::default(), 1_000);
         events.iter().for_each(|event| run.apply(event, 2_000));
         let mut sidecars = Sidecars::default();
-        let told = sidecars.take_in(&run, &events[..1], 2_000).expect("told");
-        assert!(told.starts_with("what made ") && told.contains("could not be written beside it"), "{told}");
+        let warning = sidecars.take_in(&run, &events[..1], 2_000).expect("a warning");
+        assert!(
+            warning.starts_with("what made ") && warning.contains("could not be written beside it"),
+            "{warning}"
+        );
         assert_eq!(sidecars.take_in(&run, &events[1..], 2_000), None);
     }
 }

@@ -68,11 +68,11 @@ pub(super) async fn drive(
     let remote = job.prompt_id.clone().map(|prompt_id| (job.server.clone(), prompt_id));
     let (sink, mut events) = mpsc::channel(AHEAD);
     // A task of its own, which can be aborted as a whole and whose panics are caught.
-    let (worker, told) = (Arc::clone(&backend), sink.clone());
+    let (worker, events_out) = (Arc::clone(&backend), sink.clone());
     let mut work = tokio::spawn(async move {
         match way {
-            Way::Submit => worker.submit(job, told).await,
-            Way::Attach => worker.attach(job, told).await,
+            Way::Submit => worker.submit(job, events_out).await,
+            Way::Attach => worker.attach(job, events_out).await,
         }
     });
     let _guard = AbortOnDrop(work.abort_handle());
@@ -130,9 +130,9 @@ pub(super) async fn drive(
 fn end(outcome: Result<Result<(), BackendError>, JoinError>, stop: Option<Stop>, status: Status) -> End {
     match (outcome, stop) {
         (Ok(Err(error)), _) => end::of_error(error),
-        (Err(error), _) if error.is_panic() => end::broken(),
+        (Err(error), _) if error.is_panic() => end::panicked(),
         (_, Some(stop)) => end::stopped(stop, status),
-        _ => end::untold(),
+        _ => end::without_end(),
     }
 }
 
@@ -269,8 +269,8 @@ impl Record {
             Ok(()) => {
                 self.previews += 1;
                 let path = self.store.preview_path(self.run);
-                let told = Preview { number: self.previews, path, bytes: Vec::new(), ..preview };
-                self.pending.push(RunEvent::Preview(told));
+                let stored = Preview { number: self.previews, path, bytes: Vec::new(), ..preview };
+                self.pending.push(RunEvent::Preview(stored));
             }
             // Previews are only shown: the run succeeds without.
             Err(error) => tracing::warn!(run = self.run, "a preview is not kept: {error}"),

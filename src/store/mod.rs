@@ -217,7 +217,7 @@ impl Store {
     fn changed(&self) {
         self.own_changes.set(self.own_changes.get() + 1);
         if let Some(Err(error)) = self.bell.as_ref().map(|bell| bell.write_at(b"!", 0)) {
-            tracing::warn!("others are not told of a change of the history: {error}");
+            tracing::warn!("other processes are not notified of a change of the history: {error}");
         }
     }
 

@@ -31,7 +31,7 @@ fn slow() -> DemoOptions {
 }
 
 #[test]
-fn a_run_comes_home_though_its_runner_was_killed_and_is_sent_once() {
+fn a_run_survives_its_runner_and_is_sent_once() {
     let mut server = Server::start(slow());
     let home = home(&server);
     let mut logs = home.start(&["run", "flamingo", "--json"]);
@@ -155,13 +155,13 @@ fn doctor_asks_the_service_and_runs_nothing() {
     assert!(server.requests().iter().all(|seen| seen.method == "GET"));
 
     let deaf = Server::start(DemoOptions::quick().with_cloud(CloudFault::SocketDown { times: u32::MAX }));
-    let told = home(&deaf).deck(&["doctor"]);
-    assert_eq!(told.code, Some(0), "{}", told.out);
-    assert!(told.out.contains("without their live log"), "{}", told.out);
+    let report = home(&deaf).deck(&["doctor"]);
+    assert_eq!(report.code, Some(0), "{}", report.out);
+    assert!(report.out.contains("without their live log"), "{}", report.out);
 
     let refusing = Server::start(DemoOptions::quick().with(comfydeck::demo::Fault::Unauthorized));
-    let told = home(&refusing).deck(&["doctor"]);
-    assert_eq!(told.code, Some(1), "{}", told.out);
-    assert!(told.out.contains("does not accept the credentials"), "{}", told.out);
-    assert!(!told.out.contains(CLIENT_SECRET));
+    let report = home(&refusing).deck(&["doctor"]);
+    assert_eq!(report.code, Some(1), "{}", report.out);
+    assert!(report.out.contains("does not accept the credentials"), "{}", report.out);
+    assert!(!report.out.contains(CLIENT_SECRET));
 }

@@ -18,7 +18,7 @@ fn success_prints_the_paths_and_nothing_else() {
 }
 
 #[test]
-fn a_number_out_of_range_is_told_and_left_to_the_server() {
+fn a_number_out_of_range_is_reported_and_sent() {
     let (home, mut server) = (Home::new(), Server::quick());
     let ended = home.deck(&["run", "flamingo", "--set", "steps=20000", "--url", &server.url]);
     assert!(ended.err.contains("--set steps: 20000 is more than the largest value, 10000"), "{ended:?}");
@@ -161,7 +161,7 @@ fn a_runner_that_is_killed_is_five_and_nothing_is_sent_twice() {
 }
 
 #[test]
-fn a_list_tells_what_became_of_a_run_whose_runner_is_gone() {
+fn a_list_settles_runs_whose_runner_died() {
     let (home, mut server) = (Home::new(), Server::endless());
     let mut running = home.start(&["run", "flamingo", "--url", &server.url, "--json"]);
     running.until(r#""phase":"running""#);

@@ -37,7 +37,7 @@ fn a_template_is_sent_as_text_and_kept() {
 }
 
 #[test]
-fn what_is_missing_is_told_and_nothing_is_sent() {
+fn what_is_missing_is_reported_and_nothing_is_sent() {
     let (home, mut server) = (Home::new(), Server::quick());
     let url = server.url.clone();
     for (prompt, said) in [

@@ -28,12 +28,12 @@ fn a_picture_of_a_run_gives_its_parameters_back() {
     );
     assert!(shown.out.contains("a heron at dawn⏎and 猫"), "{}", shown.out);
 
-    let told = home.deck(&["import", picture, "--against", "flamingo", "--json"]).json();
+    let imported = home.deck(&["import", picture, "--against", "flamingo", "--json"]).json();
     // The preset has it random: what was sent counts.
     let seed = &home.stored(1).request.params[&ParamKey::new("3", "seed")];
-    assert_eq!(&told[0]["differ"][1]["there"], seed);
-    assert_eq!(told[0]["values"]["6-inputs-text"], "a heron at dawn\nand 猫");
-    assert_eq!(told[0]["against"]["preset"], "flamingo");
+    assert_eq!(&imported[0]["differ"][1]["there"], seed);
+    assert_eq!(imported[0]["values"]["6-inputs-text"], "a heron at dawn\nand 猫");
+    assert_eq!(imported[0]["against"]["preset"], "flamingo");
 
     // A preset of it makes the very same picture.
     let made = home.deck(&["import", picture, "--against", "flamingo", "--preset", "heron"]);
@@ -154,28 +154,28 @@ fn outputs_are_called_by_a_template_with_what_made_them_beside() {
     assert_eq!(Path::new(ran.out.trim()).canonicalize().ok(), made.canonicalize().ok());
     assert_eq!(run.outputs[0].name, "comfydeck_00001_.png");
     let sidecar = fs::read_to_string(format!("{}.json", made.display())).expect("a sidecar");
-    let told: serde_json::Value = serde_json::from_str(&sidecar).expect("JSON");
-    assert_eq!(told["params"], serde_json::to_value(&run.request.params).expect("JSON"));
-    assert_eq!(told["seeds"]["3-inputs-seed"].to_string(), seed);
+    let description: serde_json::Value = serde_json::from_str(&sidecar).expect("JSON");
+    assert_eq!(description["params"], serde_json::to_value(&run.request.params).expect("JSON"));
+    assert_eq!(description["seeds"]["3-inputs-seed"].to_string(), seed);
     assert_eq!(
-        (&told["status"], &told["output"]["sha256"]),
+        (&description["status"], &description["output"]["sha256"]),
         (&"done".into(), &run.outputs[0].sha256.clone().into())
     );
     assert!(!sidecar.contains("hush") && !sidecar.contains("demo-secret"), "{sidecar}");
     fs::write(config.join("config.toml"), "[output]\noutput_name = \"{sed}\"\n").expect("written");
-    let told = home.deck(&["run", "flamingo", "--url", &server.url]);
+    let ended = home.deck(&["run", "flamingo", "--url", &server.url]);
     assert!(
-        told.err.contains(
+        ended.err.contains(
             "config.toml:2: `output.output_name` has {sed} in it, which is not known. Did you mean `seed`?"
         ),
         "{}",
-        told.err
+        ended.err
     );
-    assert!(told.out.ends_with("/comfydeck_00002_.png\n"), "{}", told.out);
+    assert!(ended.out.ends_with("/comfydeck_00002_.png\n"), "{}", ended.out);
 }
 
 #[test]
-fn a_workflow_that_nobody_asked_for_stands_in_nobodys_way() {
+fn a_broken_default_workflow_does_not_block_an_import() {
     let home = Home::new();
     let config = home.folder.path().join("config");
     fs::create_dir_all(&config).expect("made");

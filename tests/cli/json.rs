@@ -28,7 +28,7 @@ fn keys(line: &Value) -> Vec<&String> {
 }
 
 #[test]
-fn a_run_is_told_as_documented() {
+fn a_run_is_reported_as_documented() {
     let (home, server) = (Home::new(), Server::quick());
     let ended =
         home.deck(&["run", "flamingo", "--set", "steps=3", "--url", &server.url, "--json", "-o", "out"]);
@@ -40,17 +40,17 @@ fn a_run_is_told_as_documented() {
         assert_eq!(keys(line), keys(example), "{line}");
         assert_eq!(line["run"], 1, "{line}");
     }
-    let told: Vec<&str> = lines.iter().map(event).filter(|event| *event != "progress").collect();
-    assert_eq!((told.first(), told.last()), (Some(&"queued"), Some(&"finished")));
+    let events: Vec<&str> = lines.iter().map(event).filter(|event| *event != "progress").collect();
+    assert_eq!((events.first(), events.last()), (Some(&"queued"), Some(&"finished")));
     for once in ["queued", "output", "finished"] {
-        assert_eq!(told.iter().filter(|event| **event == once).count(), 1, "{once}: {told:?}");
+        assert_eq!(events.iter().filter(|event| **event == once).count(), 1, "{once}: {events:?}");
     }
     let phases: Vec<&str> = lines.iter().filter_map(|line| line["phase"].as_str()).collect();
     assert_eq!(phases.first(), Some(&"uploading"), "{phases:?}");
     assert!(phases.contains(&"running"), "{phases:?}");
-    let place = |wanted: &str| told.iter().position(|event| *event == wanted).expect(wanted);
-    let last_log = told.iter().rposition(|event| *event == "log").expect("a log");
-    assert!(last_log < place("output"), "the log comes before the result: {told:?}");
+    let place = |wanted: &str| events.iter().position(|event| *event == wanted).expect(wanted);
+    let last_log = events.iter().rposition(|event| *event == "log").expect("a log");
+    assert!(last_log < place("output"), "the log comes before the result: {events:?}");
     assert_eq!(lines[0]["params"]["3-inputs-steps"].to_string(), "3");
 
     let output = &lines.iter().find(|line| event(line) == "output").expect("an output");

@@ -31,9 +31,9 @@ fn the_log_reaches_whoever_asks() {
     let quiet = home.deck(&run);
     assert_eq!((quiet.code, quiet.err.as_str()), (Some(0), ""), "a pipe hears of trouble alone");
     for flag in ["--logs", "-v"] {
-        let told = home.deck(&[&run[..], &[flag]].concat());
-        assert!(told.err.lines().any(|line| line.starts_with("Prompt executed in")), "{flag}: {told:?}");
-        assert_eq!(told.out.lines().count(), 1, "stdout has the path alone: {told:?}");
+        let ended = home.deck(&[&run[..], &[flag]].concat());
+        assert!(ended.err.lines().any(|line| line.starts_with("Prompt executed in")), "{flag}: {ended:?}");
+        assert_eq!(ended.out.lines().count(), 1, "stdout has the path alone: {ended:?}");
     }
     let path = home.folder.path().join("run.log");
     let mut command = home.command(&run);
@@ -155,16 +155,16 @@ fn a_dry_run_shows_what_a_run_sends_and_sends_nothing() {
     let seen = server.requests().into_iter().find_map(|seen| seen.run).expect("sent");
     let dry = &dry.json()[0];
     let field = |name: &str| dry["fields"][name].as_str().unwrap_or_default().to_owned();
-    let told: Value = serde_json::from_str(&field("params")).expect("JSON");
-    assert_eq!(told, Value::Object(seen.params), "to the last digit");
+    let sent: Value = serde_json::from_str(&field("params")).expect("JSON");
+    assert_eq!(sent, Value::Object(seen.params), "to the last digit");
     assert_eq!(field("logs"), seen.logs.to_string());
-    let told: Value = serde_json::from_str(&field("workflow_api")).expect("JSON");
-    assert_eq!(Some(told), seen.workflow);
+    let sent: Value = serde_json::from_str(&field("workflow_api")).expect("JSON");
+    assert_eq!(Some(sent), seen.workflow);
     assert!(people.out.contains(&format!("params = {}", field("params"))), "{people:?}");
 }
 
 #[test]
-fn a_dry_run_tells_of_files_and_of_what_is_missing() {
+fn a_dry_run_lists_files_and_reports_missing_ones() {
     let (home, mut server) = (Home::new(), Server::quick());
     let url = server.url.clone();
     let nodes = json!({"52": {"class_type": "LoadImage", "inputs": {"image": "x.png", "upload": "image"}}});

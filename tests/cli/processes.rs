@@ -77,7 +77,7 @@ fn two_commands_share_history_and_runner() {
 }
 
 #[test]
-fn with_nothing_set_a_seed_is_changed_and_told() {
+fn with_nothing_set_a_seed_is_changed_and_shown() {
     let (home, mut server) = (Home::new(), Server::quick());
     let workflow = Path::new(env!("CARGO_MANIFEST_DIR")).join("presets/text_to_image.json");
     let workflow = workflow.to_str().expect("UTF-8");
@@ -85,9 +85,9 @@ fn with_nothing_set_a_seed_is_changed_and_told() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let sent = server.requests().remove(0).run.expect("a run").params;
     assert_eq!(sent.keys().collect::<Vec<_>>(), ["3-inputs-seed"]);
-    let told =
+    let expected =
         format!("nothing was set, so the seed was changed: 3-inputs-seed = {}\n", sent["3-inputs-seed"]);
-    assert_eq!(ended.err, told);
+    assert_eq!(ended.err, expected);
 }
 
 #[test]
@@ -143,11 +143,11 @@ fn secrets_are_nowhere() {
     std::fs::create_dir_all(&home.dirs.config).expect("made");
     let file = home.dirs.config_file();
     std::fs::write(&file, config).expect("written");
-    let mut told = String::new();
+    let mut printed = String::new();
     let url = format!("{}/?{QUERY_TOKEN}#{QUERY_TOKEN}", server.url);
     for args in [vec!["run", "flamingo", "--json"], vec!["run", "flamingo", "--json", "--url", &url]] {
         let mut running = home.start(&args);
-        told += &running.until(r#""phase":"running""#);
+        printed += &running.until(r#""phase":"running""#);
         for pid in [running.pid(), home.runner().as_raw_nonzero().get().unsigned_abs()] {
             let line = std::fs::read(format!("/proc/{pid}/cmdline")).expect("a command line");
             let own = String::from_utf8_lossy(&line).replace(QUERY_TOKEN, "");
@@ -159,8 +159,8 @@ fn secrets_are_nowhere() {
         running.signal(Signal::INT);
         let ended = running.end();
         assert_eq!(ended.code, Some(4), "{ended:?}");
-        told += &ended.out;
-        told += &ended.err;
+        printed += &ended.out;
+        printed += &ended.err;
     }
     home.await_no_runner();
     for args in [
@@ -172,11 +172,11 @@ fn secrets_are_nowhere() {
         vec!["run", "flamingo", "--url", "http://127.0.0.1:1/?token=query-5511"],
     ] {
         let ended = home.deck(&args);
-        told += &ended.out;
-        told += &ended.err;
+        printed += &ended.out;
+        printed += &ended.err;
     }
     home.await_no_runner();
-    assert!(!has_secret(told.as_bytes()), "{told}");
+    assert!(!has_secret(printed.as_bytes()), "{printed}");
     let mut files = Vec::new();
     walk(home.folder.path(), &mut files);
     assert!(files.iter().any(|path| path.ends_with("data/history.db")), "{files:?}");

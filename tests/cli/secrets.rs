@@ -14,26 +14,26 @@ use crate::support::Home;
 struct Parrot {
     url: String,
     /// The heads of all requests.
-    heard: Arc<Mutex<Vec<String>>>,
+    requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Parrot {
     fn start(to: Option<String>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let all = Arc::clone(&heard);
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let all = Arc::clone(&requests);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let (to, all) = (to.clone(), Arc::clone(&all));
                 std::thread::spawn(move || answer(stream.expect("a caller"), to, &all));
             }
         });
-        Self { url, heard }
+        Self { url, requests }
     }
 
-    fn heard(&self) -> Vec<String> {
-        self.heard.lock().expect("whole").clone()
+    fn requests(&self) -> Vec<String> {
+        self.requests.lock().expect("whole").clone()
     }
 }
 
@@ -59,7 +59,7 @@ fn answer(stream: TcpStream, to: Option<String>, all: &Mutex<Vec<String>>) {
         all.push(head.clone());
         all.len()
     };
-    let told =
+    let body =
         serde_json::json!({"error": {"type": "x", "message": format!("you are {head}"), "details": head}})
             .to_string();
     let answer = match to.filter(|_| head.starts_with("GET") && number % 2 == 0) {
@@ -67,7 +67,7 @@ fn answer(stream: TcpStream, to: Option<String>, all: &Mutex<Vec<String>>) {
         None => "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n".to_owned(),
     };
     let mut stream = stream;
-    let _ = write!(stream, "{answer}Content-Length: {}\r\nConnection: close\r\n\r\n{told}", told.len());
+    let _ = write!(stream, "{answer}Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn no_credential_of_any_protocol_gets_anywhere_else() {
         std::fs::create_dir_all(&home.dirs.config).expect("made");
         let file = home.dirs.config_file();
         std::fs::write(&file, config).expect("written");
-        let mut told = String::new();
+        let mut printed = String::new();
         for args in [
             vec!["run", "flamingo", "--json"],
             vec!["run", "flamingo"],
@@ -104,12 +104,12 @@ fn no_credential_of_any_protocol_gets_anywhere_else() {
             vec!["runs", "--json"],
         ] {
             let ended = home.deck(&args);
-            told += &format!("{}{}", ended.out, ended.err);
+            printed += &format!("{}{}", ended.out, ended.err);
         }
         home.await_no_runner();
         let word = protocol.word();
         let is_own = |head: &String| head.to_ascii_lowercase().contains("x-own: own-hush-4711");
-        assert!(parrot.heard().iter().any(is_own), "{word}: the profile's own server is told");
+        assert!(parrot.requests().iter().any(is_own), "{word}: the profile's own server gets it");
         let mut files = Vec::new();
         walk(home.folder.path(), &mut files);
         let mut places: Vec<(String, Vec<u8>)> = files
@@ -117,9 +117,12 @@ fn no_credential_of_any_protocol_gets_anywhere_else() {
             .filter(|path| **path != file)
             .map(|path| (path.display().to_string(), std::fs::read(path).unwrap_or_default()))
             .collect();
-        places.push((format!("what commands print: {told}"), told.clone().into_bytes()));
+        places.push((format!("what commands print: {printed}"), printed.clone().into_bytes()));
         places.extend(
-            elsewhere.heard().into_iter().map(|head| (format!("another server: {head}"), head.into_bytes())),
+            elsewhere
+                .requests()
+                .into_iter()
+                .map(|head| (format!("another server: {head}"), head.into_bytes())),
         );
         for (place, bytes) in places {
             let text = String::from_utf8_lossy(&bytes);

@@ -47,7 +47,7 @@ fn without_credentials_nothing_is_sent() {
 }
 
 #[test]
-fn outputs_go_to_one_place_wherever_one_stands() {
+fn outputs_go_to_one_folder_from_any_directory() {
     let (home, server) = (Home::new(), Server::quick());
     let run = |home: &Home, folder: &Path, more: &[&str]| {
         let preset = home.folder.path().join("presets/flamingo.toml");
@@ -83,7 +83,7 @@ fn outputs_go_to_one_place_wherever_one_stands() {
 }
 
 #[test]
-fn a_new_config_tells_what_may_stand_in_it() {
+fn a_new_config_lists_all_settings() {
     let home = Home::new();
     let init = [
         "init",

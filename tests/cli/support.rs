@@ -114,7 +114,7 @@ pub(crate) struct Running {
     child: Child,
     out: Option<BufReader<std::process::ChildStdout>>,
     err: Option<JoinHandle<String>>,
-    told: String,
+    seen: String,
     over: Option<mpsc::Sender<()>>,
 }
 
@@ -135,7 +135,7 @@ impl Running {
                 let _ = kill_process(pid, Signal::KILL);
             }
         });
-        Self { child, out, err: Some(err), told: String::new(), over: Some(over) }
+        Self { child, out, err: Some(err), seen: String::new(), over: Some(over) }
     }
 
     /// Reads stdout up to a line that holds a text.
@@ -143,8 +143,8 @@ impl Running {
         loop {
             let mut line = String::new();
             let out = self.out.as_mut().expect("stdout");
-            assert!(out.read_line(&mut line).expect("read") > 0, "no `{text}` in:\n{}", self.told);
-            self.told.push_str(&line);
+            assert!(out.read_line(&mut line).expect("read") > 0, "no `{text}` in:\n{}", self.seen);
+            self.seen.push_str(&line);
             if line.contains(text) {
                 return line;
             }
@@ -166,12 +166,12 @@ impl Running {
 
     pub(crate) fn wait(mut self) -> (ExitStatus, String, String) {
         if let Some(mut out) = self.out.take() {
-            out.read_to_string(&mut self.told).expect("read");
+            out.read_to_string(&mut self.seen).expect("read");
         }
         let status = self.child.wait().expect("ended");
         drop(self.over.take());
         let err = self.err.take().expect("waited for once").join().expect("stderr");
-        (status, std::mem::take(&mut self.told), err)
+        (status, std::mem::take(&mut self.seen), err)
     }
 
     pub(crate) fn end(self) -> Ended {
@@ -213,7 +213,7 @@ impl Server {
                 tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-                address.send(listener.local_addr().expect("an address")).expect("told");
+                address.send(listener.local_addr().expect("an address")).expect("received");
                 let options = DemoOptions { seen: Some(tell), ..options };
                 tokio::select! {
                     served = demo::serve(listener, options) => served.expect("served"),

@@ -128,8 +128,11 @@ fn the_same_run_again_is_warned_of_and_queued() {
     let room = Room::new();
     let args = ["--workflow", "flow.json", "--set", "3-inputs-seed=5"];
     assert_eq!(warnings(&room.sent(&args).1), Vec::<String>::new());
-    let told = warnings(&room.sent(&args).1);
-    assert!(told.iter().any(|told| told.starts_with("nothing differs from run 1 (done)")), "{told:?}");
+    let found = warnings(&room.sent(&args).1);
+    assert!(
+        found.iter().any(|warning| warning.starts_with("nothing differs from run 1 (done)")),
+        "{found:?}"
+    );
     let detached = room
         .home
         .deck(&[&["run"], args.as_slice(), &["--url", &room.server.url, "-o", "out", "--detach"]].concat());

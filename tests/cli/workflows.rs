@@ -90,9 +90,9 @@ fn names_of_what_inputs_are_for_work_on_any_workflow() {
 }
 
 #[test]
-fn what_may_mean_several_is_told_with_all_of_them_and_nothing_is_sent() {
+fn an_ambiguous_name_lists_its_meanings_and_nothing_is_sent() {
     let mut case = Case::new(&workflow().to_string());
-    for (set, told) in [
+    for (set, message) in [
         ("steps=30", "`steps` may be any of `3-inputs-steps` (KSampler), `13-inputs-steps` (Second)"),
         ("3-inputs-steps=20.5", "`20.5` is not a whole number"),
         ("10-inputs-lora_1.weight=1", "it has no field `weight`. It has: on, lora, strength, extra"),
@@ -100,7 +100,7 @@ fn what_may_mean_several_is_told_with_all_of_them_and_nothing_is_sent() {
     ] {
         let ended = case.run(&[set]);
         assert_eq!(ended.code, Some(2), "{set}: {ended:?}");
-        assert!(ended.err.contains(told), "{set}: {}", ended.err);
+        assert!(ended.err.contains(message), "{set}: {}", ended.err);
     }
     assert!(case.server.requests().is_empty());
 }
@@ -111,12 +111,12 @@ fn files_open_as_they_come() {
     noted["_comment"] = "second try".into();
     noted["version"] = json!(0.4);
     let case = Case::new(&serde_json::to_string_pretty(&noted).expect("JSON"));
-    let told = "w.json: `_comment`, `version` are no nodes, so they are left aside and not sent";
+    let message = "w.json: `_comment`, `version` are no nodes, so they are left aside and not sent";
     let flat = case.home.deck(&["flatten", "w.json"]);
     assert_eq!(flat.code, Some(0));
-    assert!(flat.err.contains(told) && !flat.out.contains("second try"), "{}", flat.err);
+    assert!(flat.err.contains(message) && !flat.out.contains("second try"), "{}", flat.err);
     let ended = case.run(&["prompt=x"]);
-    assert!(ended.code == Some(0) && ended.err.contains(told), "{}", ended.err);
+    assert!(ended.code == Some(0) && ended.err.contains(message), "{}", ended.err);
     for (at, wrapped) in [
         workflow(),
         json!({"prompt": workflow(), "client_id": "x"}),
@@ -196,9 +196,9 @@ fn a_form_with_several_workflows_says_what_they_are_called() {
     let case = Case::new(&json!({"workflows": [entry("Day"), entry("Night"), entry("Night")]}).to_string());
     let ended = case.run(&["prompt=x"]);
     assert_eq!(ended.code, Some(0), "{}", ended.err);
-    let told = "holds 3 workflows; the first is open. Each has a name: ";
+    let message = "holds 3 workflows; the first is open. Each has a name: ";
     assert!(
-        ended.err.contains(told) && ended.err.contains("w.json#Day") && ended.err.contains("w.json#3"),
+        ended.err.contains(message) && ended.err.contains("w.json#Day") && ended.err.contains("w.json#3"),
         "{}",
         ended.err
     );

@@ -66,7 +66,7 @@ async fn without_a_subscription_the_end_is_read_from_the_record() {
 }
 
 #[tokio::test]
-async fn a_service_that_tells_again_unasked_is_listened_to() {
+async fn an_unasked_repetition_of_events_counts() {
     let mut service = Service::start().await;
     let (mut run, sid) = live(&mut service).await;
     service.hang_up(&sid);
@@ -92,7 +92,7 @@ async fn the_end_is_found_while_the_socket_is_away() {
 }
 
 #[tokio::test]
-async fn a_live_run_whose_end_was_never_told_is_looked_for() {
+async fn a_live_run_without_an_end_event_is_read() {
     let mut service = Service::start().await;
     let mut limits = quick();
     limits.live = Duration::from_millis(100);

@@ -21,9 +21,9 @@ const P: &str = "00000000-0000-4000-8000-00000000000a";
 async fn start(options: DemoOptions) -> (String, mpsc::UnboundedReceiver<Seen>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
-    let (seen, heard) = mpsc::unbounded_channel();
+    let (seen, seen_requests) = mpsc::unbounded_channel();
     tokio::spawn(demo::serve(listener, DemoOptions { seen: Some(seen), ..options }));
-    (url, heard)
+    (url, seen_requests)
 }
 
 fn demo_server(url: &str) -> Server {
@@ -43,9 +43,9 @@ fn small(url: &str, prompt: &str) -> Job {
 }
 
 async fn run(options: DemoOptions) -> (Outcome, Vec<Seen>) {
-    let (url, mut heard) = start(options).await;
+    let (url, mut seen_requests) = start(options).await;
     let outcome = submit(&backend(), small(&url, "a pink sea")).end().await;
-    let seen = std::iter::from_fn(|| heard.try_recv().ok()).collect();
+    let seen = std::iter::from_fn(|| seen_requests.try_recv().ok()).collect();
     (outcome, seen)
 }
 
@@ -108,7 +108,7 @@ async fn every_fault_that_loses_nothing_ends_in_a_picture() {
 }
 
 #[tokio::test]
-async fn a_run_is_told_live_with_its_progress() {
+async fn a_live_run_reports_its_progress() {
     let (outcome, _) = run(DemoOptions::quick()).await;
     outcome.done();
     assert!(
@@ -121,7 +121,7 @@ async fn a_run_is_told_live_with_its_progress() {
 }
 
 #[tokio::test]
-async fn an_end_that_nobody_tells_is_read() {
+async fn an_end_without_an_event_is_read() {
     let (url, _heard) = start(DemoOptions::quick().with_cloud(CloudFault::NoEnd)).await;
     let mut limits = quick();
     limits.live = Duration::from_millis(50);
@@ -141,7 +141,7 @@ async fn a_socket_that_falls_silent_is_made_anew() {
     let backend = backend();
     let mut run = submit(&backend, small(&url, "a pink sea"));
     run.until("live again", |run| run.links() == [Live, Reconnecting, Live]).await;
-    assert!(run.log().contains("nothing was heard"), "{}", run.log());
+    assert!(run.log().contains("nothing was received"), "{}", run.log());
     backend.cancel(demo_server(&url), P.to_owned()).await.expect("taken");
     run.end().await.cancelled();
 }
@@ -198,14 +198,14 @@ async fn a_cancel_ends_the_run_whichever_shape_is_known() {
 #[tokio::test]
 async fn a_run_is_taken_over_where_another_left_it() {
     let options = DemoOptions { step: Duration::from_millis(50), ..DemoOptions::quick() };
-    let (url, mut heard) = start(options).await;
+    let (url, mut seen_requests) = start(options).await;
     let mut first = submit(&backend(), small(&url, "a pink sea"));
     first.until_link(Live).await;
     first.drop_it();
     let outcome = attach(&backend(), small(&url, "")).end().await;
     outcome.done();
     assert_eq!(outcome.names(), ["comfydeck_00001_.png"]);
-    let seen: Vec<_> = std::iter::from_fn(|| heard.try_recv().ok()).collect();
+    let seen: Vec<_> = std::iter::from_fn(|| seen_requests.try_recv().ok()).collect();
     assert_eq!(sent(&seen), 1);
 }
 
@@ -222,11 +222,11 @@ async fn hostile_names_stay_in_the_folder_and_large_outputs_arrive() {
 #[tokio::test]
 async fn a_service_behind_a_long_silence_is_polled_and_sent_to_once() {
     let cold = Duration::from_millis(300);
-    let (url, mut heard) = start(DemoOptions { cold_start: cold, ..DemoOptions::quick() }).await;
+    let (url, mut seen_requests) = start(DemoOptions { cold_start: cold, ..DemoOptions::quick() }).await;
     let outcome = submit(&backend(), Job { logs: false, ..small(&url, "a pink sea") }).end().await;
     outcome.done();
     assert_eq!(outcome.links(), [Polling]);
-    let seen: Vec<_> = std::iter::from_fn(|| heard.try_recv().ok()).collect();
+    let seen: Vec<_> = std::iter::from_fn(|| seen_requests.try_recv().ok()).collect();
     assert_eq!(sent(&seen), 1);
     assert!(seen.iter().all(|seen| !seen.target.contains("socket.io")));
     let run = seen.into_iter().find_map(|seen| seen.run).expect("a run");

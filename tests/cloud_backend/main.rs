@@ -2,10 +2,10 @@
 
 mod broken;
 mod demo;
+mod events;
 mod lost;
 mod service;
 mod support;
-mod told;
 
 use std::time::Duration;
 

@@ -71,7 +71,7 @@ pub(super) fn job(server: Server, prompt_id: &str) -> Job {
 /// A run that is under way.
 pub(super) struct Watched {
     pub events: Vec<RunEvent>,
-    heard: mpsc::Receiver<RunEvent>,
+    receiver: mpsc::Receiver<RunEvent>,
     task: JoinHandle<Result<(), BackendError>>,
     pub dir: tempfile::TempDir,
 }
@@ -87,12 +87,12 @@ pub(super) fn attach(backend: &Arc<CloudBackend>, job: Job) -> Watched {
 fn watch(backend: &Arc<CloudBackend>, mut job: Job, is_there: bool) -> Watched {
     let dir = tempfile::tempdir().expect("a folder");
     job.outputs = OutputFolder::new(dir.path(), job.run);
-    let (sink, heard) = mpsc::channel(16);
+    let (sink, receiver) = mpsc::channel(16);
     let backend = Arc::clone(backend);
     let task = tokio::spawn(async move {
         if is_there { backend.attach(job, sink).await } else { backend.submit(job, sink).await }
     });
-    Watched { events: Vec::new(), heard, task, dir }
+    Watched { events: Vec::new(), receiver, task, dir }
 }
 
 impl Watched {
@@ -100,7 +100,7 @@ impl Watched {
     pub(super) async fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
         let listen = async {
             while !is_so(self) {
-                let Some(event) = self.heard.recv().await else {
+                let Some(event) = self.receiver.recv().await else {
                     panic!("it ended before {what}: {:?}", self.events)
                 };
                 self.events.push(event);
@@ -121,7 +121,7 @@ impl Watched {
     /// Listens to the end.
     pub(super) async fn end(mut self) -> Outcome {
         let listen = async {
-            while let Some(event) = self.heard.recv().await {
+            while let Some(event) = self.receiver.recv().await {
                 self.events.push(event);
             }
         };
@@ -136,7 +136,7 @@ impl Watched {
 
     /// As [`Self::end`], whatever a service told that tells secrets back: those are the runner's to hide.
     pub(super) async fn raw_end(mut self) -> (Result<(), BackendError>, Vec<RunEvent>) {
-        while let Some(event) = self.heard.recv().await {
+        while let Some(event) = self.receiver.recv().await {
             self.events.push(event);
         }
         (self.task.await.expect("no panic"), self.events)

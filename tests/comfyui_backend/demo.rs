@@ -78,7 +78,7 @@ async fn runs_wait_for_each_other_and_each_can_be_stopped() {
 }
 
 #[tokio::test]
-async fn what_goes_wrong_is_told_as_the_real_one_tells_it() {
+async fn errors_look_like_the_real_servers() {
     let url = demo(DemoOptions::quick()).await;
     let failed = run(&url, "please fail", "21").await.is(Status::Failed);
     assert!(failed.error().what.starts_with("KSampler: out of memory"), "{:?}", failed.error());

@@ -179,7 +179,7 @@ async fn what_is_on_disk_is_not_fetched_again() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_no_comfyui_says_so() {
+async fn an_address_without_comfyui_is_reported() {
     let backend = Arc::clone(&backend());
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
     let ended = submit(&backend, job(&format!("http://{free}"))).end().await;

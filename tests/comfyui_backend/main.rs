@@ -3,7 +3,7 @@
 
 mod demo;
 mod ends;
-mod heard;
+mod events;
 mod sent;
 mod server;
 mod support;

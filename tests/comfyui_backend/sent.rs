@@ -166,7 +166,7 @@ async fn credentials_go_with_every_request_and_to_nobody_else() {
 }
 
 #[tokio::test]
-async fn the_place_in_the_queue_is_told() {
+async fn the_place_in_the_queue_is_reported() {
     let fake = Fake::start().await;
     fake.known().waiting = vec!["other".to_owned(), "another".to_owned()];
     let mut run = submit(&backend(), job(&fake.url));

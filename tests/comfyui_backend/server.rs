@@ -268,7 +268,7 @@ async fn socket(fake: Fake, request: Request) -> Response {
                     }
                     fake.change(|known| known.sent += 1);
                 }
-                heard = socket.recv() => if !matches!(heard, Some(Ok(_))) { return },
+                message = socket.recv() => if !matches!(message, Some(Ok(_))) { return },
             }
         }
     })

@@ -54,7 +54,7 @@ pub(super) fn job(url: &str) -> Job {
 /// A run that is under way.
 pub(super) struct Watched {
     pub events: Vec<RunEvent>,
-    heard: mpsc::Receiver<RunEvent>,
+    receiver: mpsc::Receiver<RunEvent>,
     task: JoinHandle<Result<(), BackendError>>,
     pub dir: tempfile::TempDir,
 }
@@ -80,12 +80,12 @@ pub(super) fn attach(backend: &Arc<ComfyuiBackend>, job: Job) -> Watched {
 fn watch(backend: &Arc<ComfyuiBackend>, mut job: Job, is_there: bool) -> Watched {
     let dir = tempfile::tempdir().expect("a folder");
     job.outputs = OutputFolder::new(dir.path(), job.run);
-    let (sink, heard) = mpsc::channel(16);
+    let (sink, receiver) = mpsc::channel(16);
     let backend = Arc::clone(backend);
     let task = tokio::spawn(async move {
         if is_there { backend.attach(job, sink).await } else { backend.submit(job, sink).await }
     });
-    Watched { events: Vec::new(), heard, task, dir }
+    Watched { events: Vec::new(), receiver, task, dir }
 }
 
 impl Watched {
@@ -93,7 +93,7 @@ impl Watched {
     pub(super) async fn until(&mut self, what: &str, is_so: impl Fn(&RunEvent) -> bool) -> RunEvent {
         let listen = async {
             loop {
-                let Some(event) = self.heard.recv().await else {
+                let Some(event) = self.receiver.recv().await else {
                     panic!("it ended before {what}: {:?}", self.events)
                 };
                 self.events.push(event.clone());
@@ -115,7 +115,7 @@ impl Watched {
     /// Listens to the end.
     pub(super) async fn end(mut self) -> Ended {
         let listen = async {
-            while let Some(event) = self.heard.recv().await {
+            while let Some(event) = self.receiver.recv().await {
                 self.events.push(event);
             }
             self.task.await.expect("it does not panic")

@@ -23,7 +23,7 @@ fn run(home: &Home, server: &Server, more: &[&str]) -> Ended {
 }
 
 #[test]
-fn a_folder_that_takes_nothing_is_told_before_anything_is_sent() {
+fn an_unwritable_folder_is_reported_before_anything_is_sent() {
     let (home, mut server) = (Home::new(), Server::quick());
     let out = home.folder.path().join("out");
     std::fs::write(home.folder.path().join("file"), b"").expect("written");
@@ -31,8 +31,8 @@ fn a_folder_that_takes_nothing_is_told_before_anything_is_sent() {
     for folder in ["out", "out/below", "file", "file/below"] {
         let ended = home.deck(&["run", "flamingo", "--url", &server.url, "-o", folder]);
         assert_eq!((ended.code, ended.out.as_str()), (Some(2), ""), "{folder}: {ended:?}");
-        for told in [folder, "outputs cannot be written", "`output_dir`", "-o DIR"] {
-            assert!(ended.err.contains(told), "{told}: {ended:?}");
+        for part in [folder, "outputs cannot be written", "`output_dir`", "-o DIR"] {
+            assert!(ended.err.contains(part), "{part}: {ended:?}");
         }
     }
     assert_eq!((home.count(), server.requests()), (0, vec![]));
@@ -41,12 +41,12 @@ fn a_folder_that_takes_nothing_is_told_before_anything_is_sent() {
 }
 
 #[test]
-fn a_folder_with_less_room_than_earlier_runs_took_is_told_before_anything_is_sent() {
+fn too_little_room_for_outputs_is_reported_before_anything_is_sent() {
     let (home, mut server) = (Home::new(), Server::quick());
     let out = home.folder.path().join("out");
     let Some(_disk) = Mount::new(&out, "size=8m") else { return };
     assert_eq!(run(&home, &server, &LARGE).code, Some(0));
-    let free = usize::try_from(disk::free(&out).expect("told")).expect("small");
+    let free = usize::try_from(disk::free(&out).expect("known")).expect("small");
     std::fs::write(out.join("ballast"), vec![1; free - 64 * 1024]).expect("written");
     let ended = run(&home, &server, &LARGE);
     assert_eq!(ended.code, Some(2), "{ended:?}");
@@ -86,8 +86,8 @@ fn is_rescued(home: &Home, ended: &Ended, why: &str) {
     let path = Path::new(ended.out.trim_end());
     assert_eq!(path.parent(), Some(home.dirs.data.join("rescued").as_path()), "{ended:?}");
     assert!(std::fs::read(path).expect("there").ends_with(b"IEND\xaeB`\x82"), "whole");
-    for told in [why, &path.display().to_string(), "move it to where you want it"] {
-        assert!(ended.err.contains(told), "{told}: {ended:?}");
+    for part in [why, &path.display().to_string(), "move it to where you want it"] {
+        assert!(ended.err.contains(part), "{part}: {ended:?}");
     }
     let run = home.stored(1);
     assert_eq!((run.status, run.outputs.len(), run.failed_outputs.len()), (Status::Done, 1, 0));
@@ -112,16 +112,16 @@ fn pictures(folder: &Path) -> Vec<String> {
 }
 
 /// What the history lists is what lies there, each once, and the files beside the outputs tell the run's end.
-fn agrees(home: &Home, run: &Run, told: &str) {
+fn agrees(home: &Home, run: &Run, case: &str) {
     let out = home.folder.path().join("out");
     let mut listed: Vec<_> =
         run.outputs.iter().map(|output| output.path.to_string_lossy().into_owned()).collect();
     listed.sort();
-    assert_eq!(listed, pictures(&out), "{told}");
+    assert_eq!(listed, pictures(&out), "{case}");
     for path in listed {
-        let text = std::fs::read_to_string(format!("{path}.json")).expect(told);
-        let sidecar: serde_json::Value = serde_json::from_str(&text).expect(told);
-        assert_eq!(sidecar["status"], run.status.word(), "{told}");
+        let text = std::fs::read_to_string(format!("{path}.json")).expect(case);
+        let sidecar: serde_json::Value = serde_json::from_str(&text).expect(case);
+        assert_eq!(sidecar["status"], run.status.word(), "{case}");
     }
 }
 
@@ -150,13 +150,13 @@ fn killed_everywhere(protocol: &str, part: &str) {
             assert_eq!(home.deck(&["runs"]).code, Some(0));
             home.await_no_runner();
         }
-        let told = format!("{protocol}, killed behind call {number} on {part}");
+        let case = format!("{protocol}, killed behind call {number} on {part}");
         let run = home.stored(1);
-        agrees(&home, &run, &told);
+        agrees(&home, &run, &case);
         let posts = server.requests().iter().filter(|seen| seen.run.is_some()).count();
-        assert!(posts <= 1, "{told}: sent {posts} times");
+        assert!(posts <= 1, "{case}: sent {posts} times");
         if protocol == "cloud" && posts == 1 {
-            assert_eq!((run.status, run.outputs.len()), (Status::Done, 1), "{told}: {:?}", run.error);
+            assert_eq!((run.status, run.outputs.len()), (Status::Done, 1), "{case}: {:?}", run.error);
         }
         if came_through {
             println!("{protocol}, {part}: {} points", number - 1);

@@ -9,7 +9,7 @@ use crate::shim::put_before;
 use crate::support::{Home, Running, Server};
 
 #[test]
-fn a_run_is_followed_to_its_end_where_the_system_tells_of_no_change() {
+fn a_run_is_followed_to_its_end_without_change_notifications() {
     for faults in ["inotify=used-up", "inotify=silent"] {
         let home = Home::new();
         let server = Server::start(DemoOptions { step: Duration::from_millis(100), ..DemoOptions::quick() });
@@ -25,7 +25,7 @@ fn a_run_is_followed_to_its_end_where_the_system_tells_of_no_change() {
 }
 
 #[test]
-fn a_cancel_reaches_a_runner_that_hears_of_no_change() {
+fn a_cancel_reaches_a_runner_without_change_notifications() {
     let (home, server) = (Home::new(), Server::endless());
     let mut command = home.command(&["run", "flamingo", "--url", &server.url, "--json"]);
     if !put_before(&mut command, "inotify=silent") {

@@ -198,7 +198,7 @@ fn what_a_server_says_of_the_secret_is_veiled() {
 }
 
 #[test]
-fn a_run_that_cannot_be_read_stands_in_nobodys_way() {
+fn an_unreadable_run_does_not_block_others() {
     let place = Place::new();
     let (flying, queued, good) =
         (place.queue("fake:done", 1), place.queue("fake:done", 1), place.queue("fake:done", 1));
@@ -259,7 +259,7 @@ fn a_killed_runner_leaves_a_lost_run_that_is_never_sent_again() {
 }
 
 #[test]
-fn what_a_killed_runner_was_writing_is_kept_and_told() {
+fn an_output_of_a_killed_runner_is_kept_and_reported() {
     let place = Place::new();
     let id = place.queue("fake:half", 1);
     place.ensure();
@@ -292,15 +292,15 @@ fn a_run_that_its_server_knows_by_name_is_found_again_after_the_runner_was_kille
     let run = place.ends(id);
     place.gone();
     assert_eq!((run.status, run.prompt_id, run.warnings), (Status::Done, Some(name.clone()), Vec::new()));
-    let told = ["runner", "asked", &format!("{id} fake:half"), "runner", "asked"].map(str::to_owned);
+    let expected = ["runner", "asked", &format!("{id} fake:half"), "runner", "asked"].map(str::to_owned);
     let found = [format!("{id} found {name}"), "released token".to_owned()];
-    assert_eq!(place.sent(), told.into_iter().chain(found).collect::<Vec<_>>());
+    assert_eq!(place.sent(), expected.into_iter().chain(found).collect::<Vec<_>>());
     let left = std::fs::read_dir(place.home.path().join("out")).expect("a folder").count();
     assert_eq!(left, 0, "what was half written comes once more, whole");
 }
 
 #[test]
-fn a_runner_that_is_told_to_end_leaves_what_can_be_found_again() {
+fn a_stopped_runner_leaves_runs_that_can_be_found_again() {
     let place = Place::new();
     let id = place.queue_remote("fake:hang");
     place.ensure();
@@ -355,7 +355,7 @@ fn a_server_that_does_not_stop_keeps_neither_a_person_nor_the_runner() {
 }
 
 #[test]
-fn a_run_from_elsewhere_is_brought_home_and_never_sent() {
+fn a_run_from_elsewhere_is_fetched_and_never_sent() {
     let place = Place::new();
     let profile = Profile { protocol: Protocol::Cloud, ..ambient_profile() };
     let out = place.home.path().join("out");
@@ -393,7 +393,7 @@ fn a_run_from_elsewhere_is_brought_home_and_never_sent() {
 }
 
 #[test]
-fn a_fetch_takes_over_what_is_there_of_an_earlier_one() {
+fn a_fetch_keeps_the_outputs_of_an_earlier_one() {
     let place = Place::new();
     let profile = Profile { protocol: Protocol::Cloud, ..ambient_profile() };
     let out = place.home.path().join("out");
@@ -427,7 +427,7 @@ fn a_fetch_takes_over_what_is_there_of_an_earlier_one() {
 }
 
 #[test]
-fn a_hang_up_is_nothing_and_a_stop_is_told() {
+fn a_hang_up_is_ignored_and_a_stop_is_recorded() {
     let place = Place::new();
     let (first, second) = (place.queue("fake:hang", 1), place.queue("fake:hang", 1));
     place.ensure();
@@ -598,20 +598,20 @@ fn a_repeated_run_is_the_same_whatever_became_of_its_files() {
 
 /// The demo endpoint on a port of its own, as long as the tests run.
 fn demo() -> String {
-    let (tell, told) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-            tell.send(listener.local_addr().expect("an address")).expect("heard");
+            sender.send(listener.local_addr().expect("an address")).expect("received");
             comfydeck::demo::serve(listener, comfydeck::demo::DemoOptions::quick()).await.expect("served");
         });
     });
-    format!("http://{}/run", told.recv_timeout(LONG).expect("a demo"))
+    format!("http://{}/run", receiver.recv_timeout(LONG).expect("a demo"))
 }
 
 #[test]
-fn the_real_program_brings_a_run_home() {
+fn the_real_program_finishes_a_run() {
     let place = Place::new();
     let workflow = Workflow::parse(comfydeck::demo::WORKFLOW).expect("a workflow");
     let draft = Draft::new(parameters(&workflow), Layer::default());

@@ -54,7 +54,7 @@ impl Script {
     }
 
     pub(crate) async fn play(&self, job: &Job, events: &EventSink) -> Result<(), BackendError> {
-        let say = async |event: RunEvent| events.send(event).await.expect("heard");
+        let say = async |event: RunEvent| events.send(event).await.expect("received");
         let error = |what: &str| RunError { what: what.to_owned(), ..RunError::default() };
         if job.server.url == "fake:slow upload" {
             std::future::pending::<()>().await;
@@ -66,10 +66,10 @@ impl Script {
             "fake:lost" => return Err(BackendError::Lost(error("cut"))),
             "fake:silent" => return Ok(()),
             "fake:echo" => {
-                let heard = job.server.credentials.get("client_secret").expect("a secret").expose();
-                say(RunEvent::Log { text: format!("who is {heard}?\n") }).await;
-                say(RunEvent::Warning { text: format!("{heard} is unknown") }).await;
-                return Err(BackendError::Refused(error(&format!("{heard} may not"))));
+                let secret = job.server.credentials.get("client_secret").expect("a secret").expose();
+                say(RunEvent::Log { text: format!("who is {secret}?\n") }).await;
+                say(RunEvent::Warning { text: format!("{secret} is unknown") }).await;
+                return Err(BackendError::Refused(error(&format!("{secret} may not"))));
             }
             "fake:panic" => panic!("on purpose"),
             "fake:hang" => std::future::pending().await,
@@ -141,9 +141,9 @@ impl Backend for Script {
             assert_eq!(secret.expose(), SECRET);
             self.note(&format!("{} found {}", job.run, job.prompt_id.expect("a name")));
             let text = format!("{:?} were there\n", job.saved);
-            events.send(RunEvent::Log { text }).await.expect("heard");
+            events.send(RunEvent::Log { text }).await.expect("received");
             let end = End { status: Status::Done, error: None, server_seconds: None };
-            events.send(RunEvent::Ended(end)).await.expect("heard");
+            events.send(RunEvent::Ended(end)).await.expect("received");
             Ok(())
         })
     }

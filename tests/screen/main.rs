@@ -28,14 +28,14 @@ impl World {
     fn new(options: DemoOptions) -> Self {
         let home = tempfile::tempdir().expect("a folder");
         let (send, seen) = tokio::sync::mpsc::unbounded_channel();
-        let (told, address) = std::sync::mpsc::channel();
+        let (sender, address) = std::sync::mpsc::channel();
         let options = DemoOptions { seen: Some(send), ..options };
         std::thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-                told.send(listener.local_addr().expect("an address")).expect("somebody waits");
+                sender.send(listener.local_addr().expect("an address")).expect("somebody waits");
                 demo::serve(listener, options).await.expect("served");
             });
         });
@@ -223,7 +223,7 @@ fn a_run_outlives_quit_hang_up_and_kill() {
 }
 
 #[test]
-fn a_killed_runner_leaves_a_lost_run_that_the_open_screen_tells() {
+fn the_open_screen_shows_a_run_lost_with_its_runner() {
     let mut world = World::new(DemoOptions { step: Duration::from_secs(3_600), ..DemoOptions::quick() });
     let mut screen = world.flamingo();
     screen.send(b"\x12");
@@ -297,9 +297,9 @@ fn the_hints_come_back_once_an_answer_could_be_read() {
     let mut screen = world.flamingo();
     screen.send(b"\x1b[200~pasted\x1b[201~");
     screen.wait_for("Pasted text goes into a field");
-    let told = std::time::Instant::now();
+    let began = std::time::Instant::now();
     screen.wait_for("^R run");
-    assert!(told.elapsed() >= Duration::from_secs(3), "nobody reads that fast");
+    assert!(began.elapsed() >= Duration::from_secs(3), "nobody reads that fast");
 }
 
 #[test]

@@ -57,7 +57,7 @@ impl Server {
     }
 
     /// The first lines of the requests up to now.
-    fn heard(&mut self) -> Vec<String> {
+    fn requests(&mut self) -> Vec<String> {
         let first = |request: String| request.lines().next().unwrap_or_default().to_owned();
         std::iter::from_fn(|| self.requests.try_recv().ok()).map(first).collect()
     }
@@ -97,7 +97,7 @@ async fn against(path: &str, answers: &[(&str, Then)]) -> (Outcome, Vec<String>)
     let answers = answers.iter().map(|(text, then)| (text.as_bytes().to_vec(), *then)).collect();
     let mut server = Server::start(answers).await;
     let outcome = submit(job(format!("{}{path}", server.url), small())).await;
-    (outcome, server.heard())
+    (outcome, server.requests())
 }
 
 const STREAM: &str = "HTTP/1.1 201 Created\r\nContent-Type: text/event-stream\r\n\r\n";
@@ -115,41 +115,42 @@ async fn a_run_is_posted_once_whatever_the_server_says() {
     for status in [307, 308] {
         for to in ["{url}/?token=t", "?token=t"] {
             let again = redirect(status, to);
-            let (outcome, heard) = against("/?token=t", &[(&again, Then::Close), (&good, Then::Close)]).await;
+            let (outcome, requests) =
+                against("/?token=t", &[(&again, Then::Close), (&good, Then::Close)]).await;
             let error = outcome.refused();
             assert!(
                 error.what.contains("in a circle") && error.what.contains("http://127.0.0.1:"),
                 "{error:?}"
             );
             assert!(!format!("{error:?}").contains("token"), "{error:?}");
-            assert_eq!(heard, ["POST /?token=t HTTP/1.1"], "{status} {to}");
+            assert_eq!(requests, ["POST /?token=t HTTP/1.1"], "{status} {to}");
         }
         // The same path with another query is another address.
         let on = redirect(status, "/?session=1");
-        let (outcome, heard) = against("/", &[(&on, Then::Close), (&good, Then::Close)]).await;
+        let (outcome, requests) = against("/", &[(&on, Then::Close), (&good, Then::Close)]).await;
         outcome.done();
-        assert_eq!(heard, ["POST / HTTP/1.1", "POST /?session=1 HTTP/1.1"], "{status}");
-        let (outcome, heard) =
+        assert_eq!(requests, ["POST / HTTP/1.1", "POST /?session=1 HTTP/1.1"], "{status}");
+        let (outcome, requests) =
             against("/", &[(&redirect(status, "http://localhost:9/x"), Then::Close)]).await;
         assert!(outcome.refused().what.contains("http://localhost:9/x, another server"));
-        assert_eq!(heard, ["POST / HTTP/1.1"], "{status}");
+        assert_eq!(requests, ["POST / HTTP/1.1"], "{status}");
     }
     // What belongs to another path of the same origin was not done here, and is sent on.
-    let (outcome, heard) =
+    let (outcome, requests) =
         against("/", &[(&redirect(307, "/there"), Then::Close), (&good, Then::Close)]).await;
     outcome.done();
-    assert_eq!(heard, ["POST / HTTP/1.1", "POST /there HTTP/1.1"]);
+    assert_eq!(requests, ["POST / HTTP/1.1", "POST /there HTTP/1.1"]);
     for status in [408, 425, 429, 500, 502, 503, 504] {
         let busy = format!("HTTP/1.1 {status} X\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n");
-        let (outcome, heard) = against("/", &[(&busy, Then::Close), (&good, Then::Close)]).await;
+        let (outcome, requests) = against("/", &[(&busy, Then::Close), (&good, Then::Close)]).await;
         assert!(outcome.end.is_err());
-        assert_eq!(heard.len(), 1, "{status}: {heard:?}");
+        assert_eq!(requests.len(), 1, "{status}: {requests:?}");
     }
     for answer in ["", "HTTP/1.1 201", "HTTP/1.1 201 Created\r\nContent-", "nonsense\r\n\r\n"] {
         for then in [Then::Close, Then::Reset] {
-            let (outcome, heard) = against("/", &[(answer, then), (&good, Then::Close)]).await;
+            let (outcome, requests) = against("/", &[(answer, then), (&good, Then::Close)]).await;
             assert!(outcome.lost().remedy.contains("before you run it again"), "{:?}", outcome.end);
-            assert_eq!(heard.len(), 1, "{answer:?}: {heard:?}");
+            assert_eq!(requests.len(), 1, "{answer:?}: {requests:?}");
         }
     }
 }
@@ -199,7 +200,7 @@ async fn only_the_application_itself_says_that_a_run_has_not_begun() {
         let length = body.len();
         let answer =
             format!("HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{body}");
-        let (outcome, heard) = against("/", &[(&answer, Then::Close)]).await;
+        let (outcome, requests) = against("/", &[(&answer, Then::Close)]).await;
         let (held, error) = match &outcome.end {
             Err(BackendError::Refused(error)) => (Refused, error),
             Err(BackendError::Failed(error)) => (Failed, error),
@@ -209,7 +210,7 @@ async fn only_the_application_itself_says_that_a_run_has_not_begun() {
         assert_eq!(held, expected, "{status} {body}: {error:?}");
         let is_told_to_look = error.remedy.contains("before you run it again");
         assert_eq!(is_told_to_look, expected == MayHaveBegun, "{status} {body}: {}", error.remedy);
-        assert_eq!(heard.len(), 1);
+        assert_eq!(requests.len(), 1);
     }
 }
 
@@ -220,12 +221,15 @@ async fn a_gateway_in_trouble_behind_a_redirect_does_not_end_the_run() {
     let there = redirect(303, "/wait");
     let steps =
         [(there.as_str(), Then::Close), (trouble, Then::Close), ("", Then::Reset), (&good, Then::Close)];
-    let (outcome, heard) = against("/", &steps).await;
+    let (outcome, requests) = against("/", &steps).await;
     outcome.done();
-    assert_eq!(heard, ["POST / HTTP/1.1", "GET /wait HTTP/1.1", "GET /wait HTTP/1.1", "GET /wait HTTP/1.1"]);
-    let (outcome, heard) = against("/", &[(&there, Then::Close), (trouble, Then::Close)]).await;
+    assert_eq!(
+        requests,
+        ["POST / HTTP/1.1", "GET /wait HTTP/1.1", "GET /wait HTTP/1.1", "GET /wait HTTP/1.1"]
+    );
+    let (outcome, requests) = against("/", &[(&there, Then::Close), (trouble, Then::Close)]).await;
     assert!(outcome.lost().remedy.contains("before you run it again"), "the run may have ended well");
-    assert_eq!(heard.iter().filter(|line| line.starts_with("POST")).count(), 1);
+    assert_eq!(requests.iter().filter(|line| line.starts_with("POST")).count(), 1);
 }
 
 #[tokio::test]
@@ -316,10 +320,10 @@ async fn an_output_folder_that_goes_away_costs_what_cannot_be_saved() {
         stream.write_all(rest.as_bytes()).await.expect("written");
     };
     tokio::spawn(tokio::time::timeout(Duration::from_secs(20), server));
-    let (sink, mut heard) = mpsc::channel(64);
+    let (sink, mut events) = mpsc::channel(64);
     let job = Job { outputs: OutputFolder::new(&out, 1), ..job(url, small()) };
     let backend = StreamBackend::default();
-    let (end, ()) = tokio::join!(backend.submit(job, sink), async { while heard.recv().await.is_some() {} });
+    let (end, ()) = tokio::join!(backend.submit(job, sink), async { while events.recv().await.is_some() {} });
     assert!(end.is_ok(), "{end:?}");
     let names: Vec<PathBuf> =
         std::fs::read_dir(&out).expect("made again").map(|e| e.expect("one").path()).collect();

@@ -163,10 +163,10 @@ async fn submit(job: Job) -> Outcome {
 async fn listen_to(backend: StreamBackend, mut job: Job) -> Outcome {
     let dir = tempfile::tempdir().expect("a folder");
     job.outputs = OutputFolder::new(dir.path(), job.run);
-    let (sink, mut heard) = mpsc::channel(16);
+    let (sink, mut receiver) = mpsc::channel(16);
     let mut events = Vec::new();
     let listen = async {
-        while let Some(event) = heard.recv().await {
+        while let Some(event) = receiver.recv().await {
             events.push(event);
         }
     };
@@ -455,7 +455,7 @@ async fn outputs_that_lie_at_an_address_are_fetched_without_credentials() {
 }
 
 #[tokio::test]
-async fn redirects_are_followed_with_credentials_at_home_only() {
+async fn redirects_are_followed_and_credentials_stay_with_the_server() {
     let (seen, mut requests) = mpsc::unbounded_channel();
     let options = DemoOptions { seen: Some(seen), ..DemoOptions::quick().with(Fault::Redirects(45)) };
     let outcome = run(options, small()).await;
@@ -511,9 +511,9 @@ async fn dropping_a_run_closes_its_connection_and_leaves_no_file() {
     let url = start(DemoOptions::quick().with(Fault::OutputBytes(u64::MAX))).await;
     let dir = tempfile::tempdir().expect("a folder");
     let job = Job { outputs: OutputFolder::new(dir.path(), 1), ..job(url, small()) };
-    let (sink, mut heard) = mpsc::channel(16);
+    let (sink, mut events) = mpsc::channel(16);
     let submitted = tokio::spawn(async move { for_protocol(Protocol::Stream).submit(job, sink).await });
-    while let Some(event) = heard.recv().await {
+    while let Some(event) = events.recv().await {
         if matches!(event, RunEvent::Download(transfer) if transfer.done > 10_000_000) {
             submitted.abort();
         }

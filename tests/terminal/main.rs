@@ -123,7 +123,7 @@ fn signals_end_it_cleanly() {
 }
 
 #[test]
-fn a_program_that_does_not_end_when_told_is_ended() {
+fn a_program_that_ignores_signals_is_killed() {
     let mut terminal = started();
     terminal.send(b"!");
     terminal.wait_for("key !");

@@ -22,7 +22,7 @@ impl CloudRun {
     pub(super) async fn finish(mut self, ending: Ending) -> Result<(), BackendError> {
         self.registration.leave();
         let end = match ending {
-            Ending::Record(record) => self.bring_home(*record).await?,
+            Ending::Record(record) => self.download(*record).await?,
             Ending::End(end) => end,
             Ending::Error(error) => {
                 self.out.flush().await?;
@@ -33,12 +33,12 @@ impl CloudRun {
         self.out.send(RunEvent::Ended(end)).await
     }
 
-    async fn bring_home(&mut self, record: Record) -> Result<End, BackendError> {
+    async fn download(&mut self, record: Record) -> Result<End, BackendError> {
         let state = record.state();
         let Record { mut result, outputs, .. } = record;
         let left_out = result.outputs.saturating_sub(outputs.len());
-        if let Some(told) = outcome::told(&result) {
-            self.out.send(told).await?;
+        if let Some(event) = outcome::result_event(&result) {
+            self.out.send(event).await?;
         }
         if state == State::Succeeded {
             // The service has more words for it than one.

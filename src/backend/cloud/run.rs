@@ -68,7 +68,7 @@ pub(super) struct CloudRun {
     pub registration: Registration,
     pub certainty: Certainty,
     /// Whether the service has sent anything about the run.
-    pub heard: bool,
+    pub is_known: bool,
     log: LogBuffer,
     unsent: LogChunk,
     /// The first error event, and the time of the last update since.
@@ -78,8 +78,8 @@ pub(super) struct CloudRun {
     /// Since when the record cannot be read, for any reason and for rejected credentials.
     unread: Option<Instant>,
     not_allowed: Option<Instant>,
-    told_unread: bool,
-    told_not_allowed: bool,
+    has_warned_unread: bool,
+    has_warned_not_allowed: bool,
     connection: Option<Connection>,
 }
 
@@ -98,15 +98,15 @@ impl CloudRun {
             out: Reporter::new(events),
             registration,
             certainty: Certainty::Sending,
-            heard: false,
+            is_known: false,
             log: LogBuffer::default(),
             unsent: LogChunk::default(),
             failure: None,
             missing: None,
             unread: None,
             not_allowed: None,
-            told_unread: false,
-            told_not_allowed: false,
+            has_warned_unread: false,
+            has_warned_not_allowed: false,
             connection: None,
         }
     }
@@ -123,7 +123,7 @@ impl CloudRun {
                     }
                 }
                 () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                    self.out.tell_due().await?;
+                    self.out.send_due().await?;
                 }
             }
         }
@@ -145,8 +145,8 @@ impl CloudRun {
             ))));
         }
         let mut ending = None;
-        for told in batch.drain(..) {
-            let ended = match told {
+        for update in batch.drain(..) {
+            let ended = match update {
                 RunUpdate::News(news) => self.news(news).await?,
                 RunUpdate::Record(record) => self.record(record).await?,
                 RunUpdate::NoRecord => self.no_record(),
@@ -172,8 +172,8 @@ impl CloudRun {
 
     async fn news(&mut self, news: News) -> Result<Option<Ending>, BackendError> {
         self.is_known();
-        if let Some((_, heard)) = &mut self.failure {
-            *heard = Instant::now();
+        if let Some((_, last)) = &mut self.failure {
+            *last = Instant::now();
         }
         match news {
             News::Log { text } => self.log.log(&text, &mut self.unsent),
@@ -268,8 +268,8 @@ impl CloudRun {
 
     /// The end of a run after an error event that nothing has followed for long enough.
     fn given_up(&self, patience: Duration) -> Option<Ending> {
-        let (value, heard) = self.failure.as_ref()?;
-        if heard.elapsed() < patience {
+        let (value, last) = self.failure.as_ref()?;
+        if last.elapsed() < patience {
             return None;
         }
         let mut error = errors::from_value(value);
@@ -340,15 +340,15 @@ impl CloudRun {
     /// Writes into the run's log that its record cannot be read, once that has lasted.
     async fn unread_still(&mut self, unread: &Unread, since: Instant) -> Result<(), BackendError> {
         let what = &unread.error.what;
-        if unread.why == Why::NotAllowed && !self.told_not_allowed {
-            self.told_not_allowed = true;
+        if unread.why == Why::NotAllowed && !self.has_warned_not_allowed {
+            self.has_warned_not_allowed = true;
             let text = format!(
                 "The run's record cannot be read: {what}. It is retried for some minutes with the credentials that the run began with. If they have changed, fix the profile, then `comfydeck fetch {}` downloads the outputs",
                 self.prompt_id
             );
             self.out.send(RunEvent::Warning { text }).await?;
-        } else if since.elapsed() >= self.api.limits().unreadable && !self.told_unread {
-            self.told_unread = true;
+        } else if since.elapsed() >= self.api.limits().unreadable && !self.has_warned_unread {
+            self.has_warned_unread = true;
             self.note(&format!("the run's record cannot be read for now ({what}); it is retried"));
         }
         Ok(())
@@ -356,13 +356,13 @@ impl CloudRun {
 
     fn is_readable(&mut self) {
         (self.unread, self.not_allowed) = (None, None);
-        if std::mem::take(&mut self.told_unread) {
+        if std::mem::take(&mut self.has_warned_unread) {
             self.note("the run's record can be read again");
         }
     }
 
     fn is_known(&mut self) {
-        (self.heard, self.missing) = (true, None);
+        (self.is_known, self.missing) = (true, None);
         if !matches!(self.certainty, Certainty::Sending) {
             self.certainty = Certainty::Known;
         }

@@ -47,7 +47,7 @@ impl CloudRun {
         let upload = Upload::multipart(&self.job, &fields).map_err(|what| {
             refused(RunError { what, remedy: "Choose the file again.".to_owned(), ..RunError::default() })
         })?;
-        let (sent, mut heard) = watch::channel(0);
+        let (sent, mut progress) = watch::channel(0);
         let api = self.api.clone();
         let post = reply(&api, &upload, &sent);
         tokio::pin!(post);
@@ -64,8 +64,8 @@ impl CloudRun {
                     return self.replied(reply, sid).await;
                 }
                 // The sender lives as long as this function.
-                Ok(()) = heard.changed(), if up.is_none() => {
-                    let done = *heard.borrow_and_update();
+                Ok(()) = progress.changed(), if up.is_none() => {
+                    let done = *progress.borrow_and_update();
                     let is_up = done >= upload.total;
                     self.out.upload(Transfer { done, total: Some(upload.total) }, is_up).await?;
                     if is_up {
@@ -74,7 +74,7 @@ impl CloudRun {
                     }
                 }
                 count = self.registration.updates.recv_many(&mut batch, 256) => {
-                    let was_missing = overdue && batch.iter().any(|told| matches!(told, super::account::RunUpdate::Record(_)));
+                    let was_missing = overdue && batch.iter().any(|update| matches!(update, super::account::RunUpdate::Record(_)));
                     if let Some(ending) = self.take(count, &mut batch).await? {
                         return Ok(Some(ending));
                     }
@@ -89,7 +89,7 @@ impl CloudRun {
                     self.registration.sent(sid.clone());
                 }
                 () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                    self.out.tell_due().await?;
+                    self.out.send_due().await?;
                 }
             }
         }
@@ -125,7 +125,7 @@ impl CloudRun {
 
     async fn replied(&mut self, reply: Reply, sid: Option<String>) -> Result<Option<Ending>, BackendError> {
         match reply {
-            Reply::Refused(error) if !self.heard => return Err(refused(error)),
+            Reply::Refused(error) if !self.is_known => return Err(refused(error)),
             Reply::Taken(record) => {
                 self.certainty = Certainty::Known;
                 self.registration.sent(sid);
@@ -143,7 +143,7 @@ impl CloudRun {
                 }
                 return self.record(record).await;
             }
-            Reply::Unclear(_) | Reply::Refused(_) if self.heard => {
+            Reply::Unclear(_) | Reply::Refused(_) if self.is_known => {
                 // Whatever the reply says: the service has told of the run.
                 self.certainty = Certainty::Known;
                 self.registration.sent(sid);

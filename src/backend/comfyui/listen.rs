@@ -19,7 +19,7 @@ use crate::domain::run::Connection;
 use crate::wire::comfyui::HELLO;
 
 use super::api::Api;
-use super::heard::Ears;
+use super::inbox::Inbox;
 
 /// Bytes of one message.
 const MAX_MESSAGE: usize = 128 << 20;
@@ -38,18 +38,18 @@ impl Listener {
         api: Api,
         prompt_id: String,
         client_id: String,
-        ears: Arc<Ears>,
+        inbox: Arc<Inbox>,
     ) -> std::io::Result<Self> {
         let (stop, stopped) = oneshot::channel();
         std::thread::Builder::new().name(format!("listen {prompt_id}")).spawn(move || {
             let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime,
-                Err(why) => return ears.link(Connection::Polling, why.to_string()),
+                Err(why) => return inbox.link(Connection::Polling, why.to_string()),
             };
             runtime.block_on(async {
                 tokio::select! {
                     _ = stopped => {}
-                    () = listen(&api, &prompt_id, &client_id, &ears) => {}
+                    () = listen(&api, &prompt_id, &client_id, &inbox) => {}
                 }
             });
         })?;
@@ -57,24 +57,24 @@ impl Listener {
     }
 }
 
-async fn listen(api: &Api, prompt_id: &str, client_id: &str, ears: &Ears) {
+async fn listen(api: &Api, prompt_id: &str, client_id: &str, inbox: &Inbox) {
     let mut backoff = Backoff::default();
     loop {
         let (lived, why) = match open(api, client_id).await {
             Ok(mut socket) => {
                 let since = Instant::now();
-                let why = read(&mut socket, api, prompt_id, ears).await;
+                let why = read(&mut socket, api, prompt_id, inbox).await;
                 // The server forgets a client when an older connection of its name closes behind a newer one.
                 let _ = tokio::time::timeout(LEAVING, socket.close(None)).await;
                 (since.elapsed(), why)
             }
             Err(why) => (Duration::ZERO, why),
         };
-        ears.link(Connection::Reconnecting, why);
+        inbox.link(Connection::Reconnecting, why);
         let pause = backoff.wait(lived, fastrand::f64()).min(api.limits().reconnect);
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            () = ears.renew.notified() => {}
+            () = inbox.renew.notified() => {}
         }
     }
 }
@@ -119,11 +119,11 @@ async fn send(socket: &mut WebSocketStream<Upgraded>, message: Message) -> Resul
 }
 
 /// Reads until the websocket is over: why.
-async fn read(socket: &mut WebSocketStream<Upgraded>, api: &Api, prompt_id: &str, ears: &Ears) -> String {
+async fn read(socket: &mut WebSocketStream<Upgraded>, api: &Api, prompt_id: &str, inbox: &Inbox) -> String {
     let limits = api.limits();
     let mut is_told = false;
     let mut ping = tokio::time::interval_at(Instant::now() + limits.ping, limits.ping);
-    let mut heard = Instant::now();
+    let mut last_received = Instant::now();
     loop {
         let frame = tokio::select! {
             frame = socket.next() => frame,
@@ -133,18 +133,18 @@ async fn read(socket: &mut WebSocketStream<Upgraded>, api: &Api, prompt_id: &str
                 }
                 continue;
             }
-            () = tokio::time::sleep_until(heard + limits.silence) => {
+            () = tokio::time::sleep_until(last_received + limits.silence) => {
                 return format!("nothing was heard for {} seconds", limits.silence.as_secs());
             }
-            () = ears.renew.notified() => return "the connection is made anew".to_owned(),
+            () = inbox.renew.notified() => return "the connection is made anew".to_owned(),
         };
-        heard = Instant::now();
+        last_received = Instant::now();
         if !std::mem::replace(&mut is_told, true) {
-            ears.link(Connection::Live, String::new());
+            inbox.link(Connection::Live, String::new());
         }
         match frame {
-            Some(Ok(Message::Text(text))) => ears.text(text.as_str(), prompt_id),
-            Some(Ok(Message::Binary(bytes))) => ears.binary(&bytes, prompt_id),
+            Some(Ok(Message::Text(text))) => inbox.text(text.as_str(), prompt_id),
+            Some(Ok(Message::Binary(bytes))) => inbox.binary(&bytes, prompt_id),
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
             Some(Ok(Message::Close(_))) => return "the server closed the connection".to_owned(),
             Some(Err(why)) => return crate::wire::ansi::scrub_plain(&why.to_string()),

@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_picture_is_said() {
+    fn what_is_not_a_picture_is_reported() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("m.png");
         std::fs::write(&path, b"hello").expect("written");

@@ -18,7 +18,7 @@
 mod api;
 mod check;
 mod finish;
-mod heard;
+mod inbox;
 mod limits;
 mod listen;
 mod mask;

@@ -172,24 +172,24 @@ mod tests {
         let mut nodes = Nodes::of(Some(WORKFLOW));
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let told = |nodes: &Nodes, now| {
+        let shown = |nodes: &Nodes, now| {
             nodes.progress(now).map(|p| format!("{}/{} {:?} {}", p.value, p.max, p.seconds_left, p.label))
         };
-        assert_eq!(told(&nodes, start), None);
+        assert_eq!(shown(&nodes, start), None);
         assert_eq!(
             nodes.cached(vec!["4".to_owned()]).as_deref(),
             Some("1 of 4 nodes are cached: Loader (4)")
         );
         nodes.begin("3", start);
-        assert_eq!(told(&nodes, start).as_deref(), Some("1/4 None Sampler (3)"));
+        assert_eq!(shown(&nodes, start).as_deref(), Some("1/4 None Sampler (3)"));
         nodes.step("3", 0.0, 20.0, at(10));
         nodes.step("3", 5.0, 20.0, at(20));
-        assert_eq!(told(&nodes, at(20)).as_deref(), Some("5/20 Some(30) Sampler (3)"));
+        assert_eq!(shown(&nodes, at(20)).as_deref(), Some("5/20 Some(30) Sampler (3)"));
         nodes.step("8", 0.25, 0.5, at(20));
-        assert_eq!(told(&nodes, at(20)).as_deref(), Some("5/20 Some(30) Sampler (3), VAEDecode (8) 50/100"));
+        assert_eq!(shown(&nodes, at(20)).as_deref(), Some("5/20 Some(30) Sampler (3), VAEDecode (8) 50/100"));
         // A second loop of the same node.
         nodes.step("3", 1.0, 20.0, at(30));
-        assert_eq!(told(&nodes, at(30)).as_deref(), Some("1/20 None Sampler (3), VAEDecode (8) 50/100"));
+        assert_eq!(shown(&nodes, at(30)).as_deref(), Some("1/20 None Sampler (3), VAEDecode (8) 50/100"));
         let lines = nodes.snapshot(vec![state("3", 20.0, 20.0, true), state("8", 0.5, 0.5, false)], at(34));
         assert_eq!(lines, ["Sampler (3)  34.0 s"]);
         assert_eq!(nodes.snapshot(vec![state("3", 20.0, 20.0, true)], at(40)), [""; 0]);

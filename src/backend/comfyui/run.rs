@@ -18,7 +18,7 @@ use crate::domain::{RunEvent, Status};
 use crate::wire::comfyui::{HistoryEntry, Made, Step};
 
 use super::api::{Api, Unread, Why};
-use super::heard::{Ears, Heard, Picture};
+use super::inbox::{Inbox, Picture, Received};
 use super::listen::Listener;
 use super::nodes::{self, Nodes};
 
@@ -61,7 +61,7 @@ pub(super) struct ComfyuiRun {
     pub prompt_id: String,
     pub out: Reporter,
     pub footing: Footing,
-    pub ears: Arc<Ears>,
+    pub inbox: Arc<Inbox>,
     pub nodes: Nodes,
     /// What output nodes made, by the websocket: should the server forget it.
     pub made: Vec<(String, Made)>,
@@ -77,7 +77,7 @@ pub(super) struct ComfyuiRun {
     /// The server has said that it runs.
     pub began: bool,
     /// When anything was heard of it, and when it is asked for next.
-    heard: Instant,
+    last_received: Instant,
     next_look: Instant,
     /// Since when it is nowhere to be found.
     missing: Option<Instant>,
@@ -108,14 +108,14 @@ impl ComfyuiRun {
     ) -> Self {
         let now = Instant::now();
         let workflow = job.workflow.as_deref();
-        let (nodes, ears) = (Nodes::of(workflow), Ears::new(nodes::senders(workflow)));
+        let (nodes, inbox) = (Nodes::of(workflow), Inbox::new(nodes::senders(workflow)));
         Self {
             api,
             job,
             prompt_id,
             out: Reporter::new(events),
             footing,
-            ears: Arc::new(ears),
+            inbox: Arc::new(inbox),
             nodes,
             made: Vec::new(),
             results: Vec::new(),
@@ -126,7 +126,7 @@ impl ComfyuiRun {
             reconnects: 0,
             stopped,
             began: false,
-            heard: now,
+            last_received: now,
             next_look: now,
             missing: None,
             unread: None,
@@ -140,8 +140,8 @@ impl ComfyuiRun {
 
     /// Begins to listen. The name of the client is that of the run.
     pub(super) fn listen(&mut self) {
-        let (id, ears) = (self.prompt_id.clone(), Arc::clone(&self.ears));
-        match Listener::start(self.api.clone(), id.clone(), id, ears) {
+        let (id, inbox) = (self.prompt_id.clone(), Arc::clone(&self.inbox));
+        match Listener::start(self.api.clone(), id.clone(), id, inbox) {
             Ok(listener) => self.listener = Some(listener),
             Err(why) => self.note(&format!("nothing can be heard of the run while it works: {why}")),
         }
@@ -151,7 +151,7 @@ impl ComfyuiRun {
     pub(super) fn rename(&mut self, prompt_id: String) {
         let client_id = std::mem::replace(&mut self.prompt_id, prompt_id);
         let listener =
-            Listener::start(self.api.clone(), self.prompt_id.clone(), client_id, Arc::clone(&self.ears));
+            Listener::start(self.api.clone(), self.prompt_id.clone(), client_id, Arc::clone(&self.inbox));
         self.listener = listener.ok();
     }
 
@@ -159,11 +159,11 @@ impl ComfyuiRun {
     pub(super) async fn wait_for_socket(&mut self) -> Result<(), BackendError> {
         let until = Instant::now() + self.api.limits().socket_wait;
         while self.link != Some(Connection::Live) {
-            let ears = Arc::clone(&self.ears);
-            match tokio::time::timeout_at(until, ears.take()).await {
-                Ok(heard) => {
-                    let refused = heard.link.as_ref().is_some_and(|(link, _)| *link != Connection::Live);
-                    self.take(heard).await?;
+            let inbox = Arc::clone(&self.inbox);
+            match tokio::time::timeout_at(until, inbox.take()).await {
+                Ok(received) => {
+                    let refused = received.link.as_ref().is_some_and(|(link, _)| *link != Connection::Live);
+                    self.take(received).await?;
                     if refused {
                         break;
                     }
@@ -177,11 +177,11 @@ impl ComfyuiRun {
     /// Listens until the run has ended.
     pub(super) async fn follow(&mut self) -> Result<Ending, BackendError> {
         loop {
-            let ears = Arc::clone(&self.ears);
+            let inbox = Arc::clone(&self.inbox);
             let look = self.queue_due.map_or(self.next_look, |due| due.min(self.next_look));
             let due = self.out.due();
             tokio::select! {
-                heard = ears.take() => self.take(heard).await?,
+                received = inbox.take() => self.take(received).await?,
                 () = tokio::time::sleep_until(look) => {
                     if let Some(ending) = self.look().await? {
                         self.take_rest().await?;
@@ -190,7 +190,7 @@ impl ComfyuiRun {
                     }
                 }
                 () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                    self.out.tell_due().await?;
+                    self.out.send_due().await?;
                 }
             }
         }
@@ -198,12 +198,12 @@ impl ComfyuiRun {
 
     /// Takes in what the websocket still has to say: the history may know the end before the last messages are here.
     async fn take_rest(&mut self) -> Result<(), BackendError> {
-        let wait = if self.ears.expect_results() { LAST_RESULTS } else { LAST_MESSAGES };
+        let wait = if self.inbox.expect_results() { LAST_RESULTS } else { LAST_MESSAGES };
         let deadline = Instant::now() + wait;
         while !self.over && self.link == Some(Connection::Live) {
-            let ears = Arc::clone(&self.ears);
-            match tokio::time::timeout_at(deadline, ears.take()).await {
-                Ok(heard) => self.take(heard).await?,
+            let inbox = Arc::clone(&self.inbox);
+            match tokio::time::timeout_at(deadline, inbox.take()).await {
+                Ok(received) => self.take(received).await?,
                 Err(_) => break,
             }
         }
@@ -211,38 +211,38 @@ impl ComfyuiRun {
     }
 
     /// Takes in what was heard.
-    pub(super) async fn take(&mut self, heard: Heard) -> Result<(), BackendError> {
+    pub(super) async fn take(&mut self, received: Received) -> Result<(), BackendError> {
         let now = Instant::now();
-        if heard.any {
+        if received.any {
             self.is_known();
-            self.heard = now;
+            self.last_received = now;
         }
-        if let Some((link, why)) = heard.link {
+        if let Some((link, why)) = received.link {
             self.turn(link, &why).await?;
         }
-        for step in heard.steps {
+        for step in received.steps {
             self.step(step, now).await?;
         }
-        let lines = heard.nodes.map(|nodes| self.nodes.snapshot(nodes, now)).unwrap_or_default();
+        let lines = received.nodes.map(|nodes| self.nodes.snapshot(nodes, now)).unwrap_or_default();
         lines.iter().for_each(|line| self.line(line));
-        for (node, (value, max)) in heard.progress {
+        for (node, (value, max)) in received.progress {
             self.nodes.step(&node, value, max, now);
         }
-        if heard.missed > 0 {
+        if received.missed > 0 {
             self.note(&format!(
                 "{} messages were left out here: they came faster than they could be taken in",
-                heard.missed
+                received.missed
             ));
         }
-        self.results.extend(heard.results);
-        if heard.any && self.began {
+        self.results.extend(received.results);
+        if received.any && self.began {
             self.chunk.progress = self.nodes.progress(now);
         }
         self.flush_log().await?;
-        if let Some(Picture { kind, bytes, .. }) = heard.preview {
+        if let Some(Picture { kind, bytes, .. }) = received.preview {
             self.out.preview(Preview { kind, bytes, ..Preview::default() }).await?;
         }
-        if heard.queue_changed && !self.began {
+        if received.queue_changed && !self.began {
             self.queue_due.get_or_insert(now + self.api.limits().soon);
         }
         Ok(())
@@ -297,14 +297,14 @@ impl ComfyuiRun {
         let (limits, now) = (self.api.limits().clone(), Instant::now());
         let is_due = self.queue_due.take().is_some();
         let (first, longest) = limits.look;
-        self.next_look = now + (self.heard.elapsed() / 10).clamp(first, longest);
+        self.next_look = now + (self.last_received.elapsed() / 10).clamp(first, longest);
         match self.api.history(&self.prompt_id).await {
             Ok(Some(entry)) => return Ok(Some(Ending::HistoryEntry(Box::new(entry)))),
             Ok(None) => {}
             Err(unread) => return self.unread(unread).await,
         }
         // While it works and is heard, the queue, with everyone's graphs in it, has nothing to add.
-        let is_heard = self.link == Some(Connection::Live) && self.heard.elapsed() < 2 * first;
+        let is_heard = self.link == Some(Connection::Live) && self.last_received.elapsed() < 2 * first;
         if self.began && is_heard && !is_due {
             self.is_readable();
             return Ok(None);
@@ -324,9 +324,9 @@ impl ComfyuiRun {
                 self.is_known();
                 self.begin().await?;
                 // A connection that was made anew too fast can be deaf for ever.
-                if self.reconnects > 0 && self.heard.elapsed() > self.api.limits().silence {
-                    self.heard = Instant::now();
-                    self.ears.renew.notify_one();
+                if self.reconnects > 0 && self.last_received.elapsed() > self.api.limits().silence {
+                    self.last_received = Instant::now();
+                    self.inbox.renew.notify_one();
                 }
                 Ok(None)
             }

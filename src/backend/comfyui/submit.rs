@@ -40,7 +40,7 @@ impl ComfyuiRun {
         self.wait_for_socket().await?;
         let body = json!({"prompt": graph, "client_id": self.prompt_id, "prompt_id": self.prompt_id});
         let upload = Upload::json(body.to_string());
-        let (sent, mut heard) = watch::channel(0);
+        let (sent, mut progress) = watch::channel(0);
         let api = self.api.clone();
         let post = reply(&api, &upload, &sent);
         tokio::pin!(post);
@@ -48,7 +48,7 @@ impl ComfyuiRun {
         let mut up: Option<Instant> = None;
         loop {
             let (due, late) = (self.out.due(), up.map(|up| up + api.limits().answer));
-            let ears = std::sync::Arc::clone(&self.ears);
+            let inbox = std::sync::Arc::clone(&self.inbox);
             tokio::select! {
                 said = &mut post => {
                     if !matches!(said, Said::Refused(_)) {
@@ -57,8 +57,8 @@ impl ComfyuiRun {
                     return self.replied(said).await;
                 }
                 // The sender lives as long as this function.
-                Ok(()) = heard.changed(), if up.is_none() => {
-                    let done = *heard.borrow_and_update();
+                Ok(()) = progress.changed(), if up.is_none() => {
+                    let done = *progress.borrow_and_update();
                     let is_up = done >= upload.total;
                     self.out.upload(Transfer { done, total: Some(upload.total) }, is_up).await?;
                     if is_up {
@@ -66,13 +66,13 @@ impl ComfyuiRun {
                         self.out.phase(Status::Waiting).await?;
                     }
                 }
-                heard = ears.take() => self.take(heard).await?,
+                received = inbox.take() => self.take(received).await?,
                 () = tokio::time::sleep_until(late.unwrap_or_else(Instant::now)), if late.is_some() => {
                     let what = "the server did not answer in time".to_owned();
                     return self.replied(Said::Unclear(RunError { what, ..RunError::default() })).await;
                 }
                 () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                    self.out.tell_due().await?;
+                    self.out.send_due().await?;
                 }
             }
         }
@@ -188,7 +188,7 @@ impl ComfyuiRun {
         (done, total): (u64, u64),
         file: &InputFile,
     ) -> Result<String, BackendError> {
-        let (sent, mut heard) = watch::channel(0);
+        let (sent, mut progress) = watch::channel(0);
         let api = self.api.clone();
         let put = api.store(what, upload, &sent);
         tokio::pin!(put);
@@ -201,8 +201,8 @@ impl ComfyuiRun {
                         ..error
                     }));
                 }
-                Ok(()) = heard.changed() => {
-                    let part = (*heard.borrow_and_update()).min(file.size);
+                Ok(()) = progress.changed() => {
+                    let part = (*progress.borrow_and_update()).min(file.size);
                     let transfer = Transfer { done: done + part, total: Some(total) };
                     self.out.upload(transfer, false).await?;
                 }

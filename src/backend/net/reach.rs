@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_in_the_way_is_told() {
+    fn obstacles_are_reported() {
         let closed = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
         assert!(matches!(reached(&format!("http://{closed}/")), Err(Unreachable::Connect { .. })));
         assert!(matches!(reached("http://nowhere.invalid/"), Err(Unreachable::Name { .. })));

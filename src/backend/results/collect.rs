@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_announced_and_did_not_come_is_told() {
+    fn missing_outputs_are_reported() {
         let dir = tempfile::tempdir().expect("a folder");
         let text = r#"{"outputs":[{"filename":"a","size":9,"data":"YQ=="},{"filename":"b"},{"filepath":"https://x"}]}"#;
         let (events, collected) = collect(dir.path(), text);

@@ -34,28 +34,28 @@ enum Chunk {
 }
 
 impl Writer {
-    pub(in crate::backend) fn start(folder: OutputFolder, events: EventSink) -> Self {
+    pub(in crate::backend) fn start(folder: OutputFolder, out: EventSink) -> Self {
         let (chunks, mut waiting) = mpsc::channel(WAITING_CHUNKS);
-        let (tell_whole, whole) = watch::channel(None);
+        let (mark_whole, whole) = watch::channel(None);
         let thread = tokio::task::spawn_blocking(move || {
             let mut collector = Collector::new(folder);
-            let mut heard = Vec::new();
+            let mut events = Vec::new();
             while let Chunk::Bytes(bytes) = waiting.blocking_recv()? {
-                collector.feed(&bytes, &mut heard);
-                tell_whole.send_if_modified(|at| {
+                collector.feed(&bytes, &mut events);
+                mark_whole.send_if_modified(|at| {
                     let is_new = at.is_none() && collector.is_whole();
                     if is_new {
                         *at = Some(Instant::now());
                     }
                     is_new
                 });
-                for event in heard.drain(..) {
-                    events.blocking_send(event).ok()?;
+                for event in events.drain(..) {
+                    out.blocking_send(event).ok()?;
                 }
             }
-            let collected = collector.finish(&mut heard);
-            for event in heard {
-                events.blocking_send(event).ok()?;
+            let collected = collector.finish(&mut events);
+            for event in events {
+                out.blocking_send(event).ok()?;
             }
             Some(collected)
         });

@@ -144,7 +144,7 @@ impl StreamRun<'_> {
 
     /// Sends the request and reports its progress, until the response begins.
     async fn send(&mut self, url: &Url, upload: &Upload) -> Result<Answer, BackendError> {
-        let (sent, mut heard) = watch::channel(0);
+        let (sent, mut progress) = watch::channel(0);
         let post = self.http.post(url, &self.job.server.credentials, upload, &sent);
         tokio::pin!(post);
         let mut waiting = false;
@@ -157,8 +157,8 @@ impl StreamRun<'_> {
                     return answer.map_err(|NoAnswer { error, sent }| if sent { lost(error) } else { refused(error) });
                 }
                 // The sender lives as long as this function.
-                Ok(()) = heard.changed(), if !waiting => {
-                    let done = *heard.borrow_and_update();
+                Ok(()) = progress.changed(), if !waiting => {
+                    let done = *progress.borrow_and_update();
                     waiting = done >= upload.total;
                     let transfer = Transfer { done, total: Some(upload.total) };
                     self.out.upload(transfer, waiting).await?;
@@ -190,7 +190,7 @@ impl StreamRun<'_> {
                 },
             };
             over |= received.over;
-            self.tell(received, &mut writer).await?;
+            self.report_progress(received, &mut writer).await?;
         }
         self.out.flush().await?;
         match writer {
@@ -203,7 +203,11 @@ impl StreamRun<'_> {
     }
 
     /// Reports what a chunk contained.
-    async fn tell(&mut self, received: Received, writer: &mut Option<Writer>) -> Result<(), BackendError> {
+    async fn report_progress(
+        &mut self,
+        received: Received,
+        writer: &mut Option<Writer>,
+    ) -> Result<(), BackendError> {
         if received.any {
             self.out.phase(Status::Running).await?;
         }
@@ -266,7 +270,7 @@ impl StreamRun<'_> {
                 chunk = response.chunk() => return Ok(chunk.map_err(|error| cut_off(&error))),
                 () = &mut is_over => return Ok(Ok(None)),
                 () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                    self.out.tell_due().await?;
+                    self.out.send_due().await?;
                 }
             }
         }
@@ -298,8 +302,8 @@ impl StreamRun<'_> {
                 ..RunError::default()
             }));
         }
-        if let Some(told) = outcome::told(&collected.result) {
-            self.out.send(told).await?;
+        if let Some(event) = outcome::result_event(&collected.result) {
+            self.out.send(event).await?;
         }
         self.fetch_links(&mut collected).await?;
         if !collected.whole && collected.broken.is_none() {

@@ -267,11 +267,11 @@ impl Session {
             let space = &mut self.space;
             let awaits = self.awaits_receipt;
             let went = tokio::select! {
-                message = self.socket.recv() => self.heard(message).await,
-                told = async { match space {
+                message = self.socket.recv() => self.take(message).await,
+                event = async { match space {
                     Some(space) if !awaits => space.events.recv().await,
                     _ => std::future::pending().await,
-                } } => match told {
+                } } => match event {
                     _ if is_silent => Ok(()),
                     Some(SocketCommand::Event(event)) => self.tell(event).await,
                     Some(SocketCommand::Cut) | None => Err(Over),
@@ -292,7 +292,7 @@ impl Session {
         }
     }
 
-    async fn heard(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), Over> {
+    async fn take(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), Over> {
         let text = match message {
             Some(Ok(Message::Text(text))) => text,
             // Attachments are ignored; axum answers the websocket's own pings.

@@ -246,9 +246,9 @@ impl Worker<'_> {
     async fn state(&self, progress: &Progress) {
         let nodes = progress.0.iter().map(|(node, (value, max, is_finished))| {
             let state = if *is_finished { "finished" } else { "running" };
-            let told = json!({"value": value, "max": max, "state": state, "node_id": node,
+            let state = json!({"value": value, "max": max, "state": state, "node_id": node,
                 "prompt_id": self.prompt.id, "display_node_id": node, "parent_node_id": null, "real_node_id": node});
-            (node.clone(), told)
+            (node.clone(), state)
         });
         let nodes: Map<String, Value> = nodes.collect();
         self.tell("progress_state", json!({"nodes": nodes})).await;

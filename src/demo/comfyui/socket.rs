@@ -59,7 +59,7 @@ async fn live(endpoint: &Endpoint, name: &str, mut socket: WebSocket) {
                 // A newer one of the name, or the server is gone.
                 None => break,
             },
-            heard = socket.recv() => match heard {
+            message = socket.recv() => match message {
                 Some(Ok(Message::Text(text))) => {
                     let said: Value = serde_json::from_str(&text).unwrap_or_default();
                     if std::mem::take(&mut is_first) && said["type"] == "feature_flags" {

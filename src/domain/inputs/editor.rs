@@ -25,7 +25,7 @@ const WIDGETS: [&str; 14] = [
 ];
 
 /// Prefixes of classes of nodes that only display something.
-const TELLING: [&str; 7] =
+const DISPLAY_ONLY: [&str; 7] =
     ["show", "preview", "display", "markdownnote", "label (", "easy show", "fast groups"];
 
 /// Whether an input has no content: a heading, or the button that adds an entry to a list.
@@ -46,12 +46,12 @@ pub fn is_editor_only(class_type: &str, input: &str, value: &Value) -> bool {
         || (name.starts_with("choose ") && name.ends_with(" upload"))
         || (is_empty && (name.contains("preview") || name.contains("button")))
         || (value.is_object() && (name.contains("preview") || name.contains("comparer")))
-        || is_telling(class_type)
+        || is_display_only(class_type)
 }
 
-fn is_telling(class_type: &str) -> bool {
+fn is_display_only(class_type: &str) -> bool {
     let class = class_type.to_ascii_lowercase();
-    class == "note" || TELLING.iter().any(|start| class.starts_with(start))
+    class == "note" || DISPLAY_ONLY.iter().any(|start| class.starts_with(start))
 }
 
 #[cfg(test)]
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_editor_alone_uses_is_told_from_values() {
+    fn inputs_of_the_editor_are_recognised() {
         let table = [
             ("LoadImage", "upload", "\"image\"", true),
             ("LoadImage", "choose file to upload", "\"image\"", true),

@@ -243,12 +243,12 @@ fn file_kind(class_type: &str, input: &str, text: &str) -> Option<FileKind> {
         "mask" => Some(FileKind::Mask),
         _ => None,
     };
-    let told = media::kind_of_name(text);
-    match (named, told) {
+    let by_value = media::kind_of_name(text);
+    match (named, by_value) {
         (Some(FileKind::Mask), Some(FileKind::Image)) if loads => Some(FileKind::Mask),
-        (Some(_), Some(told)) => Some(told),
+        (Some(_), Some(by_value)) => Some(by_value),
         (Some(named), None) if loads && (text.is_empty() || is_placeholder(text)) => Some(named),
-        (None, Some(told)) if loads => Some(told),
+        (None, Some(by_value)) if loads => Some(by_value),
         _ => None,
     }
 }

@@ -44,12 +44,12 @@ impl<'a> Settling<'a> {
                 match fitted(parameter, value).map(|value| self.whole(parameter, value)) {
                     Ok(value) => {
                         if let Some(why) = value::out_of_range(parameter, &value) {
-                            let told = format!("`{key}`: {why}. It is used anyway");
-                            self.found.push(Diagnostic { unsure: false, ..at(preset, *line, key, told) });
+                            let message = format!("`{key}`: {why}. It is used anyway");
+                            self.found.push(Diagnostic { unsure: false, ..at(preset, *line, key, message) });
                         }
                         self.set(preset, &parameter.key, Setting::Value(value));
                     }
-                    Err(why) => self.tell(preset, *line, key, format!("`{key}` {why}")),
+                    Err(why) => self.report(preset, *line, key, format!("`{key}` {why}")),
                 }
             }
         }
@@ -58,12 +58,12 @@ impl<'a> Settling<'a> {
                 if takes_file(parameter) {
                     if preset.params.contains_key(key) {
                         let why = format!("`{key}` stands in [params] and in [files]; the file is used");
-                        self.tell(preset, *line, key, why);
+                        self.report(preset, *line, key, why);
                     }
                     self.set(preset, &parameter.key, Setting::File(path(preset, value)));
                 } else {
                     let why = format!("`{key}` takes no file. Put its value in [params]");
-                    self.tell(preset, *line, key, why);
+                    self.report(preset, *line, key, why);
                 }
             }
         }
@@ -85,7 +85,7 @@ impl<'a> Settling<'a> {
             if let Some(parameter) = self.find(preset, "seeds", key, *line) {
                 match SeedPolicy::from_word(word) {
                     _ if parameter.kind != ParamKind::Seed => {
-                        self.tell(preset, *line, key, format!("`{key}` is not a seed"));
+                        self.report(preset, *line, key, format!("`{key}` is not a seed"));
                     }
                     Some(policy) => {
                         self.layer.seeds.insert(parameter.key.clone(), policy);
@@ -94,7 +94,7 @@ impl<'a> Settling<'a> {
                         let words = SeedPolicy::ALL.map(SeedPolicy::word);
                         let near = did_you_mean(word, words);
                         let why = format!("`{key}`: `{word}` is not one of {}{near}", words.join(", "));
-                        self.tell(preset, *line, key, why);
+                        self.report(preset, *line, key, why);
                     }
                 }
             }
@@ -134,12 +134,12 @@ impl<'a> Settling<'a> {
                     format!("`{key}` in [{section}] is not a parameter of the workflow{near}")
                 }
             };
-            self.tell(preset, line, key, why);
+            self.report(preset, line, key, why);
         }
         found
     }
 
-    fn tell(&mut self, preset: &Preset, line: usize, key: &str, message: String) {
+    fn report(&mut self, preset: &Preset, line: usize, key: &str, message: String) {
         self.found.push(at(preset, line, key, message));
     }
 }

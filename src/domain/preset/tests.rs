@@ -20,11 +20,12 @@ fn key(text: &str) -> ParamKey {
 fn settled(texts: &[&str]) -> (Layer, Vec<String>) {
     let params = param::parameters(&Workflow::parse(WORKFLOW).expect("a workflow"));
     let read: Vec<_> = texts.iter().map(|text| Preset::parse(text, "p.toml")).collect();
-    let mut told: Vec<String> = read.iter().flat_map(|(_, found)| found).map(ToString::to_string).collect();
+    let mut messages: Vec<String> =
+        read.iter().flat_map(|(_, found)| found).map(ToString::to_string).collect();
     let chain: Vec<_> = read.into_iter().map(|(preset, _)| preset).collect();
     let (layer, found) = settle(&chain, &params, |_, path| PathBuf::from("/base").join(path));
-    told.extend(found.iter().map(ToString::to_string));
-    (layer, told)
+    messages.extend(found.iter().map(ToString::to_string));
+    (layer, messages)
 }
 
 fn sent(layer: &Layer, name: &str) -> Option<String> {
@@ -51,8 +52,12 @@ fn values_arrive_with_their_own_digits() {
         ("8-inputs-on = false", "8-inputs-on", "false"),
     ];
     for (line, name, value) in table {
-        let (layer, told) = settled(&[&format!("[params]\n{line}")]);
-        assert_eq!((sent(&layer, name).as_deref(), told.as_slice()), (Some(value), [].as_slice()), "{line}");
+        let (layer, messages) = settled(&[&format!("[params]\n{line}")]);
+        assert_eq!(
+            (sent(&layer, name).as_deref(), messages.as_slice()),
+            (Some(value), [].as_slice()),
+            "{line}"
+        );
     }
 }
 
@@ -66,14 +71,14 @@ fn a_field_of_a_lora_leaves_its_others_as_they_are() {
         ("10-inputs-lora_1 = \"off b 0.3\"", r#"{"on":false,"lora":"b","strength":0.3,"x":[2]}"#),
     ] {
         let (preset, found) = Preset::parse(&format!("[params]\n{text}"), "p.toml");
-        let (layer, told) = settle(&[preset], &params, |_, path| PathBuf::from(path));
-        assert_eq!((found.len(), told.len()), (0, 0), "{text}");
+        let (layer, messages) = settle(&[preset], &params, |_, path| PathBuf::from(path));
+        assert_eq!((found.len(), messages.len()), (0, 0), "{text}");
         assert_eq!(sent(&layer, "10-inputs-lora_1").as_deref(), Some(expected), "{text}");
     }
 }
 
 #[test]
-fn what_does_not_fit_is_told_with_line_key_and_neighbour_and_the_rest_loads() {
+fn problems_come_with_line_key_and_suggestion_and_the_rest_loads() {
     let text = r#"
 titel = "x"
 extends = 3
@@ -95,9 +100,9 @@ old = "66-inputs-text"
 3-inputs-seed = "randomise"
 3-inputs-steps = "fixed"
 "#;
-    let (layer, told) = settled(&[text]);
+    let (layer, messages) = settled(&[text]);
     assert_eq!(
-        told,
+        messages,
         [
             "p.toml:2: `titel` is not a known field. Did you mean `title`?",
             "p.toml:3: `extends` should be a string in quotes, not a whole number",
@@ -121,7 +126,7 @@ old = "66-inputs-text"
 }
 
 #[test]
-fn a_number_out_of_range_is_told_and_used() {
+fn a_number_out_of_range_is_reported_and_used() {
     let table = [
         ("3-inputs-cfg = 101", Some("101 is more than the largest value, 100.0")),
         ("3-inputs-cfg = -0.5", Some("-0.5 is less than the smallest value, 0.0")),
@@ -136,23 +141,23 @@ fn a_number_out_of_range_is_told_and_used() {
         ("8-inputs-big = 99999", None),
     ];
     for (line, why) in table {
-        let (layer, told) = settled(&[&format!("[params]\n{line}")]);
+        let (layer, messages) = settled(&[&format!("[params]\n{line}")]);
         let (key, value) = line.split_once(" = ").expect(line);
         let Some(why) = why else {
-            assert!(!told.iter().any(|told| told.contains("est value")), "{told:?}");
+            assert!(!messages.iter().any(|message| message.contains("est value")), "{messages:?}");
             continue;
         };
         let why = format!("p.toml:2: `{key}`: {why}. It is used anyway");
-        assert!(told.contains(&why), "{told:?}");
+        assert!(messages.contains(&why), "{messages:?}");
         assert_eq!(sent(&layer, key).as_deref(), Some(value.trim_matches('"')));
     }
 }
 
 #[test]
-fn broken_toml_is_told_and_the_rest_loads() {
-    let (layer, told) =
+fn broken_toml_is_reported_and_the_rest_loads() {
+    let (layer, messages) =
         settled(&["[params]\n3-inputs-cfg = 7.5\n3-inputs-steps = = 3\n8-inputs-on = false\n"]);
-    assert!(told.iter().any(|line| line.starts_with("p.toml:3: this is not TOML")), "{told:?}");
+    assert!(messages.iter().any(|line| line.starts_with("p.toml:3: this is not TOML")), "{messages:?}");
     assert_eq!(sent(&layer, "3-inputs-cfg").as_deref(), Some("7.5"));
     assert_eq!(sent(&layer, "8-inputs-on").as_deref(), Some("false"));
 }
@@ -162,8 +167,8 @@ fn a_preset_lies_over_the_one_it_extends() {
     let base = "[params]\n3-inputs-steps = 30\n3-inputs-cfg = 5.0\n[files]\n52-inputs-image = \"a.png\"\n[seeds]\n3-inputs-seed = \"randomize\"\n[aliases]\np = \"6-inputs-text\"";
     let top =
         "[params]\n3-inputs-cfg = 6.5\n52-inputs-image = \"server.png\"\n[seeds]\n3-inputs-seed = \"fixed\"";
-    let (layer, told) = settled(&[base, top]);
-    assert_eq!(told, Vec::<String>::new());
+    let (layer, messages) = settled(&[base, top]);
+    assert_eq!(messages, Vec::<String>::new());
     let all = ["3-inputs-steps", "3-inputs-cfg", "52-inputs-image"].map(|name| sent(&layer, name));
     assert_eq!(all.map(Option::unwrap_or_default), ["30", "6.5", "\"server.png\""]);
     assert_eq!(layer.seeds.get(&key("3-inputs-seed")), Some(&SeedPolicy::Fixed));
@@ -361,12 +366,12 @@ fn numbers_beyond_toml_load_to_the_digit_and_hold_up_no_save() {
     };
     for (line, value) in table {
         let before = format!("[params]\n{line}\n\n[unknown]\nx = [{LONG}]\n");
-        let (layer, told) = settled(&[&before]);
+        let (layer, messages) = settled(&[&before]);
         assert_eq!(sent(&layer, "8-inputs-points").as_deref(), Some(value), "{line}");
-        let is_told = told
-            .iter()
-            .any(|told| told.starts_with("p.toml:") && told.contains("TOML has no number as large as"));
-        assert!(is_told, "{told:?}");
+        let is_reported = messages.iter().any(|message| {
+            message.starts_with("p.toml:") && message.contains("TOML has no number as large as")
+        });
+        assert!(is_reported, "{messages:?}");
         let after = edit(&before, &changes).expect(line);
         assert!(after.contains(line) && after.ends_with(&format!("x = [{LONG}]\n")), "{after}");
         let (again, _) = settled(&[&after]);
@@ -387,8 +392,8 @@ fn a_value_that_toml_cannot_hold_is_saved_as_json_in_quotes() {
         let changes =
             Changes { params: [(key("8-inputs-points"), value)].into_iter().collect(), ..Changes::default() };
         let saved = edit("", &changes).expect("edited");
-        let (layer, told) = settled(&[&saved]);
-        assert_eq!((sent(&layer, "8-inputs-points").as_deref(), told), (Some(text), vec![]), "{saved}");
+        let (layer, messages) = settled(&[&saved]);
+        assert_eq!((sent(&layer, "8-inputs-points").as_deref(), messages), (Some(text), vec![]), "{saved}");
     }
 }
 

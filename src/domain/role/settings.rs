@@ -109,15 +109,15 @@ fn sizes(graph: &Graph<'_>, sampler: &Sampler, seen: &mut [bool], found: &mut Fo
         if std::mem::replace(&mut seen[at], true) {
             continue;
         }
-        let mut told = false;
+        let mut has_size = false;
         for (name, _) in graph.inputs(at) {
             if let Some(role) = size(name) {
                 put(graph, at, name, role, Holds::Number, sampler.is_later, found);
-                told |= matches!(role, Role::Width | Role::Height);
+                has_size |= matches!(role, Role::Width | Role::Height);
             }
         }
         let is_start = std::mem::take(&mut is_first);
-        if told && !is_start {
+        if has_size && !is_start {
             continue;
         }
         for (name, from) in graph.links(at) {

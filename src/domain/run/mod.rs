@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn words_and_signs_tell_every_status_apart() {
+    fn every_status_has_its_own_word_and_sign() {
         for status in Status::ALL {
             assert_eq!(Status::from_word(status.word()), Some(status));
             assert_eq!(Status::ALL.iter().filter(|s| s.sign() == status.sign()).count(), 1);

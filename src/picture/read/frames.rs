@@ -7,7 +7,7 @@ use image::AnimationDecoder;
 use image::codecs::webp::WebPDecoder;
 use image::{DynamicImage, ImageDecoder};
 
-use super::still::{check, gif, limits, pixels, smaller, told};
+use super::still::{check, gif, limits, pixels, read_error, smaller};
 use super::{LARGEST_FILE, OpenFile, Pixels, ReadError, Watch, guarded, open, watched};
 
 /// Most frames that are decoded.
@@ -40,12 +40,12 @@ pub fn frames(path: &Path, wanted: (u32, u32), watch: &Watch) -> Result<Vec<Fram
     let reader = watched(file, watch);
     guarded(|| match kind {
         "image/gif" => {
-            let decoder = gif(reader).map_err(|error| told(&error, watch))?;
+            let decoder = gif(reader).map_err(|error| read_error(&error, watch))?;
             collect(decoder, wanted, watch)
         }
         "image/webp" => {
-            let mut decoder = WebPDecoder::new(reader).map_err(|error| told(&error, watch))?;
-            decoder.set_limits(limits()).map_err(|error| told(&error, watch))?;
+            let mut decoder = WebPDecoder::new(reader).map_err(|error| read_error(&error, watch))?;
+            decoder.set_limits(limits()).map_err(|error| read_error(&error, watch))?;
             collect(decoder, wanted, watch)
         }
         _ => Err(ReadError::Broken("it does not move".to_owned())),
@@ -68,7 +68,7 @@ fn collect<'a, D: ImageDecoder + AnimationDecoder<'a>>(
             Ok(frame) => frame,
             // Frames before a broken one are still shown.
             Err(_) if !frames.is_empty() => break,
-            Err(error) => return Err(told(&error, watch)),
+            Err(error) => return Err(read_error(&error, watch)),
         };
         let stands = Duration::from(frame.delay()).clamp(STANDS.0, STANDS.1);
         let image = smaller(DynamicImage::ImageRgba8(frame.into_buffer()), wanted);

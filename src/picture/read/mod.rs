@@ -175,20 +175,20 @@ struct OpenFile {
 }
 
 fn open(path: &Path) -> Result<OpenFile, ReadError> {
-    let told = |error: io::Error| match error.kind() {
+    let read_error = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => ReadError::Gone(path.display().to_string()),
         _ => ReadError::Unreadable(error.to_string()),
     };
     // Checked before opening: opening a named pipe would block until somebody writes into it.
-    let metadata = std::fs::metadata(path).map_err(told)?;
+    let metadata = std::fs::metadata(path).map_err(read_error)?;
     if !metadata.is_file() {
         return Err(ReadError::Unreadable("it is no ordinary file".to_owned()));
     }
-    let mut file = File::open(path).map_err(told)?;
+    let mut file = File::open(path).map_err(read_error)?;
     let mut first = [0; 16];
     let mut known = 0;
     while known < first.len() {
-        match file.read(&mut first[known..]).map_err(told)? {
+        match file.read(&mut first[known..]).map_err(read_error)? {
             0 => break,
             n => known += n,
         }
@@ -196,7 +196,7 @@ fn open(path: &Path) -> Result<OpenFile, ReadError> {
     if known == 0 {
         return Err(ReadError::Empty);
     }
-    file.rewind().map_err(told)?;
+    file.rewind().map_err(read_error)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     Ok(OpenFile { file, bytes: metadata.len(), kind: media::content_type(&name, &first[..known]) })
 }

@@ -30,7 +30,7 @@ pub(super) fn read(opened: OpenFile, wanted: (u32, u32), watch: &Watch) -> Resul
                 let moves = decoder.has_animation();
                 decode(Ok(decoder), wanted, watch).map(|still| Still { moves, ..still })
             }
-            Err(error) => Err(told(&error, watch)),
+            Err(error) => Err(read_error(&error, watch)),
         },
         // Whether there is a second frame is only found out once the animation is requested.
         "image/gif" => decode(gif(reader), wanted, watch).map(|still| Still { moves: true, ..still }),
@@ -62,12 +62,12 @@ pub(super) fn decode<D: ImageDecoder>(
     wanted: (u32, u32),
     watch: &Watch,
 ) -> Result<Still, ReadError> {
-    let mut decoder = decoder.map_err(|error| told(&error, watch))?;
+    let mut decoder = decoder.map_err(|error| read_error(&error, watch))?;
     let (width, height) = decoder.dimensions();
     check(width, height, decoder.total_bytes())?;
-    decoder.set_limits(limits()).map_err(|error| told(&error, watch))?;
+    decoder.set_limits(limits()).map_err(|error| read_error(&error, watch))?;
     let orientation = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
-    let mut image = DynamicImage::from_decoder(decoder).map_err(|error| told(&error, watch))?;
+    let mut image = DynamicImage::from_decoder(decoder).map_err(|error| read_error(&error, watch))?;
     image = smaller(image, wanted);
     image.apply_orientation(orientation);
     let turned = image.width().cmp(&image.height()) != width.cmp(&height) && width != height;
@@ -111,7 +111,7 @@ pub(super) fn pixels(image: DynamicImage) -> Pixels {
 }
 
 /// Converts a decoder's error. If the watch made a read fail, its reason is returned instead.
-pub(super) fn told(error: &ImageError, watch: &Watch) -> ReadError {
+pub(super) fn read_error(error: &ImageError, watch: &Watch) -> ReadError {
     if let Err(stopped) = watch.check() {
         return stopped;
     }

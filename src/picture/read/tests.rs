@@ -187,8 +187,8 @@ fn what_is_too_large_is_never_begun() {
     ] {
         let began = Instant::now();
         let why = seen(&folder.put(name, bytes));
-        let Err(ReadError::TooLarge(told)) = why else { panic!("{name}: {why:?}") };
-        assert!(told.contains("too"), "{told}");
+        let Err(ReadError::TooLarge(reason)) = why else { panic!("{name}: {why:?}") };
+        assert!(reason.contains("too"), "{reason}");
         assert!(began.elapsed() < Duration::from_secs(5), "{name}");
     }
     // A decompression bomb, 8,000 by 8,000 of one colour: it may be decoded, but must not take long.
@@ -278,7 +278,7 @@ fn mp4() -> Vec<u8> {
 }
 
 #[test]
-fn containers_tell_their_length_and_size() {
+fn containers_have_their_length_and_size() {
     let folder = Folder::new();
     let facts = |name: &str, bytes: &[u8]| {
         let opened = open(&folder.put(name, bytes)).expect("opened");
@@ -336,13 +336,13 @@ fn ffmpeg_gets_a_path_that_is_only_a_path_and_gives_a_frame() {
     folder.put("frame.png", packed(ImageFormat::Png));
     let video = folder.put("-i $(touch oh) .mp4", mp4());
     let place = folder.0.path().display().to_string();
-    let tool = program(&folder, &format!("printf '%s\\n' \"$@\" > {place}/told; cat {place}/frame.png"));
+    let tool = program(&folder, &format!("printf '%s\\n' \"$@\" > {place}/args; cat {place}/frame.png"));
     let frame = video::frame(&tool, &video, Some(5.0), (100, 100), &watch()).expect("a frame");
     assert_eq!(frame, packed(ImageFormat::Png));
-    let told = fs::read_to_string(folder.0.path().join("told")).expect("arguments");
-    let told: Vec<&str> = told.lines().collect();
-    assert!(told.contains(&"-nostdin") && told.contains(&"0.50"), "{told:?}");
-    assert!(told.contains(&format!("file:{}", video.display()).as_str()), "{told:?}");
+    let args = fs::read_to_string(folder.0.path().join("args")).expect("arguments");
+    let args: Vec<&str> = args.lines().collect();
+    assert!(args.contains(&"-nostdin") && args.contains(&"0.50"), "{args:?}");
+    assert!(args.contains(&format!("file:{}", video.display()).as_str()), "{args:?}");
 }
 
 #[test]

@@ -209,9 +209,9 @@ fn remove_sidecar(output: &Path, sha256: &str) {
     let is_small =
         std::fs::symlink_metadata(&path).is_ok_and(|there| there.is_file() && there.len() < 1 << 20);
     let text = if is_small { std::fs::read_to_string(&path).unwrap_or_default() } else { String::new() };
-    let told: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-    let is_ours = told["made_by"].as_str().is_some_and(|by| by.starts_with("comfydeck "));
-    if is_ours && told["output"]["sha256"] == sha256 {
+    let description: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let is_ours = description["made_by"].as_str().is_some_and(|by| by.starts_with("comfydeck "));
+    if is_ours && description["output"]["sha256"] == sha256 {
         let _ = std::fs::remove_file(&path);
     }
 }

@@ -160,8 +160,8 @@ fn a_star_is_given_and_taken() {
     place.store.star(id(1, 1), false, 3).expect("taken");
     assert_eq!(starred(), []);
     for unknown in [id(1, 2), id(2, 0)] {
-        let told = place.store.star(unknown, true, 1);
-        assert!(matches!(told, Err(StoreError::NoSuchOutput(id)) if id == unknown), "{told:?}");
+        let result = place.store.star(unknown, true, 1);
+        assert!(matches!(result, Err(StoreError::NoSuchOutput(id)) if id == unknown), "{result:?}");
     }
 }
 
@@ -266,16 +266,16 @@ fn no_query_walks_the_whole_history() {
 }
 
 #[test]
-fn what_tells_of_a_deleted_output_goes_with_it() {
+fn a_sidecar_is_deleted_with_its_output() {
     let place = place();
     place.run("a cat", None, Status::Done, 2);
-    let told = |at: usize| {
+    let sidecar = |at: usize| {
         let sha256 = place.store.run(1).expect("read").expect("there").outputs[at].sha256.clone();
         serde_json::json!({"made_by": "comfydeck 1", "output": {"sha256": sha256}}).to_string()
     };
-    std::fs::write(place.path("1-0.png.json"), told(0)).expect("written");
+    std::fs::write(place.path("1-0.png.json"), sidecar(0)).expect("written");
     // Sidecars of another output, and of another run.
-    std::fs::write(place.path("1-1.png.json"), told(0)).expect("written");
+    std::fs::write(place.path("1-1.png.json"), sidecar(0)).expect("written");
     for at in 0..2 {
         place.store.delete_output(id(1, at), 5).expect("deleted");
     }

@@ -68,8 +68,8 @@ impl Keymap {
             map.put(at, &mut problems);
         }
         // A command in several places has the same problem in each of them.
-        let mut told = std::collections::HashSet::new();
-        problems.retain(|problem| told.insert(problem.clone()));
+        let mut seen = std::collections::HashSet::new();
+        problems.retain(|problem| seen.insert(problem.clone()));
         (map, problems)
     }
 
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_persons_key_wins_and_the_conflict_is_told() {
+    fn a_configured_key_wins_and_the_conflict_is_reported() {
         let (map, problems) = keymap(&changes(&[("zoom", &["p", "f9"])]));
         assert_eq!(name(map.in_pane(Pane::Log, key("p"))), Some("zoom"));
         assert_eq!(name(map.in_pane(Pane::Log, key("f9"))), Some("zoom"));
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_bound_is_told_and_left_out() {
+    fn what_cannot_be_bound_is_reported_and_ignored() {
         let (map, problems) = keymap(&changes(&[("run", &["r"]), ("zom", &["z"]), ("help", &["hyper+h"])]));
         assert_eq!(name(map.everywhere(key("r"))), None);
         assert_eq!(
@@ -300,10 +300,10 @@ mod tests {
         for text in needed.split(' ') {
             for command in ["run", "weight-up", "delete-word"] {
                 let (map, problems) = keymap(&changes(&[(command, &[text])]));
-                let told = format!(
+                let expected = format!(
                     "[keys] {command}: `{text}` is needed to edit text, so it cannot be a command there"
                 );
-                assert_eq!(problems, [told]);
+                assert_eq!(problems, [expected]);
                 assert_ne!(name(map.everywhere(key(text))), Some(command), "{text}");
                 assert_ne!(name(map.while_editing(key(text))), Some(command), "{text}");
             }

@@ -122,10 +122,10 @@ fn lines(model: &Model, shown: &Import) -> Vec<Line> {
         fit.differ.iter().map(|d| row(name(&d.key), &d.there, &format!("now {}", short(&d.now)))).collect(),
     );
     section("Is not taken", fit.refused.iter().map(|r| row(name(&r.key), &r.there, r.why)).collect());
-    let homeless = fit.homeless.iter();
+    let unmatched = fit.unmatched.iter();
     section(
         "Has no place here",
-        homeless.map(|h| row(format!("{} · {}", h.key.input(), h.class_type), &h.there, h.why)).collect(),
+        unmatched.map(|h| row(format!("{} · {}", h.key.input(), h.class_type), &h.there, h.why)).collect(),
     );
     section("Is the same", fit.same.iter().map(|(key, there)| row(name(key), there, "")).collect());
     let unnamed = fit.unnamed.iter().map(|key| {

@@ -189,8 +189,8 @@ fn in_picker(model: &mut Model, mut picker: Picker, event: KeyEvent, keys: &Keym
         KeyCode::Delete | KeyCode::F(2) if picker.purpose == Choosing::Preset => match chosen {
             Some(item) if item.is_built_in => {
                 model.overlay = Some(Overlay::Picker(picker));
-                let told = "is built in: load it and save it under a name of your own";
-                return Answer::Say(format!("{} {told}", item.id));
+                let why = "is built in: load it and save it under a name of your own";
+                return Answer::Say(format!("{} {why}", item.id));
             }
             Some(item) if event.code == KeyCode::Delete => return Answer::Delete(item),
             Some(item) => return Answer::Rename(item.id),
@@ -266,8 +266,8 @@ fn in_import(model: &mut Model, mut shown: Box<Import>, event: KeyEvent) -> Answ
     let mut said = Answer::Nothing;
     match event.code {
         KeyCode::Enter if shown.fit.differ.is_empty() => {
-            let told = "All its values are set already, so there is nothing to load";
-            said = Answer::Say(told.to_owned());
+            let text = "All its values are set already, so there is nothing to load";
+            said = Answer::Say(text.to_owned());
         }
         KeyCode::Enter => return Answer::Load(shown),
         KeyCode::Char('o') => return Answer::Open(shown),

@@ -82,7 +82,7 @@ fn help_lines(filter: &TextArea<'_>, keys: &Keymap, width: usize) -> Vec<HelpLin
     let wanted = filter.lines().join("").to_lowercase();
     let width = width.saturating_sub(usize::from(HELP_KEYS)).max(8);
     let mut lines: Vec<HelpLine> = Vec::new();
-    let mut told: Vec<(Scope, &str, &[Key])> = Vec::new();
+    let mut listed: Vec<(Scope, &str, &[Key])> = Vec::new();
     for scope in Scope::all() {
         let mut rows: Vec<(String, String)> = Vec::new();
         let mut common: Vec<(Scope, String)> = Vec::new();
@@ -93,20 +93,20 @@ fn help_lines(filter: &TextArea<'_>, keys: &Keymap, width: usize) -> Vec<HelpLin
             if !texts.iter().any(|text| text.to_lowercase().contains(&wanted)) {
                 continue;
             }
-            match told.iter().find(|(_, name, other)| *name == command.name && *other == keys) {
+            match listed.iter().find(|(_, name, other)| *name == command.name && *other == keys) {
                 Some((before, ..)) => common.push((*before, shown)),
                 None => {
-                    told.push((scope, command.name, keys));
+                    listed.push((scope, command.name, keys));
                     rows.push((shown, command.long.to_owned()));
                 }
             }
         }
         if let Some((before, _)) = common.first() {
             let keys = common.iter().map(|(_, keys)| keys.as_str()).collect::<Vec<_>>().join(" ");
-            let told = format!("As in {}", before.title());
+            let reference = format!("As in {}", before.title());
             rows.push(match keys.width() < usize::from(HELP_KEYS) {
-                true => (keys, told),
-                false => (String::new(), format!("{told}: {keys}")),
+                true => (keys, reference),
+                false => (String::new(), format!("{reference}: {keys}")),
             });
         }
         if rows.is_empty() {
@@ -154,8 +154,8 @@ fn help(
         put(buffer, inner, inner.x + HELP_KEYS, y, &line.text, theme.text);
     }
     let more = lines.len() - (scroll + room).min(lines.len());
-    let told = if more > 0 { format!(" {more} more ↓ · Esc closes ") } else { " Esc closes ".to_owned() };
-    put_right(buffer, without_right(area, 2), area.bottom() - 1, &told, theme.quiet);
+    let hint = if more > 0 { format!(" {more} more ↓ · Esc closes ") } else { " Esc closes ".to_owned() };
+    put_right(buffer, without_right(area, 2), area.bottom() - 1, &hint, theme.quiet);
     Some(cursor)
 }
 

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_that_brings_a_file_home_is_quoted_for_both_sides() {
+    fn the_scp_command_is_quoted_for_both_sides() {
         let ssh = [("SSH_CONNECTION", "10.0.0.9 51234 10.0.0.1 22"), ("USER", "ada")];
         let six = [("SSH_CONNECTION", "fe80::9 51234 fe80::1 2222"), ("LOGNAME", "ada")];
         let nobody = [("SSH_CONNECTION", "10.0.0.9 51234 10.0.0.1 22")];

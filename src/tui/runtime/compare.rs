@@ -294,12 +294,12 @@ mod tests {
         worker.order(order([good.clone(), good.clone()], true));
         worker.order(order([good, folder.path().join("gone.png")], true));
         // Should the first one have been made already, it is told of first.
-        let told = std::iter::from_fn(|| inbox.recv().ok());
-        let told = told.map(|wake| match wake {
+        let results = std::iter::from_fn(|| inbox.recv().ok());
+        let results = results.map(|wake| match wake {
             Wake::Msg(Msg::Compared(_, made)) => made,
             other => panic!("{other:?}"),
         });
-        let why = told.filter_map(Result::err).next().expect("why not");
+        let why = results.filter_map(Result::err).next().expect("why not");
         assert!(why.starts_with("B: the file is gone"), "{why}");
     }
 }

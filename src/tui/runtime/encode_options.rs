@@ -77,13 +77,13 @@ mod tests {
     #[test]
     fn what_is_transparent_shows_the_terminals_background_else_the_themes() {
         let settings = settings();
-        for (told, theme, ground) in [
+        for (reported, theme, ground) in [
             (Some(Rgb(1, 2, 3)), ThemeChoice::Light, [1, 2, 3]),
             (None, ThemeChoice::Light, [255; 3]),
             (None, ThemeChoice::Dark, [0; 3]),
             (None, ThemeChoice::Auto, [0; 3]),
         ] {
-            assert_eq!(settings.options(1, told, theme).ground, ground);
+            assert_eq!(settings.options(1, reported, theme).ground, ground);
         }
     }
 }

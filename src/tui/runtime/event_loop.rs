@@ -235,8 +235,8 @@ impl EventLoop {
                 }
             }
             TermEvent::PasteCut => {
-                let told = "The paste was longer than 4 MiB; the rest was left out";
-                self.hear(Msg::Notice(Tone::Bad, told.to_owned()));
+                let text = "The paste was longer than 4 MiB; the rest was left out";
+                self.hear(Msg::Notice(Tone::Bad, text.to_owned()));
             }
             TermEvent::Ready => {}
             TermEvent::Capabilities(capabilities) => {
@@ -256,9 +256,9 @@ impl EventLoop {
                 }
             }
             TermEvent::Panicked(text) => {
-                let told =
+                let text =
                     format!("A part of comfydeck failed ({text}). Please report it; leave and start again");
-                self.hear(Msg::Notice(Tone::Bad, told));
+                self.hear(Msg::Notice(Tone::Bad, text));
             }
             TermEvent::End(end) => self.over = Some(Over::End(end)),
         }
@@ -272,7 +272,7 @@ impl EventLoop {
             self.timers.stop(Timer::PictureSupport);
         }
         let is_decided = !self.timers.is_running(Timer::PictureSupport);
-        let cell = self.session.cell_pixels().and_then(|(width, height)| CellSize::told(width, height));
+        let cell = self.session.cell_pixels().and_then(|(width, height)| CellSize::reported(width, height));
         self.hear(Msg::Means(PictureMeans {
             best: is_decided.then(|| picture_protocol::best(&capabilities, env)),
             cell: cell.unwrap_or_default(),
@@ -353,7 +353,7 @@ impl EventLoop {
 
     /// Sends a text to the terminal's clipboard. Terminals don't confirm it.
     fn copy(&mut self, text: &str) {
-        let told = match clipboard::sequence(text, clipboard::set) {
+        let msg = match clipboard::sequence(text, clipboard::set) {
             Ok(bytes) => {
                 self.session.send(&bytes);
                 // By default, tmux does not pass it on to the outer terminal.
@@ -362,7 +362,7 @@ impl EventLoop {
             }
             Err(why) => Msg::Notice(Tone::Plain, format!("{why}: {text}")),
         };
-        self.hear(told);
+        self.hear(msg);
     }
 
     /// Settings for encoding a picture ordered now.

@@ -228,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_search_of_a_log_tells_the_line_and_then_which_of_how_many_it_is() {
+    fn a_log_search_finds_the_line_and_then_counts_matches() {
         let home = tempfile::tempdir().expect("a folder");
         let dirs = Dirs::under(home.path());
         let store = Store::open(&dirs).expect("a store");
@@ -237,11 +237,11 @@ mod tests {
         let mut writer = store.log_writer(1).expect("a log");
         writer.append(&lines).and_then(|()| writer.flush()).expect("written");
         let search = |from: usize, backward: bool, is_wanted: bool| {
-            let told = std::cell::RefCell::new(Vec::new());
-            let tell = |msg| told.borrow_mut().push(msg);
+            let messages = std::cell::RefCell::new(Vec::new());
+            let tell = |msg| messages.borrow_mut().push(msg);
             find_in_log(&dirs, 1, "needle".to_owned(), (from, backward), || is_wanted, tell)
                 .expect("searched");
-            told.into_inner()
+            messages.into_inner()
         };
         let expected = |line: usize, at: usize| {
             let text = || "needle".to_owned();
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_history_that_cannot_be_read_is_no_empty_history() {
+    fn an_unreadable_history_is_not_an_empty_one() {
         let home = tempfile::tempdir().expect("a folder");
         let dirs = Dirs::under(home.path());
         let mut reader =

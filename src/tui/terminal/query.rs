@@ -33,12 +33,12 @@ pub struct TerminalInfo {
 /// When there is no terminal.
 pub fn query(tmux: bool, questions: bool, limit: Duration) -> io::Result<TerminalInfo> {
     let tty = Tty::open()?;
-    let mut told = TerminalInfo { size: tty.size(), ..TerminalInfo::default() };
+    let mut info = TerminalInfo { size: tty.size(), ..TerminalInfo::default() };
     if questions {
-        told.capabilities = answers(&tty, tmux, limit)?;
+        info.capabilities = answers(&tty, tmux, limit)?;
     }
-    told.cell = tty.cell_pixels().or(told.capabilities.cell);
-    Ok(told)
+    info.cell = tty.cell_pixels().or(info.capabilities.cell);
+    Ok(info)
 }
 
 fn answers(tty: &Tty, tmux: bool, limit: Duration) -> io::Result<Capabilities> {

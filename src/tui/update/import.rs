@@ -25,8 +25,8 @@ pub const COMMANDS: &[Command] = &[Command {
 /// it is shown first.
 pub(super) fn imported(model: &mut Model, imported: Imported, effects: &mut Effects) {
     if model.overlay.is_some() || model.params.editing.is_some() {
-        let told = format!("{} was read meanwhile. Import it again", name(&imported));
-        return model.notify(Tone::Plain, told);
+        let text = format!("{} was read meanwhile. Import it again", name(&imported));
+        return model.notify(Tone::Plain, text);
     }
     let fit = Fit::new(&imported.graph, &model.draft);
     let keeps_edits = model.draft.changes() == 0 || fit.differ.is_empty();
@@ -49,19 +49,19 @@ pub(super) fn load(model: &mut Model, imported: &Imported, fit: &Fit, effects: &
     if let Some(first) = fit.differ.first().map(|differing| &differing.key).or(seeds.first()) {
         params::select(model, first);
     }
-    let mut told = match fit.differ.len() {
+    let mut text = match fit.differ.len() {
         0 => format!("{name} was made with the very values that are set"),
         count => format!("Loaded {} of {name}", counted(count, "value")),
     };
     if !seeds.is_empty() {
-        told.push_str("; its seed runs next");
+        text.push_str("; its seed runs next");
     }
-    let left = fit.refused.len() + fit.homeless.len();
+    let left = fit.refused.len() + fit.unmatched.len();
     if left > 0 {
-        told.push_str(&format!("; {left} left out"));
+        text.push_str(&format!("; {left} left out"));
     }
-    told.push_str(". Undo takes it back");
-    model.notify(Tone::Good, told);
+    text.push_str(". Undo takes it back");
+    model.notify(Tone::Good, text);
 }
 
 pub(super) fn ask_to_open(model: &mut Model, imported: Imported, effects: &mut Effects) {

@@ -72,7 +72,7 @@ pub(super) fn chosen(model: &mut Model, item: &PickerItem, ctx: &Ctx, effects: &
 fn lead_to(model: &mut Model, command: &Command, keys: &Keymap, effects: &mut Effects) {
     let name = command.short;
     let is_editing = model.params.editing.is_some();
-    let told = match command.places[0].scope {
+    let text = match command.places[0].scope {
         Scope::Editing | Scope::Typing => {
             format!("`{name}` is for a text that is being edited: press Enter on a parameter first")
         }
@@ -94,5 +94,5 @@ fn lead_to(model: &mut Model, command: &Command, keys: &Keymap, effects: &mut Ef
             format!("`{name}` works here: press {}", keys.hint(command.name))
         }
     };
-    model.notify(Tone::Plain, told);
+    model.notify(Tone::Plain, text);
 }

@@ -197,12 +197,12 @@ pub(super) fn saved(model: &mut Model, preset: OpenPreset, layer: Layer, path: &
 
 fn toggle_workflow(model: &mut Model) {
     model.send_workflow = !model.send_workflow;
-    let told = if model.send_workflow {
+    let text = if model.send_workflow {
         "This workflow now goes along with each run, instead of the deployment's own"
     } else {
         "Runs use the deployment's own workflow again"
     };
-    model.notify(Tone::Plain, told);
+    model.notify(Tone::Plain, text);
 }
 
 /// A workflow was opened, with a preset over it.
@@ -229,12 +229,12 @@ pub(super) fn opened(model: &mut Model, opened: Opened, effects: &mut Effects) {
         editing::reopen(model, &key, &text, effects);
     }
     if let Some(workflow) = model.open.workflow.clone() {
-        tell_of_file(model, &workflow);
+        notify_file(model, &workflow);
     }
     let mut problems = opened.problems;
     problems.extend(model.open.workflow.as_ref().and_then(|workflow| workflow.unrunnable()));
     problems.extend(gone.iter().map(is_gone));
-    tell_problems(model, problems);
+    notify_problems(model, problems);
     effects.extend(ask_typical(model));
     if let Some(earlier) = opened.earlier {
         ask_for_earlier(model, earlier);
@@ -289,11 +289,11 @@ fn ask_for_earlier(model: &mut Model, earlier: Box<Earlier>) {
 pub(super) fn keep_earlier(model: &mut Model, earlier: Earlier, effects: &mut Effects) {
     let gone = model.draft.restore(earlier.edits, earlier.seeds);
     params::check_files(model, effects);
-    tell_problems(model, gone.iter().map(is_gone).collect());
+    notify_problems(model, gone.iter().map(is_gone).collect());
 }
 
 /// Tells what of the workflow's file is left aside, and lets its other workflows be chosen.
-fn tell_of_file(model: &mut Model, workflow: &OpenWorkflow) {
+fn notify_file(model: &mut Model, workflow: &OpenWorkflow) {
     if let Some(left) = &workflow.left_aside {
         model.notify(Tone::Plain, left.clone());
     }
@@ -332,7 +332,7 @@ pub(super) fn deleted(model: &mut Model, name: &str) {
 }
 
 /// All of them can be read in the messages; the line at the bottom has room for one.
-fn tell_problems(model: &mut Model, problems: Vec<String>) {
+fn notify_problems(model: &mut Model, problems: Vec<String>) {
     let count = problems.len();
     for problem in problems {
         model.report(Tone::Bad, problem);

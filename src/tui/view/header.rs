@@ -25,9 +25,9 @@ pub(super) fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer
         None => ("no profile".to_owned(), theme.bad),
     };
     let place_area = without_right(inner, inner.right().saturating_sub(right) + 2);
-    let (heard, heard_style) = connection(model, theme);
-    let right = put_right(buffer, place_area, area.y, &heard, heard_style);
-    let gap = if heard.is_empty() { 0 } else { 1 };
+    let (connection_text, connection_style) = connection(model, theme);
+    let right = put_right(buffer, place_area, area.y, &connection_text, connection_style);
+    let gap = if connection_text.is_empty() { 0 } else { 1 };
     let place_area = without_right(place_area, place_area.right().saturating_sub(right) + gap);
     let right = put_right(buffer, place_area, area.y, &place, style);
     let left = without_right(inner, inner.right().saturating_sub(right) + 2);

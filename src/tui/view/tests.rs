@@ -141,8 +141,8 @@ fn a_run_that_works_has_a_bar_and_where_there_is_room_its_prompt() {
 }
 
 #[test]
-fn how_the_server_can_be_heard_is_said_while_runs_are_in_flight() {
-    let heard = |stage: &mut Stage, state, since, lived: &[Status]| {
+fn the_connection_is_shown_while_runs_are_in_flight() {
+    let connected = |stage: &mut Stage, state, since, lived: &[Status]| {
         let mut row = RunSummary::from(&run(7, "a cat", lived));
         row.connection = Some(ConnectionSince { state, since });
         stage.hear(runs_msg(vec![row]));
@@ -153,21 +153,21 @@ fn how_the_server_can_be_heard_is_said_while_runs_are_in_flight() {
         let mut stage = Stage::new(width, height);
         stage.press("2");
         let working = [Status::Waiting, Status::Running];
-        let screen = heard(&mut stage, Connection::Live, 0, &working);
+        let screen = connected(&mut stage, Connection::Live, 0, &working);
         assert!(screen.contains("prod ● live"), "{screen}");
         let since = stage.model.now - 12_000;
-        let screen = heard(&mut stage, Connection::Reconnecting, since, &working);
+        let screen = connected(&mut stage, Connection::Reconnecting, since, &working);
         assert!(screen.contains("prod ◌ reconnecting 0:12"), "{screen}");
         assert!(stage.screen().matches("reconnecting").count() >= 2, "in the row too: {}", stage.screen());
-        let screen = heard(&mut stage, Connection::Polling, 0, &working);
+        let screen = connected(&mut stage, Connection::Polling, 0, &working);
         assert!(screen.contains("prod ◦ polling"), "{screen}");
-        let screen = heard(&mut stage, Connection::Live, 0, &[Status::Running, Status::Done]);
+        let screen = connected(&mut stage, Connection::Live, 0, &[Status::Running, Status::Done]);
         assert!(!screen.contains("live"), "{screen}");
     }
 }
 
 #[test]
-fn what_another_workflow_calls_its_parameters_is_told_whole() {
+fn parameters_of_another_workflow_are_listed_with_full_names() {
     let mut stage = busy(80, 24);
     let mut other = run(42, "a cat", &[Status::Running]);
     other.request.params = [(key("106-inputs-text"), "a cat in a tower".into())].into_iter().collect();
@@ -226,7 +226,7 @@ fn help_is_whole_at_80_columns_and_scrolls_no_further_than_its_end() {
 }
 
 #[test]
-fn help_tells_once_what_two_panes_have_in_common() {
+fn help_lists_a_common_command_once() {
     let mut stage = busy(80, 24);
     stage.press("?");
     stage.type_text("copy the path");

@@ -165,7 +165,7 @@ fn a_list_of_records_is_read_in_every_shape() {
 }
 
 #[test]
-fn the_state_is_told_by_words_and_completion() {
+fn the_state_follows_from_words_and_completion() {
     use State::{Cancelled, Failed, Open, Succeeded};
     // Status, and the state where `completed` is true, false and absent.
     let table = [

@@ -196,7 +196,7 @@ fn answer(outputs: &Value, status: &str, messages: &Value) -> String {
 }
 
 #[test]
-fn a_history_entry_tells_how_it_ended() {
+fn a_history_entry_says_how_it_ended() {
     let start = json!(["execution_start", {"prompt_id": "p", "timestamp": 1_000}]);
     let cached = json!(["execution_cached", {"nodes": ["1", "3"], "timestamp": 1_000}]);
     let failed = json!(["execution_error", {"node_id": "3", "node_type": "A", "exception_message": "boom", "timestamp": 3_500}]);
@@ -276,7 +276,7 @@ fn replies_are_read() {
 }
 
 #[test]
-fn a_server_tells_of_itself() {
+fn a_server_reports_its_version_and_devices() {
     let text = r#"{"system": {"os": "posix", "ram_total": 24e9, "ram_free": 20e9, "comfyui_version": "0.3.64\u001b[2J",
         "python_version": "3.11", "pytorch_version": "2.8.0", "argv": []},
         "devices": [{"name": "cpu", "type": "cpu", "index": null, "vram_total": 2, "vram_free": 1}, {"type": "cuda"}, 3]}"#;

@@ -14,20 +14,20 @@ fn live() -> Client {
     client
 }
 
-fn told(name: &str, payload: &str) -> Signal {
+fn event(name: &str, payload: &str) -> Signal {
     Signal::Event(Event { name: name.to_owned(), payload: payload.to_owned() })
 }
 
 /// A frame's meaning and the reply, as words.
-fn words(heard: &Received) -> String {
-    let signal = match &heard.signal {
+fn words(received: &Received) -> String {
+    let signal = match &received.signal {
         Signal::Ignored { why, .. } => format!("ignored: {why}"),
         Signal::Event(Event { name, payload }) => format!("event {name} {payload}"),
         Signal::Refused { message } => format!("refused: {message}"),
         Signal::Connected { sid } => format!("connected {sid}"),
         other => format!("{other:?}").to_lowercase(),
     };
-    match &heard.reply {
+    match &received.reply {
         Some(reply) => format!("{signal} → {reply}"),
         None => signal,
     }
@@ -156,7 +156,7 @@ fn attachments_are_passed_over_and_harm_nothing_behind_them() {
     client.text(r#"452-["a",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]"#);
     assert_eq!(client.binary(1 << 20), Signal::Alive.into());
     assert_eq!(client.text("2").reply.as_deref(), Some("3"));
-    assert_eq!(client.text(r#"42["b",1]"#).signal, told("b", "1"));
+    assert_eq!(client.text(r#"42["b",1]"#).signal, event("b", "1"));
     assert_eq!(client.binary(0), Signal::Alive.into());
     assert!(matches!(client.binary(5).signal, Signal::Ignored { .. }));
     client.text(r#"461-/admin,["x"]"#);
@@ -177,7 +177,7 @@ fn depth_and_length_do_no_harm() {
     let deep = format!("42[\"a\",{}{}]", "[".repeat(200_000), "]".repeat(200_000));
     assert!(matches!(live().text(&deep).signal, Signal::Event(_)));
     let wide = format!("42[\"a\"{}]", ",0".repeat(500_000));
-    assert_eq!(live().text(&wide).signal, told("a", "0"));
+    assert_eq!(live().text(&wide).signal, event("a", "0"));
     assert!(matches!(live().text(&format!("44{}", "[".repeat(200_000))).signal, Signal::Refused { .. }));
 }
 
@@ -190,11 +190,11 @@ proptest! {
     ], 0..8), welcome in any::<bool>()) {
         let mut client = if welcome { live() } else { Client::default() };
         for frame in frames {
-            let heard = client.text(&frame);
-            if let Signal::Ignored { shown, .. } = heard.signal {
+            let received = client.text(&frame);
+            if let Signal::Ignored { shown, .. } = received.signal {
                 prop_assert!(shown.len() <= MAX_SHOWN && shown.chars().all(|c| !c.is_control()));
             }
-            if let Some(reply) = heard.reply {
+            if let Some(reply) = received.reply {
                 prop_assert!(reply.starts_with('3') || reply.starts_with("43"));
             }
             client.binary(frame.len());
@@ -219,8 +219,8 @@ proptest! {
     fn an_event_reads_as_it_was_written(name in ".{0,40}", text in ".{0,40}", id in any::<Option<u64>>()) {
         let payload = json!({"data": text}).to_string();
         let body = format!("[{}, {payload}]", json!(name));
-        let heard = live().text(&Packet::new(Kind::Event, id, &body).to_string());
-        prop_assert_eq!(heard.signal, told(&name, &payload));
-        prop_assert_eq!(heard.reply, id.map(|id| format!("43{id}[]")));
+        let received = live().text(&Packet::new(Kind::Event, id, &body).to_string());
+        prop_assert_eq!(received.signal, event(&name, &payload));
+        prop_assert_eq!(received.reply, id.map(|id| format!("43{id}[]")));
     }
 }

@@ -146,7 +146,7 @@ impl Account {
                     None => return self.goodbye().await,
                 },
                 Some(done) = self.work.next() => self.take(done),
-                heard = hear(&mut self.socket), if self.outbox.is_empty() => match heard {
+                message = hear(&mut self.socket), if self.outbox.is_empty() => match message {
                     Ok(Message::News(event)) => self.hear(event),
                     Ok(Message::Notice(notice)) => tracing::warn!("{notice}"),
                     Err(error) => self.lost(&error),
@@ -269,7 +269,7 @@ impl Account {
             run.due = run.since;
         }
         run.connection = Some(connection);
-        self.tell(key, RunUpdate::Connection(connection, why));
+        self.send_update(key, RunUpdate::Connection(connection, why));
     }
 
     fn turn_all(&mut self, connection: Connection, why: Option<&str>, is_meant: impl Fn(&Entry) -> bool) {
@@ -414,8 +414,8 @@ impl Account {
             // Another folder or machine may listen to the same account: what is not said to be of this run ends it
             // only by its record.
             match news {
-                News::Log { .. } | News::Other { .. } => self.tell(key, RunUpdate::News(news.clone())),
-                _ if prompt_id.is_some() => self.tell(key, RunUpdate::News(news.clone())),
+                News::Log { .. } | News::Other { .. } => self.send_update(key, RunUpdate::News(news.clone())),
+                _ if prompt_id.is_some() => self.send_update(key, RunUpdate::News(news.clone())),
                 News::Error { .. } | News::Executed | News::Result(_) | News::Cancelled { .. } => {
                     self.run(key).into_iter().for_each(|run| run.hurry(Instant::now()));
                 }
@@ -424,7 +424,7 @@ impl Account {
     }
 
     /// Sends an update to a run, or keeps it until the run's channel has room.
-    fn tell(&mut self, key: u64, update: RunUpdate) {
+    fn send_update(&mut self, key: u64, update: RunUpdate) {
         let is_first = self.outbox.is_empty();
         let limits = self.api.limits();
         let Some(run) = self.runs.iter_mut().find(|run| run.key == key) else { return };

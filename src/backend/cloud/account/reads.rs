@@ -75,17 +75,17 @@ impl Account {
         for run in self.runs.iter_mut().filter(is_meant) {
             run.due = now + run.pause(now, limits);
             run.alone &= !is_answered;
-            let told = match &result {
+            let update = match &result {
                 Err(unread) => RunUpdate::Unread(unread.clone()),
                 Ok(records) => match find(run, records, prompt_ids.len()) {
                     Some(record) => RunUpdate::Record(Box::new(record.clone())),
                     None => RunUpdate::NoRecord,
                 },
             };
-            answers.push((run.key, told));
+            answers.push((run.key, update));
         }
-        for (key, told) in answers {
-            self.tell(key, told);
+        for (key, update) in answers {
+            self.send_update(key, update);
         }
     }
 

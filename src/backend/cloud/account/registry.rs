@@ -119,13 +119,13 @@ impl Table {
 }
 
 fn start(api: &Api, accounts: &Accounts) -> Handle {
-    let (commands, heard) = mpsc::unbounded_channel();
+    let (commands, received) = mpsc::unbounded_channel();
     let socket_state = Arc::new(watch::channel(SocketState::Connecting { failed: 0, why: None }).0);
     let now = Instant::now();
     let account = Account {
         api: api.clone(),
         accounts: accounts.clone(),
-        commands: heard,
+        commands: received,
         socket_state: Arc::clone(&socket_state),
         runs: Vec::new(),
         socket: None,

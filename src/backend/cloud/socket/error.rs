@@ -105,7 +105,7 @@ pub(super) fn broken(shown: &str, error: &tungstenite::Error) -> SocketError {
     };
     let details = ansi::scrub_plain(&error.to_string()).chars().take(MAX_REASON).collect();
     match lost(what) {
-        SocketError::Lost(told) => SocketError::Lost(RunError { details, ..told }),
+        SocketError::Lost(error) => SocketError::Lost(RunError { details, ..error }),
         other => other,
     }
 }

@@ -268,7 +268,7 @@ impl Line {
                 Poll::Ready(frame) => frame,
                 Poll::Pending => return self.poll_deadline(cx).map(Err),
             };
-            let heard = match frame {
+            let received = match frame {
                 Some(Ok(Frame::Text(text))) => self.client.text(text.as_str()),
                 Some(Ok(Frame::Binary(bytes))) => self.client.binary(bytes.len()),
                 // The websocket answers its own pings; we have to send the answers on.
@@ -285,7 +285,7 @@ impl Line {
                     return Poll::Ready(Err(lost(format!("the live connection to {} is over", self.shown))));
                 }
             };
-            let Received { signal, reply } = heard;
+            let Received { signal, reply } = received;
             self.waiting.extend(reply.map(Frame::text));
             return Poll::Ready(Ok(signal));
         }
@@ -324,7 +324,7 @@ impl Line {
             std::task::ready!(self.deadline.as_mut().poll(cx));
         }
         let seconds = silence.as_secs_f64().ceil();
-        Poll::Ready(lost(format!("nothing was heard from {} for {seconds} seconds", self.shown)))
+        Poll::Ready(lost(format!("nothing was received from {} for {seconds} seconds", self.shown)))
     }
 
     fn note(&mut self, why: &str, shown: &str) {
@@ -336,7 +336,7 @@ impl Line {
                 notice
             }
             n if n == MAX_NOTICES + 1 => {
-                format!("{} sends more of that, which is not told any more", self.shown)
+                format!("{} sends more of these, which are no longer reported", self.shown)
             }
             _ => return,
         };

@@ -128,12 +128,12 @@ async fn a_service_may_stand_below_a_path() {
 }
 
 #[tokio::test]
-async fn who_is_not_known_is_told_why_without_the_secret() {
+async fn rejected_credentials_are_reported_without_the_secret() {
     let service = service("", Duration::from_secs(25)).await;
     let error = connect(&service.base, &credentials("wrong-secret")).await.expect_err("refused");
-    let SocketError::Refused(told) = &error else { panic!("{error:?}") };
-    assert_eq!(told.what, "the service rejected the login: unknown client_secret ••••");
-    assert!(told.remedy.contains("client_secret") && !format!("{error:?}").contains("wrong-secret"));
+    let SocketError::Refused(refusal) = &error else { panic!("{error:?}") };
+    assert_eq!(refusal.what, "the service rejected the login: unknown client_secret ••••");
+    assert!(refusal.remedy.contains("client_secret") && !format!("{error:?}").contains("wrong-secret"));
     let error = connect(&service.base, &Credentials::default()).await.expect_err("refused");
     assert!(matches!(error, SocketError::Refused(_)), "{error:?}");
 }
@@ -208,14 +208,14 @@ async fn a_service_that_puts_us_out_is_a_loss() {
 }
 
 #[tokio::test]
-async fn leaving_is_heard_on_the_other_side() {
+async fn leaving_is_sent_to_the_service() {
     let (socket, theirs, _service) = live().await;
-    let (left, mut heard) = mpsc::unbounded_channel();
+    let (left, mut reasons) = mpsc::unbounded_channel();
     theirs.on_disconnect(async move |reason: socketioxide::socket::DisconnectReason| {
-        left.send(reason).expect("heard");
+        left.send(reason).expect("received");
     });
     socket.close().await;
-    let reason = soon(heard.recv()).await.expect("a reason");
+    let reason = soon(reasons.recv()).await.expect("a reason");
     assert_eq!(reason, socketioxide::socket::DisconnectReason::ClientNSDisconnect);
 }
 
@@ -263,14 +263,14 @@ async fn answering(answer: &'static str) -> (String, oneshot::Receiver<String>) 
             head.push(stream.read_u8().await.expect("a request"));
         }
         stream.write_all(answer.as_bytes()).await.expect("answered");
-        asked.send(String::from_utf8(head).expect("text")).expect("heard");
+        asked.send(String::from_utf8(head).expect("text")).expect("received");
         stream.shutdown().await.ok();
     });
     (base, question)
 }
 
 #[tokio::test]
-async fn a_server_that_opens_no_websocket_is_told_as_what_it_is() {
+async fn a_server_without_a_websocket_is_reported_as_such() {
     // An answer; what is said and what is to be done.
     let table = [
         ("401 Unauthorized\r\n", "it is not allowed (401)", "websockets"),
@@ -316,7 +316,7 @@ async fn a_server_that_opens_no_websocket_is_told_as_what_it_is() {
 }
 
 #[tokio::test]
-async fn what_stands_in_the_way_is_told() {
+async fn obstacles_are_reported() {
     let closed = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
     let table = [
         (format!("http://{closed}"), "nothing is listening at"),
@@ -324,8 +324,8 @@ async fn what_stands_in_the_way_is_told() {
     ];
     for (base, what) in table {
         let error = connect(&base, &credentials("hush-hush")).await.expect_err(&base);
-        let SocketError::Unreachable(told) = &error else { panic!("{error:?}") };
-        assert!(told.what.contains(what) && told.remedy.contains("api_url"), "{told:?}");
+        let SocketError::Unreachable(why) = &error else { panic!("{error:?}") };
+        assert!(why.what.contains(what) && why.remedy.contains("api_url"), "{why:?}");
     }
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -374,7 +374,7 @@ async fn welcomed() -> (Socket, WebSocketStream<DuplexStream>) {
 async fn a_silent_server_is_found_out_by_time_alone() {
     let (mut socket, mut server) = welcomed().await;
     let began = Instant::now();
-    assert_eq!(what(socket.next().await), "nothing was heard from http://x for 45 seconds");
+    assert_eq!(what(socket.next().await), "nothing was received from http://x for 45 seconds");
     assert_eq!(began.elapsed().as_secs(), 46);
     // A word every 40 seconds keeps it alive.
     let (mut socket, mut talking) = welcomed().await;
@@ -403,7 +403,7 @@ async fn a_silent_server_is_found_out_by_time_alone() {
     };
     tokio::select! {
         () = talk => {}
-        end = listen => assert!(end.starts_with("nothing was heard"), "{end}"),
+        end = listen => assert!(end.starts_with("nothing was received"), "{end}"),
     }
     assert_eq!(began.elapsed().as_secs(), 320 + 46);
     server.close(None).await.ok();
@@ -455,7 +455,7 @@ async fn a_dropped_wait_loses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_understood_is_told_a_few_times() {
+async fn unknown_messages_are_reported_a_few_times() {
     let (mut socket, mut server) = welcomed().await;
     let talk = async {
         for _ in 0..100 {
@@ -476,7 +476,7 @@ async fn what_is_not_understood_is_told_a_few_times() {
     assert_eq!(message, log("p", "a"));
     assert_eq!(notices[0], "http://x sent a frame of an unknown kind: 9 •••• ");
     assert_eq!(notices.len(), MAX_NOTICES + 1);
-    assert!(notices[MAX_NOTICES].contains("not told any more"));
+    assert!(notices[MAX_NOTICES].contains("no longer reported"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -589,7 +589,7 @@ async fn submit(base: &str, prompt_id: &str, sid: &str) {
 }
 
 #[tokio::test]
-async fn a_whole_run_is_heard_with_receipts_and_binary_events() {
+async fn a_whole_run_arrives_with_receipts_and_binary_events() {
     let faulty =
         DemoOptions::quick().with_cloud(CloudFault::WantsReceipts).with_cloud(CloudFault::BinaryEvents);
     for options in [DemoOptions::quick(), faulty] {
@@ -628,7 +628,7 @@ async fn trouble_with_the_demo_is_of_the_right_kind() {
     assert!(matches!(error, SocketError::Refused(_)), "{error:?}");
     let base = demo(with(CloudFault::SocketDown { times: 1 })).await;
     let error = connect(&base, &credentials("hush-hush")).await.expect_err("down");
-    assert!(matches!(&error, SocketError::Unreachable(told) if told.what.contains("503")), "{error:?}");
+    assert!(matches!(&error, SocketError::Unreachable(why) if why.what.contains("503")), "{error:?}");
     connect(&base, &credentials("hush-hush")).await.expect("let in the second time");
     let ping = Duration::from_millis(250);
     let silent = DemoOptions {
@@ -636,8 +636,8 @@ async fn trouble_with_the_demo_is_of_the_right_kind() {
         ping_timeout: ping,
         ..with(CloudFault::SocketSilent { after: 2, times: 1 })
     };
-    for (options, told) in
-        [(with(CloudFault::SocketCut { after: 2, times: 1 }), "was cut"), (silent, "nothing was heard")]
+    for (options, expected) in
+        [(with(CloudFault::SocketCut { after: 2, times: 1 }), "was cut"), (silent, "nothing was received")]
     {
         let base = demo(options).await;
         let mut socket = connect(&base, &credentials("hush-hush")).await.expect("let in");
@@ -646,6 +646,6 @@ async fn trouble_with_the_demo_is_of_the_right_kind() {
             assert!(matches!(soon(socket.next()).await, Ok(Message::News(_))));
         }
         let what = what(soon(socket.next()).await);
-        assert!(what.contains(told), "{what}");
+        assert!(what.contains(expected), "{what}");
     }
 }

@@ -113,8 +113,8 @@ pub(in crate::backend) async fn fetch_all(
         let due = out.due();
         tokio::select! {
             Some(fetched) = running.next() => naming.push(one::name(fetched)),
-            Some(told) = naming.next() => {
-                for event in told {
+            Some(events) = naming.next() => {
+                for event in events {
                     match &event {
                         RunEvent::OutputSaved(_) => fetched.saved += 1,
                         RunEvent::OutputFailed(_) => fetched.failed += 1,
@@ -129,7 +129,7 @@ pub(in crate::backend) async fn fetch_all(
                 out.stands_at(transfer).await?;
             }
             () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                out.tell_due().await?;
+                out.send_due().await?;
             }
         }
     }

@@ -88,7 +88,7 @@ pub(super) async fn name(fetched: Fetched) -> Vec<RunEvent> {
         // Nothing is ever sent: the one before it has its name, or has failed, when its end is gone.
         let _ = before.await;
     }
-    let told = match (file, fault) {
+    let error = match (file, fault) {
         (Some(file), None) => match keep(file, hint, kind).await {
             Ok(kept) => {
                 let size = kept.output.size;
@@ -109,7 +109,7 @@ pub(super) async fn name(fetched: Fetched) -> Vec<RunEvent> {
         }
     };
     drop(named);
-    told
+    error
 }
 
 async fn keep(file: OutputFile, hint: String, kind: String) -> Result<Kept, String> {

@@ -31,12 +31,12 @@ fn content() -> Vec<u8> {
 
 /// One request that a server heard.
 #[derive(Clone, Debug)]
-struct Heard {
+struct Received {
     path: String,
     headers: HeaderMap,
 }
 
-impl Heard {
+impl Received {
     fn get(&self, name: header::HeaderName) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().expect("text"))
     }
@@ -44,21 +44,21 @@ impl Heard {
 
 struct Server {
     home: Url,
-    heard: Arc<Mutex<Vec<Heard>>>,
+    requests: Arc<Mutex<Vec<Received>>>,
 }
 
 impl Server {
     /// Answers the n-th request as the function says.
-    async fn start<F>(answer: impl Fn(usize, Heard) -> F + Send + Sync + 'static) -> Self
+    async fn start<F>(answer: impl Fn(usize, Received) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Response> + Send + 'static,
     {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let home = format!("http://{}/api", listener.local_addr().expect("an address"));
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let (memory, answer) = (heard.clone(), Arc::new(answer));
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let (memory, answer) = (requests.clone(), Arc::new(answer));
         let app = Router::new().fallback(move |request: Request| {
-            let one = Heard { path: request.uri().path().to_owned(), headers: request.headers().clone() };
+            let one = Received { path: request.uri().path().to_owned(), headers: request.headers().clone() };
             let number = {
                 let mut memory = memory.lock().expect("no panic");
                 memory.push(one.clone());
@@ -67,21 +67,21 @@ impl Server {
             answer(number, one)
         });
         tokio::spawn(async move { axum::serve(listener, app).await.expect("served") });
-        Self { home: home.parse().expect("a URL"), heard }
+        Self { home: home.parse().expect("a URL"), requests }
     }
 
     /// As [`Self::start`], for answers that are there at once.
-    async fn simple(answer: impl Fn(usize, &Heard) -> Response + Send + Sync + 'static) -> Self {
-        Self::start(move |number, heard| std::future::ready(answer(number, &heard))).await
+    async fn simple(answer: impl Fn(usize, &Received) -> Response + Send + Sync + 'static) -> Self {
+        Self::start(move |number, request| std::future::ready(answer(number, &request))).await
     }
 
-    fn heard(&self) -> Vec<Heard> {
-        self.heard.lock().expect("no panic").clone()
+    fn requests(&self) -> Vec<Received> {
+        self.requests.lock().expect("no panic").clone()
     }
 
     /// The parts of the file that were asked for.
     fn ranges(&self) -> Vec<Option<String>> {
-        self.heard().iter().map(|heard| heard.get(header::RANGE).map(str::to_owned)).collect()
+        self.requests().iter().map(|request| request.get(header::RANGE).map(str::to_owned)).collect()
     }
 }
 
@@ -120,10 +120,10 @@ fn half(etag: &str, bytes: usize) -> Response {
 }
 
 /// The file as an honest server gives it, parts included.
-fn honest(etag: &str, heard: &Heard) -> Response {
+fn honest(etag: &str, request: &Received) -> Response {
     let content = content();
-    let is_same = heard.get(header::IF_RANGE).is_none_or(|condition| condition == etag);
-    let from = heard
+    let is_same = request.get(header::IF_RANGE).is_none_or(|condition| condition == etag);
+    let from = request
         .get(header::RANGE)
         .filter(|_| is_same)
         .and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse::<usize>().ok());
@@ -172,14 +172,14 @@ impl Fetching {
             fresh: self.fresh.as_deref().map(|fresh| fresh as &dyn Fresh),
             again: "run again",
         };
-        let (sink, mut heard) = mpsc::channel(4);
+        let (sink, mut received) = mpsc::channel(4);
         let fetch = async {
             let mut out = Reporter::new(sink);
             fetch_all(&links, list, &mut out).await.expect("listened to")
         };
         let listen = async {
             let mut events = Vec::new();
-            while let Some(event) = heard.recv().await {
+            while let Some(event) = received.recv().await {
                 events.push(event);
             }
             events
@@ -241,48 +241,48 @@ impl Outcome {
 #[tokio::test]
 async fn a_download_that_breaks_off_goes_on_where_it_was() {
     let tag = "\"v1\"";
-    let server = Server::simple(move |number, heard| match number {
+    let server = Server::simple(move |number, request| match number {
         0 => half(tag, 100_000),
         1 => answer(503, &[("retry-after", "0")], "busy"),
-        _ => honest(tag, heard),
+        _ => honest(tag, request),
     })
     .await;
     let outcome = fetch(&server, vec![link("a.bin", "/a?sig=hush")]).await;
     outcome.is_whole();
     let again = Some("bytes=100000-".to_owned());
     assert_eq!(server.ranges(), [None, again.clone(), again]);
-    let heard = server.heard();
-    assert_eq!(heard[2].get(header::IF_RANGE), Some(tag));
-    for heard in heard {
-        assert_eq!(heard.get(header::ACCEPT_ENCODING), Some("identity"));
+    let requests = server.requests();
+    assert_eq!(requests[2].get(header::IF_RANGE), Some(tag));
+    for request in requests {
+        assert_eq!(request.get(header::ACCEPT_ENCODING), Some("identity"));
         for name in ["authorization", "client_id", "client_secret", "cookie", "referer"] {
-            assert!(!heard.headers.contains_key(name), "{name}");
+            assert!(!request.headers.contains_key(name), "{name}");
         }
     }
 }
 
 #[tokio::test]
-async fn what_is_in_our_own_address_stays_at_home() {
+async fn our_own_addresss_token_stays_with_the_server() {
     let server = Server::simple(|_, _| answer(200, &[], content())).await;
     let home = server.home.as_str().replace("http://", "http://me:hush@") + "?key=hush";
     for address in ["/a", "a", &format!("{}/a", server.home)] {
         let fetching = Fetching::of(&home.parse().expect("a URL"));
         fetching.run(vec![link("a.bin", address)]).await.is_whole();
     }
-    for heard in server.heard() {
-        assert!(!format!("{heard:?}").contains("hush") && !heard.headers.contains_key("authorization"));
+    for request in server.requests() {
+        assert!(!format!("{request:?}").contains("hush") && !request.headers.contains_key("authorization"));
     }
 }
 
 /// What a server and its line do to a request, by chance: always of these two versions of the file.
-fn chance(rng: &mut fastrand::Rng, heard: &Heard) -> Response {
+fn chance(rng: &mut fastrand::Rng, request: &Received) -> Response {
     let (etag, content) = match rng.u8(..8) {
         0 => ("\"b\"", content().into_iter().rev().collect()),
         _ => ("\"a\"", content()),
     };
-    let asked = heard.get(header::RANGE).and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-'));
+    let asked = request.get(header::RANGE).and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-'));
     let asked = asked.and_then(|from| from.parse::<usize>().ok());
-    let is_same = heard.get(header::IF_RANGE).is_none_or(|condition| condition == etag);
+    let is_same = request.get(header::IF_RANGE).is_none_or(|condition| condition == etag);
     let (status, first) = match (rng.u8(..12), asked) {
         (0, _) => return answer(503, &[], "busy"),
         (1, Some(_)) => return answer(416, &[("content-range", "bytes */300000")], ""),
@@ -316,12 +316,13 @@ async fn whatever_happens_a_saved_file_is_one_version_whole() {
     let mut saved = 0;
     for seed in 0..60 {
         let rng = Mutex::new(fastrand::Rng::with_seed(seed));
-        let server = Server::simple(move |_, heard| chance(&mut rng.lock().expect("no panic"), heard)).await;
+        let server =
+            Server::simple(move |_, request| chance(&mut rng.lock().expect("no panic"), request)).await;
         let outcome = fetch(&server, vec![link("a.bin", "/a")]).await;
         assert_eq!(outcome.fetched.saved + outcome.fetched.failed, 1);
         if let Some(file) = outcome.files.get("a.bin") {
             saved += 1;
-            assert!(*file == content() || *file == turned, "seed {seed}: {:?}", server.heard());
+            assert!(*file == content() || *file == turned, "seed {seed}: {:?}", server.requests());
         }
         if outcome.fetched.saved == 1 {
             let whole = Transfer { done: SIZE as u64, total: Some(SIZE as u64) };
@@ -333,9 +334,9 @@ async fn whatever_happens_a_saved_file_is_one_version_whole() {
 
 #[tokio::test]
 async fn a_line_that_breaks_often_has_its_tries_again_with_what_came() {
-    let server = Server::simple(|_, heard| {
+    let server = Server::simple(|_, request| {
         let range =
-            heard.get(header::RANGE).and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-'));
+            request.get(header::RANGE).and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-'));
         let from: usize = range.map_or(0, |from| from.parse().expect("a number"));
         let end = (from + 70_000).min(SIZE);
         let length = (SIZE - from).to_string();
@@ -351,12 +352,12 @@ async fn a_line_that_breaks_often_has_its_tries_again_with_what_came() {
     })
     .await;
     fetch(&server, vec![link("a.bin", "/a")]).await.is_whole();
-    assert_eq!(server.heard().len(), 5, "more than there are tries without");
+    assert_eq!(server.requests().len(), 5, "more than there are tries without");
 }
 
 #[tokio::test]
 async fn a_server_that_gives_no_parts_is_asked_for_the_whole() {
-    type Answer = fn(&Heard) -> Response;
+    type Answer = fn(&Received) -> Response;
     let wrong: [(&str, Answer); 7] = [
         ("ignores the range", |_| answer(200, &[], content())),
         ("another part", |_| answer(206, &[("content-range", "bytes 5-299999/300000")], vec![1; 299_995])),
@@ -375,9 +376,9 @@ async fn a_server_that_gives_no_parts_is_asked_for_the_whole() {
         ("says it is shorter", |_| answer(416, &[("content-range", "bytes */50000")], "")),
     ];
     for (what, second) in wrong {
-        let server = Server::simple(move |number, heard| match number {
+        let server = Server::simple(move |number, request| match number {
             0 => half("\"a\"", 100_000),
-            1 => second(heard),
+            1 => second(request),
             _ => answer(200, &[], content()),
         })
         .await;
@@ -388,27 +389,27 @@ async fn a_server_that_gives_no_parts_is_asked_for_the_whole() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_told_to_be_the_same_file_is_not_put_together() {
+async fn parts_of_files_that_may_differ_are_not_joined() {
     // Neither tag nor length.
-    let server = Server::simple(|number, heard| match number {
+    let server = Server::simple(|number, request| match number {
         0 => answer(200, &[], broken(&content()[..100_000])),
-        _ => honest("\"a\"", heard),
+        _ => honest("\"a\"", request),
     })
     .await;
     fetch(&server, vec![link("a.bin", "/a")]).await.is_whole();
     assert_eq!(server.ranges(), [None, None]);
     // A weak tag may stand for other bytes; the date is good.
     let date = "Mon, 05 Jan 2026 10:00:00 GMT";
-    let server = Server::simple(move |number, heard| match number {
+    let server = Server::simple(move |number, request| match number {
         0 => {
             let headers = [("etag", "W/\"a\""), ("last-modified", date), ("content-length", "300000")];
             answer(200, &headers, broken(&content()[..100_000]))
         }
-        _ => honest(date, heard),
+        _ => honest(date, request),
     })
     .await;
     fetch(&server, vec![link("a.bin", "/a")]).await.is_whole();
-    assert_eq!(server.heard()[1].get(header::IF_RANGE), Some(date));
+    assert_eq!(server.requests()[1].get(header::IF_RANGE), Some(date));
 }
 
 #[tokio::test]
@@ -422,11 +423,11 @@ async fn sizes_are_checked() {
         assert_eq!(outcome.warnings(), [format!("a.bin: {size} bytes were announced, 300000 came")]);
     }
     assert_eq!(fetch(&server, vec![announced(0)]).await.warnings(), Vec::<&str>::new());
-    assert_eq!(server.heard().len(), 3, "none was asked for twice");
+    assert_eq!(server.requests().len(), 3, "none was asked for twice");
     // Without a length, an end before what was announced may be a cut: the rest is asked for.
-    let server = Server::simple(|number, heard| match number {
+    let server = Server::simple(|number, request| match number {
         0 => answer(200, &[("etag", "\"a\"")], unmeasured(&content()[..100_000])),
-        _ => honest("\"a\"", heard),
+        _ => honest("\"a\"", request),
     })
     .await;
     let outcome = fetch(&server, vec![announced(SIZE as u64)]).await;
@@ -466,7 +467,7 @@ async fn what_never_gets_whole_fails_with_what_came() {
         outcome.failures()[0].kept.as_ref().and_then(|path| path.file_name()),
         Some("a.bin.part".as_ref())
     );
-    assert_eq!(server.heard().len(), 4, "the first, and one behind each wait");
+    assert_eq!(server.requests().len(), 4, "the first, and one behind each wait");
     // Silence is as bad as a break.
     let server = Server::start(|number, _| async move {
         match number {
@@ -480,7 +481,7 @@ async fn what_never_gets_whole_fails_with_what_came() {
     fetching.run(vec![link("a.bin", "/a")]).await.is_whole();
     let server = Server::simple(|_, _| answer(200, &[("content-encoding", "gzip")], "x")).await;
     assert!(fetch(&server, vec![link("a", "/a")]).await.why().contains("compressed form"));
-    assert_eq!(server.heard().len(), 1);
+    assert_eq!(server.requests().len(), 1);
 }
 
 /// Gives these addresses one after the other.
@@ -500,23 +501,23 @@ async fn a_link_that_ran_out_is_asked_for_anew() {
         Some(Box::new(Addresses(Mutex::new(addresses.iter().rev().copied().collect()))))
     };
     for status in [400, 401, 403, 404, 410] {
-        let server = Server::simple(move |_, heard| match heard.path.as_str() {
-            "/new" => honest("\"a\"", heard),
+        let server = Server::simple(move |_, request| match request.path.as_str() {
+            "/new" => honest("\"a\"", request),
             _ => answer(status, &[], "expired"),
         })
         .await;
         let fetching = Fetching { fresh: fresh(&["/new?sig=hush"]), ..Fetching::of(&server.home) };
         fetching.run(vec![link("a.bin", "/old?sig=hush")]).await.is_whole();
-        let paths: Vec<_> = server.heard().into_iter().map(|heard| heard.path).collect();
+        let paths: Vec<_> = server.requests().into_iter().map(|request| request.path).collect();
         assert_eq!(paths, ["/old", "/new"]);
         let outcome = fetch(&server, vec![link("a.bin", "/old?sig=hush")]).await;
         assert!(outcome.why().contains(&format!("({status} ")) && outcome.why().contains("run again"));
     }
     // In the middle of it: on the new link goes on what is the same file, and nothing else.
     for (tag, second) in [("\"a\"", 206), ("\"b\"", 200)] {
-        let server = Server::simple(move |number, heard| match (number, heard.path.as_str()) {
+        let server = Server::simple(move |number, request| match (number, request.path.as_str()) {
             (0, _) => half("\"a\"", 100_000),
-            (_, "/new") => honest(tag, heard),
+            (_, "/new") => honest(tag, request),
             _ => answer(403, &[], ""),
         })
         .await;
@@ -528,12 +529,12 @@ async fn a_link_that_ran_out_is_asked_for_anew() {
     let server = Server::simple(|_, _| answer(403, &[], "")).await;
     let fetching = Fetching { fresh: fresh(&["/b"; 50]), ..Fetching::of(&server.home) };
     assert!(fetching.run(vec![link("a.bin", "/a")]).await.why().contains("403 Forbidden"));
-    assert_eq!(server.heard().len(), 4);
+    assert_eq!(server.requests().len(), 4);
 }
 
 #[tokio::test]
 async fn redirects_are_followed_only_where_an_address_may_lead() {
-    let server = Server::simple(|_, heard| match heard.path.as_str() {
+    let server = Server::simple(|_, request| match request.path.as_str() {
         "/there" => answer(302, &[("location", "/a")], ""),
         "/elsewhere" => answer(302, &[("location", "http://169.254.169.254/latest?sig=hush")], ""),
         "/file" => answer(302, &[("location", "file:///etc/passwd")], ""),
@@ -575,7 +576,7 @@ async fn a_public_api_leads_nobody_into_this_machine() {
             );
         }
     }
-    assert_eq!(server.heard().len(), 0);
+    assert_eq!(server.requests().len(), 0);
     // The same server's name is good when the API is on this machine, and at another port than the API.
     let home: Url = "http://127.0.0.1:9/api".parse().expect("a URL");
     let outcome = Fetching::of(&home).run(vec![link("a.bin", &format!("http://localhost:{port}/"))]).await;
@@ -617,15 +618,15 @@ async fn three_come_at_a_time_and_all_are_counted_together() {
 #[tokio::test]
 async fn outputs_of_one_name_are_numbered_as_they_were_announced() {
     let other_is_whole = Arc::new(Notify::new());
-    let server = Server::start(move |_, heard| {
+    let server = Server::start(move |_, request| {
         let other_is_whole = other_is_whole.clone();
         async move {
-            if heard.path == "/other" {
+            if request.path == "/other" {
                 other_is_whole.notify_one();
-            } else if heard.path == "/first" {
+            } else if request.path == "/first" {
                 other_is_whole.notified().await;
             }
-            answer(200, &[("content-type", "image/png")], heard.path)
+            answer(200, &[("content-type", "image/png")], request.path)
         }
     })
     .await;
@@ -641,12 +642,12 @@ async fn outputs_of_one_name_are_numbered_as_they_were_announced() {
 
 #[tokio::test]
 async fn what_is_on_disk_already_is_passed_over() {
-    let server = Server::simple(|_, heard| answer(200, &[], heard.path.clone())).await;
+    let server = Server::simple(|_, request| answer(200, &[], request.path.clone())).await;
     let list: Vec<_> = ["/1", "/2", "/3"].map(|address| link("a.png", address)).into();
     let list = list.into_iter().chain([link("b.png", "/4"), link("", "/x/c%20d.png?sig=hush")]).collect();
     let saved = ["a.png", "a.png", "c d.png", "gone.png"].map(str::to_owned).to_vec();
     let outcome = Fetching { saved, ..Fetching::of(&server.home) }.run(list).await;
-    let paths: Vec<_> = server.heard().into_iter().map(|heard| heard.path).collect();
+    let paths: Vec<_> = server.requests().into_iter().map(|request| request.path).collect();
     assert_eq!(paths.len(), 2);
     assert!(paths.contains(&"/3".to_owned()) && paths.contains(&"/4".to_owned()), "{paths:?}");
     assert_eq!(outcome.fetched, Fetched { saved: 5, failed: 0 });
@@ -681,7 +682,7 @@ async fn a_download_that_is_dropped_leaves_no_file() {
     .await;
     let dir = tempfile::tempdir().expect("a folder");
     let (path, home) = (dir.path().to_owned(), server.home.clone());
-    let (sink, mut heard) = mpsc::channel(4);
+    let (sink, mut received) = mpsc::channel(4);
     let task = tokio::spawn(async move {
         let http = Http::default();
         let folder = OutputFolder::new(path, 1);
@@ -698,7 +699,7 @@ async fn a_download_that_is_dropped_leaves_no_file() {
         fetch_all(&links, list, &mut Reporter::new(sink)).await.map(drop)
     });
     let listen = async {
-        while let Some(event) = heard.recv().await {
+        while let Some(event) = received.recv().await {
             if matches!(event, RunEvent::Download(transfer) if transfer.done > 3_000_000) {
                 assert!(!files(dir.path()).is_empty());
                 task.abort();

@@ -460,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_cannot_be_made_is_told_with_its_remedy() {
+    fn a_folder_that_cannot_be_created_is_reported_with_the_remedy() {
         let dir = tempfile::tempdir().expect("a folder");
         fs::write(dir.path().join("file"), b"").expect("written");
         let error = OutputFolder::new(dir.path().join("file/under"), 1).begin().expect_err("no folder");

@@ -51,11 +51,11 @@ impl OutputFolder {
             }
         };
         left.extend(self.left_elsewhere());
-        let told = left.iter().filter_map(|temp| match self.salvage_file(temp) {
-            Ok(told) => told,
+        let warnings = left.iter().filter_map(|temp| match self.salvage_file(temp) {
+            Ok(warning) => warning,
             Err(why) => Some(format!("an unfinished output is left as {}: {why}", temp.display())),
         });
-        told.map(|text| RunEvent::Warning { text }).collect()
+        warnings.map(|text| RunEvent::Warning { text }).collect()
     }
 
     /// Clears up after the run's runner as [`OutputFolder::salvage`] does, but for outputs that come once more: what
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_has_bytes_is_kept_and_told_and_the_rest_is_gone() {
+    fn files_with_bytes_are_kept_and_empty_ones_removed() {
         let dir = tempfile::tempdir().expect("a folder");
         let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).expect("written");
         write(".comfydeck-7-0.part", "half");
@@ -138,7 +138,7 @@ mod tests {
         others.iter().for_each(|name| write(name, "another's"));
         // Another data folder's run 7.
         let written = OutputFolder::new(dir.path(), 7).begin().expect("a file");
-        let told = OutputFolder::new(dir.path(), 7).salvage();
+        let warnings = OutputFolder::new(dir.path(), 7).salvage();
         let kept = |name: &str| {
             let path = dir.path().join(name);
             let text = format!(
@@ -147,7 +147,7 @@ mod tests {
             );
             RunEvent::Warning { text }
         };
-        assert_eq!(told, [kept("run-7-unfinished-2.part"), kept("run-7-unfinished-3.part")]);
+        assert_eq!(warnings, [kept("run-7-unfinished-2.part"), kept("run-7-unfinished-3.part")]);
         assert_eq!(fs::read(dir.path().join("run-7-unfinished-3.part")).expect("read"), b"more");
         written.keep("a.png", "").expect("kept all the same");
         let left = [

@@ -82,7 +82,7 @@ fn a_plain_number_is_a_seed_when_it_feeds_nothing_else() {
 }
 
 #[test]
-fn what_the_editor_keeps_behind_a_seed_is_its_policy_and_no_parameter() {
+fn the_editors_control_of_a_seed_is_its_policy() {
     let text = r#"{"3": {"class_type": "KSampler", "inputs": {"seed": 7, "control_after_generate": "increment", "steps": 20}},
         "1": {"class_type": "PrimitiveInt", "inputs": {"value": 9, "control_after_generate": "randomize"}},
         "2": {"class_type": "A", "inputs": {"control_after_generate": "fixed", "seed": 1}}}"#;

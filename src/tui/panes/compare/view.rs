@@ -66,8 +66,8 @@ pub fn line_count(model: &Model) -> usize {
 
 pub fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let Some(pair) = &model.compare.pair else {
-        let told = "Nothing to compare. Mark two outputs in the gallery, then press C there.";
-        put(buffer, area, area.x, area.y, told, theme.quiet);
+        let text = "Nothing to compare. Mark two outputs in the gallery, then press C there.";
+        put(buffer, area, area.x, area.y, text, theme.quiet);
         return;
     };
     let lines = lines(model, usize::from(area.width));
@@ -79,13 +79,13 @@ pub fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             buffer[at].set_diff_option(CellDiffOption::Skip);
         }
     } else {
-        let told = match &model.compare.seen {
+        let text = match &model.compare.seen {
             Some(Err(why)) => why,
             Some(Ok(_)) | None if model.compare.asked.is_some() => "Decoding…",
             _ => "No pictures are drawn here",
         };
         for (line, y) in
-            wrap(told, usize::from(area.width)).iter().zip(places.pictures.top()..places.pictures.bottom())
+            wrap(text, usize::from(area.width)).iter().zip(places.pictures.top()..places.pictures.bottom())
         {
             put(buffer, places.pictures, area.x, y, line, theme.quiet);
         }
@@ -145,9 +145,9 @@ fn lines(model: &Model, width: usize) -> Vec<Line> {
     let mut lines = Vec::new();
     let quiet = |text: String| vec![DiffSpan { text, look: DiffStyle::Quiet }];
     if pair[0].output.sha256 == pair[1].output.sha256 {
-        let told =
+        let text =
             "Both have the same content: the server answered from its cache, or nothing that counts differs";
-        lines.extend(wrap(told, width).into_iter().map(|line| quiet(line.to_owned())));
+        lines.extend(wrap(text, width).into_iter().map(|line| quiet(line.to_owned())));
     }
     match &model.compare.difference {
         None if model.compare.unread => lines.push(quiet("What they were made of cannot be read".to_owned())),

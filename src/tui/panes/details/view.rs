@@ -174,18 +174,18 @@ fn status(page: &mut Page, run: &Run, model: &Model) {
         status => status.word(),
     };
     page.field("status", &format!("{} {said}", run.status.sign()), LineStyle::Status(run.status));
-    if let Some(heard) = run.connection.filter(|_| !run.status.is_end()) {
-        let said = match heard.state {
+    if let Some(connection) = run.connection.filter(|_| !run.status.is_end()) {
+        let said = match connection.state {
             Connection::Live => "live: the server tells what happens".to_owned(),
             Connection::Reconnecting => format!(
                 "reconnecting for {}: the run goes on, lines of its log may be missing",
-                text::duration(model.now - heard.since)
+                text::duration(model.now - connection.since)
             ),
             Connection::Polling => "polling: the server is asked for the run's end now and then".to_owned(),
         };
-        page.field("connection", &format!("{} {said}", heard.state.sign()), LineStyle::Quiet);
+        page.field("connection", &format!("{} {said}", connection.state.sign()), LineStyle::Quiet);
     }
-    let mut told = Vec::new();
+    let mut phases = Vec::new();
     for (at, (phase, from)) in run.phases.iter().enumerate() {
         if phase.is_end() {
             continue;
@@ -196,10 +196,10 @@ fn status(page: &mut Page, run: &Run, model: &Model) {
         if next.is_some() && to - from < 50 {
             continue;
         }
-        told.push(format!("{} {}", phase.word(), text::took(to - from)));
+        phases.push(format!("{} {}", phase.word(), text::took(to - from)));
     }
-    if !told.is_empty() {
-        page.field("time", &told.join(" · "), LineStyle::Quiet);
+    if !phases.is_empty() {
+        page.field("time", &phases.join(" · "), LineStyle::Quiet);
     }
     if let Some(seconds) = run.server_seconds {
         page.field(
@@ -222,9 +222,9 @@ fn failure(page: &mut Page, error: &RunError, run: &Run, model: &Model) {
         }
         (None, Some(node)) => {
             let known = model.draft.params().iter().find(|param| param.key.node() == node);
-            let told = known
+            let node = known
                 .map_or_else(|| node.clone(), |param| format!("{} {node}  (Enter goes there)", param.group));
-            page.field("node", &told, LineStyle::Plain);
+            page.field("node", &node, LineStyle::Plain);
         }
         (None, None) => {}
     }

@@ -248,10 +248,10 @@ fn want_thumbs(model: &mut Model, grid: &Grid, effects: &mut Effects) {
         let near: HashSet<&str> = near.iter().map(|tile| tile.card.output.sha256.as_str()).collect();
         pane.thumbs.retain(|sha256, _| near.contains(sha256.as_str()));
     }
-    let mut told = HashSet::new();
+    let mut seen = HashSet::new();
     let missing = near.into_iter().map(|tile| &tile.card.output);
     let missing: Vec<_> = missing
-        .filter(|output| !pane.thumbs.contains_key(&output.sha256) && told.insert(&output.sha256))
+        .filter(|output| !pane.thumbs.contains_key(&output.sha256) && seen.insert(&output.sha256))
         .collect();
     let is_asked =
         missing.len() == pane.asked.len() && missing.iter().all(|output| pane.asked.contains(&output.sha256));

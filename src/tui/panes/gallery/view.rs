@@ -45,14 +45,14 @@ pub fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mu
     if gallery.list.rows.is_empty() {
         let is_filtered = gallery.starred || !model.runs.filter.is_empty();
         let nothing = format!("Nothing yet. Press {} to run.", keys.hint("run"));
-        let told = match gallery.list.shown {
+        let text = match gallery.list.shown {
             None if gallery.list.failed => "The history cannot be read.",
             None => "Reading the history…",
             Some(_) if gallery.starred => "Nothing here has a star. Esc takes the filter back",
             Some(_) if is_filtered => "No run that matches made anything. Esc takes the filter back",
             Some(_) => &nothing,
         };
-        put(buffer, area, area.x + 2, area.y, told, theme.quiet);
+        put(buffer, area, area.x + 2, area.y, text, theme.quiet);
         return;
     }
     let Some(grid) = Grid::of(model) else { return };

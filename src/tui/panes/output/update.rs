@@ -27,12 +27,12 @@ pub fn play(model: &mut Model) {
 /// Switches to the next way of drawing pictures.
 pub fn change_mode(model: &mut Model) {
     model.output.mode = model.output.mode.next();
-    let told = match model.output.mode {
+    let text = match model.output.mode {
         PictureMode::Auto => "Pictures: as the terminal can".to_owned(),
         PictureMode::Off => "Pictures: off".to_owned(),
         PictureMode::Always(protocol) => format!("Pictures: {}, whatever the terminal says", protocol.name()),
     };
-    model.notify(Tone::Plain, told);
+    model.notify(Tone::Plain, text);
 }
 
 /// Goes to another output of the run, wrapping around.

@@ -71,8 +71,8 @@ fn input(model: &mut Model, output: &Output, effects: &mut Effects) {
     let takers: Vec<&Parameter> = model.draft.params().iter().filter(|param| takes(param, output)).collect();
     match takers.as_slice() {
         [] => {
-            let told = format!("The open workflow has no parameter that takes {}", file_name(&output.path));
-            model.notify(Tone::Plain, told);
+            let text = format!("The open workflow has no parameter that takes {}", file_name(&output.path));
+            model.notify(Tone::Plain, text);
         }
         [only] => {
             let key = only.key.to_string();

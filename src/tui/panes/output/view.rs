@@ -132,16 +132,16 @@ fn caption(model: &Model, output: &Output, theme: &Theme, area: Rect, buffer: &m
 /// Why there is no output, and what to do about it: one paragraph each.
 fn nothing(model: &Model, keys: &Keymap, theme: &Theme) -> Vec<(String, Style)> {
     let Some(run) = model.selected_run() else {
-        let told = match model.runs.list.selected {
+        let text = match model.runs.list.selected {
             None => "What the selected run made.",
             Some(_) => "Reading the run…",
         };
-        return vec![(told.to_owned(), theme.quiet)];
+        return vec![(text.to_owned(), theme.quiet)];
     };
     if let Some(error) = &run.error {
         return failure(run, error, keys, theme);
     }
-    let told = match run.status {
+    let text = match run.status {
         Status::Done => "This run made no output.".to_owned(),
         Status::Failed | Status::Cancelled | Status::Lost => {
             format!("This run is {}; it made nothing.", run.status.word())
@@ -150,25 +150,25 @@ fn nothing(model: &Model, keys: &Keymap, theme: &Theme) -> Vec<(String, Style)> 
             format!("Nothing yet: {}.", run.status.word())
         }
     };
-    vec![(told, theme.quiet)]
+    vec![(text, theme.quiet)]
 }
 
 fn failure(run: &Run, error: &RunError, keys: &Keymap, theme: &Theme) -> Vec<(String, Style)> {
     let sign = run.status.sign();
-    let mut told = vec![(format!("{sign} {}", error.what), theme.status(run.status))];
+    let mut texts = vec![(format!("{sign} {}", error.what), theme.status(run.status))];
     if !error.remedy.is_empty() {
-        told.push((error.remedy.clone(), theme.text));
+        texts.push((error.remedy.clone(), theme.text));
     }
     let details = keys.hint("go-details");
     let leads = error.param.is_some() || error.node.is_some();
-    told.push(match leads {
+    texts.push(match leads {
         true => (
             format!("{details} shows details; {} there goes to the parameter.", keys.hint("to-parameter")),
             theme.quiet,
         ),
         false => (format!("{details} shows details."), theme.quiet),
     });
-    told
+    texts
 }
 
 /// Why a picture is not drawn, and what to do.

@@ -230,7 +230,7 @@ mod tests {
         Model { draft: Draft::new(params, Layer::default()), ..Model::default() }
     }
 
-    fn told(model: &Model) -> Vec<String> {
+    fn shown(model: &Model) -> Vec<String> {
         let of = |row: &Row| match row {
             Row::Heading(text) => format!("[{text}]"),
             Row::Param { index, height, .. } => {
@@ -264,11 +264,11 @@ mod tests {
             "[Load]",
             "ckpt_name 1",
         ];
-        assert_eq!(told(&model), expected);
+        assert_eq!(shown(&model), expected);
         model.params.filter = "upload".to_owned();
-        assert_eq!(told(&model), Vec::<String>::new());
+        assert_eq!(shown(&model), Vec::<String>::new());
         model.params.show_all = true;
-        assert_eq!(told(&model), ["upload 1"]);
+        assert_eq!(shown(&model), ["upload 1"]);
     }
 
     #[test]

@@ -45,9 +45,9 @@ pub fn select_first(model: &mut Model) {
 
 pub fn show_all(model: &mut Model) {
     model.params.show_all = !model.params.show_all;
-    let told =
+    let text =
         if model.params.show_all { "Showing everything, links too" } else { "Showing what can be changed" };
-    model.notify(Tone::Plain, told);
+    model.notify(Tone::Plain, text);
 }
 
 pub fn reset_all(model: &mut Model) {

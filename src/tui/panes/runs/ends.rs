@@ -25,7 +25,7 @@ pub fn ended(model: &mut Model, mut runs: Vec<RunSummary>, keys: &Keymap) {
     runs.retain(|run| run.status.is_end());
     runs.sort_by_key(|run| (Tone::Run(run.status).is_bad(), run.id));
     for run in runs {
-        let notice = told(model, &run, keys);
+        let notice = notice_of(model, &run, keys);
         // An error about something else stays until it is read or replaced by a worse one.
         let is_free = model.notice.as_ref().is_none_or(|shown| {
             shown.lasts != Lasts::Esc || notice.tone.is_bad() || matches!(shown.about, Some(Subject::Run(_)))
@@ -38,19 +38,19 @@ pub fn ended(model: &mut Model, mut runs: Vec<RunSummary>, keys: &Keymap) {
     }
 }
 
-fn told(model: &Model, run: &RunSummary, keys: &Keymap) -> Notice {
-    let mut told = format!("Run {} {}", run.id, run.status.word());
+fn notice_of(model: &Model, run: &RunSummary, keys: &Keymap) -> Notice {
+    let mut text = format!("Run {} {}", run.id, run.status.word());
     if run.status == Status::Done {
-        told += &format!(" in {}", text::took(run.elapsed_ms(model.now)));
+        text += &format!(" in {}", text::took(run.elapsed_ms(model.now)));
         if run.outputs > 1 {
-            told += &format!(", {}", counted(run.outputs, "output"));
+            text += &format!(", {}", counted(run.outputs, "output"));
         }
     }
     // After a cancel the reason is known.
     if run.status != Status::Cancelled && !run.error.is_empty() {
-        told += &format!(": {}", run.error);
+        text += &format!(": {}", run.error);
     }
-    let mut notice = Notice::news(Tone::Run(run.status), told, model.now).about(Subject::Run(run.id));
+    let mut notice = Notice::news(Tone::Run(run.status), text, model.now).about(Subject::Run(run.id));
     if run.status == Status::Done {
         // Visible until a key is pressed, for people who come back later.
         notice.lasts = Lasts::NextKey;

@@ -33,14 +33,14 @@ pub fn note(model: &Model) -> String {
 /// A summary of the run at work that fits into the columns.
 pub fn live(model: &Model, columns: u16) -> Option<String> {
     let run = model.runs.list.rows.iter().rev().find(|run| run.status.is_in_flight())?;
-    let Far { told, left, .. } = far(model, run);
+    let Far { text, left, .. } = far(model, run);
     let left = left.map(|left| format!("  {left} left")).unwrap_or_default();
     let took = text::duration(run.elapsed_ms(model.now));
     let (sign, id, word) = (run.status.sign(), run.id, run.status.word());
     let shorter = [
-        format!("{sign} {id} {word}  {told}{left}  {took}"),
-        format!("{sign} {id}  {told}{left}  {took}"),
-        format!("{sign} {id}  {told}  {took}"),
+        format!("{sign} {id} {word}  {text}{left}  {took}"),
+        format!("{sign} {id}  {text}{left}  {took}"),
+        format!("{sign} {id}  {text}  {took}"),
     ];
     let fits = shorter.iter().find(|words| words.width() <= usize::from(columns));
     Some(fits.cloned().unwrap_or_else(|| format!("{sign} {id}")))
@@ -130,9 +130,9 @@ fn right_columns(model: &Model, theme: &Theme, run: &RunSummary, line: Rect, buf
 /// Draws the prompt, or the progress: bar, numbers, then the prompt if there is room.
 fn about(model: &Model, theme: &Theme, run: &RunSummary, rest: Rect, buffer: &mut Buffer) {
     let y = rest.y;
-    let Far { share, told, left } = far(model, run);
-    let told = left.map_or(told.clone(), |left| format!("{told} {left}"));
-    let room = usize::from(rest.width).saturating_sub(told.width() + 1).min(BAR.0);
+    let Far { share, text, left } = far(model, run);
+    let text = left.map_or(text.clone(), |left| format!("{text} {left}"));
+    let room = usize::from(rest.width).saturating_sub(text.width() + 1).min(BAR.0);
     let x = match share.filter(|_| room >= BAR.1) {
         Some(share) => {
             let (done, open) = bar(share, room);
@@ -141,8 +141,8 @@ fn about(model: &Model, theme: &Theme, run: &RunSummary, rest: Rect, buffer: &mu
         }
         None => rest.x,
     };
-    let x = put(buffer, rest, x, y, &told, theme.text);
-    let x = if told.is_empty() { x } else { x + 2 };
+    let x = put(buffer, rest, x, y, &text, theme.text);
+    let x = if text.is_empty() { x } else { x + 2 };
     if run.status.is_in_flight() && rest.right().saturating_sub(x) >= PROMPT {
         put(buffer, rest, x, y, &run.prompt, theme.quiet);
     }
@@ -154,20 +154,20 @@ struct Far {
     /// The completed fraction, if known.
     share: Option<f64>,
     /// The text for it; for a run not at work, its prompt or error.
-    told: String,
+    text: String,
     /// Time left according to the server.
     left: Option<String>,
 }
 
 fn far(model: &Model, run: &RunSummary) -> Far {
-    let told = |told: String| Far { told, ..Far::default() };
-    let is_deaf = run.connection.is_some_and(|now| now.state == Connection::Reconnecting);
+    let plain = |text: String| Far { text, ..Far::default() };
+    let is_reconnecting = run.connection.is_some_and(|now| now.state == Connection::Reconnecting);
     match run.status {
-        Status::Waiting | Status::Running if is_deaf => told("reconnecting".to_owned()),
-        Status::Done | Status::Cancelled | Status::Queued => told(run.prompt.clone()),
-        Status::Failed | Status::Lost => told(run.error.clone()),
+        Status::Waiting | Status::Running if is_reconnecting => plain("reconnecting".to_owned()),
+        Status::Done | Status::Cancelled | Status::Queued => plain(run.prompt.clone()),
+        Status::Failed | Status::Lost => plain(run.error.clone()),
         Status::Waiting => {
-            told(run.queue.map_or_else(|| "cold start".to_owned(), crate::report::human::place_in_queue))
+            plain(run.queue.map_or_else(|| "cold start".to_owned(), crate::report::human::place_in_queue))
         }
         Status::Uploading => transfer(run.upload),
         Status::Downloading => transfer(run.download),
@@ -180,10 +180,10 @@ fn transfer(transfer: Option<crate::domain::run::Transfer>) -> Far {
     match moved.total.filter(|total| *total > 0) {
         Some(total) => Far {
             share: Some(moved.done as f64 / total as f64),
-            told: format!("{} of {}", text::bytes(moved.done), text::bytes(total)),
+            text: format!("{} of {}", text::bytes(moved.done), text::bytes(total)),
             left: None,
         },
-        None => Far { told: text::bytes(moved.done), ..Far::default() },
+        None => Far { text: text::bytes(moved.done), ..Far::default() },
     }
 }
 
@@ -192,7 +192,7 @@ fn progress(model: &Model, run: &RunSummary) -> Far {
     if let Some(progress) = &run.progress {
         return Far {
             share: Some(progress.value as f64 / progress.max.max(1) as f64),
-            told: format!("{}/{}", progress.value, progress.max),
+            text: format!("{}/{}", progress.value, progress.max),
             left: progress.seconds_left.map(|seconds| text::duration(seconds as i64 * 1_000)),
         };
     }
@@ -203,7 +203,7 @@ fn progress(model: &Model, run: &RunSummary) -> Far {
     let gone = run.elapsed_ms(model.now);
     Far {
         share: Some(gone as f64 / typical as f64),
-        told: format!("about {} left", text::duration((typical - gone).max(0))),
+        text: format!("about {} left", text::duration((typical - gone).max(0))),
         left: None,
     }
 }

@@ -85,19 +85,19 @@ impl Operations {
             (None, None) => self.open_last(asked, choice, last),
             (preset, workflow) => self.open(preset.as_deref(), workflow.as_deref(), choice),
         };
-        let (mut told, why) = match opened {
+        let (mut messages, why) = match opened {
             Ok(msgs) => return msgs,
             Err(OpenError::NoWorkflow) if asked.preset.is_none() && asked.workflow.is_none() => {
                 (Vec::new(), None)
             }
             Err(why) => (Vec::new(), Some(said(why))),
         };
-        told.push(match self.config.choose(choice.profile.as_deref(), choice.url.as_deref()) {
+        messages.push(match self.config.choose(choice.profile.as_deref(), choice.url.as_deref()) {
             Ok(profile) => Msg::Profile(Arc::new(profile)),
             Err(why) => Msg::Notice(Tone::Bad, said(why)),
         });
-        told.extend(why.map(|why| Msg::Notice(Tone::Bad, why)));
-        told
+        messages.extend(why.map(|why| Msg::Notice(Tone::Bad, why)));
+        messages
     }
 
     fn open_last(
@@ -186,9 +186,9 @@ impl Operations {
             Ok(profile) => (Some(Arc::new(profile)), None),
             Err(why) => (None, Some(why)),
         };
-        let mut told = vec![Msg::Opened(Box::new(self.opened(opening, profile)))];
-        told.extend(no_profile.map(|why| Msg::Notice(Tone::Bad, said(why))));
-        Ok(told)
+        let mut messages = vec![Msg::Opened(Box::new(self.opened(opening, profile)))];
+        messages.extend(no_profile.map(|why| Msg::Notice(Tone::Bad, said(why))));
+        Ok(messages)
     }
 
     fn opened(&self, opening: Opening, profile: Option<Arc<Profile>>) -> Opened {
@@ -306,15 +306,15 @@ impl Operations {
         let listed = self.listed(from)?;
         let path = self.presets.rename((from, &listed.source), to).map_err(said)?;
         let preset = Box::new(self.presets.open(to).map_err(said)?);
-        let told = Msg::Notice(Tone::Good, format!("Renamed to {}", path.display()));
-        Ok(vec![Msg::PresetRenamed { from: from.to_owned(), preset }, told])
+        let notice = Msg::Notice(Tone::Good, format!("Renamed to {}", path.display()));
+        Ok(vec![Msg::PresetRenamed { from: from.to_owned(), preset }, notice])
     }
 
     fn delete(&self, name: &str) -> Answer {
         let listed = self.listed(name)?;
         self.presets.delete((name, &listed.source)).map_err(said)?;
-        let told = Msg::Notice(Tone::Good, format!("Deleted preset {name}"));
-        Ok(vec![told, Msg::PresetDeleted(name.to_owned())])
+        let notice = Msg::Notice(Tone::Good, format!("Deleted preset {name}"));
+        Ok(vec![notice, Msg::PresetDeleted(name.to_owned())])
     }
 
     /// Reads the graph from a workflow or an output file.

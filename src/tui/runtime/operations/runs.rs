@@ -103,11 +103,11 @@ impl Operations {
 
     pub(super) fn delete_output(&mut self, output: OutputId) -> Answer {
         let store = opened(&mut self.store, &self.dirs)?;
-        let told = match store.delete_output(output, crate::store::now()).map_err(said)? {
+        let text = match store.delete_output(output, crate::store::now()).map_err(said)? {
             Deleted::Removed => "Deleted",
             Deleted::WasGone => "Its file had gone before; it is out of the gallery now",
         };
-        Ok(vec![Msg::OutputDeleted(output), Msg::Notice(Tone::Good, told.to_owned())])
+        Ok(vec![Msg::OutputDeleted(output), Msg::Notice(Tone::Good, text.to_owned())])
     }
 
     pub(super) fn let_go(&mut self, run: RunId) -> Answer {

@@ -39,9 +39,9 @@ impl Room {
 
     /// Performs an operation, passes its messages to the model, and returns them.
     fn perform(&mut self, operation: Operation) -> Vec<Msg> {
-        let told = self.operations.perform(operation);
-        told.iter().for_each(|msg| drop(self.stage.hear(msg.clone())));
-        told
+        let messages = self.operations.perform(operation);
+        messages.iter().for_each(|msg| drop(self.stage.hear(msg.clone())));
+        messages
     }
 
     fn open(&mut self) -> Vec<Msg> {
@@ -71,21 +71,21 @@ fn opened(msgs: &[Msg]) -> &Opened {
 #[test]
 fn a_workflow_opens_under_its_folders_name_with_a_profile() {
     let mut room = Room::new();
-    let told = room.open();
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert_eq!(opened(&told).open.workflow_name(), "cats");
-    assert_eq!(opened(&told).open.profile.as_ref().map(|profile| profile.name.as_str()), Some("prod"));
+    let messages = room.open();
+    assert_eq!(messages.len(), 1, "{messages:?}");
+    assert_eq!(opened(&messages).open.workflow_name(), "cats");
+    assert_eq!(opened(&messages).open.profile.as_ref().map(|profile| profile.name.as_str()), Some("prod"));
 }
 
 #[test]
 fn a_preset_is_saved_opened_changed_renamed_and_deleted() {
     let mut room = Room::new();
     room.open();
-    let told = room.save("tabby", false, 30);
-    assert!(matches!(&told[..], [Msg::Saved { layer, .. }] if layer.name == "tabby"), "{told:?}");
+    let messages = room.save("tabby", false, 30);
+    assert!(matches!(&messages[..], [Msg::Saved { layer, .. }] if layer.name == "tabby"), "{messages:?}");
     assert_eq!(room.save("tabby", true, 31).len(), 1);
-    let told = room.open_preset("tabby");
-    assert_eq!(opened(&told).layer.settings[&key("3-inputs-steps")], value(31));
+    let messages = room.open_preset("tabby");
+    assert_eq!(opened(&messages).layer.settings[&key("3-inputs-steps")], value(31));
     room.perform(Operation::RenamePreset { from: "tabby".to_owned(), to: "tom".to_owned() });
     assert!(room.stage.model.open.is_preset("tom"));
     assert_eq!(room.stage.model.draft.preset().name, "tom");
@@ -94,15 +94,18 @@ fn a_preset_is_saved_opened_changed_renamed_and_deleted() {
     assert_eq!(room.save("tom", false, 6), [Msg::NameTaken("tom".to_owned())]);
     assert!(matches!(&room.save("tom", true, 6)[..], [Msg::Saved { .. }]));
     fs::write(room.operations.dirs.config.join("presets/kitten.toml"), "extends = \"tom\"\n").unwrap();
-    let told = room.perform(Operation::ListPresets);
-    let Some(Msg::Items(_, items)) = told.first() else { panic!("{told:?}") };
+    let messages = room.perform(Operation::ListPresets);
+    let Some(Msg::Items(_, items)) = messages.first() else { panic!("{messages:?}") };
     let tom = items.iter().find(|item| item.id == "tom").expect("listed");
     assert_eq!(tom.extended_by, ["kitten"]);
     room.perform(Operation::DeletePreset("tom".to_owned()));
     assert_eq!(room.stage.model.open.preset, None);
     assert_eq!(room.stage.model.draft.preset().name, "", "what it set stays, without a name");
-    let told = room.open_preset("tom");
-    assert!(matches!(&told[..], [Msg::NotOpened(why)] if why.contains("no preset `tom`")), "{told:?}");
+    let messages = room.open_preset("tom");
+    assert!(
+        matches!(&messages[..], [Msg::NotOpened(why)] if why.contains("no preset `tom`")),
+        "{messages:?}"
+    );
 }
 
 #[test]
@@ -114,12 +117,12 @@ fn what_was_open_comes_back_with_its_edits() {
     let mut saved = SavedState::default();
     saved.note(&room.stage.model);
     let asked = Asked { workflow: None, preset: None, demo: false };
-    let told = room.operations.open_first(&asked, &ProfileChoice::default(), saved.last());
-    let mut at_start = opened(&told).clone();
+    let messages = room.operations.open_first(&asked, &ProfileChoice::default(), saved.last());
+    let mut at_start = opened(&messages).clone();
     saved.restore(&mut at_start, true);
     assert_eq!(at_start.edits, [(key("6-inputs-text"), value("a dog"))]);
     assert!(at_start.open.is_preset("tabby") && at_start.pinned.is_some());
-    let mut later = opened(&told).clone();
+    let mut later = opened(&messages).clone();
     saved.restore(&mut later, false);
     assert_eq!((later.edits, later.pinned), (Vec::new(), at_start.pinned));
 }
@@ -165,8 +168,8 @@ fn what_the_person_saw_is_what_is_sent_however_opening_and_submitting_meet() {
             room.perform(opening.clone());
             assert_ne!(seen(&room.stage), before, "another workflow, another profile");
         }
-        let told = pressed.into_iter().flat_map(|run| room.perform(run)).collect::<Vec<_>>();
-        let Some(Msg::Submitted { run, .. }) = told.first() else { panic!("{told:?}") };
+        let messages = pressed.into_iter().flat_map(|run| room.perform(run)).collect::<Vec<_>>();
+        let Some(Msg::Submitted { run, .. }) = messages.first() else { panic!("{messages:?}") };
         runs.push((sent(&room, *run), before));
         room.perform(opening.clone());
     }
@@ -178,8 +181,8 @@ fn what_the_person_saw_is_what_is_sent_however_opening_and_submitting_meet() {
     room.perform(opening);
     let after = seen(&room.stage);
     let pressed: Vec<Operation> = operations(room.stage.press("ctrl+r x")).collect();
-    let told = pressed.into_iter().flat_map(|run| room.perform(run)).collect::<Vec<_>>();
-    let Some(Msg::Submitted { run, .. }) = told.first() else { panic!("{told:?}") };
+    let messages = pressed.into_iter().flat_map(|run| room.perform(run)).collect::<Vec<_>>();
+    let Some(Msg::Submitted { run, .. }) = messages.first() else { panic!("{messages:?}") };
     runs.push((sent(&room, *run), after));
     for (sent, seen) in runs {
         assert_eq!(sent, seen);
@@ -187,11 +190,11 @@ fn what_the_person_saw_is_what_is_sent_however_opening_and_submitting_meet() {
 }
 
 #[test]
-fn a_file_that_is_no_workflow_is_told_with_its_name() {
+fn a_file_that_is_not_a_workflow_is_reported_by_name() {
     let mut room = Room::new();
     fs::write(room.folder.path().join("ui.json"), r#"{"nodes": []}"#).unwrap();
-    let told = room.perform(Operation::OpenWorkflow("ui.json".into(), ProfileChoice::default()));
-    let [Msg::NotOpened(why)] = &told[..] else { panic!("{told:?}") };
+    let messages = room.perform(Operation::OpenWorkflow("ui.json".into(), ProfileChoice::default()));
+    let [Msg::NotOpened(why)] = &messages[..] else { panic!("{messages:?}") };
     assert!(why.contains("ui.json: this is a workflow in ComfyUI's UI format"), "{why}");
 }
 
@@ -237,20 +240,20 @@ fn a_graph_is_read_kept_and_opened() {
     room.open();
     let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/src/wire/metadata/samples/webp_exif.webp");
     fs::copy(sample, room.folder.path().join("a b.webp")).unwrap();
-    let told = room.perform(Operation::Import("a b.webp".into()));
-    let [Msg::Imported(imported)] = &told[..] else { panic!("{told:?}") };
+    let messages = room.perform(Operation::Import("a b.webp".into()));
+    let [Msg::Imported(imported)] = &messages[..] else { panic!("{messages:?}") };
     assert_eq!((imported.kind, imported.graph.nodes().len()), ("WebP", 5));
     let open = || Operation::OpenGraph {
         name: "../a b".to_owned(),
         graph: Box::new(imported.graph.clone()),
         profile: ProfileChoice::default(),
     };
-    let told = room.perform(open());
-    let path = opened(&told).open.workflow_path().unwrap().to_owned();
+    let messages = room.perform(open());
+    let path = opened(&messages).open.workflow_path().unwrap().to_owned();
     assert_eq!(path.parent(), Some(room.operations.dirs.data.join("workflows").as_path()));
-    assert!(opened(&told).open.workflow_name().starts_with("a b-"), "{path:?}");
+    assert!(opened(&messages).open.workflow_name().starts_with("a b-"), "{path:?}");
     assert_eq!(
-        opened(&told)
+        opened(&messages)
             .open
             .workflow
             .as_ref()
@@ -263,9 +266,9 @@ fn a_graph_is_read_kept_and_opened() {
     );
     // The same graph gets the same file.
     assert_eq!(opened(&room.perform(open())).open.workflow_path(), Some(path.as_path()));
-    let told = room.perform(Operation::Import("cats".into()));
+    let messages = room.perform(Operation::Import("cats".into()));
     assert!(
-        matches!(&told[..], [Msg::Notice(Tone::Bad, why)] if why.contains("it is not a file")),
-        "{told:?}"
+        matches!(&messages[..], [Msg::Notice(Tone::Bad, why)] if why.contains("it is not a file")),
+        "{messages:?}"
     );
 }

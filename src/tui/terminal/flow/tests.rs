@@ -179,7 +179,7 @@ fn parts_of_a_picture_are_as_large_as_the_line_takes_quickly() {
 }
 
 #[test]
-fn the_first_frame_tells_a_slow_line_before_any_picture_goes_down_it() {
+fn the_first_frame_measures_a_slow_link_before_any_picture() {
     let (mut flow, mut link) = (Flow::new(true), Link::new(2, 960));
     flow.sent(link.now, 4000, 0);
     flow.written();

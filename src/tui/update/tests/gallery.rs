@@ -343,7 +343,7 @@ fn what_cannot_be_read_is_said_and_not_asked_for_again_and_again() {
 }
 
 #[test]
-fn the_path_is_copied_and_told_of_by_whoever_copied_it() {
+fn copying_a_path_is_confirmed_once() {
     let mut stage = gallery(80, 24, 1..=2);
     let path = "/home/ada/pictures/flamingo_00002_.png".to_owned();
     assert_eq!(stage.press("y"), [Effect::Screen(ScreenEffect::Copy(path))]);
@@ -360,7 +360,7 @@ fn an_empty_gallery_has_nothing_to_do() {
 }
 
 #[test]
-fn an_output_is_told_by_its_name_when_the_server_says_nothing_of_its_kind() {
+fn an_output_without_a_type_is_classified_by_its_name() {
     let kind = |name: &str, said: &str| {
         let tile = tile(1, name, said);
         (tile.kind().to_owned(), tile.can_be_seen())

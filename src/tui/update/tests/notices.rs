@@ -43,7 +43,7 @@ fn pass(stage: &mut Stage, ms: i64) {
 #[test]
 fn the_end_of_a_run_takes_the_place_of_its_own_message() {
     let queued = "✓ Run 24 queued with KSampler seed 7";
-    for (end, told) in [
+    for (end, expected) in [
         (Status::Done, "✓ Run 24 done in 0:10"),
         (Status::Failed, "✗ Run 24 failed: KSampler: out of memory   3 shows details"),
         (Status::Cancelled, "⊘ Run 24 cancelled"),
@@ -52,7 +52,7 @@ fn the_end_of_a_run_takes_the_place_of_its_own_message() {
         let mut stage = at_work();
         assert_eq!(footer(&stage), queued);
         ends(&mut stage, &[(24, &[Status::Running, end])]);
-        assert_eq!(footer(&stage), told);
+        assert_eq!(footer(&stage), expected);
         // Both can be looked up.
         stage.press("esc !");
         let screen = stage.screen();
@@ -62,7 +62,7 @@ fn the_end_of_a_run_takes_the_place_of_its_own_message() {
 }
 
 #[test]
-fn cancelling_is_told_until_the_run_has_ended() {
+fn cancelling_is_shown_until_the_run_has_ended() {
     let mut stage = at_work();
     stage.press("2 c y");
     assert_eq!(stage.told(), "Cancelling run 24");
@@ -144,7 +144,7 @@ fn a_run_that_was_queued_after_the_history_was_read_has_not_ended() {
 }
 
 #[test]
-fn an_end_is_told_whichever_runs_the_list_shows() {
+fn an_end_is_announced_whichever_runs_the_list_shows() {
     let mut stage = at_work();
     stage.press("2 f");
     let filter = RunsFilter { status: Some(Status::Running), ..RunsFilter::default() };

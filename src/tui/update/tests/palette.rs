@@ -69,8 +69,8 @@ fn every_command_is_done_by_its_own_name() {
             }
             assert!(!is_open(&stage), "{} is found by its name in {pane:?}", command.name);
             assert!(!spends(&effects), "{}", command.name);
-            let (expected, told) = by_hand(pane, command);
-            assert_eq!((effects, stage.told()), (expected, told.as_str()), "{} in {pane:?}", command.name);
+            let (expected, notice) = by_hand(pane, command);
+            assert_eq!((effects, stage.told()), (expected, notice.as_str()), "{} in {pane:?}", command.name);
             stage.draw();
         }
     }

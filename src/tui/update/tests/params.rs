@@ -166,7 +166,7 @@ fn links_are_shown_on_request_and_not_edited() {
 }
 
 #[test]
-fn a_seed_policy_cycles_and_a_new_seed_is_told() {
+fn a_seed_policy_cycles_and_a_new_seed_is_shown() {
     let mut stage = wide();
     stage.press("j R");
     assert_eq!(stage.model.draft.policy(&key("3-inputs-seed")), SeedPolicy::Increment);
@@ -234,7 +234,7 @@ fn a_run_key_that_is_held_down_runs_once_and_one_that_is_pressed_runs_each_time(
 }
 
 #[test]
-fn a_terminal_that_tells_repetitions_apart_is_believed() {
+fn a_terminal_that_reports_key_repeats_is_trusted() {
     let mut stage = wide();
     stage.hear(Msg::KeyKinds(true));
     assert_eq!(submits(&stage.press("ctrl+r ctrl+r ctrl+r ctrl+r")), 4);
@@ -280,7 +280,7 @@ fn what_is_typed_runs_whatever_the_policy_and_then_the_policy_goes_on() {
 
 #[test]
 fn the_same_run_again_is_asked_for() {
-    let told = |stage: &mut Stage| {
+    let same_again = |stage: &mut Stage| {
         let orders = submitted(&stage.press("ctrl+r"));
         let order = Box::new(orders[0].clone());
         stage.hear(Msg::Same { run: 12, status: Status::Done, order });
@@ -293,20 +293,20 @@ fn the_same_run_again_is_asked_for() {
         stage
     };
     let mut stage = fixed();
-    let order = told(&mut stage);
+    let order = same_again(&mut stage);
     assert!(stage.screen().contains("Nothing differs from run 12 (done)"), "{}", stage.screen());
     let again = submitted(&stage.press("y"));
     assert_eq!(again, [NewRun { ask_if_same: false, ..order }]);
 
     let mut stage = fixed();
-    let order = told(&mut stage);
+    let order = same_again(&mut stage);
     let other = submitted(&stage.press("s"));
     assert!(
         other.len() == 1 && other[0].ask_if_same && other[0].submission.params != order.submission.params
     );
 
     let mut stage = fixed();
-    told(&mut stage);
+    same_again(&mut stage);
     assert_eq!(submits(&stage.press("n")), 0);
     assert!(stage.model.overlay.is_none());
 
@@ -314,7 +314,7 @@ fn the_same_run_again_is_asked_for() {
     let mut stage = wide();
     let settings = vec![(key("3-inputs-seed"), value(5))];
     stage.hear(Msg::Settings { run: 12, settings, told: String::new() });
-    let order = told(&mut stage);
+    let order = same_again(&mut stage);
     assert_eq!(seed_of(&order), "5");
     stage.press("esc");
     assert_eq!(stage.model.draft.setting(&key("3-inputs-seed")), Some(value(5)));

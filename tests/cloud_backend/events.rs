@@ -48,7 +48,7 @@ fn news(prompt_id: &str, data: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_run_is_told_of_from_before_the_reply_to_its_end() {
+async fn events_before_the_reply_count() {
     let mut service = Service::start().await;
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("in.png");
@@ -135,13 +135,13 @@ async fn each_shape_of_reply_and_result_is_read() {
             sent.answer(if shape == "snake" { 200 } else { 201 }, &reply);
             let result = result(&service, "p", &["a.png"]);
             service.record("p", camel(&result));
-            let told = match shape {
+            let message = match shape {
                 "snake" => result,
                 "camel" => camel(&result),
                 "null" => json!({"prompt_id": "p", "data": null}),
                 _ => json!({"prompt_id": "p", "data": result}),
             };
-            service.emit(&sid, "infer_result_message", &told);
+            service.emit(&sid, "infer_result_message", &message);
             let outcome = run.end().await;
             outcome.done();
             assert_eq!(outcome.names(), ["a.png"], "{reply} {shape}");
@@ -201,7 +201,7 @@ async fn news_that_comes_twice_or_late_does_no_harm() {
 }
 
 #[tokio::test]
-async fn two_runs_share_a_socket_and_are_told_apart() {
+async fn two_runs_share_a_socket_without_mixing() {
     let mut service = Service::start().await;
     let backend = backend();
     let mut runs = Vec::new();
@@ -509,6 +509,6 @@ async fn an_error_before_a_good_result_is_a_warning() {
     service.emit(&sid, "infer_result_message", &result(&service, "p", &["a.png"]));
     let outcome = run.end().await;
     outcome.done();
-    let told = "The server told an error on the way, and then a good result: a node was skipped";
-    assert_eq!(outcome.warnings(), [told]);
+    let message = "The server reported an error and then a good result: a node was skipped";
+    assert_eq!(outcome.warnings(), [message]);
 }

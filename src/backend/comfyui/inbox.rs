@@ -20,7 +20,7 @@ const MAX_PREVIEW: usize = 8 << 20;
 const MAX_RESULTS: usize = 512 << 20;
 
 #[derive(Debug, Default)]
-pub(super) struct Heard {
+pub(super) struct Received {
     /// What happened, in order.
     pub steps: VecDeque<Step>,
     /// The newest snapshot of all nodes.
@@ -53,8 +53,8 @@ pub(super) struct Picture {
 
 /// Between the websocket's thread and the run.
 #[derive(Debug, Default)]
-pub(super) struct Ears {
-    heard: Mutex<Heard>,
+pub(super) struct Inbox {
+    received: Mutex<Received>,
     wake: Notify,
     /// Asks for a new websocket in place of this one.
     pub renew: Notify,
@@ -62,7 +62,7 @@ pub(super) struct Ears {
     senders: Vec<String>,
 }
 
-impl Ears {
+impl Inbox {
     /// For a run in which these nodes send their results over the websocket.
     pub(super) fn new(senders: Vec<String>) -> Self {
         Self { senders, ..Self::default() }
@@ -73,21 +73,21 @@ impl Ears {
         !self.senders.is_empty()
     }
 
-    fn heard(&self) -> MutexGuard<'_, Heard> {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    fn received(&self) -> MutexGuard<'_, Received> {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until something is heard, and takes it.
-    pub(super) async fn take(&self) -> Heard {
+    pub(super) async fn take(&self) -> Received {
         self.wake.notified().await;
-        let mut heard = self.heard();
-        let current = heard.current.clone();
-        std::mem::replace(&mut *heard, Heard { current, ..Heard::default() })
+        let mut received = self.received();
+        let current = received.current.clone();
+        std::mem::replace(&mut *received, Received { current, ..Received::default() })
     }
 
     /// How the server can be heard changed.
     pub(super) fn link(&self, state: Connection, why: String) {
-        self.heard().link = Some((state, why));
+        self.received().link = Some((state, why));
         self.wake.notify_one();
     }
 
@@ -95,72 +95,72 @@ impl Ears {
     pub(super) fn text(&self, frame: &str, prompt_id: &str) {
         let Message { prompt_id: of, step } = Message::read(frame);
         let is_ours = of.as_deref().is_some_and(|of| of.eq_ignore_ascii_case(prompt_id));
-        let mut heard = self.heard();
+        let mut received = self.received();
         match step {
-            Step::Status { .. } => heard.queue_changed = true,
+            Step::Status { .. } => received.queue_changed = true,
             // After a new connection the server names the node at work, and not the prompt.
-            Step::Executing { ref node } if of.is_none() => heard.current = Some(node.clone()),
+            Step::Executing { ref node } if of.is_none() => received.current = Some(node.clone()),
             _ if !is_ours => return,
             Step::Nodes(nodes) => {
-                heard.any = true;
-                heard.progress.clear();
-                heard.nodes = Some(nodes);
+                received.any = true;
+                received.progress.clear();
+                received.nodes = Some(nodes);
             }
             Step::Progress { node, value, max } => {
-                heard.any = true;
-                let node = node.or_else(|| heard.current.clone()).unwrap_or_default();
-                if heard.progress.len() < MAX_NODES || heard.progress.contains_key(&node) {
-                    heard.progress.insert(node, (value, max));
+                received.any = true;
+                let node = node.or_else(|| received.current.clone()).unwrap_or_default();
+                if received.progress.len() < MAX_NODES || received.progress.contains_key(&node) {
+                    received.progress.insert(node, (value, max));
                 }
             }
             Step::Features | Step::Other { .. } => return,
             step => {
-                heard.any = true;
+                received.any = true;
                 if let Step::Executing { node } = &step {
-                    heard.current = Some(node.clone());
+                    received.current = Some(node.clone());
                 }
-                if heard.steps.len() < MAX_STEPS || is_end(&step) {
-                    heard.steps.push_back(step)
+                if received.steps.len() < MAX_STEPS || is_end(&step) {
+                    received.steps.push_back(step)
                 } else {
-                    heard.missed += 1
+                    received.missed += 1
                 }
             }
         }
-        drop(heard);
+        drop(received);
         self.wake.notify_one();
     }
 
     /// Takes a binary frame in.
     pub(super) fn binary(&self, frame: &[u8], prompt_id: &str) {
-        let mut heard = self.heard();
+        let mut received = self.received();
         match Frame::read(frame) {
             Frame::Preview { of, kind, bytes } => {
                 let node = match of {
                     Some((of, node)) if of.eq_ignore_ascii_case(prompt_id) => node,
                     Some(_) => return,
                     // Before our own run works it is another's.
-                    None => match heard.current.clone() {
+                    None => match received.current.clone() {
                         Some(node) => node,
                         None => return,
                     },
                 };
-                heard.any = true;
+                received.any = true;
                 let picture = || Picture { node: node.clone(), kind, bytes: bytes.to_vec() };
                 if self.senders.contains(&node) {
-                    if heard.room + bytes.len() > MAX_RESULTS {
-                        heard.missed += 1;
+                    if received.room + bytes.len() > MAX_RESULTS {
+                        received.missed += 1;
                     } else {
-                        heard.room += bytes.len();
-                        heard.results.push(picture());
+                        received.room += bytes.len();
+                        received.results.push(picture());
                     }
                 } else if bytes.len() <= MAX_PREVIEW {
-                    heard.preview = Some(picture());
+                    received.preview = Some(picture());
                 }
             }
             // What a node shows while it works: it is in its progress, or in its output at the end.
             Frame::Text { .. } | Frame::Other => return,
         }
-        drop(heard);
+        drop(received);
         self.wake.notify_one();
     }
 }
@@ -193,50 +193,50 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_newest_of_what_changes_is_kept_and_nothing_of_others() {
-        let ears = Ears::new(vec!["7".to_owned()]);
+        let inbox = Inbox::new(vec!["7".to_owned()]);
         for value in 1..=1_000 {
             let progress = format!(
                 r#"{{"type":"progress","data":{{"value":{value},"max":1000,"prompt_id":"p","node":"3"}}}}"#
             );
-            ears.text(&progress, "p");
-            ears.binary(&preview("3", "p", &[value as u8]), "p");
-            ears.text(&progress.replace("\"p\"", "\"other\""), "p");
-            ears.binary(&preview("3", "other", b"x"), "p");
+            inbox.text(&progress, "p");
+            inbox.binary(&preview("3", "p", &[value as u8]), "p");
+            inbox.text(&progress.replace("\"p\"", "\"other\""), "p");
+            inbox.binary(&preview("3", "other", b"x"), "p");
         }
-        ears.binary(&preview("7", "p", b"result"), "p");
-        let heard = ears.take().await;
-        assert_eq!(heard.progress.get("3"), Some(&(1_000.0, 1_000.0)));
+        inbox.binary(&preview("7", "p", b"result"), "p");
+        let received = inbox.take().await;
+        assert_eq!(received.progress.get("3"), Some(&(1_000.0, 1_000.0)));
         let picture = |node: &str, bytes: &[u8]| Picture {
             node: node.to_owned(),
             kind: PreviewKind::Jpeg,
             bytes: bytes.to_vec(),
         };
-        assert_eq!(heard.preview, Some(picture("3", &[232])));
-        assert_eq!(heard.results, [picture("7", b"result")]);
-        assert!(heard.steps.is_empty());
+        assert_eq!(received.preview, Some(picture("3", &[232])));
+        assert_eq!(received.results, [picture("7", b"result")]);
+        assert!(received.steps.is_empty());
     }
 
     #[tokio::test]
-    async fn what_is_heard_is_bounded_and_an_end_is_never_left_out() {
-        let ears = Ears::default();
+    async fn the_inbox_is_bounded_and_never_drops_an_end() {
+        let inbox = Inbox::default();
         for _ in 0..MAX_STEPS + 5 {
-            ears.text(r#"{"type":"executing","data":{"node":"1","prompt_id":"p"}}"#, "p");
+            inbox.text(r#"{"type":"executing","data":{"node":"1","prompt_id":"p"}}"#, "p");
         }
-        ears.text(r#"{"type":"executing","data":{"node":null,"prompt_id":"P"}}"#, "p");
-        let heard = ears.take().await;
-        assert_eq!((heard.steps.len(), heard.missed), (MAX_STEPS + 1, 5));
-        assert_eq!(heard.steps.back(), Some(&Step::Over));
+        inbox.text(r#"{"type":"executing","data":{"node":null,"prompt_id":"P"}}"#, "p");
+        let received = inbox.take().await;
+        assert_eq!((received.steps.len(), received.missed), (MAX_STEPS + 1, 5));
+        assert_eq!(received.steps.back(), Some(&Step::Over));
     }
 
     #[tokio::test]
     async fn a_preview_without_a_name_belongs_to_the_node_at_work() {
-        let ears = Ears::default();
+        let inbox = Inbox::default();
         let plain = [&[0, 0, 0, 1, 0, 0, 0, 2][..], b"png"].concat();
-        ears.binary(&plain, "p");
-        ears.text(r#"{"type":"executing","data":{"node":"9"}}"#, "p");
-        ears.binary(&plain, "p");
-        let heard = ears.take().await;
+        inbox.binary(&plain, "p");
+        inbox.text(r#"{"type":"executing","data":{"node":"9"}}"#, "p");
+        inbox.binary(&plain, "p");
+        let received = inbox.take().await;
         let expected = Picture { node: "9".to_owned(), kind: PreviewKind::Png, bytes: b"png".to_vec() };
-        assert_eq!(heard.preview, Some(expected));
+        assert_eq!(received.preview, Some(expected));
     }
 }

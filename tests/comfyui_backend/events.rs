@@ -33,7 +33,7 @@ fn text() -> Value {
 }
 
 #[tokio::test]
-async fn progress_previews_and_cached_nodes_are_told() {
+async fn progress_previews_and_cached_nodes_are_reported() {
     let fake = Fake::start().await;
     let mut run = at_work(&fake).await;
     fake.say("execution_cached", json!({"nodes": ["4"], "prompt_id": PROMPT}));
