@@ -95,7 +95,7 @@ impl Pen {
         let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
         let asks = mode == PictureMode::Auto && !dumb;
         // A terminal that cannot be asked gets the mode that works everywhere.
-        let terminal = query(env.tmux, asks, ASKING).unwrap_or_default();
+        let terminal = query(asks, ASKING).unwrap_or_default();
         let protocol = match mode {
             PictureMode::Off => None,
             PictureMode::Always(protocol) => Some(protocol),
@@ -106,7 +106,7 @@ impl Pen {
         };
         let budget = bytes.unwrap_or_else(|| picture::usual_budget(env.ssh));
         let canvas = protocol.filter(usable).map(|protocol| canvas(&terminal, protocol, budget, depth));
-        Self { canvas, depth, tmux: env.tmux }
+        Self { canvas, depth, tmux: env.tmux || terminal.capabilities.is_tmux() }
     }
 
     /// Bytes that show a file: a line about it, and its content below.

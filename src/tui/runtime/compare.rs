@@ -55,8 +55,9 @@ impl CompareRenderer {
         options: EncodeOptions,
         watch: &Watch,
     ) -> Result<Vec<picture::Shared>, (usize, ReadError)> {
-        let width = if order.beside { order.room.width.saturating_sub(GAP) / 2 } else { order.room.width };
-        let place = canvas(order, options, Cells { width, ..order.room });
+        let room = options.room_of_one(order.room, order.cell, order.protocol);
+        let width = if order.beside { room.width.saturating_sub(GAP) / 2 } else { room.width };
+        let place = canvas(order, options, Cells { width, ..room });
         // A magnified part needs every pixel of the file.
         let wanted = if order.closer.is_some() { (LONGEST_SIDE, LONGEST_SIDE) } else { place.pixels() };
         let mut both = Vec::new();
@@ -71,7 +72,7 @@ impl CompareRenderer {
         };
         let Canvas { cell, .. } = place;
         let wide = |image: &RgbImage| cells(image.width(), cell.width, width);
-        let height = both.iter().map(|image| cells(image.height(), cell.height, order.room.height)).max();
+        let height = both.iter().map(|image| cells(image.height(), cell.height, room.height)).max();
         let height = height.unwrap_or(1);
         let pack = |images: &[(&RgbImage, u16)], width: u16| {
             // Not larger than the pictures themselves; the rest of the area stays blank.
@@ -182,7 +183,13 @@ mod tests {
     const GREEN: [u8; 3] = [0, 200, 0];
 
     fn encode_options() -> EncodeOptions {
-        EncodeOptions { budget: usize::MAX, piece: usize::MAX, ground: GROUND, colours: Colours::True }
+        EncodeOptions {
+            budget: usize::MAX,
+            piece: usize::MAX,
+            ground: GROUND,
+            colours: Colours::True,
+            sixel_limit: None,
+        }
     }
 
     fn renderer() -> CompareRenderer {

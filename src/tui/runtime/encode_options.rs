@@ -1,9 +1,10 @@
 //! How pictures are encoded: their budget of bytes on this link, and their background colour.
 
 use crate::config::ThemeChoice;
-use crate::picture::Colours;
-use crate::tui::terminal::TerminalEnv;
+use crate::picture::{CellSize, Cells, Colours, PictureProtocol};
 use crate::tui::terminal::input::Rgb;
+use crate::tui::terminal::painter::ColorDepth;
+use crate::tui::terminal::{Capabilities, TerminalEnv};
 
 /// Most parts of one picture; a part is what the link takes in a short time.
 const SLOW_PARTS: usize = 64;
@@ -21,9 +22,20 @@ pub(super) struct EncodeOptions {
     /// Background colour for transparent pixels.
     pub(super) ground: [u8; 3],
     pub(super) colours: Colours,
+    /// Largest Sixel picture that the terminal draws, in pixels: xterm draws nothing of a larger one.
+    pub(super) sixel_limit: Option<(u16, u16)>,
 }
 
 impl EncodeOptions {
+    /// As much of a room as one picture may take.
+    pub(super) fn room_of_one(&self, room: Cells, cell: CellSize, protocol: PictureProtocol) -> Cells {
+        let Some((width, height)) = self.sixel_limit.filter(|_| protocol == PictureProtocol::Sixel) else {
+            return room;
+        };
+        let cells = |pixels: u16, cell: u16, room: u16| (pixels / cell.max(1)).clamp(1, room.max(1));
+        Cells { width: cells(width, cell.width, room.width), height: cells(height, cell.height, room.height) }
+    }
+
     /// Most bytes of one thumbnail.
     pub(super) fn thumb_budget(&self) -> usize {
         (self.budget / THUMB_SHARE).clamp(THUMB_BYTES.0, THUMB_BYTES.1)
@@ -41,17 +53,31 @@ pub(super) struct PictureSettings {
     pub(super) terminal_env: TerminalEnv,
 }
 
+/// The colours of half-blocks on a terminal that has so many.
+pub(super) fn colours_of(depth: ColorDepth) -> Colours {
+    match depth {
+        ColorDepth::TrueColor => Colours::True,
+        ColorDepth::Mono | ColorDepth::Ansi16 | ColorDepth::Ansi256 => Colours::Indexed,
+    }
+}
+
 impl PictureSettings {
+    /// Takes the colours that the terminal has by its own answers.
+    pub(super) fn set_depth(&mut self, depth: ColorDepth) {
+        self.colours = colours_of(depth);
+    }
+
     /// The options for a link that takes `part` bytes in a short time, and a background that the terminal reported.
-    pub(super) fn options(&self, part: usize, background: Option<Rgb>, theme: ThemeChoice) -> EncodeOptions {
+    pub(super) fn options(&self, part: usize, can: &Capabilities, theme: ThemeChoice) -> EncodeOptions {
         // On a slow link at most what it carries in some seconds.
         let budget = self.configured_bytes.unwrap_or_else(|| self.usual_bytes.min(part * SLOW_PARTS));
-        let ground = match (background, theme) {
+        let ground = match (can.background, theme) {
             (Some(Rgb(r, g, b)), _) => [r, g, b],
             (None, ThemeChoice::Light) => [255; 3],
             (None, _) => [0; 3],
         };
-        EncodeOptions { budget, piece: part, ground, colours: self.colours }
+        let sixel_limit = can.sixel_limit;
+        EncodeOptions { budget, piece: part, ground, colours: self.colours, sixel_limit }
     }
 }
 
@@ -67,8 +93,9 @@ mod tests {
     #[test]
     fn a_slow_link_gets_smaller_pictures_unless_their_size_was_configured() {
         let settings = settings();
-        let budget =
-            |settings: &PictureSettings, part| settings.options(part, None, ThemeChoice::Auto).budget;
+        let budget = |settings: &PictureSettings, part| {
+            settings.options(part, &Capabilities::default(), ThemeChoice::Auto).budget
+        };
         assert_eq!([budget(&settings, 128), budget(&settings, 32 << 10)], [128 * SLOW_PARTS, 60_000]);
         let configured = PictureSettings { configured_bytes: Some(90_000), ..settings };
         assert_eq!([budget(&configured, 128), budget(&configured, 32 << 10)], [90_000, 90_000]);
@@ -83,7 +110,20 @@ mod tests {
             (None, ThemeChoice::Dark, [0; 3]),
             (None, ThemeChoice::Auto, [0; 3]),
         ] {
-            assert_eq!(settings.options(1, reported, theme).ground, ground);
+            let can = Capabilities { background: reported, ..Capabilities::default() };
+            assert_eq!(settings.options(1, &can, theme).ground, ground);
         }
+    }
+
+    #[test]
+    fn a_sixel_picture_is_not_larger_than_the_terminal_draws() {
+        let can = Capabilities { sixel_limit: Some((1000, 610)), ..Capabilities::default() };
+        let options = settings().options(1, &can, ThemeChoice::Auto);
+        let (room, cell) = (Cells { width: 180, height: 50 }, CellSize { width: 7, height: 15 });
+        let of_one = |protocol| options.room_of_one(room, cell, protocol);
+        assert_eq!(of_one(PictureProtocol::Sixel), Cells { width: 142, height: 40 });
+        assert_eq!(of_one(PictureProtocol::Kitty), room);
+        let small = Cells { width: 20, height: 9 };
+        assert_eq!(options.room_of_one(small, cell, PictureProtocol::Sixel), small);
     }
 }

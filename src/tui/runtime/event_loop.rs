@@ -55,6 +55,8 @@ pub(super) struct EventLoop {
     pub(super) theme: Theme,
     pub(super) theme_choice: ThemeChoice,
     pub(super) session: Session,
+    /// The terminal that tmux is in, as far as it has answered.
+    pub(super) outer: Option<String>,
     pub(super) buffer: Buffer,
     pub(super) random: fastrand::Rng,
     pub(super) threads: Threads,
@@ -228,6 +230,9 @@ impl EventLoop {
         match event {
             TermEvent::Input(event) => {
                 let resized = matches!(event, crossterm::event::Event::Resize(..));
+                if resized || event == crossterm::event::Event::FocusGained {
+                    self.session.ask_outer();
+                }
                 self.hear(Msg::Input(event));
                 if resized {
                     // A resize may come with another font, and so another size of a cell.
@@ -240,6 +245,12 @@ impl EventLoop {
             }
             TermEvent::Ready => {}
             TermEvent::Capabilities(capabilities) => {
+                if self.outer != capabilities.outer {
+                    // tmux was attached from another terminal, which has none of the pictures.
+                    self.outer.clone_from(&capabilities.outer);
+                    self.session.draw_afresh();
+                }
+                self.pictures.set_depth(self.session.depth());
                 self.hear(Msg::KeyKinds(capabilities.kitty_keyboard));
                 if self.theme_choice == ThemeChoice::Auto {
                     let dark = capabilities.background.is_none_or(Rgb::is_dark);
@@ -367,8 +378,7 @@ impl EventLoop {
 
     /// Settings for encoding a picture ordered now.
     fn encode_options(&self) -> EncodeOptions {
-        let background = self.session.capabilities().background;
-        self.pictures.options(self.session.part_size(), background, self.theme_choice)
+        self.pictures.options(self.session.part_size(), &self.session.capabilities(), self.theme_choice)
     }
 
     pub(super) fn draw(&mut self) {

@@ -64,10 +64,11 @@ fn capital(text: &str) -> String {
 }
 
 fn make(order: &RenderOrder, options: EncodeOptions, watch: &Watch) -> Result<Rendered, ReadError> {
+    let protocol = order.protocol.unwrap_or(picture::PictureProtocol::Blocks);
     let canvas = Canvas {
-        room: order.room,
+        room: options.room_of_one(order.room, order.cell, protocol),
         cell: order.cell,
-        protocol: order.protocol.unwrap_or(picture::PictureProtocol::Blocks),
+        protocol,
         budget: if order.play { options.budget / FRAME_SHARE } else { options.budget },
         piece: options.piece,
         ground: options.ground,

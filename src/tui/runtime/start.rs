@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::compare::CompareRenderer;
-use super::encode_options::PictureSettings;
+use super::encode_options::{PictureSettings, colours_of};
 use super::event_loop::{EventLoop, Threads};
 use super::operations::{Asked, Operations};
 use super::pace::Pace;
@@ -101,10 +101,7 @@ fn picture_settings(config: &Config, depth: ColorDepth) -> PictureSettings {
     PictureSettings {
         configured_bytes: config.ui.picture_bytes,
         usual_bytes: usual_budget(terminal_env.ssh),
-        colours: match depth {
-            ColorDepth::TrueColor => Colours::True,
-            ColorDepth::Mono | ColorDepth::Ansi16 | ColorDepth::Ansi256 => Colours::Indexed,
-        },
+        colours: colours_of(depth),
         terminal_env,
     }
 }
@@ -154,6 +151,7 @@ fn event_loop(
         theme,
         theme_choice,
         session,
+        outer: None,
         buffer: Buffer::empty(Rect::ZERO),
         random: fastrand::Rng::new(),
         threads,

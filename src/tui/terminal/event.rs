@@ -3,7 +3,7 @@
 use crossterm::event::Event;
 use signal_hook::consts::SIGHUP;
 
-use super::shared::Capabilities;
+use super::capabilities::Capabilities;
 
 /// An event of the terminal.
 #[derive(Debug, Clone, PartialEq)]

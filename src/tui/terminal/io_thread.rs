@@ -13,8 +13,7 @@ use signal_hook::iterator::exfiltrator::SignalOnly;
 
 use super::event::{ExitCause, TermEvent};
 use super::input::{Decoder, Input, Report};
-use super::options::SessionOptions;
-use super::shared::{PICTURES_IN_TMUX, SharedTerminal, TakenSignals as Taken};
+use super::shared::{SharedTerminal, TakenSignals as Taken};
 use super::tty::{Read, poll};
 
 /// Name of the thread.
@@ -194,7 +193,10 @@ impl<Sink: FnMut(TermEvent)> IoThread<Sink> {
     fn tell(&mut self, inputs: Vec<Input>) {
         for input in inputs {
             match input {
-                Input::Event(event) => (self.sink)(TermEvent::Input(event)),
+                Input::Event(event) => {
+                    self.shared.state().flow.heard();
+                    (self.sink)(TermEvent::Input(event));
+                }
                 Input::PasteCut => (self.sink)(TermEvent::PasteCut),
                 Input::Report(report) => self.report(report),
             }
@@ -205,21 +207,12 @@ impl<Sink: FnMut(TermEvent)> IoThread<Sink> {
         let mut state = self.shared.state();
         let before = state.capabilities.clone();
         let mut ready = false;
-        state.capabilities.hear(&report);
+        if state.hear(&report, &self.shared.options) {
+            ready = self.shared.flush(&mut state);
+        }
         match report {
-            Report::Status => ready = state.flow.answered(Instant::now()),
-            Report::KittyKeyboard(_) if state.attached && !state.kitty => {
-                state.push_kitty();
-                ready = self.shared.flush(&mut state);
-            }
-            Report::DeviceAttributes(_) => {
-                state.asked = false;
-                let SessionOptions { pictures, tmux, .. } = self.shared.options;
-                if state.attached && pictures && tmux {
-                    state.push(PICTURES_IN_TMUX);
-                    ready = self.shared.flush(&mut state);
-                }
-            }
+            Report::Status => ready |= state.flow.answered(Instant::now()),
+            Report::DeviceAttributes(_) => ready |= state.flow.probed(),
             _ => {}
         }
         let capabilities = (state.capabilities != before).then(|| state.capabilities.clone());

@@ -4,9 +4,11 @@
 //! - [`input`]: bytes to keys, pastes, mouse and answers. Pure.
 //! - [`flow`]: when the next frame may go out, so that nothing queues up on a slow link. Pure.
 //! - `picture_layer`: draws a picture part by part, and removes it without a trace. Pure.
+//! - `capabilities`, `questions`: who a terminal is, what it is asked, and what follows from its answers. Pure.
 //! - [`query`], [`inline_picture`]: capabilities of a terminal, and a picture in its scrollback, without a session.
 //! - [`session`]: owns the terminal, does the IO, and restores the terminal whatever happens.
 
+mod capabilities;
 mod event;
 pub mod flow;
 pub mod inline_picture;
@@ -17,13 +19,15 @@ pub mod painter;
 mod picture_layer;
 pub mod picture_protocol;
 pub mod query;
+mod questions;
 pub mod session;
 mod shared;
 mod tty;
 
+pub use capabilities::Capabilities;
 pub use event::{ExitCause, TermEvent};
 pub use options::SessionOptions;
 pub use picture_layer::Placement;
 pub use picture_protocol::TerminalEnv;
+pub use questions::through_tmux;
 pub use session::{QUIET_THREAD, Session, StartError};
-pub use shared::Capabilities;

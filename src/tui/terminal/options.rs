@@ -13,13 +13,29 @@ pub struct SessionOptions {
     pub flow_control: bool,
     /// Query the terminal's capabilities at the start.
     pub queries: bool,
+    /// Colours by the environment; the terminal's own answers may tell of more, or fewer.
     pub depth: ColorDepth,
+    /// The terminal's name in the environment (`TERM`).
+    pub term: String,
     /// Whether erased cells get the current background colour (terminfo's `bce`).
     pub bce: bool,
     /// Query whether the terminal can show pictures.
     pub pictures: bool,
-    /// Whether the terminal is tmux.
-    pub tmux: bool,
+}
+
+/// Modes that only some terminals have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Modes {
+    /// kitty's keyboard protocol.
+    pub(super) kitty: bool,
+    /// Alt with a letter is sent as ESC and the letter (mode 1036).
+    pub(super) alt: bool,
+    /// Ours is the window's title.
+    pub(super) title: bool,
+}
+
+impl Modes {
+    pub(super) const ALL: Modes = Modes { kitty: true, alt: true, title: true };
 }
 
 impl SessionOptions {
@@ -40,7 +56,7 @@ impl SessionOptions {
             depth: ColorDepth::from_env(&get),
             bce: bce.iter().any(|name| term.starts_with(name)),
             pictures: true,
-            tmux: get("TMUX").is_some_and(|value| !value.is_empty()),
+            term,
         }
     }
 
@@ -52,28 +68,49 @@ impl SessionOptions {
             // Buttons, wheel and drags; coordinates as decimal numbers.
             out.extend_from_slice(b"\x1b[?1002h\x1b[?1006h");
         }
-        if let Some(title) = &self.title {
+    }
+
+    /// Appends the sequences that switch on what is wanted and not on yet.
+    pub(super) fn push_modes(&self, wanted: Modes, on: &mut Modes, out: &mut Vec<u8>) {
+        if wanted.kitty && !on.kitty {
+            // Keys that legacy codes can't tell apart get their own (1), and tell whether they are pressed or held down (2)
+            // and which key of a Latin keyboard they are (4).
+            out.extend_from_slice(b"\x1b[>7u");
+            on.kitty = true;
+        }
+        if wanted.alt && !on.alt {
+            out.extend_from_slice(b"\x1b[?1036h");
+            on.alt = true;
+        }
+        if let Some(title) = self.title.as_ref().filter(|_| wanted.title && !on.title) {
             let title: String = title.chars().filter(|c| !c.is_control()).take(100).collect();
             out.extend_from_slice(format!("\x1b[22;0t\x1b]2;{title}\x1b\\").as_bytes());
+            on.title = true;
         }
     }
 
     /// Appends the sequences that leave the modes. `cut`: the terminal may be in the middle of a frame. `pictures`: the
     /// bytes that remove pictures.
-    pub(super) fn push_leave(&self, cut: bool, kitty: bool, pictures: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn push_leave(&self, cut: bool, on: Modes, pictures: &[u8], out: &mut Vec<u8>) {
         if cut {
             // CAN aborts an unfinished sequence; then the end of a synchronized update.
             out.extend_from_slice(b"\x18\x1b[?2026l");
         }
         out.extend_from_slice(pictures);
-        if kitty {
+        if on.kitty {
             out.extend_from_slice(b"\x1b[<u");
+        }
+        if on.alt {
+            out.extend_from_slice(b"\x1b[?1036l");
         }
         if self.mouse {
             out.extend_from_slice(b"\x1b[?1006l\x1b[?1002l");
         }
-        out.extend_from_slice(b"\x1b[?1004l\x1b[?2004l\x1b[m\x1b[?7h\x1b[?25h\x1b[?1049l");
-        if self.title.is_some() {
+        // Where there is no alternate screen (mosh, GNU screen), a clean one stays behind, with the cursor at its bottom.
+        out.extend_from_slice(
+            b"\x1b[?1004l\x1b[?2004l\x1b[m\x1b[H\x1b[J\x1b[999H\x1b[?7h\x1b[?25h\x1b[?1049l",
+        );
+        if on.title && self.title.is_some() {
             out.extend_from_slice(b"\x1b[23;0t");
         }
     }

@@ -1,6 +1,6 @@
 //! Which picture protocol a terminal supports, by its answers and by the environment.
 
-use super::shared::Capabilities;
+use super::capabilities::Capabilities;
 use crate::picture::PictureProtocol;
 
 /// The terminal as the environment describes it (`TMUX`, `LC_TERMINAL`, `TERM_PROGRAM`, `SSH_CONNECTION`).
@@ -28,21 +28,25 @@ impl TerminalEnv {
     }
 }
 
-/// Name prefixes, in lower case, of terminals with iTerm2's inline images.
-const ITERM2: [&str; 4] = ["iterm", "wezterm", "mintty", "vscode"];
-
 /// The best protocol by the answers so far; final once all have come or the wait is over.
 ///
-/// Inside tmux Kitty's way is the only one that passes through it unharmed; Sixel is shown where tmux itself says so.
+/// The terminal's own word goes before the environment's, which may be that of another terminal. Inside tmux a picture
+/// passes only where the terminal around it is known to place it: kitty's by characters. Sixel is shown where tmux itself
+/// says so.
 pub fn best(capabilities: &Capabilities, env: &TerminalEnv) -> PictureProtocol {
-    let named = |name: &str| {
-        let name = name.to_ascii_lowercase();
-        ITERM2.iter().any(|known| name.starts_with(known))
-    };
-    let iterm2 = capabilities.version.as_deref().is_some_and(named) || named(&env.program);
+    if env.tmux || capabilities.is_tmux() {
+        return if capabilities.kitty_graphics && capabilities.has_placeholders() {
+            PictureProtocol::Kitty
+        } else if capabilities.sixel {
+            PictureProtocol::Sixel
+        } else {
+            PictureProtocol::Blocks
+        };
+    }
+    let name = capabilities.version.as_ref().unwrap_or(&env.program);
     if capabilities.kitty_graphics {
         PictureProtocol::Kitty
-    } else if iterm2 && !env.tmux {
+    } else if Capabilities::has_iterm2(name) && !capabilities.is_screen() {
         PictureProtocol::Iterm2
     } else if capabilities.sixel {
         PictureProtocol::Sixel
@@ -54,7 +58,12 @@ pub fn best(capabilities: &Capabilities, env: &TerminalEnv) -> PictureProtocol {
 /// Whether no answer can change the best protocol any more. Through tmux the terminal's own answers come later
 /// than tmux's last one.
 pub fn is_settled(capabilities: &Capabilities, env: &TerminalEnv) -> bool {
-    capabilities.kitty_graphics || (capabilities.complete && !env.tmux)
+    let tmux = env.tmux || capabilities.is_tmux();
+    match (tmux, &capabilities.outer) {
+        (true, None) => false,
+        (true, Some(_)) => capabilities.kitty_graphics || !capabilities.has_placeholders(),
+        (false, _) => capabilities.kitty_graphics || capabilities.complete,
+    }
 }
 
 #[cfg(test)]
@@ -62,37 +71,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_best_kind_by_answers_and_environment() {
+    fn the_terminals_own_name_goes_before_the_environments() {
         let none = Capabilities::default();
-        let kitty = Capabilities { kitty_graphics: true, ..none.clone() };
-        let sixel = Capabilities { sixel: true, ..none.clone() };
-        let wezterm =
-            Capabilities { version: Some("WezTerm 20240203".to_owned()), sixel: true, ..none.clone() };
-        let at = |program: &str, tmux| TerminalEnv { tmux, program: program.to_owned(), ssh: true };
+        let named = |name: &str| Capabilities { version: Some(name.to_owned()), ..Capabilities::default() };
+        let wezterm = Capabilities { sixel: true, ..named("WezTerm 20240203") };
+        let screen = Capabilities { kind: Some(83), ..Capabilities::default() };
+        let at = |program: &str| TerminalEnv { tmux: false, program: program.to_owned(), ssh: true };
         for (capabilities, env, wanted) in [
-            (&none, at("", false), PictureProtocol::Blocks),
-            (&none, at("iTerm2", false), PictureProtocol::Iterm2),
-            (&none, at("iTerm2", true), PictureProtocol::Blocks),
-            (&none, at("Apple_Terminal", false), PictureProtocol::Blocks),
-            (&kitty, at("", true), PictureProtocol::Kitty),
-            (&kitty, at("iTerm2", false), PictureProtocol::Kitty),
-            (&sixel, at("", true), PictureProtocol::Sixel),
-            (&sixel, at("", false), PictureProtocol::Sixel),
-            (&wezterm, at("", false), PictureProtocol::Iterm2),
+            (&none, at(""), PictureProtocol::Blocks),
+            (&none, at("iTerm2"), PictureProtocol::Iterm2),
+            (&none, TerminalEnv { tmux: true, ..at("iTerm2") }, PictureProtocol::Blocks),
+            (&none, at("Apple_Terminal"), PictureProtocol::Blocks),
+            (&wezterm, at(""), PictureProtocol::Iterm2),
+            (&named("XTerm(379)"), at("iTerm2"), PictureProtocol::Blocks),
+            (&screen, at("iTerm2"), PictureProtocol::Blocks),
         ] {
             assert_eq!(best(capabilities, &env), wanted, "{capabilities:?} {env:?}");
         }
-    }
-
-    #[test]
-    fn inside_tmux_the_last_answer_is_not_the_terminals() {
-        let complete = Capabilities { complete: true, ..Capabilities::default() };
-        let kitty = Capabilities { kitty_graphics: true, ..Capabilities::default() };
-        let at = |tmux| TerminalEnv { tmux, ..TerminalEnv::default() };
-        let table =
-            [(&complete, false), (&complete, true), (&kitty, true), (&Capabilities::default(), false)];
-        let settled = table.map(|(capabilities, tmux)| is_settled(capabilities, &at(tmux)));
-        assert_eq!(settled, [true, false, true, false]);
     }
 
     #[test]

@@ -7,12 +7,11 @@ use ratatui::layout::Size;
 use rustix::event::{PollFd, PollFlags};
 use rustix::termios::Termios;
 
-use super::input::{Decoder, Input};
-use super::shared::{Capabilities, LAST_QUERY, PICTURES, PICTURES_IN_TMUX};
+use super::capabilities::Capabilities;
+use super::input::{Decoder, Input, Report};
+use super::questions;
 use super::tty::{Read, Tty, poll};
 
-/// Queries for name and version (XTVERSION) and background colour (OSC 11).
-const FIRST: &[u8] = b"\x1b[>0q\x1b]11;?\x1b\\";
 /// Through tmux the terminal's own answer comes later than tmux's last one.
 const TMUX_LATER: Duration = Duration::from_millis(200);
 
@@ -26,33 +25,29 @@ pub struct TerminalInfo {
     pub cell: Option<(u16, u16)>,
 }
 
-/// Asks the terminal and waits for its answers, for `limit` at the most; `questions` false asks nothing. What was
-/// typed meanwhile is dropped.
+/// Asks the terminal and waits for its answers, for `limit` at the most; `asks` false asks nothing. What was typed
+/// meanwhile is dropped.
 ///
 /// # Errors
 /// When there is no terminal.
-pub fn query(tmux: bool, questions: bool, limit: Duration) -> io::Result<TerminalInfo> {
+pub fn query(asks: bool, limit: Duration) -> io::Result<TerminalInfo> {
     let tty = Tty::open()?;
     let mut info = TerminalInfo { size: tty.size(), ..TerminalInfo::default() };
-    if questions {
-        info.capabilities = answers(&tty, tmux, limit)?;
+    if asks {
+        info.capabilities = answers(&tty, limit)?;
     }
     info.cell = tty.cell_pixels().or(info.capabilities.cell);
     Ok(info)
 }
 
-fn answers(tty: &Tty, tmux: bool, limit: Duration) -> io::Result<Capabilities> {
+fn answers(tty: &Tty, limit: Duration) -> io::Result<Capabilities> {
     let raw = Raw::new(tty)?;
     let mut capabilities = Capabilities::default();
-    let queries = [FIRST, if tmux { PICTURES_IN_TMUX } else { PICTURES }, LAST_QUERY].concat();
-    tty.write_within(&queries, limit)?;
+    tty.write_within(&[questions::who_in_scrollback().as_slice(), questions::LAST].concat(), limit)?;
     let mut end = Instant::now() + limit;
     let mut decoder = Decoder::default();
     let mut buffer = [0; 4096];
-    loop {
-        if capabilities.complete && (!tmux || capabilities.kitty_graphics) {
-            break;
-        }
+    while !capabilities.complete || capabilities.is_tmux() && !capabilities.kitty_graphics {
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
             break;
@@ -61,14 +56,25 @@ fn answers(tty: &Tty, tmux: bool, limit: Duration) -> io::Result<Capabilities> {
         let Read::Bytes(count) = tty.read(&mut buffer) else { continue };
         let mut inputs = Vec::new();
         decoder.feed(&buffer[..count], Instant::now(), &mut inputs);
-        let was_complete = capabilities.complete;
         for input in inputs {
-            if let Input::Report(report) = input {
-                capabilities.hear(&report);
+            let Input::Report(report) = input else { continue };
+            capabilities.hear(&report);
+            let next = match report {
+                Report::DeviceAttributes(_) if !capabilities.known => {
+                    capabilities.known = true;
+                    Some([questions::pictures(&capabilities).as_slice(), questions::LAST].concat())
+                }
+                Report::DeviceAttributes(_) => {
+                    capabilities.complete = true;
+                    end = end.min(Instant::now() + TMUX_LATER);
+                    None
+                }
+                Report::Version(_) => questions::graphics_of_outer(&capabilities),
+                _ => None,
+            };
+            if let Some(next) = next {
+                tty.write_within(&next, limit)?;
             }
-        }
-        if capabilities.complete && !was_complete {
-            end = end.min(Instant::now() + TMUX_LATER);
         }
     }
     drop(raw);

@@ -13,13 +13,14 @@ use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SI
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
 
+use super::capabilities::Capabilities;
 use super::event::TermEvent;
-use super::flow::STATUS_QUERY;
+use super::flow::{PROBE, STATUS_QUERY};
 use super::io_thread;
 use super::options::SessionOptions;
-use super::painter::Painter;
+use super::painter::{ColorDepth, Painter};
 use super::picture_layer::{PictureLayer, Placement};
-use super::shared::{Capabilities, SharedTerminal, TerminalState};
+use super::shared::{SharedTerminal, TerminalState};
 use super::tty::{self, Tty};
 
 /// Name of threads whose panics are only logged, since their owner reports them.
@@ -64,7 +65,7 @@ impl Session {
         }
         let tty = Tty::open().map_err(StartError::NoTerminal)?;
         let painter = Painter::new(options.depth, options.bce);
-        let picture_layer = PictureLayer::new(options.tmux, std::process::id());
+        let picture_layer = PictureLayer::new(false, std::process::id());
         let over = after_session()?;
         let (wake, woken) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
@@ -104,7 +105,9 @@ impl Session {
             // TermEvent::Continued or TermEvent::End comes first.
             return Err(Duration::from_secs(3600));
         }
-        state.flow.may_draw(now)
+        let may = state.flow.may_draw(now);
+        self.probe(&mut state, now);
+        may
     }
 
     /// May a further part of the picture be sent although the frame has not changed? As [`Session::may_draw`].
@@ -113,7 +116,20 @@ impl Session {
         if !state.attached || state.gone {
             return Err(Duration::from_secs(3600));
         }
-        state.flow.may_send_part(now)
+        let may = state.flow.may_send_part(now);
+        self.probe(&mut state, now);
+        may
+    }
+
+    /// Asks a terminal that has been silent for too long whether it is there again, when it is time to.
+    fn probe(&self, state: &mut TerminalState, now: Instant) {
+        if state.flow.probe(now) {
+            state.push(PROBE);
+            self.shared.flush(state);
+            if state.unwritten() || state.gone {
+                self.shared.wake();
+            }
+        }
     }
 
     /// Whether more of the picture is to be sent: draw again when [`Session::may_send_part`].
@@ -141,9 +157,12 @@ impl Session {
         if !state.attached {
             return;
         }
-        self.painter.set_sync(state.capabilities.sync);
+        self.painter.set_depth(self.shared.depth(&state));
+        self.picture_layer.set_tmux(state.capabilities.is_tmux());
         let room = state.flow.part();
         let first = self.picture_layer.prepare(picture, buffer, &self.painter, room);
+        // kitty shows a picture by characters only with the next change if they come within a synchronized update.
+        self.painter.set_sync(state.capabilities.sync && !self.picture_layer.has_placeholders());
         let frame = self.painter.paint(buffer, cursor);
         let text = frame.len();
         state.push(&first);
@@ -196,9 +215,35 @@ impl Session {
         }
     }
 
-    /// Draws the next frame whole, whatever the terminal shows (Ctrl+L).
+    /// Draws the next frame whole, whatever the terminal shows and whichever it is (Ctrl+L).
     pub fn repaint(&mut self) {
         self.painter.invalidate();
+        self.ask_again(true);
+    }
+
+    /// Draws the next frame whole, pictures too: the terminal is another one than before.
+    pub fn draw_afresh(&mut self) {
+        self.painter.invalidate();
+    }
+
+    /// Asks tmux which terminal it is in: after it was attached from another one, a resize or the focus tells.
+    pub fn ask_outer(&mut self) {
+        self.ask_again(false);
+    }
+
+    fn ask_again(&self, whole: bool) {
+        let mut state = self.shared.state();
+        state.flow.forget();
+        self.shared.ask_again(&mut state, whole);
+        self.shared.flush(&mut state);
+        if state.unwritten() || state.gone {
+            self.shared.wake();
+        }
+    }
+
+    /// Colours that the terminal has, as far as it has answered.
+    pub fn depth(&self) -> ColorDepth {
+        self.shared.depth(&self.shared.state())
     }
 
     /// Gives the terminal to `run`, which may start an editor on it, and takes it back whole. What was typed and not

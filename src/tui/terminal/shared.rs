@@ -11,53 +11,18 @@ use std::time::{Duration, Instant};
 
 use rustix::termios::Termios;
 
+use super::capabilities::Capabilities;
 use super::flow::Flow;
-use super::input::{Report, Rgb};
-use super::options::SessionOptions;
+use super::input::Report;
+use super::options::{Modes, SessionOptions};
+use super::painter::ColorDepth;
+use super::questions;
 use super::tty::Tty;
 
 /// Timeout of the write that restores the terminal.
 const LEAVE_LIMIT: Duration = Duration::from_millis(500);
 /// Shortest and longest wait for outstanding answers before the terminal is given away.
 const SETTLE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
-
-/// What the terminal supports, by its answers; all `false` and `None` before them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Capabilities {
-    /// Synchronized updates (mode 2026).
-    pub sync: bool,
-    /// kitty's keyboard protocol: Ctrl+I isn't Tab, Shift+Enter isn't Enter.
-    pub kitty_keyboard: bool,
-    /// The default background colour.
-    pub background: Option<Rgb>,
-    /// Name and version, printable characters only.
-    pub version: Option<String>,
-    pub kitty_graphics: bool,
-    pub sixel: bool,
-    /// Width and height of a cell in pixels.
-    pub cell: Option<(u16, u16)>,
-    /// Whether all queries of the start have been answered.
-    pub complete: bool,
-}
-
-impl Capabilities {
-    /// Takes an answer's capability.
-    pub(super) fn hear(&mut self, report: &Report) {
-        match report {
-            Report::Mode { mode: 2026, state } => self.sync = matches!(state, 1..=3),
-            Report::KittyKeyboard(_) => self.kitty_keyboard = true,
-            Report::Background(color) => self.background = Some(*color),
-            Report::Version(version) => self.version = Some(version.clone()),
-            Report::CellSize(width, height) => self.cell = Some((*width, *height)),
-            Report::Graphics(has) => self.kitty_graphics = *has,
-            Report::DeviceAttributes(can) => {
-                self.sixel = can.contains(&4);
-                self.complete = true;
-            }
-            Report::Status | Report::Mode { .. } | Report::Foreground(_) => {}
-        }
-    }
-}
 
 /// The terminal and its state. See the module's documentation.
 #[derive(Debug)]
@@ -97,10 +62,9 @@ pub(super) struct TerminalState {
     pub(super) gone: bool,
     pub(super) flow: Flow,
     pub(super) capabilities: Capabilities,
-    /// kitty's keyboard protocol is switched on.
-    pub(super) kitty: bool,
-    /// The first questions are asked and not all answered.
-    pub(super) asked: bool,
+    /// What is switched on besides what every terminal gets.
+    pub(super) modes: Modes,
+    pub(super) asked: Asked,
     /// Bytes that remove pictures, for when the terminal is given back.
     pub(super) leaving: Vec<u8>,
     /// Bytes to be written, and how many of them are.
@@ -110,6 +74,16 @@ pub(super) struct TerminalState {
     untouched: bool,
     /// Line settings to go back to.
     saved: Termios,
+}
+
+/// The questions that the terminal has not all answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    Nothing,
+    /// Who it is.
+    Who,
+    /// What pictures it shows.
+    Pictures,
 }
 
 /// Handshake of [`SharedTerminal::take_signals`] with the terminal's thread.
@@ -133,8 +107,8 @@ impl SharedTerminal {
             gone: false,
             flow: Flow::new(options.flow_control),
             capabilities: Capabilities::default(),
-            kitty: false,
-            asked: false,
+            modes: Modes::default(),
+            asked: Asked::Nothing,
             leaving: Vec::new(),
             out: Vec::new(),
             written: 0,
@@ -183,17 +157,37 @@ impl SharedTerminal {
         state.flow.reset();
         self.options.push_enter(&mut state.out);
         if !state.capabilities.complete && self.options.queries {
-            state.out.extend_from_slice(QUERIES);
-            // tmux passes nothing on while it is about to draw anew, as it is now: it is asked when it has answered.
-            if self.options.pictures && !self.options.tmux {
-                state.out.extend_from_slice(PICTURES);
-            }
-            state.out.extend_from_slice(LAST_QUERY);
-            state.asked = true;
-        } else if state.capabilities.kitty_keyboard {
-            state.push_kitty();
+            self.ask_who(state);
+        } else {
+            state.push_modes(&self.options);
         }
         Ok(())
+    }
+
+    /// Colours that the terminal has, as far as it has answered.
+    pub(super) fn depth(&self, state: &TerminalState) -> ColorDepth {
+        state.capabilities.depth(self.options.depth, &self.options.term)
+    }
+
+    /// Asks who the terminal is. The next frame has to be a whole one.
+    fn ask_who(&self, state: &mut TerminalState) {
+        state.out.extend(questions::who());
+        state.out.extend(questions::true_color(self.options.depth, &self.options.term));
+        state.out.extend_from_slice(questions::LAST);
+        state.asked = Asked::Who;
+    }
+
+    /// Asks again, since the terminal may be another one by now: all with `whole`, before a whole frame; else only
+    /// tmux for the terminal that it is in.
+    pub(super) fn ask_again(&self, state: &mut TerminalState, whole: bool) {
+        if !state.attached || !self.options.queries || state.asked != Asked::Nothing {
+            return;
+        }
+        if whole {
+            self.ask_who(state);
+        } else if state.capabilities.is_tmux() && self.options.pictures {
+            state.out.extend(questions::outer());
+        }
     }
 
     /// Gives the terminal back as it was. Does nothing if it isn't ours.
@@ -207,12 +201,12 @@ impl SharedTerminal {
         state.out.clear();
         state.written = 0;
         state.flow.reset();
-        state.asked = false;
+        state.asked = Asked::Nothing;
+        let modes = std::mem::take(&mut state.modes);
         if !state.untouched {
             let mut bytes = Vec::new();
             let pictures = std::mem::take(&mut state.leaving);
-            self.options.push_leave(cut, state.kitty, &pictures, &mut bytes);
-            state.kitty = false;
+            self.options.push_leave(cut, modes, &pictures, &mut bytes);
             // Fails if the terminal is gone or takes nothing: then there is nothing to restore, or no way to.
             let _ = self.tty.write_within(&bytes, LEAVE_LIMIT);
         }
@@ -231,7 +225,7 @@ impl SharedTerminal {
             }
         }
         let mut bytes = Vec::new();
-        self.options.push_leave(true, true, &[], &mut bytes);
+        self.options.push_leave(true, Modes::ALL, &[], &mut bytes);
         let _ = self.tty.write_within(&bytes, LEAVE_LIMIT);
         let _ = self.tty.set_attributes(&self.original);
     }
@@ -246,7 +240,10 @@ impl SharedTerminal {
             None => SETTLE.0 * 2,
         };
         let end = Instant::now() + limit;
-        while state.attached && !state.gone && (state.asked || answers && state.flow.owed() > 0) {
+        while state.attached
+            && !state.gone
+            && (state.asked != Asked::Nothing || answers && state.flow.owed() > 0)
+        {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
@@ -325,20 +322,41 @@ impl TerminalState {
         self.attached && !self.gone && !self.out.is_empty()
     }
 
-    /// Switches kitty's keyboard protocol on: keys that legacy codes can't tell apart get their own (1), and tell whether they
-    /// are pressed or held down (2).
-    pub(super) fn push_kitty(&mut self) {
-        self.kitty = true;
-        self.out.extend_from_slice(b"\x1b[>3u");
+    /// Takes an answer, and puts what follows from it behind what is still to be written. True if there is any.
+    pub(super) fn hear(&mut self, report: &Report, options: &SessionOptions) -> bool {
+        self.capabilities.hear(report);
+        if !self.attached {
+            return false;
+        }
+        let before = self.out.len();
+        match (report, self.asked) {
+            (Report::DeviceAttributes(_), Asked::Who) => {
+                self.capabilities.known = true;
+                if options.pictures {
+                    self.out.extend(questions::pictures(&self.capabilities));
+                }
+                self.push_modes(options);
+                self.out.extend_from_slice(questions::LAST);
+                self.asked = Asked::Pictures;
+            }
+            (Report::DeviceAttributes(_), Asked::Pictures) => {
+                self.capabilities.complete = true;
+                self.asked = Asked::Nothing;
+            }
+            (Report::Version(_), _) if options.pictures => {
+                self.out.extend(questions::graphics_of_outer(&self.capabilities).unwrap_or_default());
+            }
+            _ => {}
+        }
+        self.out.len() > before
+    }
+
+    /// Switches on what a terminal has that said who it is. The title comes after questions which a terminal could take
+    /// for one.
+    fn push_modes(&mut self, options: &SessionOptions) {
+        let Capabilities { kitty_keyboard, alt_is_a_letter, .. } = self.capabilities;
+        let wanted =
+            Modes { kitty: kitty_keyboard, alt: alt_is_a_letter, title: self.capabilities.has_title() };
+        options.push_modes(wanted, &mut self.modes, &mut self.out);
     }
 }
-
-/// kitty keyboard, mode 2026, background colour, name and version.
-const QUERIES: &[u8] = b"\x1b[?u\x1b[?2026$p\x1b]11;?\x1b\\\x1b[>0q";
-/// Kitty's graphics (may one pixel be sent?), and the pixels of a cell.
-pub(super) const PICTURES: &[u8] = b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\\x1b[16t";
-/// The same for the terminal that tmux is in, if tmux lets it through.
-pub(super) const PICTURES_IN_TMUX: &[u8] =
-    b"\x1bPtmux;\x1b\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\x1b\\\x1b\\\x1b[16t";
-/// What every terminal answers, so that we know when no more answers come: what it can do (DA1), Sixel among it.
-pub(super) const LAST_QUERY: &[u8] = b"\x1b[c";

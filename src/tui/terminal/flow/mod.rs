@@ -7,7 +7,12 @@
 //!
 //! On a link that is far but not slow, one frame a round trip would be a needless brake. So, as in TCP Vegas, the
 //! number of frames that may be under way grows while answers come as quickly as the best seen, and falls to one
-//! as soon as they take longer: then frames queue up somewhere.
+//! as soon as they take longer: then frames queue up somewhere. Parts of a picture fill the link in the same way: as
+//! many bytes are under way as it carries in a round trip, and [`PART_TIME`] more.
+//!
+//! A terminal that has answered before and is silent has a line that stands still. What is under way stays so, nothing
+//! is added, and [`PROBE`]s ask now and then whether the line moves again: an answer may be lost as well, when somebody
+//! attaches a session from elsewhere.
 //!
 //! This module has no clock and no IO; the session passes the time in.
 
@@ -16,6 +21,9 @@ use std::time::{Duration, Instant};
 
 /// The status query that ends a frame; the terminal answers `ESC [ 0 n`.
 pub const STATUS_QUERY: &[u8] = b"\x1b[5n";
+/// Asks whether a line that stood still moves again. Another question than [`STATUS_QUERY`] (DA1), so that its answer
+/// is not taken for a frame's.
+pub const PROBE: &[u8] = b"\x1b[c";
 
 /// Shortest time between two frames: faster than this no eye follows.
 pub const MIN_INTERVAL: Duration = Duration::from_millis(16);
@@ -43,6 +51,10 @@ const BLIND_PART: (usize, usize) = (32, 1024);
 const SILENT: Duration = Duration::from_secs(12);
 /// Most frames that timed out and are still matched with late answers.
 const MOST_LATE: usize = 8;
+/// Time from the first probe to the second; each further one doubles it, up to the limit.
+const PROBE_PAUSE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
+/// Shortest time between two probes when somebody presses keys meanwhile.
+const PROBE_BY_KEY: Duration = Duration::from_secs(1);
 /// Poll interval while a frame is not written; the session also tells when it is.
 const WRITE_CHECK: Duration = Duration::from_secs(1);
 
@@ -54,8 +66,11 @@ pub struct Flow {
     /// Has the terminal ever answered?
     answers: bool,
     misses: u32,
-    /// Frames sent and not answered, oldest first.
+    /// Frames, parts and probes sent and not answered, oldest first.
     under_way: VecDeque<Sent>,
+    /// When the next probe is due, and the time until the one after it, while the line stands still.
+    next_probe: Option<(Instant, Duration)>,
+    last_probe: Option<Instant>,
     last_sent: Option<Instant>,
     /// Bytes of the last frame that are still to be written.
     unwritten: bool,
@@ -81,8 +96,30 @@ pub struct Flow {
 struct Sent {
     at: Instant,
     bytes: usize,
-    /// Of these, bytes of a picture.
-    of_picture: usize,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// `waits` for parts that went before it, so that its answer says little of the link.
+    Frame {
+        waits: bool,
+    },
+    /// With so many bytes of a picture, when a part was to have `size` bytes.
+    Part {
+        bytes: usize,
+        size: usize,
+    },
+    Probe,
+}
+
+impl Sent {
+    fn of_picture(&self) -> usize {
+        match self.kind {
+            Kind::Part { bytes, .. } => bytes,
+            Kind::Frame { .. } | Kind::Probe => 0,
+        }
+    }
 }
 
 impl Flow {
@@ -93,6 +130,8 @@ impl Flow {
             answers: false,
             misses: 0,
             under_way: VecDeque::new(),
+            next_probe: None,
+            last_probe: None,
             last_sent: None,
             unwritten: false,
             refused: false,
@@ -109,27 +148,32 @@ impl Flow {
         }
     }
 
-    /// May a part of a picture go out now, though the frame has not changed? As [`Flow::may_draw`], but one at a time:
-    /// whatever the person does next waits for those that are under way.
+    /// May a part of a picture go out now, though the frame has not changed? As [`Flow::may_draw`], while the link has
+    /// room for it.
     pub fn may_send_part(&mut self, now: Instant) -> Result<(), Duration> {
         self.may_draw(now)?;
-        match self.under_way.front() {
-            Some(oldest) => {
-                self.refused = true;
-                Err((oldest.at + self.limit(oldest.bytes)).saturating_duration_since(now))
-            }
-            None => Ok(()),
+        if self.part() > 0 {
+            return Ok(());
         }
+        self.refused = true;
+        Err(self.until_overdue(now).unwrap_or(WRITE_CHECK))
     }
 
-    /// Bytes of a picture that may be sent with a frame: as many as the link takes in [`PART_TIME`], none while
-    /// others are under way.
+    /// Bytes of a picture that may be sent with a frame: as many as the link takes in [`PART_TIME`], none while it is
+    /// full.
     pub fn part(&self) -> usize {
-        match (self.asking, self.under_way.is_empty()) {
-            (true, true) => self.part,
-            (true, false) => 0,
-            (false, _) => self.blind_part(),
+        if !self.asking {
+            return self.blind_part();
         }
+        let under_way: usize = self.under_way.iter().map(|sent| sent.bytes).sum();
+        if under_way == 0 {
+            return self.part;
+        }
+        let Some(best) = self.best else { return 0 };
+        let on_the_way = self.part as u128 * best.as_micros() / PART_TIME.as_micros();
+        let room = (self.part + on_the_way as usize).saturating_sub(under_way);
+        // Too small a part costs more than it brings.
+        if room * 4 < self.part * 3 { 0 } else { room.min(self.part) }
     }
 
     fn blind_part(&self) -> usize {
@@ -159,11 +203,70 @@ impl Flow {
         if let Some(next) = next.filter(|next| *next > now) {
             return Some(next - now);
         }
-        if self.under_way.len() < self.window {
+        if self.frames() < self.window && !self.stands_still(now) {
             return None;
         }
+        match self.next_probe {
+            Some((at, _)) if self.stands_still(now) => Some(at.saturating_duration_since(now)),
+            _ => self.until_overdue(now),
+        }
+    }
+
+    /// Frames under way; parts of pictures are counted in bytes instead.
+    fn frames(&self) -> usize {
+        self.under_way.iter().filter(|sent| matches!(sent.kind, Kind::Frame { .. })).count()
+    }
+
+    fn until_overdue(&self, now: Instant) -> Option<Duration> {
         let oldest = self.under_way.front()?;
         Some((oldest.at + self.limit(oldest.bytes)).saturating_duration_since(now))
+    }
+
+    /// Whether a terminal that answers has been silent for too long.
+    fn stands_still(&self, now: Instant) -> bool {
+        self.asking && self.answers && self.until_overdue(now).is_some_and(|left| left.is_zero())
+    }
+
+    /// Whether [`PROBE`] is to be sent now; it counts as sent. Ask after a refusal.
+    pub fn probe(&mut self, now: Instant) -> bool {
+        if self.unwritten || !self.stands_still(now) {
+            return false;
+        }
+        let (due, pause) = self.next_probe.unwrap_or((now, PROBE_PAUSE.0));
+        let is_due = due <= now;
+        if is_due {
+            self.next_probe = Some((now + pause, (pause * 2).min(PROBE_PAUSE.1)));
+            self.last_probe = Some(now);
+            self.under_way.push_back(Sent { at: now, bytes: PROBE.len(), kind: Kind::Probe });
+        }
+        is_due
+    }
+
+    /// The terminal answered a probe: what was sent before it is drawn, or lost. True if a frame that was refused should be
+    /// tried again.
+    pub fn probed(&mut self) -> bool {
+        let Some(at) = self.under_way.iter().position(|sent| sent.kind == Kind::Probe) else { return false };
+        self.under_way.drain(..=at);
+        self.moves_again();
+        self.may_try_again()
+    }
+
+    /// Somebody pressed a key: if the line stands still, it may move again.
+    pub fn heard(&mut self) {
+        if let (Some((due, pause)), Some(last)) = (self.next_probe, self.last_probe) {
+            self.next_probe = Some((due.min(last + PROBE_BY_KEY), pause));
+        }
+    }
+
+    fn moves_again(&mut self) {
+        self.next_probe = None;
+        self.last_probe = None;
+        self.window = 1;
+        self.good = 0;
+    }
+
+    fn may_try_again(&mut self) -> bool {
+        !self.unwritten && self.frames() < self.window && std::mem::take(&mut self.refused)
     }
 
     /// Must the next frame end with [`STATUS_QUERY`]?
@@ -179,14 +282,19 @@ impl Flow {
         let began = *self.began.get_or_insert(now);
         self.silent = !self.heard && now.saturating_duration_since(began) >= SILENT;
         if self.asking {
-            self.under_way.push_back(Sent { at: now, bytes, of_picture });
+            let waits = self.under_way.iter().any(|sent| sent.of_picture() > 0);
+            let kind = match of_picture {
+                0 => Kind::Frame { waits },
+                bytes => Kind::Part { bytes, size: self.part.max(bytes) },
+            };
+            self.under_way.push_back(Sent { at: now, bytes, kind });
         }
     }
 
     /// The operating system has taken all bytes. True if a frame that was refused should be tried again.
     pub fn written(&mut self) -> bool {
         self.unwritten = false;
-        self.under_way.len() < self.window && std::mem::take(&mut self.refused)
+        self.may_try_again()
     }
 
     /// The terminal answered a status query. True if a frame that was refused should be tried again.
@@ -202,23 +310,42 @@ impl Flow {
             let took = now.saturating_duration_since(frame.at);
             self.last = Some(took);
             self.learn_late(took, frame);
-        } else if let Some(frame) = self.under_way.pop_front() {
-            // Without a frame under way, this answers no query of ours.
-            let took = now.saturating_duration_since(frame.at);
-            if frame.of_picture > 0 {
-                self.learn_part(took, frame);
-            } else {
-                self.learn(took);
-                self.learn_late(took, frame);
+            return self.may_try_again();
+        }
+        // Probes before it were answered by this, too.
+        while self.under_way.front().is_some_and(|sent| sent.kind == Kind::Probe) {
+            self.under_way.pop_front();
+        }
+        let stood_still = self.stands_still(now);
+        // Without a frame under way, this answers no query of ours.
+        let Some(sent) = self.under_way.pop_front() else { return self.may_try_again() };
+        let took = now.saturating_duration_since(sent.at);
+        if stood_still {
+            self.moves_again();
+        } else {
+            match sent.kind {
+                Kind::Part { bytes, size } => self.learn_part(took, bytes, size),
+                Kind::Frame { waits: false } => {
+                    self.learn(took);
+                    self.learn_late(took, sent);
+                }
+                Kind::Frame { waits: true } | Kind::Probe => {}
             }
         }
-        !self.unwritten && self.under_way.len() < self.window && std::mem::take(&mut self.refused)
+        self.may_try_again()
+    }
+
+    /// Forgets what is unanswered, since the terminal may be another one than it was sent to.
+    pub fn forget(&mut self) {
+        self.under_way.clear();
+        self.late.clear();
+        self.next_probe = None;
+        self.last_probe = None;
     }
 
     /// Forgets what is under way: the terminal was given away or taken back.
     pub fn reset(&mut self) {
-        self.under_way.clear();
-        self.late.clear();
+        self.forget();
         self.unwritten = false;
         self.last_sent = None;
     }
@@ -279,20 +406,25 @@ impl Flow {
         }
     }
 
-    /// Sets the size of the next part by how much longer this one took than a small frame.
-    fn learn_part(&mut self, took: Duration, sent: Sent) {
+    /// Sets the size of the next part by how much longer this one took than a small frame: it waited for those before it
+    /// and for its own bytes, which together should take [`PART_TIME`]. `size` is what a part had when it was sent.
+    fn learn_part(&mut self, took: Duration, bytes: usize, size: usize) {
         self.last = Some(took);
         let extra = took.saturating_sub(self.best.unwrap_or_default()).as_micros().max(1000) as usize;
-        if sent.of_picture < self.part / 2 && extra < PART_TIME.as_micros() as usize {
+        if bytes < self.part / 2 && extra < PART_TIME.as_micros() as usize {
             // Too small a part to measure the link with.
             return;
         }
-        let fitting = sent.bytes * PART_TIME.as_micros() as usize / extra;
+        let fitting = size * PART_TIME.as_micros() as usize / extra;
         // One measurement may be off, so the size changes at most by these factors.
         self.part = fitting.clamp(self.part / 4, self.part * 2).clamp(PART.1, PART.2);
     }
 
+    /// While it isn't known whether the terminal answers at all.
     fn give_up_late_answers(&mut self, now: Instant) {
+        if self.answers {
+            return;
+        }
         while let Some(oldest) = self.under_way.front()
             && now.saturating_duration_since(oldest.at) >= self.limit(oldest.bytes)
         {
@@ -305,7 +437,6 @@ impl Flow {
         }
         if self.asking && self.misses >= MISSES {
             self.asking = false;
-            self.answers = false;
             self.under_way.clear();
         }
     }

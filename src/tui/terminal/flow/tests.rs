@@ -248,3 +248,128 @@ fn after_the_terminal_was_away_nothing_is_owed() {
     assert_eq!(flow.owed(), 0);
     assert_eq!(flow.may_draw(now), Ok(()));
 }
+
+/// Wants a frame every 50 ms on a line that stands still for so long after its first answers: bytes that went out
+/// meanwhile, when, and the time from the line's moving again to the next frame.
+fn stand_still(flow: &mut Flow, for_ms: u64, keys_from: u64) -> (Vec<(u64, usize)>, Duration) {
+    let start = Instant::now();
+    flow.sent(start, 100, 0);
+    flow.written();
+    flow.answered(start + ms(30));
+    let (mut out, mut unanswered) = (Vec::new(), Vec::new());
+    for at in (50..).step_by(50) {
+        let now = start + ms(at);
+        if at >= for_ms {
+            // All that was held up arrives, and its answers with it.
+            for is_probe in unanswered.drain(..) {
+                let _ = if is_probe { flow.probed() } else { flow.answered(now) };
+            }
+        }
+        if at >= keys_from {
+            flow.heard();
+        }
+        if flow.may_draw(now).is_ok() {
+            if at >= for_ms {
+                return (out, now - start - ms(for_ms));
+            }
+            flow.sent(now, 4000, 0);
+            flow.written();
+            out.push((at, 4000));
+            unanswered.push(false);
+        } else if flow.probe(now) {
+            out.push((at, PROBE.len()));
+            unanswered.push(true);
+        }
+    }
+    unreachable!("it moves again")
+}
+
+#[test]
+fn on_a_line_that_stands_still_one_frame_is_out_and_probes_ask_ever_more_seldom() {
+    let mut flow = Flow::new(true);
+    let (out, waited) = stand_still(&mut flow, 120_000, u64::MAX);
+    assert!(flow.asks());
+    assert_eq!(out.iter().filter(|(_, bytes)| *bytes > PROBE.len()).count(), 1, "{out:?}");
+    let probes: Vec<u64> = out[1..].iter().map(|(at, _)| *at).collect();
+    let pauses: Vec<u64> = probes.windows(2).map(|pair| (pair[1] - pair[0]) / 1000).collect();
+    // The limit of a frame of 4,000 bytes is a second and what it takes at 9,600 bit/s.
+    assert_eq!((probes[0] - 50) / 1000, 5, "{probes:?}");
+    assert_eq!(pauses, [2, 4, 8, 16, 30, 30], "{probes:?}");
+    assert_eq!(waited, Duration::ZERO, "the first answer lets the newest frame out");
+    assert_eq!(flow.owed(), 0, "nothing is waited for that was answered");
+    // A stall says nothing of how far the link is.
+    assert!(flow.best.is_some_and(|best| best < ms(100)), "{:?}", flow.best);
+}
+
+#[test]
+fn a_key_asks_sooner_whether_the_line_moves() {
+    let mut flow = Flow::new(true);
+    let (out, _) = stand_still(&mut flow, 40_000, 30_000);
+    let late = out.iter().filter(|(at, _)| *at >= 30_000).count();
+    assert!((9..=11).contains(&late), "{out:?}");
+}
+
+#[test]
+fn an_answer_that_got_lost_is_made_up_for_by_a_probes() {
+    let (mut flow, now) = (Flow::new(true), Instant::now());
+    flow.sent(now, 100, 0);
+    flow.written();
+    flow.answered(now + ms(30));
+    flow.sent(now + ms(40), 100, 0);
+    flow.written();
+    assert!(flow.may_draw(now + ms(1200)).is_err());
+    assert!(flow.probe(now + ms(1200)));
+    assert!(flow.probed(), "a frame waits");
+    assert_eq!(flow.may_draw(now + ms(1230)), Ok(()));
+    // An answer to no probe, as to the questions of the start, is no frame's.
+    flow.sent(now + ms(1230), 100, 0);
+    assert!(!flow.probed());
+    assert_eq!(flow.owed(), 1);
+}
+
+#[test]
+fn a_session_that_is_attached_anew_waits_for_no_answer_of_the_old_terminal() {
+    let (mut flow, now) = (Flow::new(true), Instant::now());
+    flow.sent(now, 100, 0);
+    flow.written();
+    flow.answered(now + ms(30));
+    flow.sent(now + ms(40), 100, 0);
+    flow.written();
+    assert!(flow.may_draw(now + ms(5000)).is_err());
+    flow.forget();
+    assert_eq!(flow.may_draw(now + ms(5000)), Ok(()));
+}
+
+#[test]
+fn a_picture_takes_what_a_far_line_has() {
+    for (delay, bytes_per_s, picture) in [
+        (150, 250_000, 256 << 10),
+        (300, 125_000, 256 << 10),
+        (300, 1_000_000, 512 << 10),
+        (300, 7_000, 64 << 10),
+    ] {
+        let (mut flow, mut link) = (Flow::new(true), Link::new(delay, bytes_per_s));
+        link.hold_key(&mut flow, 60, 3000);
+        let (longest, took) = send_picture(&mut flow, &mut link, picture);
+        let ideal = Duration::from_secs_f64(picture as f64 / bytes_per_s as f64);
+        assert!(
+            took < ideal * 3 / 2 + ms(delay * 8),
+            "{bytes_per_s} a second over {delay} ms: {took:?}, {ideal:?} at best"
+        );
+        assert!(longest < ms(delay + 400), "{bytes_per_s} a second: a key waits for {longest:?}");
+    }
+}
+
+#[test]
+fn a_key_does_not_wait_for_the_answers_of_parts() {
+    let (mut flow, mut link) = (Flow::new(true), Link::new(300, 125_000));
+    link.hold_key(&mut flow, 60, 3000);
+    let now = link.now + ms(1000);
+    while flow.owed() > 0 {
+        flow.answered(now);
+    }
+    assert!(flow.part() > 0);
+    flow.sent(now, flow.part(), flow.part());
+    flow.written();
+    assert_eq!(flow.may_draw(now + ms(20)), Ok(()), "a part is under way");
+}

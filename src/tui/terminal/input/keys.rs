@@ -126,11 +126,14 @@ fn tilde_key(list: &Params) -> Option<KeyEvent> {
     Some(KeyEvent::new_with_kind(numbered(list.number(0)?)?, modifiers, kind))
 }
 
-/// `ESC [ code : shifted : base ; modifiers : kind u`
+/// `ESC [ code : shifted : base ; modifiers : kind u`. With Ctrl or Alt, a key of another script is the one that
+/// stands in its place on a keyboard with Latin letters: Ctrl+С of a Cyrillic layout is Ctrl+C.
 fn kitty_key(list: &Params) -> Option<KeyEvent> {
     let (modifiers, kind) = modifiers_at(list, 1)?;
     let shifted = list.sub(0, 1).filter(|_| modifiers.contains(KeyModifiers::SHIFT));
-    character(shifted.or(list.number(0))?, modifiers, kind)
+    let is_command = modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SUPER);
+    let base = list.sub(0, 2).filter(|_| is_command && list.number(0).is_some_and(|code| code > 0x7f));
+    character(base.or(shifted).or(list.number(0))?, modifiers, kind)
 }
 
 /// A key given as a character, as kitty's number of a key without one, or as the control character it sends.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 
-pub use report::{Report, Rgb};
+pub use report::{Report, Rgb, TRUE_COLOR};
 
 /// A lone ESC is the Esc key if nothing follows within this time; terminals send a sequence in one piece.
 const ESC_LIMIT: Duration = Duration::from_millis(40);

@@ -26,7 +26,17 @@ pub enum Report {
     Graphics(bool),
     /// To `ESC [ > 0 q` (XTVERSION): name and version, printable characters only.
     Version(String),
+    /// To `ESC [ > c` (DA2): the first number, which tells the kind of terminal.
+    Kind(u16),
+    /// To `ESC [ ? 2 ; 1 ; 0 S` (XTSMGRAPHICS): width and height of the largest Sixel picture, in pixels.
+    SixelLimit(u16, u16),
+    /// To `ESC P $ q m ESC \` (DECRQSS) after [`TRUE_COLOR`] was set: bits of the colour that stands there, 24 if it is the
+    /// one that was set, 8 if it is one of 256.
+    ColorBits(u8),
 }
+
+/// The background colour that is set, and asked for, to learn whether the terminal has 24-bit colours.
+pub const TRUE_COLOR: &str = "48;2;1;2;3";
 
 /// A colour of 24 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +56,15 @@ pub(super) fn of_csi(params: &[u8], last: u8) -> Option<Report> {
     let params = std::str::from_utf8(params).ok()?;
     match last {
         b'n' => matches!(params, "0" | "3").then_some(Report::Status),
-        b'c' => Some(Report::DeviceAttributes(numbers(params.strip_prefix('?')?)?)),
+        b'c' => match params.strip_prefix('>') {
+            Some(params) => Some(Report::Kind(*numbers(params)?.first()?)),
+            // kitty leaves a number empty.
+            None => Some(Report::DeviceAttributes(given_numbers(params.strip_prefix('?')?))),
+        },
+        b'S' => match numbers(params.strip_prefix('?')?)?[..] {
+            [2, 0, width, height] => Some(Report::SixelLimit(width, height)),
+            _ => None,
+        },
         b't' => match numbers(params)?[..] {
             [6, height, width] => Some(Report::CellSize(width, height)),
             _ => None,
@@ -73,12 +91,26 @@ pub(super) fn of_text(introducer: u8, text: &[u8]) -> Option<Report> {
             let (keys, told) = text.strip_prefix('G')?.split_once(';')?;
             keys.split(',').any(|key| key == "i=31").then_some(Report::Graphics(told == "OK"))
         }
-        b'P' => {
-            let name = text.strip_prefix(">|")?;
-            Some(Report::Version(name.chars().filter(|c| !c.is_control()).take(100).collect()))
-        }
+        b'P' => match text.strip_prefix(">|") {
+            Some(name) => Some(Report::Version(name.chars().filter(|c| !c.is_control()).take(100).collect())),
+            None => {
+                // `48:2:1:2:3` or, with the place of a colour space, `48:2::1:2:3`.
+                let set = text.strip_prefix("1$r")?.replace("::", ":").replace(':', ";");
+                Some(Report::ColorBits(if set.contains(TRUE_COLOR) {
+                    24
+                } else if set.contains("48;5;") {
+                    8
+                } else {
+                    0
+                }))
+            }
+        },
         _ => None,
     }
+}
+
+fn given_numbers(list: &str) -> Vec<u16> {
+    list.split(';').filter_map(|n| n.parse().ok()).collect()
 }
 
 fn numbers(list: &str) -> Option<Vec<u16>> {

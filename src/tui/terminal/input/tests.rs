@@ -41,6 +41,24 @@ fn paste(text: &str) -> Vec<Input> {
 }
 
 #[test]
+fn ctrl_with_a_key_of_another_script_is_the_key_in_its_place() {
+    use KeyCode::*;
+    for (bytes, code, modifiers) in [
+        // С and Я of a Russian keyboard, Σ of a Greek one, with the number of the key on a Latin one.
+        ("\x1b[1089::99;5u", Char('c'), CONTROL),
+        ("\x1b[1089:1057:99;6u", Char('C'), CONTROL | SHIFT),
+        ("\x1b[1103::122;3u", Char('z'), ALT),
+        ("\x1b[963::115;5u", Char('s'), CONTROL),
+        // Without a command it is a letter as any other.
+        ("\x1b[1089::99u", Char('с'), NONE),
+        // A Latin layout of another order says what stands on its keys.
+        ("\x1b[97::113;5u", Char('a'), CONTROL),
+    ] {
+        assert_eq!(decode(bytes.as_bytes()), key(code, modifiers), "{bytes:?}");
+    }
+}
+
+#[test]
 fn keys_of_all_kinds_of_terminals() {
     use KeyCode::*;
     for (bytes, code, modifiers) in [
@@ -165,7 +183,7 @@ fn answers_of_the_terminal() {
 #[test]
 fn what_is_not_known_is_swallowed_whole() {
     for bytes in [
-        "\x1b[>1;10;0c",
+        "\x1b[=1;10;0c",
         "\x1b[12;40R",
         "\x1b[?997;1n",
         "\x1b[99~",

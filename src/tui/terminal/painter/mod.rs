@@ -64,6 +64,11 @@ impl Painter {
         self.sync = sync;
     }
 
+    /// Sets the colours that the terminal has. What looks different with them is drawn again.
+    pub fn set_depth(&mut self, depth: ColorDepth) {
+        self.depth = depth;
+    }
+
     /// Forgets the screen's content, so that the next frame is drawn whole.
     pub fn invalidate(&mut self) {
         self.afresh = true;

@@ -22,14 +22,17 @@ impl ColorDepth {
             return ColorDepth::Mono;
         }
         let term = get("TERM").unwrap_or_default();
-        if matches!(get("COLORTERM").as_deref(), Some("truecolor" | "24bit")) || term.ends_with("-direct") {
+        // GNU screen has 256 at most, and passes on what the terminal around it says of itself.
+        let is_screen = term.starts_with("screen") && get("TMUX").is_none_or(|value| value.is_empty());
+        let is_true = matches!(get("COLORTERM").as_deref(), Some("truecolor" | "24bit"));
+        if (is_true || term.ends_with("-direct")) && !is_screen {
             return ColorDepth::TrueColor;
         }
         let true_color = ["xterm-kitty", "alacritty", "foot", "xterm-ghostty", "wezterm", "contour"];
         if true_color.iter().any(|name| term.starts_with(name)) {
             return ColorDepth::TrueColor;
         }
-        if term.contains("256color") {
+        if term.contains("256color") || is_screen && is_true {
             return ColorDepth::Ansi256;
         }
         match term.as_str() {
@@ -322,6 +325,12 @@ mod tests {
             (&[("TERM", "xterm"), ("NO_COLOR", "")], ColorDepth::Ansi16),
             (&[("TERM", "linux")], ColorDepth::Ansi16),
             (&[("TERM", "vt100")], ColorDepth::Mono),
+            (&[("TERM", "screen.xterm-256color"), ("COLORTERM", "truecolor")], ColorDepth::Ansi256),
+            (&[("TERM", "screen"), ("COLORTERM", "truecolor")], ColorDepth::Ansi256),
+            (
+                &[("TERM", "screen-256color"), ("COLORTERM", "truecolor"), ("TMUX", "/tmp/x,1,0")],
+                ColorDepth::TrueColor,
+            ),
         ] {
             let get = |name: &str| {
                 environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())

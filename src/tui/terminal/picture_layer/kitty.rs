@@ -6,6 +6,7 @@ use ratatui::style::Color;
 
 use super::{Placement, is_left, placeholder, push_at};
 use crate::picture::encode::{KITTY_CHUNK, base64_chunk};
+use crate::tui::terminal::questions::through_tmux;
 
 #[derive(Debug)]
 pub(super) struct Kitty {
@@ -123,11 +124,11 @@ impl Kitty {
     }
 }
 
+/// May one pixel be sent?
+pub(in crate::tui::terminal) const GRAPHICS_QUERY: &[u8] = b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\";
+
 /// A sequence of Kitty's graphics protocol, wrapped for tmux.
 pub(in crate::tui::terminal) fn push_kitty(text: &str, tmux: bool, out: &mut Vec<u8>) {
-    if tmux {
-        out.extend_from_slice(format!("\x1bPtmux;\x1b\x1b_G{text}\x1b\x1b\\\x1b\\").as_bytes());
-    } else {
-        out.extend_from_slice(format!("\x1b_G{text}\x1b\\").as_bytes());
-    }
+    let bytes = format!("\x1b_G{text}\x1b\\").into_bytes();
+    out.extend(if tmux { through_tmux(&bytes) } else { bytes });
 }

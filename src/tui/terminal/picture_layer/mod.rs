@@ -27,7 +27,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Color;
 
 use self::kitty::Kitty;
-pub(super) use self::kitty::push_kitty;
+pub(super) use self::kitty::{GRAPHICS_QUERY, push_kitty};
 use super::painter::Painter;
 use crate::picture::{Form, Shared, Strip};
 
@@ -56,6 +56,8 @@ pub(super) struct PictureLayer {
     first_id: u8,
     second: bool,
     shown: Option<Shown>,
+    /// Bytes that remove what was shown by another way, for the next frame.
+    left: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -92,7 +94,21 @@ impl PictureLayer {
     /// `seed` chooses the image numbers, so that another program in the same window (tmux) is likely to have others.
     pub(super) fn new(tmux: bool, seed: u32) -> Self {
         // In placeholders the number is a colour. One byte is an indexed colour, which survives where 24 bits don't.
-        Self { tmux, first_id: 16 + (seed % 119) as u8 * 2, second: false, shown: None }
+        Self { tmux, first_id: 16 + (seed % 119) as u8 * 2, second: false, shown: None, left: Vec::new() }
+    }
+
+    /// Sets whether pictures pass through tmux.
+    pub(super) fn set_tmux(&mut self, tmux: bool) {
+        if tmux != self.tmux {
+            self.left = self.leaving();
+            self.shown = None;
+            self.tmux = tmux;
+        }
+    }
+
+    /// Whether the next frame may show a picture by characters.
+    pub(super) fn has_placeholders(&self) -> bool {
+        self.tmux && self.shown.as_ref().is_some_and(|shown| matches!(shown.progress, Progress::Kitty(_)))
     }
 
     /// Before a frame: what the picture's cells are in it, and the bytes that go first. `room` is how many bytes of a
@@ -104,7 +120,7 @@ impl PictureLayer {
         painter: &Painter,
         room: usize,
     ) -> Vec<u8> {
-        let mut first = Vec::new();
+        let mut first = std::mem::take(&mut self.left);
         if painter.starts_afresh(buffer.area.as_size()) {
             // Terminals differ in whether clearing the screen removes pictures: remove them and send them again.
             self.take_away(&mut first);

@@ -1,0 +1,83 @@
+//! What a terminal is asked, in an order in which no terminal prints a question: first who it is, which all take, then
+//! what only some understand.
+
+use super::capabilities::Capabilities;
+use super::input::TRUE_COLOR;
+use super::painter::ColorDepth;
+use super::picture_layer::GRAPHICS_QUERY;
+
+/// What every terminal answers, so that we know when no more answers come: what it can do (DA1), Sixel among it.
+pub(super) const LAST: &[u8] = b"\x1b[c";
+/// Name and version (XTVERSION).
+const VERSION: &[u8] = b"\x1b[>0q";
+/// The background colour.
+pub(super) const BACKGROUND: &[u8] = b"\x1b]11;?\x1b\\";
+/// The size of a cell in pixels.
+const CELL: &[u8] = b"\x1b[16t";
+/// The largest Sixel picture (XTSMGRAPHICS).
+const SIXEL_LIMIT: &[u8] = b"\x1b[?2;1;0S";
+
+/// Wraps bytes for the terminal that tmux is in; tmux passes them on if `allow-passthrough` is set.
+pub fn through_tmux(bytes: &[u8]) -> Vec<u8> {
+    let mut wrapped = b"\x1bPtmux;".to_vec();
+    for byte in bytes {
+        if *byte == 0x1b {
+            wrapped.push(0x1b);
+        }
+        wrapped.push(*byte);
+    }
+    wrapped.extend_from_slice(b"\x1b\\");
+    wrapped
+}
+
+/// Who the terminal is: name, kind, keyboard, synchronized updates, how Alt is sent, background.
+pub(super) fn who() -> Vec<u8> {
+    [&b"\x1b[?u\x1b[?2026$p\x1b[?1036$p"[..], BACKGROUND, VERSION, b"\x1b[>c"].concat()
+}
+
+/// The same without what a screen needs: for a picture in the scrollback.
+pub(super) fn who_in_scrollback() -> Vec<u8> {
+    [VERSION, BACKGROUND, b"\x1b[>c"].concat()
+}
+
+/// Whether it has 24-bit colours (DECRQSS): SSH does not pass `COLORTERM` on. Changes attributes and resets them, so it goes
+/// only before a whole frame. Not to those that may print it, and nobody is asked what is known.
+pub(super) fn true_color(told: ColorDepth, term: &str) -> Vec<u8> {
+    let known = ["linux", "screen", "tmux", "vt", "dumb"].iter().any(|name| term.starts_with(name));
+    match told {
+        ColorDepth::Ansi16 | ColorDepth::Ansi256 if !known => {
+            format!("\x1b[{TRUE_COLOR}m\x1bP$qm\x1b\\\x1b[m").into_bytes()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What pictures a terminal shows that has said who it is.
+pub(super) fn pictures(who: &Capabilities) -> Vec<u8> {
+    let mut queries = Vec::new();
+    if who.is_tmux() {
+        queries.extend(outer());
+    } else if who.ignores_unknown_graphics() {
+        queries.extend_from_slice(GRAPHICS_QUERY);
+    }
+    if who.sixel || who.version.is_some() {
+        queries.extend_from_slice(CELL);
+    }
+    if who.sixel && !who.is_tmux() {
+        queries.extend_from_slice(SIXEL_LIMIT);
+    }
+    queries
+}
+
+/// Who the terminal is that tmux is in.
+pub(super) fn outer() -> Vec<u8> {
+    through_tmux(VERSION)
+}
+
+/// Whether the terminal around tmux has Kitty's graphics: asked only of one that is known to understand.
+pub(super) fn graphics_of_outer(who: &Capabilities) -> Option<Vec<u8>> {
+    (who.has_placeholders() && !who.kitty_graphics).then(|| through_tmux(GRAPHICS_QUERY))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,250 @@
+//! Terminals by their recorded answers: what each is asked, and what follows. Recorded from the terminals themselves, in the
+//! versions that `docs/terminals.md` names.
+
+use std::time::Instant;
+
+use super::*;
+use crate::picture::PictureProtocol;
+use crate::tui::terminal::input::{Decoder, Input};
+use crate::tui::terminal::picture_protocol::{TerminalEnv, best, is_settled};
+
+/// A terminal: its environment, its answers, and what is expected of us.
+struct Recorded {
+    name: &'static str,
+    /// `TERM` and `COLORTERM`.
+    term: (&'static str, &'static str),
+    /// Answers to [`who`] and DA1; to what [`pictures`] asks.
+    who: &'static str,
+    pictures: &'static str,
+    asked: &'static str,
+    best: PictureProtocol,
+    depth: ColorDepth,
+}
+
+const GRAPHICS: &str = "\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\";
+const TMUX: &str = "\x1bP>|tmux 3.3a\x1b\\\x1b[>84;0;0c\x1b[?1;2c";
+
+const RECORDED: &[Recorded] = &[
+    Recorded {
+        name: "kitty",
+        term: ("xterm-256color", ""),
+        who: "\x1b[?0u\x1b[?2026;2$y\x1b[?1036;0$y\x1bP>|kitty(0.26.5)\x1b\\\x1b[>1;4000;26c\x1bP1$r48:2:1:2:3m\x1b\\\x1b[?62;c",
+        asked: "GRAPHICS\x1b[16t",
+        pictures: "\x1b_Gi=31;OK\x1b\\\x1b[6;15;7t",
+        best: PictureProtocol::Kitty,
+        depth: ColorDepth::TrueColor,
+    },
+    Recorded {
+        name: "konsole",
+        term: ("xterm-256color", ""),
+        who: "\x1bP>|Konsole 22.12.3\x1b\\\x1b[>1;115;0c\x1b[?62;1;4c",
+        asked: "GRAPHICS\x1b[16t\x1b[?2;1;0S",
+        pictures: "\x1b_Gi=31;OK\x1b\\\x1b[6;17;8t\x1b[?2;0;16384;16384S",
+        best: PictureProtocol::Kitty,
+        depth: ColorDepth::TrueColor,
+    },
+    Recorded {
+        name: "xterm",
+        term: ("xterm", ""),
+        who: "\x1b[?2026;0$y\x1b[?1036;2$y\x1bP>|XTerm(379)\x1b\\\x1b[>41;379;0c\x1bP1$r0;48:2::1:2:3m\x1b\\\x1b[?64;1;2;6;9;15;16;17;18;21;22;28c",
+        asked: "GRAPHICS\x1b[16t",
+        pictures: "",
+        best: PictureProtocol::Blocks,
+        depth: ColorDepth::TrueColor,
+    },
+    Recorded {
+        name: "xterm -ti vt340",
+        term: ("xterm", ""),
+        who: "\x1b[?2026;0$y\x1b[?1036;2$y\x1bP>|XTerm(379)\x1b\\\x1b[>19;379;0c\x1bP1$r0;48:2::1:2:3m\x1b\\\x1b[?63;1;2;4;6;9;15;16;22;28c",
+        asked: "GRAPHICS\x1b[16t\x1b[?2;1;0S",
+        pictures: "\x1b[?2;0;960;600S",
+        best: PictureProtocol::Sixel,
+        depth: ColorDepth::TrueColor,
+    },
+    Recorded {
+        name: "mlterm",
+        term: ("mlterm", ""),
+        who: "\x1b[?2026;0$y\x1b[?1036;2$y\x1b[>24;279;0c\x1bP1$r0;48;5;16m\x1b\\\x1b[?63;1;2;3;4;6;7;15;18;22;29c",
+        asked: "\x1b[16t\x1b[?2;1;0S",
+        pictures: "\x1b[6;19;10t\x1b[?1;3;0S",
+        best: PictureProtocol::Sixel,
+        depth: ColorDepth::Ansi256,
+    },
+    Recorded {
+        name: "urxvt",
+        term: ("rxvt-unicode-256color", "rxvt-xpm"),
+        who: "\x1b[?2026;0$y\x1b[?1036;0$y\x1b[>85;95;0c\x1b[?1;2c",
+        asked: "",
+        pictures: "",
+        best: PictureProtocol::Blocks,
+        depth: ColorDepth::Ansi256,
+    },
+    Recorded {
+        name: "alacritty",
+        term: ("alacritty", "truecolor"),
+        who: "\x1b[>0;1700;1c\x1b[?6c",
+        asked: "",
+        pictures: "",
+        best: PictureProtocol::Blocks,
+        depth: ColorDepth::TrueColor,
+    },
+    Recorded {
+        name: "PuTTY, by its source",
+        term: ("xterm", ""),
+        who: "\x1b[>0;136;0c\x1b[?6c",
+        asked: "",
+        pictures: "",
+        best: PictureProtocol::Blocks,
+        depth: ColorDepth::Ansi256,
+    },
+    Recorded {
+        name: "GNU screen within a terminal of 24-bit colours",
+        term: ("screen", "truecolor"),
+        who: "\x1b[>83;40900;0c\x1b[?1;2c",
+        asked: "",
+        pictures: "",
+        best: PictureProtocol::Blocks,
+        depth: ColorDepth::Ansi256,
+    },
+    Recorded {
+        name: "VS Code without images, by its documentation",
+        term: ("xterm-256color", "truecolor"),
+        who: "\x1bP>|xterm.js(5.6.0)\x1b\\\x1b[>0;276;0c\x1b[?1;2c",
+        asked: "GRAPHICS\x1b[16t",
+        pictures: "",
+        best: PictureProtocol::Blocks,
+        depth: ColorDepth::TrueColor,
+    },
+    Recorded {
+        name: "VS Code with images, by its documentation",
+        term: ("xterm-256color", "truecolor"),
+        who: "\x1bP>|xterm.js(5.6.0)\x1b\\\x1b[>0;276;0c\x1b[?62;4;9;22c",
+        asked: "GRAPHICS\x1b[16t\x1b[?2;1;0S",
+        pictures: "\x1b[6;17;8t",
+        best: PictureProtocol::Sixel,
+        depth: ColorDepth::TrueColor,
+    },
+    Recorded {
+        name: "a terminal of old",
+        term: ("vt100", ""),
+        who: "\x1b[?1;2c",
+        asked: "",
+        pictures: "",
+        best: PictureProtocol::Blocks,
+        depth: ColorDepth::Mono,
+    },
+];
+
+fn hear(can: &mut Capabilities, answers: &str) {
+    let mut inputs = Vec::new();
+    Decoder::default().feed(answers.as_bytes(), Instant::now(), &mut inputs);
+    for input in inputs {
+        let Input::Report(report) = input else { panic!("{input:?} is no answer") };
+        can.known |= matches!(report, crate::tui::terminal::input::Report::DeviceAttributes(_));
+        can.hear(&report);
+    }
+}
+
+fn told((term, color): (&str, &str), tmux: bool) -> ColorDepth {
+    ColorDepth::from_env(|name| match name {
+        "TERM" => Some(term.to_owned()),
+        "COLORTERM" => Some(color.to_owned()),
+        "TMUX" => tmux.then(|| "/tmp/tmux-0/default,1,0".to_owned()),
+        _ => None,
+    })
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).expect("text").replace(GRAPHICS, "GRAPHICS")
+}
+
+#[test]
+fn each_terminal_is_asked_what_it_does_not_print_and_shows_what_it_can() {
+    // The name that VS Code gives itself says nothing of what it shows.
+    let env = TerminalEnv { program: "vscode".to_owned(), ..TerminalEnv::default() };
+    for terminal in RECORDED {
+        let Recorded { name, term, .. } = terminal;
+        let mut can = Capabilities::default();
+        hear(&mut can, terminal.who);
+        assert_eq!(text(pictures(&can)), terminal.asked, "{name}");
+        hear(&mut can, terminal.pictures);
+        can.complete = true;
+        assert_eq!(best(&can, &env), terminal.best, "{name}");
+        assert!(is_settled(&can, &env), "{name}");
+        assert_eq!(can.depth(told(*term, false), term.0), terminal.depth, "{name}");
+        assert_eq!(can.has_title(), *name != "a terminal of old", "{name}");
+    }
+}
+
+#[test]
+fn in_tmux_the_terminal_around_it_decides() {
+    let wrapped = "\x1bPtmux;\x1b\x1b[>0q\x1b\\";
+    for (outer, asked, answer, wanted) in [
+        ("kitty(0.26.5)", false, "\x1b_Gi=31;OK\x1b\\", PictureProtocol::Blocks),
+        ("kitty(0.28.0)", true, "\x1b_Gi=31;OK\x1b\\", PictureProtocol::Kitty),
+        ("kitty(0.41.1)", true, "\x1b_Gi=31;OK\x1b\\", PictureProtocol::Kitty),
+        ("kitty(1.0)", true, "\x1b_Gi=31;OK\x1b\\", PictureProtocol::Kitty),
+        ("ghostty 1.1.3", true, "\x1b_Gi=31;OK\x1b\\", PictureProtocol::Kitty),
+        ("Rio 0.2.20", true, "\x1b_Gi=31;ENOTSUPPORTED\x1b\\", PictureProtocol::Blocks),
+        ("Konsole 22.12.3", false, "", PictureProtocol::Blocks),
+        ("XTerm(379)", false, "", PictureProtocol::Blocks),
+    ] {
+        // With and without `TMUX`: it may run at the near end of an SSH connection.
+        for env in [TerminalEnv { tmux: true, ..TerminalEnv::default() }, TerminalEnv::default()] {
+            let mut can = Capabilities::default();
+            hear(&mut can, TMUX);
+            can.complete = true;
+            assert_eq!(text(pictures(&can)), format!("{wrapped}\x1b[16t"));
+            assert!(!is_settled(&can, &env), "the outer terminal has not answered");
+            hear(&mut can, &format!("\x1bP>|{outer}\x1b\\"));
+            let next = graphics_of_outer(&can).map(|bytes| text(bytes).contains("\x1b\x1b_Gi=31"));
+            assert_eq!(next, asked.then_some(true), "{outer}");
+            hear(&mut can, answer);
+            assert_eq!(best(&can, &env), wanted, "{outer}");
+            assert!(is_settled(&can, &env) || answer.contains("ENOT"), "{outer}");
+        }
+    }
+}
+
+#[test]
+fn a_terminal_that_tmux_was_attached_from_anew_is_another_one() {
+    let mut can = Capabilities::default();
+    hear(&mut can, TMUX);
+    hear(&mut can, "\x1bP>|kitty(0.41.1)\x1b\\\x1b_Gi=31;OK\x1b\\");
+    let env = TerminalEnv { tmux: true, ..TerminalEnv::default() };
+    assert_eq!(best(&can, &env), PictureProtocol::Kitty);
+    hear(&mut can, "\x1bP>|Konsole 22.12.3\x1b\\");
+    assert_eq!(best(&can, &env), PictureProtocol::Blocks);
+    hear(&mut can, "\x1bP>|kitty(0.41.1)\x1b\\");
+    assert!(graphics_of_outer(&can).is_some(), "asked again");
+}
+
+#[test]
+fn a_tmux_with_sixel_shows_it_where_nothing_better_passes() {
+    let mut can = Capabilities::default();
+    hear(&mut can, "\x1bP>|tmux 3.5a\x1b\\\x1b[>84;0;0c\x1b[?1;2;4c");
+    assert_eq!(text(pictures(&can)), "\x1bPtmux;\x1b\x1b[>0q\x1b\\\x1b[16t");
+    assert_eq!(best(&can, &TerminalEnv::default()), PictureProtocol::Sixel);
+}
+
+#[test]
+fn colours_are_asked_for_where_they_are_not_known_and_nothing_prints_the_question() {
+    for (told, term, asks) in [
+        (ColorDepth::Ansi256, "xterm-256color", true),
+        (ColorDepth::Ansi16, "xterm", true),
+        (ColorDepth::TrueColor, "xterm-kitty", false),
+        (ColorDepth::Mono, "xterm", false),
+        (ColorDepth::Ansi16, "linux", false),
+        (ColorDepth::Ansi256, "screen-256color", false),
+        (ColorDepth::Ansi256, "tmux-256color", false),
+    ] {
+        assert_eq!(!true_color(told, term).is_empty(), asks, "{term}");
+    }
+    assert_eq!(text(true_color(ColorDepth::Ansi16, "xterm")), "\x1b[48;2;1;2;3m\x1bP$qm\x1b\\\x1b[m");
+}
+
+#[test]
+fn no_question_of_the_first_ones_is_a_string_that_a_terminal_could_print() {
+    let who = text(who());
+    assert!(!who.contains("\x1b_") && !who.contains("\x1bP"), "{who:?}");
+}
