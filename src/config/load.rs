@@ -69,6 +69,12 @@ pub struct Ui {
     pub picture_bytes: Option<usize>,
     /// Whether to ask before sending a request identical to a finished run's.
     pub ask_if_same: bool,
+    /// Whether only ASCII is drawn; `None` for what suits the terminal.
+    pub ascii: Option<bool>,
+    /// Whether the terminal's cursor stays at what is selected.
+    pub park_cursor: bool,
+    /// Whether the dashboard is told in lines, for a screen reader.
+    pub reader: bool,
 }
 
 impl Default for Ui {
@@ -81,6 +87,9 @@ impl Default for Ui {
             pictures: PictureMode::Auto,
             picture_bytes: None,
             ask_if_same: true,
+            ascii: None,
+            park_cursor: false,
+            reader: false,
         }
     }
 }
@@ -551,6 +560,15 @@ fn read_ui(table: &DeTable<'_>, found: &mut Diagnostics<'_>) -> Ui {
         number.as_str().parse::<usize>().ok().filter(|number| *number >= FEWEST_PICTURE_BYTES)
     });
     let ask_if_same = fields.boolean("ask_if_same", found);
+    let ascii =
+        fields.typed("ascii", "\"auto\", \"on\" or \"off\"", found, |value| match value.as_str()? {
+            "auto" => Some(None),
+            "on" => Some(Some(true)),
+            "off" => Some(Some(false)),
+            _ => None,
+        });
+    let park_cursor = fields.boolean("park_cursor", found);
+    let reader = fields.boolean("reader", found);
     fields.finish(found);
     Ui {
         theme: theme.unwrap_or(default.theme),
@@ -560,6 +578,9 @@ fn read_ui(table: &DeTable<'_>, found: &mut Diagnostics<'_>) -> Ui {
         pictures: pictures.unwrap_or(default.pictures),
         picture_bytes,
         ask_if_same: ask_if_same.unwrap_or(default.ask_if_same),
+        ascii: ascii.unwrap_or(default.ascii),
+        park_cursor: park_cursor.unwrap_or(default.park_cursor),
+        reader: reader.unwrap_or(default.reader),
     }
 }
 

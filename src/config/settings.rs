@@ -175,6 +175,19 @@ pub fn config() -> Vec<Table> {
                     "true",
                     "ask before a run that differs in nothing from one that is done",
                 ),
+                row(
+                    "ascii",
+                    Words(vec!["auto", "on", "off"]),
+                    "\"auto\"",
+                    "draw with ASCII alone; auto does on a terminal that shows no more",
+                ),
+                row(
+                    "park_cursor",
+                    Boolean,
+                    "false",
+                    "keep the cursor at what is selected, for braille and magnifiers",
+                ),
+                row("reader", Boolean, "false", "tell the dashboard in lines, for a screen reader"),
             ],
         },
         Table {

@@ -27,6 +27,7 @@ pub mod paged;
 pub mod pane;
 pub mod panes;
 pub mod query;
+pub mod reader;
 mod runtime;
 pub mod terminal;
 pub use crate::report::text;

@@ -76,6 +76,8 @@ pub struct Model {
     pub key_kinds: bool,
     /// Nobody is asked before a run that differs in nothing from one that is done.
     pub same_unasked: bool,
+    /// The terminal's cursor stays at what is selected.
+    pub park_cursor: bool,
     /// The pane that the details were opened from.
     pub came_from: Option<Pane>,
     /// Milliseconds that earlier runs of each workflow (by hash) took.

@@ -109,6 +109,10 @@ impl Stage {
         stage
     }
 
+    pub(super) fn keys(&self) -> &Keymap {
+        &self.keys
+    }
+
     pub(super) fn hear(&mut self, msg: Msg) -> Vec<Effect> {
         let ctx = Ctx { now: self.model.now, random: 42, keys: &self.keys };
         update::update(&mut self.model, msg, &ctx)

@@ -148,6 +148,40 @@ fn delete(text: &mut TextArea<'static>, step: Step) -> bool {
     }
 }
 
+/// Moves the cursor to a row and column of the widget, as near as there is text.
+pub fn go_to(text: &mut TextArea<'static>, row: usize, column: usize) {
+    let at = text.screen_to_data(row, column);
+    if let (Ok(row), Ok(column)) = (at.0.try_into(), at.1.try_into()) {
+        text.cancel_selection();
+        text.move_cursor(CursorMove::Jump(row, column));
+        leave_cluster(text);
+    }
+}
+
+/// Whether something is selected: the cursor stands at an end of it, where a block would look like one character more.
+pub fn has_selection(text: &TextArea<'_>) -> bool {
+    text.selection_range().is_some_and(|(from, to)| from != to)
+}
+
+/// Rows and columns of the widget where a tab stands.
+pub fn tabs(text: &TextArea<'static>) -> Vec<(usize, usize)> {
+    let mut places = Vec::new();
+    if !text.lines().iter().any(|line| line.contains('\t')) {
+        return places;
+    }
+    let mut probe = text.clone();
+    for (row, line) in text.lines().iter().enumerate() {
+        for (column, _) in line.chars().enumerate().filter(|(_, c)| *c == '\t') {
+            if let (Ok(row), Ok(column)) = (row.try_into(), column.try_into()) {
+                probe.move_cursor(CursorMove::Jump(row, column));
+                let at = probe.screen_cursor();
+                places.push((at.row, at.col));
+            }
+        }
+    }
+    places
+}
+
 /// Out of the middle of what a person sees as one character, to its beginning.
 fn leave_cluster(text: &mut TextArea<'static>) {
     let (row, column) = (text.cursor().0, text.cursor().1);

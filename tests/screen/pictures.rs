@@ -91,7 +91,7 @@ fn switched_off_nothing_is_asked_and_nothing_drawn() {
     let mut screen = world.wait_for_screen(terminal);
     run_and_look(&mut screen);
     screen.wait_for("Pictures are off");
-    assert_eq!((screen.count(b"\x1b_G"), screen.count(b"\x1bP"), screen.count(b"[16t")), (0, 0, 0));
+    assert_eq!((screen.count(b"\x1b_G"), screen.count(b"\x1bPtmux"), screen.count(b"[16t")), (0, 0, 0));
     assert!(!screen.text().contains('▀'));
 }
 

@@ -100,7 +100,10 @@ impl App {
     fn key(&mut self, key: KeyEvent) -> Option<String> {
         let KeyCode::Char(c) = key.code else { return Some(format!("{:?}", key.code)) };
         match c {
-            'z' if key.modifiers == KeyModifiers::CONTROL => self.session.suspend().expect("suspended"),
+            'z' if key.modifiers == KeyModifiers::CONTROL => {
+                let stopped = self.session.suspend().expect("suspended");
+                return Some(format!("stopped: {stopped}"));
+            }
             'q' => return None,
             'p' => panic!("oh dear"),
             't' => {

@@ -193,8 +193,8 @@ fn stopped_from_outside_it_comes_back_whole() {
 #[test]
 fn ctrl_z_without_a_shell_to_come_back_from_does_nothing() {
     let mut terminal = started();
-    terminal.send(b"\x1ax");
-    terminal.wait_for("key x");
+    terminal.send(b"\x1a");
+    terminal.wait_for("stopped: false");
     terminal.send(b"q");
     assert!(terminal.wait_exit().success());
 }

@@ -341,6 +341,16 @@ impl Overlay {
     }
 
     /// The text that is typed in it.
+    /// The text that is typed in it.
+    pub fn text(&self) -> Option<&TextArea<'static>> {
+        match self {
+            Self::Help { filter, .. } => Some(filter),
+            Self::Picker(picker) => Some(&picker.filter),
+            Self::Prompt(prompt) => Some(&prompt.text),
+            Self::Messages { .. } | Self::Confirm(_) | Self::Import(_) => None,
+        }
+    }
+
     pub fn text_mut(&mut self) -> Option<&mut TextArea<'static>> {
         match self {
             Self::Help { filter, .. } => Some(filter),

@@ -224,6 +224,15 @@ fn picker(picker: &Picker, theme: &Theme, buffer: &mut Buffer) -> Option<Positio
     Some(cursor)
 }
 
+/// Where the selected item of a list begins.
+pub fn selected(overlay: &Overlay, screen: Rect) -> Option<Position> {
+    let Overlay::Picker(picker) = overlay else { return None };
+    let (area, scroll) = picker_place(screen, picker, picker.matches().len());
+    let line = u16::try_from(picker.selected?.checked_sub(scroll)?).ok()?;
+    let inner = inside(area);
+    Some(Position { x: inner.x, y: inner.y + 2 + line }).filter(|at| inner.contains(*at))
+}
+
 /// Filters are typed in the bottom line, so that what they filter stays in sight.
 fn prompt(model: &Model, prompt: &Prompt, theme: &Theme, buffer: &mut Buffer) -> Option<Position> {
     let title = prompt.purpose.title();

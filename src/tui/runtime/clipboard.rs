@@ -1,6 +1,11 @@
 //! Copying to the clipboard of the user's own machine, through the terminal (OSC 52).
 
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
 use base64::Engine as _;
+
+use crate::tui::terminal::through_tmux;
 
 /// Longest text, in bytes: terminals that take any, take 100,000 characters of base64.
 const MAX_TEXT: usize = 74_994;
@@ -34,9 +39,29 @@ pub(super) fn sequence(text: &str, env: impl Fn(&str) -> Option<String>) -> Resu
     }
     let encoded = base64::prelude::BASE64_STANDARD.encode(text);
     let plain = format!("\x1b]52;c;{encoded}\x07");
-    let wrapped =
-        if tmux { format!("\x1bPtmux;{}\x1b\\", plain.replace('\x1b', "\x1b\x1b")) } else { String::new() };
-    Ok(format!("{plain}{wrapped}").into_bytes())
+    let mut bytes = plain.into_bytes();
+    if tmux {
+        bytes.extend(through_tmux(&bytes.clone()));
+    }
+    Ok(bytes)
+}
+
+/// Gives a text to tmux, which puts it on the clipboard of the terminal that it is in. By default tmux takes none from the
+/// programs in it, but from its own command. Returns whether it took it.
+pub(super) fn load_into_tmux(text: &str) -> bool {
+    let mut command = Command::new("tmux");
+    command
+        .args(["load-buffer", "-w", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    // The screen is tmux's, so that waiting for tmux is waiting for the screen.
+    let given = command.spawn().and_then(|mut child| {
+        let written = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(text.as_bytes()));
+        let status = child.wait()?;
+        written.map(|()| status.success())
+    });
+    given.inspect_err(|error| tracing::info!("tmux took no text: {error}")).unwrap_or(false)
 }
 
 /// The `scp` command that downloads a file of this machine, for the shell of the user's own machine.

@@ -25,6 +25,7 @@ use crate::tui::notice::{Notice, Tone};
 use crate::tui::panes::compare::CompareOrder;
 use crate::tui::panes::gallery::ThumbOrder;
 use crate::tui::panes::output::{PictureMeans, RenderOrder};
+use crate::tui::reader::{self, Reader};
 use crate::tui::terminal::input::Rgb;
 use crate::tui::terminal::{ExitCause, Session, TermEvent, picture_protocol};
 use crate::tui::theme::{Ground, Theme};
@@ -55,6 +56,10 @@ pub(super) struct EventLoop {
     pub(super) theme: Theme,
     pub(super) theme_choice: ThemeChoice,
     pub(super) session: Session,
+    /// Tells the dashboard in lines instead of drawing it.
+    pub(super) reader: Option<Reader>,
+    /// A key was pressed since the last frame.
+    pub(super) by_key: bool,
     /// The terminal that tmux is in, as far as it has answered.
     pub(super) outer: Option<String>,
     pub(super) buffer: Buffer,
@@ -233,6 +238,12 @@ impl EventLoop {
                 if resized || event == crossterm::event::Event::FocusGained {
                     self.session.ask_outer();
                 }
+                self.by_key |=
+                    matches!(event, crossterm::event::Event::Key(_) | crossterm::event::Event::Paste(_));
+                if resized && self.reader.is_some() {
+                    // Lines are as long as they are.
+                    return;
+                }
                 self.hear(Msg::Input(event));
                 if resized {
                     // A resize may come with another font, and so another size of a cell.
@@ -330,7 +341,10 @@ impl EventLoop {
         match effect {
             ScreenEffect::Quit => self.over = Some(Over::Quit),
             ScreenEffect::Suspend => self.suspend(),
-            ScreenEffect::Redraw => self.session.repaint(),
+            ScreenEffect::Redraw => {
+                self.session.repaint();
+                self.reader = self.reader.take().map(|_| Reader::default());
+            }
             ScreenEffect::Copy(text) => self.copy(&text),
             ScreenEffect::CopyScp(path) => {
                 match clipboard::scp_line(&path.to_string_lossy(), self.scp_host.clone(), clipboard::set) {
@@ -364,11 +378,15 @@ impl EventLoop {
 
     /// Sends a text to the terminal's clipboard. Terminals don't confirm it.
     fn copy(&mut self, text: &str) {
+        let in_tmux = clipboard::set("TMUX").is_some();
         let msg = match clipboard::sequence(text, clipboard::set) {
+            Ok(_) if in_tmux && clipboard::load_into_tmux(text) => {
+                Msg::Notice(Tone::Good, format!("Sent to tmux and your terminal's clipboard: {text}"))
+            }
             Ok(bytes) => {
                 self.session.send(&bytes);
-                // By default, tmux does not pass it on to the outer terminal.
-                let through = clipboard::set("TMUX").map_or("", |_| " (tmux: `set -g set-clipboard on`)");
+                // An old tmux passes it on to the outer terminal only when told to.
+                let through = if in_tmux { " (tmux: `set -g set-clipboard on`)" } else { "" };
                 Msg::Notice(Tone::Good, format!("Sent to your terminal's clipboard{through}: {text}"))
             }
             Err(why) => Msg::Notice(Tone::Plain, format!("{why}: {text}")),
@@ -382,6 +400,12 @@ impl EventLoop {
     }
 
     pub(super) fn draw(&mut self) {
+        if let Some(reader) = &mut self.reader {
+            let by_key = std::mem::take(&mut self.by_key);
+            let told = reader.tell(&self.model, &self.keys, &self.theme, by_key);
+            self.session.say(&reader::bytes(&told, self.session.size().width));
+            return;
+        }
         let area = Rect::new(0, 0, self.model.size.width, self.model.size.height);
         if self.buffer.area == area {
             self.buffer.reset();
@@ -395,8 +419,15 @@ impl EventLoop {
 
     fn suspend(&mut self) {
         self.save_state();
-        if let Err(error) = self.session.suspend() {
-            self.hear(Msg::Notice(Tone::Bad, format!("comfydeck could not be suspended: {error}")));
+        match self.session.suspend() {
+            Ok(true) => {}
+            Ok(false) => {
+                let told = "No shell could bring comfydeck back here, so it stays. q quits; runs go on";
+                self.hear(Msg::Notice(Tone::Plain, told.to_owned()));
+            }
+            Err(error) => {
+                self.hear(Msg::Notice(Tone::Bad, format!("comfydeck could not be suspended: {error}")));
+            }
         }
     }
 

@@ -28,6 +28,7 @@ use crate::tui::effect::{Operation, Question};
 use crate::tui::model::{Model, Size};
 use crate::tui::notice::Tone;
 use crate::tui::open::ProfileChoice;
+use crate::tui::reader::{self, Reader};
 use crate::tui::terminal::painter::ColorDepth;
 use crate::tui::terminal::{Session, SessionOptions, TerminalEnv};
 use crate::tui::theme::{Ground, Theme};
@@ -84,15 +85,23 @@ fn threads(
     Ok((threads, questions, orders))
 }
 
+/// How pictures are drawn; in lines they are not.
+fn picture_mode(config: &Config) -> PictureMode {
+    if config.ui.reader { PictureMode::Off } else { config.ui.pictures }
+}
+
 fn session_options(config: &Config) -> SessionOptions {
-    let mode = config.ui.pictures;
+    let mode = picture_mode(config);
+    let of_environment = SessionOptions::from_env();
     SessionOptions {
-        mouse: config.ui.mouse,
+        mouse: config.ui.mouse && !config.ui.reader,
+        linear: config.ui.reader,
         flow_control: config.ui.flow_control,
+        ascii: config.ui.ascii.unwrap_or(of_environment.ascii),
         title: Some("comfydeck".to_owned()),
         // Nobody is asked what is not used.
         pictures: !matches!(mode, PictureMode::Off | PictureMode::Always(PictureProtocol::Blocks)),
-        ..SessionOptions::from_env()
+        ..of_environment
     }
 }
 
@@ -127,18 +136,22 @@ fn event_loop(
     let events = replies.clone();
     let session = Session::start(terminal, move |event| events.wake(Wake::Terminal(event)))?;
     let (keys, key_problems) = commands::keymap(keys);
-    let size = session.size();
+    let size = match (ui.reader, session.size()) {
+        (true, _) => reader::SCREEN,
+        (false, size) => Size { width: size.width, height: size.height },
+    };
     let mut model = Model {
-        size: Size { width: size.width, height: size.height },
+        size,
         now: store::now(),
         split: saved.split,
         demo: options.demo,
         profile_choice: ProfileChoice { profile: options.profile.clone(), url: options.url.clone() },
         same_unasked: !ui.ask_if_same,
+        park_cursor: ui.park_cursor,
         ..Model::default()
     };
     model.log.cut = saved.log_cut;
-    model.output.mode = ui.pictures;
+    model.output.mode = picture_mode(&options.config);
     model.output.means.colourless = colourless;
     for problem in warnings.iter().map(ToString::to_string).chain(key_problems) {
         model.report(Tone::Bad, problem);
@@ -151,6 +164,8 @@ fn event_loop(
         theme,
         theme_choice,
         session,
+        reader: ui.reader.then(Reader::default),
+        by_key: false,
         outer: None,
         buffer: Buffer::empty(Rect::ZERO),
         random: fastrand::Rng::new(),

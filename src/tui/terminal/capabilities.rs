@@ -134,7 +134,7 @@ impl Capabilities {
         match told {
             // So asked for, or a terminal that has none.
             ColorDepth::Mono => told,
-            _ if self.is_screen() => told.min(ColorDepth::Ansi256),
+            _ if self.is_screen() => ColorDepth::Ansi256,
             _ if has_true_color => ColorDepth::TrueColor,
             // What answers and calls itself xterm has had 256 for twenty years.
             _ if self.color_bits == 8 || self.known && term.starts_with("xterm") => {

@@ -21,6 +21,19 @@ pub struct SessionOptions {
     pub bce: bool,
     /// Query whether the terminal can show pictures.
     pub pictures: bool,
+    /// Whether the terminal shows nothing but ASCII.
+    pub ascii: bool,
+    /// Lines are written, as a shell does, instead of a screen.
+    pub linear: bool,
+}
+
+/// Whether a terminal shows nothing but ASCII, by the environment: a locale that is not UTF-8, or a terminal of old. A
+/// locale that is not set says nothing: containers have none.
+fn shows_only_ascii(term: &str, get: impl Fn(&str) -> Option<String>) -> bool {
+    let set = |name| get(name).filter(|value| !value.is_empty());
+    let locale = set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG"));
+    let is_old = matches!(term, "vt52" | "vt100" | "vt102" | "vt220" | "vt320" | "ansi");
+    is_old || locale.is_some_and(|locale| !locale.to_ascii_lowercase().replace('-', "").contains("utf8"))
 }
 
 /// Modes that only some terminals have.
@@ -56,12 +69,18 @@ impl SessionOptions {
             depth: ColorDepth::from_env(&get),
             bce: bce.iter().any(|name| term.starts_with(name)),
             pictures: true,
+            ascii: shows_only_ascii(&term, &get),
+            linear: false,
             term,
         }
     }
 
     /// Appends the sequences that enter the modes; [`SessionOptions::push_leave`] undoes them.
     pub(super) fn push_enter(&self, out: &mut Vec<u8>) {
+        if self.linear {
+            out.extend_from_slice(b"\x1b[?2004h");
+            return;
+        }
         // Alternate screen, no automatic wrap, bracketed paste, focus events.
         out.extend_from_slice(b"\x1b[?1049h\x1b[?7l\x1b[?2004h\x1b[?1004h");
         if self.mouse {
@@ -103,6 +122,10 @@ impl SessionOptions {
         if on.alt {
             out.extend_from_slice(b"\x1b[?1036l");
         }
+        if self.linear {
+            out.extend_from_slice(b"\x1b[?2004l\x1b[m\r\n");
+            return;
+        }
         if self.mouse {
             out.extend_from_slice(b"\x1b[?1006l\x1b[?1002l");
         }
@@ -112,6 +135,30 @@ impl SessionOptions {
         );
         if on.title && self.title.is_some() {
             out.extend_from_slice(b"\x1b[23;0t");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ascii_is_for_terminals_of_old_and_locales_that_are_not_utf_8() {
+        for (environment, wanted) in [
+            (&[("TERM", "xterm-256color"), ("LANG", "en_GB.UTF-8")][..], false),
+            (&[("TERM", "xterm-256color"), ("LANG", "C.utf8")], false),
+            (&[("TERM", "xterm-256color")], false),
+            (&[("TERM", "xterm-256color"), ("LANG", "C")], true),
+            (&[("TERM", "xterm-256color"), ("LANG", "en_GB.UTF-8"), ("LC_ALL", "POSIX")], true),
+            (&[("TERM", "xterm-256color"), ("LANG", "C"), ("LC_CTYPE", "C.UTF-8")], false),
+            (&[("TERM", "xterm"), ("LANG", "de_DE.ISO-8859-1")], true),
+            (&[("TERM", "vt220"), ("LANG", "en_GB.UTF-8")], true),
+        ] {
+            let get = |name: &str| {
+                environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+            };
+            assert_eq!(SessionOptions::of(get).ascii, wanted, "{environment:?}");
         }
     }
 }

@@ -93,6 +93,7 @@ impl<'a> Raw<'a> {
         let mut raw = saved.clone();
         raw.make_raw();
         tty.set_attributes(&raw)?;
+        tty.set_blocking(false)?;
         Ok(Self { tty, saved })
     }
 }
@@ -102,5 +103,6 @@ impl Drop for Raw<'_> {
         // Late answers must not reach the shell as input.
         self.tty.drop_input();
         let _ = self.tty.set_attributes(&self.saved);
+        let _ = self.tty.set_blocking(true);
     }
 }

@@ -64,7 +64,8 @@ impl Session {
             return Err(StartError::Dumb);
         }
         let tty = Tty::open().map_err(StartError::NoTerminal)?;
-        let painter = Painter::new(options.depth, options.bce);
+        let mut painter = Painter::new(options.depth, options.bce);
+        painter.set_ascii(options.ascii);
         let picture_layer = PictureLayer::new(false, std::process::id());
         let over = after_session()?;
         let (wake, woken) = UnixStream::pair()?;
@@ -159,6 +160,7 @@ impl Session {
         }
         self.painter.set_depth(self.shared.depth(&state));
         self.picture_layer.set_tmux(state.capabilities.is_tmux());
+        self.painter.set_scrolls(!self.picture_layer.has_drawn_strips());
         let room = state.flow.part();
         let first = self.picture_layer.prepare(picture, buffer, &self.painter, room);
         // kitty shows a picture by characters only with the next change if they come within a synchronized update.
@@ -186,6 +188,15 @@ impl Session {
             // Half-blocks are text; while they are not all there, a frame is as large as its part of them.
             let part = if part == 0 && self.picture_layer.unfinished() { text } else { part };
             self.finish(&mut state, total, part);
+        }
+    }
+
+    /// Writes lines as they are, where no screen is drawn. Nothing for no bytes.
+    pub fn say(&mut self, bytes: &[u8]) {
+        let mut state = self.shared.state();
+        if state.attached && !bytes.is_empty() {
+            state.push(bytes);
+            self.finish(&mut state, bytes.len(), 0);
         }
     }
 
@@ -263,16 +274,16 @@ impl Session {
     }
 
     /// Gives the terminal back and stops the process, as Ctrl+Z does. Goes on with [`TermEvent::Continued`].
-    /// Where no shell could continue it (it is the terminal's first process), it isn't stopped.
-    pub fn suspend(&mut self) -> io::Result<()> {
+    /// Where no shell could continue it (it is the terminal's first process), it isn't stopped: `false`.
+    pub fn suspend(&mut self) -> io::Result<bool> {
         if !tty::is_a_shells_job() {
-            return Ok(());
+            return Ok(false);
         }
         self.shared.settle();
         self.shared.leave(&mut self.shared.state());
         // The whole job, as the terminal does on Ctrl+Z. Not SIGTSTP, which is caught.
         rustix::process::kill_current_process_group(rustix::process::Signal::STOP)?;
-        Ok(())
+        Ok(true)
     }
 
     /// Takes the terminal again after [`TermEvent::Continued`]. The next frame is drawn whole. If it fails, the

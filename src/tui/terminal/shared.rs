@@ -151,6 +151,7 @@ impl SharedTerminal {
         let mut raw = state.saved.clone();
         raw.make_raw();
         self.tty.set_attributes(&raw)?;
+        self.tty.set_blocking(false)?;
         state.attached = true;
         state.lent = false;
         state.untouched = true;
@@ -213,6 +214,7 @@ impl SharedTerminal {
         // Keys and answers that came too late for us aren't meant for the next program either.
         self.tty.drop_input();
         let _ = self.tty.set_attributes(&state.saved);
+        let _ = self.tty.set_blocking(true);
     }
 
     /// Gives the terminal back from a panic, where any lock may be held, even by this thread.
@@ -228,6 +230,7 @@ impl SharedTerminal {
         self.options.push_leave(true, Modes::ALL, &[], &mut bytes);
         let _ = self.tty.write_within(&bytes, LEAVE_LIMIT);
         let _ = self.tty.set_attributes(&self.original);
+        let _ = self.tty.set_blocking(true);
     }
 
     /// Waits until the terminal has answered what it was asked, for a while: an answer that comes when the

@@ -18,6 +18,8 @@ use rustix::termios::{OptionalActions, QueueSelector, Termios};
 #[derive(Debug)]
 pub(super) struct Tty {
     fd: OwnedFd,
+    /// It could not be opened anew and is a standard stream, whose setting is shared.
+    shared: bool,
 }
 
 /// Result of a read.
@@ -44,13 +46,35 @@ impl Tty {
                 Err(error) => last = error,
             }
         }
-        Err(last)
+        let streams = [rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr()];
+        // After `su`, the terminal belongs to another user, who alone can open it.
+        streams.into_iter().find_map(|stream| Tty::of_stream(stream).ok()).ok_or(last)
+    }
+
+    /// A standard stream, when it is a terminal for reading and writing.
+    fn of_stream(stream: BorrowedFd<'_>) -> io::Result<Tty> {
+        let tty = Tty { fd: rustix::io::fcntl_dupfd_cloexec(stream, 3)?, shared: true };
+        tty.attributes()?;
+        match rustix::fs::fcntl_getfl(&tty.fd)?.contains(OFlags::RDWR) {
+            true => Ok(tty),
+            false => Err(io::ErrorKind::PermissionDenied.into()),
+        }
+    }
+
+    /// Sets whether reads and writes block, where that was not settled by opening.
+    pub(super) fn set_blocking(&self, blocking: bool) -> io::Result<()> {
+        if !self.shared {
+            return Ok(());
+        }
+        let mut flags = rustix::fs::fcntl_getfl(&self.fd)?;
+        flags.set(OFlags::NONBLOCK, !blocking);
+        Ok(rustix::fs::fcntl_setfl(&self.fd, flags)?)
     }
 
     fn open_path(path: &Path) -> io::Result<Tty> {
         let flags = (OFlags::NOCTTY | OFlags::NONBLOCK).bits();
         let file = OpenOptions::new().read(true).write(true).custom_flags(flags.cast_signed()).open(path)?;
-        let tty = Tty { fd: file.into() };
+        let tty = Tty { fd: file.into(), shared: false };
         tty.attributes()?;
         Ok(tty)
     }
@@ -160,5 +184,30 @@ pub(super) fn poll(fds: &mut [PollFd<'_>], limit: Option<Duration>) -> io::Resul
     match rustix::event::poll(fds, limit.as_ref()) {
         Ok(_) | Err(Errno::INTR) => Ok(()),
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_that_is_shared_blocks_again_once_it_is_given_back() {
+        let file = OpenOptions::new().read(true).write(true).open("/dev/ptmx").expect("a terminal");
+        let tty = Tty::of_stream(file.as_fd()).expect("a terminal for reading and writing");
+        let blocks = || !rustix::fs::fcntl_getfl(&file).expect("flags").contains(OFlags::NONBLOCK);
+        tty.set_blocking(false).expect("set");
+        assert!(!blocks());
+        assert_eq!(tty.read(&mut [0; 8]), Read::Nothing);
+        tty.set_blocking(true).expect("set");
+        assert!(blocks());
+    }
+
+    #[test]
+    fn a_stream_that_is_no_terminal_or_only_read_is_not_taken() {
+        let null = OpenOptions::new().read(true).write(true).open("/dev/null").expect("there is one");
+        assert!(Tty::of_stream(null.as_fd()).is_err());
+        let read = OpenOptions::new().read(true).open("/dev/ptmx").expect("a terminal");
+        assert!(Tty::of_stream(read.as_fd()).is_err());
     }
 }

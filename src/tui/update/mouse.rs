@@ -39,7 +39,9 @@ pub(super) fn event(model: &mut Model, event: MouseEvent, ctx: &Ctx, effects: &m
         let is_in_field = pane == Pane::Parameters
             && !is_title
             && params::update::at_line(model, usize::from(at.y - area.y - 1)).as_ref() == Some(&editing.key);
-        if is_click && !is_in_field {
+        if is_click && is_in_field {
+            params::editing::clicked(model, area, at);
+        } else if is_click {
             // As it stands it is kept, unless it cannot be.
             params::commands::DONE_EDITING.perform(model, ctx, effects);
         }

@@ -16,6 +16,7 @@ use super::overlay;
 use super::panes;
 use super::terminal::Placement;
 use super::theme::Theme;
+use super::typing;
 use crate::tui::model::{Model, SMALLEST};
 use crate::tui::pane::Pane;
 
@@ -43,9 +44,36 @@ pub fn view(model: &Model, keys: &Keymap, theme: &Theme, buffer: &mut Buffer) ->
     }
     footer::draw(model, keys, theme, regions.footer, buffer);
     match &model.overlay {
-        Some(overlay) => overlay::view::draw(model, overlay, keys, theme, buffer),
+        Some(overlay) => {
+            let cursor = overlay::view::draw(model, overlay, keys, theme, buffer);
+            match model.park_cursor {
+                true => overlay::view::selected(overlay, buffer.area).or(cursor),
+                false => cursor.filter(|_| !overlay.text().is_some_and(typing::has_selection)),
+            }
+        }
+        None if model.park_cursor => cursor.or_else(|| selected(model, &regions, buffer)),
         None => cursor,
     }
+}
+
+/// The sign of what is selected, in the first column of its rows.
+pub const SELECTED: &str = "▌";
+
+/// Where what is selected in the focused pane begins; the pane's first cell, where nothing can be selected.
+fn selected(model: &Model, regions: &Regions, buffer: &Buffer) -> Option<Position> {
+    let body = regions.body(model.focus)?;
+    bar(model.focus, body, buffer).or(Some(body.as_position()))
+}
+
+/// The first cell of the bar before what is selected in a pane, as it is drawn.
+pub fn bar(pane: Pane, body: Rect, buffer: &Buffer) -> Option<Position> {
+    let columns = match pane {
+        Pane::Parameters | Pane::Runs => 1,
+        Pane::Gallery => body.width,
+        // Their texts may have such a sign, as a progress bar has, and nothing is selected there.
+        Pane::Details | Pane::Log | Pane::Output | Pane::Compare => 0,
+    };
+    Rect { width: columns.min(body.width), ..body }.positions().find(|at| buffer[*at].symbol() == SELECTED)
 }
 
 /// The picture that belongs on the screen, and where.

@@ -1,5 +1,6 @@
 //! Screens as text, at the sizes people have. A changed snapshot is looked at before it is accepted.
 
+use super::SELECTED;
 use crate::domain::run::{Connection, ConnectionSince, RunSummary};
 use crate::domain::{Run, Status};
 use crate::tui::msg::Msg;
@@ -389,4 +390,26 @@ fn a_comparison_can_be_drawn_at_every_size() {
             stage.draw();
         }
     }
+}
+
+#[test]
+fn a_parked_cursor_stands_at_what_is_selected() {
+    let mut stage = busy(80, 24);
+    assert_eq!(stage.draw().1, None);
+    stage.model.park_cursor = true;
+    let symbol = |stage: &Stage| {
+        let (buffer, cursor) = stage.draw();
+        cursor.map(|at| buffer[at].symbol().to_owned())
+    };
+    assert_eq!(symbol(&stage).as_deref(), Some(SELECTED));
+    let before = stage.draw().1;
+    stage.press("j");
+    assert_eq!(symbol(&stage).as_deref(), Some(SELECTED));
+    assert_ne!(stage.draw().1, before);
+    // In a list too, above the text that is typed.
+    stage.press(": down");
+    assert_eq!(symbol(&stage).as_deref(), Some(SELECTED));
+    // The log has a bar of its own, which is no selection.
+    stage.press("esc 3");
+    assert_ne!(symbol(&stage).as_deref(), Some(SELECTED));
 }

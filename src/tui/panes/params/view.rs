@@ -12,8 +12,12 @@ use crate::tui::pane::Pane;
 use crate::tui::panes::params::rows::{self, INDENT, Row};
 use crate::tui::panes::params::{Editing, FileState, setting_text};
 use crate::tui::theme::Theme;
+use crate::tui::typing;
 use crate::tui::view::paint::{completions, put, put_right, without_right};
 use crate::tui::wrap::wrapped;
+
+/// What a tab looks like.
+const TAB: &str = "→";
 
 /// The text of the title line.
 pub fn note(model: &Model) -> String {
@@ -133,7 +137,7 @@ impl ParamRow<'_> {
     fn draw_value(&self, area: Rect, skipped: usize, buffer: &mut Buffer) {
         let theme = self.theme;
         let setting = self.model.draft.setting(&self.param.key);
-        let text = setting.as_ref().map(setting_text).unwrap_or_default();
+        let text = setting.as_ref().map(setting_text).unwrap_or_default().replace('\t', TAB);
         if self.param.kind == ParamKind::LongText {
             return self.draw_long(&text, area, skipped, buffer);
         }
@@ -206,6 +210,13 @@ impl ParamRow<'_> {
         let extra = editing.lines_below() as u16;
         let field = Rect { height: area.height.saturating_sub(extra).max(1), ..area };
         (&editing.text).render(field, buffer);
+        let (top, left) = editing.text.scroll_offset();
+        for (row, column) in typing::tabs(&editing.text) {
+            let (row, column) = (row.wrapping_sub(top.into()), column.wrapping_sub(left.into()));
+            if row < field.height.into() && column < field.width.into() {
+                put(buffer, field, field.x + column as u16, field.y + row as u16, TAB, theme.quiet);
+            }
+        }
         let mut y = field.bottom();
         if let Some(error) = &editing.error {
             put(buffer, area, area.x, y, &format!("✗ {error}"), theme.bad);
@@ -218,11 +229,11 @@ impl ParamRow<'_> {
             buffer,
         );
         let at = editing.text.screen_cursor();
-        let (top, left) = editing.text.scroll_offset();
         let row = u16::try_from(at.row).unwrap_or(u16::MAX).saturating_sub(top);
         let column = u16::try_from(at.col).unwrap_or(u16::MAX).saturating_sub(left);
         let x = (field.x + column).min(field.right().saturating_sub(1));
-        (row < field.height).then_some(Position { x, y: field.y + row })
+        let is_seen = row < field.height && (self.model.park_cursor || !typing::has_selection(&editing.text));
+        is_seen.then_some(Position { x, y: field.y + row })
     }
 
     /// The hint on the right: the former value, available actions, the state of a file.

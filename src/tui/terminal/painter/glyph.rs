@@ -3,6 +3,7 @@
 use ratatui::buffer::{Buffer, Cell, CellDiffOption};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use super::ascii;
 use super::style::{CellStyle, ColorDepth};
 
 /// The character or characters of a cell.
@@ -34,7 +35,7 @@ impl Glyph {
     const TAIL: Glyph = Glyph { sign: Sign::Tail, style: CellStyle::PLAIN, width: 0 };
 
     /// Converts a cell. Control characters in the buffer become blanks, so none ever reaches the terminal.
-    fn of(cell: &Cell, depth: ColorDepth) -> Glyph {
+    fn of(cell: &Cell, depth: ColorDepth, ascii: bool) -> Glyph {
         if cell.diff_option == CellDiffOption::Skip {
             return Glyph::FOREIGN;
         }
@@ -57,6 +58,7 @@ impl Glyph {
                 }
             }
         };
+        let (sign, width) = if ascii { in_ascii(sign, width) } else { (sign, width) };
         let style = if sign == Sign::Blank { style.on_blank() } else { style };
         // Terminals don't give a sign more than two columns.
         Glyph { sign, style, width: width.min(2) as u16 }
@@ -83,6 +85,21 @@ impl Glyph {
     }
 }
 
+/// The same in ASCII, as wide as it was.
+fn in_ascii(sign: Sign, width: usize) -> (Sign, usize) {
+    match sign {
+        Sign::Char(c) if width == 1 => match ascii::of(c) {
+            ' ' => (Sign::Blank, 1),
+            c => (Sign::Char(c), 1),
+        },
+        Sign::Char(_) | Sign::Cluster(_) => match width {
+            ..=1 => (Sign::Char('?'), 1),
+            _ => (Sign::Cluster("??".into()), 2),
+        },
+        Sign::Blank | Sign::Tail | Sign::Foreign => (sign, width),
+    }
+}
+
 fn is_east_asian_wide(c: char) -> bool {
     matches!(c,
         '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{303e}' | '\u{3041}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}'
@@ -91,7 +108,7 @@ fn is_east_asian_wide(c: char) -> bool {
 }
 
 /// The buffer as glyphs, row by row. A wide sign that doesn't fit into its row becomes a blank.
-pub(super) fn glyphs(buffer: &Buffer, depth: ColorDepth) -> Vec<Glyph> {
+pub(super) fn glyphs(buffer: &Buffer, depth: ColorDepth, ascii: bool) -> Vec<Glyph> {
     let width = usize::from(buffer.area.width);
     let mut glyphs = Vec::with_capacity(buffer.content.len());
     if width == 0 {
@@ -100,7 +117,7 @@ pub(super) fn glyphs(buffer: &Buffer, depth: ColorDepth) -> Vec<Glyph> {
     for row in buffer.content.chunks_exact(width) {
         let mut x = 0;
         while x < width {
-            let mut glyph = Glyph::of(&row[x], depth);
+            let mut glyph = Glyph::of(&row[x], depth, ascii);
             let columns = usize::from(glyph.width);
             if x + columns > width {
                 glyph = Glyph { sign: Sign::Blank, style: glyph.style.on_blank(), width: 1 };

@@ -3,6 +3,7 @@
 //! Views render into a [`Buffer`]; the painter remembers the terminal's cells, cursor and attributes, and writes only
 //! the difference, or nothing if there is none. No IO here: bytes come out, the session writes them.
 
+mod ascii;
 mod glyph;
 mod motion;
 mod scroll;
@@ -32,6 +33,10 @@ pub struct Painter {
     /// Whether erased cells get the current background colour (terminfo's `bce`).
     bce: bool,
     sync: bool,
+    /// Whether the terminal shows nothing but ASCII.
+    ascii: bool,
+    /// Whether rows that move together are moved by the terminal.
+    scrolls: bool,
     size: Size,
     shown: Vec<Glyph>,
     /// Whether the screen's content is unknown: the next frame starts by clearing it.
@@ -49,6 +54,8 @@ impl Painter {
             depth,
             bce,
             sync: false,
+            ascii: false,
+            scrolls: true,
             size: Size::default(),
             shown: Vec::new(),
             afresh: true,
@@ -62,6 +69,17 @@ impl Painter {
     /// Sets whether the terminal supports synchronized updates (mode 2026).
     pub fn set_sync(&mut self, sync: bool) {
         self.sync = sync;
+    }
+
+    /// Sets whether the terminal shows nothing but ASCII.
+    pub fn set_ascii(&mut self, ascii: bool) {
+        self.ascii = ascii;
+    }
+
+    /// Sets whether rows that move together are moved by the terminal. Not where it may move a picture with them: xterm
+    /// brings back those that were overwritten.
+    pub fn set_scrolls(&mut self, scrolls: bool) {
+        self.scrolls = scrolls;
     }
 
     /// Sets the colours that the terminal has. What looks different with them is drawn again.
@@ -116,7 +134,7 @@ impl Painter {
         let forced: Vec<usize> = (0..next.content.len())
             .filter(|n| next.content[*n].diff_option == CellDiffOption::AlwaysUpdate)
             .collect();
-        let next = glyphs(next, self.depth);
+        let next = glyphs(next, self.depth, self.ascii);
         if self.afresh || size != self.size {
             self.clear(size);
         }
@@ -124,7 +142,9 @@ impl Painter {
             self.shown[n] = Glyph::FOREIGN;
         }
         let before = self.out.len();
-        if let Some(scroll) = Scroll::find(&self.shown, &next, size.width.into()) {
+        if self.scrolls
+            && let Some(scroll) = Scroll::find(&self.shown, &next, size.width.into())
+        {
             self.scroll(scroll);
         }
         for y in 0..size.height {

@@ -6,7 +6,7 @@ use ratatui::style::Color;
 
 use super::{Placement, is_left, placeholder, push_at};
 use crate::picture::encode::{KITTY_CHUNK, base64_chunk};
-use crate::tui::terminal::questions::through_tmux;
+use crate::tui::terminal::passthrough::through_tmux;
 
 #[derive(Debug)]
 pub(super) struct Kitty {
@@ -123,9 +123,6 @@ impl Kitty {
         }
     }
 }
-
-/// May one pixel be sent?
-pub(in crate::tui::terminal) const GRAPHICS_QUERY: &[u8] = b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\";
 
 /// A sequence of Kitty's graphics protocol, wrapped for tmux.
 pub(in crate::tui::terminal) fn push_kitty(text: &str, tmux: bool, out: &mut Vec<u8>) {

@@ -27,7 +27,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Color;
 
 use self::kitty::Kitty;
-pub(super) use self::kitty::{GRAPHICS_QUERY, push_kitty};
+pub(super) use self::kitty::push_kitty;
 use super::painter::Painter;
 use crate::picture::{Form, Shared, Strip};
 
@@ -56,6 +56,8 @@ pub(super) struct PictureLayer {
     first_id: u8,
     second: bool,
     shown: Option<Shown>,
+    /// Strips were drawn since the screen was cleared.
+    has_drawn_strips: bool,
     /// Bytes that remove what was shown by another way, for the next frame.
     left: Vec<u8>,
 }
@@ -94,7 +96,14 @@ impl PictureLayer {
     /// `seed` chooses the image numbers, so that another program in the same window (tmux) is likely to have others.
     pub(super) fn new(tmux: bool, seed: u32) -> Self {
         // In placeholders the number is a colour. One byte is an indexed colour, which survives where 24 bits don't.
-        Self { tmux, first_id: 16 + (seed % 119) as u8 * 2, second: false, shown: None, left: Vec::new() }
+        Self {
+            tmux,
+            first_id: 16 + (seed % 119) as u8 * 2,
+            second: false,
+            shown: None,
+            has_drawn_strips: false,
+            left: Vec::new(),
+        }
     }
 
     /// Sets whether pictures pass through tmux.
@@ -104,6 +113,11 @@ impl PictureLayer {
             self.shown = None;
             self.tmux = tmux;
         }
+    }
+
+    /// Whether strips were drawn since the screen was cleared: some terminals keep them below what overwrites them.
+    pub(super) fn has_drawn_strips(&self) -> bool {
+        self.has_drawn_strips
     }
 
     /// Whether the next frame may show a picture by characters.
@@ -124,6 +138,7 @@ impl PictureLayer {
         if painter.starts_afresh(buffer.area.as_size()) {
             // Terminals differ in whether clearing the screen removes pictures: remove them and send them again.
             self.take_away(&mut first);
+            self.has_drawn_strips = false;
         }
         match wanted.filter(|placement| buffer.area.intersection(placement.area()) == placement.area()) {
             Some(placement) => self.want(placement, &mut first),
@@ -164,6 +179,7 @@ impl PictureLayer {
                 }
                 (Form::Strips(strips), Progress::Strips(there)) if !*covered => {
                     next_strips(strips, there, placement, room, &mut bytes, &mut filled);
+                    self.has_drawn_strips |= !filled.is_empty();
                 }
                 _ => {}
             }

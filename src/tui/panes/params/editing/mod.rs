@@ -4,6 +4,7 @@
 mod tests;
 
 use crossterm::event::{KeyCode, KeyEvent};
+use ratatui::layout::{Position, Rect};
 use tui_textarea::{CursorMove, TextArea, WrapMode};
 
 use crate::domain::param::FileKind;
@@ -15,6 +16,7 @@ use crate::tui::effect::{Effect, Effects, Operation, ScreenEffect};
 use crate::tui::model::Model;
 use crate::tui::notice::Tone;
 use crate::tui::overlay::{Confirm, Confirmed, Overlay};
+use crate::tui::panes::params::rows::{self, Row};
 use crate::tui::panes::params::update as params;
 use crate::tui::panes::params::{Editing, setting_text};
 use crate::tui::typing::{self, TextEdit, line_editor};
@@ -240,6 +242,27 @@ pub fn pasted(model: &mut Model, text: &str, effects: &mut Effects) {
         editing.text.insert_str(line);
     }
     refresh_completions(model, effects);
+}
+
+/// A click in the open field, which lies in the pane `area`: the caret goes there.
+pub fn clicked(model: &mut Model, area: Rect, at: Position) {
+    let rows = rows::rows(model, area.width);
+    let Some(editing) = &mut model.params.editing else { return };
+    let mut top = 0;
+    for row in &rows.rows {
+        if matches!(row, Row::Param { index, .. } if model.draft.params()[*index].key == editing.key) {
+            break;
+        }
+        top += row.height();
+    }
+    let line = usize::from(at.y.saturating_sub(area.y + 1)) + model.params.scroll;
+    let left = area.x + (rows::INDENT + rows.label_width) as u16;
+    let scrolled = editing.text.scroll_offset();
+    typing::go_to(
+        &mut editing.text,
+        line.saturating_sub(top) + usize::from(scrolled.0),
+        usize::from(at.x.saturating_sub(left)) + usize::from(scrolled.1),
+    );
 }
 
 fn kind(model: &Model) -> Option<&ParamKind> {

@@ -226,6 +226,48 @@ fn mouse(stage: &mut Stage, kind: MouseEventKind, text: &str) -> Vec<Effect> {
 const CLICK: MouseEventKind = MouseEventKind::Down(MouseButton::Left);
 
 #[test]
+fn a_click_places_the_caret_of_an_open_field() {
+    let mut stage = Stage::new(80, 24);
+    stage.press("g enter");
+    stage.draw();
+    // On the first row, and on the second one of the wrapped text.
+    for word in ["flamingo dancing", "universe"] {
+        mouse(&mut stage, CLICK, word);
+        stage.type_text("_");
+        let text = stage.model.params.editing.as_ref().expect("still open").value();
+        assert!(text.contains(&format!("_{word}")), "{text}");
+        stage.press("backspace");
+    }
+    // Behind the end of a line it is the line's end; elsewhere on the screen it leaves the field.
+    mouse(&mut stage, CLICK, "blurry");
+    assert!(stage.model.params.editing.is_none());
+}
+
+#[test]
+fn a_block_cursor_does_not_stand_behind_a_selection() {
+    let mut stage = Stage::new(80, 24);
+    stage.press("g enter");
+    assert!(stage.draw().1.is_some());
+    stage.press("shift+left");
+    assert_eq!(stage.draw().1, None, "the selection shows where it ends");
+    stage.press("left");
+    assert!(stage.draw().1.is_some());
+    stage.model.park_cursor = true;
+    stage.press("shift+left");
+    assert!(stage.draw().1.is_some(), "a braille display follows it");
+}
+
+#[test]
+fn a_tab_is_seen_in_the_field_and_in_the_list() {
+    let mut stage = Stage::new(80, 24);
+    stage.press("g enter ctrl+a");
+    stage.hear(Msg::Input(Event::Paste("one\ttwo".to_owned())));
+    assert!(stage.screen().contains("one→two"), "up to the next column of four: {}", stage.screen());
+    stage.press("esc");
+    assert!(stage.screen().contains("one→two"), "{}", stage.screen());
+}
+
+#[test]
 fn a_click_on_a_tab_goes_there() {
     let mut stage = Stage::new(80, 24);
     for pane in [Pane::Log, Pane::Runs, Pane::Details, Pane::Parameters] {

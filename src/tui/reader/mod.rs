@@ -1,0 +1,211 @@
+//! The dashboard in lines, for a screen reader (`[ui] reader = true`): no columns and no rules, one thing a line, and what
+//! changes is told as a line of its own.
+//!
+//! The same views draw the focused pane alone on a screen that nobody sees, and what is selected there, or all of it where
+//! nothing can be selected, is read off. So a pane needs nothing of its own to be told.
+
+#[cfg(test)]
+mod tests;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use tui_textarea::TextArea;
+use unicode_width::UnicodeWidthStr;
+
+use super::command::Keymap;
+use super::layout;
+use super::model::{Model, Size};
+use super::overlay::Overlay;
+use super::pane::Pane;
+use super::panes;
+use super::theme::Theme;
+use super::view::{self, SELECTED};
+
+/// The screen that nobody sees: one pane at a time, as long as most things are.
+pub const SCREEN: Size = Size { width: 99, height: 60 };
+
+/// What has been told, so that only what is new is told again.
+#[derive(Debug, Default)]
+pub struct Reader {
+    place: String,
+    lines: Vec<String>,
+    notice: String,
+    field: String,
+}
+
+/// What is to be written: lines, and the text that is being typed beneath them.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    pub lines: Vec<String>,
+    pub field: Option<Field>,
+}
+
+/// A line of text that is being typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    pub text: String,
+    /// Columns before the cursor.
+    pub column: usize,
+}
+
+impl Reader {
+    /// Tells what is new. `by_key`: something was pressed since the last time. What changes by itself in a pane, such as a
+    /// clock, is not told; messages are.
+    pub fn tell(&mut self, model: &Model, keys: &Keymap, theme: &Theme, by_key: bool) -> Told {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, model.size.width, model.size.height));
+        view::view(model, keys, theme, &mut buffer);
+        let mut told = Told { lines: Vec::new(), field: field(model) };
+        let place = place(model);
+        let is_elsewhere = place != self.place;
+        if is_elsewhere {
+            told.lines.push(place.clone());
+            self.place = place;
+            self.lines.clear();
+        }
+        if is_elsewhere || by_key {
+            let lines = match &model.overlay {
+                // Nobody wants to hear all of a list before typing what it is searched for.
+                Some(Overlay::Picker(picker)) if picker.selected.is_none() => {
+                    vec![format!("{} items", picker.matches().len())]
+                }
+                Some(_) => framed(&buffer),
+                None => seen(model, &buffer),
+            };
+            told.lines.extend(lines.iter().filter(|line| !self.lines.contains(line)).cloned());
+            self.lines = lines;
+        }
+        let notice =
+            model.notice.as_ref().map_or_else(String::new, |notice| match notice.advice.is_empty() {
+                true => notice.text.clone(),
+                false => format!("{}. {}", notice.text, notice.advice),
+            });
+        if notice != self.notice {
+            told.lines.extend((!notice.is_empty()).then(|| notice.clone()));
+            self.notice = notice;
+        }
+        let field = told.field.as_ref().map(|field| field.text.clone()).unwrap_or_default();
+        if told.lines.is_empty() && field == self.field && !by_key {
+            told.field = None;
+        }
+        self.field = field;
+        told
+    }
+}
+
+/// Where the keys go.
+fn place(model: &Model) -> String {
+    if let Some(overlay) = &model.overlay {
+        return overlay_title(overlay).to_owned();
+    }
+    if let Some(editing) = &model.params.editing {
+        let name = model.draft.param(&editing.key).map(|param| model.draft.name(param));
+        return format!("Editing {}", name.unwrap_or_default());
+    }
+    let note = match model.focus {
+        // They change by themselves.
+        Pane::Log | Pane::Runs => String::new(),
+        pane => panes::note(pane, model),
+    };
+    let title = model.focus.title();
+    if note.is_empty() { title.to_owned() } else { format!("{title}, {}", spoken(&note)) }
+}
+
+fn overlay_title(overlay: &Overlay) -> &str {
+    match overlay {
+        Overlay::Help { .. } => "Help",
+        Overlay::Messages { .. } => "Messages",
+        Overlay::Picker(picker) => picker.purpose.title(),
+        Overlay::Prompt(prompt) => prompt.purpose.title(),
+        Overlay::Import(_) => "Import",
+        Overlay::Confirm(_) => "Question",
+    }
+}
+
+/// The text that is being typed.
+fn field(model: &Model) -> Option<Field> {
+    let (name, text): (&str, &TextArea<'_>) = match (&model.overlay, &model.params.editing) {
+        (Some(Overlay::Help { filter, .. }), _) => ("Find", filter),
+        (Some(Overlay::Picker(picker)), _) => ("Filter", &picker.filter),
+        (Some(Overlay::Prompt(prompt)), _) => ("", &prompt.text),
+        (Some(Overlay::Messages { .. } | Overlay::Import(_) | Overlay::Confirm(_)), _) => return None,
+        (None, Some(editing)) => ("", &editing.text),
+        (None, None) => return None,
+    };
+    let (row, column) = (text.cursor().0, text.cursor().1);
+    let line = text.lines().get(row).map_or("", String::as_str);
+    let name = match text.lines().len() {
+        0 | 1 if name.is_empty() => String::new(),
+        0 | 1 => format!("{name}: "),
+        lines => format!("line {} of {lines}: ", row + 1),
+    };
+    let before: String = line.chars().take(column).collect();
+    Some(Field { column: name.width() + before.width(), text: format!("{name}{line}") })
+}
+
+/// What is selected in the focused pane, or all that it shows.
+fn seen(model: &Model, buffer: &Buffer) -> Vec<String> {
+    let Some(body) = layout::regions(model).and_then(|regions| regions.body(model.focus)) else {
+        return rows(buffer, buffer.area).collect();
+    };
+    let Some(bar) = view::bar(model.focus, body, buffer) else { return rows(buffer, body).collect() };
+    let last = (bar.y..body.bottom()).take_while(|y| buffer[(bar.x, *y)].symbol() == SELECTED).count() as u16;
+    let selected = Rect { x: bar.x + 1, y: bar.y, width: body.right() - bar.x - 1, height: last };
+    // What is selected is one thing, over as many rows as it takes.
+    vec![rows(buffer, selected).collect::<Vec<_>>().join(" ")]
+}
+
+/// What stands in the frame of an overlay; in a list, what is selected.
+fn framed(buffer: &Buffer) -> Vec<String> {
+    let find = |symbol: &str| buffer.area.positions().find(|at| buffer[*at].symbol() == symbol);
+    let (Some(first), Some(last)) = (find("╭"), find("╯")) else { return Vec::new() };
+    let inside = Rect {
+        x: first.x + 1,
+        y: first.y + 1,
+        width: last.x.saturating_sub(first.x + 1),
+        height: last.y.saturating_sub(first.y + 1),
+    };
+    match inside.positions().find(|at| buffer[*at].symbol() == SELECTED) {
+        Some(bar) => rows(buffer, Rect { y: bar.y, height: 1, ..inside }).collect(),
+        None => rows(buffer, inside).collect(),
+    }
+}
+
+/// The texts of rows, without those that have none.
+fn rows(buffer: &Buffer, area: Rect) -> impl Iterator<Item = String> {
+    let row = move |y| {
+        let text: String = (area.left()..area.right()).map(|x| buffer[(x, y)].symbol()).collect();
+        spoken(&text)
+    };
+    (area.top()..area.bottom()).map(row).filter(|text| !text.is_empty())
+}
+
+/// A row without what is only for the eye: lines and bars, and a comma where columns are parted.
+fn spoken(row: &str) -> String {
+    let is_drawn = |c: char| matches!(c, '\u{2500}'..='\u{259f}');
+    let text: String = row.chars().map(|c| if is_drawn(c) { ' ' } else { c }).collect();
+    let parts = text.split("  ").map(str::trim).filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+/// The bytes that write it on a terminal of so many columns, on the line of the cursor.
+pub fn bytes(told: &Told, columns: u16) -> Vec<u8> {
+    if *told == Told::default() {
+        return Vec::new();
+    }
+    let mut text = String::from("\r\x1b[K");
+    for line in &told.lines {
+        text.extend(line.chars().filter(|c| !c.is_control()));
+        text.push_str("\r\n");
+    }
+    if let Some(field) = &told.field {
+        // A line that is longer is seen around the cursor.
+        let room = usize::from(columns).saturating_sub(1).max(8);
+        let skipped = field.column.saturating_sub(room - 1);
+        text.extend(field.text.chars().skip(skipped).take(room).filter(|c| !c.is_control()));
+        text.push('\r');
+        if field.column > skipped {
+            text.push_str(&format!("\x1b[{}C", field.column - skipped));
+        }
+    }
+    text.into_bytes()
+}

@@ -1,0 +1,111 @@
+use super::*;
+use crate::domain::Status;
+use crate::domain::run::RunSummary;
+use crate::tui::msg::Msg;
+use crate::tui::notice::Tone;
+use crate::tui::stage::{Stage, run, runs_msg};
+
+/// A screen reader before the dashboard: what it hears.
+struct Listener {
+    stage: Stage,
+    reader: Reader,
+}
+
+impl Listener {
+    fn new() -> Self {
+        let mut listener = Self { stage: Stage::new(SCREEN.width, SCREEN.height), reader: Reader::default() };
+        listener.hear(false);
+        listener
+    }
+
+    fn hear(&mut self, by_key: bool) -> Told {
+        self.reader.tell(&self.stage.model, self.stage.keys(), &Theme::colourless(), by_key)
+    }
+
+    fn press(&mut self, keys: &str) -> Vec<String> {
+        self.stage.press(keys);
+        self.hear(true).lines
+    }
+}
+
+#[test]
+fn the_start_says_where_it_is_and_what_is_selected() {
+    let stage = Stage::new(SCREEN.width, SCREEN.height);
+    let told = Reader::default().tell(&stage.model, stage.keys(), &Theme::colourless(), false);
+    assert_eq!(told.lines[0], "Parameters");
+    assert!(told.lines[1].contains("prompt") && told.lines[1].contains("A flamingo dancing"), "{told:?}");
+    assert_eq!(told.lines.len(), 2);
+    assert_eq!(told.field, None);
+}
+
+#[test]
+fn a_move_tells_the_next_thing_and_nothing_else() {
+    let mut listener = Listener::new();
+    let told = listener.press("j");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(!told[0].contains(SELECTED) && !told[0].contains("A flamingo"), "{told:?}");
+    assert_eq!(listener.hear(false), Told::default(), "nothing happened");
+}
+
+#[test]
+fn a_field_says_what_it_is_and_shows_the_text_with_the_cursor() {
+    let mut listener = Listener::new();
+    listener.stage.press("enter");
+    let told = listener.hear(true);
+    assert_eq!(told.lines[0], "Editing prompt");
+    let field = told.field.expect("a field");
+    assert!(field.text.ends_with("best quality"));
+    assert_eq!(field.column, field.text.len());
+    listener.stage.type_text("!");
+    let told = listener.hear(true);
+    assert!(told.field.is_some_and(|field| field.text.ends_with("best quality!")));
+}
+
+#[test]
+fn a_list_tells_its_title_and_the_selected_item() {
+    let mut listener = Listener::new();
+    let told = listener.press(":");
+    assert_eq!(told[0], "Commands");
+    assert!(told.len() == 2 && told[1].ends_with(" items"), "{told:?}");
+    let first = listener.press("down");
+    assert_eq!(first.len(), 1, "{first:?}");
+    let next = listener.press("down");
+    assert_eq!(next.len(), 1, "{next:?}");
+    assert_ne!(next[0], first[0]);
+    let back = listener.press("esc");
+    assert_eq!(back[0], "Parameters");
+}
+
+#[test]
+fn messages_are_told_and_clocks_are_not() {
+    let mut listener = Listener::new();
+    let running = run(7, "a cat", &[Status::Waiting, Status::Running]);
+    listener.stage.hear(runs_msg(vec![RunSummary::from(&running)]));
+    listener.press("2");
+    listener.stage.model.now += 5_000;
+    listener.stage.hear(Msg::Tick);
+    assert_eq!(listener.hear(false), Told::default());
+    listener.stage.hear(Msg::Notice(Tone::Good, "Run 7 done in 9.3s".to_owned()));
+    assert_eq!(listener.hear(false).lines, ["Run 7 done in 9.3s"]);
+    assert_eq!(listener.hear(false), Told::default(), "once");
+}
+
+#[test]
+fn what_is_written_moves_nowhere_but_along_its_line() {
+    let field = Field { text: "猫 a cat".to_owned(), column: 3 };
+    let told = Told { lines: vec!["one\u{1b}[2J".to_owned(), "two".to_owned()], field: Some(field) };
+    assert_eq!(
+        String::from_utf8(bytes(&told, 80)).expect("text"),
+        "\r\x1b[Kone[2J\r\ntwo\r\n猫 a cat\r\x1b[3C"
+    );
+    assert_eq!(bytes(&Told::default(), 80), b"");
+    let long = Field { text: "x".repeat(200), column: 200 };
+    let narrow = bytes(&Told { lines: Vec::new(), field: Some(long) }, 40);
+    assert!(narrow.len() < 60, "it does not wrap: {}", narrow.len());
+}
+
+#[test]
+fn lines_and_bars_are_for_the_eye() {
+    assert_eq!(spoken("▌ ✓ 1 done   flamingo  A cat…   0:09 now │"), "✓ 1 done, flamingo, A cat…, 0:09 now");
+    assert_eq!(spoken("────────"), "");
+}
