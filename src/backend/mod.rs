@@ -20,8 +20,8 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::config::Credentials;
-use crate::domain::run::{InputFile, Protocol, RunError, RunId};
+use crate::config::{Credentials, Profile};
+use crate::domain::run::{InputFile, Protocol, RunError, RunId, Trust};
 use crate::domain::server::{ServerQueue, System};
 use crate::domain::{ParamKey, RunEvent, Status};
 use results::outputs::OutputFolder;
@@ -62,6 +62,16 @@ pub struct Server {
     /// The service before it; `None` for the protocol's usual one, or where it has none.
     pub api_url: Option<String>,
     pub credentials: Credentials,
+    /// Which certificates it may have.
+    pub trust: Trust,
+}
+
+impl Server {
+    /// Where a profile's runs go.
+    pub fn of(profile: &Profile, credentials: Credentials) -> Self {
+        let Profile { url, api_url, trust, .. } = profile;
+        Self { url: url.clone(), api_url: api_url.clone(), credentials, trust: trust.clone() }
+    }
 }
 
 /// Where a backend puts what it hears. Bounded: a slow store slows the reading down, never the memory up.

@@ -99,7 +99,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
             look_at_config(&config, &mut found);
             look_at_presets(&dirs, &config, &mut found);
             for profile in profiles(&config, &args)? {
-                look_at_profile(&dirs, &profile, env, &mut found);
+                look_at_profile(&dirs, &profile, &mut found);
             }
         }
     }
@@ -156,12 +156,7 @@ fn look_at_presets(dirs: &Dirs, config: &Config, found: &mut Findings) {
     found.good("presets", format!("{} found", listed.len()));
 }
 
-fn look_at_profile(
-    dirs: &Dirs,
-    profile: &Profile,
-    env: impl Fn(&str) -> Option<String>,
-    found: &mut Findings,
-) {
+fn look_at_profile(dirs: &Dirs, profile: &Profile, found: &mut Findings) {
     let name = if profile.name.is_empty() { String::new() } else { format!("{}: ", profile.name) };
     let credentials = profile.credentials();
     match &credentials {
@@ -169,10 +164,7 @@ fn look_at_profile(
         Ok(credentials) => look_at_credentials(&name, profile.protocol, credentials, found),
     }
     match credentials {
-        _ if !profile.protocol.caps().check => match reach(&profile.url, CONNECT_TIME, env) {
-            Ok(reached) => found.good("endpoint", format!("{name}{}", reached_text(&reached))),
-            Err(e) => found.bad("endpoint", format!("{name}{e}")),
-        },
+        _ if !profile.protocol.caps().check => look_at_endpoint(&name, profile, found),
         Ok(credentials) => look_at_server(&name, profile, credentials, found),
         // Reported with the credentials.
         Err(_) => {}
@@ -181,6 +173,10 @@ fn look_at_profile(
     if called.starts_with("http://") && !is_local(called) && !profile.secrets.is_empty() {
         let what = server_word(profile);
         found.fair(what, format!("{name}plain http sends the secrets unencrypted. Use https"));
+    }
+    if profile.trust.insecure {
+        let text = "no certificate is checked (`insecure = true`): whoever is in between can read and change all. Better set `ca` to the server's certificate";
+        found.fair(server_word(profile), format!("{name}{text}"));
     }
     look_at_outputs(dirs, &name, profile, found);
     if let Some(path) = &profile.workflow {
@@ -240,7 +236,7 @@ fn server_word(profile: &Profile) -> &'static str {
 /// Asks the server about what a run needs: nothing that starts a machine or costs money.
 fn look_at_server(name: &str, profile: &Profile, credentials: Credentials, found: &mut Findings) {
     let what = server_word(profile);
-    let server = Server { url: profile.url.clone(), api_url: profile.api_url.clone(), credentials };
+    let server = Server::of(profile, credentials);
     let backend = for_protocol(profile.protocol);
     let checked = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(backend.check(server)),
@@ -261,14 +257,34 @@ fn look_at_server(name: &str, profile: &Profile, credentials: Credentials, found
     }
 }
 
+/// Connects to the endpoint, and asks nothing.
+fn look_at_endpoint(name: &str, profile: &Profile, found: &mut Findings) {
+    let reached = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map(|runtime| runtime.block_on(reach(&profile.url, &profile.trust, CONNECT_TIME)));
+    match reached {
+        Ok(Ok(reached)) => found.good("endpoint", format!("{name}{}", reached_text(&reached))),
+        Ok(Err(error)) => {
+            let sentence = format!("{}. {}", error.what.trim_end_matches('.'), error.remedy);
+            found.bad("endpoint", format!("{name}{sentence}"));
+        }
+        Err(e) => found.bad("endpoint", format!("{name}it cannot be checked: {e}")),
+    }
+}
+
 fn reached_text(reached: &Reached) -> String {
     let took = reached.took.as_millis();
-    match (&reached.proxy, reached.tls) {
-        (Some(proxy), _) => {
+    let Reached { shown, proxy, proxy_only, tls, .. } = reached;
+    let tls = if *tls { ", TLS is good" } else { "" };
+    match proxy {
+        Some(proxy) if *proxy_only => {
             format!("the proxy {proxy} answers ({took} ms); only a run shows what is behind it")
         }
-        (None, true) => format!("{} answers, TLS is good ({took} ms); nothing was sent", reached.address),
-        (None, false) => format!("{} answers ({took} ms); nothing was sent", reached.address),
+        Some(proxy) => {
+            format!("{shown} answers through the proxy {proxy}{tls} ({took} ms); nothing was sent")
+        }
+        None => format!("{shown} answers{tls} ({took} ms); nothing was sent"),
     }
 }
 

@@ -54,7 +54,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         )));
     }
     let credentials = profile.credentials().map_err(Failure::usage)?;
-    let server = Server { url: profile.url.clone(), api_url: profile.api_url.clone(), credentials };
+    let server = Server::of(&profile, credentials);
     let backend = for_protocol(profile.protocol);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let failed = |error: RunError| {

@@ -12,7 +12,7 @@ use super::secret::OWN;
 use super::{Dirs, Profile, Secret, SecretSource};
 use crate::domain::OutputName;
 use crate::domain::diagnostic::{Diagnostic, Diagnostics, did_you_mean, nearest};
-use crate::domain::run::{Form, Protocol};
+use crate::domain::run::{Form, Protocol, Trust};
 use crate::domain::tables::{self, Fields, describe, entries};
 use crate::picture::PictureMode;
 
@@ -358,6 +358,10 @@ fn read_profile(
     let secrets = read_secrets(name, protocol, &mut fields, folder, found);
     let workflow = fields.text("workflow", found).map(|path| path_of(&path, folder));
     let without_credentials = fields.boolean("without_credentials", found).unwrap_or(false);
+    let trust = Trust {
+        ca: fields.text("ca", found).map(|path| path_of(&path, folder)),
+        insecure: fields.boolean("insecure", found).unwrap_or(false),
+    };
     let own = OutputSettings::read(&format!("profiles.{name}"), &mut fields, folder, found);
     let has_url = fields.any("url").is_some();
     let url = fields.text("url", found);
@@ -386,6 +390,7 @@ fn read_profile(
         output_dir: None,
         output_name: None,
         sidecar: false,
+        trust,
     };
     output.put_into(&mut profile, &own);
     Some(profile)

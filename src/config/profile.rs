@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Credential, Credentials, Dirs, Secret, source};
 use crate::domain::OutputName;
-use crate::domain::run::{Asked, Form, Protocol, called_url};
+use crate::domain::run::{Asked, Form, Protocol, Trust, called_url};
 
 /// Runs of one endpoint in flight at once, when the profile does not say.
 pub(super) const DEFAULT_CONCURRENCY: u32 = 1;
@@ -30,6 +30,8 @@ pub struct Profile {
     pub output_name: Option<OutputName>,
     /// Whether to write a description beside each output.
     pub sidecar: bool,
+    /// Which certificates its server may have.
+    pub trust: Trust,
 }
 
 /// A request header with the source of its secret.
@@ -81,6 +83,7 @@ impl Profile {
             output_dir: None,
             output_name: None,
             sidecar: false,
+            trust: Trust::default(),
         };
         profile
             .with_secret("client_id", env("VIEWCOMFY_CLIENT_ID"))

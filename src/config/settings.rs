@@ -120,6 +120,18 @@ pub fn config() -> Vec<Table> {
             "request headers of your own, each in these forms",
         ),
         row("without_credentials", Boolean, "false", "the endpoint wants none: runs are sent without"),
+        row(
+            "ca",
+            Text,
+            "\"server.pem\"",
+            "certificates to trust besides the system's: an authority's, or the server's own",
+        ),
+        row(
+            "insecure",
+            Boolean,
+            "false",
+            "take any certificate: whoever is in between reads and changes all",
+        ),
         row("concurrency", Integer { least: 1, most: Some(1000) }, "1", "runs at once"),
         row(
             "workflow",

@@ -506,5 +506,6 @@ fn with_sidecars(run: &Run, events: Vec<RunEvent>) -> Vec<RunEvent> {
 }
 
 fn server(request: &RunRequest, credentials: Credentials) -> Server {
-    Server { url: request.url.clone(), api_url: request.api_url.clone(), credentials }
+    let RunRequest { url, api_url, trust, .. } = request;
+    Server { url: url.clone(), api_url: api_url.clone(), credentials, trust: trust.clone() }
 }

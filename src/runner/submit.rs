@@ -113,7 +113,7 @@ pub fn outgoing(order: &NewRun<'_>) -> Result<Outgoing, RunnerError> {
         Ok((input, path.clone()))
     });
     let job = Job {
-        server: Server { url: profile.url.clone(), api_url: profile.api_url.clone(), credentials },
+        server: Server::of(profile, credentials),
         params: order.submission.params.clone(),
         files: files.collect::<Result<_, RunnerError>>()?,
         workflow: (order.send_workflow || profile.protocol.caps().shape == Shape::Graph)
@@ -228,6 +228,7 @@ fn addressed(profile: &Profile, request: RunRequest) -> RunRequest {
         protocol: profile.protocol,
         url: profile.url.clone(),
         api_url: profile.api_url.clone(),
+        trust: profile.trust.clone(),
         concurrency: profile.concurrency,
         output_name: profile.output_name.as_ref().map(ToString::to_string),
         sidecar: profile.sidecar,

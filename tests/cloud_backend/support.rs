@@ -53,6 +53,7 @@ pub(super) fn server(api: &str) -> Server {
         url: "https://deployment.example/x?a=b&c".to_owned(),
         api_url: Some(api.to_owned()),
         credentials: credentials([("client_id", "id-of-ours"), ("client_secret", "hush-hush")]),
+        ..Server::default()
     }
 }
 

@@ -8,6 +8,7 @@ mod support;
 mod folder_gone;
 mod history;
 mod mount;
+mod network;
 mod odd_disks;
 mod outputs;
 mod shim;

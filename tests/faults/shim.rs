@@ -27,9 +27,16 @@ fn library() -> Option<&'static PathBuf> {
     LIBRARY.get_or_init(compile).as_ref()
 }
 
-/// Has a command, and what it starts, meet these faults; see `shim.c` for the words. Whether that can be done here.
+/// The variables that have a command, and what it starts, meet these faults; see `shim.c` for the words. `None` where that
+/// cannot be done here.
+pub(crate) fn faults(faults: &str) -> Option<[(&'static str, String); 2]> {
+    let library = library()?.to_str()?.to_owned();
+    Some([("LD_PRELOAD", library), ("FAULTS", faults.to_owned())])
+}
+
+/// Has a command meet these faults. Whether that can be done here.
 pub(crate) fn put_before(command: &mut Command, faults: &str) -> bool {
-    let Some(library) = library() else { return false };
-    command.env("LD_PRELOAD", library).env("FAULTS", faults);
+    let Some(variables) = self::faults(faults) else { return false };
+    command.envs(variables);
     true
 }

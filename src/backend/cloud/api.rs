@@ -94,9 +94,11 @@ impl Api {
         &self.limits
     }
 
-    /// Whether both are the same service and credentials, so that one request can read both.
+    /// Whether both are the same service, credentials and trust, so that one request can read both.
     pub(super) fn is_same_account(&self, other: &Self) -> bool {
-        self.base == other.base && self.credentials == other.credentials
+        self.base == other.base
+            && self.credentials == other.credentials
+            && self.http.clients().trust() == other.http.clients().trust()
     }
 
     /// The URL that runs are sent to.

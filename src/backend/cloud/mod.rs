@@ -22,7 +22,7 @@ mod submit;
 use std::sync::Arc;
 
 use super::{Backend, BackendError, BoxFuture, Caps, Checked, EventSink, Job, Outgoing, Server};
-use crate::backend::net::http::Http;
+use crate::backend::net::http::HttpPool;
 use crate::backend::net::upload::Upload;
 use crate::domain::run::{Protocol, RunError};
 
@@ -39,7 +39,7 @@ const CANCEL_TRIES: u32 = 3;
 #[derive(Debug, Default)]
 pub struct CloudBackend {
     accounts: Accounts,
-    http: Arc<Http>,
+    http: HttpPool,
     limits: Arc<CloudLimits>,
 }
 
@@ -48,13 +48,13 @@ impl CloudBackend {
     pub fn with(limits: CloudLimits) -> Self {
         Self {
             accounts: Accounts::default(),
-            http: Arc::new(Http::new(limits.http.clone())),
+            http: HttpPool::new(limits.http.clone()),
             limits: Arc::new(limits),
         }
     }
 
     fn api(&self, server: &Server) -> Result<Api, RunError> {
-        Api::new(server, Arc::clone(&self.http), Arc::clone(&self.limits))
+        Api::new(server, self.http.of(&server.trust), Arc::clone(&self.limits))
     }
 
     fn run(&self, job: Job, events: EventSink) -> Result<CloudRun, BackendError> {

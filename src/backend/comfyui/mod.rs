@@ -31,7 +31,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
-use super::net::http::Http;
+use super::net::http::HttpPool;
 use super::{Backend, BackendError, BoxFuture, Caps, Checked, EventSink, Job, Outgoing, Server, Tend};
 use crate::domain::Status;
 use crate::domain::run::{Protocol, RunError};
@@ -45,7 +45,7 @@ pub use limits::ComfyuiLimits;
 /// The backend for ComfyUI's own server.
 #[derive(Debug, Default)]
 pub struct ComfyuiBackend {
-    http: Arc<Http>,
+    http: HttpPool,
     limits: Arc<ComfyuiLimits>,
     /// Prompts that were asked to end. The server says nothing of one that it takes out of its queue.
     stopped: Arc<Mutex<HashSet<String>>>,
@@ -54,15 +54,11 @@ pub struct ComfyuiBackend {
 impl ComfyuiBackend {
     /// With other limits than usual.
     pub fn with(limits: ComfyuiLimits) -> Self {
-        Self {
-            http: Arc::new(Http::new(limits.http.clone())),
-            limits: Arc::new(limits),
-            stopped: Arc::default(),
-        }
+        Self { http: HttpPool::new(limits.http.clone()), limits: Arc::new(limits), stopped: Arc::default() }
     }
 
     fn api(&self, server: &Server) -> Result<Api, RunError> {
-        Api::new(server, Arc::clone(&self.http), Arc::clone(&self.limits))
+        Api::new(server, self.http.of(&server.trust), Arc::clone(&self.limits))
     }
 
     fn run(&self, job: Job, events: EventSink, footing: Footing) -> Result<ComfyuiRun, BackendError> {

@@ -8,12 +8,12 @@
 //! resolves and connects, so there only literal addresses are checked.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use reqwest::Url;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::{reach, redirect};
+use super::proxy::{Proxies, address_of};
+use super::redirect;
 
 /// In which network an address is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,13 +75,13 @@ fn place_v6(address: Ipv6Addr) -> Place {
 /// Which networks a connection may go to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::backend) struct Rule {
-    public: bool,
-    loopback: bool,
-    private: bool,
+    pub(super) public: bool,
+    pub(super) loopback: bool,
+    pub(super) private: bool,
 }
 
 impl Rule {
-    fn allows(self, address: IpAddr) -> bool {
+    pub(super) fn allows(self, address: IpAddr) -> bool {
         match place(address) {
             Place::Public => self.public,
             Place::Loopback => self.loopback,
@@ -100,6 +100,12 @@ impl Rule {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::backend) struct Forbidden {
     host: String,
+}
+
+impl Forbidden {
+    pub(super) fn new(host: &str) -> Self {
+        Self { host: host.to_owned() }
+    }
 }
 
 impl fmt::Display for Forbidden {
@@ -123,14 +129,11 @@ pub(in crate::backend) struct Guard {
 
 impl Guard {
     /// What is allowed to the server at `home`. Finds out where that is.
-    pub(in crate::backend) async fn new(home: &Url) -> Self {
-        Self::with(home, |name| std::env::var(name).ok()).await
-    }
-
-    async fn with(home: &Url, env: impl Fn(&str) -> Option<String>) -> Self {
-        let is_behind_proxy = reach::proxy_of(home, &env).is_some();
-        let proxies = reach::proxies(env);
-        let addresses = match (literal(home), home.host_str()) {
+    pub(in crate::backend) async fn new(home: &Url, proxies: &Proxies) -> Self {
+        // One that cannot be used leads nowhere.
+        let is_behind_proxy = !matches!(proxies.way(home), Ok(None));
+        let proxies = proxies.hosts();
+        let addresses = match (address_of(home), home.host_str()) {
             (Some(address), _) => vec![address],
             (None, Some(host)) if !is_behind_proxy => match tokio::net::lookup_host((host, 0)).await {
                 Ok(found) => found.map(|address| address.ip()).collect(),
@@ -161,53 +164,11 @@ impl Guard {
             return Err(format!("its address {} is not safe", redirect::shown(url)));
         }
         let host = url.host_str().unwrap_or_default();
-        let is_forbidden = match literal(url) {
+        let is_forbidden = match address_of(url) {
             Some(address) => !rule.allows(address),
             None => self.proxies.iter().any(|proxy| proxy == host),
         };
-        if is_forbidden { Err(Forbidden { host: host.to_owned() }.to_string()) } else { Ok(Some(rule)) }
-    }
-}
-
-/// The address that a URL names by number.
-fn literal(url: &Url) -> Option<IpAddr> {
-    let host = url.host_str()?;
-    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
-}
-
-/// Finds hosts, and gives only those of their addresses that a rule allows.
-#[derive(Clone, Debug)]
-pub(in crate::backend) struct Resolver {
-    rule: Rule,
-    /// Hosts of proxies, which are where a person put them.
-    proxies: Vec<String>,
-}
-
-impl Resolver {
-    pub(in crate::backend) fn new(rule: Rule, env: impl Fn(&str) -> Option<String>) -> Self {
-        Self { rule, proxies: reach::proxies(env) }
-    }
-
-    /// Those of a host's addresses that may be connected to.
-    fn pass(
-        &self,
-        host: &str,
-        found: impl Iterator<Item = SocketAddr>,
-    ) -> Result<Vec<SocketAddr>, Forbidden> {
-        let is_proxy = !self.rule.is_local() && self.proxies.iter().any(|proxy| proxy == host);
-        let passed: Vec<_> = found.filter(|address| is_proxy || self.rule.allows(address.ip())).collect();
-        if passed.is_empty() { Err(Forbidden { host: host.to_owned() }) } else { Ok(passed) }
-    }
-}
-
-impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let this = self.clone();
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let passed = this.pass(name.as_str(), found)?;
-            Ok(Box::new(passed.into_iter()) as Addrs)
-        })
+        if is_forbidden { Err(Forbidden::new(host).to_string()) } else { Ok(Some(rule)) }
     }
 }
 
@@ -293,7 +254,7 @@ mod tests {
             ("http://169.254.169.254/", "http://169.254.1.1/x", None),
         ];
         for (home, to, expected) in table {
-            let guard = Guard::with(&home.parse().expect(home), |_| None).await;
+            let guard = Guard::new(&home.parse().expect(home), &Proxies::default()).await;
             let found = guard.rule(&to.parse().expect(to)).ok().map(|rule| match rule {
                 None => "anywhere",
                 Some(Rule { public: true, loopback: false, private: false }) => "public",
@@ -306,31 +267,12 @@ mod tests {
 
     #[tokio::test]
     async fn behind_a_proxy_nothing_is_near_and_the_proxy_itself_holds_no_output() {
-        let proxy = |name: &str| (name == "ALL_PROXY").then(|| "http://proxy.corp:3128".to_owned());
-        let guard = Guard::with(&"https://localhost.example/".parse().expect("a URL"), proxy).await;
+        let proxies = Proxies::of(|name| (name == "ALL_PROXY").then(|| "http://proxy.corp:3128".to_owned()));
+        let guard = Guard::new(&"https://localhost.example/".parse().expect("a URL"), &proxies).await;
         assert_eq!((guard.loopback, guard.private), (false, false));
         let rule = |url: &str| guard.rule(&url.parse().expect(url));
         assert!(rule("https://proxy.corp/x").is_err());
         assert!(rule("https://10.0.0.1/x").is_err(), "literal addresses are checked all the same");
         assert!(rule("https://files.example/x").is_ok());
-    }
-
-    #[test]
-    fn a_name_leads_only_to_those_of_its_addresses_that_are_allowed() {
-        let rule = Rule { public: true, loopback: false, private: false };
-        let env = |name: &str| (name == "HTTPS_PROXY").then(|| "proxy.corp:3128".to_owned());
-        let resolver = Resolver::new(rule, env);
-        let pass = |resolver: &Resolver, host: &str, found: &[&str]| {
-            let found = found.iter().map(|address| SocketAddr::new(address.parse().expect("an address"), 0));
-            let passed = resolver.pass(host, found)?;
-            Ok::<_, Forbidden>(passed.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>())
-        };
-        let forbidden = |host: &str| Err(Forbidden { host: host.to_owned() });
-        assert_eq!(pass(&resolver, "x.io", &["10.0.0.1", "1.1.1.1", "::1"]), Ok(vec!["1.1.1.1".to_owned()]));
-        assert_eq!(pass(&resolver, "x.io", &["127.0.0.1", "169.254.169.254"]), forbidden("x.io"));
-        assert_eq!(pass(&resolver, "proxy.corp", &["10.0.0.1"]), Ok(vec!["10.0.0.1".to_owned()]));
-        let near = Resolver::new(Rule { public: false, loopback: true, private: false }, env);
-        assert_eq!(pass(&near, "x.io", &["1.1.1.1"]), forbidden("x.io"));
-        assert_eq!(pass(&near, "proxy.corp", &["10.0.0.1"]), forbidden("proxy.corp"));
     }
 }

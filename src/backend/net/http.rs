@@ -1,46 +1,60 @@
 //! The HTTP client: one policy on redirects, credentials, time and trust for every protocol.
 
-use std::error::Error as _;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName,
     HeaderValue, LOCATION,
 };
-use reqwest::{Client, ClientBuilder, RequestBuilder, Response, Url};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 use tokio::sync::watch;
 
 use crate::config::{Credential, Credentials};
-use crate::domain::run::RunError;
+use crate::domain::run::{RunError, Trust};
 
-use super::guard::{Guard, Resolver, Rule};
-use super::reach;
+use super::client::Clients;
+use super::fault::{self, Fault};
+use super::guard::Guard;
+use super::proxy::Proxy;
 use super::redirect::{self, Hop, Method, RedirectError};
 use super::upload::Upload;
 
-/// Timeout for DNS, TCP and TLS together.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-/// Read timeout: the vendor's own limit for a stream. Cold starts take minutes; a dead connection is found
-/// by [`KEEPALIVE`] much sooner.
-const SILENCE_TIMEOUT: Duration = Duration::from_secs(24_000);
-/// Idle time before TCP keepalive probes are sent.
-const KEEPALIVE: Duration = Duration::from_secs(30);
 /// Most bytes of an error's body that are read.
 const MAX_REFUSAL: usize = 256 * 1024;
 /// The remedy for a request that the server may have accepted.
 pub(in crate::backend) const LOOK_THERE_FIRST: &str =
     "The server may go on with it, and bill it: look at the endpoint's own history before you run it again.";
 
-/// Clients, made when they are first needed: loading the system's certificates takes its time.
+/// The requests of all that trust alike.
 #[derive(Debug, Default)]
 pub(in crate::backend) struct Http {
     limits: HttpLimits,
-    /// For plain HTTP to loopback: no certificates, no proxy.
-    local: OnceLock<Client>,
-    open: OnceLock<Client>,
-    /// For addresses that a server chose.
-    guarded: Mutex<Vec<(Rule, Client)>>,
+    clients: Clients,
+}
+
+/// The requests of a backend, by whom a profile trusts.
+#[derive(Debug, Default)]
+pub(in crate::backend) struct HttpPool {
+    limits: HttpLimits,
+    known: Mutex<Vec<Arc<Http>>>,
+}
+
+impl HttpPool {
+    pub(in crate::backend) fn new(limits: HttpLimits) -> Self {
+        Self { limits, known: Mutex::default() }
+    }
+
+    /// The requests of those who trust so.
+    pub(in crate::backend) fn of(&self, trust: &Trust) -> Arc<Http> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(http) = known.iter().find(|http| http.clients.trust() == trust) {
+            return Arc::clone(http);
+        }
+        let http = Arc::new(Http::new(self.limits.clone(), trust.clone()));
+        known.push(Arc::clone(&http));
+        http
+    }
 }
 
 /// Why there is no response.
@@ -63,7 +77,7 @@ enum Body<'a> {
 /// Why a chain of requests ended without a response.
 #[derive(Debug)]
 enum Broken {
-    Line(reqwest::Error),
+    Line(Fault),
     Redirect(RedirectError),
 }
 
@@ -98,8 +112,8 @@ impl Default for HttpLimits {
 }
 
 impl Http {
-    pub(in crate::backend) fn new(limits: HttpLimits) -> Self {
-        Self { limits, ..Self::default() }
+    pub(in crate::backend) fn new(limits: HttpLimits, trust: Trust) -> Self {
+        Self { limits, clients: Clients::new(trust) }
     }
 
     pub(in crate::backend) fn limits(&self) -> &HttpLimits {
@@ -120,10 +134,10 @@ impl Http {
                 let hops = if hop.method == Method::Get { hop.number } else { 0 };
                 Ok(Answer { response, hops })
             }
-            Err((Broken::Line(error), hop)) => {
-                let is_up =
-                    hop.method == Method::Get || (*sent.borrow() >= upload.total && !error.is_connect());
-                let mut error = unreachable(&error, &hop.url);
+            Err((Broken::Line(fault), hop)) => {
+                let is_up = hop.method == Method::Get
+                    || (*sent.borrow() >= upload.total && !fault.is_before_sending());
+                let mut error = self.told(fault, &hop.url);
                 if is_up {
                     error.remedy = LOOK_THERE_FIRST.to_owned();
                 }
@@ -145,7 +159,7 @@ impl Http {
     ) -> Result<Response, RunError> {
         let asked = self.follow(url, credentials, json.map_or(Body::None, Body::Json)).await;
         asked.map(|(response, _)| response).map_err(|(broken, hop)| match broken {
-            Broken::Line(error) => unreachable(&error, &hop.url),
+            Broken::Line(fault) => self.told(fault, &hop.url),
             Broken::Redirect(error) => error.told(),
         })
     }
@@ -182,11 +196,11 @@ impl Http {
     }
 
     /// Sends a GET, with retries when the network or a gateway fails.
-    async fn get_again(&self, url: &Url, credentials: Option<&Credentials>) -> reqwest::Result<Response> {
+    async fn get_again(&self, url: &Url, credentials: Option<&Credentials>) -> Result<Response, Fault> {
         for wait in &self.limits.retries {
             match self.send(url, credentials, Body::None).await {
                 Ok(response) if !matches!(response.status().as_u16(), 502..=504) => return Ok(response),
-                Err(error) if error.is_builder() => return Err(error),
+                Err(fault) if fault.is_final() => return Err(fault),
                 Ok(_) | Err(_) => tokio::time::sleep(*wait).await,
             }
         }
@@ -198,7 +212,7 @@ impl Http {
         url: &Url,
         credentials: Option<&Credentials>,
         body: Body<'_>,
-    ) -> reqwest::Result<Response> {
+    ) -> Result<Response, Fault> {
         let client = self.client(url)?;
         let mut request = match body {
             Body::None => client.get(url.clone()),
@@ -217,62 +231,49 @@ impl Http {
         if let Some(credentials) = credentials {
             request = with_credentials(request, credentials.iter());
         }
-        request.send().await
+        self.got(url, request).await
+    }
+
+    /// Sends a request to this address, by way of the proxy that the environment names.
+    pub(in crate::backend) async fn got(
+        &self,
+        url: &Url,
+        request: RequestBuilder,
+    ) -> Result<Response, Fault> {
+        let response = request.send().await.map_err(Fault::Line)?;
+        match self.proxy(url) {
+            // Only a proxy gives this answer, and it passes nothing on.
+            Some(proxy) if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                let (what, remedy) = fault::denied(proxy);
+                Err(Fault::Unsent(RunError { what, remedy, ..RunError::default() }))
+            }
+            _ => Ok(response),
+        }
+    }
+
+    /// The proxy that requests to an address go through.
+    pub(in crate::backend) fn proxy(&self, url: &Url) -> Option<&Proxy> {
+        self.clients.way(url).ok().flatten()
+    }
+
+    /// The error of a request that got no response.
+    pub(in crate::backend) fn told(&self, fault: Fault, url: &Url) -> RunError {
+        fault.told(url, self.proxy(url))
+    }
+
+    pub(in crate::backend) fn clients(&self) -> &Clients {
+        &self.clients
     }
 
     /// The client for an address that a person chose.
-    pub(in crate::backend) fn client(&self, url: &Url) -> reqwest::Result<&Client> {
-        let is_local = url.scheme() == "http" && reach::is_loopback(url);
-        let slot = if is_local { &self.local } else { &self.open };
-        if let Some(client) = slot.get() {
-            return Ok(client);
-        }
-        let builder = builder();
-        let builder = if is_local { builder.no_proxy().tls_certs_only([]) } else { builder };
-        let client = builder.build()?;
-        Ok(slot.get_or_init(|| client))
+    pub(in crate::backend) fn client(&self, url: &Url) -> Result<&Client, Fault> {
+        self.clients.client(url).map_err(Fault::Unsent)
     }
 
     /// The client for an address that a server chose, when the guard allows a request to it.
     pub(in crate::backend) fn client_for(&self, url: &Url, guard: &Guard) -> Result<Client, String> {
-        let client = match guard.rule(url)? {
-            Some(rule) => self.guarded(rule),
-            None => self.client(url).cloned(),
-        };
-        client.map_err(|_| format!("a request cannot be sent to {}", redirect::shown(url)))
+        self.clients.client_for(url, guard)
     }
-
-    /// A client that connects only where the rule allows.
-    fn guarded(&self, rule: Rule) -> reqwest::Result<Client> {
-        let mut clients = self.guarded.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, client)) = clients.iter().find(|(known, _)| *known == rule) {
-            return Ok(client.clone());
-        }
-        let builder = builder().dns_resolver(Resolver::new(rule, |name| std::env::var(name).ok()));
-        let builder = if rule.is_local() { builder.no_proxy() } else { builder };
-        let client = builder.build()?;
-        clients.push((rule, client.clone()));
-        Ok(client)
-    }
-}
-
-/// The settings that all clients share.
-fn builder() -> ClientBuilder {
-    // Someone else's provider is as good; an error says only that there is one.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder()
-        .user_agent(concat!("comfydeck/", env!("CARGO_PKG_VERSION")))
-        .redirect(reqwest::redirect::Policy::none())
-        // A repeated POST is a second run that costs money.
-        .retry(reqwest::retry::never())
-        .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(SILENCE_TIMEOUT)
-        .tcp_keepalive(KEEPALIVE)
-        .tcp_keepalive_interval(KEEPALIVE)
-        .tcp_keepalive_retries(4)
-        .tcp_nodelay(true)
-        // Connections are minutes apart, and one kept that long may be half dead.
-        .pool_max_idle_per_host(0)
 }
 
 /// The beginning of an error response's body. A body that cannot be read in time does not matter: the
@@ -325,7 +326,7 @@ pub(in crate::backend) async fn whole_body(
         })?;
         let chunk = chunk.map_err(|why| {
             let what = "the connection broke in the middle of the response".to_owned();
-            NoBody::Broken(RunError { details: causes(&why).0, ..error(what) })
+            NoBody::Broken(RunError { details: fault::causes(&why).said, ..error(what) })
         })?;
         let Some(chunk) = chunk else { return Ok(body) };
         if body.len() + chunk.len() > max {
@@ -370,59 +371,6 @@ pub(in crate::backend) fn with_credentials<'a>(
 pub(in crate::backend) fn unsendable(credentials: &Credentials) -> Option<&str> {
     let bad = credentials.iter().find(|credential| header(credential).is_none());
     bad.map(|credential| credential.name.as_str())
-}
-
-/// The innermost cause of an error, and whether the connection was refused.
-fn causes(error: &reqwest::Error) -> (String, bool) {
-    let mut causes = Vec::new();
-    let mut refused = false;
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let io = cause.downcast_ref::<std::io::Error>();
-        refused |= io.is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionRefused);
-        causes.push(crate::wire::ansi::scrub_plain(&cause.to_string()));
-        source = cause.source();
-    }
-    (causes.join(": "), refused)
-}
-
-/// The error of a request that failed, without the URL's query.
-pub(in crate::backend) fn unreachable(error: &reqwest::Error, url: &Url) -> RunError {
-    let host = url.host_str().unwrap_or_default();
-    let (said, refused) = causes(error);
-    let has = |word: &str| said.to_ascii_lowercase().contains(word);
-    let (what, remedy) = if has("dns error") || has("failed to lookup") {
-        (format!("the host {host} cannot be found"), "Check the profile's url, and this machine's network.")
-    } else if refused {
-        (
-            format!("nothing is listening at {}", redirect::shown(url)),
-            "Check the profile's url and port, and that the endpoint is up.",
-        )
-    } else if has("certificate") || has("tls") || has("handshake") || has("corrupt message") {
-        (
-            format!("the TLS handshake with {host} failed"),
-            "Check that the endpoint speaks https, and this machine's clock and certificates.",
-        )
-    } else if error.is_timeout() {
-        (format!("{host} did not respond in time"), "Check this machine's network, then try again.")
-    } else if error.is_connect() {
-        (format!("no connection to {host}"), "Check this machine's network, then try again.")
-    } else if error.is_builder() {
-        (format!("a request cannot be sent to {}", redirect::shown(url)), "Check the profile's url.")
-    } else {
-        (
-            format!("the connection to {host} broke before a response came"),
-            "Check this machine's network, then try again.",
-        )
-    };
-    let remedy = match reach::proxy_of(url, |name| std::env::var(name).ok()) {
-        Some(proxy) => format!(
-            "The proxy {} is in between: check it, HTTPS_PROXY and NO_PROXY.",
-            redirect::shown(&proxy)
-        ),
-        None => remedy.to_owned(),
-    };
-    RunError { what, remedy, details: said, ..RunError::default() }
 }
 
 #[cfg(test)]

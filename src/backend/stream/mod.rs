@@ -17,7 +17,7 @@ use crate::domain::{RunEvent, Status};
 use crate::wire::ansi;
 use crate::wire::errors;
 
-use crate::backend::net::http::{self, Answer, Http, HttpLimits, LOOK_THERE_FIRST, NoAnswer};
+use crate::backend::net::http::{self, Answer, Http, HttpLimits, HttpPool, LOOK_THERE_FIRST, NoAnswer};
 use crate::backend::net::http_error::{self, Meaning};
 use crate::backend::net::redirect;
 use crate::backend::net::upload::Upload;
@@ -38,13 +38,13 @@ const MAX_BODY: usize = 256 * 1024;
 /// The backend for streaming endpoints.
 #[derive(Debug, Default)]
 pub struct StreamBackend {
-    http: Http,
+    http: HttpPool,
 }
 
 impl StreamBackend {
     /// With limits other than the defaults.
     pub fn with(limits: HttpLimits) -> Self {
-        Self { http: Http::new(limits) }
+        Self { http: HttpPool::new(limits) }
     }
 }
 
@@ -61,7 +61,8 @@ impl Backend for StreamBackend {
 
     fn submit(&self, job: Job, events: EventSink) -> BoxFuture<'_, Result<(), BackendError>> {
         Box::pin(async move {
-            let run = StreamRun { http: &self.http, out: Reporter::new(events), job };
+            let http = self.http.of(&job.server.trust);
+            let run = StreamRun { http: &http, out: Reporter::new(events), job };
             run.drive().await
         })
     }

@@ -7,6 +7,7 @@ mod event;
 mod request;
 mod status;
 mod summary;
+mod trust;
 
 pub use event::{
     Connection, ConnectionSince, End, Output, OutputFailure, Preview, PreviewKind, Progress, RunError,
@@ -17,6 +18,7 @@ pub use request::{
 };
 pub use status::Status;
 pub use summary::{Counts, RunSummary};
+pub use trust::Trust;
 
 /// A run's number in the store, counted from 1. People type it: `comfydeck show 42`.
 pub type RunId = i64;

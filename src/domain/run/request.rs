@@ -14,6 +14,8 @@ use crate::domain::prompt::Templates;
 use crate::domain::workflow::hex;
 use crate::domain::{ParamKey, Shape};
 
+use super::trust::Trust;
+
 /// Everything needed to submit a run, and to submit exactly the same one again.
 ///
 /// Contains no secret: credentials are looked up by the profile's name when the run is sent.
@@ -30,6 +32,9 @@ pub struct RunRequest {
     /// Address of the service in front of the endpoint, for protocols with one: requests and credentials go there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_url: Option<String>,
+    /// Certificates that the server may have.
+    #[serde(default, skip_serializing_if = "Trust::is_usual")]
+    pub trust: Trust,
     /// The server's name of an existing run to fetch: nothing is submitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopt: Option<String>,

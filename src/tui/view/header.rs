@@ -21,6 +21,7 @@ pub(super) fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer
         Some(_) if model.demo && area.width < ROOMY => ("a demo".to_owned(), theme.patience),
         Some(_) if model.demo => ("a demo: nothing leaves this machine".to_owned(), theme.patience),
         Some(profile) if profile.name.is_empty() => (shown_url(&profile.url).to_owned(), theme.text),
+        Some(profile) if profile.trust.insecure => (format!("{} · insecure TLS", profile.name), theme.bad),
         Some(profile) => (profile.name.clone(), theme.text),
         None => ("no profile".to_owned(), theme.bad),
     };

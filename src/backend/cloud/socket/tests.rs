@@ -334,7 +334,7 @@ async fn obstacles_are_reported() {
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.expect("answered");
     });
     let error = connect(&format!("https://{address}"), &credentials("hush-hush")).await.expect_err("no TLS");
-    assert!(error.error().what.contains("the TLS handshake"), "{error:?}");
+    assert!(error.error().what.contains("does not speak TLS"), "{error:?}");
 }
 
 /// Both ends of a line; the other end is a websocket server that says what the test wants.

@@ -87,7 +87,7 @@ pub(in crate::backend) async fn fetch_all(
         return Ok(fetched);
     }
     out.phase(Status::Downloading).await?;
-    let guard = Guard::new(links.home).await;
+    let guard = Guard::new(links.home, links.http.clients().proxies()).await;
     let before = out.received();
     let (tally, mut counted) = watch::channel(Tally::default());
     let mut waiting: std::collections::VecDeque<_> = wanted

@@ -8,6 +8,7 @@ use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use tokio::sync::oneshot;
 
 use crate::backend::EventSink;
+use crate::backend::net::fault::Fault as NoResponse;
 use crate::backend::net::guard::{Forbidden, Guard};
 use crate::backend::net::http;
 use crate::backend::net::redirect::{self, Hop, Method};
@@ -347,9 +348,10 @@ impl Download<'_> {
                 Some(credentials) => http::with_credentials(request, credentials.iter()),
                 None => request,
             };
-            let response =
-                tokio::time::timeout(silence, request.send()).await.map_err(|_| silent(silence))?;
-            let response = response.map_err(|error| unreachable(&error, &hop.url))?;
+            let response = tokio::time::timeout(silence, self.links.http.got(&hop.url, request))
+                .await
+                .map_err(|_| silent(silence))?;
+            let response = response.map_err(|fault| self.unreachable(fault, &hop.url))?;
             let location = response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
             match redirect::next(&hop, response.status(), location) {
                 Ok(None) => return Ok(response),
@@ -357,6 +359,16 @@ impl Download<'_> {
                 Err(error) => return Err(hopeless(error)),
             }
         }
+    }
+
+    /// The failure of a request that got no response.
+    fn unreachable(&self, fault: NoResponse, url: &Url) -> Fault {
+        if let Some(forbidden) = fault.cause::<Forbidden>() {
+            return hopeless(forbidden);
+        }
+        let is_final = fault.is_final();
+        let what = self.links.http.told(fault, url).what;
+        if is_final { hopeless(what) } else { passing(what) }
     }
 
     fn headers(&self, request: RequestBuilder, from: Option<u64>) -> RequestBuilder {
@@ -390,16 +402,4 @@ fn refused(status: StatusCode, headers: &HeaderMap) -> Fault {
         408 | 425 | 429 | 500..=504 => Fault::Passing(format!("its server failed ({name})"), stay_away),
         _ => hopeless(format!("its server did not send a valid response ({name})")),
     }
-}
-
-fn unreachable(error: &reqwest::Error, url: &Url) -> Fault {
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        if let Some(forbidden) = cause.downcast_ref::<Forbidden>() {
-            return hopeless(forbidden);
-        }
-        source = cause.source();
-    }
-    let what = http::unreachable(error, url).what;
-    if error.is_builder() { hopeless(what) } else { passing(what) }
 }

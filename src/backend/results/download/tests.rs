@@ -162,7 +162,7 @@ impl Fetching {
             retries: vec![Duration::from_millis(1); 3],
             ..HttpLimits::default()
         };
-        let http = Http::new(limits);
+        let http = Http::new(limits, crate::domain::run::Trust::default());
         let links = Links {
             http: &http,
             home: &self.home,
