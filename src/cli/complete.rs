@@ -74,7 +74,7 @@ pub fn files(typed: &OsStr) -> Vec<CompletionCandidate> {
 fn offered(typed: &OsStr, fits: impl Fn(&Parameter) -> bool) -> Vec<CompletionCandidate> {
     let (Some(typed), Some(draft)) = (typed.to_str(), draft()) else { return Vec::new() };
     if let Some((name, begun)) = typed.split_once('=') {
-        let parameter = draft.named(name).ok().and_then(|named| draft.param(&named.key));
+        let parameter = draft.named(name).ok().and_then(|named| draft.param(named.keys.first()?));
         let values = parameter.map(values).unwrap_or_default();
         let fitting = values.into_iter().filter(|value| value.starts_with(begun));
         return fitting.map(|value| CompletionCandidate::new(format!("{name}={value}"))).collect();

@@ -27,6 +27,7 @@ pub mod shape;
 pub mod tables;
 pub mod time;
 pub mod value;
+mod wiring;
 pub mod workflow;
 
 pub use diagnostic::Diagnostic;

@@ -171,10 +171,11 @@ pub fn run(run: &Run, names: &Names, prompt: Option<&str>) -> Value {
             json!({"name": failure.name, "why": failure.why, "kept": kept})
         })
         .collect();
-    // By name, as --set takes them.
-    let sent =
-        request.params.keys().filter_map(|key| Some(((*names.get(key)?).to_owned(), key.as_str().into())));
-    let aliases: Map<String, Value> = sent.collect();
+    // By name, as --set takes them; for several that are set together, the first.
+    let mut aliases = Map::new();
+    for (key, name) in request.params.keys().filter_map(|key| Some((key, *names.get(key)?))) {
+        aliases.entry(name).or_insert_with(|| key.as_str().into());
+    }
     let mut record = request_facts(run);
     record.extend(fields([
         ("aliases", aliases.into()),

@@ -4,12 +4,14 @@
 use serde_json::Value;
 
 use super::{Draft, Setting};
+use crate::domain::param::one_text;
 use crate::domain::{ParamKey, ParamKind, Parameter, Role};
 
 /// The parameter a name stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
-    pub key: ParamKey,
+    /// One key; for prompts with several text encoders or the same text in several places, all of them.
+    pub keys: Vec<ParamKey>,
     /// A field of the parameter's object, as in `10-inputs-lora_1.strength`.
     pub field: Option<String>,
 }
@@ -30,29 +32,41 @@ impl Draft {
     /// When there is no such parameter, or more than one.
     pub fn named(&self, name: &str) -> Result<Named, Unnamed> {
         if let Some(key) = self.resolve(name) {
-            return Ok(Named { key, field: None });
+            return Ok(Named { keys: vec![key], field: None });
         }
         // Names may contain dots: the last dot is tried first.
         for (at, _) in name.rmatch_indices('.') {
             let (name, field) = (&name[..at], &name[at + 1..]);
-            let key = self.resolve(name).or_else(|| self.of_role(name).ok());
+            let keys = self.resolve(name).map(|key| vec![key]).or_else(|| self.of_role(name).ok());
             let is_object =
                 |key: &ParamKey| matches!(self.setting(key), Some(Setting::Value(Value::Object(_))));
-            if let Some(key) = key.filter(is_object) {
-                return Ok(Named { key, field: Some(field.to_owned()) });
+            if let Some(keys) = keys.filter(|keys| keys.iter().all(is_object)) {
+                return Ok(Named { keys, field: Some(field.to_owned()) });
             }
         }
-        self.of_role(name).map(|key| Named { key, field: None })
+        self.of_role(name).map(|keys| Named { keys, field: None })
     }
 
-    fn of_role(&self, name: &str) -> Result<ParamKey, Unnamed> {
+    fn of_role(&self, name: &str) -> Result<Vec<ParamKey>, Unnamed> {
         let role = Role::from_word(name).ok_or(Unnamed::Unknown)?;
-        let mut keys: Vec<ParamKey> = self.of(role).map(|parameter| parameter.key.clone()).collect();
-        match keys.len() {
-            0 => Err(Unnamed::Unknown),
-            1 => Ok(keys.remove(0)),
-            _ => Err(Unnamed::Ambiguous(keys)),
+        let of: Vec<&Parameter> = self.of(role).collect();
+        let keys: Vec<ParamKey> = of.iter().map(|parameter| parameter.key.clone()).collect();
+        if keys.is_empty() {
+            Err(Unnamed::Unknown)
+        } else if one_text::are_one(&of, |parameter| self.shown(&parameter.key)) {
+            Ok(keys)
+        } else {
+            Err(Unnamed::Ambiguous(keys))
         }
+    }
+
+    /// Indices of prompts with the same text, a group each, first one first. Prompts with an alias of their own are left
+    /// out.
+    pub fn same_texts(&self) -> Vec<Vec<usize>> {
+        let is_free = |parameter: &Parameter| {
+            !parameter.hidden && !self.preset().aliases.values().any(|key| *key == parameter.key)
+        };
+        one_text::same(self.params(), is_free, |parameter| self.shown(&parameter.key))
     }
 
     /// The editable parameters with this role.
@@ -60,16 +74,10 @@ impl Draft {
         self.params().iter().filter(move |parameter| parameter.role == Some(role) && parameter.is_editable())
     }
 
-    /// Roles that work as names on this workflow: exactly one parameter has the role, and the preset has
-    /// no alias of that name.
+    /// Roles that work as names on this workflow: they are not ambiguous, and the preset has no alias of that name.
     pub fn default_aliases(&self) -> Vec<&'static str> {
         let free = |role: &Role| !self.preset().aliases.contains_key(role.word());
-        Role::ALL
-            .into_iter()
-            .filter(free)
-            .filter(|role| self.of(*role).count() == 1)
-            .map(Role::word)
-            .collect()
+        Role::ALL.into_iter().filter(free).map(Role::word).filter(|word| self.of_role(word).is_ok()).collect()
     }
 
     /// The prompt, by which people recognise this draft in a list: among several the first that was set, else the
@@ -117,7 +125,8 @@ mod tests {
     fn names_are_aliases_keys_roles_and_fields() {
         let draft = draft(&[("look", "6-inputs-text")]);
         let named = |name: &str| {
-            draft.named(name).map(|named| format!("{} {}", named.key, named.field.unwrap_or_default()))
+            let keys = |named: &Named| named.keys.iter().map(ParamKey::as_str).collect::<Vec<_>>().join("+");
+            draft.named(name).map(|named| format!("{} {}", keys(&named), named.field.unwrap_or_default()))
         };
         for (name, means) in [
             ("look", "6-inputs-text "),
@@ -143,8 +152,10 @@ mod tests {
     #[test]
     fn a_presets_own_aliases_win() {
         let draft = draft(&[("prompt", "7-inputs-text"), ("steps", "8-inputs-steps")]);
-        assert_eq!(draft.named("prompt").map(|named| named.key.to_string()).as_deref(), Ok("7-inputs-text"));
-        assert_eq!(draft.named("steps").map(|named| named.key.to_string()).as_deref(), Ok("8-inputs-steps"));
+        for (name, key) in [("prompt", "7-inputs-text"), ("steps", "8-inputs-steps")] {
+            let named = Named { keys: ParamKey::parse(key).into_iter().collect(), field: None };
+            assert_eq!(draft.named(name), Ok(named));
+        }
     }
 
     #[test]
@@ -154,5 +165,58 @@ mod tests {
         let negative = ParamKey::new("7", "text");
         draft.set(&negative, Setting::Value("worse".into()));
         assert_eq!(draft.prompt(), "a cat");
+    }
+
+    /// What `prompt` means where two nodes hold these inputs, each wired to the sampler's positive.
+    fn prompts(first: &str, second: &str) -> Result<Vec<String>, usize> {
+        let text = format!(
+            r#"{{"1": {{"class_type": "CLIPTextEncodeX", "inputs": {{{first}, "clip": ["4", 0]}}}},
+                "2": {{"class_type": "CLIPTextEncodeX", "inputs": {{{second}, "clip": ["4", 0]}}}},
+                "8": {{"class_type": "ConditioningCombine", "inputs": {{"conditioning_1": ["1", 0], "conditioning_2": ["2", 0]}}}},
+                "3": {{"class_type": "KSampler", "inputs": {{"seed": 7, "positive": ["8", 0], "negative": ["9", 0]}}}}}}"#
+        );
+        let params = param::parameters(&Workflow::parse(&text).expect("a workflow"));
+        match Draft::new(params, Layer::default()).named("prompt") {
+            Ok(named) => Ok(named.keys.iter().map(ToString::to_string).collect()),
+            Err(Unnamed::Ambiguous(keys)) => Err(keys.len()),
+            Err(Unnamed::Unknown) => Err(0),
+        }
+    }
+
+    #[test]
+    fn the_texts_of_one_encoder_and_those_that_hold_the_same_are_one_prompt() {
+        let both = |a: &str, b: &str| Ok(vec![a.to_owned(), b.to_owned()]);
+        let nothing = r#""steps": 1"#;
+        for (first, second, means) in [
+            (r#""text_g": "a cat", "text_l": "a cat""#, nothing, both("1-inputs-text_g", "1-inputs-text_l")),
+            (
+                r#""clip_l": "cat, photo", "t5xxl": "A cat sits.""#,
+                nothing,
+                both("1-inputs-clip_l", "1-inputs-t5xxl"),
+            ),
+            (r#""text": "a cat""#, r#""text": "a cat""#, both("1-inputs-text", "2-inputs-text")),
+            (r#""text": "a cat""#, r#""text": "a dog""#, Err(2)),
+            (r#""tags": "jazz", "lyrics": "la la""#, nothing, Err(2)),
+            (r#""prompt_1": "a cat", "prompt_2": "a dog""#, nothing, Err(2)),
+        ] {
+            assert_eq!(prompts(first, second), means, "{first} {second}");
+        }
+    }
+
+    #[test]
+    fn texts_that_are_the_same_stand_together_until_they_differ() {
+        let mut draft = draft(&[]);
+        assert!(draft.same_texts().is_empty());
+        draft.set(&ParamKey::new("7", "text"), Setting::Value("a cat".into()));
+        assert!(draft.same_texts().is_empty(), "the negative is no prompt");
+        let text = WORKFLOW.replace(r#""text": "a cat""#, r#""text_g": "a cat", "text_l": "a cat""#);
+        let params = param::parameters(&Workflow::parse(&text).expect("a workflow"));
+        let mut draft = Draft::new(params.clone(), Layer::default());
+        assert_eq!(draft.same_texts().len(), 1);
+        draft.set(&ParamKey::new("6", "text_l"), Setting::Value("a dog".into()));
+        assert!(draft.same_texts().is_empty());
+        let aliases = [("style".to_owned(), ParamKey::new("6", "text_l"))].into_iter().collect();
+        let named = Draft::new(params, Layer { aliases, ..Layer::default() });
+        assert!(named.same_texts().is_empty(), "who names one of them means that one");
     }
 }

@@ -7,16 +7,12 @@ use std::sync::OnceLock;
 use serde_json::{Number, Value};
 
 use super::{Choice, FileKind, ParamKind, Range};
-use crate::domain::inputs::{LONG, is_data, is_placeholder, is_seed_name};
+use crate::domain::inputs::{LONG, SWITCHES, is_data, is_placeholder, is_seed_name};
 use crate::domain::node_facts::{self, Fact};
 use crate::domain::role::Role;
 use crate::domain::scalar::is_whole;
 use crate::domain::workflow::is_link;
 use crate::domain::{lora, media};
-
-/// Texts that mean on and off.
-const SWITCHES: [[&str; 2]; 5] =
-    [["enable", "disable"], ["enabled", "disabled"], ["true", "false"], ["yes", "no"], ["on", "off"]];
 
 /// What is known of an input.
 pub(super) struct Facts {

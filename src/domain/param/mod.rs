@@ -2,6 +2,7 @@
 
 mod arrange;
 mod kind;
+pub mod one_text;
 pub mod seeds;
 
 use std::collections::HashMap;
@@ -9,6 +10,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::role::{self, Role};
+use super::wiring::Wiring;
 use super::{ParamKey, Workflow, inputs};
 
 pub use super::media::FileKind;
@@ -75,6 +77,9 @@ pub struct Parameter {
     pub role: Option<Role>,
     /// Belongs to a sampler that continues another one's work.
     pub is_later: bool,
+    /// Whether this is the main seed, which decides the picture.
+    pub decides: bool,
+    /// Where it stands among the others.
     pub rank: Rank,
 }
 
@@ -115,7 +120,8 @@ pub const MASK_SUFFIX: &str = "-viewcomfymask";
 /// Each image input is followed by a parameter for its mask, which is not an input of the workflow: null until a
 /// person sets one. Widgets without content, such as headings and buttons, are left out.
 pub fn parameters(workflow: &Workflow) -> Vec<Parameter> {
-    let roles = role::of(workflow);
+    let wiring = Wiring::new(workflow);
+    let roles = role::of(&wiring);
     let mut found = Vec::new();
     for (id, node) in workflow.nodes() {
         for (input, value) in node.inputs.iter().flatten() {
@@ -144,6 +150,7 @@ pub fn parameters(workflow: &Workflow) -> Vec<Parameter> {
                 advanced: false,
                 hidden: inputs::is_editor_only(&node.class_type, input, value),
                 required: false,
+                decides: false,
                 rank: Rank::default(),
             };
             let mask = (parameter.kind == ParamKind::File(FileKind::Image)).then(|| mask_of(&parameter));
@@ -151,7 +158,10 @@ pub fn parameters(workflow: &Workflow) -> Vec<Parameter> {
             found.extend(mask);
         }
     }
-    seeds::mark(&mut found);
+    seeds::mark(&mut found, &wiring);
+    if let Some(at) = seeds::deciding(&found, &wiring) {
+        found[at].decides = true;
+    }
     found
 }
 
@@ -167,16 +177,22 @@ fn role_of(kind: &ParamKind) -> Option<Role> {
     }
 }
 
-/// Names of parameters without a preset: the role, for those that are the only one with it.
+/// Names of parameters without a preset: the role, if it is not ambiguous.
 pub fn names(workflow: &Workflow) -> HashMap<ParamKey, &'static str> {
-    let mut only: HashMap<Role, Option<ParamKey>> = HashMap::new();
-    for parameter in parameters(workflow).into_iter().filter(Parameter::is_editable) {
+    let params = parameters(workflow);
+    let mut of_role: HashMap<Role, Vec<&Parameter>> = HashMap::new();
+    for parameter in params.iter().filter(|parameter| parameter.is_editable()) {
         if let Some(role) = parameter.role {
-            let key = Some(parameter.key);
-            only.entry(role).and_modify(|known| *known = None).or_insert(key);
+            of_role.entry(role).or_default().push(parameter);
         }
     }
-    only.into_iter().filter_map(|(role, key)| Some((key?, role.word()))).collect()
+    let mut names = HashMap::new();
+    for (role, of_role) in of_role {
+        if one_text::are_one(&of_role, |parameter| parameter.default.as_str()) {
+            names.extend(of_role.iter().map(|parameter| (parameter.key.clone(), role.word())));
+        }
+    }
+    names
 }
 
 fn mask_of(image: &Parameter) -> Parameter {

@@ -1,13 +1,13 @@
 //! Roles: what an input is for (prompt, seed, size). Found by the wiring, not by names of nodes: a text is the prompt
 //! when it reaches what a sampler calls positive.
 
-mod graph;
 mod settings;
 mod texts;
 
 use std::collections::HashMap;
 
-use super::{ParamKey, Workflow};
+use super::ParamKey;
+use super::wiring::Wiring;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
@@ -116,24 +116,23 @@ pub struct Assigned {
 /// The roles of a workflow's inputs, as far as the wiring shows them.
 ///
 /// Takes time proportional to the workflow for any wiring; cycles end.
-pub fn of(workflow: &Workflow) -> HashMap<ParamKey, Assigned> {
-    let graph = graph::Graph::new(workflow);
-    let samplers = graph.samplers();
-    let mut found = Found { graph: &graph, roles: HashMap::new() };
-    texts::find(&graph, &samplers, &mut found);
-    settings::find(&graph, &samplers, &mut found);
+pub(super) fn of(wiring: &Wiring<'_>) -> HashMap<ParamKey, Assigned> {
+    let samplers = wiring.samplers();
+    let mut found = Found { wiring, roles: HashMap::new() };
+    texts::find(wiring, &samplers, &mut found);
+    settings::find(wiring, &samplers, &mut found);
     found.roles
 }
 
 /// Roles found so far; the first one of each input stays.
 struct Found<'g> {
-    graph: &'g graph::Graph<'g>,
+    wiring: &'g Wiring<'g>,
     roles: HashMap<ParamKey, Assigned>,
 }
 
 impl Found<'_> {
     fn put(&mut self, node: usize, input: &str, role: Role, is_later: bool) {
-        let key = ParamKey::new(self.graph.id(node), input);
+        let key = ParamKey::new(self.wiring.id(node), input);
         let assigned = self.roles.entry(key).or_insert(Assigned { role, is_later });
         // An input used by a first sampler counts as such, whoever else uses it.
         if assigned.role == role {

@@ -4,13 +4,10 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::graph::{Graph, Sampler, is_latent};
 use super::{Found, Role};
 use crate::domain::inputs::{is_placeholder, is_seed_name};
+use crate::domain::wiring::{Sampler, Wiring, is_latent};
 use crate::domain::workflow::is_link;
-
-/// Most links followed to find a number.
-const MOST_HOPS: usize = 64;
 
 /// Substrings of sampler inputs whose links lead to more of its settings.
 const SETTINGS: [&str; 8] =
@@ -25,18 +22,18 @@ enum Holds {
     Text,
 }
 
-pub(super) fn find(graph: &Graph<'_>, samplers: &[Sampler], found: &mut Found<'_>) {
-    let mut seen = Seen { settings: vec![false; graph.len()], sizes: vec![false; graph.len()] };
+pub(super) fn find(wiring: &Wiring<'_>, samplers: &[Sampler], found: &mut Found<'_>) {
+    let mut seen = Seen { settings: vec![false; wiring.len()], sizes: vec![false; wiring.len()] };
     for sampler in samplers {
         seen.settings[sampler.node] = false;
         seen.sizes[sampler.node] = false;
-        settings(graph, sampler, &mut seen.settings, found);
-        sizes(graph, sampler, &mut seen.sizes, found);
+        settings(wiring, sampler, &mut seen.settings, found);
+        sizes(wiring, sampler, &mut seen.sizes, found);
     }
-    models(graph, samplers, found);
-    loras_and_rates(graph, found);
+    models(wiring, samplers, found);
+    loras_and_rates(wiring, found);
     if samplers.is_empty() {
-        of_services(graph, found);
+        of_services(wiring, found);
     }
 }
 
@@ -47,33 +44,24 @@ struct Seen {
 }
 
 /// The settings of a sampler: its own inputs and those of linked nodes that hold settings.
-fn settings(graph: &Graph<'_>, sampler: &Sampler, seen: &mut [bool], found: &mut Found<'_>) {
+fn settings(wiring: &Wiring<'_>, sampler: &Sampler, seen: &mut [bool], found: &mut Found<'_>) {
     let mut open = vec![sampler.node];
     while let Some(at) = open.pop() {
         if std::mem::replace(&mut seen[at], true) {
             continue;
         }
-        let is_silent = is_silent(graph, at);
-        for (name, value) in graph.inputs(at) {
+        let is_silent = wiring.is_silent(at);
+        for (name, value) in wiring.inputs(at) {
             if let Some((role, holds)) = setting(name)
                 && !(role == Role::Seed && is_silent)
             {
-                put(graph, at, name, role, holds, sampler.is_later, found);
+                put(wiring, at, name, role, holds, sampler.is_later, found);
             }
             let leads_on = SETTINGS.iter().any(|part| name.contains(part)) && !is_seed_name(name);
-            if let Some(from) = graph.linked(value).filter(|_| leads_on) {
+            if let Some(from) = wiring.linked(value).filter(|_| leads_on) {
                 open.push(from);
             }
         }
-    }
-}
-
-/// Whether a sampler adds no noise, so that its seed has no effect.
-fn is_silent(graph: &Graph<'_>, at: usize) -> bool {
-    match graph.input(at, "add_noise") {
-        Some(Value::Bool(on)) => !on,
-        Some(Value::String(text)) => text.starts_with("dis") || text.eq_ignore_ascii_case("false"),
-        _ => false,
     }
 }
 
@@ -102,7 +90,7 @@ fn size(name: &str) -> Option<Role> {
 }
 
 /// Size and length: from the nearest node that sets them, on the path of the first picture.
-fn sizes(graph: &Graph<'_>, sampler: &Sampler, seen: &mut [bool], found: &mut Found<'_>) {
+fn sizes(wiring: &Wiring<'_>, sampler: &Sampler, seen: &mut [bool], found: &mut Found<'_>) {
     let mut open = vec![sampler.node];
     let mut is_first = true;
     while let Some(at) = open.pop() {
@@ -110,9 +98,9 @@ fn sizes(graph: &Graph<'_>, sampler: &Sampler, seen: &mut [bool], found: &mut Fo
             continue;
         }
         let mut has_size = false;
-        for (name, _) in graph.inputs(at) {
+        for (name, _) in wiring.inputs(at) {
             if let Some(role) = size(name) {
-                put(graph, at, name, role, Holds::Number, sampler.is_later, found);
+                put(wiring, at, name, role, Holds::Number, sampler.is_later, found);
                 has_size |= matches!(role, Role::Width | Role::Height);
             }
         }
@@ -120,7 +108,7 @@ fn sizes(graph: &Graph<'_>, sampler: &Sampler, seen: &mut [bool], found: &mut Fo
         if has_size && !is_start {
             continue;
         }
-        for (name, from) in graph.links(at) {
+        for (name, from) in wiring.links(at) {
             let leads_on =
                 is_latent(name) || name.contains("pipe") || !is_start && matches!(name, "image" | "images");
             if leads_on || !is_start && name.is_empty() {
@@ -131,7 +119,7 @@ fn sizes(graph: &Graph<'_>, sampler: &Sampler, seen: &mut [bool], found: &mut Fo
 }
 
 /// The names of the models that samplers use.
-fn models(graph: &Graph<'_>, samplers: &[Sampler], found: &mut Found<'_>) {
+fn models(wiring: &Wiring<'_>, samplers: &[Sampler], found: &mut Found<'_>) {
     const NAMES: [&str; 8] = [
         "ckpt_name",
         "unet_name",
@@ -142,29 +130,29 @@ fn models(graph: &Graph<'_>, samplers: &[Sampler], found: &mut Found<'_>) {
         "base_ckpt_name",
         "diffusion_model",
     ];
-    let mut seen = vec![false; graph.len()];
+    let mut seen = vec![false; wiring.len()];
     for sampler in samplers {
         let mut open = vec![sampler.node];
         while let Some(at) = open.pop() {
             if std::mem::replace(&mut seen[at], true) {
                 continue;
             }
-            for (name, value) in graph.inputs(at) {
+            for (name, value) in wiring.inputs(at) {
                 if value.is_string() && NAMES.contains(&name) {
                     found.put(at, name, Role::Model, sampler.is_later);
                 }
                 let leads_on = MODELS.iter().any(|part| name.contains(part)) && !name.contains("upscale");
-                open.extend(graph.linked(value).filter(|_| leads_on));
+                open.extend(wiring.linked(value).filter(|_| leads_on));
             }
         }
     }
 }
 
 /// LoRAs and frame rates are found by name: nothing else has these names.
-fn loras_and_rates(graph: &Graph<'_>, found: &mut Found<'_>) {
-    for at in 0..graph.len() {
-        let is_lora = graph.class(at).to_ascii_lowercase().contains("lora");
-        for (name, value) in graph.inputs(at).filter(|(_, value)| !is_link(value)) {
+fn loras_and_rates(wiring: &Wiring<'_>, found: &mut Found<'_>) {
+    for at in 0..wiring.len() {
+        let is_lora = wiring.class(at).to_ascii_lowercase().contains("lora");
+        for (name, value) in wiring.inputs(at).filter(|(_, value)| !is_link(value)) {
             let role = match name {
                 "fps" | "frame_rate" | "fps_out" if value.is_number() => Role::Fps,
                 "strength_model" | "lora_strength" | "lora_weight" if value.is_number() => Role::LoraStrength,
@@ -185,20 +173,20 @@ fn is_lora_name(name: &str, is_lora: bool) -> bool {
 }
 
 /// Nodes that do all the work themselves: the inputs beside their prompt.
-fn of_services(graph: &Graph<'_>, found: &mut Found<'_>) {
+fn of_services(wiring: &Wiring<'_>, found: &mut Found<'_>) {
     let prompts = found.roles.iter().filter(|(_, assigned)| assigned.role == Role::Prompt);
     let workers: HashSet<String> = prompts.map(|(key, _)| key.node().to_owned()).collect();
-    for at in 0..graph.len() {
-        let is_worker = workers.contains(graph.id(at));
-        let takes_prompt = || graph.links(at).any(|(name, _)| matches!(name, "prompt" | "text"));
+    for at in 0..wiring.len() {
+        let is_worker = workers.contains(wiring.id(at));
+        let takes_prompt = || wiring.links(at).any(|(name, _)| matches!(name, "prompt" | "text"));
         if !is_worker && !takes_prompt() {
             continue;
         }
-        for (name, _) in graph.inputs(at) {
+        for (name, _) in wiring.inputs(at) {
             if let Some((role, holds)) =
                 setting(name).or_else(|| size(name).map(|role| (role, Holds::Number)))
             {
-                put(graph, at, name, role, holds, false, found);
+                put(wiring, at, name, role, holds, false, found);
             }
         }
     }
@@ -206,7 +194,7 @@ fn of_services(graph: &Graph<'_>, found: &mut Found<'_>) {
 
 /// Assigns a role to an input, or to the input its link leads to.
 fn put(
-    graph: &Graph<'_>,
+    wiring: &Wiring<'_>,
     at: usize,
     name: &str,
     role: Role,
@@ -214,62 +202,12 @@ fn put(
     is_later: bool,
     found: &mut Found<'_>,
 ) {
-    if let Some((at, name)) = followed(graph, at, name, role, holds) {
-        found.put(at, name, role, is_later);
-    }
-}
-
-/// The input that holds the value: this one, or the one at the end of its link. `None` when the value
-/// is computed on the way.
-fn followed<'g>(
-    graph: &Graph<'g>,
-    at: usize,
-    name: &str,
-    role: Role,
-    holds: Holds,
-) -> Option<(usize, &'g str)> {
     let is_held = |value: &Value| match holds {
         Holds::Number => value.is_number() || value.as_str().is_some_and(is_placeholder),
         Holds::Text => value.is_string(),
     };
-    let (mut at, mut name) = (at, name);
-    for _ in 0..MOST_HOPS {
-        let (own, value) = graph.inputs(at).find(|(own, _)| *own == name)?;
-        if is_held(value) {
-            return Some((at, own));
-        }
-        at = graph.linked(value)?;
-        name = next_name(graph, at, role, &is_held)?;
-    }
-    None
-}
-
-/// The input of an intermediate node that the value comes from.
-fn next_name<'g>(
-    graph: &Graph<'g>,
-    at: usize,
-    role: Role,
-    is_held: &impl Fn(&Value) -> bool,
-) -> Option<&'g str> {
-    let of_role = |name: &str| setting(name).map(|(role, _)| role).or_else(|| size(name)) == Some(role);
-    if let Some((name, _)) =
-        graph.inputs(at).find(|(name, value)| of_role(name) && (is_held(value) || is_link(value)))
-    {
-        return Some(name);
-    }
-    let plain = ["value", "Value", "int", "INT", "number", "Number", "float", "string", "text"];
-    if let Some((name, _)) =
-        graph.inputs(at).find(|(name, value)| plain.contains(name) && (is_held(value) || is_link(value)))
-    {
-        return Some(name);
-    }
-    let mut held = graph.inputs(at).filter(|(_, value)| is_held(value));
-    if let (Some((name, _)), None) = (held.next(), held.next()) {
-        return Some(name);
-    }
-    let mut links = graph.inputs(at).filter(|(_, value)| is_link(value));
-    match (links.next(), links.next()) {
-        (Some((name, _)), None) => Some(name),
-        _ => None,
+    let is_like = |name: &str| setting(name).map(|(role, _)| role).or_else(|| size(name)) == Some(role);
+    if let Some((at, name)) = wiring.followed(at, name, is_like, is_held) {
+        found.put(at, name, role, is_later);
     }
 }

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::graph::{Graph, Sampler};
 use super::{Found, Role};
 use crate::domain::node_facts::{self, Fact};
+use crate::domain::wiring::{Sampler, Wiring};
 use crate::domain::workflow::is_link;
 use crate::domain::{inputs, media};
 
@@ -86,32 +86,32 @@ impl Side {
     }
 }
 
-pub(super) fn find(graph: &Graph<'_>, samplers: &[Sampler], found: &mut Found<'_>) {
+pub(super) fn find(wiring: &Wiring<'_>, samplers: &[Sampler], found: &mut Found<'_>) {
     // The prompt first: a text that reaches both sides is the prompt.
     for side in [Side::Positive, Side::Negative] {
-        let mut walk = Walk { graph, side, seen: vec![false; graph.len()] };
+        let mut walk = Walk { wiring, side, seen: vec![false; wiring.len()] };
         for sampler in samplers {
             walk.node(sampler.node, sampler.is_later, true, found);
         }
         // Guiders, and samplers that were not recognised: any node that takes both sides.
-        for at in (0..graph.len()).filter(|at| names_sides(graph, *at)) {
+        for at in (0..wiring.len()).filter(|at| names_sides(wiring, *at)) {
             walk.node(at, false, true, found);
         }
     }
     if !found.has(Role::Prompt) {
-        without_sampler(graph, found);
+        without_sampler(wiring, found);
     }
 }
 
-fn names_sides(graph: &Graph<'_>, at: usize) -> bool {
-    let is_guider = graph.class(at).to_ascii_lowercase().contains("guider");
-    let sides = graph.inputs(at).filter(|(_, value)| is_link(value) || value.is_string());
+fn names_sides(wiring: &Wiring<'_>, at: usize) -> bool {
+    let is_guider = wiring.class(at).to_ascii_lowercase().contains("guider");
+    let sides = wiring.inputs(at).filter(|(_, value)| is_link(value) || value.is_string());
     is_guider || sides.map(|(name, _)| side(name)).any(|side| side.is_some())
 }
 
 /// One walk through the wiring, for one side.
 struct Walk<'g> {
-    graph: &'g Graph<'g>,
+    wiring: &'g Wiring<'g>,
     side: Side,
     seen: Vec<bool>,
 }
@@ -132,18 +132,18 @@ impl Walk<'_> {
 
     /// Assigns the side's role to a node's texts, and returns the nodes to visit next.
     fn inputs(&self, at: usize, is_sampler: bool, is_later: bool, found: &mut Found<'_>) -> Vec<usize> {
-        let Self { graph, side: wanted, .. } = self;
+        let Self { wiring, side: wanted, .. } = self;
         let (mut next, mut texts, mut others) = (Vec::new(), 0, Vec::new());
-        let names_sides = graph.inputs(at).any(|(name, value)| {
-            side(name) == Some(*wanted) && (is_link(value) || is_text(graph, at, name, value))
+        let names_sides = wiring.inputs(at).any(|(name, value)| {
+            side(name) == Some(*wanted) && (is_link(value) || is_text(wiring, at, name, value))
         });
-        for (name, value) in graph.inputs(at) {
+        for (name, value) in wiring.inputs(at) {
             let is_wanted = match side(name) {
                 Some(side) => side == *wanted,
                 None if names_sides => false,
                 None => !is_sampler || is_conditioning(name),
             };
-            if let Some(from) = graph.linked(value) {
+            if let Some(from) = wiring.linked(value) {
                 let goes_on = is_wanted && (side(name).is_some() || carries(name));
                 match goes_on {
                     true => next.push(from),
@@ -152,7 +152,7 @@ impl Walk<'_> {
                     }
                     false => {}
                 }
-            } else if is_wanted && !(is_sampler && side(name).is_none()) && is_text(graph, at, name, value) {
+            } else if is_wanted && !(is_sampler && side(name).is_none()) && is_text(wiring, at, name, value) {
                 found.put(at, name, wanted.role(), is_later);
                 texts += 1;
             } else if name == "guidance" && value.is_number() {
@@ -164,7 +164,7 @@ impl Walk<'_> {
             if let [only] = others.as_slice() {
                 next.push(*only);
             } else if others.is_empty()
-                && let Some(name) = only_text(graph, at)
+                && let Some(name) = only_text(wiring, at)
             {
                 found.put(at, name, wanted.role(), is_later);
             }
@@ -210,15 +210,19 @@ fn is_about(name: &str) -> bool {
 }
 
 /// Whether an input of a node on the way contains words for a model.
-fn is_text(graph: &Graph<'_>, at: usize, input: &str, value: &Value) -> bool {
+fn is_text(wiring: &Wiring<'_>, at: usize, input: &str, value: &Value) -> bool {
     let Some(text) = value.as_str() else { return false };
     let name = input.to_ascii_lowercase();
-    let class = graph.class(at);
-    if is_about(&name) || media::kind_of_name(text).is_some() || inputs::is_editor_only(class, input, value) {
+    let class = wiring.class(at);
+    if is_about(&name)
+        || media::kind_of_name(text).is_some()
+        || inputs::is_switch_word(text)
+        || inputs::is_editor_only(class, input, value)
+    {
         return false;
     }
     // The wildcard's result in an earlier run, kept by the node.
-    if name.starts_with("populated") && graph.input(at, "wildcard_text").is_some() {
+    if name.starts_with("populated") && wiring.input(at, "wildcard_text").is_some() {
         return false;
     }
     match node_facts::lookup(class, input) {
@@ -229,9 +233,9 @@ fn is_text(graph: &Graph<'_>, at: usize, input: &str, value: &Value) -> bool {
 }
 
 /// The only text of a node whose inputs have unknown names, such as words of another language.
-fn only_text<'w>(graph: &Graph<'w>, at: usize) -> Option<&'w str> {
-    let class = graph.class(at);
-    let mut texts = graph.inputs(at).filter(|(name, value)| {
+fn only_text<'w>(wiring: &Wiring<'w>, at: usize) -> Option<&'w str> {
+    let class = wiring.class(at);
+    let mut texts = wiring.inputs(at).filter(|(name, value)| {
         let is_words = |text: &str| media::kind_of_name(text).is_none() && !text.ends_with(".safetensors");
         let is_free = node_facts::lookup(class, name).is_none() && !is_about(&name.to_ascii_lowercase());
         is_free && value.as_str().is_some_and(is_words) && !inputs::is_editor_only(class, name, value)
@@ -240,16 +244,16 @@ fn only_text<'w>(graph: &Graph<'w>, at: usize) -> Option<&'w str> {
 }
 
 /// Without a sampler, as for speech or paid services: the texts called prompt or text.
-fn without_sampler(graph: &Graph<'_>, found: &mut Found<'_>) {
+fn without_sampler(wiring: &Wiring<'_>, found: &mut Found<'_>) {
     const PLAIN: [&str; 8] =
         ["prompt", "text", "tts_text", "input_text", "target_text", "speech", "lyrics", "user_prompt"];
     let mut candidates = Vec::new();
-    for at in 0..graph.len() {
-        let class = graph.class(at).to_ascii_lowercase();
+    for at in 0..wiring.len() {
+        let class = wiring.class(at).to_ascii_lowercase();
         if class.contains("save") {
             continue;
         }
-        for (name, value) in graph.inputs(at).filter(|(name, value)| is_text(graph, at, name, value)) {
+        for (name, value) in wiring.inputs(at).filter(|(name, value)| is_text(wiring, at, name, value)) {
             match side(name) {
                 Some(Side::Negative) => found.put(at, name, Role::Negative, false),
                 _ if value.as_str().is_some_and(inputs::is_data) => {}
@@ -257,9 +261,9 @@ fn without_sampler(graph: &Graph<'_>, found: &mut Found<'_>) {
             }
         }
         // A linked text is found at its source.
-        for (_, value) in graph.inputs(at).filter(|(name, _)| PLAIN.contains(name)) {
-            if let Some(from) = graph.linked(value)
-                && let Some(text) = only_text(graph, from)
+        for (_, value) in wiring.inputs(at).filter(|(name, _)| PLAIN.contains(name)) {
+            if let Some(from) = wiring.linked(value)
+                && let Some(text) = only_text(wiring, from)
             {
                 candidates.push((from, text));
             }

@@ -1,21 +1,27 @@
-//! A workflow's wiring: nodes by index, with resolved links.
+//! A workflow's wiring: nodes by index, with resolved links. Roles and the main seed are found in it.
 
 use std::collections::HashMap;
 
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use crate::domain::Workflow;
-use crate::domain::workflow::{Node, is_link};
+use super::Workflow;
+use super::inputs::is_seed_name;
+use super::workflow::{Node, is_link};
+
+/// Most links a value is followed through.
+const MOST_HOPS: usize = 64;
 
 /// Substrings of inputs whose links carry the image or latent a sampler starts from.
 const LATENTS: [&str; 7] =
     ["latent", "samples", "image_embeds", "empty_embeds", "start_image", "init_image", "pixels"];
 
-pub(super) struct Graph<'w> {
+pub(super) struct Wiring<'w> {
     nodes: &'w IndexMap<String, Node>,
     /// Name → node that sets it, for nodes that pass values by name.
     set: HashMap<&'w str, usize>,
+    /// By node: the nodes that read its outputs, with the input.
+    readers: Vec<Vec<(usize, &'w str)>>,
 }
 
 pub(super) struct Sampler {
@@ -24,21 +30,32 @@ pub(super) struct Sampler {
     pub is_later: bool,
 }
 
-impl<'w> Graph<'w> {
+impl<'w> Wiring<'w> {
     pub(super) fn new(workflow: &'w Workflow) -> Self {
-        let mut graph = Self { nodes: workflow.nodes(), set: HashMap::new() };
+        let nodes = workflow.nodes();
+        let mut wiring = Self { nodes, set: HashMap::new(), readers: vec![Vec::new(); nodes.len()] };
         for (at, node) in workflow.nodes().values().enumerate() {
             if is_class(node, "setnode")
-                && let Some(name) = graph.passed_name(at)
+                && let Some(name) = wiring.passed_name(at)
             {
-                graph.set.insert(name, at);
+                wiring.set.insert(name, at);
             }
         }
-        graph
+        for at in 0..wiring.len() {
+            for (name, from) in wiring.links(at).collect::<Vec<_>>() {
+                wiring.readers[from].push((at, name));
+            }
+        }
+        wiring
     }
 
     pub(super) fn len(&self) -> usize {
         self.nodes.len()
+    }
+
+    /// The index of a node.
+    pub(super) fn place(&self, id: &str) -> Option<usize> {
+        self.nodes.get_index_of(id)
     }
 
     pub(super) fn id(&self, at: usize) -> &'w str {
@@ -77,6 +94,79 @@ impl<'w> Graph<'w> {
         self.inputs(at).filter_map(|(name, value)| Some((name, self.linked(value)?)))
     }
 
+    /// The nodes that use a node's outputs, with the input; nodes that only pass a value on are followed. Cycles end.
+    pub(super) fn users(&self, at: usize) -> Vec<(usize, &'w str)> {
+        let mut seen = vec![at];
+        let mut open = vec![at];
+        let mut users = Vec::new();
+        while let Some(at) = open.pop() {
+            for (reader, name) in &self.readers[at] {
+                if is_seed_name(name) || !self.passes_on(*reader) {
+                    users.push((*reader, *name));
+                } else if !seen.contains(reader) {
+                    seen.push(*reader);
+                    open.push(*reader);
+                }
+            }
+        }
+        users
+    }
+
+    /// Whether a node only passes a value on: it has one input, or names the value.
+    fn passes_on(&self, at: usize) -> bool {
+        self.inputs(at).count() == 1
+            || self.nodes.get_index(at).is_some_and(|(_, node)| is_class(node, "setnode"))
+    }
+
+    /// The input that holds the value: this one, or the one at the end of its link. `None` when the value is
+    /// computed on the way. `is_held` tells a value of the right type, `is_like` an input name of the same purpose.
+    pub(super) fn followed(
+        &self,
+        at: usize,
+        name: &str,
+        is_like: impl Fn(&str) -> bool,
+        is_held: impl Fn(&Value) -> bool,
+    ) -> Option<(usize, &'w str)> {
+        let (own, mut value) = self.nodes.get_index(at)?.1.inputs.as_ref()?.get_key_value(name)?;
+        let (mut at, mut name) = (at, own.as_str());
+        for _ in 0..MOST_HOPS {
+            if is_held(value) {
+                return Some((at, name));
+            }
+            at = self.linked(value)?;
+            (name, value) = self.next(at, &is_like, &is_held)?;
+        }
+        None
+    }
+
+    /// The input of an intermediate node that the value comes from.
+    fn next(
+        &self,
+        at: usize,
+        is_like: impl Fn(&str) -> bool,
+        is_held: impl Fn(&Value) -> bool,
+    ) -> Option<(&'w str, &'w Value)> {
+        const PLAIN: [&str; 9] =
+            ["value", "Value", "int", "INT", "number", "Number", "float", "string", "text"];
+        let leads_on = |value: &Value| is_held(value) || is_link(value);
+        let like = || self.inputs(at).find(|(name, value)| is_like(name) && leads_on(value));
+        let plain = || self.inputs(at).find(|(name, value)| PLAIN.contains(name) && leads_on(value));
+        let only = |wanted: &dyn Fn(&Value) -> bool| {
+            let mut found = self.inputs(at).filter(|(_, value)| wanted(value));
+            found.next().filter(|_| found.next().is_none())
+        };
+        like().or_else(plain).or_else(|| only(&is_held)).or_else(|| only(&is_link))
+    }
+
+    /// Whether a node adds no noise, so that its seed has no effect.
+    pub(super) fn is_silent(&self, at: usize) -> bool {
+        match self.input(at, "add_noise") {
+            Some(Value::Bool(on)) => !on,
+            Some(Value::String(text)) => text.starts_with("dis") || text.eq_ignore_ascii_case("false"),
+            _ => false,
+        }
+    }
+
     fn passed_name(&self, at: usize) -> Option<&'w str> {
         self.inputs(at).find_map(|(_, value)| value.as_str())
     }
@@ -110,22 +200,16 @@ impl<'w> Graph<'w> {
 
     /// Which nodes receive, directly or not, a picture made by one of these.
     fn behind(&self, sources: &[usize]) -> Vec<bool> {
-        let mut users: Vec<Vec<usize>> = vec![Vec::new(); self.len()];
-        for at in 0..self.len() {
-            for (name, from) in self.links(at) {
-                let is_control = ["model", "clip", "vae", "pipe", "guider", "noise", "sigmas", "sampler"]
-                    .iter()
-                    .any(|word| name.contains(word));
-                if !is_control {
-                    users[from].push(at);
-                }
-            }
-        }
+        const CONTROLS: [&str; 8] = ["model", "clip", "vae", "pipe", "guider", "noise", "sigmas", "sampler"];
+        let users = |at: usize| {
+            let readers = self.readers[at].iter();
+            readers.filter(|(_, name)| !CONTROLS.iter().any(|word| name.contains(word))).map(|(at, _)| *at)
+        };
         let mut behind = vec![false; self.len()];
-        let mut open: Vec<usize> = sources.iter().flat_map(|at| users[*at].clone()).collect();
+        let mut open: Vec<usize> = sources.iter().flat_map(|at| users(*at)).collect();
         while let Some(at) = open.pop() {
             if !std::mem::replace(&mut behind[at], true) {
-                open.extend(&users[at]);
+                open.extend(users(at));
             }
         }
         behind
