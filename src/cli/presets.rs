@@ -169,7 +169,7 @@ fn show(
 
 fn put_layer(object: &mut Value, layer: &Layer) {
     let (mut params, mut files) = (json!({}), json!({}));
-    for (key, setting) in &layer.settings {
+    for (key, setting) in layer.settings.iter().filter(|(key, _)| !layer.of_form.contains(*key)) {
         match setting {
             Setting::Value(value) => params[key.as_str()] = value.clone(),
             Setting::File(path) => files[key.as_str()] = Value::from(path.to_string_lossy()),
@@ -188,7 +188,7 @@ fn put_layer(object: &mut Value, layer: &Layer) {
 fn settings(layer: &Layer) -> Vec<[String; 3]> {
     let alias = |key| layer.aliases.iter().find(|(_, known)| *known == key).map(|(name, _)| name.clone());
     let mut rows: Vec<[String; 3]> = Vec::new();
-    for (key, setting) in &layer.settings {
+    for (key, setting) in layer.settings.iter().filter(|(key, _)| !layer.of_form.contains(*key)) {
         let text = match setting {
             Setting::Value(value) => value::text(value).replace('\n', "⏎"),
             Setting::File(path) => format!("file {}", path.display()),

@@ -71,18 +71,23 @@ pub fn fitting<'f>(forms: &'f [Form], params: &[Parameter]) -> Option<&'f Form> 
     (common(best) > 0).then_some(best)
 }
 
-/// Arranges parameters by a form: its fields first and in its order, the others hidden. Also returns the seeds that
-/// it wants random, and messages about fields that do not fit.
-///
-/// `text` is the form file's content, `file` its name in messages.
-pub fn shape(
-    form: &Form,
-    params: Vec<Parameter>,
-    text: &str,
-    file: &str,
-) -> (Vec<Parameter>, IndexMap<ParamKey, SeedPolicy>, Vec<Diagnostic>) {
+/// Parameters arranged by a form.
+#[derive(Debug, Default)]
+pub struct Shaped {
+    /// The form's fields first and in its order, the others hidden.
+    pub params: Vec<Parameter>,
+    /// Values of the form that differ from the workflow's.
+    pub values: IndexMap<ParamKey, Value>,
+    /// Seeds that the form wants random.
+    pub seeds: IndexMap<ParamKey, SeedPolicy>,
+    /// Messages about fields that do not fit.
+    pub found: Vec<Diagnostic>,
+}
+
+/// Arranges parameters by a form. `text` is the form file's content, `file` its name in messages.
+pub fn shape(form: &Form, params: Vec<Parameter>, text: &str, file: &str) -> Shaped {
     let mut found = Diagnostics::new(file, text);
-    let mut seeds = IndexMap::new();
+    let (mut values, mut seeds) = (IndexMap::new(), IndexMap::new());
     let mut rest: IndexMap<String, Parameter> =
         params.into_iter().map(|p| (p.key.as_str().to_owned(), p)).collect();
     let mut shaped = Vec::with_capacity(rest.len());
@@ -104,8 +109,11 @@ pub fn shape(
         if let Err(why) = apply(field, &mut parameter) {
             report(&mut found, text, &field.key, why);
         }
-        if field.json.get("value").and_then(Value::as_f64) == Some(RANDOM_SEED) {
+        let given = field.json.get("value").unwrap_or(&Value::Null);
+        if given.as_f64() == Some(RANDOM_SEED) {
             seeds.insert(parameter.key.clone(), SeedPolicy::Randomize);
+        } else if let Some(value) = given_value(&parameter, given) {
+            values.insert(parameter.key.clone(), value);
         }
         let mask = rest.shift_remove(&format!("{}{MASK_SUFFIX}", field.key)).map(|mask| Parameter {
             group: parameter.group.clone(),
@@ -118,7 +126,26 @@ pub fn shape(
         shaped.extend(mask);
     }
     shaped.extend(rest.into_values().map(|parameter| Parameter { hidden: true, ..parameter }));
-    (shaped, seeds, found.finish())
+    // Of an unknown node, only the form says that it is a seed.
+    if !shaped.iter().any(|p| p.decides)
+        && let Some(seed) = shaped.iter_mut().find(|p| p.kind == ParamKind::Seed && p.role.is_none())
+    {
+        seed.decides = true;
+    }
+    Shaped { params: shaped, values, seeds, found: found.finish() }
+}
+
+/// The form's value for a parameter, if it differs from the workflow's. Empty fields and files do not count.
+fn given_value(parameter: &Parameter, given: &Value) -> Option<Value> {
+    let value = match (&parameter.kind, given) {
+        (ParamKind::File(_) | ParamKind::Link | ParamKind::Lora | ParamKind::Json, _) => return None,
+        (_, Value::Null) => return None,
+        (_, Value::String(text)) if text.is_empty() || value::is_unfilled(given) => return None,
+        // The web app also stores numbers in quotes.
+        (_, Value::String(text)) => value::read(parameter, text).ok()?,
+        (_, given) => given.clone(),
+    };
+    (value::fits(parameter, &value) && !value::same(&value, &parameter.default)).then_some(value)
 }
 
 /// Without a form: node titles with the prefix `VC_BASIC` or `VC_ADV` say what is shown first. If there are
@@ -316,7 +343,7 @@ mod tests {
 
     fn shaped(text: &str) -> (Vec<Parameter>, IndexMap<ParamKey, SeedPolicy>, Vec<String>) {
         let forms = parse(text).expect("a form");
-        let (params, seeds, found) = shape(&forms[0], params(), text, "v.json");
+        let Shaped { params, seeds, found, .. } = shape(&forms[0], params(), text, "v.json");
         (params, seeds, found.iter().map(ToString::to_string).collect())
     }
 
@@ -383,6 +410,24 @@ mod tests {
         let kinds: Vec<_> = params.iter().take(2).map(|p| &p.kind).collect();
         assert_eq!(kinds, [&ParamKind::Float, &ParamKind::Integer]);
         assert_eq!(params.len(), super::tests::params().len());
+    }
+
+    #[test]
+    fn a_form_gives_values_where_they_are_others_than_the_workflows() {
+        let text = view(
+            r#"[{"title":"A","inputs":[
+{"key":"6-inputs-text","value":"a dog","valueType":"long-text"},
+{"key":"3-inputs-steps","value":"30","valueType":"number"},
+{"key":"3-inputs-cfg","value":6.0,"valueType":"float"},
+{"key":"3-inputs-sampler_name","value":"","valueType":"select"},
+{"key":"3-inputs-seed","value":"many","valueType":"seed"},
+{"key":"52-inputs-image","value":"other.png","valueType":"image"}]}]"#,
+            "[]",
+        );
+        let forms = parse(&text).expect("a form");
+        let values = shape(&forms[0], params(), &text, "v.json").values;
+        let given: Vec<_> = values.iter().map(|(key, value)| format!("{key} {value}")).collect();
+        assert_eq!(given, ["6-inputs-text \"a dog\"", "3-inputs-steps 30"]);
     }
 
     #[test]

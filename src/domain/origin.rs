@@ -15,16 +15,14 @@ use super::{ParamKey, RunId, SeedPolicy};
 pub enum Origin {
     /// Nobody: the workflow's own value, which is not sent.
     Workflow,
+    /// The form of the workflow, `view_comfy.json`.
+    Form,
     /// The preset that sets the value; with `extends` it may be a parent preset.
-    Preset {
-        name: String,
-    },
-    Person {
-        how: Said,
-    },
-    Program {
-        how: Rule,
-    },
+    Preset { name: String },
+    /// A person, for this run.
+    Person { how: Said },
+    /// The program.
+    Program { how: Rule },
 }
 
 /// How a person set a value.
@@ -75,7 +73,7 @@ pub fn by_program<'a>(
 ) -> impl Iterator<Item = (&'a ParamKey, &'a Value, Rule)> {
     origins.iter().filter_map(|(key, origin)| match origin {
         Origin::Program { how } => Some((key, params.get(key)?, *how)),
-        Origin::Workflow | Origin::Preset { .. } | Origin::Person { .. } => None,
+        Origin::Workflow | Origin::Form | Origin::Preset { .. } | Origin::Person { .. } => None,
     })
 }
 
@@ -83,6 +81,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Workflow => f.write_str("workflow"),
+            Self::Form => f.write_str("form"),
             Self::Preset { name } if name.is_empty() => f.write_str("preset"),
             Self::Preset { name } => write!(f, "preset {name}"),
             Self::Person { how } => how.fmt(f),

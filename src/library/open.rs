@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
+use serde_json::Value;
 use thiserror::Error;
 
 use super::presets::{OpenPreset, PresetError, Presets, WorkflowSource};
@@ -35,7 +36,7 @@ pub struct OpenRequest<'a> {
 #[derive(Debug)]
 pub struct Opening {
     pub workflow: OpenWorkflow,
-    /// The preset's settings, plus seeds that the form wants random.
+    /// The settings of preset and form.
     pub layer: Layer,
     pub preset: Option<OpenPreset>,
     /// Where to run, or why that is unknown; editing works without.
@@ -58,6 +59,8 @@ pub struct OpenWorkflow {
     /// Its parameters, arranged by its form if it has one.
     pub params: Vec<Parameter>,
     pub workflow: Workflow,
+    /// Values of its form that differ from the workflow's.
+    pub values: IndexMap<ParamKey, Value>,
     /// Seed policies from the workflow's file and its form.
     pub seeds: IndexMap<ParamKey, SeedPolicy>,
     /// Problems of the form.
@@ -70,7 +73,14 @@ pub struct OpenWorkflow {
 }
 
 impl OpenWorkflow {
-    /// Why no server can run it, in a sentence; `None` when no reason is known.
+    /// The settings of a preset and of the form, and messages about settings of the preset that do not fit.
+    pub fn under(&self, preset: Option<&OpenPreset>) -> (Layer, Vec<Diagnostic>) {
+        let (mut layer, found) = preset.map(|preset| preset.layer(&self.params)).unwrap_or_default();
+        layer.put_form(&self.values, &self.seeds);
+        (layer, found)
+    }
+
+    /// Why no server can run it, in a sentence; `None` when nothing is known to be wrong.
     pub fn unrunnable(&self) -> Option<String> {
         let nodes: Vec<String> = self.workflow.incomplete().iter().map(ToString::to_string).collect();
         let has = if nodes.len() == 1 { "has" } else { "have" };
@@ -144,18 +154,11 @@ pub fn open(config: &Config, presets: &Presets, target: &OpenRequest<'_>) -> Res
         .or_else(|| Some(WorkflowSource::File(profile.as_ref().ok()?.workflow.clone()?)))
         .ok_or(OpenError::NoWorkflow)?;
     let workflow = workflow(&source)?;
-    // A form only shapes what is shown, so its problems do not prevent sending.
+    // A problem with a form does not prevent sending: the workflow's value is used.
     let of_form = workflow.diagnostics.iter().cloned();
     let mut diagnostics: Vec<_> = of_form.map(|found| Diagnostic { unsure: false, ..found }).collect();
-    let mut layer = Layer::default();
-    if let Some(preset) = &preset {
-        let (settled, found) = preset.layer(&workflow.params);
-        layer = settled;
-        diagnostics.extend(preset.diagnostics.iter().cloned().chain(found));
-    }
-    for (key, policy) in &workflow.seeds {
-        layer.seeds.entry(key.clone()).or_insert(*policy);
-    }
+    let (layer, found) = workflow.under(preset.as_ref());
+    diagnostics.extend(preset.iter().flat_map(|preset| preset.diagnostics.iter().cloned()).chain(found));
     Ok(Opening { workflow, layer, preset, profile, diagnostics })
 }
 
@@ -209,6 +212,7 @@ fn plain(source: &WorkflowSource, text: &str) -> Result<OpenWorkflow, OpenError>
         source: source.clone(),
         params,
         workflow,
+        values: IndexMap::new(),
         seeds,
         diagnostics: Vec::new(),
         left_aside,
@@ -261,8 +265,9 @@ fn from_form(
     let seeds = seeds::policies(&workflow);
     let left_aside = left_aside(&workflow, &file);
     let others = if forms.len() > 1 && title.is_none() { names } else { Vec::new() };
+    let (values, diagnostics) = (IndexMap::new(), Vec::new());
     let mut opened =
-        OpenWorkflow { source, params, workflow, seeds, diagnostics: Vec::new(), left_aside, others };
+        OpenWorkflow { source, params, workflow, values, seeds, diagnostics, left_aside, others };
     put_form(&mut opened, chosen, text, &file);
     Ok(opened)
 }
@@ -299,10 +304,11 @@ fn add_form(opened: &mut OpenWorkflow, path: &Path) {
 
 fn put_form(opened: &mut OpenWorkflow, form: &Form, text: &str, file: &str) {
     let params = std::mem::take(&mut opened.params);
-    let (params, seeds, found) = form::shape(form, params, text, file);
-    opened.params = params;
-    opened.seeds.extend(seeds);
-    opened.diagnostics.extend(found);
+    let shaped = form::shape(form, params, text, file);
+    opened.params = shaped.params;
+    opened.values = shaped.values;
+    opened.seeds.extend(shaped.seeds);
+    opened.diagnostics.extend(shaped.found);
 }
 
 fn whole(file: &str, message: String) -> Diagnostic {

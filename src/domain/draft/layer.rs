@@ -1,16 +1,21 @@
 //! The preset's layer of a draft, between the workflow and a person's edits.
 
+use std::collections::HashSet;
+
 use indexmap::IndexMap;
+use serde_json::Value;
 
 use super::Setting;
-use crate::domain::{ParamKey, SeedPolicy};
+use crate::domain::{Origin, ParamKey, SeedPolicy};
 
-/// A preset's settings, after `extends` has been resolved.
+/// A preset's settings, after `extends` has been resolved, over those of the workflow's form.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Layer {
     /// The preset's name; empty without a preset.
     pub name: String,
     pub settings: IndexMap<ParamKey, Setting>,
+    /// Settings that come from the form.
+    pub of_form: HashSet<ParamKey>,
     /// For settings inherited through `extends`: the name of the preset that sets them.
     pub beneath: IndexMap<ParamKey, String>,
     /// Seed policies by key.
@@ -28,8 +33,28 @@ impl Layer {
         self.expand.get(key).copied().unwrap_or(!self.literal)
     }
 
-    /// The name of the preset that sets this parameter.
-    pub fn setter(&self, key: &ParamKey) -> &str {
-        self.beneath.get(key).unwrap_or(&self.name)
+    /// Adds a form's values and seed policies where no preset sets others.
+    pub fn put_form(&mut self, values: &IndexMap<ParamKey, Value>, seeds: &IndexMap<ParamKey, SeedPolicy>) {
+        for (key, value) in values {
+            if !self.settings.contains_key(key) {
+                self.settings.insert(key.clone(), Setting::Value(value.clone()));
+                self.of_form.insert(key.clone());
+            }
+        }
+        for (key, policy) in seeds {
+            self.seeds.entry(key.clone()).or_insert(*policy);
+        }
+    }
+
+    /// The origin of a parameter's setting; `None` when neither preset nor form sets it.
+    pub fn origin(&self, key: &ParamKey) -> Option<Origin> {
+        self.settings.get(key)?;
+        let name = || self.beneath.get(key).unwrap_or(&self.name).clone();
+        Some(if self.of_form.contains(key) { Origin::Form } else { Origin::Preset { name: name() } })
+    }
+
+    /// Whether a preset sets any value.
+    pub fn has_preset_settings(&self) -> bool {
+        self.settings.keys().any(|key| !self.of_form.contains(key))
     }
 }

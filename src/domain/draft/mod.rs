@@ -12,7 +12,6 @@ use std::path::PathBuf;
 use indexmap::IndexMap;
 use serde_json::{Number, Value};
 
-use super::param::seeds;
 use super::seed;
 use super::{Origin, ParamKey, ParamKind, Parameter, Rule, Said, SeedPolicy};
 
@@ -69,7 +68,7 @@ impl Draft {
     pub fn new(params: Vec<Parameter>, preset: Layer) -> Self {
         let index = params.iter().enumerate().map(|(i, p)| (p.key.clone(), i)).collect();
         let seeds_at = (0..params.len()).filter(|at| params[*at].kind == ParamKind::Seed).collect();
-        let deciding = seeds::deciding(&params).map(|seed| seed.key.clone());
+        let deciding = params.iter().find(|param| param.decides).map(|seed| seed.key.clone());
         Self { params, index, preset, seeds: seeds_at, deciding, ..Self::default() }
     }
 
@@ -114,10 +113,8 @@ impl Draft {
             Origin::Person { how: edit.by }
         } else if let Some((_, how)) = self.by_program(key) {
             Origin::Program { how }
-        } else if self.preset.settings.contains_key(key) {
-            Origin::Preset { name: self.preset.setter(key).to_owned() }
         } else {
-            Origin::Workflow
+            self.preset.origin(key).unwrap_or(Origin::Workflow)
         }
     }
 
@@ -218,14 +215,16 @@ impl Draft {
         (before != after).then_some(Change::Edit { key, before, after })
     }
 
-    /// Removes an edit: back to the preset's setting, else the workflow's value.
-    pub fn reset(&mut self, key: &ParamKey) {
+    /// Removes edits, as one undo step: back to the preset's setting, else the workflow's value.
+    pub fn reset<'k>(&mut self, keys: impl IntoIterator<Item = &'k ParamKey>) {
         let mut step = Vec::new();
-        if let Some(before) = self.edits.get(key).cloned() {
-            step.push(Change::Edit { key: key.clone(), before: Some(before), after: None });
-        }
-        if let Some(before) = self.policies.get(key).copied() {
-            step.push(Change::Policy { key: key.clone(), before: Some(before), after: None });
+        for key in keys {
+            if let Some(before) = self.edits.get(key).cloned() {
+                step.push(Change::Edit { key: key.clone(), before: Some(before), after: None });
+            }
+            if let Some(before) = self.policies.get(key).copied() {
+                step.push(Change::Policy { key: key.clone(), before: Some(before), after: None });
+            }
         }
         self.perform(step);
     }
@@ -375,8 +374,10 @@ impl Draft {
             let key = key.clone();
             put(&mut self.drawn, &key, &drawn);
         }
-        let is_set = !self.edits.is_empty() || !self.preset.settings.is_empty() || !self.drawn.is_empty();
-        let free = self.deciding.as_ref().filter(|key| !is_set && self.chosen_policy(key).is_none());
+        let is_set = !self.edits.is_empty() || self.preset.has_preset_settings() || !self.drawn.is_empty();
+        let is_chosen =
+            |key: &ParamKey| self.chosen_policy(key).is_some() || self.preset.settings.contains_key(key);
+        let free = self.deciding.as_ref().filter(|key| !is_set && !is_chosen(key));
         let seed = free.and_then(|key| Some((self.last(key)?, &self.param(key)?.range)));
         self.new_seed = match (seed, &self.new_seed) {
             (None, _) => None,

@@ -16,7 +16,6 @@ use super::saved_state::SavedDraft;
 use super::{Replies, clipboard, files, viewer};
 use crate::backend::results::names::safe_name;
 use crate::config::{Config, ConfigError, Dirs, Profile};
-use crate::domain::draft::Layer;
 use crate::domain::run::shown_url;
 use crate::domain::{ParamKey, SeedPolicy, Setting, Workflow};
 use crate::library::import;
@@ -214,7 +213,7 @@ impl Operations {
     /// The open workflow, and no preset over it.
     fn without_preset(&self, open: &Open) -> Option<Opened> {
         let workflow = OpenWorkflow::clone(open.workflow.as_deref()?);
-        let layer = Layer { seeds: workflow.seeds.clone(), ..Layer::default() };
+        let (layer, _) = workflow.under(None);
         let profile = Err(ConfigError::NoProfile);
         let opening = Opening { workflow, layer, preset: None, profile, diagnostics: Vec::new() };
         Some(self.opened(opening, None))
@@ -289,8 +288,7 @@ impl Operations {
             Err(why) => return Err(said(why)),
         };
         let preset = self.presets.open(&save.name).map_err(said)?;
-        let params = workflow.map(|open| open.params.as_slice()).unwrap_or_default();
-        let (layer, _) = preset.layer(params);
+        let (layer, _) = workflow.map(|open| open.under(Some(&preset))).unwrap_or_default();
         let files = open_files::files(Some(&preset), workflow);
         Ok(vec![Msg::Saved { preset: Box::new(preset), layer: Box::new(layer), path, files }])
     }
