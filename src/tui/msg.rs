@@ -16,7 +16,7 @@ use crate::library::presets::OpenPreset;
 use crate::picture;
 use crate::tui::effect::NewRun;
 use crate::tui::notice::Tone;
-use crate::tui::open::{Earlier, Open, OpenFile};
+use crate::tui::open::{Earlier, Open, OpenField, OpenFile};
 use crate::tui::overlay::{Choosing, PickerItem};
 use crate::tui::panes::compare::CompareOrder;
 use crate::tui::panes::gallery::{Thumb, ThumbOrder, Tile};
@@ -199,7 +199,7 @@ pub struct Opened {
     /// Seed policies over the preset's.
     pub seeds: Vec<(ParamKey, SeedPolicy)>,
     /// The field that was open, with what had been typed.
-    pub field: Option<(ParamKey, String)>,
+    pub field: Option<OpenField>,
     /// Remembered pins; without them, what the preset gives a name is pinned.
     pub pinned: Option<Vec<ParamKey>>,
     /// What is wrong with the preset or the form, each with file and line.

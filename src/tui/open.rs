@@ -40,6 +40,15 @@ pub struct Earlier {
     pub seeds: Vec<(ParamKey, SeedPolicy)>,
 }
 
+/// A field that was open when the program was ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenField {
+    pub key: ParamKey,
+    pub text: String,
+    /// Whether something had been typed in it.
+    pub is_typed: bool,
+}
+
 impl Open {
     /// What preset and workflow say, as a text that is another one when they are changed.
     pub fn content(&self) -> String {

@@ -14,7 +14,7 @@ use crate::config::files::NewFile;
 use crate::domain::{ParamKey, Parameter, SeedPolicy, Setting};
 use crate::tui::model::Model;
 use crate::tui::msg::Opened;
-use crate::tui::open::{Earlier, Open};
+use crate::tui::open::{Earlier, Open, OpenField};
 use crate::tui::overlay::{Confirmed, Overlay};
 
 /// Content of the state file. What cannot be read is dropped: the file is a convenience and never holds results.
@@ -78,6 +78,8 @@ pub(super) struct SavedDraft {
     seeds: Vec<(ParamKey, SeedPolicy)>,
     /// The parameter being edited, with the text typed so far.
     field: Option<(ParamKey, String)>,
+    /// Whether something had been typed in it.
+    is_typed: bool,
 }
 
 impl SavedDraft {
@@ -88,6 +90,7 @@ impl SavedDraft {
             preset: Some(preset.clone()).filter(|name| !name.is_empty()),
             content: model.open.content(),
             field: model.params.editing.as_ref().map(|editing| (editing.key.clone(), editing.value())),
+            is_typed: model.params.editing.as_ref().is_some_and(|editing| editing.is_typed),
             seeds: model.draft.policy_edits().iter().map(|(key, policy)| (key.clone(), *policy)).collect(),
             ..Self::default()
         };
@@ -116,7 +119,8 @@ impl SavedDraft {
         if self.content == opened.open.content() {
             opened.edits = self.edits();
             opened.seeds.clone_from(&self.seeds);
-            opened.field.clone_from(&self.field);
+            let field = self.field.clone();
+            opened.field = field.map(|(key, text)| OpenField { key, text, is_typed: self.is_typed });
         } else if !(self.values.is_empty() && self.files.is_empty() && self.seeds.is_empty()) {
             opened.earlier = Some(Box::new(Earlier { edits: self.edits(), seeds: self.seeds.clone() }));
         }

@@ -225,8 +225,8 @@ pub(super) fn opened(model: &mut Model, opened: Opened, effects: &mut Effects) {
     model.params.pinned = opened.pinned.map_or_else(named, |pinned| pinned.into_iter().collect());
     params::select_first(model);
     params::check_files(model, effects);
-    if let Some((key, text)) = opened.field {
-        editing::reopen(model, &key, &text, effects);
+    if let Some(field) = opened.field {
+        editing::reopen(model, &field, effects);
     }
     if let Some(workflow) = model.open.workflow.clone() {
         notify_file(model, &workflow);

@@ -47,6 +47,10 @@ pub enum FileState {
 pub struct Editing {
     pub key: ParamKey,
     pub text: TextArea<'static>,
+    /// The text it was opened with.
+    pub opened_with: String,
+    /// Whether something was typed in it: leaving it sets the text, even an unchanged one.
+    pub is_typed: bool,
     /// Whether Enter inserts a line.
     pub multiline: bool,
     /// Why the text is invalid.

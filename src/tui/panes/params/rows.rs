@@ -2,6 +2,7 @@
 //!
 //! The view draws these rows and `update` moves among them, so both agree on positions.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
@@ -30,6 +31,8 @@ pub enum Row {
         index: usize,
         /// Whether it is in the pinned group.
         pinned: bool,
+        /// How many parameters it shows: prompts with the same text share a row, unless everything is shown.
+        of: usize,
         height: usize,
     },
 }
@@ -54,12 +57,17 @@ pub struct Rows {
 
 pub fn rows(model: &Model, width: u16) -> Rows {
     let params = model.draft.params();
-    let seen: Vec<usize> = (0..params.len()).filter(|i| is_shown(model, &params[*i])).collect();
+    let together = together(model);
+    let others: HashSet<usize> = together.iter().flat_map(|places| &places[1..]).copied().collect();
+    let first: HashMap<usize, usize> = together.iter().map(|places| (places[0], places.len())).collect();
+    let is_seen = |i: &usize| is_shown(model, &params[*i]) && !others.contains(i);
+    let seen: Vec<usize> = (0..params.len()).filter(is_seen).collect();
     let label_width = label_width(model, &seen, width);
     let columns = usize::from(width).saturating_sub(INDENT + label_width).max(1);
     let row = |index: usize, pinned: bool| Row::Param {
         index,
         pinned,
+        of: first.get(&index).copied().unwrap_or(1),
         height: height(model, &params[index], columns),
     };
     if !model.params.filter.is_empty() {
@@ -111,6 +119,29 @@ impl Rows {
     /// Total number of lines.
     pub fn height(&self) -> usize {
         self.rows.iter().map(Row::height).sum()
+    }
+}
+
+/// Indices of parameters that share a row.
+fn together(model: &Model) -> Vec<Vec<usize>> {
+    if model.params.show_all { Vec::new() } else { model.draft.same_texts() }
+}
+
+/// The keys of a row: an edit applies to all of them.
+pub fn of_row(model: &Model, key: &ParamKey) -> Vec<ParamKey> {
+    let params = model.draft.params();
+    let places = together(model).into_iter().find(|places| places.iter().any(|at| params[*at].key == *key));
+    match places {
+        Some(places) => places.into_iter().map(|at| params[at].key.clone()).collect(),
+        None => vec![key.clone()],
+    }
+}
+
+/// A row's label: `prompt ×2` for two parameters.
+pub fn label<'m>(model: &'m Model, param: &'m Parameter, of: usize) -> Cow<'m, str> {
+    match param.role {
+        Some(role) if of > 1 => format!("{} ×{of}", role.word()).into(),
+        _ => model.draft.name(param).into(),
     }
 }
 
@@ -233,8 +264,8 @@ mod tests {
     fn shown(model: &Model) -> Vec<String> {
         let of = |row: &Row| match row {
             Row::Heading(text) => format!("[{text}]"),
-            Row::Param { index, height, .. } => {
-                format!("{} {height}", model.draft.name(&model.draft.params()[*index]))
+            Row::Param { index, height, of, .. } => {
+                format!("{} {height}", label(model, &model.draft.params()[*index], *of))
             }
         };
         rows(model, 60).rows.iter().map(of).collect()
@@ -269,6 +300,22 @@ mod tests {
         assert_eq!(shown(&model), Vec::<String>::new());
         model.params.show_all = true;
         assert_eq!(shown(&model), ["upload 1"]);
+    }
+
+    #[test]
+    fn prompts_that_hold_the_same_are_one_row() {
+        let mut model = model(
+            r#"{
+            "6": {"class_type": "CLIPTextEncodeSDXL", "inputs": {"text_g": "a cat", "text_l": "a cat", "clip": ["4", 1]}},
+            "3": {"class_type": "KSampler", "inputs": {"seed": 7, "positive": ["6", 0], "negative": ["7", 0]}}
+        }"#,
+        );
+        assert_eq!(shown(&model), ["prompt ×2 1", "seed 1"]);
+        let key = |input| ParamKey::new("6", input);
+        assert_eq!(of_row(&model, &key("text_l")), [key("text_g"), key("text_l")]);
+        model.params.show_all = true;
+        assert_eq!(shown(&model)[..2], ["prompt text_g 1", "prompt text_l 1"]);
+        assert_eq!(of_row(&model, &key("text_l")), [key("text_l")]);
     }
 
     #[test]

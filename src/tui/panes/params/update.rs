@@ -67,8 +67,15 @@ pub fn reset_all_confirmed(model: &mut Model, effects: &mut Effects) {
 
 pub fn reset(model: &mut Model, effects: &mut Effects) {
     let Some(key) = model.params.selected.clone() else { return };
-    model.draft.reset(&key);
+    let keys = rows::of_row(model, &key);
+    model.draft.reset(&keys);
     changed(model, &key, effects);
+}
+
+/// Sets the parameters of a row, as typed.
+pub fn say(model: &mut Model, key: &ParamKey, setting: Setting) {
+    let keys = rows::of_row(model, key);
+    model.draft.say(keys.into_iter().map(|key| (key, setting.clone())), Said::Typed);
 }
 
 pub fn pin(model: &mut Model) {

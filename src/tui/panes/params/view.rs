@@ -6,7 +6,9 @@ use ratatui::widgets::Widget;
 use unicode_width::UnicodeWidthStr;
 
 use crate::domain::param::{Range, Rank};
-use crate::domain::{Origin, ParamKey, ParamKind, Parameter, Said, SeedPolicy, Setting, lora, scalar, value};
+use crate::domain::{
+    Origin, ParamKey, ParamKind, Parameter, Rule, Said, SeedPolicy, Setting, lora, scalar, value,
+};
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
 use crate::tui::panes::params::rows::{self, INDENT, Row};
@@ -60,14 +62,10 @@ pub fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Op
             Row::Heading(text) => {
                 put(buffer, place, place.x + 2, place.y, text, theme.heading);
             }
-            Row::Param { index, pinned, .. } => {
-                let row = ParamRow {
-                    model,
-                    theme,
-                    param: &model.draft.params()[*index],
-                    label_width,
-                    pinned: *pinned,
-                };
+            Row::Param { index, pinned, of, .. } => {
+                let param = &model.draft.params()[*index];
+                let label = rows::label(model, param, *of);
+                let row = ParamRow { model, theme, param, label: &label, label_width, pinned: *pinned };
                 cursor = row.draw(place, skipped, buffer).or(cursor);
             }
         }
@@ -93,6 +91,7 @@ struct ParamRow<'a> {
     model: &'a Model,
     theme: &'a Theme,
     param: &'a Parameter,
+    label: &'a str,
     label_width: usize,
     pinned: bool,
 }
@@ -115,13 +114,13 @@ impl ParamRow<'_> {
         if skipped == 0 {
             let (mark, style) = match model.draft.origin(&param.key) {
                 Origin::Person { .. } => ("•", theme.accent),
-                Origin::Preset { .. } | Origin::Program { .. } => ("·", theme.text),
+                Origin::Form | Origin::Preset { .. } | Origin::Program { .. } => ("·", theme.text),
                 Origin::Workflow => (" ", theme.quiet),
             };
             put(buffer, place, place.x + 1, place.y, mark, style);
             let label = Rect { x: place.x + 3, width: self.label_width as u16, ..place };
             let style = if selected && focused { theme.selected } else { theme.quiet };
-            put(buffer, label, label.x, place.y, model.draft.name(param), style);
+            put(buffer, label, label.x, place.y, self.label, style);
         }
         let x = place.x + (INDENT + self.label_width) as u16;
         let value = Rect { x, width: place.right().saturating_sub(x), ..place };
@@ -142,7 +141,10 @@ impl ParamRow<'_> {
             return self.draw_long(&text, area, skipped, buffer);
         }
         let (hint, style) = self.hint();
-        let hint_x = if hint.is_empty() || area.width < 16 {
+        // A number is what runs: it is not cut for a hint.
+        let is_number = matches!(self.param.kind, ParamKind::Seed | ParamKind::Integer | ParamKind::Float);
+        let is_crowded = is_number && text.width() + 1 + hint.width() > usize::from(area.width);
+        let hint_x = if hint.is_empty() || area.width < 16 || is_crowded {
             area.right()
         } else {
             put_right(buffer, area, area.y, &hint, style)
@@ -246,10 +248,12 @@ impl ParamRow<'_> {
                 FileState::Bad(text) => (format!("{text} ✗"), theme.bad),
             };
         }
-        let was = || match model.draft.origin(&param.key) {
-            Origin::Person { .. } => {
-                model.draft.before_edits(&param.key).map(|setting| format!("was {}", setting_text(&setting)))
+        let was = || match (model.draft.origin(&param.key), model.draft.before_edits(&param.key)) {
+            // Typed again unchanged.
+            (Origin::Person { how }, before) if before == model.draft.setting(&param.key) => {
+                Some(how.to_string())
             }
+            (Origin::Person { .. }, before) => before.map(|before| format!("was {}", setting_text(&before))),
             _ => None,
         };
         let selected = self.is_selected() && model.focus == Pane::Parameters;
@@ -301,10 +305,11 @@ fn is_unfilled(setting: &Setting) -> bool {
 /// Who set a seed and how it will change after the next run; `None` for one that stays the same.
 fn seed_hint(model: &Model, key: &ParamKey) -> Option<String> {
     match (model.draft.origin(key), model.draft.policy(key)) {
+        (Origin::Program { how: Rule::NewSeed }, _) => Some("new each time".to_owned()),
         (Origin::Program { how }, _) => Some(how.to_string()),
         (_, SeedPolicy::Fixed) => None,
         (Origin::Person { how }, policy) => Some(format!("{how}, then {}", policy.word())),
-        (Origin::Preset { .. } | Origin::Workflow, policy) => Some(policy.word().to_owned()),
+        (Origin::Preset { .. } | Origin::Form | Origin::Workflow, policy) => Some(policy.word().to_owned()),
     }
 }
 
@@ -312,7 +317,9 @@ fn seed_hint(model: &Model, key: &ParamKey) -> Option<String> {
 fn who_set_it(origin: &Origin) -> String {
     match origin {
         Origin::Workflow | Origin::Person { how: Said::Typed | Said::Stepped } => String::new(),
-        Origin::Preset { .. } | Origin::Person { .. } | Origin::Program { .. } => origin.to_string(),
+        Origin::Form | Origin::Preset { .. } | Origin::Person { .. } | Origin::Program { .. } => {
+            origin.to_string()
+        }
     }
 }
 

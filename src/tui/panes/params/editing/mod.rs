@@ -15,6 +15,7 @@ use crate::tui::completions::Completions;
 use crate::tui::effect::{Effect, Effects, Operation, ScreenEffect};
 use crate::tui::model::Model;
 use crate::tui::notice::Tone;
+use crate::tui::open::OpenField;
 use crate::tui::overlay::{Confirm, Confirmed, Overlay};
 use crate::tui::panes::params::rows::{self, Row};
 use crate::tui::panes::params::update as params;
@@ -66,6 +67,8 @@ pub fn begin(model: &mut Model, key: &ParamKey, effects: &mut Effects) {
     model.params.editing = Some(Editing {
         key: key.clone(),
         text,
+        opened_with: shown.clone(),
+        is_typed: false,
         multiline,
         error: None,
         completions: Completions::default(),
@@ -93,6 +96,8 @@ pub fn edit(model: &mut Model, edit: TextEdit, effects: &mut Effects) {
         edit.apply(&mut editing.text);
     }
     if changed {
+        // Undoing everything is the same as typing nothing.
+        editing.is_typed = edit != TextEdit::Undo || editing.value() != editing.opened_with;
         refresh_completions(model, effects);
     }
 }
@@ -104,14 +109,15 @@ pub fn discard(model: &mut Model) {
     if let Some(Ok(setting)) = typed
         && model.draft.setting(&editing.key) != Some(setting.clone())
     {
-        model.draft.set(&editing.key, setting);
+        params::say(model, &editing.key, setting);
         model.draft.undo();
         model.notify(Tone::Plain, "Discarded. Redo (U) brings it back");
     }
 }
 
 /// Reopens a field with the text typed before the program was ended.
-pub fn reopen(model: &mut Model, key: &ParamKey, text: &str, effects: &mut Effects) {
+pub fn reopen(model: &mut Model, field: &OpenField, effects: &mut Effects) {
+    let OpenField { key, text, is_typed } = field;
     if model.draft.param(key).is_none_or(|param| !param.is_editable()) {
         return;
     }
@@ -120,6 +126,7 @@ pub fn reopen(model: &mut Model, key: &ParamKey, text: &str, effects: &mut Effec
     if let Some(editing) = &mut model.params.editing {
         editing.text.select_all();
         editing.text.insert_str(text);
+        editing.is_typed = *is_typed;
     }
 }
 
@@ -144,11 +151,11 @@ pub fn commit(model: &mut Model, effects: &mut Effects) -> bool {
     };
     match setting_of(param, &editing.value()) {
         Ok(setting) => {
-            let key = editing.key.clone();
+            let (key, is_typed) = (editing.key.clone(), editing.is_typed);
             model.params.editing = None;
-            // A field that was opened but not changed is not an edit.
-            if model.draft.setting(&key).as_ref().map(setting_text) != Some(setting_text(&setting)) {
-                model.draft.set(&key, setting);
+            // A field that was opened but not typed in is not an edit.
+            if is_typed {
+                params::say(model, &key, setting);
                 params::changed(model, &key, effects);
                 look_for_file(model, &key, effects);
             }
@@ -216,7 +223,10 @@ pub fn pressed(model: &mut Model, event: KeyEvent, effects: &mut Effects) {
         KeyCode::Enter if !editing.multiline => {
             commit(model, effects);
         }
-        KeyCode::Enter => editing.text.insert_newline(),
+        KeyCode::Enter => {
+            editing.text.insert_newline();
+            editing.is_typed = true;
+        }
         KeyCode::Tab if plain && is_file => complete(model, effects),
         KeyCode::Up | KeyCode::Down if plain && !editing.multiline && is_number => {
             let steps = if event.code == KeyCode::Up { 1 } else { -1 };
@@ -224,6 +234,7 @@ pub fn pressed(model: &mut Model, event: KeyEvent, effects: &mut Effects) {
         }
         _ => {
             if typing::typed(&mut editing.text, event, editing.multiline) {
+                editing.is_typed = true;
                 refresh_completions(model, effects);
             }
         }
@@ -233,6 +244,7 @@ pub fn pressed(model: &mut Model, event: KeyEvent, effects: &mut Effects) {
 pub fn pasted(model: &mut Model, text: &str, effects: &mut Effects) {
     let Some(editing) = &mut model.params.editing else { return };
     editing.error = None;
+    editing.is_typed = true;
     if editing.multiline {
         editing.text.insert_str(text);
     } else {
@@ -286,6 +298,7 @@ fn step_text(model: &mut Model, steps: i64) {
         && let Some(next) = scalar::stepped(&number, &param.range, steps)
     {
         editing.text = line_editor(&next.to_string());
+        editing.is_typed = true;
     }
 }
 
@@ -318,7 +331,8 @@ fn complete(model: &mut Model, effects: &mut Effects) {
 fn take_completion(model: &mut Model, path: Option<String>, effects: &mut Effects) {
     if let (Some(editing), Some(path)) = (&mut model.params.editing, path) {
         editing.text = line_editor(&path);
-        // They belong to the old text; new ones have been requested.
+        editing.is_typed = true;
+        // They were of another text; the new ones are on their way.
         editing.completions = Completions::default();
         refresh_completions(model, effects);
     }
@@ -351,6 +365,7 @@ pub fn change_weight(model: &mut Model, tenths: i32) {
         Ok((changed, selection)) => (changed.to_owned(), selection),
         Err(why) => return model.notify(Tone::Plain, why.to_string()),
     };
+    editing.is_typed = true;
     if replace(editing, &text, &changed).is_none() {
         return model.notify(Tone::Plain, "This line is too long to change weights in it");
     }
@@ -423,14 +438,17 @@ fn outside_effect(model: &Model, key: ParamKey, text: String) -> Effect {
 pub fn edited_outside(model: &mut Model, key: &ParamKey, text: String, effects: &mut Effects) {
     let Some(param) = model.draft.param(key) else { return };
     let text = text.as_str();
+    let is_typed = model.params.editing.as_ref().is_some_and(|editing| editing.is_typed);
     match setting_of(param, text) {
         // An unchanged text is not an edit.
-        Ok(_) if model.draft.setting(key).as_ref().map(setting_text).as_deref() == Some(text) => {
+        Ok(_)
+            if !is_typed && model.draft.setting(key).as_ref().map(setting_text).as_deref() == Some(text) =>
+        {
             model.params.editing = None;
         }
         Ok(setting) => {
             model.params.editing = None;
-            model.draft.set(key, setting);
+            params::say(model, key, setting);
             params::changed(model, key, effects);
         }
         Err(why) => {
@@ -438,6 +456,7 @@ pub fn edited_outside(model: &mut Model, key: &ParamKey, text: String, effects: 
             if let Some(editing) = &mut model.params.editing {
                 editing.multiline |= text.contains('\n');
                 editing.text = editor(text, editing.multiline);
+                editing.is_typed = true;
                 editing.error = Some(why);
             }
         }

@@ -4,14 +4,15 @@ use crate::domain::run::RunSummary;
 use crossterm::event::{Event, MouseButton, MouseEvent, MouseEventKind};
 
 use crate::domain::param::FileKind;
-use crate::domain::{Setting, Status};
+use crate::domain::{Origin, Setting, Status};
 use crate::tui::effect::{Effect, Operation};
 use crate::tui::layout;
 use crate::tui::msg::Msg;
 use crate::tui::open::ProfileChoice;
 use crate::tui::overlay::{Choosing, Overlay, PickerItem};
 use crate::tui::pane::Pane;
-use crate::tui::stage::{Stage, key, run, runs_msg};
+use crate::tui::panes::params::setting_text;
+use crate::tui::stage::{Stage, key, run, runs_msg, value};
 
 fn wide() -> Stage {
     Stage::new(120, 40)
@@ -416,4 +417,100 @@ fn what_is_on_or_off_is_toggled_by_a_key() {
     assert_eq!(stage.model.draft.setting(&toggle), Some(Setting::Value(false.into())));
     stage.press("t");
     assert_eq!(stage.model.draft.setting(&toggle), Some(Setting::Value(true.into())));
+}
+
+#[test]
+fn typing_is_saying_also_what_stands_there_already() {
+    use crate::domain::SeedPolicy;
+    let seed = key("3-inputs-seed");
+    for policy in SeedPolicy::ALL {
+        for (keys, says) in [
+            ("", true),
+            ("backspace backspace", true),
+            // Looking is not saying, nor is what was taken back.
+            ("look", false),
+            ("undo", false),
+        ] {
+            let mut stage = wide();
+            stage.model.draft.set_policy(&seed, policy);
+            stage.press("j k");
+            let shown = stage.model.draft.setting(&seed).as_ref().map(setting_text).expect("a seed");
+            crate::tui::panes::params::update::select(&mut stage.model, &seed);
+            stage.press("enter");
+            match keys {
+                "look" => {}
+                "undo" => {
+                    stage.type_text("5");
+                    stage.press("alt+u alt+u");
+                    assert_eq!(field(&stage), shown);
+                }
+                keys => {
+                    stage.type_text("12");
+                    stage.press(keys);
+                    stage.press("ctrl+u");
+                    stage.type_text(&shown);
+                }
+            }
+            stage.press("enter");
+            let origin = stage.model.draft.origin(&seed);
+            assert_eq!(origin.is_said(), says, "{policy:?} {keys}: {origin:?}");
+            assert_eq!(stage.model.draft.setting(&seed).as_ref().map(setting_text), Some(shown));
+        }
+    }
+}
+
+#[test]
+fn a_text_of_a_preset_or_a_form_that_is_typed_anew_is_said() {
+    // Steps are the preset's.
+    let steps = key("3-inputs-steps");
+    for (typed, leave, says) in
+        [("30", "enter", true), ("30", "esc", true), ("", "enter", false), ("", "esc", false)]
+    {
+        let mut stage = wide();
+        crate::tui::panes::params::update::select(&mut stage.model, &steps);
+        stage.press("enter");
+        stage.type_text(typed);
+        stage.press(leave);
+        assert_eq!(stage.model.draft.origin(&steps).is_said(), says, "{typed} {leave}");
+        assert_eq!((stage.model.draft.setting(&steps), stage.model.draft.changes()), (Some(value(30)), 0));
+    }
+    let mut stage = wide();
+    let text = key("6-inputs-text");
+    let before = stage.model.draft.shown(&text).expect("a text").to_owned();
+    stage.press("enter");
+    stage.type_text(" ");
+    stage.press("backspace esc");
+    assert!(stage.model.draft.origin(&text).is_said());
+    assert_eq!(stage.model.draft.shown(&text), Some(before.as_str()));
+    stage.press("x");
+    assert_eq!(stage.model.draft.origin(&text), Origin::Workflow);
+}
+
+#[test]
+fn a_row_of_two_texts_sets_both_in_one_step() {
+    let workflow = r#"{
+        "6": {"class_type": "CLIPTextEncodeSDXL", "inputs": {"text_g": "a cat", "text_l": "a cat", "clip": ["4", 1]}},
+        "3": {"class_type": "KSampler", "inputs": {"seed": 7, "positive": ["6", 0], "negative": ["7", 0]}}}"#;
+    let mut params =
+        crate::domain::param::parameters(&crate::domain::Workflow::parse(workflow).expect("JSON"));
+    crate::domain::param::arrange(&mut params);
+    let mut stage = wide();
+    stage.model.draft = crate::domain::Draft::new(params, Default::default());
+    stage.model.params.pinned.clear();
+    stage.press("1 g enter ctrl+a");
+    stage.type_text("a dog");
+    stage.press("esc");
+    let texts = |stage: &Stage| {
+        ["6-inputs-text_g", "6-inputs-text_l"].map(|name| stage.model.draft.setting(&key(name)))
+    };
+    assert_eq!(texts(&stage), [Some(value("a dog")), Some(value("a dog"))]);
+    assert!(stage.screen().contains("prompt ×2"), "{}", stage.screen());
+    stage.press("u");
+    assert_eq!(texts(&stage), [Some(value("a cat")), Some(value("a cat"))]);
+    // With all shown, each is its own.
+    stage.press("a g enter ctrl+a");
+    stage.type_text("a heron");
+    stage.press("esc a");
+    assert_eq!(texts(&stage), [Some(value("a heron")), Some(value("a cat"))]);
+    assert!(stage.screen().contains("prompt text_l"), "{}", stage.screen());
 }
