@@ -42,6 +42,7 @@ pub fn queued_run(
     } else {
         let mut people = TextOutput::new(store.typical_ms(&run.request.workflow_hash)?, manner.logs);
         people.remark(human::started(&run));
+        people.remark(format!("outputs go to {}", run.request.output_dir.display()));
         for (key, value, rule) in run.request.by_program() {
             let text = human::by_program(key.as_str(), value, rule);
             match rule {

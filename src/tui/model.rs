@@ -1,6 +1,7 @@
 //! All that the screen knows, once. Views read it, `update` changes it, nothing else touches it.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use super::fetch::Fetch;
 use super::notice::{Notice, Subject, Tone};
@@ -74,6 +75,8 @@ pub struct Model {
     pub run_key: RunKey,
     /// The terminal tells a key that is held down from one that is pressed again.
     pub key_kinds: bool,
+    /// Folder for outputs if the profile has none.
+    pub usual_outputs: PathBuf,
     /// Nobody is asked before a run that differs in nothing from one that is done.
     pub same_unasked: bool,
     /// The terminal's cursor stays at what is selected.
@@ -108,6 +111,12 @@ pub struct Fetching {
 const MESSAGES: usize = 200;
 
 impl Model {
+    /// The folder for the next run's outputs.
+    pub fn outputs(&self) -> &Path {
+        let of_profile = self.open.profile.as_ref().and_then(|profile| profile.output_dir.as_deref());
+        of_profile.unwrap_or(&self.usual_outputs)
+    }
+
     /// Says something to the person, and keeps it for those who look it up later.
     pub fn tell(&mut self, notice: Notice) {
         self.keep(notice.clone());

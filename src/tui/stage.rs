@@ -56,7 +56,12 @@ impl Stage {
     /// An empty screen of a size, as it is before anything was opened.
     pub(super) fn empty(width: u16, height: u16) -> Self {
         let (keys, _) = commands::keymap(&IndexMap::new());
-        let model = Model { size: Size { width, height }, now: NOW, ..Model::default() };
+        let model = Model {
+            size: Size { width, height },
+            now: NOW,
+            usual_outputs: "/home/ada/comfydeck".into(),
+            ..Model::default()
+        };
         Self { model, keys }
     }
 
@@ -71,6 +76,7 @@ impl Stage {
                     source: WorkflowSource::BuiltIn("wan-i2v".to_owned()),
                     params: param::parameters(&workflow),
                     workflow,
+                    values: IndexMap::new(),
                     seeds: IndexMap::new(),
                     diagnostics: Vec::new(),
                     left_aside: None,

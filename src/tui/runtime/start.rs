@@ -146,6 +146,7 @@ fn event_loop(
         split: saved.split,
         demo: options.demo,
         profile_choice: ProfileChoice { profile: options.profile.clone(), url: options.url.clone() },
+        usual_outputs: options.dirs.outputs.clone(),
         same_unasked: !ui.ask_if_same,
         park_cursor: ui.park_cursor,
         ..Model::default()

@@ -28,6 +28,13 @@ pub struct RunsPane {
     pub watched: BTreeSet<RunId>,
 }
 
+impl RunsPane {
+    /// Whether nothing has been run yet.
+    pub fn is_first(&self) -> bool {
+        self.list.is_loaded() && self.list.rows.is_empty() && self.filter.is_empty()
+    }
+}
+
 impl PagedRow for RunSummary {
     type Key = RunId;
     /// Older runs ended long ago and do not change.

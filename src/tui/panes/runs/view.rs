@@ -56,10 +56,9 @@ pub fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mu
             (true, false) => "No run matches. Esc takes the search back",
         };
         put(buffer, area, area.x + 2, area.y, text, theme.quiet);
-        // Shown before the first run only.
-        let profile = model.open.profile.as_ref().filter(|_| text == first.as_str() && area.height > 1);
-        if let Some(folder) = profile.and_then(|profile| profile.output_dir.as_ref()) {
-            let outputs = format!("Its outputs go to {}", folder.display());
+        // Told before the first run, not looked for after it.
+        if model.runs.is_first() && area.height > 1 {
+            let outputs = format!("Its outputs go to {}", model.outputs().display());
             put(buffer, area, area.x + 2, area.y + 1, &outputs, theme.quiet);
         }
         return;
