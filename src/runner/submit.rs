@@ -117,7 +117,7 @@ pub fn outgoing(order: &NewRun<'_>) -> Result<Outgoing, RunnerError> {
         params: order.submission.params.clone(),
         files: files.collect::<Result<_, RunnerError>>()?,
         workflow: (order.send_workflow || profile.protocol.caps().shape == Shape::Graph)
-            .then(|| order.workflow.text().to_owned()),
+            .then(|| order.workflow.compact().to_owned()),
         logs: order.logs,
         ..Job::default()
     };
@@ -249,7 +249,7 @@ fn with_a_value(store: &Store, request: RunRequest) -> Result<RunRequest, Runner
         .iter()
         .filter_map(|file| Some((ParamKey::parse(&file.part)?, Setting::File(file.path.clone()))));
     draft.say(files, Said::Typed);
-    let params = draft.submission().map(|sent| sent.params).unwrap_or_default();
+    let params = draft.submission(true).map(|sent| sent.params).unwrap_or_default();
     Ok(RunRequest { params, ..request })
 }
 

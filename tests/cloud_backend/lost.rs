@@ -40,7 +40,7 @@ async fn a_reply_that_says_nothing_is_settled_by_the_record() {
 }
 
 #[tokio::test]
-async fn a_run_of_which_nobody_knows_most_likely_never_arrived() {
+async fn of_a_run_without_a_record_nobody_says_that_it_was_not_paid() {
     let mut service = Service::start().await;
     let run = submit(&backend(), job(server(&service.url), "p"));
     service.submitted().await.answer(502, &json!({"detail": "bad gateway"}));
@@ -48,7 +48,7 @@ async fn a_run_of_which_nobody_knows_most_likely_never_arrived() {
     let error = outcome.lost();
     assert!(error.what.contains("502") && error.what.contains("no record"), "{error:?}");
     assert!(
-        error.remedy.contains("nothing was paid") && error.remedy.contains("comfydeck fetch p"),
+        error.remedy.contains("it may have been paid for") && error.remedy.contains("comfydeck fetch p"),
         "{error:?}"
     );
     service.nothing_sent();
@@ -166,7 +166,7 @@ async fn what_is_said_of_a_run_that_is_not_found_again_is_so_for_where_it_was_le
     limits.settle = std::time::Duration::from_millis(100);
     let backend = std::sync::Arc::new(comfydeck::backend::cloud::CloudBackend::with(limits.clone()));
     let table = [
-        (Status::Uploading, "while it sent the run", "nothing was paid: run again"),
+        (Status::Uploading, "while it sent the run", "before you run it again: it may have been paid for"),
         (Status::Waiting, "has had no record of the run", "comfydeck fetch p"),
         (Status::Running, "has had no record of the run", "comfydeck fetch p"),
     ];

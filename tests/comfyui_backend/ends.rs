@@ -159,7 +159,7 @@ async fn a_run_is_found_again_wherever_it_is() {
     for (left_at, what) in [
         (None, "has no run"),
         (Some(Status::Running), "does not know this run any more"),
-        (Some(Status::Uploading), "does not know the run either"),
+        (Some(Status::Uploading), "whether it began is not known"),
     ] {
         let ended = again(&Fake::start().await, left_at).end().await;
         assert!(matches!(ended.outcome, Err(BackendError::Lost(_))), "{left_at:?} {ended:?}");

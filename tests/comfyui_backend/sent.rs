@@ -82,7 +82,7 @@ async fn a_reply_that_is_lost_is_looked_up_and_nothing_is_sent_twice() {
         let ended = submit(&backend(), job(&fake.url)).end().await;
         assert!(matches!(ended.outcome, Err(BackendError::Lost(_))), "{number} {ended:?}");
         let error = ended.error();
-        assert!(error.what.contains("does not know the run either"), "{number} {error:?}");
+        assert!(error.what.contains("whether it began is not known"), "{number} {error:?}");
         assert!(error.remedy.contains("fetch"), "{number} {error:?}");
         assert_eq!(fake.known().prompts.len(), 1, "{number}");
     }

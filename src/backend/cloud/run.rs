@@ -238,11 +238,11 @@ impl CloudRun {
             Certainty::Known if missing < patience => return self.given_up(limits.settle),
             Certainty::Unsure(why) => RunError {
                 what: format!(
-                    "{}; the service has no record of the run either",
+                    "{}; the service has no record of the run, so whether it began is not known",
                     why.what.trim_end_matches('.')
                 ),
                 remedy: format!(
-                    "It most likely never arrived, and nothing was paid: run again. `comfydeck fetch {}` checks once more.",
+                    "`comfydeck fetch {}` looks for it once more, and downloads what it made. Look on the service's website, too, before you run it again: it may have been paid for.",
                     self.prompt_id
                 ),
                 ..why.clone()

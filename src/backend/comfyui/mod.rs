@@ -33,9 +33,9 @@ use serde_json::Value;
 
 use super::net::http::HttpPool;
 use super::{Backend, BackendError, BoxFuture, Caps, Checked, EventSink, Job, Outgoing, Server, Tend};
-use crate::domain::Status;
 use crate::domain::run::{Protocol, RunError};
 use crate::domain::server::{Place, ServerQueue, System};
+use crate::domain::{MASK_SUFFIX, ParamKey, Status};
 
 use api::Api;
 use run::{ComfyuiRun, Footing};
@@ -78,7 +78,12 @@ impl Backend for ComfyuiBackend {
 
     fn outgoing(&self, job: &Job) -> Result<Outgoing, BackendError> {
         let api = self.api(&job.server).map_err(submit::refused)?;
-        let graph = submit::graph(job, None).map_err(submit::refused)?;
+        let named = job.files.iter().filter(|(file, _)| !file.part.ends_with(MASK_SUFFIX));
+        let named = named.filter_map(|(file, _)| {
+            let name = format!("(the server's name of {})", file.name);
+            Some((ParamKey::parse(&file.part)?, Value::String(name)))
+        });
+        let graph = submit::graph(job, Some(&named.collect())).map_err(submit::refused)?;
         let credentials = job.server.credentials.iter();
         let headers =
             credentials.map(|credential| (credential.header.clone(), credential.value().to_string()));
@@ -88,6 +93,7 @@ impl Backend for ComfyuiBackend {
             content_type: "application/json".to_owned(),
             fields: vec![
                 ("prompt".to_owned(), Value::Object(graph).to_string()),
+                ("client_id".to_owned(), "(made for the run)".to_owned()),
                 ("prompt_id".to_owned(), "(made for the run)".to_owned()),
             ],
             files: job.files.iter().map(|(file, _)| file.clone()).collect(),

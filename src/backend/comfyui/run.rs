@@ -365,7 +365,8 @@ impl ComfyuiRun {
             }
             Footing::Known => RunError {
                 what: "the server does not know this run any more: it was restarted, or somebody cleared its history".to_owned(),
-                remedy: "Files that the run had saved are in the server's output folder. Run again.".to_owned(),
+                remedy: "Files that the run had saved are in the server's output folder: look there before you run it again."
+                    .to_owned(),
                 ..RunError::default()
             },
             Footing::Said => RunError {
@@ -380,9 +381,12 @@ impl ComfyuiRun {
                     _ => RunError::default(),
                 };
                 RunError {
-                    what: format!("{}; the server does not know the run either", why.what.trim_end_matches('.')),
+                    what: format!(
+                        "{}; the server has the run in neither its queue nor its history, so whether it began is not known",
+                        why.what.trim_end_matches('.')
+                    ),
                     remedy: format!(
-                        "It most likely never arrived: run again. `comfydeck fetch {}` looks once more.",
+                        "`comfydeck fetch {}` looks for it once more. The server's own log and output folder tell, too, before you run it again.",
                         self.prompt_id
                     ),
                     ..why
