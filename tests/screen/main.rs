@@ -4,6 +4,7 @@
 #[allow(dead_code)] // shared with the tests of the session, which use all of it
 mod emulator;
 mod pictures;
+mod said;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
