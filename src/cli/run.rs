@@ -14,7 +14,7 @@ use crate::config::{Config, Dirs, Profile};
 use crate::domain::diagnostic::nearest;
 use crate::domain::draft::{Named, Unnamed};
 use crate::domain::pasted::{self, Pasted};
-use crate::domain::{Diagnostic, Draft, ParamKey, ParamKind, Parameter, RunId, Said, Setting, value};
+use crate::domain::{Diagnostic, Draft, ParamKey, ParamKind, Parameter, RunId, Said, Setting, Shape, value};
 use crate::library::open::{self, Opening};
 use crate::library::presets::Presets;
 use crate::library::wildcards::WildcardFiles;
@@ -44,7 +44,7 @@ pub struct Args {
     /// The same as --workflow FILE --send-workflow
     #[arg(long, value_name = "FILE", conflicts_with = "workflow")]
     pub override_workflow: Option<PathBuf>,
-    /// Send what is left of a preset that is not understood whole
+    /// Send what is left of a preset that is not understood whole, and placeholders such as {{STEPS}} as written
     #[arg(long)]
     pub lenient: bool,
     /// Send {a|b}, __wildcard__ and ${variable} as they are written
@@ -95,7 +95,10 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     let mut prepared = prepare(&args, &dirs, &working)?;
     let store = Store::open(&dirs)?;
     prepared.go_on(&store)?;
-    let mut submission = prepared.draft.submission().map_err(Failure::usage)?;
+    let caps = prepared.profile.protocol.caps();
+    let mut submission = prepared.draft.submission(caps.needs_a_value()).map_err(Failure::usage)?;
+    let goes_along = args.sends_workflow() || caps.shape == Shape::Graph;
+    refuse_unfilled(&prepared.draft.unfilled(&submission, goes_along), args.lenient)?;
     if !args.no_expand {
         submission.expand(fastrand::u64(..), &WildcardFiles::new(&dirs, &working)).map_err(Failure::usage)?;
     }
@@ -121,6 +124,26 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     let id = submit(&dirs, &store, &new)?;
     let manner = OutputMode { json: args.json, detach: args.detach, logs: args.logs };
     run_output::queued_run(&dirs, &store, id, manner, interrupts).map_err(Failure::after_sending)
+}
+
+/// Refuses to send placeholders, unless `lenient`.
+fn refuse_unfilled(unfilled: &[&Parameter], lenient: bool) -> Result<(), Failure> {
+    if unfilled.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = unfilled
+        .iter()
+        .map(|parameter| format!("`{}` = {}", parameter.key, value::text(&parameter.default)))
+        .collect();
+    let are = if names.len() == 1 { "one value is" } else { "some values are" };
+    let told = format!("{are} still to be filled in: {}", names.join(", "));
+    if lenient {
+        out::note(format!("warning: {told}. Sent as written"));
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "nothing was sent: {told}. Set them with --set KEY=VALUE, or send them as written with --lenient"
+    )))
 }
 
 /// Shows what a run would send, without sending it.
@@ -203,10 +226,33 @@ fn prepare(args: &Args, dirs: &Dirs, working: &Path) -> Result<Prepared, Failure
     let mut texts = Texts::default();
     for pair in &args.set {
         let (name, text) = pair.split(|name| is_known(&draft, name))?;
-        let Named { key, field } = known(&draft, name, &shown)?;
-        let Some(parameter) = draft.param(&key) else { continue };
-        let text = &texts.read(name, text, working)?;
-        let value = match (&field, draft.setting(&key)) {
+        let named = known(&draft, name, &shown)?;
+        let text = texts.read(name, text, working)?;
+        set(&mut draft, name, &named, &text, working)?;
+    }
+    if let Some(text) = &args.seed {
+        for key in seed_keys(&draft, &shown)? {
+            let Some(parameter) = draft.param(&key) else { continue };
+            let value =
+                value::read(parameter, text).map_err(|why| Failure::usage(format!("--seed: {why}")))?;
+            draft.say([(key, Setting::Value(value))], Said::Option);
+        }
+    }
+    for pair in &args.file {
+        let (name, path) = pair.split(|name| is_known(&draft, name))?;
+        let keys = known(&draft, name, &shown)?.keys;
+        let path = file(name, path, working)?;
+        draft.say(keys.into_iter().map(|key| (key, Setting::File(path.clone()))), Said::Option);
+    }
+    Ok(Prepared { opening, profile, draft })
+}
+
+/// Does `--set NAME=TEXT`.
+fn set(draft: &mut Draft, name: &str, named: &Named, text: &str, working: &Path) -> Result<(), Failure> {
+    let mut settings = Vec::new();
+    for key in &named.keys {
+        let Some(parameter) = draft.param(key) else { continue };
+        let value = match (&named.field, draft.setting(key)) {
             (Some(field), Some(Setting::Value(now))) => value::with_field(&now, field, text),
             _ => value::read(parameter, text),
         };
@@ -220,34 +266,28 @@ fn prepare(args: &Args, dirs: &Dirs, working: &Path) -> Result<Prepared, Failure
                 path.display()
             ));
         }
-        draft.say([(key, Setting::Value(value))], Said::Option);
+        settings.push((key.clone(), Setting::Value(value)));
     }
-    if let Some(text) = &args.seed {
-        let key = seed_key(&draft, &shown)?;
-        if let Some(parameter) = draft.param(&key) {
-            let value =
-                value::read(parameter, text).map_err(|why| Failure::usage(format!("--seed: {why}")))?;
-            draft.say([(key, Setting::Value(value))], Said::Option);
-        }
+    let before: Vec<_> = named.keys.iter().map(|key| draft.setting(key)).collect();
+    if before.windows(2).any(|pair| pair[0] != pair[1]) {
+        let keys = named.keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(" and ");
+        out::note(format!(
+            "--set {name}: {keys} held different texts and are both set. A key instead of `{name}` sets one of them"
+        ));
     }
-    for pair in &args.file {
-        let (name, path) = pair.split(|name| is_known(&draft, name))?;
-        let key = known(&draft, name, &shown)?.key;
-        let path = file(name, path, working)?;
-        draft.say([(key, Setting::File(path))], Said::Option);
-    }
-    Ok(Prepared { opening, profile, draft })
+    draft.say(settings, Said::Option);
+    Ok(())
 }
 
 /// The seed that `--seed` sets: the same as for `--set seed=N`, else the only one.
-fn seed_key(draft: &Draft, workflow: &str) -> Result<ParamKey, Failure> {
+fn seed_keys(draft: &Draft, workflow: &str) -> Result<Vec<ParamKey>, Failure> {
     if draft.named("seed") != Err(Unnamed::Unknown) {
-        return Ok(known(draft, "seed", workflow)?.key);
+        return Ok(known(draft, "seed", workflow)?.keys);
     }
     let seeds = draft.params().iter().filter(|parameter| parameter.kind == ParamKind::Seed);
     let seeds: Vec<&ParamKey> = seeds.map(|parameter| &parameter.key).collect();
     match seeds.as_slice() {
-        [only] => Ok((*only).clone()),
+        [only] => Ok(vec![(*only).clone()]),
         [] => Err(Failure::usage(format!("--seed: {workflow} has no seed"))),
         several => {
             let names: Vec<String> = several.iter().map(|key| format!("--set {key}=N")).collect();

@@ -167,7 +167,8 @@ fn a_dry_run_shows_what_a_run_sends_and_sends_nothing() {
 fn a_dry_run_lists_files_and_reports_missing_ones() {
     let (home, mut server) = (Home::new(), Server::quick());
     let url = server.url.clone();
-    let nodes = json!({"52": {"class_type": "LoadImage", "inputs": {"image": "x.png", "upload": "image"}}});
+    let nodes = json!({"52": {"class_type": "LoadImage", "inputs": {"image": "x.png", "upload": "image"}},
+        "9": {"class_type": "SaveImage", "inputs": {"filename_prefix": "x", "images": ["52", 0]}}});
     fs::write(home.folder.path().join("w.json"), nodes.to_string()).expect("written");
     fs::write(home.folder.path().join("in.png"), b"\x89PNG\r\n\x1a\n").expect("written");
     let args = ["run", "-w", "w.json", "--file", "52-inputs-image=in.png", "-u", &url, "--dry-run", "--json"];

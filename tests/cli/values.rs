@@ -174,3 +174,68 @@ fn a_preset_that_is_not_understood_whole_is_not_sent() {
     let ended = room.run(&["good"]);
     assert!(ended.err.contains("It is used anyway") && room.server.requests().len() == 2, "{ended:?}");
 }
+
+/// A form that gives another text than the workflow beside it.
+const FORM: &str = r#"{"file_type": "view_comfy", "workflows": [{"viewComfyJSON": {"title": "T", "inputs": [{"title": "A", "inputs": [
+    {"title": "Prompt", "key": "6-inputs-text", "value": "a heron", "valueType": "long-text"},
+    {"title": "Steps", "key": "3-inputs-steps", "value": 2, "valueType": "number"}]}]}}]}"#;
+
+#[test]
+fn a_value_of_the_form_is_sent_and_says_so() {
+    let room = Room::new();
+    room.write("view_comfy.json", FORM);
+    let (sent, lines) = room.sent(&["--workflow", "flow.json", "--set", "3-inputs-seed=5"]);
+    assert_eq!(sent, r#"{"6-inputs-text":"a heron","3-inputs-seed":5}"#);
+    assert_eq!(lines[0]["origins"]["6-inputs-text"]["by"], "form");
+    let shown = room.home.deck(&["show", "last"]);
+    assert!(shown.out.contains("a heron  (form)"), "{}", shown.out);
+    assert!(room.home.deck(&["runs", "--json"]).out.contains("a heron"), "the history shows what was sent");
+    room.preset("hero", "[params]\n6-inputs-text = \"a wren\"\n");
+    let (sent, _) = room.sent(&["hero", "--set", "3-inputs-seed=5"]);
+    assert_eq!(sent, r#"{"6-inputs-text":"a wren","3-inputs-seed":5}"#, "a preset lies over the form");
+}
+
+#[test]
+fn what_is_still_to_be_filled_in_is_not_sent() {
+    let mut room = Room::new();
+    room.write(
+        "flow.json",
+        &WORKFLOW
+            .replace("a lighthouse", "a {{SUBJECT}} at dawn")
+            .replace(r#""steps": 2"#, r#""steps": "{{STEPS}}""#),
+    );
+    // The deployment has values of its own.
+    room.sent(&["--workflow", "flow.json", "--set", "seed=5"]);
+    room.server.requests();
+    let along = ["--workflow", "flow.json", "--send-workflow", "--set", "seed=5"];
+    let ended = room.run(&along);
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    for told in ["`3-inputs-steps` = {{STEPS}}", "`6-inputs-text` = a {{SUBJECT}} at dawn", "--lenient"] {
+        assert!(ended.err.contains(told), "{told}: {}", ended.err);
+    }
+    assert_eq!(room.server.requests().len(), 0);
+    room.sent(&[along.as_slice(), &["--set", "steps=2", "--set", "prompt=a wren"]].concat());
+    let ended = room.run(&[along.as_slice(), &["--set", "steps=2", "--lenient"]].concat());
+    assert!(ended.err.contains("warning: one value is still to be filled in: `6-inputs-text`"), "{ended:?}");
+}
+
+#[test]
+fn the_texts_of_one_encoder_are_set_together() {
+    let room = Room::new();
+    let encoder = r#""6": {"class_type": "CLIPTextEncodeFlux", "inputs": {"clip_l": "cat, photo", "t5xxl": "A cat sits.", "guidance": 3.5, "clip": ["4", 0]}}"#;
+    let text = r#""6": {"class_type": "CLIPTextEncode", "inputs": {"text": "a lighthouse"}}"#;
+    room.write("flow.json", &WORKFLOW.replace(text, encoder));
+    let (sent, _) = room.sent(&["--workflow", "flow.json", "--set", "prompt=a wren", "--set", "seed=1"]);
+    assert_eq!(sent, r#"{"6-inputs-clip_l":"a wren","6-inputs-t5xxl":"a wren","3-inputs-seed":1}"#);
+    let told = room.run(&["--workflow", "flow.json", "--set", "prompt=a wren", "--set", "seed=2"]).err;
+    assert!(
+        told.contains("`6-inputs-clip_l` and `6-inputs-t5xxl` held different texts and are both set"),
+        "{told}"
+    );
+    let shown = room.home.deck(&["show", "last"]).out;
+    assert_eq!(shown.matches("(prompt)").count(), 2, "{shown}");
+    let shown = room.home.deck(&["show", "last", "--json"]).json();
+    assert_eq!(shown[0]["aliases"]["prompt"], "6-inputs-clip_l");
+    let (sent, _) = room.sent(&["--workflow", "flow.json", "--set", "6-inputs-clip_l=x", "--set", "seed=3"]);
+    assert_eq!(sent, r#"{"6-inputs-clip_l":"x","3-inputs-seed":3}"#, "a key means one of them");
+}

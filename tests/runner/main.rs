@@ -621,7 +621,7 @@ fn the_real_program_finishes_a_run() {
         workflow: &workflow,
         workflow_name: "demo",
         preset: None,
-        submission: &draft.submission().expect("a seed"),
+        submission: &draft.submission(true).expect("a seed"),
         prompt: "",
         send_workflow: false,
         logs: true,

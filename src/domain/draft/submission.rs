@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Draft, Edit, Setting};
 use crate::domain::origin::{self, Origin, Rule};
 use crate::domain::prompt::{self, TemplateError, Templates, Wildcards};
-use crate::domain::{ParamKey, ParamKind, Parameter, SeedPolicy};
+use crate::domain::{ParamKey, ParamKind, Parameter, SeedPolicy, inputs, media};
 
 /// What a run sends.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,8 +25,10 @@ pub struct Submission {
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SubmitError {
-    /// The workflow has no values.
-    #[error("this workflow has no value that could be sent, and the server takes no request without one")]
+    /// The workflow has no values except files and those of ComfyUI's editor.
+    #[error(
+        "nothing is set, this workflow has no value that could go along, and the server takes no request without one. Set one"
+    )]
     NothingToSend,
 }
 
@@ -60,12 +62,12 @@ impl Submission {
 impl Draft {
     /// What running this draft sends: only what a person, the preset or a policy set.
     ///
-    /// Servers reject a request without values. When only files are set, the main seed is sent unchanged, or without
-    /// a seed some other value.
+    /// Some servers reject a request without values (`needs_a_value`). When only files are set, the main seed is sent
+    /// unchanged, or without a seed some other value.
     ///
     /// # Errors
-    /// When the workflow has no values.
-    pub fn submission(&self) -> Result<Submission, SubmitError> {
+    /// When a value is needed and the workflow has none.
+    pub fn submission(&self, needs_a_value: bool) -> Result<Submission, SubmitError> {
         let mut sent = Submission::default();
         for parameter in self.params.iter().filter(|p| p.is_editable()) {
             let key = &parameter.key;
@@ -79,7 +81,7 @@ impl Draft {
         let is_template = |key: &&ParamKey| sent.params[*key].as_str().is_some_and(prompt::is_template);
         let templates = sent.params.keys().filter(is_text).filter(expands).filter(is_template);
         sent.unexpanded = templates.cloned().collect();
-        if sent.params.is_empty() {
+        if sent.params.is_empty() && needs_a_value {
             let key = self.filler(&sent).ok_or(SubmitError::NothingToSend)?.key.clone();
             let setting = self.setting(&key).ok_or(SubmitError::NothingToSend)?;
             sent.put(&key, setting, Origin::Program { how: Rule::AsItStands });
@@ -87,10 +89,18 @@ impl Draft {
         Ok(sent)
     }
 
-    /// The value to send when nothing else is: the main seed, else the simplest value.
+    /// The value to send when nothing else is: the main seed, else the simplest value. Never a file, a placeholder, or
+    /// what only ComfyUI's editor uses.
     fn filler(&self, sent: &Submission) -> Option<&Parameter> {
-        let is_free =
-            |p: &&Parameter| p.is_editable() && !p.default.is_null() && !sent.origins.contains_key(&p.key);
+        let is_media = |text: &str| media::kind_of_name(text).is_some();
+        let is_free = |p: &&Parameter| {
+            p.is_editable()
+                && !matches!(p.kind, ParamKind::File(_))
+                && !p.default.is_null()
+                && !p.default.as_str().is_some_and(|text| is_media(text) || inputs::has_placeholder(text))
+                && !inputs::is_editor_only(&p.class_type, p.key.input(), &p.default)
+                && !sent.origins.contains_key(&p.key)
+        };
         let plainness = |p: &Parameter| match p.kind {
             ParamKind::Seed => 0,
             ParamKind::Integer | ParamKind::Float | ParamKind::Boolean => 1,
@@ -101,6 +111,18 @@ impl Draft {
         let free = || self.params.iter().filter(is_free);
         let seed = self.deciding.as_ref().and_then(|key| self.param(key)).filter(is_free);
         seed.or_else(|| free().min_by_key(|p| (p.hidden, p.advanced, plainness(p))))
+    }
+
+    /// Parameters whose placeholder would be sent: all of the workflow's if it is sent along, else those in the
+    /// submission.
+    pub fn unfilled(&self, sent: &Submission, sends_workflow: bool) -> Vec<&Parameter> {
+        let is_unfilled = |parameter: &&Parameter| {
+            let beneath = Some(&parameter.default).filter(|_| sends_workflow);
+            let value = sent.params.get(&parameter.key).or(beneath);
+            let is_file = sent.files.iter().any(|(key, _)| *key == parameter.key);
+            !is_file && value.and_then(Value::as_str).is_some_and(inputs::has_placeholder)
+        };
+        self.params.iter().filter(is_unfilled).collect()
     }
 
     /// Records that this was sent: seeds with a policy are free again, and the next [`Draft::draw`] computes their

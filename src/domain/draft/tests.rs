@@ -33,7 +33,7 @@ fn layer(settings: &[(&str, Value)], seeds: &[(&str, SeedPolicy)]) -> Layer {
 fn run(draft: &mut Draft, random: u64) -> Submission {
     draft.draw(|| random);
     let shown = draft.clone();
-    let sent = draft.submission().expect("something to send");
+    let sent = draft.submission(true).expect("something to send");
     for (key, value) in &sent.params {
         assert_eq!(shown.setting(key), Some(Setting::Value(value.clone())), "what is shown is what runs");
         assert_eq!(sent.origins.get(key).filter(|by| !matches!(by, Origin::Workflow)), sent.origins.get(key));
@@ -106,7 +106,7 @@ fn what_is_said_is_sent_even_when_the_file_says_the_same() {
         Some(r#"{"3-inputs-seed":7}"#)
     );
     assert_eq!((draft.is_edited(), draft.changes()), (true, 0));
-    draft.reset(&key(SEED));
+    draft.reset([&key(SEED)]);
     assert!(!draft.is_edited());
 }
 
@@ -169,6 +169,73 @@ fn a_run_of_files_alone_sends_a_value_too() {
 }
 
 #[test]
+fn what_goes_along_as_it_stands_is_no_file_and_nothing_of_the_editor() {
+    for (nodes, expected) in [
+        (r#""1": {"class_type": "LoadImage", "inputs": {"image": "in.png", "upload": "image"}}"#, None),
+        (
+            r#""1": {"class_type": "VHS_LoadVideo", "inputs": {"video": "in.mp4", "frame_load_cap": 16}}"#,
+            Some(r#"{"1-inputs-frame_load_cap":16}"#),
+        ),
+        (
+            r#""1": {"class_type": "ShowText|pysssss", "inputs": {"text": ["2", 0], "text_0": "what was"}},
+               "2": {"class_type": "A", "inputs": {"clip": "x.mp4", "mode": "{{MODE}}"}},
+               "3": {"class_type": "SaveImage", "inputs": {"filename_prefix": "x", "images": ["2", 0]}}"#,
+            Some(r#"{"3-inputs-filename_prefix":"x"}"#),
+        ),
+    ] {
+        let workflow = Workflow::parse(&format!("{{{nodes}}}")).expect("a workflow");
+        let mut params = param::parameters(&workflow);
+        // A form hides what it does not name: it may go along all the same.
+        params.iter_mut().for_each(|param| param.hidden = true);
+        let mut draft = Draft::new(params, Layer::default());
+        draft.draw(|| 0);
+        let sent = draft.submission(true).map(|sent| serde_json::to_string(&sent.params).expect("JSON"));
+        assert_eq!(sent.ok().as_deref(), expected, "{nodes}");
+        assert!(draft.submission(false).is_ok_and(|sent| sent.params.is_empty()), "no value is needed");
+    }
+}
+
+#[test]
+fn a_forms_value_is_sent_and_a_presets_goes_before_it() {
+    let mut layer = layer(&[("3-inputs-steps", 30.into())], &[]);
+    let form = [("3-inputs-steps", Value::from(40)), ("6-inputs-text", "a dog".into())];
+    let form = form.into_iter().map(|(name, value)| (key(name), value)).collect();
+    layer.put_form(&form, &IndexMap::from([(key(SEED), SeedPolicy::Randomize)]));
+    let mut draft = draft(layer);
+    let sent = run(&mut draft, 99);
+    assert_eq!(
+        serde_json::to_string(&sent.params).ok().as_deref(),
+        Some(r#"{"3-inputs-seed":99,"3-inputs-steps":30,"6-inputs-text":"a dog"}"#)
+    );
+    let who: Vec<String> = sent.origins.values().map(ToString::to_string).collect();
+    assert_eq!(who, ["randomize", "preset hero", "form"]);
+    // A form alone sets nothing that makes another picture.
+    let mut of_form = Layer::default();
+    of_form.put_form(&form, &IndexMap::new());
+    let mut draft = self::draft(of_form);
+    let mut forced = (0..3).map(|at| seed_of(&run(&mut draft, 7 + at)));
+    assert!(forced.all(|seed| seed.is_some()), "the seed is another each time");
+}
+
+#[test]
+fn what_is_still_to_be_filled_in_is_known_before_it_is_sent() {
+    let text = WORKFLOW.replace("20", r#""{{STEPS}}""#).replace("a cat", "a {{ANIMAL}}");
+    let params = param::parameters(&Workflow::parse(&text).expect("a workflow"));
+    let mut draft = Draft::new(params, Layer::default());
+    draft.draw(|| 0);
+    let unfilled = |draft: &Draft, whole| {
+        let sent = draft.submission(true).expect("a seed");
+        draft.unfilled(&sent, whole).iter().map(|p| p.key.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(unfilled(&draft, true), ["3-inputs-steps", "6-inputs-text"]);
+    assert_eq!(unfilled(&draft, false), Vec::<String>::new(), "the deployment has values of its own");
+    draft.set(&key("3-inputs-steps"), value(20));
+    draft.set(&key("6-inputs-text"), value("a {{ANIMAL}}, at dawn"));
+    assert_eq!(unfilled(&draft, true), ["6-inputs-text"]);
+    assert_eq!(unfilled(&draft, false), ["6-inputs-text"]);
+}
+
+#[test]
 fn params_are_never_empty_whatever_is_set() {
     let keys = [SEED, "3-inputs-steps", "6-inputs-text", "52-inputs-image"];
     for mask in 0..64_u32 {
@@ -187,7 +254,7 @@ fn a_workflow_of_wiring_alone_cannot_be_sent() {
     let workflow = Workflow::parse(r#"{"6": {"class_type": "A", "inputs": {"text": ["1", 0]}}}"#);
     let mut draft = Draft::new(param::parameters(&workflow.expect("a workflow")), Layer::default());
     draft.draw(|| 0);
-    assert_eq!(draft.submission(), Err(SubmitError::NothingToSend));
+    assert_eq!(draft.submission(true), Err(SubmitError::NothingToSend));
 }
 
 #[test]
@@ -242,7 +309,7 @@ fn undo_and_redo_walk_the_same_road() {
     ];
     draft.say(several, Said::Typed);
     draft.set_policy(&key("3-inputs-seed"), SeedPolicy::Increment);
-    draft.reset(&key("6-inputs-text"));
+    draft.reset([&key("6-inputs-text")]);
     let end = (draft.edits.clone(), draft.policies.clone());
     for _ in 0..4 {
         assert!(draft.undo().is_some());
@@ -285,7 +352,7 @@ fn going_back_to_the_preset_is_no_change_and_still_said() {
     draft.set(&key("3-inputs-steps"), value(20));
     draft.set(&key("3-inputs-steps"), value(30));
     assert_eq!((draft.changes(), draft.origin(&key("3-inputs-steps")).is_said()), (0, true));
-    draft.reset(&key("3-inputs-steps"));
+    draft.reset([&key("3-inputs-steps")]);
     assert_eq!(draft.origin(&key("3-inputs-steps")), Origin::Preset { name: "hero".to_owned() });
     assert!(!draft.is_edited());
 }

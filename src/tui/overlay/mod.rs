@@ -292,6 +292,8 @@ pub enum Confirmed {
     RunWithNewSeed(Box<NewRun>),
     /// Run with what is left of a preset that is not understood whole.
     RunUnsure,
+    /// Run although placeholders would be sent.
+    RunUnfilled,
     /// Put edits back that were made on another content.
     KeepEarlier(Box<Earlier>),
     /// Read again what somebody else has changed; the order was not queued.
@@ -321,6 +323,7 @@ impl Confirmed {
             | Self::DeleteOutput(_)
             | Self::RunWithNewSeed(_)
             | Self::RunUnsure
+            | Self::RunUnfilled
             | Self::KeepEarlier(_)
             | Self::Reload(None)
             | Self::RunAsShown(_) => None,

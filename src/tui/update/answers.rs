@@ -117,6 +117,7 @@ fn confirmed(model: &mut Model, then: Confirmed, ctx: &Ctx, effects: &mut Effect
         Confirmed::RunSame(order) => submit::again(model, *order, effects),
         Confirmed::RunWithNewSeed(order) => submit::with_new_seed(model, &order, ctx, effects),
         Confirmed::RunUnsure => submit::unsure(model, effects),
+        Confirmed::RunUnfilled => submit::unfilled(model, effects),
         Confirmed::KeepEarlier(earlier) => presets::keep_earlier(model, *earlier, effects),
         Confirmed::Reload(order) => {
             if let Some(order) = order {

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use crate::domain::draft::Submission;
-use crate::domain::run::UnixMs;
-use crate::domain::{Rule, RunId, Status};
+use crate::domain::run::{Caps, UnixMs};
+use crate::domain::{Rule, RunId, Shape, Status};
 use crate::report::human;
 use crate::tui::command::{Command, Ctx, Scope, Spends, at};
 use crate::tui::effect::{Effect, Effects, NewRun, Operation};
@@ -89,6 +89,18 @@ pub(super) fn another_key(model: &mut Model, effects: &mut Effects) {
 
 /// Queues a run with the parameters as they stand and gives the keys back at once.
 fn run_now(model: &mut Model, effects: &mut Effects) {
+    run_as(model, Unfilled::Asked, effects);
+}
+
+/// What to do about placeholders.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unfilled {
+    Asked,
+    /// They are sent as written.
+    Sent,
+}
+
+fn run_as(model: &mut Model, unfilled: Unfilled, effects: &mut Effects) {
     if model.params.editing.is_some() && !editing::commit(model, effects) {
         return;
     }
@@ -119,12 +131,20 @@ fn run_now(model: &mut Model, effects: &mut Effects) {
         }));
         return;
     }
-    let submission = match model.draft.submission() {
+    let caps = model.open.profile.as_ref().map(|profile| profile.protocol.caps());
+    let submission = match model.draft.submission(caps.is_none_or(Caps::needs_a_value)) {
         Ok(submission) => submission,
         Err(why) => return model.notify(Tone::Bad, format!("Nothing was sent: {why}")),
     };
+    let goes_along = model.send_workflow || caps.is_some_and(|caps| caps.shape == Shape::Graph);
+    if unfilled == Unfilled::Asked && ask_to_fill(model, &submission, goes_along) {
+        return;
+    }
     model.draft.sent(&submission);
-    let note = note_of_seeds(model, &submission);
+    let mut note = note_of_seeds(model, &submission);
+    if model.runs.is_first() {
+        note += &format!(". Outputs go to {}", model.outputs().display());
+    }
     // Who presses run wants to see it run.
     model.runs.chosen = false;
     effects.push(Effect::Do(Operation::Submit(NewRun {
@@ -137,6 +157,34 @@ fn run_now(model: &mut Model, effects: &mut Effects) {
         ask_if_same: !model.same_unasked,
         ask_if_changed: true,
     })));
+}
+
+/// Asks before placeholders are sent. Returns whether there are any.
+fn ask_to_fill(model: &mut Model, submission: &Submission, goes_along: bool) -> bool {
+    /// Names that a question has room for.
+    const MOST: usize = 3;
+    let unfilled = model.draft.unfilled(submission, goes_along);
+    let Some(first) = unfilled.first().map(|parameter| parameter.key.clone()) else { return false };
+    let mut names: Vec<&str> =
+        unfilled.iter().take(MOST).map(|parameter| model.draft.name(parameter)).collect();
+    let more = format!("{} more", unfilled.len().saturating_sub(MOST));
+    if unfilled.len() > MOST {
+        names.push(&more);
+    }
+    let question = format!("Send what is still to be filled in ({})?", names.join(", "));
+    params::select(model, &first);
+    model.overlay = Some(Overlay::Confirm(Confirm {
+        question,
+        consequence: "The server gets the text in braces, not a value.".to_owned(),
+        yes: "send as written",
+        then: Confirmed::RunUnfilled,
+    }));
+    true
+}
+
+/// A yes to sending placeholders.
+pub(super) fn unfilled(model: &mut Model, effects: &mut Effects) {
+    run_as(model, Unfilled::Sent, effects);
 }
 
 /// A yes to sending what is left of a preset; nobody is asked again as long as it is open.

@@ -27,7 +27,7 @@ fn run_queues_what_the_preset_sets_and_the_new_seed() {
             .to_owned(),
         preset: Some("flamingo".to_owned()),
         send_workflow: false,
-        note: format!(" with KSampler seed {seed}"),
+        note: format!(" with KSampler seed {seed}. Outputs go to /home/ada/comfydeck"),
         ask_if_same: true,
         ask_if_changed: true,
     };
@@ -35,7 +35,35 @@ fn run_queues_what_the_preset_sets_and_the_new_seed() {
     let next = stage.model.draft.setting(&key("3-inputs-seed"));
     assert!(next.is_some() && next != Some(Setting::Value(seed.clone())), "the one that runs next is shown");
     stage.hear(Msg::Submitted { run: 24, note: expected.note, waits: None });
-    assert_eq!(stage.told(), format!("Run 24 queued with KSampler seed {seed}"));
+    let told = format!("Run 24 queued with KSampler seed {seed}. Outputs go to /home/ada/comfydeck");
+    assert_eq!(stage.told(), told);
+}
+
+#[test]
+fn where_outputs_go_is_told_before_the_first_run_and_with_it() {
+    use crate::tui::stage::{run, runs_msg};
+    let mut stage = wide();
+    assert!(stage.screen().contains("Its outputs go to /home/ada/comfydeck"), "{}", stage.screen());
+    stage.hear(runs_msg(vec![crate::domain::RunSummary::from(&run(1, "a cat", &[Status::Done]))]));
+    let effects = stage.press("ctrl+r");
+    let Some(Effect::Do(Operation::Submit(order))) = effects.first() else { panic!("{effects:?}") };
+    assert!(!order.note.contains("Outputs go to"), "{}", order.note);
+}
+
+#[test]
+fn what_is_still_to_be_filled_in_is_asked_about_where_it_would_be_sent() {
+    let steps = key("3-inputs-steps");
+    let mut stage = wide();
+    stage.model.draft.set(&steps, Setting::Value("{{STEPS}}".into()));
+    assert_eq!(stage.press("ctrl+r"), []);
+    assert!(stage.screen().contains("Send what is still to be filled in (steps)?"), "{}", stage.screen());
+    assert_eq!(stage.model.params.selected, Some(steps.clone()), "it is in sight");
+    assert_eq!(stage.press("n"), []);
+    stage.model.now += 1_000;
+    stage.press("ctrl+r");
+    let effects = stage.press("y");
+    let Some(Effect::Do(Operation::Submit(order))) = effects.first() else { panic!("{effects:?}") };
+    assert_eq!(order.submission.params[&steps], "{{STEPS}}");
 }
 
 #[test]
