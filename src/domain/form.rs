@@ -120,6 +120,7 @@ pub fn shape(form: &Form, params: Vec<Parameter>, text: &str, file: &str) -> Sha
             label: format!("{} mask", parameter.label),
             advanced: parameter.advanced || word(&field.json, "valueType") != "image-mask",
             hidden: parameter.hidden,
+            is_of_form: parameter.is_of_form,
             ..mask
         });
         shaped.push(parameter);
@@ -221,6 +222,7 @@ fn apply(field: &Field, parameter: &mut Parameter) -> Result<(), String> {
     put(field.group.clone(), &mut parameter.group);
     put(word(json, "tooltip"), &mut parameter.help);
     put(word(json, "helpText"), &mut parameter.help);
+    parameter.is_of_form = !field.group.is_empty();
     parameter.advanced = field.advanced;
     parameter.hidden = field.hidden;
     parameter.required = json.pointer("/validations/required").and_then(Value::as_bool).unwrap_or(false);

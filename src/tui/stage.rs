@@ -112,6 +112,8 @@ impl Stage {
             problems: Vec::new(),
         })));
         stage.hear(runs_msg(Vec::new()));
+        // What is told at the first start is read by now.
+        stage.model.notice = None;
         stage
     }
 

@@ -79,6 +79,8 @@ pub struct Parameter {
     pub is_later: bool,
     /// Whether this is the main seed, which decides the picture.
     pub decides: bool,
+    /// Whether its group is one of a form, which may hold inputs of several nodes.
+    pub is_of_form: bool,
     /// Where it stands among the others.
     pub rank: Rank,
 }
@@ -151,6 +153,7 @@ pub fn parameters(workflow: &Workflow) -> Vec<Parameter> {
                 hidden: inputs::is_editor_only(&node.class_type, input, value),
                 required: false,
                 decides: false,
+                is_of_form: false,
                 rank: Rank::default(),
             };
             let mask = (parameter.kind == ParamKind::File(FileKind::Image)).then(|| mask_of(&parameter));

@@ -92,6 +92,7 @@ pub fn rows(model: &Model, width: u16) -> Rows {
             let param = &params[index];
             let group = match param.rank {
                 Rank::Top => None,
+                _ if param.is_of_form => Some((param.group.as_str(), "")),
                 Rank::Node | Rank::Loras | Rank::Files => Some((param.group.as_str(), param.key.node())),
             };
             let is_first = rows.is_empty() && group.is_none();
@@ -194,7 +195,7 @@ impl<'p> Headings<'p> {
     /// The node's name, with its id when several nodes have that name.
     fn of(&self, param: &Parameter) -> String {
         match self.only.get(param.group.as_str()) {
-            Some(None) => format!("{}  {}", param.group, param.key.node()),
+            Some(None) if !param.is_of_form => format!("{}  {}", param.group, param.key.node()),
             _ => param.group.clone(),
         }
     }
@@ -300,6 +301,17 @@ mod tests {
         assert_eq!(shown(&model), Vec::<String>::new());
         model.params.show_all = true;
         assert_eq!(shown(&model), ["upload 1"]);
+    }
+
+    #[test]
+    fn a_group_of_a_form_has_one_heading() {
+        let mut model = model(
+            r#"{"1": {"class_type": "A", "inputs": {"x": 1}}, "2": {"class_type": "B", "inputs": {"y": 2}}}"#,
+        );
+        let params = model.draft.params().iter().cloned();
+        let of_form = params.map(|p| Parameter { group: "Look".to_owned(), is_of_form: true, ..p });
+        model.draft = Draft::new(of_form.collect(), Layer::default());
+        assert_eq!(shown(&model), ["[Look]", "x 1", "y 1"]);
     }
 
     #[test]

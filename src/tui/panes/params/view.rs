@@ -20,6 +20,8 @@ use crate::tui::wrap::wrapped;
 
 /// What a tab looks like.
 const TAB: &str = "→";
+/// Most columns of a hint.
+const WIDEST: usize = 28;
 
 /// The text of the title line.
 pub fn note(model: &Model) -> String {
@@ -195,6 +197,11 @@ impl ParamRow<'_> {
         let is_cut = lines.len() > most;
         lines.truncate(most);
         let last = lines.len() - 1;
+        let first = lines.first().map_or(0, |line| line.width());
+        let (hint, style) = self.hint_of_long();
+        if skipped == 0 && !hint.is_empty() && first + 2 + hint.width() <= width {
+            put_right(buffer, area, area.y, &hint, style);
+        }
         for (at, line) in lines.into_iter().enumerate().skip(skipped) {
             let y = area.y + (at - skipped) as u16;
             if y >= area.bottom() {
@@ -238,6 +245,18 @@ impl ParamRow<'_> {
         is_seen.then_some(Position { x, y: field.y + row })
     }
 
+    /// The hint beside a long text, where its first line leaves room.
+    fn hint_of_long(&self) -> (String, ratatui::style::Style) {
+        let origin = self.model.draft.origin(&self.param.key);
+        if self.model.draft.setting(&self.param.key).is_some_and(|set| is_unfilled(&set)) {
+            ("to be filled".to_owned(), self.theme.accent)
+        } else if self.is_selected() && self.model.focus == Pane::Parameters {
+            (who_set_it(&origin), self.theme.quiet)
+        } else {
+            (String::new(), self.theme.quiet)
+        }
+    }
+
     /// The hint on the right: the former value, available actions, the state of a file.
     fn hint(&self) -> (String, ratatui::style::Style) {
         let (model, theme, param) = (self.model, self.theme, self.param);
@@ -247,6 +266,9 @@ impl ParamRow<'_> {
                 FileState::Doubtful(text) => (format!("{text} ?"), theme.accent),
                 FileState::Bad(text) => (format!("{text} ✗"), theme.bad),
             };
+        }
+        if model.draft.setting(&param.key).is_some_and(|set| is_unfilled(&set)) {
+            return ("to be filled".to_owned(), theme.accent);
         }
         let was = || match (model.draft.origin(&param.key), model.draft.before_edits(&param.key)) {
             // Typed again unchanged.
@@ -262,7 +284,12 @@ impl ParamRow<'_> {
                 seed_hint(model, &param.key).or_else(was).unwrap_or_else(|| "fixed".to_owned())
             }
             ParamKind::Integer | ParamKind::Float if selected => {
-                range(&param.range).or_else(was).unwrap_or_default()
+                let who = who_set_it(&model.draft.origin(&param.key));
+                match range(&param.range) {
+                    Some(range) if who.is_empty() => range,
+                    Some(range) if who.width() + 2 + range.width() <= WIDEST => format!("{who}  {range}"),
+                    _ => was().unwrap_or(who),
+                }
             }
             ParamKind::Choice if was().is_none() && !param.is_switch() => "▾".to_owned(),
             ParamKind::Text => was().unwrap_or_default(),
@@ -273,15 +300,11 @@ impl ParamRow<'_> {
         };
         let text =
             if text.is_empty() && selected { who_set_it(&model.draft.origin(&param.key)) } else { text };
-        if text.is_empty() && model.draft.setting(&param.key).is_some_and(|set| is_unfilled(&set)) {
-            return ("to be filled".to_owned(), theme.accent);
-        }
         let is_apart = self.pinned || param.rank == Rank::Top;
         if text.is_empty() && is_apart && model.draft.name(param) == param.label {
             return (param.group.clone(), theme.quiet);
         }
-        let widest = 28;
-        if text.width() > widest { (String::new(), theme.quiet) } else { (text, theme.quiet) }
+        if text.width() > WIDEST { (String::new(), theme.quiet) } else { (text, theme.quiet) }
     }
 }
 

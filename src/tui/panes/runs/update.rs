@@ -37,8 +37,15 @@ pub fn loaded(
     model.is_in_order(Subject::History);
     model.runs.open = open;
     ends::watch(model, effects);
+    let was_loaded = model.runs.list.is_loaded();
     if model.runs.list.loaded(query, rows, more, &model.runs.filter) {
         reload(model, effects);
+    }
+    // On a small screen nothing else tells it before the first run.
+    let is_seen = layout::regions(model).and_then(|regions| regions.body(Pane::Runs)).is_some();
+    if !was_loaded && model.runs.is_first() && !is_seen && model.notice.is_none() {
+        let outputs = format!("Outputs of runs go to {}", model.outputs().display());
+        model.notify(Tone::Plain, outputs);
     }
 }
 

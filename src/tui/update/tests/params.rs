@@ -45,6 +45,11 @@ fn where_outputs_go_is_told_before_the_first_run_and_with_it() {
     let mut stage = wide();
     assert!(stage.screen().contains("Its outputs go to /home/ada/comfydeck"), "{}", stage.screen());
     stage.hear(runs_msg(vec![crate::domain::RunSummary::from(&run(1, "a cat", &[Status::Done]))]));
+    assert_eq!(stage.told(), "", "it is in sight");
+    let mut small = Stage::new(80, 24);
+    small.model.runs = crate::tui::panes::runs::RunsPane::default();
+    small.hear(runs_msg(Vec::new()));
+    assert_eq!(small.told(), "Outputs of runs go to /home/ada/comfydeck");
     let effects = stage.press("ctrl+r");
     let Some(Effect::Do(Operation::Submit(order))) = effects.first() else { panic!("{effects:?}") };
     assert!(!order.note.contains("Outputs go to"), "{}", order.note);
