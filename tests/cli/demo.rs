@@ -85,7 +85,8 @@ fn a_person_sees_a_run_go_by() {
     let text = screen.text();
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     assert_eq!(lines[0], format!("run 1  flamingo → {}", server.url));
-    assert!(lines[1].starts_with("seed 3-inputs-seed = "), "{text}");
+    assert_eq!(lines[1], format!("outputs go to {}", home.dirs.outputs.display()));
+    assert!(lines[2].starts_with("seed 3-inputs-seed = "), "{text}");
     assert!(lines.iter().any(|line| line.starts_with("Prompt executed in")), "the log: {text}");
     assert!(!text.contains("● running"), "the line of progress is gone: {text}");
     assert!(lines.iter().any(|line| line.ends_with(".png")), "{text}");

@@ -179,7 +179,7 @@ async fn what_is_said_of_a_run_that_is_not_found_again_is_so_for_where_it_was_le
         assert!(error.what.contains(what) && error.remedy.contains(remedy), "{error:?}");
         // One that was up may be paid for, and is not given up in a hurry.
         assert_eq!(begun.elapsed() >= limits.missing, status != Status::Uploading);
-        assert_eq!(error.remedy.contains("run again"), status == Status::Uploading, "{error:?}");
+        assert!(!error.remedy.contains("run again"), "nobody knows whether it was paid: {error:?}");
     }
 }
 

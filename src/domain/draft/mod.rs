@@ -315,6 +315,18 @@ impl Draft {
         gone.into_iter().map(|(key, _)| key).collect()
     }
 
+    /// Takes over the edits of another draft, each with its origin and without an undo step. Returns the keys that do not
+    /// exist here.
+    pub fn take_over(&mut self, other: Self) -> Vec<ParamKey> {
+        let (known, gone): (IndexMap<_, _>, IndexMap<_, _>) =
+            other.edits.into_iter().partition(|(key, _)| self.index.contains_key(key));
+        self.edits.extend(known);
+        let policies = other.policies.into_iter().filter(|(key, _)| self.index.contains_key(key));
+        self.policies.extend(policies);
+        self.steps.clear();
+        gone.into_keys().collect()
+    }
+
     /// Replaces the preset under the edits, which stay as they are; undo still leads back to the state before.
     pub fn rebase(&mut self, preset: Layer) {
         let keys: Vec<ParamKey> = self.params.iter().map(|param| param.key.clone()).collect();

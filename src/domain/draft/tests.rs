@@ -347,6 +347,20 @@ fn what_an_earlier_session_left_is_no_step_of_undo() {
 }
 
 #[test]
+fn what_is_read_again_keeps_who_set_it() {
+    let mut before = draft(Layer::default());
+    before.set(&key("3-inputs-steps"), value(25));
+    before.say([(key("6-inputs-text"), value("a dog"))], Said::Import);
+    before.set_policy(&key(SEED), SeedPolicy::Increment);
+    let workflow =
+        Workflow::parse(r#"{"3": {"class_type": "KSampler", "inputs": {"seed": 7, "steps": 30}}}"#);
+    let mut fresh = Draft::new(param::parameters(&workflow.expect("a workflow")), Layer::default());
+    assert_eq!(fresh.take_over(before), [key("6-inputs-text")]);
+    assert_eq!(fresh.origin(&key("3-inputs-steps")), Origin::Person { how: Said::Typed });
+    assert_eq!((fresh.policy(&key(SEED)), fresh.can_undo()), (SeedPolicy::Increment, false));
+}
+
+#[test]
 fn going_back_to_the_preset_is_no_change_and_still_said() {
     let mut draft = draft(layer(&[("3-inputs-steps", 30.into())], &[]));
     draft.set(&key("3-inputs-steps"), value(20));

@@ -253,13 +253,15 @@ pub(super) fn reload(model: &mut Model, effects: &mut Effects) {
 
 /// What is open was read again: what a person set stays.
 pub(super) fn reloaded(model: &mut Model, fresh: Opened, effects: &mut Effects) {
-    let edits = model.draft.edits().map(|(key, setting)| (key.clone(), setting.clone())).collect();
-    let seeds = model.draft.policy_edits().iter().map(|(key, policy)| (key.clone(), *policy)).collect();
+    let before = std::mem::take(&mut model.draft);
     let (send_workflow, selected) = (model.send_workflow, model.params.selected.clone());
-    opened(model, Opened { edits, seeds, ..fresh }, effects);
+    opened(model, fresh, effects);
+    let gone = model.draft.take_over(before);
+    params::check_files(model, effects);
     model.send_workflow = send_workflow;
     model.params.selected = selected;
     model.notify(Tone::Good, "Read again; what you set stays");
+    notify_problems(model, gone.iter().map(is_gone).collect());
 }
 
 /// Edits of an earlier session are of another content than this, though of the same files.
