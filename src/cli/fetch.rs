@@ -14,14 +14,14 @@ use crate::config::{Config, Profile};
 use crate::domain::{Run, RunId, Status};
 use crate::report::json;
 use crate::runner;
-use crate::store::Store;
+use crate::store::{RunQuery, Store};
 
 /// Longest accepted name of a run at a server, in characters.
 const LONGEST_NAME: usize = 200;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The server's name of the run (its prompt id), or the number of a run in the history
+    /// The server's name of the run (its prompt id), or the number of a run in the history, or `last`
     #[arg(value_name = "PROMPT_ID", add = ArgValueCandidates::new(complete::runs))]
     pub name: String,
     /// Where the run was sent, when the history does not know it
@@ -48,7 +48,11 @@ pub struct Args {
 /// Why it cannot be fetched, or how the run ended.
 pub fn main(args: Args) -> Result<Exit, Failure> {
     let (dirs, store) = history::open()?;
-    let (prompt_id, known) = find(&store, args.name.trim())?;
+    let name = match args.name.trim() {
+        "last" => newest(&store)?.to_string(),
+        name => name.to_owned(),
+    };
+    let (prompt_id, known) = find(&store, &name)?;
     let id = match &known {
         Some(run) if !run.status.is_end() => run.id,
         Some(run) if args.output.is_none() && is_all_there(run) => return report_existing(run, args.json),
@@ -69,6 +73,21 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         .map_err(|error| Failure::new(Exit::Lost, format!("run {id} is queued, but not started: {error}")))?;
     let mode = OutputMode { json: args.json, detach: args.detach, logs: args.logs };
     run_output::queued_run(&dirs, &store, id, mode, None)
+}
+
+/// The newest run that has a name at a server.
+fn newest(store: &Store) -> Result<RunId, Failure> {
+    let mut query = RunQuery::default();
+    loop {
+        let page = store.summaries(&query)?;
+        if let Some(run) = page.iter().find(|run| run.prompt_id.is_some() && run.protocol.caps().attach) {
+            return Ok(run.id);
+        }
+        query.before = page.last().map(|run| run.id);
+        if query.before.is_none() {
+            return Err(Failure::usage("there is no run yet that could be fetched"));
+        }
+    }
 }
 
 /// The run's name at the server, and the run in the history, if it is there.

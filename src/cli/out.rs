@@ -1,6 +1,8 @@
 //! Writes results to stdout without the panic of `println!` on a closed pipe.
 
-use std::io::{self, Write};
+use std::io::{self, BufRead as _, IsTerminal as _, Write};
+
+use super::Failure;
 
 /// Writes a text to stdout and flushes it.
 ///
@@ -20,4 +22,18 @@ pub fn note(text: impl std::fmt::Display) {
 /// Writes a question to stderr, without a line end.
 pub fn ask(question: &str) {
     let _ = write!(io::stderr(), "{question}");
+}
+
+/// Asks a person, who has to type `yes`.
+///
+/// # Errors
+/// When nobody is there to be asked.
+pub fn is_agreed(question: &str) -> Result<bool, Failure> {
+    if !io::stdin().is_terminal() {
+        return Err(Failure::usage("nobody to ask: this is no terminal. --yes does not ask"));
+    }
+    ask(&format!("{question} (yes/no) [no]: "));
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(answer.trim() == "yes")
 }

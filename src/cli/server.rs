@@ -1,7 +1,6 @@
 //! `comfydeck server`: shows a server's version, memory, queue and models; clears its queue or memory.
 
 use std::collections::HashMap;
-use std::io::{self, BufRead as _, IsTerminal as _};
 
 use serde_json::{Value, json};
 
@@ -83,7 +82,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
             return Ok(Exit::Success);
         }
     };
-    if !args.yes && !is_agreed(question)? {
+    if !args.yes && !out::is_agreed(question)? {
         return Err(Failure::new(Exit::Cancelled, "nothing was changed"));
     }
     runtime.block_on(backend.tend(server, wish)).map_err(failed)?;
@@ -111,16 +110,6 @@ fn names(store: &Store) -> Result<HashMap<String, RunId>, Failure> {
     let query = RunQuery { limit: RUNS, ..RunQuery::default() };
     let named = store.summaries(&query)?.into_iter().filter_map(|run| Some((run.prompt_id?, run.id)));
     Ok(named.collect())
-}
-
-fn is_agreed(question: &str) -> Result<bool, Failure> {
-    if !io::stdin().is_terminal() {
-        return Err(Failure::usage("nobody to ask: this is no terminal. --yes does not ask"));
-    }
-    out::ask(&format!("{question} (yes/no) [no]: "));
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    Ok(answer.trim() == "yes")
 }
 
 fn lines(list: &[String]) -> String {
