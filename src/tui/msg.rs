@@ -47,6 +47,8 @@ pub enum Msg {
         /// What has not ended.
         open: Counts,
     },
+    /// The disk of the history is full.
+    DiskFull(String),
     /// A page of runs could not be read, and why.
     RunsNotRead(String),
     /// One run in full; `None` when it is not in the store, or cannot be read.

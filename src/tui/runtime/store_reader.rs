@@ -46,7 +46,10 @@ impl StoreReader {
     pub(super) fn answers(&mut self, question: Question) -> Vec<Msg> {
         match question {
             Question::Runs(query) => match self.runs(&query) {
-                Ok((rows, more, open)) => vec![Msg::Runs { query, rows, more, open }],
+                Ok((rows, more, open)) => {
+                    let trouble = self.store.disk_trouble().map(Msg::DiskFull);
+                    [Msg::Runs { query, rows, more, open }].into_iter().chain(trouble).collect()
+                }
                 Err(error) => vec![Msg::RunsNotRead(error.to_string())],
             },
             Question::Run(id) => {

@@ -73,6 +73,7 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
                 gallery::reload(model, &mut effects);
             }
         }
+        Msg::DiskFull(why) => runs::disk_full(model, why),
         Msg::RunsNotRead(why) => runs::not_read(model, why, &mut effects),
         Msg::Run(id, run) => details::loaded(model, id, run, &mut effects),
         Msg::TypicalMs { workflow_hash, ms } => {

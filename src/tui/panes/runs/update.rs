@@ -58,6 +58,11 @@ pub fn not_read(model: &mut Model, why: String, effects: &mut Effects) {
     }
 }
 
+/// Shown until a later read of the history finds room.
+pub fn disk_full(model: &mut Model, why: String) {
+    model.tell(Notice::news(Tone::Bad, why, model.now).about(Subject::History));
+}
+
 /// A run was queued; `waits` says why no runner works on it yet.
 pub fn submitted(model: &mut Model, run: RunId, note: &str, waits: Option<String>) {
     let notice = match waits {

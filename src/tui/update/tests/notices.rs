@@ -178,6 +178,21 @@ fn a_history_that_can_be_read_again_takes_its_error_back() {
 }
 
 #[test]
+fn a_full_disk_is_shown_as_long_as_it_is_full() {
+    let mut stage = Stage::new(100, 24);
+    for _ in 0..3 {
+        stage.hear(Msg::StoreChanged);
+        stage.hear(runs_msg(Vec::new()));
+        stage.hear(Msg::DiskFull("the disk of the history is full".to_owned()));
+        pass(&mut stage, 60_000);
+        assert_eq!(stage.told(), "the disk of the history is full");
+    }
+    stage.hear(Msg::StoreChanged);
+    stage.hear(runs_msg(Vec::new()));
+    assert_eq!(stage.told(), "");
+}
+
+#[test]
 fn what_to_press_is_seen_however_long_the_error_is() {
     let mut stage = Stage::new(60, 20);
     let mut rows = summaries(&[(24, &[Status::Running])]);
