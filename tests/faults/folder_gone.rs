@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, test_kill_process};
 
+use crate::mount::Mount;
 use crate::support::{Home, Server};
 
 /// Whether a process has ended within a time; one that nobody has waited for yet counts as ended.
@@ -46,4 +47,17 @@ fn a_runner_ends_when_its_history_was_moved_and_sends_nothing_more() {
     assert!(ends(runner, Duration::from_secs(20)), "the runner stays with nothing left to keep");
     running.end();
     assert_eq!(server.requests().len(), 1, "what was queued is not sent");
+}
+
+#[test]
+fn a_runner_ends_when_the_disk_of_its_history_is_unmounted() {
+    let (home, server) = (Home::new(), Server::endless());
+    let Some(disk) = Mount::new(&home.dirs.data, "size=24m") else { return };
+    let mut running = home.start(&["run", "flamingo", "--url", &server.url, "--json"]);
+    running.until(r#""phase":"running""#);
+    let runner = home.runner();
+    drop(disk);
+    assert!(ends(runner, Duration::from_secs(20)), "the runner stays with nothing left to keep");
+    let ended = running.end();
+    assert_eq!(ended.code, Some(5), "{ended:?}");
 }

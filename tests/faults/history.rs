@@ -123,3 +123,74 @@ fn a_new_history_beside_old_logs_writes_into_none_of_them() {
     assert_eq!(ended.json()[0]["run"], 7, "{ended:?}");
     assert_eq!(std::fs::read(home.dirs.data.join("logs/1.log")).expect("a log"), before);
 }
+
+#[test]
+fn a_history_that_can_only_be_read_is_reported_by_doctor_and_nothing_is_sent() {
+    let (home, mut server) = (Home::new(), Server::quick());
+    let Some(disk) = Mount::new(&home.dirs.data, "size=24m") else { return };
+    some_runs(&home, &server);
+    server.requests();
+    disk.make_read_only();
+    let doctor = home.deck(&["doctor"]);
+    assert_eq!(doctor.code, Some(1), "{doctor:?}");
+    assert!(doctor.out.contains("can only be read here"), "{doctor:?}");
+    assert_eq!(home.deck(&["runs", "--json"]).json().len(), 6);
+    let ended = home.deck(&["run", "flamingo", "--set", "steps=1", "--url", &server.url]);
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(server.requests().is_empty());
+}
+
+#[test]
+fn a_log_ends_where_the_configuration_says() {
+    let home = Home::new();
+    let server = Server::start(DemoOptions::quick().with(Fault::LogLines(60_000)));
+    std::fs::create_dir_all(&home.dirs.config).expect("made");
+    std::fs::write(home.dirs.config_file(), "[history]\nmax_log = \"1 MB\"\n").expect("written");
+    let ended = home.deck(&["run", "flamingo", "--set", "steps=1", "--url", &server.url, "-o", "out"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    home.await_no_runner();
+    let log = std::fs::read_to_string(home.dirs.data.join("logs/1.log")).expect("a log");
+    assert!(log.contains("`max_log`"), "{}", &log[log.len() - 300..]);
+    assert!((900_000..1_100_000).contains(&log.len()), "{}", log.len());
+}
+
+#[test]
+fn a_history_that_is_damaged_after_a_run_was_sent_is_no_usage_error() {
+    let home = Home::new();
+    let mut server = Server::start(DemoOptions { step: Duration::from_millis(300), ..DemoOptions::quick() });
+    some_runs(&home, &server);
+    server.requests();
+    let args = ["run", "flamingo", "--set", "steps=8", "--url", &server.url, "-o", "out", "--json"];
+    let mut running = home.start(&args);
+    running.until(r#""phase":"running""#);
+    for ending in ["", "-wal"] {
+        let path = home.dirs.data.join(format!("history.db{ending}"));
+        let file = std::fs::File::options().write(true).open(&path).expect("a database");
+        let length = file.metadata().expect("there").len();
+        file.write_all_at(&vec![0xa5; usize::try_from(length).expect("small")], 0).expect("spoilt");
+    }
+    let ended = running.end();
+    assert_eq!(server.requests().len(), 1);
+    assert_ne!(ended.code, Some(2), "something was sent: {ended:?}");
+    assert!(ended.err.contains("doctor --repair"), "{ended:?}");
+}
+
+#[test]
+fn old_runs_are_removed_after_a_question() {
+    let (home, server) = (Home::new(), Server::quick());
+    some_runs(&home, &server);
+    let out = home.folder.path().join("outputs");
+    let asked = home.deck(&["runs", "prune", "--older", "0h"]);
+    assert_eq!((asked.code, home.count()), (Some(2), 6), "{asked:?}");
+    assert!(asked.err.contains("--yes"), "{asked:?}");
+    let none = home.deck(&["runs", "prune", "--yes"]);
+    assert_eq!((none.code, home.count()), (Some(0), 6), "{none:?}");
+    let pruned = home.deck(&["runs", "prune", "--older", "0h", "--yes"]);
+    assert_eq!((pruned.code, home.count()), (Some(0), 0), "{pruned:?}");
+    assert!(pruned.err.contains("removed 6 runs with"), "{pruned:?}");
+    let logs = std::fs::read_dir(home.dirs.data.join("logs")).expect("a folder").count();
+    assert_eq!(logs, 0);
+    let pictures = std::fs::read_dir(&out).expect("a folder").count();
+    assert_eq!(pictures, 6, "outputs stay");
+    assert_eq!(home.deck(&["runs", "prune", "--older", "soon"]).code, Some(2));
+}

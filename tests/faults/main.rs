@@ -5,6 +5,7 @@
 #[allow(dead_code)] // shared with the tests of the command line, which use all of it
 mod support;
 
+mod accounts;
 mod folder_gone;
 mod history;
 mod mount;

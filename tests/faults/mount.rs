@@ -25,6 +25,14 @@ impl Mount {
     }
 }
 
+impl Mount {
+    /// Lets nothing more be written there.
+    pub(crate) fn make_read_only(&self) {
+        let made = Command::new("mount").args(["-o", "remount,ro"]).arg(&self.0).status().expect("mount");
+        assert!(made.success());
+    }
+}
+
 impl Drop for Mount {
     fn drop(&mut self) {
         // Also while something is still open there.

@@ -1,6 +1,7 @@
 //! No paid result is lost to a folder.
 
 use std::path::Path;
+use std::time::Duration;
 
 use comfydeck::config::disk;
 use comfydeck::demo::DemoOptions;
@@ -78,6 +79,43 @@ fn what_a_quota_or_a_limit_of_files_refuses_goes_elsewhere() {
         }
         is_rescued(&home, &Running::new(command).end(), why);
     }
+}
+
+#[test]
+fn what_neither_the_folder_nor_the_history_takes_goes_to_the_temporary_folder() {
+    let (home, server) = (Home::new(), Server::quick());
+    let out = home.folder.path().join("out");
+    let Some(_disk) = Mount::new(&out, "size=64k") else { return };
+    std::fs::create_dir_all(&home.dirs.data).expect("made");
+    std::fs::write(home.dirs.data.join("rescued"), b"no folder").expect("written");
+    let temporary = home.folder.path().join("tmp");
+    std::fs::create_dir(&temporary).expect("made");
+    let args = ["run", "flamingo", "--set", "steps=1", "--url", &server.url, "-o", "out"];
+    let mut command = home.command(&[&args[..], &LARGE].concat());
+    command.env("TMPDIR", &temporary);
+    let ended = Running::new(command).end();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let path = Path::new(ended.out.trim_end());
+    assert!(path.starts_with(&temporary), "{ended:?}");
+    assert!(std::fs::read(path).expect("there").ends_with(b"IEND\xaeB`\x82"), "whole");
+    assert!(ended.err.contains(&path.display().to_string()), "{ended:?}");
+}
+
+#[test]
+fn an_output_whose_folder_is_unmounted_meanwhile_is_saved() {
+    let home = Home::new();
+    let server = Server::start(DemoOptions { step: Duration::from_millis(200), ..DemoOptions::quick() });
+    let out = home.folder.path().join("out");
+    let Some(disk) = Mount::new(&out, "size=8m") else { return };
+    let args = ["run", "flamingo", "--set", "steps=10", "--url", &server.url, "-o", "out", "--json"];
+    let mut running = home.start(&args);
+    running.until(r#""phase":"running""#);
+    drop(disk);
+    let ended = running.end();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let run = home.stored(1);
+    assert_eq!((run.status, run.outputs.len()), (Status::Done, 1), "{:?}", run.error);
+    assert!(run.outputs[0].path.is_file(), "{:?}", run.outputs[0].path);
 }
 
 /// The whole output lies beside the history, and its person is told why and where.
