@@ -33,7 +33,7 @@ use crate::domain::run::{Protocol, RunError};
 use crate::domain::{RunId, RunRequest, Status};
 use crate::store::StoreError;
 
-pub use process::{NoRunner, ensure, ensure_as, gone, keep_away, serve, serve_with, work_off};
+pub use process::{NoRunner, ensure, ensure_as, gone, keep_away, serve, serve_with, work, work_off};
 pub use restarts::Restarts;
 pub use submit::{IfSame, NewRun, absolute, adopt, cancel, enqueue, enqueue_again, let_go, outgoing};
 

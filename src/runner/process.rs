@@ -137,30 +137,35 @@ pub fn serve_with(dirs: &Dirs, environment: Arc<dyn Environment>) -> Result<(), 
 /// # Errors
 /// As [`serve`].
 pub fn work_off(dirs: &Dirs, environment: Arc<dyn Environment>) -> Result<(), RunnerError> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunnerError::SetUp)?;
+    tokio::task::LocalSet::new().block_on(&runtime, work(dirs, environment))
+}
+
+/// As [`work_off`], on the caller's runtime, in a `LocalSet`. Dropped, it leaves the history as a runner that was killed.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn work(dirs: &Dirs, environment: Arc<dyn Environment>) -> Result<(), RunnerError> {
     let Some(locks) = Locks::inherited(dirs)?.map_or_else(|| Locks::take(dirs), |locks| Ok(Some(locks)))?
     else {
         return Ok(());
     };
     tracing::info!(pid = std::process::id(), "the runner begins");
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunnerError::SetUp)?;
     let store = Store::open(dirs)?;
     // A broken config is reported by the commands that need more of it.
     store.set_max_log(Config::load(dirs).unwrap_or_default().max_log.0);
-    let tasks = tokio::task::LocalSet::new();
-    tasks.block_on(&runtime, async {
-        let mut queue = queue::Queue::new(dirs, store, environment)?;
-        loop {
-            queue.recover()?;
-            let stopped = queue.work().await?;
-            locks.main.unlock().map_err(RunnerError::SetUp)?;
-            if stopped || !queue.has_open_runs()? || !locks.retake()? {
-                break;
-            }
+    let mut queue = queue::Queue::new(dirs, store, environment)?;
+    loop {
+        queue.recover()?;
+        let stopped = queue.work().await?;
+        locks.main.unlock().map_err(RunnerError::SetUp)?;
+        if stopped || !queue.has_open_runs()? || !locks.retake()? {
+            break;
         }
-        tracing::info!("the runner ends");
-        Ok(())
-    })
+    }
+    tracing::info!("the runner ends");
+    Ok(())
 }
 
 /// Paths of the two lock files.

@@ -1,6 +1,7 @@
 //! The runner: over a backend that does what its address says, in this process and as a process of its own.
 
 mod place;
+mod simulation;
 
 use std::path::Path;
 use std::process::Command;
