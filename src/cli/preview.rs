@@ -12,7 +12,7 @@ use crate::report::text;
 use crate::tui::terminal::input::Rgb;
 use crate::tui::terminal::painter::ColorDepth;
 use crate::tui::terminal::query::{TerminalInfo, query};
-use crate::tui::terminal::{TerminalEnv, inline_picture, picture_protocol};
+use crate::tui::terminal::{TerminalEnv, inline_picture, picture_protocol, tmux};
 use crate::wire::ansi::scrub_plain;
 
 /// Time for the terminal to report what it can show.
@@ -90,16 +90,22 @@ struct Pen {
 
 impl Pen {
     fn new(mode: PictureMode, bytes: Option<usize>) -> Self {
-        let env = TerminalEnv::from_env();
+        let mut env = TerminalEnv::from_env();
         let depth = ColorDepth::from_env(|name| std::env::var(name).ok());
         let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
         let asks = mode == PictureMode::Auto && !dumb;
         // A terminal that cannot be asked gets the mode that works everywhere.
         let terminal = query(asks, ASKING).unwrap_or_default();
+        let depth = terminal.capabilities.depth(depth, &std::env::var("TERM").unwrap_or_default());
+        env.tmux_sixel = env.tmux && terminal.capabilities.sixel && tmux::has_sixel();
         let protocol = match mode {
             PictureMode::Off => None,
             PictureMode::Always(protocol) => Some(protocol),
-            PictureMode::Auto => Some(picture_protocol::best(&terminal.capabilities, &env)),
+            PictureMode::Auto => match picture_protocol::best(&terminal.capabilities, &env) {
+                // Where lines scroll, nobody knows where on the screen around tmux they are.
+                PictureProtocol::Iterm2 if env.tmux => Some(PictureProtocol::Blocks),
+                best => Some(best),
+            },
         };
         let usable = |protocol: &PictureProtocol| {
             !dumb && (*protocol != PictureProtocol::Blocks || depth != ColorDepth::Mono)

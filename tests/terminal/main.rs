@@ -85,6 +85,30 @@ fn a_terminal_that_never_answers_is_no_worse() {
 }
 
 #[test]
+fn a_line_that_stands_still_gets_some_frames_and_is_asked_whether_it_moves() {
+    let mut terminal = started();
+    terminal.hold_answers(true);
+    let (frames, probes) = (terminal.count(b"\x1b[5n"), terminal.count(b"\x1b[c"));
+    for c in "abcdefghijklmno".chars().filter(|c| !"epst".contains(*c)) {
+        terminal.send(c.to_string().as_bytes());
+        let drawn = format!("key {c}");
+        terminal.wait_until("a frame or a probe", |terminal| {
+            terminal.text().contains(&drawn) || terminal.count(b"\x1b[c") > probes
+        });
+    }
+    assert!(terminal.count(b"\x1b[c") > probes, "more frames went out than may be under way");
+    let out = terminal.count(b"\x1b[5n") - frames;
+    assert!((1..=8).contains(&out), "{out} frames");
+    // The newest frame comes once it moves again.
+    terminal.hold_answers(false);
+    terminal.send(b"y");
+    terminal.wait_for("key y");
+    terminal.send(b"q");
+    assert!(terminal.wait_exit().success());
+    terminal.assert_nothing_left_behind();
+}
+
+#[test]
 fn a_panic_restores_first_and_then_speaks() {
     let mut terminal = started();
     terminal.send(b"p");

@@ -1,8 +1,5 @@
 //! Copying to the clipboard of the user's own machine, through the terminal (OSC 52).
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
-
 use base64::Engine as _;
 
 use crate::tui::terminal::through_tmux;
@@ -44,24 +41,6 @@ pub(super) fn sequence(text: &str, env: impl Fn(&str) -> Option<String>) -> Resu
         bytes.extend(through_tmux(&bytes.clone()));
     }
     Ok(bytes)
-}
-
-/// Gives a text to tmux, which puts it on the clipboard of the terminal that it is in. By default tmux takes none from the
-/// programs in it, but from its own command. Returns whether it took it.
-pub(super) fn load_into_tmux(text: &str) -> bool {
-    let mut command = Command::new("tmux");
-    command
-        .args(["load-buffer", "-w", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    // The screen is tmux's, so that waiting for tmux is waiting for the screen.
-    let given = command.spawn().and_then(|mut child| {
-        let written = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(text.as_bytes()));
-        let status = child.wait()?;
-        written.map(|()| status.success())
-    });
-    given.inspect_err(|error| tracing::info!("tmux took no text: {error}")).unwrap_or(false)
 }
 
 /// The `scp` command that downloads a file of this machine, for the shell of the user's own machine.

@@ -3,6 +3,7 @@
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
+use crossterm::event::Event;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -15,7 +16,7 @@ use super::timers::{Timer, Timers};
 use super::worker::Worker;
 use super::{Replies, Wake, clipboard, editor};
 use crate::config::{Dirs, ThemeChoice};
-use crate::picture::CellSize;
+use crate::picture::{CellSize, PictureProtocol};
 use crate::store;
 use crate::tui::command::{Ctx, Keymap};
 use crate::tui::effect::{Effect, Operation, Question, ScreenEffect};
@@ -27,7 +28,7 @@ use crate::tui::panes::gallery::ThumbOrder;
 use crate::tui::panes::output::{PictureMeans, RenderOrder};
 use crate::tui::reader::{self, Reader};
 use crate::tui::terminal::input::Rgb;
-use crate::tui::terminal::{ExitCause, Session, TermEvent, picture_protocol};
+use crate::tui::terminal::{ExitCause, Session, TermEvent, picture_protocol, tmux};
 use crate::tui::theme::{Ground, Theme};
 use crate::tui::{update, view};
 
@@ -233,29 +234,16 @@ impl EventLoop {
 
     fn terminal(&mut self, event: TermEvent) {
         match event {
-            TermEvent::Input(event) => {
-                let resized = matches!(event, crossterm::event::Event::Resize(..));
-                if resized || event == crossterm::event::Event::FocusGained {
-                    self.session.ask_outer();
-                }
-                self.by_key |=
-                    matches!(event, crossterm::event::Event::Key(_) | crossterm::event::Event::Paste(_));
-                if resized && self.reader.is_some() {
-                    // Lines are as long as they are.
-                    return;
-                }
-                self.hear(Msg::Input(event));
-                if resized {
-                    // A resize may come with another font, and so another size of a cell.
-                    self.tell_means();
-                }
-            }
+            TermEvent::Input(event) => self.input(event),
             TermEvent::PasteCut => {
                 let text = "The paste was longer than 4 MiB; the rest was left out";
                 self.hear(Msg::Notice(Tone::Bad, text.to_owned()));
             }
             TermEvent::Ready => {}
             TermEvent::Capabilities(capabilities) => {
+                if capabilities.complete {
+                    self.ask_tmux();
+                }
                 if self.outer != capabilities.outer {
                     // tmux was attached from another terminal, which has none of the pictures.
                     self.outer.clone_from(&capabilities.outer);
@@ -283,6 +271,41 @@ impl EventLoop {
                 self.hear(Msg::Notice(Tone::Bad, text));
             }
             TermEvent::End(end) => self.over = Some(Over::End(end)),
+        }
+    }
+
+    fn input(&mut self, event: Event) {
+        let is_resize = matches!(event, Event::Resize(..));
+        // A resize may come with another font, and either with another terminal around tmux.
+        let may_differ = is_resize || event == Event::FocusGained;
+        if may_differ {
+            if self.session.come_back() {
+                self.find_pane(PictureProtocol::Iterm2);
+            }
+            self.ask_tmux();
+        }
+        self.by_key |= matches!(event, Event::Key(_) | Event::Paste(_));
+        // Lines are as long as they are.
+        if !is_resize || self.reader.is_none() {
+            self.hear(Msg::Input(event));
+        }
+        if may_differ {
+            self.tell_means();
+        }
+    }
+
+    /// Asks a tmux with Sixel whether the terminal that it is in shows it.
+    fn ask_tmux(&mut self) {
+        let env = &mut self.pictures.terminal_env;
+        if env.tmux && self.session.capabilities().sixel {
+            env.tmux_sixel = tmux::has_sixel();
+        }
+    }
+
+    /// Finds where tmux's pane lies on the screen around it, where pictures have to be placed there.
+    fn find_pane(&mut self, protocol: PictureProtocol) {
+        if protocol == PictureProtocol::Iterm2 && self.pictures.terminal_env.tmux {
+            self.session.set_pane(tmux::pane());
         }
     }
 
@@ -353,6 +376,9 @@ impl EventLoop {
                 }
             }
             ScreenEffect::Render(order, ms) => {
+                if let Some(protocol) = order.protocol {
+                    self.find_pane(protocol);
+                }
                 self.start_timer(Timer::Render, ms);
                 self.to_render = Some(order);
                 self.threads.outputs.drop_work();
@@ -367,6 +393,7 @@ impl EventLoop {
                 self.threads.thumbs.order((orders, budget));
             }
             ScreenEffect::ComparePictures(order) => {
+                self.find_pane(order.protocol);
                 self.threads.comparisons.order((order, self.encode_options()));
             }
         }
@@ -380,7 +407,7 @@ impl EventLoop {
     fn copy(&mut self, text: &str) {
         let in_tmux = clipboard::set("TMUX").is_some();
         let msg = match clipboard::sequence(text, clipboard::set) {
-            Ok(_) if in_tmux && clipboard::load_into_tmux(text) => {
+            Ok(_) if in_tmux && tmux::load(text) => {
                 Msg::Notice(Tone::Good, format!("Sent to tmux and your terminal's clipboard: {text}"))
             }
             Ok(bytes) => {

@@ -41,6 +41,8 @@ const URXVT: u16 = 85;
 
 /// Name prefixes, in lower case, of terminals with iTerm2's inline images that are better than their Sixel.
 const ITERM2: [&str; 3] = ["iterm", "wezterm", "mintty"];
+/// Terminals that always have Sixel, and say their name.
+const SIXEL: [&str; 4] = ["foot", "contour", "konsole", "wezterm"];
 /// Terminals that place a Kitty picture by characters ("Unicode placeholders").
 const PLACEHOLDERS: [&str; 2] = ["ghostty", "rio"];
 /// The first version of kitty that does.
@@ -125,6 +127,17 @@ impl Capabilities {
     /// Whether a name is one of a terminal with iTerm2's inline images.
     pub(super) fn has_iterm2(name: &str) -> bool {
         is_one_of(name, &ITERM2)
+    }
+
+    /// Whether the terminal around tmux has iTerm2's inline images. Not Konsole, which has them: text that overwrites one does
+    /// not take it away.
+    pub(super) fn has_iterm2_around_tmux(&self) -> bool {
+        self.outer.as_deref().is_some_and(Capabilities::has_iterm2)
+    }
+
+    /// Whether the terminal around tmux is known to have Sixel.
+    pub(super) fn has_sixel_around_tmux(&self) -> bool {
+        self.outer.as_deref().is_some_and(|outer| is_one_of(outer, &SIXEL))
     }
 
     /// The colours of a terminal whose environment tells of so many.

@@ -6,6 +6,7 @@
 //! - `picture_layer`: draws a picture part by part, and removes it without a trace. Pure.
 //! - `capabilities`, `questions`: who a terminal is, what it is asked, and what follows from its answers. Pure.
 //! - [`query`], [`inline_picture`]: capabilities of a terminal, and a picture in its scrollback, without a session.
+//! - [`tmux`]: what only tmux's own command says and does.
 //! - [`session`]: owns the terminal, does the IO, and restores the terminal whatever happens.
 
 mod capabilities;
@@ -23,6 +24,7 @@ pub mod query;
 mod questions;
 pub mod session;
 mod shared;
+pub mod tmux;
 mod tty;
 
 pub use capabilities::Capabilities;

@@ -7,6 +7,8 @@ use crate::picture::PictureProtocol;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TerminalEnv {
     pub tmux: bool,
+    /// Whether that tmux shows Sixel on the terminal that it is in.
+    pub tmux_sixel: bool,
     /// The terminal's name by `LC_TERMINAL` (which ssh passes on) or `TERM_PROGRAM`.
     pub program: String,
     /// At the end of an SSH connection.
@@ -22,6 +24,7 @@ impl TerminalEnv {
     fn of(get: impl Fn(&str) -> Option<String>) -> Self {
         Self {
             tmux: get("TMUX").is_some(),
+            tmux_sixel: false,
             program: get("LC_TERMINAL").or_else(|| get("TERM_PROGRAM")).unwrap_or_default(),
             ssh: get("SSH_CONNECTION").is_some() || get("SSH_TTY").is_some(),
         }
@@ -31,14 +34,19 @@ impl TerminalEnv {
 /// The best protocol by the answers so far; final once all have come or the wait is over.
 ///
 /// The terminal's own word goes before the environment's, which may be that of another terminal. Inside tmux a picture
-/// passes only where the terminal around it is known to place it: kitty's by characters. Sixel is shown where tmux itself
-/// says so.
+/// passes only where the terminal around it is known to place it: kitty's by characters, iTerm2's where the pane lies on its
+/// screen. Sixel is shown where tmux itself says so.
 pub fn best(capabilities: &Capabilities, env: &TerminalEnv) -> PictureProtocol {
     if env.tmux || capabilities.is_tmux() {
         return if capabilities.kitty_graphics && capabilities.has_placeholders() {
             PictureProtocol::Kitty
-        } else if capabilities.sixel {
+        } else if capabilities.sixel && (env.tmux_sixel || !env.tmux && capabilities.has_sixel_around_tmux())
+        {
+            // A tmux that has it draws a box of crosses where the terminal around it has none.
             PictureProtocol::Sixel
+        } else if env.tmux && capabilities.has_iterm2_around_tmux() {
+            // Placed on the screen of the terminal around it, so tmux has to be asked where it is.
+            PictureProtocol::Iterm2
         } else {
             PictureProtocol::Blocks
         };
@@ -76,7 +84,8 @@ mod tests {
         let named = |name: &str| Capabilities { version: Some(name.to_owned()), ..Capabilities::default() };
         let wezterm = Capabilities { sixel: true, ..named("WezTerm 20240203") };
         let screen = Capabilities { kind: Some(83), ..Capabilities::default() };
-        let at = |program: &str| TerminalEnv { tmux: false, program: program.to_owned(), ssh: true };
+        let at =
+            |program: &str| TerminalEnv { program: program.to_owned(), ssh: true, ..TerminalEnv::default() };
         for (capabilities, env, wanted) in [
             (&none, at(""), PictureProtocol::Blocks),
             (&none, at("iTerm2"), PictureProtocol::Iterm2),
@@ -96,7 +105,8 @@ mod tests {
             TerminalEnv::of(|name| vars.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()))
         };
         let there = of(&[("TMUX", "/tmp/x,1,0"), ("TERM_PROGRAM", "tmux"), ("LC_TERMINAL", "iTerm2")]);
-        assert_eq!(there, TerminalEnv { tmux: true, program: "iTerm2".to_owned(), ssh: false });
+        let wanted = TerminalEnv { tmux: true, program: "iTerm2".to_owned(), ..TerminalEnv::default() };
+        assert_eq!(there, wanted);
         assert!(of(&[("SSH_TTY", "/dev/pts/1")]).ssh && of(&[("SSH_CONNECTION", "::1 1 ::1 22")]).ssh);
     }
 }

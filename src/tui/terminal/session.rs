@@ -237,9 +237,20 @@ impl Session {
         self.painter.invalidate();
     }
 
-    /// Asks tmux which terminal it is in: after it was attached from another one, a resize or the focus tells.
-    pub fn ask_outer(&mut self) {
+    /// The terminal was resized or has the focus again: in tmux, it may be attached from another terminal than before, and
+    /// has drawn over what only that terminal knew of. Returns whether there is such a picture.
+    pub fn come_back(&mut self) -> bool {
         self.ask_again(false);
+        let has_picture = self.picture_layer.is_beneath_tmux();
+        if has_picture {
+            self.painter.invalidate();
+        }
+        has_picture
+    }
+
+    /// Sets where tmux's pane lies on the screen of the terminal around it.
+    pub fn set_pane(&mut self, pane: Option<Position>) {
+        self.picture_layer.set_pane(pane);
     }
 
     fn ask_again(&self, whole: bool) {

@@ -188,6 +188,8 @@ impl SharedTerminal {
             self.ask_who(state);
         } else if state.capabilities.is_tmux() && self.options.pictures {
             state.out.extend(questions::outer());
+            // A newer tmux keeps the terminal's answer about its background to itself, and gives its own.
+            state.out.extend_from_slice(questions::BACKGROUND);
         }
     }
 

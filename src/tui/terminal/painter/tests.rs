@@ -283,6 +283,34 @@ fn rows_that_move_together_are_moved_by_the_terminal() {
 }
 
 #[test]
+fn rows_are_not_moved_where_a_picture_could_come_along() {
+    let frame = |first: usize| {
+        let rows: Vec<String> =
+            (first..first + 8).map(|n| format!("{} a line of the log", n * 7919)).collect();
+        buffer(&rows.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let mut screen = Screen::new(40, 8);
+    screen.paint(&frame(1), None);
+    assert!(screen.paint(&frame(2), None).contains("\x1b[r"));
+    screen.painter.set_scrolls(false);
+    assert!(!screen.paint(&frame(3), None).contains("\x1b[r"));
+}
+
+#[test]
+fn a_terminal_of_ascii_gets_nothing_else_and_everything_in_its_place() {
+    let mut painter = Painter::new(ColorDepth::Ansi16, true);
+    painter.set_ascii(true);
+    let mut frame = Buffer::empty(Rect::new(0, 0, 24, 2));
+    frame.set_string(0, 0, "│ ✓ 猫犬 é ●…▀ end", Style::new());
+    frame.set_string(0, 1, "a\u{2764}\u{fe0f}b", Style::new());
+    let bytes = painter.paint(&frame, None).to_vec();
+    assert!(bytes.is_ascii(), "{:?}", String::from_utf8_lossy(&bytes));
+    let mut parser = vt100::Parser::new(2, 24, 0);
+    parser.process(&bytes);
+    assert_eq!(parser.screen().contents(), "| v ???? ? *.  end\na??b");
+}
+
+#[test]
 fn a_sign_of_doubtful_width_costs_nothing_but_itself() {
     // Whatever width the emulator gives the emoji, the rest of the row is in its place.
     let mut painter = Painter::new(ColorDepth::Ansi16, true);

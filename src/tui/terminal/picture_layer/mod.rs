@@ -29,6 +29,7 @@ use ratatui::style::Color;
 use self::kitty::Kitty;
 pub(super) use self::kitty::push_kitty;
 use super::painter::Painter;
+use super::passthrough::through_tmux;
 use crate::picture::{Form, Shared, Strip};
 
 /// A picture and the position of its first cell.
@@ -52,6 +53,8 @@ const BLOCK_BYTES: usize = 36;
 #[derive(Debug)]
 pub(super) struct PictureLayer {
     tmux: bool,
+    /// Where tmux's pane lies on the screen of the terminal around it, as far as that is known.
+    pane: Option<Position>,
     /// The first of the two image numbers in Kitty's protocol, which successive pictures take in turn.
     first_id: u8,
     second: bool,
@@ -98,6 +101,7 @@ impl PictureLayer {
         // In placeholders the number is a colour. One byte is an indexed colour, which survives where 24 bits don't.
         Self {
             tmux,
+            pane: None,
             first_id: 16 + (seed % 119) as u8 * 2,
             second: false,
             shown: None,
@@ -115,9 +119,20 @@ impl PictureLayer {
         }
     }
 
+    /// Sets where tmux's pane lies on the screen of the terminal around it. iTerm2's images pass through tmux to a place on
+    /// that screen; without it none is drawn.
+    pub(super) fn set_pane(&mut self, pane: Option<Position>) {
+        self.pane = pane;
+    }
+
     /// Whether strips were drawn since the screen was cleared: some terminals keep them below what overwrites them.
     pub(super) fn has_drawn_strips(&self) -> bool {
         self.has_drawn_strips
+    }
+
+    /// Whether a picture lies on the screen of the terminal around tmux, where tmux knows nothing of it.
+    pub(super) fn is_beneath_tmux(&self) -> bool {
+        self.tmux && self.shown.as_ref().is_some_and(Shown::has_iterm2)
     }
 
     /// Whether the next frame may show a picture by characters.
@@ -162,7 +177,9 @@ impl PictureLayer {
             Progress::Blocks { revealed, .. } => *revealed < shown.placement.picture.cells.count(),
             Progress::Kitty(kitty) => !kitty.complete || !kitty.placed && (self.tmux || !shown.covered),
             Progress::Strips(there) => {
-                !shown.covered && there.iter().any(|there| matches!(there, StripState::Not | StripState::Old))
+                let is_nowhere = self.tmux && self.pane.is_none() && shown.has_iterm2();
+                let is_due = |there: &StripState| matches!(there, StripState::Not | StripState::Old);
+                !shown.covered && !is_nowhere && there.iter().any(is_due)
             }
         })
     }
@@ -178,7 +195,8 @@ impl PictureLayer {
                     kitty.parts(png, placement, *covered, room, tmux, &mut bytes, &mut filled);
                 }
                 (Form::Strips(strips), Progress::Strips(there)) if !*covered => {
-                    next_strips(strips, there, placement, room, &mut bytes, &mut filled);
+                    let passage = if tmux { Passage::Tmux(self.pane) } else { Passage::Direct };
+                    next_strips(strips, there, placement, passage, room, &mut bytes, &mut filled);
                     self.has_drawn_strips |= !filled.is_empty();
                 }
                 _ => {}
@@ -256,6 +274,11 @@ impl PictureLayer {
 }
 
 impl Shown {
+    /// Whether it is drawn by iTerm2's inline images.
+    fn has_iterm2(&self) -> bool {
+        matches!(&self.placement.picture.form, Form::Strips(strips) if strips.iter().any(|strip| strip.bytes.starts_with(b"\x1b]")))
+    }
+
     fn prepare(
         &mut self,
         buffer: &mut Buffer,
@@ -348,10 +371,19 @@ fn set_strip(area: Rect, there: &mut StripState, buffer: &mut Buffer, painter: &
     }
 }
 
+/// How strips get to the terminal that shows them.
+#[derive(Clone, Copy, Debug)]
+enum Passage {
+    Direct,
+    /// Through tmux, whose pane lies there. Sixel it shows itself.
+    Tmux(Option<Position>),
+}
+
 fn next_strips(
     strips: &[Strip],
     there: &mut [StripState],
     placement: &Placement,
+    passage: Passage,
     room: usize,
     bytes: &mut Vec<u8>,
     filled: &mut Vec<Rect>,
@@ -363,7 +395,17 @@ fn next_strips(
         if !bytes.is_empty() && bytes.len() + strip.bytes.len() > room {
             return;
         }
-        push_at(Position::new(placement.at.x, placement.at.y + strip.row), &strip.bytes, bytes);
+        let at = Position::new(placement.at.x, placement.at.y + strip.row);
+        match passage {
+            Passage::Tmux(pane) if strip.bytes.starts_with(b"\x1b]") => {
+                let Some(pane) = pane else { return };
+                let mut wrapped = Vec::new();
+                push_at(Position::new(pane.x + at.x, pane.y + at.y), &strip.bytes, &mut wrapped);
+                // tmux takes the cursor to its own place again.
+                bytes.extend(through_tmux(&wrapped));
+            }
+            Passage::Tmux(_) | Passage::Direct => push_at(at, &strip.bytes, bytes),
+        }
         filled.push(strip_area(placement.area(), strip));
         *there = StripState::Whole;
     }

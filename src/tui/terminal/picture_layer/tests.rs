@@ -446,6 +446,66 @@ fn leaving_takes_everything_away() {
 }
 
 #[test]
+fn what_the_painter_has_to_know_of_pictures() {
+    for (way, placeholders, strips) in [
+        (Way::Tmux, true, false),
+        (Way::Kitty, false, false),
+        (Way::Strips, false, true),
+        (Way::Blocks, false, false),
+    ] {
+        let mut studio = Studio::new(way);
+        let wanted = placed(&picture(way, 'A', 6, 4), 3, 2);
+        let knows = |studio: &Studio| {
+            (studio.picture_layer.has_placeholders(), studio.picture_layer.has_drawn_strips())
+        };
+        assert_eq!(knows(&studio), (false, false), "{way:?}");
+        studio.finish(Some(&wanted), None, 4096);
+        assert_eq!(knows(&studio), (placeholders, strips), "{way:?}");
+        // A strip may lie below what overwrote it, until the screen is cleared.
+        studio.finish(None, None, 4096);
+        assert_eq!(knows(&studio), (false, strips), "{way:?}");
+        studio.resize(Size { width: 44, height: 15 });
+        studio.finish(None, None, 4096);
+        assert_eq!(knows(&studio), (false, false), "{way:?}");
+    }
+}
+
+#[test]
+fn an_image_passes_through_tmux_to_where_the_pane_is_and_not_at_all_where_that_is_unknown() {
+    let strip = Strip { row: 1, rows: 2, bytes: b"\x1b]1337;File=inline=1:AAAA\x07".to_vec() };
+    let form = Form::Strips(vec![strip]);
+    let wanted = placed(&Arc::new(Picture { cells: Cells { width: 6, height: 4 }, form }), 3, 2);
+    let mut layer = PictureLayer::new(true, 3);
+    let painter = Painter::new(ColorDepth::TrueColor, true);
+    let parts = |layer: &mut PictureLayer| {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 40, 14));
+        for at in wanted.area().positions() {
+            buffer[at].set_diff_option(CellDiffOption::Skip);
+        }
+        layer.prepare(Some(&wanted), &mut buffer, &painter, 4096);
+        String::from_utf8(layer.parts(4096).0).expect("text")
+    };
+    assert_eq!(parts(&mut layer), "");
+    assert!(!layer.unfinished(), "nothing is waited for");
+    layer.set_pane(Some(Position::new(60, 20)));
+    // The pane's first cell, the picture's in it, the strip's in that.
+    let wrapped = "\x1bPtmux;\x1b\x1b[24;64H\x1b\x1b]1337;File=inline=1:AAAA\x07\x1b\\";
+    assert_eq!(parts(&mut layer), wrapped);
+    assert!(layer.is_beneath_tmux());
+}
+
+#[test]
+fn a_picture_is_taken_away_when_it_turns_out_to_be_in_tmux() {
+    let mut studio = Studio::new(Way::Kitty);
+    let wanted = placed(&picture(Way::Kitty, 'A', 6, 4), 3, 2);
+    studio.finish(Some(&wanted), None, 4096);
+    studio.picture_layer.set_tmux(true);
+    studio.way = Way::Tmux;
+    studio.finish(Some(&wanted), None, 4096);
+    studio.assert_shows(Some((&wanted, 'A')), None);
+}
+
+#[test]
 fn a_cell_that_is_left_to_nobody_is_blank() {
     let mut studio = Studio::new(Way::Strips);
     let mut buffer = studio.view(None, None);

@@ -185,6 +185,8 @@ fn in_tmux_the_terminal_around_it_decides() {
         ("kitty(1.0)", true, "\x1b_Gi=31;OK\x1b\\", PictureProtocol::Kitty),
         ("ghostty 1.1.3", true, "\x1b_Gi=31;OK\x1b\\", PictureProtocol::Kitty),
         ("Rio 0.2.20", true, "\x1b_Gi=31;ENOTSUPPORTED\x1b\\", PictureProtocol::Blocks),
+        ("WezTerm 20240203-110809-5046fc22", false, "", PictureProtocol::Iterm2),
+        ("iTerm2 3.5.0", false, "", PictureProtocol::Iterm2),
         ("Konsole 22.12.3", false, "", PictureProtocol::Blocks),
         ("XTerm(379)", false, "", PictureProtocol::Blocks),
     ] {
@@ -199,6 +201,11 @@ fn in_tmux_the_terminal_around_it_decides() {
             let next = graphics_of_outer(&can).map(|bytes| text(bytes).contains("\x1b\x1b_Gi=31"));
             assert_eq!(next, asked.then_some(true), "{outer}");
             hear(&mut can, answer);
+            // iTerm2's images need to know where the pane is, which only a tmux on this machine tells.
+            let wanted = match (wanted, env.tmux) {
+                (PictureProtocol::Iterm2, false) => PictureProtocol::Blocks,
+                (wanted, _) => wanted,
+            };
             assert_eq!(best(&can, &env), wanted, "{outer}");
             assert!(is_settled(&can, &env) || answer.contains("ENOT"), "{outer}");
         }
@@ -223,6 +230,12 @@ fn a_tmux_with_sixel_shows_it_where_nothing_better_passes() {
     let mut can = Capabilities::default();
     hear(&mut can, "\x1bP>|tmux 3.5a\x1b\\\x1b[>84;0;0c\x1b[?1;2;4c");
     assert!(text(pictures(&can)).contains("\x1b[>0q"), "the outer terminal may have something better");
+    // Whether the terminal around it has Sixel is known by tmux, and by the name.
+    let local = |tmux_sixel| TerminalEnv { tmux: true, tmux_sixel, ..TerminalEnv::default() };
+    assert_eq!(best(&can, &local(true)), PictureProtocol::Sixel);
+    assert_eq!(best(&can, &local(false)), PictureProtocol::Blocks);
+    assert_eq!(best(&can, &TerminalEnv::default()), PictureProtocol::Blocks);
+    hear(&mut can, "\x1bP>|foot(1.21.0)\x1b\\");
     assert_eq!(best(&can, &TerminalEnv::default()), PictureProtocol::Sixel);
 }
 
