@@ -18,6 +18,7 @@ use super::model::{Model, Size};
 use super::overlay::Overlay;
 use super::pane::Pane;
 use super::panes;
+use super::panes::params::Editing;
 use super::theme::Theme;
 use super::view::{self, SELECTED};
 
@@ -69,7 +70,11 @@ impl Reader {
                     vec![format!("{} items", picker.matches().len())]
                 }
                 Some(_) => framed(&buffer),
-                None => seen(model, &buffer),
+                None => match &model.params.editing {
+                    // The text itself stands in the field, letter by letter.
+                    Some(editing) => beneath(editing),
+                    None => seen(model, &buffer),
+                },
             };
             told.lines.extend(lines.iter().filter(|line| !self.lines.contains(line)).cloned());
             self.lines = lines;
@@ -142,6 +147,13 @@ fn field(model: &Model) -> Option<Field> {
     Some(Field { column: name.width() + before.width(), text: format!("{name}{line}") })
 }
 
+/// What stands beneath a field: why its text cannot be kept, and the path that it may become.
+fn beneath(editing: &Editing) -> Vec<String> {
+    let completions = &editing.completions;
+    let path = completions.chosen.and_then(|at| completions.paths.get(at));
+    editing.error.iter().chain(path).cloned().collect()
+}
+
 /// What is selected in the focused pane, or all that it shows.
 fn seen(model: &Model, buffer: &Buffer) -> Vec<String> {
     let Some(body) = layout::regions(model).and_then(|regions| regions.body(model.focus)) else {
@@ -179,12 +191,17 @@ fn rows(buffer: &Buffer, area: Rect) -> impl Iterator<Item = String> {
     (area.top()..area.bottom()).map(row).filter(|text| !text.is_empty())
 }
 
-/// A row without what is only for the eye: lines and bars, and a comma where columns are parted.
+/// A row without what is only for the eye: lines, bars and marks, and a comma where columns are parted.
 fn spoken(row: &str) -> String {
     let is_drawn = |c: char| matches!(c, '\u{2500}'..='\u{259f}');
     let text: String = row.chars().map(|c| if is_drawn(c) { ' ' } else { c }).collect();
     let parts = text.split("  ").map(str::trim).filter(|part| !part.is_empty());
-    parts.collect::<Vec<_>>().join(", ")
+    let text = parts.collect::<Vec<_>>().join(", ");
+    // The marks of a parameter: set by a preset, and changed by the person.
+    match text.strip_prefix("• ") {
+        Some(text) => format!("changed: {text}"),
+        None => text.strip_prefix("· ").unwrap_or(&text).to_owned(),
+    }
 }
 
 /// The bytes that write it on a terminal of so many columns, on the line of the cursor.

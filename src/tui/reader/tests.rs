@@ -58,6 +58,7 @@ fn a_field_says_what_it_is_and_shows_the_text_with_the_cursor() {
     assert_eq!(field.column, field.text.len());
     listener.stage.type_text("!");
     let told = listener.hear(true);
+    assert_eq!(told.lines, [""; 0], "the text is not told again with each letter");
     assert!(told.field.is_some_and(|field| field.text.ends_with("best quality!")));
 }
 
@@ -108,4 +109,6 @@ fn what_is_written_moves_nowhere_but_along_its_line() {
 fn lines_and_bars_are_for_the_eye() {
     assert_eq!(spoken("▌ ✓ 1 done   flamingo  A cat…   0:09 now │"), "✓ 1 done, flamingo, A cat…, 0:09 now");
     assert_eq!(spoken("────────"), "");
+    assert_eq!(spoken("▌· steps   24"), "steps, 24");
+    assert_eq!(spoken("▌• steps   30    was 24"), "changed: steps, 30, was 24");
 }
