@@ -59,7 +59,7 @@ fn bounded(text: &str) -> Option<Bar> {
         None => (text.find("% ")?, false),
     };
     let before = &text[..percent];
-    let digits = before.rfind(|c: char| !c.is_ascii_digit()).map_or(0, |at| at + 1);
+    let digits = before.trim_end_matches(|c: char| c.is_ascii_digit()).len();
     before[digits..].parse::<u8>().ok()?;
     let behind = if has_bar { text[percent + 2..].split_once('|')?.1 } else { &text[percent + 2..] };
     let (counts, times) = match behind.split_once('[') {
@@ -149,6 +149,7 @@ mod tests {
             ("Loading shards:  50% 1/2 [00:01<00:01]", progress(1, 2, Some(1), "Loading shards")),
             (" 48%|████▊     | 9.5/20.0 [00:05<00:06]", progress(48, 100, Some(6), "")),
             (" 45%|████▌     | 9.0/20.0 [00:05<00:06]", progress(9, 20, Some(6), "")),
+            ("进度：45%|████▌     | 9/20 [00:05<00:06]", progress(9, 20, Some(6), "进度：")),
             (" 45%|████▌     | 9/20", progress(9, 20, None, "")),
             ("9it [00:05, 1.70it/s]", endless(9, "")),
             ("Fetching: 1.50GB [01:00:05, 150MB/s]", endless(1_500_000_000, "Fetching")),
