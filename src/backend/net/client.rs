@@ -8,7 +8,7 @@ use reqwest::{Client, ClientBuilder, Url};
 use crate::domain::run::{RunError, Trust};
 
 use super::guard::{Guard, Rule};
-use super::proxy::{self, Proxies, Proxy};
+use super::proxy::{Proxies, Proxy};
 use super::redirect;
 use super::resolve::{Alive, Resolver};
 use super::trust;
@@ -28,9 +28,9 @@ pub(in crate::backend) struct Clients {
     trust: Trust,
     proxies: Arc<Proxies>,
     alive: Alive,
-    /// For plain HTTP to loopback: no certificates, no proxy.
-    local: OnceLock<Client>,
-    open: OnceLock<Client>,
+    /// For plain HTTP: reads no certificates, which a machine may not have.
+    plain: OnceLock<Client>,
+    trusting: OnceLock<Client>,
     /// For addresses that a server chose.
     guarded: Mutex<Vec<(Rule, Client)>>,
 }
@@ -47,8 +47,8 @@ impl Clients {
             trust,
             proxies: Arc::new(Proxies::of_environment()),
             alive: Alive::default(),
-            local: OnceLock::new(),
-            open: OnceLock::new(),
+            plain: OnceLock::new(),
+            trusting: OnceLock::new(),
             guarded: Mutex::default(),
         }
     }
@@ -75,13 +75,11 @@ impl Clients {
     /// When certificates or proxies cannot be used.
     pub(in crate::backend) fn client(&self, url: &Url) -> Result<&Client, RunError> {
         self.note(url)?;
-        let is_local = url.scheme() == "http" && proxy::is_loopback(url);
-        let slot = if is_local { &self.local } else { &self.open };
+        let slot = if self.has_tls(url) { &self.trusting } else { &self.plain };
         if let Some(client) = slot.get() {
             return Ok(client);
         }
-        let client = if is_local { self.plain()? } else { self.builder(None)? };
-        let client = client.build().map_err(|error| unusable(&error, url))?;
+        let client = self.builder(url)?.build().map_err(|error| unusable(&error, url))?;
         Ok(slot.get_or_init(|| client))
     }
 
@@ -103,7 +101,7 @@ impl Clients {
         if let Some((_, client)) = clients.iter().find(|(known, _)| *known == rule) {
             return Ok(client.clone());
         }
-        let builder = self.builder(Some(rule))?;
+        let builder = self.going(Some(rule), self.tls()?);
         let builder = if rule.is_local() { builder.no_proxy() } else { builder };
         let client = builder.build().map_err(|error| unusable(&error, url))?;
         clients.push((rule, client.clone()));
@@ -123,18 +121,24 @@ impl Clients {
         Ok(())
     }
 
-    /// A client that trusts and goes as the profile and the environment say.
-    pub(super) fn builder(&self, rule: Option<Rule>) -> Result<ClientBuilder, RunError> {
-        let tls = self.tls()?;
+    /// Whether there is TLS on the way to an address.
+    fn has_tls(&self, url: &Url) -> bool {
+        let by_proxy = self.way(url).ok().flatten().is_some_and(|proxy| proxy.url().scheme() == "https");
+        by_proxy || url.scheme() == "https"
+    }
+
+    /// A client for an address that a person chose.
+    pub(super) fn builder(&self, url: &Url) -> Result<ClientBuilder, RunError> {
+        let tls = if self.has_tls(url) { self.tls()? } else { trust::nobody()? };
+        Ok(self.going(None, tls))
+    }
+
+    /// A client that goes as the environment says.
+    fn going(&self, rule: Option<Rule>, tls: rustls::ClientConfig) -> ClientBuilder {
         let proxies = Arc::clone(&self.proxies);
         // One that cannot be used was an error before.
         let way = move |url: &Url| proxies.way(url).ok().flatten().map(|proxy| proxy.url().clone());
-        Ok(shared(self.resolver(rule)).tls_backend_preconfigured(tls).proxy(reqwest::Proxy::custom(way)))
-    }
-
-    /// A client without TLS and proxies.
-    fn plain(&self) -> Result<ClientBuilder, RunError> {
-        Ok(shared(self.resolver(None)).tls_backend_preconfigured(trust::nobody()?))
+        shared(self.resolver(rule)).tls_backend_preconfigured(tls).proxy(reqwest::Proxy::custom(way))
     }
 
     /// The settings of TLS for a connection that is not the clients' own.

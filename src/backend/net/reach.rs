@@ -47,7 +47,7 @@ pub async fn reach(url: &str, trust: &Trust, limit: Duration) -> Result<Reached,
     let proxy = clients.way(&url)?;
     // Notes the port, too.
     clients.client(&url)?;
-    let client = clients.builder(None)?.connect_timeout(limit).connector_layer(HangUp).build();
+    let client = clients.builder(&url)?.connect_timeout(limit).connector_layer(HangUp).build();
     let error = match client {
         Ok(client) => client.get(url.clone()).send().await.err(),
         Err(error) => Some(error),

@@ -43,7 +43,7 @@ pub(super) fn config(trust: &Trust, proxies: Vec<String>) -> Result<ClientConfig
         .with_no_client_auth())
 }
 
-/// The settings for connections without TLS: no certificate is read, and none is taken.
+/// The settings for addresses without TLS: no certificate is read, and none is taken.
 pub(super) fn nobody() -> Result<ClientConfig, RunError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     Ok(versions(provider)?.with_root_certificates(RootCertStore::empty()).with_no_client_auth())

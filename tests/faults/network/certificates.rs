@@ -1,5 +1,6 @@
 use super::tls::{Front, Identity, Kind};
-use super::{assert_whole, doctor, home, run};
+use super::{HOST, assert_whole, doctor, home, run};
+use crate::shim;
 use crate::support::{Ended, Home, Server};
 
 fn port(server: &Server) -> u16 {
@@ -98,4 +99,20 @@ fn a_port_that_speaks_no_tls_is_told_of() {
     let text = told(&run(&plain, &[]));
     assert!(text.contains("does not speak TLS"), "{text}");
     drop(place.front);
+}
+
+#[test]
+fn plain_http_works_on_a_machine_without_certificates() {
+    let mut server = Server::quick();
+    let home = home("comfyui", &server.url.replace("127.0.0.1", HOST), "");
+    let nothing = home.folder.path().join("nothing.pem");
+    std::fs::write(&nothing, "").expect("written");
+    let nothing = nothing.to_str().expect("text");
+    let Some(faults) = shim::faults(&format!("hosts={HOST}=127.0.0.1")) else { return };
+    let mut env = vec![("SSL_CERT_FILE", nothing)];
+    env.extend(faults.iter().map(|(name, value)| (*name, value.as_str())));
+    assert_whole("comfyui", &run(&home, &env), &mut server);
+    let secure = self::home("comfyui", &format!("https://{HOST}:1"), "");
+    let text = told(&run(&secure, &env));
+    assert!(text.contains("no certificates of authorities") && text.contains("ca-certificates"), "{text}");
 }
