@@ -6,6 +6,7 @@ use super::complete;
 use super::console::Console;
 use super::{Exit, Failure, dirs, history, out, words};
 use crate::domain::Status;
+use crate::domain::batch::BatchId;
 use crate::report::{human, json, text};
 use crate::store::{Prunable, RunQuery, Store, now};
 
@@ -23,6 +24,9 @@ pub struct Args {
     /// Only runs of this preset
     #[arg(short = 'P', long, value_name = "NAME", add = ArgValueCandidates::new(complete::presets))]
     pub preset: Option<String>,
+    /// Only runs of this batch
+    #[arg(long, value_name = "N")]
+    pub batch: Option<BatchId>,
     /// List at most this many
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: u32,
@@ -97,8 +101,9 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         text: args.search,
         status: args.status,
         preset: args.preset,
-        before: None,
+        batch: args.batch,
         limit: args.limit,
+        ..RunQuery::default()
     };
     let runs = store.summaries(&query)?;
     if args.json {

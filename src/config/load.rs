@@ -29,6 +29,8 @@ pub struct Config {
     pub ui: Ui,
     /// Size limit in bytes of one run's log: `max_log` in `[history]`.
     pub max_log: MaxLog,
+    /// What may be spent: the table `[spend]`.
+    pub spend: Spend,
     /// Command → keys that replace its default ones. The dashboard checks them.
     pub keys: IndexMap<String, Vec<String>>,
     /// Fields that could not be used, and a file that others can read.
@@ -52,6 +54,15 @@ impl Default for MaxLog {
     fn default() -> Self {
         Self(1_000_000_000)
     }
+}
+
+/// What runs may cost, in the currency of `cost_per_second`; `None` without a ceiling.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Spend {
+    /// All runs of a batch.
+    pub per_batch: Option<f64>,
+    /// All runs of a day.
+    pub per_day: Option<f64>,
 }
 
 /// Settings of the dashboard: the table `[ui]`.
@@ -254,6 +265,12 @@ impl Config {
         if let Some(history) = fields.table("history", &mut found) {
             config.max_log = read_max_log(history, &mut found);
         }
+        if let Some(spend) = fields.table("spend", &mut found) {
+            let mut fields = Fields::new(spend, "spend");
+            let mut most = |name| read_money(name, &mut fields, &mut found);
+            config.spend = Spend { per_batch: most("per_batch"), per_day: most("per_day") };
+            fields.finish(&mut found);
+        }
         if let Some(keys) = fields.table("keys", &mut found) {
             config.keys = read_keys(keys, &mut found);
         }
@@ -355,6 +372,7 @@ fn read_profile(
         let number = value.as_integer().filter(|number| number.radix() == 10)?;
         number.as_str().parse::<u32>().ok().filter(|number| (1..=1000).contains(number))
     });
+    let cost_per_second = read_money("cost_per_second", &mut fields, found);
     let secrets = read_secrets(name, protocol, &mut fields, folder, found);
     let workflow = fields.text("workflow", found).map(|path| path_of(&path, folder));
     let without_credentials = fields.boolean("without_credentials", found).unwrap_or(false);
@@ -385,6 +403,7 @@ fn read_profile(
         api_url: api_url?,
         secrets,
         concurrency: concurrency.unwrap_or(DEFAULT_CONCURRENCY),
+        cost_per_second,
         without_credentials,
         workflow,
         output_dir: None,
@@ -530,6 +549,15 @@ fn read_secret(
         (None, _) => wrong(found, "a table without one of these"),
         (Some(_), Some(_)) => wrong(found, "several of these"),
     }
+}
+
+/// An amount of money, with or without a point.
+fn read_money(name: &'static str, fields: &mut Fields<'_, '_>, found: &mut Diagnostics<'_>) -> Option<f64> {
+    fields.typed(name, "an amount of money such as 0.0012 or 5", found, |value| {
+        let whole = value.as_integer().filter(|number| number.radix() == 10);
+        let text = whole.map(|number| number.as_str()).or_else(|| Some(value.as_float()?.as_str()))?;
+        text.parse::<f64>().ok().filter(|amount| amount.is_finite() && *amount >= 0.0)
+    })
 }
 
 /// Parses a number of bytes, given as a whole number or a text such as `"512 MB"`.

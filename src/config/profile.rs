@@ -23,6 +23,8 @@ pub struct Profile {
     pub without_credentials: bool,
     /// Most runs in flight at once; at least 1.
     pub concurrency: u32,
+    /// What a second of a run costs; `None` when it is not known.
+    pub cost_per_second: Option<f64>,
     pub workflow: Option<PathBuf>,
     /// Folder for outputs; `None` for the default, [`Dirs::outputs`].
     pub output_dir: Option<PathBuf>,
@@ -79,6 +81,7 @@ impl Profile {
             secrets: Vec::new(),
             without_credentials: false,
             concurrency: DEFAULT_CONCURRENCY,
+            cost_per_second: None,
             workflow: None,
             output_dir: None,
             output_name: None,

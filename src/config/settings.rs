@@ -17,6 +17,8 @@ pub enum Kind {
         least: u64,
         most: Option<u64>,
     },
+    /// An amount of money.
+    Money,
     /// One of these words.
     Words(Vec<&'static str>),
     /// A text, or a table with its source.
@@ -79,7 +81,7 @@ fn output() -> [Setting; 3] {
 
 /// The tables of `config.toml`.
 pub fn config() -> Vec<Table> {
-    use Kind::{Boolean, Headers, Integer, Keys, Secret, Text, Words};
+    use Kind::{Boolean, Headers, Integer, Keys, Money, Secret, Text, Words};
     let mut profile = vec![
         row("protocol", Words(Protocol::ALL.map(Protocol::word).to_vec()), "\"stream\"", "how runs are sent"),
         row("url", Text, "\"https://example.modal.run\"", "the endpoint's address"),
@@ -133,6 +135,7 @@ pub fn config() -> Vec<Table> {
             "take any certificate: whoever is in between reads and changes all",
         ),
         row("concurrency", Integer { least: 1, most: Some(1000) }, "1", "runs at once"),
+        row("cost_per_second", Money, "0.0012", "what a second of a run costs, for prices and ceilings"),
         row(
             "workflow",
             Text,
@@ -207,6 +210,15 @@ pub fn config() -> Vec<Table> {
             about: "what is kept of runs",
             names: Names::Own,
             settings: vec![row("max_log", Text, "\"1 GB\"", "how long the log of one run may become")],
+        },
+        Table {
+            name: "spend",
+            about: "what runs may cost where profiles have a cost_per_second; what would cost more is held",
+            names: Names::Own,
+            settings: vec![
+                row("per_batch", Money, "2.50", "all runs of a batch"),
+                row("per_day", Money, "20", "all runs of a day"),
+            ],
         },
         Table {
             name: "keys",
@@ -297,6 +309,7 @@ fn kind(kind: &Kind) -> Value {
         Kind::Integer { least, most: Some(most) } => {
             json!({"type": "integer", "minimum": least, "maximum": most})
         }
+        Kind::Money => json!({"type": "number", "minimum": 0}),
         Kind::Words(words) => json!({"enum": words}),
         Kind::Headers => json!({"type": "object", "additionalProperties": self::kind(&Kind::Secret)}),
         Kind::Secret => {

@@ -1,5 +1,6 @@
 //! Pure types and rules: no IO, no clock, no randomness.
 
+pub mod batch;
 pub mod compare;
 pub mod diagnostic;
 pub mod draft;
@@ -24,6 +25,7 @@ pub mod scalar;
 pub mod seed;
 pub mod server;
 pub mod shape;
+pub mod spend;
 pub mod tables;
 pub mod time;
 pub mod value;

@@ -35,6 +35,8 @@ pub enum Said {
     Stepped,
     /// With `--set` or `--file`.
     Option,
+    /// As one of the values that a batch goes through.
+    Batch,
     /// By loading this run's values.
     Run(RunId),
     /// By running this run again.
@@ -96,6 +98,7 @@ impl fmt::Display for Said {
             Self::Typed => f.write_str("typed"),
             Self::Stepped => f.write_str("stepped"),
             Self::Option => f.write_str("command line"),
+            Self::Batch => f.write_str("by the batch"),
             Self::Run(run) => write!(f, "from run {run}"),
             Self::Repeat(run) => write!(f, "again from run {run}"),
             Self::Import => f.write_str("imported"),

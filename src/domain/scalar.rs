@@ -91,14 +91,14 @@ pub fn compare(a: &Number, b: &Number) -> Option<Ordering> {
 
 /// A decimal number: an integer and the number of its digits after the point.
 #[derive(Clone, Copy)]
-struct Decimal {
-    digits: i128,
-    scale: u32,
+pub(super) struct Decimal {
+    pub(super) digits: i128,
+    pub(super) scale: u32,
 }
 
 impl Decimal {
     /// Parses `-12.50`. Exponents are rare in workflows and are converted through `f64`.
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         if text.contains(['e', 'E']) {
             return Self::parse(&format!("{}", text.parse::<f64>().ok()?));
         }
@@ -108,12 +108,12 @@ impl Decimal {
         Some(Self { digits, scale })
     }
 
-    fn rescaled(self, scale: u32) -> Option<Self> {
+    pub(super) fn rescaled(self, scale: u32) -> Option<Self> {
         let factor = 10_i128.checked_pow(scale.checked_sub(self.scale)?)?;
         Some(Self { digits: self.digits.checked_mul(factor)?, scale })
     }
 
-    fn aligned(self, other: Self) -> Option<(Self, Self)> {
+    pub(super) fn aligned(self, other: Self) -> Option<(Self, Self)> {
         let scale = self.scale.max(other.scale);
         Some((self.rescaled(scale)?, other.rescaled(scale)?))
     }
@@ -138,7 +138,7 @@ impl Decimal {
     }
 
     /// The number with at least `least_scale` decimals and no further trailing zeros.
-    fn to_text(mut self, least_scale: u32) -> String {
+    pub(super) fn to_text(mut self, least_scale: u32) -> String {
         while self.scale > least_scale && self.digits % 10 == 0 {
             self.digits /= 10;
             self.scale -= 1;

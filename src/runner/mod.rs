@@ -4,7 +4,9 @@
 //! folder, the same program in a session of its own, sends them and records their events. It starts when a run is
 //! queued and ends when none is open, so nothing that happens to a terminal affects a run.
 
+mod batches;
 mod cancel;
+mod ceiling;
 mod duplicate;
 mod end;
 mod folder;
@@ -28,11 +30,14 @@ use thiserror::Error;
 use crate::backend::results::outputs::place::Unusable;
 use crate::backend::{self, Backend, BackendError};
 use crate::config::handover::{self, HandoverError};
-use crate::config::{Credentials, Dirs};
+use crate::config::{Config, Credentials, Dirs};
+use crate::domain::draft::SubmitError;
+use crate::domain::prompt::TemplateError;
 use crate::domain::run::{Protocol, RunError};
 use crate::domain::{RunId, RunRequest, Status};
 use crate::store::StoreError;
 
+pub use batches::{cancel_batch, enqueue_batch, profile_of_batch, resume_batch, retry_batch};
 pub use process::{NoRunner, ensure, ensure_as, gone, keep_away, serve, serve_with, work, work_off};
 pub use restarts::Restarts;
 pub use submit::{IfSame, NewRun, absolute, adopt, cancel, enqueue, enqueue_again, let_go, outgoing};
@@ -51,8 +56,21 @@ pub trait Environment: Send + Sync {
     /// Deletes the credentials handed over for a run that has ended.
     fn release(&self, request: &RunRequest);
 
-    /// Deletes credentials handed over for runs that were never queued; called while no run is open.
-    fn sweep(&self);
+    /// Deletes credentials that were handed over for runs that have ended or were never queued; called when nothing is left
+    /// to do. `is_waiting` tells which hand-overs an open run still needs.
+    fn sweep(&self, is_waiting: &dyn Fn(&str) -> bool);
+
+    /// The limits at a run's endpoint now. They may change while runs wait.
+    fn limits(&self, request: &RunRequest) -> Limits;
+}
+
+/// How much may run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    /// How many runs of the endpoint may be in flight at once; at least 1.
+    pub at_once: u32,
+    /// The most that the runs of a day may cost; `None` for no ceiling.
+    pub most_a_day: Option<f64>,
 }
 
 /// The real environment: network backends, credentials from config and hand-over.
@@ -60,11 +78,13 @@ struct SystemEnvironment {
     dirs: Dirs,
     /// One backend per protocol, since its HTTP client is expensive to create.
     backends: Mutex<HashMap<Protocol, Arc<dyn Backend>>>,
+    /// As it was read last, and when its file was written.
+    config: Mutex<(Option<SystemTime>, Config)>,
 }
 
 impl SystemEnvironment {
     fn new(dirs: &Dirs) -> Self {
-        Self { dirs: dirs.clone(), backends: Mutex::default() }
+        Self { dirs: dirs.clone(), backends: Mutex::default(), config: Mutex::default() }
     }
 }
 
@@ -85,11 +105,28 @@ impl Environment for SystemEnvironment {
         }
     }
 
-    fn sweep(&self) {
+    fn sweep(&self, is_waiting: &dyn Fn(&str) -> bool) {
         // A recent hand-over may belong to a run that is being queued right now.
         let before = SystemTime::now() - Duration::from_secs(60);
-        if let Err(error) = handover::sweep(&self.dirs, before, |_| false) {
+        if let Err(error) = handover::sweep(&self.dirs, before, is_waiting) {
             tracing::warn!("credentials that are no longer needed could not be deleted: {error}");
+        }
+    }
+
+    fn limits(&self, request: &RunRequest) -> Limits {
+        let written = std::fs::metadata(self.dirs.config_file()).and_then(|file| file.modified()).ok();
+        let mut known = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.0 != written {
+            match Config::load(&self.dirs) {
+                Ok(config) => *known = (written, config),
+                // It may be half written. What held before holds until it can be read.
+                Err(error) => tracing::warn!("{error}"),
+            }
+        }
+        let profile = known.1.profiles.get(&request.profile);
+        Limits {
+            at_once: profile.map_or(request.concurrency, |profile| profile.concurrency),
+            most_a_day: known.1.spend.per_day,
         }
     }
 }
@@ -145,6 +182,12 @@ pub enum RunnerError {
         log.display()
     )]
     EndsAtOnce { log: PathBuf },
+    /// The draft has no value to send.
+    #[error(transparent)]
+    Draft(#[from] SubmitError),
+    /// A template in a text cannot be expanded.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
     /// The backend rejects the request before it is sent.
     #[error(transparent)]
     Unsendable(BackendError),

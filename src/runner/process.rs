@@ -160,7 +160,7 @@ pub async fn work(dirs: &Dirs, environment: Arc<dyn Environment>) -> Result<(), 
         queue.recover()?;
         let stopped = queue.work().await?;
         locks.main.unlock().map_err(RunnerError::SetUp)?;
-        if stopped || !queue.has_open_runs()? || !locks.retake()? {
+        if stopped || !queue.has_work()? || !locks.retake()? {
             break;
         }
     }

@@ -1,6 +1,6 @@
 //! The queue: which runs may start, which must stop, and when the runner is done.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::{self, JoinSet};
 use uuid::Uuid;
 
+use super::ceiling;
 use super::end::{self, Stop};
 use super::folder;
 use super::retry::{TRIES, TRY_AGAIN};
@@ -20,6 +21,7 @@ use super::{ANOTHER_FOLDER, Environment, RunnerError, task as run_task};
 use crate::backend::results::outputs::Intent;
 use crate::backend::{Backend, Caps, Job, Server};
 use crate::config::{Credentials, Dirs};
+use crate::domain::batch::Hold;
 use crate::domain::run::{Output, RunError};
 use crate::domain::{Run, RunEvent, RunId, RunRequest, Shape, Status, Workflow};
 use crate::store::{Store, StoreError, Watcher, now, watch};
@@ -35,17 +37,9 @@ pub(super) struct Queue {
     /// `None` when the system's limit of watches is reached; the store is polled more often then.
     watcher: Option<Watcher>,
     signals: Signals,
-    /// Queued runs, oldest first.
-    waiting: BTreeMap<RunId, Turn>,
     active: HashMap<RunId, Active>,
     tasks: JoinSet<()>,
     runs_of_tasks: HashMap<task::Id, RunId>,
-}
-
-/// The properties that decide when a run may start.
-struct Turn {
-    url: String,
-    concurrency: usize,
 }
 
 struct Active {
@@ -92,7 +86,6 @@ impl Queue {
             changed,
             watcher,
             signals,
-            waiting: BTreeMap::new(),
             active: HashMap::new(),
             tasks: JoinSet::new(),
             runs_of_tasks: HashMap::new(),
@@ -102,9 +95,10 @@ impl Queue {
     /// Takes over runs that an earlier runner left in flight: a run with a name at its server is found again, any
     /// other is lost. Nothing is sent again, since how far it got is unknown.
     pub(super) fn recover(&mut self) -> Result<(), RunnerError> {
-        let open = self.store.open_runs()?;
-        let left = open.iter().filter(|run| run.status.is_in_flight() && !self.active.contains_key(&run.id));
-        for left in left.cloned().collect::<Vec<_>>() {
+        for left in self.store.runs_in_flight()? {
+            if self.active.contains_key(&left.id) {
+                continue;
+            }
             tracing::warn!(run = left.id, "was left {} by a runner that went away", left.status.word());
             let Some(run) = self.readable(left.id)? else { continue };
             let run = self.confirm(run)?;
@@ -147,12 +141,12 @@ impl Queue {
         self.store.run(id)?.ok_or(StoreError::NoSuchRun(id))
     }
 
-    /// Whether any run has not ended yet.
-    pub(super) fn has_open_runs(&self) -> Result<bool, RunnerError> {
-        Ok(!self.store.open_runs()?.is_empty())
+    /// Whether a run is in flight or waits for its turn.
+    pub(super) fn has_work(&self) -> Result<bool, RunnerError> {
+        Ok(self.store.has_work()?)
     }
 
-    /// Works until no run is open (`false`) or the process gets a signal to end (`true`).
+    /// Works until nothing is left to do (`false`) or the process gets a signal to end (`true`).
     ///
     /// A store that fails for a while delays queued runs, never those in flight.
     pub(super) async fn work(&mut self) -> Result<bool, RunnerError> {
@@ -162,11 +156,11 @@ impl Queue {
                 return Err(self.leave().await);
             }
             match self.look() {
-                Ok(()) if self.active.is_empty() && self.waiting.is_empty() => {
-                    self.environment.sweep();
+                Ok(false) if self.active.is_empty() => {
+                    self.sweep();
                     return Ok(false);
                 }
-                Ok(()) => failures = 0,
+                Ok(_) => failures = 0,
                 Err(error) if self.active.is_empty() && failures >= TRIES => return Err(error),
                 Err(error) => {
                     tracing::warn!("trying again: {error}");
@@ -184,31 +178,59 @@ impl Queue {
         }
     }
 
-    /// Reads the store, stops cancelled runs and starts those that may start.
-    fn look(&mut self) -> Result<(), RunnerError> {
-        let open = self.store.open_runs()?;
-        let queued: HashSet<RunId> =
-            open.iter().filter(|run| run.status == Status::Queued).map(|run| run.id).collect();
-        let gone: Vec<RunId> = self.waiting.keys().filter(|id| !queued.contains(id)).copied().collect();
-        for id in gone {
-            self.waiting.remove(&id);
-            self.discard(id)?;
+    /// Deletes credentials that no open run needs.
+    fn sweep(&self) {
+        match self.store.waiting_handovers() {
+            Ok(waiting) => self.environment.sweep(&|token| waiting.contains(token)),
+            Err(error) => tracing::warn!("credentials may stay behind: {error}"),
         }
-        for run in open {
-            if run.cancel_asked {
-                self.stop_run(run.id)?;
-            }
-            if run.status == Status::Queued && !self.waiting.contains_key(&run.id) {
-                let Some(Run { request, .. }) = self.readable(run.id)? else { continue };
-                let concurrency = usize::try_from(request.concurrency.max(1)).unwrap_or(usize::MAX);
-                self.waiting.insert(run.id, Turn { url: request.url, concurrency });
-            }
+    }
+
+    /// Stops what was cancelled and starts what may go: at each endpoint as many as may be in flight there at once. What
+    /// it costs depends on those, not on how many wait. Whether any waits for its turn.
+    fn look(&mut self) -> Result<bool, RunnerError> {
+        for run in self.store.runs_in_flight()?.iter().filter(|run| run.cancel_asked) {
+            self.stop_run(run.id)?;
         }
-        for id in self.next() {
-            self.waiting.remove(&id);
-            self.start(id)?;
+        let endpoints = self.store.endpoints_with_turns()?;
+        for endpoint in &endpoints {
+            self.start_at(endpoint)?;
+        }
+        Ok(!endpoints.is_empty())
+    }
+
+    /// Starts as many of the runs that wait at an endpoint as may go at once there, and cost no more than they may.
+    fn start_at(&mut self, endpoint: &str) -> Result<(), RunnerError> {
+        let Some(first) = self.first_turn(endpoint)? else { return Ok(()) };
+        let limits = self.environment.limits(&first.request);
+        let most = usize::try_from(limits.at_once.max(1)).unwrap_or(usize::MAX);
+        let busy = self.active.values().filter(|active| active.url == endpoint).count();
+        for id in self.store.next_turns(endpoint, most.saturating_sub(busy))? {
+            let Some(run) = self.readable(id)? else { continue };
+            if let Some(hold) = ceiling::reached(&self.store, &run, limits.most_a_day, now())? {
+                tracing::warn!(run = id, "{}", hold.why());
+                match (hold, run.request.batch) {
+                    (Hold::DayCost, _) | (_, None) => self.store.hold_costly(hold)?,
+                    (Hold::BatchCost | Hold::Asked, Some(place)) => {
+                        self.store.hold_batch(place.batch, hold)?
+                    }
+                };
+                break;
+            }
+            self.start(run)?;
         }
         Ok(())
+    }
+
+    /// The run whose turn it is at an endpoint.
+    fn first_turn(&self, endpoint: &str) -> Result<Option<Run>, RunnerError> {
+        loop {
+            let Some(id) = self.store.next_turns(endpoint, 1)?.first().copied() else { return Ok(None) };
+            // `readable` ends a run that cannot be read, so the next turn is another one.
+            if let Some(run) = self.readable(id)? {
+                return Ok(Some(run));
+            }
+        }
     }
 
     /// Passes a person's wish to cancel, and not to wait any longer, on to the run's task. Both may arrive at once.
@@ -226,28 +248,8 @@ impl Queue {
         Ok(())
     }
 
-    /// Runs that may start now. Runs of one endpoint start in queue order.
-    fn next(&self) -> Vec<RunId> {
-        let mut busy: HashMap<&str, usize> = HashMap::new();
-        for active in self.active.values() {
-            *busy.entry(&active.url).or_default() += 1;
-        }
-        let mut held_up: HashSet<&str> = HashSet::new();
-        let mut next = Vec::new();
-        for (id, turn) in &self.waiting {
-            let busy = busy.entry(&turn.url).or_default();
-            if *busy >= turn.concurrency || held_up.contains(turn.url.as_str()) {
-                held_up.insert(&turn.url);
-            } else {
-                *busy += 1;
-                next.push(*id);
-            }
-        }
-        next
-    }
-
-    fn start(&mut self, id: RunId) -> Result<(), RunnerError> {
-        let Some(run) = self.readable(id)? else { return Ok(()) };
+    fn start(&mut self, run: Run) -> Result<(), RunnerError> {
+        let id = run.id;
         let backend = self.environment.backend(run.request.protocol);
         let (mut job, way) = match self.job(&run, backend.caps()) {
             Ok(job) => job,
@@ -325,14 +327,6 @@ impl Queue {
             }
             run => run,
         }
-    }
-
-    /// Deletes the credentials handed over for a run that was cancelled in the queue.
-    fn discard(&self, id: RunId) -> Result<(), RunnerError> {
-        if let Some(run) = self.readable(id)? {
-            self.over(&run);
-        }
-        Ok(())
     }
 
     /// Builds the job of a run that has not been sent.
@@ -414,8 +408,14 @@ impl Queue {
     /// Cleans up after a run that has ended.
     fn over(&self, run: &Run) {
         self.store.forget_intents(run.id);
-        self.environment.release(&run.request);
         self.store.drop_preview(run.id);
+        // What was left for a batch serves all of its runs.
+        let is_needed = run.request.batch.map(|batch| self.store.is_batch_open(batch.batch));
+        match is_needed.transpose() {
+            Ok(Some(true)) => {}
+            Ok(_) => self.environment.release(&run.request),
+            Err(error) => tracing::warn!(run = run.id, "its credentials may stay behind: {error}"),
+        }
     }
 
     /// Handles the end of a task, also by a panic.
@@ -445,7 +445,6 @@ impl Queue {
     async fn leave(&mut self) -> RunnerError {
         let gone = RunnerError::HistoryGone(self.store.folder().to_owned());
         tracing::error!("{gone}");
-        self.waiting.clear();
         loop {
             for active in self.active.values_mut().filter(|active| active.sent.is_none()) {
                 if active.attach || !active.output_dir.is_dir() {

@@ -11,7 +11,7 @@ use crate::domain::draft::{Layer, Submission};
 use crate::domain::param::parameters;
 use crate::domain::run::InputFile;
 use crate::domain::{
-    Draft, Origin, ParamKey, RunEvent, RunId, RunRequest, Said, Setting, Shape, Workflow, media,
+    Draft, Origin, ParamKey, Run, RunEvent, RunId, RunRequest, Said, Setting, Shape, Workflow, media,
 };
 use crate::store::{CancelAnswer, KeptInput, Store, StoreError, now};
 
@@ -58,21 +58,8 @@ pub enum IfSame {
 pub fn enqueue(store: &Store, dirs: &Dirs, new: &NewRun<'_>) -> Result<RunId, RunnerError> {
     let output_dir = absolute(new.output_dir)?;
     let files = new.submission.files.iter().map(|(key, path)| keep(store, key, path));
-    let request = RunRequest {
-        preset: new.preset.map(str::to_owned),
-        workflow_name: new.workflow_name.to_owned(),
-        workflow_hash: new.workflow.hash().to_owned(),
-        send_workflow: new.send_workflow,
-        params: new.submission.params.clone(),
-        origins: new.submission.origins.clone(),
-        templates: new.submission.templates.as_deref().cloned(),
-        files: files.collect::<Result<_, _>>()?,
-        prompt: shown_prompt(new).to_owned(),
-        logs: new.logs,
-        output_dir,
-        ..RunRequest::default()
-    };
-    let request = addressed(new.profile, request);
+    let files = files.collect::<Result<_, _>>()?;
+    let request = addressed(new.profile, request(new, output_dir, files));
     let same = match new.if_same {
         IfSame::Queue => None,
         IfSame::Warn | IfSame::Refuse => store.same_as(&request)?,
@@ -90,6 +77,24 @@ pub fn enqueue(store: &Store, dirs: &Dirs, new: &NewRun<'_>) -> Result<RunId, Ru
         store.append(id, now(), &[RunEvent::Warning { text }])?;
     }
     Ok(id)
+}
+
+/// The request of a new run, without the address.
+pub(super) fn request(new: &NewRun<'_>, output_dir: PathBuf, files: Vec<InputFile>) -> RunRequest {
+    RunRequest {
+        preset: new.preset.map(str::to_owned),
+        workflow_name: new.workflow_name.to_owned(),
+        workflow_hash: new.workflow.hash().to_owned(),
+        send_workflow: new.send_workflow,
+        params: new.submission.params.clone(),
+        origins: new.submission.origins.clone(),
+        templates: new.submission.templates.as_deref().cloned(),
+        files,
+        prompt: shown_prompt(new).to_owned(),
+        logs: new.logs,
+        output_dir,
+        ..RunRequest::default()
+    }
 }
 
 /// The prompt for lists: the expanded text that is sent, not its template.
@@ -135,11 +140,17 @@ pub fn enqueue_again(
     run: RunId,
     profile: &Profile,
 ) -> Result<RunId, RunnerError> {
-    let request = store.run(run)?.ok_or(StoreError::NoSuchRun(run))?.request;
+    let run = store.run(run)?.ok_or(StoreError::NoSuchRun(run))?;
+    queue_at(store, dirs, profile, again(store, run)?)
+}
+
+/// What a run asked for, to be asked for once more.
+pub(super) fn again(store: &Store, run: Run) -> Result<RunRequest, RunnerError> {
+    let Run { id: run, request, .. } = run;
     if request.is_unknown() {
         return Err(RunnerError::Unknown(run));
     }
-    let request = with_a_value(store, RunRequest { adopt: None, ..request })?;
+    let request = with_a_value(store, RunRequest { adopt: None, batch: None, ..request })?;
     let files = request.files.iter().filter_map(|file| ParamKey::parse(&file.part));
     let origins = request.params.keys().cloned().chain(files);
     let origins = origins.map(|key| (key, Origin::Person { how: Said::Repeat(run) })).collect();
@@ -147,7 +158,7 @@ pub fn enqueue_again(
     if let Some(file) = request.files.iter().find(|file| !store.input_path(&file.sha256).is_file()) {
         return Err(RunnerError::InputGone { run, name: file.name.clone() });
     }
-    queue_at(store, dirs, profile, request)
+    Ok(request)
 }
 
 /// Queues the fetch of a run by its name at the server: nothing is sent, the run is followed to its end and its
@@ -222,7 +233,7 @@ fn queue_at(
 }
 
 /// A request with the address of a profile.
-fn addressed(profile: &Profile, request: RunRequest) -> RunRequest {
+pub(super) fn addressed(profile: &Profile, request: RunRequest) -> RunRequest {
     RunRequest {
         profile: profile.name.clone(),
         protocol: profile.protocol,
@@ -230,6 +241,7 @@ fn addressed(profile: &Profile, request: RunRequest) -> RunRequest {
         api_url: profile.api_url.clone(),
         trust: profile.trust.clone(),
         concurrency: profile.concurrency,
+        cost_per_second: profile.cost_per_second,
         output_name: profile.output_name.as_ref().map(ToString::to_string),
         sidecar: profile.sidecar,
         ..request
@@ -264,7 +276,7 @@ pub fn absolute(folder: &Path) -> Result<PathBuf, RunnerError> {
 }
 
 /// Copies an input file into the store.
-fn keep(store: &Store, key: &ParamKey, path: &Path) -> Result<InputFile, RunnerError> {
+pub(super) fn keep(store: &Store, key: &ParamKey, path: &Path) -> Result<InputFile, RunnerError> {
     Ok(input(key, path, store.keep_input(path)?))
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{ErrorCode, ffi};
 use thiserror::Error;
 
+use crate::domain::batch::BatchId;
 use crate::domain::{OutputId, RunId};
 
 /// SQLite's extended codes for "the file system does not support shared memory maps".
@@ -67,6 +68,9 @@ pub enum StoreError {
     },
     #[error("there is no run {0}. `comfydeck runs` lists them")]
     NoSuchRun(RunId),
+    /// There is no such batch.
+    #[error("there is no batch {0}. The dashboard shows batches among the runs")]
+    NoSuchBatch(BatchId),
     /// The output's row is missing or marked as deleted.
     #[error("run {} has no such output any more", .0.run)]
     NoSuchOutput(OutputId),

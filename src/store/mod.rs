@@ -15,6 +15,8 @@
 //! wait, writers take turns. The events are the truth; the columns of `runs` are a cache of
 //! [`Run::apply`](crate::domain::Run::apply) over them, written in the same transaction.
 
+mod batches;
+mod costs;
 mod earlier;
 mod error;
 mod inputs;
@@ -49,6 +51,7 @@ use crate::domain::run::UnixMs;
 use crate::domain::workflow::hex;
 use crate::domain::{RunId, Workflow};
 
+pub use batches::{CancelledRest, NewBatch};
 pub use error::StoreError;
 pub use inputs::KeptInput;
 pub use list::RunQuery;

@@ -101,6 +101,12 @@ fn save(old: &Connection, new: &Connection, data: &Path) -> Result<(usize, usize
         last.or_else(|_| old.query_row("SELECT max(id) FROM runs", [], |row| row.get(0))).unwrap_or(0);
     let last = last.max(schema::highest_log(&data.join(FILE_NAME)));
     let (mut saved, mut lost) = (0, 0);
+    // Of a batch that cannot be read its runs stay.
+    let batches =
+        old.query_row("SELECT COALESCE(max(id), 0) FROM batches", [], |row| row.get(0)).unwrap_or(0);
+    for id in 1..=batches {
+        copy(new, "batches", rows(old, "batches", "id", id).0)?;
+    }
     for id in 1..=last {
         let transaction = new.unchecked_transaction()?;
         match save_run(old, new, id) {
@@ -135,11 +141,7 @@ fn save_run(old: &Connection, new: &Connection, id: RunId) -> Result<Option<bool
             "runs" | "requests" if rows.is_empty() => return Err(Trouble::Old),
             _ => is_whole &= all,
         }
-        for row in rows {
-            let places = vec!["?"; row.len()].join(", ");
-            new.execute(&format!("INSERT INTO {table} VALUES ({places})"), params_from_iter(row))
-                .map_err(Trouble::New)?;
-        }
+        copy(new, table, rows).map_err(Trouble::New)?;
     }
     let workflow =
         "SELECT hash, text FROM workflows WHERE hash = (SELECT workflow_hash FROM runs WHERE id = ?1)";
@@ -158,7 +160,15 @@ fn save_run(old: &Connection, new: &Connection, id: RunId) -> Result<Option<bool
     Ok(Some(is_whole))
 }
 
-/// A run's rows as far as they can be read, and whether these are all.
+fn copy(new: &Connection, table: &str, rows: Vec<Vec<Value>>) -> rusqlite::Result<()> {
+    for row in rows {
+        let places = vec!["?"; row.len()].join(", ");
+        new.execute(&format!("INSERT INTO {table} VALUES ({places})"), params_from_iter(row))?;
+    }
+    Ok(())
+}
+
+/// The rows of a run or a batch as far as they can be read, and whether these are all.
 fn rows(old: &Connection, table: &str, column: &str, id: RunId) -> (Vec<Vec<Value>>, bool) {
     let mut found = Vec::new();
     let read = |found: &mut Vec<Vec<Value>>| -> rusqlite::Result<()> {

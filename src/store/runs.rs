@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::live::Live;
 use super::search::spread;
-use super::{Store, StoreError, outputs};
+use super::{Store, StoreError, costs, outputs};
 use crate::domain::run::{End, UnixMs};
 use crate::domain::{Run, RunEvent, RunId, RunRequest, RunSummary, Status};
 
@@ -15,6 +15,15 @@ pub(super) struct Folded {
     run: Run,
     /// Sequence number of the last folded event; 0: none.
     seq: i64,
+}
+
+/// Where a run stands in the queue and in the list.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Queued {
+    /// `None` for the last turn there is.
+    pub(super) turn: Option<i64>,
+    /// Behind the row of its batch.
+    pub(super) folded: bool,
 }
 
 /// An event with its sequence number and time.
@@ -51,9 +60,7 @@ impl Store {
         {
             return Ok(id);
         }
-        let run = Run::queued(0, request.clone(), now);
-        let id = insert(&self.connection, &run, &json)?;
-        index(&self.connection, &Run { id, ..run })?;
+        let id = self.insert(request.clone(), &json, now, Queued::default())?;
         transaction.commit()?;
         self.changed();
         Ok(id)
@@ -120,6 +127,14 @@ impl Store {
     /// When there is no such run, or the history cannot be written.
     pub fn ask_cancel(&self, id: RunId, now: UnixMs) -> Result<CancelAnswer, StoreError> {
         let transaction = self.writing()?;
+        let answer = self.end_or_ask(id, now)?;
+        transaction.commit()?;
+        self.changed();
+        Ok(answer)
+    }
+
+    /// Ends a queued run, and asks for the end of one in flight, inside a transaction.
+    pub(super) fn end_or_ask(&self, id: RunId, now: UnixMs) -> Result<CancelAnswer, StoreError> {
         let mut folded = self.folded(id)?;
         let (events, answer) = match folded.run.status {
             status if status.is_end() => return Ok(CancelAnswer::Ended(status)),
@@ -131,8 +146,6 @@ impl Store {
             _ => (vec![RunEvent::CancelAsked], CancelAnswer::Asked),
         };
         self.fold(&mut folded, now, &events)?;
-        transaction.commit()?;
-        self.changed();
         Ok(answer)
     }
 
@@ -175,6 +188,11 @@ impl Store {
         let snapshot = self.connection.unchecked_transaction()?;
         let folded = load(&snapshot, id)?;
         Ok(folded.map(|folded| folded.run))
+    }
+
+    /// The same, inside a transaction.
+    pub(super) fn run_within(&self, id: RunId) -> Result<Option<Run>, StoreError> {
+        Ok(load(&self.connection, id)?.map(|folded| folded.run))
     }
 
     /// The newest run with this name at its server.
@@ -228,7 +246,7 @@ impl Store {
 
     /// Applies events to a run, and writes both events and cached columns.
     fn fold(&self, folded: &mut Folded, at: UnixMs, events: &[RunEvent]) -> Result<(), StoreError> {
-        let had_error = folded.run.error.is_some();
+        let (had_error, had_ended) = (folded.run.error.is_some(), folded.run.status.is_end());
         for event in events {
             let run = &mut folded.run;
             let says_nothing = match event {
@@ -251,10 +269,27 @@ impl Store {
             }
         }
         cache(&self.connection, &folded.run)?;
+        if folded.run.status.is_end() && !had_ended {
+            costs::add_ended(&self.connection, &folded.run)?;
+        }
         if folded.run.error.is_some() && !had_error {
             index(&self.connection, &folded.run)?;
         }
         Ok(())
+    }
+
+    /// Queues a run, inside a transaction.
+    pub(super) fn insert(
+        &self,
+        request: RunRequest,
+        json: &str,
+        now: UnixMs,
+        queued: Queued,
+    ) -> Result<RunId, StoreError> {
+        let run = Run::queued(0, request, now);
+        let id = insert(&self.connection, &run, json, queued)?;
+        index(&self.connection, &Run { id, ..run })?;
+        Ok(id)
     }
 
     /// Runs `write` such that its commit is synced to disk.
@@ -266,11 +301,13 @@ impl Store {
     }
 }
 
-fn insert(connection: &Connection, run: &Run, request: &str) -> Result<RunId, StoreError> {
+fn insert(connection: &Connection, run: &Run, request: &str, queued: Queued) -> Result<RunId, StoreError> {
     let summary = RunSummary::from(run);
     let sql = "INSERT INTO runs
-        (status, profile, preset, workflow_name, workflow_hash, prompt, queued_at, phase_at, protocol, fingerprint)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+        (status, profile, preset, workflow_name, workflow_hash, prompt, queued_at, phase_at, protocol, fingerprint,
+        endpoint, cost_per_second, batch, batch_place, folded, turn)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
+        COALESCE(?16, 1 + COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'runs'), 0)))";
     connection.prepare_cached(sql)?.execute(params![
         summary.status.word(),
         summary.profile,
@@ -282,6 +319,12 @@ fn insert(connection: &Connection, run: &Run, request: &str) -> Result<RunId, St
         summary.phase_at,
         summary.protocol.word(),
         run.request.fingerprint(),
+        run.request.url,
+        summary.cost_per_second,
+        summary.batch.map(|batch| batch.batch),
+        summary.batch.map(|batch| i64::try_from(batch.place).unwrap_or(i64::MAX)),
+        queued.folded,
+        queued.turn,
     ])?;
     let id = connection.last_insert_rowid();
     let sql = "INSERT INTO requests (run, json) VALUES (?1, ?2)";
@@ -301,7 +344,7 @@ fn cache(connection: &Connection, run: &Run) -> Result<(), StoreError> {
         connection: run.connection,
     };
     let sql = "UPDATE runs SET status = ?2, cancel_asked = ?3, started_at = ?4, phase_at = ?5, ended_at = ?6,
-        outputs = ?7, error = ?8, live = ?9, prompt_id = ?10 WHERE id = ?1";
+        outputs = ?7, error = ?8, live = ?9, prompt_id = ?10, began_at = ?11 WHERE id = ?1";
     connection.prepare_cached(sql)?.execute(params![
         run.id,
         summary.status.word(),
@@ -313,6 +356,7 @@ fn cache(connection: &Connection, run: &Run) -> Result<(), StoreError> {
         summary.error,
         serde_json::to_string(&live)?,
         summary.prompt_id,
+        run.began_at(),
     ])?;
     Ok(())
 }

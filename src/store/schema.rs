@@ -104,6 +104,35 @@ pub(super) const MIGRATIONS: &[&str] = &[
     CREATE INDEX runs_by_fingerprint ON runs (fingerprint, id) WHERE fingerprint IS NOT NULL;
     CREATE INDEX runs_by_workflow ON runs (workflow_hash, preset, id);
 ",
+    // Batches. Of the runs queued at an endpoint the one with the smallest turn is sent next, unless it is held. Of a batch
+    // one run is its row in the list of runs, the others are folded behind it; one that was retried counts no more.
+    "
+    CREATE TABLE batches (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        queued_at INTEGER NOT NULL,
+        outline TEXT NOT NULL,
+        most_cost REAL,
+        worked_ms INTEGER NOT NULL DEFAULT 0,
+        spent REAL NOT NULL DEFAULT 0
+    );
+    ALTER TABLE runs ADD COLUMN endpoint TEXT NOT NULL DEFAULT '';
+    ALTER TABLE runs ADD COLUMN turn INTEGER;
+    ALTER TABLE runs ADD COLUMN held TEXT;
+    ALTER TABLE runs ADD COLUMN batch INTEGER;
+    ALTER TABLE runs ADD COLUMN batch_place INTEGER;
+    ALTER TABLE runs ADD COLUMN folded INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE runs ADD COLUMN retried_by INTEGER;
+    ALTER TABLE runs ADD COLUMN began_at INTEGER;
+    ALTER TABLE runs ADD COLUMN cost_per_second REAL;
+    UPDATE runs SET turn = id, endpoint =
+        COALESCE((SELECT json_extract(json, '$.url') FROM requests WHERE run = id), '') WHERE status = 'queued';
+    CREATE INDEX runs_turns ON runs (endpoint, turn) WHERE status = 'queued' AND held IS NULL;
+    CREATE INDEX runs_unfolded ON runs (id) WHERE folded = 0;
+    CREATE INDEX runs_of_batch ON runs (batch, batch_place) WHERE batch IS NOT NULL AND retried_by IS NULL;
+    CREATE INDEX runs_by_batch ON runs (batch, id) WHERE batch IS NOT NULL;
+    CREATE INDEX runs_by_batch_status ON runs (batch, status, held) WHERE batch IS NOT NULL AND retried_by IS NULL;
+    CREATE INDEX runs_with_cost ON runs (started_at, ended_at, cost_per_second) WHERE cost_per_second IS NOT NULL;
+",
 ];
 
 /// A connection, and whether it is read-only.

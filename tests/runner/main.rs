@@ -1,5 +1,6 @@
 //! The runner: over a backend that does what its address says, in this process and as a process of its own.
 
+mod batches;
 mod place;
 mod simulation;
 
@@ -139,7 +140,8 @@ fn what_was_handed_over_for_a_run_goes_with_it_when_it_is_cancelled_in_the_queue
     place.store.ask_cancel(second, 2).expect("asked");
     place.store.ask_cancel(first, 3).expect("asked");
     runner.join().expect("no panic").expect("served");
-    assert_eq!(place.sent(), [format!("{first} fake:hang"), "released token".to_owned()]);
+    assert_eq!(place.sent(), [format!("{first} fake:hang")]);
+    assert!(place.dirs.state.join("swept").exists());
 }
 
 #[test]

@@ -12,7 +12,7 @@ use comfydeck::backend::{Backend, BackendError, BoxFuture, Caps, EventSink, Job,
 use comfydeck::config::{Credential, Credentials, Dirs, Secret};
 use comfydeck::domain::run::{End, Form, Preview, Protocol, RunError, Transfer};
 use comfydeck::domain::{Run, RunEvent, RunId, RunRequest, Status};
-use comfydeck::runner::{self, Environment, RunnerError};
+use comfydeck::runner::{self, Environment, Limits, RunnerError};
 use comfydeck::store::{Store, watch};
 use tokio::sync::Semaphore;
 
@@ -187,7 +187,17 @@ impl Environment for World {
         }
     }
 
-    fn sweep(&self) {}
+    fn sweep(&self, is_waiting: &dyn Fn(&str) -> bool) {
+        if !is_waiting("token") {
+            std::fs::write(self.0.dirs.state.join("swept"), "").expect("written");
+        }
+    }
+
+    fn limits(&self, request: &RunRequest) -> Limits {
+        let changed = std::fs::read_to_string(self.0.dirs.state.join("concurrency"));
+        let at_once = changed.ok().and_then(|text| text.parse().ok()).unwrap_or(request.concurrency);
+        Limits { at_once, most_a_day: None }
+    }
 }
 
 pub(crate) struct Place {

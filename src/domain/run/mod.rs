@@ -120,6 +120,12 @@ impl Run {
         self.phases.iter().find(|(status, _)| status.is_in_flight()).map(|(_, at)| *at)
     }
 
+    /// When the server began to work; `None` when it has not been heard.
+    pub fn began_at(&self) -> Option<UnixMs> {
+        let has_begun = |status: &Status| status.is_in_flight() && *status >= Status::Running;
+        self.phases.iter().find(|(status, _)| has_begun(status)).map(|(_, at)| *at)
+    }
+
     /// Milliseconds from the start (or from queueing, before the start) to the end, or to `now`.
     pub fn elapsed_ms(&self, now: UnixMs) -> i64 {
         let from = self.started_at().unwrap_or(self.queued_at);

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::domain::batch::BatchPlace;
 use crate::domain::inputs::is_seed_name;
 use crate::domain::origin::{self, Origin, Rule};
 use crate::domain::prompt::Templates;
@@ -38,8 +39,14 @@ pub struct RunRequest {
     /// The server's name of an existing run to fetch: nothing is submitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopt: Option<String>,
-    /// Most runs of this endpoint in flight at once; at least 1.
+    /// The batch that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<BatchPlace>,
+    /// Most runs of this endpoint in flight at once, where the profile no longer says; at least 1.
     pub concurrency: u32,
+    /// Cost of a second, as the profile said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_per_second: Option<f64>,
     pub preset: Option<String>,
     /// Name of the workflow's file, for people.
     pub workflow_name: String,

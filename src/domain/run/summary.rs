@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ConnectionSince, Progress, Protocol, Run, RunId, Status, Transfer, UnixMs};
+use crate::domain::batch::{BatchPlace, Hold};
 
 /// A run as lists show it: small enough to hold hundreds of them.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,6 +21,12 @@ pub struct RunSummary {
     pub workflow_hash: String,
     /// The first line of the prompt, shortened.
     pub prompt: String,
+    /// The batch that it belongs to.
+    pub batch: Option<BatchPlace>,
+    /// Why it is not sent though it is its turn; `None` for one that is not held.
+    pub held: Option<Hold>,
+    /// What a second of it costs, where the profile said.
+    pub cost_per_second: Option<f64>,
     /// When it was added to the store.
     pub queued_at: UnixMs,
     /// When the request was sent.
@@ -64,6 +71,8 @@ pub struct Counts {
     /// Every run that has not ended.
     pub ids: BTreeSet<RunId>,
     pub queued: usize,
+    /// Queued and held: none of them is sent until somebody lets it go on.
+    pub held: usize,
     pub in_flight: usize,
     /// Profiles with runs in flight, and how their events reach us where that can change.
     pub connections: BTreeMap<String, ConnectionSince>,
@@ -83,6 +92,9 @@ impl From<&Run> for RunSummary {
             workflow_name: run.request.workflow_name.clone(),
             workflow_hash: run.request.workflow_hash.clone(),
             prompt: words.join(" ").chars().take(Self::PROMPT_CHARS).collect(),
+            batch: run.request.batch,
+            held: None,
+            cost_per_second: run.request.cost_per_second,
             queued_at: run.queued_at,
             started_at: run.started_at(),
             phase_at: run.phases.last().map_or(run.queued_at, |(_, at)| *at),

@@ -46,7 +46,7 @@ fn of_run_sql() -> String {
 
 /// SQL of a page of starred outputs. They are few, so their own index is scanned and the filters are checked on each.
 /// Parameters: 1 and 2 before this run and position, 3 limit, then one for each filter.
-fn starred_sql(text: bool, status: bool, preset: bool) -> String {
+fn starred_sql([text, status, preset, batch]: [bool; 4]) -> String {
     let mut sql = format!(
         "SELECT {COLUMNS}, {OUTPUT} FROM outputs INDEXED BY outputs_starred CROSS JOIN runs ON id = run
         WHERE starred_at IS NOT NULL AND deleted_at IS NULL AND (run, place) < (?1, ?2)"
@@ -56,6 +56,7 @@ fn starred_sql(text: bool, status: bool, preset: bool) -> String {
         ("EXISTS (SELECT 1 FROM runs_fts WHERE runs_fts.rowid = outputs.run AND runs_fts MATCH", text),
         ("status =", status),
         ("runs.preset =", preset),
+        ("batch =", batch),
     ] {
         if wanted {
             parameters += 1;
@@ -111,7 +112,9 @@ impl Store {
         values.extend(text.iter().map(|text| text as &dyn ToSql));
         values.extend(status.iter().map(|status| status as &dyn ToSql));
         values.extend(runs.preset.iter().map(|preset| preset as &dyn ToSql));
-        let sql = starred_sql(text.is_some(), status.is_some(), runs.preset.is_some());
+        values.extend(runs.batch.iter().map(|batch| batch as &dyn ToSql));
+        let sql =
+            starred_sql([text.is_some(), status.is_some(), runs.preset.is_some(), runs.batch.is_some()]);
         let mut statement = self.connection.prepare_cached(&sql)?;
         let columns = statement.column_count() - OUTPUT_COLUMNS;
         let mut rows = statement.query(values.as_slice())?;

@@ -249,7 +249,7 @@ fn no_query_walks_the_whole_history() {
     let place = place();
     assert_does_not_walk(&place.store, &of_run_sql());
     for filters in all_filters() {
-        let sql = starred_sql(filters.text, filters.status, filters.preset);
+        let sql = starred_sql([filters.text, filters.status, filters.preset, filters.batch]);
         let statement = place.store.connection.prepare(&sql).expect(&sql);
         assert_eq!(
             statement.column_name(statement.column_count() - OUTPUT_COLUMNS).expect("a column"),

@@ -174,7 +174,7 @@ impl Operations {
     }
 }
 
-/// While runs are open, waits for the runner to end and starts the next one.
+/// While a runner has something to do, waits for it to end and starts the next one.
 ///
 /// # Errors
 /// If a runner cannot be started, or runners keep ending at once.
@@ -182,10 +182,10 @@ fn watch_over(dirs: &Dirs) -> Result<(), String> {
     let store = Store::open(dirs).map_err(said)?;
     let (mut before, mut restarts) = (Vec::new(), runner::Restarts::default());
     loop {
-        let open = store.open_runs().map_err(said)?;
-        if open.is_empty() {
+        if !store.has_work().map_err(said)? {
             return Ok(());
         }
+        let open = store.open_runs().map_err(said)?;
         let now: Vec<_> = open.into_iter().map(|run| (run.id, run.status)).collect();
         if now != before {
             restarts.run_moved();

@@ -1,0 +1,236 @@
+//! Batches: runs that were queued together, and what became of them.
+
+mod turns;
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::list::COLUMNS;
+use super::runs::Queued;
+use super::{CancelAnswer, Store, StoreError};
+use crate::domain::batch::{Batch, BatchId, BatchPlace, Hold, Outline};
+use crate::domain::run::UnixMs;
+use crate::domain::{Run, RunId, RunRequest, RunSummary, Status};
+
+const COUNTS: &str = "SELECT status, held, count(*) FROM runs INDEXED BY runs_by_batch_status
+    WHERE batch = ?1 AND retried_by IS NULL GROUP BY status, held";
+
+const IN_FLIGHT: &str = "SELECT started_at, COALESCE(cost_per_second, 0) FROM runs INDEXED BY runs_open
+    WHERE ended_at IS NULL AND status IN ('uploading', 'waiting', 'running', 'downloading') AND batch = ?1
+    AND started_at IS NOT NULL";
+
+/// Runs cancelled in one transaction: others write between two.
+const CANCELLED_AT_ONCE: usize = 500;
+
+/// A batch to be queued.
+#[derive(Clone, Debug)]
+pub struct NewBatch {
+    /// How many runs it has; at least 1.
+    pub runs: usize,
+    pub outline: Outline,
+    /// What it may cost; `None` without a ceiling.
+    pub most_cost: Option<f64>,
+}
+
+/// What became of cancelling the rest of a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CancelledRest {
+    /// Runs that were queued, and are never sent now.
+    pub unsent: usize,
+    /// Runs in flight, which the runner ends.
+    pub asked: usize,
+}
+
+impl Store {
+    /// Queues a batch: all of its runs, or none. They are sent in the order of their places, and numbered the other way
+    /// round, so that a list with the newest first has the first one on top.
+    ///
+    /// # Errors
+    /// When a request cannot be made, or the history cannot be written.
+    pub fn queue_batch<E: From<StoreError>>(
+        &self,
+        new: &NewBatch,
+        now: UnixMs,
+        mut request: impl FnMut(usize) -> Result<RunRequest, E>,
+    ) -> Result<BatchId, E> {
+        let transaction = self.writing()?;
+        let sql = "INSERT INTO batches (queued_at, outline, most_cost) VALUES (?1, ?2, ?3)";
+        let outline = serde_json::to_string(&new.outline).map_err(StoreError::from)?;
+        let queue = || -> Result<_, StoreError> {
+            transaction.prepare_cached(sql)?.execute(params![now, outline, new.most_cost])?;
+            let batch = transaction.last_insert_rowid();
+            let last = "SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'runs'), 0)";
+            Ok((batch, transaction.query_row(last, [], |row| row.get::<_, i64>(0))?))
+        };
+        let (batch, last) = queue()?;
+        for place in (0..new.runs).rev() {
+            let request = RunRequest { batch: Some(BatchPlace { batch, place }), ..request(place)? };
+            let json = serde_json::to_string(&request).map_err(StoreError::from)?;
+            let turn = last.saturating_add(1).saturating_add(i64::try_from(place).unwrap_or(i64::MAX));
+            self.insert(request, &json, now, Queued { turn: Some(turn), folded: place > 0 })?;
+        }
+        transaction.commit().map_err(StoreError::from)?;
+        self.changed();
+        Ok(batch)
+    }
+
+    /// A batch and where its runs stand; `None` when there is no such batch.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn batch(&self, id: BatchId) -> Result<Option<Batch>, StoreError> {
+        let sql = "SELECT queued_at, most_cost, worked_ms, spent FROM batches WHERE id = ?1";
+        let read = |row: &Row<'_>| {
+            let (queued_at, most_cost) = (row.get(0)?, row.get(1)?);
+            let (worked_ms, spent) = (row.get(2)?, row.get(3)?);
+            Ok(Batch { id, queued_at, most_cost, worked_ms, spent, ..Batch::default() })
+        };
+        let Some(mut batch) = self.connection.prepare_cached(sql)?.query_row([id], read).optional()? else {
+            return Ok(None);
+        };
+        let mut statement = self.connection.prepare_cached(COUNTS)?;
+        let mut rows = statement.query([id])?;
+        while let Some(row) = rows.next()? {
+            let word: String = row.get(0)?;
+            let status = Status::from_word(&word)
+                .ok_or_else(|| StoreError::damaged(format!("`{word}` is not a status")))?;
+            let count = usize::try_from(row.get::<_, i64>(2)?).unwrap_or_default();
+            match batch.counts.last_mut() {
+                Some((last, all)) if *last == status => *all += count,
+                _ => batch.counts.push((status, count)),
+            }
+            let hold = row.get_ref(1)?.as_str().ok().and_then(Hold::from_word);
+            if let Some(hold) = hold.filter(|_| status == Status::Queued) {
+                let (_, held) = batch.held.get_or_insert((hold, 0));
+                *held += count;
+            }
+        }
+        let mut statement = self.connection.prepare_cached(IN_FLIGHT)?;
+        let in_flight = statement.query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        batch.in_flight = in_flight.collect::<Result<_, _>>()?;
+        Ok(Some(batch))
+    }
+
+    /// The axes of a batch; `None` when there is no such batch.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn outline(&self, id: BatchId) -> Result<Option<Outline>, StoreError> {
+        let sql = "SELECT outline FROM batches WHERE id = ?1";
+        let text = self.connection.prepare_cached(sql)?.query_row([id], |row| row.get::<_, String>(0));
+        let read = |text: String| serde_json::from_str(&text);
+        text.optional()?
+            .map(read)
+            .transpose()
+            .map_err(|why| StoreError::damaged(format!("the axes of batch {id} cannot be read: {why}")))
+    }
+
+    /// The newest batch.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn last_batch(&self) -> Result<Option<BatchId>, StoreError> {
+        Ok(self.connection.prepare_cached("SELECT max(id) FROM batches")?.query_row([], |row| row.get(0))?)
+    }
+
+    /// Runs of a batch from a place on, in order; of a place that was retried the newest.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn batch_runs(&self, id: BatchId, from: usize, limit: usize) -> Result<Vec<RunSummary>, StoreError> {
+        let number = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        self.list(&places_sql(), &[&id, &number(from), &number(limit)])
+    }
+
+    /// Changes what a batch may cost.
+    ///
+    /// # Errors
+    /// When the history cannot be written.
+    pub fn set_most_cost(&self, id: BatchId, most_cost: Option<f64>) -> Result<(), StoreError> {
+        let sql = "UPDATE batches SET most_cost = ?2 WHERE id = ?1";
+        self.connection.prepare_cached(sql)?.execute(params![id, most_cost])?;
+        self.changed();
+        Ok(())
+    }
+
+    /// Cancels what of a batch has not ended, the last of the queue first: what is queued ends at once, the runner sees to
+    /// what is in flight.
+    ///
+    /// # Errors
+    /// When the history cannot be written; some may be cancelled then.
+    pub fn cancel_batch(&self, id: BatchId, now: UnixMs) -> Result<CancelledRest, StoreError> {
+        let mut statement = self.connection.prepare_cached(OPEN)?;
+        let open = statement.query_map([id], |row| row.get(0))?.collect::<Result<Vec<RunId>, _>>()?;
+        let mut rest = CancelledRest::default();
+        for runs in open.chunks(CANCELLED_AT_ONCE) {
+            let transaction = self.writing()?;
+            for run in runs {
+                match self.end_or_ask(*run, now)? {
+                    CancelAnswer::Cancelled => rest.unsent += 1,
+                    CancelAnswer::Asked => rest.asked += 1,
+                    CancelAnswer::Ended(_) => {}
+                }
+            }
+            transaction.commit()?;
+            self.changed();
+        }
+        Ok(rest)
+    }
+
+    /// Queues the failed runs of a batch again, each as `request` makes it of the one that failed. Returns how many.
+    ///
+    /// # Errors
+    /// When a request cannot be made, or the history cannot be written; nothing is queued then.
+    pub fn retry_failed<E: From<StoreError>>(
+        &self,
+        id: BatchId,
+        now: UnixMs,
+        mut request: impl FnMut(Run) -> Result<RunRequest, E>,
+    ) -> Result<usize, E> {
+        let transaction = self.writing()?;
+        let failed = self.failed_runs(id)?;
+        for run in &failed {
+            let Some(before) = self.run_within(*run)? else { continue };
+            let place = before.request.batch;
+            let request = RunRequest { batch: place, ..request(before)? };
+            let json = serde_json::to_string(&request).map_err(StoreError::from)?;
+            let again = self.insert(request, &json, now, Queued { turn: None, folded: true })?;
+            let sql = "UPDATE runs SET retried_by = ?2 WHERE id = ?1";
+            let mut statement = transaction.prepare_cached(sql).map_err(StoreError::from)?;
+            statement.execute([*run, again]).map_err(StoreError::from)?;
+        }
+        transaction.commit().map_err(StoreError::from)?;
+        self.changed();
+        Ok(failed.len())
+    }
+
+    fn failed_runs(&self, id: BatchId) -> Result<Vec<RunId>, StoreError> {
+        let sql = "SELECT id FROM runs INDEXED BY runs_of_batch
+            WHERE batch = ?1 AND retried_by IS NULL AND status = 'failed' ORDER BY batch_place";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        Ok(statement.query_map([id], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    }
+
+    /// Whether a run of a batch has not ended: what was handed over for the batch is still needed.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn is_batch_open(&self, id: BatchId) -> Result<bool, StoreError> {
+        Ok(self.connection.prepare_cached(OPEN)?.exists([id])?)
+    }
+}
+
+/// Runs of a batch that have not ended, those whose turn is last first.
+const OPEN: &str =
+    "SELECT id FROM runs INDEXED BY runs_by_batch_status WHERE batch = ?1 AND retried_by IS NULL
+    AND status IN ('queued', 'uploading', 'waiting', 'running', 'downloading') ORDER BY turn DESC";
+
+/// Parameters: 1 batch, 2 first place, 3 limit.
+fn places_sql() -> String {
+    format!(
+        "SELECT {COLUMNS} FROM runs INDEXED BY runs_of_batch
+        WHERE batch = ?1 AND retried_by IS NULL AND batch_place >= ?2 ORDER BY batch_place LIMIT ?3"
+    )
+}
+
+#[cfg(test)]
+mod tests;
