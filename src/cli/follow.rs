@@ -89,7 +89,9 @@ pub enum Followed {
     Left,
 }
 
-enum Wake {
+/// Why a wait is over.
+pub(super) enum Wake {
+    /// There may be something to tell.
     Changed,
     RunnerGone(Result<(), RunnerError>),
     Interrupt,
@@ -103,40 +105,23 @@ impl Interrupts {
     /// Catches Ctrl+C.
     ///
     /// # Errors
+    /// When the system refuses.
     pub fn take() -> Result<Self, Failure> {
         Signals::new([SIGINT]).map(Self).map_err(|e| Failure::usage(format!("Ctrl+C cannot be handled: {e}")))
     }
 }
 
-pub struct Follower<'a> {
-    dirs: &'a Dirs,
-    store: &'a Store,
-    run: Run,
-    seq: i64,
-    mark: Option<ChangeMark>,
-    log: LogReader,
-    lines_passed: usize,
+/// Waits for changes of the history, the end of the runner and Ctrl+C.
+pub(super) struct Waiter {
+    dirs: Dirs,
     wake: SyncSender<Wake>,
     wakes: Receiver<Wake>,
     watcher: Option<Watcher>,
     restarts: Restarts,
-    interrupted: bool,
-    /// Whether the person was told that the disk is full.
-    has_warned_full: bool,
 }
 
-impl<'a> Follower<'a> {
-    /// Follows a run from its first event and log line. With `interrupts`, Ctrl+C cancels the run
-    /// and a second one leaves.
-    ///
-    /// # Errors
-    /// When the run cannot be read.
-    pub fn new(
-        dirs: &'a Dirs,
-        store: &'a Store,
-        id: RunId,
-        interrupts: Option<Interrupts>,
-    ) -> Result<Self, Failure> {
+impl Waiter {
+    pub(super) fn new(dirs: &Dirs, interrupts: Option<Interrupts>) -> Result<Self, Failure> {
         let (wake, wakes) = sync_channel(WAKES);
         let changed = wake.clone();
         // A wake that finds the channel full is not needed: the follower will look anyway.
@@ -147,102 +132,58 @@ impl<'a> Follower<'a> {
                 signals.forever().try_for_each(|_| wake.send(Wake::Interrupt)).unwrap_or_default();
             })?;
         }
-        let whole = store.run(id)?.ok_or(StoreError::NoSuchRun(id))?;
-        let run = Run::queued(id, whole.request, whole.queued_at);
-        let log = store.log(id);
-        let follower = Self {
-            dirs,
-            store,
-            run,
-            seq: 0,
-            mark: None,
-            log,
-            lines_passed: 0,
-            wake,
-            wakes,
-            watcher,
-            restarts: Restarts::default(),
-            interrupted: false,
-            has_warned_full: false,
-        };
-        follower.await_the_runners_end()?;
-        Ok(follower)
+        let waiter = Self { dirs: dirs.clone(), wake, wakes, watcher, restarts: Restarts::default() };
+        waiter.await_the_runners_end()?;
+        Ok(waiter)
     }
 
-    /// The run with all events passed so far.
-    pub fn run(&self) -> &Run {
-        &self.run
-    }
-
-    /// Passes on everything until the run has ended or the person has left.
-    ///
-    /// # Errors
-    /// When the history cannot be read, runners keep ending, or the output cannot be written.
-    pub fn follow(&mut self, to: &mut dyn Listener) -> Result<Followed, Failure> {
-        loop {
-            self.take_in(to)?;
-            self.look_at_the_disk(to);
-            to.show(&self.run)?;
-            if self.run.status.is_end() {
-                return Ok(Followed::ToTheEnd);
-            }
-            if self.wait(to)?.is_break() {
-                return Ok(Followed::Left);
-            }
-        }
-    }
-
-    /// Reports a full disk at once: the runner cannot write it to the history.
-    fn look_at_the_disk(&mut self, to: &mut dyn Listener) {
-        let trouble = self.store.disk_trouble().filter(|_| !self.run.status.is_end());
-        if let Some(text) = trouble.clone().filter(|_| !self.has_warned_full) {
-            let event = RunEvent::Warning { text };
-            to.event(&self.run, &StoredEvent { seq: self.seq, at: crate::store::now(), event });
-        }
-        self.has_warned_full = trouble.is_some();
-    }
-
-    /// Waits for a wake-up.
-    fn wait(&mut self, to: &mut dyn Listener) -> Result<ControlFlow<()>, Failure> {
+    /// Waits until there may be something to tell; not for longer than `clock`.
+    pub(super) fn wait(&self, clock: Option<Duration>) -> Wake {
         let look = if self.watcher.is_some() { LOOK_ANYWAY } else { LOOK_AGAIN };
-        match self.wakes.recv_timeout(to.clock().map_or(look, |clock| clock.min(look))) {
-            Ok(Wake::Interrupt) if self.interrupted => return Ok(ControlFlow::Break(())),
-            Ok(Wake::Interrupt) => {
-                self.interrupted = true;
-                runner::cancel(self.store, self.dirs, self.run.id)?;
-                to.cancel_asked();
-            }
-            Ok(Wake::RunnerGone(gone)) => {
-                gone?;
-                self.replace_the_runner()?;
-            }
-            Ok(Wake::Changed) | Err(_) => {}
-        }
-        Ok(ControlFlow::Continue(()))
+        self.wakes.recv_timeout(clock.map_or(look, |clock| clock.min(look))).unwrap_or(Wake::Changed)
     }
 
-    /// The runner has ended, perhaps before the run has. Then a new one settles the run.
-    fn replace_the_runner(&mut self) -> Result<(), Failure> {
-        let now = self.store.run(self.run.id)?;
-        if now.is_none_or(|run| run.status.is_end()) {
-            return Ok(());
-        }
-        self.restarts.next(self.dirs)?;
+    /// Something was done for what is followed.
+    pub(super) fn moved(&mut self) {
+        self.restarts.run_moved();
+    }
+
+    /// The runner has ended before its time: the next one says what became of what is followed.
+    pub(super) fn replace_the_runner(&mut self) -> Result<(), Failure> {
+        self.restarts.next(&self.dirs)?;
         self.await_the_runners_end()
     }
 
     fn await_the_runners_end(&self) -> Result<(), Failure> {
         let (dirs, wake) = (self.dirs.clone(), self.wake.clone());
-        // Sending only fails when nobody follows any more.
+        // Nobody follows any more when it cannot be sent.
         spawn("runner's end", move || drop(wake.send(Wake::RunnerGone(runner::gone(&dirs)))))
     }
+}
 
-    fn take_in(&mut self, to: &mut dyn Listener) -> Result<(), Failure> {
-        let mark = self.store.change_mark()?;
-        if self.mark != Some(mark) {
-            self.mark = Some(mark);
+/// The events and log lines of one run that were not passed on yet.
+pub(super) struct RunFeed<'a> {
+    store: &'a Store,
+    /// With all events passed so far.
+    pub(super) run: Run,
+    seq: i64,
+    log: LogReader,
+    lines_passed: usize,
+}
+
+impl<'a> RunFeed<'a> {
+    pub(super) fn new(store: &'a Store, id: RunId) -> Result<Self, Failure> {
+        let whole = store.run(id)?.ok_or(StoreError::NoSuchRun(id))?;
+        let run = Run::queued(id, whole.request, whole.queued_at);
+        Ok(Self { store, run, seq: 0, log: store.log(id), lines_passed: 0 })
+    }
+
+    /// Passes on what is new; events only when the history has `changed`. Returns whether there were any.
+    pub(super) fn take_in(&mut self, changed: bool, to: &mut dyn Listener) -> Result<bool, Failure> {
+        let mut moved = false;
+        if changed {
             for stored in self.store.events_after(self.run.id, self.seq)? {
-                self.restarts.run_moved();
+                moved = true;
                 if is_behind_the_log(&stored.event) {
                     self.take_in_log(to, matches!(stored.event, RunEvent::Ended(_)))?;
                 }
@@ -255,7 +196,7 @@ impl<'a> Follower<'a> {
         if self.run.status > Status::Waiting && !self.run.status.is_end() {
             self.take_in_log(to, false)?;
         }
-        Ok(())
+        Ok(moved)
     }
 
     fn take_in_transients(&mut self, to: &mut dyn Listener) -> Result<(), Failure> {
@@ -274,7 +215,7 @@ impl<'a> Follower<'a> {
         let queue = newest.queue.filter(|now| self.run.queue != Some(*now));
         let queue = queue.map(|before| RunEvent::Queue { before });
         for event in [connection, upload, queue, progress, download].into_iter().flatten() {
-            // After the end nothing is passed on.
+            // After the end nothing changes any more, and nothing is told.
             if !self.run.status.is_end() {
                 self.run.apply(&event, newest.phase_at);
                 to.transient(&self.run, &event);
@@ -283,7 +224,7 @@ impl<'a> Follower<'a> {
         Ok(())
     }
 
-    /// Passes on the log as far as it is settled, or to its end.
+    /// Tells the log as far as it is settled, or to its end.
     fn take_in_log(&mut self, to: &mut dyn Listener, to_the_end: bool) -> Result<(), Failure> {
         self.log.refresh()?;
         let count = if to_the_end { self.log.line_count() } else { self.log.settled_count() };
@@ -294,10 +235,98 @@ impl<'a> Follower<'a> {
             }
             self.lines_passed += lines.len();
             to.log(&self.run, &lines);
-            // Shown in between, so that a huge log is not collected in memory.
+            // A huge log is not gathered in memory.
             to.show(&self.run)?;
         }
         Ok(())
+    }
+}
+
+/// Follows one run.
+pub struct Follower<'a> {
+    dirs: &'a Dirs,
+    store: &'a Store,
+    feed: RunFeed<'a>,
+    waiter: Waiter,
+    mark: Option<ChangeMark>,
+    interrupted: bool,
+    /// Whether the person was told that the disk is full.
+    has_warned_full: bool,
+}
+
+impl<'a> Follower<'a> {
+    /// Follows a run from its first event and log line. With `interrupts`, Ctrl+C cancels the run
+    /// and a second one leaves.
+    ///
+    /// # Errors
+    /// When the run cannot be read.
+    pub fn new(
+        dirs: &'a Dirs,
+        store: &'a Store,
+        id: RunId,
+        interrupts: Option<Interrupts>,
+    ) -> Result<Self, Failure> {
+        let waiter = Waiter::new(dirs, interrupts)?;
+        let feed = RunFeed::new(store, id)?;
+        Ok(Self { dirs, store, feed, waiter, mark: None, interrupted: false, has_warned_full: false })
+    }
+
+    /// The run with all events passed so far.
+    pub fn run(&self) -> &Run {
+        &self.feed.run
+    }
+
+    /// Passes on everything until the run has ended or the person has left.
+    ///
+    /// # Errors
+    /// When the history cannot be read, runners keep ending, or the output cannot be written.
+    pub fn follow(&mut self, to: &mut dyn Listener) -> Result<Followed, Failure> {
+        loop {
+            let mark = self.store.change_mark()?;
+            let changed = self.mark.replace(mark) != Some(mark);
+            if self.feed.take_in(changed, to)? {
+                self.waiter.moved();
+            }
+            self.look_at_the_disk(to);
+            to.show(self.run())?;
+            if self.run().status.is_end() {
+                return Ok(Followed::ToTheEnd);
+            }
+            if self.wait(to)?.is_break() {
+                return Ok(Followed::Left);
+            }
+        }
+    }
+
+    /// Reports a full disk at once: the runner cannot write it to the history.
+    fn look_at_the_disk(&mut self, to: &mut dyn Listener) {
+        let trouble = self.store.disk_trouble().filter(|_| !self.run().status.is_end());
+        if let Some(text) = trouble.clone().filter(|_| !self.has_warned_full) {
+            let event = RunEvent::Warning { text };
+            to.event(self.run(), &StoredEvent { seq: self.feed.seq, at: crate::store::now(), event });
+        }
+        self.has_warned_full = trouble.is_some();
+    }
+
+    /// Waits until there may be something to tell.
+    fn wait(&mut self, to: &mut dyn Listener) -> Result<ControlFlow<()>, Failure> {
+        let id = self.run().id;
+        match self.waiter.wait(to.clock()) {
+            Wake::Interrupt if self.interrupted => return Ok(ControlFlow::Break(())),
+            Wake::Interrupt => {
+                self.interrupted = true;
+                runner::cancel(self.store, self.dirs, id)?;
+                to.cancel_asked();
+            }
+            Wake::RunnerGone(gone) => {
+                gone?;
+                if self.store.run(id)?.is_some_and(|run| !run.status.is_end()) {
+                    self.waiter.replace_the_runner()?;
+                }
+            }
+            Wake::Changed => {}
+        }
+        Ok(ControlFlow::Continue(()))
     }
 }
 

@@ -3,6 +3,8 @@
 //! A subcommand is a module with a clap `Args` struct and `main(args, …) -> Result<Exit, Failure>`. It writes results
 //! through [`out`], so that a closed pipe ends it quietly, and only results go to stdout.
 
+pub mod batch;
+pub mod batch_args;
 pub mod cancel;
 pub mod complete;
 pub mod completions;
@@ -20,6 +22,7 @@ pub mod import;
 pub mod init;
 pub mod logs;
 pub mod man;
+pub mod names;
 pub mod open;
 pub mod out;
 pub mod pairs;
@@ -28,6 +31,7 @@ pub mod preview;
 pub mod profiles;
 pub mod run;
 pub mod run_arg;
+pub mod run_batch;
 pub mod run_output;
 pub mod runs;
 pub mod schema;
@@ -81,6 +85,8 @@ pub enum Command {
     Logs(logs::Args),
     /// Cancel a run
     Cancel(cancel::Args),
+    /// Show a batch, hold it, go on with it, cancel its rest, or retry what failed
+    Batch(batch::Args),
     /// Download a run's outputs again, by its prompt id; also of a run that was lost, or sent from elsewhere
     Fetch(fetch::Args),
     /// Write a workflow's parameters as flat JSON, as the vendor's workflow_parameters_maker.py does
@@ -123,6 +129,7 @@ impl Command {
             Self::Preview(args) => preview::main(&args),
             Self::Logs(args) => logs::main(args),
             Self::Cancel(args) => cancel::main(args),
+            Self::Batch(args) => batch::main(args),
             Self::Fetch(args) => fetch::main(args),
             Self::Flatten(args) => flatten::main(args),
             Self::Import(args) => import::main(args),

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use clap_complete::{ArgValueCandidates, ArgValueCompleter};
 use serde_json::Value;
 
+use super::batch_args::BatchArgs;
 use super::follow::Interrupts;
+use super::names::known;
 use super::open::Open;
 use super::pairs::{Pair, Texts};
 use super::run_output::{self, OutputMode};
-use super::{Exit, Failure, complete, out};
+use super::{Exit, Failure, complete, out, run_batch};
 use crate::config::{Config, Dirs, Profile};
-use crate::domain::diagnostic::nearest;
 use crate::domain::draft::{Named, Unnamed};
 use crate::domain::pasted::{self, Pasted};
 use crate::domain::{Diagnostic, Draft, ParamKey, ParamKind, Parameter, RunId, Said, Setting, Shape, value};
@@ -38,6 +39,8 @@ pub struct Args {
     /// The seed, where the workflow has one
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub seed: Option<String>,
+    #[command(flatten)]
+    pub batch: BatchArgs,
     /// Send the workflow along; it replaces the deployment's own
     #[arg(long)]
     pub send_workflow: bool,
@@ -95,12 +98,13 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     let mut prepared = prepare(&args, &dirs, &working)?;
     let store = Store::open(&dirs)?;
     prepared.go_on(&store)?;
+    let wildcards = WildcardFiles::new(&dirs, &working);
     let caps = prepared.profile.protocol.caps();
     let mut submission = prepared.draft.submission(caps.needs_a_value()).map_err(Failure::usage)?;
     let goes_along = args.sends_workflow() || caps.shape == Shape::Graph;
     refuse_unfilled(&prepared.draft.unfilled(&submission, goes_along), args.lenient)?;
     if !args.no_expand {
-        submission.expand(fastrand::u64(..), &WildcardFiles::new(&dirs, &working)).map_err(Failure::usage)?;
+        submission.expand(fastrand::u64(..), &wildcards).map_err(Failure::usage)?;
     }
     let prompt = prepared.draft.prompt();
     let workflow_name = prepared.opening.workflow.source.name();
@@ -116,13 +120,26 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         output_dir: args.output.as_deref().unwrap_or_else(|| prepared.profile.outputs(&dirs)),
         if_same: IfSame::Warn,
     };
+    let manner = OutputMode { json: args.json, detach: args.detach, logs: args.logs };
+    if args.batch.is_given() {
+        let workflow = prepared.opening.workflow.source.shown();
+        let order = run_batch::Order {
+            new,
+            draft: &prepared.draft,
+            plan: args.batch.plan(&prepared.draft, &workflow, &working)?,
+            wildcards: (!args.no_expand).then_some(&wildcards),
+            most_cost: args.batch.max_cost,
+            yes: args.batch.yes,
+            dry_run: args.dry_run,
+        };
+        return run_batch::main(&dirs, &store, order, manner);
+    }
     if args.dry_run {
         return dry_run(&new, args.json);
     }
     // From here on Ctrl+C cancels the run.
     let interrupts = if args.detach { None } else { Some(Interrupts::take()?) };
     let id = submit(&dirs, &store, &new)?;
-    let manner = OutputMode { json: args.json, detach: args.detach, logs: args.logs };
     run_output::queued_run(&dirs, &store, id, manner, interrupts).map_err(Failure::after_sending)
 }
 
@@ -298,37 +315,6 @@ fn seed_keys(draft: &Draft, workflow: &str) -> Result<Vec<ParamKey>, Failure> {
             )))
         }
     }
-}
-
-/// The parameter for a name; the error lists similar or matching names.
-fn known(draft: &Draft, name: &str, workflow: &str) -> Result<Named, Failure> {
-    match draft.named(name) {
-        Ok(named) => Ok(named),
-        Err(Unnamed::Ambiguous(candidates)) => {
-            let keys = candidates.iter().map(|key| match draft.param(key) {
-                Some(parameter) => format!("`{key}` ({})", parameter.group),
-                None => format!("`{key}`"),
-            });
-            let keys = keys.collect::<Vec<_>>().join(", ");
-            Err(Failure::usage(format!("`{name}` may be any of {keys} in {workflow}. Say which, by its key")))
-        }
-        Err(Unnamed::Unknown) => Err(Failure::usage(unknown(draft, name, workflow))),
-    }
-}
-
-fn unknown(draft: &Draft, name: &str, workflow: &str) -> String {
-    let editable = || draft.params().iter().filter(|parameter| parameter.is_editable());
-    let keys = editable().map(|parameter| parameter.key.as_str());
-    let names = draft.preset().aliases.keys().map(String::as_str).chain(draft.default_aliases()).chain(keys);
-    let near = nearest(name, names).map(str::to_owned).or_else(|| {
-        // People may know the input's bare name from ComfyUI.
-        editable().find(|parameter| parameter.key.input() == name).map(|parameter| parameter.key.to_string())
-    });
-    let near = match near {
-        Some(near) => format!("Did you mean `{near}`?"),
-        None => format!("`comfydeck flatten {workflow}` shows its keys"),
-    };
-    format!("there is no parameter `{name}` in {workflow}. {near}")
 }
 
 /// The existing local file that a text names, if any.

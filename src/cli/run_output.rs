@@ -3,6 +3,8 @@
 use std::io;
 use std::time::Duration;
 
+use serde_json::{Map, Value};
+
 use super::console::Console;
 use super::follow::{self, Interrupts, Listener};
 use super::{Exit, Failure, out};
@@ -70,12 +72,43 @@ pub fn queued_run(
 #[derive(Debug, Default)]
 pub struct JsonOutput {
     lines: String,
+    /// Fields that each line has beside its own.
+    fields: Map<String, Value>,
 }
 
 impl JsonOutput {
-    pub fn push(&mut self, line: &serde_json::Value) {
-        self.lines.push_str(&line.to_string());
+    /// With fields that each line has beside its own.
+    pub fn with(fields: Map<String, Value>) -> Self {
+        Self { lines: String::new(), fields }
+    }
+
+    /// Takes one line in.
+    pub fn push(&mut self, line: &Value) {
+        match line.as_object().filter(|_| !self.fields.is_empty()) {
+            Some(object) => {
+                let mut object = object.clone();
+                object.extend(self.fields.clone());
+                self.lines.push_str(&Value::Object(object).to_string());
+            }
+            None => self.lines.push_str(&line.to_string()),
+        }
         self.lines.push('\n');
+    }
+
+    /// Takes the lines of another in.
+    pub fn append(&mut self, other: Self) {
+        self.lines.push_str(&other.lines);
+    }
+
+    /// Prints what was taken in.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub fn print(&mut self) -> io::Result<()> {
+        if self.lines.is_empty() {
+            return Ok(());
+        }
+        out::print(&std::mem::take(&mut self.lines))
     }
 }
 
@@ -102,10 +135,7 @@ impl Listener for JsonOutput {
     }
 
     fn show(&mut self, _run: &Run) -> io::Result<()> {
-        if self.lines.is_empty() {
-            return Ok(());
-        }
-        out::print(&std::mem::take(&mut self.lines))
+        self.print()
     }
 }
 

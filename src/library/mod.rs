@@ -3,4 +3,5 @@
 pub mod import;
 pub mod open;
 pub mod presets;
+pub mod values;
 pub mod wildcards;

@@ -7,6 +7,7 @@ use crate::domain::ParamKey;
 /// What parameters are called, by what they are for.
 pub type Names = HashMap<ParamKey, &'static str>;
 
+pub mod batch;
 pub mod human;
 pub mod json;
 pub mod text;

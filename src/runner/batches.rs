@@ -1,6 +1,7 @@
 //! Queueing a batch, and what a person does with one afterwards.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::PathBuf;
 
 use super::submit::{addressed, again, keep, request};
@@ -66,9 +67,8 @@ struct KeptFiles(HashMap<(ParamKey, PathBuf), InputFile>);
 impl KeptFiles {
     fn keep(&mut self, store: &Store, submission: &Submission) -> Result<(), RunnerError> {
         for (key, path) in &submission.files {
-            let name = (key.clone(), path.clone());
-            if !self.0.contains_key(&name) {
-                self.0.insert(name, keep(store, key, path)?);
+            if let Entry::Vacant(entry) = self.0.entry((key.clone(), path.clone())) {
+                entry.insert(keep(store, key, path)?);
             }
         }
         Ok(())

@@ -13,7 +13,7 @@ use comfydeck::backend::{Backend, BackendError, BoxFuture, Caps, EventSink, Job,
 use comfydeck::config::{Credentials, Dirs};
 use comfydeck::domain::run::{End, Protocol, RunError};
 use comfydeck::domain::{Run, RunEvent, RunId, RunRequest, Status};
-use comfydeck::runner::{self, Environment};
+use comfydeck::runner::{self, Environment, Limits};
 use comfydeck::store::{RunQuery, Store, now};
 use fastrand::Rng;
 use tokio::time::Instant;
@@ -201,7 +201,11 @@ impl Environment for Servers {
 
     fn release(&self, _: &RunRequest) {}
 
-    fn sweep(&self) {}
+    fn sweep(&self, _: &dyn Fn(&str) -> bool) {}
+
+    fn limits(&self, request: &RunRequest) -> Limits {
+        Limits { at_once: request.concurrency, most_a_day: None }
+    }
 }
 
 /// What people and machines do.

@@ -21,9 +21,18 @@ pub const MOST_RUNS: usize = 10_000;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Axis {
     pub key: ParamKey,
+    /// Further parameters that a person sets by the same name: they have the same settings.
+    pub also: Vec<ParamKey>,
     /// What people call it: an alias or a label.
     pub name: String,
     pub settings: Vec<Setting>,
+}
+
+impl Axis {
+    /// Every parameter that it sets.
+    pub fn keys(&self) -> impl Iterator<Item = &ParamKey> {
+        std::iter::once(&self.key).chain(&self.also)
+    }
 }
 
 /// How axes are put together.
@@ -207,7 +216,7 @@ impl Plan {
             if axis.settings.is_empty() {
                 return Err(PlanError::Empty { name: axis.name.clone() });
             }
-            if axes[..at].iter().any(|other| other.key == axis.key) {
+            if axes[..at].iter().flat_map(Axis::keys).any(|other| axis.keys().any(|key| key == other)) {
                 return Err(PlanError::Twice { name: axis.name.clone() });
             }
         }
@@ -265,7 +274,8 @@ impl Plan {
     /// What a run sets beyond the draft.
     pub fn settings(&self, run: usize) -> impl Iterator<Item = (&ParamKey, &Setting)> {
         let places = self.places(run).unwrap_or_default();
-        self.axes.iter().zip(places).map(|(axis, place)| (&axis.key, &axis.settings[place]))
+        let set = self.axes.iter().zip(places);
+        set.flat_map(|(axis, place)| axis.keys().map(move |key| (key, &axis.settings[place])))
     }
 }
 
@@ -284,7 +294,7 @@ mod tests {
 
     fn axis(name: &str, values: std::ops::Range<usize>) -> Axis {
         let settings = values.map(|value| Setting::Value(value.into())).collect();
-        Axis { key: ParamKey::new("3", name), name: name.to_owned(), settings }
+        Axis { key: ParamKey::new("3", name), also: Vec::new(), name: name.to_owned(), settings }
     }
 
     fn runs(plan: &Plan) -> Vec<Vec<usize>> {

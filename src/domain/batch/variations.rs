@@ -9,6 +9,8 @@ use crate::domain::{ParamKind, Said};
 pub struct Variations {
     draft: Draft,
     plan: Plan,
+    /// The server takes no request without a value.
+    needs_a_value: bool,
     /// Decides what templates become in runs that have no seed of their own.
     template_seed: u64,
 }
@@ -24,8 +26,8 @@ pub struct Variation {
 }
 
 impl Variations {
-    pub fn new(draft: &Draft, plan: Plan, template_seed: u64) -> Self {
-        Self { draft: draft.clone(), plan, template_seed }
+    pub fn new(draft: &Draft, plan: Plan, needs_a_value: bool, template_seed: u64) -> Self {
+        Self { draft: draft.clone(), plan, needs_a_value, template_seed }
     }
 
     pub fn plan(&self) -> &Plan {
@@ -40,7 +42,7 @@ impl Variations {
         let settings: Vec<_> =
             self.plan.settings(place).map(|(key, setting)| (key.clone(), setting.clone())).collect();
         self.draft.say(settings, Said::Batch);
-        let (submission, prompt) = (self.draft.submission()?, self.draft.prompt());
+        let (submission, prompt) = (self.draft.submission(self.needs_a_value)?, self.draft.prompt());
         Ok(Variation { submission, prompt, template_seed: self.template_seed(place) })
     }
 
@@ -71,7 +73,7 @@ mod tests {
 
     fn axis(name: &str, values: &[u64]) -> Axis {
         let settings = values.iter().map(|value| Setting::Value((*value).into())).collect();
-        Axis { key: ParamKey::new("3", name), name: name.to_owned(), settings }
+        Axis { key: ParamKey::new("3", name), also: Vec::new(), name: name.to_owned(), settings }
     }
 
     #[test]
@@ -81,7 +83,7 @@ mod tests {
         draft.set(&ParamKey::new("3", "steps"), Setting::Value(9.into()));
         let plan =
             Plan::new(vec![axis("cfg", &[6, 7]), axis("seed", &[1, 2])], Combine::Grid).expect("a plan");
-        let mut variations = Variations::new(&draft, plan, 40);
+        let mut variations = Variations::new(&draft, plan, true, 40);
         let mut seeds = Vec::new();
         for (place, sent) in [r#"9,6,1"#, r#"9,7,1"#, r#"9,6,2"#, r#"9,7,2"#].iter().enumerate() {
             let Variation { submission, template_seed, .. } = variations.at(place).expect("a run");
