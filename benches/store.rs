@@ -8,9 +8,10 @@ mod history;
 use std::sync::LazyLock;
 
 use comfydeck::config::Dirs;
+use comfydeck::domain::batch::{BatchId, Outline};
 use comfydeck::domain::run::Progress;
 use comfydeck::domain::{RunEvent, Status};
-use comfydeck::store::{LogReader, RunQuery, Store};
+use comfydeck::store::{LogReader, NewBatch, RunQuery, Store, StoreError};
 use divan::Bencher;
 use tempfile::TempDir;
 
@@ -89,6 +90,65 @@ fn queue_and_take_durably(bencher: Bencher) {
     bencher.bench_local(|| {
         let id = store.queue(&request, 1).expect("queued");
         assert_eq!(store.take(id, 2, None).expect("taken").map(|run| run.status), Some(Status::Uploading));
+    });
+}
+
+const BATCH: usize = 10_000;
+
+fn queue_batch(store: &Store) -> BatchId {
+    let new = NewBatch { runs: BATCH, outline: Outline::default(), most_cost: None };
+    let request = |place: usize| Ok::<_, StoreError>(history::request(i64::try_from(place).unwrap_or(0)));
+    store.queue_batch(&new, 1, request).expect("queued")
+}
+
+#[divan::bench(sample_count = 3, sample_size = 1)]
+fn queue_a_batch_of_10_000(bencher: Bencher) {
+    bencher.with_inputs(place).bench_values(|place| {
+        let store = Store::open(&place.dirs).expect("a store");
+        queue_batch(&store);
+        place
+    });
+}
+
+/// What a runner asks each time that something has changed, with 10,000 runs waiting.
+#[divan::bench]
+fn whose_turn_it_is_of_10_000(bencher: Bencher) {
+    let place = place();
+    let store = Store::open(&place.dirs).expect("a store");
+    queue_batch(&store);
+    bencher.bench_local(|| {
+        let endpoints = store.endpoints_with_turns().expect("endpoints");
+        let turns: Vec<_> =
+            endpoints.iter().map(|url| store.next_turns(url, 2).expect("turns").len()).collect();
+        (turns, store.runs_in_flight().expect("runs").len())
+    });
+}
+
+/// What a screen asks each time that something has changed: the rows, the batch and what is seen of its sheet.
+#[divan::bench]
+fn list_and_show_a_batch_of_10_000(bencher: Bencher) {
+    let place = place();
+    let store = Store::open(&place.dirs).expect("a store");
+    let batch = queue_batch(&store);
+    let rows = RunQuery { unfolded: Some(std::collections::BTreeSet::new()), ..RunQuery::default() };
+    bencher.bench_local(|| {
+        let rows = store.summaries(&rows).expect("a list").len();
+        let runs = store.batch_runs(batch, BATCH / 2, 60).expect("runs").len();
+        (rows, runs, store.batch(batch).expect("read").map(|batch| batch.runs()))
+    });
+}
+
+#[divan::bench(sample_count = 3, sample_size = 1)]
+fn cancel_a_batch_of_10_000(bencher: Bencher) {
+    let queued = || {
+        let place = place();
+        let store = Store::open(&place.dirs).expect("a store");
+        let batch = queue_batch(&store);
+        (place, store, batch)
+    };
+    bencher.with_inputs(queued).bench_values(|(place, store, batch)| {
+        store.cancel_batch(batch, 2).expect("cancelled");
+        (place, store)
     });
 }
 

@@ -1,18 +1,27 @@
 //! `comfydeck batch`.
 
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
 use clap::Subcommand;
 
 use super::batch_args::amount;
 use super::console::Console;
 use super::run_arg::RunArg;
 use super::{Exit, Failure, history, out};
-use crate::config::Config;
+use crate::config::{Config, files};
 use crate::domain::Status;
+use crate::domain::batch::table::Table;
 use crate::domain::batch::{Batch, BatchId, Hold};
+use crate::picture::read::Watch;
 use crate::report::batch as report;
+use crate::report::sheet;
 use crate::report::text::cut;
-use crate::runner;
 use crate::store::{Store, StoreError, now};
+use crate::{picture, runner};
+
+/// Time limit for drawing a sheet.
+const SHEET_TIME: Duration = Duration::from_secs(600);
 
 /// What to do with a batch.
 #[derive(Debug, clap::Args)]
@@ -45,6 +54,14 @@ enum Command {
     Cancel(Which),
     /// Queue the failed runs again, each exactly as it was. Spends money
     Retry(Which),
+    /// Save what the runs made as one picture, with the axes written in it, or as a table
+    Sheet {
+        #[command(flatten)]
+        which: Which,
+        /// A .png, .html or .md file
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
     /// Send these runs before all others that wait, also when they are held
     First {
         /// The run's number, as `batch show` lists them
@@ -147,6 +164,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
             runner::ensure(&dirs)?;
             out::note(format!("batch {}: {} queued again", batch.id, report::runs(retried)));
         }
+        Command::Sheet { which, output } => save(&store.sheet(which.find(&store)?.id)?, &output)?,
         Command::First { runs } => {
             // The one that is named first goes first.
             for run in runs.iter().rev() {
@@ -163,6 +181,23 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::Success)
+}
+
+fn save(table: &Table, path: &Path) -> Result<(), Failure> {
+    let folder = std::path::absolute(path).ok().and_then(|path| Some(path.parent()?.to_owned()));
+    let folder = folder.unwrap_or_default();
+    let content = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("png") => picture::sheet::png(table, &Watch::new(SHEET_TIME)).map_err(Failure::usage)?,
+        Some("html" | "htm") => sheet::html(table, &folder).into_bytes(),
+        Some("md") => sheet::markdown(table, &folder).into_bytes(),
+        _ => return Err(Failure::usage("the name of the sheet should end in .png, .html or .md")),
+    };
+    let failed = |why: &dyn std::fmt::Display| {
+        Failure::new(Exit::Failed, format!("{} cannot be written: {why}", path.display()))
+    };
+    files::replace(path, &content, 0o644).map_err(|why| failed(&why))?;
+    out::print(&format!("{}\n", path.display()))?;
+    Ok(())
 }
 
 fn show(store: &Store, batch: &Batch, json: bool) -> Result<(), Failure> {

@@ -9,6 +9,7 @@
 pub mod encode;
 mod quantize;
 pub mod read;
+pub mod sheet;
 
 use std::sync::Arc;
 

@@ -10,4 +10,5 @@ pub type Names = HashMap<ParamKey, &'static str>;
 pub mod batch;
 pub mod human;
 pub mod json;
+pub mod sheet;
 pub mod text;

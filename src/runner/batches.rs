@@ -107,6 +107,14 @@ pub fn cancel_batch(store: &Store, dirs: &Dirs, batch: BatchId) -> Result<Cancel
     Ok(rest)
 }
 
+/// Cancels what of a batch is still queued. Returns how many runs that are.
+///
+/// # Errors
+/// When the history cannot be written.
+pub fn cancel_queued(store: &Store, batch: BatchId) -> Result<usize, RunnerError> {
+    Ok(store.cancel_queued(batch, now())?.unsent)
+}
+
 /// Queues the failed runs of a batch again, each exactly as it was; only where they go is as `profile` says now. Returns how
 /// many that are. Does not start a runner.
 ///

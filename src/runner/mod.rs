@@ -37,7 +37,7 @@ use crate::domain::run::{Protocol, RunError};
 use crate::domain::{RunId, RunRequest, Status};
 use crate::store::StoreError;
 
-pub use batches::{cancel_batch, enqueue_batch, profile_of_batch, resume_batch, retry_batch};
+pub use batches::{cancel_batch, cancel_queued, enqueue_batch, profile_of_batch, resume_batch, retry_batch};
 pub use process::{NoRunner, ensure, ensure_as, gone, keep_away, serve, serve_with, work, work_off};
 pub use restarts::Restarts;
 pub use submit::{IfSame, NewRun, absolute, adopt, cancel, enqueue, enqueue_again, let_go, outgoing};

@@ -133,6 +133,10 @@ pub(super) const MIGRATIONS: &[&str] = &[
     CREATE INDEX runs_by_batch_status ON runs (batch, status, held) WHERE batch IS NOT NULL AND retried_by IS NULL;
     CREATE INDEX runs_with_cost ON runs (started_at, ended_at, cost_per_second) WHERE cost_per_second IS NOT NULL;
 ",
+    // Outputs that a person does not want.
+    "
+    ALTER TABLE outputs ADD COLUMN rejected_at INTEGER;
+",
 ];
 
 /// A connection, and whether it is read-only.

@@ -8,12 +8,19 @@ use indexmap::IndexMap;
 use super::command::{Command, Keymap, Scope};
 use super::pane::Pane;
 use super::panes;
-use super::update::{import, palette, presets, screen, submit, typing};
+use super::update::{explore, import, palette, presets, screen, submit, typing};
 
 /// Every command, in the order in which help shows them.
 pub fn all() -> impl Iterator<Item = &'static Command> {
     let panes = Pane::EVERY.into_iter().map(panes::commands);
-    let tables = [&[submit::RUN], palette::COMMANDS, screen::COMMANDS, presets::COMMANDS, import::COMMANDS];
+    let tables = [
+        &[submit::RUN],
+        explore::COMMANDS,
+        palette::COMMANDS,
+        screen::COMMANDS,
+        presets::COMMANDS,
+        import::COMMANDS,
+    ];
     tables.into_iter().chain(panes).chain([typing::COMMANDS]).flatten()
 }
 

@@ -7,13 +7,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::config::Profile;
+use crate::domain::batch::{BatchId, Plan};
 use crate::domain::draft::Submission;
 use crate::domain::param::FileKind;
-use crate::domain::{OutputId, ParamKey, RunId, SeedPolicy, Setting, Workflow};
+use crate::domain::{Draft, OutputId, ParamKey, RunId, SeedPolicy, Setting, Workflow};
 use crate::tui::open::{Open, ProfileChoice};
+use crate::tui::overlay::explore::FileQuestion;
 use crate::tui::panes::compare::CompareOrder;
 use crate::tui::panes::gallery::ThumbOrder;
 use crate::tui::panes::output::RenderOrder;
+use crate::tui::panes::sheet::SheetQuery;
 use crate::tui::query::{OutputsQuery, RunsQuery};
 
 /// Effects in the making.
@@ -58,12 +61,30 @@ pub enum Question {
     },
     /// A page of outputs.
     Outputs(OutputsQuery),
+    /// A batch, and some of its runs.
+    Sheet(SheetQuery),
 }
 
 /// What is done on the operations thread.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operation {
     Submit(NewRun),
+    SubmitBatch(Box<BatchOrder>),
+    /// Read a file of values, or find the files of a path.
+    ReadValues(FileQuestion),
+    /// Load a run's values, and cancel what of its batch still waits.
+    KeepRun(KeepRun),
+    HoldBatch(BatchId),
+    ResumeBatch(BatchId),
+    /// Cancel what of a batch has not ended.
+    CancelBatch(BatchId),
+    /// Queue the failed runs of a batch again, with this profile.
+    RetryBatch(BatchId, Option<Arc<Profile>>),
+    /// Send a queued run before all others.
+    RunFirst(RunId),
+    /// Mark an output as rejected, or take that back.
+    Reject(OutputId, bool),
+    SaveSheet(BatchId, SheetFormat),
     /// Queue a run again exactly as it was, with this profile.
     Repeat(RunId, Option<Arc<Profile>>),
     /// Download a run's outputs again; it is not run again.
@@ -163,6 +184,37 @@ pub struct NewRun {
     pub ask_if_same: bool,
     /// Ask before it is queued, should preset or workflow have been changed by somebody else.
     pub ask_if_changed: bool,
+}
+
+/// Several runs to queue.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BatchOrder {
+    /// What the person saw when they said yes.
+    pub open: Open,
+    /// The draft that all runs have in common.
+    pub draft: Arc<Draft>,
+    pub plan: Plan,
+    /// The preset it began from.
+    pub preset: Option<String>,
+    /// The workflow goes along.
+    pub send_workflow: bool,
+}
+
+/// A run of a batch that a person goes on from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeepRun {
+    pub run: RunId,
+    pub batch: BatchId,
+    pub open: Open,
+    /// What the runs that still wait would have cost, when that is known.
+    pub saves: Option<f64>,
+}
+
+/// How a sheet is saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SheetFormat {
+    Png,
+    Html,
 }
 
 /// A preset to save.

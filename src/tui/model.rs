@@ -7,6 +7,7 @@ use super::fetch::Fetch;
 use super::notice::{Notice, Subject, Tone};
 use super::open::{Open, ProfileChoice};
 use super::overlay::Overlay;
+use super::overlay::explore::Offer;
 use super::pane::Pane;
 use super::panes::compare::ComparePane;
 use super::panes::details::DetailsPane;
@@ -15,7 +16,9 @@ use super::panes::log::LogPane;
 use super::panes::output::OutputPane;
 use super::panes::params::ParamsPane;
 use super::panes::runs::RunsPane;
+use super::panes::sheet::SheetPane;
 use crate::domain::run::UnixMs;
+use crate::domain::spend::Usual;
 use crate::domain::{Draft, Run};
 
 /// Columns and rows of the screen.
@@ -65,6 +68,11 @@ pub struct Model {
     pub gallery: GalleryPane,
     /// Two outputs side by side.
     pub compare: ComparePane,
+    pub sheet: SheetPane,
+    /// What Explore opens with once the values of the run that it goes on from are here.
+    pub explore_next: Option<Vec<Offer>>,
+    /// How long runs of each workflow (by hash) take, a cold start apart.
+    pub usual: BTreeMap<String, Usual>,
     /// The newest message for the person.
     pub notice: Option<Notice>,
     /// Messages of this session, the newest last; see [`Model::tell`].

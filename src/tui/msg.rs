@@ -8,8 +8,10 @@ use crossterm::event::Event;
 use crate::config::Profile;
 use serde_json::Number;
 
+use crate::domain::batch::{Batch, BatchId, Outline};
 use crate::domain::draft::Layer;
 use crate::domain::run::{Counts, RunSummary};
+use crate::domain::spend::Usual;
 use crate::domain::{OutputId, ParamKey, Run, RunId, SeedPolicy, Setting, Status};
 use crate::library::import::Imported;
 use crate::library::presets::OpenPreset;
@@ -17,12 +19,14 @@ use crate::picture;
 use crate::tui::effect::NewRun;
 use crate::tui::notice::Tone;
 use crate::tui::open::{Earlier, Open, OpenField, OpenFile};
+use crate::tui::overlay::explore::{FileAnswer, FileQuestion};
 use crate::tui::overlay::{Choosing, PickerItem};
 use crate::tui::panes::compare::CompareOrder;
 use crate::tui::panes::gallery::{Thumb, ThumbOrder, Tile};
 use crate::tui::panes::log::Matches;
 use crate::tui::panes::output::{PictureMeans, RenderOrder, Rendered};
 use crate::tui::panes::params::FileState;
+use crate::tui::panes::sheet::SheetPage;
 use crate::tui::query::{OutputsQuery, RunsQuery};
 
 /// One message to `update`.
@@ -104,6 +108,26 @@ pub enum Msg {
     Compared(CompareOrder, Result<Vec<picture::Shared>, String>),
     /// An output was deleted.
     OutputDeleted(OutputId),
+    /// A batch and some of its runs.
+    Sheet(Box<SheetPage>),
+    /// A batch could not be read, and why.
+    SheetNotRead(String),
+    /// The batches among the runs of the page that comes next.
+    Batches(Vec<(Batch, Arc<Outline>)>),
+    /// How long runs of a workflow usually take, a cold start apart.
+    Usual {
+        workflow_hash: String,
+        usual: Usual,
+    },
+    /// What was read of a file of values.
+    Values(FileQuestion, FileAnswer),
+    /// A batch was queued.
+    BatchQueued {
+        batch: BatchId,
+        runs: usize,
+        /// Why no runner could be started for it.
+        waits: Option<String>,
+    },
     /// A run was queued.
     Submitted {
         run: RunId,

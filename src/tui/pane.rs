@@ -17,12 +17,14 @@ pub enum Pane {
     Gallery,
     /// Two outputs, over the whole screen.
     Compare,
+    /// What the runs of a batch made, over the whole screen.
+    Sheet,
 }
 
 impl Pane {
     /// Every pane, in the order of help; those that Tab visits come first.
-    pub const EVERY: [Self; 7] = {
-        let mut every = [Self::Parameters; 7];
+    pub const EVERY: [Self; 8] = {
+        let mut every = [Self::Parameters; 8];
         let mut last = 0;
         while let Some(next) = every[last].next() {
             last += 1;
@@ -56,14 +58,15 @@ impl Pane {
             Self::Log => Some(Self::Output),
             Self::Output => Some(Self::Gallery),
             Self::Gallery => Some(Self::Compare),
-            Self::Compare => None,
+            Self::Compare => Some(Self::Sheet),
+            Self::Sheet => None,
         }
     }
 
     /// It takes the whole screen, and Tab does not visit it.
     pub const fn is_full_screen(self) -> bool {
         match self {
-            Self::Gallery | Self::Compare => true,
+            Self::Gallery | Self::Compare | Self::Sheet => true,
             Self::Parameters | Self::Runs | Self::Details | Self::Log | Self::Output => false,
         }
     }
@@ -77,6 +80,7 @@ impl Pane {
             Self::Output => "Output",
             Self::Gallery => "Gallery",
             Self::Compare => "Compare",
+            Self::Sheet => "Sheet",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A batch: one draft run with several values of some parameters, along named axes.
 
+pub mod table;
 mod values;
 mod variations;
 
@@ -79,10 +80,14 @@ pub struct AxisOutline {
 }
 
 impl Outline {
+    /// Which value of each axis a run has, in the order of the axes.
+    pub fn places(&self, run: usize) -> Vec<usize> {
+        self.combine.places(self.axes.iter().map(|axis| axis.values.len()), run)
+    }
+
     /// The names of the axes and the values on them that a run has.
     pub fn values(&self, run: usize) -> Vec<(&str, &str)> {
-        let places = self.combine.places(self.axes.iter().map(|axis| axis.values.len()), run);
-        let named = self.axes.iter().zip(places);
+        let named = self.axes.iter().zip(self.places(run));
         named
             .filter_map(|(axis, place)| Some((axis.name.as_str(), axis.values.get(place)?.as_str())))
             .collect()

@@ -7,6 +7,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use super::list::COLUMNS;
 use super::runs::Queued;
 use super::{CancelAnswer, Store, StoreError};
+use crate::domain::batch::table::Table;
 use crate::domain::batch::{Batch, BatchId, BatchPlace, Hold, Outline};
 use crate::domain::run::UnixMs;
 use crate::domain::{Run, RunId, RunRequest, RunSummary, Status};
@@ -141,6 +142,20 @@ impl Store {
         self.list(&places_sql(), &[&id, &number(from), &number(limit)])
     }
 
+    /// The sheet of a batch: its runs along its axes, each with the first file that it made.
+    ///
+    /// # Errors
+    /// When there is no such batch, or the history cannot be read.
+    pub fn sheet(&self, id: BatchId) -> Result<Table, StoreError> {
+        let outline = self.outline(id)?.ok_or(StoreError::NoSuchBatch(id))?;
+        let mut cells = Vec::new();
+        for run in self.batch_runs(id, 0, usize::MAX)? {
+            let made = if run.outputs > 0 { self.first_output(&run)? } else { None };
+            cells.push((run.status.word().to_owned(), made.map(|(card, _)| card.output.path)));
+        }
+        Ok(Table::new(id, &outline, cells))
+    }
+
     /// Changes what a batch may cost.
     ///
     /// # Errors
@@ -152,13 +167,25 @@ impl Store {
         Ok(())
     }
 
+    /// Cancels what of a batch is queued, the last of the queue first.
+    ///
+    /// # Errors
+    /// When the history cannot be written; some may be cancelled then.
+    pub fn cancel_queued(&self, id: BatchId, now: UnixMs) -> Result<CancelledRest, StoreError> {
+        self.cancel_each(QUEUED, id, now)
+    }
+
     /// Cancels what of a batch has not ended, the last of the queue first: what is queued ends at once, the runner sees to
     /// what is in flight.
     ///
     /// # Errors
     /// When the history cannot be written; some may be cancelled then.
     pub fn cancel_batch(&self, id: BatchId, now: UnixMs) -> Result<CancelledRest, StoreError> {
-        let mut statement = self.connection.prepare_cached(OPEN)?;
+        self.cancel_each(OPEN, id, now)
+    }
+
+    fn cancel_each(&self, sql: &str, id: BatchId, now: UnixMs) -> Result<CancelledRest, StoreError> {
+        let mut statement = self.connection.prepare_cached(sql)?;
         let open = statement.query_map([id], |row| row.get(0))?.collect::<Result<Vec<RunId>, _>>()?;
         let mut rest = CancelledRest::default();
         for runs in open.chunks(CANCELLED_AT_ONCE) {
@@ -223,6 +250,11 @@ impl Store {
 const OPEN: &str =
     "SELECT id FROM runs INDEXED BY runs_by_batch_status WHERE batch = ?1 AND retried_by IS NULL
     AND status IN ('queued', 'uploading', 'waiting', 'running', 'downloading') ORDER BY turn DESC";
+
+/// The same of those that are queued.
+const QUEUED: &str =
+    "SELECT id FROM runs INDEXED BY runs_by_batch_status WHERE batch = ?1 AND retried_by IS NULL
+    AND status = 'queued' ORDER BY turn DESC";
 
 /// Parameters: 1 batch, 2 first place, 3 limit.
 fn places_sql() -> String {

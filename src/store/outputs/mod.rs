@@ -155,6 +155,36 @@ impl Store {
             .optional()?)
     }
 
+    /// The first output of a run that was not deleted, and whether it was rejected.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn first_output(&self, run: &RunSummary) -> Result<Option<(OutputCard, bool)>, StoreError> {
+        let sql = format!(
+            "SELECT {OUTPUT}, rejected_at IS NOT NULL FROM outputs
+            WHERE run = ?1 AND deleted_at IS NULL ORDER BY place LIMIT 1"
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query([run.id])?;
+        rows.next()?.map(|row| Ok((card(row, 0, run)?, row.get(OUTPUT_COLUMNS)?))).transpose()
+    }
+
+    /// Marks an output as rejected, or removes that mark.
+    ///
+    /// # Errors
+    /// When there is no such output, or the history cannot be written.
+    pub fn reject(&self, id: OutputId, reject: bool, now: UnixMs) -> Result<(), StoreError> {
+        let sql = "UPDATE outputs SET rejected_at = CASE WHEN ?3 THEN coalesce(rejected_at, ?4) END
+            WHERE run = ?1 AND place = ?2 AND deleted_at IS NULL";
+        match self.connection.prepare_cached(sql)?.execute(params![id.run, id.place, reject, now])? {
+            0 => Err(StoreError::NoSuchOutput(id)),
+            _ => {
+                self.changed();
+                Ok(())
+            }
+        }
+    }
+
     /// Sets or removes an output's star.
     ///
     /// # Errors

@@ -4,8 +4,10 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Position;
 use tui_textarea::TextArea;
 
+use super::explore::{self, Explore, FileQuestion};
 use super::{Asking, Choosing, Confirm, Confirmed, Import, Overlay, Picker, PickerItem, Prompt};
 use super::{import, messages, view};
+use crate::domain::batch::Plan;
 use crate::tui::command::{Command, Keymap};
 use crate::tui::completions::Completions;
 use crate::tui::key::Key;
@@ -36,6 +38,10 @@ pub enum Answer {
     Load(Box<Import>),
     /// A graph is to be opened as a workflow of its own.
     Open(Box<Import>),
+    /// What Explore says has changed: these files have to be read for it.
+    Explored(Vec<FileQuestion>),
+    /// These runs are wanted.
+    Explore(Box<Plan>, Box<Explore>),
     /// A notice to show.
     Say(String),
 }
@@ -55,6 +61,7 @@ pub fn pressed(model: &mut Model, event: KeyEvent, keys: &Keymap) -> Answer {
         Overlay::Prompt(prompt) => in_prompt(model, prompt, event, keys),
         Overlay::Confirm(confirm) => in_confirm(model, confirm, event),
         Overlay::Import(shown) => in_import(model, shown, event),
+        Overlay::Explore(shown) => explore::pressed(model, shown, event, keys),
     }
 }
 
@@ -76,7 +83,7 @@ pub fn turned(model: &mut Model, wheel: Wheel, keys: &Keymap) -> Answer {
     let steps = match model.overlay {
         Some(Overlay::Help { .. } | Overlay::Messages { .. } | Overlay::Import(_)) => 3,
         Some(Overlay::Picker(_)) => 1,
-        Some(Overlay::Prompt(_) | Overlay::Confirm(_)) | None => 0,
+        Some(Overlay::Prompt(_) | Overlay::Confirm(_) | Overlay::Explore(_)) | None => 0,
     };
     let arrow = match wheel {
         Wheel::Up => KeyCode::Up,
@@ -109,13 +116,18 @@ fn text_changed(model: &mut Model) -> Answer {
             prompt.error = None;
             return Answer::Typed(prompt.purpose.clone(), prompt.text());
         }
+        Some(Overlay::Explore(shown)) => return Answer::Explored(shown.refresh(&model.draft)),
         Some(Overlay::Confirm(_) | Overlay::Messages { .. } | Overlay::Import(_)) | None => {}
     }
     Answer::Nothing
 }
 
 /// A key in a text: the command that it is, else whether the text changed.
-fn in_text(text: &mut TextArea<'static>, event: KeyEvent, keys: &Keymap) -> Result<bool, &'static Command> {
+pub(super) fn in_text(
+    text: &mut TextArea<'static>,
+    event: KeyEvent,
+    keys: &Keymap,
+) -> Result<bool, &'static Command> {
     match Key::of(&event).and_then(|key| keys.while_typing(key)) {
         Some(command) => Err(command),
         None => Ok(typing::typed(text, event, false)),

@@ -1,5 +1,6 @@
 //! Overlays: dialogs over the panes, which take the keys.
 
+pub mod explore;
 pub mod import;
 pub mod keys;
 pub mod messages;
@@ -8,11 +9,13 @@ pub mod view;
 
 use tui_textarea::TextArea;
 
+use self::explore::Explore;
 use super::completions::Completions;
 use super::typing::line_editor;
+use crate::domain::batch::BatchId;
 use crate::domain::{Fit, OutputId, ParamKey, RunId};
 use crate::library::import::Imported;
-use crate::tui::effect::NewRun;
+use crate::tui::effect::{BatchOrder, NewRun};
 use crate::tui::open::Earlier;
 
 /// An overlay; there is at most one at a time.
@@ -35,6 +38,8 @@ pub enum Overlay {
     Confirm(Confirm),
     /// A graph from a file, and what becomes of its values.
     Import(Box<Import>),
+    /// Several runs, put together.
+    Explore(Box<Explore>),
 }
 
 /// A graph from a file, compared with the draft.
@@ -286,6 +291,12 @@ pub enum Confirmed {
     DeleteOutput(OutputId),
     /// Upload a file for a parameter that holds its path as a text.
     Upload(ParamKey, std::path::PathBuf),
+    /// Queue several runs.
+    RunBatch(Box<BatchOrder>),
+    /// Cancel what of a batch has not ended.
+    CancelBatch(BatchId),
+    /// Queue the failed runs of a batch again.
+    RetryBatch(BatchId),
     /// Queue a run that differs in nothing from one that is done.
     RunSame(Box<NewRun>),
     /// The same with another seed.
@@ -324,6 +335,9 @@ impl Confirmed {
             | Self::RunWithNewSeed(_)
             | Self::RunUnsure
             | Self::RunUnfilled
+            | Self::RunBatch(_)
+            | Self::CancelBatch(_)
+            | Self::RetryBatch(_)
             | Self::KeepEarlier(_)
             | Self::Reload(None)
             | Self::RunAsShown(_) => None,
@@ -350,6 +364,7 @@ impl Overlay {
             Self::Help { filter, .. } => Some(filter),
             Self::Picker(picker) => Some(&picker.filter),
             Self::Prompt(prompt) => Some(&prompt.text),
+            Self::Explore(explore) => explore.text(),
             Self::Messages { .. } | Self::Confirm(_) | Self::Import(_) => None,
         }
     }
@@ -359,6 +374,7 @@ impl Overlay {
             Self::Help { filter, .. } => Some(filter),
             Self::Picker(picker) => Some(&mut picker.filter),
             Self::Prompt(prompt) => Some(&mut prompt.text),
+            Self::Explore(explore) => explore.text_mut(),
             Self::Messages { .. } | Self::Confirm(_) | Self::Import(_) => None,
         }
     }

@@ -33,6 +33,7 @@ pub fn draw(
             super::import::draw(model, shown, theme, buffer);
             None
         }
+        Overlay::Explore(shown) => super::explore::draw(model, shown, theme, buffer),
         Overlay::Confirm(shown) => {
             confirm(shown, theme, buffer);
             None
@@ -41,7 +42,13 @@ pub fn draw(
 }
 
 /// A line of typed text. Returns where the cursor is.
-fn line(buffer: &mut Buffer, area: Rect, sign: &str, text: &TextArea<'_>, theme: &Theme) -> Position {
+pub(super) fn line(
+    buffer: &mut Buffer,
+    area: Rect,
+    sign: &str,
+    text: &TextArea<'_>,
+    theme: &Theme,
+) -> Position {
     let x = put(buffer, area, area.x, area.y, sign, theme.accent) + 1;
     let field = Rect { x, width: area.right().saturating_sub(x), height: 1, ..area };
     text.render(field, buffer);

@@ -8,6 +8,7 @@ pub mod log;
 pub mod output;
 pub mod params;
 pub mod runs;
+pub mod sheet;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -37,6 +38,7 @@ pub fn draw(
         Pane::Output => output::view::draw(model, keys, theme, area, buffer),
         Pane::Gallery => gallery::view::draw(model, keys, theme, area, buffer),
         Pane::Compare => compare::view::draw(model, theme, area, buffer),
+        Pane::Sheet => sheet::view::draw(model, theme, area, buffer),
     }
     None
 }
@@ -51,6 +53,7 @@ pub fn note(pane: Pane, model: &Model) -> String {
         Pane::Output => output::view::note(model),
         Pane::Gallery => gallery::view::note(model),
         Pane::Compare => compare::view::note(model),
+        Pane::Sheet => sheet::view::note(model),
     }
 }
 
@@ -63,6 +66,7 @@ pub fn commands(pane: Pane) -> &'static [Command] {
         Pane::Output => output::commands::COMMANDS,
         Pane::Gallery => gallery::commands::COMMANDS,
         Pane::Compare => compare::commands::COMMANDS,
+        Pane::Sheet => sheet::commands::COMMANDS,
     }
 }
 
@@ -76,6 +80,7 @@ pub fn moved(model: &mut Model, motion: Motion) {
         Pane::Output => output::update::moved(model, motion),
         Pane::Gallery => gallery::update::moved(model, motion),
         Pane::Compare => compare::update::moved(model, motion),
+        Pane::Sheet => sheet::update::moved(model, motion),
     }
 }
 
@@ -89,6 +94,7 @@ pub fn wheel(pane: Pane, model: &mut Model, wheel: Wheel) {
         Pane::Output => wheel.motions().for_each(|motion| output::update::moved(model, motion)),
         Pane::Gallery => gallery::update::wheel(model, wheel),
         Pane::Compare => wheel.motions().take(1).for_each(|motion| compare::update::moved(model, motion)),
+        Pane::Sheet => sheet::update::wheel(model, wheel),
     }
 }
 
@@ -104,6 +110,7 @@ pub fn clicked(
         Pane::Parameters => params::commands::clicked(model, line, had_focus),
         Pane::Runs => runs::commands::clicked(model, line, had_focus),
         Pane::Gallery => gallery::commands::clicked(model, at.x, at.y),
+        Pane::Sheet => sheet::commands::clicked(model, at.x, at.y),
         Pane::Details | Pane::Log | Pane::Output | Pane::Compare => None,
     }
 }
@@ -116,7 +123,7 @@ pub fn search(model: &Model) -> Option<(Asking, &str)> {
             Some((Asking::RunSearch, &model.runs.filter.search))
         }
         Pane::Log => Some((Asking::LogSearch, &model.log.search)),
-        Pane::Compare => None,
+        Pane::Compare | Pane::Sheet => None,
     }
 }
 
@@ -131,7 +138,11 @@ pub fn back(model: &mut Model, effects: &mut Effects) -> bool {
             true
         }
         Pane::Compare => {
-            gallery::update::enter(model, effects);
+            compare::update::leave(model, effects);
+            true
+        }
+        Pane::Sheet => {
+            sheet::update::leave(model);
             true
         }
         Pane::Details | Pane::Output => match model.came_from.take() {
@@ -156,6 +167,7 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
             Pane::Output => output::update::settle(model, effects),
             Pane::Gallery => gallery::update::settle(model, effects),
             Pane::Compare => compare::update::settle(model, effects),
+            Pane::Sheet => sheet::update::settle(model, effects),
         }
     }
 }

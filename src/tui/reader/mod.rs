@@ -123,6 +123,7 @@ fn overlay_title(overlay: &Overlay) -> &str {
         Overlay::Prompt(prompt) => prompt.purpose.title(),
         Overlay::Import(_) => "Import",
         Overlay::Confirm(_) => "Question",
+        Overlay::Explore(_) => "Explore",
     }
 }
 
@@ -132,6 +133,10 @@ fn field(model: &Model) -> Option<Field> {
         (Some(Overlay::Help { filter, .. }), _) => ("Find", filter),
         (Some(Overlay::Picker(picker)), _) => ("Filter", &picker.filter),
         (Some(Overlay::Prompt(prompt)), _) => ("", &prompt.text),
+        (Some(Overlay::Explore(explore)), _) => {
+            let row = explore.rows.get(explore.selected);
+            (row.map_or("Another parameter", |row| row.name.as_str()), explore.text()?)
+        }
         (Some(Overlay::Messages { .. } | Overlay::Import(_) | Overlay::Confirm(_)), _) => return None,
         (None, Some(editing)) => ("", &editing.text),
         (None, None) => return None,

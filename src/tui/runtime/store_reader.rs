@@ -1,5 +1,6 @@
 //! Reads the store for the screen on a thread of its own, so that no key waits for the disk.
 
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,6 +9,7 @@ use std::thread;
 
 use super::Replies;
 use crate::config::Dirs;
+use crate::domain::batch::{Batch, BatchId, Outline};
 use crate::domain::run::Counts;
 use crate::domain::{OutputCard, RunId, RunSummary};
 use crate::store::{LogReader, OutputQuery, RunQuery, Store, StoreError};
@@ -16,6 +18,7 @@ use crate::tui::msg::Msg;
 use crate::tui::notice::Tone;
 use crate::tui::panes::gallery::Tile;
 use crate::tui::panes::log::Matches;
+use crate::tui::panes::sheet::{SheetPage, SheetQuery, SheetRun};
 use crate::tui::query::{OutputsQuery, RunsQuery};
 
 /// The store, and the last read log with its index of lines.
@@ -24,6 +27,7 @@ pub(super) struct StoreReader {
     dirs: Dirs,
     store: Store,
     log: Option<(RunId, LogReader)>,
+    outlines: HashMap<BatchId, Arc<Outline>>,
     /// Number of the newest search of a log: the others end.
     newest_search: Arc<AtomicU64>,
     replies: Replies,
@@ -31,7 +35,7 @@ pub(super) struct StoreReader {
 
 impl StoreReader {
     pub(super) fn new(dirs: Dirs, store: Store, replies: Replies) -> Self {
-        Self { dirs, store, log: None, newest_search: Arc::default(), replies }
+        Self { dirs, store, log: None, outlines: HashMap::new(), newest_search: Arc::default(), replies }
     }
 
     /// Answers questions until the channel closes.
@@ -48,7 +52,10 @@ impl StoreReader {
             Question::Runs(query) => match self.runs(&query) {
                 Ok((rows, more, open)) => {
                     let trouble = self.store.disk_trouble().map(Msg::DiskFull);
-                    [Msg::Runs { query, rows, more, open }].into_iter().chain(trouble).collect()
+                    let (batches, error) = or_empty(self.batches(&rows));
+                    let batches = (!batches.is_empty()).then_some(Msg::Batches(batches));
+                    let rows = with(Msg::Runs { query, rows, more, open }, error);
+                    batches.into_iter().chain(rows).chain(trouble).collect()
                 }
                 Err(error) => vec![Msg::RunsNotRead(error.to_string())],
             },
@@ -73,10 +80,10 @@ impl StoreReader {
                 let pair = Box::new(ids.map(|_| runs.next().flatten()));
                 with(Msg::Pair(ids, pair), errors.into_iter().flatten().next())
             }
-            Question::Typical(workflow_hash) => match self.store.typical_ms(&workflow_hash) {
-                Ok(Some(ms)) => vec![Msg::TypicalMs { workflow_hash, ms }],
-                Ok(None) => Vec::new(),
-                Err(error) => vec![notice(&error)],
+            Question::Typical(workflow_hash) => self.typical(&workflow_hash),
+            Question::Sheet(query) => match self.sheet(query) {
+                Ok(page) => vec![Msg::Sheet(Box::new(page))],
+                Err(error) => vec![Msg::SheetNotRead(error.to_string())],
             },
             Question::Log { run, range, follow } => {
                 let (answer, error) = or_empty(self.log(run, range, follow));
@@ -105,11 +112,56 @@ impl StoreReader {
         }
     }
 
+    fn typical(&self, workflow_hash: &str) -> Vec<Msg> {
+        let (ms, error) = or_empty(self.store.typical_ms(workflow_hash));
+        let (usual, _) = or_empty(self.store.usual(workflow_hash));
+        let workflow_hash = workflow_hash.to_owned();
+        let ms = ms.map(|ms| Msg::TypicalMs { workflow_hash: workflow_hash.clone(), ms });
+        let usual = usual.map(|usual| Msg::Usual { workflow_hash, usual });
+        ms.into_iter().chain(usual).chain(error.as_ref().map(notice)).collect()
+    }
+
+    /// The batches that rows belong to.
+    fn batches(&mut self, rows: &[RunSummary]) -> Result<Vec<(Batch, Arc<Outline>)>, StoreError> {
+        let ids: BTreeSet<BatchId> = rows.iter().filter_map(|run| Some(run.batch?.batch)).collect();
+        let mut batches = Vec::new();
+        for id in ids {
+            if let Some(batch) = self.store.batch(id)? {
+                batches.push((batch, self.outline(id)?));
+            }
+        }
+        Ok(batches)
+    }
+
+    /// The axes of a batch, which never change.
+    fn outline(&mut self, id: BatchId) -> Result<Arc<Outline>, StoreError> {
+        if let Some(outline) = self.outlines.get(&id) {
+            return Ok(outline.clone());
+        }
+        let outline = Arc::new(self.store.outline(id)?.unwrap_or_default());
+        self.outlines.insert(id, outline.clone());
+        Ok(outline)
+    }
+
+    fn sheet(&mut self, query: SheetQuery) -> Result<SheetPage, StoreError> {
+        let state = self.store.batch(query.batch)?.ok_or(StoreError::NoSuchBatch(query.batch))?;
+        let outline = self.outline(query.batch)?;
+        let mut runs = Vec::new();
+        for run in self.store.batch_runs(query.batch, query.first, query.count)? {
+            let made = if run.outputs > 0 { self.store.first_output(&run)? } else { None };
+            let rejected = made.as_ref().is_some_and(|(_, rejected)| *rejected);
+            let output = made.map(|(card, _)| Tile { gone: !card.output.path.exists(), card });
+            runs.push(SheetRun { run, output, rejected });
+        }
+        Ok(SheetPage { query, state, outline, runs })
+    }
+
     fn runs(&self, query: &RunsQuery) -> Result<(Vec<RunSummary>, bool, Counts), StoreError> {
         let typed = RunQuery::parse(&query.filter.search);
         let limit = u32::try_from(query.limit).unwrap_or(u32::MAX - 1);
         let mut rows = self.store.summaries(&RunQuery {
             status: query.filter.status.or(typed.status),
+            unfolded: Some(query.filter.unfolded.clone()),
             before: query.before,
             // One more than needed, to know whether there are more.
             limit: limit + 1,

@@ -1,6 +1,6 @@
 //! What came of an overlay is handed to whoever asked.
 
-use super::{import, palette, presets, submit};
+use super::{explore, import, palette, presets, submit};
 use crate::tui::command::Ctx;
 use crate::tui::effect::{Effect, Effects, Operation};
 use crate::tui::model::Model;
@@ -27,6 +27,8 @@ pub(super) fn hear(model: &mut Model, answer: Answer, ctx: &Ctx, effects: &mut E
         Answer::No(then) => declined(model, &then),
         Answer::Load(shown) => import::load(model, &shown.imported, &shown.fit, effects),
         Answer::Open(shown) => import::ask_to_open(model, shown.imported, effects),
+        Answer::Explored(wanted) => explore::read(wanted, effects),
+        Answer::Explore(plan, _) => explore::ask(model, *plan),
         Answer::Say(text) => model.notify(Tone::Plain, text),
     }
 }
@@ -118,6 +120,11 @@ fn confirmed(model: &mut Model, then: Confirmed, ctx: &Ctx, effects: &mut Effect
         Confirmed::RunWithNewSeed(order) => submit::with_new_seed(model, &order, ctx, effects),
         Confirmed::RunUnsure => submit::unsure(model, effects),
         Confirmed::RunUnfilled => submit::unfilled(model, effects),
+        Confirmed::RunBatch(order) => effects.push(Effect::Do(Operation::SubmitBatch(order))),
+        Confirmed::CancelBatch(batch) => effects.push(Effect::Do(Operation::CancelBatch(batch))),
+        Confirmed::RetryBatch(batch) => {
+            effects.push(Effect::Do(Operation::RetryBatch(batch, model.open.profile.clone())));
+        }
         Confirmed::KeepEarlier(earlier) => presets::keep_earlier(model, *earlier, effects),
         Confirmed::Reload(order) => {
             if let Some(order) = order {

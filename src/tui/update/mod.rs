@@ -4,6 +4,7 @@
 //! commands that belong to no pane, and who hears what came of an overlay.
 
 mod answers;
+pub mod explore;
 pub mod import;
 mod keys;
 mod mouse;
@@ -33,6 +34,7 @@ use super::panes::params::editing;
 use super::panes::params::update as params;
 use super::panes::runs::ends as run_ends;
 use super::panes::runs::update as runs;
+use super::panes::sheet::update as sheet;
 use crate::domain::Said;
 
 /// What to ask for when the screen opens, after [`Msg::Opened`] and [`Msg::Profile`] or in their place.
@@ -58,6 +60,7 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
             runs::reload(model, &mut effects);
             details::reload(model, &mut effects);
             log::reload(model, &mut effects);
+            sheet::reload(model, &mut effects);
             if !model.is_working() {
                 gallery::reload(model, &mut effects);
             }
@@ -92,6 +95,17 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
         Msg::Compared(order, pictures) => compare::seen(model, &order, pictures),
         Msg::OutputDeleted(id) => gallery::deleted(model, id, &mut effects),
         Msg::Ended(ended) => run_ends::ended(model, ended, ctx.keys),
+        Msg::Usual { workflow_hash, usual } => {
+            model.usual.insert(workflow_hash, usual);
+        }
+        Msg::Batches(batches) => runs::batches(model, batches),
+        Msg::Sheet(page) => sheet::loaded(model, *page, &mut effects),
+        Msg::SheetNotRead(why) => sheet::not_read(model, why, &mut effects),
+        Msg::Values(question, answer) => explore::was_read(model, question, answer, &mut effects),
+        Msg::BatchQueued { batch, runs, waits } => {
+            explore::queued(model, batch, runs, waits, &mut effects);
+            runs::reload(model, &mut effects);
+        }
         Msg::Submitted { run, note, waits } => {
             runs::submitted(model, run, &note, waits);
             runs::reload(model, &mut effects);
@@ -113,6 +127,9 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
             model.draft.load(settings.into_iter().collect(), Said::Run(run));
             params::check_files(model, &mut effects);
             model.notify(Tone::Good, told);
+            if let Some(offers) = model.explore_next.take() {
+                explore::open(model, offers, ctx, &mut effects);
+            }
         }
         Msg::Imported(imported) => import::imported(model, *imported, &mut effects),
         Msg::Items(purpose, items) => answers::items(model, &purpose, items),

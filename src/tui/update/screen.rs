@@ -13,6 +13,7 @@ use crate::tui::typing::line_editor;
 const LOG: Scope = Scope::Pane(Pane::Log);
 const GALLERY: Scope = Scope::Pane(Pane::Gallery);
 const COMPARE: Scope = Scope::Pane(Pane::Compare);
+const SHEET: Scope = Scope::Pane(Pane::Sheet);
 
 pub const COMMANDS: &[Command] = &[
     Command {
@@ -137,6 +138,7 @@ pub const COMMANDS: &[Command] = &[
             at(LOG, 0).named("log-left"),
             at(GALLERY, 0).named("gallery-left"),
             at(COMPARE, 0).named("compare-left"),
+            at(SHEET, 0).named("sheet-left"),
         ],
         keys: &["left", "h"],
         short: "left",
@@ -148,6 +150,7 @@ pub const COMMANDS: &[Command] = &[
             at(LOG, 0).named("log-right"),
             at(GALLERY, 0).named("gallery-right"),
             at(COMPARE, 0).named("compare-right"),
+            at(SHEET, 0).named("sheet-right"),
         ],
         keys: &["right", "l"],
         short: "right",

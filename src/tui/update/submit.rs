@@ -87,6 +87,29 @@ pub(super) fn another_key(model: &mut Model, effects: &mut Effects) {
     }
 }
 
+/// Takes in what is being typed, and says what stands in the way of a run; `false` when something does.
+pub(super) fn is_ready(model: &mut Model, effects: &mut Effects) -> bool {
+    if model.params.editing.is_some() && !editing::commit(model, effects) {
+        return false;
+    }
+    if let Some(why) = model.open.workflow.as_ref().and_then(|workflow| workflow.unrunnable()) {
+        model.notify(Tone::Bad, format!("Nothing was sent: {why}"));
+        return false;
+    }
+    let bad_file = model.draft.params().iter().find_map(|p| match model.params.files.get(&p.key) {
+        Some(FileState::Bad(why)) => Some((p.key.clone(), why.clone())),
+        _ => None,
+    });
+    if let Some((key, why)) = bad_file {
+        params::select(model, &key);
+        // It may be there by now: the next press finds out.
+        params::changed(model, &key, effects);
+        model.notify(Tone::Bad, format!("Nothing was sent: {why}"));
+        return false;
+    }
+    true
+}
+
 /// Queues a run with the parameters as they stand and gives the keys back at once.
 fn run_now(model: &mut Model, effects: &mut Effects) {
     run_as(model, Unfilled::Asked, effects);
@@ -101,21 +124,7 @@ enum Unfilled {
 }
 
 fn run_as(model: &mut Model, unfilled: Unfilled, effects: &mut Effects) {
-    if model.params.editing.is_some() && !editing::commit(model, effects) {
-        return;
-    }
-    if let Some(why) = model.open.workflow.as_ref().and_then(|workflow| workflow.unrunnable()) {
-        return model.notify(Tone::Bad, format!("Nothing was sent: {why}"));
-    }
-    let bad_file = model.draft.params().iter().find_map(|p| match model.params.files.get(&p.key) {
-        Some(FileState::Bad(why)) => Some((p.key.clone(), why.clone())),
-        _ => None,
-    });
-    if let Some((key, why)) = bad_file {
-        params::select(model, &key);
-        // It may be there by now: the next press finds out.
-        params::changed(model, &key, effects);
-        model.notify(Tone::Bad, format!("Nothing was sent: {why}"));
+    if !is_ready(model, effects) {
         return;
     }
     if let Some(first) = model.unsure.first() {

@@ -69,7 +69,7 @@ fn selected(model: &Model, regions: &Regions, buffer: &Buffer) -> Option<Positio
 pub fn bar(pane: Pane, body: Rect, buffer: &Buffer) -> Option<Position> {
     let columns = match pane {
         Pane::Parameters | Pane::Runs => 1,
-        Pane::Gallery => body.width,
+        Pane::Gallery | Pane::Sheet => body.width,
         // Their texts may have such a sign, as a progress bar has, and nothing is selected there.
         Pane::Details | Pane::Log | Pane::Output | Pane::Compare => 0,
     };

@@ -1,21 +1,21 @@
 //! Commands of the comparison.
 
-use super::update::{beside, flip, one_to_one, open};
+use super::update::{beside, flip, one_to_one, open, pair};
 use crate::tui::command::{Command, Scope, at};
 use crate::tui::pane::Pane;
-use crate::tui::panes::gallery::pair;
 
 const HERE: Scope = Scope::Pane(Pane::Compare);
 
 pub const COMMANDS: &[Command] = &[
     Command {
-        places: &[at(Scope::Pane(Pane::Gallery), 64)],
+        places: &[
+            at(Scope::Pane(Pane::Gallery), 64),
+            at(Scope::Pane(Pane::Sheet), 64).named("sheet-compare"),
+        ],
         keys: &["C"],
         short: "compare",
         long: "Compare the two marked outputs, or the marked one with this one",
-        when: |model| {
-            pair(&model.gallery).map(drop).ok_or("Mark one with space, go to another one, then compare")
-        },
+        when: |model| pair(model).map(drop).ok_or("Mark one with space, go to another one, then compare"),
         ..Command::new("compare", |model, _, effects| open(model, effects))
     },
     Command {

@@ -30,6 +30,8 @@ pub struct ComparePane {
     pub asked: Option<CompareOrder>,
     /// Its result, shown until the next one arrives.
     pub seen: Option<Result<Vec<picture::Shared>, String>>,
+    /// Opened from the sheet of a batch, not from the gallery.
+    pub of_sheet: bool,
 }
 
 /// The centre of the visible part of a picture, in thousandths of its width and height.

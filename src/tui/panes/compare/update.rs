@@ -4,24 +4,43 @@ use super::places::Places;
 use super::view;
 use super::{ComparePane, Spot};
 use crate::domain::compare::requests;
-use crate::domain::{Run, RunId};
+use crate::domain::{OutputCard, Run, RunId};
 use crate::picture::{self, Cells, PictureMode, PictureProtocol};
 use crate::tui::effect::{Effect, Effects, Question, ScreenEffect};
 use crate::tui::model::Model;
 use crate::tui::motion::Motion;
 use crate::tui::pane::Pane;
 use crate::tui::panes::compare::CompareOrder;
-use crate::tui::panes::gallery::pair;
+use crate::tui::panes::gallery::{marked_pair, update as gallery};
+use crate::tui::panes::sheet::update as sheet;
 
 /// Distance of one key press, in thousandths of the picture.
 const STEP: u16 = 50;
 
 pub fn open(model: &mut Model, effects: &mut Effects) {
-    let Some(pair) = pair(&model.gallery) else { return };
+    let of_sheet = model.focus == Pane::Sheet;
+    let Some(pair) = pair(model) else { return };
     let runs = [pair[0].id.run, pair[1].id.run];
-    model.compare = ComparePane { pair: Some(pair), ..ComparePane::default() };
+    model.compare = ComparePane { pair: Some(pair), of_sheet, ..ComparePane::default() };
     model.go_to(Pane::Compare);
     effects.push(Effect::Ask(Question::Pair(runs)));
+}
+
+/// Goes back to where the two were marked.
+pub fn leave(model: &mut Model, effects: &mut Effects) {
+    match model.sheet.batch.filter(|_| model.compare.of_sheet) {
+        Some(batch) => sheet::open(model, batch, effects),
+        None => gallery::enter(model, effects),
+    }
+}
+
+/// The two marked outputs, or the marked one and the selected one.
+pub fn pair(model: &Model) -> Option<[OutputCard; 2]> {
+    let selected = match model.focus {
+        Pane::Sheet => model.sheet.selected().and_then(|run| run.output.as_ref()),
+        _ => model.gallery.list.selected(),
+    };
+    marked_pair(&model.gallery.marked, selected.map(|tile| &tile.card))
 }
 
 pub fn read(model: &mut Model, ids: [RunId; 2], runs: [Option<Run>; 2]) {

@@ -2,6 +2,7 @@
 
 pub mod commands;
 pub mod grid;
+pub mod tiles;
 pub mod update;
 pub mod view;
 
@@ -72,11 +73,11 @@ impl PagedRow for Tile {
     }
 }
 
-/// The two marked outputs, or the marked and the selected one; the older one first.
-pub fn pair(gallery: &GalleryPane) -> Option<[OutputCard; 2]> {
-    let mut pair = match gallery.marked.as_slice() {
+/// The two marked ones, or the marked one and the selected one; the older one first.
+pub fn marked_pair(marked: &[OutputCard], selected: Option<&OutputCard>) -> Option<[OutputCard; 2]> {
+    let mut pair = match marked {
         [first, second] => [first.clone(), second.clone()],
-        [first] => [first.clone(), gallery.list.selected()?.card.clone()],
+        [first] => [first.clone(), selected?.clone()],
         _ => return None,
     };
     pair.sort_by_key(|card| card.id);

@@ -1,10 +1,9 @@
 //! Updates the gallery: filters, marks, selection and thumbnails.
 
-use std::collections::HashSet;
-
 use super::grid::Grid;
+use super::tiles::{mark_card, thumb_orders, want_thumbs};
 use crate::domain::OutputId;
-use crate::tui::effect::{Effect, Effects, Operation, Question, ScreenEffect};
+use crate::tui::effect::{Effect, Effects, Operation, Question};
 use crate::tui::model::Model;
 use crate::tui::motion::{Motion, Wheel, in_sight};
 use crate::tui::notice::{Notice, Subject, Tone};
@@ -13,11 +12,8 @@ use crate::tui::pane::Pane;
 use crate::tui::panes::gallery::{Thumb, ThumbOrder, Tile};
 use crate::tui::panes::output::update as output;
 use crate::tui::panes::runs::update as runs;
-use crate::tui::query::{OutputsFilter, OutputsQuery, RunsFilter};
+use crate::tui::query::{OutputsFilter, OutputsQuery};
 use crate::tui::text;
-
-/// Thumbnails kept in memory; some kilobytes each.
-const THUMBS: usize = 1_000;
 
 /// Opens or closes the gallery.
 pub fn toggle(model: &mut Model, effects: &mut Effects) {
@@ -51,7 +47,7 @@ pub fn back(model: &mut Model, effects: &mut Effects) {
         return leave(model);
     }
     model.gallery.starred = false;
-    model.runs.filter = RunsFilter::default();
+    model.runs.filter.clear();
     runs::search_changed(model, effects);
 }
 
@@ -100,18 +96,8 @@ pub fn star(model: &mut Model, effects: &mut Effects) {
 
 /// Marks for comparison; a third mark replaces the first.
 pub fn mark(model: &mut Model) {
-    let Some(card) = model.gallery.list.selected().map(|tile| tile.card.clone()) else { return };
-    let marked = &mut model.gallery.marked;
-    if let Some(at) = marked.iter().position(|other| other.id == card.id) {
-        marked.remove(at);
-        return;
-    }
-    if marked.len() == 2 {
-        marked.remove(0);
-    }
-    marked.push(card);
-    if marked.len() == 1 {
-        model.notify(Tone::Plain, "Marked. Mark another one, or go to it; then C compares the two");
+    if let Some(card) = model.gallery.list.selected().map(|tile| tile.card.clone()) {
+        mark_card(model, card);
     }
 }
 
@@ -224,47 +210,13 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
     pane.scroll = in_sight(pane.scroll, row..row + 1, rows, grid.rows);
     let older = pane.list.older(&wanted, grid.page());
     effects.extend(older.map(|query| Effect::Ask(Question::Outputs(query))));
-    want_thumbs(model, &grid, effects);
-}
-
-/// Orders thumbnails of visible tiles, then of the page below and the page above. Sends a new order when a tile is
-/// missing in the last one, or is no longer needed.
-fn want_thumbs(model: &mut Model, grid: &Grid, effects: &mut Effects) {
-    let has_thumbs = model.output.shows_pictures();
-    let pane = &mut model.gallery;
-    if pane.room != grid.picture {
-        pane.room = grid.picture;
-        pane.thumbs.clear();
-        pane.asked.clear();
-    }
+    let pane = &model.gallery;
     let first = pane.scroll * grid.columns;
     let end = first + grid.page();
     let before = first.saturating_sub(grid.page());
     let count = pane.list.rows.len();
     let near = [first..end, end..end + grid.page(), before..first];
     let near = near.into_iter().flat_map(|range| range.start.min(count)..range.end.min(count));
-    let near: Vec<&Tile> = near.map(|at| &pane.list.rows[at]).filter(|tile| tile.can_be_seen()).collect();
-    if pane.thumbs.len() > THUMBS {
-        let near: HashSet<&str> = near.iter().map(|tile| tile.card.output.sha256.as_str()).collect();
-        pane.thumbs.retain(|sha256, _| near.contains(sha256.as_str()));
-    }
-    let mut seen = HashSet::new();
-    let missing = near.into_iter().map(|tile| &tile.card.output);
-    let missing: Vec<_> = missing
-        .filter(|output| !pane.thumbs.contains_key(&output.sha256) && seen.insert(&output.sha256))
-        .collect();
-    let is_asked =
-        missing.len() == pane.asked.len() && missing.iter().all(|output| pane.asked.contains(&output.sha256));
-    if is_asked || !has_thumbs {
-        return;
-    }
-    let order = |output: &&crate::domain::run::Output| ThumbOrder {
-        sha256: output.sha256.clone(),
-        path: output.path.clone(),
-        size: output.size,
-        room: grid.picture,
-    };
-    let orders: Vec<ThumbOrder> = missing.iter().map(order).collect();
-    pane.asked = orders.iter().map(|order| order.sha256.clone()).collect();
-    effects.push(Effect::Screen(ScreenEffect::MakeThumbs(orders)));
+    let orders = thumb_orders(near.map(|at| &pane.list.rows[at]), grid.picture);
+    want_thumbs(model, grid.picture, orders, effects);
 }

@@ -128,7 +128,7 @@ fn end_of(name: &str, width: usize) -> String {
 }
 
 /// The text in place of a picture: type, size, and why.
-fn words(tile: &Tile, why: &str, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+pub fn words(tile: &Tile, why: &str, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let kind = tile.kind();
     let sign = match kind.split('/').next().unwrap_or_default() {
         "image" => "▣",
@@ -147,13 +147,13 @@ fn words(tile: &Tile, why: &str, theme: &Theme, area: Rect, buffer: &mut Buffer)
     }
 }
 
-fn put_centred(buffer: &mut Buffer, area: Rect, y: u16, text: &str, style: ratatui::style::Style) {
+pub fn put_centred(buffer: &mut Buffer, area: Rect, y: u16, text: &str, style: ratatui::style::Style) {
     let width = u16::try_from(text.width()).unwrap_or(u16::MAX).min(area.width);
     put(buffer, area, area.x + (area.width - width) / 2, y, text, style);
 }
 
 /// Draws a thumbnail at the bottom left of its area, next to its caption.
-fn half_blocks(picture: &Picture, rows: u16, area: Rect, buffer: &mut Buffer) {
+pub fn half_blocks(picture: &Picture, rows: u16, area: Rect, buffer: &mut Buffer) {
     let Form::Blocks(halves) = &picture.form else { return };
     let cells = picture.cells;
     // The thumbnail may still be of an earlier size.

@@ -1,6 +1,8 @@
 //! Commands of the list of runs and of the details of a run.
 
-use super::update::{cancel, choose, fetch, filter_status, load, open_details, repeat};
+use super::update::{
+    cancel, choose, fetch, filter_status, fold, hold, load, open_row, repeat, selected_batch,
+};
 use crate::tui::command::{Command, Reason, Scope, Spends, at};
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
@@ -14,7 +16,7 @@ const OPEN_DETAILS: Command = Command {
     short: "details",
     long: "Show what was sent, the outputs and the error",
     when: selected,
-    ..Command::new("open-details", |model, _, _| open_details(model))
+    ..Command::new("open-details", |model, _, effects| open_row(model, effects))
 };
 
 pub const COMMANDS: &[Command] = &[
@@ -33,6 +35,9 @@ pub const COMMANDS: &[Command] = &[
         long: "Cancel the run",
         when: |model| {
             let run = model.runs.list.selected().ok_or(NONE_SELECTED)?;
+            if selected_batch(model).is_some() {
+                return Ok(());
+            }
             if run.status.is_end() { Err("This run has already ended") } else { Ok(()) }
         },
         ..Command::new("cancel", |model, _, effects| cancel(model, effects))
@@ -72,6 +77,22 @@ pub const COMMANDS: &[Command] = &[
         ..Command::new("fetch", |model, _, effects| fetch(model, effects))
     },
     Command {
+        places: &[at(HERE, 50)],
+        keys: &["space"],
+        short: "fold",
+        long: "Fold the runs of a batch out, or in again",
+        when: of_batch,
+        ..Command::new("fold", |model, _, effects| fold(model, effects))
+    },
+    Command {
+        places: &[at(HERE, 0)],
+        keys: &["H"],
+        short: "hold",
+        long: "Hold the runs of this batch that wait, or go on with them",
+        when: of_batch,
+        ..Command::new("hold", |model, _, effects| hold(model, effects))
+    },
+    Command {
         places: &[at(HERE, 52), at(Scope::Pane(Pane::Gallery), 52).named("gallery-status")],
         keys: &["f"],
         short: "status",
@@ -81,6 +102,11 @@ pub const COMMANDS: &[Command] = &[
 ];
 
 const NONE_SELECTED: Reason = "No run is selected";
+
+fn of_batch(model: &Model) -> Result<(), Reason> {
+    let run = model.runs.list.selected().ok_or(NONE_SELECTED)?;
+    run.batch.map(drop).ok_or("This run belongs to no batch")
+}
 
 fn selected(model: &Model) -> Result<(), Reason> {
     model.runs.list.selected().map(drop).ok_or(NONE_SELECTED)

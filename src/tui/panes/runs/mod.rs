@@ -1,13 +1,16 @@
 //! The list of runs: the history and the runs in flight, newest first.
 
+mod batch_row;
 pub mod commands;
 pub mod ends;
 pub mod update;
 pub mod view;
 
 use crate::domain::RunId;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use crate::domain::batch::{Batch, BatchId, Outline};
 use crate::domain::run::{Counts, RunSummary};
 use crate::tui::paged::{Paged, PagedRow};
 use crate::tui::query::RunsFilter;
@@ -26,6 +29,16 @@ pub struct RunsPane {
     pub open: Counts,
     /// Runs whose ends will be announced: those that were open at the last read.
     pub watched: BTreeSet<RunId>,
+    /// Batches among the rows.
+    pub batches: BTreeMap<BatchId, (Batch, Arc<Outline>)>,
+}
+
+impl RunsPane {
+    /// The batch that a row stands for: of a batch that is not folded out the first run is the row of all.
+    pub fn batch_of_row(&self, run: &RunSummary) -> Option<&(Batch, Arc<Outline>)> {
+        let batch = run.batch.filter(|_| self.filter.is_empty())?.batch;
+        self.batches.get(&batch).filter(|_| !self.filter.unfolded.contains(&batch))
+    }
 }
 
 impl RunsPane {

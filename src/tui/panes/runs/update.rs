@@ -1,6 +1,9 @@
 //! Updates the list of runs: selection, search, cancelling and fetching.
 
+use std::sync::Arc;
+
 use super::ends;
+use crate::domain::batch::{Batch, Outline};
 use crate::domain::run::{Counts, RunSummary, shown_url};
 use crate::domain::{RunId, Status};
 use crate::tui::effect::{Effect, Effects, Operation, Question};
@@ -10,7 +13,8 @@ use crate::tui::motion::{Motion, Wheel, in_sight};
 use crate::tui::notice::{Notice, Subject, Tone, counted};
 use crate::tui::overlay::{Confirm, Confirmed, Overlay};
 use crate::tui::pane::Pane;
-use crate::tui::query::{RunsFilter, RunsQuery};
+use crate::tui::panes::sheet::update as sheet;
+use crate::tui::query::RunsQuery;
 
 /// Milliseconds after which cancelling a run asks for confirmation.
 const LONG_MS: i64 = 10_000;
@@ -76,6 +80,45 @@ pub fn submitted(model: &mut Model, run: RunId, note: &str, waits: Option<String
     }
 }
 
+/// Batches among the rows, as they are now.
+pub fn batches(model: &mut Model, batches: Vec<(Batch, Arc<Outline>)>) {
+    model.runs.batches.extend(batches.into_iter().map(|(batch, outline)| (batch.id, (batch, outline))));
+}
+
+/// The batch whose row is selected.
+pub fn selected_batch(model: &Model) -> Option<&Batch> {
+    let run = model.runs.list.selected()?;
+    model.runs.batch_of_row(run).map(|(batch, _)| batch)
+}
+
+/// Enter on a run shows its details, on a batch its sheet.
+pub fn open_row(model: &mut Model, effects: &mut Effects) {
+    match selected_batch(model).map(|batch| batch.id) {
+        Some(batch) => sheet::open(model, batch, effects),
+        None => open_details(model),
+    }
+}
+
+/// Folds the runs of a batch out beneath its row, or in again.
+pub fn fold(model: &mut Model, effects: &mut Effects) {
+    let Some(batch) = model.runs.list.selected().and_then(|run| run.batch).map(|at| at.batch) else { return };
+    let unfolded = &mut model.runs.filter.unfolded;
+    if !unfolded.remove(&batch) {
+        unfolded.insert(batch);
+    }
+    model.runs.chosen = true;
+    reload(model, effects);
+}
+
+/// Holds what of the selected batch waits, or lets it go on.
+pub fn hold(model: &mut Model, effects: &mut Effects) {
+    let Some(batch) = model.runs.list.selected().and_then(|run| run.batch) else { return };
+    let state = model.runs.batches.get(&batch.batch).map(|(state, _)| state.clone());
+    if let Some(state) = state {
+        sheet::hold_batch(model, &state, effects);
+    }
+}
+
 pub fn open_details(model: &mut Model) {
     model.came_from = Some(model.focus);
     model.go_to(Pane::Details);
@@ -107,6 +150,9 @@ pub fn filter_status(model: &mut Model, effects: &mut Effects) {
 }
 
 pub fn cancel(model: &mut Model, effects: &mut Effects) {
+    if let Some(batch) = selected_batch(model).cloned() {
+        return sheet::confirm_cancel(model, &batch);
+    }
     let Some(run) = model.runs.list.selected() else { return };
     let (id, status, worked) = (run.id, run.status, run.elapsed_ms(model.now));
     let can_stop = run.protocol.caps().cancel;
@@ -235,7 +281,7 @@ pub fn back(model: &mut Model, effects: &mut Effects) -> bool {
     if model.runs.filter.is_empty() {
         return false;
     }
-    model.runs.filter = RunsFilter::default();
+    model.runs.filter.clear();
     search_changed(model, effects);
     true
 }

@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
+use super::batch_row;
 use crate::domain::Status;
 use crate::domain::run::{Connection, RunSummary};
 use crate::tui::command::Keymap;
@@ -70,7 +71,11 @@ pub fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mu
     let word_width = ids.clone().map(|run| word(run).width()).max().unwrap_or(0);
     let widths = (id_width as u16, word_width as u16, preset_width);
     for (run, y) in ids.zip(area.top()..area.bottom()) {
-        row(model, theme, run, Rect { y, height: 1, ..area }, widths, buffer);
+        let line = Rect { y, height: 1, ..area };
+        match model.runs.batch_of_row(run) {
+            Some((batch, outline)) => batch_row::draw(model, (batch, outline), run, theme, line, buffer),
+            None => row(model, theme, run, line, widths, buffer),
+        }
     }
 }
 
@@ -163,7 +168,9 @@ fn far(model: &Model, run: &RunSummary) -> Far {
     let is_reconnecting = run.connection.is_some_and(|now| now.state == Connection::Reconnecting);
     match run.status {
         Status::Waiting | Status::Running if is_reconnecting => plain("reconnecting".to_owned()),
-        Status::Done | Status::Cancelled | Status::Queued => plain(run.prompt.clone()),
+        Status::Done | Status::Cancelled | Status::Queued => {
+            plain(batch_row::values(model, run).unwrap_or_else(|| run.prompt.clone()))
+        }
         Status::Failed | Status::Lost => plain(run.error.clone()),
         Status::Waiting => {
             plain(run.queue.map_or_else(|| "cold start".to_owned(), crate::report::human::place_in_queue))

@@ -1,5 +1,6 @@
 //! Operations with side effects (open, save, submit, cancel), on a thread of their own, in order.
 
+mod batches;
 mod open_files;
 mod runs;
 
@@ -122,6 +123,16 @@ impl Operations {
     pub(super) fn perform(&mut self, operation: Operation) -> Vec<Msg> {
         let answer = match operation {
             Operation::Submit(new) => return self.submit(&new),
+            Operation::SubmitBatch(order) => self.submit_batch(&order),
+            Operation::ReadValues(question) => Ok(vec![self.read_values(question)]),
+            Operation::KeepRun(keep) => self.keep_run(&keep),
+            Operation::HoldBatch(batch) => self.hold_batch(batch),
+            Operation::ResumeBatch(batch) => self.resume_batch(batch),
+            Operation::CancelBatch(batch) => self.cancel_batch(batch),
+            Operation::RetryBatch(batch, profile) => self.retry_batch(batch, profile.as_deref()),
+            Operation::RunFirst(run) => self.run_first(run),
+            Operation::Reject(output, reject) => self.reject(output, reject),
+            Operation::SaveSheet(batch, format) => self.save_sheet(batch, format),
             Operation::Repeat(run, profile) => self.repeat(run, profile.as_deref()),
             Operation::Fetch(run) => self.fetch(run),
             Operation::LetGo(run) => self.let_go(run),

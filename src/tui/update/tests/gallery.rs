@@ -256,7 +256,7 @@ fn deleting_is_asked_first_and_the_next_one_is_selected() {
 fn marks_are_two_at_the_most_and_the_pair_is_in_order() {
     let mut stage = gallery(80, 24, 1..=4);
     let runs = |pair: Option<[OutputCard; 2]>| pair.map(|pair| pair.map(|card| card.id.run));
-    let pair = |stage: &Stage| runs(crate::tui::panes::gallery::pair(&stage.model.gallery));
+    let pair = |stage: &Stage| runs(crate::tui::panes::compare::update::pair(&stage.model));
     assert_eq!(pair(&stage), None);
     stage.press("C");
     assert!(stage.told().contains("Mark one"), "{}", stage.told());

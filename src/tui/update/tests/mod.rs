@@ -1,5 +1,6 @@
 //! What keys and messages do: whole lists of effects, and what the person sees of them.
 
+mod batches;
 mod gallery;
 mod log;
 mod notices;

@@ -1,0 +1,346 @@
+//! Messages and selection of the sheet.
+
+use super::grid::SheetGrid;
+use super::{SheetPage, SheetQuery, SheetRun};
+use crate::domain::batch::{Batch, BatchId, Hold};
+use crate::domain::spend::cost;
+use crate::domain::{ParamKind, Role, RunSummary, Status};
+use crate::report::batch as report;
+use crate::tui::effect::{Effect, Effects, KeepRun, Operation, Question};
+use crate::tui::model::Model;
+use crate::tui::motion::{Motion, Wheel, in_sight};
+use crate::tui::notice::{Notice, Subject, Tone};
+use crate::tui::overlay::explore::Offer;
+use crate::tui::overlay::{Confirm, Confirmed, Overlay};
+use crate::tui::pane::Pane;
+use crate::tui::panes::gallery::tiles::{mark_card, thumb_orders, want_thumbs};
+use crate::tui::panes::output::update as output;
+
+/// Goes to the sheet of the selected batch, else of the last that was seen; or back from it.
+pub fn toggle(model: &mut Model, effects: &mut Effects) {
+    if model.focus == Pane::Sheet {
+        return leave(model);
+    }
+    let selected = model.runs.list.selected().and_then(|run| run.batch).map(|at| at.batch);
+    match selected.or(model.sheet.batch).or_else(|| model.runs.batches.keys().max().copied()) {
+        Some(batch) => open(model, batch, effects),
+        None => model.notify(Tone::Plain, "There is no batch yet. Press E to explore"),
+    }
+}
+
+/// Shows a batch; the sheet leads back to where the person is now.
+pub fn open(model: &mut Model, batch: BatchId, effects: &mut Effects) {
+    let came_from = if model.focus.is_full_screen() { model.sheet.came_from } else { model.focus };
+    if model.sheet.batch != Some(batch) {
+        model.sheet = super::SheetPane { batch: Some(batch), zoom: model.sheet.zoom, ..Default::default() };
+        model.gallery.marked.clear();
+    }
+    model.sheet.came_from = came_from;
+    model.go_to(Pane::Sheet);
+    reload(model, effects);
+}
+
+pub fn leave(model: &mut Model) {
+    let back = model.sheet.came_from;
+    model.go_to(back);
+}
+
+/// The runs that are wanted now: those that are seen, and a page before and after.
+fn wanted(model: &Model) -> Option<SheetQuery> {
+    let (batch, grid) = (model.sheet.batch?, SheetGrid::of(model)?);
+    let first = (model.sheet.scroll * grid.columns).saturating_sub(grid.page());
+    Some(SheetQuery { batch, first, count: 3 * grid.page() })
+}
+
+/// Reads the runs again, if somebody looks at them.
+pub fn reload(model: &mut Model, effects: &mut Effects) {
+    if model.focus != Pane::Sheet {
+        return;
+    }
+    let Some(query) = wanted(model) else { return };
+    if model.sheet.fetch.want() {
+        model.sheet.asked = query;
+        model.sheet.failed = false;
+        effects.push(Effect::Ask(Question::Sheet(query)));
+    }
+}
+
+pub fn loaded(model: &mut Model, page: SheetPage, effects: &mut Effects) {
+    model.is_in_order(Subject::History);
+    let is_old = model.sheet.fetch.arrived();
+    if model.sheet.batch == Some(page.query.batch) {
+        let sheet = &mut model.sheet;
+        (sheet.first, sheet.runs) = (page.query.first, page.runs);
+        (sheet.state, sheet.outline) = (Some(page.state), page.outline);
+        // How long they take is known once one has ended.
+        let has_ended =
+            sheet.state.as_ref().is_some_and(|state| state.count(|status| status == Status::Done) > 0);
+        let hash = sheet.runs.first().map(|run| run.run.workflow_hash.clone());
+        let unknown = hash.filter(|hash| has_ended && !model.usual.contains_key(hash));
+        effects.extend(unknown.map(|hash| Effect::Ask(Question::Typical(hash))));
+    }
+    if is_old {
+        reload(model, effects);
+    }
+}
+
+/// What is shown stays.
+pub fn not_read(model: &mut Model, why: String, effects: &mut Effects) {
+    model.tell(Notice::news(Tone::Bad, why, model.now).about(Subject::History));
+    model.sheet.failed = true;
+    if model.sheet.fetch.arrived() {
+        reload(model, effects);
+    }
+}
+
+/// Goes to the run, with its output shown.
+pub fn look(model: &mut Model) {
+    let Some(SheetRun { run, output: tile, .. }) = model.sheet.selected() else { return };
+    let (run, card) = (run.id, tile.as_ref().map(|tile| tile.card.id));
+    model.runs.list.go_to(run);
+    model.runs.chosen = true;
+    match card {
+        Some(card) => output::go_to(model, card),
+        None => model.go_to(Pane::Details),
+    }
+    model.came_from = Some(Pane::Sheet);
+}
+
+/// At once on the screen; should the store refuse, what it has is read again.
+pub fn star(model: &mut Model, effects: &mut Effects) {
+    let Some(tile) = model.sheet.selected_mut().and_then(|run| run.output.as_mut()) else { return };
+    tile.card.starred = !tile.card.starred;
+    effects.push(Effect::Do(Operation::Star(tile.card.id, tile.card.starred)));
+}
+
+pub fn reject(model: &mut Model, effects: &mut Effects) {
+    let Some(run) = model.sheet.selected_mut() else { return };
+    let Some(tile) = &run.output else { return };
+    run.rejected = !run.rejected;
+    effects.push(Effect::Do(Operation::Reject(tile.card.id, run.rejected)));
+}
+
+/// A third mark takes the place of the first.
+pub fn mark(model: &mut Model) {
+    let card = model.sheet.selected().and_then(|run| run.output.as_ref()).map(|tile| tile.card.clone());
+    if let Some(card) = card {
+        mark_card(model, card);
+    }
+}
+
+/// What a batch's runs that still wait would have cost.
+fn waiting_cost(model: &Model, run: &RunSummary) -> Option<f64> {
+    let waiting = model.sheet.state.as_ref()?.count(|status| status == Status::Queued);
+    let usual = model.usual.get(&run.workflow_hash)?;
+    let ms = usual.run_ms.saturating_mul(i64::try_from(waiting).unwrap_or(i64::MAX));
+    Some(cost(ms, run.cost_per_second?)).filter(|_| waiting > 0)
+}
+
+/// What the key that keeps this run will save, for its hint.
+pub fn savings(model: &Model) -> Option<String> {
+    waiting_cost(model, &model.sheet.selected()?.run).map(report::money)
+}
+
+/// The run's values become the draft, and what of the batch still waits is cancelled.
+pub fn keep_this(model: &mut Model, effects: &mut Effects) {
+    let (Some(batch), Some(run)) = (model.sheet.batch, model.sheet.selected()) else { return };
+    let keep =
+        KeepRun { run: run.run.id, batch, open: model.open.clone(), saves: waiting_cost(model, &run.run) };
+    effects.push(Effect::Do(Operation::KeepRun(keep)));
+    if let Some(tile) = run.output.as_ref().filter(|tile| !tile.card.starred) {
+        effects.push(Effect::Do(Operation::Star(tile.card.id, true)));
+    }
+    model.go_to(Pane::Parameters);
+}
+
+/// Explores again from a run: its values become the draft, and its numbers are varied within half the way to their
+/// neighbours.
+pub fn around(model: &mut Model, effects: &mut Effects) {
+    let Some(run) = model.sheet.selected() else { return };
+    let run = run.run.id;
+    let offers = closer(model);
+    effects.push(Effect::Do(Operation::ReadSettings(run, model.open.clone())));
+    model.explore_next = Some(offers);
+    model.go_to(Pane::Parameters);
+}
+
+/// The axes of the batch, closer around the selected run. A batch of seeds alone goes on with its cfg.
+fn closer(model: &Model) -> Vec<Offer> {
+    let outline = &model.sheet.outline;
+    let at = outline.places(model.sheet.selected);
+    let mut offers: Vec<Offer> = Vec::new();
+    for (axis, at) in outline.axes.iter().zip(at) {
+        let is_number = model
+            .draft
+            .param(&axis.key)
+            .is_some_and(|p| matches!(p.kind, ParamKind::Integer | ParamKind::Float));
+        let numbers: Vec<f64> = axis.values.iter().filter_map(|value| value.parse().ok()).collect();
+        if !is_number || numbers.len() != axis.values.len() {
+            continue;
+        }
+        let here = numbers[at];
+        let distance = |other: &f64| (other - here).abs();
+        let nearest = numbers.iter().map(distance).filter(|distance| *distance > 0.0).min_by(f64::total_cmp);
+        if let Some(nearest) = nearest {
+            offers.push((axis.key.clone(), format!("±{}:5", short(nearest / 2.0))));
+        }
+    }
+    if offers.is_empty() {
+        let cfg = model.draft.params().iter().find(|p| p.role == Some(Role::Cfg) && p.is_editable());
+        offers.extend(cfg.map(|parameter| (parameter.key.clone(), "±20%".to_owned())));
+    }
+    offers
+}
+
+fn short(number: f64) -> String {
+    let text = format!("{number:.4}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// Holds what waits, or lets it go on.
+pub fn hold(model: &mut Model, effects: &mut Effects) {
+    if let Some(state) = model.sheet.state.clone() {
+        hold_batch(model, &state, effects);
+    }
+}
+
+pub fn hold_batch(model: &mut Model, state: &Batch, effects: &mut Effects) {
+    let operation = match state.held {
+        Some((Hold::DayCost, _)) => {
+            return model.notify(
+                Tone::Plain,
+                "The day's cost ceiling holds it. Raise `per_day` in config.toml, then `comfydeck batch resume`",
+            );
+        }
+        Some((Hold::BatchCost, _)) => {
+            let id = state.id;
+            return model.notify(
+                Tone::Plain,
+                format!("Its cost ceiling holds it. `comfydeck batch resume {id} --max-cost AMOUNT` goes on"),
+            );
+        }
+        Some((Hold::Asked, _)) => Operation::ResumeBatch(state.id),
+        None if state.count(|status| status == Status::Queued) > 0 => Operation::HoldBatch(state.id),
+        None => return model.notify(Tone::Plain, "Nothing of this batch waits"),
+    };
+    effects.push(Effect::Do(operation));
+}
+
+pub fn ask_cancel(model: &mut Model) {
+    if let Some(state) = model.sheet.state.clone() {
+        confirm_cancel(model, &state);
+    }
+}
+
+/// Asks whether to cancel what of a batch has not ended.
+pub fn confirm_cancel(model: &mut Model, batch: &Batch) {
+    let waiting = batch.count(|status| status == Status::Queued);
+    let working = batch.count(Status::is_in_flight);
+    if waiting + working == 0 {
+        return model.notify(Tone::Plain, "Every run of this batch has ended");
+    }
+    let consequence = match working {
+        0 => "They have not been sent, so they cost nothing.".to_owned(),
+        working => format!(
+            "{working} in flight are stopped where the server can; what they cost until then is paid."
+        ),
+    };
+    model.overlay = Some(Overlay::Confirm(Confirm {
+        question: format!("Cancel the rest of batch {}: {}?", batch.id, report::runs(waiting + working)),
+        consequence,
+        yes: "cancel them",
+        then: Confirmed::CancelBatch(batch.id),
+    }));
+}
+
+pub fn ask_retry(model: &mut Model) {
+    let Some(state) = &model.sheet.state else { return };
+    let failed = state.count(|status| status == Status::Failed);
+    if failed == 0 {
+        return model.notify(Tone::Plain, "No run of this batch has failed");
+    }
+    let told = crate::tui::overlay::explore::told(model, failed);
+    model.overlay = Some(Overlay::Confirm(Confirm {
+        question: format!("Run the failed runs again: {}?", report::runs(failed)),
+        consequence: format!("Each exactly as it was; {told}."),
+        yes: "run them",
+        then: Confirmed::RetryBatch(state.id),
+    }));
+}
+
+pub fn first(model: &mut Model, effects: &mut Effects) {
+    let Some(run) = model.sheet.selected() else { return };
+    if run.run.status == Status::Queued {
+        effects.push(Effect::Do(Operation::RunFirst(run.run.id)));
+    } else {
+        model.notify(Tone::Plain, "This run does not wait any more");
+    }
+}
+
+pub fn zoom(model: &mut Model, by: i16) {
+    let before = SheetGrid::of(model);
+    model.sheet.zoom += by;
+    if SheetGrid::of(model) == before {
+        model.sheet.zoom -= by;
+    }
+}
+
+pub fn moved(model: &mut Model, motion: Motion) {
+    let Some(grid) = SheetGrid::of(model) else { return };
+    let last = model.sheet.count().saturating_sub(1);
+    let (at, row, page) = (model.sheet.selected, grid.columns, grid.page());
+    let next = match motion {
+        Motion::Left => at.saturating_sub(1),
+        Motion::Right => at + 1,
+        // In the first and the last row there is nowhere to go.
+        Motion::Up if at < row => at,
+        Motion::Up => at - row,
+        Motion::Down if at / row == last / row => at,
+        Motion::Down => at + row,
+        Motion::PageUp if at < page => at % row,
+        Motion::PageUp => at - page,
+        Motion::PageDown => at + page,
+        Motion::Top => 0,
+        Motion::Bottom => last,
+    };
+    choose(model, next.min(last));
+}
+
+pub fn choose(model: &mut Model, place: usize) {
+    model.sheet.selected = place;
+}
+
+pub fn wheel(model: &mut Model, wheel: Wheel) {
+    let motion = match wheel {
+        Wheel::Up => Motion::Up,
+        Wheel::Down => Motion::Down,
+    };
+    moved(model, motion);
+}
+
+/// The place in the batch of the run at a cell.
+pub fn index_at(model: &Model, x: u16, y: u16) -> Option<usize> {
+    let grid = SheetGrid::of(model)?;
+    let at = model.sheet.scroll * grid.columns + grid.at(x, y)?;
+    (at < model.sheet.count()).then_some(at)
+}
+
+/// Keeps a run selected and in sight, and asks for what is seen.
+pub fn settle(model: &mut Model, effects: &mut Effects) {
+    if model.focus != Pane::Sheet {
+        return;
+    }
+    let Some(grid) = SheetGrid::of(model) else { return };
+    let count = model.sheet.count();
+    model.sheet.selected = model.sheet.selected.min(count.saturating_sub(1));
+    let row = model.sheet.selected / grid.columns;
+    model.sheet.scroll = in_sight(model.sheet.scroll, row..row + 1, count.div_ceil(grid.columns), grid.rows);
+    let is_other = wanted(model).is_some_and(|query| query != model.sheet.asked);
+    if is_other && model.sheet.fetch == crate::tui::fetch::Fetch::Idle && !model.sheet.failed {
+        reload(model, effects);
+    }
+    let first = model.sheet.scroll * grid.columns;
+    let near = (first..first + grid.page()).filter_map(|place| model.sheet.at(place)?.output.as_ref());
+    let orders = thumb_orders(near, grid.picture);
+    want_thumbs(model, grid.picture, orders, effects);
+}

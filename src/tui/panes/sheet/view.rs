@@ -1,0 +1,227 @@
+//! The sheet: tiles along the axes of a batch, and beneath them what is known of the selected run.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+use unicode_width::UnicodeWidthStr;
+
+use super::grid::{INFO, SheetGrid};
+use super::update::savings;
+use super::{SheetPane, SheetRun};
+use crate::domain::spend::cost;
+use crate::domain::{RunSummary, Status};
+use crate::report::batch as report;
+use crate::tui::model::Model;
+use crate::tui::panes::gallery::Thumb;
+use crate::tui::panes::gallery::view::{half_blocks, put_centred, words};
+use crate::tui::text;
+use crate::tui::theme::Theme;
+use crate::tui::view::paint::{bar, put, put_right, without_right};
+use crate::tui::wrap::wrap;
+
+/// What the title line says: which batch, how far it is, how long it will take.
+pub fn note(model: &Model) -> String {
+    let sheet = &model.sheet;
+    let (Some(state), Some(id)) = (&sheet.state, sheet.batch) else { return String::new() };
+    let run = sheet.runs.first();
+    let usual = run.and_then(|run| model.usual.get(&run.run.workflow_hash)).copied();
+    let at_once = model.open.profile.as_deref().map_or(1, |profile| profile.concurrency);
+    let left = report::time_left(state, usual, at_once, model.now);
+    let left = left.map(|ms| format!("  {} left", text::duration(ms))).unwrap_or_default();
+    format!("batch {id}  {}{left}", report::state(state, model.now))
+}
+
+pub fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let sheet = &model.sheet;
+    if sheet.state.is_none() {
+        let told = if sheet.failed { "The history cannot be read." } else { "Reading the batch…" };
+        put(buffer, area, area.x + 2, area.y, told, theme.quiet);
+        return;
+    }
+    let Some(grid) = SheetGrid::of(model) else { return };
+    heading(sheet, &grid, theme, Rect { height: 1, ..area }, buffer);
+    let first = sheet.scroll * grid.columns;
+    for at in 0..grid.page() {
+        let place = first + at;
+        if place >= sheet.count() {
+            break;
+        }
+        if grid.along_axes && at % grid.columns == 0 {
+            label(sheet, place, theme, grid.label(at / grid.columns), buffer);
+        }
+        tile(model, place, theme, grid.place(at), grid.along_axes, buffer);
+    }
+    let info = Rect { y: area.bottom().saturating_sub(INFO), height: INFO, ..area };
+    if let Some(run) = sheet.selected() {
+        about(model, run, theme, info, buffer);
+    }
+}
+
+/// The values of the first axis over the columns; without columns the axes.
+fn heading(sheet: &SheetPane, grid: &SheetGrid, theme: &Theme, line: Rect, buffer: &mut Buffer) {
+    let Some(axis) = sheet.outline.axes.first().filter(|_| grid.along_axes) else {
+        put(buffer, line, line.x, line.y, &report::axes(&sheet.outline), theme.quiet);
+        return;
+    };
+    for column in 0..grid.columns.min(axis.values.len()) {
+        let place = grid.place(column);
+        let here = Rect { x: place.x, width: place.width, ..line };
+        put(buffer, here, here.x, line.y, &format!("{} {}", axis.name, axis.values[column]), theme.text);
+    }
+}
+
+/// The values of the other axes beside a row.
+fn label(sheet: &SheetPane, place: usize, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let others = sheet.outline.values(place).into_iter().skip(1);
+    for ((name, value), row) in others.zip(0..area.height) {
+        let y = area.y + 2 * row;
+        put(buffer, without_right(area, 1), area.x, y, name, theme.quiet);
+        put(
+            buffer,
+            without_right(area, 1),
+            area.x,
+            y + 1,
+            &end(value, usize::from(area.width) - 1),
+            theme.text,
+        );
+    }
+}
+
+/// The end of a long number, by which seeds are told apart; the beginning of a text.
+fn end(value: &str, width: usize) -> String {
+    let is_number = value.chars().all(|c| c.is_ascii_digit());
+    match is_number && value.len() > width {
+        true => format!("…{}", &value[value.len() + 1 - width..]),
+        false => value.to_owned(),
+    }
+}
+
+fn tile(model: &Model, place: usize, theme: &Theme, area: Rect, along_axes: bool, buffer: &mut Buffer) {
+    let sheet = &model.sheet;
+    let is_selected = sheet.selected == place;
+    if is_selected {
+        for y in area.top()..area.bottom() {
+            let gap = Rect { x: area.x.saturating_sub(2), width: 1, ..area };
+            put(buffer, gap, gap.x, y, "▌", theme.accent);
+        }
+    }
+    let Some(run) = sheet.at(place) else {
+        put_centred(buffer, area, area.y + area.height / 2, "…", theme.quiet);
+        return;
+    };
+    let picture = Rect { height: area.height.saturating_sub(1), ..area };
+    match run.output.as_ref().map(|tile| (tile, model.gallery.thumbs.get(&tile.card.output.sha256))) {
+        Some((_, Some(Thumb::Picture(thumb, rows)))) => half_blocks(thumb, *rows, picture, buffer),
+        Some((tile, Some(Thumb::Nothing(why)))) => words(tile, why, theme, picture, buffer),
+        Some((tile, None)) if tile.can_be_seen() && model.output.shows_pictures() => {
+            put_centred(buffer, picture, picture.y + picture.height / 2, "…", theme.quiet);
+        }
+        Some((tile, None)) => words(tile, "", theme, picture, buffer),
+        None => standing(model, &run.run, theme, picture, buffer),
+    }
+    if run.rejected {
+        for position in picture.intersection(buffer.area).positions() {
+            buffer[position].set_style(Style::default().add_modifier(Modifier::DIM));
+        }
+    }
+    let line = Rect { y: area.bottom().saturating_sub(1), height: 1, ..area };
+    caption(model, run, is_selected, along_axes, theme, line, buffer);
+}
+
+/// Where a run without an output stands.
+fn standing(model: &Model, run: &RunSummary, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let middle = area.y + area.height / 2;
+    let word = match run.held {
+        Some(_) => "held",
+        None => run.status.word(),
+    };
+    let style = theme.status(run.status);
+    put_centred(buffer, area, middle, &format!("{} {word}", run.status.sign()), style);
+    let below = Rect { y: middle + 1, height: area.bottom().saturating_sub(middle + 1), ..area };
+    match (run.status, &run.progress) {
+        (Status::Running, Some(progress)) => {
+            let told = format!(" {}/{}", progress.value, progress.max);
+            let width = usize::from(area.width).saturating_sub(told.width()).min(12);
+            let (done, open) = bar(progress.value as f64 / progress.max.max(1) as f64, width);
+            let x = put(buffer, below, area.x, below.y, &done, theme.accent);
+            let x = put(buffer, below, x, below.y, &open, theme.quiet);
+            put(buffer, below, x, below.y, &told, theme.text);
+        }
+        (Status::Waiting | Status::Running | Status::Uploading | Status::Downloading, _) => {
+            put_centred(buffer, below, below.y, &text::duration(run.elapsed_ms(model.now)), theme.quiet);
+        }
+        (Status::Failed | Status::Lost, _) => {
+            let lines = wrap(&run.error, usize::from(area.width));
+            for (line, y) in lines.into_iter().zip(below.top()..below.bottom()) {
+                put(buffer, below, below.x, y, line, theme.quiet);
+            }
+        }
+        (Status::Queued | Status::Done | Status::Cancelled, _) => {}
+    }
+}
+
+/// Marks and the run's number; where no axis says it, the values.
+fn caption(
+    model: &Model,
+    run: &SheetRun,
+    is_selected: bool,
+    along_axes: bool,
+    theme: &Theme,
+    line: Rect,
+    buffer: &mut Buffer,
+) {
+    let style = if is_selected { theme.selected } else { theme.quiet };
+    let card = run.output.as_ref().map(|tile| &tile.card);
+    let mut x = line.x;
+    if card.is_some_and(|card| model.gallery.marked.iter().any(|other| other.id == card.id)) {
+        x = put(buffer, line, x, line.y, "◆ ", theme.accent);
+    }
+    if card.is_some_and(|card| card.starred) {
+        x = put(buffer, line, x, line.y, "★ ", theme.accent);
+    }
+    if run.rejected {
+        x = put(buffer, line, x, line.y, "✗ ", theme.bad);
+    }
+    let room = usize::from(line.right().saturating_sub(x));
+    let place = run.run.batch.map_or(0, |at| at.place);
+    let told = match along_axes {
+        true => run.run.id.to_string(),
+        false => {
+            let values: Vec<String> = model
+                .sheet
+                .outline
+                .values(place)
+                .into_iter()
+                .map(|(_, value)| end(value, room.max(4)))
+                .collect();
+            values.join(", ")
+        }
+    };
+    put(buffer, line, x, line.y, &told, style);
+}
+
+/// Two lines about the selected run: its values, time and cost, and what keeping it saves; then its prompt.
+fn about(model: &Model, run: &SheetRun, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let RunSummary { id, batch, status, prompt, cost_per_second, .. } = &run.run;
+    let mut facts = vec![status.word().to_owned()];
+    if run.run.started_at.is_some() {
+        let ms = run.run.elapsed_ms(model.now);
+        facts.push(text::duration(ms));
+        facts.extend(cost_per_second.map(|rate| report::money(cost(ms, rate))));
+    }
+    let right = put_right(buffer, area, area.y, &facts.join("  "), theme.quiet);
+    let line = without_right(area, area.right().saturating_sub(right) + 2);
+    let x = put(buffer, line, line.x, line.y, &format!("run {id}  "), theme.selected);
+    let values = report::values(&model.sheet.outline, batch.map_or(0, |at| at.place));
+    put(buffer, line, x, line.y, &values, theme.text);
+    let saves = savings(model).map(|saves| format!("K keeps this one and saves {saves}"));
+    let line = Rect { y: area.y + 1, height: 1, ..area };
+    let line = match saves {
+        Some(saves) => {
+            let right = put_right(buffer, line, line.y, &saves, theme.quiet);
+            without_right(line, area.right().saturating_sub(right) + 2)
+        }
+        None => line,
+    };
+    put(buffer, line, line.x, line.y, prompt, theme.quiet);
+}

@@ -1,0 +1,94 @@
+//! Explore: opened over the draft, confirmed, queued.
+
+use std::sync::Arc;
+
+use super::submit;
+use crate::domain::batch::BatchId;
+use crate::domain::batch::Plan;
+use crate::report::batch as report;
+use crate::tui::command::{Command, Ctx, Scope, Spends, at};
+use crate::tui::effect::{BatchOrder, Effect, Effects, Operation};
+use crate::tui::model::Model;
+use crate::tui::notice::{Notice, Tone};
+use crate::tui::overlay::explore::{Explore, FileAnswer, FileQuestion, Offer, told};
+use crate::tui::overlay::{Confirm, Confirmed, Overlay};
+use crate::tui::panes::sheet::update as sheet;
+
+pub const COMMANDS: &[Command] = &[Command {
+    places: &[at(Scope::Panes, 56)],
+    keys: &["E"],
+    short: "explore",
+    long: "Explore: run several variations, with other seeds or values. Spends money; asked first",
+    spends: Spends::AfterAsking,
+    when: submit::RUN.when,
+    ..Command::new("explore", |model, ctx, effects| open(model, Vec::new(), ctx, effects))
+}];
+
+/// Opens it over the draft, with what is offered; with nothing, with some seeds.
+pub fn open(model: &mut Model, offers: Vec<Offer>, ctx: &Ctx, effects: &mut Effects) {
+    if !submit::is_ready(model, effects) {
+        return;
+    }
+    if let Some(first) = model.unsure.first() {
+        let why = format!("{first}. Run once, which asks whether to send what is left, then explore");
+        return model.notify(Tone::Bad, why);
+    }
+    let mut explore = Explore::new(&model.draft, offers, ctx.random);
+    let wanted = explore.refresh(&model.draft);
+    model.overlay = Some(Overlay::Explore(Box::new(explore)));
+    read(wanted, effects);
+    effects.extend(super::presets::ask_typical(model));
+}
+
+/// Has files read that values come from.
+pub(super) fn read(wanted: Vec<FileQuestion>, effects: &mut Effects) {
+    effects.extend(wanted.into_iter().map(|question| Effect::Do(Operation::ReadValues(question))));
+}
+
+/// A file of values was read.
+pub(super) fn was_read(model: &mut Model, question: FileQuestion, answer: FileAnswer, effects: &mut Effects) {
+    if let Some(Overlay::Explore(explore)) = &mut model.overlay {
+        explore.read(question, answer);
+        let wanted = explore.refresh(&model.draft);
+        read(wanted, effects);
+    }
+}
+
+/// Asks before these runs are queued.
+pub(super) fn ask(model: &mut Model, plan: Plan) {
+    let question = format!("Run {}: {}?", report::runs(plan.len()), report::axes(&plan.outline()));
+    let order = BatchOrder {
+        open: model.open.clone(),
+        draft: Arc::new(model.draft.clone()),
+        preset: Some(model.draft.preset().name.clone()).filter(|name| !name.is_empty()),
+        send_workflow: model.send_workflow,
+        plan,
+    };
+    let consequence = format!("It takes {}.", told(model, order.plan.len()));
+    model.overlay = Some(Overlay::Confirm(Confirm {
+        question,
+        consequence,
+        yes: "run them",
+        then: Confirmed::RunBatch(Box::new(order)),
+    }));
+}
+
+/// A batch is in the history; `waits` says why nobody looks after it yet.
+pub(super) fn queued(
+    model: &mut Model,
+    batch: BatchId,
+    runs: usize,
+    waits: Option<String>,
+    effects: &mut Effects,
+) {
+    let notice = match waits {
+        None => {
+            Notice::answer(Tone::Good, format!("Batch {batch} queued: {}", report::runs(runs)), model.now)
+        }
+        Some(why) => Notice::news(Tone::Bad, format!("Batch {batch} is queued and waits: {why}"), model.now),
+    };
+    model.tell(notice);
+    if model.overlay.is_none() && model.params.editing.is_none() {
+        sheet::open(model, batch, effects);
+    }
+}
