@@ -51,6 +51,11 @@ impl<W: Write + IsTerminal + AsFd> Console<W> {
         kind == Ok(rustix::fs::FileType::RegularFile)
     }
 
+    /// Whether colours can be shown and are wanted.
+    pub fn has_colours(&self) -> bool {
+        self.colours
+    }
+
     /// Whether a line can be rewritten.
     pub fn rewrites(&self) -> bool {
         self.rewrites

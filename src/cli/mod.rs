@@ -11,6 +11,7 @@ pub mod completions;
 pub mod console;
 pub mod dashboard;
 pub mod demo;
+pub mod diff;
 pub mod doctor;
 pub mod exit;
 pub mod fetch;
@@ -29,6 +30,7 @@ pub mod pairs;
 pub mod presets;
 pub mod preview;
 pub mod profiles;
+pub mod replay;
 pub mod run;
 pub mod run_arg;
 pub mod run_batch;
@@ -79,6 +81,10 @@ pub enum Command {
     Runs(runs::Args),
     /// Show everything that is known about a run
     Show(show::Args),
+    /// Show what differs between two runs
+    Diff(diff::Args),
+    /// Send exactly what a run sent, and compare what comes of it
+    Replay(replay::Args),
     /// Draw pictures in the terminal; in a pipe, print their paths
     Preview(preview::Args),
     /// Print the log of a run
@@ -126,6 +132,8 @@ impl Command {
             Self::Run(args) => run::main(*args),
             Self::Runs(args) => runs::main(args),
             Self::Show(args) => show::main(args),
+            Self::Diff(args) => diff::main(args),
+            Self::Replay(args) => replay::main(args),
             Self::Preview(args) => preview::main(&args),
             Self::Logs(args) => logs::main(args),
             Self::Cancel(args) => cancel::main(args),

@@ -7,6 +7,7 @@ pub mod draft;
 pub mod fit;
 pub mod flatten;
 pub mod form;
+pub mod graph_changes;
 pub mod inputs;
 pub mod key;
 pub mod lora;

@@ -7,6 +7,7 @@
 //! Nothing here writes to a terminal; `tui::terminal` does.
 
 pub mod encode;
+pub mod likeness;
 mod quantize;
 pub mod read;
 pub mod sheet;

@@ -8,6 +8,7 @@ use crate::domain::ParamKey;
 pub type Names = HashMap<ParamKey, &'static str>;
 
 pub mod batch;
+pub mod difference;
 pub mod human;
 pub mod json;
 pub mod sheet;

@@ -7,6 +7,7 @@
 mod batches;
 mod cancel;
 mod ceiling;
+mod drift;
 mod duplicate;
 mod end;
 mod folder;

@@ -130,7 +130,7 @@ pub fn outgoing(order: &NewRun<'_>) -> Result<Outgoing, RunnerError> {
 }
 
 /// Queues a run again with the same values, file contents and seed, at the address `profile` has now.
-/// Does not start a runner.
+/// `output_dir` replaces the first run's folder. Does not start a runner.
 ///
 /// # Errors
 /// When there is no such run, a file's content is missing, or as [`enqueue`].
@@ -139,9 +139,12 @@ pub fn enqueue_again(
     dirs: &Dirs,
     run: RunId,
     profile: &Profile,
+    output_dir: Option<&Path>,
 ) -> Result<RunId, RunnerError> {
     let run = store.run(run)?.ok_or(StoreError::NoSuchRun(run))?;
-    queue_at(store, dirs, profile, again(store, run)?)
+    let request = again(store, run)?;
+    let output_dir = output_dir.map(absolute).transpose()?.unwrap_or(request.output_dir);
+    queue_at(store, dirs, profile, RunRequest { output_dir, ..request })
 }
 
 /// What a run asked for, to be asked for once more.

@@ -9,6 +9,7 @@ use tokio::task::{AbortHandle, JoinError};
 use tokio::time::Instant;
 
 use super::cancel;
+use super::drift;
 use super::duplicate;
 use super::end::{self, Stop};
 use super::retry::{TRY_AGAIN, may_pass};
@@ -200,8 +201,10 @@ impl Record {
                 RunEvent::Preview(preview) => self.preview = Some(preview),
                 RunEvent::Result(mut result) => {
                     if !result.prompt.is_empty() {
+                        let graph = std::mem::take(&mut result.prompt);
+                        self.pending.extend(self.drifted(&graph));
                         // The graph is additional: without it the run is still complete.
-                        match self.store.add_graph(&std::mem::take(&mut result.prompt)) {
+                        match self.store.add_graph(&graph) {
                             Ok(hash) => result.prompt_sha256 = Some(hash),
                             Err(error) => {
                                 tracing::warn!(run = self.run, "the graph that ran is not kept: {error}")
@@ -243,6 +246,17 @@ impl Record {
             // Only a warning: the run continues without it.
             Err(error) => {
                 tracing::warn!(run = self.run, "whether an output is new cannot be told: {error}");
+                None
+            }
+        }
+    }
+
+    /// The warning when another graph ran than the workflow here.
+    fn drifted(&self, graph: &str) -> Option<RunEvent> {
+        match drift::warning(&self.store, self.run, graph) {
+            Ok(text) => text.map(|text| RunEvent::Warning { text }),
+            Err(error) => {
+                tracing::warn!(run = self.run, "the graph that ran cannot be compared: {error}");
                 None
             }
         }

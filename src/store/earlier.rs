@@ -14,6 +14,9 @@ const FAR_BACK: u32 = 50;
 const BY_WORKFLOW: &str = "SELECT json FROM runs INDEXED BY runs_by_workflow JOIN requests ON run = id
     WHERE workflow_hash = ?1 AND preset IS ?2 ORDER BY id DESC LIMIT ?3";
 
+const EARLIER: &str = "SELECT id FROM runs INDEXED BY runs_by_workflow
+    WHERE workflow_hash = ?1 AND preset IS ?2 AND id < ?3 ORDER BY id DESC LIMIT ?4";
+
 const BY_FINGERPRINT: &str = "SELECT id, status FROM runs INDEXED BY runs_by_fingerprint
     WHERE fingerprint = ?1 AND status NOT IN ('failed', 'cancelled') ORDER BY id DESC LIMIT 1";
 
@@ -48,6 +51,17 @@ impl Store {
             }
         }
         Ok(found)
+    }
+
+    /// The newest `most` runs before `run` of its preset and workflow, newest first.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn runs_before(&self, run: RunId, request: &RunRequest, most: u32) -> Result<Vec<RunId>, StoreError> {
+        let mut statement = self.connection.prepare_cached(EARLIER)?;
+        let rows = statement
+            .query_map(params![request.workflow_hash, request.preset, run, most], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// The newest run with an identical request, and its status. Failed and cancelled runs do not count.

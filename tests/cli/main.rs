@@ -1,5 +1,6 @@
 //! The real program, from its arguments to its exit code, against a server that really speaks the protocol.
 
+mod again;
 mod batch;
 mod cloud;
 mod demo;

@@ -190,6 +190,11 @@ impl Drop for Running {
 }
 
 impl Ended {
+    /// Stderr without the warning that the demo's deployment is another workflow than the test's.
+    pub(crate) fn err_but_drift(&self) -> String {
+        self.err.split_inclusive('\n').filter(|line| !line.contains("ran another graph")).collect()
+    }
+
     pub(crate) fn json(&self) -> Vec<Value> {
         self.out.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
     }

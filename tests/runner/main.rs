@@ -369,7 +369,7 @@ fn a_run_from_elsewhere_is_fetched_and_never_sent() {
     assert_eq!(place.store.run_named("p-2").expect("read"), None);
     let found = place.sent().into_iter().filter(|line| line.starts_with(&id.to_string()));
     assert_eq!(found.collect::<Vec<_>>(), [format!("{id} found p-1")]);
-    let again = runner::enqueue_again(&place.store, &place.dirs, id, &profile);
+    let again = runner::enqueue_again(&place.store, &place.dirs, id, &profile, None);
     assert!(matches!(again, Err(RunnerError::Unknown(unknown)) if unknown == id));
 
     // Who asks twice at a time gets one run, and one set of files.
@@ -584,7 +584,7 @@ fn a_repeated_run_is_the_same_whatever_became_of_its_files() {
     let first = place.run(id).request;
     enqueue(&place, &ambient_profile(), Some(b"changed in place")).expect("queued");
     let moved = Profile { url: "https://moved.invalid".to_owned(), ..ambient_profile() };
-    let again = runner::enqueue_again(&place.store, &place.dirs, id, &moved).expect("queued");
+    let again = runner::enqueue_again(&place.store, &place.dirs, id, &moved, None).expect("queued");
     let second = place.run(again).request;
     assert_eq!((second.url.as_str(), second.handover == first.handover), ("https://moved.invalid", false));
     let by: Vec<String> = second.origins.values().map(ToString::to_string).collect();
@@ -593,9 +593,9 @@ fn a_repeated_run_is_the_same_whatever_became_of_its_files() {
     assert_eq!(RunRequest { url, handover, origins, ..second }, first);
 
     std::fs::remove_file(place.store.input_path(&first.files[0].sha256)).expect("removed");
-    let refused = runner::enqueue_again(&place.store, &place.dirs, id, &moved);
+    let refused = runner::enqueue_again(&place.store, &place.dirs, id, &moved, None);
     assert!(matches!(refused, Err(RunnerError::InputGone { .. })));
-    let none = runner::enqueue_again(&place.store, &place.dirs, 99, &moved);
+    let none = runner::enqueue_again(&place.store, &place.dirs, 99, &moved, None);
     assert!(matches!(none, Err(RunnerError::Store(StoreError::NoSuchRun(99)))));
 }
 

@@ -61,7 +61,7 @@ impl Operations {
     pub(super) fn repeat(&mut self, run: RunId, profile: Option<&Profile>) -> Answer {
         let profile = profile.ok_or("no profile says where to run")?;
         let store = opened(&mut self.store, &self.dirs)?;
-        let again = runner::enqueue_again(store, &self.dirs, run, profile).map_err(said)?;
+        let again = runner::enqueue_again(store, &self.dirs, run, profile, None).map_err(said)?;
         Ok(self.queued(again, format!(": run {run} again")))
     }
 

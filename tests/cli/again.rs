@@ -1,0 +1,73 @@
+//! Runs held against each other, and run once more.
+
+use crate::support::{Home, Server};
+
+#[test]
+fn two_runs_are_held_against_each_other() {
+    let (home, server) = (Home::new(), Server::quick());
+    let run = |more: &[&str]| {
+        let args = ["run", "flamingo", "--set", "steps=1", "--url", &server.url, "-o", "out"];
+        assert_eq!(home.deck(&[&args, more].concat()).code, Some(0));
+    };
+    run(&["--seed", "7"]);
+    run(&["--seed", "8", "--set", "prompt=a heron"]);
+    let page = home.deck(&["diff", "1", "2"]);
+    assert_eq!(page.code, Some(0), "{page:?}");
+    for told in
+        ["seed (3-inputs-seed)", "7 → 8", "a heron", "5 values are the same in both", "1, none the same"]
+    {
+        assert!(page.out.contains(told), "{told} in {}", page.out);
+    }
+    // The newest is the second where none is named.
+    let json: serde_json::Value =
+        serde_json::from_str(&home.deck(&["diff", "1", "--json"]).out).expect("json");
+    assert_eq!(json["runs"], serde_json::json!([1, 2]));
+    let seed = json["params"].as_array().expect("params").iter().find(|p| p["name"] == "seed");
+    assert_eq!(seed.expect("a seed")["values"], serde_json::json!([7, 8]));
+    assert_eq!(home.deck(&["diff", "1", "99"]).code, Some(2));
+}
+
+#[test]
+fn a_replay_sends_what_was_sent_and_says_whether_the_picture_is_the_same() {
+    let (home, server) = (Home::new(), Server::quick());
+    let args = ["run", "flamingo", "--set", "steps=1", "--seed", "7", "--url", &server.url, "-o", "out"];
+    assert_eq!(home.deck(&args).code, Some(0));
+    let replayed = home.deck(&["replay", "1", "-o", "again"]);
+    assert_eq!(replayed.code, Some(0), "{replayed:?}");
+    assert!(replayed.err.contains("the same byte for byte as what run 1 made"), "{replayed:?}");
+    assert!(replayed.out.contains("/again/"), "{replayed:?}");
+    assert_eq!(home.stored(2).request.params, home.stored(1).request.params);
+    assert_eq!(home.stored(2).request.url, home.stored(1).request.url);
+
+    let lines = home.deck(&["replay", "1", "--json", "-o", "third"]).json();
+    let last = lines.last().expect("lines");
+    assert_eq!((&last["event"], &last["same"]), (&"compared".into(), &true.into()), "{last}");
+    assert_eq!(last["outputs"][0]["before"], home.stored(1).outputs[0].path.to_string_lossy().as_ref());
+    assert_eq!(home.deck(&["replay", "99"]).code, Some(2));
+}
+
+#[test]
+fn a_workflow_that_is_not_the_deployed_one_is_warned_of_once() {
+    let (home, server) = (Home::new(), Server::quick());
+    let write = |cfg: f64| {
+        let mut workflow: serde_json::Value =
+            serde_json::from_str(comfydeck::demo::WORKFLOW).expect("the demo's workflow");
+        let deployed = std::mem::replace(&mut workflow["3"]["inputs"]["cfg"], cfg.into());
+        assert!(deployed.is_number());
+        let text = workflow.to_string();
+        std::fs::write(home.folder.path().join("mine.json"), text).expect("written");
+    };
+    let run = |seed: &str| {
+        let args =
+            ["run", "-w", "mine.json", "--seed", seed, "--set", "steps=1", "--url", &server.url, "-o", "out"];
+        let ended = home.deck(&args);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        ended.err
+    };
+    write(9.5);
+    let told = run("1");
+    assert!(told.contains("the deployment ran another graph") && told.contains("cfg 9.5 → 6.5"), "{told}");
+    assert!(!run("2").contains("another graph"), "it is known by now");
+    write(6.5);
+    assert!(!run("3").contains("another graph"), "they are the same again");
+}
