@@ -4,6 +4,7 @@ pub mod batch;
 pub mod compare;
 pub mod diagnostic;
 pub mod draft;
+pub mod field;
 pub mod fit;
 pub mod flatten;
 pub mod form;

@@ -27,6 +27,7 @@ mod log;
 mod outputs;
 mod previews;
 mod prune;
+mod recall;
 mod repair;
 mod reserve;
 mod runs;
@@ -77,6 +78,8 @@ pub struct Store {
     /// Open runs this store has written to, with the events folded so far.
     open_runs: RefCell<HashMap<RunId, runs::Folded>>,
     own_changes: Cell<u64>,
+    /// The fields of the workflow whose run was queued last, by its hash.
+    field_names: RefCell<Option<(String, recall::FieldNames)>>,
     /// Size limit in bytes of one run's log.
     max_log: Cell<u64>,
 }
@@ -120,6 +123,7 @@ impl Store {
             bell,
             open_runs: RefCell::default(),
             own_changes: Cell::new(0),
+            field_names: RefCell::default(),
             max_log: Cell::new(u64::MAX),
         })
     }

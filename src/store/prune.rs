@@ -53,6 +53,8 @@ impl Store {
         for run in &found.runs {
             for sql in [
                 "DELETE FROM runs_fts WHERE rowid = ?1",
+                "DELETE FROM field_words WHERE rowid IN (SELECT id FROM field_values WHERE id BETWEEN ?1 * 4096 AND ?1 * 4096 + 4095)",
+                "DELETE FROM field_values WHERE id BETWEEN ?1 * 4096 AND ?1 * 4096 + 4095",
                 "DELETE FROM outputs WHERE run = ?1",
                 "DELETE FROM events WHERE run = ?1",
                 "DELETE FROM requests WHERE run = ?1",

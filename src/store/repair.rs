@@ -58,6 +58,9 @@ impl Store {
             // Nothing of it can be read.
             Err(_) => (0, 0),
         };
+        // The values of its runs are taken in again, from the newest to the oldest.
+        let all = "UPDATE recall_progress SET upto = (SELECT COALESCE(MAX(run), 0) + 1 FROM requests)";
+        new.execute(all, [])?;
         // Leaves a single file without `-wal` and `-shm`.
         new.pragma_update(None, "journal_mode", "DELETE")?;
         new.pragma_update(None, "journal_mode", "WAL")?;

@@ -287,9 +287,10 @@ impl Store {
         queued: Queued,
     ) -> Result<RunId, StoreError> {
         let run = Run::queued(0, request, now);
-        let id = insert(&self.connection, &run, json, queued)?;
-        index(&self.connection, &Run { id, ..run })?;
-        Ok(id)
+        let run = Run { id: insert(&self.connection, &run, json, queued)?, ..run };
+        index(&self.connection, &run)?;
+        self.remember_values(run.id, &run.request)?;
+        Ok(run.id)
     }
 
     /// Runs `write` such that its commit is synced to disk.

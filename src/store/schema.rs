@@ -137,6 +137,25 @@ pub(super) const MIGRATIONS: &[&str] = &[
     "
     ALTER TABLE outputs ADD COLUMN rejected_at INTEGER;
 ",
+    // Values by field (see `recall`). A value's number is its newest use's. Runs below `upto` are not taken in yet.
+    "
+    CREATE TABLE fields (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+    CREATE TABLE field_values (
+        id INTEGER PRIMARY KEY,
+        field INTEGER NOT NULL REFERENCES fields,
+        hash TEXT NOT NULL,
+        value TEXT NOT NULL,
+        run INTEGER NOT NULL,
+        used INTEGER NOT NULL,
+        UNIQUE (field, hash)
+    );
+    CREATE INDEX field_values_by_field ON field_values (field);
+    CREATE VIRTUAL TABLE field_words USING fts5 (
+        field, text, content = '', contentless_delete = 1, prefix = '2 3', tokenize = 'unicode61 remove_diacritics 2'
+    );
+    CREATE TABLE recall_progress (upto INTEGER NOT NULL);
+    INSERT INTO recall_progress SELECT COALESCE(MAX(run), 0) + 1 FROM requests;
+",
 ];
 
 /// A connection, and whether it is read-only.

@@ -63,6 +63,8 @@ pub enum Question {
     Outputs(OutputsQuery),
     /// A batch, and some of its runs.
     Sheet(SheetQuery),
+    /// Values that a field had, by its name across workflows; `typed` narrows them.
+    Recall { key: ParamKey, field: String, typed: String },
 }
 
 /// What is done on the operations thread.

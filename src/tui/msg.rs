@@ -10,6 +10,7 @@ use serde_json::Number;
 
 use crate::domain::batch::{Batch, BatchId, Outline};
 use crate::domain::draft::Layer;
+use crate::domain::field::Recalled;
 use crate::domain::run::{Counts, RunSummary};
 use crate::domain::spend::Usual;
 use crate::domain::{OutputId, ParamKey, Run, RunId, SeedPolicy, Setting, Status};
@@ -138,6 +139,12 @@ pub enum Msg {
     },
     /// Runs of which the history says that they are no longer open, as they are now.
     Ended(Vec<RunSummary>),
+    /// Values that a field had.
+    Recalled {
+        key: ParamKey,
+        typed: String,
+        found: Vec<Recalled>,
+    },
     /// A run could not be queued: nothing was sent.
     NotSubmitted(String),
     /// A run was not queued: nothing differs from this one.

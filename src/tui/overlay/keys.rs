@@ -8,6 +8,7 @@ use super::explore::{self, Explore, FileQuestion};
 use super::{Asking, Choosing, Confirm, Confirmed, Import, Overlay, Picker, PickerItem, Prompt};
 use super::{import, messages, view};
 use crate::domain::batch::Plan;
+use crate::domain::{ParamKey, RunId};
 use crate::tui::command::{Command, Keymap};
 use crate::tui::completions::Completions;
 use crate::tui::key::Key;
@@ -29,6 +30,10 @@ pub enum Answer {
     /// A prompt was cancelled; carries the text to restore, for filters that apply while typing.
     Left(Asking, String),
     Chosen(Choosing, PickerItem),
+    /// What was typed over a list that the history narrows.
+    Narrowed(ParamKey, String),
+    /// The run of an item is wanted, not its value alone.
+    RunOf(RunId),
     /// A preset's name is to be changed.
     Rename(String),
     Delete(PickerItem),
@@ -111,7 +116,12 @@ pub fn clicked(model: &mut Model, at: Position, keys: &Keymap) -> Answer {
 fn text_changed(model: &mut Model) -> Answer {
     match &mut model.overlay {
         Some(Overlay::Help { scroll, .. }) => *scroll = 0,
-        Some(Overlay::Picker(picker)) => picker.select_first(),
+        Some(Overlay::Picker(picker)) => {
+            picker.select_first();
+            if let Choosing::Recall(key) = &picker.purpose {
+                return Answer::Narrowed(key.clone(), picker.typed());
+            }
+        }
         Some(Overlay::Prompt(prompt)) => {
             prompt.error = None;
             return Answer::Typed(prompt.purpose.clone(), prompt.text());
@@ -196,6 +206,11 @@ fn in_picker(model: &mut Model, mut picker: Picker, event: KeyEvent, keys: &Keym
         KeyCode::Down | KeyCode::Tab => picker.go_by(1),
         KeyCode::Char('k') if ctrl => picker.go_by(-1),
         KeyCode::Char('j') if ctrl => picker.go_by(1),
+        KeyCode::Char('o') if ctrl && matches!(picker.purpose, Choosing::Recall(_)) => {
+            if let Some(run) = chosen.and_then(|item| item.run) {
+                return Answer::RunOf(run);
+            }
+        }
         KeyCode::PageUp => picker.go_by(-10),
         KeyCode::PageDown => picker.go_by(10),
         KeyCode::Delete | KeyCode::F(2) if picker.purpose == Choosing::Preset => match chosen {

@@ -74,6 +74,8 @@ pub enum Choosing {
     Profile,
     /// A value of a choice parameter.
     Value(ParamKey),
+    /// A value that a field had in an earlier run.
+    Recall(ParamKey),
     /// One of a run's outputs, by its path.
     Output(OutputUse),
     /// One of the workflows of a file that holds several.
@@ -89,6 +91,7 @@ impl Choosing {
             Self::Preset => "Presets",
             Self::Profile => "Profiles",
             Self::Value(_) => "Choose",
+            Self::Recall(_) => "Earlier values",
             Self::Output(_) => "Outputs",
             Self::Workflow => "Workflows of this file",
             Self::InputFor(_) => "Which parameter takes the file?",
@@ -102,6 +105,7 @@ impl Choosing {
             Self::Preset => "Enter loads · F2 renames · Del deletes",
             Self::Profile => "Enter uses it",
             Self::Workflow => "Enter opens it",
+            Self::Recall(_) => "Enter takes the value · Ctrl+O loads its whole run",
             Self::Value(_) | Self::InputFor(_) => "Enter takes it",
             Self::Output(OutputUse::Input) => "Enter takes it as input",
             Self::Output(OutputUse::Parameters) => "Enter loads its parameters",
@@ -120,6 +124,7 @@ impl Choosing {
             | Self::Profile
             | Self::Workflow
             | Self::Output(_)
+            | Self::Recall(_)
             | Self::InputFor(_) => 84,
         }
     }
@@ -148,6 +153,8 @@ pub struct PickerItem {
     pub detail: String,
     /// To the right: a key, a place.
     pub note: String,
+    /// The run that it is of.
+    pub run: Option<RunId>,
     /// Other names that it is found by.
     pub names: Vec<&'static str>,
     /// A command that works somewhere else: where.

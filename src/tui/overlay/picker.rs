@@ -6,7 +6,7 @@ use nucleo_matcher::{Config, Matcher, Utf32Str};
 use super::{Choosing, Picker, PickerItem};
 
 impl Picker {
-    fn typed(&self) -> String {
+    pub fn typed(&self) -> String {
         self.filter.lines().join("").trim().to_owned()
     }
 
@@ -27,6 +27,8 @@ impl Picker {
                 }
                 items
             }
+            // The history has narrowed them already.
+            Choosing::Recall(_) => self.items.clone(),
             Choosing::Preset
             | Choosing::Profile
             | Choosing::Workflow

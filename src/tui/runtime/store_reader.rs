@@ -18,6 +18,7 @@ use crate::tui::msg::Msg;
 use crate::tui::notice::Tone;
 use crate::tui::panes::gallery::Tile;
 use crate::tui::panes::log::Matches;
+use crate::tui::panes::params::recall;
 use crate::tui::panes::sheet::{SheetPage, SheetQuery, SheetRun};
 use crate::tui::query::{OutputsQuery, RunsQuery};
 
@@ -85,6 +86,10 @@ impl StoreReader {
                 Ok(page) => vec![Msg::Sheet(Box::new(page))],
                 Err(error) => vec![Msg::SheetNotRead(error.to_string())],
             },
+            Question::Recall { key, field, typed } => {
+                let (found, error) = or_empty(self.store.recall(&field, &typed, recall::MOST));
+                with(Msg::Recalled { key, typed, found }, error)
+            }
             Question::Log { run, range, follow } => {
                 let (answer, error) = or_empty(self.log(run, range, follow));
                 let (total, first, lines) = answer;

@@ -10,6 +10,7 @@ use crate::tui::overlay::keys::Answer;
 use crate::tui::overlay::{Asking, Choosing, Confirmed, Overlay, PickerItem};
 use crate::tui::panes::log::update as log;
 use crate::tui::panes::output::uses as outputs;
+use crate::tui::panes::params::recall;
 use crate::tui::panes::params::update as params;
 use crate::tui::panes::runs::update as runs;
 
@@ -21,6 +22,8 @@ pub(super) fn hear(model: &mut Model, answer: Answer, ctx: &Ctx, effects: &mut E
         Answer::Entered(purpose, text) => entered(model, purpose, &text, effects),
         Answer::Left(purpose, before) => left(model, &purpose, before, effects),
         Answer::Chosen(purpose, item) => chosen(model, purpose, item, ctx, effects),
+        Answer::Narrowed(key, typed) => effects.extend(recall::ask(model, &key, typed)),
+        Answer::RunOf(run) => recall::run_taken(model, run, effects),
         Answer::Rename(preset) => presets::ask_new_name(model, preset),
         Answer::Delete(preset) => presets::ask_delete(model, &preset),
         Answer::Yes(then) => confirmed(model, then, ctx, effects),
@@ -81,6 +84,7 @@ fn chosen(model: &mut Model, purpose: Choosing, item: PickerItem, ctx: &Ctx, eff
             model.profile_choice = ProfileChoice::named(item.id.clone());
             effects.push(Effect::Do(Operation::UseProfile(item.id)));
         }
+        Choosing::Recall(key) => recall::taken(model, &key, &item, effects),
         Choosing::Value(key) => params::chosen(model, &key, &item, effects),
         Choosing::Output(wanted) => outputs::take(model, &item.id, wanted, effects),
         Choosing::InputFor(path) => outputs::put(model, &path, &item.id, effects),
@@ -144,6 +148,7 @@ pub(super) fn items(model: &mut Model, purpose: &Choosing, mut items: Vec<Picker
             Choosing::Profile => model.open.profile.as_ref().is_some_and(|profile| profile.name == item.id),
             Choosing::Command
             | Choosing::Value(_)
+            | Choosing::Recall(_)
             | Choosing::Workflow
             | Choosing::Output(_)
             | Choosing::InputFor(_) => false,

@@ -31,6 +31,7 @@ use super::panes::gallery::update as gallery;
 use super::panes::log::update as log;
 use super::panes::output::update as output;
 use super::panes::params::editing;
+use super::panes::params::recall;
 use super::panes::params::update as params;
 use super::panes::runs::ends as run_ends;
 use super::panes::runs::update as runs;
@@ -94,6 +95,7 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
         Msg::Pair(ids, runs) => compare::read(model, ids, *runs),
         Msg::Compared(order, pictures) => compare::seen(model, &order, pictures),
         Msg::OutputDeleted(id) => gallery::deleted(model, id, &mut effects),
+        Msg::Recalled { key, typed, found } => recall::arrived(model, &key, &typed, found),
         Msg::Ended(ended) => run_ends::ended(model, ended, ctx.keys),
         Msg::Usual { workflow_hash, usual } => {
             model.usual.insert(workflow_hash, usual);

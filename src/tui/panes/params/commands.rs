@@ -1,9 +1,9 @@
 //! Commands of the parameters pane.
 
-use super::editing;
 use super::update::{
     at_line, cycle_policy, new_seed, pin, redo, reset, reset_all, show_all, step, toggle, undo,
 };
+use super::{editing, recall};
 use crate::domain::ParamKind;
 use crate::tui::command::{Command, Reason, Scope, at};
 use crate::tui::model::Model;
@@ -143,6 +143,14 @@ pub const COMMANDS: &[Command] = &[
         ..Command::new("show-all", |model, _, _| show_all(model))
     },
     DONE_EDITING,
+    Command {
+        places: &[at(HERE, 28), at(Scope::Editing, 65).named("recall-now").keys(&["alt+r"])],
+        keys: &["alt+r"],
+        short: "earlier",
+        long: "Bring back a value that this field had in any earlier run; type words of it to find it",
+        when: recall::can,
+        ..Command::new("recall", |model, _, effects| recall::open(model, effects))
+    },
     Command {
         places: &[at(Scope::Editing, 80)],
         keys: &["ctrl+c"],

@@ -2,6 +2,7 @@
 
 pub mod commands;
 pub mod editing;
+pub mod recall;
 pub mod rows;
 pub mod update;
 pub mod view;

@@ -184,10 +184,17 @@ pub fn cancel(model: &mut Model, effects: &mut Effects) {
 }
 
 pub fn load(model: &mut Model, effects: &mut Effects) {
-    let Some(id) = model.runs.list.selected else { return };
+    if let Some(id) = model.runs.list.selected {
+        load_run(model, id, effects);
+    }
+}
+
+/// Loads the values of a run; over changes it asks first.
+pub fn load_run(model: &mut Model, id: RunId, effects: &mut Effects) {
     if model.draft.changes() > 0 {
         let changes = counted(model.draft.changes(), "change");
-        let preset = model.runs.list.selected().and_then(|run| run.preset.as_deref()).unwrap_or_default();
+        let run = model.runs.list.rows.iter().find(|run| run.id == id);
+        let preset = run.and_then(|run| run.preset.as_deref()).unwrap_or_default();
         let consequence = match preset {
             preset if preset == model.draft.preset().name => "Undo brings them back.".to_owned(),
             "" => "It was run without a preset, so this one is closed, and its changes are gone.".to_owned(),
