@@ -318,6 +318,13 @@ fn repair(dirs: &Dirs) -> Result<Exit, Failure> {
         return Err(Failure::usage("runs are at work on this history. Wait for their end, then try again"));
     };
     let Repaired { runs, lost, kept } = Store::repair(dirs)?;
+    if runs == 0 && lost > 0 {
+        out::print(&format!(
+            "nothing of the old history could be read; it is kept as {}. Logs and outputs are where they were\n",
+            kept.display()
+        ))?;
+        return Ok(Exit::Success);
+    }
     let lost = match lost {
         0 => "nothing was lost".to_owned(),
         1 => "1 run could not be read, or not whole".to_owned(),

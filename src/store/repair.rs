@@ -55,8 +55,8 @@ impl Store {
         let new = schema::open(&fresh, schema::MIGRATIONS)?.connection;
         let (runs, lost) = match open_damaged(&path) {
             Ok(old) => save(&old, &new, &dirs.data)?,
-            // Nothing of it can be read.
-            Err(_) => (0, 0),
+            // Nothing of it can be read: how many runs there were, only the logs tell.
+            Err(_) => (0, usize::try_from(schema::highest_log(&path)).unwrap_or(0)),
         };
         // The values of its runs are taken in again, from the newest to the oldest.
         let all = "UPDATE recall_progress SET upto = (SELECT COALESCE(MAX(run), 0) + 1 FROM requests)";

@@ -63,10 +63,10 @@ fn a_log_gives_way_to_the_history() {
     assert!(disk::free(&home.dirs.data).is_some_and(|free| free > 1 << 20), "room is left");
 }
 
-/// A history with some runs.
+/// A history with some runs, large beside what an empty one takes.
 fn some_runs(home: &Home, server: &Server) {
     for number in 0..6 {
-        let prompt = format!("prompt=heron {number} {}", "long ".repeat(300));
+        let prompt = format!("prompt=heron {number} {}", "long ".repeat(8_000));
         let ended =
             home.deck(&["run", "flamingo", "--set", "steps=1", "--set", &prompt, "--url", &server.url]);
         assert_eq!(ended.code, Some(0), "{ended:?}");
