@@ -1,5 +1,6 @@
 //! The real screen in a pseudo-terminal, against the demo endpoint: the main job, and everything that may end a screen.
 
+mod batches;
 #[path = "../terminal/emulator.rs"]
 #[allow(dead_code)] // shared with the tests of the session, which use all of it
 mod emulator;
