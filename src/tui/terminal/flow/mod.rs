@@ -43,6 +43,9 @@ const MAX_PATIENCE: u32 = 32;
 const PART_TIME: Duration = Duration::from_millis(120);
 /// Bytes of a part of a picture: initial, smallest, largest.
 const PART: (usize, usize, usize) = (2048, 128, 32 * 1024);
+/// Measurements of which the best sets the size of a part, and the time that one looks back at the most.
+const MEASURES: usize = 4;
+const MEASURED_TIME: Duration = Duration::from_millis(500);
 /// Frames from this size on tell how slow a link is, before any picture has gone down it.
 const TELLING_FRAME: usize = 1024;
 /// Bytes of a part for a terminal that has not answered the first frame yet, which may be at the end of the slowest
@@ -82,8 +85,12 @@ pub struct Flow {
     patience: u32,
     best: Option<Duration>,
     last: Option<Duration>,
-    /// Bytes of a picture that the link takes in [`PART_TIME`].
+    /// Bytes of a picture that the link takes in [`PART_TIME`], and its last measurements.
     part: usize,
+    fitting: VecDeque<usize>,
+    /// Since when the link has not been idle, and bytes that were answered since.
+    busy_since: Option<Instant>,
+    busy_bytes: usize,
     /// When the first frame was sent; and whether the terminal has not answered anything for a long time since.
     began: Option<Instant>,
     heard: bool,
@@ -105,10 +112,9 @@ enum Kind {
     Frame {
         waits: bool,
     },
-    /// With so many bytes of a picture, when a part was to have `size` bytes.
+    /// With so many bytes of a picture.
     Part {
         bytes: usize,
-        size: usize,
     },
     Probe,
 }
@@ -116,7 +122,7 @@ enum Kind {
 impl Sent {
     fn of_picture(&self) -> usize {
         match self.kind {
-            Kind::Part { bytes, .. } => bytes,
+            Kind::Part { bytes } => bytes,
             Kind::Frame { .. } | Kind::Probe => 0,
         }
     }
@@ -141,6 +147,9 @@ impl Flow {
             best: None,
             last: None,
             part: PART.0,
+            fitting: VecDeque::new(),
+            busy_since: None,
+            busy_bytes: 0,
             began: None,
             heard: false,
             silent: false,
@@ -173,7 +182,7 @@ impl Flow {
         let on_the_way = self.part as u128 * best.as_micros() / PART_TIME.as_micros();
         let room = (self.part + on_the_way as usize).saturating_sub(under_way);
         // Too small a part costs more than it brings.
-        if room * 4 < self.part * 3 { 0 } else { room.min(self.part) }
+        if room * 5 < self.part * 3 { 0 } else { room.min(self.part) }
     }
 
     fn blind_part(&self) -> usize {
@@ -285,8 +294,12 @@ impl Flow {
             let waits = self.under_way.iter().any(|sent| sent.of_picture() > 0);
             let kind = match of_picture {
                 0 => Kind::Frame { waits },
-                bytes => Kind::Part { bytes, size: self.part.max(bytes) },
+                bytes => Kind::Part { bytes },
             };
+            if self.under_way.is_empty() {
+                self.busy_since = Some(now);
+                self.busy_bytes = 0;
+            }
             self.under_way.push_back(Sent { at: now, bytes, kind });
         }
     }
@@ -320,11 +333,15 @@ impl Flow {
         // Without a frame under way, this answers no query of ours.
         let Some(sent) = self.under_way.pop_front() else { return self.may_try_again() };
         let took = now.saturating_duration_since(sent.at);
+        self.busy_bytes += sent.bytes;
         if stood_still {
             self.moves_again();
         } else {
             match sent.kind {
-                Kind::Part { bytes, size } => self.learn_part(took, bytes, size),
+                Kind::Part { bytes } => {
+                    self.last = Some(took);
+                    self.learn_part(now, bytes);
+                }
                 Kind::Frame { waits: false } => {
                     self.learn(took);
                     self.learn_late(took, sent);
@@ -406,18 +423,29 @@ impl Flow {
         }
     }
 
-    /// Sets the size of the next part by how much longer this one took than a small frame: it waited for those before it
-    /// and for its own bytes, which together should take [`PART_TIME`]. `size` is what a part had when it was sent.
-    fn learn_part(&mut self, took: Duration, bytes: usize, size: usize) {
-        self.last = Some(took);
-        let extra = took.saturating_sub(self.best.unwrap_or_default()).as_micros().max(1000) as usize;
-        if bytes < self.part / 2 && extra < PART_TIME.as_micros() as usize {
+    /// Sets the size of the next part by what the link has carried since it was last idle: the first bytes arrive after the
+    /// best time, and from then on it is at work.
+    fn learn_part(&mut self, now: Instant, bytes: usize) {
+        let best = self.best.unwrap_or_default();
+        let Some(since) = self.busy_since else { return };
+        let at_work = now.saturating_duration_since(since).saturating_sub(best).as_micros().max(1000);
+        if bytes < self.part / 2 && at_work < PART_TIME.as_micros() {
             // Too small a part to measure the link with.
             return;
         }
-        let fitting = size * PART_TIME.as_micros() as usize / extra;
+        self.fitting.push_back((self.busy_bytes as u128 * PART_TIME.as_micros() / at_work) as usize);
+        if self.fitting.len() > MEASURES {
+            self.fitting.pop_front();
+        }
+        if at_work > MEASURED_TIME.as_micros() {
+            // What the link carried long ago says little of what it carries now.
+            self.busy_since = Some(now.checked_sub(best).unwrap_or(now));
+            self.busy_bytes = 0;
+        }
+        // While fewer bytes are under way than it could carry, it looks slower than it is.
+        let fitting = self.fitting.iter().max().copied().unwrap_or(self.part);
         // One measurement may be off, so the size changes at most by these factors.
-        self.part = fitting.clamp(self.part / 4, self.part * 2).clamp(PART.1, PART.2);
+        self.part = fitting.clamp(self.part / 4, self.part * 3).clamp(PART.1, PART.2);
     }
 
     /// While it isn't known whether the terminal answers at all.

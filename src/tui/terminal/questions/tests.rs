@@ -246,6 +246,8 @@ fn colours_are_asked_for_where_they_are_not_known_and_nothing_prints_the_questio
         (ColorDepth::Ansi16, "xterm", true),
         (ColorDepth::TrueColor, "xterm-kitty", false),
         (ColorDepth::Mono, "xterm", false),
+        (ColorDepth::Ansi256, "vte-256color", true),
+        (ColorDepth::Ansi16, "vt420", false),
         (ColorDepth::Ansi16, "linux", false),
         (ColorDepth::Ansi256, "screen-256color", false),
         (ColorDepth::Ansi256, "tmux-256color", false),
