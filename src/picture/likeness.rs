@@ -68,8 +68,11 @@ pub fn compare(first: &Path, second: &Path) -> Result<Likeness, ReadError> {
     Ok(Likeness::Differ { share: differing as f64 / all, mean: sum as f64 / (all * 4.0 * 255.0) })
 }
 
-/// The pixels of a picture, and its size in the file.
-fn pixels(path: &Path) -> Result<Option<(RgbaImage, (u32, u32))>, ReadError> {
+/// Width and height in pixels.
+type Size = (u32, u32);
+
+/// The pixels of a picture, and its size in the file; `None` for what is no picture.
+fn pixels(path: &Path) -> Result<Option<(RgbaImage, Size)>, ReadError> {
     let Content::Picture(still) = look(path, (SIDE, SIDE), &Watch::new(LIMIT))?.content else {
         return Ok(None);
     };
