@@ -26,7 +26,7 @@ const PRESET: &str = "flamingo";
 /// Folder for the outputs, beside the history.
 const OUTPUTS: &str = "outputs";
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub struct Args {
     /// Run only the endpoint, on this port of 127.0.0.1 (0: any that is free), until it is stopped
     #[arg(long, value_name = "PORT")]
@@ -101,7 +101,7 @@ fn screen(dirs: &Dirs, protocol: Protocol, endpoint: &[String]) -> Result<Exit, 
     let own = Config::load(&super::dirs()?).map_err(Failure::usage)?;
     let config = Config { ui: own.ui, keys: own.keys, ..Config::load(dirs).map_err(Failure::usage)? };
     let is_first = Store::open(dirs)?.summaries(&RunQuery { limit: 1, ..RunQuery::default() })?.is_empty();
-    dashboard::show(tui::Options {
+    let _in_the_demo = dashboard::show(tui::Options {
         dirs: dirs.clone(),
         config,
         profile: Some(profile(protocol).to_owned()),
@@ -109,7 +109,8 @@ fn screen(dirs: &Dirs, protocol: Protocol, endpoint: &[String]) -> Result<Exit, 
         workflow: None,
         preset: is_first.then(|| PRESET.to_owned()),
         demo: true,
-    })
+    })?;
+    Ok(Exit::Success)
 }
 
 /// Writes the demo's config, in which the runner finds its credentials as usual.

@@ -68,7 +68,10 @@ impl Cli {
     pub fn run(self) -> Result<Exit, Failure> {
         match self.command {
             Some(command) => command.run(),
-            None => dashboard::main(self.dashboard, dirs()?),
+            None => {
+                let for_demo = dashboard::main(self.dashboard, dirs()?)?;
+                if for_demo { demo::main(demo::Args::default()) } else { Ok(Exit::Success) }
+            }
         }
     }
 }

@@ -33,6 +33,8 @@ pub struct Config {
     pub spend: Spend,
     /// Command → keys that replace its default ones. The dashboard checks them.
     pub keys: IndexMap<String, Vec<String>>,
+    /// Lines of the file on which these stand.
+    pub key_lines: IndexMap<String, usize>,
     /// Fields that could not be used, and a file that others can read.
     pub warnings: Vec<Diagnostic>,
 }
@@ -273,6 +275,8 @@ impl Config {
         }
         if let Some(keys) = fields.table("keys", &mut found) {
             config.keys = read_keys(keys, &mut found);
+            config.key_lines =
+                entries(keys).map(|(name, _, value)| (name.to_owned(), found.line(&value.span()))).collect();
         }
         if let Some(name) = config.default_profile.as_deref().filter(|n| !config.profiles.contains_key(*n)) {
             let place = table.get("default_profile").map_or(0..0, toml::Spanned::span);
@@ -282,6 +286,15 @@ impl Config {
         fields.finish(&mut found);
         config.warnings = found.finish();
         config
+    }
+
+    /// A problem with `[keys]`, which the dashboard found, with the place in the file where that is known.
+    pub fn key_problem(&self, problem: &str) -> String {
+        let named = |name: &str| problem.starts_with(&format!("[keys] {name}:"));
+        match self.key_lines.iter().find(|(name, _)| named(name)) {
+            Some((_, line)) => format!("{}:{line}: {problem}", self.path.display()),
+            None => problem.to_owned(),
+        }
     }
 
     fn names(&self) -> String {

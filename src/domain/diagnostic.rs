@@ -52,6 +52,11 @@ impl<'a> Diagnostics<'a> {
         self.push(Some(line), key, message.into(), false);
     }
 
+    /// The line of a range of bytes in the text, from 1.
+    pub fn line(&self, place: &Range<usize>) -> usize {
+        line_of(self.text, place.start)
+    }
+
     pub fn whole(&mut self, message: impl Into<String>) {
         self.push(None, "", message.into(), true);
     }

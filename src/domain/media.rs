@@ -88,6 +88,13 @@ pub fn kind_of_name(name: &str) -> Option<FileKind> {
     }
 }
 
+/// Whether it is a picture, a video or a sound, by its MIME type or its name.
+pub fn is_seen_or_heard(content_type: &str, name: &str) -> bool {
+    let by_name = by_name(name).unwrap_or_default();
+    let kinds = ["image/", "video/", "audio/"];
+    kinds.iter().any(|kind| content_type.starts_with(kind) || by_name.starts_with(kind))
+}
+
 /// The server folder in a name such as `x.png [input]`.
 pub fn server_folder(name: &str) -> Option<&'static str> {
     [" [input]", " [output]", " [temp]"].into_iter().find(|folder| name.ends_with(folder))

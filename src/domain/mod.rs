@@ -1,6 +1,7 @@
 //! Pure types and rules: no IO, no clock, no randomness.
 
 pub mod batch;
+pub mod brief;
 pub mod compare;
 pub mod diagnostic;
 pub mod draft;
@@ -34,6 +35,7 @@ pub mod value;
 mod wiring;
 pub mod workflow;
 
+pub use brief::Brief;
 pub use diagnostic::Diagnostic;
 pub use draft::{Draft, Setting};
 pub use fit::Fit;

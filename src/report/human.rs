@@ -21,6 +21,15 @@ pub fn started(run: &Run) -> String {
     format!("run {}  {} → {}", run.id, scrub_plain(from), scrub_plain(to))
 }
 
+/// What is told to whoever leaves the dashboard while runs are open; `command` opens it again.
+pub fn still_open(open: usize, command: &str) -> Option<String> {
+    match open {
+        0 => None,
+        1 => Some(format!("1 run goes on; `{command}` shows it\n")),
+        open => Some(format!("{open} runs go on; `{command}` shows them\n")),
+    }
+}
+
 /// What the program set of itself. `name` is what people call the parameter.
 pub fn by_program(name: &str, value: &Value, rule: Rule) -> String {
     let text = scrub_plain(&value::text(value));

@@ -85,6 +85,19 @@ pub fn cut(text: &str, width: usize) -> String {
     kept
 }
 
+/// The text cut at its beginning to a width in columns, with `…` if something is cut off: paths and names of one series
+/// differ at their end.
+pub fn cut_start(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut rest = text.graphemes(true);
+    while !rest.as_str().is_empty() && rest.as_str().width() >= width {
+        rest.next();
+    }
+    if width == 0 { String::new() } else { format!("…{}", rest.as_str()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +121,19 @@ mod tests {
             (thousands(999), thousands(1_000), thousands(12_345_678)),
             ("999".into(), "1,000".into(), "12,345,678".into())
         );
+    }
+
+    #[test]
+    fn a_path_keeps_its_end() {
+        for (text, width, expected) in [
+            ("/home/ada/a.png", 15, "/home/ada/a.png"),
+            ("/home/ada/a.png", 8, "…a/a.png"),
+            ("猫と犬", 4, "…犬"),
+            ("ab", 1, "…"),
+            ("ab", 0, ""),
+        ] {
+            assert_eq!(cut_start(text, width), expected, "{text}");
+        }
     }
 
     #[test]

@@ -14,7 +14,8 @@ pub(super) fn warning(
     run: RunId,
     output: &Output,
 ) -> Result<Option<(RunId, String)>, StoreError> {
-    if !is_picture(output) {
+    // Texts and data are alike for good reasons; pictures, videos and sounds are not.
+    if !media::is_seen_or_heard(&output.content_type, &output.path.to_string_lossy()) {
         return Ok(None);
     }
     let Some(earlier) = store.made_before(run, &output.sha256)? else { return Ok(None) };
@@ -26,13 +27,6 @@ pub(super) fn warning(
     let why = reason(&now.request, &before.request);
     let name = output.path.file_name().unwrap_or_default().to_string_lossy();
     Ok(Some((earlier, format!("{name} is identical to an output of run {earlier}. {why}"))))
-}
-
-/// Identical texts and data are common; identical pictures, videos and sounds are worth a warning.
-fn is_picture(output: &Output) -> bool {
-    let by_name = media::by_name(&output.path.to_string_lossy()).unwrap_or_default();
-    let kinds = ["image/", "video/", "audio/"];
-    kinds.iter().any(|kind| output.content_type.starts_with(kind) || by_name.starts_with(kind))
 }
 
 fn reason(now: &RunRequest, before: &RunRequest) -> String {

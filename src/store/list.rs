@@ -71,7 +71,9 @@ impl RunQuery {
 pub(super) const COLUMNS: &str =
     "id, status, cancel_asked, profile, runs.preset, workflow_name, workflow_hash, runs.prompt,
     queued_at, started_at, phase_at, ended_at, outputs, runs.error, live, protocol, runs.prompt_id,
-    batch, batch_place, held, cost_per_second";
+    batch, batch_place, held, cost_per_second,
+    EXISTS (SELECT 1 FROM outputs AS liked
+        WHERE liked.run = runs.id AND liked.starred_at IS NOT NULL AND liked.deleted_at IS NULL)";
 
 // Without statistics SQLite assumes that nearly every row meets a condition, and scans the whole table to get the
 // rows in order. Each query therefore names its index, and fails when it cannot use it.
@@ -305,6 +307,7 @@ pub(super) fn summary(row: &Row<'_>) -> Result<RunSummary, StoreError> {
         connection: live.connection,
         outputs: usize::try_from(row.get::<_, i64>(12)?).unwrap_or_default(),
         error: row.get(13)?,
+        starred: row.get(21)?,
     })
 }
 

@@ -16,6 +16,7 @@
 //! [`Run::apply`](crate::domain::Run::apply) over them, written in the same transaction.
 
 mod batches;
+mod briefs;
 mod costs;
 mod earlier;
 mod error;

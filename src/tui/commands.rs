@@ -1,6 +1,6 @@
 //! The one table of commands, joined of the tables that stand where the work is done.
 //!
-//! Dispatch, footer, help, palette, `[keys]`, the mouse and the README's table all read it. To add a command: a row in
+//! Dispatch, footer, help, palette, `[keys]`, the mouse and the table in docs/keys.md all read it. To add a command: a row in
 //! the table of its pane, or of `update/`, that names its function.
 
 use indexmap::IndexMap;

@@ -46,6 +46,10 @@ pub enum Question {
     Run(RunId),
     /// How these runs ended.
     Ended(Vec<RunId>),
+    /// What tells these runs apart, and whether each had ended when it was asked.
+    Briefs(Vec<(RunId, bool)>),
+    /// A run in full, for what it made.
+    Made(RunId),
     /// Two runs in full.
     Pair([RunId; 2]),
     /// The usual duration of a workflow's runs, by its hash.
@@ -99,6 +103,8 @@ pub enum Operation {
     LookAfterRuns,
     /// Give an output a star, or take it away.
     Star(OutputId, bool),
+    /// Remove the stars of all of a run's outputs.
+    RemoveStars(RunId),
     /// Remove an output's file.
     DeleteOutput(OutputId),
     /// Read a past run's parameters, as settings over its own preset.
@@ -165,6 +171,8 @@ pub enum ScreenEffect {
     /// Give the terminal back to the shell until `fg`.
     Suspend,
     Redraw,
+    /// Quit, and open the demo.
+    Demo,
     Quit,
 }
 

@@ -94,17 +94,17 @@ impl Key {
     }
 }
 
-/// The short form on the screen and in the documentation: `^R`, `S-Tab`, `M-x`, `Enter`.
+/// The short form on the screen and in the documentation: `^R`, `shift+Tab`, `alt+x`, `Enter`.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.mods.contains(KeyModifiers::CONTROL) {
             f.write_str("^")?;
         }
         if self.mods.contains(KeyModifiers::ALT) {
-            f.write_str("M-")?;
+            f.write_str("alt+")?;
         }
         if self.mods.contains(KeyModifiers::SHIFT) {
-            f.write_str("S-")?;
+            f.write_str("shift+")?;
         }
         match self.code {
             KeyCode::Char(' ') => f.write_str("Space"),
@@ -141,13 +141,13 @@ mod tests {
         for (text, shown) in [
             ("ctrl+r", "^R"),
             ("Ctrl+R", "^R"),
-            ("shift+tab", "S-Tab"),
+            ("shift+tab", "shift+Tab"),
             ("?", "?"),
             ("G", "G"),
             ("+", "+"),
             ("ctrl++", "^+"),
             ("f5", "F5"),
-            ("alt+enter", "M-Enter"),
+            ("alt+enter", "alt+Enter"),
             ("space", "Space"),
             ("ctrl+up", "^↑"),
         ] {

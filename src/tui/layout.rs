@@ -19,6 +19,8 @@ use crate::tui::pane::Pane;
 const WIDE: u16 = 100;
 /// Width of the left column in percent, until the person moves the rule.
 pub const DEFAULT_SPLIT: u16 = 50;
+/// Height of the parameters above the log in percent, until the person moves that rule.
+pub const LOG_SPLIT: u16 = 62;
 /// Columns between two names in the title line.
 const TAB_GAP: u16 = 2;
 /// From this height on a column holds two panes.
@@ -94,7 +96,7 @@ pub fn regions(model: &Model) -> Option<Regions> {
     let (parameters, log) = match model.log.total == 0 && model.focus != Pane::Log {
         // A log of nothing needs no room, and what will be sent does.
         true => above(left, EMPTY_LOG),
-        false => stacked(left, 62),
+        false => stacked(left, u32::from(if model.log_split == 0 { LOG_SPLIT } else { model.log_split })),
     };
     let (runs, beneath) = stacked(right, if size.height < VERY_TALL { 45 } else { 30 });
     regions.rule = Some(Rect { x: rule, width: 1, ..body });

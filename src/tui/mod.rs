@@ -10,6 +10,8 @@
 //! To add a pane `x`: a variant of [`pane::Pane`], its place in [`layout`], its folder in [`panes`].
 //! To add a command: a row in the table of its pane, with its function; [`commands`] joins the tables.
 
+pub mod at_hand;
+pub mod briefs;
 pub mod command;
 pub mod commands;
 pub mod completions;
@@ -37,7 +39,7 @@ pub mod update;
 pub mod view;
 pub mod wrap;
 
-pub use runtime::{Options, TuiError, run};
+pub use runtime::{Left, Options, TuiError, run};
 
 #[cfg(test)]
 mod stage;

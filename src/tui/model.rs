@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::briefs::Briefs;
 use super::fetch::Fetch;
 use super::notice::{Notice, Subject, Tone};
 use super::open::{Open, ProfileChoice};
@@ -44,6 +45,8 @@ pub struct Model {
     pub zoomed: bool,
     /// Width of the left column in percent.
     pub split: u16,
+    /// Height of the parameters above the log in percent; 0 until it was changed.
+    pub log_split: u16,
     /// What lies over the panes and takes the keys.
     pub overlay: Option<Overlay>,
     /// The workflow that the parameters belong to, its preset, and where runs go.
@@ -91,6 +94,8 @@ pub struct Model {
     pub park_cursor: bool,
     /// The pane that the details were opened from.
     pub came_from: Option<Pane>,
+    /// What tells runs apart.
+    pub briefs: Briefs,
     /// Milliseconds that earlier runs of each workflow (by hash) took.
     pub typical_ms: BTreeMap<String, i64>,
     /// Answers of the store that are under way.

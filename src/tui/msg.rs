@@ -13,7 +13,7 @@ use crate::domain::draft::Layer;
 use crate::domain::field::Recalled;
 use crate::domain::run::{Counts, RunSummary};
 use crate::domain::spend::Usual;
-use crate::domain::{OutputId, ParamKey, Run, RunId, SeedPolicy, Setting, Status};
+use crate::domain::{Brief, OutputId, ParamKey, Run, RunId, SeedPolicy, Setting, Status};
 use crate::library::import::Imported;
 use crate::library::presets::OpenPreset;
 use crate::picture;
@@ -58,6 +58,13 @@ pub enum Msg {
     RunsNotRead(String),
     /// One run in full; `None` when it is not in the store, or cannot be read.
     Run(RunId, Option<Box<Run>>),
+    /// What tells runs apart, of those that were asked about.
+    Briefs {
+        asked: Vec<(RunId, bool)>,
+        told: Vec<(RunId, Brief)>,
+    },
+    /// A run in full, for what it made; `None` when it is not in the store, or cannot be read.
+    Made(RunId, Option<Box<Run>>),
     /// How long runs of a workflow take.
     TypicalMs {
         workflow_hash: String,
@@ -138,7 +145,7 @@ pub enum Msg {
         waits: Option<String>,
     },
     /// Runs of which the history says that they are no longer open, as they are now.
-    Ended(Vec<RunSummary>),
+    Ended(Vec<EndedRun>),
     /// Values that a field had.
     Recalled {
         key: ParamKey,
@@ -218,6 +225,14 @@ pub enum Msg {
     },
     /// Something for the person to read.
     Notice(Tone, String),
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EndedRun {
+    pub run: RunSummary,
+    /// The earlier run that made the same picture.
+    pub same_as: Option<RunId>,
 }
 
 /// A workflow that was opened.

@@ -187,7 +187,7 @@ fn the_main_job() {
     // Keep it as a preset, leave.
     screen.send(b"\x1b1S");
     screen.wait_for("Save as preset");
-    screen.send(b"-dawn\r");
+    screen.send(b"flamingo-dawn\r");
     screen.wait_for("Saved flamingo-dawn");
     screen.send(b"q");
     assert!(screen.wait_exit().success());

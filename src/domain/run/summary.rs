@@ -45,6 +45,8 @@ pub struct RunSummary {
     /// How events reach us; `None` where that cannot change.
     pub connection: Option<ConnectionSince>,
     pub outputs: usize,
+    /// One of its outputs has a star.
+    pub starred: bool,
     /// Why it failed, in one line; may be empty.
     pub error: String,
 }
@@ -105,6 +107,8 @@ impl From<&Run> for RunSummary {
             download: run.download,
             connection: run.connection,
             outputs: run.outputs.len(),
+            // A star is a person's: only the history knows of it.
+            starred: false,
             error: run.error.as_ref().map(|error| error.what.clone()).unwrap_or_default(),
         }
     }

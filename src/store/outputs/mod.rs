@@ -201,6 +201,17 @@ impl Store {
         }
     }
 
+    /// Removes the stars of a run's outputs.
+    ///
+    /// # Errors
+    /// When the history cannot be written.
+    pub fn remove_stars(&self, run: RunId) -> Result<(), StoreError> {
+        let sql = "UPDATE outputs SET starred_at = NULL WHERE run = ?1 AND starred_at IS NOT NULL";
+        self.connection.prepare_cached(sql)?.execute([run])?;
+        self.changed();
+        Ok(())
+    }
+
     /// Deletes an output's file and marks it as deleted. Only a file that still has the content
     /// the run saved is removed.
     ///

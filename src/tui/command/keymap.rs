@@ -6,6 +6,7 @@ use crossterm::event::{KeyCode, KeyModifiers};
 use indexmap::IndexMap;
 
 use super::{Command, Place, Scope};
+use crate::domain::diagnostic::nearest;
 use crate::tui::key::Key;
 use crate::tui::pane::Pane;
 
@@ -26,6 +27,11 @@ pub struct Row {
 }
 
 impl Row {
+    /// The name by which its keys are set for this place alone, else wherever it works.
+    pub fn name(&self) -> &'static str {
+        self.place.name.unwrap_or(self.command.name)
+    }
+
     /// The keys `config.toml` sets for it; the name for this place alone takes precedence.
     fn change<'a>(&self, changes: &'a IndexMap<String, Vec<String>>) -> Option<&'a Vec<String>> {
         let own = self.place.name.and_then(|name| changes.get(name));
@@ -50,7 +56,14 @@ impl Keymap {
         let mut problems: Vec<String> = changes
             .keys()
             .filter(|name| !known(name))
-            .map(|name| format!("[keys] {name}: there is no such command. `?` shows the commands"))
+            .map(|name| {
+                let names = map.rows.iter().flat_map(|row| [row.command.name, row.name()]);
+                let near = match nearest(name, names) {
+                    Some(near) => format!("Did you mean `{near}`?"),
+                    None => "`?` shows their names".to_owned(),
+                };
+                format!("[keys] {name}: there is no such command. {near}")
+            })
             .collect();
         for row in &mut map.rows {
             row.keys = match row.change(changes) {
@@ -276,7 +289,7 @@ mod tests {
         assert_eq!(
             problems,
             [
-                "[keys] zom: there is no such command. `?` shows the commands",
+                "[keys] zom: there is no such command. Did you mean `zoom`?",
                 "[keys] run: `r` types a character, so it cannot be a command while text is edited",
                 "[keys] help: `hyper` in `hyper+h` is not ctrl, alt or shift",
             ]

@@ -138,6 +138,14 @@ impl Scope {
         }
     }
 
+    /// Whether it is a place of its own, not every pane or every text.
+    pub fn is_own(self) -> bool {
+        match self {
+            Self::Pane(_) | Self::Editing => true,
+            Self::Everywhere | Self::Typing | Self::Panes => false,
+        }
+    }
+
     /// Whether the person is there, as long as no overlay is open.
     pub fn is_here(self, model: &Model) -> bool {
         let is_editing = model.params.editing.is_some();

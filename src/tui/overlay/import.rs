@@ -11,7 +11,7 @@ use crate::tui::overlay::Import;
 use crate::tui::panes::params::setting_text;
 use crate::tui::text;
 use crate::tui::theme::Theme;
-use crate::tui::view::paint::{centred, frame, inside, put, put_right, without_right};
+use crate::tui::view::paint::{centred, frame, inside, put, put_right};
 use crate::tui::wrap::wrap;
 
 /// Width of the names at the left, in columns.
@@ -63,10 +63,7 @@ pub fn draw(model: &Model, shown: &Import, theme: &Theme, buffer: &mut Buffer) {
     }
     let seen = usize::from(inner.height);
     let more = lines.len().saturating_sub(shown.scroll + seen);
-    let more = if more > 0 { format!(" {more} more ↓ ·") } else { String::new() };
-    let load = if shown.fit.differ.is_empty() { "" } else { " Enter loads what fits ·" };
-    let hint = format!("{more}{load} o opens it as a workflow · Esc closes ");
-    put_right(buffer, without_right(area, 2), area.bottom() - 1, &hint, theme.quiet);
+    super::parts::more_below(buffer, area, more, theme);
 }
 
 fn row(buffer: &mut Buffer, area: Rect, (name, value, note): (&str, &str, &str), theme: &Theme) {

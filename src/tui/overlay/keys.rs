@@ -6,7 +6,7 @@ use tui_textarea::TextArea;
 
 use super::explore::{self, Explore, FileQuestion};
 use super::{Asking, Choosing, Confirm, Confirmed, Import, Overlay, Picker, PickerItem, Prompt};
-use super::{import, messages, view};
+use super::{help, import, messages, view};
 use crate::domain::batch::Plan;
 use crate::domain::{ParamKey, RunId};
 use crate::tui::command::{Command, Keymap};
@@ -187,7 +187,7 @@ fn in_help(
         KeyCode::PageDown => scroll + page,
         _ => return typed(model, Overlay::Help { filter, scroll }, event, keys),
     };
-    let scroll = scroll.min(view::help_end(model, &filter, keys));
+    let scroll = scroll.min(help::end(model, &filter, keys));
     model.overlay = Some(Overlay::Help { filter, scroll });
     Answer::Nothing
 }

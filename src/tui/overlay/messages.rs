@@ -7,7 +7,7 @@ use crate::tui::model::Model;
 use crate::tui::notice::Tone;
 use crate::tui::text;
 use crate::tui::theme::Theme;
-use crate::tui::view::paint::{frame, put, put_right, without_right};
+use crate::tui::view::paint::{frame, put, put_right};
 use crate::tui::wrap::wrap;
 
 /// Width of the age, in columns.
@@ -57,5 +57,6 @@ pub fn draw(model: &Model, scroll: usize, theme: &Theme, buffer: &mut Buffer) {
         }
         put(buffer, inner, inner.x + AGE + 2, y, line, theme.text);
     }
-    put_right(buffer, without_right(area, 2), area.bottom().saturating_sub(1), " Esc closes ", theme.quiet);
+    let seen = scroll + usize::from(inner.height);
+    super::parts::more_below(buffer, area, lines.len().saturating_sub(seen), theme);
 }

@@ -1,9 +1,12 @@
 //! Overlays: dialogs over the panes, which take the keys.
 
 pub mod explore;
+pub mod help;
+pub mod hints;
 pub mod import;
 pub mod keys;
 pub mod messages;
+mod parts;
 pub mod picker;
 pub mod view;
 
@@ -76,6 +79,8 @@ pub enum Choosing {
     Value(ParamKey),
     /// A value that a field had in an earlier run.
     Recall(ParamKey),
+    /// Which runs are shown, by their status.
+    Status,
     /// One of a run's outputs, by its path.
     Output(OutputUse),
     /// One of the workflows of a file that holds several.
@@ -92,33 +97,17 @@ impl Choosing {
             Self::Profile => "Profiles",
             Self::Value(_) => "Choose",
             Self::Recall(_) => "Earlier values",
+            Self::Status => "Show runs that are",
             Self::Output(_) => "Outputs",
             Self::Workflow => "Workflows of this file",
             Self::InputFor(_) => "Which parameter takes the file?",
         }
     }
 
-    /// The line of key hints below the list.
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::Command => "Type a name · Enter does it",
-            Self::Preset => "Enter loads · F2 renames · Del deletes",
-            Self::Profile => "Enter uses it",
-            Self::Workflow => "Enter opens it",
-            Self::Recall(_) => "Enter takes the value · Ctrl+O loads its whole run",
-            Self::Value(_) | Self::InputFor(_) => "Enter takes it",
-            Self::Output(OutputUse::Input) => "Enter takes it as input",
-            Self::Output(OutputUse::Parameters) => "Enter loads its parameters",
-            Self::Output(OutputUse::View) => "Enter opens it",
-            Self::Output(OutputUse::Path) => "Enter copies its path",
-            Self::Output(OutputUse::Scp) => "Enter copies its scp line",
-        }
-    }
-
     /// Columns of the list, if there is room.
     pub fn width(&self) -> u16 {
         match self {
-            Self::Value(_) => 44,
+            Self::Value(_) | Self::Status => 44,
             Self::Command
             | Self::Preset
             | Self::Profile
@@ -399,9 +388,14 @@ impl Overlay {
 
     /// A line of text to type, which begins with a text.
     pub fn prompt(purpose: Asking, text: &str) -> Self {
+        let mut line = line_editor(text);
+        // A name is replaced by what is typed, and kept by who moves in it.
+        if purpose == Asking::PresetName && !text.is_empty() {
+            line.select_all();
+        }
         Self::Prompt(Prompt {
             purpose,
-            text: line_editor(text),
+            text: line,
             error: None,
             completions: Completions::default(),
             before: text.to_owned(),

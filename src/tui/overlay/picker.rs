@@ -31,6 +31,7 @@ impl Picker {
             Choosing::Recall(_) => self.items.clone(),
             Choosing::Preset
             | Choosing::Profile
+            | Choosing::Status
             | Choosing::Workflow
             | Choosing::Output(_)
             | Choosing::InputFor(_) => by_letters(&self.items, &typed),

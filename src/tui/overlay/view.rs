@@ -2,13 +2,11 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use ratatui::widgets::Widget;
-use tui_textarea::TextArea;
 use unicode_width::UnicodeWidthStr;
 
-use super::{Confirm, Overlay, Picker, Prompt};
-use crate::tui::command::{Keymap, Scope};
-use crate::tui::key::Key;
+use super::parts::{line, more_below};
+use super::{Choosing, Confirm, Overlay, Picker, Prompt};
+use crate::tui::command::Keymap;
 use crate::tui::model::Model;
 use crate::tui::theme::Theme;
 use crate::tui::view::paint::{centred, completions, frame, inside, put, put_right, without_right};
@@ -22,12 +20,12 @@ pub fn draw(
     buffer: &mut Buffer,
 ) -> Option<Position> {
     match overlay {
-        Overlay::Help { filter, scroll } => help(filter, *scroll, keys, theme, buffer),
+        Overlay::Help { filter, scroll } => super::help::draw(model, filter, *scroll, keys, theme, buffer),
         Overlay::Messages { scroll } => {
             super::messages::draw(model, *scroll, theme, buffer);
             None
         }
-        Overlay::Picker(shown) => picker(shown, theme, buffer),
+        Overlay::Picker(shown) => picker(model, shown, theme, buffer),
         Overlay::Prompt(shown) => prompt(model, shown, theme, buffer),
         Overlay::Import(shown) => {
             super::import::draw(model, shown, theme, buffer);
@@ -39,131 +37,6 @@ pub fn draw(
             None
         }
     }
-}
-
-/// A line of typed text. Returns where the cursor is.
-pub(super) fn line(
-    buffer: &mut Buffer,
-    area: Rect,
-    sign: &str,
-    text: &TextArea<'_>,
-    theme: &Theme,
-) -> Position {
-    let x = put(buffer, area, area.x, area.y, sign, theme.accent) + 1;
-    let field = Rect { x, width: area.right().saturating_sub(x), height: 1, ..area };
-    text.render(field, buffer);
-    let left = text.scroll_offset().1;
-    let column = u16::try_from(text.screen_cursor().col).unwrap_or(u16::MAX).saturating_sub(left);
-    Position { x: (x + column).min(area.right().saturating_sub(1)), y: area.y }
-}
-
-/// Columns of the keys in help.
-const HELP_KEYS: u16 = 14;
-
-/// A line of help: a heading, or keys and what they do.
-#[derive(Default)]
-struct HelpLine {
-    keys: String,
-    text: String,
-    heading: bool,
-}
-
-fn help_place(screen: Rect) -> Rect {
-    centred(screen, 96, screen.height)
-}
-
-/// Number of help lines visible at once, below the filter and its rule.
-fn help_room(place: Rect) -> usize {
-    usize::from(inside(place).height.saturating_sub(2))
-}
-
-/// How far help can be scrolled on the present screen.
-pub fn help_end(model: &Model, filter: &TextArea<'_>, keys: &Keymap) -> usize {
-    let place = help_place(Rect::new(0, 0, model.size.width, model.size.height));
-    let lines = help_lines(filter, keys, usize::from(inside(place).width));
-    lines.len().saturating_sub(help_room(place))
-}
-
-/// The commands that match the filter. Commands that a pane shares with an earlier one are merged into one line.
-fn help_lines(filter: &TextArea<'_>, keys: &Keymap, width: usize) -> Vec<HelpLine> {
-    let wanted = filter.lines().join("").to_lowercase();
-    let width = width.saturating_sub(usize::from(HELP_KEYS)).max(8);
-    let mut lines: Vec<HelpLine> = Vec::new();
-    let mut listed: Vec<(Scope, &str, &[Key])> = Vec::new();
-    for scope in Scope::all() {
-        let mut rows: Vec<(String, String)> = Vec::new();
-        let mut common: Vec<(Scope, String)> = Vec::new();
-        for row in keys.rows().iter().filter(|row| row.place.scope == scope && !row.keys.is_empty()) {
-            let (command, keys) = (row.command, row.keys.as_slice());
-            let shown = keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-            let texts = [command.long, command.short, command.name, &shown];
-            if !texts.iter().any(|text| text.to_lowercase().contains(&wanted)) {
-                continue;
-            }
-            match listed.iter().find(|(_, name, other)| *name == command.name && *other == keys) {
-                Some((before, ..)) => common.push((*before, shown)),
-                None => {
-                    listed.push((scope, command.name, keys));
-                    rows.push((shown, command.long.to_owned()));
-                }
-            }
-        }
-        if let Some((before, _)) = common.first() {
-            let keys = common.iter().map(|(_, keys)| keys.as_str()).collect::<Vec<_>>().join(" ");
-            let reference = format!("As in {}", before.title());
-            rows.push(match keys.width() < usize::from(HELP_KEYS) {
-                true => (keys, reference),
-                false => (String::new(), format!("{reference}: {keys}")),
-            });
-        }
-        if rows.is_empty() {
-            continue;
-        }
-        if !lines.is_empty() {
-            lines.push(HelpLine::default());
-        }
-        lines.push(HelpLine { keys: scope.title().to_owned(), heading: true, ..HelpLine::default() });
-        for (mut keys, text) in rows {
-            for text in wrap(&text, width) {
-                lines.push(HelpLine {
-                    keys: std::mem::take(&mut keys),
-                    text: text.to_owned(),
-                    heading: false,
-                });
-            }
-        }
-    }
-    if lines.is_empty() {
-        let text = "No command matches.".to_owned();
-        lines.push(HelpLine { text, ..HelpLine::default() });
-    }
-    lines
-}
-
-fn help(
-    filter: &TextArea<'_>,
-    scroll: usize,
-    keys: &Keymap,
-    theme: &Theme,
-    buffer: &mut Buffer,
-) -> Option<Position> {
-    let area = help_place(buffer.area);
-    frame(buffer, area, "Help", theme.quiet, theme.accent);
-    let inner = inside(area);
-    let cursor = line(buffer, inner, "/", filter, theme);
-    let lines = help_lines(filter, keys, usize::from(inner.width));
-    let room = help_room(area);
-    let scroll = scroll.min(lines.len().saturating_sub(room));
-    for (line, y) in lines.iter().skip(scroll).zip(inner.y + 2..inner.bottom()) {
-        let left =
-            Rect { width: inner.width.min(if line.heading { inner.width } else { HELP_KEYS - 1 }), ..inner };
-        put(buffer, left, inner.x, y, &line.keys, if line.heading { theme.heading } else { theme.key });
-        put(buffer, inner, inner.x + HELP_KEYS, y, &line.text, theme.text);
-    }
-    let more = lines.len() - (scroll + room).min(lines.len());
-    let hint = if more > 0 { format!(" {more} more ↓ · Esc closes ") } else { " Esc closes ".to_owned() };
-    put_right(buffer, without_right(area, 2), area.bottom() - 1, &hint, theme.quiet);
-    Some(cursor)
 }
 
 /// The area of a list, and the index of its first visible item.
@@ -184,10 +57,19 @@ pub fn picker_item_at(model: &Model, picker: &Picker, at: Position) -> Option<us
     (list.contains(at) && index < items).then_some(index)
 }
 
-fn picker(picker: &Picker, theme: &Theme, buffer: &mut Buffer) -> Option<Position> {
+fn picker(model: &Model, picker: &Picker, theme: &Theme, buffer: &mut Buffer) -> Option<Position> {
     let items = picker.matches();
     let (area, scroll) = picker_place(buffer.area, picker, items.len());
-    frame(buffer, area, picker.purpose.title(), theme.quiet, theme.accent);
+    let title = match &picker.purpose {
+        // What is chosen for.
+        Choosing::Value(key) => model.draft.param(key).map_or("Choose", |param| model.draft.name(param)),
+        purpose => purpose.title(),
+    };
+    frame(buffer, area, title, theme.quiet, theme.accent);
+    if let Some(at) = picker.selected.filter(|at| *at < items.len()) {
+        let position = format!(" {} of {} ", at + 1, items.len());
+        put_right(buffer, without_right(area, 2), area.y, &position, theme.quiet);
+    }
     let inner = inside(area);
     let cursor = line(buffer, inner, "›", &picker.filter, theme);
     let label_width = items.iter().map(|item| item.label.width()).max().unwrap_or(0).min(32) as u16;
@@ -221,12 +103,11 @@ fn picker(picker: &Picker, theme: &Theme, buffer: &mut Buffer) -> Option<Positio
         let detail = item.disabled.unwrap_or(&item.detail);
         put(buffer, room, inner.x + label_width + 4, y, detail, theme.quiet);
     }
-    put_right(
+    more_below(
         buffer,
-        without_right(area, 2),
-        area.bottom() - 1,
-        &format!(" {} · Esc closes ", picker.purpose.hint()),
-        theme.quiet,
+        area,
+        items.len().saturating_sub(scroll + usize::from(inner.height.saturating_sub(2))),
+        theme,
     );
     Some(cursor)
 }
@@ -249,8 +130,8 @@ fn prompt(model: &Model, prompt: &Prompt, theme: &Theme, buffer: &mut Buffer) ->
         for x in 0..model.size.width {
             buffer[(x, y)].reset();
         }
-        put_right(buffer, area, y, "Enter keeps · Esc takes back", theme.quiet);
-        let x = put(buffer, area, area.x, y, title, theme.quiet) + 1;
+        put_right(buffer, area, y, "Enter keep   Esc take back", theme.quiet);
+        let x = put(buffer, area, area.x, y, title, theme.text) + 1;
         let field = Rect { x, width: area.right().saturating_sub(x + 30), ..area };
         return Some(line(buffer, field, "/", &prompt.text, theme));
     }
@@ -265,7 +146,6 @@ fn prompt(model: &Model, prompt: &Prompt, theme: &Theme, buffer: &mut Buffer) ->
     if let Some(error) = &prompt.error {
         put(buffer, inner, inner.x, inner.y + 2, &format!("✗ {error}"), theme.bad);
     }
-    put_right(buffer, without_right(area, 2), area.bottom() - 1, " Enter · Esc closes ", theme.quiet);
     Some(cursor)
 }
 

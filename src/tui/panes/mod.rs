@@ -13,6 +13,7 @@ pub mod sheet;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
+use super::briefs;
 use super::command::{Command, Keymap};
 use super::effect::Effects;
 use super::model::Model;
@@ -31,7 +32,7 @@ pub fn draw(
     buffer: &mut Buffer,
 ) -> Option<Position> {
     match pane {
-        Pane::Parameters => return params::view::draw(model, theme, area, buffer),
+        Pane::Parameters => return params::view::draw(model, keys, theme, area, buffer),
         Pane::Runs => runs::view::draw(model, keys, theme, area, buffer),
         Pane::Details => details::view::draw(model, theme, area, buffer),
         Pane::Log => log::view::draw(model, theme, area, buffer),
@@ -138,7 +139,10 @@ pub fn back(model: &mut Model, effects: &mut Effects) -> bool {
             true
         }
         Pane::Compare => {
-            compare::update::leave(model, effects);
+            match model.compare.came_from {
+                Some(pane) if !pane.is_full_screen() => model.go_to(pane),
+                _ => compare::update::leave(model, effects),
+            }
             true
         }
         Pane::Sheet => {
@@ -170,4 +174,5 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
             Pane::Sheet => sheet::update::settle(model, effects),
         }
     }
+    briefs::update::settle(model, effects);
 }

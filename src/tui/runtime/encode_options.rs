@@ -11,6 +11,10 @@ const SLOW_PARTS: usize = 64;
 /// A thumbnail's share of a picture's budget, and its limits in bytes.
 const THUMB_SHARE: usize = 8;
 const THUMB_BYTES: (usize, usize) = (1_000, 6_000);
+/// Cells from which a tile is large: there are few of them, and each is looked at.
+const LARGE_TILE: usize = 400;
+const LARGE_SHARE: usize = 2;
+const LARGE_BYTES: usize = 40_000;
 
 /// Settings for encoding one picture, besides those in its order.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,8 +41,10 @@ impl EncodeOptions {
     }
 
     /// Most bytes of one thumbnail.
-    pub(super) fn thumb_budget(&self) -> usize {
-        (self.budget / THUMB_SHARE).clamp(THUMB_BYTES.0, THUMB_BYTES.1)
+    pub(super) fn thumb_budget(&self, room: Cells) -> usize {
+        let is_large = usize::from(room.width) * usize::from(room.height) > LARGE_TILE;
+        let (share, most) = if is_large { (LARGE_SHARE, LARGE_BYTES) } else { (THUMB_SHARE, THUMB_BYTES.1) };
+        (self.budget / share).clamp(THUMB_BYTES.0, most)
     }
 }
 

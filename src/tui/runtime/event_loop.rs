@@ -28,7 +28,7 @@ use crate::tui::panes::gallery::ThumbOrder;
 use crate::tui::panes::output::{PictureMeans, RenderOrder};
 use crate::tui::reader::{self, Reader};
 use crate::tui::terminal::input::Rgb;
-use crate::tui::terminal::{ExitCause, Session, TermEvent, picture_protocol, tmux};
+use crate::tui::terminal::{Capabilities, ExitCause, Session, TermEvent, picture_protocol, tmux};
 use crate::tui::theme::{Ground, Theme};
 use crate::tui::{update, view};
 
@@ -76,6 +76,8 @@ pub(super) struct EventLoop {
     /// Whether nothing has been drawn yet.
     pub(super) is_start: bool,
     pub(super) over: Option<Over>,
+    /// The person leaves for the demo.
+    pub(super) wants_demo: bool,
     pub(super) watcher: Option<store::Watcher>,
 }
 
@@ -93,6 +95,15 @@ pub(super) struct Threads {
 pub(super) enum Over {
     Quit,
     End(ExitCause),
+}
+
+/// The theme that the ground asks for, where the terminal tells of it.
+fn ground_of(capabilities: &Capabilities) -> ThemeChoice {
+    match capabilities.background.map(Rgb::is_dark) {
+        Some(true) => ThemeChoice::Dark,
+        Some(false) => ThemeChoice::Light,
+        None => ThemeChoice::Auto,
+    }
 }
 
 impl Link for Session {
@@ -252,8 +263,10 @@ impl EventLoop {
                 self.pictures.set_depth(self.session.depth());
                 self.hear(Msg::KeyKinds(capabilities.kitty_keyboard));
                 if self.theme_choice == ThemeChoice::Auto {
-                    let dark = capabilities.background.is_none_or(Rgb::is_dark);
-                    self.theme = Theme::new(if dark { Ground::Dark } else { Ground::Light });
+                    self.theme = Theme::new(capabilities.palette(), Ground::Dark, self.session.depth());
+                } else if self.theme_choice == ground_of(&capabilities) {
+                    // What the person says counts where the terminal says something else.
+                    self.theme = Theme::new(capabilities.palette(), Ground::Dark, self.session.depth());
                 }
                 self.tell_means();
             }
@@ -363,6 +376,10 @@ impl EventLoop {
     fn perform_here(&mut self, effect: ScreenEffect) {
         match effect {
             ScreenEffect::Quit => self.over = Some(Over::Quit),
+            ScreenEffect::Demo => {
+                self.wants_demo = true;
+                self.over = Some(Over::Quit);
+            }
             ScreenEffect::Suspend => self.suspend(),
             ScreenEffect::Redraw => {
                 self.session.repaint();
@@ -389,7 +406,8 @@ impl EventLoop {
                 self.hear(edited);
             }
             ScreenEffect::MakeThumbs(orders) => {
-                let budget = self.encode_options().thumb_budget();
+                let room = orders.first().map(|order| order.room).unwrap_or_default();
+                let budget = self.encode_options().thumb_budget(room);
                 self.threads.thumbs.order((orders, budget));
             }
             ScreenEffect::ComparePictures(order) => {

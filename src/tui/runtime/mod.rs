@@ -94,6 +94,15 @@ impl Replies {
     }
 }
 
+/// What the person left behind, and for what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Runs that go on.
+    pub open: usize,
+    /// The demo is to be opened.
+    pub for_demo: bool,
+}
+
 /// Shows the dashboard until the user quits.
 ///
 /// On a signal or a hang-up, the terminal is restored and the process ends as that signal would have ended it. Runs go
@@ -101,15 +110,16 @@ impl Replies {
 ///
 /// # Errors
 /// If there is no terminal, or the history cannot be opened.
-pub fn run(options: Options) -> Result<(), TuiError> {
+pub fn run(options: Options) -> Result<Left, TuiError> {
     let store = Store::open(&options.dirs)?;
     let (sender, inbox) = mpsc::channel();
     let mut event_loop = start::start(options, store, &Replies(sender))?;
     let end = event_loop.run(&inbox);
     event_loop.save_state();
+    let left = Left { open: event_loop.model.runs.open.ids.len(), for_demo: event_loop.wants_demo };
     drop(event_loop);
     match end {
         Some(end) => end.exit(),
-        None => Ok(()),
+        None => Ok(left),
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct SavedState {
     pins: IndexMap<String, Vec<Pin>>,
     /// Width of the left column in percent.
     pub(super) split: u16,
+    /// Height of the parameters above the log in percent.
+    pub(super) log_split: u16,
     /// Whether long log lines are cut, not wrapped.
     pub(super) log_cut: bool,
 }
@@ -189,9 +191,9 @@ impl SavedState {
 
     /// Updates the saved state from the model; returns whether it changed.
     pub(super) fn note(&mut self, model: &Model) -> bool {
-        let layout = (model.split, model.log.cut);
-        let mut changed = (self.split, self.log_cut) != layout;
-        (self.split, self.log_cut) = layout;
+        let layout = (model.split, model.log_split, model.log.cut);
+        let mut changed = (self.split, self.log_split, self.log_cut) != layout;
+        (self.split, self.log_split, self.log_cut) = layout;
         let Some(pins_name) = pins_name(&model.open) else { return changed };
         let draft = SavedDraft::of(model);
         let name = draft_name(&model.draft.preset().name, &model.open);

@@ -30,6 +30,7 @@ use crate::tui::notice::Tone;
 use crate::tui::open::ProfileChoice;
 use crate::tui::reader::{self, Reader};
 use crate::tui::terminal::painter::ColorDepth;
+use crate::tui::terminal::palette::Palette;
 use crate::tui::terminal::{Session, SessionOptions, TerminalEnv};
 use crate::tui::theme::{Ground, Theme};
 
@@ -125,11 +126,9 @@ fn event_loop(
 ) -> Result<EventLoop, TuiError> {
     let Config { ui, keys, warnings, .. } = &options.config;
     let colourless = terminal.depth == ColorDepth::Mono;
-    let (theme_choice, theme) = match (colourless, ui.theme) {
-        (true, _) => (ThemeChoice::Dark, Theme::colourless()),
-        (false, ThemeChoice::Light) => (ThemeChoice::Light, Theme::new(Ground::Light)),
-        (false, choice) => (choice, Theme::new(Ground::Dark)),
-    };
+    let (theme_choice, depth) = (ui.theme, terminal.depth);
+    let ground = if ui.theme == ThemeChoice::Light { Ground::Light } else { Ground::Dark };
+    let theme = Theme::new(Palette::default(), ground, depth);
     let mut timers = Timers::default();
     let answered = if terminal.pictures && terminal.queries { PICTURE_QUERY } else { Duration::ZERO };
     timers.restart(Timer::PictureSupport, Instant::now() + answered);
@@ -144,6 +143,7 @@ fn event_loop(
         size,
         now: store::now(),
         split: saved.split,
+        log_split: saved.log_split,
         demo: options.demo,
         profile_choice: ProfileChoice { profile: options.profile.clone(), url: options.url.clone() },
         usual_outputs: options.dirs.outputs.clone(),
@@ -154,6 +154,7 @@ fn event_loop(
     model.log.cut = saved.log_cut;
     model.output.mode = picture_mode(&options.config);
     model.output.means.colourless = colourless;
+    let key_problems = key_problems.iter().map(|problem| options.config.key_problem(problem));
     for problem in warnings.iter().map(ToString::to_string).chain(key_problems) {
         model.report(Tone::Bad, problem);
     }
@@ -179,6 +180,7 @@ fn event_loop(
         pace: Pace::default(),
         is_start: true,
         over: None,
+        wants_demo: false,
         watcher: None,
     })
 }

@@ -14,7 +14,7 @@ use crate::domain::run::Counts;
 use crate::domain::{OutputCard, RunId, RunSummary};
 use crate::store::{LogReader, OutputQuery, RunQuery, Store, StoreError};
 use crate::tui::effect::Question;
-use crate::tui::msg::Msg;
+use crate::tui::msg::{EndedRun, Msg};
 use crate::tui::notice::Tone;
 use crate::tui::panes::gallery::Tile;
 use crate::tui::panes::log::Matches;
@@ -66,9 +66,18 @@ impl StoreReader {
             }
             Question::Ended(ids) => {
                 let (runs, errors): (Vec<_>, Vec<_>) =
-                    ids.into_iter().map(|id| or_empty(self.store.run(id))).unzip();
-                let ended = runs.iter().flatten().map(RunSummary::from).collect();
+                    ids.into_iter().map(|id| or_empty(self.ended(id))).unzip();
+                let ended = runs.into_iter().flatten().collect();
                 with(Msg::Ended(ended), errors.into_iter().flatten().next())
+            }
+            Question::Briefs(asked) => {
+                let ids: Vec<RunId> = asked.iter().map(|(id, _)| *id).collect();
+                let (told, error) = or_empty(self.store.briefs(&ids));
+                with(Msg::Briefs { asked, told }, error)
+            }
+            Question::Made(id) => {
+                let (run, error) = or_empty(self.store.run(id));
+                with(Msg::Made(id, run.map(Box::new)), error)
             }
             Question::Outputs(query) => match self.outputs(&query) {
                 Ok((tiles, more)) => vec![Msg::Outputs { query, tiles, more }],
@@ -175,6 +184,16 @@ impl StoreReader {
         let more = rows.len() > query.limit;
         rows.truncate(query.limit);
         Ok((rows, more, self.store.counts()?))
+    }
+
+    fn ended(&self, id: RunId) -> Result<Option<EndedRun>, StoreError> {
+        let Some(run) = self.store.run(id)? else { return Ok(None) };
+        let same_as = match run.request.adopt {
+            // What was fetched once more is meant to be the same.
+            Some(_) => None,
+            None => self.store.same_picture(id)?,
+        };
+        Ok(Some(EndedRun { run: RunSummary::from(&run), same_as }))
     }
 
     /// Also checks whether the files exist, which may be slow on a network disk; here no key waits for it.

@@ -2,6 +2,7 @@
 
 use super::input::{Report, Rgb};
 use super::painter::ColorDepth;
+use super::palette::Palette;
 
 /// What the terminal supports, by its answers; all `false` and `None` before them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -12,6 +13,10 @@ pub struct Capabilities {
     pub kitty_keyboard: bool,
     /// The default background colour.
     pub background: Option<Rgb>,
+    /// The default text colour.
+    pub foreground: Option<Rgb>,
+    /// The sixteen colours of its palette.
+    pub colours: [Option<Rgb>; 16],
     /// Name and version (XTVERSION) of what answers first: the terminal, or the tmux in it.
     pub version: Option<String>,
     /// Name and version of the terminal that tmux is in, if tmux lets questions through.
@@ -71,6 +76,12 @@ impl Capabilities {
             Report::Mode { mode: 1036, state } => self.alt_is_a_letter = *state == 2,
             Report::KittyKeyboard(_) => self.kitty_keyboard = true,
             Report::Background(color) => self.background = Some(*color),
+            Report::Foreground(color) => self.foreground = Some(*color),
+            Report::Colour(number, color) => {
+                if let Some(known) = self.colours.get_mut(usize::from(*number)) {
+                    *known = Some(*color);
+                }
+            }
             Report::Version(version) => self.hear_version(version),
             Report::CellSize(width, height) => self.cell = Some((*width, *height)),
             Report::Graphics(has) => self.kitty_graphics = *has,
@@ -78,8 +89,13 @@ impl Capabilities {
             Report::ColorBits(bits) => self.color_bits = self.color_bits.max(*bits),
             Report::Kind(kind) => self.kind = Some(*kind),
             Report::DeviceAttributes(can) => self.sixel = can.contains(&4),
-            Report::Status | Report::Mode { .. } | Report::Foreground(_) => {}
+            Report::Status | Report::Mode { .. } => {}
         }
+    }
+
+    /// Its colours, as far as it tells them.
+    pub fn palette(&self) -> Palette {
+        Palette { foreground: self.foreground, background: self.background, colours: self.colours }
     }
 
     /// In tmux two answer: tmux, and the terminal that it is in, which may be another one than before.

@@ -4,6 +4,7 @@
 //! - [`input`]: bytes to keys, pastes, mouse and answers. Pure.
 //! - [`flow`]: when the next frame may go out, so that nothing queues up on a slow link. Pure.
 //! - `picture_layer`: draws a picture part by part, and removes it without a trace. Pure.
+//! - [`palette`]: colours that can be read on the ground the terminal has. Pure.
 //! - `capabilities`, `questions`: who a terminal is, what it is asked, and what follows from its answers. Pure.
 //! - [`query`], [`inline_picture`]: capabilities of a terminal, and a picture in its scrollback, without a session.
 //! - [`tmux`]: what only tmux's own command says and does.
@@ -17,6 +18,7 @@ pub mod input;
 mod io_thread;
 mod options;
 pub mod painter;
+pub mod palette;
 mod passthrough;
 mod picture_layer;
 pub mod picture_protocol;

@@ -341,6 +341,9 @@ impl TerminalState {
                     self.out.extend(questions::pictures(&self.capabilities));
                 }
                 self.push_modes(options);
+                if options.depth != ColorDepth::Mono {
+                    self.out.extend(questions::colours(&self.capabilities));
+                }
                 self.out.extend_from_slice(questions::LAST);
                 self.asked = Asked::Pictures;
             }

@@ -85,6 +85,7 @@ fn chosen(model: &mut Model, purpose: Choosing, item: PickerItem, ctx: &Ctx, eff
             effects.push(Effect::Do(Operation::UseProfile(item.id)));
         }
         Choosing::Recall(key) => recall::taken(model, &key, &item, effects),
+        Choosing::Status => runs::show_status(model, &item.id, effects),
         Choosing::Value(key) => params::chosen(model, &key, &item, effects),
         Choosing::Output(wanted) => outputs::take(model, &item.id, wanted, effects),
         Choosing::InputFor(path) => outputs::put(model, &path, &item.id, effects),
@@ -108,7 +109,7 @@ fn confirmed(model: &mut Model, then: Confirmed, ctx: &Ctx, effects: &mut Effect
         Confirmed::Cancel(run) => runs::cancel_now(model, run, effects),
         Confirmed::LetGo(run) => effects.push(Effect::Do(Operation::LetGo(run))),
         Confirmed::Repeat(run) => {
-            model.runs.chosen = false;
+            runs::follow(model);
             effects.push(Effect::Do(Operation::Repeat(run, model.open.profile.clone())));
         }
         Confirmed::DeletePreset(name) => effects.push(Effect::Do(Operation::DeletePreset(name))),
@@ -147,6 +148,7 @@ pub(super) fn items(model: &mut Model, purpose: &Choosing, mut items: Vec<Picker
             Choosing::Preset => model.open.is_preset(&item.id),
             Choosing::Profile => model.open.profile.as_ref().is_some_and(|profile| profile.name == item.id),
             Choosing::Command
+            | Choosing::Status
             | Choosing::Value(_)
             | Choosing::Recall(_)
             | Choosing::Workflow

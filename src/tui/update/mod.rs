@@ -24,6 +24,7 @@ use super::effect::{Effect, Effects, Operation};
 use super::model::{Model, Size};
 use super::msg::Msg;
 use super::notice::Tone;
+use super::pane::Pane;
 use super::panes;
 use super::panes::compare::update as compare;
 use super::panes::details::update as details;
@@ -80,6 +81,8 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
         Msg::DiskFull(why) => runs::disk_full(model, why),
         Msg::RunsNotRead(why) => runs::not_read(model, why, &mut effects),
         Msg::Run(id, run) => details::loaded(model, id, run, &mut effects),
+        Msg::Briefs { asked, told } => model.briefs.put(asked, told),
+        Msg::Made(id, run) => output::made(model, id, run),
         Msg::TypicalMs { workflow_hash, ms } => {
             model.typical_ms.insert(workflow_hash, ms);
         }
@@ -87,6 +90,9 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
         Msg::LogFound { run, text, line } => log::found(model, run, &text, line, &mut effects),
         Msg::LogMatches { run, text, matches } => log::counted(model, run, &text, matches),
         Msg::Means(means) => model.output.means = means,
+        Msg::Rendered(order, rendered) if model.focus == Pane::Gallery => {
+            gallery::rendered(model, &order, &rendered);
+        }
         Msg::Rendered(order, rendered) => output::rendered(model, &order, rendered, &mut effects),
         Msg::NextFrame => output::next_frame(model, &mut effects),
         Msg::Outputs { query, tiles, more } => gallery::loaded(model, query, tiles, more, &mut effects),

@@ -33,10 +33,13 @@ fn items(model: &Model, keys: &Keymap) -> Vec<PickerItem> {
             let is_free = command.spends == Spends::Nothing;
             items.push(PickerItem {
                 id: command.name.to_owned(),
-                label: command.short.to_owned(),
+                label: row.name().to_owned(),
                 detail: command.long.to_owned(),
                 note: if is_free { keys } else { format!("spends  {keys}") },
-                names: command.places.iter().filter_map(|place| place.name).collect(),
+                names: [command.short, command.name]
+                    .into_iter()
+                    .chain(command.places.iter().filter_map(|place| place.name))
+                    .collect(),
                 elsewhere: here.is_none().then(|| place.scope.title()),
                 spends: command.spends == Spends::AtOnce,
                 disabled: here.and_then(|_| (command.when)(model).err()),

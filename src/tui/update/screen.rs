@@ -57,6 +57,14 @@ pub const COMMANDS: &[Command] = &[
         ..Command::new("quit", |_, _, effects| effects.push(Effect::Screen(ScreenEffect::Quit)))
     },
     Command {
+        places: &[at(Scope::Panes, 0)],
+        keys: &["D"],
+        short: "demo",
+        long: "Leave for the demo: nothing in it leaves this machine",
+        when: |model| if model.demo { Err("This is the demo already") } else { Ok(()) },
+        ..Command::new("demo", |_, _, effects| effects.push(Effect::Screen(ScreenEffect::Demo)))
+    },
+    Command {
         places: &[at(Scope::Panes, 30)],
         keys: &["tab"],
         short: "next pane",
@@ -90,6 +98,20 @@ pub const COMMANDS: &[Command] = &[
         short: "wider",
         long: "Move the rule between the columns to the right",
         ..Command::new("grow-right", |model, _, _| grow(model, 5))
+    },
+    Command {
+        places: &[at(Scope::Panes, 0)],
+        keys: &["{"],
+        short: "more log",
+        long: "Move the rule between parameters and log up",
+        ..Command::new("grow-log", |model, _, _| grow_log(model, 5))
+    },
+    Command {
+        places: &[at(Scope::Panes, 0)],
+        keys: &["}"],
+        short: "less log",
+        long: "Move the rule between parameters and log down",
+        ..Command::new("shrink-log", |model, _, _| grow_log(model, -5))
     },
     Command {
         places: &[at(Scope::Panes, 0)],
@@ -136,8 +158,8 @@ pub const COMMANDS: &[Command] = &[
     Command {
         places: &[
             at(LOG, 0).named("log-left"),
-            at(GALLERY, 0).named("gallery-left"),
-            at(COMPARE, 0).named("compare-left"),
+            at(GALLERY, 0).named("gallery-left").keys(&["left"]),
+            at(COMPARE, 0).named("compare-left").keys(&["left"]),
             at(SHEET, 0).named("sheet-left"),
         ],
         keys: &["left", "h"],
@@ -148,8 +170,8 @@ pub const COMMANDS: &[Command] = &[
     Command {
         places: &[
             at(LOG, 0).named("log-right"),
-            at(GALLERY, 0).named("gallery-right"),
-            at(COMPARE, 0).named("compare-right"),
+            at(GALLERY, 0).named("gallery-right").keys(&["right"]),
+            at(COMPARE, 0).named("compare-right").keys(&["right"]),
             at(SHEET, 0).named("sheet-right"),
         ],
         keys: &["right", "l"],
@@ -184,6 +206,11 @@ fn focus_by(model: &mut Model, steps: usize) {
 fn grow(model: &mut Model, percent: i16) {
     let now = if model.split == 0 { layout::DEFAULT_SPLIT } else { model.split };
     model.split = now.saturating_add_signed(percent).clamp(25, 75);
+}
+
+fn grow_log(model: &mut Model, percent: i16) {
+    let now = if model.log_split == 0 { layout::LOG_SPLIT } else { model.log_split };
+    model.log_split = now.saturating_add_signed(-percent).clamp(20, 85);
 }
 
 /// Takes the nearest thing back: what the pane has to take back, else the zoom, else the focus.

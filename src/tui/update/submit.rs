@@ -15,6 +15,7 @@ use crate::tui::overlay::{Confirm, Confirmed, Overlay};
 use crate::tui::panes::params::FileState;
 use crate::tui::panes::params::editing;
 use crate::tui::panes::params::update as params;
+use crate::tui::panes::runs::update as runs;
 
 /// What a held key is told.
 pub(super) const HELD: &str = "Queued once. Let go, then press again for another run";
@@ -46,8 +47,8 @@ pub const RUN: Command = Command {
 };
 
 fn run(model: &mut Model, ctx: &Ctx, effects: &mut Effects) {
-    let runs = if model.key_kinds { 1 } else { meant(&mut model.run_key, ctx.now) };
-    for _ in 0..runs {
+    let presses = if model.key_kinds { 1 } else { meant(&mut model.run_key, ctx.now) };
+    for _ in 0..presses {
         run_now(model, effects);
     }
     if model.run_key.held {
@@ -154,8 +155,7 @@ fn run_as(model: &mut Model, unfilled: Unfilled, effects: &mut Effects) {
     if model.runs.is_first() {
         note += &format!(". Outputs go to {}", model.outputs().display());
     }
-    // Who presses run wants to see it run.
-    model.runs.chosen = false;
+    runs::follow(model);
     effects.push(Effect::Do(Operation::Submit(NewRun {
         open: model.open.clone(),
         prompt: model.draft.prompt(),
@@ -253,13 +253,13 @@ pub(super) fn changed_on_disk(
 
 /// A run of what is shown, though its files have changed.
 pub(super) fn as_shown(model: &mut Model, order: NewRun, effects: &mut Effects) {
-    model.runs.chosen = false;
+    runs::follow(model);
     effects.push(Effect::Do(Operation::Submit(NewRun { ask_if_changed: false, ..order })));
 }
 
 /// A yes to running the same again.
 pub(super) fn again(model: &mut Model, order: NewRun, effects: &mut Effects) {
-    model.runs.chosen = false;
+    runs::follow(model);
     effects.push(Effect::Do(Operation::Submit(NewRun { ask_if_same: false, ..order })));
 }
 

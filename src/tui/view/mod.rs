@@ -78,7 +78,9 @@ pub fn bar(pane: Pane, body: Rect, buffer: &Buffer) -> Option<Position> {
 
 /// The picture that belongs on the screen, and where.
 pub fn placement(model: &Model) -> Option<Placement> {
-    panes::output::view::placement(model).or_else(|| panes::compare::view::placement(model))
+    panes::output::view::placement(model)
+        .or_else(|| panes::compare::view::placement(model))
+        .or_else(|| panes::gallery::view::placement(model))
 }
 
 /// A pane's title line: its name (or all names, when one pane is seen) and what it says of itself. A pane below
@@ -96,7 +98,7 @@ fn title(model: &Model, pane: Pane, area: Rect, regions: &Regions, theme: &Theme
         if regions.tabs {
             x = paint::put(buffer, area, x, area.y, &format!("{} ", number + 1), theme.quiet);
         }
-        let style = if *tab == model.focus { theme.accent.patch(theme.selected) } else { theme.quiet };
+        let style = if *tab == model.focus { theme.accent.patch(theme.selected) } else { theme.text };
         x = paint::put(buffer, area, x, area.y, &format!("{blank}{}{blank}", tab.title()), style) + 2;
     }
     // Where one pane is seen, what runs is told beside the tabs.

@@ -48,6 +48,10 @@ pub fn frame(buffer: &mut Buffer, area: Rect, title: &str, quiet: Style, accent:
         return;
     }
     for y in area.top()..area.bottom() {
+        // Half of a wide character beneath the edge would take the edge's place.
+        if area.x > buffer.area.x && buffer[(area.x - 1, y)].symbol().width() > 1 {
+            buffer[(area.x - 1, y)].set_symbol(" ");
+        }
         for x in area.left()..area.right() {
             let cell = &mut buffer[(x, y)];
             cell.reset();

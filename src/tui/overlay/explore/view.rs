@@ -9,7 +9,7 @@ use crate::domain::batch::Combine;
 use crate::domain::spend::Forecast;
 use crate::report::batch as report;
 use crate::tui::model::Model;
-use crate::tui::overlay::view::line;
+use crate::tui::overlay::parts::line;
 use crate::tui::theme::Theme;
 use crate::tui::view::paint::{centred, frame, inside, put, put_right, without_right};
 use crate::tui::wrap::wrap;

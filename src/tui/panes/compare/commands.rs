@@ -1,6 +1,6 @@
 //! Commands of the comparison.
 
-use super::update::{beside, flip, one_to_one, open, pair};
+use super::update::{beside, flip, one_to_one, open, wanted};
 use crate::tui::command::{Command, Scope, at};
 use crate::tui::pane::Pane;
 
@@ -11,11 +11,17 @@ pub const COMMANDS: &[Command] = &[
         places: &[
             at(Scope::Pane(Pane::Gallery), 64),
             at(Scope::Pane(Pane::Sheet), 64).named("sheet-compare"),
+            at(Scope::Pane(Pane::Runs), 58).named("runs-compare"),
+            at(Scope::Pane(Pane::Details), 58).named("details-compare"),
+            at(Scope::Pane(Pane::Output), 58).named("output-compare"),
         ],
         keys: &["C"],
         short: "compare",
-        long: "Compare the two marked outputs, or the marked one with this one",
-        when: |model| pair(model).map(drop).ok_or("Mark one with space, go to another one, then compare"),
+        long: "Compare the two marked outputs, the marked one with this one, or this one with the run before",
+        when: |model| {
+            let is_possible = wanted(model).is_some();
+            if is_possible { Ok(()) } else { Err("Mark one with space, go to another one, then compare") }
+        },
         ..Command::new("compare", |model, _, effects| open(model, effects))
     },
     Command {

@@ -7,15 +7,20 @@ pub mod view;
 
 use std::path::PathBuf;
 
-use crate::domain::OutputCard;
 use crate::domain::compare::Difference;
+use crate::domain::{OutputCard, OutputId};
 use crate::picture::{self, CellSize, Cells, PictureProtocol};
+use crate::tui::pane::Pane;
 
 /// State of the comparison: two outputs side by side, or one at a time.
 #[derive(Debug, Default)]
 pub struct ComparePane {
     /// `None` when nothing is compared.
     pub pair: Option<[OutputCard; 2]>,
+    /// Which two are to be compared; the pair may still be read.
+    pub wanted: Option<[OutputId; 2]>,
+    /// The pane that the comparison was opened from.
+    pub came_from: Option<Pane>,
     /// The difference between their runs; `None` until both are read.
     pub difference: Option<Difference>,
     /// Whether one of the runs could not be read.

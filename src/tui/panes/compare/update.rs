@@ -4,8 +4,9 @@ use super::places::Places;
 use super::view;
 use super::{ComparePane, Spot};
 use crate::domain::compare::requests;
-use crate::domain::{OutputCard, Run, RunId};
+use crate::domain::{OutputCard, OutputId, Run, RunId};
 use crate::picture::{self, Cells, PictureMode, PictureProtocol};
+use crate::tui::at_hand;
 use crate::tui::effect::{Effect, Effects, Question, ScreenEffect};
 use crate::tui::model::Model;
 use crate::tui::motion::Motion;
@@ -17,13 +18,32 @@ use crate::tui::panes::sheet::update as sheet;
 /// Distance of one key press, in thousandths of the picture.
 const STEP: u16 = 50;
 
+/// The two to be compared, the older one first: those that are marked, the marked one and the one at hand, else that and
+/// what the run before it made.
+pub fn wanted(model: &Model) -> Option<[OutputId; 2]> {
+    if matches!(model.focus, Pane::Gallery | Pane::Sheet)
+        && let Some(pair) = pair(model)
+    {
+        return Some([pair[0].id, pair[1].id]);
+    }
+    let here = at_hand::output(model)?;
+    let other = match model.gallery.marked.as_slice() {
+        [only] => only.id,
+        _ => OutputId { run: at_hand::earlier(model)?, place: 0 },
+    };
+    let mut ids = [other, here];
+    ids.sort();
+    (ids[0] != ids[1]).then_some(ids)
+}
+
 pub fn open(model: &mut Model, effects: &mut Effects) {
     let of_sheet = model.focus == Pane::Sheet;
-    let Some(pair) = pair(model) else { return };
-    let runs = [pair[0].id.run, pair[1].id.run];
-    model.compare = ComparePane { pair: Some(pair), of_sheet, ..ComparePane::default() };
+    let Some(wanted) = wanted(model) else { return };
+    let pair = pair(model).filter(|pair| [pair[0].id, pair[1].id] == wanted);
+    let came_from = Some(model.focus);
+    model.compare = ComparePane { pair, wanted: Some(wanted), came_from, of_sheet, ..ComparePane::default() };
     model.go_to(Pane::Compare);
-    effects.push(Effect::Ask(Question::Pair(runs)));
+    effects.push(Effect::Ask(Question::Pair(wanted.map(|id| id.run))));
 }
 
 /// Goes back to where the two were marked.
@@ -44,15 +64,27 @@ pub fn pair(model: &Model) -> Option<[OutputCard; 2]> {
 }
 
 pub fn read(model: &mut Model, ids: [RunId; 2], runs: [Option<Run>; 2]) {
+    let starred: Vec<RunId> =
+        model.runs.list.rows.iter().filter(|row| row.starred).map(|row| row.id).collect();
     let pane = &mut model.compare;
     // Other outputs may be compared by now.
-    if pane.pair.as_ref().map(|pair| [pair[0].id.run, pair[1].id.run]) != Some(ids) {
+    let Some(wanted) = pane.wanted.filter(|wanted| wanted.map(|id| id.run) == ids) else { return };
+    let [Some(first), Some(second)] = runs else {
+        pane.unread = true;
         return;
+    };
+    if pane.pair.is_none() {
+        let card = |run: &Run, id: OutputId| {
+            let card = at_hand::card_of(run, id.place)?;
+            Some(OutputCard { starred: starred.contains(&id.run), ..card })
+        };
+        let cards = (card(&first, wanted[0]), card(&second, wanted[1]));
+        pane.pair = match cards {
+            (Some(first), Some(second)) => Some([first, second]),
+            _ => None,
+        };
     }
-    match runs {
-        [Some(first), Some(second)] => pane.difference = Some(requests(&first.request, &second.request)),
-        _ => pane.unread = true,
-    }
+    pane.difference = Some(requests(&first.request, &second.request));
 }
 
 pub fn seen(model: &mut Model, order: &CompareOrder, pictures: Result<Vec<picture::Shared>, String>) {

@@ -1,11 +1,14 @@
-//! Draws the details of a run, from its status to what was sent.
+//! The details pane: one run in full, from how it stands and what is new in it to what was sent.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
+use crate::domain::brief::Short;
+use crate::domain::compare::What;
 use crate::domain::run::{Connection, Output, OutputFailure, RunError, shown_url};
-use crate::domain::{Origin, ParamKey, Run, Status, value};
+use crate::domain::{Brief, Origin, ParamKey, Run, Status, value};
+use crate::tui::briefs::words;
 use crate::tui::layout;
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
@@ -25,6 +28,7 @@ enum LineStyle {
     Heading,
     Quiet,
     Bad,
+    Warning,
     Status(Status),
 }
 
@@ -61,12 +65,13 @@ pub fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             LineStyle::Heading => theme.heading,
             LineStyle::Quiet => theme.quiet,
             LineStyle::Bad => theme.bad,
+            LineStyle::Warning => theme.patience,
             LineStyle::Status(status) => theme.status(status),
         };
         // A label without text takes the whole line.
         let label_width = if line.text.is_empty() { area.width } else { area.width.min(LABEL as u16 - 1) };
         let label = Rect { width: label_width, ..area };
-        put(buffer, label, area.x, y, &line.label, theme.quiet);
+        put(buffer, label, area.x, y, &line.label, theme.text);
         let x = if line.label.is_empty() && line.look == LineStyle::Heading {
             area.x
         } else {
@@ -128,6 +133,7 @@ fn lines(model: &Model, width: usize) -> Vec<Line> {
     for warning in &run.warnings {
         page.field("warning", warning, LineStyle::Plain);
     }
+    differences(&mut page, run, model);
     if !run.outputs.is_empty() || !run.failed_outputs.is_empty() {
         page.heading("Outputs");
         run.outputs.iter().for_each(|made| output(&mut page, made));
@@ -161,7 +167,51 @@ fn lines(model: &Model, width: usize) -> Vec<Line> {
     if let Some(id) = &run.prompt_id {
         page.field("prompt id", id, LineStyle::Quiet);
     }
+    for made in &run.outputs {
+        page.field("sha256", &format!("{}  {}", made.sha256, made.name), LineStyle::Quiet);
+    }
     page.lines
+}
+
+/// What differs from the run before, and the seed, by which people know a picture.
+fn differences(page: &mut Page, run: &Run, model: &Model) {
+    let seed = run.request.first_seed();
+    let brief = model.briefs.of(run.id);
+    match brief {
+        Some(brief @ Brief { before: Some(before), .. }) => {
+            page.heading(&format!("New since run {before}"));
+            for told in &brief.told {
+                let sent = match &told.what {
+                    What::Param(key) => run.request.params.get(key),
+                    What::Workflow | What::Preset | What::Profile => None,
+                };
+                let change = match (&told.change, sent) {
+                    // There is room for all of its digits here.
+                    (Short::Seed(_), Some(sent)) => value::text(sent),
+                    (change, _) => words::change(change),
+                };
+                page.bounded(&words::name(model, &told.what), &change, LineStyle::Plain, VALUE_LINES);
+            }
+            if brief.more > 0 {
+                page.push("", format!("and {} more", brief.more), LineStyle::Quiet);
+            }
+            if brief.told.is_empty() {
+                page.push("", "Nothing: the same values were sent.".to_owned(), LineStyle::Plain);
+            }
+            let is_told = brief.told.iter().any(|told| matches!(told.change, Short::Seed(_)));
+            if let Some(seed) = seed.filter(|_| !is_told) {
+                page.field("seed", &format!("{seed}, as before"), LineStyle::Plain);
+            }
+        }
+        Some(_) | None => {
+            if let Some(seed) = seed {
+                page.field("seed", &seed, LineStyle::Plain);
+            }
+        }
+    }
+    if let Some(earlier) = brief.and_then(|brief| brief.same_as) {
+        page.field("result", &format!("the same picture as run {earlier}"), LineStyle::Warning);
+    }
 }
 
 /// Explains the status, and lists each phase with its duration.
@@ -236,7 +286,7 @@ fn failure(page: &mut Page, error: &RunError, run: &Run, model: &Model) {
 fn output(page: &mut Page, made: &Output) {
     let kind = if made.content_type.is_empty() { "file" } else { &made.content_type };
     page.field(&text::bytes(made.size), &made.path.display().to_string(), LineStyle::Plain);
-    page.push("", format!("{kind}  sha256 {}", made.sha256.get(..12).unwrap_or_default()), LineStyle::Quiet);
+    page.push("", kind.to_owned(), LineStyle::Quiet);
 }
 
 fn failed_output(page: &mut Page, failed: &OutputFailure) {

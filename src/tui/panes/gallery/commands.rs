@@ -1,6 +1,6 @@
 //! Commands of the gallery.
 
-use super::update::{ask_delete, choose, index_at, mark, only_starred, open, star, toggle};
+use super::update::{ask_delete, choose, index_at, mark, only_starred, open, resize, toggle};
 use crate::tui::command::{Command, Reason, Scope, at};
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
@@ -26,14 +26,6 @@ pub const COMMANDS: &[Command] = &[
     },
     OPEN,
     Command {
-        places: &[at(HERE, 68)],
-        keys: &["*"],
-        short: "star",
-        long: "Star this output, or remove its star",
-        when: selected,
-        ..Command::new("star", |model, _, effects| star(model, effects))
-    },
-    Command {
         places: &[at(HERE, 54)],
         keys: &["F"],
         short: "only ★",
@@ -47,6 +39,20 @@ pub const COMMANDS: &[Command] = &[
         long: "Mark it to be compared",
         when: selected,
         ..Command::new("mark", |model, _, _| mark(model))
+    },
+    Command {
+        places: &[at(HERE, 40)],
+        keys: &["+", "="],
+        short: "larger",
+        long: "Larger tiles, fewer of them",
+        ..Command::new("larger-tiles", |model, _, _| resize(model, -1))
+    },
+    Command {
+        places: &[at(HERE, 39)],
+        keys: &["-"],
+        short: "smaller",
+        long: "Smaller tiles, more of them",
+        ..Command::new("smaller-tiles", |model, _, _| resize(model, 1))
     },
     Command {
         places: &[at(HERE, 45)],

@@ -11,6 +11,8 @@ use crate::tui::pane::Pane;
 pub const GAP: u16 = 2;
 /// Approximate rows of a tile: picture, caption, blank line.
 const TILE: u16 = 9;
+/// Columns that a tile takes at the least.
+const LEAST_WIDTH: u16 = 12;
 /// Lines below the tiles for the selected one.
 pub const INFO: u16 = 2;
 
@@ -29,27 +31,51 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// The grid for the current screen; `None` when the gallery is hidden. Chooses as many columns and rows as
-    /// possible with pictures that can be recognised, then enlarges the tiles to fill the rest.
+    /// The grid for the current screen; `None` when the gallery is hidden. Tiles are as large as the window and the number
+    /// of outputs allow, unless the person chose how many stand beside each other; one output fills the window. Where
+    /// there are too many for that, as many as can be recognised are seen at once.
     pub fn of(model: &Model) -> Option<Self> {
         let body = layout::regions(model)?.body(Pane::Gallery)?;
         let area = Rect { height: body.height.saturating_sub(INFO), ..body };
         if area.height < 4 || area.width < 12 {
             return None;
         }
-        let rows = (area.height / TILE).max(1);
-        let height = area.height / rows;
-        let tall = height.saturating_sub(2).max(1);
-        // Two columns are about as wide as one row is high. The first tile has a gap before it, too.
-        let columns = (area.width / (2 * tall + GAP)).max(1);
-        let wide = area.width / columns - GAP;
-        Some(Self {
-            area,
-            columns: usize::from(columns),
-            rows: usize::from(rows),
-            picture: Cells { width: wide, height: tall },
-            height,
+        let count = if model.gallery.list.more { usize::MAX } else { model.gallery.list.rows.len() };
+        let most = usize::from(area.width / LEAST_WIDTH).max(1);
+        Some(match model.gallery.columns {
+            Some(columns) => {
+                let columns = columns.clamp(1, most);
+                let tall = Self::with(area, columns, 1).picture.height;
+                Self::with(area, columns, usize::from((area.height + 1) / (tall + 2)).max(1))
+            }
+            None => Self::fitting(area, count, most).unwrap_or_else(|| Self::usual(area)),
         })
+    }
+
+    /// All tiles, as large as they can be; `None` when they would be too small.
+    fn fitting(area: Rect, count: usize, most: usize) -> Option<Self> {
+        let grids = (1..=most.min(count)).map(|columns| Self::with(area, columns, count.div_ceil(columns)));
+        let large = grids.filter(|grid| grid.picture.height + 2 >= TILE);
+        large.max_by_key(|grid| (grid.picture.height, std::cmp::Reverse(grid.columns)))
+    }
+
+    /// As many tiles as there can be with pictures that can be recognised.
+    fn usual(area: Rect) -> Self {
+        let rows = (area.height / TILE).max(1);
+        let tall = (area.height / rows).saturating_sub(2).max(1);
+        let columns = (area.width / (2 * tall + GAP)).max(1);
+        Self::with(area, usize::from(columns), usize::from(rows))
+    }
+
+    /// The grid of so many columns and rows: pictures are square at most, for two columns are about as wide as one row is
+    /// high.
+    fn with(area: Rect, columns: usize, rows: usize) -> Self {
+        let part = |whole: u16, parts: usize| whole / u16::try_from(parts).unwrap_or(u16::MAX).max(1);
+        let wide = part(area.width, columns).saturating_sub(GAP).max(1);
+        // The last row has no blank line below.
+        let height = part(area.height + 1, rows).max(1);
+        let tall = (wide.div_ceil(2)).min(height.saturating_sub(2)).max(1);
+        Self { area, columns, rows, picture: Cells { width: wide, height: tall }, height }
     }
 
     /// Number of visible tiles.
@@ -78,6 +104,25 @@ impl Grid {
 mod tests {
     use super::*;
     use crate::tui::model::Size;
+
+    #[test]
+    fn few_outputs_have_large_tiles_and_one_fills_the_window() {
+        use crate::tui::stage::tile;
+        for (count, columns, least) in [(1, 1, 50), (2, 2, 40), (4, 2, 25), (6, 3, 25), (200, 10, 7)] {
+            let mut model =
+                Model { size: Size { width: 200, height: 60 }, focus: Pane::Gallery, ..Model::default() };
+            model.gallery.list.rows = (1..=count).rev().map(|run| tile(run, "a.png", "image/png")).collect();
+            let grid = Grid::of(&model).expect("a grid");
+            assert!(grid.picture.height >= least, "{count}: {grid:?}");
+            assert!(
+                grid.columns >= columns && (grid.page() >= count as usize || count == 200),
+                "{count}: {grid:?}"
+            );
+            // The person's own size.
+            model.gallery.columns = Some(4);
+            assert_eq!(Grid::of(&model).map(|grid| grid.columns), Some(4));
+        }
+    }
 
     #[test]
     fn tiles_fill_every_size_and_lie_apart() {

@@ -14,12 +14,18 @@ use crate::domain::{OutputCard, OutputId};
 use crate::picture::{self, Cells};
 use crate::tui::paged::{Paged, PagedRow};
 use crate::tui::pane::Pane;
+use crate::tui::panes::output::{RenderOrder, Rendered};
 use crate::tui::query::OutputsFilter;
 
 /// State of the gallery, with a window of the list of outputs.
 #[derive(Debug, Default)]
 pub struct GalleryPane {
     pub list: Paged<Tile, OutputsFilter>,
+    /// Tiles beside each other, where the person chose their size.
+    pub columns: Option<usize>,
+    /// The selected output in the terminal's own pixels: what was asked for, and what came of it.
+    pub pixels_asked: Option<RenderOrder>,
+    pub pixels: Option<Rendered>,
     /// Rows of tiles scrolled off at the top.
     pub scroll: usize,
     /// Whether only starred outputs are listed.

@@ -3,7 +3,8 @@
 use super::grid::Grid;
 use super::tiles::{mark_card, thumb_orders, want_thumbs};
 use crate::domain::OutputId;
-use crate::tui::effect::{Effect, Effects, Operation, Question};
+use crate::picture::PictureProtocol;
+use crate::tui::effect::{Effect, Effects, Question, ScreenEffect};
 use crate::tui::model::Model;
 use crate::tui::motion::{Motion, Wheel, in_sight};
 use crate::tui::notice::{Notice, Subject, Tone};
@@ -11,6 +12,7 @@ use crate::tui::overlay::{Confirm, Confirmed, Overlay};
 use crate::tui::pane::Pane;
 use crate::tui::panes::gallery::{Thumb, ThumbOrder, Tile};
 use crate::tui::panes::output::update as output;
+use crate::tui::panes::output::{RenderOrder, Rendered};
 use crate::tui::panes::runs::update as runs;
 use crate::tui::query::{OutputsFilter, OutputsQuery};
 use crate::tui::text;
@@ -32,6 +34,8 @@ pub fn go_to(model: &mut Model, effects: &mut Effects) {
 }
 
 pub fn enter(model: &mut Model, effects: &mut Effects) {
+    output::stop_waiting(model);
+    model.gallery.pixels_asked = None;
     model.go_to(Pane::Gallery);
     reload(model, effects);
 }
@@ -86,14 +90,6 @@ pub fn only_starred(model: &mut Model, effects: &mut Effects) {
     reload(model, effects);
 }
 
-/// Shows the star at once; if the store fails, its own state is read again.
-pub fn star(model: &mut Model, effects: &mut Effects) {
-    let Some(at) = model.gallery.list.selected_index() else { return };
-    let card = &mut model.gallery.list.rows[at].card;
-    card.starred = !card.starred;
-    effects.push(Effect::Do(Operation::Star(card.id, card.starred)));
-}
-
 /// Marks for comparison; a third mark replaces the first.
 pub fn mark(model: &mut Model) {
     if let Some(card) = model.gallery.list.selected().map(|tile| tile.card.clone()) {
@@ -108,6 +104,13 @@ pub fn open(model: &mut Model) {
     model.runs.chosen = true;
     output::go_to(model, id);
     model.came_from = Some(Pane::Gallery);
+}
+
+/// More tiles beside each other, or fewer.
+pub fn resize(model: &mut Model, by: isize) {
+    let Some(grid) = Grid::of(model) else { return };
+    let most = usize::from(grid.area.width / 12).max(1);
+    model.gallery.columns = Some(grid.columns.saturating_add_signed(by).clamp(1, most));
 }
 
 pub fn ask_delete(model: &mut Model) {
@@ -219,4 +222,31 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
     let near = near.into_iter().flat_map(|range| range.start.min(count)..range.end.min(count));
     let orders = thumb_orders(near.map(|at| &pane.list.rows[at]), grid.picture);
     want_thumbs(model, grid.picture, orders, effects);
+    want_pixels(model, &grid, effects);
+}
+
+/// Orders the selected picture in the terminal's own pixels, where it has them: half-blocks are for finding it.
+fn want_pixels(model: &mut Model, grid: &Grid, effects: &mut Effects) {
+    let protocol = output::protocol(model).flatten().filter(|protocol| *protocol != PictureProtocol::Blocks);
+    let selected = model.gallery.list.selected().filter(|tile| tile.can_be_seen() && !tile.gone);
+    let order = protocol.zip(selected).map(|(protocol, tile)| RenderOrder {
+        path: tile.card.output.path.clone(),
+        preview: 0,
+        room: grid.picture,
+        cell: model.output.means.cell,
+        protocol: Some(protocol),
+        play: false,
+    });
+    if model.gallery.pixels_asked != order {
+        model.gallery.pixels = None;
+        model.gallery.pixels_asked.clone_from(&order);
+        effects.extend(order.map(|order| Effect::Screen(ScreenEffect::Render(order, output::REST_MS))));
+    }
+}
+
+/// The selected picture is here, if it is the selected one still.
+pub fn rendered(model: &mut Model, order: &RenderOrder, rendered: &Result<Rendered, String>) {
+    if model.gallery.pixels_asked.as_ref() == Some(order) {
+        model.gallery.pixels = rendered.as_ref().ok().cloned();
+    }
 }

@@ -1,16 +1,20 @@
 //! Draws the gallery: a grid of thumbnails with captions, and details of the selected output below.
 
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::buffer::{Buffer, CellDiffOption};
+use ratatui::layout::{Position, Rect};
 use ratatui::style::Color;
-use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
 use super::grid::{Grid, INFO};
+use crate::domain::brief;
 use crate::picture::{Form, Picture};
+use crate::tui::briefs::words;
 use crate::tui::command::Keymap;
 use crate::tui::model::Model;
+use crate::tui::pane::Pane;
 use crate::tui::panes::gallery::{Thumb, Tile};
+use crate::tui::panes::output::RenderedBody;
+use crate::tui::terminal::Placement;
 use crate::tui::text;
 use crate::tui::theme::Theme;
 use crate::tui::view::paint::{put, put_right, without_right};
@@ -25,7 +29,7 @@ pub fn note(model: &Model) -> String {
     if model.gallery.starred {
         notes.push("only ★".to_owned());
     }
-    let runs = crate::tui::panes::runs::view::note(model);
+    let runs = crate::tui::panes::runs::view::filters(model);
     if !runs.is_empty() {
         notes.push(runs);
     }
@@ -75,19 +79,43 @@ fn draw_tile(model: &Model, tile: &Tile, theme: &Theme, place: Rect, buffer: &mu
         }
     }
     let picture = Rect { height: place.height - 1, ..place };
-    match model.gallery.thumbs.get(&tile.card.output.sha256) {
-        Some(Thumb::Picture(thumb, rows)) => half_blocks(thumb, *rows, picture, buffer),
-        Some(Thumb::Nothing(_)) if tile.gone => words(tile, "", theme, picture, buffer),
-        Some(Thumb::Nothing(why)) => words(tile, why, theme, picture, buffer),
-        None if tile.can_be_seen() && model.output.shows_pictures() => {
-            put_centred(buffer, picture, picture.y + picture.height / 2, "…", theme.quiet);
+    if let Some(placement) = placement(model).filter(|_| is_selected) {
+        for at in placement.area().intersection(buffer.area).positions() {
+            buffer[at].set_diff_option(CellDiffOption::Skip);
         }
-        None => words(tile, "", theme, picture, buffer),
+    } else {
+        thumb(model, tile, theme, picture, buffer);
     }
     caption(model, tile, is_selected, theme, Rect { y: place.bottom() - 1, height: 1, ..place }, buffer);
 }
 
-/// The run's number, marks, and the name.
+/// The selected picture in the terminal's own pixels, and where: at the bottom left of its tile, by its caption.
+pub fn placement(model: &Model) -> Option<Placement> {
+    let rendered = model.gallery.pixels.as_ref().filter(|_| model.focus == Pane::Gallery)?;
+    let RenderedBody::Picture { frames, .. } = &rendered.body else { return None };
+    let (picture, _) = frames.first()?;
+    let grid = Grid::of(model)?;
+    let at = model.gallery.list.selected_index()?.checked_sub(model.gallery.scroll * grid.columns)?;
+    let place = (at < grid.page()).then(|| grid.place(at))?;
+    let cells = picture.cells;
+    let fits = cells.width <= place.width && cells.height < place.height;
+    let top = (place.y + place.height).saturating_sub(1 + cells.height);
+    fits.then(|| Placement { picture: picture.clone(), at: Position::new(place.x, top) })
+}
+
+fn thumb(model: &Model, tile: &Tile, theme: &Theme, picture: Rect, buffer: &mut Buffer) {
+    match model.gallery.thumbs.get(&tile.card.output.sha256) {
+        Some(Thumb::Picture(thumb, rows)) => half_blocks(thumb, *rows, picture, buffer),
+        Some(Thumb::Nothing(_)) if tile.gone => placeholder(tile, "", theme, picture, buffer),
+        Some(Thumb::Nothing(why)) => placeholder(tile, why, theme, picture, buffer),
+        None if tile.can_be_seen() && model.output.shows_pictures() => {
+            put_centred(buffer, picture, picture.y + picture.height / 2, "…", theme.quiet);
+        }
+        None => placeholder(tile, "", theme, picture, buffer),
+    }
+}
+
+/// The run's number, marks, the seed, and what differs from the run before.
 fn caption(model: &Model, tile: &Tile, is_selected: bool, theme: &Theme, line: Rect, buffer: &mut Buffer) {
     let card = &tile.card;
     let style = if is_selected { theme.selected } else { theme.quiet };
@@ -103,32 +131,12 @@ fn caption(model: &Model, tile: &Tile, is_selected: bool, theme: &Theme, line: R
     if tile.gone {
         put(buffer, line, x, line.y, "file is gone", theme.bad);
     } else {
-        put(
-            buffer,
-            line,
-            x,
-            line.y,
-            &end_of(&card.output.name, usize::from(line.right().saturating_sub(x))),
-            style,
-        );
+        put(buffer, line, x, line.y, &telling(model, tile), style);
     }
-}
-
-/// A name without its extension, cut at its beginning: names of one workflow differ at the end.
-fn end_of(name: &str, width: usize) -> String {
-    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    if stem.width() <= width {
-        return stem.to_owned();
-    }
-    let mut rest = stem.graphemes(true);
-    while !rest.as_str().is_empty() && rest.as_str().width() >= width {
-        rest.next();
-    }
-    format!("…{}", rest.as_str())
 }
 
 /// The text in place of a picture: type, size, and why.
-pub fn words(tile: &Tile, why: &str, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+pub fn placeholder(tile: &Tile, why: &str, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let kind = tile.kind();
     let sign = match kind.split('/').next().unwrap_or_default() {
         "image" => "▣",
@@ -193,4 +201,20 @@ fn about(model: &Model, tile: &Tile, theme: &Theme, area: Rect, buffer: &mut Buf
     let x = put(buffer, line, line.x, line.y, &format!("{}  ", card.id.run), theme.selected);
     put(buffer, line, x, line.y, &card.output.name, theme.text);
     put(buffer, area, area.x, area.y + 1, &card.prompt, theme.quiet);
+}
+
+/// What tells an output from its neighbours; one of several of a run also has its place.
+fn telling(model: &Model, tile: &Tile) -> String {
+    let card = &tile.card;
+    let mut told = model.briefs.of(card.id.run).map(|brief| words::told(model, brief)).unwrap_or_default();
+    let seed = card.seed.as_ref().map(|seed| format!("seed {}", brief::ends(seed)));
+    told.extend(seed.filter(|seed| !told.contains(seed)));
+    if told.is_empty() {
+        return stem(&card.output.name).to_owned();
+    }
+    told.join(", ")
+}
+
+fn stem(name: &str) -> &str {
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
 }

@@ -100,7 +100,7 @@ fn from_top(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             if y >= area.bottom() {
                 return;
             }
-            draw_row(&row, Rect { y, height: 1, ..area }, buffer);
+            draw_row(&row, theme, Rect { y, height: 1, ..area }, buffer);
             y += 1;
         }
     }
@@ -119,7 +119,7 @@ fn from_bottom(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     }
     rows.truncate(height);
     for (row, y) in rows.iter().rev().zip(area.top()..area.bottom()) {
-        draw_row(row, Rect { y, height: 1, ..area }, buffer);
+        draw_row(row, theme, Rect { y, height: 1, ..area }, buffer);
     }
 }
 
@@ -200,13 +200,16 @@ fn found_in(line: &str, wanted: &str) -> Vec<Range<usize>> {
     plain.match_indices(&wanted).map(|(at, text)| cell(at)..cell(at + text.len())).collect()
 }
 
-fn draw_row(row: &[LogCell<'_>], area: Rect, buffer: &mut Buffer) {
+fn draw_row(row: &[LogCell<'_>], theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let mut x = area.x;
     for cell in row {
         if usize::from(area.right().saturating_sub(x)) < cell.columns {
             break;
         }
-        x = buffer.set_stringn(x, area.y, cell.grapheme, cell.columns, cell.style).0;
+        let mut style = cell.style;
+        // On a ground of its own, the server knows what can be read.
+        style.fg = style.fg.map(|colour| if style.bg.is_none() { theme.of_server(colour) } else { colour });
+        x = buffer.set_stringn(x, area.y, cell.grapheme, cell.columns, style).0;
     }
 }
 

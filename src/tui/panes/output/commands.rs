@@ -2,6 +2,7 @@
 
 use super::update::{change_mode, play, step};
 use super::uses::ask;
+use super::view::shown;
 use super::{Rendered, RenderedBody};
 use crate::tui::command::{Command, Reason, Scope, at};
 use crate::tui::model::Model;
@@ -21,17 +22,19 @@ pub const COMMANDS: &[Command] = &[
         ..Command::new("go-output", |model, _, _| model.go_to(Pane::Output))
     },
     Command {
-        places: &[at(Scope::Panes, 0), at(HERE, 68).named("output-next").keys(&["right", "l", "n"])],
+        places: &[at(Scope::Panes, 0), at(HERE, 68).named("output-next").keys(&["right", "n"])],
         keys: &["]"],
         short: "next output",
         long: "Show the run's next output",
+        when: several,
         ..Command::new("next-output", |model, _, _| step(model, 1))
     },
     Command {
-        places: &[at(Scope::Panes, 0), at(HERE, 0).named("output-previous").keys(&["left", "h", "N"])],
+        places: &[at(Scope::Panes, 0), at(HERE, 0).named("output-previous").keys(&["left", "N"])],
         keys: &["["],
         short: "previous output",
         long: "Show the run's previous output",
+        when: several,
         ..Command::new("previous-output", |model, _, _| step(model, -1))
     },
     Command {
@@ -109,6 +112,14 @@ pub const COMMANDS: &[Command] = &[
         ..Command::new("copy-scp", |model, _, effects| ask(model, OutputUse::Scp, effects))
     },
 ];
+
+fn several(model: &Model) -> Result<(), Reason> {
+    match shown(model).map_or(0, |run| run.outputs.len()) {
+        0 => Err("This run has no output"),
+        1 => Err("This run has one output"),
+        _ => Ok(()),
+    }
+}
 
 /// Whether the selected run has an output.
 fn has_output(model: &Model) -> Result<(), Reason> {

@@ -5,15 +5,20 @@ pub mod update;
 pub mod uses;
 pub mod view;
 
-use crate::domain::RunId;
 use crate::domain::run::UnixMs;
+use crate::domain::{Run, RunId};
 use crate::picture::{self, CellSize, Cells, PictureMode, PictureProtocol};
 
 /// State of the output pane.
 #[derive(Debug, Default)]
 pub struct OutputPane {
+    /// The run whose outputs are seen: the selected one, or while that works the one that made something last.
     pub run: Option<RunId>,
     pub at: usize,
+    /// The run that made something last: it stays in sight until the next one has.
+    pub last: Option<Box<Run>>,
+    /// The run that was asked for as the last one.
+    pub last_asked: Option<RunId>,
     /// How pictures should be drawn.
     pub mode: PictureMode,
     pub means: PictureMeans,

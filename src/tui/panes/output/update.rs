@@ -1,9 +1,9 @@
 //! Updates the output pane: which output is shown, and when it is decoded.
 
 use super::view;
-use crate::domain::OutputId;
+use crate::domain::{OutputId, Run, RunId};
 use crate::picture::{PictureMode, PictureProtocol};
-use crate::tui::effect::{Effect, Effects, ScreenEffect};
+use crate::tui::effect::{Effect, Effects, Question, ScreenEffect};
 use crate::tui::layout;
 use crate::tui::model::Model;
 use crate::tui::motion::Motion;
@@ -12,7 +12,7 @@ use crate::tui::pane::Pane;
 use crate::tui::panes::output::{RenderOrder, Rendered, RenderedBody};
 
 /// Milliseconds until the file of a newly selected output is read.
-const REST_MS: u32 = 150;
+pub const REST_MS: u32 = 150;
 /// Milliseconds for which an animation repeats; the last round is completed.
 const PLAY_MS: i64 = 5_000;
 
@@ -37,7 +37,7 @@ pub fn change_mode(model: &mut Model) {
 
 /// Goes to another output of the run, wrapping around.
 pub fn step(model: &mut Model, by: isize) {
-    let count = model.selected_run().map_or(0, |run| run.outputs.len());
+    let count = view::shown(model).map_or(0, |run| run.outputs.len());
     match count {
         0 => model.notify(Tone::Plain, "This run has no output"),
         1 => model.notify(Tone::Plain, "This run has one output"),
@@ -116,7 +116,7 @@ pub fn next_frame(model: &mut Model, effects: &mut Effects) {
 }
 
 /// The current protocol; the outer `None` while the terminal is being asked.
-fn protocol(model: &Model) -> Option<Option<PictureProtocol>> {
+pub fn protocol(model: &Model) -> Option<Option<PictureProtocol>> {
     let protocol = match model.output.mode {
         PictureMode::Off => None,
         PictureMode::Always(protocol) => Some(protocol),
@@ -127,16 +127,20 @@ fn protocol(model: &Model) -> Option<Option<PictureProtocol>> {
 
 /// Keeps the position among the selected run's outputs, and orders what should be shown.
 pub fn settle(model: &mut Model, effects: &mut Effects) {
-    if model.output.run != model.runs.list.selected {
-        model.output.run = model.runs.list.selected;
+    keep_last(model, effects);
+    let shown = view::shown(model).map(|run| (run.id, run.outputs.len()));
+    // One that is still being read is known by its number alone.
+    let (run, outputs) =
+        shown.map_or((model.runs.list.selected, None), |(id, count)| (Some(id), Some(count)));
+    if model.output.run != run {
+        model.output.run = run;
         model.output.at = 0;
         model.output.playing = false;
     }
-    // Until the run has been read, the number of its outputs is unknown.
-    if let Some(outputs) = model.selected_run().map(|run| run.outputs.len()) {
+    if let Some(outputs) = outputs {
         model.output.at = model.output.at.min(outputs.saturating_sub(1));
     }
-    let output = model.selected_run().and_then(|run| run.outputs.get(model.output.at));
+    let output = view::shown(model).and_then(|run| run.outputs.get(model.output.at));
     let output = output.map(|output| (output.path.clone(), 0));
     let preview = || view::preview(model).map(|preview| (preview.path.clone(), preview.number));
     let Some((path, preview)) = output.or_else(preview) else {
@@ -174,6 +178,37 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
     ask(model, order, effects);
 }
 
+/// Keeps the run that made something last, and asks for it where it has not been seen: a picture stays in sight while
+/// runs wait and work.
+fn keep_last(model: &mut Model, effects: &mut Effects) {
+    if let Some(run) = model.selected_run() {
+        let seen = (run.id, run.outputs.len());
+        if seen.1 > 0 {
+            if model.output.last.as_ref().map(|last| (last.id, last.outputs.len())) != Some(seen) {
+                model.output.last = Some(Box::new(run.clone()));
+            }
+            return;
+        }
+        if run.status.is_end() {
+            return;
+        }
+    }
+    let made = model.runs.list.rows.iter().filter(|row| row.outputs > 0);
+    let Some(newest) = made.max_by_key(|row| (row.ended_at, row.id)).map(|row| row.id) else { return };
+    let is_known = model.output.last.as_ref().is_some_and(|last| last.id == newest);
+    if !is_known && model.output.last_asked != Some(newest) && model.selected_run().is_some() {
+        model.output.last_asked = Some(newest);
+        effects.push(Effect::Ask(Question::Made(newest)));
+    }
+}
+
+/// The run that made something last is here.
+pub fn made(model: &mut Model, id: RunId, run: Option<Box<Run>>) {
+    if let Some(run) = run.filter(|run| model.output.last_asked == Some(id) && !run.outputs.is_empty()) {
+        model.output.last = Some(run);
+    }
+}
+
 fn ask(model: &mut Model, order: RenderOrder, effects: &mut Effects) {
     if order.preview > 0 {
         model.output.previewed_at = model.now;
@@ -183,6 +218,13 @@ fn ask(model: &mut Model, order: RenderOrder, effects: &mut Effects) {
     // Another size, or playing: the selection has rested already.
     let rest = if model.output.rendered.is_some() { 0 } else { REST_MS };
     effects.push(Effect::Screen(ScreenEffect::Render(order, rest)));
+}
+
+/// Another pane orders pictures from now on: what was ordered and is not here is ordered again when this one is seen.
+pub fn stop_waiting(model: &mut Model) {
+    if model.output.pending {
+        forget(model);
+    }
 }
 
 fn forget(model: &mut Model) {

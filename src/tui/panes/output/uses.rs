@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::view::shown;
 use crate::domain::media;
 use crate::domain::param::{FileKind, MASK_SUFFIX};
 use crate::domain::run::Output;
@@ -21,7 +22,8 @@ pub fn ask(model: &mut Model, wanted: OutputUse, effects: &mut Effects) {
     if let Some(tile) = model.gallery.list.selected().filter(|_| model.focus == Pane::Gallery) {
         return use_one(model, &tile.card.output.clone(), wanted, effects);
     }
-    let Some(run) = model.selected_run() else {
+    let run = if model.focus == Pane::Output { shown(model) } else { model.selected_run() };
+    let Some(run) = run else {
         return model.notify(Tone::Plain, "The run is still being read. Press again in a moment");
     };
     let outputs = run.outputs.clone();

@@ -21,11 +21,29 @@ use crate::tui::wrap::wrap;
 
 /// The text of the title line.
 pub fn note(model: &Model) -> String {
-    let Some(run) = model.selected_run() else { return String::new() };
-    match run.outputs.len() {
+    let Some(run) = shown(model) else { return String::new() };
+    let shown = match run.outputs.len() {
         0 if preview(model).is_some() => format!("run {}   preview", run.id),
         0 => format!("run {}", run.id),
         count => format!("run {}   {} of {count}", run.id, model.output.at + 1),
+    };
+    match model.runs.list.selected().filter(|row| row.id != run.id) {
+        Some(works) => format!("{} {} {}   {shown}", works.status.sign(), works.id, works.status.word()),
+        None => shown,
+    }
+}
+
+/// The run whose outputs are seen: the selected one; as long as that one works and has nothing to show, the one that
+/// made something last.
+pub fn shown(model: &Model) -> Option<&Run> {
+    let selected = model.selected_run();
+    let has_nothing = |run: &Run| run.outputs.is_empty() && !run.status.is_end() && preview(model).is_none();
+    let is_read = model.runs.list.selected().is_none_or(|row| row.status.is_end());
+    match selected {
+        Some(run) if !has_nothing(run) => Some(run),
+        // Which of the two it is shows when it has been read.
+        None if is_read => None,
+        _ => model.output.last.as_deref().or(selected),
     }
 }
 
@@ -76,7 +94,7 @@ pub fn preview(model: &Model) -> Option<&Preview> {
 }
 
 pub fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    let output = model.selected_run().and_then(|run| run.outputs.get(model.output.at));
+    let output = shown(model).and_then(|run| run.outputs.get(model.output.at));
     match (output, preview(model)) {
         (Some(output), _) => caption(model, output, theme, area, buffer),
         (None, Some(_)) => {
@@ -133,7 +151,12 @@ fn caption(model: &Model, output: &Output, theme: &Theme, area: Rect, buffer: &m
 fn nothing(model: &Model, keys: &Keymap, theme: &Theme) -> Vec<(String, Style)> {
     let Some(run) = model.selected_run() else {
         let text = match model.runs.list.selected {
-            None => "What the selected run made.",
+            None => {
+                return vec![(
+                    format!("What a run makes is seen here. Press {} to run.", keys.hint("run")),
+                    theme.quiet,
+                )];
+            }
             Some(_) => "Reading the run…",
         };
         return vec![(text.to_owned(), theme.quiet)];

@@ -69,19 +69,19 @@ pub const COMMANDS: &[Command] = &[
         ..Command::new("edit-outside", |model, _, effects| editing::edit_outside(model, effects))
     },
     Command {
-        places: &[at(HERE, 35)],
+        places: &[at(HERE, 8)],
         keys: &["left", "h", "-"],
         short: "less",
         long: "One step less, or the previous choice",
-        when: selected,
+        when: steps,
         ..Command::new("less", |model, _, effects| step(model, -1, effects))
     },
     Command {
-        places: &[at(HERE, 35)],
+        places: &[at(HERE, 7)],
         keys: &["right", "l", "+"],
         short: "more",
         long: "One step more, or the next choice",
-        when: selected,
+        when: steps,
         ..Command::new("more", |model, _, effects| step(model, 1, effects))
     },
     Command {
@@ -191,6 +191,18 @@ fn selected_at_all(model: &Model) -> Result<(), Reason> {
 fn selected(model: &Model) -> Result<(), Reason> {
     model.is_settled()?;
     selected_at_all(model)
+}
+
+/// Whether there is a next and a previous value.
+fn steps(model: &Model) -> Result<(), Reason> {
+    selected(model)?;
+    let param = model.params.selected.as_ref().and_then(|key| model.draft.param(key));
+    match param.map(|param| &param.kind) {
+        Some(ParamKind::Text | ParamKind::LongText | ParamKind::File(_) | ParamKind::Link) => {
+            Err("A text has no next value: Enter edits it")
+        }
+        _ => Ok(()),
+    }
 }
 
 fn edits_a_prompt(model: &Model) -> Result<(), Reason> {

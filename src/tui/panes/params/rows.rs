@@ -63,7 +63,7 @@ pub fn rows(model: &Model, width: u16) -> Rows {
     let is_seen = |i: &usize| is_shown(model, &params[*i]) && !others.contains(i);
     let seen: Vec<usize> = (0..params.len()).filter(is_seen).collect();
     let label_width = label_width(model, &seen, width);
-    let columns = usize::from(width).saturating_sub(INDENT + label_width).max(1);
+    let columns = Rows { rows: Vec::new(), label_width }.columns(width);
     let row = |index: usize, pinned: bool| Row::Param {
         index,
         pinned,
@@ -104,10 +104,43 @@ pub fn rows(model: &Model, width: u16) -> Rows {
             rows.push(row(index, false));
         }
     }
-    Rows { rows, label_width }
+    let mut rows = Rows { rows, label_width };
+    rows.give_room(model, columns);
+    rows
 }
 
 impl Rows {
+    /// Gives lines that the pane has left to long texts, the first one first: they are what people change.
+    fn give_room(&mut self, model: &Model, columns: usize) {
+        let body = layout::regions(model).and_then(|regions| regions.body(Pane::Parameters));
+        let mut free = body.map_or(0, |area| usize::from(area.height)).saturating_sub(self.height());
+        let edited = model.params.editing.as_ref().map(|editing| &editing.key);
+        if free == 0 {
+            return;
+        }
+        for row in &mut self.rows {
+            let Row::Param { index, height, .. } = row else { continue };
+            let param = &model.draft.params()[*index];
+            // What has not used up its lines is seen whole.
+            if free == 0
+                || *height < LONG_TEXT_LINES
+                || param.kind != ParamKind::LongText
+                || edited == Some(&param.key)
+            {
+                continue;
+            }
+            let text = model.draft.shown(&param.key).unwrap_or_default();
+            let lines = text.split('\n').flat_map(|line| wrapped(line, columns)).take(*height + free).count();
+            free -= lines.saturating_sub(*height);
+            *height = lines.max(*height);
+        }
+    }
+
+    /// Columns of the values.
+    pub fn columns(&self, width: u16) -> usize {
+        usize::from(width).saturating_sub(INDENT + self.label_width).max(1)
+    }
+
     /// Keys of the selectable rows, in order.
     pub fn keys<'a>(&'a self, model: &'a Model) -> impl Iterator<Item = &'a ParamKey> {
         let params = model.draft.params();

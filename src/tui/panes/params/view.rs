@@ -9,10 +9,13 @@ use crate::domain::param::{Range, Rank};
 use crate::domain::{
     Origin, ParamKey, ParamKind, Parameter, Rule, Said, SeedPolicy, Setting, lora, scalar, value,
 };
+use crate::tui::command::Keymap;
+use crate::tui::layout;
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
 use crate::tui::panes::params::rows::{self, INDENT, Row};
 use crate::tui::panes::params::{Editing, FileState, setting_text};
+use crate::tui::text;
 use crate::tui::theme::Theme;
 use crate::tui::typing;
 use crate::tui::view::paint::{completions, put, put_right, without_right};
@@ -28,15 +31,34 @@ pub fn note(model: &Model) -> String {
     if !model.params.filter.is_empty() {
         return format!("/ {}", model.params.filter);
     }
+    if let Some(line) = edited_line(model) {
+        return line;
+    }
     match model.draft.changes() {
         0 => String::new(),
         count => format!("{count} changed"),
     }
 }
 
-pub fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+/// Where the cursor is in a text of several lines.
+fn edited_line(model: &Model) -> Option<String> {
+    let editing = model.params.editing.as_ref().filter(|editing| editing.multiline)?;
+    let body = layout::regions(model)?.body(Pane::Parameters)?;
+    let columns = rows::rows(model, body.width).columns(body.width);
+    let count: usize = editing.text.lines().iter().map(|line| wrapped(line, columns).count()).sum();
+    let at = editing.text.screen_cursor().row + 1;
+    (count > 1).then(|| format!("line {} of {}", at.min(count), count))
+}
+
+pub fn draw(
+    model: &Model,
+    keys: &Keymap,
+    theme: &Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) -> Option<Position> {
     if model.draft.params().is_empty() {
-        empty(theme, area, buffer);
+        empty(model, keys, theme, area, buffer);
         return None;
     }
     let rows = rows::rows(model, area.width);
@@ -64,10 +86,11 @@ pub fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Op
             Row::Heading(text) => {
                 put(buffer, place, place.x + 2, place.y, text, theme.heading);
             }
-            Row::Param { index, pinned, of, .. } => {
+            Row::Param { index, pinned, of, height } => {
                 let param = &model.draft.params()[*index];
                 let label = rows::label(model, param, *of);
-                let row = ParamRow { model, theme, param, label: &label, label_width, pinned: *pinned };
+                let (pinned, lines) = (*pinned, *height);
+                let row = ParamRow { model, theme, param, label: &label, label_width, pinned, lines };
                 cursor = row.draw(place, skipped, buffer).or(cursor);
             }
         }
@@ -75,17 +98,41 @@ pub fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Op
     cursor
 }
 
-fn empty(theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    let lines = [
-        ("No workflow is open.", theme.text),
-        ("", theme.text),
-        ("O  open a workflow_api.json", theme.quiet),
-        ("p  choose a preset", theme.quiet),
-        ("", theme.text),
-        ("In ComfyUI, Workflow > Export (API) writes that file.", theme.quiet),
-    ];
-    for ((line, style), y) in lines.into_iter().zip(area.top() + 1..area.bottom()) {
-        put(buffer, area, area.x + 2, y, line, style);
+/// What to do first: by the hand where nothing is set up yet.
+fn empty(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let [open, presets, run] = ["open-workflow", "presets", "run"].map(|name| keys.hint(name));
+    let [demo, quit] = ["demo", "quit"].map(|name| keys.hint(name));
+    let export = "In ComfyUI, Workflow > Export (API) writes that file.".to_owned();
+    let lines: Vec<(String, String)> = if model.open.profile.is_some() {
+        vec![
+            (String::new(), "No workflow is open.".to_owned()),
+            (open, "opens a workflow_api.json".to_owned()),
+            (presets, "shows the presets".to_owned()),
+            (String::new(), export),
+        ]
+    } else {
+        vec![
+            (String::new(), "Welcome. Nothing is set up yet.".to_owned()),
+            (demo, "opens the demo: look around, nothing leaves this machine".to_owned()),
+            (quit, "leaves; then `comfydeck init` asks where your runs go".to_owned()),
+            (open, "opens a workflow_api.json".to_owned()),
+            (run, "runs it, once there is a place to run".to_owned()),
+            (String::new(), export),
+        ]
+    };
+    let mut y = area.y + 1;
+    for (key, what) in lines {
+        // A sentence stands apart from the keys.
+        if key.is_empty() && y > area.y + 1 {
+            y += 1;
+        }
+        let x = if key.is_empty() {
+            area.x + 2
+        } else {
+            put(buffer, area, area.x + 2, y, &format!("{key:<3}"), theme.key)
+        };
+        put(buffer, area, x, y, &what, theme.text);
+        y += if key.is_empty() { 2 } else { 1 };
     }
 }
 
@@ -96,6 +143,8 @@ struct ParamRow<'a> {
     label: &'a str,
     label_width: usize,
     pinned: bool,
+    /// Lines of the whole row.
+    lines: usize,
 }
 
 impl ParamRow<'_> {
@@ -121,7 +170,7 @@ impl ParamRow<'_> {
             };
             put(buffer, place, place.x + 1, place.y, mark, style);
             let label = Rect { x: place.x + 3, width: self.label_width as u16, ..place };
-            let style = if selected && focused { theme.selected } else { theme.quiet };
+            let style = if selected && focused { theme.selected } else { theme.text };
             put(buffer, label, label.x, place.y, self.label, style);
         }
         let x = place.x + (INDENT + self.label_width) as u16;
@@ -181,6 +230,10 @@ impl ParamRow<'_> {
             _ if text.is_empty() => "empty",
             _ => &text,
         };
+        // Paths differ at their end.
+        let is_path = matches!(self.param.kind, ParamKind::File(_));
+        let kept = text::cut_start(shown, usize::from(room.width));
+        let shown = if is_path { &kept } else { shown };
         put(buffer, room, room.x, room.y, shown, style);
     }
 
@@ -191,7 +244,7 @@ impl ParamRow<'_> {
             return;
         }
         let width = usize::from(area.width);
-        let most = rows::most_lines(text);
+        let most = self.lines;
         let lines = text.split('\n').flat_map(|line| wrapped(line, width));
         let mut lines = lines.take(most + 1).collect::<Vec<_>>();
         let is_cut = lines.len() > most;
@@ -284,11 +337,11 @@ impl ParamRow<'_> {
                 seed_hint(model, &param.key).or_else(was).unwrap_or_else(|| "fixed".to_owned())
             }
             ParamKind::Integer | ParamKind::Float if selected => {
-                let who = who_set_it(&model.draft.origin(&param.key));
+                let who = was().unwrap_or_else(|| who_set_it(&model.draft.origin(&param.key)));
                 match range(&param.range) {
                     Some(range) if who.is_empty() => range,
                     Some(range) if who.width() + 2 + range.width() <= WIDEST => format!("{who}  {range}"),
-                    _ => was().unwrap_or(who),
+                    _ => who,
                 }
             }
             ParamKind::Choice if was().is_none() && !param.is_switch() => "▾".to_owned(),

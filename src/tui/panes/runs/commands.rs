@@ -1,14 +1,18 @@
 //! Commands of the list of runs and of the details of a run.
 
 use super::update::{
-    cancel, choose, fetch, filter_status, fold, hold, load, open_row, repeat, selected_batch,
+    cancel, choose, fetch, filter_status, fold, hold, load, open_row, repeat, selected_batch, star,
 };
+use crate::tui::at_hand;
 use crate::tui::command::{Command, Reason, Scope, Spends, at};
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
 
 const HERE: Scope = Scope::Pane(Pane::Runs);
 const DETAILS: Scope = Scope::Pane(Pane::Details);
+const OUTPUT: Scope = Scope::Pane(Pane::Output);
+const GALLERY: Scope = Scope::Pane(Pane::Gallery);
+const COMPARE: Scope = Scope::Pane(Pane::Compare);
 
 const OPEN_DETAILS: Command = Command {
     places: &[at(HERE, 70)],
@@ -29,21 +33,33 @@ pub const COMMANDS: &[Command] = &[
     },
     OPEN_DETAILS,
     Command {
-        places: &[at(HERE, 65), at(DETAILS, 65).named("details-cancel")],
+        places: &[
+            at(HERE, 66),
+            at(DETAILS, 66).named("details-cancel"),
+            at(OUTPUT, 66).named("output-cancel"),
+            at(GALLERY, 66).named("gallery-cancel"),
+            at(COMPARE, 66).named("compare-cancel"),
+        ],
         keys: &["c"],
         short: "cancel",
         long: "Cancel the run",
         when: |model| {
-            let run = model.runs.list.selected().ok_or(NONE_SELECTED)?;
-            if selected_batch(model).is_some() {
+            if model.focus == Pane::Runs && selected_batch(model).is_some() {
                 return Ok(());
             }
+            let run = at_hand::run(model).ok_or(NONE_SELECTED)?;
             if run.status.is_end() { Err("This run has already ended") } else { Ok(()) }
         },
         ..Command::new("cancel", |model, _, effects| cancel(model, effects))
     },
     Command {
-        places: &[at(HERE, 62), at(DETAILS, 62).named("details-load")],
+        places: &[
+            at(HERE, 63),
+            at(DETAILS, 63).named("details-load"),
+            at(OUTPUT, 63).named("output-load"),
+            at(GALLERY, 63).named("gallery-load"),
+            at(COMPARE, 63).named("compare-load"),
+        ],
         keys: &["l"],
         short: "load",
         long: "Load the run's parameters into the editor",
@@ -54,13 +70,33 @@ pub const COMMANDS: &[Command] = &[
         ..Command::new("load", |model, _, effects| load(model, effects))
     },
     Command {
-        places: &[at(HERE, 58), at(DETAILS, 58).named("details-repeat")],
+        places: &[
+            at(HERE, 65),
+            at(DETAILS, 65).named("details-repeat"),
+            at(OUTPUT, 65).named("output-repeat"),
+            at(GALLERY, 65).named("gallery-repeat"),
+            at(COMPARE, 65).named("compare-repeat"),
+        ],
         keys: &["R"],
         short: "run again",
         long: "Run again exactly as it was: same values, same files, same seed. Spends money; asked first",
         spends: Spends::AfterAsking,
         when: selected,
         ..Command::new("repeat", |model, _, _| repeat(model))
+    },
+    Command {
+        places: &[
+            at(HERE, 60).named("runs-star"),
+            at(DETAILS, 60).named("details-star"),
+            at(OUTPUT, 60).named("output-star"),
+            at(GALLERY, 68),
+            at(COMPARE, 60).named("compare-star"),
+        ],
+        keys: &["*"],
+        short: "star",
+        long: "Star the output, or remove its star",
+        when: |model| at_hand::output(model).map(drop).ok_or("There is no output to star"),
+        ..Command::new("star", |model, _, effects| star(model, effects))
     },
     Command {
         places: &[at(HERE, 0), at(DETAILS, 0).named("details-fetch")],
@@ -97,7 +133,7 @@ pub const COMMANDS: &[Command] = &[
         keys: &["f"],
         short: "status",
         long: "Show only runs of one status, or their outputs",
-        ..Command::new("filter-status", |model, _, effects| filter_status(model, effects))
+        ..Command::new("filter-status", |model, _, _| filter_status(model))
     },
 ];
 
@@ -109,7 +145,7 @@ fn of_batch(model: &Model) -> Result<(), Reason> {
 }
 
 fn selected(model: &Model) -> Result<(), Reason> {
-    model.runs.list.selected().map(drop).ok_or(NONE_SELECTED)
+    at_hand::run(model).map(drop).ok_or(NONE_SELECTED)
 }
 
 /// Handles a click in a line: it selects, and opens the details of the selected run.

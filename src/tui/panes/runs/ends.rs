@@ -1,10 +1,10 @@
 //! Notices about runs that ended, whether or not the list shows them and whoever queued them.
 
-use crate::domain::run::RunSummary;
 use crate::domain::{RunId, Status};
 use crate::tui::command::Keymap;
 use crate::tui::effect::{Effect, Effects, Question};
 use crate::tui::model::Model;
+use crate::tui::msg::EndedRun;
 use crate::tui::notice::{Lasts, Notice, Subject, Tone, counted};
 use crate::tui::text;
 
@@ -19,13 +19,14 @@ pub fn watch(model: &mut Model, effects: &mut Effects) {
 }
 
 /// Shows the ends, failures last, since the last notice stays visible.
-pub fn ended(model: &mut Model, mut runs: Vec<RunSummary>, keys: &Keymap) {
+pub fn ended(model: &mut Model, mut ended: Vec<EndedRun>, keys: &Keymap) {
     // A run queued after the history was read is not in the list of open ones, but has not ended.
-    model.runs.watched.extend(runs.iter().filter(|run| !run.status.is_end()).map(|run| run.id));
-    runs.retain(|run| run.status.is_end());
-    runs.sort_by_key(|run| (Tone::Run(run.status).is_bad(), run.id));
-    for run in runs {
-        let notice = notice_of(model, &run, keys);
+    let open = ended.iter().map(|ended| &ended.run).filter(|run| !run.status.is_end());
+    model.runs.watched.extend(open.map(|run| run.id));
+    ended.retain(|ended| ended.run.status.is_end());
+    ended.sort_by_key(|ended| (Tone::Run(ended.run.status).is_bad(), ended.run.id));
+    for ended in ended {
+        let notice = notice_of(model, &ended, keys);
         // An error about something else stays until it is read or replaced by a worse one.
         let is_free = model.notice.as_ref().is_none_or(|shown| {
             shown.lasts != Lasts::Esc || notice.tone.is_bad() || matches!(shown.about, Some(Subject::Run(_)))
@@ -38,12 +39,16 @@ pub fn ended(model: &mut Model, mut runs: Vec<RunSummary>, keys: &Keymap) {
     }
 }
 
-fn notice_of(model: &Model, run: &RunSummary, keys: &Keymap) -> Notice {
+fn notice_of(model: &Model, ended: &EndedRun, keys: &Keymap) -> Notice {
+    let run = &ended.run;
     let mut text = format!("Run {} {}", run.id, run.status.word());
     if run.status == Status::Done {
         text += &format!(" in {}", text::took(run.elapsed_ms(model.now)));
         if run.outputs > 1 {
             text += &format!(", {}", counted(run.outputs, "output"));
+        }
+        if let Some(earlier) = ended.same_as {
+            text += &format!(": the same picture as run {earlier}");
         }
     }
     // After a cancel the reason is known.

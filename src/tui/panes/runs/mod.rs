@@ -23,7 +23,8 @@ pub struct RunsPane {
     pub filter: RunsFilter,
     /// Rows scrolled off at the top.
     pub scroll: usize,
-    /// Whether the person selected the run; otherwise the selection follows the run at work.
+    /// The person chose the selected run; otherwise the selection goes with what is running, as long as the keys are not
+    /// in the list.
     pub chosen: bool,
     /// Runs that have not ended.
     pub open: Counts,

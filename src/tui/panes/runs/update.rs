@@ -6,12 +6,13 @@ use super::ends;
 use crate::domain::batch::{Batch, Outline};
 use crate::domain::run::{Counts, RunSummary, shown_url};
 use crate::domain::{RunId, Status};
+use crate::tui::at_hand;
 use crate::tui::effect::{Effect, Effects, Operation, Question};
 use crate::tui::layout;
 use crate::tui::model::Model;
 use crate::tui::motion::{Motion, Wheel, in_sight};
 use crate::tui::notice::{Notice, Subject, Tone, counted};
-use crate::tui::overlay::{Confirm, Confirmed, Overlay};
+use crate::tui::overlay::{Choosing, Confirm, Confirmed, Overlay, PickerItem};
 use crate::tui::pane::Pane;
 use crate::tui::panes::sheet::update as sheet;
 use crate::tui::query::RunsQuery;
@@ -75,7 +76,7 @@ pub fn submitted(model: &mut Model, run: RunId, note: &str, waits: Option<String
     };
     model.tell(notice.about(Subject::Run(run)));
     model.runs.watched.insert(run);
-    if !model.runs.chosen && model.runs.list.selected().is_none_or(|selected| selected.status.is_end()) {
+    if follows(model) && model.runs.list.selected().is_none_or(|selected| selected.status.is_end()) {
         model.runs.list.go_to(run);
     }
 }
@@ -119,6 +120,26 @@ pub fn hold(model: &mut Model, effects: &mut Effects) {
     }
 }
 
+/// Whoever queues a run wants to see it run, unless they are at work on another one in the list.
+pub fn follow(model: &mut Model) {
+    if !is_at_hand(model) {
+        model.runs.chosen = false;
+    }
+}
+
+/// Whether the selection goes with what runs.
+fn follows(model: &Model) -> bool {
+    !model.runs.chosen && !is_at_hand(model)
+}
+
+/// Keys act on the selected run: it must stay the one that the person sees there.
+fn is_at_hand(model: &Model) -> bool {
+    match model.focus {
+        Pane::Runs | Pane::Details | Pane::Gallery | Pane::Compare | Pane::Sheet => true,
+        Pane::Parameters | Pane::Log | Pane::Output => false,
+    }
+}
+
 pub fn open_details(model: &mut Model) {
     model.came_from = Some(model.focus);
     model.go_to(Pane::Details);
@@ -138,22 +159,65 @@ pub fn choose(model: &mut Model, index: usize) {
     }
 }
 
-pub fn filter_status(model: &mut Model, effects: &mut Effects) {
-    model.runs.filter.status = match model.runs.filter.status {
-        None => Some(Status::Running),
-        Some(Status::Running) => Some(Status::Done),
-        Some(Status::Done) => Some(Status::Failed),
-        Some(Status::Failed) => Some(Status::Lost),
-        _ => None,
+/// Lets a status be chosen that is shown alone.
+pub fn filter_status(model: &mut Model) {
+    let now = model.runs.filter.status;
+    let item = |status: Option<Status>| PickerItem {
+        id: status.map_or_else(String::new, |status| status.word().to_owned()),
+        label: status.map_or("all", Status::word).to_owned(),
+        is_open: status == now,
+        ..PickerItem::default()
     };
+    let statuses = std::iter::once(None).chain(Status::ALL.into_iter().map(Some));
+    model.overlay = Some(Overlay::picker(Choosing::Status, statuses.map(item).collect()));
+}
+
+/// A status was chosen; an empty word stands for all.
+pub fn show_status(model: &mut Model, word: &str, effects: &mut Effects) {
+    model.runs.filter.status = Status::from_word(word);
     search_changed(model, effects);
 }
 
+/// Stars the output at hand, or removes its star. A run in the list has a star when one of its outputs has.
+pub fn star(model: &mut Model, effects: &mut Effects) {
+    let Some(id) = at_hand::output(model) else { return };
+    let row = model.runs.list.rows.iter_mut().find(|row| row.id == id.run);
+    let tile = model.gallery.list.rows.iter_mut().find(|tile| tile.card.id == id);
+    let star = match model.focus {
+        Pane::Gallery | Pane::Sheet => tile.as_ref().is_some_and(|tile| !tile.card.starred),
+        Pane::Compare => {
+            let mut pair = model.compare.pair.iter_mut().flatten();
+            let card = pair.find(|card| card.id == id);
+            card.is_some_and(|card| {
+                card.starred = !card.starred;
+                card.starred
+            })
+        }
+        Pane::Parameters | Pane::Runs | Pane::Details | Pane::Log | Pane::Output => {
+            row.as_ref().is_some_and(|row| !row.starred)
+        }
+    };
+    // At once on the screen. Should the store refuse, what it has is read again.
+    if let Some(row) = row {
+        row.starred = star;
+    }
+    if let Some(tile) = tile {
+        tile.card.starred = star;
+    }
+    let of_run = matches!(model.focus, Pane::Runs | Pane::Details | Pane::Output);
+    effects.push(Effect::Do(match of_run && !star {
+        true => Operation::RemoveStars(id.run),
+        false => Operation::Star(id, star),
+    }));
+}
+
 pub fn cancel(model: &mut Model, effects: &mut Effects) {
-    if let Some(batch) = selected_batch(model).cloned() {
+    if model.focus == Pane::Runs
+        && let Some(batch) = selected_batch(model).cloned()
+    {
         return sheet::confirm_cancel(model, &batch);
     }
-    let Some(run) = model.runs.list.selected() else { return };
+    let Some(run) = at_hand::run(model) else { return };
     let (id, status, worked) = (run.id, run.status, run.elapsed_ms(model.now));
     let can_stop = run.protocol.caps().cancel;
     if run.cancel_asked && can_stop && status.is_in_flight() {
@@ -184,8 +248,8 @@ pub fn cancel(model: &mut Model, effects: &mut Effects) {
 }
 
 pub fn load(model: &mut Model, effects: &mut Effects) {
-    if let Some(id) = model.runs.list.selected {
-        load_run(model, id, effects);
+    if let Some(run) = at_hand::run(model) {
+        load_run(model, run.id, effects);
     }
 }
 
@@ -193,8 +257,9 @@ pub fn load(model: &mut Model, effects: &mut Effects) {
 pub fn load_run(model: &mut Model, id: RunId, effects: &mut Effects) {
     if model.draft.changes() > 0 {
         let changes = counted(model.draft.changes(), "change");
-        let run = model.runs.list.rows.iter().find(|run| run.id == id);
-        let preset = run.and_then(|run| run.preset.as_deref()).unwrap_or_default();
+        let known = model.runs.list.rows.iter().find(|run| run.id == id).cloned();
+        let run = known.or_else(|| at_hand::run(model).filter(|run| run.id == id));
+        let preset = run.as_ref().and_then(|run| run.preset.as_deref()).unwrap_or_default();
         let consequence = match preset {
             preset if preset == model.draft.preset().name => "Undo brings them back.".to_owned(),
             "" => "It was run without a preset, so this one is closed, and its changes are gone.".to_owned(),
@@ -217,10 +282,13 @@ pub fn read_settings(model: &Model, run: RunId) -> Effect {
 }
 
 pub fn repeat(model: &mut Model) {
-    let (Some(run), Some(profile)) = (model.runs.list.selected(), &model.open.profile) else { return };
+    let (Some(run), Some(profile)) = (at_hand::run(model), &model.open.profile) else { return };
     let place = if profile.name.is_empty() { shown_url(&profile.url) } else { &profile.name };
-    let elsewhere =
-        if run.profile == profile.name { String::new() } else { format!(" (it ran on {})", run.profile) };
+    let elsewhere = if run.profile == profile.name || run.profile.is_empty() {
+        String::new()
+    } else {
+        format!(" (it ran on {})", run.profile)
+    };
     model.overlay = Some(Overlay::Confirm(Confirm {
         question: format!("Run {} again exactly as it was, on {place}{elsewhere}?", run.id),
         consequence: "Same values, same files, same seed. The server may answer from its cache.".to_owned(),
@@ -240,14 +308,14 @@ pub fn cancel_now(model: &mut Model, id: RunId, effects: &mut Effects) {
 pub fn fetch(model: &mut Model, effects: &mut Effects) {
     let Some(run) = model.runs.list.selected() else { return };
     let id = run.id;
-    model.runs.chosen = false;
+    follow(model);
     model.notify(Tone::Plain, format!("Fetching what run {id} made"));
     effects.push(Effect::Do(Operation::Fetch(id)));
 }
 
 /// Keeps a run selected and visible, and requests older runs before the end of the list is reached.
 pub fn settle(model: &mut Model, effects: &mut Effects) {
-    if !model.runs.chosen {
+    if follows(model) {
         go_with_what_runs(model);
     }
     let height = layout::page(model, Pane::Runs);

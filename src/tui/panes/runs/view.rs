@@ -1,4 +1,4 @@
-//! Draws the list of runs: `bar sign id word preset  prompt or progress  time age`.
+//! The runs pane: `bar sign id word ★ preset  how far it is, or what differs from the run before  time age`.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -7,6 +7,7 @@ use unicode_width::UnicodeWidthStr;
 use super::batch_row;
 use crate::domain::Status;
 use crate::domain::run::{Connection, RunSummary};
+use crate::tui::briefs::words;
 use crate::tui::command::Keymap;
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
@@ -16,11 +17,19 @@ use crate::tui::view::paint::{bar, put, put_right, without_right};
 
 /// Most and fewest columns of a progress bar.
 const BAR: (usize, usize) = (12, 4);
-/// Columns reserved for the prompt of a run at work.
-const PROMPT: u16 = 20;
+/// Below so many columns, room is scarce.
+const NARROW: u16 = 70;
+/// Columns that must remain for the prompt behind what differs, or for what differs behind a bar.
+const ROOM: u16 = 20;
 
-/// The text of the title line.
+/// What the title line says: the filters, and which of how many is selected.
 pub fn note(model: &Model) -> String {
+    let notes = [filters(model), position(model)];
+    notes.into_iter().filter(|note| !note.is_empty()).collect::<Vec<_>>().join("   ")
+}
+
+/// Which runs are shown, where not all of them are.
+pub fn filters(model: &Model) -> String {
     let mut notes = Vec::new();
     if let Some(status) = model.runs.filter.status {
         notes.push(format!("only {}", status.word()));
@@ -31,11 +40,26 @@ pub fn note(model: &Model) -> String {
     notes.join("  ")
 }
 
+/// Which of how many runs is selected; a `+` where there are more than were counted.
+fn position(model: &Model) -> String {
+    let list = &model.runs.list;
+    let (Some(at), Some(last)) = (list.selected_index(), list.rows.last()) else { return String::new() };
+    let read = list.rows.len();
+    // Runs are numbered from 1 on and never leave the history.
+    let older = usize::try_from(last.id - 1).unwrap_or_default();
+    let count = match (list.more, model.runs.filter.is_empty()) {
+        (false, _) => text::thousands(read),
+        (true, true) => text::thousands(read + older),
+        (true, false) => format!("{}+", text::thousands(read)),
+    };
+    format!("{} of {count}", text::thousands(at + 1))
+}
+
 /// A summary of the run at work that fits into the columns.
 pub fn live(model: &Model, columns: u16) -> Option<String> {
     let run = model.runs.list.rows.iter().rev().find(|run| run.status.is_in_flight())?;
     let Far { text, left, .. } = far(model, run);
-    let left = left.map(|left| format!("  {left} left")).unwrap_or_default();
+    let left = left.map(|left| format!("  {left}")).unwrap_or_default();
     let took = text::duration(run.elapsed_ms(model.now));
     let (sign, id, word) = (run.status.sign(), run.id, run.status.word());
     let shorter = [
@@ -66,17 +90,60 @@ pub fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mu
     }
     let ids = model.runs.list.rows.iter().skip(model.runs.scroll).take(usize::from(area.height));
     let id_width = ids.clone().map(|run| run.id.to_string().len()).max().unwrap_or(1);
-    let presets = ids.clone().filter_map(|run| run.preset.as_deref()).map(UnicodeWidthStr::width);
-    let preset_width = if area.width < 60 { 10 } else { 16 }.min(presets.max().unwrap_or(0)) as u16;
-    let word_width = ids.clone().map(|run| word(run).width()).max().unwrap_or(0);
-    let widths = (id_width as u16, word_width as u16, preset_width);
+    let open = open_origin(model);
+    let widest = match area.width {
+        // Where all are of what is open, the room is better used.
+        ..NARROW if ids.clone().all(|run| origin(run) == open) => 0,
+        ..NARROW => 10,
+        _ => 16,
+    };
+    let widths = Widths {
+        id: id_width as u16,
+        word: ids.clone().map(|run| word(run).width()).max().unwrap_or(0) as u16,
+        star: if ids.clone().any(|run| run.starred) { 2 } else { 0 },
+        origin: ids.clone().map(|run| origin(run).width()).max().unwrap_or(0).min(widest) as u16,
+        far: ids
+            .clone()
+            .map(|run| far(model, run))
+            .filter(|far| far.share.is_some())
+            .map(|far| far.words().width())
+            .max(),
+    };
     for (run, y) in ids.zip(area.top()..area.bottom()) {
         let line = Rect { y, height: 1, ..area };
         match model.runs.batch_of_row(run) {
             Some((batch, outline)) => batch_row::draw(model, (batch, outline), run, theme, line, buffer),
-            None => row(model, theme, run, line, widths, buffer),
+            None => row(model, theme, run, line, &widths, buffer),
         }
     }
+}
+
+/// Columns of what stands in all rows, so that it stands beneath each other.
+struct Widths {
+    id: u16,
+    word: u16,
+    star: u16,
+    origin: u16,
+    /// The words behind the bars, where there are any: all bars are of one length.
+    far: Option<usize>,
+}
+
+/// What a run of the screen as it stands begins from.
+fn open_origin(model: &Model) -> String {
+    match model.draft.preset().name.as_str() {
+        "" => stem(&model.open.workflow_name()).to_owned(),
+        preset => preset.to_owned(),
+    }
+}
+
+/// What a run began from: its preset, else its workflow.
+fn origin(run: &RunSummary) -> &str {
+    run.preset.as_deref().unwrap_or_else(|| stem(&run.workflow_name))
+}
+
+fn stem(path: &str) -> &str {
+    let file = path.rsplit('/').next().unwrap_or_default();
+    file.strip_suffix(".json").unwrap_or(file)
 }
 
 /// The status in a word.
@@ -84,14 +151,7 @@ fn word(run: &RunSummary) -> &'static str {
     if run.cancel_asked && !run.status.is_end() { "cancelling" } else { run.status.word() }
 }
 
-fn row(
-    model: &Model,
-    theme: &Theme,
-    run: &RunSummary,
-    line: Rect,
-    (id_width, word_width, preset_width): (u16, u16, u16),
-    buffer: &mut Buffer,
-) {
+fn row(model: &Model, theme: &Theme, run: &RunSummary, line: Rect, widths: &Widths, buffer: &mut Buffer) {
     let y = line.y;
     let selected = model.runs.list.selected == Some(run.id);
     if selected {
@@ -100,17 +160,21 @@ fn row(
     }
     let style = theme.status(run.status);
     let x = put(buffer, line, line.x + 1, y, run.status.sign(), style) + 1;
-    let id = Rect { x, width: id_width, ..line };
+    let id = Rect { x, width: widths.id, ..line };
     put_right(buffer, id, y, &run.id.to_string(), if selected { theme.selected } else { theme.text });
     let x = id.right() + 1;
     put(buffer, line, x, y, word(run), style);
-    let x = x + word_width + 2;
-    let preset = Rect { x, width: preset_width, ..line };
-    put(buffer, preset, x, y, run.preset.as_deref().unwrap_or(""), theme.quiet);
-    let x = if preset_width > 0 { preset.right() + 2 } else { x };
+    let x = x + widths.word + 1;
+    if run.starred {
+        put(buffer, line, x, y, "★", theme.accent);
+    }
+    let x = x + widths.star.max(1);
+    let from = Rect { x, width: widths.origin, ..line };
+    put(buffer, from, x, y, origin(run), theme.quiet);
+    let x = if widths.origin > 0 { from.right() + 2 } else { x };
     let line = right_columns(model, theme, run, line, buffer);
     let rest = Rect { x, width: line.right().saturating_sub(x), ..line };
-    about(model, theme, run, rest, buffer);
+    about(model, theme, run, rest, widths, buffer);
 }
 
 /// Columns of the age and of the duration.
@@ -131,25 +195,41 @@ fn right_columns(model: &Model, theme: &Theme, run: &RunSummary, line: Rect, buf
     without_right(line, TOOK)
 }
 
-/// Draws the prompt, or the progress: bar, numbers, then the prompt if there is room.
-fn about(model: &Model, theme: &Theme, run: &RunSummary, rest: Rect, buffer: &mut Buffer) {
+/// How far a run is, or why it failed; then what differs from the run before, then its prompt where there is room.
+fn about(model: &Model, theme: &Theme, run: &RunSummary, rest: Rect, widths: &Widths, buffer: &mut Buffer) {
     let y = rest.y;
-    let Far { share, text, left } = far(model, run);
-    let text = left.map_or(text.clone(), |left| format!("{text} {left}"));
-    let room = usize::from(rest.width).saturating_sub(text.width() + 1).min(BAR.0);
-    let x = match share.filter(|_| room >= BAR.1) {
-        Some(share) => {
-            let (done, open) = bar(share, room);
-            let x = put(buffer, rest, rest.x, y, &done, theme.accent);
-            put(buffer, rest, x, y, &open, theme.quiet) + 1
-        }
-        None => rest.x,
-    };
-    let x = put(buffer, rest, x, y, &text, theme.text);
-    let x = if text.is_empty() { x } else { x + 2 };
-    if run.status.is_in_flight() && rest.right().saturating_sub(x) >= PROMPT {
-        put(buffer, rest, x, y, &run.prompt, theme.quiet);
+    let far = far(model, run);
+    let words = far.words();
+    let room = usize::from(rest.width).saturating_sub(widths.far.unwrap_or(0) + 1).min(BAR.0);
+    let mut x = rest.x;
+    if let Some(share) = far.share.filter(|_| room >= BAR.1) {
+        let (done, open) = bar(share, room);
+        x = put(buffer, rest, x, y, &done, theme.accent);
+        x = put(buffer, rest, x, y, &open, theme.quiet) + 1;
     }
+    x = put(buffer, rest, x, y, &words, theme.text);
+    x = if words.is_empty() { x } else { x + 2 };
+    let is_free = words.is_empty() || rest.right().saturating_sub(x) >= ROOM;
+    if !is_free || matches!(run.status, Status::Failed | Status::Lost) {
+        return;
+    }
+    x = telling(model, theme, run, Rect { x, width: rest.right().saturating_sub(x), ..rest }, buffer);
+    if x == rest.x || rest.right().saturating_sub(x) >= ROOM {
+        put(buffer, rest, x, y, &run.prompt, if x == rest.x { theme.text } else { theme.quiet });
+    }
+}
+
+/// What tells a run from the others. Returns the column behind it.
+fn telling(model: &Model, theme: &Theme, run: &RunSummary, rest: Rect, buffer: &mut Buffer) -> u16 {
+    let brief = model.briefs.of(run.id);
+    let mut x = rest.x;
+    if let Some(earlier) = brief.and_then(|brief| brief.same_as) {
+        x = put(buffer, rest, x, rest.y, &format!("same picture as {earlier}"), theme.patience) + 2;
+    }
+    // Of a batch its own axes tell.
+    let told = batch_row::values(model, run)
+        .unwrap_or_else(|| brief.map(|brief| words::told(model, brief).join(", ")).unwrap_or_default());
+    if told.is_empty() { x } else { put(buffer, rest, x, rest.y, &told, theme.text) + 2 }
 }
 
 /// The progress of a run.
@@ -157,10 +237,19 @@ fn about(model: &Model, theme: &Theme, run: &RunSummary, rest: Rect, buffer: &mu
 struct Far {
     /// The completed fraction, if known.
     share: Option<f64>,
-    /// The text for it; for a run not at work, its prompt or error.
+    /// The text for it; for a failed run, its error.
     text: String,
-    /// Time left according to the server.
+    /// Time left according to the server: `0:07 left`.
     left: Option<String>,
+}
+
+impl Far {
+    fn words(&self) -> String {
+        match &self.left {
+            Some(left) => format!("{}  {left}", self.text),
+            None => self.text.clone(),
+        }
+    }
 }
 
 fn far(model: &Model, run: &RunSummary) -> Far {
@@ -168,10 +257,8 @@ fn far(model: &Model, run: &RunSummary) -> Far {
     let is_reconnecting = run.connection.is_some_and(|now| now.state == Connection::Reconnecting);
     match run.status {
         Status::Waiting | Status::Running if is_reconnecting => plain("reconnecting".to_owned()),
-        Status::Done | Status::Cancelled | Status::Queued => {
-            plain(batch_row::values(model, run).unwrap_or_else(|| run.prompt.clone()))
-        }
         Status::Failed | Status::Lost => plain(run.error.clone()),
+        Status::Done | Status::Cancelled | Status::Queued => Far::default(),
         Status::Waiting => {
             plain(run.queue.map_or_else(|| "cold start".to_owned(), crate::report::human::place_in_queue))
         }
@@ -199,7 +286,9 @@ fn progress(model: &Model, run: &RunSummary) -> Far {
         return Far {
             share: Some(progress.value as f64 / progress.max.max(1) as f64),
             text: format!("{}/{}", progress.value, progress.max),
-            left: progress.seconds_left.map(|seconds| text::duration(seconds as i64 * 1_000)),
+            left: progress
+                .seconds_left
+                .map(|seconds| format!("{} left", text::duration(seconds as i64 * 1_000))),
         };
     }
     let Some(typical) = model.typical_ms.get(&run.workflow_hash).copied().filter(|typical| *typical > 0)

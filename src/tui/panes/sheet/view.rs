@@ -13,7 +13,7 @@ use crate::domain::{RunSummary, Status};
 use crate::report::batch as report;
 use crate::tui::model::Model;
 use crate::tui::panes::gallery::Thumb;
-use crate::tui::panes::gallery::view::{half_blocks, put_centred, words};
+use crate::tui::panes::gallery::view::{half_blocks, placeholder, put_centred};
 use crate::tui::text;
 use crate::tui::theme::Theme;
 use crate::tui::view::paint::{bar, put, put_right, without_right};
@@ -112,11 +112,11 @@ fn tile(model: &Model, place: usize, theme: &Theme, area: Rect, along_axes: bool
     let picture = Rect { height: area.height.saturating_sub(1), ..area };
     match run.output.as_ref().map(|tile| (tile, model.gallery.thumbs.get(&tile.card.output.sha256))) {
         Some((_, Some(Thumb::Picture(thumb, rows)))) => half_blocks(thumb, *rows, picture, buffer),
-        Some((tile, Some(Thumb::Nothing(why)))) => words(tile, why, theme, picture, buffer),
+        Some((tile, Some(Thumb::Nothing(why)))) => placeholder(tile, why, theme, picture, buffer),
         Some((tile, None)) if tile.can_be_seen() && model.output.shows_pictures() => {
             put_centred(buffer, picture, picture.y + picture.height / 2, "…", theme.quiet);
         }
-        Some((tile, None)) => words(tile, "", theme, picture, buffer),
+        Some((tile, None)) => placeholder(tile, "", theme, picture, buffer),
         None => standing(model, &run.run, theme, picture, buffer),
     }
     if run.rejected {

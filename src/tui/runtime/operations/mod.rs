@@ -138,6 +138,7 @@ impl Operations {
             Operation::LetGo(run) => self.let_go(run),
             Operation::Cancel(run) => self.cancel(run),
             Operation::Star(output, star) => return self.star(output, star),
+            Operation::RemoveStars(run) => return self.remove_stars(run),
             Operation::DeleteOutput(output) => self.delete_output(output),
             Operation::LookAfterRuns => self.look_after_runs(),
             Operation::ReadSettings(run, open) => self.read_settings(run, &open),

@@ -101,6 +101,15 @@ impl Operations {
         }
     }
 
+    pub(super) fn remove_stars(&mut self, run: RunId) -> Vec<Msg> {
+        let removed =
+            opened(&mut self.store, &self.dirs).and_then(|store| store.remove_stars(run).map_err(said));
+        match removed {
+            Ok(()) => Vec::new(),
+            Err(why) => vec![Msg::StoreChanged, Msg::Notice(Tone::Bad, why)],
+        }
+    }
+
     pub(super) fn delete_output(&mut self, output: OutputId) -> Answer {
         let store = opened(&mut self.store, &self.dirs)?;
         let text = match store.delete_output(output, crate::store::now()).map_err(said)? {

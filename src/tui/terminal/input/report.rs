@@ -16,6 +16,8 @@ pub enum Report {
     DeviceAttributes(Vec<u16>),
     /// To `ESC [ ? u`: kitty's keyboard protocol is supported, with these flags set.
     KittyKeyboard(u16),
+    /// To `OSC 4 ; number ; ?`: one of the 256 colours.
+    Colour(u8, Rgb),
     /// To `OSC 10 ; ?`: the default foreground colour.
     Foreground(Rgb),
     /// To `OSC 11 ; ?`: the default background colour.
@@ -83,6 +85,10 @@ pub(super) fn of_text(introducer: u8, text: &[u8]) -> Option<Report> {
     let text = std::str::from_utf8(text).ok()?;
     match introducer {
         b']' => match text.split_once(';')? {
+            ("4", told) => {
+                let (number, color) = told.split_once(';')?;
+                Some(Report::Colour(number.parse().ok()?, color_of(color)?))
+            }
             ("10", color) => Some(Report::Foreground(color_of(color)?)),
             ("11", color) => Some(Report::Background(color_of(color)?)),
             _ => None,

@@ -15,7 +15,7 @@ use ratatui::buffer::{Buffer, CellDiffOption};
 use ratatui::layout::{Position, Rect, Size};
 use ratatui::style::Color;
 
-pub use style::ColorDepth;
+pub use style::{ColorDepth, rgb_of as rgb_of_index};
 
 use glyph::{Glyph, Sign, glyphs};
 use motion::{Place, motion};

@@ -103,11 +103,12 @@ const RGB_OF_16: [[u8; 3]; 16] = [
 
 const CUBE: [u8; 6] = [0, 95, 135, 175, 215, 255];
 
-fn rgb_of(index: u8) -> [u8; 3] {
+/// xterm's value of one of the 256 colours; of the first 16 its default.
+pub const fn rgb_of(index: u8) -> [u8; 3] {
     match index {
         0..16 => RGB_OF_16[index as usize],
         16..232 => {
-            let n = usize::from(index - 16);
+            let n = (index - 16) as usize;
             [CUBE[n / 36], CUBE[n / 6 % 6], CUBE[n % 6]]
         }
         232.. => [8 + 10 * (index - 232); 3],

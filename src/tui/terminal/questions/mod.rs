@@ -12,6 +12,8 @@ pub(super) const LAST: &[u8] = b"\x1b[c";
 const VERSION: &[u8] = b"\x1b[>0q";
 /// The background colour.
 pub(super) const BACKGROUND: &[u8] = b"\x1b]11;?\x1b\\";
+/// The text colour.
+const FOREGROUND: &str = "\x1b]10;?\x1b\\";
 /// Kitty's graphics: may one pixel be sent?
 const GRAPHICS: &[u8] = b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\";
 /// The size of a cell in pixels.
@@ -39,6 +41,16 @@ pub(super) fn true_color(told: ColorDepth, term: &str) -> Vec<u8> {
         }
         _ => Vec::new(),
     }
+}
+
+/// The text colour and the sixteen of the palette of a terminal that has said who it is, each for itself: not every terminal
+/// takes several in one question.
+pub(super) fn colours(who: &Capabilities) -> Vec<u8> {
+    if !who.has_title() {
+        return Vec::new();
+    }
+    let sixteen = (0..16).map(|number| format!("\x1b]4;{number};?\x1b\\"));
+    [FOREGROUND.to_owned()].into_iter().chain(sixteen).collect::<String>().into_bytes()
 }
 
 /// What pictures a terminal shows that has said who it is.

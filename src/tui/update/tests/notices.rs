@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::run::Counts;
 use crate::tui::model::Model;
+use crate::tui::msg::EndedRun;
 
 /// A screen of 80×24 on which run 24 was queued and is at work.
 fn at_work() -> Stage {
@@ -28,7 +29,20 @@ fn ends(stage: &mut Stage, runs: &[(i64, &[Status])]) {
     let mut asked_for = question.expect("how they ended is asked");
     asked_for.sort_by_key(|id| std::cmp::Reverse(*id));
     assert_eq!(asked_for, ended);
-    stage.hear(Msg::Ended(summaries(runs)));
+    stage.hear(all_ended(summaries(runs)));
+}
+
+/// How runs ended, none of which made what was there before.
+fn all_ended(runs: Vec<RunSummary>) -> Msg {
+    Msg::Ended(runs.into_iter().map(|run| EndedRun { run, same_as: None }).collect())
+}
+
+#[test]
+fn whoever_paid_for_the_same_picture_once_more_is_told() {
+    let mut stage = at_work();
+    let run = summaries(&[(24, &[Status::Running, Status::Done])]).remove(0);
+    stage.hear(Msg::Ended(vec![EndedRun { run, same_as: Some(20) }]));
+    assert_eq!(footer(&stage), "✓ Run 24 done in 0:10: the same picture as run 20");
 }
 
 fn footer(stage: &Stage) -> String {
@@ -137,7 +151,7 @@ fn a_run_that_was_queued_after_the_history_was_read_has_not_ended() {
     // The answer to what was asked before.
     let asked = stage.hear(runs_msg(Vec::new()));
     assert!(asked.contains(&Effect::Ask(Question::Ended(vec![24]))), "{asked:?}");
-    stage.hear(Msg::Ended(summaries(&[(24, &[])])));
+    stage.hear(all_ended(summaries(&[(24, &[])])));
     assert_eq!(stage.told(), "Run 24 queued");
     ends(&mut stage, &[(24, &[Status::Running, Status::Failed])]);
     assert!(stage.told().starts_with("Run 24 failed"), "{}", stage.told());
@@ -147,11 +161,13 @@ fn a_run_that_was_queued_after_the_history_was_read_has_not_ended() {
 fn an_end_is_announced_whichever_runs_the_list_shows() {
     let mut stage = at_work();
     stage.press("2 f");
+    stage.type_text("running");
+    stage.press("enter");
     let filter = RunsFilter { status: Some(Status::Running), ..RunsFilter::default() };
     let query = RunsQuery { filter, before: None, limit: 100 };
     let asked = stage.hear(Msg::Runs { query, rows: vec![], more: false, open: Counts::default() });
     assert!(asked.contains(&Effect::Ask(Question::Ended(vec![24]))), "{asked:?}");
-    stage.hear(Msg::Ended(summaries(&[(24, &[Status::Running, Status::Failed])])));
+    stage.hear(all_ended(summaries(&[(24, &[Status::Running, Status::Failed])])));
     assert!(footer(&stage).ends_with("2 shows the runs"), "{}", footer(&stage));
 }
 
@@ -201,7 +217,7 @@ fn what_to_press_is_seen_however_long_the_error_is() {
     rows[0].error = "out of memory ".repeat(30);
     stage.hear(Msg::StoreChanged);
     stage.hear(runs_msg(rows.clone()));
-    stage.hear(Msg::Ended(rows));
+    stage.hear(all_ended(rows));
     let footer = footer(&stage);
     assert!(footer.starts_with("✗ Run 24 failed: out of memory"), "{footer}");
     assert!(footer.ends_with("…   3 shows details"), "{footer}");

@@ -272,3 +272,47 @@ fn why_there_is_no_picture_is_said_with_what_to_do() {
     let screen = stage.screen();
     assert!(screen.contains("no colours here") && screen.contains("t chooses another"), "{screen}");
 }
+
+#[test]
+fn the_last_picture_stays_in_sight_until_the_next_one_is_there() {
+    let mut stage = wide();
+    let done = [Status::Running, Status::Done];
+    let read = |stage: &mut Stage, id: i64, lived: &[Status]| {
+        stage.hear(Msg::Run(id, Some(Box::new(run(id, "a cat", lived)))))
+    };
+    stage.hear(runs_msg(summaries(&[(1, &done)])));
+    read(&mut stage, 1, &done);
+    let seen = |stage: &Stage| (stage.model.runs.list.selected, stage.model.output.run);
+    assert_eq!(seen(&stage), (Some(1), Some(1)));
+    // The next one waits, then works: the log is its, the picture is the last one's.
+    for lived in [&[][..], &[Status::Waiting], &[Status::Running]] {
+        stage.hear(Msg::Submitted { run: 2, note: String::new(), waits: None });
+        stage.hear(runs_msg(summaries(&[(2, lived), (1, &done)])));
+        assert_eq!(seen(&stage), (Some(2), Some(1)), "while it is being read");
+        read(&mut stage, 2, lived);
+        assert_eq!(seen(&stage), (Some(2), Some(1)));
+        assert!(stage.screen().contains("run 1   1 of 1"), "{}", stage.screen());
+    }
+    stage.hear(runs_msg(summaries(&[(2, &done), (1, &done)])));
+    read(&mut stage, 2, &done);
+    assert_eq!(seen(&stage), (Some(2), Some(2)));
+    // Of one that failed it is told why.
+    stage.hear(Msg::Submitted { run: 3, note: String::new(), waits: None });
+    stage.hear(runs_msg(summaries(&[(3, &[Status::Running]), (2, &done)])));
+    read(&mut stage, 3, &[Status::Running]);
+    assert_eq!(seen(&stage), (Some(3), Some(2)));
+    stage.hear(runs_msg(summaries(&[(3, &[Status::Running, Status::Failed]), (2, &done)])));
+    read(&mut stage, 3, &[Status::Running, Status::Failed]);
+    assert_eq!(seen(&stage), (Some(3), Some(3)));
+}
+
+#[test]
+fn a_screen_that_opens_on_a_queue_asks_for_the_last_picture() {
+    let mut stage = wide();
+    let done = [Status::Running, Status::Done];
+    stage.hear(runs_msg(summaries(&[(3, &[Status::Running]), (2, &done), (1, &done)])));
+    let asked = stage.hear(Msg::Run(3, Some(Box::new(run(3, "a cat", &[Status::Running])))));
+    assert!(asked.contains(&Effect::Ask(Question::Made(2))), "{asked:?}");
+    stage.hear(Msg::Made(2, Some(Box::new(run(2, "a cat", &done)))));
+    assert_eq!(stage.model.output.run, Some(2));
+}

@@ -18,7 +18,15 @@ fn saving_writes_only_what_changed() {
             seeds: vec![],
         }))]
     );
+    // The name is selected: what is typed takes its place, and who moves in it keeps it.
     stage.press("S");
+    stage.type_text("two");
+    let effects = stage.press("enter");
+    assert!(
+        matches!(&effects[..], [Effect::Do(Operation::SavePreset(save))] if save.name == "two"),
+        "{effects:?}"
+    );
+    stage.press("S end");
     stage.type_text("-two");
     let effects = stage.press("enter");
     assert!(

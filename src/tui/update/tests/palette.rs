@@ -132,6 +132,8 @@ fn a_command_of_another_pane_leads_there() {
     assert_eq!(stage.told(), "`cancel` works here: press c");
     assert_eq!(stage.press("c"), []);
     let (stage, effects) = chosen(Pane::Parameters, "star");
+    assert_eq!((effects, stage.model.focus), (vec![], Pane::Runs));
+    let (stage, effects) = chosen(Pane::Parameters, "mark");
     assert_eq!(stage.model.focus, Pane::Gallery);
     assert!(matches!(effects[..], [Effect::Ask(Question::Outputs(_)), ..]), "{effects:?}");
     let (stage, _) = chosen(Pane::Runs, "flip");

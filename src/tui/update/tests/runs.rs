@@ -1,6 +1,9 @@
 //! The runs pane and the details.
 
 use super::*;
+use crate::domain::Brief;
+use crate::domain::brief::{Piece, Short, Told};
+use crate::domain::compare::What;
 use crate::domain::run::{Counts, Protocol};
 
 #[test]
@@ -167,6 +170,12 @@ fn page_of(status: Option<Status>, before: Option<i64>, ids: &[i64], more: bool)
     Msg::Runs { query, rows, more, open: Counts::default() }
 }
 
+fn choose_status(stage: &mut Stage, word: &str) -> Vec<Effect> {
+    stage.press("f");
+    stage.type_text(word);
+    stage.press("enter")
+}
+
 fn ids(stage: &Stage) -> Vec<i64> {
     stage.model.runs.list.rows.iter().map(|row| row.id).collect()
 }
@@ -176,7 +185,9 @@ fn taking_a_filter_back_leaves_no_hole_in_the_history() {
     let newest: Vec<i64> = (303..=402).rev().collect();
     let mut stage = wide();
     stage.hear(page_of(None, None, &newest, true));
-    stage.press("2 f f");
+    stage.press("2");
+    choose_status(&mut stage, "running");
+    choose_status(&mut stage, "done");
     // The answer to what was asked for while nothing was filtered, then the answer to the filter.
     stage.hear(page_of(Some(Status::Running), None, &[], false));
     stage.hear(page_of(Some(Status::Done), None, &[400, 200, 5], false));
@@ -217,7 +228,7 @@ fn a_history_that_cannot_be_read_stays_as_it_was_read_last() {
     assert_eq!(asks(&stage.hear(Msg::StoreChanged)), 1);
     stage.hear(Msg::RunsNotRead("the disk is gone".to_owned()));
     // Nor are the rows of one search taken for those of another.
-    assert_eq!(asks(&stage.press("f")), 1);
+    assert_eq!(asks(&choose_status(&mut stage, "running")), 1);
     stage.hear(Msg::RunsNotRead("the disk is gone".to_owned()));
     assert_eq!(asks(&stage.press("j")), 0);
     assert_eq!(asks(&stage.hear(Msg::StoreChanged)), 1);
@@ -260,4 +271,110 @@ fn runs_that_others_queued_are_looked_after() {
     let mut stage = wide();
     let effects = stage.hear(runs_msg(summaries(&[(1, &[Status::Running])])));
     assert!(effects.contains(&Effect::Do(Operation::LookAfterRuns)), "{effects:?}");
+}
+
+#[test]
+fn the_selection_never_moves_from_under_the_hand() {
+    let queue = |done: &[i64], works: i64| {
+        let mut rows = vec![(works, &[Status::Running][..])];
+        rows.extend(done.iter().rev().map(|id| (*id, &[Status::Running, Status::Done][..])));
+        runs_msg(summaries(&rows))
+    };
+    for (pane, stays) in [("2", true), ("3", true), ("1", false), ("5", false)] {
+        let mut stage = wide();
+        stage.hear(queue(&[], 1));
+        stage.press(pane);
+        stage.hear(queue(&[1], 2));
+        let expected = if stays { 1 } else { 2 };
+        assert_eq!(stage.model.runs.list.selected, Some(expected), "{pane}");
+        // Nor by a run that is queued there.
+        stage.press("ctrl+r");
+        stage.hear(Msg::Submitted { run: 3, note: String::new(), waits: None });
+        stage.hear(queue(&[1, 2], 3));
+        let expected = if stays { 1 } else { 3 };
+        assert_eq!(stage.model.runs.list.selected, Some(expected), "{pane}");
+        // Whoever goes back to the parameters sees what works.
+        stage.press("1");
+        assert_eq!(stage.model.runs.list.selected, Some(3), "{pane}");
+    }
+}
+
+#[test]
+fn rows_tell_what_differs_from_the_run_before() {
+    let mut stage = wide();
+    let rows = summaries(&[(9, &[Status::Running, Status::Done]), (8, &[Status::Running, Status::Done])]);
+    let asked = stage.hear(runs_msg(rows.clone()));
+    let question = Question::Briefs(vec![(9, true), (8, true)]);
+    assert!(asked.contains(&Effect::Ask(question)), "{asked:?}");
+    let told = |what: &str, change| Told { what: What::Param(key(what)), change };
+    let brief = Brief {
+        before: Some(8),
+        told: vec![
+            told("6-inputs-text", Short::Pieces(vec![Piece::New("lamplight".to_owned())])),
+            told("3-inputs-steps", Short::Values(Some("24".to_owned()), Some("30".to_owned()))),
+            told("3-inputs-seed", Short::Seed("48…15".to_owned())),
+        ],
+        more: 0,
+        same_as: Some(7),
+    };
+    stage.hear(Msg::Briefs { asked: vec![(9, true), (8, true)], told: vec![(9, brief)] });
+    stage.press("2 z");
+    let screen = stage.screen();
+    assert!(screen.contains("same picture as 7  +lamplight, steps 24 → 30, seed 48…15"), "{screen}");
+    assert!(screen.contains("1 of 2"), "{screen}");
+    // What was told once is not asked about again; a run that has ended since is.
+    assert_eq!(stage.hear(runs_msg(rows)), []);
+    let mut rows = summaries(&[(10, &[Status::Running]), (9, &[Status::Done])]);
+    let asked = stage.hear(runs_msg(rows.clone()));
+    assert!(asked.contains(&Effect::Ask(Question::Briefs(vec![(10, false)]))), "{asked:?}");
+    stage.hear(Msg::Briefs { asked: vec![(10, false)], told: vec![] });
+    rows[0].status = Status::Done;
+    let asked = stage.hear(runs_msg(rows));
+    assert!(asked.contains(&Effect::Ask(Question::Briefs(vec![(10, true)]))), "{asked:?}");
+}
+
+#[test]
+fn every_status_can_be_shown_alone() {
+    let mut stage = wide();
+    stage.hear(page_of(None, None, &[1], false));
+    stage.press("2");
+    for status in Status::ALL {
+        choose_status(&mut stage, status.word());
+        assert_eq!(stage.model.runs.filter.status, Some(status));
+    }
+    choose_status(&mut stage, "all");
+    assert_eq!(stage.model.runs.filter.status, None);
+}
+
+#[test]
+fn the_same_keys_act_on_a_run_wherever_it_is_looked_at() {
+    let done = [Status::Running, Status::Done];
+    let mut stage = wide();
+    stage.hear(runs_msg(summaries(&[(2, &done), (1, &done)])));
+    stage.hear(Msg::Run(2, Some(Box::new(run(2, "a cat", &done)))));
+    let star = |star| Effect::Do(Operation::Star(crate::domain::OutputId { run: 2, place: 0 }, star));
+    for pane in ["2", "3", "5"] {
+        stage.press(pane);
+        assert!(
+            stage.press("l").contains(&Effect::Do(Operation::ReadSettings(2, stage.model.open.clone()))),
+            "{pane}"
+        );
+        assert_eq!(stage.press("R"), [], "{pane}");
+        assert!(stage.screen().contains("Run 2 again exactly as it was"), "{pane}");
+        stage.press("n c");
+        assert_eq!(stage.told(), "This run has already ended", "{pane}");
+        assert_eq!(stage.press("*"), [star(true)], "{pane}");
+        assert!(stage.screen().contains("done ★"), "{}", stage.screen());
+        assert_eq!(stage.press("*"), [Effect::Do(Operation::RemoveStars(2))], "{pane}");
+        // With the run before it, and back to where it was asked for.
+        let focus = stage.model.focus;
+        assert_eq!(stage.press("C"), [Effect::Ask(Question::Pair([1, 2]))], "{pane}");
+        stage.hear(Msg::Pair([1, 2], Box::new([Some(run(1, "a cat", &done)), Some(run(2, "a dog", &done))])));
+        assert_eq!(stage.model.compare.pair.as_ref().map(|pair| pair[1].id.run), Some(2));
+        assert!(stage.press("l").contains(&Effect::Do(Operation::ReadSettings(2, stage.model.open.clone()))));
+        assert_eq!(stage.press("*"), [star(true)]);
+        assert_eq!(stage.press("*"), [star(false)]);
+        stage.press("esc");
+        assert_eq!(stage.model.focus, focus);
+    }
 }
