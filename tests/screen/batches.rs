@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use comfydeck::demo::Seen;
 use comfydeck::domain::{RunId, Status};
 use comfydeck::store::{RunQuery, Store};
 use rustix::process::{Signal, kill_process};
@@ -14,6 +13,13 @@ fn sent(world: &World) -> BTreeSet<RunId> {
     let store = Store::open(&world.dirs()).expect("the history");
     let all = store.summaries(&RunQuery { limit: 1_000, ..RunQuery::default() }).expect("a list");
     all.iter().filter(|run| run.started_at.is_some()).map(|run| run.id).collect()
+}
+
+/// Each run was sent once at the most. One that is marked as sent may have been ended before its request left.
+fn once_each(seeds: &[String], sent: &BTreeSet<RunId>) {
+    let different: BTreeSet<&String> = seeds.iter().collect();
+    assert_eq!(different.len(), seeds.len(), "a seed was sent twice: {seeds:?}");
+    assert!(seeds.len() <= sent.len(), "{seeds:?} {sent:?}");
 }
 
 #[test]
@@ -47,7 +53,7 @@ fn sixteen_variations_one_kept_and_on_from_it_in_under_ten_keys() {
     assert_ne!(on.request.first_seed(), kept.request.first_seed());
     // Each run was sent once, and most of the batch never.
     let sent = sent(&world);
-    assert_eq!(world.requests(), sent.len());
+    once_each(&world.submitted(), &sent);
     assert!(sent.len() < 8, "{sent:?}");
     screen.send(b"q");
     assert!(screen.wait_exit().success());
@@ -71,8 +77,9 @@ fn a_batch_goes_on_after_screen_and_runner_were_killed_and_nothing_is_sent_twice
         let run = world.wait_for_end(run);
         assert!(matches!(run.status, Status::Done | Status::Lost), "{run:?}");
     }
-    let told: Vec<Seen> = std::iter::from_fn(|| world.seen.try_recv().ok()).collect();
-    assert_eq!((told.len(), sent(&world).len()), (5, 5), "each of them once");
+    once_each(&world.submitted(), &sent(&world));
+    let done = (1..=5).filter(|run| world.run(*run).is_some_and(|run| run.status == Status::Done)).count();
+    assert!(done >= 4, "only the one that was in flight may be lost");
     again.send(b"B");
     again.wait_for("of 5 done");
     again.send(b"q");

@@ -109,6 +109,12 @@ impl World {
         Store::open(&self.dirs()).and_then(|store| store.run(id)).expect("the history")
     }
 
+    /// The seeds of the runs that reached the server, in that order.
+    fn submitted(&mut self) -> Vec<String> {
+        let seen = std::iter::from_fn(|| self.seen.try_recv().ok());
+        seen.filter_map(|seen| seen.run?.params.get("3-inputs-seed").map(ToString::to_string)).collect()
+    }
+
     fn requests(&mut self) -> usize {
         std::iter::from_fn(|| self.seen.try_recv().ok()).count()
     }
