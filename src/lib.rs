@@ -1,4 +1,4 @@
-//! comfydeck: the terminal dashboard for people who run ComfyUI workflows on ViewComfy.
+//! comfydeck: the terminal dashboard for people who run ComfyUI workflows, on ViewComfy or on a ComfyUI of their own.
 //!
 //! The layers, lowest first; a module uses only what stands above it in this list
 //! (`tests/architecture.rs` holds this, `docs/architecture.md` tells why).

@@ -61,7 +61,7 @@ fn flatten_writes_to_stdout_or_a_file_and_says_what_a_file_is_instead() {
         (r#"{"nodes": []}"#, "UI format"),
         (r#"{"3": {"class"#, "truncated"),
         ("[]", "not a workflow"),
-        (r#"{"3": {"class_type": "K", "inputs": {"x": NaN}}}"#, "holds NaN"),
+        (r#"{"3": {"class_type": "K", "inputs": {"x": NaN}}}"#, "has NaN"),
     ] {
         home.write("bad.json", text);
         let (code, out, err) = home.outcome(&["flatten", "bad.json"]);
@@ -244,7 +244,7 @@ fn init_asks_and_never_shows_the_secret() {
     for (question, answer) in [
         ("Name of the profile", "prod\r"),
         ("1 to 3", "4\r"),
-        ("no number", ""),
+        ("Please enter", ""),
         ("1 to 3", "1\r"),
         ("Address of the endpoint", "ftp://x\r"),
         ("must begin with https://", ""),

@@ -1,6 +1,6 @@
-//! Backends: each speaks one wire protocol and turns what it hears into [`RunEvent`]s.
+//! Backends: each speaks one wire protocol and translates it into [`RunEvent`]s.
 //!
-//! What differs between protocols is said by [`Caps`]; nothing outside this module asks which protocol a run uses.
+//! [`Caps`] says what a protocol can do; nothing outside this module depends on which protocol a run uses.
 
 pub mod cloud;
 pub mod comfyui;
@@ -29,37 +29,35 @@ use results::outputs::OutputFolder;
 pub use crate::domain::run::{Caps, Outgoing};
 pub use net::http::HttpLimits;
 
-/// All that a backend needs to submit one run.
+/// Everything a backend needs to submit one run.
 #[derive(Debug, Default)]
 pub struct Job {
-    /// The run's number, for naming things.
+    /// The run's number, for file names.
     pub run: RunId,
-    /// Where it goes, and who asks.
+    /// Address and credentials of its server.
     pub server: Server,
-    /// The run's name at the server, on disk already: made before the run is sent, or kept from then.
-    /// `Some` exactly where [`Caps::attach`].
+    /// The run's name at the server, stored before the run is sent. `Some` exactly when [`Caps::attach`].
     pub prompt_id: Option<String>,
-    /// Values to send, exact.
+    /// Values to send, by flattened key.
     pub params: indexmap::IndexMap<ParamKey, Value>,
-    /// Files to upload, each with the place where its content lies.
+    /// Files to upload, each with the path of its content.
     pub files: Vec<(InputFile, PathBuf)>,
     /// Text of the workflow that replaces the deployment's own.
     pub workflow: Option<String>,
-    /// Ask for the server's log.
+    /// Whether to ask for the server's log.
     pub logs: bool,
-    /// Where the outputs go, and what they are called.
     pub outputs: OutputFolder,
-    /// Where the run stood when it was left, for [`Backend::attach`]; `None` when it was not sent from here.
+    /// The run's status when it was left, for [`Backend::attach`]; `None` when it was not sent from here.
     pub left_at: Option<Status>,
-    /// Names of the outputs that are on disk already, from before an [`Backend::attach`].
+    /// Names of the outputs already on disk, for [`Backend::attach`].
     pub saved: Vec<String>,
 }
 
-/// Where a run goes, and who asks.
+/// Address and credentials of a server.
 #[derive(Clone, Debug, Default)]
 pub struct Server {
     pub url: String,
-    /// The service before it; `None` for the protocol's usual one, or where it has none.
+    /// The service in front of it; `None` for the protocol's default, or when it has none.
     pub api_url: Option<String>,
     pub credentials: Credentials,
     /// Which certificates it may have.
@@ -74,54 +72,54 @@ impl Server {
     }
 }
 
-/// Where a backend puts what it hears. Bounded: a slow store slows the reading down, never the memory up.
+/// Where a backend sends its events. Bounded: a slow store slows down reading from the
+/// network, and memory stays flat.
 pub type EventSink = mpsc::Sender<RunEvent>;
 
-/// A future behind a pointer, so that backends can be told apart at run time.
+/// A boxed future, so that backends can be chosen at run time.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 pub trait Backend: Send + Sync {
     /// What this protocol can do.
     fn caps(&self) -> Caps;
 
-    /// What [`Backend::submit`] would send. Sends nothing, and refuses what that would refuse before sending.
+    /// The request that [`Backend::submit`] would send. Sends nothing, and fails as that would fail before sending.
     fn outgoing(&self, _job: &Job) -> Result<Outgoing, BackendError> {
-        let what = "this protocol cannot tell beforehand what it sends".to_owned();
+        let what = "this protocol cannot show in advance what it sends".to_owned();
         Err(BackendError::Refused(RunError { what, ..RunError::default() }))
     }
 
-    /// Submits a run and reports until its end. The last event is [`RunEvent::Ended`], unless an error is returned,
-    /// which says how the run ended instead. Dropping the future closes the connection; it is not a remote cancel.
+    /// Submits a run and reports until its end. The last event is [`RunEvent::Ended`], unless an error is
+    /// returned, which then says how the run ended. Dropping the future closes the connection; it does not cancel
+    /// the run at the server.
     fn submit(&self, job: Job, events: EventSink) -> BoxFuture<'_, Result<(), BackendError>>;
 
-    /// Finds a run again that was submitted before, by its [`Job::prompt_id`], and reports until its end, as
-    /// [`Backend::submit`] does. Submits nothing. To be called only where [`Caps::attach`]; of the job, values and
-    /// files are not needed.
+    /// Finds a submitted run by its [`Job::prompt_id`] and reports until its end, as [`Backend::submit`] does.
+    /// Submits nothing. Only for [`Caps::attach`]; the job needs no values and files.
     fn attach(&self, _job: Job, _events: EventSink) -> BoxFuture<'_, Result<(), BackendError>> {
         let what = "this endpoint cannot find a run again".to_owned();
         Box::pin(async { Err(BackendError::Lost(RunError { what, ..RunError::default() })) })
     }
 
-    /// Asks all that a run needs of a server, without running anything or anything that costs. To be called only where
-    /// [`Caps::check`].
+    /// Checks everything that a run needs at a server, at no cost. Only for [`Caps::check`].
     ///
     /// # Errors
     /// When runs would fail.
     fn check(&self, _server: Server) -> BoxFuture<'_, Result<Vec<Checked>, RunError>> {
-        cannot("this endpoint can only be asked by a run")
+        cannot("this endpoint can only be tested by a run")
     }
 
-    /// What the server is and has. To be called only where [`Caps::system`], and so are those behind it.
+    /// The server's version, memory and devices. This and the following methods are only for [`Caps::system`].
     fn system(&self, _server: Server) -> BoxFuture<'_, Result<System, RunError>> {
-        cannot("this endpoint says nothing of itself")
+        cannot("this endpoint gives no information about itself")
     }
 
-    /// What runs and waits at the server, also others' runs.
+    /// Running and waiting prompts of all clients.
     fn queue(&self, _server: Server) -> BoxFuture<'_, Result<ServerQueue, RunError>> {
         cannot("this endpoint shows no queue")
     }
 
-    /// Folders of models, or with a folder the models in it.
+    /// Model folders, or the models in one folder.
     fn models(
         &self,
         _server: Server,
@@ -130,47 +128,47 @@ pub trait Backend: Send + Sync {
         cannot("this endpoint lists no models")
     }
 
-    /// What the server's nodes take, as JSON text in the form of ComfyUI's `object_info`.
+    /// The inputs of the server's nodes as JSON text, in the form of ComfyUI's `object_info`.
     fn schema(&self, _server: Server) -> BoxFuture<'_, Result<String, RunError>> {
         cannot("this endpoint does not say what its nodes take")
     }
 
-    /// Changes something at the server that is no run.
+    /// Changes something at the server besides runs.
     fn tend(&self, _server: Server, _what: Tend) -> BoxFuture<'_, Result<(), RunError>> {
-        cannot("this endpoint takes no such wish")
+        cannot("this endpoint does not support that")
     }
 
-    /// Asks the server to stop a run, and says whether it took that in; the end itself comes by the run's events. To be
-    /// called only where [`Caps::cancel`].
+    /// Asks the server to cancel a run, and returns whether the request was accepted; the end itself comes with the
+    /// run's events. Only for [`Caps::cancel`].
     fn cancel(&self, _server: Server, _prompt_id: String) -> BoxFuture<'_, Result<(), RunError>> {
         cannot("this endpoint cannot stop a run")
     }
 }
 
-/// The answer of a protocol that has no such question.
+/// The error of a protocol without this request.
 fn cannot<'a, T: Send + 'a>(what: &str) -> BoxFuture<'a, Result<T, RunError>> {
     let error = RunError { what: what.to_owned(), ..RunError::default() };
     Box::pin(async { Err(error) })
 }
 
-/// Something that was found in order, or that runs can do without.
+/// A result of [`Backend::check`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
     pub is_good: bool,
-    /// What was found; of what is not good with its remedy.
+    /// What was found; with a remedy when it is not good.
     pub text: String,
 }
 
-/// Something to change at a server that is no run.
+/// A change at a server besides runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tend {
-    /// Takes everything out of the queue that waits there, also others' runs.
+    /// Removes all waiting prompts from the queue, including other people's.
     ClearQueue,
-    /// Unloads the models, and forgets what nodes gave.
+    /// Unloads the models, and clears the cache of node results.
     FreeMemory,
 }
 
-/// The backend that speaks a protocol. Keep it: it holds the HTTP clients, which load certificates when first used.
+/// The backend for a protocol. Keep it: its HTTP clients load certificates when first used.
 pub fn for_protocol(protocol: Protocol) -> Arc<dyn Backend> {
     match protocol {
         Protocol::Stream => Arc::new(stream::StreamBackend::default()),
@@ -179,7 +177,7 @@ pub fn for_protocol(protocol: Protocol) -> Arc<dyn Backend> {
     }
 }
 
-/// Why a run could not be brought to its end.
+/// Why a run could not be followed to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum BackendError {
     /// The server refused the request, or could not be reached, before the run began: nothing was paid.
@@ -187,7 +185,14 @@ pub enum BackendError {
     Refused(RunError),
     #[error("{}", .0.what)]
     Failed(RunError),
-    /// The connection went away after the request was sent: the end is not known.
+    /// The connection was lost after the request was sent: the end is unknown.
     #[error("{}", .0.what)]
     Lost(RunError),
+}
+
+impl BackendError {
+    /// A refusal, marked as such in the error itself.
+    fn refused(error: RunError) -> Self {
+        Self::Refused(RunError { refused: true, ..error })
+    }
 }

@@ -6,16 +6,16 @@ use crate::domain::run::{End, RunError, ServerResult};
 use crate::wire::result::PromptResult;
 use crate::wire::{ansi, errors};
 
-/// Characters of an error that is told beside a good end.
+/// Most characters of an error quoted in a warning.
 const MAX_REMARK: usize = 500;
 
-/// Characters of a status that are told.
+/// Most characters of a status that is quoted.
 const MAX_STATUS: usize = 80;
 
-/// What is known when a run is over.
+/// Everything known at the end of a run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Outcome<'a> {
-    /// The result but for its files.
+    /// The result without its files.
     pub result: &'a PromptResult,
     pub saved: usize,
     /// Outputs that could not be saved.
@@ -29,7 +29,7 @@ pub(super) struct Outcome<'a> {
 }
 
 impl Outcome<'_> {
-    /// What to say beside the end of a run that told an error on the way and ended well all the same.
+    /// A warning for a run that reported an error but ended well.
     pub(super) fn remark(&self) -> Option<String> {
         let said = if self.error().is_none() {
             errors::from_body(self.errors.trim_end()).what
@@ -51,7 +51,7 @@ impl Outcome<'_> {
     fn error(&self) -> Option<RunError> {
         let Self { result, saved, failed, .. } = *self;
         if let Some(why) = self.broken {
-            let what = format!("{why}: {saved} outputs before the fault were saved");
+            let what = format!("{why}: {saved} outputs before the error were saved");
             let remedy = "Run again; if it persists, tell whoever runs the endpoint.".to_owned();
             return Some(RunError { what, remedy, ..RunError::default() });
         }
@@ -89,7 +89,7 @@ impl Outcome<'_> {
     }
 }
 
-/// What the server says of the whole run, for keeping; `None` when it says nothing.
+/// The server's description of the whole run, to be stored; `None` when it is empty.
 pub(super) fn result_event(result: &PromptResult) -> Option<RunEvent> {
     let PromptResult { status, completed, prompt, .. } = result;
     if status.is_none() && completed.is_none() && prompt.is_none() {
@@ -100,8 +100,8 @@ pub(super) fn result_event(result: &PromptResult) -> Option<RunEvent> {
     Some(RunEvent::Result(ServerResult { status, completed: *completed, prompt, prompt_sha256: None }))
 }
 
-/// Whether the result says that the run succeeded. An unknown status does not. What colours or pads the word is
-/// not part of it.
+/// Whether the result says that the run succeeded; not for an unknown status. Ignores colours
+/// and padding of the word.
 fn succeeded(result: &PromptResult, saved: usize) -> bool {
     let word = ansi::scrub_plain(result.status.as_deref().unwrap_or_default()).trim().to_lowercase();
     match word.as_str() {
@@ -111,7 +111,7 @@ fn succeeded(result: &PromptResult, saved: usize) -> bool {
     }
 }
 
-/// The error in a text of any format; `None` for an empty one.
+/// The error in a text of any format; `None` for an empty text.
 pub(super) fn reported(said: &str) -> Option<RunError> {
     let error = errors::from_body(said.trim_end());
     (!error.what.is_empty()).then(|| with_remedy(error))

@@ -10,7 +10,7 @@ use crate::domain::{RunEvent, Status};
 use super::{BackendError, EventSink};
 use crate::backend::log::LogChunk;
 
-/// Transient events of one kind are at least this far apart; the last one is never left out.
+/// Shortest interval between transient events of one kind; the last one is always sent.
 const BEAT: Duration = Duration::from_millis(125);
 
 /// Reports the events of one run.
@@ -22,9 +22,9 @@ pub(super) struct Reporter {
     download: Beat,
     progress: Beat,
     preview: Beat,
-    /// The progress line that waits for its beat.
+    /// The progress line to be sent next.
     pending: Option<Progress>,
-    /// The preview that waits for its beat.
+    /// The preview to be sent next.
     picture: Option<Preview>,
     received: Transfer,
     unsent_download: bool,
@@ -72,6 +72,16 @@ impl Reporter {
         Ok(())
     }
 
+    /// Reports how much of the request was sent; with the last byte the run begins to wait. Returns whether it was the last.
+    pub(super) async fn sent(&mut self, done: u64, total: u64) -> Result<bool, BackendError> {
+        let is_up = done >= total;
+        self.upload(Transfer { done, total: Some(total) }, is_up).await?;
+        if is_up {
+            self.phase(Status::Waiting).await?;
+        }
+        Ok(is_up)
+    }
+
     /// Sets the expected size of the result in bytes.
     pub(super) fn expect(&mut self, total: Option<u64>) {
         self.received.total = total;
@@ -92,7 +102,7 @@ impl Reporter {
         self.received.done
     }
 
-    /// Sets the received bytes, counted elsewhere: they go back when a download starts again.
+    /// Sets the received bytes, which decrease when a download starts again.
     pub(super) async fn stands_at(&mut self, received: Transfer) -> Result<(), BackendError> {
         self.expect(received.total);
         self.received.done = received.done;
@@ -118,7 +128,7 @@ impl Reporter {
         Ok(())
     }
 
-    /// A picture of the work so far.
+    /// Reports an intermediate picture.
     pub(super) async fn preview(&mut self, preview: Preview) -> Result<(), BackendError> {
         self.picture = Some(preview);
         if self.preview.is_due() {
@@ -135,7 +145,7 @@ impl Reporter {
         Ok(())
     }
 
-    /// When something that waits for its beat is to be told.
+    /// When the next delayed event is due.
     pub(super) fn due(&self) -> Option<Instant> {
         let progress = self.pending.as_ref().and_then(|_| self.progress.next());
         let download = self.unsent_download.then(|| self.download.next()).flatten();

@@ -1,4 +1,4 @@
-//! `comfydeck cancel RUN`.
+//! `comfydeck cancel RUN`: asks to cancel a run.
 
 use clap_complete::ArgValueCandidates;
 

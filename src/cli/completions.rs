@@ -1,4 +1,4 @@
-//! `comfydeck completions SHELL`.
+//! `comfydeck completions SHELL`: writes a completion script.
 
 use clap_complete::Shell;
 use clap_complete::env::Shells;
@@ -23,8 +23,9 @@ pub struct Args {
 pub fn main(args: Args) -> Result<Exit, Failure> {
     let shells = Shells::builtins();
     let name = args.shell.to_string();
-    let shell =
-        shells.completer(&name).ok_or_else(|| Failure::usage(format!("there is no script for {name}")))?;
+    let shell = shells
+        .completer(&name)
+        .ok_or_else(|| Failure::usage(format!("there is no completion script for {name}")))?;
     let mut script = Vec::new();
     shell.write_registration(ASKED_BY, NAME, NAME, NAME, &mut script)?;
     out::print(&String::from_utf8_lossy(&script))?;

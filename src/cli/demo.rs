@@ -87,7 +87,7 @@ fn how_to_use(protocol: Protocol, url: &str) -> String {
             place(protocol, url)
         ),
         Protocol::Comfyui => format!(
-            "a demo that speaks as ComfyUI does; Ctrl+C stops it. In config.toml:\n\n{}",
+            "a demo of ComfyUI's own server; Ctrl+C stops it. In config.toml:\n\n{}",
             place(protocol, url)
         ),
     }

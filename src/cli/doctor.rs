@@ -4,7 +4,7 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use super::open::Place;
+use super::open::Destination;
 use super::{Exit, Failure, dirs, out};
 use crate::backend::net::reach::{Reached, reach};
 use crate::backend::results::outputs::place::{self, Expected};
@@ -26,7 +26,7 @@ const CONNECT_TIME: Duration = Duration::from_secs(10);
 pub struct Args {
     /// Only this place, instead of all profiles
     #[command(flatten)]
-    pub place: Place,
+    pub place: Destination,
     /// Save what can be read of a damaged history into a new one; the damaged one is kept
     #[arg(long, conflicts_with_all = ["profile", "url"])]
     pub repair: bool,
@@ -214,9 +214,9 @@ fn look_at_credentials(name: &str, protocol: Protocol, credentials: &Credentials
         // Missing ones that are required were reported as errors before.
         [] if protocol.needs_all_credentials() => found.good(
             "credentials",
-            format!("{name}none are set; the profile says that none are wanted, or they may be left out"),
+            format!("{name}none are set; the profile says that none are needed, or they are optional"),
         ),
-        [] => found.good("credentials", format!("{name}none are set, and ComfyUI itself asks for none")),
+        [] => found.good("credentials", format!("{name}none are set; ComfyUI itself needs none")),
         there if is_whole => {
             found.good("credentials", format!("{name}{} {are} set{only}", there.join(" and ")))
         }
@@ -298,12 +298,12 @@ fn look_at_store(dirs: &Dirs, found: &mut Findings) {
         Ok(store) if store.is_read_only() => found.bad(
             "history",
             format!(
-                "{} can only be read here, so nothing can be run. Make the folder writable, or set COMFYDECK_HOME to one that is",
+                "{} is read-only here, so nothing can be run. Make the folder writable, or set COMFYDECK_HOME to one that is",
                 dirs.data.display()
             ),
         ),
         Ok(store) => {
-            found.good("history", format!("{} can be written, and is sound", dirs.data.display()));
+            found.good("history", format!("{} can be written, and is not damaged", dirs.data.display()));
             if let Some(trouble) = store.disk_trouble() {
                 found.bad("history", trouble);
             }
@@ -315,7 +315,9 @@ fn look_at_store(dirs: &Dirs, found: &mut Findings) {
 /// Saves what can be read of the history into a new one.
 fn repair(dirs: &Dirs) -> Result<Exit, Failure> {
     let Some(_alone) = runner::keep_away(dirs)? else {
-        return Err(Failure::usage("runs are at work on this history. Wait for their end, then try again"));
+        return Err(Failure::usage(
+            "runs of this history are in flight. Wait until they have ended, then try again",
+        ));
     };
     let Repaired { runs, lost, kept } = Store::repair(dirs)?;
     if runs == 0 && lost > 0 {
@@ -327,8 +329,8 @@ fn repair(dirs: &Dirs) -> Result<Exit, Failure> {
     }
     let lost = match lost {
         0 => "nothing was lost".to_owned(),
-        1 => "1 run could not be read, or not whole".to_owned(),
-        several => format!("{several} runs could not be read, or not whole"),
+        1 => "1 run could not be read completely".to_owned(),
+        several => format!("{several} runs could not be read completely"),
     };
     out::print(&format!(
         "the new history has {runs} runs; {lost}. The old one is kept as {}\n",

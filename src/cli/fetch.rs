@@ -1,11 +1,11 @@
-//! `comfydeck fetch PROMPT_ID`.
+//! `comfydeck fetch PROMPT_ID`: downloads the outputs of a run that its server knows.
 
 use std::path::{Path, PathBuf};
 
 use clap_complete::ArgValueCandidates;
 
 use super::complete;
-use super::open::Place;
+use super::open::Destination;
 use super::run::warn;
 use super::run_output::{self, OutputMode};
 use super::{Exit, Failure, history, out};
@@ -26,7 +26,7 @@ pub struct Args {
     pub name: String,
     /// Where the run was sent, when the history does not know it
     #[command(flatten)]
-    pub place: Place,
+    pub place: Destination,
     /// Print the log on stderr also where that is no terminal
     #[arg(short = 'v', long, conflicts_with = "detach")]
     pub logs: bool,
@@ -115,7 +115,7 @@ fn find(store: &Store, name: &str) -> Result<(String, Option<Run>), Failure> {
 }
 
 /// The profile of the run: as given, else as it was sent, else the default.
-fn profile(config: &Config, place: &Place, known: Option<&Run>) -> Result<Profile, Failure> {
+fn profile(config: &Config, place: &Destination, known: Option<&Run>) -> Result<Profile, Failure> {
     let known = known.map(|run| run.request.profile.as_str()).filter(|name| !name.is_empty());
     let profile =
         config.choose(place.profile.as_deref().or(known), place.url.as_deref()).map_err(Failure::usage)?;
@@ -140,7 +140,7 @@ fn report_existing(run: &Run, as_json: bool) -> Result<Exit, Failure> {
         out::print(&format!("{}\n", json::finished(run)))?;
         return Ok(Exit::Success);
     }
-    out::note(format!("run {} has downloaded all of it", run.id));
+    out::note(format!("run {} has already downloaded everything", run.id));
     let paths = run.outputs.iter().map(|output| format!("{}\n", output.path.display()));
     out::print(&paths.collect::<String>())?;
     Ok(Exit::Success)

@@ -1,4 +1,4 @@
-//! `comfydeck flatten WORKFLOW`.
+//! `comfydeck flatten WORKFLOW`: writes a workflow as flat JSON.
 
 use std::path::{Path, PathBuf};
 

@@ -81,7 +81,7 @@ pub fn to_the_end(
     }
 }
 
-/// Why following ended.
+/// Whether the run has ended or was left at work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Followed {
     ToTheEnd,

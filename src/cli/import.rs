@@ -1,4 +1,4 @@
-//! `comfydeck import FILE`.
+//! `comfydeck import FILE`: shows or saves the graph in a picture or video.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use super::complete;
-use super::open::Place;
+use super::open::Destination;
 use super::presets::columns;
 use super::{Exit, Failure, out};
 use crate::config::{Config, files};
@@ -34,7 +34,7 @@ pub struct Args {
     #[arg(short = 'P', long, value_name = "PRESET", conflicts_with = "workflow", add = ArgValueCandidates::new(complete::presets))]
     pub against: Option<String>,
     #[command(flatten)]
-    pub place: Place,
+    pub place: Destination,
     /// Write a preset of this name with the values that fit and differ
     #[arg(long, value_name = "NAME", conflicts_with_all = ["workflow_out", "json"])]
     pub preset: Option<String>,
@@ -80,7 +80,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         }
         // Nothing to compare with was asked for, so the graph is shown without.
         Err(error) if args.workflow.is_none() && args.against.is_none() && args.preset.is_none() => {
-            out::note(plain(&format!("warning: compared with nothing: {error}")));
+            out::note(plain(&format!("warning: not compared: {error}")));
             None
         }
         Err(error) => return Err(Failure::usage(error)),

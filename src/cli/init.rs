@@ -15,10 +15,10 @@ use crate::wire::ansi::scrub_plain;
 /// Answers given as options; the others are asked for on a terminal.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The profile's name
+    /// The name of the profile
     #[arg(short, long, value_name = "NAME")]
     pub profile: Option<String>,
-    /// The endpoint's address
+    /// The address of the endpoint
     #[arg(short, long, value_name = "ADDRESS")]
     pub url: Option<String>,
     /// How runs are sent
@@ -94,23 +94,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         let what = "this is not a terminal, so nothing can be asked. Pass at least --url ADDRESS (see `comfydeck init --help`)";
         return Err(Failure::usage(what));
     }
-    let name = match args.profile {
-        Some(name) => name,
-        None if asks => ask("Name of the profile", NAME)?,
-        None => NAME.to_owned(),
-    };
-    if name.trim().is_empty() {
-        return Err(Failure::usage("a profile needs a name"));
-    }
-    if config.profiles.contains_key(&name) && !args.force {
-        let question = format!("There is a profile `{name}` already. Replace it? (yes/no)");
-        if !asks || ask(&question, "no")? != "yes" {
-            let path = config.path.display();
-            return Err(Failure::usage(format!(
-                "the profile `{name}` in {path} stays as it is. --force replaces it"
-            )));
-        }
-    }
+    let name = free_name(args.profile, args.force, asks, &config)?;
     let near = if asks && args.protocol.is_none_or(|protocol| protocol == Protocol::Comfyui) {
         comfyui_near()
     } else {
@@ -123,16 +107,9 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     };
     if let Some((key, _)) = given.iter().find(|(key, _)| !is_asked(protocol, key)) {
         let word = protocol.word();
-        return Err(Failure::usage(format!("protocol `{word}` asks for no {key}")));
+        return Err(Failure::usage(format!("protocol `{word}` does not use {key}")));
     }
-    let api_url = match args.api_url {
-        Some(_) if protocol.usual_api_url().is_none() => {
-            let word = protocol.word();
-            return Err(Failure::usage(format!("--api-url goes with protocol `cloud`; this is `{word}`")));
-        }
-        Some(url) => Some(check_url(&url).map(|()| url).map_err(Failure::usage)?),
-        None => protocol.usual_api_url().map(str::to_owned),
-    };
+    let api_url = api_url(args.api_url, protocol)?;
     let url = match args.url {
         Some(url) => check_url(&url).map(|()| url).map_err(Failure::usage)?,
         None if protocol == Protocol::Comfyui => {
@@ -177,6 +154,40 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
+/// The name of the profile, which must not be another's unless that is to be replaced.
+fn free_name(given: Option<String>, force: bool, asks: bool, config: &Config) -> Result<String, Failure> {
+    let name = match given {
+        Some(name) => name,
+        None if asks => ask("Name of the profile", NAME)?,
+        None => NAME.to_owned(),
+    };
+    if name.trim().is_empty() {
+        return Err(Failure::usage("a profile needs a name"));
+    }
+    if config.profiles.contains_key(&name) && !force {
+        let question = format!("There is a profile `{name}` already. Replace it? (yes/no)");
+        if !asks || ask(&question, "no")? != "yes" {
+            let path = config.path.display();
+            return Err(Failure::usage(format!(
+                "the profile `{name}` in {path} stays as it is. --force replaces it"
+            )));
+        }
+    }
+    Ok(name)
+}
+
+/// The address of the service in front of the endpoint, for protocols with one.
+fn api_url(given: Option<String>, protocol: Protocol) -> Result<Option<String>, Failure> {
+    match given {
+        Some(_) if protocol.usual_api_url().is_none() => {
+            let word = protocol.word();
+            Err(Failure::usage(format!("--api-url goes with protocol `cloud`; this is `{word}`")))
+        }
+        Some(url) => check_url(&url).map(|()| Some(url)).map_err(Failure::usage),
+        None => Ok(protocol.usual_api_url().map(str::to_owned)),
+    }
+}
+
 /// Sources of secrets given as options, by their keys.
 fn given(args: &Args) -> Result<Vec<(String, SecretSource)>, Failure> {
     let env = |name: &String| SecretSource::Env { name: name.clone(), optional: false };
@@ -219,16 +230,14 @@ fn ask_which(protocol: Protocol) -> Result<Vec<&'static str>, Failure> {
     if protocol.needs_all_credentials() {
         return Ok(keys.collect());
     }
-    out::note("Does a proxy before the server ask who you are?");
-    out::note(
-        "  1  no\n  2  for a user and a password, which are given as user:password\n  3  for a bearer token",
-    );
+    out::note("Does a proxy in front of the server require a login?");
+    out::note("  1  no\n  2  yes, user and password, given as user:password\n  3  yes, a bearer token");
     loop {
         match ask("1 to 3", "1")?.as_str() {
             "1" => return Ok(Vec::new()),
             "2" => return Ok(vec!["password"]),
             "3" => return Ok(vec!["token"]),
-            _ => out::note("That is no number from 1 to 3."),
+            _ => out::note("Please enter a number from 1 to 3."),
         }
     }
 }
@@ -271,7 +280,7 @@ fn ask_protocol(near: Option<&str>) -> Result<Protocol, Failure> {
             "1" => return Ok(Protocol::Cloud),
             "2" => return Ok(Protocol::Stream),
             "3" => return Ok(Protocol::Comfyui),
-            _ => out::note("That is no number from 1 to 3."),
+            _ => out::note("Please enter a number from 1 to 3."),
         }
     }
 }
@@ -323,7 +332,7 @@ fn ask_secret(name: &str, hidden: &Hidden) -> Result<Option<SecretSource>, Failu
         };
         match source {
             Some(source) => return Ok(Some(source)),
-            None => out::note("That is empty, or no number from 1 to 5."),
+            None => out::note("Please enter a number from 1 to 5, and no empty answer."),
         }
     }
 }

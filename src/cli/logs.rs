@@ -1,4 +1,4 @@
-//! `comfydeck logs RUN`.
+//! `comfydeck logs RUN`: prints a run's log.
 
 use clap_complete::ArgValueCandidates;
 

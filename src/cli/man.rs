@@ -1,4 +1,4 @@
-//! `comfydeck man [COMMAND…]`.
+//! `comfydeck man [COMMAND…]`: writes man pages.
 
 use std::path::{Path, PathBuf};
 

@@ -48,7 +48,7 @@ pub use exit::{Exit, Failure};
 use crate::config::Dirs;
 use crate::runner;
 
-/// The terminal dashboard for people who run ComfyUI workflows on ViewComfy.
+/// The terminal dashboard for people who run ComfyUI workflows, on ViewComfy or on a ComfyUI of their own.
 #[derive(Debug, Parser)]
 #[command(name = "comfydeck", version, args_conflicts_with_subcommands = true)]
 pub struct Cli {

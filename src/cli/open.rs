@@ -15,11 +15,11 @@ pub struct Open {
     #[arg(short, long, value_name = "FILE")]
     pub workflow: Option<PathBuf>,
     #[command(flatten)]
-    pub place: Place,
+    pub place: Destination,
 }
 
 #[derive(Clone, Debug, Default, clap::Args)]
-pub struct Place {
+pub struct Destination {
     /// A profile of config.toml, instead of the preset's or the default
     #[arg(short, long, value_name = "NAME", conflicts_with = "url", add = ArgValueCandidates::new(complete::profiles))]
     pub profile: Option<String>,

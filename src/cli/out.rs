@@ -30,7 +30,7 @@ pub fn ask(question: &str) {
 /// When nobody is there to be asked.
 pub fn is_agreed(question: &str) -> Result<bool, Failure> {
     if !io::stdin().is_terminal() {
-        return Err(Failure::usage("nobody to ask: this is no terminal. --yes does not ask"));
+        return Err(Failure::usage("this is not a terminal, so nobody can confirm. Pass --yes"));
     }
     ask(&format!("{question} (yes/no) [no]: "));
     let mut answer = String::new();

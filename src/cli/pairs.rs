@@ -83,7 +83,7 @@ impl Texts {
 
 fn text(bytes: Vec<u8>) -> Result<String, &'static str> {
     if bytes.len() as u64 > MOST_BYTES {
-        return Err("is longer than 16 MB, so it is no value");
+        return Err("is longer than 16 MB, which is too long for a value");
     }
     let text = String::from_utf8(bytes).map_err(|_| "is not UTF-8 text")?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);

@@ -1,4 +1,4 @@
-//! `comfydeck presets list|show|new|rename|delete`.
+//! `comfydeck presets`: lists, shows, creates, renames and deletes presets.
 
 use std::path::PathBuf;
 
@@ -42,7 +42,7 @@ enum What {
     },
     /// Create a preset from a workflow, or from another preset
     New {
-        /// Its name
+        /// The name of the preset
         name: String,
         /// The workflow it is for
         #[arg(short, long, value_name = "FILE", required_unless_present = "from")]
@@ -53,10 +53,10 @@ enum What {
     },
     /// Give a preset another name
     Rename {
-        /// Its name
+        /// The name of the preset
         #[arg(add = ArgValueCandidates::new(complete::own_presets))]
         preset: String,
-        /// The new name
+        /// The new name of the preset
         name: String,
         /// Also when others extend it, which then look for it in vain
         #[arg(long)]
@@ -64,7 +64,7 @@ enum What {
     },
     /// Delete a preset's file
     Delete {
-        /// Its name
+        /// The name of the preset
         #[arg(add = ArgValueCandidates::new(complete::own_presets))]
         preset: String,
         /// Also when others extend it, which then look for it in vain

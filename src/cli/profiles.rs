@@ -1,4 +1,4 @@
-//! `comfydeck profiles list`.
+//! `comfydeck profiles list`: lists the profiles of `config.toml`.
 
 use serde_json::{Value, json};
 

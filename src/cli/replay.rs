@@ -6,7 +6,7 @@ use clap_complete::ArgValueCandidates;
 use serde_json::{Value, json};
 
 use super::follow::Interrupts;
-use super::open::Place;
+use super::open::Destination;
 use super::run::warn;
 use super::run_arg::RunArg;
 use super::run_output::{self, OutputMode};
@@ -28,7 +28,7 @@ pub struct Args {
     pub run: RunArg,
     /// Where to run, instead of where it ran
     #[command(flatten)]
-    pub place: Place,
+    pub place: Destination,
     /// Print the log on stderr also where that is neither a terminal nor a file
     #[arg(short = 'v', long, conflicts_with = "detach")]
     pub logs: bool,
@@ -71,7 +71,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
 }
 
 /// Where to run: as the person says, else where it ran.
-fn place(config: &Config, place: &Place, first: &Run) -> Result<Profile, Failure> {
+fn place(config: &Config, place: &Destination, first: &Run) -> Result<Profile, Failure> {
     let request = &first.request;
     let said = place.profile.as_deref();
     let (profile, url) = match request.profile.as_str() {

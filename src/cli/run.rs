@@ -1,4 +1,4 @@
-//! `comfydeck run [PRESET]`.
+//! `comfydeck run [PRESET]`: queues a run and follows it to its end.
 
 use std::path::{Path, PathBuf};
 
@@ -229,7 +229,7 @@ fn prepare(args: &Args, dirs: &Dirs, working: &Path) -> Result<Prepared, Failure
     if unsure > 0 && !args.lenient {
         let things = if unsure == 1 { "a line".to_owned() } else { format!("{unsure} lines") };
         return Err(Failure::usage(format!(
-            "nothing was sent: {things} of the preset could not be understood (above). Fix that, or send what is left with --lenient"
+            "nothing was sent: {things} of the preset could not be understood (above). Fix that, or send the rest with --lenient"
         )));
     }
     let profile = match opening.profile {
@@ -279,7 +279,7 @@ fn set(draft: &mut Draft, name: &str, named: &Named, text: &str, working: &Path)
         }
         if let Some(path) = local_path(parameter, &value, working) {
             out::note(format!(
-                "warning: --set {name}: {} is a file of this machine, and its path is sent as a text. --file {name}=… uploads it",
+                "warning: --set {name}: {} is a file on this machine, but its path is sent as text. --file {name}=… uploads it",
                 path.display()
             ));
         }

@@ -1,4 +1,4 @@
-//! `comfydeck runs`.
+//! `comfydeck runs`: lists runs, newest first.
 
 use clap_complete::ArgValueCandidates;
 

@@ -1,4 +1,4 @@
-//! `comfydeck schema`.
+//! `comfydeck schema`: writes the JSON schema of a file for editors.
 
 use clap::ValueEnum;
 

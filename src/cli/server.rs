@@ -21,19 +21,19 @@ pub struct Args {
     /// The profile whose server is meant
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
-    /// One JSON object
+    /// Print one JSON object
     #[arg(long)]
     pub json: bool,
     /// List the models of a folder, such as `checkpoints` or `loras`
     #[arg(long, value_name = "FOLDER")]
     pub models: Option<String>,
-    /// Take everything out of the queue that waits there, also others' runs; asks first
+    /// Remove all waiting prompts from the queue, including other people's; asks first
     #[arg(long, conflicts_with_all = ["models", "json"])]
     pub clear_queue: bool,
     /// Unload the models and forget cached results; asks first
     #[arg(long, conflicts_with_all = ["models", "json", "clear_queue"])]
     pub free_memory: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     pub yes: bool,
 }
@@ -49,7 +49,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     if !profile.protocol.caps().system {
         let word = profile.protocol.word();
         return Err(Failure::usage(format!(
-            "servers of protocol `{word}` say nothing of themselves; choose a profile with protocol `comfyui` (--profile NAME)"
+            "servers of protocol `{word}` give no information about themselves; choose a profile with protocol `comfyui` (--profile NAME)"
         )));
     }
     let credentials = profile.credentials().map_err(Failure::usage)?;
@@ -67,7 +67,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     }
     let (wish, question) = match (args.clear_queue, args.free_memory) {
         (true, _) => {
-            (Tend::ClearQueue, "Take everything out of the queue that waits there, also others' runs?")
+            (Tend::ClearQueue, "Remove all waiting prompts from the queue, including other people's?")
         }
         (_, true) => (Tend::FreeMemory, "Unload the models and forget cached results?"),
         _ => {

@@ -1,4 +1,4 @@
-//! `comfydeck show RUN`.
+//! `comfydeck show RUN`: shows everything known about a run.
 
 use clap_complete::ArgValueCandidates;
 

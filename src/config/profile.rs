@@ -161,10 +161,10 @@ impl Profile {
     fn missing(&self, key: &str) -> String {
         match self.secrets.iter().find(|secret| secret.name == key).map(|secret| &secret.source) {
             Some(SecretSource::Env { name, .. }) => format!(
-                "the environment variable {name} is not set, and without credentials nothing is sent. Set it, or type `comfydeck init` to make a profile"
+                "the environment variable {name} is not set, and without credentials nothing is sent. Set it, or run `comfydeck init` to set up a profile"
             ),
             _ => format!(
-                "config.toml tells of none, and without credentials nothing is sent. Type `comfydeck init --profile {} --force`; where the endpoint wants none, write `without_credentials = true` into the profile",
+                "config.toml has none, and without credentials nothing is sent. Run `comfydeck init --profile {} --force`; if the endpoint needs none, add `without_credentials = true` to the profile",
                 self.name
             ),
         }

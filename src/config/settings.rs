@@ -75,13 +75,13 @@ fn output() -> [Setting; 3] {
             "\"{date}/{preset}/{run}-{seed}-{name}\"",
             "what outputs are called below that folder; the server's name when not set",
         ),
-        row("sidecar", Kind::Boolean, "false", "beside each output, a .json that tells what made it"),
+        row("sidecar", Kind::Boolean, "false", "write a .json beside each output that says how it was made"),
     ]
 }
 
-/// The tables of `config.toml`.
-pub fn config() -> Vec<Table> {
-    use Kind::{Boolean, Headers, Integer, Keys, Money, Secret, Text, Words};
+/// The fields of a profile.
+fn profile() -> Vec<Setting> {
+    use Kind::{Boolean, Headers, Integer, Money, Secret, Text, Words};
     let mut profile = vec![
         row("protocol", Words(Protocol::ALL.map(Protocol::word).to_vec()), "\"stream\"", "how runs are sent"),
         row("url", Text, "\"https://example.modal.run\"", "the endpoint's address"),
@@ -89,31 +89,26 @@ pub fn config() -> Vec<Table> {
             "api_url",
             Text,
             "\"https://api.viewcomfy.com\"",
-            "the service before it, with protocol \"cloud\"",
+            "the service in front of it, for protocol \"cloud\"",
         ),
         row(
             "client_id",
             Secret,
             "{ env = \"VIEWCOMFY_CLIENT_ID\" }",
-            "who asks: a text, or { env | file | command = … }",
+            "a text, or { env | file | command = … }",
         ),
-        row(
-            "client_secret",
-            Secret,
-            "{ command = \"pass show viewcomfy\" }",
-            "the secret to it, in the same forms",
-        ),
+        row("client_secret", Secret, "{ command = \"pass show viewcomfy\" }", "in the same forms"),
         row(
             "password",
             Secret,
             "{ file = \"~/.comfyui-password\" }",
-            "with protocol \"comfyui\": user:password for a proxy before it, in the same forms",
+            "with protocol \"comfyui\": user:password for a proxy in front of it, in the same forms",
         ),
         row(
             "token",
             Secret,
             "{ env = \"COMFYUI_TOKEN\" }",
-            "with protocol \"comfyui\": a bearer token for a proxy before it",
+            "with protocol \"comfyui\": a bearer token for a proxy in front of it",
         ),
         row(
             "headers",
@@ -121,7 +116,7 @@ pub fn config() -> Vec<Table> {
             "{ X-Team = \"pictures\" }",
             "request headers of your own, each in these forms",
         ),
-        row("without_credentials", Boolean, "false", "the endpoint wants none: runs are sent without"),
+        row("without_credentials", Boolean, "false", "the endpoint needs no credentials"),
         row(
             "ca",
             Text,
@@ -136,25 +131,26 @@ pub fn config() -> Vec<Table> {
         ),
         row("concurrency", Integer { least: 1, most: Some(1000) }, "1", "runs at once"),
         row("cost_per_second", Money, "0.0012", "what a second of a run costs, for prices and ceilings"),
-        row(
-            "workflow",
-            Text,
-            "\"~/flows/workflow_api.json\"",
-            "the workflow to open when nothing else says which",
-        ),
+        row("workflow", Text, "\"~/flows/workflow_api.json\"", "the workflow to open by default"),
     ];
     profile.extend(output());
+    profile
+}
+
+/// The tables of `config.toml`.
+pub fn config() -> Vec<Table> {
+    use Kind::{Boolean, Integer, Keys, Money, Text, Words};
     vec![
         Table {
             name: "",
             about: "",
             names: Names::Own,
-            settings: vec![row("default_profile", Text, "\"prod\"", "the profile to use when none is named")],
+            settings: vec![row("default_profile", Text, "\"prod\"", "the profile to use by default")],
         },
-        Table { name: "profiles", about: "where to run", names: Names::Tables, settings: profile },
+        Table { name: "profiles", about: "where to run", names: Names::Tables, settings: profile() },
         Table {
             name: "output",
-            about: "outputs of profiles that do not say themselves",
+            about: "defaults for the outputs of all profiles",
             names: Names::Own,
             settings: output().to_vec(),
         },
@@ -169,9 +165,9 @@ pub fn config() -> Vec<Table> {
                     "\"auto\"",
                     "colours for a dark or a light background",
                 ),
-                row("mouse", Boolean, "true", "listen to the mouse"),
+                row("mouse", Boolean, "true", "use the mouse"),
                 row("flow_control", Boolean, "true", "wait for a slow terminal before drawing again"),
-                row("scp_host", Text, "\"gpu\"", "what your own machine calls this one, for scp lines"),
+                row("scp_host", Text, "\"gpu\"", "this machine's name as seen from your own, for scp"),
                 row(
                     "pictures",
                     Words(PictureMode::ALL.map(PictureMode::name).to_vec()),
@@ -182,14 +178,9 @@ pub fn config() -> Vec<Table> {
                     "picture_bytes",
                     Integer { least: 1000, most: None },
                     "32768",
-                    "what one picture may cost on the line",
+                    "most bytes to send for one picture",
                 ),
-                row(
-                    "ask_if_same",
-                    Boolean,
-                    "true",
-                    "ask before a run that differs in nothing from one that is done",
-                ),
+                row("ask_if_same", Boolean, "true", "ask before a run identical to a finished one"),
                 row(
                     "ascii",
                     Words(vec!["auto", "on", "off"]),
@@ -209,7 +200,7 @@ pub fn config() -> Vec<Table> {
             name: "history",
             about: "what is kept of runs",
             names: Names::Own,
-            settings: vec![row("max_log", Text, "\"1 GB\"", "how long the log of one run may become")],
+            settings: vec![row("max_log", Text, "\"1 GB\"", "size limit of one run's log")],
         },
         Table {
             name: "spend",
@@ -222,7 +213,7 @@ pub fn config() -> Vec<Table> {
         },
         Table {
             name: "keys",
-            about: "keys of actions, instead of their own; ? in the dashboard lists them",
+            about: "keys of commands, replacing the defaults; ? in the dashboard lists them",
             names: Names::Any,
             settings: vec![row("run", Keys, "[\"ctrl+r\", \"f5\"]", "")],
         },
@@ -239,16 +230,16 @@ pub fn preset() -> Vec<Table> {
             about: "",
             names: Names::Own,
             settings: vec![
-                row("workflow", Text, "\"workflow_api.json\"", "the workflow, from this file's folder"),
+                row("workflow", Text, "\"workflow_api.json\"", "the workflow's path, relative to this file"),
                 row("title", Text, "\"Flamingo\"", "for lists"),
                 row("description", Text, "\"A flamingo\"", "a sentence about it"),
-                row("profile", Text, "\"prod\"", "where it runs, unless something else is said"),
-                row("extends", Text, "\"base\"", "the preset beneath this one"),
+                row("profile", Text, "\"prod\"", "the profile to run on by default"),
+                row("extends", Text, "\"base\"", "the preset that this one is based on"),
                 row(
                     "expand",
                     Any,
                     "false",
-                    "whether {a|b} and __wildcard__ in texts are expanded; a table says it by key",
+                    "whether {a|b} and __wildcard__ in texts are expanded; a table sets it by key",
                 ),
             ],
         },
@@ -257,7 +248,7 @@ pub fn preset() -> Vec<Table> {
         table("aliases", "short names of keys", row("prompt", Text, "\"6-inputs-text\"", "")),
         table(
             "seeds",
-            "what becomes of a seed at each run, by key",
+            "how seeds change from run to run, by key",
             row("3-inputs-seed", Words(SeedPolicy::ALL.map(SeedPolicy::word).to_vec()), "\"randomize\"", ""),
         ),
     ]
@@ -323,8 +314,7 @@ fn kind(kind: &Kind) -> Value {
 
 /// The fields of `config.toml` as comments, to append to a new one.
 pub fn comments() -> String {
-    let mut text =
-        String::from("\n# What may stand here, with defaults or examples. Take the # away to set it.\n");
+    let mut text = String::from("\n# All settings, with defaults or examples. Remove the # to set one.\n");
     for table in config() {
         let head = match table.names {
             _ if table.name.is_empty() => continue,
@@ -369,7 +359,7 @@ mod tests {
     /// A config's problems, except for secrets of another protocol.
     fn strange(config: &Config) -> Vec<&str> {
         let messages = config.warnings.iter().map(|warning| warning.message.as_str());
-        messages.filter(|message| !message.contains("asks for no")).collect()
+        messages.filter(|message| !message.contains("does not use")).collect()
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::script::{Script, WAITING};
 use super::work::Work;
 use super::{Endpoint, Seen, graph};
 
-/// What a client without credentials is told, whichever protocol it speaks.
+/// The error for a client without credentials, in every protocol.
 pub(super) const NO_CREDENTIALS: &str =
     "client_id and client_secret are needed; this demo takes any that are not empty";
 

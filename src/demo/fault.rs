@@ -14,7 +14,7 @@ pub enum Fault {
     CutInData,
     /// The stream ends properly, but in the middle of an output's base64.
     EndInData,
-    /// The stream ends properly behind the result, but without the result's blank line.
+    /// The stream ends properly after the result, but without the result's blank line.
     NoBlankLine,
     /// The result's line is followed by neither a blank line nor the stream's end, only by comments.
     OpenEnd,
@@ -48,7 +48,7 @@ pub enum Fault {
     Hostile,
     /// The first output's base64 is damaged, the second one's is valid.
     BadBase64,
-    /// The result stops being JSON behind the first output.
+    /// The result stops being JSON after the first output.
     BrokenJson,
     /// `data` before `filename`, escaped slashes, line breaks in base64, no padding, null and unknown fields.
     OddResult,

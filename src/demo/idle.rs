@@ -13,7 +13,7 @@ use tokio::io::{self, AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// Number of open connections and of runs that go on without one.
+/// Number of open connections and of runs that continue without one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Connections(watch::Sender<usize>);
 

@@ -93,7 +93,7 @@ impl Script {
         self.work.options.fault.as_ref()
     }
 
-    /// Ends the body behind the result.
+    /// Ends the body after the result.
     async fn end(&self) -> Result<(), Stop> {
         let logs = self.work.request.logs;
         match self.fault() {

@@ -96,7 +96,7 @@ impl Work {
             if step > 0 {
                 tokio::time::sleep(each).await;
             }
-            // As tqdm writes it: `\r` comes before the bar, not behind it.
+            // As tqdm writes it: `\r` comes before the bar, not after it.
             to.log(&format!("\r{}", bar(step, steps, begin.elapsed()))).await?;
             if step == steps.div_ceil(2) {
                 to.half_way(&self.plan).await?;

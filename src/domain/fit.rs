@@ -68,7 +68,7 @@ impl Fit {
             let Some(node) = pairs.get(theirs.key.node()) else {
                 let is_there = known.contains_key(theirs.key.node());
                 let why =
-                    if is_there { "the node of this number is of another kind" } else { "no such node" };
+                    if is_there { "the node with this number is of another class" } else { "no such node" };
                 fit.unmatched(theirs, why);
                 continue;
             };
@@ -118,8 +118,8 @@ impl Fit {
             (ParamKind::Link, _) => "it is wired to another node here",
             (_, ParamKind::Link) => "it is wired to another node there",
             // A graph with `NaN` parses as null.
-            _ if there.is_null() && ours.kind != ParamKind::Json => "it is no value there",
-            _ if !value::fits(ours, &there) => "it is a value of another kind there",
+            _ if there.is_null() && ours.kind != ParamKind::Json => "it has no value there",
+            _ if !value::fits(ours, &there) => "it is of another type there",
             _ => {
                 let now = draft.setting(&key).unwrap_or_else(|| Setting::Value(ours.default.clone()));
                 if is_same(&now, &there) {
@@ -229,7 +229,7 @@ mod tests {
         assert_eq!(
             refused,
             [
-                ("3-inputs-steps", "it is a value of another kind there"),
+                ("3-inputs-steps", "it is of another type there"),
                 ("3-inputs-model", "it is wired to another node here"),
                 ("7-inputs-text", "it is wired to another node there")
             ]
@@ -239,7 +239,7 @@ mod tests {
             unmatched,
             [
                 ("3-inputs-new", "the node has no such input"),
-                ("9-inputs-lora_name", "the node of this number is of another kind")
+                ("9-inputs-lora_name", "the node with this number is of another class")
             ]
         );
         let unnamed: Vec<_> = fit.unnamed.iter().map(ParamKey::as_str).collect();
@@ -270,6 +270,6 @@ mod tests {
         let fit = Fit::new(&graph, &draft(OURS));
         assert_eq!(fit.unmatched.len(), 2);
         assert_eq!(fit.differ.len(), 1);
-        assert_eq!(fit.refused[0].why, "it is no value there");
+        assert_eq!(fit.refused[0].why, "it has no value there");
     }
 }

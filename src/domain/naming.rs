@@ -65,8 +65,9 @@ impl OutputName {
             return Err(format!("is longer than {LONGEST} bytes"));
         }
         if text.starts_with(['/', '~']) || text.contains('\\') {
-            return Err("is no path below the output folder: it may have folders, parted by /, and no more"
-                .to_owned());
+            return Err(
+                "is not a path below the output folder: use folder and file names separated by /".to_owned()
+            );
         }
         let parts = text.split('/').map(part).collect::<Result<Vec<_>, _>>()?;
         if parts.len() > MOST_FOLDERS + 1 {
@@ -92,7 +93,7 @@ impl fmt::Display for OutputName {
 
 fn part(text: &str) -> Result<Vec<Segment>, String> {
     if text.trim().trim_matches('.').is_empty() && !text.is_empty() {
-        return Err(format!("has a part that is no name: `{text}`"));
+        return Err(format!("has an invalid part: `{text}`"));
     }
     let mut segments = Vec::new();
     let mut rest = text;
@@ -146,11 +147,11 @@ mod tests {
             ("{sed}-{name}", "has {sed} in it, which is not known. Did you mean `seed`?"),
             ("{something else}", "which is not known. There is: date, time, preset"),
             ("{Run}", "Did you mean `run`?"),
-            ("/tmp/{name}", "is no path below the output folder"),
-            ("~/{name}", "is no path below the output folder"),
-            ("..\\{name}", "is no path below the output folder"),
-            ("../{name}", "has a part that is no name: `..`"),
-            ("a/. /{name}", "has a part that is no name: `. `"),
+            ("/tmp/{name}", "is not a path below the output folder"),
+            ("~/{name}", "is not a path below the output folder"),
+            ("..\\{name}", "is not a path below the output folder"),
+            ("../{name}", "has an invalid part: `..`"),
+            ("a/. /{name}", "has an invalid part: `. `"),
             ("{name}/", "has an empty folder or file name in it"),
             ("a//{name}", "has an empty folder or file name in it"),
             ("", "has an empty folder or file name in it"),

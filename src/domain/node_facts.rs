@@ -13,8 +13,8 @@
 //!   `LoadImageMask`, of which a mask is made.
 //! - `text` too: choices that are files of a server (checkpoints, loras, …; by the input's name, or `remote` or
 //!   `file_upload`), for nobody here can know them.
-//! - `choice`: facts are the choices between bars. A long list that stands in the table already is `as` with the class and
-//!   input where it stands.
+//! - `choice`: facts are the choices between bars. A long list that is in the table already is `as` with the class and
+//!   input that has it.
 //!
 //! Searched in place by bisection; nothing is parsed in advance.
 

@@ -9,7 +9,7 @@ use super::param::Range;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SeedPolicy {
-    /// Keeps its value.
+    /// The seed keeps its value.
     #[default]
     Fixed,
     /// A random value below [`RANDOM_SEEDS`].

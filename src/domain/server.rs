@@ -44,7 +44,7 @@ pub struct QueuedPrompt {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum QueuePlace {
     Running,
     Waiting {
         /// Number of prompts that run before it.
@@ -54,12 +54,12 @@ pub enum Place {
 
 impl ServerQueue {
     /// A prompt's place in the queue; `None` when it is not there.
-    pub fn place(&self, prompt_id: &str) -> Option<Place> {
+    pub fn place(&self, prompt_id: &str) -> Option<QueuePlace> {
         let is_it = |queued: &QueuedPrompt| queued.prompt_id.eq_ignore_ascii_case(prompt_id);
         if self.running.iter().any(is_it) {
-            return Some(Place::Running);
+            return Some(QueuePlace::Running);
         }
         let before = self.waiting.iter().position(is_it)?;
-        Some(Place::Waiting { before: (self.running.len() + before) as u64 })
+        Some(QueuePlace::Waiting { before: (self.running.len() + before) as u64 })
     }
 }

@@ -63,7 +63,7 @@ pub enum WorkflowError {
     },
     /// A number that Python writes but JSON does not have.
     #[error(
-        "line {line} holds {word}, which is no number that JSON knows. Put a real one in the workflow, then export it again"
+        "line {line} has {word}, which is not a number in JSON. Change it in the workflow, then export it again"
     )]
     NonFinite {
         /// Line number from 1.
@@ -73,7 +73,7 @@ pub enum WorkflowError {
     },
     /// An escaped half of a surrogate pair, which is not valid text and no server accepts.
     #[error(
-        "line {line} holds half a character (a lone `\\uD800`-like escape), which is no text. Type that text again in ComfyUI, then export the workflow"
+        "line {line} has half a character (a lone `\\uD800`-like escape), which is not valid text. Type that text again in ComfyUI, then export the workflow"
     )]
     HalfCharacter {
         /// Line number from 1.

@@ -223,8 +223,8 @@ fn plain(source: &WorkflowSource, text: &str) -> Result<OpenWorkflow, OpenError>
 /// A remark on the file's keys that are not nodes.
 fn left_aside(workflow: &Workflow, file: &str) -> Option<String> {
     let names = workflow.left_aside();
-    let are = if names.len() == 1 { "is no node, so it is" } else { "are no nodes, so they are" };
-    (!names.is_empty()).then(|| format!("{file}: {} {are} left aside and not sent", quoted(names)))
+    let are = if names.len() == 1 { "is not a node, so it is" } else { "are not nodes, so they are" };
+    (!names.is_empty()).then(|| format!("{file}: {} {are} ignored and not sent", quoted(names)))
 }
 
 /// The first few names: `a`, `b` and 5 more.

@@ -82,7 +82,7 @@ pub(super) fn without_end() -> End {
 /// The end of a run whose task panicked.
 pub(super) fn panicked() -> End {
     let error = RunError {
-        what: "comfydeck failed on what the server sent, which is a bug in comfydeck".to_owned(),
+        what: "comfydeck crashed on the server's data, which is a bug in comfydeck".to_owned(),
         remedy:
             "Please report it with runner.log from the state folder. The server may have finished the run"
                 .to_owned(),

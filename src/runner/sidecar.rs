@@ -76,7 +76,7 @@ impl Sidecars {
         for sidecar in &mut self.written[first..] {
             if let Err(error) = sidecar.write(run) {
                 failed.get_or_insert(format!(
-                    "what made {} could not be written beside it: {error}",
+                    "the description of {} could not be written beside it: {error}",
                     sidecar.output.path.display()
                 ));
             }
@@ -238,7 +238,7 @@ mod tests {
         let mut sidecars = Sidecars::default();
         let warning = sidecars.take_in(&run, &events[..1], 2_000).expect("a warning");
         assert!(
-            warning.starts_with("what made ") && warning.contains("could not be written beside it"),
+            warning.starts_with("the description of ") && warning.contains("could not be written beside it"),
             "{warning}"
         );
         assert_eq!(sidecars.take_in(&run, &events[1..], 2_000), None);

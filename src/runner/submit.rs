@@ -41,7 +41,7 @@ pub struct NewRun<'a> {
 /// What to do when an identical run is queued, in flight or done at the same deployment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IfSame {
-    /// Queue it.
+    /// Queue it without a warning.
     #[default]
     Queue,
     /// Queue it, with a warning.

@@ -8,7 +8,7 @@
 //! | `intents/<run>-<inode>.json` | an output that is about to get its name |
 //! | `rescued/` | outputs that their own folder did not take |
 //! | `previews/<run>` | the newest picture of a run at work |
-//! | `reserve` | room for what is told of runs when the disk is full |
+//! | `reserve` | disk space for events when the disk is full |
 //! | `bell` | nothing: it is written to after each commit, to wake those who [`watch`] |
 //!
 //! Screens, command lines and the runner use it at the same time, each with a [`Store`] of its own: readers never

@@ -64,7 +64,7 @@ impl Store {
         let is_full = disk::free(&self.data).is_some_and(|free| free < FULL);
         is_full.then(|| {
             format!(
-                "the disk of the history ({}) is full, so nothing more of what happens can be written down. Make room there: runs go on, and are not to be run again",
+                "the disk of the history ({}) is full, so nothing more can be recorded. Free some space there; runs go on, so do not start them again",
                 self.data.display()
             )
         })

@@ -1,6 +1,6 @@
 //! What `update` wants done, as values: a test says "run ⇒ `[Do(Submit(…))]`".
 //!
-//! Each kind has one doer, which matches all of its variants: an effect that nobody does doesn't compile.
+//! Each kind is executed in one place that matches all of its variants: an effect that is not executed does not compile.
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -95,7 +95,7 @@ pub enum Operation {
     Repeat(RunId, Option<Arc<Profile>>),
     /// Download a run's outputs again; it is not run again.
     Fetch(RunId),
-    /// Wait no longer for a run that was asked to end.
+    /// Stop waiting for a run whose cancel is not confirmed.
     LetGo(RunId),
     /// Ask for a run's end.
     Cancel(RunId),
@@ -188,11 +188,11 @@ pub struct NewRun {
     pub preset: Option<String>,
     /// The workflow goes along.
     pub send_workflow: bool,
-    /// What the person is told beside the run's number once it is queued.
+    /// Text shown after the run's number once it is queued.
     pub note: String,
     /// Ask before it is queued, should nothing differ from a run that is done.
     pub ask_if_same: bool,
-    /// Ask before it is queued, should preset or workflow have been changed by somebody else.
+    /// Whether to ask first when preset or workflow changed on disk.
     pub ask_if_changed: bool,
 }
 

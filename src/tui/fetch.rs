@@ -14,7 +14,7 @@ pub enum Fetch {
 }
 
 impl Fetch {
-    /// Something is wanted: whether to ask now.
+    /// Wants an answer. Returns whether to ask now.
     pub fn want(&mut self) -> bool {
         let ask = *self == Self::Idle;
         *self = if ask { Self::Busy } else { Self::Stale };

@@ -32,7 +32,7 @@ const NAMED: [(&str, KeyCode); 15] = [
 ];
 
 impl Key {
-    /// Reads a key as it stands in `config.toml`: modifiers `ctrl`, `alt`, `shift`, then the key, joined by `+`.
+    /// Parses a key as written in `config.toml`: modifiers `ctrl`, `alt`, `shift`, then the key, joined by `+`.
     ///
     /// # Errors
     /// Says which part is not known.

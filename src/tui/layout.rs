@@ -51,7 +51,7 @@ impl Regions {
         self.panes.iter().find(|(seen, _)| *seen == pane).map(|(_, area)| *area)
     }
 
-    /// Where the name of each pane stands in the title line, when that line names them all: number, blank, name.
+    /// Where the panes' names are in the title line, when that line shows them all: number, blank, name.
     pub fn tab_places(&self) -> Vec<(Pane, Rect)> {
         let Some((_, area)) = self.panes.first().filter(|_| self.tabs) else { return Vec::new() };
         let mut x = area.x;

@@ -130,7 +130,7 @@ impl Model {
         of_profile.unwrap_or(&self.usual_outputs)
     }
 
-    /// Says something to the person, and keeps it for those who look it up later.
+    /// Shows a notice, and keeps it in the list of messages.
     pub fn tell(&mut self, notice: Notice) {
         self.keep(notice.clone());
         self.notice = Some(notice);
@@ -149,7 +149,7 @@ impl Model {
         self.tell(Notice::answer(tone, text, self.now));
     }
 
-    /// Says something that answers no key: what went wrong stays in sight while the person goes on typing.
+    /// Shows a notice that answers no key: errors stay visible while the person continues typing.
     pub fn report(&mut self, tone: Tone, text: impl Into<String>) {
         self.tell(Notice::news(tone, text, self.now));
     }

@@ -1,4 +1,4 @@
-//! What the screen hears: input and the answers to effects. Plain values, so that a session can be recorded.
+//! Messages to the screen: input, and the results of effects. Plain values, so that a session can be recorded.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -139,7 +139,7 @@ pub enum Msg {
     /// A run was queued.
     Submitted {
         run: RunId,
-        /// What the person is told beside its number, such as ` with KSampler seed 42`; may be empty.
+        /// Text shown after its number, such as ` with KSampler seed 42`; may be empty.
         note: String,
         /// Why no runner could be started for it.
         waits: Option<String>,
@@ -170,7 +170,7 @@ pub enum Msg {
     Settings {
         run: RunId,
         settings: Vec<(ParamKey, Setting)>,
-        /// What the person is told.
+        /// The notice to show.
         told: String,
     },
     /// The graph in a file.
@@ -194,10 +194,10 @@ pub enum Msg {
     },
     /// The file of a preset is gone.
     PresetDeleted(String),
-    /// These files were changed by somebody else since they were opened. With an order, it was not queued for that.
+    /// These files changed on disk since they were read. If there is an order, it was not queued because of that.
     ChangedOnDisk {
         changed: Vec<PathBuf>,
-        /// All that is open, as it is now.
+        /// The open files as they are now.
         files: Vec<OpenFile>,
         order: Option<Box<NewRun>>,
     },
@@ -240,7 +240,7 @@ pub struct EndedRun {
 pub struct Opened {
     /// The workflow and its preset. Without a profile, the one in use stays.
     pub open: Open,
-    /// The settings of the preset; nameless when there is none.
+    /// The settings of the preset; without a name when none is open.
     pub layer: Layer,
     /// Edits to put over the preset: remembered ones, or those that still fit the new preset.
     pub edits: Vec<(ParamKey, Setting)>,

@@ -1,4 +1,4 @@
-//! What the person is told at the bottom of the screen.
+//! Notices at the bottom of the screen.
 
 use crate::domain::run::UnixMs;
 use crate::domain::{RunId, Status};
@@ -14,7 +14,7 @@ pub struct Notice {
     pub text: String,
     /// What to press; seen whole however long the text is. May be empty.
     pub advice: String,
-    /// What it is about: what becomes of that takes its place.
+    /// What it is about: later news of that replaces it.
     pub about: Option<Subject>,
     pub lasts: Lasts,
 }
@@ -44,7 +44,7 @@ pub enum Lasts {
     /// Until this time, or the next key.
     Until(UnixMs),
     NextKey,
-    /// Until Esc, or until another notice takes its place: whoever looked elsewhere has to see it.
+    /// Until Esc or another notice: people who looked elsewhere have to see it.
     Esc,
 }
 
@@ -65,7 +65,7 @@ impl Notice {
         Self { tone, text: text.into(), advice: String::new(), about: None, lasts }
     }
 
-    /// What happened of its own accord, or long after the key. What went wrong is shown until Esc.
+    /// An event that no key caused, or long after the key. Errors are shown until Esc.
     pub fn news(tone: Tone, text: impl Into<String>, now: UnixMs) -> Self {
         let answer = Self::answer(tone, text, now);
         let lasts = if tone.is_bad() { Lasts::Esc } else { answer.lasts };
@@ -77,7 +77,7 @@ impl Notice {
         Self { about: Some(subject), ..self }
     }
 
-    /// When it makes way for the hints of its own accord.
+    /// When it disappears by itself.
     pub fn until(&self) -> Option<UnixMs> {
         match self.lasts {
             Lasts::Until(at) => Some(at),

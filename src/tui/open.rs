@@ -20,7 +20,7 @@ pub struct Open {
     pub preset: Option<Arc<OpenPreset>>,
     /// The profile that runs are submitted to.
     pub profile: Option<Arc<Profile>>,
-    /// The files of workflow and preset, as they were when they were read, or when the person last heard of a change.
+    /// The files of workflow and preset, as they were when read, or when the person was last asked about a change.
     pub files: Arc<[OpenFile]>,
 }
 

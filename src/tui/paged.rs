@@ -1,4 +1,4 @@
-//! A list that is read from the store a page at a time, newest first, while the store goes on changing.
+//! A list that is read from the store a page at a time, newest first, while the store changes.
 //!
 //! Rows have keys that fall from the top down. A first page replaces the newest rows; a page below it is asked for
 //! before the selection reaches the end. What the rows answer (`shown`) and what is wanted are two things: an answer
@@ -108,7 +108,7 @@ impl<Row: PagedRow, Filter: Clone + PartialEq> Paged<Row, Filter> {
         self.fetch == Fetch::Idle
     }
 
-    /// The question for the newest rows. While another one is under way there is none: that one's answer asks again.
+    /// The question for the newest rows; `None` while another one is under way, whose answer will ask again.
     pub fn reload(&mut self, wanted: Filter) -> Option<PageQuery<Row::Key, Filter>> {
         if !self.fetch.want() {
             return None;
@@ -133,7 +133,7 @@ impl<Row: PagedRow, Filter: Clone + PartialEq> Paged<Row, Filter> {
         Some(PageQuery { filter: wanted.clone(), before: last, limit })
     }
 
-    /// Takes a page in, if it is what is wanted still. Returns whether to [`Paged::reload`].
+    /// Takes in a page if it is still wanted. Returns whether to [`Paged::reload`].
     pub fn loaded(
         &mut self,
         query: PageQuery<Row::Key, Filter>,

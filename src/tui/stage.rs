@@ -1,4 +1,4 @@
-//! For tests: a screen without a terminal. Press keys, hear messages, read what is shown and what is wanted.
+//! For tests: a screen without a terminal. Press keys, pass in messages, check what is shown and which effects follow.
 
 use std::sync::Arc;
 
@@ -53,7 +53,7 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// An empty screen of a size, as it is before anything was opened.
+    /// An empty screen, before anything is opened.
     pub(super) fn empty(width: u16, height: u16) -> Self {
         let (keys, _) = commands::keymap(&IndexMap::new());
         let model = Model {
@@ -167,7 +167,7 @@ impl Stage {
         lines.collect::<Vec<_>>().join("\n")
     }
 
-    /// What the person is told.
+    /// The text of the current notice.
     pub(super) fn told(&self) -> &str {
         self.model.notice.as_ref().map_or("", |notice| &notice.text)
     }

@@ -24,7 +24,7 @@ pub enum Decoded<'a> {
     Bytes(&'a [u8]),
     /// The text is not base64 from here on.
     Bad,
-    /// Text behind [`Decoded::Bad`], as it came.
+    /// Text after [`Decoded::Bad`], as it came.
     Raw(&'a [u8]),
 }
 

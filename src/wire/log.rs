@@ -9,7 +9,7 @@ use super::tqdm::{self, Bar};
 /// the store's log files:
 ///
 /// - `\n`: an ordinary line.
-/// - `\r`: a progress line; a progress line right behind it replaces it.
+/// - `\r`: a progress line; a progress line directly after it replaces it.
 /// - `\r\n`: the last state of a progress line. The `\n` may arrive later than the line.
 ///
 /// Libraries for server-sent events write each line of a text as a `data:` line of its own, and a `\r` ends a line
@@ -106,7 +106,7 @@ impl Lines {
     }
 }
 
-/// Whether a piece only moves the cursor up, as tqdm does behind the second of two simultaneous bars.
+/// Whether a piece only moves the cursor up, as tqdm does after the second of two simultaneous bars.
 fn only_moves_up(piece: &str) -> bool {
     piece.starts_with('\u{1b}') && piece.split("\u{1b}[").all(|part| part.is_empty() || part == "A")
 }

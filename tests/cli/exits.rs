@@ -201,7 +201,7 @@ fn a_file_over_the_limit_costs_that_output_and_not_the_runner() {
     limited.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
     let ended = crate::support::Running::new(limited).end();
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.err.contains("larger than a file may be here"), "{ended:?}");
+    assert!(ended.err.contains("larger than files may be here"), "{ended:?}");
     assert_eq!(home.stored(1).status, Status::Failed);
     assert_eq!(std::fs::read_dir(home.folder.path().join("out")).expect("a folder").count(), 0);
 }

@@ -42,7 +42,7 @@ fn what_is_missing_is_reported_and_nothing_is_sent() {
     let url = server.url.clone();
     for (prompt, said) in [
         ("a __nothing__", "there is no wildcard `__nothing__`"),
-        ("a ${nothing}", "the variable `${nothing}` is used and never set"),
+        ("a ${nothing}", "the variable `${nothing}` is used but never set"),
     ] {
         let ended = home.deck(&["run", "flamingo", "--set", &format!("prompt={prompt}"), "--url", &url]);
         assert_eq!((ended.code, ended.out.as_str()), (Some(2), ""), "{ended:?}");

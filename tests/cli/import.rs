@@ -188,7 +188,7 @@ fn a_broken_default_workflow_does_not_block_an_import() {
     let shown = home.deck(&["import", &sample]);
     assert_eq!(shown.code, Some(0), "{}", shown.err);
     assert!(
-        shown.err.starts_with("warning: compared with nothing: ") && shown.err.contains("gone.json"),
+        shown.err.starts_with("warning: not compared: ") && shown.err.contains("gone.json"),
         "{}",
         shown.err
     );

@@ -111,7 +111,7 @@ fn with_nothing_set_the_seed_that_decides_is_another_each_time() {
     assert_eq!(sent.len(), 3);
     room.preset("fixed", "[seeds]\n3-inputs-seed = \"fixed\"\n");
     let ended = room.home.deck(&["run", "fixed", "--url", &room.server.url, "-o", "out"]);
-    assert!(ended.err.contains("3-inputs-seed = 7 is sent as it stands"), "{ended:?}");
+    assert!(ended.err.contains("3-inputs-seed = 7 is sent unchanged"), "{ended:?}");
 }
 
 #[test]

@@ -111,7 +111,7 @@ fn files_open_as_they_come() {
     noted["_comment"] = "second try".into();
     noted["version"] = json!(0.4);
     let case = Case::new(&serde_json::to_string_pretty(&noted).expect("JSON"));
-    let message = "w.json: `_comment`, `version` are no nodes, so they are left aside and not sent";
+    let message = "w.json: `_comment`, `version` are not nodes, so they are ignored and not sent";
     let flat = case.home.deck(&["flatten", "w.json"]);
     assert_eq!(flat.code, Some(0));
     assert!(flat.err.contains(message) && !flat.out.contains("second try"), "{}", flat.err);
@@ -164,7 +164,7 @@ fn a_path_where_a_text_goes_is_warned_about_and_dragged_paths_are_understood() {
     let picture = case.home.folder.path().join("my picture.png");
     fs::write(&picture, b"\x89PNG\r\n\x1a\n").expect("written");
     let ended = case.run(&["12-inputs-note=./my picture.png"]);
-    assert!(ended.err.contains("is a file of this machine, and its path is sent as a text"), "{}", ended.err);
+    assert!(ended.err.contains("is a file on this machine, but its path is sent as text"), "{}", ended.err);
     for dragged in [
         format!("'{}'", picture.display()),
         picture.display().to_string().replace(' ', "\\ "),

@@ -8,8 +8,9 @@ use comfydeck::domain::run::Connection::{Live, Polling, Reconnecting};
 use serde_json::json;
 use std::sync::Arc;
 
+use super::backend_run::{Watched, submit};
 use super::service::Service;
-use super::support::{Watched, backend, job, quick, server, submit};
+use super::support::{backend, job, quick, server};
 
 /// A run that is told of, and the sid of its socket.
 async fn live(service: &mut Service) -> (Watched, String) {
@@ -194,7 +195,7 @@ async fn an_address_or_a_name_that_is_none_is_refused() {
     for (job, what) in table {
         let outcome = submit(&backend(), Job { logs: false, ..job }).end().await;
         assert!(!what.contains("nothing is listening") || outcome.refused().remedy.contains("api_url"));
-        let Err(error) = outcome.result() else { panic!("{:?}", outcome.events) };
+        let Err(error) = &outcome.end else { panic!("{:?}", outcome.events) };
         assert!(error.to_string().contains(what), "{error:?}");
     }
 }

@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use super::support::{Outcome, attach, backend, job, quick, server, submit};
+use super::backend_run::{Outcome, attach, submit};
+use super::support::{backend, job, quick, server};
 
 const P: &str = "00000000-0000-4000-8000-00000000000a";
 

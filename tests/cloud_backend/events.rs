@@ -10,8 +10,9 @@ use comfydeck::domain::run::{Connection, InputFile};
 use comfydeck::domain::{RunEvent, Status};
 use serde_json::{Value, json};
 
+use super::backend_run::{attach, submit};
 use super::service::Service;
-use super::support::{attach, backend, job, quick, server, submit};
+use super::support::{backend, job, quick, server};
 
 const BAR: &str = " 50%|█████     | 2/4 [00:01<00:01,  1.70it/s]";
 

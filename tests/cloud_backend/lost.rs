@@ -5,8 +5,9 @@ use comfydeck::domain::Status;
 use comfydeck::domain::run::Connection::{Live, Polling};
 use serde_json::{Value, json};
 
+use super::backend_run::{attach, submit};
 use super::service::Service;
-use super::support::{attach, backend, job, server, submit};
+use super::support::{backend, job, server};
 
 fn open() -> Value {
     json!({"promptId": "p", "status": "running", "completed": false})
@@ -191,7 +192,7 @@ async fn a_record_that_goes_away_is_given_up_after_a_while() {
     run.until("running", |run| !run.phases().is_empty()).await;
     service.facts(|facts| facts.records.clear());
     let outcome = run.end().await;
-    assert!(outcome.lost().what.contains("no record of the run any more"), "{:?}", outcome.lost());
+    assert!(outcome.lost().what.contains("no record of the run for"), "{:?}", outcome.lost());
 }
 
 #[tokio::test]
@@ -224,9 +225,8 @@ async fn a_cancelled_or_failed_record_is_the_end() {
     let failed = json!({"promptId": "p", "status": "error", "completed": true, "errorData": "boom \u{1b}[31mhush-hush"});
     service.record("p", failed);
     let run = attach(&backend(), Job { logs: false, ..job(server(&service.url), "p") });
-    let (result, events) = run.raw_end().await;
-    result.expect("an end by an event");
-    assert!(format!("{:?}", events.last()).contains("boom"), "{events:?}");
+    let outcome = run.raw_end().await;
+    assert!(format!("{:?}", outcome.ended()).contains("boom"), "{:?}", outcome.events);
     let odd = json!({"promptId": "p", "status": "evaporated", "completed": true, "outputs": null});
     service.record("p", odd);
     let outcome = attach(&backend(), job(server(&service.url), "p")).end().await;

@@ -1,5 +1,7 @@
 //! The cloud backend against a service whose Socket.IO another hand wrote, and against the demo's own.
 
+#[path = "../support/backend_run.rs"]
+mod backend_run;
 mod broken;
 mod demo;
 mod events;
@@ -7,7 +9,4 @@ mod lost;
 mod service;
 mod support;
 
-use std::time::Duration;
-
-/// Longer than anything here takes; a test that comes to it has failed.
-const LONG: Duration = Duration::from_secs(20);
+use backend_run::LONG;

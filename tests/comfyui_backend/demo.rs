@@ -9,7 +9,8 @@ use comfydeck::domain::{ParamKey, RunEvent, Status};
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use super::support::{Ended, backend, job, submit};
+use super::backend_run::{Outcome, submit};
+use super::support::{backend, job};
 
 async fn demo(options: DemoOptions) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -32,7 +33,7 @@ fn small(url: &str, prompt: &str, id: &str) -> comfydeck::backend::Job {
     job
 }
 
-async fn run(url: &str, prompt: &str, id: &str) -> Ended {
+async fn run(url: &str, prompt: &str, id: &str) -> Outcome {
     submit(&backend(), small(url, prompt, id)).end().await
 }
 
@@ -40,8 +41,8 @@ async fn run(url: &str, prompt: &str, id: &str) -> Ended {
 async fn a_run_shows_its_work_and_brings_its_picture() {
     let url = demo(DemoOptions { step: Duration::from_millis(60), ..DemoOptions::quick() }).await;
     let ended = run(&url, "a heron", "01").await.is(Status::Done);
-    assert_eq!(ended.files.len(), 1);
-    assert!(ended.files[0].1.starts_with(b"\x89PNG"));
+    assert_eq!(ended.files().len(), 1);
+    assert!(ended.files()[0].1.starts_with(b"\x89PNG"));
     let previews = ended.previews();
     assert!(!previews.is_empty());
     for preview in previews {
@@ -56,7 +57,7 @@ async fn a_run_shows_its_work_and_brings_its_picture() {
 
     // The same again is there already; another seed is not.
     let again = run(&url, "a heron", "02").await.is(Status::Done);
-    assert_eq!(again.files, ended.files);
+    assert_eq!(again.files(), ended.files());
     assert!(again.log().contains("7 of 7 nodes are cached"), "{}", again.log());
     let other = run(&url, "an egret", "03").await.is(Status::Done);
     assert!(other.log().contains("3 of 7 nodes are cached"), "{}", other.log());
@@ -69,7 +70,7 @@ async fn runs_wait_for_each_other_and_each_can_be_stopped() {
     let mut first = submit(&backend, small(&url, "a heron", "11"));
     first.until_phase(Status::Running).await;
     let mut second = submit(&backend, small(&url, "a stork", "12"));
-    second.until("its place", |event| matches!(event, RunEvent::Queue { before: 1 })).await;
+    second.until_event("its place", |event| matches!(event, RunEvent::Queue { before: 1 })).await;
     let server = job(&url).server;
     backend.cancel(server.clone(), small(&url, "", "12").prompt_id.expect("a name")).await.expect("asked");
     second.end().await.is(Status::Cancelled);

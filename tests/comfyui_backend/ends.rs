@@ -6,8 +6,9 @@ use comfydeck::backend::{Backend as _, BackendError};
 use comfydeck::domain::Status;
 use serde_json::{Value, json};
 
+use super::backend_run::{Watched, attach, submit};
 use super::server::Fake;
-use super::support::{PROMPT, Watched, attach, backend, job, submit};
+use super::support::{PROMPT, backend, job};
 
 fn image() -> Value {
     json!({"9": {"images": [{"filename": "a.png", "subfolder": "", "type": "output"}]}})
@@ -40,8 +41,8 @@ async fn an_end_while_nobody_listened_is_read_from_the_history() {
         &image(),
     );
     let ended = run.end().await.is(Status::Done);
-    assert_eq!(ended.files, [("a.png".to_owned(), b"a".to_vec())]);
-    assert_eq!(ended.outcome.expect("done").server_seconds, Some(2.5));
+    assert_eq!(ended.files(), [("a.png".to_owned(), b"a".to_vec())]);
+    assert_eq!(ended.ended().server_seconds, Some(2.5));
 }
 
 #[tokio::test]
@@ -73,7 +74,7 @@ async fn an_error_leads_to_its_node_and_keeps_what_was_made_before() {
     let error = ended.error();
     assert_eq!((error.what.as_str(), error.node.as_deref()), ("KSampler: Allocation on device", Some("3")));
     assert!(error.remedy.contains("smaller") && error.details.contains("x.py"), "{error:?}");
-    assert_eq!(ended.files.len(), 1);
+    assert_eq!(ended.files().len(), 1);
 }
 
 #[tokio::test]
@@ -98,7 +99,8 @@ async fn a_run_that_waits_is_taken_out_of_the_queue() {
         let mut run = submit(&backend, job(&fake.url));
         run.until_phase(Status::Waiting).await;
         fake.until("a prompt", |known| !known.waiting.is_empty()).await;
-        run.until("its place", |event| matches!(event, comfydeck::domain::RunEvent::Queue { .. })).await;
+        run.until_event("its place", |event| matches!(event, comfydeck::domain::RunEvent::Queue { .. }))
+            .await;
         if by_us {
             backend.cancel(job(&fake.url).server, PROMPT.to_owned()).await.expect("asked");
             assert_eq!(fake.known().asked[0], ("/api/queue".to_owned(), json!({"delete": [PROMPT]})));
@@ -119,13 +121,13 @@ async fn a_server_that_was_restarted_loses_the_run_and_not_its_files() {
         "progress_state",
         json!({"prompt_id": PROMPT, "nodes": {"3": {"value": 1, "max": 2, "state": "running"}}}),
     );
-    run.until("progress", |event| matches!(event, comfydeck::domain::RunEvent::Progress(_))).await;
+    run.until_event("progress", |event| matches!(event, comfydeck::domain::RunEvent::Progress(_))).await;
     fake.known().running.clear();
     fake.cut();
     let ended = run.end().await;
-    assert!(matches!(ended.outcome, Err(BackendError::Lost(_))), "{ended:?}");
+    assert!(matches!(ended.end, Err(BackendError::Lost(_))), "{ended:?}");
     assert!(ended.error().what.contains("restarted"), "{:?}", ended.error());
-    assert_eq!(ended.files, [("a.png".to_owned(), b"a".to_vec())]);
+    assert_eq!(ended.files(), [("a.png".to_owned(), b"a".to_vec())]);
     assert_eq!(fake.known().prompts.len(), 1);
 }
 
@@ -148,7 +150,8 @@ async fn a_run_is_found_again_wherever_it_is() {
     with_file(&fake);
     fake.known().waiting = vec![PROMPT.to_owned()];
     let mut run = again(&fake, Some(Status::Waiting));
-    run.until("its place", |event| matches!(event, comfydeck::domain::RunEvent::Queue { before: 0 })).await;
+    run.until_event("its place", |event| matches!(event, comfydeck::domain::RunEvent::Queue { before: 0 }))
+        .await;
     fake.begin().await;
     run.until_phase(Status::Running).await;
     fake.finish("success", &json!([["execution_success", {}]]), &image());
@@ -162,7 +165,7 @@ async fn a_run_is_found_again_wherever_it_is() {
         (Some(Status::Uploading), "whether it began is not known"),
     ] {
         let ended = again(&Fake::start().await, left_at).end().await;
-        assert!(matches!(ended.outcome, Err(BackendError::Lost(_))), "{left_at:?} {ended:?}");
+        assert!(matches!(ended.end, Err(BackendError::Lost(_))), "{left_at:?} {ended:?}");
         assert!(ended.error().what.contains(what), "{left_at:?} {:?}", ended.error());
     }
 }
@@ -175,7 +178,7 @@ async fn what_is_on_disk_is_not_fetched_again() {
     let mut job = job(&fake.url);
     job.saved = vec!["a.png".to_owned()];
     let ended = attach(&backend(), job).end().await.is(Status::Done);
-    assert!(ended.files.is_empty());
+    assert!(ended.files().is_empty());
 }
 
 #[tokio::test]
@@ -183,7 +186,7 @@ async fn an_address_without_comfyui_is_reported() {
     let backend = Arc::clone(&backend());
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
     let ended = submit(&backend, job(&format!("http://{free}"))).end().await;
-    assert!(matches!(ended.outcome, Err(BackendError::Refused(_))), "{ended:?}");
+    assert!(matches!(ended.end, Err(BackendError::Refused(_))), "{ended:?}");
     assert!(ended.error().what.contains("nothing is listening"), "{:?}", ended.error());
     let fake = Fake::below("/right").await;
     let ended = submit(&backend, job(&fake.url.replace("right", "wrong"))).end().await;

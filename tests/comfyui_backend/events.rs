@@ -6,8 +6,9 @@ use comfydeck::domain::{RunEvent, Status};
 use serde_json::{Value, json};
 
 use super::LONG;
+use super::backend_run::{Watched, submit};
 use super::server::Fake;
-use super::support::{PROMPT, Watched, backend, job, submit};
+use super::support::{PROMPT, backend, job};
 
 fn preview(node: &str, prompt: &str, picture: &[u8]) -> Message {
     let about = json!({"node_id": node, "prompt_id": prompt, "image_type": "image/jpeg"}).to_string();
@@ -41,16 +42,16 @@ async fn progress_previews_and_cached_nodes_are_reported() {
     let state = json!({"3": {"value": 9, "max": 20, "state": "running"}, "4.0.1": {"value": 1, "max": 2, "state": "running", "display_node_id": "4"}});
     fake.say("progress_state", json!({"nodes": state, "prompt_id": PROMPT}));
     let is_told = |event: &RunEvent| matches!(event, RunEvent::Progress(Progress { value: 9, max: 20, .. }));
-    let RunEvent::Progress(progress) = run.until("progress", is_told).await else { panic!("progress") };
+    let RunEvent::Progress(progress) = run.until_event("progress", is_told).await else { panic!("progress") };
     assert_eq!(progress.label, "Sampler (3), Loader (4) 1/2");
     fake.send(preview("3", "somebody-else", b"not ours"));
     fake.send(preview("3", PROMPT, b"a picture"));
-    run.until("a preview", |event| matches!(event, RunEvent::Preview(_))).await;
+    run.until_event("a preview", |event| matches!(event, RunEvent::Preview(_))).await;
     done(&fake, &text());
     let ended = run.end().await.is(Status::Done);
     assert_eq!(ended.previews().iter().map(|p| p.bytes.as_slice()).collect::<Vec<_>>(), [b"a picture"]);
     assert!(ended.log().contains("1 of 4 nodes are cached: Loader (4)"), "{}", ended.log());
-    assert_eq!(ended.files, [("text_9.txt".to_owned(), b"made of words".to_vec())]);
+    assert_eq!(ended.files(), [("text_9.txt".to_owned(), b"made of words".to_vec())]);
 }
 
 #[tokio::test]
@@ -89,7 +90,7 @@ async fn whatever_a_server_says_the_run_comes_to_its_end() {
     let ended = run.end().await.is(Status::Failed);
     assert!(ended.error().what.contains("1 of 3 outputs could not be saved"), "{:?}", ended.error());
     assert!(ended.error().remedy.contains("fetch"), "{:?}", ended.error());
-    assert!(ended.files.len() == 2 && !ended.files[0].0.contains(['/', '\u{1b}']), "{:?}", ended.files);
+    assert!(ended.files().len() == 2 && !ended.files()[0].0.contains(['/', '\u{1b}']), "{:?}", ended.files());
     assert!(!ended.log().contains('\u{1b}'), "{}", ended.log());
 }
 
@@ -124,7 +125,8 @@ async fn pictures_that_are_results_are_saved_from_the_websocket() {
     fake.send(preview("9", PROMPT, b"result two"));
     done(&fake, &json!({}));
     let ended = run.end().await.is(Status::Done);
-    let contents: Vec<&[u8]> = ended.files.iter().map(|(_, content)| content.as_slice()).collect();
+    let files = ended.files();
+    let contents: Vec<&[u8]> = files.iter().map(|(_, content)| content.as_slice()).collect();
     assert_eq!(contents, [b"result one", b"result two"]);
 }
 

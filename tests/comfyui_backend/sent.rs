@@ -8,8 +8,9 @@ use comfydeck::domain::run::{Form, InputFile};
 use comfydeck::domain::{MASK_SUFFIX, ParamKey, RunEvent, Status};
 use serde_json::json;
 
+use super::backend_run::submit;
 use super::server::{Fake, OnPrompt};
-use super::support::{PROMPT, backend, job, submit};
+use super::support::{PROMPT, backend, job};
 
 fn done(fake: &Fake) {
     let image = json!({"9": {"images": [{"filename": "x 100%.png", "subfolder": "a", "type": "output"}]}});
@@ -30,7 +31,7 @@ async fn the_graph_goes_with_its_values_under_a_name_of_ours() {
     assert_eq!(sent["prompt"]["3"]["inputs"]["model"], json!(["4", 0]));
     done(&fake);
     let ended = run.end().await.is(Status::Done);
-    assert_eq!(ended.files, [("x 100%.png".to_owned(), b"picture".to_vec())]);
+    assert_eq!(ended.files(), [("x 100%.png".to_owned(), b"picture".to_vec())]);
     let known = fake.known();
     assert_eq!(known.prompts.len(), 1, "sent once");
     assert!(known.hellos.iter().all(|hello| hello.contains("supports_preview_metadata")));
@@ -46,7 +47,7 @@ async fn faults_of_nodes_lead_to_their_parameters() {
             "message": "Value 1000 bigger than max of 100", "details": "cfg", "extra_info": {"input_name": "cfg"}}]}}});
     fake.known().on_prompt = OnPrompt::Answer(400, faults.to_string());
     let ended = submit(&backend(), job(&fake.url)).end().await;
-    assert!(matches!(ended.outcome, Err(BackendError::Refused(_))), "{ended:?}");
+    assert!(matches!(ended.end, Err(BackendError::Refused(_))), "{ended:?}");
     let error = ended.error();
     assert!(
         error.refused && error.what.contains("KSampler: cfg: Value 1000 bigger than max of 100"),
@@ -80,7 +81,7 @@ async fn a_reply_that_is_lost_is_looked_up_and_nothing_is_sent_twice() {
         let fake = Fake::start().await;
         fake.known().on_prompt = on_prompt;
         let ended = submit(&backend(), job(&fake.url)).end().await;
-        assert!(matches!(ended.outcome, Err(BackendError::Lost(_))), "{number} {ended:?}");
+        assert!(matches!(ended.end, Err(BackendError::Lost(_))), "{number} {ended:?}");
         let error = ended.error();
         assert!(error.what.contains("whether it began is not known"), "{number} {error:?}");
         assert!(error.remedy.contains("fetch"), "{number} {error:?}");
@@ -171,10 +172,10 @@ async fn the_place_in_the_queue_is_reported() {
     fake.known().waiting = vec!["other".to_owned(), "another".to_owned()];
     let mut run = submit(&backend(), job(&fake.url));
     let place = |before| move |event: &RunEvent| *event == RunEvent::Queue { before };
-    run.until("third", place(2)).await;
+    run.until_event("third", place(2)).await;
     fake.known().waiting.remove(0);
     fake.say("status", json!({"status": {"exec_info": {"queue_remaining": 2}}}));
-    run.until("second", place(1)).await;
+    run.until_event("second", place(1)).await;
     fake.known().waiting.remove(0);
     fake.begin().await;
     run.until_phase(Status::Running).await;

@@ -34,7 +34,7 @@ fn a_run_on_a_full_disk_is_reported_and_recorded_once_there_is_room() {
         assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
     }
     let seen = running.until("is full");
-    assert!(seen.contains(r#""event":"warning""#) && seen.contains("are not to be run again"), "{seen}");
+    assert!(seen.contains(r#""event":"warning""#) && seen.contains("do not start them again"), "{seen}");
     // The picture is on the other disk by now, and nobody can say so.
     let out = home.folder.path().join("out");
     until("the picture", || {
@@ -56,7 +56,7 @@ fn a_log_gives_way_to_the_history() {
     let server = Server::start(DemoOptions::quick().with(Fault::LogLines(400_000)));
     let ended = home.deck(&["run", "flamingo", "--set", "steps=1", "--url", &server.url, "-o", "out"]);
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert!(ended.err.contains("the log is left out"), "{ended:?}");
+    assert!(ended.err.contains("log lines are dropped"), "{ended:?}");
     home.await_no_runner();
     let run = home.stored(1);
     assert_eq!((run.status, run.outputs.len()), (Status::Done, 1));
@@ -88,7 +88,7 @@ fn damage(home: &Home) {
 fn a_damaged_history_is_found_and_what_can_be_read_of_it_is_saved() {
     let (home, server) = (Home::new(), Server::quick());
     some_runs(&home, &server);
-    assert!(home.deck(&["doctor"]).out.contains("is sound"));
+    assert!(home.deck(&["doctor"]).out.contains("is not damaged"));
     damage(&home);
     let doctor = home.deck(&["doctor"]);
     assert_eq!(doctor.code, Some(1), "{doctor:?}");
@@ -98,7 +98,7 @@ fn a_damaged_history_is_found_and_what_can_be_read_of_it_is_saved() {
     let repaired = home.deck(&["doctor", "--repair"]);
     assert_eq!(repaired.code, Some(0), "{repaired:?}");
     assert!(home.dirs.data.join("history.damaged-1.db").is_file(), "{repaired:?}");
-    assert!(home.deck(&["doctor"]).out.contains("is sound"));
+    assert!(home.deck(&["doctor"]).out.contains("is not damaged"));
     let listed = home.deck(&["runs", "--json"]).json();
     assert!(!listed.is_empty(), "{repaired:?}");
     // Numbers go on behind those that are lost, too.
@@ -133,7 +133,7 @@ fn a_history_that_can_only_be_read_is_reported_by_doctor_and_nothing_is_sent() {
     disk.make_read_only();
     let doctor = home.deck(&["doctor"]);
     assert_eq!(doctor.code, Some(1), "{doctor:?}");
-    assert!(doctor.out.contains("can only be read here"), "{doctor:?}");
+    assert!(doctor.out.contains("is read-only here"), "{doctor:?}");
     assert_eq!(home.deck(&["runs", "--json"]).json().len(), 6);
     let ended = home.deck(&["run", "flamingo", "--set", "steps=1", "--url", &server.url]);
     assert_eq!(ended.code, Some(2), "{ended:?}");

@@ -66,7 +66,7 @@ fn what_the_disk_takes_no_more_goes_to_another() {
 
 #[test]
 fn what_a_quota_or_a_limit_of_files_refuses_goes_elsewhere() {
-    for (error, why) in [(EDQUOT, "the disk is full"), (EFBIG, "larger than a file may be"), (ENOSPC, "full")]
+    for (error, why) in [(EDQUOT, "the disk is full"), (EFBIG, "larger than files may be"), (ENOSPC, "full")]
     {
         let (home, server) = (Home::new(), Server::quick());
         let out = home.folder.path().join("out");

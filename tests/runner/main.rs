@@ -71,7 +71,7 @@ fn every_way_back_from_a_backend_ends_the_run() {
         ("fake:failed", Status::Failed, "out of memory", false),
         ("fake:lost", Status::Lost, "cut", false),
         ("fake:silent", Status::Lost, "before the run's outcome was known", false),
-        ("fake:panic", Status::Failed, "comfydeck failed", false),
+        ("fake:panic", Status::Failed, "comfydeck crashed", false),
         ("fake:done", Status::Done, "", false),
     ];
     let ids: Vec<RunId> = table.iter().map(|(url, ..)| place.queue(url, 1)).collect();

@@ -161,7 +161,7 @@ fn a_file_that_others_change_is_noticed_when_one_comes_back_and_before_a_run() {
     screen.send(b"\x1b[I");
     screen.wait_for("hero.toml changed on disk.");
     screen.send(b"y");
-    screen.wait_for("Read again; what you set stays");
+    screen.wait_for("Read again; your changes stay");
     screen.send(RUN);
     screen.wait_for("1 done");
     assert_eq!(world.params(1), r#"{"3-inputs-seed":6,"3-inputs-steps":3}"#);
@@ -255,9 +255,9 @@ fn what_is_unsure_is_asked_before_it_is_sent() {
     let mut screen = world.starting(&["--preset", "hero"]);
     screen.wait_for("`6-inputs-txet` in [params] is not a parameter");
     screen.send(RUN);
-    screen.wait_for("Send what is left of the preset?");
+    screen.wait_for("Send the rest of the preset?");
     screen.send(b"n");
-    screen.wait_until("no question", |screen| !screen.text().contains("Send what is left"));
+    screen.wait_until("no question", |screen| !screen.text().contains("Send the rest"));
     quit(screen);
     // A placeholder counts where the workflow goes along.
     let mut screen = world.screen(&["--workflow", "template.json"]);

@@ -292,7 +292,7 @@ async fn an_output_at_an_address_that_hangs_fails_alone() {
     assert!(outcome.failed().what.contains("2 of 3"), "{:?}", outcome.end);
     // As each ends: what is not tried is told first.
     assert!(outcome.failures()[0].why.contains("file:/etc/passwd is not safe"));
-    assert!(outcome.failures()[1].why.contains("nothing of it came"), "{:?}", outcome.failures());
+    assert!(outcome.failures()[1].why.contains("no data came"), "{:?}", outcome.failures());
     assert_eq!(outcome.files()[1], ("b.txt.part".to_owned(), b"half".to_vec()), "what came is kept");
     assert_eq!(outcome.names(), ["a.txt", "b.txt.part"]);
 }

@@ -1,131 +1,24 @@
 //! The streaming backend against the demo endpoint, sound and with every fault, and against servers that no
 //! library would let us build.
 
+#[path = "../support/backend_run.rs"]
+mod backend_run;
 mod hostile;
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
 
 use comfydeck::backend::results::outputs::OutputFolder;
 use comfydeck::backend::stream::StreamBackend;
-use comfydeck::backend::{Backend as _, BackendError, Job, Server, for_protocol};
-use comfydeck::config::{Credential, Credentials, Secret};
+use comfydeck::backend::{Job, Server, for_protocol};
 use comfydeck::demo::{self, DemoOptions, Fault, Seen};
-use comfydeck::domain::run::{End, Form, InputFile, OutputFailure, Protocol, RunError};
+use comfydeck::domain::run::{InputFile, Protocol};
 use comfydeck::domain::{ParamKey, RunEvent, Status};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-/// Longer than anything here takes; a test that comes to it has failed.
-const LONG: Duration = Duration::from_secs(20);
-
-/// What became of a run.
-struct Outcome {
-    events: Vec<RunEvent>,
-    end: Result<(), BackendError>,
-    dir: tempfile::TempDir,
-}
-
-impl Outcome {
-    fn phases(&self) -> Vec<Status> {
-        let phase = |event: &RunEvent| match event {
-            RunEvent::Phase { status } => Some(*status),
-            _ => None,
-        };
-        self.events.iter().filter_map(phase).collect()
-    }
-
-    fn log(&self) -> String {
-        let text = |event: &RunEvent| match event {
-            RunEvent::Log { text } => Some(text.clone()),
-            _ => None,
-        };
-        self.events.iter().filter_map(text).collect()
-    }
-
-    /// Names and contents in the output folder.
-    fn files(&self) -> Vec<(String, Vec<u8>)> {
-        files(self.dir.path())
-    }
-
-    fn names(&self) -> Vec<String> {
-        self.files().into_iter().map(|(name, _)| name).collect()
-    }
-
-    fn failures(&self) -> Vec<&OutputFailure> {
-        let mut failures = Vec::new();
-        for event in &self.events {
-            if let RunEvent::OutputFailed(failure) = event {
-                failures.push(failure);
-            }
-        }
-        failures
-    }
-
-    fn ended(&self) -> &End {
-        assert!(self.end.is_ok(), "{:?}", self.end);
-        match self.events.last() {
-            Some(RunEvent::Ended(end)) => end,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn done(&self) {
-        let end = self.ended();
-        assert_eq!((end.status, &end.error), (Status::Done, &None));
-    }
-
-    fn failed(&self) -> &RunError {
-        match &self.end {
-            Err(BackendError::Failed(error)) => error,
-            Ok(()) if self.ended().status == Status::Failed => self.ended().error.as_ref().expect("why"),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn refused(&self) -> &RunError {
-        match &self.end {
-            Err(BackendError::Refused(error)) => {
-                assert!(error.refused && !error.remedy.is_empty(), "{error:?}");
-                error
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn lost(&self) -> &RunError {
-        match &self.end {
-            Err(BackendError::Lost(error)) => {
-                assert!(!error.refused && !error.remedy.is_empty(), "{error:?}");
-                error
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
-    let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
-    let read = |path: PathBuf| {
-        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-        (name, std::fs::read(&path).expect("read"))
-    };
-    let mut files: Vec<_> = entries.map(|entry| read(entry.expect("an entry").path())).collect();
-    files.sort();
-    files
-}
-
-fn credentials<const N: usize>(secrets: [(&str, &str); N]) -> Credentials {
-    let credential = |(name, secret): (&str, &str)| Credential {
-        name: name.to_owned(),
-        header: name.to_owned(),
-        form: Form::Plain,
-        secret: Secret::new(secret),
-    };
-    secrets.map(credential).into_iter().collect()
-}
+use backend_run::{LONG, Outcome, credentials, files};
 
 fn job(url: String, params: Value) -> Job {
     let params = params.as_object().cloned().expect("an object");
@@ -160,24 +53,10 @@ async fn submit(job: Job) -> Outcome {
     listen_to(StreamBackend::default(), job).await
 }
 
-async fn listen_to(backend: StreamBackend, mut job: Job) -> Outcome {
-    let dir = tempfile::tempdir().expect("a folder");
-    job.outputs = OutputFolder::new(dir.path(), job.run);
-    let (sink, mut receiver) = mpsc::channel(16);
-    let mut events = Vec::new();
-    let listen = async {
-        while let Some(event) = receiver.recv().await {
-            events.push(event);
-        }
-    };
-    let (end, ()) = tokio::join!(backend.submit(job, sink), listen);
-    for event in &events {
-        assert!(!format!("{event:?}").contains("hush-hush"), "{event:?}");
-    }
-    assert!(!format!("{end:?}").contains("hush-hush"), "{end:?}");
-    let left = files(dir.path()).into_iter().filter(|(name, _)| name.starts_with('.')).count();
-    assert_eq!(left, 0, "no temporary file stays");
-    Outcome { events, end, dir }
+async fn listen_to(backend: StreamBackend, job: Job) -> Outcome {
+    let outcome = backend_run::submit(&Arc::new(backend), job).end().await;
+    assert!(outcome.names().iter().all(|name| !name.starts_with('.')), "no temporary file stays");
+    outcome
 }
 
 async fn run(options: DemoOptions, params: Value) -> Outcome {
@@ -409,7 +288,7 @@ async fn a_run_that_failed_says_why() {
     }
     let table = [
         (Fault::BadGateway, "the server failed (502 Bad Gateway)"),
-        (Fault::EmptyBody, "answered 201 with nothing in it"),
+        (Fault::EmptyBody, "answered 201 with an empty response"),
         (Fault::WebPage, "answered 201 with text/html, which is not a result: Welcome"),
     ];
     for (fault, what) in table {

@@ -9,8 +9,9 @@ use serde_json::json;
 
 use crate::backend::Server;
 use crate::backend::net::http::{self, Http, NoBody};
+use crate::backend::net::server::{below, check_credentials, veiled};
 use crate::backend::net::{http_error, redirect};
-use crate::config::{Credentials, Veil};
+use crate::config::Credentials;
 use crate::domain::run::{Protocol, RunError, VIEWCOMFY_API};
 use crate::wire::cloud::Record;
 
@@ -65,13 +66,7 @@ impl Api {
     /// # Errors
     /// When address or credentials cannot be used.
     pub(super) fn new(server: &Server, http: Arc<Http>, limits: Arc<CloudLimits>) -> Result<Self, RunError> {
-        if let Some(name) = http::unsendable(&server.credentials) {
-            return Err(RunError {
-                what: format!("{name} contains a character that is not allowed in an HTTP header"),
-                remedy: "Copy it again, without a line end or other control character.".to_owned(),
-                ..RunError::default()
-            });
-        }
+        check_credentials(&server.credentials)?;
         let base = checked(server.api_url.as_deref().unwrap_or(VIEWCOMFY_API), "api_url", VIEWCOMFY_API)?;
         checked(&server.url, "url", "https://name.example.com/")?;
         Ok(Self { base, credentials: server.credentials.clone(), http, limits })
@@ -215,18 +210,11 @@ impl Api {
         if matches!(status.as_u16(), 404 | 405 | 410) {
             error.remedy = "Check the profile's url (the deployment) and api_url (the service).".to_owned();
         }
-        let veil = Veil::new(&self.credentials);
-        [&mut error.what, &mut error.remedy, &mut error.details].into_iter().for_each(|text| veil.hide(text));
-        error
+        veiled(error, &self.credentials)
     }
 
-    /// A URL of the service; each segment is percent-encoded.
     fn at(&self, segments: &[&str]) -> Url {
-        let mut url = self.base.clone();
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(segments);
-        }
-        url
+        below(&self.base, segments)
     }
 }
 

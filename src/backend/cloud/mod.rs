@@ -1,20 +1,22 @@
-//! ViewComfy's cloud API: requests to a service, which tells of runs over Socket.IO and keeps their results.
+//! ViewComfy's cloud API: requests go to a service, which sends events over Socket.IO and keeps results.
 //!
 //! | file | what |
 //! |---|---|
 //! | `api.rs` | the service's addresses and small requests |
 //! | `socket/` | the Socket.IO connection |
-//! | `account/` | one task an account: its socket, its runs, the reading of records |
-//! | `submit.rs` | sending a run; what becomes of the reply |
+//! | `account/` | one task per account: its socket, its runs, the reading of records |
+//! | `submit.rs` | sending a run, and handling the reply |
 //! | `run.rs` | one run, from its registration to its end |
+//! | `no_record.rs` | runs whose record is missing or cannot be read |
 //! | `finish.rs` | downloading its outputs, and its end |
-//! | `check.rs` | what `doctor` asks |
+//! | `check.rs` | the checks of `doctor` |
 
 mod account;
 mod api;
 mod check;
 mod finish;
 mod limits;
+mod no_record;
 mod run;
 mod socket;
 mod submit;
@@ -44,7 +46,7 @@ pub struct CloudBackend {
 }
 
 impl CloudBackend {
-    /// With limits other than the defaults.
+    /// A backend with other limits, for tests.
     pub fn with(limits: CloudLimits) -> Self {
         Self {
             accounts: Accounts::default(),
@@ -58,10 +60,10 @@ impl CloudBackend {
     }
 
     fn run(&self, job: Job, events: EventSink) -> Result<CloudRun, BackendError> {
-        let api = self.api(&job.server).map_err(submit::refused)?;
+        let api = self.api(&job.server).map_err(BackendError::refused)?;
         let prompt_id = job.prompt_id.clone().filter(|id| !id.is_empty()).ok_or_else(|| {
             let what = "the run has no prompt id, so it could never be found again".to_owned();
-            submit::refused(RunError { what, ..RunError::default() })
+            BackendError::refused(RunError { what, ..RunError::default() })
         })?;
         let registration = self.accounts.register(&api, &prompt_id, job.logs);
         Ok(CloudRun::new(api, job, prompt_id, events, registration))
@@ -74,11 +76,11 @@ impl Backend for CloudBackend {
     }
 
     fn outgoing(&self, job: &Job) -> Result<Outgoing, BackendError> {
-        let api = self.api(&job.server).map_err(submit::refused)?;
+        let api = self.api(&job.server).map_err(BackendError::refused)?;
         let fields =
             submit::fields("(made for the run)", &job.server.url, job.logs.then_some("(the socket's)"));
         Upload::shown(job, api.infer().as_str(), &fields, true)
-            .map_err(|what| submit::refused(RunError { what, ..RunError::default() }))
+            .map_err(|what| BackendError::refused(RunError { what, ..RunError::default() }))
     }
 
     fn submit(&self, job: Job, events: EventSink) -> BoxFuture<'_, Result<(), BackendError>> {

@@ -1,4 +1,4 @@
-//! Sending a run, and what becomes of the reply.
+//! Sends a run, and handles the reply.
 
 use reqwest::StatusCode;
 use tokio::sync::watch;
@@ -8,7 +8,7 @@ use crate::backend::BackendError;
 use crate::backend::net::http::{self, Answer, NoAnswer};
 use crate::backend::net::http_error::{self, Meaning};
 use crate::backend::net::upload::Upload;
-use crate::domain::run::{RunError, Transfer};
+use crate::domain::run::RunError;
 use crate::domain::{RunEvent, Status};
 use crate::wire::cloud::Record;
 
@@ -39,13 +39,17 @@ enum Reply {
 }
 
 impl CloudRun {
-    /// Sends the run. From here on it is registered: what is told before the reply counts.
+    /// Sends the run. It is registered from here on, so events that arrive before the reply count.
     pub(super) async fn send(&mut self) -> Result<Option<Ending>, BackendError> {
         self.out.phase(Status::Uploading).await?;
         let sid = self.socket().await?;
         let fields = fields(&self.prompt_id, &self.job.server.url, sid.as_deref());
         let upload = Upload::multipart(&self.job, &fields).map_err(|what| {
-            refused(RunError { what, remedy: "Choose the file again.".to_owned(), ..RunError::default() })
+            BackendError::refused(RunError {
+                what,
+                remedy: "Choose the file again.".to_owned(),
+                ..RunError::default()
+            })
         })?;
         let (sent, mut progress) = watch::channel(0);
         let api = self.api.clone();
@@ -66,11 +70,8 @@ impl CloudRun {
                 // The sender lives as long as this function.
                 Ok(()) = progress.changed(), if up.is_none() => {
                     let done = *progress.borrow_and_update();
-                    let is_up = done >= upload.total;
-                    self.out.upload(Transfer { done, total: Some(upload.total) }, is_up).await?;
-                    if is_up {
+                    if self.out.sent(done, upload.total).await? {
                         up = Some(Instant::now());
-                        self.out.phase(Status::Waiting).await?;
                     }
                 }
                 count = self.registration.updates.recv_many(&mut batch, 256) => {
@@ -79,7 +80,7 @@ impl CloudRun {
                         return Ok(Some(ending));
                     }
                     if was_missing {
-                        // The run is there: nobody needs the reply any more.
+                        // The run has arrived: its reply is not needed any more.
                         self.certainty = Certainty::Known;
                         return Ok(None);
                     }
@@ -95,7 +96,7 @@ impl CloudRun {
         }
     }
 
-    /// The name of the socket that news is to come over; none when there is none to be had, or none wanted.
+    /// The id of the socket for the run's events; `None` when there is no socket, or none is wanted.
     async fn socket(&mut self) -> Result<Option<String>, BackendError> {
         if !self.job.logs {
             return Ok(None);
@@ -107,12 +108,12 @@ impl CloudRun {
             SocketState::Open { .. } | SocketState::Refused(_) => true,
         };
         let mut state = self.registration.socket_state.clone();
-        // Too slow, or come to grief: then it is as it is.
+        // When it is too slow or broken, the run is sent without it.
         let _ = tokio::time::timeout(limits.socket_wait, state.wait_for(is_settled)).await;
         let state = self.registration.socket_state.borrow().clone();
         let why = match state {
             SocketState::Open { sid } => return Ok(Some(sid)),
-            SocketState::Refused(error) => return Err(refused(error)),
+            SocketState::Refused(error) => return Err(BackendError::refused(error)),
             SocketState::Connecting { why, .. } => why,
         };
         let why = why.map(|why| format!(": {}", why.what.trim_end_matches('.'))).unwrap_or_default();
@@ -125,7 +126,7 @@ impl CloudRun {
 
     async fn replied(&mut self, reply: Reply, sid: Option<String>) -> Result<Option<Ending>, BackendError> {
         match reply {
-            Reply::Refused(error) if !self.is_known => return Err(refused(error)),
+            Reply::Refused(error) if !self.is_known => return Err(BackendError::refused(error)),
             Reply::Taken(record) => {
                 self.certainty = Certainty::Known;
                 self.registration.sent(sid);
@@ -136,7 +137,7 @@ impl CloudRun {
                     .clone()
                     .filter(|id| !api::is_of(&record, &self.prompt_id) && !id.is_empty())
                 {
-                    // A service with a mind of its own: it is found again by that name only.
+                    // The service chose another prompt id: only that one finds the run again.
                     self.registration.rename(&id);
                     self.out.send(RunEvent::Remote { prompt_id: id.clone() }).await?;
                     self.prompt_id = id;
@@ -197,7 +198,7 @@ fn read(status: StatusCode, body: &[u8]) -> Reply {
     }
     match Record::read(text) {
         Some(record) => Reply::Taken(Some(Box::new(record))),
-        // A page of somebody who stands between, most likely.
+        // Most likely a proxy's page.
         None => Reply::Unclear(RunError {
             what: format!("the response ({}) is not from the service", status.as_u16()),
             remedy: "Check the profile's api_url, and any proxy in between.".to_owned(),
@@ -205,8 +206,4 @@ fn read(status: StatusCode, body: &[u8]) -> Reply {
             ..RunError::default()
         }),
     }
-}
-
-pub(super) fn refused(error: RunError) -> BackendError {
-    BackendError::Refused(RunError { refused: true, ..error })
 }

@@ -1,4 +1,4 @@
-//! The server's addresses, and the small requests to them.
+//! The server's URLs, and the small requests to them.
 
 use std::sync::Arc;
 
@@ -9,21 +9,22 @@ use tokio::sync::watch;
 
 use crate::backend::Server;
 use crate::backend::net::http::{self, Answer, Http, NoAnswer, NoBody};
+use crate::backend::net::server::{below, check_credentials, veiled};
 use crate::backend::net::upload::Upload;
 use crate::backend::net::{http_error, redirect};
-use crate::config::{Credentials, Veil};
+use crate::config::Credentials;
 use crate::domain::run::{Protocol, RunError};
 use crate::domain::server::{ServerQueue, System};
 use crate::wire::comfyui::{HistoryEntry, ServerFile, read_names, read_queue, read_system, stored_name};
 
 use super::ComfyuiLimits;
 
-/// Bytes of an answer that are read. Queue and history hold whole graphs, some with pictures in them.
+/// Most bytes read of a large response. Queue and history contain whole graphs, some with pictures in them.
 const MAX_ANSWER: usize = 256 << 20;
-/// Bytes of an answer that says little.
+/// Most bytes read of a small response.
 const MAX_SHORT: usize = 16 << 20;
 
-/// The way to a server.
+/// A server's URL and credentials.
 #[derive(Clone, Debug)]
 pub(super) struct Api {
     base: Url,
@@ -32,20 +33,20 @@ pub(super) struct Api {
     limits: Arc<ComfyuiLimits>,
 }
 
-/// Why a question was not answered.
+/// Why a request failed.
 #[derive(Clone, Debug)]
 pub(super) struct Unread {
     pub error: RunError,
     pub why: Why,
 }
 
-/// What kind of trouble it is.
+/// The kind of failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Why {
     NotAllowed,
-    /// There is no ComfyUI at this address, or none that knows this question.
+    /// There is no ComfyUI at this address, or its version does not know this request.
     NotThere,
-    /// Line, server or somebody between: it may pass.
+    /// A temporary failure of network, proxy or server.
     Trouble,
 }
 
@@ -57,13 +58,7 @@ impl Api {
         http: Arc<Http>,
         limits: Arc<ComfyuiLimits>,
     ) -> Result<Self, RunError> {
-        if let Some(name) = http::unsendable(&server.credentials) {
-            return Err(RunError {
-                what: format!("{name} holds a character that no HTTP header can carry"),
-                remedy: "Copy it again, without a line end or other control character.".to_owned(),
-                ..RunError::default()
-            });
-        }
+        check_credentials(&server.credentials)?;
         let remedy = "Put the server's address into the profile's url, such as http://localhost:8188.";
         let fault = |what: String| RunError { what, remedy: remedy.to_owned(), ..RunError::default() };
         let mut base = Url::parse(&server.url)
@@ -92,14 +87,14 @@ impl Api {
         &self.limits
     }
 
-    /// The websocket of a client.
+    /// The websocket's URL for a client id.
     pub(super) fn socket(&self, client_id: &str) -> Url {
         let mut url = self.at(&["ws"]);
         url.query_pairs_mut().append_pair("clientId", client_id);
         url
     }
 
-    /// Where a file lies.
+    /// The URL of a file.
     pub(super) fn view(&self, file: &ServerFile) -> Url {
         let mut url = self.at(&["api", "view"]);
         let fields = [("filename", &file.filename), ("subfolder", &file.subfolder), ("type", &file.kind)];
@@ -107,17 +102,17 @@ impl Api {
         url
     }
 
-    /// Where graphs are sent.
+    /// The URL that graphs are sent to.
     pub(super) fn prompt_url(&self) -> Url {
         self.at(&["api", "prompt"])
     }
 
-    /// Sends a graph. Never sent twice.
+    /// Sends a graph. Not retried.
     pub(super) async fn prompt(&self, graph: &Upload, sent: &watch::Sender<u64>) -> Result<Answer, NoAnswer> {
         self.http.post(&self.prompt_url(), &self.credentials, graph, sent).await
     }
 
-    /// Sends a file, and gives the name by which inputs take it.
+    /// Uploads a file. Returns the name under which inputs refer to it.
     pub(super) async fn store(
         &self,
         what: &str,
@@ -131,10 +126,10 @@ impl Api {
             return Err(self.refused(&mut response).await.error);
         }
         let body = self.body(&mut response, MAX_SHORT).await.map_err(|unread| unread.error)?;
-        stored_name(&body).ok_or_else(|| self.no_comfyui("the answer to a file").error)
+        stored_name(&body).ok_or_else(|| self.no_comfyui("its response to a file").error)
     }
 
-    /// The history entry of a prompt; none while it has not ended.
+    /// The history entry of a prompt; `None` while it has not ended.
     pub(super) async fn history(&self, prompt_id: &str) -> Result<Option<HistoryEntry>, Unread> {
         let answer = self.asked(&["api", "history", prompt_id], None, MAX_ANSWER).await?;
         HistoryEntry::read(&answer, prompt_id).ok_or_else(|| self.no_comfyui("its history"))
@@ -145,47 +140,47 @@ impl Api {
         read_queue(&answer).ok_or_else(|| self.no_comfyui("its queue"))
     }
 
-    /// Takes a prompt out of the queue that waits there. The server does not say whether it did.
+    /// Removes a waiting prompt from the queue. The response does not say whether it was there.
     pub(super) async fn delete(&self, prompt_id: &str) -> Result<(), Unread> {
         let body = json!({"delete": [prompt_id]}).to_string();
         self.asked(&["api", "queue"], Some(&body), MAX_SHORT).await.map(drop)
     }
 
-    /// Stops a prompt if it is the one that runs. The server does not say whether it is.
+    /// Interrupts a prompt if it is running. The response does not say whether it was.
     pub(super) async fn interrupt(&self, prompt_id: &str) -> Result<(), Unread> {
         let body = json!({"prompt_id": prompt_id}).to_string();
         self.asked(&["api", "interrupt"], Some(&body), MAX_SHORT).await.map(drop)
     }
 
-    /// Takes everything out of the queue that waits there.
+    /// Removes all waiting prompts from the queue.
     pub(super) async fn clear_queue(&self) -> Result<(), Unread> {
         self.asked(&["api", "queue"], Some(r#"{"clear":true}"#), MAX_SHORT).await.map(drop)
     }
 
-    /// Unloads the models, and forgets what nodes gave.
+    /// Unloads the models, and clears the cache of node results.
     pub(super) async fn free(&self) -> Result<(), Unread> {
         let body = r#"{"unload_models":true,"free_memory":true}"#;
         self.asked(&["api", "free"], Some(body), MAX_SHORT).await.map(drop)
     }
 
-    /// What the server's nodes take, as JSON text: megabytes.
+    /// The inputs of the server's nodes as JSON text, which is megabytes long.
     pub(super) async fn object_info(&self) -> Result<String, Unread> {
         self.asked(&["api", "object_info"], None, MAX_ANSWER).await
     }
 
     pub(super) async fn system(&self) -> Result<System, Unread> {
         let answer = self.asked(&["api", "system_stats"], None, MAX_SHORT).await?;
-        read_system(&answer).ok_or_else(|| self.no_comfyui("what it says of itself"))
+        read_system(&answer).ok_or_else(|| self.no_comfyui("its system information"))
     }
 
-    /// Folders of models, or with a folder the models in it.
+    /// The model folders, or the models in one folder.
     pub(super) async fn models(&self, folder: Option<&str>) -> Result<Vec<String>, Unread> {
         let path: Vec<&str> = ["api", "models"].into_iter().chain(folder).collect();
         let answer = self.asked(&path, None, MAX_SHORT).await?;
         read_names(&answer).ok_or_else(|| self.no_comfyui("its models"))
     }
 
-    /// An answer's text, when its status is a good one.
+    /// The body of a response with a success status.
     async fn asked(&self, path: &[&str], json: Option<&str>, max: usize) -> Result<String, Unread> {
         let url = self.at(path);
         let ask = self.http.ask(&url, &self.credentials, json);
@@ -226,7 +221,7 @@ impl Api {
         Unread { error: self.described(status, &headers, &body), why }
     }
 
-    /// What a refusal says, without our own secrets, which some servers tell back.
+    /// The error of a failed response, without our own secrets, which some servers repeat.
     pub(super) fn described(&self, status: StatusCode, headers: &HeaderMap, body: &str) -> RunError {
         let mut error = http_error::describe(Protocol::Comfyui, status, headers, body);
         match status.as_u16() {
@@ -241,10 +236,8 @@ impl Api {
         self.veiled(error)
     }
 
-    pub(super) fn veiled(&self, mut error: RunError) -> RunError {
-        let veil = Veil::new(&self.credentials);
-        [&mut error.what, &mut error.remedy, &mut error.details].into_iter().for_each(|text| veil.hide(text));
-        error
+    pub(super) fn veiled(&self, error: RunError) -> RunError {
+        veiled(error, &self.credentials)
     }
 
     fn trouble(&self, what: String) -> Unread {
@@ -252,18 +245,13 @@ impl Api {
         Unread { error: RunError { what, remedy, ..RunError::default() }, why: Why::Trouble }
     }
 
-    /// Something else than a ComfyUI answered.
+    /// The error for a response that is not ComfyUI's.
     fn no_comfyui(&self, what: &str) -> Unread {
         let shown = redirect::shown(&self.base);
         self.trouble(format!("{shown} answers, but not as ComfyUI does ({what} is not valid)"))
     }
 
-    /// An address of the server; each segment is what it is, whatever stands in it.
     fn at(&self, segments: &[&str]) -> Url {
-        let mut url = self.base.clone();
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(segments);
-        }
-        url
+        below(&self.base, segments)
     }
 }

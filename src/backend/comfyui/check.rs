@@ -1,4 +1,4 @@
-//! What `doctor` asks of a server.
+//! Checks a server for `doctor`.
 
 use tokio::time::Instant;
 
@@ -9,7 +9,7 @@ use crate::domain::run::RunError;
 use super::api::Api;
 use super::listen;
 
-/// Asks for the version, and opens a websocket.
+/// Reads the version, and opens a websocket.
 ///
 /// # Errors
 /// When runs would fail.
@@ -25,7 +25,7 @@ pub(super) async fn check(api: &Api) -> Result<Vec<Checked>, RunError> {
     let began = Instant::now();
     let socket = match listen::open(api, &uuid::Uuid::new_v4().to_string()).await {
         Ok(mut socket) => {
-            // Nobody minds when it does not come through.
+            // A close that does not get through does no harm.
             let _ = tokio::time::timeout(listen::LEAVING, socket.close(None)).await;
             let text = format!("its websocket opens ({} ms)", began.elapsed().as_millis());
             Checked { is_good: true, text }
@@ -33,7 +33,7 @@ pub(super) async fn check(api: &Api) -> Result<Vec<Checked>, RunError> {
         Err(why) => Checked {
             is_good: false,
             text: format!(
-                "no websocket: {}. Runs work all the same, without progress and previews; let websockets through the proxy before the server",
+                "no websocket: {}. Runs still work, without progress and previews; let the proxy in front of the server pass websockets",
                 why.trim_end_matches('.')
             ),
         },

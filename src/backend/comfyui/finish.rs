@@ -1,4 +1,4 @@
-//! The end of a run: its outputs.
+//! Saves the outputs of a run that has ended.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ use crate::wire::result::{OutputInfo, PromptResult};
 
 use super::run::{ComfyuiRun, Ending};
 
-/// How many outputs there are, and how many could not be had.
+/// Numbers of outputs saved and failed.
 #[derive(Clone, Copy, Debug, Default)]
 struct Tally {
     saved: usize,
@@ -21,13 +21,13 @@ struct Tally {
 }
 
 impl ComfyuiRun {
-    /// Brings a run that has ended to its end here.
+    /// Saves the outputs of a run that has ended, and reports its end.
     pub(super) async fn finish(mut self, ending: Ending) -> Result<(), BackendError> {
         let end = match ending {
             Ending::HistoryEntry(entry) => self.bring(*entry).await?,
             Ending::Removed { by_us } => removed(by_us),
             Ending::Error(error) => {
-                // What it had saved lies there, whatever became of the server's memory.
+                // Files saved by the run exist even when the server's history was lost.
                 let made = std::mem::take(&mut self.made);
                 self.collect(made).await?;
                 self.out.flush().await?;
@@ -41,7 +41,7 @@ impl ComfyuiRun {
 
     async fn bring(&mut self, entry: HistoryEntry) -> Result<End, BackendError> {
         let HistoryEntry { status, outputs, cached, seconds } = entry;
-        // Also where the server kept what its websocket told and the history lost.
+        // Also uses what the websocket reported in case the history lost it.
         let outputs = if outputs.is_empty() { std::mem::take(&mut self.made) } else { outputs };
         let Tally { saved, failed } = self.collect(outputs).await?;
         let again = format!("`comfydeck fetch {}`", self.prompt_id);
@@ -57,7 +57,7 @@ impl ComfyuiRun {
                 let mut end =
                     Outcome { result: &result, saved, failed, broken: None, errors: "", again: &again }.end();
                 if let Some(error) = end.error.as_mut().filter(|_| saved + failed == 0 && cached > 0) {
-                    error.remedy = "Everything was cached, so nothing was saved anew: change a value, such as the seed, and run again.".to_owned();
+                    error.remedy = "Everything was cached, so nothing was saved again: change a value, such as the seed, and run again.".to_owned();
                 }
                 end
             }
@@ -69,7 +69,7 @@ impl ComfyuiRun {
         })
     }
 
-    /// Brings what nodes made: pictures that came over the websocket, texts, files.
+    /// Saves what nodes made: pictures from the websocket, texts, files.
     async fn collect(&mut self, outputs: Vec<(String, Made)>) -> Result<Tally, BackendError> {
         let mut tally = Tally::default();
         let results = std::mem::take(&mut self.results);
@@ -88,7 +88,7 @@ impl ComfyuiRun {
         let mut files = Vec::new();
         let mut known = HashSet::new();
         for (node, made) in outputs {
-            // What was sent there is no output.
+            // Pictures sent over the websocket are not outputs in the history.
             files.extend(
                 made.files.into_iter().filter(|file| file.kind != "input" && known.insert(file.clone())),
             );
@@ -116,7 +116,7 @@ impl ComfyuiRun {
         Ok(Tally { saved: tally.saved + fetched.saved, failed: tally.failed + fetched.failed })
     }
 
-    /// Writes an output that is here already.
+    /// Writes an output whose bytes are already here.
     async fn write(
         &mut self,
         name: String,
@@ -168,7 +168,7 @@ fn with_remedy(error: RunError) -> RunError {
     RunError { remedy: remedy.to_owned(), ..error }
 }
 
-/// The end of a run that was taken out of the queue.
+/// The end of a run that was removed from the queue.
 fn removed(by_us: bool) -> End {
     let what = if by_us {
         "Taken out of the server's queue before it began: nothing ran"

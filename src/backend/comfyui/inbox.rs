@@ -1,5 +1,5 @@
-//! What was heard of a run and has not been taken in. Whoever hears it never waits, so all of it is bounded: of what
-//! only the newest counts there is one, and the history has the rest.
+//! Messages about a run that it has not taken yet. The websocket's thread never waits for the run, so everything is
+//! bounded: only the newest of what replaces each other is kept, and the history has the rest.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,38 +12,38 @@ use crate::wire::comfyui::{Frame, Message, NodeState, Step};
 
 /// Most steps that wait to be taken.
 const MAX_STEPS: usize = 20_000;
-/// Nodes whose progress waits.
+/// Most nodes with progress.
 const MAX_NODES: usize = 1_000;
-/// Bytes of a preview that is kept.
+/// Largest preview kept, in bytes.
 const MAX_PREVIEW: usize = 8 << 20;
-/// Bytes of results that came over the websocket and wait to be written.
+/// Most bytes of results received over the websocket that wait to be written.
 const MAX_RESULTS: usize = 512 << 20;
 
 #[derive(Debug, Default)]
 pub(super) struct Received {
-    /// What happened, in order.
+    /// Events of the run, in order.
     pub steps: VecDeque<Step>,
-    /// The newest snapshot of all nodes.
+    /// The newest state of all nodes.
     pub nodes: Option<Vec<NodeState>>,
     /// The newest progress of each node since then.
     pub progress: IndexMap<String, (f64, f64)>,
     pub preview: Option<Picture>,
-    /// Pictures that are results themselves.
+    /// Pictures that are outputs.
     pub results: Vec<Picture>,
-    /// The queue of the server changed.
+    /// Whether the server's queue has changed.
     pub queue_changed: bool,
-    /// How the server can be heard now, and why when that is a trouble.
+    /// The connection's new state, with the reason for a problem.
     pub link: Option<(Connection, String)>,
-    /// What found no room.
+    /// Number of messages dropped because a limit was reached.
     pub missed: usize,
-    /// Anything of the run itself was heard.
+    /// Whether there was any message about this run.
     pub any: bool,
     /// The node that began last.
     current: Option<String>,
     room: usize,
 }
 
-/// A picture that a node sent.
+/// A picture sent by a node.
 #[derive(Debug, PartialEq)]
 pub(super) struct Picture {
     pub node: String,
@@ -51,24 +51,24 @@ pub(super) struct Picture {
     pub bytes: Vec<u8>,
 }
 
-/// Between the websocket's thread and the run.
+/// The queue between the websocket's thread and the run.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
     received: Mutex<Received>,
     wake: Notify,
-    /// Asks for a new websocket in place of this one.
+    /// Asks the thread to replace the websocket.
     pub renew: Notify,
-    /// Nodes whose pictures are results.
+    /// Nodes whose pictures are outputs.
     senders: Vec<String>,
 }
 
 impl Inbox {
-    /// For a run in which these nodes send their results over the websocket.
+    /// An inbox for a run in which these nodes send their outputs over the websocket.
     pub(super) fn new(senders: Vec<String>) -> Self {
         Self { senders, ..Self::default() }
     }
 
-    /// Whether a node sends its results over the websocket.
+    /// Whether any node sends its outputs over the websocket.
     pub(super) fn expect_results(&self) -> bool {
         !self.senders.is_empty()
     }
@@ -77,7 +77,7 @@ impl Inbox {
         self.received.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until something is heard, and takes it.
+    /// Waits for messages, and takes all of them.
     pub(super) async fn take(&self) -> Received {
         self.wake.notified().await;
         let mut received = self.received();
@@ -85,20 +85,20 @@ impl Inbox {
         std::mem::replace(&mut *received, Received { current, ..Received::default() })
     }
 
-    /// How the server can be heard changed.
+    /// Reports a changed connection.
     pub(super) fn link(&self, state: Connection, why: String) {
         self.received().link = Some((state, why));
         self.wake.notify_one();
     }
 
-    /// Takes a text frame in.
+    /// Takes in a text frame.
     pub(super) fn text(&self, frame: &str, prompt_id: &str) {
         let Message { prompt_id: of, step } = Message::read(frame);
         let is_ours = of.as_deref().is_some_and(|of| of.eq_ignore_ascii_case(prompt_id));
         let mut received = self.received();
         match step {
             Step::Status { .. } => received.queue_changed = true,
-            // After a new connection the server names the node at work, and not the prompt.
+            // After a reconnect the server sends the node at work without the prompt's id.
             Step::Executing { ref node } if of.is_none() => received.current = Some(node.clone()),
             _ if !is_ours => return,
             Step::Nodes(nodes) => {
@@ -130,7 +130,7 @@ impl Inbox {
         self.wake.notify_one();
     }
 
-    /// Takes a binary frame in.
+    /// Takes in a binary frame.
     pub(super) fn binary(&self, frame: &[u8], prompt_id: &str) {
         let mut received = self.received();
         match Frame::read(frame) {
@@ -138,7 +138,7 @@ impl Inbox {
                 let node = match of {
                     Some((of, node)) if of.eq_ignore_ascii_case(prompt_id) => node,
                     Some(_) => return,
-                    // Before our own run works it is another's.
+                    // Before our own run begins, a picture without a name is another run's.
                     None => match received.current.clone() {
                         Some(node) => node,
                         None => return,
@@ -157,7 +157,7 @@ impl Inbox {
                     received.preview = Some(picture());
                 }
             }
-            // What a node shows while it works: it is in its progress, or in its output at the end.
+            // Text shown by a node at work is also in its progress, or in its output at the end.
             Frame::Text { .. } | Frame::Other => return,
         }
         drop(received);
@@ -165,7 +165,7 @@ impl Inbox {
     }
 }
 
-/// Whether a step says that the run is over: none of these is ever left out.
+/// Whether an event says that the run is over; these are never dropped.
 fn is_end(step: &Step) -> bool {
     match step {
         Step::Over | Step::Success | Step::Failed(_) | Step::Interrupted => true,

@@ -1,31 +1,31 @@
-//! How long to wait, and how often to ask.
+//! Timeouts and polling intervals.
 
 use std::time::Duration;
 
-/// Waits and intervals of ComfyUI's own server.
+/// Timeouts and polling intervals for ComfyUI's own server.
 #[derive(Clone, Debug)]
 pub struct ComfyuiLimits {
-    /// Of the requests themselves.
+    /// Timeouts of HTTP requests.
     pub http: crate::backend::HttpLimits,
-    /// For the answer to a question. The server may be busy loading a model meanwhile.
+    /// Timeout of a small request. The server may be loading a model meanwhile.
     pub answer: Duration,
-    /// How long a run waits for the websocket before it is sent without.
+    /// How long a run waits for its websocket before it is sent without.
     pub socket_wait: Duration,
-    /// The longest pause before a websocket that is lost is opened again.
+    /// Longest pause before a lost websocket is opened again.
     pub reconnect: Duration,
-    /// How often the server is asked whether it is still there.
+    /// Interval of pings on the websocket.
     pub ping: Duration,
-    /// Silence after which a websocket is given up.
+    /// Time without any message after which a websocket counts as lost.
     pub silence: Duration,
-    /// The first pause before the history is asked for a run that is heard of, and the longest.
+    /// First and longest interval of polling the history.
     pub look: (Duration, Duration),
-    /// Pause between two questions about a run whose end is near, or that is nowhere to be found.
+    /// Polling interval for a run that is about to end, or that cannot be found.
     pub soon: Duration,
-    /// How long a run that may never have arrived is looked for.
+    /// How long to look for a run that may never have arrived.
     pub settle: Duration,
-    /// How long a run of which no request is allowed is asked for.
+    /// How long to retry while the credentials are rejected.
     pub not_allowed: Duration,
-    /// How long the server cannot be asked before the log says so.
+    /// Time of failing requests after which the person is warned.
     pub unreadable: Duration,
 }
 

@@ -1,5 +1,5 @@
-//! The websocket of a run, read on a thread of its own: the server sends to all its clients one after the other, so one
-//! that does not read, because a disk or a store is slow here, would hold up every other.
+//! The websocket of a run, read on a thread of its own: the server sends to its clients one after the other, so a
+//! client that reads slowly, because of a slow disk here, would delay all others.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,19 +21,19 @@ use crate::wire::comfyui::HELLO;
 use super::api::Api;
 use super::inbox::Inbox;
 
-/// Bytes of one message.
+/// Largest message in bytes.
 const MAX_MESSAGE: usize = 128 << 20;
-/// How long to try to leave politely, and to write.
+/// Timeout of a write, and of closing the websocket.
 pub(super) const LEAVING: Duration = Duration::from_secs(2);
 
-/// A thread that listens until this is dropped.
+/// A thread that reads the websocket until this is dropped.
 #[derive(Debug)]
 pub(super) struct Listener {
     _stop: oneshot::Sender<()>,
 }
 
 impl Listener {
-    /// Listens to the news of a prompt, for as long as the listener lives, and connects again whenever that is lost.
+    /// Listens to a prompt's messages until it is dropped, reconnecting when necessary.
     pub(super) fn start(
         api: Api,
         prompt_id: String,
@@ -64,7 +64,8 @@ async fn listen(api: &Api, prompt_id: &str, client_id: &str, inbox: &Inbox) {
             Ok(mut socket) => {
                 let since = Instant::now();
                 let why = read(&mut socket, api, prompt_id, inbox).await;
-                // The server forgets a client when an older connection of its name closes behind a newer one.
+                // The server forgets a client id when an older connection with it closes after
+                // a newer one was opened.
                 let _ = tokio::time::timeout(LEAVING, socket.close(None)).await;
                 (since.elapsed(), why)
             }
@@ -100,13 +101,13 @@ fn declined(api: &Api, why: NoSocket) -> String {
     let shown = redirect::shown(api.base());
     match why {
         NoSocket::Line(error) => error.what,
-        NoSocket::NotOne => format!("{shown} speaks something else than websockets"),
+        NoSocket::NotOne => format!("{shown} does not speak WebSocket"),
         NoSocket::Moved(to) => {
             let to = to.map_or_else(|| "another address".to_owned(), |to| redirect::shown(&to));
-            format!("{shown} sends websockets on to {to}, which is not followed")
+            format!("{shown} redirects websockets to {to}, which is not followed")
         }
         NoSocket::Declined { status, headers, body } => {
-            format!("{shown} opens no websocket: {}", api.described(status, &headers, &body).what)
+            format!("{shown} does not open a websocket: {}", api.described(status, &headers, &body).what)
         }
     }
 }
@@ -114,11 +115,11 @@ fn declined(api: &Api, why: NoSocket) -> String {
 async fn send(socket: &mut WebSocketStream<Upgraded>, message: Message) -> Result<(), String> {
     match tokio::time::timeout(LEAVING, socket.send(message)).await {
         Ok(sent) => sent.map_err(|why| why.to_string()),
-        Err(_) => Err("the connection takes nothing any more".to_owned()),
+        Err(_) => Err("the connection does not accept data any more".to_owned()),
     }
 }
 
-/// Reads until the websocket is over: why.
+/// Reads until the websocket is closed, and returns why.
 async fn read(socket: &mut WebSocketStream<Upgraded>, api: &Api, prompt_id: &str, inbox: &Inbox) -> String {
     let limits = api.limits();
     let mut is_told = false;
@@ -134,7 +135,7 @@ async fn read(socket: &mut WebSocketStream<Upgraded>, api: &Api, prompt_id: &str
                 continue;
             }
             () = tokio::time::sleep_until(last_received + limits.silence) => {
-                return format!("nothing was heard for {} seconds", limits.silence.as_secs());
+                return format!("nothing was received for {} seconds", limits.silence.as_secs());
             }
             () = inbox.renew.notified() => return "the connection is made anew".to_owned(),
         };

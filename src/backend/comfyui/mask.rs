@@ -1,5 +1,5 @@
-//! A mask as the server takes it: a picture whose transparent parts are what is to be painted anew. It puts them into a
-//! copy of the image that the mask is for.
+//! Prepares masks: the server expects a picture whose transparent parts are to be repainted, and
+//! copies them into the image.
 
 use std::io::Cursor;
 use std::path::Path;
@@ -7,15 +7,15 @@ use std::path::Path;
 use image::{DynamicImage, ImageFormat, ImageReader, Limits};
 use serde_json::{Value, json};
 
-/// Longest side of a mask, and bytes that it may take while it is read.
+/// Longest side in pixels and most bytes of memory for decoding a mask.
 const MAX_SIDE: u32 = 16_384;
 const MAX_BYTES: u64 = 1 << 30;
 
-/// The bytes of a mask to send. One that has transparent parts is taken as it is; of one in black and white the white parts
-/// become transparent.
+/// The bytes of a mask to send. A mask with transparent parts is sent unchanged; in a black-and-white one
+/// the white parts become transparent.
 ///
 /// # Errors
-/// Why it cannot be used.
+/// Why the file cannot be used.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
     let bytes = std::fs::read(path).map_err(|why| why.to_string())?;
     let mut reader =
@@ -49,7 +49,7 @@ fn encoded(picture: &DynamicImage) -> Result<Vec<u8>, String> {
     Ok(bytes.into_inner())
 }
 
-/// The server's file behind an input's value: `folder/x.png [temp]`.
+/// The server's file reference for an input's value such as `folder/x.png [temp]`.
 pub(super) fn reference(value: &str) -> Value {
     let (name, kind) = match value.strip_suffix(']').and_then(|value| value.rsplit_once(" [")) {
         Some((name, kind @ ("input" | "output" | "temp"))) => (name, kind),
@@ -59,7 +59,7 @@ pub(super) fn reference(value: &str) -> Value {
     json!({"filename": file, "subfolder": folder, "type": kind})
 }
 
-/// What the image with the mask in it is to be called.
+/// The name for the image with its mask.
 pub(super) fn name(value: &str) -> String {
     let reference = reference(value);
     let file = reference["filename"].as_str().unwrap_or_default();

@@ -1,19 +1,21 @@
-//! ComfyUI's own server: graphs to a queue, news over a websocket, results by history and files.
+//! ComfyUI's own server: graphs are queued, events arrive over a websocket, results are read from the history.
 //!
 //! | file | what |
 //! |---|---|
 //! | `api.rs` | the server's addresses and small requests |
 //! | `listen.rs` | the websocket, read on a thread of its own |
-//! | `heard.rs` | what was heard and not yet taken in, bounded |
-//! | `submit.rs` | sending a run: files first, then the graph; what becomes of the reply |
-//! | `mask.rs` | a mask as the server takes it |
-//! | `run.rs` | one run, from what is told of it to its end |
-//! | `nodes.rs` | how far its nodes are |
-//! | `finish.rs` | its outputs |
-//! | `check.rs` | what `doctor` asks |
+//! | `inbox.rs` | messages not yet taken in, bounded |
+//! | `submit.rs` | sending a run: files first, then the graph |
+//! | `mask.rs` | preparing masks |
+//! | `run.rs` | one run while it is at work |
+//! | `look.rs` | asking history and queue for its state |
+//! | `nodes.rs` | progress of its nodes |
+//! | `finish.rs` | saving its outputs |
+//! | `check.rs` | the checks of `doctor` |
 //!
-//! A run's websocket goes by the name of the run: the server sends a prompt's news to the one connection of its client's
-//! name, so runs never hear each other's, and one that is taken over after a crash is heard again.
+//! Each run opens its websocket with its prompt id as the client id. The server sends a prompt's events only to the
+//! newest connection with its client id, so runs do not receive each other's events, and a run taken over after a
+//! crash receives its own again.
 
 mod api;
 mod check;
@@ -21,6 +23,7 @@ mod finish;
 mod inbox;
 mod limits;
 mod listen;
+mod look;
 mod mask;
 mod nodes;
 mod run;
@@ -34,11 +37,11 @@ use serde_json::Value;
 use super::net::http::HttpPool;
 use super::{Backend, BackendError, BoxFuture, Caps, Checked, EventSink, Job, Outgoing, Server, Tend};
 use crate::domain::run::{Protocol, RunError};
-use crate::domain::server::{Place, ServerQueue, System};
+use crate::domain::server::{QueuePlace, ServerQueue, System};
 use crate::domain::{MASK_SUFFIX, ParamKey, Status};
 
 use api::Api;
-use run::{ComfyuiRun, Footing};
+use run::{Certainty, ComfyuiRun};
 
 pub use limits::ComfyuiLimits;
 
@@ -47,12 +50,12 @@ pub use limits::ComfyuiLimits;
 pub struct ComfyuiBackend {
     http: HttpPool,
     limits: Arc<ComfyuiLimits>,
-    /// Prompts that were asked to end. The server says nothing of one that it takes out of its queue.
+    /// Prompts we asked to cancel. The server sends no event when one is removed from its queue.
     stopped: Arc<Mutex<HashSet<String>>>,
 }
 
 impl ComfyuiBackend {
-    /// With other limits than usual.
+    /// A backend with other limits, for tests.
     pub fn with(limits: ComfyuiLimits) -> Self {
         Self { http: HttpPool::new(limits.http.clone()), limits: Arc::new(limits), stopped: Arc::default() }
     }
@@ -61,13 +64,13 @@ impl ComfyuiBackend {
         Api::new(server, self.http.of(&server.trust), Arc::clone(&self.limits))
     }
 
-    fn run(&self, job: Job, events: EventSink, footing: Footing) -> Result<ComfyuiRun, BackendError> {
-        let api = self.api(&job.server).map_err(submit::refused)?;
+    fn run(&self, job: Job, events: EventSink, certainty: Certainty) -> Result<ComfyuiRun, BackendError> {
+        let api = self.api(&job.server).map_err(BackendError::refused)?;
         let prompt_id = job.prompt_id.clone().filter(|id| !id.is_empty()).ok_or_else(|| {
-            let what = "the run has no name, without which it could never be found again".to_owned();
-            submit::refused(RunError { what, ..RunError::default() })
+            let what = "the run has no prompt id, so it could never be found again".to_owned();
+            BackendError::refused(RunError { what, ..RunError::default() })
         })?;
-        Ok(ComfyuiRun::new(api, job, prompt_id, events, footing, Arc::clone(&self.stopped)))
+        Ok(ComfyuiRun::new(api, job, prompt_id, events, certainty, Arc::clone(&self.stopped)))
     }
 }
 
@@ -77,13 +80,13 @@ impl Backend for ComfyuiBackend {
     }
 
     fn outgoing(&self, job: &Job) -> Result<Outgoing, BackendError> {
-        let api = self.api(&job.server).map_err(submit::refused)?;
+        let api = self.api(&job.server).map_err(BackendError::refused)?;
         let named = job.files.iter().filter(|(file, _)| !file.part.ends_with(MASK_SUFFIX));
         let named = named.filter_map(|(file, _)| {
             let name = format!("(the server's name of {})", file.name);
             Some((ParamKey::parse(&file.part)?, Value::String(name)))
         });
-        let graph = submit::graph(job, Some(&named.collect())).map_err(submit::refused)?;
+        let graph = submit::graph(job, Some(&named.collect())).map_err(BackendError::refused)?;
         let credentials = job.server.credentials.iter();
         let headers =
             credentials.map(|credential| (credential.header.clone(), credential.value().to_string()));
@@ -102,7 +105,7 @@ impl Backend for ComfyuiBackend {
 
     fn submit(&self, job: Job, events: EventSink) -> BoxFuture<'_, Result<(), BackendError>> {
         Box::pin(async move {
-            let mut run = self.run(job, events, Footing::Sending)?;
+            let mut run = self.run(job, events, Certainty::Sending)?;
             run.send().await?;
             let ending = run.follow().await?;
             run.finish(ending).await
@@ -111,15 +114,15 @@ impl Backend for ComfyuiBackend {
 
     fn attach(&self, job: Job, events: EventSink) -> BoxFuture<'_, Result<(), BackendError>> {
         Box::pin(async move {
-            let footing = match job.left_at {
-                None => Footing::Said,
-                Some(Status::Queued | Status::Uploading) => Footing::Unsure(RunError {
+            let certainty = match job.left_at {
+                None => Certainty::Said,
+                Some(Status::Queued | Status::Uploading) => Certainty::Unsure(RunError {
                     what: "the background runner went away while it sent the run".to_owned(),
                     ..RunError::default()
                 }),
-                Some(_) => Footing::Known,
+                Some(_) => Certainty::Known,
             };
-            let mut run = self.run(job, events, footing)?;
+            let mut run = self.run(job, events, certainty)?;
             run.began = run.job.left_at > Some(Status::Waiting);
             run.listen();
             let ending = run.follow().await?;
@@ -165,13 +168,14 @@ impl Backend for ComfyuiBackend {
             let api = self.api(&server)?;
             let asked = || self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
             asked().insert(prompt_id.clone());
-            // What waits is taken out of the queue, what runs is interrupted; it may begin in between.
+            // A waiting prompt is removed from the queue, a running one interrupted. It may
+            // start in between, hence twice.
             for _ in 0..2 {
                 match api.queue().await.map_err(|unread| unread.error)?.place(&prompt_id) {
-                    Some(Place::Running) => {
+                    Some(QueuePlace::Running) => {
                         return api.interrupt(&prompt_id).await.map_err(|unread| unread.error);
                     }
-                    Some(Place::Waiting { .. }) => {
+                    Some(QueuePlace::Waiting { .. }) => {
                         api.delete(&prompt_id).await.map_err(|unread| unread.error)?;
                     }
                     None => return Ok(()),

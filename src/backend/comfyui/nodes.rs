@@ -1,4 +1,4 @@
-//! How far the nodes of a run are.
+//! Progress of a run's nodes.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,16 +11,16 @@ use crate::domain::run::Progress;
 use crate::wire::ansi;
 use crate::wire::comfyui::NodeState;
 
-/// Characters of a node's name that are shown.
+/// Most characters of a node's name.
 const NAME_CHARS: usize = 40;
-/// Names that one line tells.
+/// Most names in a line.
 const NAMES: usize = 12;
 
-/// The nodes of a run: their names, which are done, which are at work and how far.
+/// A run's nodes: their names, which are finished, and the progress of those at work.
 #[derive(Debug, Default)]
 pub(super) struct Nodes {
     names: HashMap<String, String>,
-    /// Done, or there from before.
+    /// Finished or cached nodes.
     done: HashSet<String>,
     at_work: IndexMap<String, Work>,
 }
@@ -31,12 +31,12 @@ struct Work {
     since: Instant,
     value: f64,
     max: f64,
-    /// Its first step, and when: by these its pace is known.
+    /// Its first step and the time of it, from which the pace is computed.
     first: Option<(f64, Instant)>,
 }
 
 impl Nodes {
-    /// The nodes of a workflow; of one that is not known they have numbers only.
+    /// The nodes of a workflow; without one they are shown by their ids.
     pub(super) fn of(workflow: Option<&str>) -> Self {
         let workflow = workflow.and_then(|text| Workflow::parse(text).ok());
         let nodes = workflow.iter().flat_map(|workflow| workflow.nodes());
@@ -51,7 +51,7 @@ impl Nodes {
         self.names.get(node).cloned().unwrap_or_else(number)
     }
 
-    /// These need not run: a line for the log.
+    /// Takes in cached nodes. Returns a line for the log.
     pub(super) fn cached(&mut self, nodes: Vec<String>) -> Option<String> {
         let count = nodes.len();
         let names: Vec<_> = nodes.iter().take(NAMES).map(|node| self.name(node)).collect();
@@ -72,7 +72,7 @@ impl Nodes {
         self.at_work.entry(node.to_owned()).or_insert(work);
     }
 
-    /// A node got further.
+    /// Takes in a node's progress.
     pub(super) fn step(&mut self, node: &str, value: f64, max: f64, now: Instant) {
         self.begin(node, now);
         let Some(work) = self.at_work.get_mut(node) else { return };
@@ -83,10 +83,10 @@ impl Nodes {
         }
     }
 
-    /// All nodes that have begun: gives a line for each that is done now.
+    /// Takes in the state of all nodes. Returns a line for each that has finished.
     pub(super) fn snapshot(&mut self, states: Vec<NodeState>, now: Instant) -> Vec<String> {
         let mut lines = Vec::new();
-        // Nodes that a node makes at run time count as that one: it is done when all of them are.
+        // Nodes created at run time count as the node that created them, which is finished when all of them are.
         let open: HashSet<_> =
             states.iter().filter(|state| !state.is_finished).map(|state| state.node.clone()).collect();
         for NodeState { node, value, max, is_finished } in states {
@@ -99,7 +99,7 @@ impl Nodes {
         lines
     }
 
-    /// A node is done: a line for the log, once.
+    /// Takes in that a node has finished. Returns a line for the log, once.
     pub(super) fn end(&mut self, node: &str, now: Instant) -> Option<String> {
         let is_new = self.done.insert(node.to_owned());
         let work = self.at_work.shift_remove(node);
@@ -107,7 +107,7 @@ impl Nodes {
         is_new.then(|| format!("{}  {took:.1} s", self.name(node)))
     }
 
-    /// How far the run is: the steps of the node that counts them, else its nodes.
+    /// Progress of the run: steps of the node that counts any, else the number of finished nodes.
     pub(super) fn progress(&self, now: Instant) -> Option<Progress> {
         let counts = |work: &Work| work.max > 0.0 && work.max != 1.0;
         let mut counting = self.at_work.iter().filter(|(_, work)| counts(work));
@@ -128,7 +128,7 @@ impl Nodes {
 }
 
 impl Work {
-    /// Seconds left at its pace so far.
+    /// Seconds left at the current pace.
     fn left(&self, now: Instant) -> Option<u64> {
         let (first, at) = self.first?;
         let made = self.value - first;
@@ -137,7 +137,7 @@ impl Work {
     }
 }
 
-/// Steps as whole numbers; of fractions the percents.
+/// Steps as whole numbers; fractions become percent.
 fn steps(value: f64, max: f64) -> (u64, u64) {
     if max < 1.0 || max.fract() != 0.0 || value.fract() != 0.0 {
         return ((value / max * 100.0).clamp(0.0, 100.0) as u64, 100);
@@ -145,7 +145,7 @@ fn steps(value: f64, max: f64) -> (u64, u64) {
     (value.min(max) as u64, max as u64)
 }
 
-/// Nodes whose pictures over the websocket are the results themselves.
+/// Nodes whose pictures over the websocket are outputs.
 pub(super) fn senders(workflow: Option<&str>) -> Vec<String> {
     let graph =
         workflow.and_then(|text| serde_json::from_str::<Value>(text.trim_start_matches('\u{feff}')).ok());

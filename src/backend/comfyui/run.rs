@@ -1,7 +1,7 @@
-//! One run, from what is told of it to its end.
+//! One run while it is at work.
 //!
-//! The websocket tells what happens, and loses some of it: history and queue are the truth, and are asked whenever it
-//! may have been lost.
+//! Events over the websocket may be lost; history and queue are authoritative, and are read
+//! whenever events may be missing.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,81 +13,80 @@ use crate::backend::log::{LogBuffer, LogChunk};
 use crate::backend::reporter::Reporter;
 use crate::backend::{BackendError, EventSink, Job};
 use crate::domain::run::{Connection, Preview, RunError};
-use crate::domain::server::Place;
 use crate::domain::{RunEvent, Status};
 use crate::wire::comfyui::{HistoryEntry, Made, Step};
 
-use super::api::{Api, Unread, Why};
+use super::api::Api;
 use super::inbox::{Inbox, Picture, Received};
 use super::listen::Listener;
 use super::nodes::{self, Nodes};
 
-/// Results of outputs that are kept until the history is read, by their nodes.
+/// Most nodes whose outputs are kept until the history is read.
 const MAX_MADE: usize = 10_000;
-/// How long the websocket's last messages are waited for when the history knows the end already: longer where pictures
-/// that are results may be among them.
+/// How long to wait for the websocket's last messages after the history has the end: longer when pictures that are
+/// outputs may be among them.
 const LAST_MESSAGES: Duration = Duration::from_millis(300);
 const LAST_RESULTS: Duration = Duration::from_secs(1);
 
-/// How sure it is that the server has the run.
+/// How certain it is that the server has the run.
 #[derive(Clone, Debug)]
-pub(super) enum Footing {
-    /// Its request is on its way.
+pub(super) enum Certainty {
+    /// The request is being sent.
     Sending,
-    /// It may have arrived; what speaks against it.
+    /// It may have arrived; this error speaks against it.
     Unsure(RunError),
-    /// It is said to be there.
+    /// The person says that it exists.
     Said,
-    /// The server told of it.
+    /// The server has sent something about it.
     Known,
 }
 
-/// How a run comes to its end.
+/// How a run ended at the server.
 #[derive(Debug)]
 pub(super) enum Ending {
-    /// The server has its result.
+    /// The server's history has its result.
     HistoryEntry(Box<HistoryEntry>),
-    /// It was taken out of the queue before it began.
+    /// It was removed from the queue before it began.
     Removed {
         by_us: bool,
     },
     Error(BackendError),
 }
 
-/// A run that is followed.
+/// A run that is being followed.
 pub(super) struct ComfyuiRun {
     pub api: Api,
     pub job: Job,
     pub prompt_id: String,
     pub out: Reporter,
-    pub footing: Footing,
+    pub certainty: Certainty,
     pub inbox: Arc<Inbox>,
     pub nodes: Nodes,
-    /// What output nodes made, by the websocket: should the server forget it.
+    /// Outputs reported by nodes over the websocket, in case the server loses its history.
     pub made: Vec<(String, Made)>,
-    /// Pictures that are results themselves.
+    /// Pictures that are outputs.
     pub results: Vec<Picture>,
     log: LogBuffer,
     chunk: LogChunk,
     listener: Option<Listener>,
-    link: Option<Connection>,
-    /// Connections before this one.
-    reconnects: usize,
-    stopped: Arc<Mutex<HashSet<String>>>,
-    /// The server has said that it runs.
+    pub(super) link: Option<Connection>,
+    /// Number of earlier connections.
+    pub(super) reconnects: usize,
+    pub(super) stopped: Arc<Mutex<HashSet<String>>>,
+    /// Whether the server has said that it is running.
     pub began: bool,
-    /// When anything was heard of it, and when it is asked for next.
-    last_received: Instant,
-    next_look: Instant,
-    /// Since when it is nowhere to be found.
-    missing: Option<Instant>,
-    /// Since when the server cannot be asked, and since when it does not allow it.
-    unread: Option<Instant>,
-    not_allowed: Option<Instant>,
-    is_told_unread: bool,
-    queue_due: Option<Instant>,
-    place: Option<u64>,
-    /// The websocket has said that no more comes.
+    /// Time of the last message about it, and of the next polling.
+    pub(super) last_received: Instant,
+    pub(super) next_look: Instant,
+    /// Since when it cannot be found.
+    pub(super) missing: Option<Instant>,
+    /// Since when requests fail, and since when credentials are rejected.
+    pub(super) unread: Option<Instant>,
+    pub(super) not_allowed: Option<Instant>,
+    pub(super) has_warned_unread: bool,
+    pub(super) queue_due: Option<Instant>,
+    pub(super) place: Option<u64>,
+    /// Whether the websocket has sent the run's last message.
     over: bool,
 }
 
@@ -103,7 +102,7 @@ impl ComfyuiRun {
         job: Job,
         prompt_id: String,
         events: EventSink,
-        footing: Footing,
+        certainty: Certainty,
         stopped: Arc<Mutex<HashSet<String>>>,
     ) -> Self {
         let now = Instant::now();
@@ -114,7 +113,7 @@ impl ComfyuiRun {
             job,
             prompt_id,
             out: Reporter::new(events),
-            footing,
+            certainty,
             inbox: Arc::new(inbox),
             nodes,
             made: Vec::new(),
@@ -131,23 +130,23 @@ impl ComfyuiRun {
             missing: None,
             unread: None,
             not_allowed: None,
-            is_told_unread: false,
+            has_warned_unread: false,
             queue_due: None,
             place: None,
             over: false,
         }
     }
 
-    /// Begins to listen. The name of the client is that of the run.
+    /// Starts to listen, with the run's name as the client id.
     pub(super) fn listen(&mut self) {
         let (id, inbox) = (self.prompt_id.clone(), Arc::clone(&self.inbox));
         match Listener::start(self.api.clone(), id.clone(), id, inbox) {
             Ok(listener) => self.listener = Some(listener),
-            Err(why) => self.note(&format!("nothing can be heard of the run while it works: {why}")),
+            Err(why) => self.note(&format!("there are no events of this run while it works: {why}")),
         }
     }
 
-    /// Goes on under the name that the server gave the run.
+    /// Continues under the prompt id chosen by the server.
     pub(super) fn rename(&mut self, prompt_id: String) {
         let client_id = std::mem::replace(&mut self.prompt_id, prompt_id);
         let listener =
@@ -155,7 +154,7 @@ impl ComfyuiRun {
         self.listener = listener.ok();
     }
 
-    /// Waits for the websocket, so that nothing of the run is missed; not for long.
+    /// Waits a moment for the websocket, so that no event is missed.
     pub(super) async fn wait_for_socket(&mut self) -> Result<(), BackendError> {
         let until = Instant::now() + self.api.limits().socket_wait;
         while self.link != Some(Connection::Live) {
@@ -174,7 +173,7 @@ impl ComfyuiRun {
         Ok(())
     }
 
-    /// Listens until the run has ended.
+    /// Follows the run to its end.
     pub(super) async fn follow(&mut self) -> Result<Ending, BackendError> {
         loop {
             let inbox = Arc::clone(&self.inbox);
@@ -196,7 +195,7 @@ impl ComfyuiRun {
         }
     }
 
-    /// Takes in what the websocket still has to say: the history may know the end before the last messages are here.
+    /// Takes in the websocket's remaining messages: the history may have the end before they arrive.
     async fn take_rest(&mut self) -> Result<(), BackendError> {
         let wait = if self.inbox.expect_results() { LAST_RESULTS } else { LAST_MESSAGES };
         let deadline = Instant::now() + wait;
@@ -210,7 +209,7 @@ impl ComfyuiRun {
         Ok(())
     }
 
-    /// Takes in what was heard.
+    /// Takes in messages from the inbox.
     pub(super) async fn take(&mut self, received: Received) -> Result<(), BackendError> {
         let now = Instant::now();
         if received.any {
@@ -230,7 +229,7 @@ impl ComfyuiRun {
         }
         if received.missed > 0 {
             self.note(&format!(
-                "{} messages were left out here: they came faster than they could be taken in",
+                "{} messages are missing here: they came faster than they could be written",
                 received.missed
             ));
         }
@@ -286,174 +285,29 @@ impl ComfyuiRun {
         Ok(())
     }
 
-    async fn begin(&mut self) -> Result<(), BackendError> {
+    pub(super) async fn begin(&mut self) -> Result<(), BackendError> {
         self.began = true;
         self.queue_due = None;
         self.out.phase(Status::Running).await
     }
 
-    /// Asks how the run stands: its history, which is short until it ends, then the queue, where that is of use.
-    async fn look(&mut self) -> Result<Option<Ending>, BackendError> {
-        let (limits, now) = (self.api.limits().clone(), Instant::now());
-        let is_due = self.queue_due.take().is_some();
-        let (first, longest) = limits.look;
-        self.next_look = now + (self.last_received.elapsed() / 10).clamp(first, longest);
-        match self.api.history(&self.prompt_id).await {
-            Ok(Some(entry)) => return Ok(Some(Ending::HistoryEntry(Box::new(entry)))),
-            Ok(None) => {}
-            Err(unread) => return self.unread(unread).await,
-        }
-        // While it works and is heard, the queue, with everyone's graphs in it, has nothing to add.
-        let is_heard = self.link == Some(Connection::Live) && self.last_received.elapsed() < 2 * first;
-        if self.began && is_heard && !is_due {
-            self.is_readable();
-            return Ok(None);
-        }
-        match self.api.queue().await {
-            Ok(queue) => {
-                self.is_readable();
-                self.placed(queue.place(&self.prompt_id)).await
-            }
-            Err(unread) => self.unread(unread).await,
-        }
-    }
-
-    async fn placed(&mut self, place: Option<Place>) -> Result<Option<Ending>, BackendError> {
-        match place {
-            Some(Place::Running) => {
-                self.is_known();
-                self.begin().await?;
-                // A connection that was made anew too fast can be deaf for ever.
-                if self.reconnects > 0 && self.last_received.elapsed() > self.api.limits().silence {
-                    self.last_received = Instant::now();
-                    self.inbox.renew.notify_one();
-                }
-                Ok(None)
-            }
-            Some(Place::Waiting { before }) => {
-                self.is_known();
-                self.out.phase(Status::Waiting).await?;
-                if self.place.replace(before) != Some(before) {
-                    self.out.send(RunEvent::Queue { before }).await?;
-                }
-                Ok(None)
-            }
-            None => Ok(self.nowhere()),
-        }
-    }
-
-    /// It is in neither queue nor history.
-    fn nowhere(&mut self) -> Option<Ending> {
-        let limits = self.api.limits();
-        let missing = self.missing.get_or_insert_with(Instant::now).elapsed();
-        self.next_look = Instant::now() + limits.soon;
-        // It moves from the one to the other between two questions.
-        let patience = match &self.footing {
-            Footing::Sending | Footing::Unsure(_) => limits.settle,
-            Footing::Said | Footing::Known => 2 * limits.soon,
-        };
-        if missing < patience {
-            return None;
-        }
-        let error = match &self.footing {
-            Footing::Known if !self.began && self.is_asked_to_stop() => {
-                return Some(Ending::Removed { by_us: true });
-            }
-            // It was seen to wait, and the server is the same.
-            Footing::Known if !self.began && self.place.is_some() && self.reconnects == 0 => {
-                return Some(Ending::Removed { by_us: false });
-            }
-            Footing::Known => RunError {
-                what: "the server does not know this run any more: it was restarted, or somebody cleared its history".to_owned(),
-                remedy: "Files that the run had saved are in the server's output folder: look there before you run it again."
-                    .to_owned(),
-                ..RunError::default()
-            },
-            Footing::Said => RunError {
-                what: format!("the server has no run {}", self.prompt_id),
-                remedy: "Check the id, and that the profile is the server it ran on. A server forgets its runs when it is restarted."
-                    .to_owned(),
-                ..RunError::default()
-            },
-            Footing::Sending | Footing::Unsure(_) => {
-                let why = match &self.footing {
-                    Footing::Unsure(why) => why.clone(),
-                    _ => RunError::default(),
-                };
-                RunError {
-                    what: format!(
-                        "{}; the server has the run in neither its queue nor its history, so whether it began is not known",
-                        why.what.trim_end_matches('.')
-                    ),
-                    remedy: format!(
-                        "`comfydeck fetch {}` looks for it once more. The server's own log and output folder tell, too, before you run it again.",
-                        self.prompt_id
-                    ),
-                    ..why
-                }
-            }
-        };
-        Some(Ending::Error(BackendError::Lost(error)))
-    }
-
-    async fn unread(&mut self, unread: Unread) -> Result<Option<Ending>, BackendError> {
-        let Unread { error, why } = unread;
-        let since = *self.unread.get_or_insert_with(Instant::now);
-        let not_allowed = match why {
-            Why::NotAllowed => self.not_allowed.get_or_insert_with(Instant::now).elapsed(),
-            Why::NotThere | Why::Trouble => {
-                self.not_allowed = None;
-                Duration::ZERO
-            }
-        };
-        self.next_look =
-            Instant::now() + (since.elapsed() / 5).clamp(self.api.limits().soon, self.api.limits().reconnect);
-        if why == Why::NotAllowed && not_allowed >= self.api.limits().not_allowed {
-            return Ok(Some(Ending::Error(BackendError::Lost(RunError {
-                what: format!("the run cannot be asked for: {}", error.what),
-                remedy: format!(
-                    "Fix the profile's credentials, then `comfydeck fetch {}` brings what came of the run.",
-                    self.prompt_id
-                ),
-                ..error
-            }))));
-        }
-        if since.elapsed() >= self.api.limits().unreadable
-            && !std::mem::replace(&mut self.is_told_unread, true)
-        {
-            let text = format!(
-                "The server cannot be asked how the run stands ({}). It is asked again until it can",
-                error.what.trim_end_matches('.')
-            );
-            self.out.send(RunEvent::Warning { text }).await?;
-        }
-        Ok(None)
-    }
-
-    fn is_readable(&mut self) {
-        (self.unread, self.not_allowed) = (None, None);
-        if std::mem::take(&mut self.is_told_unread) {
-            self.note("the server can be asked again");
-        }
-    }
-
-    fn is_known(&mut self) {
+    pub(super) fn is_known(&mut self) {
         self.missing = None;
-        self.footing = Footing::Known;
+        self.certainty = Certainty::Known;
     }
 
-    /// It is heard of in another way from now on.
+    /// Changes the connection's state.
     async fn turn(&mut self, link: Connection, why: &str) -> Result<(), BackendError> {
         let before = self.link.replace(link);
         if link == Connection::Live && before.is_some() {
             self.reconnects += 1;
             self.note("the connection is back");
-            // What happened meanwhile is told by nobody.
+            // Events in between were lost.
             self.next_look = Instant::now();
         }
         if before != Some(link) && link != Connection::Live {
             let why = why.trim_end_matches('.');
-            self.note(&format!("no live connection ({why}); the run goes on, and is asked for meanwhile"));
+            self.note(&format!("no live connection ({why}); the run goes on, and its state is polled"));
             self.next_look = Instant::now();
         }
         if before == Some(link) {
@@ -462,16 +316,12 @@ impl ComfyuiRun {
         self.out.send(RunEvent::Connection { state: link }).await
     }
 
-    fn is_asked_to_stop(&self) -> bool {
-        self.stopped.lock().unwrap_or_else(PoisonError::into_inner).contains(&self.prompt_id)
-    }
-
-    /// A line of what the server does.
+    /// Adds a line about the server's work to the log.
     pub(super) fn line(&mut self, text: &str) {
         self.log.log(text, &mut self.chunk);
     }
 
-    /// A line of our own in the run's log.
+    /// Adds a line of comfydeck's own to the log.
     pub(super) fn note(&mut self, text: &str) {
         self.log.other("comfydeck", text, &mut self.chunk);
     }

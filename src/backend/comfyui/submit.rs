@@ -1,4 +1,4 @@
-//! Sending a run: its files first, then the graph with the values in it, and what becomes of the reply.
+//! Sends a run: its files first, then the graph with the values in it, then handles the reply.
 
 use std::path::PathBuf;
 
@@ -16,26 +16,26 @@ use crate::domain::{MASK_SUFFIX, ParamKey, RunEvent, Status, shape};
 use crate::wire::comfyui::PromptReply;
 
 use super::mask;
-use super::run::{ComfyuiRun, Footing};
+use super::run::{Certainty, ComfyuiRun};
 
-/// Bytes of a reply that are read: lists of choices may be in it.
+/// Most bytes read of a reply, which may contain lists of choices.
 const MAX_REPLY: usize = 16 << 20;
 
-/// What the server says to a graph.
-enum Said {
+/// The server's reply to a graph.
+enum Reply {
     Taken(PromptReply),
-    /// It will not have it, and nothing ran.
+    /// The graph was rejected, and nothing ran.
     Refused(RunError),
-    /// Nothing, or nothing that says so: queue and history tell.
+    /// No reply, or an unclear one: queue and history will show.
     Unclear(RunError),
 }
 
 impl ComfyuiRun {
-    /// Sends the run. It is listened to before, so that nothing is missed.
+    /// Sends the run. Listens before that, so that no event is missed.
     pub(super) async fn send(&mut self) -> Result<(), BackendError> {
         self.out.phase(Status::Uploading).await?;
         let values = self.upload_files().await?;
-        let graph = graph(&self.job, Some(&values)).map_err(refused)?;
+        let graph = graph(&self.job, Some(&values)).map_err(BackendError::refused)?;
         self.listen();
         self.wait_for_socket().await?;
         let body = json!({"prompt": graph, "client_id": self.prompt_id, "prompt_id": self.prompt_id});
@@ -44,14 +44,14 @@ impl ComfyuiRun {
         let api = self.api.clone();
         let post = reply(&api, &upload, &sent);
         tokio::pin!(post);
-        // When the whole request was up, and whether the reply is overdue.
+        // When the whole request was sent.
         let mut up: Option<Instant> = None;
         loop {
             let (due, late) = (self.out.due(), up.map(|up| up + api.limits().answer));
             let inbox = std::sync::Arc::clone(&self.inbox);
             tokio::select! {
                 said = &mut post => {
-                    if !matches!(said, Said::Refused(_)) {
+                    if !matches!(said, Reply::Refused(_)) {
                         self.out.phase(Status::Waiting).await?;
                     }
                     return self.replied(said).await;
@@ -59,17 +59,14 @@ impl ComfyuiRun {
                 // The sender lives as long as this function.
                 Ok(()) = progress.changed(), if up.is_none() => {
                     let done = *progress.borrow_and_update();
-                    let is_up = done >= upload.total;
-                    self.out.upload(Transfer { done, total: Some(upload.total) }, is_up).await?;
-                    if is_up {
+                    if self.out.sent(done, upload.total).await? {
                         up = Some(Instant::now());
-                        self.out.phase(Status::Waiting).await?;
                     }
                 }
                 received = inbox.take() => self.take(received).await?,
                 () = tokio::time::sleep_until(late.unwrap_or_else(Instant::now)), if late.is_some() => {
                     let what = "the server did not answer in time".to_owned();
-                    return self.replied(Said::Unclear(RunError { what, ..RunError::default() })).await;
+                    return self.replied(Reply::Unclear(RunError { what, ..RunError::default() })).await;
                 }
                 () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     self.out.send_due().await?;
@@ -78,27 +75,27 @@ impl ComfyuiRun {
         }
     }
 
-    async fn replied(&mut self, said: Said) -> Result<(), BackendError> {
-        let is_heard = matches!(self.footing, Footing::Known);
+    async fn replied(&mut self, said: Reply) -> Result<(), BackendError> {
+        let is_heard = matches!(self.certainty, Certainty::Known);
         match said {
-            Said::Refused(error) if !is_heard => return Err(refused(error)),
-            Said::Taken(PromptReply { prompt_id, left_out }) => {
-                self.footing = Footing::Known;
+            Reply::Refused(error) if !is_heard => return Err(BackendError::refused(error)),
+            Reply::Taken(PromptReply { prompt_id, left_out }) => {
+                self.certainty = Certainty::Known;
                 if let Some(error) = left_out {
                     let text =
                         format!("Part of the workflow is left out, since it is not valid: {}", error.what);
                     self.out.send(RunEvent::Warning { text }).await?;
                 }
-                // Servers from before mid-2025 choose the name themselves.
+                // Servers older than mid-2025 choose the prompt id themselves.
                 if let Some(id) = prompt_id.filter(|id| !id.eq_ignore_ascii_case(&self.prompt_id)) {
                     self.out.send(RunEvent::Remote { prompt_id: id.clone() }).await?;
                     self.rename(id);
                 }
             }
-            Said::Unclear(_) | Said::Refused(_) if is_heard => {}
-            Said::Unclear(error) | Said::Refused(error) => {
+            Reply::Unclear(_) | Reply::Refused(_) if is_heard => {}
+            Reply::Unclear(error) | Reply::Refused(error) => {
                 let what = error.what.trim_end_matches('.').to_owned();
-                self.footing = Footing::Unsure(error);
+                self.certainty = Certainty::Unsure(error);
                 let text =
                     format!("{what}; whether the run arrived is looked up in the server's queue and history");
                 self.note(&text);
@@ -108,7 +105,7 @@ impl ComfyuiRun {
         self.flush_log().await
     }
 
-    /// Sends the files, masks behind the images that they are for: what to put where.
+    /// Uploads the files, masks after their images. Returns the new values of their inputs.
     async fn upload_files(&mut self) -> Result<IndexMap<ParamKey, Value>, BackendError> {
         let files = self.job.files.clone();
         let total: u64 = files.iter().map(|(file, _)| file.size).sum();
@@ -118,7 +115,8 @@ impl ComfyuiRun {
         let mut values = IndexMap::new();
         for (file, path) in plain {
             let size = file.size;
-            let upload = whole("image", &file, Content::Path(path), &[("type", "input")]).map_err(refused)?;
+            let upload = whole("image", &file, Content::Path(path), &[("type", "input")])
+                .map_err(BackendError::refused)?;
             let name = self.put("image", &upload, (done, total), &file).await?;
             done += size;
             values.extend(ParamKey::parse(&file.part).map(|key| (key, Value::String(name))));
@@ -131,7 +129,7 @@ impl ComfyuiRun {
         Ok(values)
     }
 
-    /// Sends a mask: the server puts it into a copy of its image, which takes the image's place.
+    /// Uploads a mask: the server copies it into its image, which becomes the input's value.
     async fn upload_mask(
         &mut self,
         file: &InputFile,
@@ -142,7 +140,7 @@ impl ComfyuiRun {
         let part = file.part.strip_suffix(MASK_SUFFIX).unwrap_or_default();
         let Some(key) = ParamKey::parse(part) else { return Ok(()) };
         let fault = |what: String, remedy: &str| {
-            refused(RunError {
+            BackendError::refused(RunError {
                 what,
                 remedy: remedy.to_owned(),
                 param: Some(key.clone()),
@@ -153,7 +151,7 @@ impl ComfyuiRun {
         let image = image.or_else(|| self.value_in_workflow(&key));
         let Some(Value::String(image)) = image else {
             return Err(fault(
-                format!("the mask {} has no image to belong to", file.name),
+                format!("the mask {} belongs to no image", file.name),
                 "Choose the image, too.",
             ));
         };
@@ -169,7 +167,8 @@ impl ComfyuiRun {
         let file =
             InputFile { name: mask::name(&image), content_type: "image/png".to_owned(), ..file.clone() };
         let fields = [("type", "input"), ("original_ref", original.as_str())];
-        let upload = whole("image", &file, Content::Bytes(content.into()), &fields).map_err(refused)?;
+        let upload =
+            whole("image", &file, Content::Bytes(content.into()), &fields).map_err(BackendError::refused)?;
         let name = self.put("mask", &upload, progress, &file).await?;
         values.insert(key, Value::String(name));
         Ok(())
@@ -180,7 +179,7 @@ impl ComfyuiRun {
         graph.get(key.node())?.get("inputs")?.get(key.input()).cloned()
     }
 
-    /// Sends a file, telling how much of all has left.
+    /// Uploads a file, reporting the progress of all uploads.
     async fn put(
         &mut self,
         what: &str,
@@ -195,7 +194,7 @@ impl ComfyuiRun {
         loop {
             tokio::select! {
                 stored = &mut put => {
-                    return stored.map_err(|error| refused(RunError {
+                    return stored.map_err(|error| BackendError::refused(RunError {
                         what: format!("the file {} could not be sent: {}", file.name, error.what),
                         param: ParamKey::parse(file.part.trim_end_matches(MASK_SUFFIX)),
                         ..error
@@ -211,7 +210,7 @@ impl ComfyuiRun {
     }
 }
 
-/// The workflow with a job's values in it, and the server's names for its files, as far as these are known.
+/// The workflow with a job's values in it, and the server's names of its files as far as they are known.
 pub(super) fn graph(
     job: &Job,
     uploaded: Option<&IndexMap<ParamKey, Value>>,
@@ -240,22 +239,22 @@ fn whole(
 }
 
 /// Sends the graph and reads the reply.
-async fn reply(api: &super::api::Api, graph: &Upload, sent: &watch::Sender<u64>) -> Said {
+async fn reply(api: &super::api::Api, graph: &Upload, sent: &watch::Sender<u64>) -> Reply {
     let answer = api.prompt(graph, sent).await;
     let Answer { mut response, hops } = match answer {
         Ok(answer) => answer,
-        Err(NoAnswer { error, sent: true }) => return Said::Unclear(api.veiled(error)),
-        Err(NoAnswer { error, sent: false }) => return Said::Refused(api.veiled(error)),
+        Err(NoAnswer { error, sent: true }) => return Reply::Unclear(api.veiled(error)),
+        Err(NoAnswer { error, sent: false }) => return Reply::Refused(api.veiled(error)),
     };
     let status = response.status();
     if status.is_success() {
         let body = http::whole_body(&mut response, MAX_REPLY, api.limits().answer).await;
         let text = body.map(|body| String::from_utf8_lossy(&body).into_owned()).unwrap_or_default();
         return match PromptReply::read(&text) {
-            Some(reply) => Said::Taken(reply),
-            None => Said::Unclear(RunError {
-                what: format!("the reply ({}) is not ComfyUI's", status.as_u16()),
-                remedy: "Check the profile's url, and who stands between.".to_owned(),
+            Some(reply) => Reply::Taken(reply),
+            None => Reply::Unclear(RunError {
+                what: format!("the reply ({}) is not from ComfyUI", status.as_u16()),
+                remedy: "Check the profile's url, and any proxy in between.".to_owned(),
                 details: crate::wire::errors::from_text(&text).what,
                 ..RunError::default()
             }),
@@ -264,14 +263,10 @@ async fn reply(api: &super::api::Api, graph: &Upload, sent: &watch::Sender<u64>)
     let headers = response.headers().clone();
     let body = http::refusal_body(&mut response, api.http().limits().refusal).await;
     let error = api.described(status, &headers, &body);
-    // Who gave up waiting may have passed it on before.
+    // A proxy that timed out may have passed the request on.
     if hops == 0 && status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT {
-        Said::Refused(error)
+        Reply::Refused(error)
     } else {
-        Said::Unclear(error)
+        Reply::Unclear(error)
     }
-}
-
-pub(super) fn refused(error: RunError) -> BackendError {
-    BackendError::Refused(RunError { refused: true, ..error })
 }

@@ -11,9 +11,9 @@ use crate::wire::{ansi, errors};
 pub(in crate::backend) enum Meaning {
     /// It has not begun.
     Refused,
-    /// The application says that it went wrong.
+    /// The application reports that it failed.
     Failed,
-    /// Somebody between us and the application answered, or nobody says who: it may have begun.
+    /// A proxy answered, or it is unclear who did: the run may have begun.
     MayHaveBegun,
 }
 

@@ -10,6 +10,7 @@ pub(super) mod proxy;
 pub mod reach;
 pub(super) mod redirect;
 mod resolve;
+pub(super) mod server;
 mod trust;
 pub(super) mod upload;
 pub(super) mod websocket;

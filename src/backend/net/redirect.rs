@@ -45,7 +45,7 @@ pub(in crate::backend) enum RedirectError {
         "the endpoint has moved to {0}, another server, to which neither the run nor your credentials are sent"
     )]
     Moved(String),
-    /// The run itself would go out once more.
+    /// The run itself would be sent again.
     #[error("the server redirects the run in a circle, or more than {MAX_POSTS} times, last to {0}")]
     Circle(String),
 }
@@ -80,7 +80,7 @@ impl RedirectError {
 /// 307 and 308 say that nothing was done here and that the same request belongs elsewhere (RFC 9110, 15.4.8; a
 /// missing slash at the end of an address is answered so): followed at the same origin, to another path or query, a
 /// few times. To the very same address it would be the same run once more, and elsewhere go neither run nor
-/// credentials: then the person is told where the endpoint is now.
+/// credentials: the error then says where the endpoint is now.
 pub(in crate::backend) fn next(
     hop: &Hop,
     status: StatusCode,

@@ -202,7 +202,7 @@ impl Sending {
     }
 }
 
-/// Reads a block on a thread where waiting for a disk holds nobody up.
+/// Reads a block on a thread that may wait for a disk.
 async fn read(mut file: File, left: u64) -> std::io::Result<(File, Bytes)> {
     let read = tokio::task::spawn_blocking(move || {
         let mut block = vec![0; BLOCK.min(usize::try_from(left).unwrap_or(BLOCK))];

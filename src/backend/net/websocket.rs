@@ -35,11 +35,11 @@ pub(in crate::backend) enum NoSocket {
     Moved(Option<Url>),
     /// The server answered with something else.
     Declined { status: StatusCode, headers: HeaderMap, body: String },
-    /// The server says that it is one, and it is none.
+    /// The server claims to open a websocket, but its response is not valid.
     NotOne,
 }
 
-/// Opens a websocket. Only these credentials go along; no redirect is followed, and no `Origin` is told.
+/// Opens a websocket. Sends only these credentials and no `Origin`, and follows no redirects.
 pub(in crate::backend) async fn open<'a>(
     http: &Http,
     url: &Url,

@@ -1,4 +1,4 @@
-//! A result's bytes in, files on disk out. Runs on a thread of its own: disks block.
+//! Decodes a result's bytes and writes its files. Runs on a thread of its own, since disks block.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use super::outputs::{OutputError, OutputFile, OutputFolder, bounded};
 /// What was read from a result.
 #[derive(Debug, Default)]
 pub(in crate::backend) struct Collected {
-    /// The result but for its files.
+    /// The result without its files.
     pub result: PromptResult,
     /// Whether the result is complete.
     pub whole: bool,
@@ -24,7 +24,7 @@ pub(in crate::backend) struct Collected {
     pub links: Vec<OutputInfo>,
 }
 
-/// Writes a result's outputs while it comes.
+/// Writes a result's outputs while it is received.
 #[derive(Debug)]
 pub(in crate::backend) struct Collector {
     decoder: Decoder,
@@ -38,7 +38,7 @@ impl Collector {
         Self { decoder: Decoder::default(), files }
     }
 
-    /// Reads bytes of the result.
+    /// Decodes bytes of the result.
     pub(in crate::backend) fn feed(&mut self, bytes: &[u8], events: &mut Vec<RunEvent>) {
         let Self { decoder, files } = self;
         decoder.feed(bytes, &mut |part| files.take(part, events));
@@ -70,7 +70,7 @@ struct Files {
     collected: Collected,
 }
 
-/// The output that is being read.
+/// The output being received.
 #[derive(Debug, Default)]
 struct Current {
     file: Option<OutputFile>,
@@ -86,7 +86,7 @@ impl Current {
             return;
         }
         if let Err(error) = self.try_write(folder, bytes) {
-            // What came before stays in the file.
+            // What was written before stays in the file.
             self.error = Some(error.to_string());
         }
     }
@@ -114,7 +114,7 @@ impl Files {
                 self.rest = self.folder.begin().ok();
             }
             ResultPart::Raw(text) if self.collected.broken.is_some() => {
-                // What is kept here is a kindness; when it cannot be, the fault itself is told all the same.
+                // Keeping the raw text is optional: when it fails, the error itself is still reported.
                 if self.rest.as_mut().is_some_and(|rest| rest.write(text).is_err()) {
                     self.rest = None;
                 }
@@ -141,7 +141,7 @@ impl Files {
                 self.fail(&info, error, kept, events);
             }
             (file, Some(why), error) => {
-                // Where its text could not be written, what was decoded is there still.
+                // When the raw text could not be written, the decoded part is still there.
                 let ending = if error.is_some() { "part" } else { "base64" };
                 let kept = keep_piece(file, &format!("{}.{ending}", shown(&info)));
                 let why = format!("{why}: the server sent a damaged file. Run again");
@@ -178,7 +178,7 @@ impl Files {
     fn cut(&mut self, info: &OutputInfo, events: &mut Vec<RunEvent>) {
         let Current { file, error, .. } = std::mem::take(&mut self.current);
         let kept = keep_piece(file, &format!("{}.part", shown(info)));
-        let why = error.unwrap_or_else(|| "the result breaks off in the middle of it".to_owned());
+        let why = error.unwrap_or_else(|| "the result ends in the middle of it".to_owned());
         self.fail(info, why, kept, events);
     }
 
@@ -196,13 +196,13 @@ impl Files {
     }
 }
 
-/// Keeps what came of a broken output, where it can be kept.
+/// Keeps the received part of a broken output, if that is possible.
 fn keep_piece(file: Option<OutputFile>, name: &str) -> Option<PathBuf> {
     let file = file.filter(|file| file.size() > 0)?;
     file.keep(name, "").ok().map(|kept| kept.output.path)
 }
 
-/// The server's name for an output, for people.
+/// The server's name for an output, scrubbed for display.
 pub(in crate::backend) fn shown(info: &OutputInfo) -> String {
     let name = bounded(&info.filename);
     if name.trim().is_empty() { "output".to_owned() } else { name }

@@ -1,4 +1,4 @@
-//! File names from a server: hints, never paths.
+//! File names from servers: hints, never paths.
 
 use std::path::PathBuf;
 
@@ -8,14 +8,14 @@ use crate::domain::OutputName;
 use crate::domain::naming::{Field, Segment};
 use crate::wire::ansi;
 
-/// Longest name of an output, in bytes; a number against clobbering comes on top.
+/// Longest name of an output in bytes, without a number that makes it unique.
 pub const MAX_NAME: usize = 120;
-/// Longest extension that is kept as one, in bytes, its dot included.
+/// Longest extension in bytes, including its dot.
 const MAX_EXTENSION: usize = 12;
 
-/// A harmless file name from what a server says: no path, no control character, no leading dot, dash or tilde,
-/// no blank at either end and none that looks like another, nothing that cannot be seen, nothing that
-/// Windows reserves, at most [`MAX_NAME`] bytes. A missing extension comes from the content type.
+/// A harmless file name from a server's name: no path, no control or invisible character, no leading dot, dash or
+/// tilde, only plain blanks and none at either end, nothing that Windows reserves, at most [`MAX_NAME`] bytes. A
+/// missing extension is taken from the content type.
 pub fn safe_name(hint: &str, content_type: &str) -> String {
     let plain: String = ansi::scrub_plain(hint).chars().filter_map(plain).collect();
     let last = plain.rsplit(['/', '\\']).find(|part| !part.trim_matches(['.', ' ']).is_empty());
@@ -30,25 +30,25 @@ pub fn safe_name(hint: &str, content_type: &str) -> String {
     format!("{}{extension}", stem.trim_end())
 }
 
-/// What a template's words stand for; all but the run's number and the times may come from anywhere.
+/// Values of a template's fields; all but the run's number and the times are untrusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NameFields {
-    /// The day, as `2026-11-24`.
+    /// Such as `2026-11-24`.
     pub date: String,
-    /// The time of day, as `09-30-05`.
+    /// Such as `09-30-05`.
     pub time: String,
-    /// The preset's name; empty for none.
+    /// Name of the preset; may be empty.
     pub preset: String,
     pub workflow: String,
-    /// The profile's name; empty for none.
+    /// Name of the profile; may be empty.
     pub profile: String,
     pub run: String,
-    /// The first seed that was sent; empty for none.
+    /// The first seed sent; may be empty.
     pub seed: String,
 }
 
-/// The folders and the file name that a template gives an output, each as harmless as [`safe_name`]'s. What is not
-/// known is `none`. An extension that the template does not name is added.
+/// The folders and file name that a template gives an output, each as harmless as [`safe_name`]'s. Empty values
+/// become `none`. A missing extension is added.
 pub fn templated(
     template: &OutputName,
     fields: &NameFields,
@@ -83,7 +83,7 @@ pub fn templated(
     (folders, safe_name(&name, content_type))
 }
 
-/// A value as a part of a name: it never leads anywhere.
+/// A value as part of a name, without any path.
 fn part(value: &str) -> String {
     ansi::scrub_plain(value).chars().map(|c| if matches!(c, '/' | '\\') { '_' } else { c }).collect()
 }
@@ -97,8 +97,8 @@ fn bounded<'a>(name: &'a str, extension: &str) -> &'a str {
     &name[..room]
 }
 
-/// A character of a name: blanks of all kinds are one kind, what no file system takes is `_`, and what has no
-/// shape of its own goes, but for the joiners that emoji and some scripts are written with.
+/// Replaces a character of a name: all blanks become plain ones, characters that file systems reject become `_`, and
+/// invisible ones are removed, except the joiners used by emoji and some scripts.
 fn plain(c: char) -> Option<char> {
     match c {
         '<' | '>' | ':' | '"' | '|' | '?' | '*' => Some('_'),
@@ -111,7 +111,7 @@ fn plain(c: char) -> Option<char> {
     }
 }
 
-/// The name with a number in it that makes it another: `a.png`, `a-2.png`, `a-3.png`.
+/// The name with a number: `a.png`, `a-2.png`, `a-3.png`.
 pub fn numbered(name: &str, number: u32) -> String {
     if number < 2 {
         return name.to_owned();
@@ -120,7 +120,7 @@ pub fn numbered(name: &str, number: u32) -> String {
     format!("{stem}-{number}{extension}")
 }
 
-/// Stem and extension with its dot; the extension is empty when what follows the last dot is none.
+/// Stem and extension with its dot; the extension may be empty.
 fn split(name: &str) -> (&str, &str) {
     match name.rfind('.') {
         Some(dot) if dot > 0 && is_extension(&name[dot..]) => name.split_at(dot),
@@ -140,7 +140,7 @@ fn is_reserved(stem: &str) -> bool {
     matches!(device.as_str(), "CON" | "PRN" | "AUX" | "NUL") || numbered("COM") || numbered("LPT")
 }
 
-/// The usual extension of what ComfyUI makes.
+/// The usual extension for the types that ComfyUI makes.
 fn extension_of(content_type: &str) -> &'static str {
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match essence.as_str() {

@@ -15,8 +15,7 @@ use crate::backend::{BackendError, EventSink};
 /// Chunks of the result that wait for the disk; each is at most some hundred kilobytes.
 const WAITING_CHUNKS: usize = 8;
 
-/// How long the end of an answer may be behind the end of the result in it. Servers leave the end out,
-/// and their connections open.
+/// Longest wait for the end of the response after the end of the result. Some servers never close the response.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// The thread that writes a result's outputs to disk.
@@ -68,7 +67,7 @@ impl Writer {
         let at = whole.wait_for(Option::is_some).await.ok().and_then(|at| *at);
         match at {
             Some(at) => tokio::time::sleep_until(at + GRACE).await,
-            // The thread has come to grief; who writes next hears of it.
+            // The thread panicked; the next write reports that.
             None => std::future::pending().await,
         }
     }

@@ -17,7 +17,7 @@ pub(in crate::backend) struct EventReader {
 
 /// What one chunk contained.
 #[derive(Debug, Default)]
-pub(in crate::backend) struct Received {
+pub(in crate::backend) struct ChunkEvents {
     pub any: bool,
     /// Log lines and progress.
     pub log: LogChunk,
@@ -40,26 +40,26 @@ impl EventReader {
     }
 
     /// Decodes a chunk. Pieces of the result share its memory.
-    pub(in crate::backend) fn read(&mut self, chunk: &Bytes) -> Received {
-        let mut received = Received::default();
+    pub(in crate::backend) fn read(&mut self, chunk: &Bytes) -> ChunkEvents {
+        let mut received = ChunkEvents::default();
         let Self { decoder, log } = self;
         decoder.feed(chunk, &mut |signal| take(signal, Some(chunk), log, &mut received));
         received
     }
 
     /// Decodes what is left at the end of the stream.
-    pub(in crate::backend) fn finish(&mut self) -> Received {
-        let mut received = Received::default();
+    pub(in crate::backend) fn finish(&mut self) -> ChunkEvents {
+        let mut received = ChunkEvents::default();
         let Self { decoder, log } = self;
         decoder.finish(&mut |signal| take(signal, None, log, &mut received));
         received
     }
 }
 
-fn take(signal: Signal<'_>, chunk: Option<&Bytes>, log: &mut LogBuffer, received: &mut Received) {
+fn take(signal: Signal<'_>, chunk: Option<&Bytes>, log: &mut LogBuffer, received: &mut ChunkEvents) {
     received.any = true;
     match signal {
-        // One result is the end: what a server sends behind it is not listened to.
+        // The first result is the end: later events are ignored.
         _ if received.over => {}
         Signal::Begin => received.began = true,
         Signal::Data(data) => received.data.push(shared(chunk, data)),
@@ -94,7 +94,7 @@ fn shared(chunk: Option<&Bytes>, data: &[u8]) -> Bytes {
 mod tests {
     use super::*;
 
-    fn read(stream: &str) -> (Received, String) {
+    fn read(stream: &str) -> (ChunkEvents, String) {
         let mut reader = EventReader::new();
         let received = reader.read(&Bytes::copy_from_slice(stream.as_bytes()));
         (received, reader.errors().to_owned())

@@ -1,25 +1,27 @@
 //! ViewComfy's streaming endpoint: one POST, answered by server-sent events (or by one JSON object).
 //!
-//! `log_message` is log, `error` is log too and the reason should no result come, `prompt_result` is the end; any other
-//! event is shown as a log line under its name. There is no id before the result: a run that loses its
-//! connection cannot be found again. A result that is whole is the end, whether the server ends its answer or not.
+//! `log_message` events are log; `error` events are log too, and the reason when no result comes;
+//! `prompt_result` is the end; any other event becomes a log line with its name. There is no prompt id before
+//! the result, so a run that loses its connection cannot be found again. A complete result ends the run, whether
+//! or not the server closes its response.
 
 mod events;
+mod failures;
 
 use bytes::Bytes;
-use reqwest::{Response, StatusCode, Url};
+use reqwest::{Response, Url};
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::domain::run::{Protocol, RunError, Transfer};
+use crate::domain::run::{Protocol, RunError};
 use crate::domain::{RunEvent, Status};
 use crate::wire::ansi;
 use crate::wire::errors;
 
 use crate::backend::net::http::{self, Answer, Http, HttpLimits, HttpPool, LOOK_THERE_FIRST, NoAnswer};
-use crate::backend::net::http_error::{self, Meaning};
 use crate::backend::net::redirect;
+use crate::backend::net::server::check_credentials;
 use crate::backend::net::upload::Upload;
 use crate::backend::outcome::{self, Outcome};
 use crate::backend::reporter::Reporter;
@@ -27,13 +29,11 @@ use crate::backend::results::collect::Collected;
 use crate::backend::results::download::{self, Fetched, Links};
 use crate::backend::results::writer::Writer;
 use crate::backend::{Backend, BackendError, BoxFuture, Caps, EventSink, Job, Outgoing};
-use events::{EventReader, Received};
+use events::{ChunkEvents, EventReader};
+use failures::{cut_off, lost, no_success, not_understood, without_result};
 
 /// The remedy for outputs that could not be saved: the server does not keep them.
 const AGAIN: &str = "run again";
-
-/// Most bytes of an error's body that are read.
-const MAX_BODY: usize = 256 * 1024;
 
 /// The backend for streaming endpoints.
 #[derive(Debug, Default)]
@@ -42,7 +42,7 @@ pub struct StreamBackend {
 }
 
 impl StreamBackend {
-    /// With limits other than the defaults.
+    /// A backend with other limits, for tests.
     pub fn with(limits: HttpLimits) -> Self {
         Self { http: HttpPool::new(limits) }
     }
@@ -56,7 +56,7 @@ impl Backend for StreamBackend {
     fn outgoing(&self, job: &Job) -> Result<Outgoing, BackendError> {
         let url = checked_url(job)?;
         Upload::shown(job, url.as_str(), &first_fields(job), false)
-            .map_err(|what| refused(RunError { what, ..RunError::default() }))
+            .map_err(|what| BackendError::refused(RunError { what, ..RunError::default() }))
     }
 
     fn submit(&self, job: Job, events: EventSink) -> BoxFuture<'_, Result<(), BackendError>> {
@@ -73,15 +73,12 @@ fn first_fields(job: &Job) -> [(&'static str, &'static str); 1] {
     [("logs", if job.logs { "true" } else { "false" })]
 }
 
-/// The endpoint's address, and that credentials can be sent there.
+/// Checks the endpoint's address and the credentials.
 fn checked_url(job: &Job) -> Result<Url, BackendError> {
     let fault = |what: String, remedy: &str| {
-        refused(RunError { what, remedy: remedy.to_owned(), ..RunError::default() })
+        BackendError::refused(RunError { what, remedy: remedy.to_owned(), ..RunError::default() })
     };
-    if let Some(name) = http::unsendable(&job.server.credentials) {
-        let what = format!("{name} contains a character that is not allowed in an HTTP header");
-        return Err(fault(what, "Copy it again, without a line end or other control character."));
-    }
+    check_credentials(&job.server.credentials).map_err(BackendError::refused)?;
     let remedy = "Put the deployment's whole address into the profile, such as https://name.example.com/.";
     match Url::parse(&job.server.url) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
@@ -111,7 +108,11 @@ impl StreamRun<'_> {
         let url = checked_url(&self.job)?;
         self.out.phase(Status::Uploading).await?;
         let upload = Upload::form(&self.job, &first_fields(&self.job)).map_err(|what| {
-            refused(RunError { what, remedy: "Choose the file again.".to_owned(), ..RunError::default() })
+            BackendError::refused(RunError {
+                what,
+                remedy: "Choose the file again.".to_owned(),
+                ..RunError::default()
+            })
         })?;
         let answer = self.send(&url, &upload).await?;
         let status = answer.response.status();
@@ -155,17 +156,12 @@ impl StreamRun<'_> {
                     if !waiting && answer.is_ok() {
                         self.out.phase(Status::Waiting).await?;
                     }
-                    return answer.map_err(|NoAnswer { error, sent }| if sent { lost(error) } else { refused(error) });
+                    return answer.map_err(|NoAnswer { error, sent }| if sent { lost(error) } else { BackendError::refused(error) });
                 }
                 // The sender lives as long as this function.
                 Ok(()) = progress.changed(), if !waiting => {
                     let done = *progress.borrow_and_update();
-                    waiting = done >= upload.total;
-                    let transfer = Transfer { done, total: Some(upload.total) };
-                    self.out.upload(transfer, waiting).await?;
-                    if waiting {
-                        self.out.phase(Status::Waiting).await?;
-                    }
+                    waiting = self.out.sent(done, upload.total).await?;
                 }
             }
         }
@@ -206,7 +202,7 @@ impl StreamRun<'_> {
     /// Reports what a chunk contained.
     async fn report_progress(
         &mut self,
-        received: Received,
+        received: ChunkEvents,
         writer: &mut Option<Writer>,
     ) -> Result<(), BackendError> {
         if received.any {
@@ -293,7 +289,7 @@ impl StreamRun<'_> {
             self.out.send(RunEvent::Remote { prompt_id }).await?;
         }
         if collected.whole && said.trim().is_empty() && collected.result.says_nothing() {
-            let what = "the answer is JSON, and no result of a run".to_owned();
+            let what = "the response is JSON, but not the result of a run".to_owned();
             let details = Value::from(collected.result.other).to_string();
             let details = errors::from_text(&details).what;
             return Err(lost(RunError {
@@ -352,77 +348,6 @@ impl StreamRun<'_> {
         collected.failed += failed;
         Ok(())
     }
-}
-
-/// The error of a stream that ended without a result.
-fn without_result(cut: Option<RunError>, said: &str) -> BackendError {
-    match (cut, outcome::reported(said)) {
-        (None, Some(error)) => BackendError::Failed(error),
-        (cut, reported) => {
-            let mut lost_error = cut.unwrap_or_else(|| RunError {
-                what: "the server closed the connection before the result".to_owned(),
-                ..RunError::default()
-            });
-            lost_error.remedy = format!("The log tells how far it came. {LOOK_THERE_FIRST}");
-            if let Some(error) = reported {
-                lost_error.details = format!("{}\n{}", error.what, lost_error.details);
-            }
-            lost(lost_error)
-        }
-    }
-}
-
-/// An error status. After a redirect the server had taken the run; before one, who answers says whether.
-async fn no_success(answer: Answer, limits: &HttpLimits) -> BackendError {
-    let Answer { mut response, hops } = answer;
-    let (status, headers) = (response.status(), response.headers().clone());
-    let body = http::refusal_body(&mut response, limits.refusal).await;
-    let error = http_error::describe(Protocol::Stream, status, &headers, &body);
-    match (hops, http_error::meaning(status, &body)) {
-        (0, Meaning::Refused) => refused(error),
-        (_, Meaning::Failed) => BackendError::Failed(error),
-        (_, Meaning::Refused) if errors::is_of_application(&body) => BackendError::Failed(error),
-        (_, Meaning::Refused | Meaning::MayHaveBegun) => {
-            lost(RunError { remedy: LOOK_THERE_FIRST.to_owned(), ..error })
-        }
-    }
-}
-
-fn not_understood(status: StatusCode, content_type: &str, body: &Bytes) -> BackendError {
-    let said = errors::from_text(&String::from_utf8_lossy(&body[..body.len().min(MAX_BODY)]));
-    let kind = if content_type.is_empty() { "something unnamed" } else { content_type };
-    let what = match said.what.as_str() {
-        "" => format!("the server answered {} with nothing in it", status.as_u16()),
-        text => format!("the server answered {} with {kind}, which is not a result: {text}", status.as_u16()),
-    };
-    let remedy = format!(
-        "Check that the profile's url is the deployment's address and not a web page's. If it is: {}",
-        LOOK_THERE_FIRST
-    );
-    lost(RunError { what, remedy, ..said })
-}
-
-fn cut_off(error: &reqwest::Error) -> RunError {
-    let mut details = Vec::new();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        details.push(ansi::scrub_plain(&cause.to_string()));
-        source = cause.source();
-    }
-    RunError {
-        what: "the connection broke before the run's end was known".to_owned(),
-        remedy: LOOK_THERE_FIRST.to_owned(),
-        details: details.join(": "),
-        ..RunError::default()
-    }
-}
-
-fn refused(error: RunError) -> BackendError {
-    BackendError::Refused(RunError { refused: true, ..error })
-}
-
-fn lost(error: RunError) -> BackendError {
-    BackendError::Lost(error)
 }
 
 fn format_of(content_type: &str) -> Option<BodyFormat> {

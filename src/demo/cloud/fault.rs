@@ -8,7 +8,7 @@ pub enum CloudFault {
     SocketDown { times: u32 },
     /// `44` instead of `40`, whatever the credentials.
     ConnectRefused { times: u32 },
-    /// The socket breaks without a close frame, behind its n-th event.
+    /// The socket breaks without a close frame, after its n-th event.
     SocketCut {
         /// Number of events still sent; with 0 the socket breaks in place of the first.
         after: u32,

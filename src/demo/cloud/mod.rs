@@ -4,15 +4,16 @@
 //! |---|---|
 //! | `GET /socket.io/?EIO=4&transport=websocket` | a socket ([`socket`]) |
 //! | `POST /api/workflow/infer` | 201; the run begins |
-//! | `GET /api/workflow/infer/?prompt_ids=…` | the records that there are |
+//! | `GET /api/workflow/infer/?prompt_ids=…` | the records of these runs |
 //! | `GET /api/workflow/infer/running` | the records of runs that have not ended |
 //! | `POST /api/workflow/infer/cancel` | 201; the run ends at once |
-//! | `POST /api/workflow/infer/subscribe/{sid}` | 201; this socket hears of the client's runs too |
+//! | `POST /api/workflow/infer/subscribe/{sid}` | 201; this socket receives events of the client's runs too |
 //! | `GET /storage/…` | an output ([`storage`]) |
 //!
 //! Where the real service's behaviour is not known, the demo is strict: a second run with the same id is refused with
 //! 409, runs of other clients are not found, a cancel that comes too late is accepted and changes nothing.
 
+mod client_message;
 mod fault;
 mod play;
 mod run;

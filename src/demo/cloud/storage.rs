@@ -101,7 +101,7 @@ enum Wanted {
         from: u64,
         to: u64,
     },
-    /// A range behind the end of the output.
+    /// A range after the end of the output.
     Nothing,
 }
 

@@ -1,4 +1,4 @@
-//! Working on the queue, and what is told of it.
+//! Works on the queue, and sends the events.
 
 use std::io::Cursor;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use crate::domain::workflow::is_link;
 /// Longest side of a preview, as the real one has it.
 const PREVIEW_SIDE: u32 = 512;
 
-/// Pixels of the picture behind one of the sampler's.
+/// Pixels of the picture per latent pixel.
 const LATENT: u32 = 8;
 
-/// Works on the queue until it is empty, unless somebody does.
+/// Works on the queue until it is empty, unless another task does.
 pub(super) fn begin(endpoint: &Arc<Endpoint>) {
     if std::mem::replace(&mut endpoint.comfyui.known().is_worked, true) {
         return;

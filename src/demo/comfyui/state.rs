@@ -52,7 +52,7 @@ pub(super) struct Known {
     pub is_worked: bool,
     history: IndexMap<String, Value>,
     pub clients: HashMap<String, Client>,
-    /// Until when nobody gets a websocket.
+    /// Until when websockets are refused.
     pub closed_until: Option<Instant>,
     /// By kind, folder and name.
     files: IndexMap<(String, String, String), Bytes>,
@@ -94,7 +94,7 @@ impl Comfyui {
         })
     }
 
-    /// Takes prompts out that wait. Their clients are told nothing.
+    /// Removes waiting prompts. Their clients get no event.
     pub(super) fn remove(&self, which: impl Fn(&Prompt) -> bool) {
         self.known().waiting.retain(|(_, prompt)| !which(prompt));
         self.tell_status();
@@ -139,7 +139,7 @@ impl Comfyui {
         self.known().cache.clear();
     }
 
-    /// The server dies and is there again: it knows nothing any more, but its saved files are there.
+    /// Restarts the server: its memory is lost, its saved files remain.
     pub(super) fn restart(&self) {
         let mut known = self.known();
         let (files, counter) = (std::mem::take(&mut known.files), known.counter);
@@ -155,17 +155,17 @@ impl Comfyui {
         describes
     }
 
-    /// A client has gone, and with it whoever else has its name.
+    /// Removes a client, and any other with the same id.
     pub(super) fn leave(&self, name: &str) {
         self.known().clients.remove(name);
     }
 
-    /// The queue changed: everybody hears it.
+    /// Sends the changed queue's length to all clients.
     pub(super) fn tell_status(&self) {
         let status = json!({"type": "status", "data": status(self.remaining())}).to_string();
         let clients: Vec<_> = self.known().clients.values().cloned().collect();
         for client in clients {
-            // Who is behind hears the next one.
+            // A client that is behind gets the next one.
             let _ = client.frames.try_send(Message::text(status.clone()));
         }
     }

@@ -16,7 +16,7 @@ impl Change {
     }
 }
 
-/// Undo steps kept.
+/// Most steps kept for undo.
 const MOST: usize = 1_000;
 
 /// Undo and redo stacks.

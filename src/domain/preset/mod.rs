@@ -35,7 +35,7 @@ pub struct Placed<T> {
 pub struct Preset {
     /// Name in lists; empty until it is saved under one.
     pub name: String,
-    /// Path for messages.
+    /// The file's path, for messages.
     pub file: String,
     /// The workflow's path, as written.
     pub workflow: Option<String>,
@@ -197,7 +197,7 @@ fn to_json(value: &DeValue<'_>) -> Result<Value, &'static str> {
         DeValue::Integer(number) => Value::Number(integer(number)?),
         DeValue::Float(number) => {
             let text = number.as_str().trim_start_matches('+');
-            let number = text.parse::<Number>().map_err(|_| "is no number that JSON knows")?;
+            let number = text.parse::<Number>().map_err(|_| "is not a number in JSON")?;
             Value::Number(number)
         }
         DeValue::Datetime(_) => return Err("is a date, which no parameter takes. Put it in quotes"),

@@ -57,7 +57,7 @@ impl<'a> Settling<'a> {
             if let Some(parameter) = self.find(preset, "files", key, *line) {
                 if takes_file(parameter) {
                     if preset.params.contains_key(key) {
-                        let why = format!("`{key}` stands in [params] and in [files]; the file is used");
+                        let why = format!("`{key}` is in both [params] and [files]; the file is used");
                         self.report(preset, *line, key, why);
                     }
                     self.set(preset, &parameter.key, Setting::File(path(preset, value)));

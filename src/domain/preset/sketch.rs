@@ -17,7 +17,7 @@ pub fn sketch(params: &[Parameter]) -> String {
     for (name, parameter) in &aliases {
         text.push_str(&pair(name, parameter.key.as_str().into()));
     }
-    text.push_str("\n[params]\n# What is set here is sent. Take the # off what you want to set.\n");
+    text.push_str("\n[params]\n# What is set here is sent. Remove the # to set a value.\n");
     let mut group = None;
     for parameter in params.iter().filter(|parameter| is_offered(parameter)) {
         let heading = match parameter.rank {
@@ -85,7 +85,7 @@ steps = "3-inputs-steps"
 model = "4-inputs-ckpt_name"
 
 [params]
-# What is set here is sent. Take the # off what you want to set.
+# What is set here is sent. Remove the # to set a value.
 # 6-inputs-text = """
 # a "cat"
 # on a roof"""

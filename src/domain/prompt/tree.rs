@@ -1,4 +1,6 @@
 //! Builds a tree from the tokens: parentheses, brackets and choices.
+//!
+//! Building and reading the tree share its invariants, so they stay in one file.
 
 use std::ops::Range;
 
@@ -15,12 +17,12 @@ const MOST_OPEN: usize = 64;
 pub struct Prompt<'t> {
     text: &'t str,
     tokens: Vec<Token>,
-    places: Vec<Place>,
+    places: Vec<TokenPlace>,
 }
 
 /// A token's place in the tree.
 #[derive(Clone, Copy, Debug, Default)]
-struct Place {
+struct TokenPlace {
     /// Index of the matching bracket.
     partner: Option<usize>,
     /// Index of the opening bracket around it.
@@ -190,7 +192,7 @@ impl<'t> Prompt<'t> {
         let mut colon = None;
         for (index, token) in tokens.into_iter().enumerate() {
             let is_paired = partners[index].is_some();
-            let mut place = Place { weighs: weighs[index], ..Place::default() };
+            let mut place = TokenPlace { weighs: weighs[index], ..TokenPlace::default() };
             match token.kind {
                 Kind::Open if is_paired => open.push(self.tokens.len()),
                 Kind::Close if is_paired => {
@@ -227,7 +229,7 @@ impl<'t> Prompt<'t> {
             *last = Token { kind: Kind::Word, range: last.range.start..colon };
         }
         self.tokens.push(Token { kind: Kind::Weight, range: colon..end });
-        self.places.push(Place { weighs: true, ..Place::default() });
+        self.places.push(TokenPlace { weighs: true, ..TokenPlace::default() });
     }
 
     /// Pairs brackets and braces within their parentheses.

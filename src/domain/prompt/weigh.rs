@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::lex::{Kind, Token};
 use super::tree::Prompt;
 
-/// Largest absolute weight.
+/// Largest weight, positive or negative, that a key sets.
 const MOST: f64 = 10.0;
 
 /// Why a weight was not changed.
@@ -14,12 +14,12 @@ pub enum Refusal {
     #[error("There is no word here to weigh")]
     NoWord,
     #[error(
-        "A parenthesis here has no other half, so weights would not count. Close it, or write \\( for one in the text"
+        "A parenthesis is not closed, so weights would have no effect. Close it, or write \\( for a literal one"
     )]
     Unclosed,
-    #[error("This weight goes no further")]
+    #[error("This weight is at its limit")]
     Limit,
-    #[error("This weight is no number to count with")]
+    #[error("This weight is not a valid number")]
     NoNumber,
 }
 

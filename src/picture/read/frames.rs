@@ -48,7 +48,7 @@ pub fn frames(path: &Path, wanted: (u32, u32), watch: &Watch) -> Result<Vec<Fram
             decoder.set_limits(limits()).map_err(|error| read_error(&error, watch))?;
             collect(decoder, wanted, watch)
         }
-        _ => Err(ReadError::Broken("it does not move".to_owned())),
+        _ => Err(ReadError::Broken("it is not an animation".to_owned())),
     })
 }
 

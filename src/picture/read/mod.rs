@@ -182,7 +182,7 @@ fn open(path: &Path) -> Result<OpenFile, ReadError> {
     // Checked before opening: opening a named pipe would block until somebody writes into it.
     let metadata = std::fs::metadata(path).map_err(read_error)?;
     if !metadata.is_file() {
-        return Err(ReadError::Unreadable("it is no ordinary file".to_owned()));
+        return Err(ReadError::Unreadable("it is not a regular file".to_owned()));
     }
     let mut file = File::open(path).map_err(read_error)?;
     let mut first = [0; 16];

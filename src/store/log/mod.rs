@@ -88,10 +88,8 @@ impl LogWriter {
             let whole =
                 text[..room.min(text.len())].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
             text.truncate(whole);
-            let what = format!(
-                "the log ends here: it is as long as `max_log` of [history] lets it be ({} bytes)",
-                self.ceiling
-            );
+            let what =
+                format!("the log ends here: it has reached `max_log` of [history] ({} bytes)", self.ceiling);
             text.extend_from_slice(format!("… {what}\n").as_bytes());
             self.remark = Some(format!("{what}; the run goes on"));
             self.is_over = true;
@@ -120,7 +118,7 @@ impl LogWriter {
 
     fn leave_out(&mut self, bytes: usize) {
         if self.missing == 0 {
-            let text = "The disk of the history is nearly full, so the log is left out until there is room again; what the run makes and how it ends is written down all the same";
+            let text = "The disk of the history is nearly full, so log lines are dropped until there is room again; outputs and the end of the run are still recorded";
             self.remark = Some(text.to_owned());
         }
         self.missing += bytes as u64;

@@ -159,11 +159,7 @@ fn a_log_ends_at_its_ceiling_and_says_so() {
     }
     let text = std::fs::read_to_string(path).expect("read");
     assert!(text.len() < 1_200 && text.starts_with("line 0\n"), "{}", text.len());
-    assert!(
-        text.ends_with(
-            "… the log ends here: it is as long as `max_log` of [history] lets it be (1000 bytes)\n"
-        )
-    );
+    assert!(text.ends_with("… the log ends here: it has reached `max_log` of [history] (1000 bytes)\n"));
     assert!(writer.take_remark().is_some_and(|text| text.contains("`max_log`")));
     assert_eq!(writer.take_remark(), None);
 }

@@ -41,7 +41,7 @@ pub struct Command {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spends {
     Nothing,
-    /// As soon as it is done; the palette asks before.
+    /// At once; the palette asks before.
     AtOnce,
     /// It asks by itself before it does.
     AfterAsking,
@@ -71,7 +71,7 @@ impl Command {
         }
     }
 
-    /// The place where it can be given now; `None` when there is none where the person is.
+    /// The place where it is available now; `None` when it is not available here.
     pub fn here(&self, model: &Model) -> Option<&'static Place> {
         self.places.iter().find(|place| place.scope.is_here(model))
     }

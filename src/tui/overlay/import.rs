@@ -121,7 +121,7 @@ fn lines(model: &Model, shown: &Import) -> Vec<Line> {
     section("Is not taken", fit.refused.iter().map(|r| row(name(&r.key), &r.there, r.why)).collect());
     let unmatched = fit.unmatched.iter();
     section(
-        "Has no place here",
+        "Has no parameter here",
         unmatched.map(|h| row(format!("{} · {}", h.key.input(), h.class_type), &h.there, h.why)).collect(),
     );
     section("Is the same", fit.same.iter().map(|(key, there)| row(name(key), there, "")).collect());

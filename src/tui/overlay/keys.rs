@@ -41,7 +41,7 @@ pub enum Answer {
     No(Confirmed),
     /// The values of a graph are to be loaded.
     Load(Box<Import>),
-    /// A graph is to be opened as a workflow of its own.
+    /// Opens a graph as a workflow.
     Open(Box<Import>),
     /// What Explore says has changed: these files have to be read for it.
     Explored(Vec<FileQuestion>),

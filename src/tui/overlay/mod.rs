@@ -39,7 +39,7 @@ pub enum Overlay {
     /// A line of text to type.
     Prompt(Prompt),
     Confirm(Confirm),
-    /// A graph from a file, and what becomes of its values.
+    /// A graph from a file, and which of its values fit.
     Import(Box<Import>),
     /// Several runs, put together.
     Explore(Box<Explore>),
@@ -119,7 +119,7 @@ impl Choosing {
     }
 }
 
-/// What an output is wanted for.
+/// The use of a chosen output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutputUse {
     /// To be the file of a parameter.
@@ -148,7 +148,7 @@ pub struct PickerItem {
     pub names: Vec<&'static str>,
     /// A command that works somewhere else: where.
     pub elsewhere: Option<&'static str>,
-    /// A command that spends money as soon as it is done.
+    /// A command that spends money at once.
     pub spends: bool,
     /// Why it cannot be chosen now.
     pub disabled: Option<&'static str>,
@@ -170,7 +170,7 @@ pub struct Prompt {
     pub error: Option<String>,
     /// What the text may become, where a path is asked for.
     pub completions: Completions,
-    /// The filter before, which comes back when the prompt is left.
+    /// The filter before, restored when the prompt is cancelled.
     pub before: String,
 }
 
@@ -303,7 +303,7 @@ pub enum Confirmed {
     RunUnfilled,
     /// Put edits back that were made on another content.
     KeepEarlier(Box<Earlier>),
-    /// Read again what somebody else has changed; the order was not queued.
+    /// Read files again that changed on disk; the order was not queued.
     Reload(Option<Box<NewRun>>),
     /// Run with what is shown, though its files have changed.
     RunAsShown(Box<NewRun>),

@@ -38,7 +38,7 @@ impl Picker {
         }
     }
 
-    /// Goes down by so many items, or up; none selected is above the first.
+    /// Moves down or up by a number of items; no selection counts as above the first.
     pub fn go_by(&mut self, steps: isize) {
         let count = self.matches().len();
         let next = self.selected.map_or(-1, |at| at as isize) + steps;

@@ -130,7 +130,7 @@ fn prompt(model: &Model, prompt: &Prompt, theme: &Theme, buffer: &mut Buffer) ->
         for x in 0..model.size.width {
             buffer[(x, y)].reset();
         }
-        put_right(buffer, area, y, "Enter keep   Esc take back", theme.quiet);
+        put_right(buffer, area, y, "Enter keep   Esc restore", theme.quiet);
         let x = put(buffer, area, area.x, y, title, theme.text) + 1;
         let field = Rect { x, width: area.right().saturating_sub(x + 30), ..area };
         return Some(line(buffer, field, "/", &prompt.text, theme));

@@ -32,7 +32,7 @@ pub(super) fn sequence(text: &str, env: impl Fn(&str) -> Option<String>) -> Resu
         _ => None,
     };
     if let Some(deaf) = deaf {
-        return Err(format!("{deaf} takes no text for the clipboard from programs. Select it yourself"));
+        return Err(format!("{deaf} does not let programs use its clipboard. Select the text yourself"));
     }
     let encoded = base64::prelude::BASE64_STANDARD.encode(text);
     let plain = format!("\x1b]52;c;{encoded}\x07");
@@ -62,7 +62,7 @@ pub(super) fn scp_line(
     let user = env("USER").or_else(|| env("LOGNAME"));
     let (place, port) = match (host, address) {
         (Some(host), _) if host.starts_with('-') => {
-            return Err(format!("`{host}` in [ui] scp_host is no machine's name"));
+            return Err(format!("`{host}` in [ui] scp_host is not a host name"));
         }
         // A name from the user's ssh config, which has user and port, too.
         (Some(host), _) => (host, None),

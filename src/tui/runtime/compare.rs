@@ -300,7 +300,7 @@ mod tests {
         let worker = worker.expect("a thread");
         worker.order(order([good.clone(), good.clone()], true));
         worker.order(order([good, folder.path().join("gone.png")], true));
-        // Should the first one have been made already, it is told of first.
+        // The first order may have been finished already; its result comes first then.
         let results = std::iter::from_fn(|| inbox.recv().ok());
         let results = results.map(|wake| match wake {
             Wake::Msg(Msg::Compared(_, made)) => made,

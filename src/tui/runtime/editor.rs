@@ -1,4 +1,4 @@
-//! `$EDITOR` on a text: what the person leaves alone comes back byte for byte.
+//! Opens a text in `$EDITOR`; unchanged parts come back byte for byte.
 
 use std::ffi::OsString;
 use std::fs;
@@ -29,15 +29,15 @@ pub(super) fn edit(session: &mut Session, folder: &Path, key: ParamKey, text: &s
     match edited {
         Ok(Ok(Edited::Text(text))) => Msg::Edited { key, text },
         Ok(Ok(Edited::NotText(path))) => {
-            let what = "What the editor saved is not UTF-8 text, so the value is as it was. The file is kept";
+            let what = "What the editor saved is not UTF-8 text, so the value is unchanged. The file is kept";
             Msg::Notice(Tone::Bad, format!("{what}: {}", path.display()))
         }
-        Ok(Err(why)) => Msg::Notice(Tone::Bad, format!("{why}; the text is as it was")),
+        Ok(Err(why)) => Msg::Notice(Tone::Bad, format!("{why}; the text is unchanged")),
         Err(error) => Msg::Notice(Tone::Bad, format!("The editor could not be used: {error}")),
     }
 }
 
-/// The editor that a person wants; a variable with nothing in it wants none.
+/// The editor that a person wants; a variable with an empty response wants none.
 fn command(env: impl Fn(&str) -> Option<OsString>) -> String {
     let wanted = ["VISUAL", "EDITOR"].into_iter().filter_map(|name| env(name)?.into_string().ok());
     let mut wanted = wanted.filter(|editor| !editor.trim().is_empty());
@@ -73,7 +73,7 @@ impl ScratchFile {
         &self.path
     }
 
-    /// What is in the file now. An editor ends its last line where the text had no end: that nobody typed.
+    /// The file's content. Editors add a final line end that the person did not type.
     fn edited(mut self) -> io::Result<Edited> {
         let Ok(mut text) = String::from_utf8(fs::read(&self.path)?) else {
             self.kept = true;

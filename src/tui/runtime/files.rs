@@ -14,7 +14,7 @@ const HEAD: u64 = 64 * 1024;
 /// Most entries read from a folder.
 const ENTRIES: usize = 5_000;
 
-/// Paths that begin with a text, folders with a `/` behind them, in order of name.
+/// Paths with this prefix, sorted by name; folders end with `/`.
 pub(super) fn complete(typed: &str, base: &Path) -> Vec<String> {
     let (folder, start) = typed.rsplit_once('/').map_or(("", typed), |(folder, start)| (folder, start));
     let shown = if typed.contains('/') { format!("{folder}/") } else { String::new() };

@@ -197,7 +197,7 @@ impl SavedState {
         let Some(pins_name) = pins_name(&model.open) else { return changed };
         let draft = SavedDraft::of(model);
         let name = draft_name(&model.draft.preset().name, &model.open);
-        // Edits of which nobody has said yet whether they are to come back.
+        // Edits that the person has not yet decided to keep.
         let is_asked = match &model.overlay {
             Some(Overlay::Confirm(asked)) => matches!(asked.then, Confirmed::KeepEarlier(_)),
             _ => false,

@@ -9,7 +9,7 @@ use crate::domain::media;
 /// The system's program for opening files, with its arguments.
 ///
 /// # Errors
-/// If there is none, or no display: says what to do.
+/// Without one, or without a display: what to do.
 pub(super) fn program(
     env: impl Fn(&str) -> Option<String>,
     is_mac: bool,
@@ -20,7 +20,7 @@ pub(super) fn program(
     }
     if env("SSH_CONNECTION").is_some() || env("SSH_TTY").is_some() {
         return Err(
-            "No viewer over SSH. Y copies the scp line that brings the file home; $OPENER names a viewer",
+            "No viewer over SSH. Y copies the scp command that downloads the file; $OPENER sets a viewer",
         );
     }
     match is_mac {
@@ -47,7 +47,9 @@ pub(super) fn open(program: &[String], path: &Path) -> Result<Child, String> {
         .iter()
         .any(|known| kind.starts_with(known))
     {
-        return Err(format!("{name} is no picture, video, sound or text by its name, so it is not opened"));
+        return Err(format!(
+            "{name} is not a picture, video, sound or text by its name, so it is not opened"
+        ));
     }
     let (viewer, arguments) = program.split_first().ok_or("no viewer is named")?;
     let mut command = Command::new(viewer);
@@ -56,7 +58,7 @@ pub(super) fn open(program: &[String], path: &Path) -> Result<Child, String> {
     command.process_group(0);
     command
         .spawn()
-        .map_err(|error| format!("{viewer} cannot be started: {error}. $OPENER names another viewer"))
+        .map_err(|error| format!("{viewer} cannot be started: {error}. $OPENER sets another viewer"))
 }
 
 #[cfg(test)]

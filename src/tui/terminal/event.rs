@@ -1,4 +1,4 @@
-//! What a session tells of the terminal, up to the reason to end.
+//! Events of a terminal session, up to the reason to end.
 
 use crossterm::event::Event;
 use signal_hook::consts::SIGHUP;

@@ -13,7 +13,7 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::termios::{OptionalActions, QueueSelector, Termios};
 
-/// The terminal, opened anew: reads and writes never block, and that setting isn't shared with the shell's own
+/// The terminal, opened a second time: reads and writes never block, and that setting isn't shared with the shell's own
 /// standard input and output, where it would stay behind.
 #[derive(Debug)]
 pub(super) struct Tty {

@@ -1,4 +1,4 @@
-//! What came of an overlay is handed to whoever asked.
+//! Passes an overlay's answer to the code that opened it.
 
 use super::{explore, import, palette, presets, submit};
 use crate::tui::command::Ctx;

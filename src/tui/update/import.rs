@@ -42,7 +42,7 @@ pub(super) fn load(model: &mut Model, imported: &Imported, fit: &Fit, effects: &
     let name = name(imported);
     let seeds = fit.changing_seeds(&model.draft);
     if fit.differ.is_empty() && seeds.is_empty() {
-        return model.notify(Tone::Good, format!("{name} was made with the very values that are set"));
+        return model.notify(Tone::Good, format!("{name} was made with exactly the current values"));
     }
     model.draft.say(fit.settings(&model.draft), Said::Import);
     params::check_files(model, effects);
@@ -50,17 +50,17 @@ pub(super) fn load(model: &mut Model, imported: &Imported, fit: &Fit, effects: &
         params::select(model, first);
     }
     let mut text = match fit.differ.len() {
-        0 => format!("{name} was made with the very values that are set"),
+        0 => format!("{name} was made with exactly the current values"),
         count => format!("Loaded {} of {name}", counted(count, "value")),
     };
     if !seeds.is_empty() {
-        text.push_str("; its seed runs next");
+        text.push_str("; its seed is used next");
     }
     let left = fit.refused.len() + fit.unmatched.len();
     if left > 0 {
         text.push_str(&format!("; {left} left out"));
     }
-    text.push_str(". Undo takes it back");
+    text.push_str(". Undo reverts it");
     model.notify(Tone::Good, text);
 }
 

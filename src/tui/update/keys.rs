@@ -1,4 +1,4 @@
-//! Keys and pasted text: who takes them.
+//! Passes keys and pasted text to whatever handles them.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 

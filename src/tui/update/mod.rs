@@ -1,7 +1,7 @@
-//! From a message to a new state and what is to be done: no clock, file, network or randomness of its own.
+//! From a message to a new state and effects: no clock, file, network or randomness of its own.
 //!
-//! What belongs to one pane stands in its folder under `panes/`. Here stands what is above them: who takes a key, the
-//! commands that belong to no pane, and who hears what came of an overlay.
+//! Updates of one pane are in its folder under `panes/`. Here is what concerns several: who handles a key, the
+//! commands that belong to no pane, and who gets an overlay's answer.
 
 mod answers;
 pub mod explore;
@@ -46,7 +46,7 @@ pub fn start(model: &mut Model) -> Vec<Effect> {
     effects
 }
 
-/// Takes a message in.
+/// Handles a message, and returns the effects.
 pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
     model.now = ctx.now;
     let mut effects = Effects::new();
@@ -70,7 +70,7 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
         Msg::Runs { query, rows, more, open } => {
             let was_idle = !model.is_working();
             runs::loaded(model, query, rows, more, open, &mut effects);
-            // Whoever queued them: somebody must hear when their runner dies.
+            // Also for runs queued elsewhere: some screen must notice when their runner dies.
             if was_idle && model.is_working() {
                 effects.push(Effect::Do(Operation::LookAfterRuns));
             }
@@ -169,7 +169,7 @@ fn input(model: &mut Model, event: Event, ctx: &Ctx, effects: &mut Effects) {
         Event::Paste(text) => keys::pasted(model, &text, ctx, effects),
         Event::Mouse(event) => mouse::event(model, event, ctx, effects),
         Event::Resize(width, height) => model.size = Size { width, height },
-        // Who comes back may have been at the files.
+        // The person may have edited the files meanwhile.
         Event::FocusGained => effects.push(Effect::Do(Operation::CheckOpenFiles(model.open.clone()))),
         Event::Key(_) | Event::FocusLost => {}
     }

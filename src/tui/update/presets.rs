@@ -139,14 +139,14 @@ pub(super) fn ask_new_name(model: &mut Model, name: String) {
 pub(super) fn ask_delete(model: &mut Model, item: &PickerItem) {
     let broken = match item.extended_by.as_slice() {
         [] => String::new(),
-        [only] => format!("{only} extends it, and loses what it sets. "),
+        [only] => format!("{only} extends it, and loses its settings. "),
         [several @ .., last] => {
-            format!("{} and {last} extend it, and lose what it sets. ", several.join(", "))
+            format!("{} and {last} extend it, and lose its settings. ", several.join(", "))
         }
     };
     model.overlay = Some(Overlay::Confirm(Confirm {
         question: format!("Delete preset {}?", item.id),
-        consequence: format!("{broken}Its file is removed. This cannot be taken back."),
+        consequence: format!("{broken}Its file is deleted. This cannot be undone."),
         yes: "delete",
         then: Confirmed::DeletePreset(item.id.clone()),
     }));
@@ -154,7 +154,7 @@ pub(super) fn ask_delete(model: &mut Model, item: &PickerItem) {
 
 pub(super) fn confirm_overwrite(model: &mut Model, name: String) {
     model.overlay = Some(Overlay::Confirm(Confirm {
-        question: format!("There is a preset {name} already. Write over it?"),
+        question: format!("There is a preset {name} already. Overwrite it?"),
         consequence: "Its file becomes a copy of the open preset with your changes.".to_owned(),
         yes: "write over it",
         then: Confirmed::OverwritePreset(name),
@@ -172,7 +172,7 @@ fn save(model: &mut Model, effects: &mut Effects) {
     }
 }
 
-/// What saving under a name means for the draft as it stands.
+/// The effects of saving the draft under a name.
 pub(super) fn save_effect(model: &Model, name: &str, overwrite: bool) -> Effect {
     Effect::Do(Operation::SavePreset(SavePreset {
         open: model.open.clone(),
@@ -260,7 +260,7 @@ pub(super) fn reloaded(model: &mut Model, fresh: Opened, effects: &mut Effects) 
     params::check_files(model, effects);
     model.send_workflow = send_workflow;
     model.params.selected = selected;
-    model.notify(Tone::Good, "Read again; what you set stays");
+    model.notify(Tone::Good, "Read again; your changes stay");
     notify_problems(model, gone.iter().map(is_gone).collect());
 }
 
@@ -281,7 +281,7 @@ fn ask_for_earlier(model: &mut Model, earlier: Box<Earlier>) {
             "{what} has changed since you last edited it. Keep your changes ({})?",
             names.join(", ")
         ),
-        consequence: "They were made on what the files held before, and are not put back unasked.".to_owned(),
+        consequence: "They were made on an earlier version of these files.".to_owned(),
         yes: "keep them",
         then: Confirmed::KeepEarlier(earlier),
     }));

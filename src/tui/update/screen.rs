@@ -28,7 +28,7 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(Scope::Everywhere, 0)],
         keys: &["ctrl+l"],
         short: "redraw",
-        long: "Draw the whole screen again",
+        long: "Redraw the whole screen",
         unseen: true,
         ..Command::new("redraw", |_, _, effects| effects.push(Effect::Screen(ScreenEffect::Redraw)))
     },
@@ -89,14 +89,14 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(Scope::Panes, 0)],
         keys: &["<"],
         short: "narrower",
-        long: "Move the rule between the columns to the left",
+        long: "Move the border between the columns to the left",
         ..Command::new("grow-left", |model, _, _| grow(model, -5))
     },
     Command {
         places: &[at(Scope::Panes, 0)],
         keys: &[">"],
         short: "wider",
-        long: "Move the rule between the columns to the right",
+        long: "Move the border between the columns to the right",
         ..Command::new("grow-right", |model, _, _| grow(model, 5))
     },
     Command {

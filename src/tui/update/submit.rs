@@ -17,10 +17,10 @@ use crate::tui::panes::params::editing;
 use crate::tui::panes::params::update as params;
 use crate::tui::panes::runs::update as runs;
 
-/// What a held key is told.
-pub(super) const HELD: &str = "Queued once. Let go, then press again for another run";
+/// The notice for a key that is held down.
+pub(super) const HELD: &str = "Queued once. Release the key, then press again for another run";
 
-/// Milliseconds between two presses, which nobody is fast enough for: a key that is held down comes again every 20 to 50.
+/// Milliseconds between two presses that cannot be deliberate: a held key repeats every 20 to 50.
 const HELD_MS: i64 = 90;
 /// Pause after which the run key is a new one.
 const APART_MS: i64 = 1_000;
@@ -31,7 +31,7 @@ pub const RUN: Command = Command {
     places: &[at(Scope::Everywhere, 100)],
     keys: &["ctrl+r", "f5"],
     short: "run",
-    long: "Run the parameters as they stand. Spends money",
+    long: "Run with the current parameters. Spends money",
     spends: Spends::AtOnce,
     when: |model| {
         model.is_settled()?;
@@ -134,8 +134,8 @@ fn run_as(model: &mut Model, unfilled: Unfilled, effects: &mut Effects) {
             count => format!(" (and {} more)", count - 1),
         };
         model.overlay = Some(Overlay::Confirm(Confirm {
-            question: format!("Send what is left of the preset? {first}{more}"),
-            consequence: "The preset is not understood whole. Messages (!) show all that is not.".to_owned(),
+            question: format!("Send the rest of the preset? {first}{more}"),
+            consequence: "Parts of the preset could not be understood. Messages (!) list them.".to_owned(),
             yes: "send it",
             then: Confirmed::RunUnsure,
         }));
@@ -170,7 +170,7 @@ fn run_as(model: &mut Model, unfilled: Unfilled, effects: &mut Effects) {
 
 /// Asks before placeholders are sent. Returns whether there are any.
 fn ask_to_fill(model: &mut Model, submission: &Submission, goes_along: bool) -> bool {
-    /// Names that a question has room for.
+    /// Most names in a question.
     const MOST: usize = 3;
     let unfilled = model.draft.unfilled(submission, goes_along);
     let Some(first) = unfilled.first().map(|parameter| parameter.key.clone()) else { return false };
@@ -191,12 +191,12 @@ fn ask_to_fill(model: &mut Model, submission: &Submission, goes_along: bool) -> 
     true
 }
 
-/// A yes to sending placeholders.
+/// After confirming to send placeholders.
 pub(super) fn unfilled(model: &mut Model, effects: &mut Effects) {
     run_as(model, Unfilled::Sent, effects);
 }
 
-/// A yes to sending what is left of a preset; nobody is asked again as long as it is open.
+/// After confirming to send the rest of a preset; not asked again while it is open.
 pub(super) fn unsure(model: &mut Model, effects: &mut Effects) {
     model.unsure.clear();
     run_now(model, effects);
@@ -222,14 +222,14 @@ pub(super) fn not_sent(model: &mut Model, order: &NewRun) {
     model.notice = None;
 }
 
-/// The files of what is open were changed by somebody else; with an order, it was not queued.
+/// The open files changed on disk; if there is an order, it was not queued.
 pub(super) fn changed_on_disk(
     model: &mut Model,
     changed: &[PathBuf],
     files: Vec<OpenFile>,
     order: Option<Box<NewRun>>,
 ) {
-    // Who says no to reading them again is not asked for the same change once more.
+    // After a no, the same change is not asked about again.
     model.open.files = files.into();
     let names: Vec<_> = changed.iter().map(|path| path.display().to_string()).collect();
     let changed = format!("{} changed on disk", names.join(" and "));
@@ -242,8 +242,8 @@ pub(super) fn changed_on_disk(
     model.overlay = Some(Overlay::Confirm(Confirm {
         question: format!("{changed}. Read it again?"),
         consequence: match order {
-            Some(_) => "Nothing was sent. What you set stays when it is read again.",
-            None => "What you set stays.",
+            Some(_) => "Nothing was sent. Reading it again keeps your changes.",
+            None => "Your changes stay.",
         }
         .to_owned(),
         yes: "read it again",
@@ -273,7 +273,7 @@ pub(super) fn with_new_seed(model: &mut Model, order: &NewRun, ctx: &Ctx, effect
     }
 }
 
-/// What is told of seeds behind `Run 24 queued`.
+/// The text about seeds after `Run 24 queued`.
 fn note_of_seeds(model: &Model, submission: &Submission) -> String {
     let name =
         |key| model.draft.param(key).map_or_else(|| format!("{key}"), |p| format!("{} {}", p.group, p.label));

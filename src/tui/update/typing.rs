@@ -27,7 +27,7 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(Scope::Typing, 0)],
         keys: &["ctrl+a"],
         short: "select all",
-        long: "Select the whole text; what is typed next takes its place",
+        long: "Select the whole text; typing replaces it",
         ..Command::new("select-all", |model, ctx, effects| edit(model, TextEdit::SelectAll, ctx, effects))
     },
     Command {
@@ -41,7 +41,7 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(Scope::Typing, 0)],
         keys: &["alt+d", "alt+delete"],
         short: "delete next word",
-        long: "Delete the word behind the cursor",
+        long: "Delete the word after the cursor",
         ..Command::new("delete-next-word", |model, ctx, effects| {
             edit(model, TextEdit::DeleteNextWord, ctx, effects);
         })
@@ -59,7 +59,7 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(Scope::Typing, 0)],
         keys: &["ctrl+k"],
         short: "delete to end",
-        long: "Delete the line from the cursor on",
+        long: "Delete the rest of the line",
         ..Command::new("delete-to-end", |model, ctx, effects| {
             edit(model, TextEdit::DeleteToEnd, ctx, effects);
         })

@@ -101,7 +101,7 @@ fn title(model: &Model, pane: Pane, area: Rect, regions: &Regions, theme: &Theme
         let style = if *tab == model.focus { theme.accent.patch(theme.selected) } else { theme.text };
         x = paint::put(buffer, area, x, area.y, &format!("{blank}{}{blank}", tab.title()), style) + 2;
     }
-    // Where one pane is seen, what runs is told beside the tabs.
+    // When only one pane is visible, the runs at work are shown beside the tabs.
     let free = area.right().saturating_sub(x);
     let live = if regions.tabs && pane != Pane::Runs { panes::runs::view::live(model, free) } else { None };
     let note = match pane {

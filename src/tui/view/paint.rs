@@ -10,7 +10,7 @@ use crate::tui::notice::Tone;
 use crate::tui::text;
 use crate::tui::theme::Theme;
 
-/// Writes a text from `x` on, cut with `…` at the area's right edge. Returns the column behind it.
+/// Writes a text from `x` on, cut with `…` at the area's right edge. Returns the column after it.
 pub fn put(buffer: &mut Buffer, area: Rect, x: u16, y: u16, text: &str, style: Style) -> u16 {
     let area = area.intersection(buffer.area);
     if y < area.top() || y >= area.bottom() || x >= area.right() {

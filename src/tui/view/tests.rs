@@ -196,7 +196,7 @@ fn a_log_without_a_line_says_why_and_whole() {
     let empty = |run| Msg::Log { run, total: 0, first: 0, lines: vec![] };
     for (lived, expected) in [
         (&[][..], "Nothing has been sent yet."),
-        (&[Status::Waiting], "starts it cold: minutes."),
+        (&[Status::Waiting], "A cold start can take minutes."),
         (&[Status::Waiting, Status::Failed], "This run has no log."),
     ] {
         let mut stage = Stage::new(60, 24);
@@ -374,7 +374,7 @@ fn what_is_the_same_is_said() {
     stage.press("C");
     let screen = stage.screen();
     assert!(screen.contains("Both have the same content"), "{screen}");
-    assert!(screen.contains("Reading what they were made of"), "{screen}");
+    assert!(screen.contains("Reading their parameters"), "{screen}");
     stage.hear(Msg::Pair([39, 40], Box::new([None, None])));
     assert!(stage.screen().contains("cannot be read"), "{}", stage.screen());
 }

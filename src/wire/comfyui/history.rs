@@ -26,7 +26,7 @@ pub struct HistoryEntry {
 pub enum HistoryStatus {
     Succeeded,
     Failed(RunError),
-    /// Cancelled by somebody while it ran.
+    /// Cancelled while it ran.
     Interrupted,
 }
 
@@ -62,7 +62,7 @@ impl HistoryEntry {
             (_, Some(end)) => end,
             (None, None) if status.get("completed") == Some("true") => HistoryStatus::Succeeded,
             (_, None) => HistoryStatus::Failed(RunError {
-                what: "the server says that the run did not succeed, and not why".to_owned(),
+                what: "the server says that the run did not succeed, but not why".to_owned(),
                 ..RunError::default()
             }),
         };

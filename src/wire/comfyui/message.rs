@@ -177,7 +177,7 @@ pub(super) fn error(data: &str) -> RunError {
         *node = maker.to_owned();
     }
     if error.what.is_empty() {
-        error.what = "the server says that a node failed, and not which".to_owned();
+        error.what = "the server says that a node failed, but not which".to_owned();
     }
     error
 }
@@ -219,13 +219,13 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// A big-endian `u32`, and the bytes behind it.
+/// A big-endian `u32`, and the bytes after it.
 fn word(bytes: &[u8]) -> Option<(u32, &[u8])> {
     let (number, rest) = bytes.split_first_chunk::<4>()?;
     Some((u32::from_be_bytes(*number), rest))
 }
 
-/// A block of bytes behind its length (`u32`, at most `most`), and the bytes behind the block.
+/// A block of bytes after its length (`u32`, at most `most`), and the bytes after the block.
 fn counted(bytes: &[u8], most: usize) -> Option<(&[u8], &[u8])> {
     let (length, rest) = word(bytes)?;
     let length = usize::try_from(length).ok().filter(|length| *length <= most)?;

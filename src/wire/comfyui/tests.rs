@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::run::PreviewKind;
-use crate::domain::server::{Device, Memory, Place};
+use crate::domain::server::{Device, Memory, QueuePlace};
 
 fn said(text: &str) -> (Option<String>, Step) {
     let message = Message::read(text);
@@ -243,8 +243,8 @@ fn the_queue_is_in_the_order_in_which_it_runs() {
     let ids: Vec<_> = queue.waiting.iter().map(|queued| queued.prompt_id.as_str()).collect();
     assert_eq!(ids, ["front", "early", "then", "late"]);
     assert_eq!((queue.running[0].nodes, queue.running[0].client_id.as_deref()), (2, Some("c")));
-    assert_eq!(queue.place("R"), Some(Place::Running));
-    assert_eq!(queue.place("then"), Some(Place::Waiting { before: 3 }));
+    assert_eq!(queue.place("R"), Some(QueuePlace::Running));
+    assert_eq!(queue.place("then"), Some(QueuePlace::Waiting { before: 3 }));
     assert_eq!(queue.place("gone"), None);
     for text in ["", "{}", r#"{"queue_running": [], "queue_pending": 1}"#] {
         assert_eq!(read_queue(text), None, "{text}");

@@ -32,7 +32,7 @@ pub const KINDS: &str = "PNG, WebP, JPEG, MP4 and MOV";
 pub struct Metadata {
     /// The file's format, such as `PNG`.
     pub kind: &'static str,
-    /// The graph in API format, JSON as it stands in the file but for [`Metadata::non_finite`].
+    /// The graph in API format, JSON as in the file, except for [`Metadata::non_finite`].
     pub prompt: Option<String>,
     /// The graph of ComfyUI's editor, JSON likewise.
     pub workflow: Option<String>,

@@ -37,7 +37,7 @@ impl<R: Read + Seek> Boxes<'_, R> {
             };
             let inner = self.source.at() - start;
             let stop = start.checked_add(size).filter(|stop| size >= inner && *stop <= end);
-            let stop = stop.ok_or(Stop::Damaged("a part of it is longer than what it stands in"))?;
+            let stop = stop.ok_or(Stop::Damaged("a part of it is longer than the part around it"))?;
             match &kind {
                 b"moov" | b"udta" | b"ilst" if depth < 4 => {
                     self.one(kind, stop, depth)?;

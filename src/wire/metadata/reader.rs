@@ -102,7 +102,7 @@ impl<R: Read + Seek> ByteReader<R> {
     fn need(&mut self, length: u64) -> Scanned<()> {
         self.steps += 1;
         if self.steps > MAX_STEPS {
-            return Err(Stop::Damaged("it has more parts than can be"));
+            return Err(Stop::Damaged("it has too many parts"));
         }
         if length <= self.left() { Ok(()) } else { Err(Stop::Damaged(SHORT)) }
     }

@@ -195,7 +195,7 @@ fn a_file_that_breaks_off_says_so_and_what_was_read_before_counts() {
     assert_eq!(error(&WEBP[..300]), "this WebP is damaged: it ends in the middle");
     assert_eq!(
         error(&MP4[..MP4.len() - 700]),
-        "this MP4 is damaged: a part of it is longer than what it stands in"
+        "this MP4 is damaged: a part of it is longer than the part around it"
     );
     assert!(error(b"").starts_with("ComfyUI's metadata is only read from"));
     assert!(error(b"\x89PNG\r\n\x1a").starts_with("ComfyUI's metadata is only read from"));
@@ -260,7 +260,7 @@ impl Seek for Sparse {
 
 #[test]
 fn frames_are_stepped_over() {
-    // Boxes larger than 4 GiB have a 64-bit length behind the name.
+    // Boxes larger than 4 GiB have a 64-bit length after the name.
     let hole: u64 = 6 << 30;
     let moov = MP4.windows(4).position(|four| four == b"moov").expect("there") - 4;
     let mut head = MP4[..32].to_vec();
@@ -308,7 +308,7 @@ fn many_small_pieces_take_bounded_time() {
     assert_eq!(metadata(&png_of(&bombs)).prompt, None);
     let empty = vec![chunk(b"aaaa", b""); 700_000];
     let error = read(Cursor::new(png_of(&empty))).expect_err("too many").to_string();
-    assert_eq!(error, "this PNG is damaged: it has more parts than can be");
+    assert_eq!(error, "this PNG is damaged: it has too many parts");
     let padding = [b"\xff\xd8".as_slice(), &[0xff; 3_000_000]].concat();
     read(Cursor::new(padding)).expect_err("too many");
 }

@@ -1,4 +1,4 @@
-//! WebP: a RIFF container; ComfyUI writes an `EXIF` chunk behind the frames.
+//! WebP: a RIFF container; ComfyUI writes an `EXIF` chunk after the frames.
 
 use std::io::{Read, Seek};
 

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::decoder::MAX_FIELD;
 use super::*;
 
 /// Decodes a result: each output as `name type size data`, bad data and broken JSON as words.

@@ -36,7 +36,7 @@ pub enum Signal<'a> {
         name: &'a str,
         /// The event's data; should be UTF-8.
         data: &'a [u8],
-        /// Bytes of data that were dropped behind [`MAX_EVENT`].
+        /// Bytes of data that were dropped after [`MAX_EVENT`].
         cut: u64,
     },
     /// The streamed event's data begins.
@@ -261,7 +261,7 @@ impl Decoder {
         }
     }
 
-    /// Begins a line with an unknown field: text behind a line end, or a line to skip.
+    /// Begins a line with an unknown field: text after a line end, or a line to skip.
     fn begin_stray(&mut self, sink: &mut impl FnMut(Signal<'_>)) {
         let is_text = |name: &[u8]| self.names.text.iter().any(|text| text.as_bytes() == name);
         let goes_on = self.name.is_empty() && !self.has_data;

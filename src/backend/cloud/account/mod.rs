@@ -1,8 +1,10 @@
 //! One account at the service: one task, with one socket, for all of its runs.
 //!
-//! Runs register **before** they are sent, since news may come before the reply. They are told apart by their prompt
+//! Runs register **before** they are sent, since news may come before the reply. They are distinguished by their prompt
 //! ids. The task lives as long as runs are registered, and a short while longer.
 
+mod connection;
+mod delivery;
 mod reads;
 mod registry;
 
@@ -12,7 +14,6 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -254,14 +255,14 @@ impl Account {
             self.turn(key, Connection::Polling, None);
             self.subscribe();
         } else if run.logs && run.sid.is_some() {
-            let why = "the connection to the service broke while the request was going up";
+            let why = "the connection to the service broke while the request was being sent";
             self.turn(key, Connection::Reconnecting, Some(why.to_owned()));
         } else {
             self.turn(key, Connection::Polling, None);
         }
     }
 
-    /// Changes how updates reach a run, and tells the run.
+    /// Changes how updates reach a run, and notifies the run.
     fn turn(&mut self, key: u64, connection: Connection, why: Option<String>) {
         let Some(run) = self.run(key).filter(|run| run.connection != Some(connection)) else { return };
         if run.connection == Some(Connection::Live) {
@@ -278,24 +279,6 @@ impl Account {
         for key in keys {
             self.turn(key, connection, why.map(str::to_owned));
         }
-    }
-
-    fn sid(&self) -> Option<String> {
-        self.socket.as_ref().map(|socket| socket.sid().to_owned())
-    }
-
-    fn connect_when_due(&mut self) {
-        let is_due = self.connect_at <= Instant::now();
-        if self.socket.is_some() || self.is_connecting || !is_due || !self.is_wanted() {
-            return;
-        }
-        self.is_connecting = true;
-        let api = self.api.clone();
-        self.work.push(Box::pin(async move {
-            let limits = api.limits().socket();
-            let socket = Socket::connect(api.http(), api.base(), api.credentials(), &limits).await;
-            Done::Connected(Box::new(socket))
-        }));
     }
 
     fn take(&mut self, done: Done) {
@@ -315,82 +298,6 @@ impl Account {
         }
     }
 
-    fn connected(&mut self, socket: Socket) {
-        tracing::info!("the socket is open");
-        self.connected_at = Instant::now();
-        self.socket_state.send_replace(SocketState::Open { sid: socket.sid().to_owned() });
-        self.socket = Some(socket);
-        // What was told while nobody listened is only in the records.
-        let now = Instant::now();
-        self.runs.iter_mut().filter(|run| run.sent).for_each(|run| run.due = now);
-        self.subscribe();
-    }
-
-    fn not_connected(&mut self, failure: &SocketError) {
-        let error = failure.error();
-        tracing::warn!("no socket: {}", error.what);
-        self.connect_later(Duration::ZERO);
-        let refused = matches!(failure, SocketError::Refused(_));
-        self.socket_state.send_modify(|state| {
-            let failed = if let SocketState::Connecting { failed, .. } = state { *failed } else { 0 };
-            *state = if refused {
-                SocketState::Refused(error.clone())
-            } else {
-                SocketState::Connecting { failed: failed + 1, why: Some(error.clone()) }
-            };
-        });
-        if refused {
-            // It may change its mind, but that is nothing to wait for by the minute.
-            self.turn_all(Connection::Polling, Some(&error.what), |_| true);
-        }
-    }
-
-    fn connect_later(&mut self, lived: Duration) {
-        let pause = self.backoff.wait(lived, fastrand::f64());
-        self.connect_at = Instant::now() + pause.min(self.api.limits().reconnect);
-    }
-
-    fn lost(&mut self, failure: &SocketError) {
-        let error = failure.error();
-        tracing::warn!("the socket broke: {}", error.what);
-        self.socket = None;
-        self.connect_later(self.connected_at.elapsed());
-        self.socket_state.send_replace(SocketState::Connecting { failed: 0, why: Some(error.clone()) });
-        self.turn_all(Connection::Reconnecting, Some(&error.what), |_| true);
-    }
-
-    /// Subscribes the present socket to runs that were sent with an earlier one.
-    fn subscribe(&mut self) {
-        let Some(sid) = self.sid() else { return };
-        let is_lonely = |run: &Entry| run.logs && run.sent && run.sid.as_ref() != Some(&sid);
-        if !self.runs.iter().any(is_lonely) {
-            return;
-        }
-        let api = self.api.clone();
-        self.work.push(Box::pin(async move {
-            let result = api.subscribe(&sid).await;
-            Done::Subscribed { sid, result }
-        }));
-    }
-
-    fn subscribed(&mut self, sid: &str, result: Result<(), Unread>) {
-        if self.sid().as_deref() != Some(sid) {
-            return;
-        }
-        match result {
-            Ok(()) => {
-                for run in self.runs.iter_mut().filter(|run| run.logs && run.sent) {
-                    run.sid = Some(sid.to_owned());
-                }
-                self.turn_all(Connection::Live, None, |_| true);
-            }
-            Err(unread) => {
-                tracing::info!("no news of runs that were sent before: {}", unread.error.what);
-                self.turn_all(Connection::Polling, None, |run| run.sid.as_deref() != Some(sid));
-            }
-        }
-    }
-
     /// Handles an event from the socket.
     fn hear(&mut self, Event { prompt_id, news }: Event) {
         let sid = self.sid();
@@ -404,7 +311,7 @@ impl Account {
             return;
         }
         for key in keys {
-            // A service that tells of a run knows this socket, whether it was asked to or not.
+            // A service that sends events of a run knows this socket, whether or not we subscribed.
             if let Some(run) =
                 self.run(key).filter(|run| run.sent && run.logs && run.connection != Some(Connection::Live))
             {
@@ -421,54 +328,6 @@ impl Account {
                 }
             }
         }
-    }
-
-    /// Sends an update to a run, or keeps it until the run's channel has room.
-    fn send_update(&mut self, key: u64, update: RunUpdate) {
-        let is_first = self.outbox.is_empty();
-        let limits = self.api.limits();
-        let Some(run) = self.runs.iter_mut().find(|run| run.key == key) else { return };
-        // One that was waited for in vain is waited for again only when it has taken something.
-        if run.missed > 0 && is_first {
-            match run.updates.try_send(RunUpdate::Missed(run.missed)) {
-                Ok(()) => run.missed = 0,
-                Err(_) => return run.miss(update, limits),
-            }
-        }
-        let unsent =
-            if is_first { run.updates.try_send(update).err() } else { Some(TrySendError::Full(update)) };
-        if let Some(TrySendError::Full(update)) = unsent {
-            if is_first {
-                self.patience = Instant::now() + limits.patience;
-            }
-            self.outbox.push_back((key, update));
-        }
-    }
-
-    /// The channel of the oldest update that waits.
-    fn room(&self) -> Option<mpsc::Sender<RunUpdate>> {
-        let (key, _) = self.outbox.front()?;
-        self.runs.iter().find(|run| run.key == *key).map(|run| run.updates.clone())
-    }
-
-    fn deliver(&mut self, permit: Option<mpsc::OwnedPermit<RunUpdate>>) {
-        if let (Some((_, update)), Some(permit)) = (self.outbox.pop_front(), permit) {
-            permit.send(update);
-        }
-        self.patience = Instant::now() + self.api.limits().patience;
-    }
-
-    /// Drops the oldest update when it has waited for too long.
-    fn leave_out(&mut self) {
-        if self.outbox.is_empty() || self.patience > Instant::now() {
-            return;
-        }
-        if let Some((key, update)) = self.outbox.pop_front()
-            && let Some(run) = self.runs.iter_mut().find(|run| run.key == key)
-        {
-            run.miss(update, self.api.limits());
-        }
-        self.patience = Instant::now() + self.api.limits().patience;
     }
 }
 

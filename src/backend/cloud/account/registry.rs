@@ -84,7 +84,7 @@ impl Accounts {
     pub(in super::super) fn hurry(&self, api: &Api, prompt_id: &str) {
         let table = self.lock();
         if let Some(handle) = table.accounts.iter().find(|handle| handle.api.is_same_account(api)) {
-            // Nobody listens: then nobody follows the run.
+            // Fails only when nobody follows the run any more.
             let _ = handle.commands.send(Command::UrgentFor { prompt_id: prompt_id.to_owned() });
         }
     }

@@ -97,7 +97,7 @@ pub(super) fn broken(shown: &str, error: &tungstenite::Error) -> SocketError {
             format!("the live connection to {shown} is over")
         }
         Error::Protocol(ResetWithoutClosingHandshake) => format!("the live connection to {shown} was cut"),
-        Error::Capacity(_) => format!("{shown} sent a message that is too large to take"),
+        Error::Capacity(_) => format!("{shown} sent a message that is too large"),
         Error::Protocol(_) | Error::Utf8(_) => {
             format!("{shown} sent something that is not a websocket message")
         }

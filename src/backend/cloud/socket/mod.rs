@@ -1,4 +1,4 @@
-//! The connection on which the service tells of runs: Socket.IO over a websocket,
+//! The connection on which the service sends events: Socket.IO over a websocket,
 //! the codec being [`wire::socketio`](crate::wire::socketio).
 //!
 //! The websocket begins as a request of our own HTTP client, so proxies, certificates and redirects are treated
@@ -37,7 +37,7 @@ use stream::{Counted, Io};
 
 /// Answers that may wait to be sent; with more nothing is read until the server has taken some.
 const MAX_WAITING: usize = 64;
-/// Notices of one connection that are told; the log is not the server's to fill.
+/// Most notices of one connection that are reported, so that a server cannot fill the log.
 const MAX_NOTICES: usize = 20;
 /// How much longer than its silence a server is given, once.
 const GRACE: Duration = Duration::from_secs(1);
@@ -120,7 +120,7 @@ impl Socket {
                 Signal::Connected { sid } => return Ok(Self { line, sid, over: false }),
                 Signal::Refused { message } => return Err(SocketError::refused(&message)),
                 Signal::Closed | Signal::Disconnected => {
-                    return Err(unreachable(format!("{shown} hung up before it let us in")));
+                    return Err(unreachable(format!("{shown} closed the connection before the login")));
                 }
                 Signal::Ignored { why, shown } => line.note(why, &shown),
                 Signal::Event(_) | Signal::Alive => {}
@@ -176,7 +176,7 @@ impl Socket {
 
 /// The service took too long. `notices` may say what it did instead.
 fn late(shown: &str, SocketLimits { connect, .. }: &SocketLimits, notices: &str) -> SocketError {
-    let what = format!("{shown} did not let us in within {} seconds", connect.as_secs_f64().ceil());
+    let what = format!("{shown} did not accept the login within {} seconds", connect.as_secs_f64().ceil());
     match unreachable(what) {
         SocketError::Unreachable(error) => {
             SocketError::Unreachable(RunError { details: notices.to_owned(), ..error })

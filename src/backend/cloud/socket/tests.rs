@@ -481,13 +481,13 @@ async fn unknown_messages_are_reported_a_few_times() {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_does_not_let_us_in_is_given_up() {
-    // What it says, and what is told; `None` hangs up.
+    // What it sends, and the expected error; `None` closes the connection.
     let table: [(&[&str], Option<&str>, &str, &str); 6] = [
-        (&[], Some(""), "did not let us in within 30 seconds", ""),
-        (&[OPEN, "40"], Some(""), "did not let us in within 30 seconds", "as Socket.IO 2 says it: 40"),
+        (&[], Some(""), "did not accept the login within 30 seconds", ""),
+        (&[OPEN, "40"], Some(""), "did not accept the login within 30 seconds", "as Socket.IO 2 says it: 40"),
         (&[OPEN, "2", r#"42["a"]"#], None, "the live connection to http://x", ""),
-        (&[OPEN, "41"], Some(""), "hung up before it let us in", ""),
-        (&["1"], Some(""), "hung up before it let us in", ""),
+        (&[OPEN, "41"], Some(""), "closed the connection before the login", ""),
+        (&["1"], Some(""), "closed the connection before the login", ""),
         (&[OPEN, r#"44{"message":"No hush-hush"}"#], Some(""), "rejected the login: No hush-hush", ""),
     ];
     for (frames, stays, what, details) in table {

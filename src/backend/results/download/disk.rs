@@ -15,11 +15,11 @@ pub(super) struct Disk {
     commands: mpsc::Sender<DiskCommand>,
     /// The writing thread; `None` once its result was taken.
     thread: Option<JoinHandle<Written>>,
-    /// What came before the disk took no more.
+    /// The bytes written before the disk failed.
     left: Option<OutputFile>,
 }
 
-/// What the thread leaves.
+/// The file as the thread leaves it.
 #[derive(Debug)]
 struct Written {
     file: Option<OutputFile>,
@@ -36,8 +36,8 @@ enum DiskCommand {
 }
 
 impl Disk {
-    /// Nothing is made before the first bytes come. Whoever hears the run's events hears their end only when a
-    /// half-written file is gone.
+    /// Creates no file before the first bytes arrive. The event channel closes only after
+    /// a half-written file is removed.
     pub(super) fn start(folder: OutputFolder, events: EventSink) -> Self {
         let (commands, waiting) = mpsc::channel(WAITING_CHUNKS);
         let thread = tokio::task::spawn_blocking(move || {
@@ -58,7 +58,7 @@ impl Disk {
         self.command(DiskCommand::Again).await
     }
 
-    /// Completes the file, or what of it the disk took; it has no name yet.
+    /// Completes the file, or the part that was written. It has no name yet.
     pub(super) async fn finish(mut self) -> Result<OutputFile, String> {
         if let Some(left) = self.left.take() {
             return Ok(left);

@@ -1,8 +1,8 @@
-//! Outputs that are links: fetched a few at a time, streamed to disk, resumed when they break off.
+//! Outputs that are links: downloaded a few at a time, streamed to disk, resumed after errors.
 //!
-//! The addresses are the server's choice, so nothing of ours goes along, unless they are the API's own and the protocol
-//! says that it asks for credentials there too. `guard.rs` says which
-//! addresses are asked at all. Their queries are signatures, which nobody gets to see.
+//! The server chooses the addresses, so no credentials are sent, except to the API's own origin in protocols
+//! that require them there. `guard.rs` decides which addresses may be requested at all. Their queries are
+//! signatures, and are never shown.
 
 mod disk;
 mod one;
@@ -32,49 +32,48 @@ use crate::backend::net::http::Http;
 use crate::backend::reporter::Reporter;
 use crate::backend::{BackendError, BoxFuture};
 
-/// Outputs that are fetched at the same time.
+/// Downloads at the same time.
 const AT_ONCE: usize = 3;
 
-/// Whole files that wait for one of the same name before the next is fetched: each is an open file.
+/// Most complete files that wait for one with the same name before the next download starts: each is an open file.
 const MAX_UNNAMED: usize = 32;
 
-/// What is to be known for fetching the outputs of a run.
+/// Everything needed to download the outputs of a run.
 pub(in crate::backend) struct Links<'a> {
     pub http: &'a Http,
-    /// The API that named the addresses: relative ones begin there, and what is near it may be asked.
+    /// The API that gave the addresses: relative ones start there, and its own network may be requested.
     pub home: &'a Url,
-    /// What goes along with requests to the API's own origin, and to no other.
+    /// Credentials for the API's own origin, sent to no other.
     pub credentials: Option<&'a Credentials>,
     pub folder: OutputFolder,
-    /// Names of outputs that are on disk from before, as [`crate::domain::run::Output::name`] has them: as often as a
-    /// name is in here, the first outputs of that name are passed over.
+    /// Names of outputs that were saved earlier, as in [`crate::domain::run::Output::name`]: for each occurrence one
+    /// output of that name is skipped.
     pub saved: &'a [String],
-    /// Asked for a new address when one does not hold any more.
+    /// Source of a new address when one has expired.
     pub fresh: Option<&'a dyn Fresh>,
-    /// What a person does to have a failed output after all, as the end of a sentence: `run again`.
+    /// The remedy for an output that failed, as the end of a sentence: `run again`.
     pub again: &'a str,
 }
 
-/// Gives new addresses for old ones, which expire.
+/// Gives new addresses for expired ones.
 pub(in crate::backend) trait Fresh: Sync {
-    /// The output as the server has it now; `None` when it has none, or none can be had. `position` is the
-    /// output's place in the list that [`fetch_all`] was given, `stale` what is known of it, with the
-    /// address that failed last.
+    /// The output's current address; `None` when there is none. `position` is its index in the list passed to
+    /// [`fetch_all`], `stale` what is known about it, with the address that failed.
     fn fresh<'a>(&'a self, position: usize, stale: &'a OutputInfo) -> BoxFuture<'a, Option<OutputInfo>>;
 }
 
-/// What came of the links.
+/// The result of downloading all links.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::backend) struct Fetched {
-    /// On disk, those from before included.
+    /// On disk, including those saved earlier.
     pub saved: usize,
     pub failed: usize,
 }
 
-/// Fetches outputs to disk and reports each as it ends, with the bytes of all. Outputs of one name are numbered in
-/// the order of the list, whichever is whole first: the later one waits for its name.
+/// Downloads outputs and reports each as it ends, with the bytes of all. Outputs with the same name are numbered in
+/// the order of the list: one that completes earlier waits.
 ///
-/// An output that cannot be had is an event, not an error. Dropped, it leaves no file behind that is not whole.
+/// A failed output is an event, not an error. Dropping the future leaves no incomplete file.
 pub(in crate::backend) async fn fetch_all(
     links: &Links<'_>,
     list: Vec<OutputInfo>,
@@ -139,22 +138,22 @@ pub(in crate::backend) async fn fetch_all(
     Ok(fetched)
 }
 
-/// The outputs that are to be fetched.
+/// The outputs to download.
 struct Wanted {
     outputs: Vec<PendingOutput>,
-    /// How many are on disk already.
+    /// Number of outputs already on disk.
     passed_over: usize,
 }
 
-/// An output that is to be fetched.
+/// An output to download.
 struct PendingOutput {
     position: usize,
     info: OutputInfo,
-    /// What its file is to be called: the server's name for it, or the end of its address.
+    /// File name hint: the server's name, or the end of the address.
     hint: String,
-    /// Closed when the one before it that may be called alike has its name.
+    /// Closed when the previous output that may get the same name is named.
     before: Option<oneshot::Receiver<Infallible>>,
-    /// Dropped when this one has its name, or never gets one.
+    /// Dropped when this output is named or has failed.
     named: Option<oneshot::Sender<Infallible>>,
 }
 
@@ -187,10 +186,10 @@ fn wanted(list: Vec<OutputInfo>, home: &Url, saved: &[String]) -> Wanted {
     wanted
 }
 
-/// An address as the API means it. A name and password in the API's own address are ours, and stay there.
+/// Resolves an address against the API's. User name and password in the API's own address are removed.
 fn address_of(home: &Url, address: &str) -> Result<Url, String> {
     let mut base = home.clone();
-    // An address that can have none has none.
+    // Fails only for addresses that cannot have either.
     let _ = base.set_username("").and_then(|()| base.set_password(None));
     base.join(address).map_err(|why| format!("its address cannot be read: {why}"))
 }
@@ -209,14 +208,14 @@ fn hint(info: &OutputInfo, home: &Url) -> String {
 #[derive(Clone, Copy, Debug, Default)]
 struct Tally {
     done: u64,
-    /// Of those whose size is known. Sizes are the server's word, and their sum may be larger than any.
+    /// Sum of the known sizes. Servers state sizes, so the sum may exceed any integer.
     total: u128,
-    /// How many have a size that is not known.
+    /// Number of outputs of unknown size.
     unknown: usize,
 }
 
 impl Tally {
-    /// Together with what came before the links.
+    /// The transfer including the bytes received before the links.
     fn transfer(&self, before: u64) -> Transfer {
         let total = u64::try_from(self.total + u128::from(before)).ok();
         Transfer { done: before + self.done, total: total.filter(|_| self.unknown == 0) }
@@ -243,12 +242,12 @@ impl Share {
         self.done += bytes;
         self.tally.send_modify(|tally| tally.done += bytes);
         if self.total.is_some_and(|total| self.done > total) {
-            // What was announced is wrong.
+            // The announced size is wrong.
             self.expect(None);
         }
     }
 
-    /// All of it has to come again.
+    /// The download starts again from the beginning.
     fn again(&mut self) {
         let done = std::mem::take(&mut self.done);
         self.tally.send_modify(|tally| tally.done -= done);
@@ -262,7 +261,7 @@ impl Share {
         });
     }
 
-    /// It is over: nothing more of it is waited for.
+    /// The download has ended: its remaining bytes are no longer expected.
     fn settle(&mut self) {
         self.expect(Some(self.done));
     }

@@ -1,4 +1,6 @@
 //! The download of one output: retried, and resumed where it broke off, until it is complete or fails for good.
+//!
+//! Its retries, resumption and checks share one state, so they stay in one file.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -73,7 +75,7 @@ pub(super) async fn fetch(
     download.share.settle();
     let Download { disk, kind, got, .. } = download;
     let file = match &fault {
-        // What came may be worth something. When it cannot be kept, the fault itself is told all the same.
+        // A partial file may be useful. When it cannot be kept, the error itself is still reported.
         Some(_) if got > 0 => disk.finish().await.ok(),
         Some(_) => None,
         None => disk.finish().await.map_err(|why| fault = Some(why)).ok(),
@@ -86,7 +88,7 @@ pub(super) async fn name(fetched: Fetched) -> Vec<RunEvent> {
     let Fetched { file, fault, hint, kind, announced, before, named } = fetched;
     let name = shown(&OutputInfo { filename: hint.clone(), ..OutputInfo::default() });
     if let Some(before) = before {
-        // Nothing is ever sent: the one before it has its name, or has failed, when its end is gone.
+        // Nothing is ever sent: the channel closes when the previous output is named or has failed.
         let _ = before.await;
     }
     let error = match (file, fault) {
@@ -174,7 +176,7 @@ impl Download<'_> {
         let mut furthest = 0;
         loop {
             let outcome = self.attempt().await;
-            // Measured from the furthest point: a server that begins anew each time brings nothing new.
+            // Measured from the furthest point: starting again from the beginning is no progress.
             if self.got >= furthest + PROGRESS {
                 furthest = self.got;
                 waits = retries.iter();
@@ -192,7 +194,7 @@ impl Download<'_> {
                             fresh_left -= 1;
                             continue;
                         }
-                        // It may take a while until what was promised is there.
+                        // A promised file may not be there yet.
                         _ => fresh_left -= 1,
                     }
                     (what, Duration::ZERO)
@@ -233,7 +235,7 @@ impl Download<'_> {
                     return Ok(());
                 }
                 self.in_one_piece = true;
-                return Err(passing("its server sends no more of it"));
+                return Err(passing("its server does not send the rest"));
             }
             _ => return Err(refused(response.status(), response.headers())),
         }
@@ -279,7 +281,7 @@ impl Download<'_> {
             Some(Part::From { first, total }) if first == from => total,
             _ => {
                 self.in_one_piece = true;
-                return Err(passing("its server sent another part of it than was asked for"));
+                return Err(passing("its server sent another part than requested"));
             }
         };
         let is_same = match (total, self.size()) {
@@ -290,7 +292,7 @@ impl Download<'_> {
         };
         if !is_same || self.version.differs(&version) {
             self.start_over().await?;
-            return Err(passing("it changed at its server while it came"));
+            return Err(passing("it changed on its server during the download"));
         }
         if self.length.is_none() && total.is_some() {
             self.length = total;
@@ -309,7 +311,7 @@ impl Download<'_> {
             let bytes = chunk.len() as u64;
             if self.length.is_some_and(|length| self.got + bytes > length) {
                 self.in_one_piece = true;
-                return Err(passing("its server sent more of it than there is"));
+                return Err(passing("its server sent more than the announced size"));
             }
             self.disk.write(chunk).await.map_err(Fault::Final)?;
             self.got += bytes;
@@ -321,8 +323,8 @@ impl Download<'_> {
     fn is_whole(&mut self) -> Result<(), Fault> {
         let is_short = match (self.length, self.announced) {
             (Some(length), _) => self.got < length,
-            // An answer without a length may have been cut off, or the announced size be wrong: ending twice at
-            // the same place tells.
+            // A response without a length may have been cut off, or the announced size may be wrong: ending twice at
+            // the same place shows the latter.
             (None, Some(announced)) => {
                 self.got < announced && self.ended_at.replace(self.got) != Some(self.got)
             }
@@ -383,7 +385,7 @@ impl Download<'_> {
 }
 
 fn silent(limit: Duration) -> Fault {
-    passing(format!("nothing of it came for {} seconds", limit.as_secs()))
+    passing(format!("no data came for {} seconds", limit.as_secs()))
 }
 
 /// The failure for an error status.
@@ -395,9 +397,9 @@ fn refused(status: StatusCode, headers: &HeaderMap) -> Fault {
     let stay_away = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
     let stay_away = Duration::from_secs(stay_away.unwrap_or(0));
     match status.as_u16() {
-        // Object stores say each of these of a link that has run out.
+        // Object stores answer with any of these for an expired link.
         400 | 401 | 403 | 404 | 410 => {
-            Fault::Stale(format!("its address is not valid, or no longer ({name})"))
+            Fault::Stale(format!("its address is not valid or has expired ({name})"))
         }
         408 | 425 | 429 | 500..=504 => Fault::Passing(format!("its server failed ({name})"), stay_away),
         _ => hopeless(format!("its server did not send a valid response ({name})")),

@@ -1,4 +1,4 @@
-//! Against real servers on this machine that do what servers and lines do.
+//! Downloads from local servers that behave like real servers and networks.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,17 +19,17 @@ use super::*;
 use crate::backend::HttpLimits;
 use crate::domain::run::{Output as Saved, OutputFailure};
 
-/// Longer than anything here takes; a test that comes to it has failed.
+/// Longer than any wait here; a test that takes so long has failed.
 const LONG: Duration = Duration::from_secs(20);
 
 const SIZE: usize = 300_000;
 
-/// A file's content, no part of which is like another.
+/// A file's content without repetitions.
 fn content() -> Vec<u8> {
     (0..SIZE as u32 / 4).flat_map(u32::to_be_bytes).collect()
 }
 
-/// One request that a server heard.
+/// A request that a server received.
 #[derive(Clone, Debug)]
 struct Received {
     path: String,
@@ -48,7 +48,7 @@ struct Server {
 }
 
 impl Server {
-    /// Answers the n-th request as the function says.
+    /// Answers the n-th request with the function's result.
     async fn start<F>(answer: impl Fn(usize, Received) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Response> + Send + 'static,
@@ -70,7 +70,7 @@ impl Server {
         Self { home: home.parse().expect("a URL"), requests }
     }
 
-    /// As [`Self::start`], for answers that are there at once.
+    /// As [`Self::start`], for immediate answers.
     async fn simple(answer: impl Fn(usize, &Received) -> Response + Send + Sync + 'static) -> Self {
         Self::start(move |number, request| std::future::ready(answer(number, &request))).await
     }
@@ -79,23 +79,23 @@ impl Server {
         self.requests.lock().expect("no panic").clone()
     }
 
-    /// The parts of the file that were asked for.
+    /// The `Range` headers requested.
     fn ranges(&self) -> Vec<Option<String>> {
         self.requests().iter().map(|request| request.get(header::RANGE).map(str::to_owned)).collect()
     }
 }
 
-/// A body that breaks off behind some bytes.
+/// A body that breaks off after some bytes.
 fn broken(bytes: &[u8]) -> Body {
     let pieces = [Ok(Bytes::copy_from_slice(bytes)), Err(std::io::Error::other("broken"))];
-    // A piece of its own each, so that what comes before the break leaves.
+    // As separate chunks, so that those before the break are sent.
     Body::from_stream(stream::unfold(pieces.into_iter(), |mut pieces| async move {
         tokio::task::yield_now().await;
         Some((pieces.next()?, pieces))
     }))
 }
 
-/// A body of a length that nobody says.
+/// A body without a length.
 fn unmeasured(bytes: &[u8]) -> Body {
     Body::from_stream(stream::iter([Ok::<_, std::io::Error>(Bytes::copy_from_slice(bytes))]))
 }
@@ -109,7 +109,7 @@ fn answer(status: u16, headers: &[(&str, &str)], body: impl Into<Body>) -> Respo
     response
 }
 
-/// The whole content, announced as such, of which only so much comes.
+/// The whole content announced, but only some bytes sent.
 fn half(etag: &str, bytes: usize) -> Response {
     let length = SIZE.to_string();
     let mut headers = vec![("content-length", length.as_str())];
@@ -119,7 +119,7 @@ fn half(etag: &str, bytes: usize) -> Response {
     answer(200, &headers, broken(&content()[..bytes]))
 }
 
-/// The file as an honest server gives it, parts included.
+/// The file from a correct server, with support for ranges.
 fn honest(etag: &str, request: &Received) -> Response {
     let content = content();
     let is_same = request.get(header::IF_RANGE).is_none_or(|condition| condition == etag);
@@ -202,7 +202,7 @@ async fn fetch(server: &Server, list: Vec<OutputInfo>) -> Outcome {
 }
 
 impl Outcome {
-    /// What the events hold that one is asked for.
+    /// Picks something from the events.
     fn all<'a, T>(&'a self, pick: impl Fn(&'a RunEvent) -> Option<T>) -> Vec<T> {
         self.events.iter().filter_map(pick).collect()
     }
@@ -223,7 +223,7 @@ impl Outcome {
         self.events.iter().rev().find_map(|e| if let RunEvent::Download(t) = e { Some(*t) } else { None })
     }
 
-    /// One file came, whole.
+    /// Asserts that one file was saved completely.
     fn is_whole(&self) {
         assert_eq!((self.fetched, self.failures()), (Fetched { saved: 1, failed: 0 }, vec![]));
         assert!(self.files.len() == 1 && self.files["a.bin"] == content(), "{:?}", self.files.keys());
@@ -231,7 +231,7 @@ impl Outcome {
         assert_eq!(self.last_transfer(), Some(last), "what came twice counts once");
     }
 
-    /// One file did not come: why.
+    /// The reason why one file failed.
     fn why(&self) -> &str {
         assert_eq!(self.fetched, Fetched { saved: 0, failed: 1 }, "{:?}", self.saved());
         &self.failures()[0].why
@@ -274,7 +274,7 @@ async fn our_own_addresss_token_stays_with_the_server() {
     }
 }
 
-/// What a server and its line do to a request, by chance: always of these two versions of the file.
+/// A random misbehaviour of server or network, with one of two versions of the file.
 fn chance(rng: &mut fastrand::Rng, request: &Received) -> Response {
     let (etag, content) = match rng.u8(..8) {
         0 => ("\"b\"", content().into_iter().rev().collect()),
@@ -286,9 +286,9 @@ fn chance(rng: &mut fastrand::Rng, request: &Received) -> Response {
     let (status, first) = match (rng.u8(..12), asked) {
         (0, _) => return answer(503, &[], "busy"),
         (1, Some(_)) => return answer(416, &[("content-range", "bytes */300000")], ""),
-        // Never asked for.
+        // A range that was not requested.
         (2, Some(from)) => (206, from.saturating_sub(rng.usize(..5))),
-        // Takes no notice of `If-Range`.
+        // Ignores `If-Range`.
         (3, Some(from)) => (206, from),
         (4.., Some(from)) if is_same => (206, from),
         _ => (200, 0),
@@ -303,7 +303,7 @@ fn chance(rng: &mut fastrand::Rng, request: &Received) -> Response {
     if rng.bool() {
         return answer(status, &headers, content[first..].to_vec());
     }
-    // Without a length too, the break is an error.
+    // A break is an error even without a length.
     if rng.bool() {
         headers.push(("content-length", &length));
     }
@@ -347,7 +347,7 @@ async fn a_line_that_breaks_often_has_its_tries_again_with_what_came() {
             headers.push(("content-range", &range));
         }
         let part = content()[from..end].to_vec();
-        // Without a tag: the size alone tells that it is the same file.
+        // Without a tag, only the size shows that it is the same file.
         if end < SIZE { answer(status, &headers, broken(&part)) } else { answer(status, &headers, part) }
     })
     .await;
@@ -398,7 +398,7 @@ async fn parts_of_files_that_may_differ_are_not_joined() {
     .await;
     fetch(&server, vec![link("a.bin", "/a")]).await.is_whole();
     assert_eq!(server.ranges(), [None, None]);
-    // A weak tag may stand for other bytes; the date is good.
+    // A weak tag may stand for other bytes; the date is reliable.
     let date = "Mon, 05 Jan 2026 10:00:00 GMT";
     let server = Server::simple(move |number, request| match number {
         0 => {
@@ -415,7 +415,7 @@ async fn parts_of_files_that_may_differ_are_not_joined() {
 #[tokio::test]
 async fn sizes_are_checked() {
     let announced = |size: u64| OutputInfo { size: Some(size), ..link("a.bin", "/a") };
-    // Its server knows better than the API: whole, and told.
+    // Its server knows the size better than the API: the file is complete, and a warning is given.
     let server = Server::simple(|_, _| answer(200, &[], content())).await;
     for size in [1, 400_000] {
         let outcome = fetch(&server, vec![announced(size)]).await;
@@ -424,7 +424,7 @@ async fn sizes_are_checked() {
     }
     assert_eq!(fetch(&server, vec![announced(0)]).await.warnings(), Vec::<&str>::new());
     assert_eq!(server.requests().len(), 3, "none was asked for twice");
-    // Without a length, an end before what was announced may be a cut: the rest is asked for.
+    // Without a length, an end before the announced size may be a cut: the rest is requested.
     let server = Server::simple(|number, request| match number {
         0 => answer(200, &[("etag", "\"a\"")], unmeasured(&content()[..100_000])),
         _ => honest("\"a\"", request),
@@ -442,7 +442,7 @@ async fn sizes_are_checked() {
             .iter()
             .any(|e| matches!(e, RunEvent::Download(t) if t.total < Some(t.done) && t.total.is_some()))
     );
-    // There is no rest, says the server; or it ends there again.
+    // There is no rest, or it ends at the same place again.
     let beyond: fn() -> Response = || answer(416, &[("content-range", "bytes */300000")], "");
     let again: fn() -> Response = || answer(200, &[], unmeasured(&content()));
     for rest in [beyond, again] {
@@ -468,7 +468,7 @@ async fn what_never_gets_whole_fails_with_what_came() {
         Some("a.bin.part".as_ref())
     );
     assert_eq!(server.requests().len(), 4, "the first, and one behind each wait");
-    // Silence is as bad as a break.
+    // Silence counts as a break.
     let server = Server::start(|number, _| async move {
         match number {
             0 => std::future::pending().await,
@@ -484,7 +484,7 @@ async fn what_never_gets_whole_fails_with_what_came() {
     assert_eq!(server.requests().len(), 1);
 }
 
-/// Gives these addresses one after the other.
+/// Returns these addresses one after the other.
 struct Addresses(Mutex<Vec<&'static str>>);
 
 impl Fresh for Addresses {
@@ -513,7 +513,7 @@ async fn a_link_that_ran_out_is_asked_for_anew() {
         let outcome = fetch(&server, vec![link("a.bin", "/old?sig=hush")]).await;
         assert!(outcome.why().contains(&format!("({status} ")) && outcome.why().contains("run again"));
     }
-    // In the middle of it: on the new link goes on what is the same file, and nothing else.
+    // In the middle: the new link continues the same file, and starts again for another.
     for (tag, second) in [("\"a\"", 206), ("\"b\"", 200)] {
         let server = Server::simple(move |number, request| match (number, request.path.as_str()) {
             (0, _) => half("\"a\"", 100_000),
@@ -525,7 +525,7 @@ async fn a_link_that_ran_out_is_asked_for_anew() {
         fetching.run(vec![link("a.bin", "/old")]).await.is_whole();
         assert_eq!(server.ranges()[2].as_deref(), Some("bytes=100000-"), "{second}");
     }
-    // Links that never hold are not asked for for ever.
+    // Links that expire at once are not renewed for ever.
     let server = Server::simple(|_, _| answer(403, &[], "")).await;
     let fetching = Fetching { fresh: fresh(&["/b"; 50]), ..Fetching::of(&server.home) };
     assert!(fetching.run(vec![link("a.bin", "/a")]).await.why().contains("403 Forbidden"));
@@ -577,7 +577,7 @@ async fn a_public_api_leads_nobody_into_this_machine() {
         }
     }
     assert_eq!(server.requests().len(), 0);
-    // The same server's name is good when the API is on this machine, and at another port than the API.
+    // A local server may be on another port than a local API.
     let home: Url = "http://127.0.0.1:9/api".parse().expect("a URL");
     let outcome = Fetching::of(&home).run(vec![link("a.bin", &format!("http://localhost:{port}/"))]).await;
     outcome.is_whole();
@@ -592,9 +592,9 @@ async fn three_come_at_a_time_and_all_are_counted_together() {
         let (together, now, most) = (together.clone(), now.clone(), most.clone());
         async move {
             most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-            // Never passed by fewer than three.
+            // Only passed by three together.
             together.wait().await;
-            // Client and server take turns on one thread: a fourth has every chance to come.
+            // Client and server take turns on one thread, so a fourth would have come by now.
             for _ in 0..1_000 {
                 tokio::task::yield_now().await;
             }
@@ -706,7 +706,7 @@ async fn a_download_that_is_dropped_leaves_no_file() {
             }
         }
     };
-    // Its writers hold the last senders: when the events end, their files are gone.
+    // The writers hold the last senders: when the channel closes, their files are removed.
     tokio::time::timeout(LONG, listen).await.expect("an end");
     assert_eq!(files(dir.path()).len(), 0);
 }

@@ -1,5 +1,5 @@
-//! What is noted of an output before it has its name, so that a process which dies in between leaves no
-//! output that nobody knows.
+//! Records an output before it is renamed into place, so that a process that dies in between does
+//! not leave an unknown output.
 
 use std::fmt::Debug;
 use std::fs::{self, File};
@@ -15,20 +15,20 @@ use super::salvage::is_any_temp_name;
 use crate::domain::run::{Output, RunId};
 use crate::domain::workflow::hex;
 
-/// An output that is whole, on the disk, and about to get its name.
+/// A complete and synced output that is about to be renamed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Intent {
-    /// Its file until then.
+    /// Path of its temporary file.
     pub temp: PathBuf,
     pub device: u64,
     pub inode: u64,
-    /// As it will be told of; its path is the first that is tried.
+    /// As it will be reported; its path is the first name to be tried.
     pub output: Output,
 }
 
-/// Where intentions are noted.
+/// Stores intents where the next runner finds them.
 pub trait Ledger: Debug + Send + Sync {
-    /// Notes one; it is on the disk when this returns.
+    /// Stores an intent; it is synced to disk when this returns.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -36,7 +36,7 @@ pub trait Ledger: Debug + Send + Sync {
 }
 
 impl Intent {
-    /// Whether the file at a path is the one that is meant.
+    /// Whether the file at a path is this output.
     pub fn is_at(&self, path: &Path) -> bool {
         let found = fs::symlink_metadata(path);
         found.is_ok_and(|found| {
@@ -44,18 +44,18 @@ impl Intent {
         }) && hash_of(path).is_ok_and(|hash| hash == self.output.sha256)
     }
 
-    /// What became of the output: it has its name, or gets it now. `None` when it is not there any more.
+    /// Finds the output: renamed already, or renamed now. `None` when it no longer exists.
     pub fn settle(&self) -> Option<Output> {
         let path = self.named().or_else(|| self.name())?;
         if path != self.temp && fs::symlink_metadata(&self.temp).is_ok_and(|found| found.ino() == self.inode)
         {
-            // The second of its names. That it stays when it cannot be removed does no harm.
+            // Its second hard link; failing to remove it does no harm.
             let _ = fs::remove_file(&self.temp);
         }
         Some(Output { path, ..self.output.clone() })
     }
 
-    /// Where it lies under a name of its own.
+    /// The final path where it is found.
     fn named(&self) -> Option<PathBuf> {
         if self.is_at(&self.output.path) {
             return Some(self.output.path.clone());

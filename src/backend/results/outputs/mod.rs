@@ -1,4 +1,4 @@
-//! Outputs on disk: written beside their place, synced, and given their name only when they are whole.
+//! Outputs on disk: written to temporary files, synced, and renamed when complete.
 
 mod intent;
 pub mod place;
@@ -25,29 +25,29 @@ use super::names::{self, NameFields};
 pub use intent::{Intent, Ledger};
 pub use rescue::Kept;
 
-/// More files of one name than anyone has: then something else is wrong.
+/// Most files with the same name; more than this means that something is wrong.
 const MAX_NUMBER: u32 = 100_000;
 
-/// The folder into which a run's outputs go. Made when the first one comes.
+/// The folder for a run's outputs, created when the first one arrives.
 #[derive(Clone, Debug, Default)]
 pub struct OutputFolder {
     dir: PathBuf,
     run: RunId,
     naming: Option<Arc<Naming>>,
-    /// Where goes what this folder does not take.
+    /// Folders to use when this one fails.
     rescue: Arc<[PathBuf]>,
     ledger: Option<Arc<dyn Ledger>>,
 }
 
-/// What the outputs of a run are called.
+/// How the outputs of a run are named.
 #[derive(Clone, Debug)]
 pub struct Naming {
     pub template: OutputName,
-    /// What its words stand for.
+    /// Values of the template's fields.
     pub fields: NameFields,
 }
 
-/// Why an output could not be written: what happened and what to do.
+/// Why an output could not be written, and what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{} could not be written: {}. {}", .path.display(), reason(.source), remedy(.source))]
 pub struct OutputError {
@@ -59,13 +59,13 @@ fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "the disk is full".to_owned(),
         io::ErrorKind::PermissionDenied => "it is not allowed".to_owned(),
-        io::ErrorKind::FileTooLarge => "it is larger than a file may be here".to_owned(),
+        io::ErrorKind::FileTooLarge => "it is larger than files may be here".to_owned(),
         io::ErrorKind::ReadOnlyFilesystem => "the disk is read-only".to_owned(),
         _ => error.to_string(),
     }
 }
 
-/// How to have the output then is the run's end to say: it need not be run again.
+/// How to get the output again is part of the run's end: the run need not be repeated.
 fn remedy(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "Free some space",
@@ -75,25 +75,24 @@ fn remedy(error: &io::Error) -> &'static str {
 }
 
 impl OutputFolder {
-    /// The folder for the outputs of a run.
     pub fn new(dir: impl Into<PathBuf>, run: RunId) -> Self {
         Self { dir: dir.into(), run, ..Self::default() }
     }
 
-    /// The same, with each output noted before it gets its name.
+    /// Adds a ledger that records each output before it is renamed.
     pub fn noted_in(self, ledger: Arc<dyn Ledger>) -> Self {
         Self { ledger: Some(ledger), ..self }
     }
 
-    /// The same, with names for the outputs that are not the server's.
+    /// Adds a name template.
     pub fn named(self, naming: Naming) -> Self {
         Self { naming: Some(Arc::new(naming)), ..self }
     }
 
-    /// Begins a file. It has no name until [`OutputFile::keep`], and is gone when dropped before.
+    /// Creates a temporary file. It is renamed by [`OutputFile::keep`], and removed when dropped before that.
     ///
     /// # Errors
-    /// When the folder or the file cannot be made, nor in a place for what the folder does not take.
+    /// When the file can be created neither in the folder nor in a rescue folder.
     pub fn begin(&self) -> Result<OutputFile, OutputError> {
         self.begin_in(&self.dir).or_else(|error| self.begin_elsewhere(error))
     }
@@ -103,7 +102,7 @@ impl OutputFolder {
         let mut number = 0;
         loop {
             let temp = dir.join(salvage::temp_name(self.run, number));
-            // Readable too: a broken output is read back to keep its raw text.
+            // Readable too: the data of a broken output is read back to keep its raw text.
             match OpenOptions::new().read(true).write(true).create_new(true).open(&temp) {
                 Ok(file) if salvage::is_taken(&file) => number += 1,
                 Ok(file) => {
@@ -128,21 +127,21 @@ impl OutputFolder {
     }
 }
 
-/// An output that is being written.
+/// An output being written.
 #[derive(Debug)]
 pub struct OutputFile {
     folder: OutputFolder,
-    /// Where it lies, which is elsewhere when the folder does not take it.
+    /// Its folder: the run's, or a rescue folder.
     dir: PathBuf,
     temp: PathBuf,
     file: File,
     hash: Sha256,
     size: u64,
-    /// It has its name: what is called like the temporary file from now on is another's.
+    /// Whether it was renamed; a file with the temporary name then belongs to somebody else.
     named: bool,
-    /// Which of the places for what the folder does not take is next.
+    /// Index of the next rescue folder.
     next_place: usize,
-    /// Why it does not lie in the folder.
+    /// Why it is not in the run's folder.
     moved: Option<String>,
 }
 
@@ -150,7 +149,7 @@ impl OutputFile {
     /// Appends bytes.
     ///
     /// # Errors
-    /// When no disk takes them; what came before is still there then.
+    /// When no folder takes them; what was written before is kept.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), OutputError> {
         while let Err(source) = self.file.write_all(bytes) {
             self.go_on_elsewhere(self.error(source))?;
@@ -160,15 +159,14 @@ impl OutputFile {
         Ok(())
     }
 
-    /// Bytes written so far.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// Syncs the file and gives it a name near the server's hint that no other file has.
+    /// Syncs the file and gives it an unused name similar to the server's.
     ///
     /// # Errors
-    /// When it cannot be synced or named in any place.
+    /// When that fails in every folder.
     pub fn keep(mut self, hint: &str, content_type: &str) -> Result<Kept, OutputError> {
         loop {
             let error = match self.keep_here(hint, content_type) {
@@ -193,7 +191,7 @@ impl OutputFile {
         };
         output.path = match self.named_path(hint, content_type, &output) {
             Some(Ok(path)) => path,
-            // A folder that cannot be made must not cost an output: then it has the server's name.
+            // A template's folder that cannot be created must not cost an output: it gets the server's name instead.
             Some(Err(_)) | None => {
                 self.intend(&output);
                 name_it(&self.dir, &self.temp, &name)?
@@ -206,8 +204,8 @@ impl OutputFile {
         Ok(output)
     }
 
-    /// Has it noted that the file is about to get its name. Without that a process that dies just then leaves an output
-    /// that nobody knows, which is no reason to lose it now.
+    /// Records that the file is about to be renamed. When recording fails, only a crash at this very moment would
+    /// leave an unknown output, which is no reason to lose it now.
     fn intend(&self, output: &Output) {
         let Some(ledger) = &self.folder.ledger else { return };
         let noted = self.file.metadata().and_then(|there| {
@@ -224,7 +222,7 @@ impl OutputFile {
         }
     }
 
-    /// Gives the file the name that the template says, if there is one.
+    /// Renames the file as the template says, if there is one.
     fn named_path(
         &self,
         hint: &str,
@@ -241,14 +239,14 @@ impl OutputFile {
         }))
     }
 
-    /// What was decoded as base64 text once more, in a new file of the folder.
+    /// Encodes the decoded data as base64 text again, in a new file.
     ///
     /// # Errors
     /// When either file cannot be read or written.
     pub fn to_base64(&mut self) -> Result<Self, OutputError> {
         let mut text = self.folder.begin()?;
         self.file.rewind().map_err(|source| self.error(source))?;
-        // A multiple of three: no padding before the end.
+        // A multiple of three, so that there is no padding before the end.
         let mut block = vec![0; 48 * 1024];
         loop {
             let length = read_full(&mut self.file, &mut block).map_err(|source| self.error(source))?;
@@ -268,13 +266,14 @@ impl OutputFile {
 impl Drop for OutputFile {
     fn drop(&mut self) {
         if !self.named {
-            // A piece of nothing; that it stays when it cannot be removed does no harm, and there is nobody to tell.
+            // An incomplete file; failing to remove it does no harm.
             let _ = fs::remove_file(&self.temp);
         }
     }
 }
 
-/// Gives a temporary file a name near `name`: never over another file, whoever else writes here at the same time.
+/// Gives a temporary file a name similar to `name`, without ever replacing another file, whoever
+/// else writes to this folder.
 pub(crate) fn name_it(dir: &Path, temp: &Path, name: &str) -> Result<PathBuf, OutputError> {
     let is_taken = |n: u32| dir.join(names::numbered(name, n)).symlink_metadata().is_ok();
     let mut number = 1;
@@ -296,18 +295,18 @@ pub(crate) fn name_it(dir: &Path, temp: &Path, name: &str) -> Result<PathBuf, Ou
     Err(OutputError { path: temp.to_owned(), source: io::ErrorKind::AlreadyExists.into() })
 }
 
-/// Renames a file, never over another, where the file system has no links.
+/// Renames a file without replacing another, where the file system has no hard links.
 fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE).map_err(io::Error::from) {
-        // Neither that: take the name first, then put the file in its place.
+        // Nor that: reserve the name first, then replace the reserved file.
         Err(error) if disk::is_lacking(&error) => File::create_new(to).and_then(|_| fs::rename(from, to)),
         renamed => renamed,
     }
 }
 
-/// A number behind a taken one that seems to be free. ComfyUI names every first picture alike, so thousands of a name
-/// are usual: this looks at few of them.
+/// A number after a taken one that seems to be free. ComfyUI gives every first picture the same name, so thousands of
+/// the same name are common: this checks only few of them.
 fn free_behind(mut taken: u32, mut is_taken: impl FnMut(u32) -> bool) -> u32 {
     let mut step = 1;
     while taken + step <= MAX_NUMBER && is_taken(taken + step) {
@@ -326,14 +325,15 @@ fn free_behind(mut taken: u32, mut is_taken: impl FnMut(u32) -> bool) -> u32 {
     free
 }
 
-/// Makes the new name itself outlive a power cut. Not every file system can: then the file is safe all the same.
+/// Syncs the folder, so that the new name survives a power cut. Not every file system can; the
+/// file's content is safe anyway.
 fn sync_folder(dir: &Path) {
     if let Ok(folder) = File::open(dir) {
         let _ = folder.sync_all();
     }
 }
 
-/// A server's text, for people: scrubbed, of a bounded length.
+/// A server's text for display: scrubbed and shortened.
 pub(in crate::backend) fn bounded(text: &str) -> String {
     ansi::scrub_plain(text).chars().take(256).collect()
 }
@@ -350,120 +350,4 @@ fn read_full(file: &mut File, block: &mut [u8]) -> io::Result<usize> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn written(folder: &OutputFolder, bytes: &[u8]) -> OutputFile {
-        let mut file = folder.begin().expect("a file");
-        file.write(bytes).expect("written");
-        file
-    }
-
-    pub(in crate::backend) fn names_in(dir: &Path) -> Vec<String> {
-        let entries = fs::read_dir(dir).expect("a folder");
-        let mut names: Vec<_> =
-            entries.map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
-        names.sort();
-        names
-    }
-
-    #[test]
-    fn a_file_gets_its_name_when_it_is_whole_and_no_file_is_lost() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let folder = OutputFolder::new(dir.path().join("made/for it"), 7);
-        let first = written(&folder, b"hello").keep("../a.png", "image/png").expect("kept").output;
-        let second = written(&folder, b"other").keep("a.png", "image/png").expect("kept").output;
-        assert_eq!(first.size, 5);
-        assert_eq!(first.sha256, "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
-        assert_eq!(first.path, dir.path().join("made/for it/a.png"));
-        assert_eq!(fs::read(&first.path).expect("read"), b"hello");
-        assert_eq!(fs::read(&second.path).expect("read"), b"other");
-        assert_eq!(names_in(&dir.path().join("made/for it")), ["a-2.png", "a.png"]);
-    }
-
-    #[test]
-    fn a_template_puts_outputs_into_folders_of_its_own() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let template = OutputName::parse("{preset}/{run}-{name}").expect("a template");
-        let fields = NameFields { preset: "../cat".to_owned(), run: "7".to_owned(), ..NameFields::default() };
-        let folder = OutputFolder::new(dir.path(), 7).named(Naming { template, fields });
-        let first = written(&folder, b"1").keep("../a.png", "").expect("kept").output;
-        let second = written(&folder, b"2").keep("a.png", "").expect("kept").output;
-        assert_eq!(first.path, dir.path().join("_cat/7-a.png"));
-        assert_eq!(second.path, dir.path().join("_cat/7-a-2.png"));
-        assert_eq!((first.name.as_str(), fs::read(&second.path).expect("read")), ("../a.png", b"2".to_vec()));
-        assert_eq!(names_in(dir.path()), ["_cat"]);
-        // Where the folder should be lies a file.
-        fs::remove_dir_all(dir.path().join("_cat")).expect("removed");
-        fs::write(dir.path().join("_cat"), "").expect("written");
-        let third = written(&folder, b"3").keep("a.png", "").expect("kept all the same").output;
-        assert_eq!(third.path, dir.path().join("a.png"));
-    }
-
-    #[test]
-    fn what_is_not_kept_is_gone() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let folder = OutputFolder::new(dir.path(), 7);
-        let file = written(&folder, b"half");
-        assert_eq!(names_in(dir.path()).len(), 1);
-        drop(file);
-        assert_eq!(names_in(dir.path()), Vec::<String>::new());
-    }
-
-    #[test]
-    fn many_writers_of_one_name_never_clobber() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let writers: Vec<_> = (0..8)
-            .map(|run| {
-                let folder = OutputFolder::new(dir.path(), run % 2);
-                std::thread::spawn(move || {
-                    for n in 0..10 {
-                        written(&folder, format!("{run} {n}").as_bytes()).keep("a.png", "").expect("kept");
-                    }
-                })
-            })
-            .collect();
-        for writer in writers {
-            writer.join().expect("no panic");
-        }
-        let names = names_in(dir.path());
-        let mut contents: Vec<_> =
-            names.iter().map(|name| fs::read(dir.path().join(name)).expect("read")).collect();
-        contents.sort();
-        contents.dedup();
-        assert_eq!((names.len(), contents.len()), (80, 80));
-    }
-
-    #[test]
-    fn a_free_number_is_found_with_few_looks() {
-        for (last, hole) in [(1, 0), (2, 0), (3_000, 0), (3_000, 2_500), (99_999, 0)] {
-            let mut looks = 0;
-            let free = free_behind(1, |number| {
-                looks += 1;
-                number <= last && number != hole
-            });
-            assert!(free == last + 1 || free == hole, "{free} of {last}");
-            assert!(looks < 40, "{looks} looks at {last}");
-        }
-        assert!(free_behind(1, |_| true) > MAX_NUMBER);
-    }
-
-    #[test]
-    fn what_was_decoded_becomes_text_again() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let folder = OutputFolder::new(dir.path(), 7);
-        let bytes: Vec<u8> = (0..100_001_u32).map(|n| n.to_le_bytes()[0]).collect();
-        let text = written(&folder, &bytes).to_base64().expect("turned");
-        let kept = text.keep("a.png.base64", "").expect("kept").output;
-        let text = fs::read(kept.path).expect("read");
-        assert_eq!(base64::prelude::BASE64_STANDARD.decode(text).expect("base64"), bytes);
-    }
-
-    #[test]
-    fn a_folder_that_cannot_be_created_is_reported_with_the_remedy() {
-        let dir = tempfile::tempdir().expect("a folder");
-        fs::write(dir.path().join("file"), b"").expect("written");
-        let error = OutputFolder::new(dir.path().join("file/under"), 1).begin().expect_err("no folder");
-        assert!(error.to_string().contains("Choose another output folder"), "{error}");
-    }
-}
+mod tests;

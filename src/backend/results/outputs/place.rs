@@ -1,4 +1,4 @@
-//! Whether a folder can take outputs, found out before a run is sent: by writing to it.
+//! Tests whether a folder can take outputs before a run is sent: by writing to it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -9,10 +9,10 @@ use rustix::process::{Resource, getrlimit};
 use super::reason;
 use crate::config::disk;
 
-/// Bytes that are written to try a folder.
+/// Bytes written for the test.
 const TRIED: usize = 4096;
 
-/// Why outputs would not find their place.
+/// Why a folder cannot take the outputs.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
     #[error("outputs cannot be written to {}: {}", .dir.display(), reason(.source))]
@@ -24,7 +24,7 @@ pub enum Unusable {
     Small {
         dir: PathBuf,
         free: u64,
-        /// Bytes that earlier runs made.
+        /// Bytes of earlier runs' outputs.
         wanted: u64,
     },
     #[error(
@@ -37,7 +37,7 @@ pub enum Unusable {
     },
 }
 
-/// What earlier runs made, in bytes.
+/// Bytes of earlier runs' outputs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Expected {
     /// All outputs of one run.
@@ -45,18 +45,18 @@ pub struct Expected {
     pub largest: u64,
 }
 
-/// Tries a folder: makes a file in it, writes to it and removes it again, with the folders that were made for it.
-/// Gives the bytes that are free, where the system says.
+/// Creates a file in a folder, writes to it, and removes it again together with folders created for it. Returns the
+/// free bytes, where the system says.
 ///
 /// # Errors
-/// When it cannot be written, or has too little room for what is expected.
+/// When the folder cannot be written or has too little room.
 pub fn try_out(dir: &Path, expected: Expected) -> Result<Option<u64>, Unusable> {
-    // A path of nothing is the working directory, as everywhere.
+    // As usual, an empty path is the working directory.
     let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
     let missing: Vec<&Path> = dir.ancestors().take_while(|folder| !folder.exists()).collect();
     let tried = fs::create_dir_all(dir).and_then(|()| try_file(dir));
     let free = disk::free(dir);
-    // One that another run has put something into meanwhile stays.
+    // A folder that another run has used meanwhile stays.
     for folder in missing {
         let _ = fs::remove_dir(folder);
     }
@@ -75,7 +75,7 @@ pub fn try_out(dir: &Path, expected: Expected) -> Result<Option<u64>, Unusable> 
     }
 }
 
-/// A file without a name leaves nothing behind, whatever happens.
+/// A file without a name leaves nothing behind in any case.
 #[cfg(target_os = "linux")]
 fn nameless(dir: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt as _;
@@ -91,7 +91,7 @@ fn nameless(_: &Path) -> io::Result<File> {
 fn try_file(dir: &Path) -> io::Result<()> {
     match nameless(dir) {
         Ok(mut file) => return write(&mut file),
-        // EISDIR is what systems say that do not know of such files.
+        // Systems that do not know such files answer with EISDIR.
         Err(error) if disk::is_lacking(&error) || error.kind() == io::ErrorKind::IsADirectory => {}
         Err(error) => return Err(error),
     }
@@ -103,7 +103,7 @@ fn try_file(dir: &Path) -> io::Result<()> {
     written.and(removed)
 }
 
-/// Quotas and disks of other machines say at the end that there was no room.
+/// Quotas and network disks only report a lack of space on sync.
 fn write(file: &mut File) -> io::Result<()> {
     file.write_all(&[0; TRIED])?;
     disk::if_possible(file.sync_all())

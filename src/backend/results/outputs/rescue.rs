@@ -1,4 +1,4 @@
-//! A second place for outputs whose own does not take them: a paid result is never thrown away for a folder.
+//! A second folder for outputs whose own folder fails: paid results are not lost for lack of a folder.
 
 use std::fs;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -9,16 +9,16 @@ use crate::config::dirs::private_dir;
 use crate::domain::RunEvent;
 use crate::domain::run::Output;
 
-/// An output that has its name.
+/// An output under its final name.
 #[derive(Debug)]
 pub struct Kept {
     pub output: Output,
-    /// Why it lies elsewhere than it should, and where.
+    /// Why it is in another folder, and in which.
     remark: Option<String>,
 }
 
 impl Kept {
-    /// What there is to tell of an output that is whole.
+    /// The events that report it.
     pub fn events(self) -> impl Iterator<Item = RunEvent> {
         let remark = self.remark.map(|text| RunEvent::Warning { text });
         remark.into_iter().chain([RunEvent::OutputSaved(self.output)])
@@ -26,12 +26,12 @@ impl Kept {
 }
 
 impl OutputFolder {
-    /// The same, with places for what it does not take, the first that does is used.
+    /// Adds rescue folders, tried in order.
     pub fn rescued_in(self, places: Vec<PathBuf>) -> Self {
         Self { rescue: places.into(), ..self }
     }
 
-    /// Begins a file in the first place that takes one, after the folder did not.
+    /// Creates a file in the first rescue folder that works.
     pub(super) fn begin_elsewhere(&self, error: OutputError) -> Result<OutputFile, OutputError> {
         for (number, place) in self.rescue.iter().enumerate() {
             match open(self, place) {
@@ -52,10 +52,10 @@ fn open(folder: &OutputFolder, place: &Path) -> Result<OutputFile, OutputError> 
 }
 
 impl OutputFile {
-    /// Goes on in the next place that takes what has come so far.
+    /// Moves the file so far to the next folder that works.
     ///
     /// # Errors
-    /// With the error that brought it here, when none does; what came stays as it is then.
+    /// The error that made this necessary, when none works; the file so far is kept.
     pub(super) fn go_on_elsewhere(&mut self, error: OutputError) -> Result<(), OutputError> {
         while let Some(place) = self.folder.rescue.get(self.next_place).cloned() {
             self.next_place += 1;
@@ -67,7 +67,7 @@ impl OutputFile {
                 Err(why) => tracing::warn!(run = self.folder.run, "no second place: {why}"),
             }
         }
-        // Half of a write may have got there.
+        // Part of a failed write may be in the file.
         let _ = self.file.set_len(self.size).and_then(|()| self.file.seek(SeekFrom::End(0)));
         Err(error)
     }
@@ -83,16 +83,16 @@ impl OutputFile {
         std::mem::swap(&mut self.file, &mut other.file);
         std::mem::swap(&mut self.temp, &mut other.temp);
         std::mem::swap(&mut self.dir, &mut other.dir);
-        // The first copy goes, and with it the room that it took.
+        // The first copy is removed, which frees its space.
         Ok(())
     }
 
-    /// A whole file that no place gives a name: it stays where it is.
+    /// Leaves a complete file that cannot be renamed anywhere where it is.
     pub(super) fn leave(mut self, mut error: OutputError) -> OutputError {
         if self.size > 0 && fs::symlink_metadata(&self.temp).is_ok() {
             self.named = true;
             error.source = io::Error::other(format!(
-                "{}; what came is left in {}",
+                "{}; what was received is left in {}",
                 reason(&error.source),
                 self.temp.display()
             ));

@@ -1,5 +1,5 @@
-//! What a runner that was killed leaves in an output folder: files without a name, some with bytes that
-//! a person paid for.
+//! Cleans up unfinished files that a killed runner left in an output folder: some contain data
+//! that a person paid for.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -11,12 +11,12 @@ use crate::config::disk;
 use crate::domain::RunEvent;
 use crate::domain::run::RunId;
 
-/// The name of a file that is being written.
+/// Name of a file being written.
 pub(super) fn temp_name(run: RunId, number: u32) -> String {
     format!(".comfydeck-{run}-{number}.part")
 }
 
-/// Whether a file of this name is being written by any run, or was.
+/// Whether a file with this name is, or was, being written by any run.
 pub(super) fn is_any_temp_name(name: &str) -> bool {
     name.starts_with(".comfydeck-") && name.ends_with(".part")
 }
@@ -26,21 +26,21 @@ fn is_temp_name(name: &str, run: RunId) -> bool {
     number.is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
-/// Takes a new temporary file for its writer. Whether somebody who clears up was faster, and takes it away.
+/// Locks a new temporary file for its writer. Returns whether a concurrent cleanup was faster and removed it.
 ///
-/// Another data folder may have a run of the same number that writes to the same place: the lock, held as long
-/// as the file is open, tells what is being written from what is left.
+/// Another data folder may have a run of the same number with the same output folder: the lock, held while the file
+/// is open, shows which files are still being written.
 pub(super) fn is_taken(file: &File) -> bool {
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => true,
-        // A file system without locks is one where nobody clears up either.
+        // Without locks on this file system nobody cleans up either.
         Ok(()) | Err(TryLockError::Error(_)) => file.metadata().is_ok_and(|now| now.nlink() == 0),
     }
 }
 
 impl OutputFolder {
-    /// Clears up after the run's runner, which was killed: gives files that hold something a name that can be
-    /// seen and removes the others. The warnings tell what was done, and what could not be.
+    /// Cleans up after the run's killed runner: renames files with content, and removes the others. Returns warnings
+    /// about what was done and what failed.
     pub fn salvage(&self) -> Vec<RunEvent> {
         let mut left = match left_in(&self.dir, self.run) {
             Ok(left) => left,
@@ -58,10 +58,10 @@ impl OutputFolder {
         warnings.map(|text| RunEvent::Warning { text }).collect()
     }
 
-    /// Clears up after the run's runner as [`OutputFolder::salvage`] does, but for outputs that come once more: what
-    /// came of them is removed.
+    /// Cleans up as [`OutputFolder::salvage`] does, but for outputs that will be downloaded
+    /// again: removes all unfinished files.
     pub fn clear(&self) {
-        // Pieces of nothing: that they stay where they cannot be removed does no harm.
+        // Failing to remove an unfinished file does no harm.
         let left = left_in(&self.dir, self.run).unwrap_or_default();
         for temp in left.into_iter().chain(self.left_elsewhere()) {
             let is_free =
@@ -72,7 +72,7 @@ impl OutputFolder {
         }
     }
 
-    /// The same where outputs go that the folder does not take.
+    /// Unfinished files in the rescue folders.
     fn left_elsewhere(&self) -> Vec<PathBuf> {
         self.rescue.iter().flat_map(|place| left_in(place, self.run).unwrap_or_default()).collect()
     }
@@ -83,11 +83,12 @@ impl OutputFolder {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
-            // A file system without locks: this folder's runner is gone, and others of its number are rare.
+            // Without locks on this file system: this folder's runner is gone, and other folders' runs of
+            // the same number are rare.
             Err(TryLockError::Error(error)) => disk::if_possible(Err(error)).map_err(text)?,
         }
         let found = file.metadata().map_err(text)?;
-        // With a second link it was whole and had just been named.
+        // A second hard link means that it was complete and just renamed.
         if found.len() == 0 || found.nlink() > 1 {
             return fs::remove_file(temp).map(|()| None).map_err(text);
         }
@@ -95,18 +96,18 @@ impl OutputFolder {
         let path = name_it(dir, temp, &format!("run-{}-unfinished.part", self.run));
         let path = path.map_err(|error| error.to_string())?;
         Ok(Some(format!(
-            "an output was being written when the background runner went away; the {} bytes that came are kept in {}",
+            "an output was being written when the background runner died; the {} bytes received are kept in {}",
             found.len(),
             path.display()
         )))
     }
 }
 
-/// Files of a run in a folder that are being written, or were.
+/// A run's unfinished files in a folder.
 fn left_in(dir: &Path, run: RunId) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
-        // None came.
+        // The folder was never created.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
@@ -136,13 +137,13 @@ mod tests {
         std::os::unix::fs::symlink("whole.png", dir.path().join(".comfydeck-7-4.part")).expect("linked");
         let others = [".comfydeck-70-0.part", ".comfydeck-7-x.part", "run-7-unfinished.part"];
         others.iter().for_each(|name| write(name, "another's"));
-        // Another data folder's run 7.
+        // Run 7 of another data folder.
         let written = OutputFolder::new(dir.path(), 7).begin().expect("a file");
         let warnings = OutputFolder::new(dir.path(), 7).salvage();
         let kept = |name: &str| {
             let path = dir.path().join(name);
             let text = format!(
-                "an output was being written when the background runner went away; the 4 bytes that came are kept in {}",
+                "an output was being written when the background runner died; the 4 bytes received are kept in {}",
                 path.display()
             );
             RunEvent::Warning { text }

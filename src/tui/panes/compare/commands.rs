@@ -42,7 +42,7 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(HERE, 64)],
         keys: &["o"],
         short: "1:1",
-        long: "Show each pixel of the pictures, or all of them again",
+        long: "Show the pictures pixel by pixel, or whole again",
         ..Command::new("one-to-one", |model, _, _| one_to_one(model))
     },
 ];

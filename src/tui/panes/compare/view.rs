@@ -146,12 +146,12 @@ fn lines(model: &Model, width: usize) -> Vec<Line> {
     let quiet = |text: String| vec![DiffSpan { text, look: DiffStyle::Quiet }];
     if pair[0].output.sha256 == pair[1].output.sha256 {
         let text =
-            "Both have the same content: the server answered from its cache, or nothing that counts differs";
+            "Both have the same content: the server answered from its cache, or what differs has no effect";
         lines.extend(wrap(text, width).into_iter().map(|line| quiet(line.to_owned())));
     }
     match &model.compare.difference {
-        None if model.compare.unread => lines.push(quiet("What they were made of cannot be read".to_owned())),
-        None => lines.push(quiet("Reading what they were made of…".to_owned())),
+        None if model.compare.unread => lines.push(quiet("Their parameters cannot be read".to_owned())),
+        None => lines.push(quiet("Reading their parameters…".to_owned())),
         Some(_) if pair[0].id.run == pair[1].id.run => {
             lines.push(quiet("Both are of one run, so their parameters are the same".to_owned()));
         }

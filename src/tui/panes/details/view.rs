@@ -226,12 +226,14 @@ fn status(page: &mut Page, run: &Run, model: &Model) {
     page.field("status", &format!("{} {said}", run.status.sign()), LineStyle::Status(run.status));
     if let Some(connection) = run.connection.filter(|_| !run.status.is_end()) {
         let said = match connection.state {
-            Connection::Live => "live: the server tells what happens".to_owned(),
+            Connection::Live => "live: events arrive as they happen".to_owned(),
             Connection::Reconnecting => format!(
                 "reconnecting for {}: the run goes on, lines of its log may be missing",
                 text::duration(model.now - connection.since)
             ),
-            Connection::Polling => "polling: the server is asked for the run's end now and then".to_owned(),
+            Connection::Polling => {
+                "polling: the server is asked now and then whether the run has ended".to_owned()
+            }
         };
         page.field("connection", &format!("{} {said}", connection.state.sign()), LineStyle::Quiet);
     }

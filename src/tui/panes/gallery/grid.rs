@@ -20,7 +20,7 @@ pub const INFO: u16 = 2;
 pub struct Grid {
     /// Area of the tiles, without the lines below.
     pub area: Rect,
-    /// Tiles per row.
+    /// Number of tiles in a row.
     pub columns: usize,
     /// Visible rows of tiles.
     pub rows: usize,

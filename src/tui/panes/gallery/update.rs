@@ -117,10 +117,10 @@ pub fn ask_delete(model: &mut Model) {
     let Some(tile) = model.gallery.list.selected() else { return };
     let output = &tile.card.output;
     let consequence = if tile.gone {
-        "Its file has gone already; it is taken out of the gallery.".to_owned()
+        "Its file is already gone; it leaves the gallery.".to_owned()
     } else {
         let bytes = text::bytes(output.size);
-        format!("{} ({bytes}) is removed. This cannot be taken back.", output.path.display())
+        format!("{} ({bytes}) is deleted. This cannot be undone.", output.path.display())
     };
     model.overlay = Some(Overlay::Confirm(Confirm {
         question: format!("Delete {} of run {}?", output.name, tile.card.id.run),

@@ -52,8 +52,8 @@ pub fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mu
         let text = match gallery.list.shown {
             None if gallery.list.failed => "The history cannot be read.",
             None => "Reading the history…",
-            Some(_) if gallery.starred => "Nothing here has a star. Esc takes the filter back",
-            Some(_) if is_filtered => "No run that matches made anything. Esc takes the filter back",
+            Some(_) if gallery.starred => "Nothing here has a star. Esc clears the filter",
+            Some(_) if is_filtered => "No matching run has outputs. Esc clears the filter",
             Some(_) => &nothing,
         };
         put(buffer, area, area.x + 2, area.y, text, theme.quiet);

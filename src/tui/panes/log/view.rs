@@ -85,7 +85,7 @@ fn nothing(model: &Model) -> &'static str {
         _ if !model.log.loaded => "Reading the log…",
         Some(Status::Queued) => "This run waits for others to end. Nothing has been sent yet.",
         Some(status) if status.is_end() => "This run has no log.",
-        _ => "Nothing from the server yet. The first call after a pause starts it cold: minutes.",
+        _ => "Nothing from the server yet. A cold start can take minutes.",
     }
 }
 

@@ -41,7 +41,7 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(HERE, 50)],
         keys: &["space"],
         short: "play",
-        long: "Play a moving picture, or stop",
+        long: "Play an animation, or stop",
         when: |model| match &model.output.rendered {
             Some(Ok(Rendered { body: RenderedBody::Picture { moves: true, .. }, .. })) => Ok(()),
             _ => Err("This output is not an animation"),
@@ -59,7 +59,7 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(RUNS, 0), at(DETAILS, 54).named("details-use-output"), at(HERE, 62).named("output-use")],
         keys: &["o"],
         short: "as input",
-        long: "Take an output of the run as the file of a parameter",
+        long: "Use an output of the run as a parameter's file",
         when: settled_with_output,
         ..Command::new("use-output", |model, _, effects| ask(model, OutputUse::Input, effects))
     },
@@ -107,7 +107,7 @@ pub const COMMANDS: &[Command] = &[
         ],
         keys: &["Y"],
         short: "copy scp",
-        long: "Copy the scp line that downloads an output to your machine",
+        long: "Copy the scp command that downloads an output to your machine",
         when: has_output,
         ..Command::new("copy-scp", |model, _, effects| ask(model, OutputUse::Scp, effects))
     },

@@ -28,7 +28,7 @@ pub struct OutputPane {
     pub pending: bool,
     /// When a preview was ordered last.
     pub previewed_at: UnixMs,
-    /// The last result.
+    /// The last result, or why there is none.
     pub rendered: Option<Result<Rendered, String>>,
     /// Lines of a text scrolled off at the top.
     pub scroll: usize,

@@ -28,7 +28,7 @@ pub fn play(model: &mut Model) {
 pub fn change_mode(model: &mut Model) {
     model.output.mode = model.output.mode.next();
     let text = match model.output.mode {
-        PictureMode::Auto => "Pictures: as the terminal can".to_owned(),
+        PictureMode::Auto => "Pictures: chosen for this terminal".to_owned(),
         PictureMode::Off => "Pictures: off".to_owned(),
         PictureMode::Always(protocol) => format!("Pictures: {}, whatever the terminal says", protocol.name()),
     };

@@ -121,7 +121,7 @@ pub fn put(model: &mut Model, path: &Path, key: &str, effects: &mut Effects) {
     params::select(model, &key);
     params::changed(model, &key, effects);
     let name = model.draft.param(&key).map(|param| model.draft.name(param).to_owned()).unwrap_or_default();
-    model.notify(Tone::Good, format!("{name} is now {}. Undo brings back what it was", file_name(path)));
+    model.notify(Tone::Good, format!("{name} is now {}. Undo restores the old one", file_name(path)));
 }
 
 fn file_name(path: &Path) -> String {

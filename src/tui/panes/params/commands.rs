@@ -25,7 +25,7 @@ pub const DONE_EDITING: Command = Command {
     places: &[at(Scope::Editing, 90)],
     keys: &["esc"],
     short: "done",
-    long: "Keep the value and leave the field",
+    long: "Keep the value and close the field",
     ..Command::new("done-editing", |model, _, effects| editing::done(model, effects))
 };
 
@@ -107,7 +107,7 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(HERE, 30)],
         keys: &["*", "space"],
         short: "pin",
-        long: "Keep this parameter on top",
+        long: "Pin this parameter to the top",
         when: selected_at_all,
         ..Command::new("pin", |model, _, _| pin(model))
     },
@@ -131,7 +131,7 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(HERE, 0)],
         keys: &["t"],
         short: "on or off",
-        long: "Turn a boolean or a LoRA off, or on again",
+        long: "Turn a boolean or a LoRA on or off",
         when: selected,
         ..Command::new("toggle", |model, _, effects| toggle(model, effects))
     },
@@ -139,7 +139,7 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(HERE, 0)],
         keys: &["a"],
         short: "show all",
-        long: "Show also links and what the form hides",
+        long: "Also show links and inputs that the form hides",
         ..Command::new("show-all", |model, _, _| show_all(model))
     },
     DONE_EDITING,
@@ -155,7 +155,7 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(Scope::Editing, 80)],
         keys: &["ctrl+c"],
         short: "discard",
-        long: "Leave the field as it was before",
+        long: "Close the field and restore its value",
         ..Command::new("drop-edit", |model, _, _| editing::discard(model))
     },
     Command {
@@ -209,6 +209,6 @@ fn edits_a_prompt(model: &Model) -> Result<(), Reason> {
     let edited = model.params.editing.as_ref().and_then(|editing| model.draft.param(&editing.key));
     match edited {
         Some(param) if param.kind == ParamKind::LongText => Ok(()),
-        _ => Err("Weights are for words of a prompt"),
+        _ => Err("Only words of a prompt have weights"),
     }
 }

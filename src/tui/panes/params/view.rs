@@ -63,7 +63,7 @@ pub fn draw(
     }
     let rows = rows::rows(model, area.width);
     if rows.rows.is_empty() {
-        put(buffer, area, area.x + 2, area.y, "No parameter matches. Esc takes the filter back", theme.quiet);
+        put(buffer, area, area.x + 2, area.y, "No parameter matches. Esc clears the filter", theme.quiet);
         return None;
     }
     let label_width = rows.label_width;

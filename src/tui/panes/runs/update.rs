@@ -222,9 +222,9 @@ pub fn cancel(model: &mut Model, effects: &mut Effects) {
     let can_stop = run.protocol.caps().cancel;
     if run.cancel_asked && can_stop && status.is_in_flight() {
         model.overlay = Some(Overlay::Confirm(Confirm {
-            question: format!("Wait no longer for run {id}?"),
+            question: format!("Stop waiting for run {id}?"),
             consequence:
-                "The server was asked to stop it and has not confirmed that: it may go on, and cost. What it makes can be fetched later."
+                "The server was asked to stop it and has not confirmed that: it may go on and cost money. Its outputs can be fetched later."
                     .to_owned(),
             yes: "wait no longer",
             then: Confirmed::LetGo(id),
@@ -235,7 +235,7 @@ pub fn cancel(model: &mut Model, effects: &mut Effects) {
         return cancel_now(model, id, effects);
     }
     let consequence = if can_stop {
-        "The server is asked to stop it. What it cost until then is paid."
+        "The server is asked to stop it. What it has cost so far is billed."
     } else {
         "The connection is closed; the server may still go on, and its result is not fetched."
     };
@@ -309,7 +309,7 @@ pub fn fetch(model: &mut Model, effects: &mut Effects) {
     let Some(run) = model.runs.list.selected() else { return };
     let id = run.id;
     follow(model);
-    model.notify(Tone::Plain, format!("Fetching what run {id} made"));
+    model.notify(Tone::Plain, format!("Fetching the outputs of run {id}"));
     effects.push(Effect::Do(Operation::Fetch(id)));
 }
 

@@ -78,7 +78,7 @@ pub fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mu
             (false, _) if model.runs.list.failed => "The history cannot be read.",
             (false, _) => "Reading the history…",
             (true, true) => &first,
-            (true, false) => "No run matches. Esc takes the search back",
+            (true, false) => "No run matches. Esc clears the search",
         };
         put(buffer, area, area.x + 2, area.y, text, theme.quiet);
         // Told before the first run, not looked for after it.

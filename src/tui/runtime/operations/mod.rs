@@ -231,7 +231,7 @@ impl Operations {
         Some(self.opened(opening, None))
     }
 
-    /// Seeds that go on from the last run, as that had them.
+    /// Seeds as in the last run, from which they continue.
     fn last_seeds(&self, opening: &Opening) -> Vec<(ParamKey, Number)> {
         let goes_on = |policy: &SeedPolicy| matches!(policy, SeedPolicy::Increment | SeedPolicy::Decrement);
         let seeds = opening.layer.seeds.iter().filter(|(_, policy)| goes_on(policy));
@@ -242,7 +242,7 @@ impl Operations {
         let preset = opening.preset.as_ref().map(|preset| preset.name.as_str());
         let numbers = Store::open(&self.dirs)
             .and_then(|store| store.last_numbers(&keys, preset, opening.workflow.workflow.hash()));
-        // What cannot be read of the history is told where the list of runs is.
+        // An unreadable history is reported by the list of runs.
         numbers.unwrap_or_default().into_iter().collect()
     }
 

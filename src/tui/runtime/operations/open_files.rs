@@ -1,4 +1,4 @@
-//! Whether somebody else changed the files of what is open.
+//! Checks whether the open files changed on disk.
 
 use std::path::PathBuf;
 
@@ -26,7 +26,7 @@ fn now(path: PathBuf) -> OpenFile {
 }
 
 impl Operations {
-    /// Tells of files that were changed since they were read. One that was written anew with the same content was not changed.
+    /// Reports files that changed since they were read. A file rewritten with the same content does not count.
     pub(super) fn check_open_files(&self, open: &Open, order: Option<&NewRun>) -> Option<Msg> {
         let files = files(open.preset.as_deref(), open.workflow.as_deref());
         let changed = files.iter().filter(|file| !open.files.contains(file));
@@ -65,7 +65,7 @@ impl Operations {
         open::open(&self.config, &self.presets, &wanted)
     }
 
-    /// Reads what is open again. Where runs go stays as it is.
+    /// Reads the open files again. The profile stays.
     pub(super) fn reload(&self, open: &Open) -> Vec<Msg> {
         match self.opening(open) {
             Ok(opening) => vec![Msg::Reloaded(Box::new(self.opened(opening, None)))],

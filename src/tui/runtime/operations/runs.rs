@@ -51,7 +51,7 @@ impl Operations {
             output_dir: profile.outputs(&self.dirs),
             if_same: if new.ask_if_same { IfSame::Refuse } else { IfSame::Queue },
         };
-        // Queued is queued: that no runner can be started is told apart from it, lest somebody pays twice.
+        // A run that is queued counts as such even when no runner can be started, so that nobody queues it twice.
         match runner::enqueue(store, &self.dirs, &order) {
             Err(RunnerError::Same { run, status }) => Ok(Err((run, status))),
             queued => queued.map(Ok).map_err(said),
@@ -73,11 +73,11 @@ impl Operations {
             "" => return Err("the history doesn't have the profile of this run".to_owned()),
             name => self.config.profile(name).map_err(said)?,
         };
-        let prompt_id = run.prompt_id.ok_or("its server gave this run no name")?;
+        let prompt_id = run.prompt_id.ok_or("this run has no prompt id")?;
         let output_dir = run.request.output_dir.clone();
         let fetching = runner::adopt(store, &self.dirs, &profile, &prompt_id, Some(run.request), &output_dir)
             .map_err(said)?;
-        Ok(self.queued(fetching, format!(": fetches what run {of} made")))
+        Ok(self.queued(fetching, format!(": fetches the outputs of run {of}")))
     }
 
     /// Reports that a run is queued, and makes sure that a runner is working.
@@ -114,7 +114,7 @@ impl Operations {
         let store = opened(&mut self.store, &self.dirs)?;
         let text = match store.delete_output(output, crate::store::now()).map_err(said)? {
             Deleted::Removed => "Deleted",
-            Deleted::WasGone => "Its file had gone before; it is out of the gallery now",
+            Deleted::WasGone => "Its file was already gone; it has left the gallery",
         };
         Ok(vec![Msg::OutputDeleted(output), Msg::Notice(Tone::Good, text.to_owned())])
     }

@@ -75,7 +75,7 @@ struct Shown {
 
 #[derive(Debug)]
 enum Progress {
-    /// So many cells of the picture may be seen; what stands in the others.
+    /// Number of visible cells of the picture, and the content of the others.
     Blocks {
         revealed: usize,
         under: Option<Shared>,

@@ -160,7 +160,7 @@ fn the_filters_of_the_runs_and_the_star_are_asked_for() {
         "{effects:?}"
     );
     stage.hear(Msg::Outputs { query: query(running, None, 100), tiles: vec![], more: false });
-    assert!(stage.screen().contains("No run that matches"), "{}", stage.screen());
+    assert!(stage.screen().contains("No matching run"), "{}", stage.screen());
     // The first Esc takes the filter back, the next one leaves.
     assert!(stage.press("esc").contains(&all(100)));
     assert_eq!(stage.model.focus, Pane::Gallery);

@@ -1,4 +1,4 @@
-//! What the person is told at the bottom of the screen, and for how long.
+//! Notices at the bottom of the screen, and how long they stay.
 
 use super::*;
 use crate::domain::run::Counts;
@@ -13,7 +13,7 @@ fn at_work() -> Stage {
     stage
 }
 
-/// The history is read again, and tells how runs ended.
+/// The history is read again, with the ends of runs.
 fn ends(stage: &mut Stage, runs: &[(i64, &[Status])]) {
     stage.hear(Msg::StoreChanged);
     let asked = stage.hear(runs_msg(summaries(runs)));

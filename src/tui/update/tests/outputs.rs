@@ -42,7 +42,7 @@ fn the_only_output_is_meant_without_asking() {
         (stage.model.focus, stage.model.params.selected.clone()),
         (Pane::Parameters, Some(key("52-inputs-image")))
     );
-    assert_eq!(stage.told(), "image is now flamingo_00001_.png. Undo brings back what it was");
+    assert_eq!(stage.told(), "image is now flamingo_00001_.png. Undo restores the old one");
     stage.press("u");
     assert_eq!(stage.model.draft.setting(&key("52-inputs-image")), Some(value("server.png")));
 }
@@ -97,7 +97,7 @@ fn a_path_is_asked_for_and_what_fits_whole_is_loaded_as_one_step() {
     assert_eq!(stage.press("enter"), [Effect::Do(Operation::Import("old.png".into()))]);
     let before = text_and_seed(&stage.model);
     assert!(stage.hear(imported(WHOLE)).is_empty());
-    assert_eq!(stage.told(), "Loaded 3 values of old.png; its seed runs next. Undo takes it back");
+    assert_eq!(stage.told(), "Loaded 3 values of old.png; its seed is used next. Undo reverts it");
     assert_eq!(
         text_and_seed(&stage.model),
         (Some(value("an old cat")), Some(value(5)), SeedPolicy::Randomize)
@@ -107,13 +107,13 @@ fn a_path_is_asked_for_and_what_fits_whole_is_loaded_as_one_step() {
     stage.press("U");
     assert_eq!(text_and_seed(&stage.model).1, Some(value(5)), "its seed runs next, whatever the policy");
     stage.hear(imported(WHOLE));
-    assert_eq!(stage.told(), "old.png was made with the very values that are set");
-    // Over edits, what becomes of the graph is shown first.
+    assert_eq!(stage.told(), "old.png was made with exactly the current values");
+    // With unsaved edits, the graph is shown first.
     stage.model.draft.set(&key("6-inputs-text"), value("mine"));
     stage.hear(imported(WHOLE));
     assert!(stage.screen().contains("Is the same  3"), "{}", stage.screen());
     assert!(stage.press("enter").is_empty());
-    assert_eq!(stage.told(), "Loaded 1 value of old.png. Undo takes it back");
+    assert_eq!(stage.told(), "Loaded 1 value of old.png. Undo reverts it");
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn what_does_not_fit_is_shown_before_anything_is_loaded() {
     assert!(stage.press("enter").is_empty());
     assert_eq!(
         stage.told(),
-        "Loaded 2 values of old.png; its seed runs next; 4 left out. Undo takes it back"
+        "Loaded 2 values of old.png; its seed is used next; 4 left out. Undo reverts it"
     );
     assert_eq!(stage.model.draft.setting(&key("3-inputs-steps")), Some(value(30)));
 }

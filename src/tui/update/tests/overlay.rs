@@ -67,7 +67,7 @@ fn presets_load_rename_and_are_deleted_after_a_question() {
     stage.hear(items());
     assert_eq!(stage.press("delete"), []);
     let screen = stage.screen();
-    assert!(screen.contains("a, b and c extend it, and lose what it sets."), "{screen}");
+    assert!(screen.contains("a, b and c extend it, and lose its settings."), "{screen}");
     assert_eq!(stage.press("y"), [Effect::Do(Operation::DeletePreset("flamingo".to_owned()))]);
     stage.press("p");
     stage.hear(items());

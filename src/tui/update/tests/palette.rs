@@ -45,7 +45,7 @@ fn enter_with_nothing_typed_does_nothing() {
     }
 }
 
-/// What a command does when its key is pressed: the effects, and what the person is told.
+/// The effects of pressing a command's key, and the notice.
 fn by_hand(pane: Pane, command: &Command) -> (Vec<Effect>, String) {
     let mut stage = stage(pane);
     let place = command.here(&stage.model).expect("it works here");
@@ -115,7 +115,7 @@ fn what_spends_says_so_and_asks() {
     let (mut stage, effects) = chosen(Pane::Parameters, "run");
     assert_eq!(effects, []);
     let screen = stage.screen();
-    assert!(screen.contains("Run the parameters as they stand?"), "{screen}");
+    assert!(screen.contains("Run with the current parameters?"), "{screen}");
     assert!(screen.contains("This spends money."), "{screen}");
     assert_eq!(stage.press("enter"), []);
     assert_eq!(stage.press("n"), []);

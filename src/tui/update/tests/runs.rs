@@ -27,7 +27,7 @@ fn who_has_cancelled_need_not_wait_for_a_server_that_does_not_confirm() {
     (rows[0].protocol, rows[0].cancel_asked) = (Protocol::Cloud, true);
     stage.hear(runs_msg(rows));
     assert_eq!(stage.press("2 c"), []);
-    assert!(stage.screen().contains("Wait no longer for run 1?"), "{}", stage.screen());
+    assert!(stage.screen().contains("Stop waiting for run 1?"), "{}", stage.screen());
     assert_eq!(stage.press("y"), [Effect::Do(Operation::LetGo(1))]);
 }
 

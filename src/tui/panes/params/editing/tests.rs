@@ -399,7 +399,7 @@ fn a_path_where_a_text_goes_is_asked_about() {
         );
         stage.hear(Msg::FileFound(text.clone(), "/home/me/a.png".into()));
         assert!(
-            stage.screen().contains("/home/me/a.png is a file of this machine. Upload it?"),
+            stage.screen().contains("/home/me/a.png is a file on this machine. Upload it?"),
             "{}",
             stage.screen()
         );

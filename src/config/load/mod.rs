@@ -1,5 +1,9 @@
 //! Reads `config.toml` and collects its problems.
 
+mod profiles;
+mod secrets;
+mod ui;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -7,14 +11,14 @@ use indexmap::IndexMap;
 use thiserror::Error;
 use toml::de::{DeTable, DeValue};
 
-use super::profile::{CredentialSource, DEFAULT_CONCURRENCY, check_url, path_of};
-use super::secret::OWN;
-use super::{Dirs, Profile, Secret, SecretSource};
+pub use self::ui::{ThemeChoice, Ui};
+use super::profile::{check_url, path_of};
+use super::{Dirs, Profile};
 use crate::domain::OutputName;
 use crate::domain::diagnostic::{Diagnostic, Diagnostics, did_you_mean, nearest};
-use crate::domain::run::{Form, Protocol, Trust};
 use crate::domain::tables::{self, Fields, describe, entries};
-use crate::picture::PictureMode;
+use profiles::read_profiles;
+use ui::read_ui;
 
 /// The settings of `config.toml`. Without the file: no profiles, and the defaults.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,7 +37,7 @@ pub struct Config {
     pub spend: Spend,
     /// Command → keys that replace its default ones. The dashboard checks them.
     pub keys: IndexMap<String, Vec<String>>,
-    /// Lines of the file on which these stand.
+    /// Lines of the file with these commands.
     pub key_lines: IndexMap<String, usize>,
     /// Fields that could not be used, and a file that others can read.
     pub warnings: Vec<Diagnostic>,
@@ -58,83 +62,13 @@ impl Default for MaxLog {
     }
 }
 
-/// What runs may cost, in the currency of `cost_per_second`; `None` without a ceiling.
+/// Spending limits in the currency of `cost_per_second`; `None` without a limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Spend {
-    /// All runs of a batch.
+    /// For all runs of a batch.
     pub per_batch: Option<f64>,
-    /// All runs of a day.
+    /// For all runs of a day.
     pub per_day: Option<f64>,
-}
-
-/// Settings of the dashboard: the table `[ui]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ui {
-    pub theme: ThemeChoice,
-    /// Whether to use the mouse.
-    pub mouse: bool,
-    /// Whether each frame waits until the terminal has processed the one before.
-    pub flow_control: bool,
-    /// This machine's name as seen from the person's own, for `scp`; by default its address.
-    pub scp_host: Option<String>,
-    pub pictures: PictureMode,
-    /// Most bytes for drawing a picture; `None` adapts to the connection.
-    pub picture_bytes: Option<usize>,
-    /// Whether to ask before sending a request identical to a finished run's.
-    pub ask_if_same: bool,
-    /// Whether only ASCII is drawn; `None` for what suits the terminal.
-    pub ascii: Option<bool>,
-    /// Whether the terminal's cursor stays at what is selected.
-    pub park_cursor: bool,
-    /// Whether the dashboard is told in lines, for a screen reader.
-    pub reader: bool,
-}
-
-impl Default for Ui {
-    fn default() -> Self {
-        Self {
-            theme: ThemeChoice::Auto,
-            mouse: true,
-            flow_control: true,
-            scp_host: None,
-            pictures: PictureMode::Auto,
-            picture_bytes: None,
-            ask_if_same: true,
-            ascii: None,
-            park_cursor: false,
-            reader: false,
-        }
-    }
-}
-
-/// Smallest allowed `picture_bytes`.
-const FEWEST_PICTURE_BYTES: usize = 1_000;
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ThemeChoice {
-    /// By the terminal's background colour, else dark.
-    #[default]
-    Auto,
-    Dark,
-    Light,
-}
-
-impl ThemeChoice {
-    pub const ALL: [Self; 3] = [Self::Auto, Self::Dark, Self::Light];
-
-    /// The word in `config.toml`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Dark => "dark",
-            Self::Light => "light",
-        }
-    }
-
-    /// Parses [`ThemeChoice::word`].
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|choice| choice.word() == word)
-    }
 }
 
 /// Why the config cannot be used.
@@ -288,7 +222,7 @@ impl Config {
         config
     }
 
-    /// A problem with `[keys]`, which the dashboard found, with the place in the file where that is known.
+    /// Adds file and line, where known, to a problem with `[keys]` that the dashboard found.
     pub fn key_problem(&self, problem: &str) -> String {
         let named = |name: &str| problem.starts_with(&format!("[keys] {name}:"));
         match self.key_lines.iter().find(|(name, _)| named(name)) {
@@ -344,227 +278,7 @@ impl OutputSettings {
     }
 }
 
-fn read_profiles(
-    table: &DeTable<'_>,
-    folder: &Path,
-    output: &OutputSettings,
-    found: &mut Diagnostics<'_>,
-) -> IndexMap<String, Profile> {
-    let mut profiles = IndexMap::new();
-    for (name, place, value) in entries(table) {
-        let path = format!("profiles.{name}");
-        match value.get_ref().as_table() {
-            Some(table) => {
-                let fields = Fields::new(table, &path);
-                if let Some(profile) = read_profile(name, fields, place, (folder, output), found) {
-                    profiles.insert(name.to_owned(), profile);
-                }
-            }
-            None => {
-                let what = describe(value.get_ref());
-                found.at(value.span(), &path, format!("`{path}` should be a table `[{path}]`, not {what}"));
-            }
-        }
-    }
-    profiles
-}
-
-fn read_profile(
-    name: &str,
-    mut fields: Fields<'_, '_>,
-    place: std::ops::Range<usize>,
-    (folder, output): (&Path, &OutputSettings),
-    found: &mut Diagnostics<'_>,
-) -> Option<Profile> {
-    let protocol = fields.typed("protocol", "\"stream\", \"cloud\" or \"comfyui\"", found, |value| {
-        value.as_str().and_then(Protocol::from_word)
-    });
-    let protocol = protocol.unwrap_or_default();
-    let wanted = "a whole number from 1 to 1000";
-    let concurrency = fields.typed("concurrency", wanted, found, |value| {
-        let number = value.as_integer().filter(|number| number.radix() == 10)?;
-        number.as_str().parse::<u32>().ok().filter(|number| (1..=1000).contains(number))
-    });
-    let cost_per_second = read_money("cost_per_second", &mut fields, found);
-    let secrets = read_secrets(name, protocol, &mut fields, folder, found);
-    let workflow = fields.text("workflow", found).map(|path| path_of(&path, folder));
-    let without_credentials = fields.boolean("without_credentials", found).unwrap_or(false);
-    let trust = Trust {
-        ca: fields.text("ca", found).map(|path| path_of(&path, folder)),
-        insecure: fields.boolean("insecure", found).unwrap_or(false),
-    };
-    let own = OutputSettings::read(&format!("profiles.{name}"), &mut fields, folder, found);
-    let has_url = fields.any("url").is_some();
-    let url = fields.text("url", found);
-    let api_url = read_api_url(name, protocol, &mut fields, found);
-    fields.finish(found);
-    let key = format!("profiles.{name}.url");
-    let Some(url) = url else {
-        if !has_url {
-            found.at(place, &key, format!("the profile `{name}` has no `url`, so it cannot be used"));
-        }
-        return None;
-    };
-    if let Err(why) = check_url(&url) {
-        found.at(place, &key, format!("the profile `{name}` cannot be used: {why}"));
-        return None;
-    }
-    let mut profile = Profile {
-        name: name.to_owned(),
-        protocol,
-        url,
-        api_url: api_url?,
-        secrets,
-        concurrency: concurrency.unwrap_or(DEFAULT_CONCURRENCY),
-        cost_per_second,
-        without_credentials,
-        workflow,
-        output_dir: None,
-        output_name: None,
-        sidecar: false,
-        trust,
-    };
-    output.put_into(&mut profile, &own);
-    Some(profile)
-}
-
-/// The service in front of a profile's endpoint: `None` when the address cannot be used.
-fn read_api_url(
-    name: &str,
-    protocol: Protocol,
-    fields: &mut Fields<'_, '_>,
-    found: &mut Diagnostics<'_>,
-) -> Option<Option<String>> {
-    let path = format!("profiles.{name}.api_url");
-    let place = fields.any("api_url").map(|(_, place)| place);
-    let given = fields.text("api_url", found);
-    match (protocol.usual_api_url(), given, place) {
-        (None, _, Some(place)) => {
-            let word = protocol.word();
-            found.at(
-                place,
-                &path,
-                format!("`{path}` is ignored: protocol \"{word}\" sends requests to `url`"),
-            );
-            Some(None)
-        }
-        (usual, None, _) => Some(usual.map(str::to_owned)),
-        (_, Some(url), place) => match check_url(&url) {
-            Ok(()) => Some(Some(url)),
-            Err(why) => {
-                let place = place.unwrap_or_default();
-                found.at(place, &path, format!("the profile `{name}` cannot be used: {why}"));
-                None
-            }
-        },
-    }
-}
-
-/// The secrets of a profile: those that its protocol takes, and custom headers.
-fn read_secrets(
-    name: &str,
-    protocol: Protocol,
-    fields: &mut Fields<'_, '_>,
-    folder: &Path,
-    found: &mut Diagnostics<'_>,
-) -> Vec<CredentialSource> {
-    let mut secrets = Vec::new();
-    let path = format!("profiles.{name}");
-    for asked in protocol.credentials() {
-        let Some((value, place)) = fields.any(asked.key) else { continue };
-        let source = read_secret(&format!("{path}.{}", asked.key), value, place, folder, found);
-        let (name, header, form) = (asked.key.to_owned(), asked.header.to_owned(), asked.form);
-        secrets.extend(source.map(|source| CredentialSource { name, header, form, source }));
-    }
-    for key in Protocol::ALL.into_iter().flat_map(Protocol::credentials).map(|asked| asked.key) {
-        if protocol.credentials().iter().any(|asked| asked.key == key) {
-            continue;
-        }
-        if let Some((_, place)) = fields.any(key) {
-            let (path, word) = (format!("{path}.{key}"), protocol.word());
-            found.at(place, &path, format!("`{path}` is not used: protocol \"{word}\" asks for no {key}"));
-        }
-    }
-    let Some(headers) = fields.table("headers", found) else { return secrets };
-    for (header, place, value) in entries(headers) {
-        let path = format!("{path}.headers.{header}");
-        if let Err(why) = check_header(header) {
-            found.at(place, &path, format!("`{path}` {why}"));
-            continue;
-        }
-        let source = read_secret(&path, value.get_ref(), value.span(), folder, found);
-        secrets.extend(source.map(|source| CredentialSource {
-            name: format!("{OWN}{header}"),
-            header: header.to_owned(),
-            form: Form::Plain,
-            source,
-        }));
-    }
-    secrets
-}
-
-/// Why a header cannot be a custom one.
-fn check_header(name: &str) -> Result<(), &'static str> {
-    const OURS: [&str; 12] = [
-        "accept",
-        "accept-encoding",
-        "connection",
-        "content-encoding",
-        "content-length",
-        "content-type",
-        "host",
-        "range",
-        "te",
-        "transfer-encoding",
-        "upgrade",
-        "expect",
-    ];
-    let is_token = !name.is_empty()
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
-    let lower = name.to_ascii_lowercase();
-    if !is_token {
-        return Err("is not the name of an HTTP header: letters, digits and hyphens");
-    }
-    if OURS.contains(&lower.as_str()) || lower.starts_with("sec-websocket-") {
-        return Err("is a header that comfydeck itself sets with each request");
-    }
-    Ok(())
-}
-
-/// A secret: a text, or a table with one of `env`, `file` and `command`.
-fn read_secret(
-    path: &str,
-    value: &DeValue<'_>,
-    place: std::ops::Range<usize>,
-    folder: &Path,
-    found: &mut Diagnostics<'_>,
-) -> Option<SecretSource> {
-    const FORMS: &str =
-        "a string in quotes, { env = \"NAME\" }, { file = \"PATH\" } or { command = \"COMMAND\" }";
-    let wrong = |found: &mut Diagnostics<'_>, what: &str| {
-        found.at(place.clone(), path, format!("`{path}` should be {FORMS}, not {what}"));
-        None
-    };
-    let table = match value {
-        DeValue::String(text) if text.is_empty() => return wrong(found, "an empty string"),
-        DeValue::String(text) => return Some(SecretSource::Text(Secret::new(text.as_ref()))),
-        DeValue::Table(table) => table,
-        other => return wrong(found, describe(other)),
-    };
-    let mut inner = Fields::new(table, path);
-    let env = inner.text("env", found).map(|name| SecretSource::Env { name, optional: false });
-    let file = inner.text("file", found).map(|path| SecretSource::File(path_of(&path, folder)));
-    let command = inner.text("command", found).map(SecretSource::Command);
-    inner.finish(found);
-    let mut given = [env, file, command].into_iter().flatten();
-    match (given.next(), given.next()) {
-        (Some(source), None) => Some(source),
-        (None, _) => wrong(found, "a table without one of these"),
-        (Some(_), Some(_)) => wrong(found, "several of these"),
-    }
-}
-
-/// An amount of money, with or without a point.
+/// An amount of money, with or without a decimal point.
 fn read_money(name: &'static str, fields: &mut Fields<'_, '_>, found: &mut Diagnostics<'_>) -> Option<f64> {
     fields.typed(name, "an amount of money such as 0.0012 or 5", found, |value| {
         let whole = value.as_integer().filter(|number| number.radix() == 10);
@@ -573,7 +287,7 @@ fn read_money(name: &'static str, fields: &mut Fields<'_, '_>, found: &mut Diagn
     })
 }
 
-/// Parses a number of bytes, given as a whole number or a text such as `"512 MB"`.
+/// Reads a size such as `"512 MB"`.
 fn read_max_log(table: &DeTable<'_>, found: &mut Diagnostics<'_>) -> MaxLog {
     let mut fields = Fields::new(table, "history");
     let wanted = "a size such as \"512 MB\" or \"2 GB\", of 1 MB or more";
@@ -589,45 +303,6 @@ fn read_max_log(table: &DeTable<'_>, found: &mut Diagnostics<'_>) -> MaxLog {
     });
     fields.finish(found);
     bytes.map_or_else(MaxLog::default, MaxLog)
-}
-
-fn read_ui(table: &DeTable<'_>, found: &mut Diagnostics<'_>) -> Ui {
-    let mut fields = Fields::new(table, "ui");
-    let default = Ui::default();
-    let themes = "\"auto\", \"dark\" or \"light\"";
-    let theme = fields.typed("theme", themes, found, |value| ThemeChoice::from_word(value.as_str()?));
-    let mouse = fields.boolean("mouse", found);
-    let flow_control = fields.boolean("flow_control", found);
-    let scp_host = fields.text("scp_host", found).filter(|host| !host.is_empty());
-    let kinds = "\"auto\", \"kitty\", \"iterm2\", \"sixel\", \"blocks\" or \"off\"";
-    let pictures = fields.typed("pictures", kinds, found, |value| PictureMode::of_name(value.as_str()?));
-    let picture_bytes = fields.typed("picture_bytes", "a whole number from 1000 on", found, |value| {
-        let number = value.as_integer().filter(|number| number.radix() == 10)?;
-        number.as_str().parse::<usize>().ok().filter(|number| *number >= FEWEST_PICTURE_BYTES)
-    });
-    let ask_if_same = fields.boolean("ask_if_same", found);
-    let ascii =
-        fields.typed("ascii", "\"auto\", \"on\" or \"off\"", found, |value| match value.as_str()? {
-            "auto" => Some(None),
-            "on" => Some(Some(true)),
-            "off" => Some(Some(false)),
-            _ => None,
-        });
-    let park_cursor = fields.boolean("park_cursor", found);
-    let reader = fields.boolean("reader", found);
-    fields.finish(found);
-    Ui {
-        theme: theme.unwrap_or(default.theme),
-        mouse: mouse.unwrap_or(default.mouse),
-        flow_control: flow_control.unwrap_or(default.flow_control),
-        scp_host,
-        pictures: pictures.unwrap_or(default.pictures),
-        picture_bytes,
-        ask_if_same: ask_if_same.unwrap_or(default.ask_if_same),
-        ascii: ascii.unwrap_or(default.ascii),
-        park_cursor: park_cursor.unwrap_or(default.park_cursor),
-        reader: reader.unwrap_or(default.reader),
-    }
 }
 
 fn read_keys(table: &DeTable<'_>, found: &mut Diagnostics<'_>) -> IndexMap<String, Vec<String>> {
