@@ -72,7 +72,10 @@ fn picker(model: &Model, picker: &Picker, theme: &Theme, buffer: &mut Buffer) ->
     }
     let inner = inside(area);
     let cursor = line(buffer, inner, "›", &picker.filter, theme);
-    let label_width = items.iter().map(|item| item.label.width()).max().unwrap_or(0).min(32) as u16;
+    let longest = items.iter().map(|item| item.label.width()).max().unwrap_or(0);
+    // Without anything about the items they have the line to themselves.
+    let is_alone = items.iter().all(|item| item.detail.is_empty() && item.disabled.is_none());
+    let label_width = longest.min(if is_alone { usize::from(inner.width) } else { 32 }) as u16;
     if items.is_empty() {
         let text = if picker.loading { "Reading…" } else { "Nothing matches" };
         put(buffer, inner, inner.x, inner.y + 2, text, theme.quiet);
@@ -99,7 +102,8 @@ fn picker(model: &Model, picker: &Picker, theme: &Theme, buffer: &mut Buffer) ->
         };
         let note = put_right(buffer, inner, y, &note, theme.quiet);
         let room = without_right(inner, inner.right() - note + 1);
-        put(buffer, Rect { width: label_width + 2, ..room }, inner.x + 2, y, &item.label, style);
+        let label = Rect { width: (label_width + 2).min(room.width), ..room };
+        put(buffer, label, inner.x + 2, y, &item.label, style);
         let detail = item.disabled.unwrap_or(&item.detail);
         put(buffer, room, inner.x + label_width + 4, y, detail, theme.quiet);
     }

@@ -46,8 +46,7 @@ pub fn ask(model: &Model, key: &ParamKey, typed: String) -> Option<Effect> {
 
 /// Values arrived: they are shown unless something else was typed meanwhile.
 pub fn arrived(model: &mut Model, key: &ParamKey, typed: &str, found: Vec<Recalled>) {
-    let now = model.draft.setting(key);
-    let items = found.into_iter().map(|found| item(&found, model.now, now.as_ref())).collect();
+    let items = found.iter().map(|found| item(found, model.now)).collect();
     if let Some(Overlay::Picker(picker)) = &mut model.overlay
         && picker.purpose == Choosing::Recall(key.clone())
         && picker.typed() == typed
@@ -58,7 +57,7 @@ pub fn arrived(model: &mut Model, key: &ParamKey, typed: &str, found: Vec<Recall
     }
 }
 
-fn item(found: &Recalled, now: i64, current: Option<&Setting>) -> PickerItem {
+fn item(found: &Recalled, now: i64) -> PickerItem {
     let star = if found.starred { "★ " } else { "" };
     let times = if found.used > 1 { format!("{}×  ", found.used) } else { String::new() };
     PickerItem {
@@ -66,7 +65,6 @@ fn item(found: &Recalled, now: i64, current: Option<&Setting>) -> PickerItem {
         label: value::text(&found.value).split_whitespace().collect::<Vec<_>>().join(" "),
         note: format!("{star}{times}run {}  {}", found.run, text::age(now - found.at)),
         run: Some(found.run),
-        is_open: current == Some(&Setting::Value(found.value.clone())),
         ..PickerItem::default()
     }
 }
