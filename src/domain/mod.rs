@@ -25,6 +25,7 @@ pub mod prompt;
 pub mod role;
 pub mod run;
 pub mod scalar;
+pub mod schema;
 pub mod seed;
 pub mod server;
 pub mod shape;

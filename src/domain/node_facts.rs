@@ -18,44 +18,39 @@
 //!
 //! Searched in place by bisection; nothing is parsed in advance.
 
+use std::sync::Arc;
+
 use serde_json::Number;
 
 use super::media::FileKind;
 use super::scalar::Range;
+use super::schema::{Choice, Takes};
 
 const TABLE: &str = include_str!("node_facts.tsv");
 
-/// What is known of a built-in node's input.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Fact {
-    Text,
-    /// Multi-line text.
-    LongText,
-    Integer(Range),
-    Float(Range),
-    Boolean,
-    File(FileKind),
-    Choice(Vec<&'static str>),
-}
-
 /// Facts about an input; `None` when the node is not built in or the input is a link.
-pub fn lookup(class_type: &str, input: &str) -> Option<Fact> {
+pub fn lookup(class_type: &str, input: &str) -> Option<Takes> {
     let mut columns = find(class_type, input)?.split('\t');
     let (kind, facts) = (columns.next()?, columns.next().unwrap_or(""));
     Some(match kind {
-        "text" => Fact::Text,
-        "long" => Fact::LongText,
-        "int" => Fact::Integer(range(facts)),
-        "float" => Fact::Float(range(facts)),
-        "bool" => Fact::Boolean,
-        "image" => Fact::File(FileKind::Image),
-        "mask" => Fact::File(FileKind::Mask),
-        "video" => Fact::File(FileKind::Video),
-        "audio" => Fact::File(FileKind::Audio),
-        "choice" => Fact::Choice(facts.split('|').collect()),
+        "text" => Takes::Text { multiline: false },
+        "long" => Takes::Text { multiline: true },
+        "int" => Takes::Integer(range(facts)),
+        "float" => Takes::Float(range(facts)),
+        "bool" => Takes::Boolean(None),
+        "image" => file(FileKind::Image),
+        "mask" => file(FileKind::Mask),
+        "video" => file(FileKind::Video),
+        "audio" => file(FileKind::Audio),
+        "choice" => Takes::Choice(facts.split('|').map(choice).collect()),
         "as" => return lookup(facts, columns.next()?),
         _ => return None,
     })
+}
+
+/// Whether there are facts about an input.
+pub fn is_known(class_type: &str, input: &str) -> bool {
+    find(class_type, input).is_some()
 }
 
 /// Name and type word of every input of every built-in node.
@@ -84,10 +79,18 @@ fn find(class_type: &str, input: &str) -> Option<&'static str> {
     None
 }
 
+fn file(kind: FileKind) -> Takes {
+    Takes::File(kind, Arc::default())
+}
+
+fn choice(text: &str) -> Choice {
+    Choice { label: text.to_owned(), value: text.into() }
+}
+
 fn range(facts: &str) -> Range {
     let mut numbers = facts.split(' ').map(|text| serde_json::from_str::<Number>(text).ok());
     let mut next = || numbers.next().flatten();
-    Range { min: next(), max: next(), step: next() }
+    Range { min: next(), max: next(), step: next(), round: None }
 }
 
 #[cfg(test)]
@@ -111,19 +114,28 @@ mod tests {
         let number = |text: &str| serde_json::from_str(text).ok();
         assert_eq!(
             lookup("KSampler", "cfg"),
-            Some(Fact::Float(Range { min: number("0.0"), max: number("100.0"), step: number("0.1") }))
+            Some(Takes::Float(Range {
+                min: number("0.0"),
+                max: number("100.0"),
+                step: number("0.1"),
+                round: None
+            }))
         );
         let seed = lookup("KSampler", "seed");
         assert_eq!(
             seed,
-            Some(Fact::Integer(Range { min: number("0"), max: number("18446744073709551615"), step: None }))
+            Some(Takes::Integer(Range {
+                min: number("0"),
+                max: number("18446744073709551615"),
+                ..Range::default()
+            }))
         );
-        let Some(Fact::Choice(samplers)) = lookup("KSamplerSelect", "sampler_name") else {
+        let Some(Takes::Choice(samplers)) = lookup("KSamplerSelect", "sampler_name") else {
             panic!("no choice")
         };
-        assert!(samplers.contains(&"uni_pc") && samplers.contains(&"euler"));
-        assert_eq!(lookup("LoadImageMask", "image"), Some(Fact::File(FileKind::Mask)));
-        assert_eq!(lookup("CheckpointLoaderSimple", "ckpt_name"), Some(Fact::Text));
+        assert!(["uni_pc", "euler"].iter().all(|name| samplers.iter().any(|choice| choice.label == *name)));
+        assert_eq!(lookup("LoadImageMask", "image"), Some(file(FileKind::Mask)));
+        assert_eq!(lookup("CheckpointLoaderSimple", "ckpt_name"), Some(Takes::Text { multiline: false }));
         for (class, input) in
             [("KSampler", "model"), ("KSampler", ""), ("", "x"), ("zzz", "x"), ("\u{10ffff}", "x")]
         {

@@ -11,6 +11,8 @@ pub struct Range {
     pub max: Option<Number>,
     /// Change by one press of ±.
     pub step: Option<Number>,
+    /// ComfyUI's editor rounds to multiples of this.
+    pub round: Option<Number>,
 }
 
 /// Whether a number is written without fraction and exponent: `6`, not `6.0` or `6e0`.
@@ -185,6 +187,7 @@ mod tests {
             min: serde_json::from_str(min).ok(),
             max: serde_json::from_str(max).ok(),
             step: serde_json::from_str(step).ok(),
+            round: None,
         };
         let table = [
             ("7.5", range("", "", "0.1"), 1, "7.6"),

@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     fn range(min: &str, max: &str) -> Range {
-        Range { min: min.parse().ok(), max: max.parse().ok(), step: None }
+        Range { min: min.parse().ok(), max: max.parse().ok(), ..Range::default() }
     }
 
     #[test]

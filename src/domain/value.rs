@@ -142,7 +142,7 @@ pub fn same(a: &Value, b: &Value) -> bool {
 
 /// Whether nothing is known about an input: neither its node nor its value says what it takes.
 fn is_unknown(parameter: &Parameter) -> bool {
-    let is_built_in = || super::node_facts::lookup(&parameter.class_type, parameter.key.input()).is_some();
+    let is_built_in = || super::node_facts::is_known(&parameter.class_type, parameter.key.input());
     is_unfilled(&parameter.default) && !is_built_in()
 }
 
@@ -227,7 +227,7 @@ mod tests {
     fn a_choice_goes_by_label_or_value_and_may_be_unlisted() {
         let mut choices = parameter(ParamKind::Choice);
         choices.default = Value::from("euler");
-        choices.choices = vec![Choice { label: "Large".to_owned(), value: Value::from(1024) }];
+        choices.choices = [Choice { label: "Large".to_owned(), value: Value::from(1024) }].into();
         assert_eq!(parse(&choices, "Large"), Ok(Value::from(1024)));
         assert_eq!(parse(&choices, "1024"), Ok(Value::from(1024)));
         assert_eq!(parse(&choices, "res_4s"), Ok(Value::from("res_4s")));

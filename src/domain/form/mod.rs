@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use serde_json::{Number, Value};
 
 use super::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
-use super::param::{Choice, FileKind, MASK_SUFFIX};
+use super::param::{Choice, FileKind, MASK_SUFFIX, ToldBy};
 use super::{ParamKey, ParamKind, Parameter, SeedPolicy, Workflow, value};
 
 /// What the web app stores for "random seed": the smallest positive double.
@@ -243,7 +243,8 @@ fn apply(field: &Field, parameter: &mut Parameter) -> Result<(), String> {
         let options = json.get("options").and_then(Value::as_array);
         let options: Vec<Choice> = options.into_iter().flatten().filter_map(choice).collect();
         if !options.is_empty() {
-            parameter.choices = options;
+            parameter.choices = options.into();
+            parameter.told_by = ToldBy::Form;
         }
     }
     parameter.kind = kind;

@@ -36,7 +36,7 @@ pub fn is_decoration(input: &str, value: &Value) -> bool {
 
 /// Whether only ComfyUI's editor uses this input.
 pub fn is_editor_only(class_type: &str, input: &str, value: &Value) -> bool {
-    if is_link(value) || node_facts::lookup(class_type, input).is_some() {
+    if is_link(value) || node_facts::is_known(class_type, input) {
         return false;
     }
     let name = input.to_ascii_lowercase();

@@ -1,29 +1,31 @@
-//! Finds the kind of an input: from the facts about its node as long as the value agrees, else
-//! from its value and name.
+//! Finds the kind of an input: from what the server says of its node, else from the facts about built-in nodes, as
+//! long as the value agrees; else from its value and name.
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::{Number, Value};
 
-use super::{Choice, FileKind, ParamKind, Range};
+use super::{Choice, FileKind, ParamKind, Range, ToldBy};
 use crate::domain::inputs::{LONG, SWITCHES, is_data, is_placeholder, is_seed_name};
-use crate::domain::node_facts::{self, Fact};
+use crate::domain::node_facts;
 use crate::domain::role::Role;
 use crate::domain::scalar::is_whole;
+use crate::domain::schema::{Schema, Takes};
 use crate::domain::workflow::is_link;
 use crate::domain::{lora, media};
 
 /// What is known of an input.
 pub(super) struct Facts {
     pub kind: ParamKind,
-    pub choices: Vec<Choice>,
+    pub choices: Arc<[Choice]>,
     pub range: Range,
+    pub told_by: ToldBy,
 }
 
 impl Facts {
     fn plain(kind: ParamKind) -> Self {
-        Self { kind, choices: Vec::new(), range: Range::default() }
+        Self { kind, choices: Arc::default(), range: Range::default(), told_by: ToldBy::Nobody }
     }
 
     fn choice<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
@@ -47,30 +49,78 @@ impl Facts {
     }
 }
 
-pub(super) fn of(class_type: &str, input: &str, value: &Value) -> Facts {
-    let known = node_facts::lookup(class_type, input).and_then(|fact| agreeing(fact, input, value));
-    known.unwrap_or_else(|| inferred(class_type, input, value))
+/// The facts about an input, of which the server says that it takes `told`.
+pub(super) fn of(class_type: &str, input: &str, value: &Value, told: Option<&Takes>) -> Facts {
+    let of_server = || Some(Facts { told_by: ToldBy::Server, ..agreeing(class_type, told?, input, value)? });
+    let built_in = || {
+        let takes = node_facts::lookup(class_type, input)?;
+        Some(Facts { told_by: ToldBy::BuiltIn, ..agreeing(class_type, &takes, input, value)? })
+    };
+    of_server().or_else(built_in).unwrap_or_else(|| inferred(class_type, input, value))
+}
+
+/// The names of the LoRAs for the entries of a list, of which no server says what they take.
+pub(super) fn loras(facts: &mut Facts, schema: &Schema) {
+    if let (ParamKind::Lora, Some(loras)) = (&facts.kind, schema.loras()) {
+        (facts.choices, facts.told_by) = (Arc::clone(loras), ToldBy::Server);
+    }
 }
 
 /// The facts for an input, unless its value contradicts them.
-fn agreeing(fact: Fact, input: &str, value: &Value) -> Option<Facts> {
+fn agreeing(class_type: &str, takes: &Takes, input: &str, value: &Value) -> Option<Facts> {
     let is_empty_place = value.as_str().is_some_and(is_placeholder);
-    let facts = match (fact, value) {
-        (Fact::Text, Value::String(_)) => Facts::plain(ParamKind::Text),
-        (Fact::LongText, Value::String(_)) => Facts::plain(ParamKind::LongText),
-        (Fact::File(kind), Value::String(_)) => Facts::plain(ParamKind::File(kind)),
-        (Fact::Boolean, value) if value.is_boolean() || is_empty_place => Facts::plain(ParamKind::Boolean),
-        (Fact::Float(range), value) if value.is_number() || is_empty_place => {
-            Facts { range, ..Facts::plain(ParamKind::Float) }
+    let ranged = |kind, range: &Range| Facts { range: range.clone(), ..Facts::plain(kind) };
+    let listed = |kind, choices: &Arc<[Choice]>| Facts { choices: Arc::clone(choices), ..Facts::plain(kind) };
+    let facts = match (takes, value) {
+        (Takes::Text { multiline: false }, Value::String(_)) => Facts::plain(ParamKind::Text),
+        (Takes::Text { multiline: true }, Value::String(_)) => Facts::plain(ParamKind::LongText),
+        (Takes::File(FileKind::Image, choices), Value::String(_)) if class_type == "LoadImageMask" => {
+            listed(ParamKind::File(FileKind::Mask), choices)
         }
-        (Fact::Integer(range), value) if value.as_number().is_some_and(is_whole) || is_empty_place => {
-            let kind = if is_seed_name(input) { ParamKind::Seed } else { ParamKind::Integer };
-            Facts { range, ..Facts::plain(kind) }
+        (Takes::File(kind, choices), Value::String(_)) => listed(ParamKind::File(*kind), choices),
+        (Takes::Boolean(words), value) if value.is_boolean() || is_empty_place => {
+            Facts { choices: words_of(words.as_ref()), ..Facts::plain(ParamKind::Boolean) }
         }
-        (Fact::Choice(texts), Value::String(_)) => Facts::choice(texts),
-        _ => return None,
+        (Takes::Float(range), value) if value.is_number() || is_empty_place => {
+            ranged(ParamKind::Float, range)
+        }
+        (Takes::Integer(range), value) if value.as_number().is_some_and(is_whole) || is_empty_place => {
+            ranged(if is_seed_name(input) { ParamKind::Seed } else { ParamKind::Integer }, range)
+        }
+        // A server takes the whole part of 20.0.
+        (Takes::Integer(range), Value::Number(_)) => ranged(ParamKind::Float, range),
+        (Takes::Choice(choices), value) if value.is_string() || choices.iter().any(|c| c.is_like(value)) => {
+            listed(ParamKind::Choice, choices)
+        }
+        (Takes::Several(choices), Value::Array(_) | Value::Object(_)) if !is_link(value) => {
+            listed(ParamKind::Json, choices)
+        }
+        (Takes::Branches(branches), Value::String(_)) => {
+            let choice = |key: &String| Choice { label: key.clone(), value: key.as_str().into() };
+            let choices = branches.iter().map(|branch| choice(&branch.key)).collect();
+            Facts { choices, ..Facts::plain(ParamKind::Choice) }
+        }
+        (
+            Takes::Text { .. }
+            | Takes::File(..)
+            | Takes::Boolean(_)
+            | Takes::Float(_)
+            | Takes::Integer(_)
+            | Takes::Choice(_)
+            | Takes::Several(_)
+            | Takes::Branches(_)
+            | Takes::Growing(_)
+            | Takes::Link,
+            _,
+        ) => return None,
     };
     Some(facts)
+}
+
+/// What true and false are called.
+fn words_of(words: Option<&[String; 2]>) -> Arc<[Choice]> {
+    let choice = |(word, value): (&String, bool)| Choice { label: word.clone(), value: value.into() };
+    words.into_iter().flat_map(|words| words.iter().zip([true, false])).map(choice).collect()
 }
 
 /// A guess from value and name, for an input of an unknown node.
@@ -100,8 +150,8 @@ fn inferred_text(class_type: &str, input: &str, text: &str) -> Facts {
     if let Some(pair) = switch(text) {
         return Facts::choice(pair.iter().map(String::as_str));
     }
-    if let Some(texts) = known_names(input, text) {
-        return Facts::choice(texts);
+    if let Some(choices) = known_names(input, text) {
+        return Facts { choices, ..Facts::plain(ParamKind::Choice) };
     }
     let is_long = class_type.starts_with("CLIPTextEncode") || text.contains('\n') || is_wordy(text);
     Facts::plain(if is_long { ParamKind::LongText } else { ParamKind::Text })
@@ -143,7 +193,7 @@ pub(super) fn is_on(text: &str) -> bool {
 }
 
 /// All samplers, schedulers or scaling methods known from built-in nodes, when the text is one of them.
-fn known_names(input: &str, text: &str) -> Option<Vec<&'static str>> {
+fn known_names(input: &str, text: &str) -> Option<Arc<[Choice]>> {
     const LISTS: [(&[&str], (&str, &str)); 3] = [
         (&["sampler"], ("KSampler", "sampler_name")),
         (&["scheduler"], ("KSampler", "scheduler")),
@@ -151,8 +201,11 @@ fn known_names(input: &str, text: &str) -> Option<Vec<&'static str>> {
     ];
     let name = input.to_ascii_lowercase();
     LISTS.iter().find_map(|(words, (class, of))| {
-        let Some(Fact::Choice(texts)) = node_facts::lookup(class, of) else { return None };
-        (words.iter().any(|word| name.contains(word)) && texts.contains(&text)).then_some(texts)
+        if !words.iter().any(|word| name.contains(word)) {
+            return None;
+        }
+        let Some(Takes::Choice(choices)) = node_facts::lookup(class, of) else { return None };
+        choices.iter().any(|choice| choice.label == text).then_some(choices)
     })
 }
 
@@ -254,7 +307,7 @@ mod tests {
     use super::*;
 
     fn kind(class: &str, input: &str, value: &str) -> ParamKind {
-        of(class, input, &serde_json::from_str(value).expect(value)).kind
+        of(class, input, &serde_json::from_str(value).expect(value), None).kind
     }
 
     #[test]
@@ -326,13 +379,13 @@ mod tests {
         for (text, pair) in
             [("disable", ["enable", "disable"]), ("False", ["True", "False"]), ("YES", ["YES", "NO"])]
         {
-            let choices = of("A", "x", &text.into()).choices;
+            let choices = of("A", "x", &text.into(), None).choices;
             assert!(is_switch(&choices), "{text}");
             assert_eq!(choices.iter().map(|choice| choice.label.as_str()).collect::<Vec<_>>(), pair);
         }
         for input in ["add_noise", "return_with_leftover_noise"] {
-            assert!(is_switch(&of("KSamplerAdvanced", input, &"enable".into()).choices), "{input}");
+            assert!(is_switch(&of("KSamplerAdvanced", input, &"enable".into(), None).choices), "{input}");
         }
-        assert!(!is_switch(&of("A", "x", &"truer".into()).choices));
+        assert!(!is_switch(&of("A", "x", &"truer".into(), None).choices));
     }
 }

@@ -6,15 +6,18 @@ pub mod one_text;
 pub mod seeds;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::role::{self, Role};
+use super::schema::Schema;
 use super::wiring::Wiring;
 use super::{ParamKey, Workflow, inputs};
 
 pub use super::media::FileKind;
 pub use super::scalar::{Range, is_whole};
+pub use super::schema::Choice;
 pub use arrange::arrange;
 
 /// Kind of a parameter, which decides how it is shown and edited.
@@ -42,11 +45,18 @@ pub enum ParamKind {
     Json,
 }
 
-/// A value of a [`ParamKind::Choice`] with its label.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Choice {
-    pub label: String,
-    pub value: Value,
+/// Who says what an input takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ToldBy {
+    /// It was guessed from value and name.
+    #[default]
+    Nobody,
+    /// The facts about built-in nodes: the server may be of another version, and have other files.
+    BuiltIn,
+    /// The server itself: it refuses other values.
+    Server,
+    /// The form.
+    Form,
 }
 
 /// An input of a node, described for people.
@@ -62,10 +72,15 @@ pub struct Parameter {
     pub kind: ParamKind,
     /// The workflow's own value.
     pub default: Value,
-    /// Known choices; empty unless `kind` is [`ParamKind::Choice`].
-    pub choices: Vec<Choice>,
+    /// Known choices: the values of a [`ParamKind::Choice`], the names for an entry of a LoRA list, the server's own
+    /// files, what true and false are called.
+    pub choices: Arc<[Choice]>,
     pub range: Range,
-    /// The form's help text; may be empty.
+    /// The value that ComfyUI's editor begins with, if the server says so.
+    pub usual: Option<Value>,
+    /// Who says what it takes.
+    pub told_by: ToldBy,
+    /// The form's help text, else the server's; may be empty.
     pub help: String,
     /// Rarely changed: listed last, folded at first.
     pub advanced: bool,
@@ -122,6 +137,11 @@ pub const MASK_SUFFIX: &str = "-viewcomfymask";
 /// Each image input is followed by a parameter for its mask, which is not an input of the workflow: null until a
 /// person sets one. Widgets without content, such as headings and buttons, are left out.
 pub fn parameters(workflow: &Workflow) -> Vec<Parameter> {
+    parameters_by(workflow, &Schema::default())
+}
+
+/// [`parameters`], with what is known of the server's nodes.
+pub fn parameters_by(workflow: &Workflow, schema: &Schema) -> Vec<Parameter> {
     let wiring = Wiring::new(workflow);
     let roles = role::of(&wiring);
     let mut found = Vec::new();
@@ -133,7 +153,9 @@ pub fn parameters(workflow: &Workflow) -> Vec<Parameter> {
             let key = ParamKey::new(id, input);
             let assigned = roles.get(&key);
             let role = assigned.map(|assigned| assigned.role);
-            let mut facts = kind::of(&node.class_type, input, value);
+            let told = schema.input(&node.class_type, input, node.inputs.as_ref());
+            let mut facts = kind::of(&node.class_type, input, value, told.map(|told| &told.takes));
+            kind::loras(&mut facts, schema);
             if let Some(role) = role {
                 facts.refine(role, value);
             }
@@ -148,8 +170,10 @@ pub fn parameters(workflow: &Workflow) -> Vec<Parameter> {
                 default: value.clone(),
                 choices: facts.choices,
                 range: facts.range,
-                help: String::new(),
-                advanced: false,
+                usual: told.and_then(|told| told.default.clone()),
+                told_by: facts.told_by,
+                help: told.map(|told| told.tooltip.clone()).unwrap_or_default(),
+                advanced: told.is_some_and(|told| told.is_advanced),
                 hidden: inputs::is_editor_only(&node.class_type, input, value),
                 required: false,
                 decides: false,
@@ -204,6 +228,8 @@ fn mask_of(image: &Parameter) -> Parameter {
         label: format!("{} mask", image.label),
         kind: ParamKind::File(FileKind::Mask),
         default: Value::Null,
+        choices: Arc::default(),
+        usual: None,
         advanced: true,
         role: Some(Role::Mask),
         ..image.clone()

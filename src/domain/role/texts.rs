@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::{Found, Role};
-use crate::domain::node_facts::{self, Fact};
+use crate::domain::node_facts;
+use crate::domain::schema::Takes;
 use crate::domain::wiring::{Sampler, Wiring};
 use crate::domain::workflow::is_link;
 use crate::domain::{inputs, media};
@@ -226,8 +227,10 @@ fn is_text(wiring: &Wiring<'_>, at: usize, input: &str, value: &Value) -> bool {
         return false;
     }
     match node_facts::lookup(class, input) {
-        Some(Fact::LongText) => true,
-        Some(Fact::Text) | None => is_letter(&name) || WORDS.iter().any(|part| name.contains(part)),
+        Some(Takes::Text { multiline: true }) => true,
+        Some(Takes::Text { multiline: false }) | None => {
+            is_letter(&name) || WORDS.iter().any(|part| name.contains(part))
+        }
         Some(_) => false,
     }
 }
@@ -237,7 +240,7 @@ fn only_text<'w>(wiring: &Wiring<'w>, at: usize) -> Option<&'w str> {
     let class = wiring.class(at);
     let mut texts = wiring.inputs(at).filter(|(name, value)| {
         let is_words = |text: &str| media::kind_of_name(text).is_none() && !text.ends_with(".safetensors");
-        let is_free = node_facts::lookup(class, name).is_none() && !is_about(&name.to_ascii_lowercase());
+        let is_free = !node_facts::is_known(class, name) && !is_about(&name.to_ascii_lowercase());
         is_free && value.as_str().is_some_and(is_words) && !inputs::is_editor_only(class, name, value)
     });
     texts.next().map(|(name, _)| name).filter(|_| texts.next().is_none())

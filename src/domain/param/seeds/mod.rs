@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::{ParamKind, Parameter, Range, is_whole};
 use crate::domain::inputs::is_seed_name;
-use crate::domain::node_facts::{self, Fact};
+use crate::domain::node_facts;
+use crate::domain::schema::Takes;
 use crate::domain::wiring::Wiring;
 use crate::domain::{ParamKey, Role, SeedPolicy, Workflow};
 
@@ -46,7 +47,7 @@ pub(super) fn mark(params: &mut [Parameter], wiring: &Wiring<'_>) {
             let is_number = |value: &Value| value.as_number().is_some_and(is_whole);
             if let Some((source, input)) = wiring.followed(at, name, is_seed_name, is_number) {
                 let range = match node_facts::lookup(wiring.class(at), name) {
-                    Some(Fact::Integer(range)) => range,
+                    Some(Takes::Integer(range)) => range,
                     _ => Range::default(),
                 };
                 ranges.insert(ParamKey::new(wiring.id(source), input), range);
