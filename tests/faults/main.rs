@@ -8,6 +8,7 @@ mod support;
 mod accounts;
 mod folder_gone;
 mod history;
+#[path = "../support/mount.rs"]
 mod mount;
 mod network;
 mod odd_disks;

@@ -1,6 +1,8 @@
 //! The runner: over a backend that does what its address says, in this process and as a process of its own.
 
 mod batches;
+#[path = "../support/mount.rs"]
+mod mount;
 mod place;
 mod simulation;
 

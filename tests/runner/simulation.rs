@@ -1,11 +1,14 @@
 //! Random histories of a runner against what must be true of every one: a run is paid for once, what was made is kept,
 //! and what is told is so. People queue, cancel and fetch, runners are killed, lines break, servers write their records
-//! late. The clock is simulated; each history follows from its number.
+//! late, the disk fills up and has room again (a real one, in memory, where one can be mounted). The clock is simulated;
+//! each history follows from its number.
 //!
 //! `SIMULATE=100000 cargo test --release --test runner simulation -- --nocapture` tries that many.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,6 +20,8 @@ use comfydeck::runner::{self, Environment, Limits};
 use comfydeck::store::{RunQuery, Store, now};
 use fastrand::Rng;
 use tokio::time::Instant;
+
+use crate::mount::Mount;
 
 /// Histories that are tried each time.
 const USUAL: u64 = 60;
@@ -215,15 +220,20 @@ enum Act {
     Cancel,
     Fetch,
     Kill,
+    /// Something else takes all space of the disk but for so many bytes.
+    Fill(u64),
+    Free,
 }
 
 impl Act {
     fn random(rng: &mut Rng) -> Self {
-        match rng.u8(0..10) {
+        match rng.u8(0..13) {
             0 | 1 => Self::Queue(Protocol::Stream),
             2..=4 => Self::Queue(Protocol::Cloud),
             5 => Self::Cancel,
             6 => Self::Fetch,
+            7 | 8 => Self::Fill(rng.u64(0..64 * 1024)),
+            9 => Self::Free,
             _ => Self::Kill,
         }
     }
@@ -234,8 +244,44 @@ struct History {
     dirs: Dirs,
     world: Arc<Mutex<World>>,
     rng: Rng,
+    disk: Option<Disk>,
     kills: u32,
+    fills: u32,
     cancelled: Vec<RunId>,
+}
+
+/// A small disk in memory, and what takes its space.
+struct Disk {
+    mount: Mount,
+    full: bool,
+}
+
+impl Disk {
+    /// Large enough for a history; as large as the space that the history wants to have left, and more.
+    const SIZE: &str = "size=24m";
+
+    fn new(folder: &Path) -> Option<Self> {
+        Mount::new(folder, Self::SIZE).map(|mount| Self { mount, full: false })
+    }
+
+    fn ballast(&self) -> PathBuf {
+        self.mount.folder().join("ballast")
+    }
+
+    fn fill(&mut self, left: u64) {
+        let space = rustix::fs::statvfs(self.mount.folder()).expect("a disk");
+        let taken = (space.f_bavail * space.f_frsize).saturating_sub(left);
+        let mut file = File::options().create(true).append(true).open(self.ballast()).expect("opened");
+        // What is left may be less by a block; how full it is does not matter to the last byte.
+        let _ = file.write_all(&vec![b'.'; usize::try_from(taken).expect("small")]);
+        self.full = true;
+    }
+
+    fn free(&mut self) {
+        if std::mem::take(&mut self.full) {
+            std::fs::remove_file(self.ballast()).expect("removed");
+        }
+    }
 }
 
 impl History {
@@ -248,7 +294,15 @@ impl History {
             output_dir: home.join("out"),
             ..RunRequest::default()
         };
-        self.store.queue(&request, now()).expect("queued");
+        match self.store.queue(&request, now()) {
+            Ok(_) => {}
+            Err(_) if self.is_full() => {}
+            Err(error) => panic!("not queued: {error}"),
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.disk.as_ref().is_some_and(|disk| disk.full)
     }
 
     fn all(&self) -> Vec<Run> {
@@ -261,10 +315,11 @@ impl History {
         let Some(run) = self.rng.choice(&runs) else { return self.queue(home, Protocol::Cloud, None) };
         match act {
             Act::Queue(protocol) => self.queue(home, protocol, None),
-            Act::Cancel => {
-                self.store.ask_cancel(run.id, now()).expect("asked");
-                self.cancelled.push(run.id);
-            }
+            Act::Cancel => match self.store.ask_cancel(run.id, now()) {
+                Ok(_) => self.cancelled.push(run.id),
+                Err(_) if self.is_full() => {}
+                Err(error) => panic!("not asked to cancel: {error}"),
+            },
             Act::Fetch => match &run.prompt_id {
                 Some(prompt_id) if run.status.is_end() => {
                     self.queue(home, Protocol::Cloud, Some(prompt_id.clone()));
@@ -272,6 +327,17 @@ impl History {
                 _ => {}
             },
             Act::Kill => self.kills += 1,
+            Act::Fill(left) => {
+                if let Some(disk) = &mut self.disk {
+                    disk.fill(left);
+                    self.fills += 1;
+                }
+            }
+            Act::Free => {
+                if let Some(disk) = &mut self.disk {
+                    disk.free();
+                }
+            }
         }
     }
 
@@ -288,17 +354,25 @@ impl History {
             tokio::pin!(runner);
             loop {
                 let pause = Duration::from_millis(self.rng.u64(0..9_000));
-                tokio::select! {
+                let over = tokio::select! {
                     served = &mut runner => {
-                        served.expect("served");
-                        break;
+                        match served {
+                            Ok(()) => {}
+                            Err(_) if self.is_full() => tokio::time::sleep(pause).await,
+                            Err(error) => panic!("not served: {error}"),
+                        }
+                        true
                     }
-                    () = tokio::time::sleep(pause), if next.is_some() => {}
+                    () = tokio::time::sleep(pause) => false,
+                };
+                if over && !self.is_full() {
+                    break;
                 }
-                let Some(act) = next.take() else { continue };
+                // People make room in the end.
+                let act = next.take().unwrap_or(Act::Free);
                 next = acts.next();
                 self.act(home, act);
-                if matches!(act, Act::Kill) {
+                if over || matches!(act, Act::Kill) {
                     break;
                 }
             }
@@ -355,23 +429,28 @@ impl History {
     }
 }
 
-fn simulate(seed: u64) -> u32 {
+/// One history; tells how many runners were killed in it and how often the disk was full.
+fn simulate(seed: u64) -> (u32, u32) {
     let home = tempfile::Builder::new().prefix("simulation").tempdir_in(folder()).expect("a folder");
+    let mut rng = Rng::with_seed(seed);
+    let disk = (rng.u8(0..3) == 0).then(|| Disk::new(home.path())).flatten();
     let dirs = Dirs::under(home.path());
     let world = World { rng: Rng::with_seed(seed ^ 0x5eed), remotes: HashMap::new(), sent: HashMap::new() };
     let mut history = History {
         store: Store::open(&dirs).expect("a store"),
         dirs,
         world: Arc::new(Mutex::new(world)),
-        rng: Rng::with_seed(seed),
+        rng,
+        disk,
         kills: 0,
+        fills: 0,
         cancelled: Vec::new(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
     let tasks = tokio::task::LocalSet::new();
     tasks.block_on(&runtime.expect("a runtime"), history.play(home.path()));
     history.check();
-    history.kills
+    (history.kills, history.fills)
 }
 
 /// In memory where there is such a folder.
@@ -385,10 +464,12 @@ fn every_history_pays_once_keeps_what_was_made_and_tells_what_is_so() {
     let told = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let first = told("SEED").unwrap_or_else(|| fastrand::u64(..1 << 32));
     let count = if told("SEED").is_some() { 1 } else { told("SIMULATE").unwrap_or(USUAL) };
-    let mut kills = 0;
+    let (mut kills, mut fills) = (0, 0);
     for seed in first..first + count {
         let tried = std::panic::catch_unwind(|| simulate(seed));
-        kills += tried.unwrap_or_else(|_| panic!("history {seed}: repeat it with SEED={seed}"));
+        let (killed, filled) = tried.unwrap_or_else(|_| panic!("history {seed}: repeat it with SEED={seed}"));
+        kills += killed;
+        fills += filled;
     }
-    println!("{count} histories from {first} on, {kills} runners killed");
+    println!("{count} histories from {first} on, {kills} runners killed, {fills} times a full disk");
 }

@@ -25,7 +25,12 @@ impl Mount {
     }
 }
 
+#[allow(dead_code, reason = "each test program uses its part")]
 impl Mount {
+    pub(crate) fn folder(&self) -> &Path {
+        &self.0
+    }
+
     /// Lets nothing more be written there.
     pub(crate) fn make_read_only(&self) {
         let made = Command::new("mount").args(["-o", "remount,ro"]).arg(&self.0).status().expect("mount");
