@@ -201,6 +201,17 @@ impl<Row: PagedRow, Filter: Clone + PartialEq> Paged<Row, Filter> {
         if let Some(at) = at.filter(|_| is_same_list && self.selected_index().is_none()) {
             self.select(at.min(self.rows.len().saturating_sub(1)));
         }
+        self.forget_far_below(renewed);
+    }
+
+    /// Drops old rows far below the selection, to be read again when it comes near: else a list that is left open
+    /// holds every row that was ever new.
+    fn forget_far_below(&mut self, renewed: usize) {
+        let kept = self.selected_index().unwrap_or(0).max(renewed) + Row::FRESH;
+        if !self.is_revealing() && self.rows.len() > kept {
+            self.rows.truncate(kept);
+            self.more = true;
+        }
     }
 }
 
@@ -296,6 +307,24 @@ mod tests {
         answer(&mut list, query, &up_to(900), "all");
         assert_eq!(keys(&list), (801..=900).rev().collect::<Vec<_>>());
         assert!(list.more);
+    }
+
+    #[test]
+    fn rows_that_come_in_all_day_are_not_all_held_but_those_about_the_selected_one() {
+        let mut list = list_of(&up_to(400));
+        for newest in (450..=5_000).step_by(50) {
+            list.select(40);
+            let selected = list.selected;
+            let query = list.reload("all").expect("a question");
+            answer(&mut list, query, &up_to(newest), "all");
+            assert!(list.rows.len() <= 700 && list.more, "{}", list.rows.len());
+            assert_eq!(list.selected, selected);
+            let all: Vec<u32> = (0..).map(|below| newest - below).take(list.rows.len()).collect();
+            assert_eq!(keys(&list), all, "without a hole");
+        }
+        // What is below can be reached again.
+        list.select(list.rows.len() - 1);
+        assert!(list.older(&"all", 20).is_some());
     }
 
     #[test]
