@@ -53,6 +53,17 @@ fn the_systems_authorities_are_those_of_the_usual_variables() {
 }
 
 #[test]
+fn a_folder_of_authorities_is_read_by_the_names_that_openssl_gives_them() {
+    let mut place = place(Kind::Signed, &["localhost"], "comfyui", "");
+    let folder = place.home.folder.path().join("authorities");
+    std::fs::create_dir(&folder).expect("a folder");
+    let file = place.identity.file(&place.home);
+    std::fs::copy(file, folder.join("5ed36f99.0")).expect("copied");
+    let folder = folder.to_str().expect("text");
+    assert_whole("comfyui", &run(&place.home, &[("SSL_CERT_DIR", folder)]), &mut place.server);
+}
+
+#[test]
 fn a_certificate_that_is_not_taken_is_told_of_in_words_and_nothing_is_sent() {
     let table: [(Kind, &[&str], &str, &str); 8] = [
         (Kind::Signed, &["localhost"], "", "signed by nobody that this machine trusts"),
