@@ -80,6 +80,8 @@ pub struct Model {
     pub notice: Option<Notice>,
     /// Messages of this session, the newest last; see [`Model::tell`].
     pub messages: Vec<(UnixMs, Notice)>,
+    /// To be shown after the notice that is shown now.
+    pub next_notice: Option<Notice>,
     /// A workflow or a preset is being opened: what is done to the draft now would be lost.
     pub opening: bool,
     /// The run key, as long as no other was pressed.
@@ -134,6 +136,13 @@ impl Model {
     pub fn tell(&mut self, notice: Notice) {
         self.keep(notice.clone());
         self.notice = Some(notice);
+        self.next_notice = None;
+    }
+
+    /// Keeps a message, and shows it when the one that is shown now has been read.
+    pub fn tell_next(&mut self, notice: Notice) {
+        self.keep(notice.clone());
+        self.next_notice = Some(notice);
     }
 
     /// Keeps a message among those that can be looked up, without showing it.
@@ -164,7 +173,7 @@ impl Model {
     /// Time has passed: a notice that was shown for long enough makes way.
     pub fn end_notice(&mut self) {
         if self.notice.as_ref().and_then(Notice::until).is_some_and(|until| until <= self.now) {
-            self.notice = None;
+            self.notice = self.next_notice.take();
         }
     }
 

@@ -15,7 +15,7 @@ use crate::tui::panes::params::editing;
 pub(super) fn pressed(model: &mut Model, event: KeyEvent, ctx: &Ctx, effects: &mut Effects) {
     let Some(key) = Key::of(&event) else { return };
     if event.code == KeyCode::Esc || model.notice.as_ref().is_some_and(|notice| notice.lasts != Lasts::Esc) {
-        model.notice = None;
+        model.notice = model.next_notice.take();
     }
     if layout::regions(model).is_none() {
         return unseen(model, ctx.keys.in_pane(model.focus, key), ctx, effects);

@@ -27,14 +27,14 @@ pub fn ended(model: &mut Model, mut ended: Vec<EndedRun>, keys: &Keymap) {
     ended.sort_by_key(|ended| (Tone::Run(ended.run.status).is_bad(), ended.run.id));
     for ended in ended {
         let notice = notice_of(model, &ended, keys);
-        // An error about something else stays until it is read or replaced by a worse one.
-        let is_free = model.notice.as_ref().is_none_or(|shown| {
-            shown.lasts != Lasts::Esc || notice.tone.is_bad() || matches!(shown.about, Some(Subject::Run(_)))
-        });
-        if is_free {
-            model.tell(notice);
-        } else {
-            model.keep(notice);
+        let is_bad = notice.tone.is_bad();
+        match &model.notice {
+            Some(shown) if is_bad || matches!(shown.about, Some(Subject::Run(_))) => model.tell(notice),
+            // An error about something else stays until it is read.
+            Some(Notice { lasts: Lasts::Esc, .. }) => model.keep(notice),
+            // What a key was answered a moment ago is read first: how much a choice saved, say.
+            Some(Notice { lasts: Lasts::Until(_), .. }) => model.tell_next(notice),
+            Some(Notice { lasts: Lasts::NextKey, .. }) | None => model.tell(notice),
         }
     }
 }

@@ -4,6 +4,7 @@ use super::*;
 use crate::domain::run::Counts;
 use crate::tui::model::Model;
 use crate::tui::msg::EndedRun;
+use crate::tui::notice::Tone;
 
 /// A screen of 80×24 on which run 24 was queued and is at work.
 fn at_work() -> Stage {
@@ -125,6 +126,24 @@ fn an_end_does_not_hide_an_error_about_something_else_and_the_next_that_works_do
     assert!(kept(&stage.model, "Run 24 done"));
     stage.hear(Msg::Submitted { run: 25, note: String::new(), waits: None });
     assert_eq!(stage.told(), "Run 25 queued");
+}
+
+#[test]
+fn an_end_that_went_well_does_not_hide_what_a_key_was_answered_a_moment_ago() {
+    let mut stage = at_work();
+    stage.model.notify(Tone::Good, "14 of batch 1 not sent");
+    ends(&mut stage, &[(24, &[Status::Running, Status::Done])]);
+    assert_eq!(footer(&stage), "✓ 14 of batch 1 not sent");
+    // It is seen afterwards, and stays for people who come back later.
+    pass(&mut stage, 5_000);
+    assert_eq!(footer(&stage), "✓ Run 24 done in 0:10");
+    pass(&mut stage, 3_600_000);
+    assert_eq!(footer(&stage), "✓ Run 24 done in 0:10");
+    // A failure is seen at once.
+    let mut stage = at_work();
+    stage.model.notify(Tone::Good, "14 of batch 1 not sent");
+    ends(&mut stage, &[(24, &[Status::Running, Status::Failed])]);
+    assert!(stage.told().starts_with("Run 24 failed"));
 }
 
 fn kept(model: &Model, text: &str) -> bool {
