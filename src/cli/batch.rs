@@ -16,6 +16,7 @@ use crate::domain::batch::{Batch, BatchId, Hold};
 use crate::picture::read::Watch;
 use crate::report::batch as report;
 use crate::report::sheet;
+use crate::report::table::Tone;
 use crate::report::text::cut;
 use crate::store::{Store, StoreError, now};
 use crate::{picture, runner};
@@ -218,10 +219,9 @@ fn show(store: &Store, batch: &Batch, json: bool) -> Result<(), Failure> {
         out::print(&format!("{}\n", lines.join("\n")))?;
         return Ok(());
     }
-    let width = Console::stdout().width();
+    let paper = Console::stdout().paper();
     let head = format!("batch {}  {}  {}", batch.id, report::axes(&outline), report::state(batch, now()));
-    let lines = runs.iter().map(|run| cut(&report::ended(run, &outline), width));
-    let lines: Vec<String> = std::iter::once(cut(&head, width)).chain(lines).collect();
-    out::print(&format!("{}\n", lines.join("\n")))?;
+    let head = paper.ink(Tone::Strong, &cut(&head, paper.width));
+    out::print(&format!("{head}\n{}", report::table_of_runs(&runs, &outline, paper)))?;
     Ok(())
 }

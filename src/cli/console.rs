@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 
+use crate::report::table::Paper;
 use crate::report::text::cut;
 use crate::wire::ansi;
 
@@ -43,6 +44,11 @@ impl<W: Write + IsTerminal + AsFd> Console<W> {
     /// Whether it is a terminal.
     pub fn is_tty(&self) -> bool {
         self.tty
+    }
+
+    /// What is printed on it.
+    pub fn paper(&self) -> Paper {
+        Paper { width: self.width(), heads: self.tty, colours: self.colours }
     }
 
     /// Whether it is a regular file, to be read later.

@@ -5,9 +5,8 @@ use clap_complete::ArgValueCandidates;
 use super::console::Console;
 use super::run_arg::RunArg;
 use super::{Exit, Failure, complete, history, out};
-use crate::domain::{Run, Workflow, graph_changes, param};
+use crate::domain::{graph_changes, param};
 use crate::report::difference::TwoRuns;
-use crate::store::Store;
 
 /// Which runs.
 #[derive(Debug, clap::Args)]
@@ -30,7 +29,8 @@ pub struct Args {
 pub fn main(args: Args) -> Result<Exit, Failure> {
     let (_, store) = history::open()?;
     let (first, second) = (args.first.find(&store)?, args.second.find(&store)?);
-    let (before, after) = (workflow(&store, &first)?, workflow(&store, &second)?);
+    let workflow = |run| history::workflow_of(&store, run);
+    let (before, after) = (workflow(&first)?, workflow(&second)?);
     let graph = match (&before, &after) {
         (Some(before), Some(after)) if before.hash() != after.hash() => graph_changes::between(before, after),
         _ => Vec::new(),
@@ -42,10 +42,4 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         if args.json { format!("{}\n", two.json()) } else { two.page(Console::stdout().has_colours()) };
     out::print(&text)?;
     Ok(Exit::Success)
-}
-
-/// The workflow kept with a run, where it can be read.
-fn workflow(store: &Store, run: &Run) -> Result<Option<Workflow>, Failure> {
-    let text = store.workflow(&run.request.workflow_hash)?;
-    Ok(text.and_then(|text| Workflow::parse(&text).ok()))
 }

@@ -1,9 +1,13 @@
 //! Opens the history for subcommands.
 
+use jiff::tz::TimeZone;
+
 use super::{Exit, Failure, out};
 use crate::config::Dirs;
+use crate::domain::{Run, Workflow};
+use crate::report::human::Moment;
 use crate::runner::{self, RunnerError};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, now};
 
 /// Opens the history. When there are open runs it starts a runner if needed, which continues the queue and settles
 /// runs that an earlier runner left behind.
@@ -21,6 +25,20 @@ pub fn open() -> Result<(Dirs, Store), Failure> {
         }
     }
     Ok((dirs, store))
+}
+
+/// The workflow kept with a run, where it can be read.
+///
+/// # Errors
+/// When the history cannot be read.
+pub fn workflow_of(store: &Store, run: &Run) -> Result<Option<Workflow>, Failure> {
+    let text = store.workflow(&run.request.workflow_hash)?;
+    Ok(text.and_then(|text| Workflow::parse(&text).ok()))
+}
+
+/// Now, in the zone of this machine or of `TZ`.
+pub fn moment() -> Moment {
+    Moment { now: now(), zone: TimeZone::system() }
 }
 
 impl From<StoreError> for Failure {

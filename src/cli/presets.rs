@@ -6,12 +6,14 @@ use clap_complete::ArgValueCandidates;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
+use super::console::Console;
 use super::{Exit, Failure, complete, dirs, out};
 use crate::config::{Config, Dirs};
 use crate::domain::draft::Layer;
 use crate::domain::{SeedPolicy, Setting, preset, value};
 use crate::library::open::{self, OpenRequest};
 use crate::library::presets::{Edits, Listed, PresetSource, Presets, WorkflowSource, check_name};
+use crate::report::table::{Column, Tone, cell, table};
 use crate::wire::ansi::scrub_plain;
 
 #[derive(Debug, clap::Args)]
@@ -109,9 +111,14 @@ fn list(presets: &Presets, json: bool) -> Result<Exit, Failure> {
                 PresetSource::File(path) => path.display().to_string(),
                 PresetSource::BuiltIn => "built in".to_owned(),
             };
-            [scrub_plain(&listed.name), scrub_plain(&listed.title), scrub_plain(&source)]
+            [
+                cell(scrub_plain(&listed.name), Tone::Strong),
+                cell(scrub_plain(&listed.title), Tone::Plain),
+                cell(scrub_plain(&source), Tone::Quiet),
+            ]
         });
-        columns(&rows.collect::<Vec<_>>())
+        let heads = [Column::left("NAME"), Column::left("TITLE"), Column::left("WHERE")];
+        table(heads, &rows.collect::<Vec<_>>(), Console::stdout().paper())
     };
     out::print(&text)?;
     Ok(Exit::Success)

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::presets::columns;
+use super::console::Console;
 use super::{Exit, Failure, out};
 use crate::config::{Config, Dirs, Profile};
 use crate::domain::run::shown_url;
+use crate::report::table::{Column, Tone, cell, table};
 use crate::wire::ansi::scrub_plain;
 
 #[derive(Debug, clap::Args)]
@@ -41,9 +42,15 @@ pub fn main(args: &Args) -> Result<Exit, Failure> {
     } else {
         let rows = profiles.map(|profile| {
             let mark = if is_default(profile) { "default" } else { "" };
-            [&profile.name, profile.protocol.word(), shown_url(&profile.url), mark].map(scrub_plain)
+            [
+                cell(scrub_plain(&profile.name), Tone::Strong),
+                cell(profile.protocol.word(), Tone::Plain),
+                cell(scrub_plain(shown_url(&profile.url)), Tone::Plain),
+                cell(mark, Tone::Quiet),
+            ]
         });
-        columns(&rows.collect::<Vec<_>>())
+        let heads = ["NAME", "PROTOCOL", "ADDRESS", ""].map(Column::left);
+        table(heads, &rows.collect::<Vec<_>>(), Console::stdout().paper())
     };
     if text.is_empty() {
         out::note("no profiles yet; `comfydeck init` makes one");

@@ -43,6 +43,7 @@ pub fn queued_run(
         Box::new(lines)
     } else {
         let mut people = TextOutput::new(store.typical_ms(&run.request.workflow_hash)?, manner.logs);
+        people.follows = !manner.detach;
         people.remark(human::started(&run));
         people.remark(format!("outputs go to {}", run.request.output_dir.display()));
         for (key, value, rule) in run.request.by_program() {
@@ -147,6 +148,8 @@ pub struct TextOutput {
     paths: String,
     typical: Option<i64>,
     logs: bool,
+    /// The run is followed: its progress is shown beneath.
+    follows: bool,
 }
 
 impl TextOutput {
@@ -155,7 +158,7 @@ impl TextOutput {
     pub fn new(typical: Option<i64>, logs: bool) -> Self {
         let terminal = Console::stderr();
         let logs = logs || terminal.is_tty() || terminal.is_file();
-        Self { terminal, lines: Vec::new(), paths: String::new(), typical, logs }
+        Self { terminal, lines: Vec::new(), paths: String::new(), typical, logs, follows: true }
     }
 
     /// Adds a line that is shown wherever stderr goes.
@@ -210,7 +213,7 @@ impl Listener for TextOutput {
         if !self.paths.is_empty() {
             out::print(&std::mem::take(&mut self.paths))?;
         }
-        if !is_over && self.terminal.rewrites() {
+        if !is_over && self.follows && self.terminal.rewrites() {
             let width = self.terminal.width();
             self.terminal.live(&human::progress(run, now(), self.typical, width))?;
         }

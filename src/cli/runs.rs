@@ -5,8 +5,8 @@ use clap_complete::ArgValueCandidates;
 use super::complete;
 use super::console::Console;
 use super::{Exit, Failure, dirs, history, out, words};
-use crate::domain::Status;
 use crate::domain::batch::BatchId;
+use crate::domain::{RunId, Status};
 use crate::report::{human, json, text};
 use crate::store::{Prunable, RunQuery, Store, now};
 
@@ -117,7 +117,9 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         };
         out::note(none);
     } else {
-        out::print(&human::list(&runs, now(), Console::stdout().width()))?;
+        let ids: Vec<RunId> = runs.iter().map(|run| run.id).collect();
+        let briefs = store.briefs(&ids)?.into_iter().collect();
+        out::print(&human::list(&runs, &briefs, &history::moment(), Console::stdout().paper()))?;
     }
     Ok(Exit::Success)
 }

@@ -3,11 +3,14 @@
 use clap_complete::ArgValueCandidates;
 
 use super::complete;
+use super::console::Console;
 use super::run_arg::RunArg;
 use super::{Exit, Failure, history, out};
+use crate::config::Dirs;
 use crate::domain::{Run, Workflow, param};
-use crate::report::{Names, human, json};
-use crate::store::{Store, now};
+use crate::library::presets::Presets;
+use crate::report::human::{self, Labels};
+use crate::report::json;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -27,7 +30,7 @@ pub struct Args {
 /// # Errors
 /// When there is no such run, or stdout cannot be written.
 pub fn main(args: Args) -> Result<Exit, Failure> {
-    let (_, store) = history::open()?;
+    let (dirs, store) = history::open()?;
     let run = args.run.find(&store)?;
     if args.preview {
         let files: Vec<_> = run.outputs.iter().map(|output| output.path.clone()).collect();
@@ -36,21 +39,32 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         }
         return super::preview::draw(&files, None);
     }
-    let names = names(&store, &run)?;
+    let workflow = history::workflow_of(&store, &run)?;
     let text = if args.json {
+        let names = workflow.as_ref().map(param::names).unwrap_or_default();
         let ran = run.result.as_ref().and_then(|result| result.prompt_sha256.as_deref());
         let prompt = ran.map(|hash| store.workflow(hash)).transpose()?.flatten();
         format!("{}\n", json::run(&run, &names, prompt.as_deref()))
     } else {
-        human::details(&run, &names, now())
+        let labels = workflow.map(|workflow| labels(&dirs, &run, &workflow)).unwrap_or_default();
+        let brief = store.briefs(&[run.id])?.pop().map(|(_, brief)| brief);
+        human::details(&run, brief.as_ref(), &labels, &history::moment(), Console::stdout().paper())
     };
     out::print(&text)?;
     Ok(Exit::Success)
 }
 
-/// Names of the run's parameters, from the workflow stored with it.
-fn names(store: &Store, run: &Run) -> Result<Names, Failure> {
-    let text = store.workflow(&run.request.workflow_hash)?;
-    let workflow = text.and_then(|text| Workflow::parse(&text).ok());
-    Ok(workflow.as_ref().map(param::names).unwrap_or_default())
+/// What the screen calls the run's parameters: the aliases of its preset, where that is still there, else what they are
+/// for, else the name of the input.
+fn labels(dirs: &Dirs, run: &Run, workflow: &Workflow) -> Labels {
+    let params = param::parameters(workflow);
+    let mut labels: Labels = params.iter().map(|param| (param.key.clone(), param.label.clone())).collect();
+    labels.extend(param::names(workflow).into_iter().map(|(key, name)| (key, name.to_owned())));
+    let working = std::env::current_dir().unwrap_or_default();
+    let preset = run.request.preset.as_deref();
+    if let Some(preset) = preset.and_then(|name| Presets::new(dirs, &working).open(name).ok()) {
+        let (layer, _) = preset.layer(&params);
+        labels.extend(layer.aliases.into_iter().map(|(alias, key)| (key, alias)));
+    }
+    labels
 }

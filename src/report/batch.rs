@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 use unicode_width::UnicodeWidthStr;
 
+use super::table::{Column, Paper, Tone, cell, table};
 use super::text::{cut, duration, thousands};
 use crate::domain::batch::{Batch, Combine, Outline};
 use crate::domain::run::UnixMs;
@@ -92,6 +93,33 @@ pub fn values(outline: &Outline, place: usize) -> String {
         format!("{} {}", scrub_plain(name), if value.width() == 0 { "(empty)".to_owned() } else { value })
     };
     outline.values(place).into_iter().map(value).collect::<Vec<_>>().join(", ")
+}
+
+const RUNS: [Column; 6] = [
+    Column::right("RUN"),
+    Column::left("STATUS"),
+    Column::left("VALUES"),
+    Column::right("TOOK"),
+    Column::right("COST"),
+    Column::left("WHY"),
+];
+
+/// The runs of a batch, a line each.
+pub fn table_of_runs(runs: &[RunSummary], outline: &Outline, paper: Paper) -> String {
+    let row = |run: &RunSummary| {
+        let ms = run.ended_at.filter(|_| run.started_at.is_some()).map(|at| run.elapsed_ms(at));
+        let cost = ms.zip(run.cost_per_second).map(|(ms, rate)| money(crate::domain::spend::cost(ms, rate)));
+        let status = format!("{} {}", run.status.sign(), run.status.word());
+        [
+            cell(run.id.to_string(), Tone::Strong),
+            cell(status, Tone::Status(run.status)),
+            cell(values(outline, run.batch.map_or(0, |at| at.place)), Tone::Plain),
+            cell(ms.map(duration).unwrap_or_default(), Tone::Quiet),
+            cell(cost.unwrap_or_default(), Tone::Quiet),
+            cell(scrub_plain(&run.error), Tone::Plain),
+        ]
+    };
+    table(RUNS, &runs.iter().map(row).collect::<Vec<_>>(), paper)
 }
 
 /// The line for a run that has ended: `✓  run 105  cfg 6, seed 4711  0:12  0.01`.

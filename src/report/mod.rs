@@ -8,8 +8,10 @@ use crate::domain::ParamKey;
 pub type Names = HashMap<ParamKey, &'static str>;
 
 pub mod batch;
+pub mod brief;
 pub mod difference;
 pub mod human;
 pub mod json;
 pub mod sheet;
+pub mod table;
 pub mod text;

@@ -9,7 +9,7 @@ use rusqlite::ToSql;
 use super::live::Live;
 use super::{Store, StoreError, search};
 use crate::domain::batch::{BatchId, BatchPlace, Hold};
-use crate::domain::run::{ConnectionSince, Counts, Protocol};
+use crate::domain::run::{ConnectionSince, Counts, Listed, Protocol};
 use crate::domain::spend::{Took, Usual};
 use crate::domain::{RunId, RunSummary, Status};
 
@@ -85,6 +85,16 @@ const IN_FLIGHT: &str = "SELECT profile, live FROM runs INDEXED BY runs_open
 
 const LAST_TIMES: &str = "SELECT started_at, began_at, ended_at FROM runs INDEXED BY runs_done
     WHERE started_at IS NOT NULL AND workflow_hash = ?1 AND status = 'done' ORDER BY id DESC LIMIT 7";
+
+/// Rows of the list that are counted; of a longer history it is told that there are more.
+const COUNTED: i64 = 10_000;
+
+/// Rows of the list of runs with all batches folded in. Parameter: the most that are counted.
+const LISTED: &str =
+    "SELECT count(*) FROM (SELECT 1 FROM runs INDEXED BY runs_unfolded WHERE folded = 0 AND id > 0 LIMIT ?1)";
+
+/// Runs behind the row of their batch. Parameters: batch, the most that are counted.
+const BEHIND: &str = "SELECT count(*) FROM (SELECT 1 FROM runs INDEXED BY runs_by_batch WHERE batch = ?1 AND folded = 1 LIMIT ?2)";
 
 fn open_sql() -> String {
     format!("SELECT {COLUMNS} FROM runs INDEXED BY runs_open WHERE ended_at IS NULL ORDER BY id")
@@ -185,6 +195,24 @@ impl Store {
             found.truncate(usize::try_from(query.limit).unwrap_or(usize::MAX));
         }
         Ok(found)
+    }
+
+    /// Rows of the list without filters, with these batches folded out. Counting ends at a limit.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn listed(&self, unfolded: &BTreeSet<BatchId>) -> Result<Listed, StoreError> {
+        let most = COUNTED + 1;
+        let count = |sql: &str, values: &[&dyn ToSql]| -> Result<usize, StoreError> {
+            let count: i64 = self.connection.prepare_cached(sql)?.query_row(values, |row| row.get(0))?;
+            Ok(usize::try_from(count).unwrap_or_default())
+        };
+        let mut rows = count(LISTED, &[&most])?;
+        for batch in unfolded {
+            rows += count(BEHIND, &[batch, &most])?;
+        }
+        let counted = usize::try_from(COUNTED).unwrap_or_default();
+        Ok(Listed { rows: rows.min(counted), or_more: rows > counted })
     }
 
     /// Runs that were sent and have not ended.
@@ -361,6 +389,8 @@ pub(super) mod tests {
             open_sql(),
             in_flight_sql(),
             folded_sql(),
+            LISTED.to_owned(),
+            BEHIND.to_owned(),
         ];
         for sql in all_filters().map(page_sql).chain(others) {
             assert_does_not_walk(&store, &sql);

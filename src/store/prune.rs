@@ -113,9 +113,11 @@ fn prunable(connection: &Connection, ended_before: UnixMs) -> Result<Vec<RunId>,
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::config::Dirs;
-    use crate::domain::run::{End, InputFile, Output};
+    use crate::domain::run::{End, InputFile, Listed, Output};
     use crate::domain::{OutputId, RunEvent, RunRequest, Status};
     use crate::store::RunQuery;
 
@@ -163,12 +165,15 @@ mod tests {
             end(run, at);
         }
         store.star(OutputId { run: starred, place: 0 }, true, 20).expect("starred");
+        let listed = || store.listed(&BTreeSet::new()).expect("counted");
+        assert_eq!(listed(), Listed { rows: 4, or_more: false });
         let found = store.prunable(50).expect("found");
         assert_eq!(found, Prunable { runs: vec![old], bytes: 7 + 7 });
         assert_eq!(store.prune(50).expect("pruned"), found);
         let left: Vec<RunId> =
             store.summaries(&RunQuery::default()).expect("a list").iter().map(|run| run.id).collect();
         assert_eq!(left, [open, young, starred]);
+        assert_eq!(listed(), Listed { rows: 3, or_more: false });
         let text = RunQuery { text: "flamingo".to_owned(), ..RunQuery::default() };
         assert_eq!(store.summaries(&text).expect("found").len(), 3);
         assert!(!store.log_path(old).exists() && store.log_path(young).exists());

@@ -31,6 +31,15 @@ pub fn output(model: &Model) -> Option<OutputId> {
     }
 }
 
+/// The output at hand, as it is marked; `None` while its run is being read.
+pub fn marked_card(model: &Model) -> Option<OutputCard> {
+    let id = output(model)?;
+    card(model).or_else(|| {
+        let run = [shown(model), model.selected_run()].into_iter().flatten().find(|run| run.id == id.run)?;
+        card_of(run, id.place)
+    })
+}
+
 /// The output with what is known of its run, where a pane holds that.
 fn card(model: &Model) -> Option<OutputCard> {
     match model.focus {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::briefs::Briefs;
 use super::fetch::Fetch;
 use super::notice::{Notice, Subject, Tone};
-use super::open::{Open, ProfileChoice};
+use super::open::{Covered, Open, ProfileChoice};
 use super::overlay::Overlay;
 use super::overlay::explore::Offer;
 use super::pane::Pane;
@@ -61,6 +61,8 @@ pub struct Model {
     pub demo: bool,
     /// What a person is about to run.
     pub draft: Draft,
+    /// What was opened over, where it had changes.
+    pub covered: Option<Box<Covered>>,
     pub params: ParamsPane,
     pub runs: RunsPane,
     pub details: DetailsPane,
@@ -130,6 +132,14 @@ impl Model {
     pub fn outputs(&self) -> &Path {
         let of_profile = self.open.profile.as_ref().and_then(|profile| profile.output_dir.as_deref());
         of_profile.unwrap_or(&self.usual_outputs)
+    }
+
+    /// What people call what is open: the preset, else the workflow.
+    pub fn open_name(&self) -> String {
+        match self.draft.preset().name.as_str() {
+            "" => self.open.workflow_name(),
+            preset => preset.to_owned(),
+        }
     }
 
     /// Shows a notice, and keeps it in the list of messages.

@@ -11,7 +11,7 @@ use serde_json::Number;
 use crate::domain::batch::{Batch, BatchId, Outline};
 use crate::domain::draft::Layer;
 use crate::domain::field::Recalled;
-use crate::domain::run::{Counts, RunSummary};
+use crate::domain::run::{Counts, Listed, RunSummary};
 use crate::domain::spend::Usual;
 use crate::domain::{Brief, OutputId, ParamKey, Run, RunId, SeedPolicy, Setting, Status};
 use crate::library::import::Imported;
@@ -49,6 +49,8 @@ pub enum Msg {
         rows: Vec<RunSummary>,
         /// There are older ones.
         more: bool,
+        /// Rows of the whole list; `None` where it is filtered.
+        total: Option<Listed>,
         /// What has not ended.
         open: Counts,
     },
@@ -236,7 +238,7 @@ pub struct EndedRun {
 }
 
 /// A workflow that was opened.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Opened {
     /// The workflow and its preset. Without a profile, the one in use stays.
     pub open: Open,

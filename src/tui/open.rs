@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use indexmap::IndexSet;
+
 use crate::config::Profile;
-use crate::domain::{ParamKey, SeedPolicy, Setting};
+use crate::domain::{Draft, ParamKey, SeedPolicy, Setting};
 use crate::library::open::OpenWorkflow;
 use crate::library::presets::{OpenPreset, WorkflowSource};
 
@@ -88,6 +90,16 @@ impl Open {
     pub fn is_preset(&self, name: &str) -> bool {
         self.preset.as_ref().is_some_and(|preset| preset.name == name)
     }
+}
+
+/// What was open, with its changes, when something else was opened over it; undo brings it back.
+#[derive(Clone, Debug)]
+pub struct Covered {
+    pub open: Open,
+    pub draft: Draft,
+    pub pinned: IndexSet<ParamKey>,
+    pub selected: Option<ParamKey>,
+    pub send_workflow: bool,
 }
 
 /// Where a person said that runs go; it counts for more than what presets say.

@@ -185,7 +185,7 @@ pub(super) fn runs_msg(rows: Vec<RunSummary>) -> Msg {
         connections: connections.collect(),
     };
     let query = super::query::RunsQuery { limit: 100, ..Default::default() };
-    Msg::Runs { query, rows, more: false, open }
+    Msg::Runs { query, rows, more: false, total: None, open }
 }
 
 /// A run that took the given statuses, ten seconds each, the last of them until now.

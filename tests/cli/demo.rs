@@ -91,3 +91,31 @@ fn a_person_sees_a_run_go_by() {
     assert!(!text.contains("● running"), "the line of progress is gone: {text}");
     assert!(lines.iter().any(|line| line.ends_with(".png")), "{text}");
 }
+
+#[test]
+fn lists_on_a_terminal_have_heads_and_colours_and_in_a_pipe_only_rows() {
+    let (home, server) = (Home::new(), Server::quick());
+    for steps in ["1", "2"] {
+        let set = format!("steps={steps}");
+        home.deck(&["run", "flamingo", "--set", &set, "--set", "seed=5", "--url", &server.url]);
+    }
+    for (args, heads, told) in [
+        (["runs", "--limit", "5"], "RUN  STATUS", "steps 1 → 2"),
+        (["show", "2", ""], "new since run 1", "sha256"),
+        (["presets", "list", ""], "NAME", "flamingo"),
+    ] {
+        let args: Vec<&str> = args.into_iter().filter(|arg| !arg.is_empty()).collect();
+        let mut screen = terminal(&home, &args);
+        screen.wait_until("the end", |screen| screen.text().contains(told));
+        let text = screen.text();
+        assert!(text.contains(heads), "{text}");
+        assert!(screen.count(b"\x1b[1m") > 0, "{args:?} is coloured: {text}");
+        let piped = home.deck(&args).out;
+        assert!(!piped.contains('\u{1b}') && !piped.contains("RUN  STATUS"), "{piped}");
+    }
+    // The number is the last thing, alone on its line.
+    let detached = ["run", "flamingo", "--set", "seed=6", "--detach", "--url", &server.url];
+    let mut screen = terminal(&home, &detached);
+    assert_eq!(screen.wait_exit().exit_code(), 0);
+    assert_eq!(screen.text().trim_end().lines().last().map(str::trim), Some("3"), "{}", screen.text());
+}

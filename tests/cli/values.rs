@@ -235,7 +235,7 @@ fn the_texts_of_one_encoder_are_set_together() {
         "{told}"
     );
     let shown = room.home.deck(&["show", "last"]).out;
-    assert_eq!(shown.matches("(prompt)").count(), 2, "{shown}");
+    assert_eq!(shown.matches("  prompt (6-inputs-").count(), 2, "{shown}");
     let shown = room.home.deck(&["show", "last", "--json"]).json();
     assert_eq!(shown[0]["aliases"]["prompt"], "6-inputs-clip_l");
     let (sent, _) = room.sent(&["--workflow", "flow.json", "--set", "6-inputs-clip_l=x", "--set", "seed=3"]);

@@ -86,7 +86,7 @@ fn names_of_what_inputs_are_for_work_on_any_workflow() {
     let shown = case.home.deck(&["show", "1", "--json"]).json();
     assert_eq!(shown[0]["aliases"], json!({"prompt": "6-inputs-text", "negative": "7-inputs-text"}));
     let shown = case.home.deck(&["show", "1"]).out;
-    assert!(shown.contains("6-inputs-text (prompt)") && shown.contains("a heron"), "{shown}");
+    assert!(shown.contains("prompt (6-inputs-text)") && shown.contains("a heron"), "{shown}");
 }
 
 #[test]

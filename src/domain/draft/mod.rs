@@ -280,6 +280,11 @@ impl Draft {
         shown
     }
 
+    /// Makes what was done so far the beginning: undo leads back no further.
+    pub fn forget_steps(&mut self) {
+        self.steps.clear();
+    }
+
     pub fn can_undo(&self) -> bool {
         !self.steps.undo.is_empty()
     }

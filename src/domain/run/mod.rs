@@ -17,7 +17,7 @@ pub use request::{
     Asked, Caps, Form, InputFile, Outgoing, Protocol, RunRequest, VIEWCOMFY_API, called_url, shown_url,
 };
 pub use status::Status;
-pub use summary::{Counts, RunSummary};
+pub use summary::{Counts, Listed, RunSummary};
 pub use trust::Trust;
 
 /// A run's number in the store, counted from 1. People type it: `comfydeck show 42`.

@@ -67,6 +67,14 @@ impl RunSummary {
     }
 }
 
+/// How many rows the whole list of runs has in the history.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    pub rows: usize,
+    /// There are more: counting has a limit.
+    pub or_more: bool,
+}
+
 /// Open runs and their numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {

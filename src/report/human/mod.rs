@@ -1,14 +1,14 @@
 //! Runs as text for a terminal. Texts from servers and files are scrubbed here.
 
-use serde_json::Value;
-use unicode_width::UnicodeWidthStr;
-
-use super::Names;
 use super::text::{age, bytes, cut, duration, took};
 use crate::domain::run::{Connection, Outgoing, RunError, Transfer, UnixMs};
-use crate::domain::time;
-use crate::domain::{ParamKey, Rule, Run, RunSummary, Status, value};
+use crate::domain::{ParamKey, Rule, Run, Status, value};
 use crate::wire::ansi::{scrub_block, scrub_plain};
+use serde_json::Value;
+
+mod pages;
+
+pub use pages::{Labels, Moment, details, list};
 
 /// Width of the progress bar in columns.
 const BAR: usize = 20;
@@ -147,101 +147,8 @@ pub fn failure(run: &Run) -> String {
     format!("run {} {word}{colon}{error}", run.id).trim_end().to_owned()
 }
 
-/// A table of runs, newest first, one line each of at most `width` columns.
-pub fn list(runs: &[RunSummary], now: UnixMs, width: usize) -> String {
-    let origin = |run: &RunSummary| {
-        scrub_plain(run.preset.as_deref().unwrap_or_else(|| file_name(&run.workflow_name)))
-    };
-    let ids = runs.iter().map(|run| run.id.to_string().len()).max().unwrap_or(0);
-    let origins = runs.iter().map(|run| origin(run).width()).max().unwrap_or(0).min(24);
-    let mut text = String::new();
-    for run in runs {
-        let took = if run.started_at.is_some() { took(run.elapsed_ms(now)) } else { String::new() };
-        let what = if run.error.is_empty() { &run.prompt } else { &run.error };
-        let line = format!(
-            "{:>ids$}  {} {:<11}  {}  {:>7}  {:>3}  {}",
-            run.id,
-            run.status.sign(),
-            run.status.word(),
-            padded(&origin(run), origins),
-            took,
-            age(now - run.queued_at),
-            scrub_plain(what)
-        );
-        text.push_str(cut(&line, width).trim_end());
-        text.push('\n');
-    }
-    text
-}
-
-/// The page of `comfydeck show`.
-pub fn details(run: &Run, names: &Names, now: UnixMs) -> String {
-    let request = &run.request;
-    let mut page = Page::default();
-    page.line(&format!("run {}  {} {}", run.id, run.status.sign(), run.status.word()));
-    let facts = [
-        ("preset", request.preset.clone().unwrap_or_default()),
-        ("workflow", request.workflow_name.clone()),
-        ("profile", request.profile.clone()),
-        ("url", request.shown_url().to_owned()),
-        ("queued", format!("{}, {}", utc(run.queued_at), ago(now - run.queued_at))),
-        ("phases", phases(run, now)),
-        ("server", run.server_seconds.map_or(String::new(), |s| format!("worked {s:.1} s"))),
-        ("prompt id", run.prompt_id.clone().unwrap_or_default()),
-        ("outputs in", request.output_dir.display().to_string()),
-    ];
-    page.table("", facts.into_iter().filter(|(_, fact)| !fact.is_empty()));
-    let sent: Vec<(String, String)> = request
-        .params
-        .iter()
-        .map(|(key, sent)| {
-            let name = names.get(key).map_or_else(String::new, |name| format!(" ({name})"));
-            let by = request.origins.get(key).map_or_else(String::new, |by| format!("  ({by})"));
-            (format!("{key}{name}"), value::text(sent) + &by)
-        })
-        .collect();
-    page.table("sent", sent.iter().map(|(key, sent)| (key.as_str(), sent.clone())));
-    let by = |key: &str| {
-        let origin = ParamKey::parse(key).and_then(|key| request.origins.get(&key));
-        origin.map_or_else(String::new, |origin| format!("  ({origin})"))
-    };
-    let files = request.files.iter();
-    page.table(
-        "files",
-        files.map(|f| {
-            let line = format!("{}  {}{}", f.path.display(), bytes(f.size), by(&f.part));
-            (f.part.as_str(), line)
-        }),
-    );
-    let saved = run.outputs.iter();
-    page.table(
-        "outputs",
-        saved.map(|o| (bytes(o.size), format!("{}  {}", o.path.display(), o.content_type))),
-    );
-    let failed = run.failed_outputs.iter();
-    page.table("outputs that could not be saved", failed.map(|f| (f.name.as_str(), f.why.clone())));
-    page.table("warnings", run.warnings.iter().map(|warning| ("!", warning.clone())));
-    if let Some(error) = &run.error {
-        let param = error.param.as_ref().map(|key| key.to_string()).unwrap_or_default();
-        let facts = [
-            ("what", error.what.clone()),
-            ("remedy", error.remedy.clone()),
-            ("node", error.node.clone().unwrap_or_default()),
-            ("parameter", param),
-            ("details", error.details.clone()),
-        ];
-        page.table("error", facts.into_iter().filter(|(_, fact)| !fact.is_empty()));
-    }
-    page.text
-}
-
 fn ago(ms: i64) -> String {
     if ms < 60_000 { "just now".to_owned() } else { format!("{} ago", age(ms)) }
-}
-
-/// A time to the second: `2026-11-23 14:33:27 UTC`.
-pub fn utc(at: UnixMs) -> String {
-    time::utc(at, "%Y-%m-%d %H:%M:%S UTC")
 }
 
 /// An error and its remedy in one line.
@@ -262,60 +169,6 @@ fn bar(value: u64, max: u64) -> String {
     let full = (value.min(max) as f64 / max.max(1) as f64 * BAR as f64) as usize;
     let head = usize::from(full < BAR && full > 0);
     format!("{}{}{}", "━".repeat(full - head), "╸".repeat(head), "╌".repeat(BAR - full))
-}
-
-/// Name and duration of each phase.
-fn phases(run: &Run, now: UnixMs) -> String {
-    let ends = run.phases.iter().skip(1).map(|(_, at)| *at).chain([run.ended_at.unwrap_or(now)]);
-    let lasting = run.phases.iter().zip(ends).filter(|((status, _), _)| !status.is_end());
-    let parts: Vec<String> = lasting
-        .map(|((status, from), to)| format!("{} {}", status.word(), took((to - from).max(0))))
-        .collect();
-    parts.join(", ")
-}
-
-fn file_name(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
-}
-
-fn padded(text: &str, width: usize) -> String {
-    let text = cut(text, width);
-    format!("{text}{}", " ".repeat(width - text.width()))
-}
-
-/// Text built from headings and two-column tables.
-#[derive(Default)]
-struct Page {
-    text: String,
-}
-
-impl Page {
-    fn line(&mut self, line: &str) {
-        self.text.push_str(line.trim_end());
-        self.text.push('\n');
-    }
-
-    /// Adds a heading and a table of names and values; a value may have several lines. Adds nothing without rows.
-    fn table<N: AsRef<str>>(&mut self, heading: &str, rows: impl Iterator<Item = (N, String)>) {
-        let rows: Vec<(String, String)> =
-            rows.map(|(name, fact)| (scrub_plain(name.as_ref()), scrub_block(&fact))).collect();
-        if rows.is_empty() {
-            return;
-        }
-        if !heading.is_empty() {
-            self.line("");
-            self.line(heading);
-        }
-        let names = rows.iter().map(|(name, _)| name.width()).max().unwrap_or(0).min(40);
-        for (name, fact) in rows {
-            let gap = " ".repeat(names.saturating_sub(name.width()));
-            let mut lines = fact.trim_end().split('\n');
-            self.line(&format!("  {name}{gap}  {}", lines.next().unwrap_or_default()));
-            for line in lines {
-                self.line(&format!("  {}  {line}", " ".repeat(names)));
-            }
-        }
-    }
 }
 
 #[cfg(test)]

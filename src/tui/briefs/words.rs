@@ -1,53 +1,15 @@
 //! What tells runs apart, in words.
 
 use crate::domain::Brief;
-use crate::domain::brief::{Piece, Short, Told};
 use crate::domain::compare::What;
+use crate::report::brief;
+pub use crate::report::brief::change;
 use crate::tui::model::Model;
 
 /// What differs from the run before, a few words each, in the names that the open workflow gives. Empty for the first
 /// run of its kind, and as long as nothing is known.
 pub fn told(model: &Model, brief: &Brief) -> Vec<String> {
-    let mut words: Vec<String> = brief.told.iter().flat_map(|told| told_of(model, told)).collect();
-    if brief.more > 0 {
-        words.push(format!("{} more", brief.more));
-    }
-    if let (Some(before), true) = (brief.before, words.is_empty()) {
-        words.push(format!("same values as {before}"));
-    }
-    words
-}
-
-fn told_of(model: &Model, told: &Told) -> Vec<String> {
-    let name = name(model, &told.what);
-    match &told.change {
-        Short::Values(None, Some(now)) => vec![format!("+{name} {now}")],
-        Short::Values(_, None) => vec![format!("−{name}")],
-        Short::Values(Some(_), Some(_)) | Short::Seed(_) => vec![format!("{name} {}", change(&told.change))],
-        // What a text says tells which one it is.
-        Short::Pieces(pieces) => pieces.iter().map(piece).collect(),
-        Short::Text(_) => vec![change(&told.change)],
-    }
-}
-
-/// What has changed, without its name.
-pub fn change(change: &Short) -> String {
-    match change {
-        Short::Values(Some(before), Some(now)) => format!("{before} → {now}"),
-        Short::Values(None, Some(now)) => format!("{now}, not sent before"),
-        Short::Values(_, None) => "not sent any more".to_owned(),
-        Short::Seed(seed) => seed.clone(),
-        Short::Text(text) => format!("“{text}”"),
-        Short::Pieces(pieces) => pieces.iter().map(piece).collect::<Vec<_>>().join("  "),
-    }
-}
-
-fn piece(piece: &Piece) -> String {
-    match piece {
-        Piece::New(new) => format!("+{new}"),
-        Piece::Gone(gone) => format!("−{gone}"),
-        Piece::Other(gone, new) => format!("{gone} → {new}"),
-    }
+    brief::told(brief, |what| name(model, what))
 }
 
 /// What people call a thing that differs.

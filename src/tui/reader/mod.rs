@@ -109,6 +109,8 @@ fn place(model: &Model) -> String {
     let note = match model.focus {
         // They change by themselves.
         Pane::Log | Pane::Runs => String::new(),
+        // What it says of the selected value is told with that.
+        Pane::Parameters => panes::params::view::changed(model),
         pane => panes::note(pane, model),
     };
     let title = model.focus.title();
@@ -168,7 +170,12 @@ fn seen(model: &Model, buffer: &Buffer) -> Vec<String> {
     let last = (bar.y..body.bottom()).take_while(|y| buffer[(bar.x, *y)].symbol() == SELECTED).count() as u16;
     let selected = Rect { x: bar.x + 1, y: bar.y, width: body.right() - bar.x - 1, height: last };
     // What is selected is one thing, over as many rows as it takes.
-    vec![rows(buffer, selected).collect::<Vec<_>>().join(" ")]
+    let mut lines = vec![rows(buffer, selected).collect::<Vec<_>>().join(" ")];
+    if model.focus == Pane::Parameters {
+        lines.push(spoken(&panes::params::view::about_selected(model)));
+        lines.retain(|line| !line.is_empty());
+    }
+    lines
 }
 
 /// What stands in the frame of an overlay; in a list, what is selected.

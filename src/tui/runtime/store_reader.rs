@@ -10,7 +10,7 @@ use std::thread;
 use super::Replies;
 use crate::config::Dirs;
 use crate::domain::batch::{Batch, BatchId, Outline};
-use crate::domain::run::Counts;
+use crate::domain::run::{Counts, Listed};
 use crate::domain::{OutputCard, RunId, RunSummary};
 use crate::store::{LogReader, OutputQuery, RunQuery, Store, StoreError};
 use crate::tui::effect::Question;
@@ -51,11 +51,11 @@ impl StoreReader {
     pub(super) fn answers(&mut self, question: Question) -> Vec<Msg> {
         match question {
             Question::Runs(query) => match self.runs(&query) {
-                Ok((rows, more, open)) => {
+                Ok((rows, more, total, open)) => {
                     let trouble = self.store.disk_trouble().map(Msg::DiskFull);
                     let (batches, error) = or_empty(self.batches(&rows));
                     let batches = (!batches.is_empty()).then_some(Msg::Batches(batches));
-                    let rows = with(Msg::Runs { query, rows, more, open }, error);
+                    let rows = with(Msg::Runs { query, rows, more, total, open }, error);
                     batches.into_iter().chain(rows).chain(trouble).collect()
                 }
                 Err(error) => vec![Msg::RunsNotRead(error.to_string())],
@@ -170,7 +170,8 @@ impl StoreReader {
         Ok(SheetPage { query, state, outline, runs })
     }
 
-    fn runs(&self, query: &RunsQuery) -> Result<(Vec<RunSummary>, bool, Counts), StoreError> {
+    /// A page of runs, whether there are older ones, how many there are in all, and what has not ended.
+    fn runs(&self, query: &RunsQuery) -> Result<(Vec<RunSummary>, bool, Option<Listed>, Counts), StoreError> {
         let typed = RunQuery::parse(&query.filter.search);
         let limit = u32::try_from(query.limit).unwrap_or(u32::MAX - 1);
         let mut rows = self.store.summaries(&RunQuery {
@@ -183,7 +184,11 @@ impl StoreReader {
         })?;
         let more = rows.len() > query.limit;
         rows.truncate(query.limit);
-        Ok((rows, more, self.store.counts()?))
+        let total = match query.filter.is_empty() {
+            true => Some(self.store.listed(&query.filter.unfolded)?),
+            false => None,
+        };
+        Ok((rows, more, total, self.store.counts()?))
     }
 
     fn ended(&self, id: RunId) -> Result<Option<EndedRun>, StoreError> {

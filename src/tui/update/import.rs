@@ -70,8 +70,8 @@ pub(super) fn ask_to_open(model: &mut Model, imported: Imported, effects: &mut E
     }
     let changes = counted(model.draft.changes(), "change");
     model.overlay = Some(Overlay::Confirm(Confirm {
-        question: format!("Open the graph of {} and drop {changes}?", name(&imported)),
-        consequence: "Press n and then s to save them first.".to_owned(),
+        question: format!("Open the graph of {} over {changes}?", name(&imported)),
+        consequence: "Undo brings them back.".to_owned(),
         yes: "open",
         then: Confirmed::OpenGraph(Box::new(imported)),
     }));

@@ -37,7 +37,6 @@ use super::panes::params::update as params;
 use super::panes::runs::ends as run_ends;
 use super::panes::runs::update as runs;
 use super::panes::sheet::update as sheet;
-use crate::domain::Said;
 
 /// What to ask for when the screen opens, after [`Msg::Opened`] and [`Msg::Profile`] or in their place.
 pub fn start(model: &mut Model) -> Vec<Effect> {
@@ -67,8 +66,9 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
                 gallery::reload(model, &mut effects);
             }
         }
-        Msg::Runs { query, rows, more, open } => {
+        Msg::Runs { query, rows, more, total, open } => {
             let was_idle = !model.is_working();
+            model.runs.total = total;
             runs::loaded(model, query, rows, more, open, &mut effects);
             // Also for runs queued elsewhere: some screen must notice when their runner dies.
             if was_idle && model.is_working() {
@@ -132,9 +132,8 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
             model.report(Tone::Bad, why);
         }
         Msg::Settings { run, settings, told } => {
-            model.draft.load(settings.into_iter().collect(), Said::Run(run));
+            presets::load_settings(model, run, settings, told);
             params::check_files(model, &mut effects);
-            model.notify(Tone::Good, told);
             if let Some(offers) = model.explore_next.take() {
                 explore::open(model, offers, ctx, &mut effects);
             }

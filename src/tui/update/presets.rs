@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::domain::draft::Layer;
-use crate::domain::{Draft, ParamKey, SeedPolicy};
+use crate::domain::{Draft, ParamKey, RunId, Said, SeedPolicy, Setting};
 use crate::library::open::OpenWorkflow;
 use crate::library::presets::OpenPreset;
 use crate::tui::command::{Command, Reason, Scope, at};
@@ -12,7 +12,7 @@ use crate::tui::effect::{Effect, Effects, Operation, Question, SavePreset};
 use crate::tui::model::Model;
 use crate::tui::msg::Opened;
 use crate::tui::notice::{Tone, counted};
-use crate::tui::open::{Earlier, Open, OpenFile};
+use crate::tui::open::{Covered, Earlier, Open, OpenFile};
 use crate::tui::overlay::{Asking, Choosing, Confirm, Confirmed, Overlay, PickerItem};
 use crate::tui::panes::params::editing;
 use crate::tui::panes::params::update as params;
@@ -90,8 +90,8 @@ pub(super) fn chosen(model: &mut Model, item: PickerItem, effects: &mut Effects)
     }
     let changes = counted(model.draft.changes(), "change");
     model.overlay = Some(Overlay::Confirm(Confirm {
-        question: format!("Load preset {} and drop {changes}?", item.label),
-        consequence: "Press Esc and then s to save them first.".to_owned(),
+        question: format!("Load preset {} over {changes}?", item.label),
+        consequence: "Undo brings them back.".to_owned(),
         yes: "load",
         then: Confirmed::LoadPreset(item.id),
     }));
@@ -109,8 +109,8 @@ pub(super) fn path_entered(model: &mut Model, text: &str, effects: &mut Effects)
     }
     let changes = counted(model.draft.changes(), "change");
     model.overlay = Some(Overlay::Confirm(Confirm {
-        question: format!("Open {text} and drop {changes}?"),
-        consequence: "Press n and then s to save them first.".to_owned(),
+        question: format!("Open {text} over {changes}?"),
+        consequence: "Undo brings them back.".to_owned(),
         yes: "open",
         then: Confirmed::OpenWorkflow(text.into()),
     }));
@@ -210,10 +210,12 @@ pub(super) fn opened(model: &mut Model, opened: Opened, effects: &mut Effects) {
     let Open { workflow, preset, profile, files } = opened.open;
     let params = workflow.as_ref().map(|workflow| workflow.params.clone()).unwrap_or_default();
     let profile = profile.or_else(|| model.open.profile.take());
+    let draft = Draft::new(params, opened.layer);
+    model.covered = cover(model);
     model.open = Open { workflow, preset, profile, files };
     model.send_workflow = false;
     model.unsure = opened.unsure;
-    model.draft = Draft::new(params, opened.layer);
+    model.draft = draft;
     model.draft.go_on_from(opened.ran);
     model.opening = false;
     let gone = model.draft.restore(opened.edits, opened.seeds);
@@ -228,6 +230,12 @@ pub(super) fn opened(model: &mut Model, opened: Opened, effects: &mut Effects) {
     if let Some(field) = opened.field {
         editing::reopen(model, &field, effects);
     }
+    if let Some(covered) = &model.covered {
+        let name = model.open_name();
+        let changes = counted(covered.draft.changes(), "change");
+        model
+            .notify(Tone::Good, format!("Opened {name}. Undo (u) brings back what was open, with {changes}"));
+    }
     if let Some(workflow) = model.open.workflow.clone() {
         notify_file(model, &workflow);
     }
@@ -238,6 +246,32 @@ pub(super) fn opened(model: &mut Model, opened: Opened, effects: &mut Effects) {
     effects.extend(ask_typical(model));
     if let Some(earlier) = opened.earlier {
         ask_for_earlier(model, earlier);
+    }
+}
+
+/// What is open now, if it has changes that undo should bring back.
+fn cover(model: &mut Model) -> Option<Box<Covered>> {
+    if model.draft.changes() == 0 {
+        return None;
+    }
+    Some(Box::new(Covered {
+        open: model.open.clone(),
+        draft: std::mem::take(&mut model.draft),
+        pinned: std::mem::take(&mut model.params.pinned),
+        selected: model.params.selected.take(),
+        send_workflow: model.send_workflow,
+    }))
+}
+
+/// The values of a run become the draft. What its preset was opened over comes back by one undo, not by two.
+pub(super) fn load_settings(model: &mut Model, run: RunId, settings: Vec<(ParamKey, Setting)>, told: String) {
+    let is_over = model.covered.is_some() && !model.draft.can_undo();
+    model.draft.load(settings.into_iter().collect(), Said::Run(run));
+    if is_over {
+        model.draft.forget_steps();
+        model.notify(Tone::Good, format!("{told}. Undo (u) brings back what was open"));
+    } else {
+        model.notify(Tone::Good, told);
     }
 }
 

@@ -19,19 +19,19 @@ use crate::tui::panes::sheet::update as sheet;
 const STEP: u16 = 50;
 
 /// The two to be compared, the older one first: those that are marked, the marked one and the one at hand, else that and
-/// what the run before it made.
+/// what the run before it made. Where a mark is on the one at hand, that counts as none.
 pub fn wanted(model: &Model) -> Option<[OutputId; 2]> {
     if matches!(model.focus, Pane::Gallery | Pane::Sheet)
         && let Some(pair) = pair(model)
     {
         return Some([pair[0].id, pair[1].id]);
     }
-    let here = at_hand::output(model)?;
-    let other = match model.gallery.marked.as_slice() {
-        [only] => only.id,
-        _ => OutputId { run: at_hand::earlier(model)?, place: 0 },
+    let here = || at_hand::output(model);
+    let mut ids = match model.gallery.marked.as_slice() {
+        [first, second] => [first.id, second.id],
+        [only] => [only.id, here()?],
+        _ => [OutputId { run: at_hand::earlier(model)?, place: 0 }, here()?],
     };
-    let mut ids = [other, here];
     ids.sort();
     (ids[0] != ids[1]).then_some(ids)
 }

@@ -1,9 +1,11 @@
 //! Commands of the gallery.
 
 use super::update::{ask_delete, choose, index_at, mark, only_starred, open, resize, toggle};
+use crate::tui::at_hand;
 use crate::tui::command::{Command, Reason, Scope, at};
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
+use crate::tui::panes::runs::update as runs;
 
 const HERE: Scope = Scope::Pane(Pane::Gallery);
 
@@ -33,11 +35,22 @@ pub const COMMANDS: &[Command] = &[
         ..Command::new("only-starred", |model, _, effects| only_starred(model, effects))
     },
     Command {
-        places: &[at(HERE, 66)],
+        places: &[
+            at(HERE, 66),
+            at(Scope::Pane(Pane::Sheet), 66).named("sheet-mark"),
+            at(Scope::Pane(Pane::Runs), 59).named("runs-mark"),
+            at(Scope::Pane(Pane::Details), 59).named("details-mark"),
+        ],
         keys: &["space"],
         short: "mark",
-        long: "Mark it to be compared",
-        when: selected,
+        long: "Mark its output to be compared, or take the mark away; C compares two",
+        when: |model| match model.focus {
+            Pane::Runs if runs::selected_batch(model).is_some() => {
+                Err("This row is a batch. → shows its runs, which can be marked")
+            }
+            Pane::Gallery => selected(model),
+            _ => at_hand::marked_card(model).map(drop).ok_or("This run has made nothing yet"),
+        },
         ..Command::new("mark", |model, _, _| mark(model))
     },
     Command {

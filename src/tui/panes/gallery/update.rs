@@ -4,6 +4,7 @@ use super::grid::Grid;
 use super::tiles::{mark_card, thumb_orders, want_thumbs};
 use crate::domain::OutputId;
 use crate::picture::PictureProtocol;
+use crate::tui::at_hand;
 use crate::tui::effect::{Effect, Effects, Question, ScreenEffect};
 use crate::tui::model::Model;
 use crate::tui::motion::{Motion, Wheel, in_sight};
@@ -90,9 +91,9 @@ pub fn only_starred(model: &mut Model, effects: &mut Effects) {
     reload(model, effects);
 }
 
-/// Marks for comparison; a third mark replaces the first.
+/// Marks the output at hand for comparison; a third mark replaces the first.
 pub fn mark(model: &mut Model) {
-    if let Some(card) = model.gallery.list.selected().map(|tile| tile.card.clone()) {
+    if let Some(card) = at_hand::marked_card(model) {
         mark_card(model, card);
     }
 }

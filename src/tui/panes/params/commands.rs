@@ -44,7 +44,7 @@ pub const COMMANDS: &[Command] = &[
         long: "Undo the last change of a parameter",
         when: |model| {
             model.is_settled()?;
-            if model.draft.can_undo() { Ok(()) } else { Err("Nothing to undo") }
+            if model.draft.can_undo() || model.covered.is_some() { Ok(()) } else { Err("Nothing to undo") }
         },
         ..Command::new("undo", |model, _, effects| undo(model, effects))
     },

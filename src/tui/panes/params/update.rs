@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::ParamsPane;
 use super::rows::{self, Row};
 use crate::domain::param::FileKind;
 use crate::domain::seed::random_seed;
@@ -12,6 +13,7 @@ use crate::tui::layout;
 use crate::tui::model::Model;
 use crate::tui::motion::{Motion, Wheel, in_sight};
 use crate::tui::notice::{Tone, counted};
+use crate::tui::open::Covered;
 use crate::tui::overlay::{Choosing, PickerItem};
 use crate::tui::overlay::{Confirm, Confirmed, Overlay};
 use crate::tui::pane::Pane;
@@ -215,7 +217,13 @@ pub fn check_files(model: &mut Model, effects: &mut Effects) {
     }
 }
 
+/// Takes back the last change; where there is none, what was opened over other changes.
 pub fn undo(model: &mut Model, effects: &mut Effects) {
+    if !model.draft.can_undo()
+        && let Some(covered) = model.covered.take()
+    {
+        return uncover(model, *covered, effects);
+    }
     let touched = model.draft.undo();
     undone(model, touched, effects);
 }
@@ -223,6 +231,19 @@ pub fn undo(model: &mut Model, effects: &mut Effects) {
 pub fn redo(model: &mut Model, effects: &mut Effects) {
     let touched = model.draft.redo();
     undone(model, touched, effects);
+}
+
+/// What was open before is open again, with its changes.
+fn uncover(model: &mut Model, covered: Covered, effects: &mut Effects) {
+    let Covered { open, draft, pinned, selected, send_workflow } = covered;
+    let changes = counted(draft.changes(), "change");
+    model.open = open;
+    model.draft = draft;
+    model.send_workflow = send_workflow;
+    model.params = ParamsPane { pinned, selected, show_all: model.params.show_all, ..ParamsPane::default() };
+    check_files(model, effects);
+    effects.push(Effect::Do(Operation::CheckOpenFiles(model.open.clone())));
+    model.notify(Tone::Good, format!("{} is open again, with {changes}", model.open_name()));
 }
 
 fn undone(model: &mut Model, touched: Option<ParamKey>, effects: &mut Effects) {

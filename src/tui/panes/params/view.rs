@@ -23,6 +23,8 @@ use crate::tui::wrap::wrapped;
 
 /// What a tab looks like.
 const TAB: &str = "→";
+/// From this width on the title line has room for a range.
+const ROOMY: u16 = 100;
 /// Most columns of a hint.
 const WIDEST: usize = 28;
 
@@ -34,10 +36,34 @@ pub fn note(model: &Model) -> String {
     if let Some(line) = edited_line(model) {
         return line;
     }
+    let notes = [about_selected(model), changed(model)];
+    notes.into_iter().filter(|note| !note.is_empty()).collect::<Vec<_>>().join("   ")
+}
+
+/// How many values a person changed.
+pub fn changed(model: &Model) -> String {
     match model.draft.changes() {
         0 => String::new(),
         count => format!("{count} changed"),
     }
+}
+
+/// The range of the selected value and who set it. It stands in the title line and not in the row: there a move would
+/// write it again, and what it stands over.
+pub fn about_selected(model: &Model) -> String {
+    let Some(param) = model.params.selected.as_ref().and_then(|key| model.draft.param(key)) else {
+        return String::new();
+    };
+    let range = match param.kind {
+        ParamKind::Integer | ParamKind::Float if model.size.width >= ROOMY => range(&param.range),
+        _ => None,
+    };
+    let who = match &param.kind {
+        // Its row says who set it, and what comes after.
+        ParamKind::Seed => String::new(),
+        _ => who_set_it(&model.draft.origin(&param.key)),
+    };
+    range.into_iter().chain((!who.is_empty()).then_some(who)).collect::<Vec<_>>().join("  ")
 }
 
 /// Where the cursor is in a text of several lines.
@@ -300,11 +326,8 @@ impl ParamRow<'_> {
 
     /// The hint beside a long text, where its first line leaves room.
     fn hint_of_long(&self) -> (String, ratatui::style::Style) {
-        let origin = self.model.draft.origin(&self.param.key);
         if self.model.draft.setting(&self.param.key).is_some_and(|set| is_unfilled(&set)) {
             ("to be filled".to_owned(), self.theme.accent)
-        } else if self.is_selected() && self.model.focus == Pane::Parameters {
-            (who_set_it(&origin), self.theme.quiet)
         } else {
             (String::new(), self.theme.quiet)
         }
@@ -331,18 +354,9 @@ impl ParamRow<'_> {
             (Origin::Person { .. }, before) => before.map(|before| format!("was {}", setting_text(&before))),
             _ => None,
         };
-        let selected = self.is_selected() && model.focus == Pane::Parameters;
         let text = match &param.kind {
             ParamKind::Seed => {
                 seed_hint(model, &param.key).or_else(was).unwrap_or_else(|| "fixed".to_owned())
-            }
-            ParamKind::Integer | ParamKind::Float if selected => {
-                let who = was().unwrap_or_else(|| who_set_it(&model.draft.origin(&param.key)));
-                match range(&param.range) {
-                    Some(range) if who.is_empty() => range,
-                    Some(range) if who.width() + 2 + range.width() <= WIDEST => format!("{who}  {range}"),
-                    _ => who,
-                }
             }
             ParamKind::Choice if was().is_none() && !param.is_switch() => "▾".to_owned(),
             ParamKind::Text => was().unwrap_or_default(),
@@ -351,8 +365,6 @@ impl ParamRow<'_> {
             }
             _ => String::new(),
         };
-        let text =
-            if text.is_empty() && selected { who_set_it(&model.draft.origin(&param.key)) } else { text };
         let is_apart = self.pinned || param.rank == Rank::Top;
         if text.is_empty() && is_apart && model.draft.name(param) == param.label {
             return (param.group.clone(), theme.quiet);

@@ -113,12 +113,26 @@ pub const COMMANDS: &[Command] = &[
         ..Command::new("fetch", |model, _, effects| fetch(model, effects))
     },
     Command {
-        places: &[at(HERE, 50)],
-        keys: &["space"],
-        short: "fold",
-        long: "Fold the runs of a batch out, or in again",
-        when: of_batch,
-        ..Command::new("fold", |model, _, effects| fold(model, effects))
+        places: &[at(HERE, 62)],
+        keys: &["right"],
+        short: "fold out",
+        long: "Show the runs of the batch beneath each other",
+        when: |model| match selected_batch(model) {
+            Some(_) => Ok(()),
+            None => Err("This row is no batch that could be folded out"),
+        },
+        ..Command::new("fold-out", |model, _, effects| fold(model, effects))
+    },
+    Command {
+        places: &[at(HERE, 56)],
+        keys: &["left"],
+        short: "fold in",
+        long: "Show the runs of this batch as one row again",
+        when: |model| match selected_batch(model) {
+            Some(_) => Err("This batch is folded in already"),
+            None => of_batch(model),
+        },
+        ..Command::new("fold-in", |model, _, effects| fold(model, effects))
     },
     Command {
         places: &[at(HERE, 0)],

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::domain::batch::{Batch, BatchId, Outline};
-use crate::domain::run::{Counts, RunSummary};
+use crate::domain::run::{Counts, Listed, RunSummary};
 use crate::tui::paged::{Paged, PagedRow};
 use crate::tui::query::RunsFilter;
 
@@ -21,6 +21,8 @@ pub struct RunsPane {
     /// Its selected run is also shown in details and log.
     pub list: Paged<RunSummary, RunsFilter>,
     pub filter: RunsFilter,
+    /// Rows of the whole list in the history; `None` as long as it is filtered.
+    pub total: Option<Listed>,
     /// Rows scrolled off at the top.
     pub scroll: usize,
     /// The person chose the selected run; otherwise the selection goes with what is running, as long as the keys are not

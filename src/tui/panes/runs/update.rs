@@ -262,8 +262,8 @@ pub fn load_run(model: &mut Model, id: RunId, effects: &mut Effects) {
         let preset = run.as_ref().and_then(|run| run.preset.as_deref()).unwrap_or_default();
         let consequence = match preset {
             preset if preset == model.draft.preset().name => "Undo brings them back.".to_owned(),
-            "" => "It was run without a preset, so this one is closed, and its changes are gone.".to_owned(),
-            other => format!("Its preset {other} is opened with them, and the changes are gone."),
+            "" => "It was run without a preset, so this one is closed. Undo brings it back.".to_owned(),
+            other => format!("Its preset {other} is opened with them. Undo brings back what is open now."),
         };
         model.overlay = Some(Overlay::Confirm(Confirm {
             question: format!("Load the parameters of run {id} over {changes}?"),

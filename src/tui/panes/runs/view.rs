@@ -40,19 +40,18 @@ pub fn filters(model: &Model) -> String {
     notes.join("  ")
 }
 
-/// Which of how many runs is selected; a `+` where there are more than were counted.
+/// Which of how many rows is selected; a `+` where there are more than were counted.
 fn position(model: &Model) -> String {
     let list = &model.runs.list;
-    let (Some(at), Some(last)) = (list.selected_index(), list.rows.last()) else { return String::new() };
+    let Some(at) = list.selected_index() else { return String::new() };
     let read = list.rows.len();
-    // Runs are numbered from 1 on and never leave the history.
-    let older = usize::try_from(last.id - 1).unwrap_or_default();
-    let count = match (list.more, model.runs.filter.is_empty()) {
-        (false, _) => text::thousands(read),
-        (true, true) => text::thousands(read + older),
-        (true, false) => format!("{}+", text::thousands(read)),
+    let (count, is_all) = match model.runs.total {
+        _ if !list.more => (read, true),
+        Some(total) => (total.rows.max(read), !total.or_more),
+        None => (read, false),
     };
-    format!("{} of {count}", text::thousands(at + 1))
+    let more = if is_all { "" } else { "+" };
+    format!("{} of {}{more}", text::thousands(at + 1), text::thousands(count))
 }
 
 /// A summary of the run at work that fits into the columns.
@@ -100,6 +99,7 @@ pub fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mu
     let widths = Widths {
         id: id_width as u16,
         word: ids.clone().map(|run| word(run).width()).max().unwrap_or(0) as u16,
+        mark: if ids.clone().any(|run| is_marked(model, run)) { 2 } else { 0 },
         star: if ids.clone().any(|run| run.starred) { 2 } else { 0 },
         origin: ids.clone().map(|run| origin(run).width()).max().unwrap_or(0).min(widest) as u16,
         far: ids
@@ -122,6 +122,7 @@ pub fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mu
 struct Widths {
     id: u16,
     word: u16,
+    mark: u16,
     star: u16,
     origin: u16,
     /// The words behind the bars, where there are any: all bars are of one length.
@@ -130,10 +131,8 @@ struct Widths {
 
 /// What a run of the screen as it stands begins from.
 fn open_origin(model: &Model) -> String {
-    match model.draft.preset().name.as_str() {
-        "" => stem(&model.open.workflow_name()).to_owned(),
-        preset => preset.to_owned(),
-    }
+    let name = model.open_name();
+    if model.draft.preset().name.is_empty() { stem(&name).to_owned() } else { name }
 }
 
 /// What a run began from: its preset, else its workflow.
@@ -144,6 +143,11 @@ fn origin(run: &RunSummary) -> &str {
 fn stem(path: &str) -> &str {
     let file = path.rsplit('/').next().unwrap_or_default();
     file.strip_suffix(".json").unwrap_or(file)
+}
+
+/// Whether one of its outputs is marked to be compared.
+fn is_marked(model: &Model, run: &RunSummary) -> bool {
+    model.gallery.marked.iter().any(|card| card.id.run == run.id)
 }
 
 /// The status in a word.
@@ -165,10 +169,14 @@ fn row(model: &Model, theme: &Theme, run: &RunSummary, line: Rect, widths: &Widt
     let x = id.right() + 1;
     put(buffer, line, x, y, word(run), style);
     let x = x + widths.word + 1;
+    if is_marked(model, run) {
+        put(buffer, line, x, y, "◆", theme.accent);
+    }
+    let x = x + widths.mark;
     if run.starred {
         put(buffer, line, x, y, "★", theme.accent);
     }
-    let x = x + widths.star.max(1);
+    let x = x + if widths.mark > 0 { widths.star } else { widths.star.max(1) };
     let from = Rect { x, width: widths.origin, ..line };
     put(buffer, from, x, y, origin(run), theme.quiet);
     let x = if widths.origin > 0 { from.right() + 2 } else { x };

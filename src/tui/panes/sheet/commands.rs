@@ -1,8 +1,7 @@
 //! What can be done to a batch and its runs in the sheet.
 
 use super::update::{
-    around, ask_cancel, ask_retry, choose, first, hold, index_at, keep_this, look, mark, reject, star,
-    toggle, zoom,
+    around, ask_cancel, ask_retry, choose, first, hold, index_at, keep_this, look, reject, star, toggle, zoom,
 };
 use crate::tui::command::{Command, Reason, Scope, Spends, at};
 use crate::tui::effect::{Effect, Operation, SheetFormat};
@@ -60,14 +59,6 @@ pub const COMMANDS: &[Command] = &[
         long: "Reject it, or take it back: it is shown dim. Nothing is deleted",
         when: made,
         ..Command::new("reject", |model, _, effects| reject(model, effects))
-    },
-    Command {
-        places: &[at(HERE, 66)],
-        keys: &["space"],
-        short: "mark",
-        long: "Mark it to be compared; C compares two",
-        when: made,
-        ..Command::new("sheet-mark", |model, _, _| mark(model))
     },
     Command {
         places: &[at(HERE, 60)],

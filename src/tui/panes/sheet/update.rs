@@ -13,7 +13,7 @@ use crate::tui::notice::{Notice, Subject, Tone};
 use crate::tui::overlay::explore::Offer;
 use crate::tui::overlay::{Confirm, Confirmed, Overlay};
 use crate::tui::pane::Pane;
-use crate::tui::panes::gallery::tiles::{mark_card, thumb_orders, want_thumbs};
+use crate::tui::panes::gallery::tiles::{thumb_orders, want_thumbs};
 use crate::tui::panes::output::update as output;
 
 /// Goes to the sheet of the selected batch, else of the last that was seen; or back from it.
@@ -118,14 +118,6 @@ pub fn reject(model: &mut Model, effects: &mut Effects) {
     let Some(tile) = &run.output else { return };
     run.rejected = !run.rejected;
     effects.push(Effect::Do(Operation::Reject(tile.card.id, run.rejected)));
-}
-
-/// A third mark takes the place of the first.
-pub fn mark(model: &mut Model) {
-    let card = model.sheet.selected().and_then(|run| run.output.as_ref()).map(|tile| tile.card.clone());
-    if let Some(card) = card {
-        mark_card(model, card);
-    }
 }
 
 /// What a batch's runs that still wait would have cost.

@@ -263,7 +263,9 @@ fn a_batch_is_one_row_that_opens_its_sheet_and_folds_out() {
     assert!(screen.contains("▸ batch 7") && screen.contains("5/16"), "{screen}");
     assert!(screen.contains("cfg (4) × steps (4)"), "{screen}");
     stage.press("2");
-    let effects = stage.press("space");
+    stage.press("space");
+    assert!(stage.screen().contains("This row is a batch. → shows its runs"), "{}", stage.screen());
+    let effects = stage.press("right");
     let asked = effects.iter().find_map(|effect| match effect {
         Effect::Ask(Question::Runs(query)) => Some(query.clone()),
         _ => None,
@@ -272,14 +274,14 @@ fn a_batch_is_one_row_that_opens_its_sheet_and_folds_out() {
     assert!(query.filter.unfolded.contains(&7));
     let rows = (0..16).map(|place| summary(&hash, place, Status::Queued)).collect();
     let open = stage.model.runs.open.clone();
-    stage.hear(Msg::Runs { query, rows, more: false, open });
+    stage.hear(Msg::Runs { query, rows, more: false, total: None, open });
     let screen = stage.screen();
     assert!(!screen.contains("▸ batch 7") && screen.contains("cfg 6, steps 5"), "{screen}");
-    stage.press("space");
+    stage.press("left");
     let rows = vec![summary(&hash, 0, Status::Queued)];
     let (query, open) =
         (crate::tui::query::RunsQuery { limit: 100, ..Default::default() }, stage.model.runs.open.clone());
-    stage.hear(Msg::Runs { query, rows, more: false, open });
+    stage.hear(Msg::Runs { query, rows, more: false, total: None, open });
     stage.press("enter");
     assert_eq!((stage.model.focus, stage.model.sheet.batch), (Pane::Sheet, Some(7)));
     stage.press("esc");

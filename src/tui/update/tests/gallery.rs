@@ -280,7 +280,7 @@ fn enter_goes_to_the_run_even_if_the_list_of_runs_does_not_reach_it_yet() {
     let mut stage = Stage::new(80, 24);
     let newest = summaries(&[(300, &[Status::Done]), (299, &[Status::Done])]);
     let first = RunsQuery { limit: 100, ..RunsQuery::default() };
-    stage.hear(Msg::Runs { query: first, rows: newest, more: true, open: Default::default() });
+    stage.hear(Msg::Runs { query: first, rows: newest, more: true, total: None, open: Default::default() });
     // The next page is under way at once, for the list is short.
     let older = RunsQuery { before: Some(299), limit: 100, ..RunsQuery::default() };
     let rows = summaries(&[(298, &[Status::Done]), (297, &[Status::Done])]);
@@ -288,12 +288,13 @@ fn enter_goes_to_the_run_even_if_the_list_of_runs_does_not_reach_it_yet() {
     stage.hear(page(tiles(5..=6), false));
     stage.press("enter");
     assert_eq!((stage.model.focus, stage.model.runs.list.selected), (Pane::Output, Some(6)));
-    let effects = stage.hear(Msg::Runs { query: older, rows, more: true, open: Default::default() });
+    let effects =
+        stage.hear(Msg::Runs { query: older, rows, more: true, total: None, open: Default::default() });
     let next = RunsQuery { before: Some(297), limit: 500, ..RunsQuery::default() };
     assert!(effects.contains(&Effect::Ask(Question::Runs(next.clone()))), "{effects:?}");
     assert_eq!(stage.model.runs.list.selected, Some(6));
     let rows = summaries(&[(7, &[Status::Done]), (6, &[Status::Done])]);
-    stage.hear(Msg::Runs { query: next, rows, more: true, open: Default::default() });
+    stage.hear(Msg::Runs { query: next, rows, more: true, total: None, open: Default::default() });
     assert_eq!(stage.model.runs.list.selected().map(|run| run.id), Some(6));
     assert_eq!(stage.model.runs.list.reveal, None);
     stage.press("esc");
@@ -307,7 +308,7 @@ fn a_run_that_is_not_in_the_list_is_not_looked_for_for_ever() {
     let first = RunsQuery { limit: 100, ..RunsQuery::default() };
     let rows = summaries(&[(9, &[Status::Done])]);
     stage.hear(Msg::StoreChanged);
-    stage.hear(Msg::Runs { query: first, rows, more: false, open: Default::default() });
+    stage.hear(Msg::Runs { query: first, rows, more: false, total: None, open: Default::default() });
     assert_eq!((stage.model.runs.list.selected, stage.model.runs.list.reveal), (Some(9), None));
 }
 

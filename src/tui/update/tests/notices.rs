@@ -184,7 +184,8 @@ fn an_end_is_announced_whichever_runs_the_list_shows() {
     stage.press("enter");
     let filter = RunsFilter { status: Some(Status::Running), ..RunsFilter::default() };
     let query = RunsQuery { filter, before: None, limit: 100 };
-    let asked = stage.hear(Msg::Runs { query, rows: vec![], more: false, open: Counts::default() });
+    let asked =
+        stage.hear(Msg::Runs { query, rows: vec![], more: false, total: None, open: Counts::default() });
     assert!(asked.contains(&Effect::Ask(Question::Ended(vec![24]))), "{asked:?}");
     stage.hear(all_ended(summaries(&[(24, &[Status::Running, Status::Failed])])));
     assert!(footer(&stage).ends_with("2 shows the runs"), "{}", footer(&stage));

@@ -153,7 +153,7 @@ fn a_graph_opens_as_a_workflow_and_edits_are_asked_for_first() {
     stage.model.draft.set(&key("6-inputs-text"), value("mine"));
     stage.hear(imported(PARTLY));
     assert_eq!(stage.press("o"), []);
-    assert!(stage.screen().contains("Open the graph of old.png and drop"), "{}", stage.screen());
+    assert!(stage.screen().contains("Open the graph of old.png over"), "{}", stage.screen());
     assert_eq!(stage.press("y"), open);
 }
 

@@ -1,6 +1,7 @@
 //! Running, and the parameters pane.
 
 use super::*;
+use crate::tui::msg::Opened;
 
 #[test]
 fn run_queues_what_the_preset_sets_and_the_new_seed() {
@@ -414,4 +415,49 @@ fn on_a_screen_too_small_to_see_nothing_is_done() {
     assert_eq!(stage.press("ctrl+r"), []);
     stage.press("enter");
     assert_eq!(stage.press("q"), [Effect::Screen(ScreenEffect::Quit)]);
+}
+
+/// The preset `cat` over the open workflow.
+fn cat(stage: &Stage) -> Msg {
+    let mut layer = stage.model.draft.preset().clone();
+    layer.name = "cat".to_owned();
+    Msg::Opened(Box::new(Opened { open: stage.model.open.clone(), layer, ..Opened::default() }))
+}
+
+#[test]
+fn what_was_opened_over_comes_back_with_its_changes_by_one_key() {
+    let mut stage = wide();
+    stage.hear(cat(&stage));
+    assert!(!stage.told().contains("Undo"), "nothing was changed: {}", stage.told());
+    stage.press("u");
+    assert_eq!(stage.model.draft.preset().name, "cat");
+    let mut stage = wide();
+    stage.model.params.selected = Some(key("3-inputs-steps"));
+    stage.press("+");
+    let (changed, edits) = (stage.model.params.selected.clone(), stage.model.draft.edits().count());
+    assert_eq!(edits, 1);
+    stage.hear(cat(&stage));
+    assert_eq!(stage.told(), "Opened cat. Undo (u) brings back what was open, with 1 change");
+    // Changes of the preset that is open now come first.
+    stage.model.params.selected = changed.clone();
+    stage.press("+ u");
+    assert_eq!((stage.model.draft.preset().name.as_str(), stage.model.draft.changes()), ("cat", 0));
+    stage.press("u");
+    assert_eq!(stage.told(), "flamingo is open again, with 1 change");
+    assert_eq!((stage.model.draft.edits().count(), &stage.model.params.selected), (1, &changed));
+    stage.press("u");
+    assert_eq!(stage.model.draft.changes(), 0, "its own steps are there still");
+}
+
+#[test]
+fn a_run_of_another_preset_that_is_loaded_over_changes_is_one_step_of_undo() {
+    let mut stage = wide();
+    stage.model.params.selected = Some(key("3-inputs-steps"));
+    stage.press("+");
+    stage.hear(cat(&stage));
+    let settings = vec![(key("3-inputs-steps"), value(44))];
+    stage.hear(Msg::Settings { run: 7, settings, told: "Loaded run 7".to_owned() });
+    assert_eq!(stage.told(), "Loaded run 7. Undo (u) brings back what was open");
+    stage.press("u");
+    assert_eq!((stage.model.draft.preset().name.as_str(), stage.model.draft.changes()), ("flamingo", 1));
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::Brief;
 use crate::domain::brief::{Piece, Short, Told};
 use crate::domain::compare::What;
-use crate::domain::run::{Counts, Protocol};
+use crate::domain::run::{Counts, Listed, Protocol};
 
 #[test]
 fn cancel_is_asked_when_much_was_paid() {
@@ -90,6 +90,7 @@ fn older_runs_are_read_before_the_end_is_in_sight() {
         query: RunsQuery { before, limit: 100, ..RunsQuery::default() },
         rows,
         more,
+        total: None,
         open: Counts::default(),
     };
     stage.hear(page(rows, None, true));
@@ -167,7 +168,7 @@ fn page_of(status: Option<Status>, before: Option<i64>, ids: &[i64], more: bool)
     let rows = ids.iter().map(|id| RunSummary::from(&run(*id, "x", &[Status::Done]))).collect();
     let filter = RunsFilter { status, ..RunsFilter::default() };
     let query = RunsQuery { filter, before, limit: 100 };
-    Msg::Runs { query, rows, more, open: Counts::default() }
+    Msg::Runs { query, rows, more, total: None, open: Counts::default() }
 }
 
 fn choose_status(stage: &mut Stage, word: &str) -> Vec<Effect> {
@@ -246,7 +247,7 @@ fn a_search_selects_its_first_hit_unless_the_selected_run_is_one() {
         let rows = ids.iter().map(|id| RunSummary::from(&run(*id, "c", &[Status::Done]))).collect();
         let filter = RunsFilter { search: "c".to_owned(), ..RunsFilter::default() };
         let query = RunsQuery { filter, before: None, limit: 100 };
-        Msg::Runs { query, rows, more: false, open: Counts::default() }
+        Msg::Runs { query, rows, more: false, total: None, open: Counts::default() }
     };
     stage.hear(hits(&[8, 6]));
     assert_eq!(stage.model.runs.list.selected, Some(8));
@@ -377,4 +378,50 @@ fn the_same_keys_act_on_a_run_wherever_it_is_looked_at() {
         stage.press("esc");
         assert_eq!(stage.model.focus, focus);
     }
+}
+
+#[test]
+fn the_title_counts_what_the_history_has_and_not_what_was_pruned() {
+    let mut stage = wide();
+    // Runs 1 to 900 were pruned.
+    let rows = || summaries(&[(1_000, &[Status::Done]), (999, &[Status::Done])]);
+    let page = |more, total| Msg::Runs {
+        query: RunsQuery { limit: 100, ..RunsQuery::default() },
+        rows: rows(),
+        more,
+        total,
+        open: Counts::default(),
+    };
+    for (more, total, told) in [
+        (true, Some(Listed { rows: 100, or_more: false }), "1 of 100\n"),
+        (true, Some(Listed { rows: 10_000, or_more: true }), "1 of 10,000+\n"),
+        (false, Some(Listed { rows: 2, or_more: false }), "1 of 2\n"),
+        (true, None, "1 of 2+\n"),
+    ] {
+        stage.hear(page(more, total));
+        assert!(stage.screen().contains(told), "{told}: {}", stage.screen());
+    }
+}
+
+#[test]
+fn any_two_runs_can_be_marked_in_the_list_and_compared() {
+    let mut stage = wide();
+    let made = |id: i64| run(id, "x", &[Status::Running, Status::Done]);
+    let rows: Vec<RunSummary> = [3, 2, 1].map(|id| RunSummary::from(&made(id))).into();
+    stage.hear(runs_msg(rows));
+    stage.press("2");
+    let mut mark = |keys: &str, id: i64| {
+        stage.press(keys);
+        stage.hear(Msg::Run(id, Some(Box::new(made(id)))));
+        stage.press("space");
+        stage.screen()
+    };
+    assert!(mark("g", 3).contains("Mark another one"), "it says what comes next");
+    let screen = mark("G", 1);
+    assert_eq!(screen.matches('◆').count(), 2, "{screen}");
+    assert_eq!(stage.press("C"), [Effect::Ask(Question::Pair([1, 3]))], "the older one first");
+    stage.press("esc 2");
+    stage.hear(Msg::Run(1, Some(Box::new(made(1)))));
+    stage.press("space");
+    assert_eq!(stage.screen().matches('◆').count(), 1, "pressed again it is taken away");
 }
