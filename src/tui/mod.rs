@@ -17,6 +17,7 @@ pub mod commands;
 pub mod completions;
 pub mod effect;
 pub mod fetch;
+pub mod grid;
 pub mod key;
 pub mod layout;
 pub mod model;

@@ -145,6 +145,6 @@ impl App {
             frame.set_string(0, 1, format!("heard: {} ", self.heard), style);
             frame.set_string(0, size.height - 1, "bottom", style);
         }
-        self.session.draw(&mut frame, Some(Position::new(3, 0)), None);
+        self.session.draw(&mut frame, Some(Position::new(3, 0)), &[]);
     }
 }

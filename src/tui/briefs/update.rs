@@ -6,7 +6,7 @@ use crate::tui::fetch::Fetch;
 use crate::tui::layout;
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
-use crate::tui::panes::gallery::grid::Grid;
+use crate::tui::panes::gallery::grid;
 
 /// Asks about the runs in sight and those a screen above and below, so that none changes its words when it comes into
 /// sight. One question at a time.
@@ -21,7 +21,7 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
 }
 
 fn in_sight(model: &Model) -> Box<dyn Iterator<Item = (RunId, bool)> + '_> {
-    if let (Pane::Gallery, Some(grid)) = (model.focus, Grid::of(model)) {
+    if let (Pane::Gallery, Some(grid)) = (model.focus, grid::of(model)) {
         let (gallery, page) = (&model.gallery, grid.page());
         let first = (gallery.scroll * grid.columns).saturating_sub(page);
         let mut runs: Vec<RunId> =

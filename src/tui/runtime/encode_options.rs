@@ -2,6 +2,8 @@
 
 use crate::config::ThemeChoice;
 use crate::picture::{CellSize, Cells, Colours, PictureProtocol};
+use crate::tui::model::Size;
+use crate::tui::panes::gallery::ThumbForm;
 use crate::tui::terminal::input::Rgb;
 use crate::tui::terminal::painter::ColorDepth;
 use crate::tui::terminal::{Capabilities, TerminalEnv};
@@ -15,6 +17,11 @@ const THUMB_BYTES: (usize, usize) = (1_000, 6_000);
 const LARGE_TILE: usize = 400;
 const LARGE_SHARE: usize = 2;
 const LARGE_BYTES: usize = 40_000;
+
+/// Pictures whose bytes a screen full of thumbnails in pixels may take.
+const SCREENFUL: usize = 4;
+/// Bytes that a thumbnail in pixels may take, however many there are.
+const LEAST_PIXELS: usize = 3_000;
 
 /// Settings for encoding one picture, besides those in its order.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,8 +47,15 @@ impl EncodeOptions {
         Cells { width: cells(width, cell.width, room.width), height: cells(height, cell.height, room.height) }
     }
 
-    /// Most bytes of one thumbnail.
-    pub(super) fn thumb_budget(&self, room: Cells) -> usize {
+    /// Most bytes of one thumbnail on a screen of a size. In the terminal's own pixels all that are in sight may take
+    /// as much as some pictures.
+    pub(super) fn thumb_budget(&self, form: ThumbForm, screen: Size) -> usize {
+        let room = form.room;
+        if form.protocol != PictureProtocol::Blocks {
+            let cells = usize::from(screen.width) * usize::from(screen.height);
+            let in_sight = (cells / room.count().max(1)).max(1);
+            return (self.budget * SCREENFUL / in_sight).clamp(LEAST_PIXELS, self.budget.max(LEAST_PIXELS));
+        }
         let is_large = usize::from(room.width) * usize::from(room.height) > LARGE_TILE;
         let (share, most) = if is_large { (LARGE_SHARE, LARGE_BYTES) } else { (THUMB_SHARE, THUMB_BYTES.1) };
         (self.budget / share).clamp(THUMB_BYTES.0, most)

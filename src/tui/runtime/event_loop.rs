@@ -88,7 +88,7 @@ pub(super) struct Threads {
     pub(super) outputs: Worker<(RenderOrder, EncodeOptions)>,
     pub(super) comparisons: Worker<(CompareOrder, EncodeOptions)>,
     /// Thumbnails in order of urgency, and the most bytes of each.
-    pub(super) thumbs: Worker<(Vec<ThumbOrder>, usize)>,
+    pub(super) thumbs: Worker<(Vec<ThumbOrder>, EncodeOptions)>,
 }
 
 /// Why the loop ends.
@@ -406,9 +406,11 @@ impl EventLoop {
                 self.hear(edited);
             }
             ScreenEffect::MakeThumbs(orders) => {
-                let room = orders.first().map(|order| order.room).unwrap_or_default();
-                let budget = self.encode_options().thumb_budget(room);
-                self.threads.thumbs.order((orders, budget));
+                let form = orders.first().map(|order| order.form).unwrap_or_default();
+                self.find_pane(form.protocol);
+                let options = self.encode_options();
+                let budget = options.thumb_budget(form, self.model.size);
+                self.threads.thumbs.order((orders, EncodeOptions { budget, ..options }));
             }
             ScreenEffect::ComparePictures(order) => {
                 self.find_pane(order.protocol);
@@ -458,8 +460,8 @@ impl EventLoop {
             self.buffer = Buffer::empty(area);
         }
         let cursor = view::view(&self.model, &self.keys, &self.theme, &mut self.buffer);
-        let picture = view::placement(&self.model);
-        self.session.draw(&mut self.buffer, cursor, picture.as_ref());
+        let pictures = view::placements(&self.model);
+        self.session.draw(&mut self.buffer, cursor, &pictures);
     }
 
     fn suspend(&mut self) {

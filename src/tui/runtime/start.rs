@@ -21,7 +21,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::config::{Config, ThemeChoice};
-use crate::picture::{Colours, PictureMode, PictureProtocol, usual_budget};
+use crate::picture::{PictureMode, PictureProtocol, usual_budget};
 use crate::store::{self, Store};
 use crate::tui::commands;
 use crate::tui::effect::{Operation, Question};
@@ -45,7 +45,7 @@ pub(super) fn start(options: Options, store: Store, replies: &Replies) -> Result
     let saved = SavedState::load(&options.dirs);
     let terminal = session_options(&options.config);
     let pictures = picture_settings(&options.config, terminal.depth);
-    let (threads, questions, orders) = threads(&options, pictures.colours, replies)?;
+    let (threads, questions, orders) = threads(&options, replies)?;
     let mut event_loop = event_loop(&options, terminal, pictures, saved, threads, replies)?;
     let mut reader = StoreReader::new(options.dirs.clone(), store, replies.clone());
     let Options { dirs, config, workflow, preset, demo, .. } = options;
@@ -66,14 +66,13 @@ pub(super) fn start(options: Options, store: Store, replies: &Replies) -> Result
 /// The loop's ends of all threads. The workers are running; the other two read what was sent to them once they start.
 fn threads(
     options: &Options,
-    colours: Colours,
     replies: &Replies,
 ) -> Result<(Threads, Receiver<Question>, Receiver<Operation>), TuiError> {
     let (reader, questions) = mpsc::channel();
     let (operations, orders) = mpsc::channel();
     let mut outputs = OutputRenderer::new(replies.clone());
     let mut comparisons = CompareRenderer::new(replies.clone());
-    let mut thumbs = ThumbRenderer::new(replies.clone(), options.dirs.cache.join("thumbs"), colours);
+    let mut thumbs = ThumbRenderer::new(replies.clone(), options.dirs.cache.join("thumbs"));
     let threads = Threads {
         reader,
         operations,
@@ -81,7 +80,7 @@ fn threads(
         comparisons: Worker::start(move |(order, options), ticket| {
             comparisons.render(order, options, ticket)
         })?,
-        thumbs: Worker::start(move |(orders, budget), ticket| thumbs.render(orders, budget, ticket))?,
+        thumbs: Worker::start(move |(orders, options), ticket| thumbs.render(orders, options, ticket))?,
     };
     Ok((threads, questions, orders))
 }

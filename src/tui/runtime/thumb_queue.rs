@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use crate::picture::Form;
 use crate::tui::panes::gallery::{Thumb, ThumbOrder};
 
 /// Approximate bytes of thumbnails in one frame.
@@ -18,7 +19,11 @@ impl ThumbQueue {
     /// Adds a thumbnail, none of whose rows is shown yet.
     pub(super) fn push(&mut self, order: ThumbOrder, thumb: Thumb) {
         let thumb = match thumb {
-            Thumb::Picture(picture, _) => Thumb::Picture(picture, 0),
+            Thumb::Picture(picture, _) if matches!(picture.form, Form::Blocks(_)) => {
+                Thumb::Picture(picture, 0)
+            }
+            // The picture layer sends it in parts.
+            of_pixels @ Thumb::Picture(..) => of_pixels,
             nothing @ Thumb::Nothing(_) => nothing,
         };
         self.waiting.push_back((order, thumb));
@@ -41,6 +46,10 @@ impl ThumbQueue {
                 continue;
             };
             let height = picture.cells.height;
+            if begun >= height {
+                shown.push((order, Thumb::Picture(picture, begun)));
+                continue;
+            }
             let row = (picture.wire_bytes() / usize::from(height.max(1))).max(1);
             let rows = u16::try_from(room / row).unwrap_or(u16::MAX).max(1);
             let seen = begun.saturating_add(rows).min(height);
@@ -59,11 +68,12 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::picture::{Cells, Form, Picture};
+    use crate::picture::{Cells, Picture};
+    use crate::tui::panes::gallery::ThumbForm;
 
     fn order(name: &str) -> ThumbOrder {
-        let room = Cells { width: 4, height: 3 };
-        ThumbOrder { sha256: name.to_owned(), path: name.into(), size: 1, room }
+        let form = ThumbForm::blocks(Cells { width: 4, height: 3 });
+        ThumbOrder { sha256: name.to_owned(), path: name.into(), size: 1, form }
     }
 
     fn thumb() -> Thumb {

@@ -151,9 +151,9 @@ impl Session {
     /// Makes the terminal show the buffer, with its cursor at `cursor` or hidden. Writes nothing if it already does.
     /// Never blocks: what the link doesn't take now is written by the session's thread.
     ///
-    /// A picture goes into the cells that the buffer leaves to it (`CellDiffOption::Skip`), as much of it as may go out
-    /// now. No other cell may be left.
-    pub fn draw(&mut self, buffer: &mut Buffer, cursor: Option<Position>, picture: Option<&Placement>) {
+    /// Pictures go into the cells that the buffer leaves to them (`CellDiffOption::Skip`), as much of them as may go out
+    /// now, the first first. No other cell may be left.
+    pub fn draw(&mut self, buffer: &mut Buffer, cursor: Option<Position>, pictures: &[Placement]) {
         let mut state = self.shared.state();
         if !state.attached {
             return;
@@ -162,7 +162,7 @@ impl Session {
         self.picture_layer.set_tmux(state.capabilities.is_tmux());
         self.painter.set_scrolls(!self.picture_layer.has_drawn_strips());
         let room = state.flow.part();
-        let first = self.picture_layer.prepare(picture, buffer, &self.painter, room);
+        let first = self.picture_layer.prepare(pictures, buffer, &self.painter, room);
         // kitty shows a picture by characters only with the next change if they come within a synchronized update.
         self.painter.set_sync(state.capabilities.sync && !self.picture_layer.has_placeholders());
         let frame = self.painter.paint(buffer, cursor);

@@ -24,7 +24,6 @@ use super::effect::{Effect, Effects, Operation};
 use super::model::{Model, Size};
 use super::msg::Msg;
 use super::notice::Tone;
-use super::pane::Pane;
 use super::panes;
 use super::panes::compare::update as compare;
 use super::panes::details::update as details;
@@ -90,9 +89,6 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
         Msg::LogFound { run, text, line } => log::found(model, run, &text, line, &mut effects),
         Msg::LogMatches { run, text, matches } => log::counted(model, run, &text, matches),
         Msg::Means(means) => model.output.means = means,
-        Msg::Rendered(order, rendered) if model.focus == Pane::Gallery => {
-            gallery::rendered(model, &order, &rendered);
-        }
         Msg::Rendered(order, rendered) => output::rendered(model, &order, rendered, &mut effects),
         Msg::NextFrame => output::next_frame(model, &mut effects),
         Msg::Outputs { query, tiles, more } => gallery::loaded(model, query, tiles, more, &mut effects),

@@ -76,11 +76,16 @@ pub fn bar(pane: Pane, body: Rect, buffer: &Buffer) -> Option<Position> {
     Rect { width: columns.min(body.width), ..body }.positions().find(|at| buffer[*at].symbol() == SELECTED)
 }
 
-/// The picture that belongs on the screen, and where.
-pub fn placement(model: &Model) -> Option<Placement> {
-    panes::output::view::placement(model)
-        .or_else(|| panes::compare::view::placement(model))
-        .or_else(|| panes::gallery::view::placement(model))
+/// The pictures that belong on the screen, and where, the most important first.
+pub fn placements(model: &Model) -> Vec<Placement> {
+    match model.focus {
+        Pane::Compare => panes::compare::view::placements(model),
+        Pane::Gallery => panes::gallery::view::placements(model),
+        Pane::Sheet => panes::sheet::view::placements(model),
+        Pane::Parameters | Pane::Runs | Pane::Details | Pane::Log | Pane::Output => {
+            panes::output::view::placement(model).into_iter().collect()
+        }
+    }
 }
 
 /// A pane's title line: its name (or all names, when one pane is seen) and what it says of itself. A pane below

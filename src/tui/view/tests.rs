@@ -256,10 +256,12 @@ fn gallery(width: u16, height: u16) -> Stage {
         tiles: tiles.clone(),
         more: true,
     });
-    let room = stage.model.gallery.room;
+    let form = stage.model.gallery.form;
+    let room = form.room;
+    stage.model.gallery.is_shape_known = true;
     for (at, tile) in tiles.into_iter().enumerate() {
         let output = tile.card.output;
-        let order = ThumbOrder { sha256: output.sha256, path: output.path, size: output.size, room };
+        let order = ThumbOrder { sha256: output.sha256, path: output.path, size: output.size, form };
         let cells = match at {
             // Some are wide, some are high; one is not here yet.
             0 | 6 => Cells { width: room.width, height: room.height / 2 },

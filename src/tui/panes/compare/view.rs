@@ -8,6 +8,7 @@ use unicode_width::UnicodeWidthStr;
 use super::places::{Places, halves};
 use crate::domain::OutputCard;
 use crate::domain::compare::{Change, Differ, What, Words};
+use crate::picture::Shared;
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
 use crate::tui::terminal::Placement;
@@ -47,16 +48,21 @@ pub fn note(model: &Model) -> String {
     format!("{way}   {scale}")
 }
 
-/// The picture on screen, and its place.
-pub fn placement(model: &Model) -> Option<Placement> {
-    if model.focus != Pane::Compare {
-        return None;
-    }
-    let Some(Ok(pictures)) = &model.compare.seen else { return None };
-    let picture = pictures.get(model.compare.only.unwrap_or(0)).or_else(|| pictures.first())?;
-    let area = Places::of(model, line_count(model))?.pictures;
-    let fits = picture.cells.width <= area.width && picture.cells.height <= area.height;
-    fits.then(|| Placement { picture: picture.clone(), at: Position::new(area.x, area.y) })
+/// The picture on screen and its place, and behind it the one that a flip shows.
+pub fn placements(model: &Model) -> Vec<Placement> {
+    let (Pane::Compare, Some(Ok(pictures))) = (model.focus, &model.compare.seen) else { return Vec::new() };
+    let Some(area) = Places::of(model, line_count(model)).map(|places| places.pictures) else {
+        return Vec::new();
+    };
+    let shown = model.compare.only.unwrap_or(0).min(pictures.len().saturating_sub(1));
+    let fits = |picture: &Shared| picture.cells.width <= area.width && picture.cells.height <= area.height;
+    let placed = pictures.iter().enumerate().filter(|(_, picture)| fits(picture)).map(|(at, picture)| {
+        let at_top = Position::new(area.x, area.y);
+        Placement { behind: at != shown, ..Placement::new(picture.clone(), at_top) }
+    });
+    let (mut placed, behind): (Vec<_>, Vec<_>) = placed.partition(|placement| !placement.behind);
+    placed.extend(behind);
+    placed
 }
 
 /// Lines of the differences at the current width.
@@ -73,7 +79,7 @@ pub fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let lines = lines(model, usize::from(area.width));
     let Some(places) = Places::of(model, lines.len()) else { return };
     captions(model, pair, places.captions, theme, buffer);
-    if let Some(placement) = placement(model) {
+    if let Some(placement) = placements(model).first().filter(|placement| !placement.behind) {
         // These cells belong to the picture, which the picture layer draws.
         for at in placement.area().intersection(buffer.area).positions() {
             buffer[at].set_diff_option(CellDiffOption::Skip);

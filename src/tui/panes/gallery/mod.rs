@@ -11,10 +11,10 @@ use std::path::PathBuf;
 
 use crate::domain::media;
 use crate::domain::{OutputCard, OutputId};
-use crate::picture::{self, Cells};
+use crate::picture::{self, CellSize, Cells, PictureProtocol};
+use crate::tui::grid::Shape;
 use crate::tui::paged::{Paged, PagedRow};
 use crate::tui::pane::Pane;
-use crate::tui::panes::output::{RenderOrder, Rendered};
 use crate::tui::query::OutputsFilter;
 
 /// State of the gallery, with a window of the list of outputs.
@@ -23,9 +23,9 @@ pub struct GalleryPane {
     pub list: Paged<Tile, OutputsFilter>,
     /// Tiles beside each other, where the person chose their size.
     pub columns: Option<usize>,
-    /// The selected output in the terminal's own pixels: what was asked for, and what came of it.
-    pub pixels_asked: Option<RenderOrder>,
-    pub pixels: Option<Rendered>,
+    /// The shape that the tiles are made for: that of the first picture which came since the gallery was opened.
+    pub shape: Shape,
+    pub is_shape_known: bool,
     /// Rows of tiles scrolled off at the top.
     pub scroll: usize,
     /// Whether only starred outputs are listed.
@@ -34,9 +34,9 @@ pub struct GalleryPane {
     pub marked: Vec<OutputCard>,
     /// The pane to return to.
     pub came_from: Pane,
-    /// Thumbnails by content hash, all of one size.
+    /// Thumbnails by content hash, all of one form.
     pub thumbs: HashMap<String, Thumb>,
-    pub room: Cells,
+    pub form: ThumbForm,
     /// Hashes of thumbnails requested and not received.
     pub asked: Vec<String>,
 }
@@ -51,10 +51,21 @@ pub struct Tile {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Thumb {
-    /// Half-blocks, with the number of rows shown so far: on a slow connection rows appear one after the other.
+    /// A picture. Of half-blocks with the number of rows shown so far: on a slow connection rows appear one after the
+    /// other. In the terminal's own pixels the picture layer sends it in parts.
     Picture(picture::Shared, u16),
     /// No thumbnail, with the reason.
     Nothing(String),
+}
+
+impl Thumb {
+    /// Size in memory, in bytes.
+    fn weight(&self) -> usize {
+        match self {
+            Self::Picture(picture, _) => picture.weight(),
+            Self::Nothing(why) => why.len(),
+        }
+    }
 }
 
 /// A thumbnail to be made.
@@ -65,8 +76,30 @@ pub struct ThumbOrder {
     pub path: PathBuf,
     /// Size of its file in bytes.
     pub size: u64,
+    pub form: ThumbForm,
+}
+
+/// How thumbnails are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ThumbForm {
     /// Available size in cells.
     pub room: Cells,
+    /// Pixels of a cell.
+    pub cell: CellSize,
+    pub protocol: PictureProtocol,
+}
+
+impl Default for ThumbForm {
+    fn default() -> Self {
+        Self::blocks(Cells::default())
+    }
+}
+
+impl ThumbForm {
+    /// Half-blocks.
+    pub fn blocks(room: Cells) -> Self {
+        Self { room, cell: CellSize { width: 1, height: 2 }, protocol: PictureProtocol::Blocks }
+    }
 }
 
 impl PagedRow for Tile {

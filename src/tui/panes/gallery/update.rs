@@ -1,19 +1,18 @@
 //! Updates the gallery: filters, marks, selection and thumbnails.
 
-use super::grid::Grid;
+use super::grid;
 use super::tiles::{mark_card, thumb_orders, want_thumbs};
 use crate::domain::OutputId;
-use crate::picture::PictureProtocol;
 use crate::tui::at_hand;
-use crate::tui::effect::{Effect, Effects, Question, ScreenEffect};
+use crate::tui::effect::{Effect, Effects, Question};
+use crate::tui::grid::Shape;
 use crate::tui::model::Model;
-use crate::tui::motion::{Motion, Wheel, in_sight};
+use crate::tui::motion::{Motion, Wheel};
 use crate::tui::notice::{Notice, Subject, Tone};
 use crate::tui::overlay::{Confirm, Confirmed, Overlay};
 use crate::tui::pane::Pane;
 use crate::tui::panes::gallery::{Thumb, ThumbOrder, Tile};
 use crate::tui::panes::output::update as output;
-use crate::tui::panes::output::{RenderOrder, Rendered};
 use crate::tui::panes::runs::update as runs;
 use crate::tui::query::{OutputsFilter, OutputsQuery};
 use crate::tui::text;
@@ -36,7 +35,7 @@ pub fn go_to(model: &mut Model, effects: &mut Effects) {
 
 pub fn enter(model: &mut Model, effects: &mut Effects) {
     output::stop_waiting(model);
-    model.gallery.pixels_asked = None;
+    model.gallery.is_shape_known = false;
     model.go_to(Pane::Gallery);
     reload(model, effects);
 }
@@ -109,9 +108,7 @@ pub fn open(model: &mut Model) {
 
 /// More tiles beside each other, or fewer.
 pub fn resize(model: &mut Model, by: isize) {
-    let Some(grid) = Grid::of(model) else { return };
-    let most = usize::from(grid.area.width / 12).max(1);
-    model.gallery.columns = Some(grid.columns.saturating_add_signed(by).clamp(1, most));
+    model.gallery.columns = grid::of(model).map(|grid| grid.resized(by));
 }
 
 pub fn ask_delete(model: &mut Model) {
@@ -137,26 +134,10 @@ pub fn deleted(model: &mut Model, id: OutputId, effects: &mut Effects) {
 }
 
 pub fn moved(model: &mut Model, motion: Motion) {
-    let Some(grid) = Grid::of(model) else { return };
-    let last = model.gallery.list.rows.len().saturating_sub(1);
+    let Some(grid) = grid::of(model) else { return };
     let at = model.gallery.list.selected_index().unwrap_or(0);
-    let (row, page) = (grid.columns, grid.page());
     model.gallery.list.failed = false;
-    let next = match motion {
-        Motion::Left => at.saturating_sub(1),
-        Motion::Right => at + 1,
-        // There is no row to go to.
-        Motion::Up if at < row => at,
-        Motion::Up => at - row,
-        Motion::Down if at / row == last / row => at,
-        Motion::Down => at + row,
-        Motion::PageUp if at < page => at % row,
-        Motion::PageUp => at - page,
-        Motion::PageDown => at + page,
-        Motion::Top => 0,
-        Motion::Bottom => last,
-    };
-    choose(model, next.min(last));
+    choose(model, grid.moved(at, motion, model.gallery.list.rows.len()));
 }
 
 pub fn choose(model: &mut Model, at: usize) {
@@ -165,33 +146,34 @@ pub fn choose(model: &mut Model, at: usize) {
 
 /// Scrolls by rows, moving the selection if necessary.
 pub fn wheel(model: &mut Model, wheel: Wheel) {
-    let Some(grid) = Grid::of(model) else { return };
-    let rows = model.gallery.list.rows.len().div_ceil(grid.columns);
-    let end = rows.saturating_sub(grid.rows);
-    let scroll = &mut model.gallery.scroll;
-    *scroll = match wheel {
-        Wheel::Up => scroll.saturating_sub(1),
-        Wheel::Down => (*scroll + 1).min(end),
-    };
-    let first = *scroll * grid.columns;
-    if let Some(at) = model.gallery.list.selected_index() {
-        let row = (at / grid.columns).clamp(first / grid.columns, first / grid.columns + grid.rows - 1);
-        let next = row * grid.columns + at % grid.columns;
-        choose(model, next.min(model.gallery.list.rows.len().saturating_sub(1)));
-    }
+    let (Some(grid), Some(at)) = (grid::of(model), model.gallery.list.selected_index()) else { return };
+    let (scroll, at) = grid.wheeled(model.gallery.scroll, wheel, at, model.gallery.list.rows.len());
+    model.gallery.scroll = scroll;
+    choose(model, at);
 }
 
 /// Index of the tile at a cell.
 pub fn index_at(model: &Model, x: u16, y: u16) -> Option<usize> {
-    let grid = Grid::of(model)?;
+    let grid = grid::of(model)?;
     let at = model.gallery.scroll * grid.columns + grid.at(x, y)?;
     (at < model.gallery.list.rows.len()).then_some(at)
 }
 
 pub fn thumb(model: &mut Model, order: ThumbOrder, thumb: Thumb) {
-    if order.room == model.gallery.room {
+    if order.form == model.gallery.form {
+        take_shape(model, &order, &thumb);
         model.gallery.asked.retain(|sha256| *sha256 != order.sha256);
         model.gallery.thumbs.insert(order.sha256, thumb);
+    }
+}
+
+/// The tiles take the shape of the first picture that comes.
+fn take_shape(model: &mut Model, order: &ThumbOrder, thumb: &Thumb) {
+    let Thumb::Picture(picture, _) = thumb else { return };
+    if !std::mem::replace(&mut model.gallery.is_shape_known, true) {
+        let (cells, cell) = (picture.cells, order.form.cell);
+        let side = |cells: u16, pixels: u16| u32::from(cells) * u32::from(pixels);
+        model.gallery.shape = Shape::of(side(cells.width, cell.width), side(cells.height, cell.height));
     }
 }
 
@@ -207,11 +189,10 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
         reload(model, effects);
     }
     model.gallery.list.settle(&wanted);
-    let Some(grid) = Grid::of(model) else { return };
+    let Some(grid) = grid::of(model) else { return };
     let pane = &mut model.gallery;
-    let row = pane.list.selected_index().unwrap_or(0) / grid.columns;
-    let rows = pane.list.rows.len().div_ceil(grid.columns);
-    pane.scroll = in_sight(pane.scroll, row..row + 1, rows, grid.rows);
+    let at = pane.list.selected_index().unwrap_or(0);
+    pane.scroll = grid.in_sight(pane.scroll, at, pane.list.rows.len());
     let older = pane.list.older(&wanted, grid.page());
     effects.extend(older.map(|query| Effect::Ask(Question::Outputs(query))));
     let pane = &model.gallery;
@@ -221,33 +202,5 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
     let count = pane.list.rows.len();
     let near = [first..end, end..end + grid.page(), before..first];
     let near = near.into_iter().flat_map(|range| range.start.min(count)..range.end.min(count));
-    let orders = thumb_orders(near.map(|at| &pane.list.rows[at]), grid.picture);
-    want_thumbs(model, grid.picture, orders, effects);
-    want_pixels(model, &grid, effects);
-}
-
-/// Orders the selected picture in the terminal's own pixels, where it has them: half-blocks are for finding it.
-fn want_pixels(model: &mut Model, grid: &Grid, effects: &mut Effects) {
-    let protocol = output::protocol(model).flatten().filter(|protocol| *protocol != PictureProtocol::Blocks);
-    let selected = model.gallery.list.selected().filter(|tile| tile.can_be_seen() && !tile.gone);
-    let order = protocol.zip(selected).map(|(protocol, tile)| RenderOrder {
-        path: tile.card.output.path.clone(),
-        preview: 0,
-        room: grid.picture,
-        cell: model.output.means.cell,
-        protocol: Some(protocol),
-        play: false,
-    });
-    if model.gallery.pixels_asked != order {
-        model.gallery.pixels = None;
-        model.gallery.pixels_asked.clone_from(&order);
-        effects.extend(order.map(|order| Effect::Screen(ScreenEffect::Render(order, output::REST_MS))));
-    }
-}
-
-/// The selected picture is here, if it is the selected one still.
-pub fn rendered(model: &mut Model, order: &RenderOrder, rendered: &Result<Rendered, String>) {
-    if model.gallery.pixels_asked.as_ref() == Some(order) {
-        model.gallery.pixels = rendered.as_ref().ok().cloned();
-    }
+    want_thumbs(model, grid.picture, thumb_orders(near.map(|at| &pane.list.rows[at])), effects);
 }

@@ -1,24 +1,20 @@
 //! Draws the gallery: a grid of thumbnails with captions, and details of the selected output below.
 
-use ratatui::buffer::{Buffer, CellDiffOption};
-use ratatui::layout::{Position, Rect};
-use ratatui::style::Color;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
-use super::grid::{Grid, INFO};
+use super::{grid, tiles};
 use crate::domain::brief;
-use crate::picture::{Form, Picture};
 use crate::tui::briefs::words;
 use crate::tui::command::Keymap;
+use crate::tui::grid::INFO;
 use crate::tui::model::Model;
-use crate::tui::pane::Pane;
-use crate::tui::panes::gallery::{Thumb, Tile};
-use crate::tui::panes::output::RenderedBody;
+use crate::tui::panes::gallery::Tile;
 use crate::tui::terminal::Placement;
 use crate::tui::text;
 use crate::tui::theme::Theme;
 use crate::tui::view::paint::{put, put_right, without_right};
-use crate::tui::wrap::wrap;
 
 /// Columns reserved for the name.
 const NAME: usize = 30;
@@ -59,10 +55,8 @@ pub fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mu
         put(buffer, area, area.x + 2, area.y, text, theme.quiet);
         return;
     }
-    let Some(grid) = Grid::of(model) else { return };
-    let first = gallery.scroll * grid.columns;
-    for (at, tile) in gallery.list.rows.iter().skip(first).take(grid.page()).enumerate() {
-        draw_tile(model, tile, theme, grid.place(at), buffer);
+    for (_, tile, place) in in_sight(model) {
+        draw_tile(model, tile, theme, place, buffer);
     }
     if let Some(tile) = gallery.list.selected() {
         let info = Rect { y: area.bottom().saturating_sub(INFO), height: INFO, ..area };
@@ -73,46 +67,30 @@ pub fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mu
 fn draw_tile(model: &Model, tile: &Tile, theme: &Theme, place: Rect, buffer: &mut Buffer) {
     let is_selected = model.gallery.list.selected == Some(tile.card.id);
     if is_selected {
-        for y in place.top()..place.bottom() {
-            let gap = Rect { x: place.x.saturating_sub(2), width: 1, ..place };
-            put(buffer, gap, gap.x, y, "▌", theme.accent);
-        }
+        tiles::draw_bar(place, theme, buffer);
     }
-    let picture = Rect { height: place.height - 1, ..place };
-    if let Some(placement) = placement(model).filter(|_| is_selected) {
-        for at in placement.area().intersection(buffer.area).positions() {
-            buffer[at].set_diff_option(CellDiffOption::Skip);
-        }
-    } else {
-        thumb(model, tile, theme, picture, buffer);
-    }
+    tiles::draw_picture(model, tile, theme, place, buffer);
     caption(model, tile, is_selected, theme, Rect { y: place.bottom() - 1, height: 1, ..place }, buffer);
 }
 
-/// The selected picture in the terminal's own pixels, and where: at the bottom left of its tile, by its caption.
-pub fn placement(model: &Model) -> Option<Placement> {
-    let rendered = model.gallery.pixels.as_ref().filter(|_| model.focus == Pane::Gallery)?;
-    let RenderedBody::Picture { frames, .. } = &rendered.body else { return None };
-    let (picture, _) = frames.first()?;
-    let grid = Grid::of(model)?;
-    let at = model.gallery.list.selected_index()?.checked_sub(model.gallery.scroll * grid.columns)?;
-    let place = (at < grid.page()).then(|| grid.place(at))?;
-    let cells = picture.cells;
-    let fits = cells.width <= place.width && cells.height < place.height;
-    let top = (place.y + place.height).saturating_sub(1 + cells.height);
-    fits.then(|| Placement { picture: picture.clone(), at: Position::new(place.x, top) })
+/// The tiles in sight and their places, with their index.
+fn in_sight(model: &Model) -> impl Iterator<Item = (usize, &Tile, Rect)> {
+    let gallery = &model.gallery;
+    grid::of(model).into_iter().flat_map(move |grid| {
+        let first = gallery.scroll * grid.columns;
+        let tiles = gallery.list.rows.iter().enumerate().skip(first).take(grid.page());
+        tiles.map(move |(at, tile)| (at, tile, grid.place(at - first)))
+    })
 }
 
-fn thumb(model: &Model, tile: &Tile, theme: &Theme, picture: Rect, buffer: &mut Buffer) {
-    match model.gallery.thumbs.get(&tile.card.output.sha256) {
-        Some(Thumb::Picture(thumb, rows)) => half_blocks(thumb, *rows, picture, buffer),
-        Some(Thumb::Nothing(_)) if tile.gone => placeholder(tile, "", theme, picture, buffer),
-        Some(Thumb::Nothing(why)) => placeholder(tile, why, theme, picture, buffer),
-        None if tile.can_be_seen() && model.output.shows_pictures() => {
-            put_centred(buffer, picture, picture.y + picture.height / 2, "…", theme.quiet);
-        }
-        None => placeholder(tile, "", theme, picture, buffer),
-    }
+/// The pictures in the terminal's own pixels: the selected one first, then as they stand.
+pub fn placements(model: &Model) -> Vec<Placement> {
+    let selected = model.gallery.list.selected_index();
+    let mut placed: Vec<(usize, Placement)> = in_sight(model)
+        .filter_map(|(at, tile, place)| Some((at, tiles::placement(model, tile, place)?)))
+        .collect();
+    placed.sort_by_key(|(at, _)| Some(*at) != selected);
+    placed.into_iter().map(|(_, placement)| placement).collect()
 }
 
 /// The run's number, marks, the seed, and what differs from the run before.
@@ -132,54 +110,6 @@ fn caption(model: &Model, tile: &Tile, is_selected: bool, theme: &Theme, line: R
         put(buffer, line, x, line.y, "file is gone", theme.bad);
     } else {
         put(buffer, line, x, line.y, &telling(model, tile), style);
-    }
-}
-
-/// The text in place of a picture: type, size, and why.
-pub fn placeholder(tile: &Tile, why: &str, theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    let kind = tile.kind();
-    let sign = match kind.split('/').next().unwrap_or_default() {
-        "image" => "▣",
-        "video" => "▶",
-        "audio" => "♪",
-        "text" => "¶",
-        _ => "▤",
-    };
-    let mut lines = vec![(format!("{sign} {kind}"), theme.text)];
-    lines.push((text::bytes(tile.card.output.size), theme.quiet));
-    lines.extend(wrap(why, usize::from(area.width)).into_iter().map(|line| (line.to_owned(), theme.quiet)));
-    lines.truncate(usize::from(area.height));
-    let top = area.y + (area.height - lines.len() as u16) / 2;
-    for ((line, style), y) in lines.iter().zip(top..area.bottom()) {
-        put_centred(buffer, area, y, line, *style);
-    }
-}
-
-pub fn put_centred(buffer: &mut Buffer, area: Rect, y: u16, text: &str, style: ratatui::style::Style) {
-    let width = u16::try_from(text.width()).unwrap_or(u16::MAX).min(area.width);
-    put(buffer, area, area.x + (area.width - width) / 2, y, text, style);
-}
-
-/// Draws a thumbnail at the bottom left of its area, next to its caption.
-pub fn half_blocks(picture: &Picture, rows: u16, area: Rect, buffer: &mut Buffer) {
-    let Form::Blocks(halves) = &picture.form else { return };
-    let cells = picture.cells;
-    // The thumbnail may still be of an earlier size.
-    let fits = cells.width <= area.width && cells.height <= area.height && cells.width > 0;
-    let area = area.intersection(buffer.area);
-    if !fits || area.is_empty() {
-        return;
-    }
-    let (left, top) = (area.x, area.bottom() - cells.height);
-    let seen = usize::from(cells.width) * usize::from(rows);
-    for (at, [upper, lower]) in halves.iter().enumerate().take(seen) {
-        let (x, y) = (at % usize::from(cells.width), at / usize::from(cells.width));
-        let Some(cell) = buffer.cell_mut((left + x as u16, top + y as u16)) else { continue };
-        let colour = |[r, g, b]: [u8; 3]| Color::Rgb(r, g, b);
-        cell.set_bg(colour(*lower));
-        if upper != lower {
-            cell.set_char('▀').set_fg(colour(*upper));
-        }
     }
 }
 

@@ -66,7 +66,7 @@ pub fn placement(model: &Model) -> Option<Placement> {
         return None;
     }
     let at = Position::new(area.x + (area.width - cells.width) / 2, area.y);
-    Some(Placement { picture: picture.clone(), at })
+    Some(Placement::new(picture.clone(), at))
 }
 
 /// Lines of the shown text.

@@ -28,8 +28,10 @@ pub struct SheetPane {
     pub selected: usize,
     /// Rows of tiles scrolled off at the top.
     pub scroll: usize,
-    /// Rows of tiles more, or fewer, than the screen would have by itself.
+    /// How much higher the tiles are than by themselves, where columns are given by an axis.
     pub zoom: i16,
+    /// Tiles beside each other, where the person chose that.
+    pub columns: Option<usize>,
     /// The pane that the sheet was opened from.
     pub came_from: Pane,
     /// The runs that were asked for last.

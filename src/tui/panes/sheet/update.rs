@@ -8,7 +8,7 @@ use crate::domain::{ParamKind, Role, RunSummary, Status};
 use crate::report::batch as report;
 use crate::tui::effect::{Effect, Effects, KeepRun, Operation, Question};
 use crate::tui::model::Model;
-use crate::tui::motion::{Motion, Wheel, in_sight};
+use crate::tui::motion::{Motion, Wheel};
 use crate::tui::notice::{Notice, Subject, Tone};
 use crate::tui::overlay::explore::Offer;
 use crate::tui::overlay::{Confirm, Confirmed, Overlay};
@@ -34,6 +34,7 @@ pub fn open(model: &mut Model, batch: BatchId, effects: &mut Effects) {
     if model.sheet.batch != Some(batch) {
         model.sheet = super::SheetPane { batch: Some(batch), zoom: model.sheet.zoom, ..Default::default() };
         model.gallery.marked.clear();
+        model.gallery.is_shape_known = false;
     }
     model.sheet.came_from = came_from;
     model.go_to(Pane::Sheet);
@@ -47,7 +48,7 @@ pub fn leave(model: &mut Model) {
 
 /// The runs that are wanted now: those that are seen, and a page before and after.
 fn wanted(model: &Model) -> Option<SheetQuery> {
-    let (batch, grid) = (model.sheet.batch?, SheetGrid::of(model)?);
+    let (batch, grid) = (model.sheet.batch?, SheetGrid::of(model)?.tiles);
     let first = (model.sheet.scroll * grid.columns).saturating_sub(grid.page());
     Some(SheetQuery { batch, first, count: 3 * grid.page() })
 }
@@ -269,33 +270,23 @@ pub fn first(model: &mut Model, effects: &mut Effects) {
     }
 }
 
+/// Larger tiles, or smaller ones.
 pub fn zoom(model: &mut Model, by: i16) {
-    let before = SheetGrid::of(model);
+    let Some(before) = SheetGrid::of(model) else { return };
+    if !before.along_axes {
+        model.sheet.columns = Some(before.tiles.resized(isize::from(-by)));
+        return;
+    }
     model.sheet.zoom += by;
-    if SheetGrid::of(model) == before {
+    if SheetGrid::of(model) == Some(before) {
         model.sheet.zoom -= by;
     }
 }
 
 pub fn moved(model: &mut Model, motion: Motion) {
-    let Some(grid) = SheetGrid::of(model) else { return };
-    let last = model.sheet.count().saturating_sub(1);
-    let (at, row, page) = (model.sheet.selected, grid.columns, grid.page());
-    let next = match motion {
-        Motion::Left => at.saturating_sub(1),
-        Motion::Right => at + 1,
-        // In the first and the last row there is nowhere to go.
-        Motion::Up if at < row => at,
-        Motion::Up => at - row,
-        Motion::Down if at / row == last / row => at,
-        Motion::Down => at + row,
-        Motion::PageUp if at < page => at % row,
-        Motion::PageUp => at - page,
-        Motion::PageDown => at + page,
-        Motion::Top => 0,
-        Motion::Bottom => last,
-    };
-    choose(model, next.min(last));
+    if let Some(SheetGrid { tiles, .. }) = SheetGrid::of(model) {
+        choose(model, tiles.moved(model.sheet.selected, motion, model.sheet.count()));
+    }
 }
 
 pub fn choose(model: &mut Model, place: usize) {
@@ -303,17 +294,17 @@ pub fn choose(model: &mut Model, place: usize) {
 }
 
 pub fn wheel(model: &mut Model, wheel: Wheel) {
-    let motion = match wheel {
-        Wheel::Up => Motion::Up,
-        Wheel::Down => Motion::Down,
-    };
-    moved(model, motion);
+    if let Some(SheetGrid { tiles, .. }) = SheetGrid::of(model) {
+        let sheet = &mut model.sheet;
+        let count = sheet.count();
+        (sheet.scroll, sheet.selected) = tiles.wheeled(sheet.scroll, wheel, sheet.selected, count);
+    }
 }
 
 /// The place in the batch of the run at a cell.
 pub fn index_at(model: &Model, x: u16, y: u16) -> Option<usize> {
-    let grid = SheetGrid::of(model)?;
-    let at = model.sheet.scroll * grid.columns + grid.at(x, y)?;
+    let SheetGrid { tiles, .. } = SheetGrid::of(model)?;
+    let at = model.sheet.scroll * tiles.columns + tiles.at(x, y)?;
     (at < model.sheet.count()).then_some(at)
 }
 
@@ -322,17 +313,16 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
     if model.focus != Pane::Sheet {
         return;
     }
-    let Some(grid) = SheetGrid::of(model) else { return };
-    let count = model.sheet.count();
-    model.sheet.selected = model.sheet.selected.min(count.saturating_sub(1));
-    let row = model.sheet.selected / grid.columns;
-    model.sheet.scroll = in_sight(model.sheet.scroll, row..row + 1, count.div_ceil(grid.columns), grid.rows);
+    let Some(SheetGrid { tiles, .. }) = SheetGrid::of(model) else { return };
+    let sheet = &mut model.sheet;
+    let count = sheet.count();
+    sheet.selected = sheet.selected.min(count.saturating_sub(1));
+    sheet.scroll = tiles.in_sight(sheet.scroll, sheet.selected, count);
     let is_other = wanted(model).is_some_and(|query| query != model.sheet.asked);
     if is_other && model.sheet.fetch == crate::tui::fetch::Fetch::Idle && !model.sheet.failed {
         reload(model, effects);
     }
-    let first = model.sheet.scroll * grid.columns;
-    let near = (first..first + grid.page()).filter_map(|place| model.sheet.at(place)?.output.as_ref());
-    let orders = thumb_orders(near, grid.picture);
-    want_thumbs(model, grid.picture, orders, effects);
+    let first = model.sheet.scroll * tiles.columns;
+    let near = (first..first + tiles.page()).filter_map(|place| model.sheet.at(place)?.output.as_ref());
+    want_thumbs(model, tiles.picture, thumb_orders(near), effects);
 }

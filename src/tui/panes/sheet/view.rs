@@ -5,15 +5,16 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use unicode_width::UnicodeWidthStr;
 
-use super::grid::{INFO, SheetGrid};
+use super::grid::SheetGrid;
 use super::update::savings;
 use super::{SheetPane, SheetRun};
 use crate::domain::spend::cost;
 use crate::domain::{RunSummary, Status};
 use crate::report::batch as report;
+use crate::tui::grid::INFO;
 use crate::tui::model::Model;
-use crate::tui::panes::gallery::Thumb;
-use crate::tui::panes::gallery::view::{half_blocks, placeholder, put_centred};
+use crate::tui::panes::gallery::tiles::{self, put_centred};
+use crate::tui::terminal::Placement;
 use crate::tui::text;
 use crate::tui::theme::Theme;
 use crate::tui::view::paint::{bar, put, put_right, without_right};
@@ -40,21 +41,35 @@ pub fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     }
     let Some(grid) = SheetGrid::of(model) else { return };
     heading(sheet, &grid, theme, Rect { height: 1, ..area }, buffer);
-    let first = sheet.scroll * grid.columns;
-    for at in 0..grid.page() {
-        let place = first + at;
-        if place >= sheet.count() {
-            break;
+    for (at, place) in in_sight(model, &grid) {
+        if grid.along_axes && at % grid.tiles.columns == 0 {
+            label(sheet, place, theme, grid.label(at / grid.tiles.columns), buffer);
         }
-        if grid.along_axes && at % grid.columns == 0 {
-            label(sheet, place, theme, grid.label(at / grid.columns), buffer);
-        }
-        tile(model, place, theme, grid.place(at), grid.along_axes, buffer);
+        tile(model, place, theme, grid.tiles.place(at), grid.along_axes, buffer);
     }
     let info = Rect { y: area.bottom().saturating_sub(INFO), height: INFO, ..area };
     if let Some(run) = sheet.selected() {
         about(model, run, theme, info, buffer);
     }
+}
+
+/// Places in the batch of the runs that are seen, with their place on the page.
+fn in_sight(model: &Model, grid: &SheetGrid) -> impl Iterator<Item = (usize, usize)> {
+    let first = model.sheet.scroll * grid.tiles.columns;
+    let count = model.sheet.count();
+    (0..grid.tiles.page()).map(move |at| (at, first + at)).take_while(move |(_, place)| *place < count)
+}
+
+/// The pictures in the terminal's own pixels: the selected one first, then as they stand.
+pub fn placements(model: &Model) -> Vec<Placement> {
+    let Some(grid) = SheetGrid::of(model) else { return Vec::new() };
+    let placed = in_sight(model, &grid).filter_map(|(at, place)| {
+        let tile = model.sheet.at(place)?.output.as_ref()?;
+        Some((place, tiles::placement(model, tile, grid.tiles.place(at))?))
+    });
+    let mut placed: Vec<(usize, Placement)> = placed.collect();
+    placed.sort_by_key(|(place, _)| *place != model.sheet.selected);
+    placed.into_iter().map(|(_, placement)| placement).collect()
 }
 
 /// The values of the first axis over the columns; without columns the axes.
@@ -63,8 +78,8 @@ fn heading(sheet: &SheetPane, grid: &SheetGrid, theme: &Theme, line: Rect, buffe
         put(buffer, line, line.x, line.y, &report::axes(&sheet.outline), theme.quiet);
         return;
     };
-    for column in 0..grid.columns.min(axis.values.len()) {
-        let place = grid.place(column);
+    for column in 0..grid.tiles.columns.min(axis.values.len()) {
+        let place = grid.tiles.place(column);
         let here = Rect { x: place.x, width: place.width, ..line };
         put(buffer, here, here.x, line.y, &format!("{} {}", axis.name, axis.values[column]), theme.text);
     }
@@ -100,23 +115,15 @@ fn tile(model: &Model, place: usize, theme: &Theme, area: Rect, along_axes: bool
     let sheet = &model.sheet;
     let is_selected = sheet.selected == place;
     if is_selected {
-        for y in area.top()..area.bottom() {
-            let gap = Rect { x: area.x.saturating_sub(2), width: 1, ..area };
-            put(buffer, gap, gap.x, y, "▌", theme.accent);
-        }
+        tiles::draw_bar(area, theme, buffer);
     }
     let Some(run) = sheet.at(place) else {
         put_centred(buffer, area, area.y + area.height / 2, "…", theme.quiet);
         return;
     };
     let picture = Rect { height: area.height.saturating_sub(1), ..area };
-    match run.output.as_ref().map(|tile| (tile, model.gallery.thumbs.get(&tile.card.output.sha256))) {
-        Some((_, Some(Thumb::Picture(thumb, rows)))) => half_blocks(thumb, *rows, picture, buffer),
-        Some((tile, Some(Thumb::Nothing(why)))) => placeholder(tile, why, theme, picture, buffer),
-        Some((tile, None)) if tile.can_be_seen() && model.output.shows_pictures() => {
-            put_centred(buffer, picture, picture.y + picture.height / 2, "…", theme.quiet);
-        }
-        Some((tile, None)) => placeholder(tile, "", theme, picture, buffer),
+    match &run.output {
+        Some(tile) => tiles::draw_picture(model, tile, theme, area, buffer),
         None => standing(model, &run.run, theme, picture, buffer),
     }
     if run.rejected {

@@ -10,12 +10,13 @@ use image::imageops;
 
 use self::cache::{Cache, Kept, SIDE};
 use super::Replies;
+use super::encode_options::EncodeOptions;
 use super::worker::Ticket;
 use crate::picture::read::{self, Content, Pixels, ReadError, Seen, Watch};
-use crate::picture::{Canvas, CellSize, Colours, PictureProtocol, encode};
+use crate::picture::{Canvas, encode};
 use crate::store::Store;
 use crate::tui::msg::Msg;
-use crate::tui::panes::gallery::{Thumb, ThumbOrder};
+use crate::tui::panes::gallery::{Thumb, ThumbForm, ThumbOrder};
 
 /// Timeout of reading and decoding one file.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -28,29 +29,40 @@ const GROUND: [u8; 3] = [128; 3];
 pub(super) struct ThumbRenderer {
     replies: Replies,
     cache: Cache,
-    colours: Colours,
 }
 
 impl ThumbRenderer {
-    pub(super) fn new(replies: Replies, folder: PathBuf, colours: Colours) -> Self {
-        Self { replies, cache: Cache::new(folder), colours }
+    pub(super) fn new(replies: Replies, folder: PathBuf) -> Self {
+        Self { replies, cache: Cache::new(folder) }
     }
 
-    /// Renders thumbnails of at most `budget` bytes each, in order, until a newer order comes.
-    pub(super) fn render(&mut self, orders: Vec<ThumbOrder>, budget: usize, ticket: &Ticket) {
+    /// Renders thumbnails, in order, until a newer order comes.
+    pub(super) fn render(&mut self, orders: Vec<ThumbOrder>, options: EncodeOptions, ticket: &Ticket) {
         for order in orders {
-            let Some(thumb) = self.make(&order, budget, &ticket.watch(PATIENCE)) else { break };
+            let Some(thumb) = self.make(&order, options, &ticket.watch(PATIENCE)) else { break };
             self.replies.send(Msg::Thumb(order, thumb));
         }
     }
 
     /// Renders one thumbnail; `None` if a newer order has come.
-    fn make(&mut self, order: &ThumbOrder, budget: usize, watch: &Watch) -> Option<Thumb> {
+    fn make(&mut self, order: &ThumbOrder, options: EncodeOptions, watch: &Watch) -> Option<Thumb> {
         if watch.check() == Err(ReadError::Superseded) {
             return None;
         }
+        let canvas = canvas(order.form, options);
+        let wanted = canvas.pixels();
+        if wanted.0.max(wanted.1) > SIDE {
+            // What is kept would look coarse there. Where the file has gone it is better than nothing.
+            match read::look(&order.path, wanted, watch) {
+                Ok(Seen { content: Content::Picture(still), .. }) => {
+                    return Some(shown(&still.pixels, &canvas));
+                }
+                Err(ReadError::Superseded) => return None,
+                Ok(_) | Err(_) => {}
+            }
+        }
         if let Some(kept) = self.cache.find(&order.sha256) {
-            return Some(self.shown(kept, order, budget));
+            return Some(kept_or_why(kept, &canvas));
         }
         let kept = match read::look(&order.path, (SIDE, SIDE), watch) {
             Ok(Seen { content: Content::Picture(still), .. }) => Kept::Thumb(small(still.pixels)),
@@ -69,28 +81,33 @@ impl ThumbRenderer {
         {
             tracing::warn!("a thumbnail could not be kept: {error}");
         }
-        Some(self.shown(kept, order, budget))
+        Some(kept_or_why(kept, &canvas))
     }
+}
 
-    fn shown(&self, kept: Kept, order: &ThumbOrder, budget: usize) -> Thumb {
-        let canvas = Canvas {
-            room: order.room,
-            cell: CellSize { width: 1, height: 2 },
-            protocol: PictureProtocol::Blocks,
-            budget,
-            piece: usize::MAX,
-            ground: GROUND,
-            colours: self.colours,
-        };
-        match kept {
-            Kept::Thumb(pixels) => {
-                let picture = encode(&pixels, &canvas);
-                let rows = picture.cells.height;
-                Thumb::Picture(Arc::new(picture), rows)
-            }
-            Kept::Broken(why) => Thumb::Nothing(why),
-        }
+fn canvas(form: ThumbForm, options: EncodeOptions) -> Canvas {
+    Canvas {
+        room: options.room_of_one(form.room, form.cell, form.protocol),
+        cell: form.cell,
+        protocol: form.protocol,
+        budget: options.budget,
+        piece: options.piece,
+        ground: GROUND,
+        colours: options.colours,
     }
+}
+
+fn kept_or_why(kept: Kept, canvas: &Canvas) -> Thumb {
+    match kept {
+        Kept::Thumb(pixels) => shown(&pixels, canvas),
+        Kept::Broken(why) => Thumb::Nothing(why),
+    }
+}
+
+fn shown(pixels: &Pixels, canvas: &Canvas) -> Thumb {
+    let picture = encode(pixels, canvas);
+    let rows = picture.cells.height;
+    Thumb::Picture(Arc::new(picture), rows)
 }
 
 /// Whether the file still has the hash in its order. The thumbnail of a changed file must not be cached under it.

@@ -7,7 +7,7 @@ use sha2::Digest;
 
 use super::*;
 use crate::domain::workflow::hex;
-use crate::picture::{Cells, Form};
+use crate::picture::{CellSize, Cells, Colours, Form, PictureProtocol};
 
 struct Place {
     folder: tempfile::TempDir,
@@ -20,7 +20,7 @@ fn place() -> Place {
 impl Place {
     fn renderer(&self) -> ThumbRenderer {
         let cache = Cache::new(self.folder.path().join("thumbs"));
-        ThumbRenderer { replies: Replies::to_test().0, cache, colours: Colours::True }
+        ThumbRenderer { replies: Replies::to_test().0, cache }
     }
 
     fn file(&self, name: &str, bytes: &[u8]) -> ThumbOrder {
@@ -30,7 +30,7 @@ impl Place {
             sha256: hex(&sha2::Sha256::digest(bytes)),
             path,
             size: bytes.len() as u64,
-            room: Cells { width: 16, height: 8 },
+            form: ThumbForm::blocks(Cells { width: 16, height: 8 }),
         }
     }
 
@@ -46,8 +46,18 @@ fn png(width: u32, height: u32, colour: [u8; 3]) -> Vec<u8> {
     bytes.into_inner()
 }
 
+fn options() -> EncodeOptions {
+    EncodeOptions {
+        budget: 6_000,
+        piece: usize::MAX,
+        ground: [0; 3],
+        colours: Colours::True,
+        sixel_limit: None,
+    }
+}
+
 fn make(renderer: &mut ThumbRenderer, order: &ThumbOrder) -> Thumb {
-    renderer.make(order, 6_000, &Watch::new(PATIENCE)).expect("not superseded")
+    renderer.make(order, options(), &Watch::new(PATIENCE)).expect("not superseded")
 }
 
 /// Its cells and their colour, when it is one; JPEG moves colours by a little.
@@ -72,7 +82,7 @@ fn a_thumbnail_is_made_once_for_each_content_and_fits_any_room() {
     // Another screen, after the file has gone; and of another size.
     gone(&order.path);
     assert_eq!(colour(&make(&mut place.renderer(), &order)), colour(&made));
-    let small = ThumbOrder { room: Cells { width: 4, height: 8 }, ..order };
+    let small = ThumbOrder { form: ThumbForm::blocks(Cells { width: 4, height: 8 }), ..order };
     let cells = Cells { width: 4, height: 1 };
     assert_eq!(colour(&make(&mut place.renderer(), &small)), Some((cells, [192, 32, 80])));
 }
@@ -111,13 +121,38 @@ fn nothing_is_made_once_others_are_wanted() {
     let (replies, inbox) = Replies::to_test();
     let mut renderer = ThumbRenderer { replies, ..place.renderer() };
     let kept = |order: &ThumbOrder| renderer_file(&place, order).exists();
-    renderer.render(orders.clone(), 6_000, &Ticket::superseded());
+    renderer.render(orders.clone(), options(), &Ticket::superseded());
     assert!(inbox.try_recv().is_err() && !kept(&orders[0]));
-    renderer.render(orders.clone(), 6_000, &Ticket::newest());
+    renderer.render(orders.clone(), options(), &Ticket::newest());
     assert_eq!(inbox.try_iter().count(), 2);
     assert!(kept(&orders[0]) && kept(&orders[1]));
 }
 
 fn renderer_file(place: &Place, order: &ThumbOrder) -> PathBuf {
     place.folder.path().join("thumbs").join(&order.sha256[..2]).join(&order.sha256)
+}
+
+#[test]
+fn a_tile_of_pixels_has_all_that_its_cells_can_show() {
+    let place = place();
+    let order = place.picture("a.png", [200, 40, 88]);
+    let form = |width, height| ThumbForm {
+        room: Cells { width, height },
+        cell: CellSize { width: 10, height: 20 },
+        protocol: PictureProtocol::Kitty,
+    };
+    let sides = |order: &ThumbOrder| {
+        let Thumb::Picture(picture, _) = make(&mut place.renderer(), order) else { panic!("no picture") };
+        let Form::Kitty(png) = &picture.form else { panic!("not of pixels") };
+        let image = image::load_from_memory(png).expect("a PNG");
+        (picture.cells, image.width(), image.height())
+    };
+    let small = ThumbOrder { form: form(20, 12), ..order.clone() };
+    assert_eq!(sides(&small), (Cells { width: 20, height: 5 }, 200, 100));
+    // More than is kept of it: the file itself, as long as it is there.
+    let large = ThumbOrder { form: form(60, 40), ..order };
+    assert_eq!(sides(&large), (Cells { width: 60, height: 15 }, 600, 300));
+    gone(&large.path);
+    let (cells, width, _) = sides(&large);
+    assert_eq!((cells.width, width), (60, 256), "coarse, but there");
 }

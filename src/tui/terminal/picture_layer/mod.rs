@@ -1,14 +1,17 @@
-//! Draws one picture on the screen, part by part, and removes it completely.
+//! Draws pictures on the screen, part by part, the most important first, and removes them completely.
 //!
-//! A view marks a picture's cells as `Skip` in its buffer and names the picture that belongs there. Before each frame
-//! the picture layer decides about those cells: where the picture is drawn they are left alone; elsewhere they become
-//! blank, so that the painter overwrites what was there. After the frame's text it adds parts of the picture, as many
+//! A view marks the pictures' cells as `Skip` in its buffer and names the pictures that belong there. Before each frame
+//! the picture layer decides about those cells: where a picture is drawn they are left alone; elsewhere they become
+//! blank, so that the painter overwrites what was there. After the frame's text it adds parts of the pictures, as many
 //! bytes as the link takes in a short time. Parts are independent, so that frames can come in between, and the rest
 //! is dropped if another picture is wanted.
 //!
 //! How a picture is removed: half-blocks are text, which the painter overwrites. Strips (Sixel, iTerm2) are overwritten
 //! by the text of their cells. Kitty's pictures are deleted by number. What an overlay covers is drawn again when the
 //! overlay is gone; of a picture in strips, only the covered strips.
+//!
+//! A picture that stands *behind* another one is sent ahead where the terminal keeps it (Kitty), so that flipping between
+//! the two is a few bytes.
 //!
 //! Inside tmux, Kitty's pictures are placed by characters (U+10EEEE, "Unicode placeholders"), which tmux
 //! moves like any text.
@@ -26,8 +29,8 @@ use ratatui::buffer::{Buffer, Cell, CellDiffOption};
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Color;
 
-use self::kitty::Kitty;
 pub(super) use self::kitty::push_kitty;
+use self::kitty::{Kitty, Whether};
 use super::painter::Painter;
 use super::passthrough::through_tmux;
 use crate::picture::{Form, Shared, Strip};
@@ -37,9 +40,15 @@ use crate::picture::{Form, Shared, Strip};
 pub struct Placement {
     pub picture: Shared,
     pub at: Position,
+    /// It is not seen now, but may be next, in the place of one that is.
+    pub behind: bool,
 }
 
 impl Placement {
+    pub fn new(picture: Shared, at: Position) -> Self {
+        Self { picture, at, behind: false }
+    }
+
     /// The cells the picture covers.
     pub fn area(&self) -> Rect {
         Rect::new(self.at.x, self.at.y, self.picture.cells.width, self.picture.cells.height)
@@ -49,16 +58,16 @@ impl Placement {
 /// Approximate bytes of one half-block on the wire: two colours and the character.
 const BLOCK_BYTES: usize = 36;
 
-/// One picture and how much of it the terminal shows. See the module's documentation.
+/// Pictures and how much of them the terminal shows. See the module's documentation.
 #[derive(Debug)]
 pub(super) struct PictureLayer {
     tmux: bool,
     /// Where tmux's pane lies on the screen of the terminal around it, as far as that is known.
     pane: Option<Position>,
-    /// The first of the two image numbers in Kitty's protocol, which successive pictures take in turn.
-    first_id: u8,
-    second: bool,
-    shown: Option<Shown>,
+    /// Chooses the image numbers of Kitty's protocol.
+    seed: u32,
+    /// The most important first.
+    shown: Vec<Shown>,
     /// Strips were drawn since the screen was cleared.
     has_drawn_strips: bool,
     /// Bytes that remove what was shown by another way, for the next frame.
@@ -98,23 +107,14 @@ enum StripState {
 impl PictureLayer {
     /// `seed` chooses the image numbers, so that another program in the same window (tmux) is likely to have others.
     pub(super) fn new(tmux: bool, seed: u32) -> Self {
-        // In placeholders the number is a colour. One byte is an indexed colour, which survives where 24 bits don't.
-        Self {
-            tmux,
-            pane: None,
-            first_id: 16 + (seed % 119) as u8 * 2,
-            second: false,
-            shown: None,
-            has_drawn_strips: false,
-            left: Vec::new(),
-        }
+        Self { tmux, pane: None, seed, shown: Vec::new(), has_drawn_strips: false, left: Vec::new() }
     }
 
     /// Sets whether pictures pass through tmux.
     pub(super) fn set_tmux(&mut self, tmux: bool) {
         if tmux != self.tmux {
             self.left = self.leaving();
-            self.shown = None;
+            self.shown.clear();
             self.tmux = tmux;
         }
     }
@@ -132,19 +132,19 @@ impl PictureLayer {
 
     /// Whether a picture lies on the screen of the terminal around tmux, where tmux knows nothing of it.
     pub(super) fn is_beneath_tmux(&self) -> bool {
-        self.tmux && self.shown.as_ref().is_some_and(Shown::has_iterm2)
+        self.tmux && self.shown.iter().any(Shown::has_iterm2)
     }
 
     /// Whether the next frame may show a picture by characters.
     pub(super) fn has_placeholders(&self) -> bool {
-        self.tmux && self.shown.as_ref().is_some_and(|shown| matches!(shown.progress, Progress::Kitty(_)))
+        self.tmux && self.shown.iter().any(|shown| matches!(shown.progress, Progress::Kitty(_)))
     }
 
-    /// Before a frame: what the picture's cells are in it, and the bytes that go first. `room` is how many bytes of a
-    /// picture may go out with the frame; with none, nothing more of it is shown.
+    /// Before a frame: what the pictures' cells are in it, and the bytes that go first. `room` is how many bytes of
+    /// pictures may go out with the frame; with none, nothing more of them is shown.
     pub(super) fn prepare(
         &mut self,
-        wanted: Option<&Placement>,
+        wanted: &[Placement],
         buffer: &mut Buffer,
         painter: &Painter,
         room: usize,
@@ -152,51 +152,79 @@ impl PictureLayer {
         let mut first = std::mem::take(&mut self.left);
         if painter.starts_afresh(buffer.area.as_size()) {
             // Terminals differ in whether clearing the screen removes pictures: remove them and send them again.
-            self.take_away(&mut first);
+            first.extend(self.leaving());
+            self.shown.clear();
             self.has_drawn_strips = false;
         }
-        match wanted.filter(|placement| buffer.area.intersection(placement.area()) == placement.area()) {
-            Some(placement) => self.want(placement, &mut first),
-            None => self.take_away(&mut first),
-        }
-        let area = self.shown.as_ref().map_or(Rect::ZERO, |shown| shown.placement.area());
+        let screen = buffer.area;
+        let fits = |placement: &&Placement| screen.intersection(placement.area()) == placement.area();
+        self.want(wanted.iter().filter(fits).filter(|placement| is_of_use(placement)).collect(), &mut first);
+        let seen: Vec<Rect> = self.shown.iter().filter(|shown| shown.is_seen()).map(Shown::area).collect();
         for (n, cell) in buffer.content.iter_mut().enumerate() {
-            if is_left(cell) && !area.contains(place(n, buffer.area.width)) {
+            if is_left(cell) && !seen.iter().any(|area| area.contains(place(n, screen.width))) {
                 cell.reset();
             }
         }
-        if let Some(shown) = &mut self.shown {
-            shown.prepare(buffer, painter, room, self.tmux, &mut first);
+        let tmux = self.tmux;
+        for shown in self.shown.iter_mut().filter(|shown| !shown.is_seen()) {
+            let is_covered = shown.area().positions().any(|at| !is_left(&buffer[at]));
+            if let Progress::Kitty(kitty) = &mut shown.progress
+                && is_covered
+            {
+                kitty.lift(tmux, &mut first);
+            }
         }
-        first
+        for shown in self.shown.iter_mut().filter(|shown| shown.is_seen()) {
+            shown.prepare(buffer, painter, room, tmux, &mut first);
+        }
+        self.without_interruption(first)
     }
 
-    /// Whether parts of the picture are still to be sent.
-    pub(super) fn unfinished(&self) -> bool {
-        self.shown.as_ref().is_some_and(|shown| match &shown.progress {
-            Progress::Blocks { revealed, .. } => *revealed < shown.placement.picture.cells.count(),
-            Progress::Kitty(kitty) => !kitty.complete || !kitty.placed && (self.tmux || !shown.covered),
-            Progress::Strips(there) => {
-                let is_nowhere = self.tmux && self.pane.is_none() && shown.has_iterm2();
-                let is_due = |there: &StripState| matches!(there, StripState::Not | StripState::Old);
-                !shown.covered && !is_nowhere && there.iter().any(is_due)
+    /// Nothing may come into the middle of a transfer: where something has to, it begins again.
+    fn without_interruption(&mut self, first: Vec<u8>) -> Vec<u8> {
+        let flying = self.shown.iter_mut().find_map(|shown| match &mut shown.progress {
+            Progress::Kitty(kitty) if kitty.is_under_way() => Some(kitty),
+            Progress::Kitty(_) | Progress::Blocks { .. } | Progress::Strips(_) => None,
+        });
+        match flying.filter(|_| !first.is_empty()) {
+            None => first,
+            Some(kitty) => {
+                let mut bytes = Vec::new();
+                kitty.begin_again(self.tmux, &mut bytes);
+                bytes.extend(first);
+                bytes
             }
-        })
+        }
+    }
+
+    /// Whether parts of the pictures are still to be sent.
+    pub(super) fn unfinished(&self) -> bool {
+        self.shown.iter().any(|shown| shown.is_unfinished(self.tmux, self.pane))
     }
 
     /// After a frame: the next parts, `room` bytes of them, at least one; and the cells that they fill. If there are
     /// any, the cursor is no longer where it was.
     pub(super) fn parts(&mut self, room: usize) -> (Vec<u8>, Vec<Rect>) {
         let (mut bytes, mut filled) = (Vec::new(), Vec::new());
-        let tmux = self.tmux;
-        if let Some(Shown { placement, covered, progress }) = &mut self.shown {
-            match (&placement.picture.form, progress) {
+        let passage = if self.tmux { Passage::Tmux(self.pane) } else { Passage::Direct };
+        for at in self.in_order(&mut bytes) {
+            let shown = &mut self.shown[at];
+            if !shown.is_unfinished(self.tmux, self.pane) {
+                continue;
+            }
+            if bytes.len() >= room && !bytes.is_empty() {
+                break;
+            }
+            match (&shown.placement.picture.form, &mut shown.progress) {
                 (Form::Kitty(png), Progress::Kitty(kitty)) => {
-                    kitty.parts(png, placement, *covered, room, tmux, &mut bytes, &mut filled);
+                    let whether = Whether { covered: shown.covered, tmux: self.tmux };
+                    kitty.parts(png, &shown.placement, whether, room, &mut bytes, &mut filled);
+                    if kitty.is_under_way() {
+                        break;
+                    }
                 }
-                (Form::Strips(strips), Progress::Strips(there)) if !*covered => {
-                    let passage = if tmux { Passage::Tmux(self.pane) } else { Passage::Direct };
-                    next_strips(strips, there, placement, passage, room, &mut bytes, &mut filled);
+                (Form::Strips(strips), Progress::Strips(there)) if !shown.covered => {
+                    next_strips(strips, there, &shown.placement, passage, room, &mut bytes, &mut filled);
                     self.has_drawn_strips |= !filled.is_empty();
                 }
                 _ => {}
@@ -205,75 +233,217 @@ impl PictureLayer {
         (bytes, filled)
     }
 
+    /// The order in which pictures are sent. One that is under way comes first, since nothing else may come in between;
+    /// when most of it is still missing and others are more important, it begins again later.
+    fn in_order(&mut self, bytes: &mut Vec<u8>) -> Vec<usize> {
+        let (tmux, pane) = (self.tmux, self.pane);
+        let first = self.shown.iter().position(|shown| shown.is_unfinished(tmux, pane));
+        let flying = self.shown.iter().position(|shown| match &shown.progress {
+            Progress::Kitty(kitty) => kitty.is_under_way(),
+            Progress::Blocks { .. } | Progress::Strips(_) => false,
+        });
+        let mut order: Vec<usize> = (0..self.shown.len()).collect();
+        if let (Some(flying), Some(first)) = (flying, first)
+            && first < flying
+        {
+            let Shown { placement, progress, .. } = &mut self.shown[flying];
+            match (&placement.picture.form, progress) {
+                (Form::Kitty(png), Progress::Kitty(kitty)) if kitty.has_sent_little(png) => {
+                    kitty.begin_again(tmux, bytes);
+                }
+                _ => {
+                    order.remove(flying);
+                    order.insert(0, flying);
+                }
+            }
+        }
+        order
+    }
+
     /// The bytes that remove everything, for when the terminal is given back.
     pub(super) fn leaving(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        if let Some(Shown { progress: Progress::Kitty(kitty), .. }) = &self.shown {
-            kitty.delete(self.tmux, &mut bytes);
-        }
+        // One that is under way has to be ended before another one is deleted.
+        let (flying, others): (Vec<&Kitty>, Vec<&Kitty>) =
+            self.shown.iter().filter_map(Shown::kitty).partition(|kitty| kitty.is_under_way());
+        flying.into_iter().chain(others).for_each(|kitty| kitty.delete(self.tmux, &mut bytes));
         bytes
     }
 
-    fn take_away(&mut self, out: &mut Vec<u8>) {
-        out.extend(self.leaving());
-        self.shown = None;
-    }
-
-    fn want(&mut self, placement: &Placement, out: &mut Vec<u8>) {
-        let Some(mut old) = self.shown.take() else { return self.begin(placement, None) };
-        let (was, is) = (&old.placement.picture, &placement.picture);
-        if Arc::ptr_eq(was, is) || was == is {
-            if old.placement.at != placement.at {
-                old.placement.at = placement.at;
-                match &mut old.progress {
-                    Progress::Blocks { revealed, under } => (*revealed, *under) = (0, None),
-                    Progress::Kitty(kitty) => kitty.lift(self.tmux, out),
-                    Progress::Strips(there) => there.fill(StripState::Not),
+    /// Makes these the pictures that are shown. What is there already stays; one that stands where another one stood takes
+    /// its place without a gap, as in an animation.
+    fn want(&mut self, wanted: Vec<&Placement>, out: &mut Vec<u8>) {
+        let mut old = std::mem::take(&mut self.shown);
+        let mut next: Vec<Option<Shown>> = wanted.iter().map(|_| None).collect();
+        let is_there: [fn(&Shown, &Placement) -> bool; 2] = [
+            |shown, wanted| shown.has(wanted) && shown.placement.at == wanted.at,
+            |shown, wanted| shown.has(wanted),
+        ];
+        for is_it in is_there {
+            for (wanted, next) in wanted.iter().zip(&mut next).filter(|(_, next)| next.is_none()) {
+                *next = old.iter().position(|shown| is_it(shown, wanted)).map(|at| old.remove(at));
+            }
+        }
+        // A transfer that is not wanted any more is ended before anything else is said.
+        old.sort_by_key(|shown| !shown.kitty().is_some_and(Kitty::is_under_way));
+        let gone: Vec<Option<Shown>> = wanted
+            .iter()
+            .zip(&next)
+            .map(|(wanted, next)| match next {
+                Some(_) => None,
+                None => old.iter().position(|shown| shown.gives_way_to(wanted)).map(|at| old.remove(at)),
+            })
+            .collect();
+        old.iter().filter_map(Shown::kitty).for_each(|kitty| kitty.delete(self.tmux, out));
+        let top = next.iter().flatten().filter_map(Shown::kitty).map(|kitty| kitty.z).max().unwrap_or(0);
+        // What is laid over another one needs a layer of its own.
+        let over = if wanted.iter().any(|wanted| wanted.behind) { top + 1 } else { 0 };
+        let numbers = |shown: &Shown| shown.kitty().map(|kitty| [Some(kitty.id), kitty.before]);
+        let known = next.iter().chain(&gone).flatten().filter_map(numbers).flatten().flatten();
+        let mut taken: Vec<u32> = known.collect();
+        let fronts: Vec<Rect> =
+            wanted.iter().filter(|wanted| !wanted.behind).map(|wanted| wanted.area()).collect();
+        for ((wanted, next), gone) in wanted.into_iter().zip(next).zip(gone) {
+            let shown = match next {
+                Some(mut shown) => {
+                    shown.stay(wanted, top, &fronts, self.tmux, out);
+                    Some(shown)
                 }
-            }
-            self.shown = Some(old);
-        } else if old.placement.area() == placement.area() {
-            // As in an animation: the old frame stays until the next one is drawn.
-            self.begin(placement, Some((old, out)));
-        } else {
-            if let Progress::Kitty(kitty) = &old.progress {
-                kitty.delete(self.tmux, out);
-            }
-            self.begin(placement, None);
+                None => self.begin(wanted, gone, if wanted.behind { 0 } else { over }, &mut taken, out),
+            };
+            self.shown.extend(shown);
         }
     }
 
-    fn begin(&mut self, placement: &Placement, old: Option<(Shown, &mut Vec<u8>)>) {
+    /// A picture of which nothing is shown yet; `old` stands in its place until then. `z` is its layer, `taken` are the image
+    /// numbers of the others. `None` when all are taken.
+    fn begin(
+        &self,
+        placement: &Placement,
+        old: Option<Shown>,
+        z: u32,
+        taken: &mut Vec<u32>,
+        out: &mut Vec<u8>,
+    ) -> Option<Shown> {
+        let old = old.map(|old| (old.placement, old.progress));
         let progress = match (&placement.picture.form, old) {
-            (Form::Blocks(_), Some((Shown { placement, progress: Progress::Blocks { .. }, .. }, _))) => {
-                Progress::Blocks { revealed: 0, under: Some(placement.picture) }
+            (Form::Blocks(_), Some((before, Progress::Blocks { .. }))) => {
+                Progress::Blocks { revealed: 0, under: Some(before.picture) }
             }
-            (Form::Blocks(_), _) => Progress::Blocks { revealed: 0, under: None },
-            (Form::Kitty(_), Some((Shown { progress: Progress::Kitty(kitty), .. }, out))) => {
+            (Form::Kitty(_), Some((_, Progress::Kitty(kitty)))) => {
                 let before = kitty.give_way(self.tmux, out);
-                Progress::Kitty(self.kitty(before))
+                Progress::Kitty(Kitty::new(self.free_id(taken)?, z, before))
             }
-            (Form::Kitty(_), _) => Progress::Kitty(self.kitty(None)),
-            (Form::Strips(strips), Some((Shown { progress: Progress::Strips(_), .. }, _))) => {
-                Progress::Strips(vec![StripState::Old; strips.len()])
+            (form, old) => {
+                if let Some((_, Progress::Kitty(kitty))) = &old {
+                    kitty.delete(self.tmux, out);
+                }
+                match (form, old) {
+                    (Form::Blocks(_), _) => Progress::Blocks { revealed: 0, under: None },
+                    (Form::Kitty(_), _) => Progress::Kitty(Kitty::new(self.free_id(taken)?, z, None)),
+                    (Form::Strips(strips), Some((before, Progress::Strips(there)))) => {
+                        Progress::Strips(what_stays(strips, &before.picture, &there))
+                    }
+                    (Form::Strips(strips), _) => Progress::Strips(vec![StripState::Not; strips.len()]),
+                }
             }
-            (Form::Strips(strips), Some((Shown { progress: Progress::Kitty(kitty), .. }, out))) => {
-                kitty.delete(self.tmux, out);
-                Progress::Strips(vec![StripState::Not; strips.len()])
-            }
-            (Form::Strips(strips), _) => Progress::Strips(vec![StripState::Not; strips.len()]),
         };
-        self.shown = Some(Shown { placement: placement.clone(), covered: false, progress });
+        Some(Shown { placement: placement.clone(), covered: false, progress })
     }
 
-    fn kitty(&mut self, before: Option<u8>) -> Kitty {
-        self.second = before.map_or(!self.second, |before| before == self.first_id);
-        let id = self.first_id + u8::from(self.second);
-        Kitty { id, sent: 0, complete: false, placed: false, before }
+    /// An image number that no picture has, which is taken by that.
+    fn free_id(&self, taken: &mut Vec<u32>) -> Option<u32> {
+        // In placeholders the number is a colour. One byte is an indexed colour, which survives where 24 bits don't.
+        let (first, count) = match self.tmux {
+            true => (16 + self.seed % 2 * 118, 118),
+            false => (1_000 + self.seed % 4_000 * 1_000, 1_000),
+        };
+        let id = (first..first + count).find(|id| !taken.contains(id))?;
+        taken.push(id);
+        Some(id)
     }
 }
 
+/// Whether a terminal keeps what stands behind: only Kitty's pictures are there without being seen.
+fn is_of_use(placement: &Placement) -> bool {
+    !placement.behind || matches!(placement.picture.form, Form::Kitty(_))
+}
+
+/// What of an earlier picture's strips is as in the one that takes its place.
+fn what_stays(strips: &[Strip], before: &Shared, there: &[StripState]) -> Vec<StripState> {
+    let old: &[Strip] = match &before.form {
+        Form::Strips(old) => old,
+        Form::Blocks(_) | Form::Kitty(_) => &[],
+    };
+    let state = |(at, strip): (usize, &Strip)| match (old.get(at), there.get(at)) {
+        (Some(old), Some(StripState::Whole)) if old == strip => StripState::Whole,
+        (Some(_), Some(StripState::Not | StripState::Torn)) => StripState::Not,
+        (Some(_), Some(StripState::Whole | StripState::Old)) => StripState::Old,
+        (None, _) | (_, None) => StripState::Not,
+    };
+    strips.iter().enumerate().map(state).collect()
+}
+
 impl Shown {
+    fn area(&self) -> Rect {
+        self.placement.area()
+    }
+
+    /// Whether a picture that is begun stands where this one stood.
+    fn gives_way_to(&self, wanted: &Placement) -> bool {
+        self.is_seen() && !wanted.behind && self.area() == wanted.area()
+    }
+
+    /// It is in front.
+    fn is_seen(&self) -> bool {
+        !self.placement.behind
+    }
+
+    /// Whether it is the same picture, wherever that is.
+    fn has(&self, wanted: &Placement) -> bool {
+        Arc::ptr_eq(&self.placement.picture, &wanted.picture) || self.placement.picture == wanted.picture
+    }
+
+    fn kitty(&self) -> Option<&Kitty> {
+        match &self.progress {
+            Progress::Kitty(kitty) => Some(kitty),
+            Progress::Blocks { .. } | Progress::Strips(_) => None,
+        }
+    }
+
+    fn is_unfinished(&self, tmux: bool, pane: Option<Position>) -> bool {
+        match &self.progress {
+            Progress::Blocks { revealed, .. } => *revealed < self.placement.picture.cells.count(),
+            Progress::Kitty(kitty) => {
+                !kitty.complete || self.is_seen() && !kitty.placed && (tmux || !self.covered)
+            }
+            Progress::Strips(there) => {
+                let is_nowhere = tmux && pane.is_none() && self.has_iterm2();
+                let is_due = |there: &StripState| matches!(there, StripState::Not | StripState::Old);
+                !self.covered && !is_nowhere && there.iter().any(is_due)
+            }
+        }
+    }
+
+    /// It is wanted again, perhaps elsewhere, in front or behind. `top` is the highest layer that a picture has.
+    fn stay(&mut self, wanted: &Placement, top: u32, fronts: &[Rect], tmux: bool, out: &mut Vec<u8>) {
+        let is_moved = self.placement.at != wanted.at;
+        match &mut self.progress {
+            Progress::Blocks { revealed, under } if is_moved => (*revealed, *under) = (0, None),
+            Progress::Strips(there) if is_moved => there.fill(StripState::Not),
+            Progress::Kitty(kitty) if is_moved => kitty.lift(tmux, out),
+            Progress::Kitty(kitty) => match (self.placement.behind, wanted.behind) {
+                // It is laid over what is in its place now, which costs less than to take that away first.
+                (true, false) => (kitty.z, kitty.placed, kitty.is_over) = (top + 1, false, true),
+                // What comes in front of it covers it, if that is as large.
+                (false, true) if !fronts.contains(&wanted.area()) => kitty.lift(tmux, out),
+                (false, true | false) | (true, true) => {}
+            },
+            Progress::Blocks { .. } | Progress::Strips(_) => {}
+        }
+        self.placement = wanted.clone();
+    }
+
     /// Whether it is drawn by iTerm2's inline images.
     fn has_iterm2(&self) -> bool {
         matches!(&self.placement.picture.form, Form::Strips(strips) if strips.iter().any(|strip| strip.bytes.starts_with(b"\x1b]")))
@@ -315,7 +485,7 @@ impl Shown {
                 if self.covered {
                     kitty.lift(tmux, first);
                 }
-                if !kitty.placed && kitty.before.is_none() {
+                if !kitty.placed && kitty.before.is_none() && !kitty.is_over {
                     for at in area.positions() {
                         if is_left(&buffer[at]) {
                             buffer[at].reset();

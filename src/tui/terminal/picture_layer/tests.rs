@@ -23,8 +23,8 @@ struct Glass {
     /// Kitty's pictures: the file so far, and whether it is whole.
     files: BTreeMap<u32, (String, bool)>,
     loading: Option<u32>,
-    /// Placed by the cursor: number and cells.
-    placed: BTreeMap<u32, Rect>,
+    /// Placed by the cursor: number, cells and layer.
+    placed: BTreeMap<u32, (Rect, u32)>,
     /// Placed by characters: number and size.
     virtually: BTreeMap<u32, (u16, u16)>,
 }
@@ -127,7 +127,8 @@ impl Glass {
                 } else {
                     let (y, x) = self.text.screen().cursor_position();
                     assert_eq!(key("C"), Some("1"), "the cursor stays");
-                    self.placed.insert(id, Rect::new(x, y, size.0, size.1));
+                    let area = Rect::new(x, y, size.0, size.1);
+                    self.placed.insert(id, (area, number("z").unwrap_or(0)));
                 }
             }
             Some("d") => {
@@ -217,14 +218,15 @@ impl Studio {
         }
     }
 
-    /// The view: text around, the picture's cells left to it, perhaps something over all.
-    fn view(&self, wanted: Option<&Placement>, over: Option<Rect>) -> Buffer {
+    /// The view: text around, the pictures' cells left to them, perhaps something over all.
+    fn view(&self, wanted: &[Placement], over: Option<Rect>) -> Buffer {
         let mut buffer = Buffer::empty(Rect::new(0, 0, self.size.width, self.size.height));
         for y in 0..self.size.height {
             buffer.set_string(0, y, format!("row {y} {}", ".".repeat(60)), Style::new());
         }
-        let fits = |placement: &&Placement| buffer.area.intersection(placement.area()) == placement.area();
-        if let Some(placement) = wanted.filter(fits) {
+        let screen = buffer.area;
+        let fits = |placement: &&Placement| screen.intersection(placement.area()) == placement.area();
+        for placement in wanted.iter().filter(fits).filter(|placement| !placement.behind) {
             for at in placement.area().positions() {
                 buffer[at].reset();
                 buffer[at].set_diff_option(CellDiffOption::Skip);
@@ -238,6 +240,10 @@ impl Studio {
     }
 
     fn draw(&mut self, wanted: Option<&Placement>, over: Option<Rect>, room: usize) {
+        self.draw_all(wanted.map(std::slice::from_ref).unwrap_or_default(), over, room);
+    }
+
+    fn draw_all(&mut self, wanted: &[Placement], over: Option<Rect>, room: usize) {
         let mut buffer = self.view(wanted, over);
         let first = self.picture_layer.prepare(wanted, &mut buffer, &self.painter, room);
         let frame = self.painter.paint(&buffer, CURSOR).to_vec();
@@ -252,12 +258,16 @@ impl Studio {
 
     /// Draws until nothing more comes.
     fn finish(&mut self, wanted: Option<&Placement>, over: Option<Rect>, room: usize) {
-        self.draw(wanted, over, room);
+        self.finish_all(wanted.map(std::slice::from_ref).unwrap_or_default(), over, room);
+    }
+
+    fn finish_all(&mut self, wanted: &[Placement], over: Option<Rect>, room: usize) {
+        self.draw_all(wanted, over, room);
         for _ in 0..2000 {
             if !self.picture_layer.unfinished() {
                 return;
             }
-            self.draw(wanted, over, room);
+            self.draw_all(wanted, over, room);
         }
         panic!("the picture is never finished");
     }
@@ -267,65 +277,114 @@ impl Studio {
         self.glass.text.screen_mut().set_size(size.height, size.width);
     }
 
-    /// Every cell is as it must be, once all is drawn.
     fn assert_shows(&self, wanted: Option<(&Placement, char)>, over: Option<Rect>) {
-        let placement = wanted.map(|(placement, _)| placement);
+        let wanted: Vec<_> =
+            wanted.map(|(placement, letter)| (placement.clone(), letter)).into_iter().collect();
+        self.assert_shows_all(&wanted, over);
+    }
+
+    /// Every cell is as it must be, once all is drawn.
+    fn assert_shows_all(&self, wanted: &[(Placement, char)], over: Option<Rect>) {
         let screen = Rect::new(0, 0, self.size.width, self.size.height);
-        let placement =
-            placement.filter(|placement| screen.intersection(placement.area()) == placement.area());
-        let letter = wanted.map_or(' ', |(_, letter)| letter);
-        let view = self.view(placement, over);
+        let wanted: Vec<&(Placement, char)> = wanted
+            .iter()
+            .filter(|(placement, _)| screen.intersection(placement.area()) == placement.area())
+            .collect();
+        let placements: Vec<Placement> = wanted.iter().map(|(placement, _)| placement.clone()).collect();
+        let view = self.view(&placements, over);
         let cursor = self.glass.text.screen().cursor_position();
         assert_eq!(CURSOR, Some(Position::new(cursor.1, cursor.0)), "the cursor is where it belongs");
-        let area = placement.map_or(Rect::ZERO, Placement::area);
-        let covered = area.positions().any(|at| !is_left(&view[at]));
+        let is_covered = |area: Rect| area.positions().any(|at| !is_left(&view[at]));
         for at in screen.positions() {
             let got = self.glass.at(at.x, at.y);
             if !is_left(&view[at]) {
                 assert_eq!(got, view[at].symbol(), "text at {at}");
                 continue;
             }
-            match self.way {
-                Way::Blocks => {
-                    let cell = self.glass.text.screen().cell(at.y, at.x).expect("a cell");
-                    let shade = letter as u8;
-                    assert_eq!(cell.fgcolor(), vt100::Color::Rgb(shade, shade, shade), "at {at}");
-                    assert_eq!(cell.bgcolor(), vt100::Color::Rgb(shade, 0, 0), "at {at}");
-                }
-                Way::Kitty => assert_eq!(got, " ", "at {at}"),
-                Way::Tmux => {
-                    let (row, column) = (at.y - area.y, at.x - area.x);
-                    if got != placeholder::symbol(row, column, false) {
-                        assert_eq!(got, placeholder::symbol(row, column, true), "at {at}");
-                        let left = self.glass.at(at.x.wrapping_sub(1), at.y);
-                        assert!(
-                            column > 0 && left.starts_with('\u{10eeee}'),
-                            "it continues one: {left:?} at {at}"
-                        );
-                    }
-                }
-                Way::Strips if covered => {
-                    assert!(got == letter.to_string() || got == " ", "a strip at {at}: {got:?}");
-                }
-                Way::Strips => assert_eq!(got, letter.to_string(), "a strip at {at}"),
-            }
+            let here =
+                wanted.iter().find(|(placement, _)| !placement.behind && placement.area().contains(at));
+            let (placement, letter) = here.expect("a picture's cell");
+            self.assert_cell(at, &got, placement.area(), *letter, is_covered(placement.area()));
         }
         if self.way == Way::Kitty || self.way == Way::Tmux {
-            let seen: Vec<_> = self.glass.placed.values().copied().collect();
-            let expected = placement.filter(|_| !covered && self.way == Way::Kitty);
-            assert_eq!(
-                seen,
-                expected.map(Placement::area).into_iter().collect::<Vec<_>>(),
-                "placed pictures"
-            );
-            assert_eq!(self.glass.files.len(), usize::from(placement.is_some()), "pictures in the terminal");
-            for id in self.glass.files.keys() {
-                assert_eq!(self.glass.file(*id), vec![letter as u8; 700], "the picture is the right one");
-            }
+            let of = |placement: &Placement| (placement.area().x, placement.area().y);
+            let front = wanted.iter().filter(|(placement, _)| !placement.behind);
+            let mut expected: Vec<(Rect, char)> = front
+                .filter(|(placement, _)| self.way == Way::Kitty && !is_covered(placement.area()))
+                .map(|(placement, letter)| (placement.area(), *letter))
+                .collect();
+            expected.sort_by_key(|(area, _)| (area.x, area.y));
+            assert_eq!(self.seen(), expected, "placed pictures");
+            let mut letters: Vec<char> = wanted.iter().map(|(_, letter)| *letter).collect();
+            let mut there: Vec<char> = self.glass.files.keys().map(|id| self.letter(*id)).collect();
+            letters.sort_unstable();
+            there.sort_unstable();
+            assert_eq!(there, letters, "pictures in the terminal");
             if self.way == Way::Tmux {
-                let size = placement.map(|placement| (placement.area().width, placement.area().height));
-                assert_eq!(self.glass.virtually.values().copied().collect::<Vec<_>>(), Vec::from_iter(size));
+                let mut sizes: Vec<_> = wanted
+                    .iter()
+                    .map(|(placement, _)| (placement.area().width, placement.area().height))
+                    .collect();
+                let mut placed: Vec<_> = self.glass.virtually.values().copied().collect();
+                sizes.sort_unstable();
+                placed.sort_unstable();
+                assert_eq!(placed, sizes, "{:?}", placements.iter().map(of).collect::<Vec<_>>());
             }
+        }
+    }
+
+    /// The letter of a received picture.
+    fn letter(&self, id: u32) -> char {
+        let file = self.glass.file(id);
+        assert_eq!(file, vec![file[0]; 700], "the picture is whole");
+        char::from(file[0])
+    }
+
+    /// What is seen of pictures placed by the cursor: of several in one place the highest.
+    fn seen(&self) -> Vec<(Rect, char)> {
+        let mut top: BTreeMap<(u16, u16), (u32, Rect, u32)> = BTreeMap::new();
+        for (id, (area, z)) in &self.glass.placed {
+            let is_above = top.get(&(area.x, area.y)).is_none_or(|(highest, ..)| z > highest);
+            if is_above {
+                top.insert((area.x, area.y), (*z, *area, *id));
+            }
+        }
+        let seen: Vec<(Rect, char)> =
+            top.into_values().map(|(_, area, id)| (area, self.letter(id))).collect();
+        for (id, (area, _)) in &self.glass.placed {
+            let is_hidden = seen.iter().any(|(front, _)| front.intersection(*area) == *area);
+            assert!(is_hidden, "nothing looks out from behind: {id} at {area}");
+        }
+        seen
+    }
+
+    fn assert_cell(&self, at: Position, got: &str, area: Rect, letter: char, covered: bool) {
+        match self.way {
+            Way::Blocks => {
+                let cell = self.glass.text.screen().cell(at.y, at.x).expect("a cell");
+                let shade = letter as u8;
+                assert_eq!(cell.fgcolor(), vt100::Color::Rgb(shade, shade, shade), "at {at}");
+                assert_eq!(cell.bgcolor(), vt100::Color::Rgb(shade, 0, 0), "at {at}");
+            }
+            Way::Kitty => assert_eq!(got, " ", "at {at}"),
+            Way::Tmux => {
+                let (row, column) = (at.y - area.y, at.x - area.x);
+                if got != placeholder::symbol(row, column, false) {
+                    assert_eq!(got, placeholder::symbol(row, column, true), "at {at}");
+                    let left = self.glass.at(at.x.wrapping_sub(1), at.y);
+                    assert!(
+                        column > 0 && left.starts_with('\u{10eeee}'),
+                        "it continues one: {left:?} at {at}"
+                    );
+                }
+                let cell = self.glass.text.screen().cell(at.y, at.x).expect("a cell");
+                let vt100::Color::Idx(id) = cell.fgcolor() else { panic!("no number at {at}") };
+                assert_eq!(self.letter(u32::from(id)), letter, "at {at}");
+            }
+            Way::Strips if covered => {
+                assert!(got == letter.to_string() || got == " ", "a strip at {at}: {got:?}");
+            }
+            Way::Strips => assert_eq!(got, letter.to_string(), "a strip at {at}"),
         }
     }
 }
@@ -333,7 +392,7 @@ impl Studio {
 const WAYS: [Way; 4] = [Way::Blocks, Way::Kitty, Way::Tmux, Way::Strips];
 
 fn placed(picture: &Shared, x: u16, y: u16) -> Placement {
-    Placement { picture: picture.clone(), at: Position::new(x, y) }
+    Placement::new(picture.clone(), Position::new(x, y))
 }
 
 #[test]
@@ -482,7 +541,7 @@ fn an_image_passes_through_tmux_to_where_the_pane_is_and_not_at_all_where_that_i
         for at in wanted.area().positions() {
             buffer[at].set_diff_option(CellDiffOption::Skip);
         }
-        layer.prepare(Some(&wanted), &mut buffer, &painter, 4096);
+        layer.prepare(std::slice::from_ref(&wanted), &mut buffer, &painter, 4096);
         String::from_utf8(layer.parts(4096).0).expect("text")
     };
     assert_eq!(parts(&mut layer), "");
@@ -508,17 +567,97 @@ fn a_picture_is_taken_away_when_it_turns_out_to_be_in_tmux() {
 #[test]
 fn a_cell_that_is_left_to_nobody_is_blank() {
     let mut studio = Studio::new(Way::Strips);
-    let mut buffer = studio.view(None, None);
+    let mut buffer = studio.view(&[], None);
     buffer[(3, 3)].set_symbol("x").set_diff_option(CellDiffOption::Skip);
-    studio.picture_layer.prepare(None, &mut buffer, &studio.painter, 99);
+    studio.picture_layer.prepare(&[], &mut buffer, &studio.painter, 99);
     assert_eq!((buffer[(3, 3)].symbol(), buffer[(3, 3)].diff_option), (" ", CellDiffOption::None));
+}
+
+/// Two pictures of one size, the first of which is seen.
+fn pair(way: Way, front: char, behind: char) -> [Placement; 2] {
+    let placed = |letter| placed(&picture(way, letter, 12, 7), 5, 3);
+    [placed(front), Placement { behind: true, ..placed(behind) }]
+}
+
+#[test]
+fn flipping_between_two_pictures_costs_some_fifty_bytes_where_the_terminal_keeps_them() {
+    for way in WAYS {
+        let mut studio = Studio::new(way);
+        studio.finish_all(&pair(way, 'A', 'B'), None, 300);
+        for (front, behind) in [('B', 'A'), ('A', 'B'), ('B', 'A')] {
+            let (before, wanted) = (studio.sent, pair(way, front, behind));
+            studio.finish_all(&wanted, None, 300);
+            let cost = studio.sent - before;
+            let shown = match way {
+                Way::Kitty | Way::Tmux => vec![(wanted[0].clone(), front), (wanted[1].clone(), behind)],
+                Way::Blocks | Way::Strips => vec![(wanted[0].clone(), front)],
+            };
+            studio.assert_shows_all(&shown, None);
+            if way == Way::Kitty {
+                // With the cursor's way back.
+                assert!(cost <= 60, "{cost} bytes");
+            }
+        }
+        // An overlay over both of them, and away again.
+        let (wanted, over) = (pair(way, 'B', 'A'), Some(Rect::new(0, 4, 9, 2)));
+        studio.finish_all(&wanted, over, 300);
+        if way == Way::Kitty {
+            assert_eq!(studio.glass.placed.len(), 0, "nothing lies over the overlay");
+        }
+        studio.finish_all(&wanted, None, 300);
+        studio.finish_all(&[], None, 300);
+        studio.assert_shows(None, None);
+    }
+}
+
+#[test]
+fn of_strips_only_those_that_differ_are_sent_again() {
+    let strips = |last: char| {
+        let of = |row: u16, letter: char| {
+            let pad = "~".repeat(150);
+            Strip { row, rows: 2, bytes: format!("\x1bP1q 12 2 {letter} {pad}\x1b\\").into_bytes() }
+        };
+        let form = Form::Strips(vec![of(0, 'A'), of(2, 'A'), of(4, last)]);
+        placed(&Arc::new(Picture { cells: Cells { width: 12, height: 6 }, form }), 5, 3)
+    };
+    let mut studio = Studio::new(Way::Strips);
+    studio.finish(Some(&strips('A')), None, 4096);
+    let before = studio.sent;
+    studio.finish(Some(&strips('B')), None, 4096);
+    let cost = studio.sent - before;
+    assert!((170..200).contains(&cost), "one of three: {cost}");
+    assert_eq!((studio.glass.at(6, 4), studio.glass.at(6, 8)), ("A".to_owned(), "B".to_owned()));
+}
+
+#[test]
+fn what_becomes_more_important_does_not_wait_for_the_rest_of_another_picture() {
+    for way in [Way::Kitty, Way::Tmux] {
+        let (first, second) =
+            (placed(&picture(way, 'A', 10, 5), 1, 1), placed(&picture(way, 'B', 10, 5), 14, 1));
+        let mut studio = Studio::new(way);
+        // A little of the one, then the other is selected.
+        studio.draw_all(&[first.clone(), second.clone()], None, 150);
+        assert!(studio.glass.loading.is_some());
+        let wanted = [second.clone(), first.clone()];
+        let mut frames = 0;
+        while !studio.glass.files.iter().any(|(id, (_, whole))| *whole && studio.letter(*id) == 'B') {
+            studio.draw_all(&wanted, None, 150);
+            frames += 1;
+            assert!(frames < 12, "{way:?}: B is not sent");
+        }
+        let is_whole =
+            |letter| studio.glass.files.iter().any(|(id, (_, whole))| *whole && studio.letter(*id) == letter);
+        assert!(!is_whole('A'), "{way:?}: B comes first");
+        studio.finish_all(&wanted, None, 150);
+        studio.assert_shows_all(&[(second, 'B'), (first, 'A')], None);
+    }
 }
 
 /// One thing that happens.
 #[derive(Clone, Debug)]
 enum Step {
-    /// Want the picture of this number at a place, or none.
-    Want(Option<(usize, u16, u16)>),
+    /// Want the pictures of these numbers at places, as far as they lie apart; the last of one place behind the others.
+    Want(Vec<(usize, u16, u16)>),
     Cover(Option<Rect>),
     Resize(Size),
     Redraw,
@@ -530,7 +669,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let place = (0..3_usize, 0..30_u16, 0..10_u16);
     let area = (0..35_u16, 0..12_u16, 1..20_u16, 1..8_u16).prop_map(|(x, y, w, h)| Rect::new(x, y, w, h));
     let step = prop_oneof![
-        prop::option::of(place).prop_map(Step::Want),
+        prop::collection::vec(place, 0..4).prop_map(Step::Want),
         prop::option::of(area).prop_map(Step::Cover),
         (20..45_u16, 8..16_u16).prop_map(|(width, height)| Step::Resize(Size { width, height })),
         Just(Step::Redraw),
@@ -549,27 +688,48 @@ proptest! {
         let pictures = [('A', 12, 7), ('B', 9, 5), ('C', 12, 7)]
             .map(|(letter, width, height)| (letter, picture(way, letter, width, height)));
         let mut studio = Studio::new(way);
-        let (mut wanted, mut over) = (None, None);
+        let (mut wanted, mut over): (Vec<(Placement, char)>, _) = (Vec::new(), None);
+        let placements = |wanted: &[(Placement, char)]| -> Vec<Placement> {
+            wanted.iter().map(|(placement, _)| placement.clone()).collect()
+        };
         for step in steps {
             match step {
-                Step::Want(place) => {
-                    wanted = place.map(|(n, x, y)| (placed(&pictures[n].1, x, y), pictures[n].0));
+                Step::Want(places) => {
+                    wanted.clear();
+                    for (n, x, y) in places {
+                        let (letter, picture) = &pictures[n];
+                        let placement = placed(picture, x, y);
+                        let is_apart = |(other, known): &(Placement, char)| {
+                            !other.area().intersects(placement.area()) && known != letter
+                        };
+                        if wanted.iter().all(is_apart) {
+                            wanted.push((placement, *letter));
+                        }
+                    }
+                    // Of the same size, so it may stand behind the first one.
+                    let front = wanted.first().filter(|(_, letter)| *letter == 'A').cloned();
+                    let has_behind = way == Way::Kitty || way == Way::Tmux;
+                    if let Some((front, _)) = front.filter(|_| has_behind && wanted.len() == 1) {
+                        let (letter, picture) = &pictures[2];
+                        let behind = Placement { behind: true, ..placed(picture, front.at.x, front.at.y) };
+                        wanted.push((behind, *letter));
+                    }
                 }
                 Step::Cover(area) => over = area,
                 Step::Resize(size) => {
                     studio.resize(size);
                     // The program gets the event and draws.
-                    studio.draw(wanted.as_ref().map(|(placement, _)| placement), over, 0);
+                    studio.draw_all(&placements(&wanted), over, 0);
                 }
                 Step::Redraw => studio.painter.invalidate(),
                 Step::Draw(times, room) => {
                     for _ in 0..times {
-                        studio.draw(wanted.as_ref().map(|(placement, _)| placement), over, room);
+                        studio.draw_all(&placements(&wanted), over, room);
                     }
                 }
             }
         }
-        studio.finish(wanted.as_ref().map(|(placement, _)| placement), over, 300);
-        studio.assert_shows(wanted.as_ref().map(|(placement, letter)| (placement, *letter)), over);
+        studio.finish_all(&placements(&wanted), over, 300);
+        studio.assert_shows_all(&wanted, over);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::domain::{OutputCard, OutputId};
-use crate::picture::{Cells, Form, Picture};
+use crate::picture::{Cells, Form, Picture, PictureProtocol};
 use crate::tui::overlay::Confirmed;
 use crate::tui::panes::gallery::{Thumb, ThumbOrder, Tile};
 use crate::tui::query::{OutputsFilter, OutputsQuery};
@@ -35,6 +35,7 @@ fn page(tiles: Vec<Tile>, more: bool) -> Msg {
 fn gallery(width: u16, height: u16, runs: std::ops::RangeInclusive<i64>) -> Stage {
     let mut stage = Stage::new(width, height);
     stage.press("V");
+    stage.model.gallery.is_shape_known = true;
     stage.hear(page(tiles(runs), false));
     stage
 }
@@ -55,9 +56,9 @@ fn ordered(effects: &[Effect]) -> Vec<i64> {
 fn thumb(stage: &Stage, run: i64) -> Msg {
     let tile = tile(run, "a.png", "image/png");
     let output = tile.card.output;
-    let room = stage.model.gallery.room;
+    let form = stage.model.gallery.form;
     let picture = Picture { cells: Cells { width: 1, height: 1 }, form: Form::Blocks(vec![[[9; 3]; 2]]) };
-    let order = ThumbOrder { sha256: output.sha256, path: output.path, size: output.size, room };
+    let order = ThumbOrder { sha256: output.sha256, path: output.path, size: output.size, form };
     Msg::Thumb(order, Thumb::Picture(Arc::new(picture), 1))
 }
 
@@ -182,6 +183,7 @@ fn a_search_is_applied_while_it_is_typed() {
 fn what_is_seen_is_made_first_then_the_page_below() {
     let mut stage = Stage::new(80, 24);
     stage.press("V");
+    stage.model.gallery.is_shape_known = true;
     let effects = stage.hear(page(tiles(1..=40), false));
     assert_eq!(ordered(&effects), (25..=40).rev().collect::<Vec<_>>(), "eight are seen, eight are below");
     // What comes in is not asked for again, nor does moving within the page ask.
@@ -321,7 +323,7 @@ fn the_mouse_selects_and_opens_and_the_wheel_scrolls() {
     };
     let left = MouseEventKind::Down(MouseButton::Left);
     stage.hear(runs_msg(summaries(&[(11, &[Status::Done])])));
-    let grid = crate::tui::panes::gallery::grid::Grid::of(&stage.model).expect("a grid");
+    let grid = crate::tui::panes::gallery::grid::of(&stage.model).expect("a grid");
     let place = grid.place(5);
     stage.hear(mouse(left, place.x + 3, place.y + 3));
     assert_eq!(selected(&stage), 15);
@@ -477,23 +479,47 @@ fn while_a_run_works_the_gallery_is_read_once_a_second_and_once_at_its_end() {
 }
 
 #[test]
-fn the_selected_picture_is_ordered_in_the_terminals_own_pixels() {
+fn all_tiles_are_in_the_terminals_own_pixels_where_it_has_them() {
     let mut stage = gallery(120, 40, 1..=4);
-    let ordered = |effects: &[Effect]| {
-        effects.iter().find_map(|effect| match effect {
-            Effect::Screen(ScreenEffect::Render(order, _)) => Some(order.path.display().to_string()),
-            _ => None,
-        })
-    };
-    // Half-blocks are all it has.
     let means =
         |best| Msg::Means(crate::tui::panes::output::PictureMeans { best: Some(best), ..Default::default() });
-    assert_eq!(ordered(&stage.hear(means(crate::picture::PictureProtocol::Blocks))), None);
-    let first = ordered(&stage.hear(means(crate::picture::PictureProtocol::Kitty)));
-    assert!(first.as_ref().is_some_and(|path| path.ends_with("00004_.png")), "{first:?}");
-    let next = ordered(&stage.press("right"));
-    assert!(next.as_ref().is_some_and(|path| path.ends_with("00003_.png")), "{next:?}");
-    // Larger tiles are another picture of it.
-    assert_eq!(ordered(&stage.press("+")), next);
-    assert_eq!(ordered(&stage.press("-")), next);
+    // Half-blocks are all it has: they are there already.
+    assert!(ordered(&stage.hear(means(PictureProtocol::Blocks))).is_empty());
+    assert_eq!(ordered(&stage.hear(means(PictureProtocol::Kitty))), [4, 3, 2, 1]);
+    let form = stage.model.gallery.form;
+    assert_eq!(form.protocol, PictureProtocol::Kitty);
+    stage.press("right");
+    for run in 1..=4 {
+        let Msg::Thumb(order, _) = thumb(&stage, run) else { panic!("no thumbnail") };
+        let picture = Picture { cells: form.room, form: Form::Kitty(vec![run as u8]) };
+        stage.hear(Msg::Thumb(order, Thumb::Picture(Arc::new(picture), form.room.height)));
+    }
+    let placed = crate::tui::view::placements(&stage.model);
+    let sent = |placement: &crate::tui::terminal::Placement| match &placement.picture.form {
+        Form::Kitty(bytes) => bytes[0],
+        _ => 0,
+    };
+    assert_eq!(placed.iter().map(sent).collect::<Vec<_>>(), [3, 4, 2, 1], "the selected one first");
+    for (at, one) in placed.iter().enumerate() {
+        assert!(placed[at + 1..].iter().all(|other| !other.area().intersects(one.area())), "{placed:?}");
+    }
+    // A move sends nothing again.
+    assert!(ordered(&stage.press("right")).is_empty());
+    // Larger tiles are other pictures.
+    assert!(ordered(&stage.press("+")).len() >= 3);
+}
+
+#[test]
+fn tiles_take_the_shape_of_the_pictures() {
+    let mut stage = Stage::new(200, 60);
+    stage.press("V");
+    stage.hear(page(tiles(1..=3), false));
+    let square = stage.model.gallery.form.room;
+    let Msg::Thumb(order, _) = thumb(&stage, 3) else { panic!("no thumbnail") };
+    // 832 by 1216 pixels, as half-blocks.
+    let cells = Cells { width: 42, height: 31 };
+    let picture = Picture { cells, form: Form::Blocks(vec![[[9; 3]; 2]; cells.count()]) };
+    stage.hear(Msg::Thumb(order, Thumb::Picture(Arc::new(picture), 31)));
+    let portrait = stage.model.gallery.form.room;
+    assert!(portrait.height > square.height + 10, "{square:?} {portrait:?}");
 }
