@@ -6,6 +6,8 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
 use rustix::process::{Pid, Signal, kill_process};
@@ -169,9 +171,12 @@ fn init_writes_a_private_file_from_options_and_replaces_nothing_unasked() {
     }
 }
 
+/// How long the program may take for its next word.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// What a program says on a terminal, and what it is told.
 struct Talk {
-    screen: Box<dyn Read + Send>,
+    screen: mpsc::Receiver<Vec<u8>>,
     keys: Box<dyn Write + Send>,
     seen: String,
     from: usize,
@@ -179,19 +184,27 @@ struct Talk {
 
 impl Talk {
     fn new(terminal: &dyn MasterPty) -> Self {
-        let screen = terminal.try_clone_reader().expect("a reader");
+        let mut reader = terminal.try_clone_reader().expect("a reader");
+        let (said, screen) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut bytes = [0; 1024];
+            while let Ok(size @ 1..) = reader.read(&mut bytes) {
+                if said.send(bytes[..size].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
         let keys = terminal.take_writer().expect("a writer");
         Self { screen, keys, seen: String::new(), from: 0 }
     }
 
     /// Waits for a text and types; gives what stood before the text.
     fn answer(&mut self, question: &str, answer: &str) -> String {
-        // The read ends when the program does, so a question that never comes fails and does not hang.
         while !self.seen[self.from..].contains(question) {
-            let mut bytes = [0; 1024];
-            let size = self.screen.read(&mut bytes).unwrap_or(0);
-            assert!(size > 0, "`{question}` was not asked: {}", self.seen);
-            self.seen.push_str(&String::from_utf8_lossy(&bytes[..size]));
+            let Ok(bytes) = self.screen.recv_timeout(PATIENCE) else {
+                panic!("`{question}` was not asked: {}", self.seen);
+            };
+            self.seen.push_str(&String::from_utf8_lossy(&bytes));
         }
         let place = self.seen[self.from..].find(question).unwrap_or_default();
         let before = self.seen[self.from..self.from + place].to_owned();
