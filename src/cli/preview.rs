@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Exit, Failure, out, words};
 use crate::config::Config;
 use crate::picture::read::{Content, Seen, Watch, look, look_at_text};
-use crate::picture::{self, Canvas, CellSize, Cells, Colours, PictureMode, PictureProtocol};
+use crate::picture::{self, Canvas, CellSize, Cells, PictureMode, PictureProtocol};
 use crate::report::text;
 use crate::tui::terminal::input::Rgb;
 use crate::tui::terminal::painter::ColorDepth;
@@ -160,6 +160,6 @@ fn canvas(terminal: &TerminalInfo, protocol: PictureProtocol, budget: usize, dep
     let cell =
         terminal.cell.and_then(|(width, height)| CellSize::reported(width, height)).unwrap_or_default();
     let ground = terminal.capabilities.background.map_or([0; 3], |Rgb(r, g, b)| [r, g, b]);
-    let colours = if depth == ColorDepth::TrueColor { Colours::True } else { Colours::Indexed };
+    let colours = depth.colours();
     Canvas { room, cell, protocol, budget, piece: usize::MAX, ground, colours }
 }

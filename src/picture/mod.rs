@@ -141,8 +141,10 @@ pub enum Colours {
     /// 24-bit colour.
     #[default]
     True,
-    /// xterm's 256 colours, or fewer.
+    /// xterm's 256 colours.
     Indexed,
+    /// The terminal's own sixteen.
+    Sixteen,
 }
 
 /// The place for a picture, and its budget of bytes.

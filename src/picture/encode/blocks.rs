@@ -12,13 +12,33 @@ type Halves = [[u8; 3]; 2];
 const LADDER: [(f64, u8); 9] =
     [(1.0, 8), (1.0, 6), (1.0, 5), (1.0, 4), (0.75, 5), (0.75, 4), (0.5, 5), (0.35, 4), (0.2, 4)];
 
+/// How far a channel is moved up or down at the most before a terminal of few colours takes the nearest of these: less than
+/// what lies between two of them, so that gradients dissolve and edges stay.
+const NOISE_256: i32 = 12;
+const NOISE_16: i32 = 32;
+
+/// Thresholds of ordered dithering (Bayer 1973), of four by four pixels: a pixel that does not change keeps its colour from
+/// frame to frame.
+const BAYER: [[i32; 4]; 4] = [[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]];
+
 pub(super) fn encode(pixels: &Pixels, cells: Cells, canvas: &Canvas) -> (Cells, Vec<Halves>) {
+    let noise = match canvas.colours {
+        Colours::True => None,
+        Colours::Indexed => Some(NOISE_256),
+        Colours::Sixteen => Some(NOISE_16),
+    };
+    if let Some(noise) = noise {
+        let halves =
+            halves(&image(pixels, cells, canvas), cells, |channel, x, y| dithered(channel, x, y, noise));
+        if wire_bytes(&halves, cells, canvas.colours) <= canvas.budget {
+            return (cells, halves);
+        }
+    }
     let mut smallest = (cells, Vec::new());
     for (share, bits) in LADDER {
         let part = |cells: u16| ((f64::from(cells) * share).round() as u16).max(1);
         let cells = Cells { width: part(cells.width), height: part(cells.height) };
-        let image = scaled(pixels, (cells.width.into(), u32::from(cells.height) * 2), canvas.ground);
-        let halves = halves(&image, cells, bits);
+        let halves = halves(&image(pixels, cells, canvas), cells, |channel, _, _| rounded(channel, bits));
         let fits = wire_bytes(&halves, cells, canvas.colours) <= canvas.budget;
         smallest = (cells, halves);
         if fits {
@@ -28,15 +48,27 @@ pub(super) fn encode(pixels: &Pixels, cells: Cells, canvas: &Canvas) -> (Cells, 
     smallest
 }
 
-fn halves(image: &RgbImage, cells: Cells, bits: u8) -> Vec<Halves> {
+fn image(pixels: &Pixels, cells: Cells, canvas: &Canvas) -> RgbImage {
+    scaled(pixels, (cells.width.into(), u32::from(cells.height) * 2), canvas.ground)
+}
+
+/// The two colours of each cell, each channel by its value and the place of its pixel.
+fn halves(image: &RgbImage, cells: Cells, shown: impl Fn(u8, u16, u16) -> u8) -> Vec<Halves> {
     let at = |x: u16, y: u16| {
         let pixel = image.get_pixel_checked(x.into(), y.into()).map_or([0; 3], |pixel| pixel.0);
-        pixel.map(|channel| rounded(channel, bits))
+        pixel.map(|channel| shown(channel, x, y))
     };
     (0..cells.height)
         .flat_map(|y| (0..cells.width).map(move |x| (x, y)))
         .map(|(x, y)| [at(x, 2 * y), at(x, 2 * y + 1)])
         .collect()
+}
+
+/// A channel, moved by its pixel's threshold.
+fn dithered(channel: u8, x: u16, y: u16, noise: i32) -> u8 {
+    let threshold = BAYER[usize::from(y % 4)][usize::from(x % 4)];
+    let moved = i32::from(channel) + (2 * threshold - 15) * noise / 15;
+    u8::try_from(moved.clamp(0, 255)).unwrap_or(u8::MAX)
 }
 
 /// Rounds a channel to the nearest of the 2^`bits` evenly spaced values from black to white.
@@ -48,15 +80,22 @@ fn rounded(channel: u8, bits: u8) -> u8 {
 
 /// Approximate bytes on the wire for the cells, with each colour set only where it changes.
 pub(in super::super) fn wire_bytes(halves: &[Halves], cells: Cells, colours: Colours) -> usize {
-    // Length of `38;2;r;g;b` or `38;5;n`.
+    // Length of `38;2;r;g;b`, `38;5;n` or `95`.
     let colour = |[r, g, b]: [u8; 3]| match colours {
         Colours::True => 8 + digits(r) + digits(g) + digits(b) - 1,
         Colours::Indexed => 8,
+        Colours::Sixteen => 2,
+    };
+    // What a terminal of few colours takes for the same one costs nothing.
+    let told = |half: [u8; 3]| match colours {
+        Colours::True => half,
+        Colours::Indexed => half.map(|channel| channel >> 5),
+        Colours::Sixteen => half.map(|channel| channel >> 6),
     };
     let mut total = usize::from(cells.height) * 6;
     let mut now: [Option<[u8; 3]>; 2] = [None, None];
     for cell in halves {
-        let [upper, lower] = *cell;
+        let [upper, lower] = cell.map(told);
         let new_upper = upper != lower && now[0] != Some(upper);
         let new_lower = now[1] != Some(lower);
         total += if upper == lower { 1 } else { 3 };

@@ -275,3 +275,39 @@ fn the_smallest_pictures_and_rooms_do_no_harm() {
         }
     }
 }
+
+#[test]
+fn with_few_colours_gradients_dissolve_as_long_as_they_fit_the_budget() {
+    let picture = photograph(320, 192);
+    let of = |colours, budget| {
+        let canvas = Canvas { colours, ..canvas(PictureProtocol::Blocks, budget, usize::MAX) };
+        shown(&encode(&Pixels::Opaque(picture.clone()), &canvas), &canvas)
+    };
+    // The colours of the cube that a terminal of 256 takes.
+    let nearest = |image: &RgbImage| {
+        let level =
+            |v: u8| [0_u8, 95, 135, 175, 215, 255].into_iter().min_by_key(|l| l.abs_diff(v)).unwrap_or(0);
+        RgbImage::from_fn(image.width(), image.height(), |x, y| Rgb(image.get_pixel(x, y).0.map(level)))
+    };
+    // As from some distance: four by four pixels are one.
+    let far = |image: &RgbImage| {
+        let image = imageops::thumbnail(image, 40, 24);
+        imageops::thumbnail(&image, 10, 6)
+    };
+    let plain = of(Colours::True, usize::MAX);
+    let dithered = of(Colours::Indexed, usize::MAX);
+    let (without, with) =
+        (distance(&far(&plain), &far(&nearest(&plain))), distance(&far(&plain), &far(&nearest(&dithered))));
+    assert!(with < without * 0.9, "{with} is not nearer than {without}");
+    // The same pixel has the same colour in each frame, and what costs too much is not dithered.
+    assert_eq!(of(Colours::Indexed, usize::MAX), dithered);
+    let small = |colours| wire(&picture, colours, 9_000);
+    assert!(small(Colours::Indexed) <= 9_000 && small(Colours::Sixteen) <= 9_000);
+}
+
+fn wire(picture: &RgbImage, colours: Colours, budget: usize) -> usize {
+    let canvas = Canvas { colours, ..canvas(PictureProtocol::Blocks, budget, usize::MAX) };
+    let picture = encode(&Pixels::Opaque(picture.clone()), &canvas);
+    let Form::Blocks(halves) = &picture.form else { return 0 };
+    blocks::wire_bytes(halves, picture.cells, colours)
+}

@@ -73,18 +73,10 @@ pub(super) struct PictureSettings {
     pub(super) terminal_env: TerminalEnv,
 }
 
-/// The colours of half-blocks on a terminal that has so many.
-pub(super) fn colours_of(depth: ColorDepth) -> Colours {
-    match depth {
-        ColorDepth::TrueColor => Colours::True,
-        ColorDepth::Mono | ColorDepth::Ansi16 | ColorDepth::Ansi256 => Colours::Indexed,
-    }
-}
-
 impl PictureSettings {
     /// Takes the colours that the terminal has by its own answers.
     pub(super) fn set_depth(&mut self, depth: ColorDepth) {
-        self.colours = colours_of(depth);
+        self.colours = depth.colours();
     }
 
     /// The options for a link that takes `part` bytes in a short time, and a background that the terminal reported.

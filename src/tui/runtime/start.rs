@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::compare::CompareRenderer;
-use super::encode_options::{PictureSettings, colours_of};
+use super::encode_options::PictureSettings;
 use super::event_loop::{EventLoop, Threads};
 use super::operations::{Asked, Operations};
 use super::pace::Pace;
@@ -110,7 +110,7 @@ fn picture_settings(config: &Config, depth: ColorDepth) -> PictureSettings {
     PictureSettings {
         configured_bytes: config.ui.picture_bytes,
         usual_bytes: usual_budget(terminal_env.ssh),
-        colours: colours_of(depth),
+        colours: depth.colours(),
         terminal_env,
     }
 }

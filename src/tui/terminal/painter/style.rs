@@ -2,6 +2,8 @@
 
 use ratatui::style::{Color, Modifier};
 
+use crate::picture::Colours;
+
 /// How many colours a terminal can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ColorDepth {
@@ -38,6 +40,15 @@ impl ColorDepth {
         match term.as_str() {
             "dumb" | "vt52" | "vt100" | "vt102" | "vt220" | "vt320" => ColorDepth::Mono,
             _ => ColorDepth::Ansi16,
+        }
+    }
+
+    /// The colours that half-blocks have there.
+    pub fn colours(self) -> Colours {
+        match self {
+            Self::TrueColor => Colours::True,
+            Self::Ansi256 => Colours::Indexed,
+            Self::Ansi16 | Self::Mono => Colours::Sixteen,
         }
     }
 
