@@ -1,7 +1,8 @@
 //! Keys and the mouse in an overlay. The result is a value, on which the pane that opened the overlay acts.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use ratatui::layout::Position;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
 use tui_textarea::TextArea;
 
 use super::explore::{self, Explore, FileQuestion};
@@ -14,6 +15,7 @@ use crate::tui::completions::Completions;
 use crate::tui::key::Key;
 use crate::tui::model::Model;
 use crate::tui::motion::Wheel;
+use crate::tui::theme::Theme;
 use crate::tui::typing::{self, TextEdit, line_editor};
 
 /// The result of a key in an overlay.
@@ -100,8 +102,11 @@ pub fn turned(model: &mut Model, wheel: Wheel, keys: &Keymap) -> Answer {
     Answer::Nothing
 }
 
-/// A click in a list selects an item; a click on the selected item chooses it.
+/// A click in a field places the caret there. In a list it selects an item; on the selected item it chooses it.
 pub fn clicked(model: &mut Model, at: Position, keys: &Keymap) -> Answer {
+    if place_caret(model, at, keys) {
+        return Answer::Nothing;
+    }
     let Some(Overlay::Picker(picker)) = &model.overlay else { return Answer::Nothing };
     let Some(index) = view::picker_item_at(model, picker, at) else { return Answer::Nothing };
     if picker.selected == Some(index) {
@@ -111,6 +116,26 @@ pub fn clicked(model: &mut Model, at: Position, keys: &Keymap) -> Answer {
         picker.selected = Some(index);
     }
     Answer::Nothing
+}
+
+/// Places the caret of the overlay's field at a click in it; returns whether it was one. Where the field is follows from
+/// where the caret is drawn.
+fn place_caret(model: &mut Model, at: Position, keys: &Keymap) -> bool {
+    let Some(mut overlay) = model.overlay.take() else { return false };
+    let mut buffer = Buffer::empty(Rect::new(0, 0, model.size.width, model.size.height));
+    let caret = view::draw(model, &overlay, keys, &Theme::colourless(), &mut buffer);
+    let mut is_in_field = false;
+    if let (Some(caret), Some(text)) = (caret, overlay.text_mut()) {
+        let left = usize::from(text.scroll_offset().1);
+        let before = text.screen_cursor().col.saturating_sub(left);
+        let first = usize::from(caret.x).saturating_sub(before);
+        is_in_field = at.y == caret.y && usize::from(at.x) >= first;
+        if is_in_field {
+            typing::go_to(text, 0, usize::from(at.x) - first + left);
+        }
+    }
+    model.overlay = Some(overlay);
+    is_in_field
 }
 
 fn text_changed(model: &mut Model) -> Answer {

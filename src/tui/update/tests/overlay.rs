@@ -176,3 +176,29 @@ fn a_path_is_completed_as_in_a_field() {
         [Effect::Do(Operation::OpenWorkflow("cats/w.json".into(), ProfileChoice::default()))]
     );
 }
+
+#[test]
+fn a_click_in_the_field_of_an_overlay_places_the_caret() {
+    use crossterm::event::{Event, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+    let click = |column, row| {
+        let kind = MouseEventKind::Down(MouseButton::Left);
+        Msg::Input(Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }))
+    };
+    // A name, a filter in the bottom line, and one over a list.
+    for keys in ["S ctrl+u", "/", ":"] {
+        let mut stage = wide();
+        stage.press(keys);
+        stage.type_text("a lantern");
+        let (_, caret) = stage.draw();
+        let caret = caret.expect("a caret");
+        stage.hear(click(caret.x - 7, caret.y));
+        stage.type_text("X");
+        let text = stage.model.overlay.as_ref().and_then(Overlay::text).expect("a field").lines().join("");
+        assert_eq!(text, "a Xlantern", "{keys}");
+        // Elsewhere it stays where it is.
+        stage.hear(click(caret.x - 7, caret.y - 1));
+        stage.type_text("Y");
+        let text = stage.model.overlay.as_ref().and_then(Overlay::text).expect("a field").lines().join("");
+        assert_eq!(text, "a XYlantern", "{keys}");
+    }
+}
