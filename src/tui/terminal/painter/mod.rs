@@ -147,7 +147,7 @@ impl Painter {
         {
             self.scroll(scroll);
         }
-        for y in 0..size.height {
+        for y in self.rows_in_order(&next) {
             self.row(&next, y);
         }
         if before < self.out.len() && self.cursor_visible && self.out.len() > SYNC_FROM {
@@ -214,6 +214,21 @@ impl Painter {
         }
     }
 
+    /// The rows that differ, downwards; of a few of them the nearer end first, as where a selection moves up.
+    fn rows_in_order(&self, next: &[Glyph]) -> Vec<u16> {
+        const FEW: usize = 3;
+        let width = usize::from(self.size.width).max(1);
+        let rows = self.shown.chunks(width).zip(next.chunks(width)).zip(0..self.size.height);
+        let mut rows: Vec<u16> = rows.filter(|((shown, next), _)| shown != next).map(|(_, y)| y).collect();
+        if let (Some(first), Some(last), Some(at)) = (rows.first(), rows.last(), self.at.y)
+            && rows.len() <= FEW
+            && at.abs_diff(*last) < at.abs_diff(*first)
+        {
+            rows.reverse();
+        }
+        rows
+    }
+
     fn row(&mut self, next: &[Glyph], y: u16) {
         let width = usize::from(self.size.width);
         let start = usize::from(y) * width;
@@ -241,8 +256,13 @@ impl Painter {
             }
             _ => {}
         }
-        self.go_in(row, x, y);
         let wanted = if glyph.sign == Sign::Blank { self.style.for_blank(glyph.style) } else { glyph.style };
+        // What is printed again on the way may have the look of what comes, and then needs no jump.
+        let is_shorter = self.way(row, x, y, wanted).len() < self.way(row, x, y, self.style).len();
+        if is_shorter {
+            self.set_style(wanted);
+        }
+        self.go_in(row, x, y);
         self.set_style(wanted);
         if !glyph.width_is_sure() {
             self.print_unsure(row, x, y);
@@ -314,7 +334,13 @@ impl Painter {
 
     /// Moves the cursor to a cell of the current row, by reprinting the cells left of it where that is shorter.
     fn go_in(&mut self, row: &Row<'_>, x: usize, y: u16) {
-        let style = self.style;
+        let bytes = self.way(row, x, y, self.style);
+        self.out.extend_from_slice(&bytes);
+        self.at = Place::at(x as u16, y);
+    }
+
+    /// The bytes for that, where the terminal has this style set.
+    fn way(&self, row: &Row<'_>, x: usize, y: u16, style: CellStyle) -> Vec<u8> {
         let again = |from: u16, to: u16| {
             let mut text = Vec::new();
             for glyph in &row.next[usize::from(from)..usize::from(to)] {
@@ -330,9 +356,7 @@ impl Painter {
             }
             Some(text)
         };
-        let bytes = motion(self.at, x as u16, y, &again);
-        self.out.extend_from_slice(&bytes);
-        self.at = Place::at(x as u16, y);
+        motion(self.at, x as u16, y, &again)
     }
 }
 
