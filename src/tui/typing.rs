@@ -183,7 +183,7 @@ pub fn tabs(text: &TextArea<'static>) -> Vec<(usize, usize)> {
 }
 
 /// Out of the middle of what a person sees as one character, to its beginning.
-fn leave_cluster(text: &mut TextArea<'static>) {
+pub fn leave_cluster(text: &mut TextArea<'static>) {
     let (row, column) = (text.cursor().0, text.cursor().1);
     let Some(line) = text.lines().get(row) else { return };
     let start = cluster_before(line, column);

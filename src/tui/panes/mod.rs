@@ -164,7 +164,10 @@ pub fn back(model: &mut Model, effects: &mut Effects) -> bool {
 pub fn settle(model: &mut Model, effects: &mut Effects) {
     for pane in Pane::EVERY {
         match pane {
-            Pane::Parameters => params::update::settle(model),
+            Pane::Parameters => {
+                params::update::settle(model);
+                params::editing::settle(model);
+            }
             Pane::Runs => runs::update::settle(model, effects),
             Pane::Details => details::update::settle(model, effects),
             Pane::Log => log::update::settle(model, effects),

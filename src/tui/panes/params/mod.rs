@@ -2,6 +2,7 @@
 
 pub mod commands;
 pub mod editing;
+pub mod lines;
 pub mod recall;
 pub mod rows;
 pub mod update;
@@ -61,6 +62,10 @@ pub struct Editing {
     /// Undo states in the middle of a replacement, which the widget makes in two steps: line number
     /// and text of that line.
     pub halfway: Vec<(usize, String)>,
+    /// Lines of a long text scrolled off at the top.
+    pub scroll: usize,
+    /// The column that the caret keeps to on its way up and down.
+    pub goal: Option<usize>,
     /// The last change by the weight keys.
     pub weighing: Option<Weighing>,
 }

@@ -13,6 +13,7 @@ use crate::tui::command::Keymap;
 use crate::tui::layout;
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
+use crate::tui::panes::params::lines::{FieldLines, TAB};
 use crate::tui::panes::params::rows::{self, INDENT, Row};
 use crate::tui::panes::params::{Editing, FileState, setting_text};
 use crate::tui::text;
@@ -21,10 +22,6 @@ use crate::tui::typing;
 use crate::tui::view::paint::{completions, put, put_right, without_right};
 use crate::tui::wrap::wrapped;
 
-/// What a tab looks like.
-const TAB: &str = "→";
-/// From this width on the title line has room for a range.
-const ROOMY: u16 = 100;
 /// Most columns of a hint.
 const WIDEST: usize = 28;
 
@@ -48,22 +45,20 @@ pub fn changed(model: &Model) -> String {
     }
 }
 
-/// The range of the selected value and who set it. It stands in the title line and not in the row: there a move would
-/// write it again, and what it stands over.
+/// Who set the selected value, and the range of a number that is edited. It stands in the title line and not in the row:
+/// there each move would write it again, and what it stands over.
 pub fn about_selected(model: &Model) -> String {
     let Some(param) = model.params.selected.as_ref().and_then(|key| model.draft.param(key)) else {
         return String::new();
     };
-    let range = match param.kind {
-        ParamKind::Integer | ParamKind::Float if model.size.width >= ROOMY => range(&param.range),
-        _ => None,
-    };
-    let who = match &param.kind {
+    match param.kind {
+        ParamKind::Integer | ParamKind::Float if model.params.editing.is_some() => {
+            range(&param.range).unwrap_or_default()
+        }
         // Its row says who set it, and what comes after.
         ParamKind::Seed => String::new(),
         _ => who_set_it(&model.draft.origin(&param.key)),
-    };
-    range.into_iter().chain((!who.is_empty()).then_some(who)).collect::<Vec<_>>().join("  ")
+    }
 }
 
 /// Where the cursor is in a text of several lines.
@@ -71,9 +66,9 @@ fn edited_line(model: &Model) -> Option<String> {
     let editing = model.params.editing.as_ref().filter(|editing| editing.multiline)?;
     let body = layout::regions(model)?.body(Pane::Parameters)?;
     let columns = rows::rows(model, body.width).columns(body.width);
-    let count: usize = editing.text.lines().iter().map(|line| wrapped(line, columns).count()).sum();
-    let at = editing.text.screen_cursor().row + 1;
-    (count > 1).then(|| format!("line {} of {}", at.min(count), count))
+    let lines = FieldLines::of(&editing.text, columns);
+    let count = lines.count();
+    (count > 1).then(|| format!("line {} of {count}", lines.caret.0 + 1))
 }
 
 pub fn draw(
@@ -297,14 +292,10 @@ impl ParamRow<'_> {
         let theme = self.theme;
         let extra = editing.lines_below() as u16;
         let field = Rect { height: area.height.saturating_sub(extra).max(1), ..area };
-        (&editing.text).render(field, buffer);
-        let (top, left) = editing.text.scroll_offset();
-        for (row, column) in typing::tabs(&editing.text) {
-            let (row, column) = (row.wrapping_sub(top.into()), column.wrapping_sub(left.into()));
-            if row < field.height.into() && column < field.width.into() {
-                put(buffer, field, field.x + column as u16, field.y + row as u16, TAB, theme.quiet);
-            }
-        }
+        let (column, row) = match editing.multiline {
+            true => draw_lines(editing, field, theme, buffer),
+            false => draw_line(editing, field, theme, buffer),
+        };
         let mut y = field.bottom();
         if let Some(error) = &editing.error {
             put(buffer, area, area.x, y, &format!("✗ {error}"), theme.bad);
@@ -316,9 +307,6 @@ impl ParamRow<'_> {
             theme,
             buffer,
         );
-        let at = editing.text.screen_cursor();
-        let row = u16::try_from(at.row).unwrap_or(u16::MAX).saturating_sub(top);
-        let column = u16::try_from(at.col).unwrap_or(u16::MAX).saturating_sub(left);
         let x = (field.x + column).min(field.right().saturating_sub(1));
         let is_seen = row < field.height && (self.model.park_cursor || !typing::has_selection(&editing.text));
         is_seen.then_some(Position { x, y: field.y + row })
@@ -371,6 +359,36 @@ impl ParamRow<'_> {
         }
         if text.width() > WIDEST { (String::new(), theme.quiet) } else { (text, theme.quiet) }
     }
+}
+
+/// A long text in its field. Returns column and row of the caret there.
+fn draw_lines(editing: &Editing, field: Rect, theme: &Theme, buffer: &mut Buffer) -> (u16, u16) {
+    let lines = FieldLines::of(&editing.text, usize::from(field.width));
+    let selection = editing.text.selection_range();
+    for ((text, selected), y) in lines.seen(editing.scroll, selection).zip(field.top()..field.bottom()) {
+        put(buffer, field, field.x, y, text, theme.text);
+        let columns = |at: usize| field.x.saturating_add(u16::try_from(at).unwrap_or(u16::MAX));
+        let (from, to) = (columns(selected.start), columns(selected.end));
+        let marked = Rect { x: from, y, width: to - from, height: 1 }.intersection(field);
+        buffer.set_style(marked, theme.found);
+    }
+    let (line, column) = lines.caret;
+    let row = line.wrapping_sub(editing.scroll);
+    (u16::try_from(column).unwrap_or(u16::MAX), u16::try_from(row).unwrap_or(u16::MAX))
+}
+
+/// A text of one line in its field. Returns column and row of the caret there.
+fn draw_line(editing: &Editing, field: Rect, theme: &Theme, buffer: &mut Buffer) -> (u16, u16) {
+    (&editing.text).render(field, buffer);
+    let left = editing.text.scroll_offset().1;
+    for (_, column) in typing::tabs(&editing.text) {
+        let column = column.wrapping_sub(left.into());
+        if column < field.width.into() {
+            put(buffer, field, field.x + column as u16, field.y, TAB, theme.quiet);
+        }
+    }
+    let column = u16::try_from(editing.text.screen_cursor().col).unwrap_or(u16::MAX);
+    (column.saturating_sub(left), 0)
 }
 
 /// `● on   detail.safetensors   0.8`: the end of a long name is cut, since the strength is what people change.

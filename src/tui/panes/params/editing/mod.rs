@@ -4,9 +4,8 @@
 mod tests;
 mod weights;
 
-use crossterm::event::{KeyCode, KeyEvent};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::{Position, Rect};
-use tui_textarea::{TextArea, WrapMode};
 
 use crate::domain::param::FileKind;
 use crate::domain::pasted::{self, Pasted};
@@ -14,9 +13,11 @@ use crate::domain::{ParamKey, ParamKind, Parameter, Setting, scalar, value};
 use crate::tui::completions::Completions;
 use crate::tui::effect::{Effect, Effects, Operation, ScreenEffect};
 use crate::tui::model::Model;
+use crate::tui::motion::in_sight;
 use crate::tui::notice::Tone;
 use crate::tui::open::OpenField;
 use crate::tui::overlay::{Confirm, Confirmed, Overlay};
+use crate::tui::panes::params::lines::FieldLines;
 use crate::tui::panes::params::rows::{self, Row};
 use crate::tui::panes::params::update as params;
 use crate::tui::panes::params::{Editing, setting_text};
@@ -61,7 +62,7 @@ pub fn begin(model: &mut Model, key: &ParamKey, effects: &mut Effects) {
     let shown = setting.as_ref().map(setting_text).unwrap_or_default();
     let multiline = matches!(param.kind, ParamKind::LongText | ParamKind::Json) || shown.contains('\n');
     let is_file = matches!(param.kind, ParamKind::File(_));
-    let mut text = editor(&shown, multiline);
+    let mut text = line_editor(&shown);
     if matches!(param.kind, ParamKind::Integer | ParamKind::Float | ParamKind::Seed) {
         // Typing replaces the number, as in a form.
         text.select_all();
@@ -75,18 +76,13 @@ pub fn begin(model: &mut Model, key: &ParamKey, effects: &mut Effects) {
         error: None,
         completions: Completions::default(),
         halfway: Vec::new(),
+        scroll: 0,
+        goal: None,
         weighing: None,
     });
     if is_file {
         effects.push(Effect::Do(Operation::CompletePath(shown)));
     }
-}
-
-/// A text area with the cursor at the end of the text.
-fn editor(text: &str, multiline: bool) -> TextArea<'static> {
-    let mut editor = line_editor(text);
-    editor.set_wrap_mode(if multiline { WrapMode::WordOrGlyph } else { WrapMode::None });
-    editor
 }
 
 /// Applies a text-editing command to the field.
@@ -211,9 +207,14 @@ pub fn file_found(model: &mut Model, key: ParamKey, path: std::path::PathBuf) {
 pub fn pressed(model: &mut Model, event: KeyEvent, effects: &mut Effects) {
     let (is_file, is_number) = (is_file(model), is_number(model));
     // If the program is killed, the text is still there at the next start.
+    let field = Field::of(model);
     let Some(editing) = &mut model.params.editing else { return };
     editing.error = None;
     let plain = event.modifiers.is_empty();
+    let is_vertical = matches!(event.code, KeyCode::Up | KeyCode::Down | KeyCode::PageUp | KeyCode::PageDown);
+    if !is_vertical {
+        editing.goal = None;
+    }
     match event.code {
         KeyCode::Enter | KeyCode::Tab if plain && editing.completions.chosen.is_some() => {
             let path = editing.completions.choice().cloned();
@@ -233,6 +234,9 @@ pub fn pressed(model: &mut Model, event: KeyEvent, effects: &mut Effects) {
         KeyCode::Up | KeyCode::Down if plain && !editing.multiline && is_number => {
             let steps = if event.code == KeyCode::Up { 1 } else { -1 };
             step_text(model, steps);
+        }
+        _ if is_vertical && editing.multiline && (event.modifiers - KeyModifiers::SHIFT).is_empty() => {
+            field.go(editing, event.code, event.modifiers.contains(KeyModifiers::SHIFT));
         }
         _ => {
             if typing::typed(&mut editing.text, event, editing.multiline) {
@@ -258,25 +262,80 @@ pub fn pasted(model: &mut Model, text: &str, effects: &mut Effects) {
     refresh_completions(model, effects);
 }
 
+/// Where the field of a long text lies among the pane's lines, and its size.
+#[derive(Clone, Copy, Debug)]
+struct Field {
+    /// Lines of the pane above it.
+    top: usize,
+    /// Columns left of it.
+    left: u16,
+    columns: usize,
+    height: usize,
+}
+
+impl Field {
+    fn of(model: &Model) -> Self {
+        let width = params::width(model);
+        let rows = rows::rows(model, width);
+        let editing = model.params.editing.as_ref();
+        let is_it = |row: &Row| {
+            matches!(row, Row::Param { index, .. }
+                if editing.is_some_and(|editing| editing.key == model.draft.params()[*index].key))
+        };
+        let above = rows.rows.iter().take_while(|row| !is_it(row));
+        let height = rows.rows.iter().find(|row| is_it(row)).map_or(1, Row::height);
+        Self {
+            top: above.map(Row::height).sum(),
+            left: (rows::INDENT + rows.label_width) as u16,
+            columns: rows.columns(width),
+            height: height.saturating_sub(editing.map_or(0, Editing::lines_below)).max(1),
+        }
+    }
+
+    /// Up or down by what is seen, along one column.
+    fn go(self, editing: &mut Editing, key: KeyCode, extends: bool) {
+        let page = isize::try_from(self.height).unwrap_or(1);
+        let by = match key {
+            KeyCode::Up => -1,
+            KeyCode::PageUp => -page,
+            KeyCode::PageDown => page,
+            _ => 1,
+        };
+        let lines = FieldLines::of(&editing.text, self.columns);
+        let goal = *editing.goal.get_or_insert(lines.caret.1);
+        lines.go_by(&mut editing.text, by, goal, extends);
+    }
+}
+
+/// Keeps the caret of a long text in sight.
+pub fn settle(model: &mut Model) {
+    if !model.params.editing.as_ref().is_some_and(|editing| editing.multiline) {
+        return;
+    }
+    let field = Field::of(model);
+    if let Some(editing) = &mut model.params.editing {
+        let lines = FieldLines::of(&editing.text, field.columns);
+        let at = lines.caret.0;
+        editing.scroll = in_sight(editing.scroll, at..at + 1, lines.count(), field.height);
+    }
+}
+
 /// A click in the open field, which lies in the pane `area`: the caret goes there.
 pub fn clicked(model: &mut Model, area: Rect, at: Position) {
-    let rows = rows::rows(model, area.width);
-    let Some(editing) = &mut model.params.editing else { return };
-    let mut top = 0;
-    for row in &rows.rows {
-        if matches!(row, Row::Param { index, .. } if model.draft.params()[*index].key == editing.key) {
-            break;
-        }
-        top += row.height();
-    }
+    let field = Field::of(model);
     let line = usize::from(at.y.saturating_sub(area.y + 1)) + model.params.scroll;
-    let left = area.x + (rows::INDENT + rows.label_width) as u16;
-    let scrolled = editing.text.scroll_offset();
-    typing::go_to(
-        &mut editing.text,
-        line.saturating_sub(top) + usize::from(scrolled.0),
-        usize::from(at.x.saturating_sub(left)) + usize::from(scrolled.1),
-    );
+    let Some(editing) = &mut model.params.editing else { return };
+    let line = line.saturating_sub(field.top);
+    let column = usize::from(at.x.saturating_sub(area.x + field.left));
+    if editing.multiline {
+        editing.text.cancel_selection();
+        editing.goal = None;
+        let lines = FieldLines::of(&editing.text, field.columns);
+        lines.go_to(&mut editing.text, line + editing.scroll, column);
+    } else {
+        let left = usize::from(editing.text.scroll_offset().1);
+        typing::go_to(&mut editing.text, 0, column + left);
+    }
 }
 
 fn kind(model: &Model) -> Option<&ParamKind> {
@@ -384,7 +443,7 @@ pub fn edited_outside(model: &mut Model, key: &ParamKey, text: String, effects: 
             begin(model, key, effects);
             if let Some(editing) = &mut model.params.editing {
                 editing.multiline |= text.contains('\n');
-                editing.text = editor(text, editing.multiline);
+                editing.text = line_editor(text);
                 editing.is_typed = true;
                 editing.error = Some(why);
             }
