@@ -5,25 +5,29 @@
 pub mod cloud;
 pub mod comfyui;
 mod log;
+mod mask;
 pub mod net;
+mod nodes;
 mod outcome;
 mod reporter;
 pub mod results;
 pub mod stream;
 #[cfg(test)]
 mod tests;
+pub mod v2;
 
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use serde_json::Value;
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
 use crate::config::{Credentials, Profile};
 use crate::domain::run::{InputFile, Protocol, RunError, RunId, Trust};
-use crate::domain::server::{ServerQueue, System};
-use crate::domain::{ParamKey, RunEvent, Status};
+use crate::domain::server::{ServerQueue, ServerRun, System};
+use crate::domain::{ParamKey, RunEvent, Status, shape};
 use results::outputs::OutputFolder;
 
 pub use crate::domain::run::{Caps, Outgoing};
@@ -39,7 +43,7 @@ pub struct Job {
     /// The run's name at the server, stored before the run is sent. `Some` exactly when [`Caps::attach`].
     pub prompt_id: Option<String>,
     /// Values to send, by flattened key.
-    pub params: indexmap::IndexMap<ParamKey, Value>,
+    pub params: IndexMap<ParamKey, Value>,
     /// Files to upload, each with the path of its content.
     pub files: Vec<(InputFile, PathBuf)>,
     /// Text of the workflow that replaces the deployment's own.
@@ -51,6 +55,19 @@ pub struct Job {
     pub left_at: Option<Status>,
     /// Names of the outputs already on disk, for [`Backend::attach`].
     pub saved: Vec<String>,
+}
+
+impl Job {
+    /// The workflow with the values in it, and with `uploaded`, the values of files as far as they are known.
+    fn graph(&self, uploaded: Option<&IndexMap<ParamKey, Value>>) -> Result<Map<String, Value>, RunError> {
+        let workflow = self.workflow.as_deref().unwrap_or_default();
+        let values = self.params.iter().chain(uploaded.into_iter().flatten());
+        shape::graph(workflow, values).map_err(|why| RunError {
+            what: why.to_string(),
+            remedy: "Open the workflow again, then run.".to_owned(),
+            ..RunError::default()
+        })
+    }
 }
 
 /// Address and credentials of a server.
@@ -138,6 +155,11 @@ pub trait Backend: Send + Sync {
         cannot("this endpoint does not support that")
     }
 
+    /// The newest runs that the server has, from wherever they were sent, newest first. Only for [`Caps::list`].
+    fn runs(&self, _server: Server) -> BoxFuture<'_, Result<Vec<ServerRun>, RunError>> {
+        cannot("this endpoint does not list its runs")
+    }
+
     /// Asks the server to cancel a run, and returns whether the request was accepted; the end itself comes with the
     /// run's events. Only for [`Caps::cancel`].
     fn cancel(&self, _server: Server, _prompt_id: String) -> BoxFuture<'_, Result<(), RunError>> {
@@ -174,6 +196,7 @@ pub fn for_protocol(protocol: Protocol) -> Arc<dyn Backend> {
         Protocol::Stream => Arc::new(stream::StreamBackend::default()),
         Protocol::Cloud => Arc::new(cloud::CloudBackend::default()),
         Protocol::Comfyui => Arc::new(comfyui::ComfyuiBackend::default()),
+        Protocol::V2 => Arc::new(v2::V2Backend::default()),
     }
 }
 

@@ -117,6 +117,20 @@ pub(super) fn reported(said: &str) -> Option<RunError> {
     (!error.what.is_empty()).then(|| with_remedy(error))
 }
 
+/// The error of a node, with what to do about it.
+pub(super) fn of_node(error: RunError) -> RunError {
+    if !error.remedy.is_empty() {
+        return error;
+    }
+    let text = format!("{} {}", error.what, error.details).to_ascii_lowercase();
+    let remedy = if text.contains("outofmemory") || text.contains("out of memory") {
+        "Choose a smaller size or batch, or free the server's memory, and run again."
+    } else {
+        "Change what it names, and run again."
+    };
+    RunError { remedy: remedy.to_owned(), ..error }
+}
+
 fn with_remedy(mut error: RunError) -> RunError {
     if error.remedy.is_empty() {
         error.remedy = "Look at the end of the log, change what it names, and run again.".to_owned();

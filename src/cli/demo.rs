@@ -17,6 +17,7 @@ fn profile(protocol: Protocol) -> &'static str {
         Protocol::Stream => "demo",
         Protocol::Cloud => "demo-cloud",
         Protocol::Comfyui => "demo-comfyui",
+        Protocol::V2 => "demo-v2",
     }
 }
 
@@ -90,6 +91,10 @@ fn how_to_use(protocol: Protocol, url: &str) -> String {
             "a demo of ComfyUI's own server; Ctrl+C stops it. In config.toml:\n\n{}",
             place(protocol, url)
         ),
+        Protocol::V2 => format!(
+            "a demo of Comfy API v2; Ctrl+C stops it. Any API key will do, or none. In config.toml:\n\n{}",
+            place(protocol, url)
+        ),
     }
 }
 
@@ -139,6 +144,7 @@ fn place(protocol: Protocol, url: &str) -> String {
         Protocol::Stream => format!("url = \"{url}\"\n{credentials}"),
         Protocol::Cloud => format!("url = \"{url}/demo\"\napi_url = \"{url}\"\n{credentials}"),
         Protocol::Comfyui => format!("url = \"{url}\"\n"),
+        Protocol::V2 => format!("url = \"{url}\"\napi_key = \"demo\"\n"),
     };
     format!("[profiles.{name}]\nprotocol = \"{word}\"\n{fields}")
 }

@@ -216,6 +216,12 @@ fn look_at_credentials(name: &str, protocol: Protocol, credentials: &Credentials
             "credentials",
             format!("{name}none are set; the profile says that none are needed, or they are optional"),
         ),
+        [] if protocol == Protocol::V2 => found.good(
+            "credentials",
+            format!(
+                "{name}no api_key is set; Comfy Cloud and deployments need one, a server of your own may not"
+            ),
+        ),
         [] => found.good("credentials", format!("{name}none are set; ComfyUI itself needs none")),
         there if is_whole => {
             found.good("credentials", format!("{name}{} {are} set{only}", there.join(" and ")))
@@ -229,7 +235,7 @@ fn server_word(profile: &Profile) -> &'static str {
     match profile.protocol {
         Protocol::Stream => "endpoint",
         Protocol::Cloud => "service",
-        Protocol::Comfyui => "server",
+        Protocol::Comfyui | Protocol::V2 => "server",
     }
 }
 

@@ -9,12 +9,14 @@ use super::open::Destination;
 use super::run::warn;
 use super::run_output::{self, OutputMode};
 use super::{Exit, Failure, history, out};
-use crate::backend;
-use crate::config::{Config, Profile};
+use crate::backend::{self, Server};
+use crate::config::{Config, Dirs, Profile};
+use crate::domain::server::ServerRun;
 use crate::domain::{Run, RunId, Status};
 use crate::report::json;
 use crate::runner;
 use crate::store::{RunQuery, Store};
+use crate::wire::ansi::scrub_plain;
 
 /// Longest accepted name of a run at a server, in characters.
 const LONGEST_NAME: usize = 200;
@@ -22,8 +24,11 @@ const LONGEST_NAME: usize = 200;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The server's name of the run (its prompt id), or the number of a run in the history, or `last`
-    #[arg(value_name = "PROMPT_ID", add = ArgValueCandidates::new(complete::runs))]
-    pub name: String,
+    #[arg(value_name = "PROMPT_ID", add = ArgValueCandidates::new(complete::runs), required_unless_present = "list")]
+    pub name: Option<String>,
+    /// List the runs that the server has, from wherever they were sent (protocol `v2`)
+    #[arg(long, conflicts_with_all = ["name", "logs", "detach", "output"])]
+    pub list: bool,
     /// Where the run was sent, when the history does not know it
     #[command(flatten)]
     pub place: Destination,
@@ -48,7 +53,8 @@ pub struct Args {
 /// Why it cannot be fetched, or how the run ended.
 pub fn main(args: Args) -> Result<Exit, Failure> {
     let (dirs, store) = history::open()?;
-    let name = match args.name.trim() {
+    let Some(name) = &args.name else { return list(&dirs, &store, &args) };
+    let name = match name.trim() {
         "last" => newest(&store)?.to_string(),
         name => name.to_owned(),
     };
@@ -73,6 +79,45 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         .map_err(|error| Failure::new(Exit::Lost, format!("run {id} is queued, but not started: {error}")))?;
     let mode = OutputMode { json: args.json, detach: args.detach, logs: args.logs };
     run_output::queued_run(&dirs, &store, id, mode, None)
+}
+
+/// Lists the runs that the server has.
+fn list(dirs: &Dirs, store: &Store, args: &Args) -> Result<Exit, Failure> {
+    let config = Config::load(dirs).map_err(Failure::usage)?;
+    warn(&config.warnings);
+    let profile =
+        config.choose(args.place.profile.as_deref(), args.place.url.as_deref()).map_err(Failure::usage)?;
+    if !profile.protocol.caps().list {
+        return Err(Failure::usage(format!(
+            "servers of protocol `{}` do not list their runs; choose a profile with protocol `v2` (--profile NAME)",
+            profile.protocol.word()
+        )));
+    }
+    let server = Server::of(&profile, profile.credentials().map_err(Failure::usage)?);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runs = runtime.block_on(backend::for_protocol(profile.protocol).runs(server)).map_err(|error| {
+        Failure::new(Exit::Failed, format!("{}. {}", error.what.trim_end_matches('.'), error.remedy))
+    })?;
+    let runs: Vec<_> =
+        runs.into_iter().map(|run| Ok((store.run_named(&run.name)?, run))).collect::<Result<_, Failure>>()?;
+    let text: String = if args.json {
+        runs.iter().map(|(ours, run)| format!("{}\n", json::server_run(run, *ours))).collect()
+    } else {
+        runs.iter().map(|(ours, run)| listed(run, *ours)).collect()
+    };
+    out::print(&text)?;
+    if runs.is_empty() && !args.json {
+        out::note("the server has no runs");
+    }
+    Ok(Exit::Success)
+}
+
+fn listed(run: &ServerRun, ours: Option<RunId>) -> String {
+    let ServerRun { name, status, created, outputs } = run;
+    let files = if *outputs == 1 { "1 file".to_owned() } else { format!("{outputs} files") };
+    let ours = ours.map_or_else(|| "not in the history".to_owned(), |run| format!("run {run}"));
+    let created: String = scrub_plain(created).chars().take(19).collect();
+    format!("{}  {created}  {status:<9}  {files}  {ours}\n", scrub_plain(name))
 }
 
 /// The newest run that has a name at a server.

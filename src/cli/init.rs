@@ -52,7 +52,7 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["client_id", "client_secret"])]
     pub without_credentials: bool,
     /// Environment variable that holds a secret: KEY is what the protocol asks for, such as `password` (as user:password) or `token`
-    /// of protocol `comfyui`
+    /// of protocol `comfyui`, `api_key` of `v2`
     #[arg(long, value_name = "KEY=NAME")]
     pub secret_env: Vec<String>,
     /// File whose first line is a secret
@@ -74,6 +74,9 @@ pub struct Args {
 
 /// ComfyUI's default address.
 const LOCAL_COMFYUI: &str = "http://localhost:8188";
+
+/// Comfy Cloud's address.
+const COMFY_CLOUD: &str = "https://cloud.comfy.org";
 
 /// Time for a local ComfyUI to answer.
 const NEAR_TIME: Duration = Duration::from_secs(2);
@@ -115,6 +118,10 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         None if protocol == Protocol::Comfyui => {
             ask_url("Address at which ComfyUI opens in a browser", LOCAL_COMFYUI)?
         }
+        None if protocol == Protocol::V2 => ask_url(
+            "Address of Comfy Cloud, of a deployment (https://ID.run.comfy.app) or of comfy-api-proxy (http://localhost:8189)",
+            COMFY_CLOUD,
+        )?,
         None => ask_url("Address of the endpoint (https://…)", "")?,
     };
     if asks && !args.without_credentials {
@@ -224,10 +231,11 @@ fn is_asked(protocol: Protocol, key: &str) -> bool {
     protocol.credentials().iter().any(|asked| asked.key == key)
 }
 
-/// Keys of the secrets to ask for: all, or for ComfyUI the one that a proxy in front of it needs.
+/// Keys of the secrets to ask for: all, or for ComfyUI the one that a proxy in front of it needs. Only protocols that
+/// take several leave a choice.
 fn ask_which(protocol: Protocol) -> Result<Vec<&'static str>, Failure> {
     let keys = protocol.credentials().iter().map(|asked| asked.key);
-    if protocol.needs_all_credentials() {
+    if protocol.needs_all_credentials() || protocol.credentials().len() == 1 {
         return Ok(keys.collect());
     }
     out::note("Does a proxy in front of the server require a login?");
@@ -275,12 +283,14 @@ fn ask_protocol(near: Option<&str>) -> Result<Protocol, Failure> {
     out::note("  1  through ViewComfy's cloud API: runs can be stopped, and found again after a crash here");
     out::note("  2  straight to a ViewComfy deployment, the older way");
     out::note(format!("  3  to ComfyUI{found}"));
+    out::note("  4  over Comfy API v2: to Comfy Cloud, to a Comfy API deployment, or to comfy-api-proxy");
     loop {
-        match ask("1 to 3", if near.is_some() { "3" } else { "1" })?.as_str() {
+        match ask("1 to 4", if near.is_some() { "3" } else { "1" })?.as_str() {
             "1" => return Ok(Protocol::Cloud),
             "2" => return Ok(Protocol::Stream),
             "3" => return Ok(Protocol::Comfyui),
-            _ => out::note("Please enter a number from 1 to 3."),
+            "4" => return Ok(Protocol::V2),
+            _ => out::note("Please enter a number from 1 to 4."),
         }
     }
 }

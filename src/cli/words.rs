@@ -12,6 +12,7 @@ pub fn protocol() -> impl TypedValueParser<Value = Protocol> {
             Protocol::Stream => "To the deployment itself",
             Protocol::Cloud => "Over ViewComfy's service: runs can be cancelled, and are found again",
             Protocol::Comfyui => "To a ComfyUI",
+            Protocol::V2 => "Over Comfy API v2: to Comfy Cloud, a deployment, or comfy-api-proxy",
         };
         PossibleValue::new(protocol.word()).help(help)
     });

@@ -111,6 +111,12 @@ fn profile() -> Vec<Setting> {
             "with protocol \"comfyui\": a bearer token for a proxy in front of it",
         ),
         row(
+            "api_key",
+            Secret,
+            "{ env = \"COMFY_API_KEY\" }",
+            "with protocol \"v2\": the key of Comfy Cloud or of a deployment, in the same forms",
+        ),
+        row(
             "headers",
             Headers,
             "{ X-Team = \"pictures\" }",

@@ -1,6 +1,6 @@
 //! The built-in demo endpoint: a small server on loopback that speaks the streaming protocol, under `/api/workflow/`,
-//! `/socket.io/` and `/storage/` the cloud API ([`cloud`]), and under `/api/` and `/ws` as ComfyUI itself does
-//! ([`comfyui`]), all for real.
+//! `/socket.io/` and `/storage/` the cloud API ([`cloud`]), under `/api/` and `/ws` as ComfyUI itself does ([`comfyui`]),
+//! and under `/api/v2/` Comfy API v2 in front of that ([`v2`]), all for real.
 //!
 //! It checks credentials (any that are not empty), reads forms and multipart, starts cold, logs as ComfyUI does with
 //! progress bars, and answers with PNGs that hold the workflow. No model runs: the picture is computed from prompt,
@@ -12,7 +12,7 @@
 //! |---|---|
 //! | `fail` | the sampler runs out of memory half way: an `error` event, then the end |
 //! | `crash` | the connection breaks half way; in the cloud the run is lost with it, and ComfyUI is restarted |
-//! | `drop` | in the cloud and with ComfyUI: the socket breaks half way, nobody gets in for some seconds, and the run goes on |
+//! | `drop` | in the cloud, with ComfyUI and over v2: the socket breaks half way, nobody gets in for some seconds, and the run goes on |
 //! | `slow` | every step takes five times as long |
 //!
 //! [`Fault`] makes it break the protocol in every way that a server or a network can, for tests, and
@@ -28,6 +28,7 @@ mod paint;
 pub mod process;
 mod request;
 mod script;
+mod v2;
 mod work;
 
 use std::collections::HashMap;
@@ -135,6 +136,7 @@ struct Endpoint {
     runs: AtomicU64,
     cloud: cloud::Cloud,
     comfyui: comfyui::Comfyui,
+    v2: v2::V2,
     /// Who needs the endpoint.
     connections: Connections,
     /// Runs whose response follows after redirects, by number.
@@ -149,6 +151,7 @@ impl Endpoint {
             runs: AtomicU64::new(0),
             cloud: cloud::Cloud::default(),
             comfyui: comfyui::Comfyui::default(),
+            v2: v2::V2::default(),
             connections,
             redirected: Mutex::default(),
         }
@@ -191,6 +194,9 @@ async fn serve_counted(
 }
 
 async fn handle(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Response {
+    if v2::serves(request.uri().path()) {
+        return v2::answer(endpoint, request).await;
+    }
     if comfyui::serves(request.uri().path()) {
         return comfyui::answer(endpoint, request).await;
     }

@@ -43,6 +43,19 @@ pub struct QueuedPrompt {
     pub client_id: Option<String>,
 }
 
+/// A run that a server has, from wherever it was sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerRun {
+    /// The server's name of it, not scrubbed.
+    pub name: String,
+    /// How it stands, in a word.
+    pub status: String,
+    /// When it was created, as the server writes it; not scrubbed.
+    pub created: String,
+    /// Number of its outputs so far.
+    pub outputs: usize,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueuePlace {
     Running,

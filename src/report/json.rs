@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::Names;
 use crate::domain::draft::Submission;
 use crate::domain::run::{InputFile, Outgoing, Output, RunError, ServerResult, Transfer, UnixMs};
+use crate::domain::server::ServerRun;
 use crate::domain::{ParamKey, Rule, Run, RunEvent, RunId, RunSummary};
 use crate::wire::ansi;
 
@@ -136,6 +137,17 @@ pub fn finished(run: &Run) -> Value {
         "duration_ms": run.ended_at.map(|at| run.elapsed_ms(at)),
         "server_seconds": run.server_seconds,
         "error": run.error.as_ref().map(error),
+    })
+}
+
+/// A run in the list of `comfydeck fetch --list --json`.
+pub fn server_run(run: &ServerRun, ours: Option<RunId>) -> Value {
+    json!({
+        "prompt_id": run.name,
+        "status": run.status,
+        "created": run.created,
+        "outputs": run.outputs,
+        "run": ours,
     })
 }
 

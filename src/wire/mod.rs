@@ -12,3 +12,4 @@ pub mod result;
 pub mod socketio;
 pub mod sse;
 pub mod tqdm;
+pub mod v2;

@@ -56,7 +56,7 @@ fn the_demos_endpoint_outlives_its_screens_and_ends_by_itself() {
 fn the_demo_opens_on_the_protocol_that_was_asked_for() {
     let home = Home::new();
     let demo = Dirs::under(&home.dirs.state.join("demo"));
-    for protocol in [Protocol::Cloud, Protocol::Stream, Protocol::Comfyui, Protocol::Cloud] {
+    for protocol in [Protocol::Cloud, Protocol::Stream, Protocol::Comfyui, Protocol::V2, Protocol::Cloud] {
         let word = protocol.word();
         let mut screen = terminal(&home, &["demo", "--protocol", word, "--idle", "50"]);
         screen.wait_for("a demo");

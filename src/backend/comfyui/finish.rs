@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::backend::BackendError;
-use crate::backend::outcome::Outcome;
+use crate::backend::outcome::{Outcome, of_node};
 use crate::backend::results::download::{self, Links};
 use crate::backend::results::outputs::{Kept, bounded};
 use crate::domain::run::{End, OutputFailure, PreviewKind, RunError};
@@ -61,7 +61,7 @@ impl ComfyuiRun {
                 }
                 end
             }
-            HistoryStatus::Failed(error) => end(Status::Failed, with_remedy(error)),
+            HistoryStatus::Failed(error) => end(Status::Failed, of_node(error)),
             HistoryStatus::Interrupted => {
                 let what = "The server stopped the run".to_owned();
                 end(Status::Cancelled, RunError { what, ..RunError::default() })
@@ -153,19 +153,6 @@ impl ComfyuiRun {
         }
         Ok(())
     }
-}
-
-fn with_remedy(error: RunError) -> RunError {
-    if !error.remedy.is_empty() {
-        return error;
-    }
-    let text = format!("{} {}", error.what, error.details).to_ascii_lowercase();
-    let remedy = if text.contains("outofmemory") || text.contains("out of memory") {
-        "Choose a smaller size or batch, or free the server's memory, and run again."
-    } else {
-        "Change what it names, and run again."
-    };
-    RunError { remedy: remedy.to_owned(), ..error }
 }
 
 /// The end of a run that was removed from the queue.

@@ -6,7 +6,6 @@
 //! | `listen.rs` | the websocket, read on a thread of its own |
 //! | `inbox.rs` | messages not yet taken in, bounded |
 //! | `submit.rs` | sending a run: files first, then the graph |
-//! | `mask.rs` | preparing masks |
 //! | `run.rs` | one run while it is at work |
 //! | `look.rs` | asking history and queue for its state |
 //! | `nodes.rs` | progress of its nodes |
@@ -24,8 +23,7 @@ mod inbox;
 mod limits;
 mod listen;
 mod look;
-mod mask;
-mod nodes;
+
 mod run;
 mod submit;
 
@@ -86,7 +84,7 @@ impl Backend for ComfyuiBackend {
             let name = format!("(the server's name of {})", file.name);
             Some((ParamKey::parse(&file.part)?, Value::String(name)))
         });
-        let graph = submit::graph(job, Some(&named.collect())).map_err(BackendError::refused)?;
+        let graph = job.graph(Some(&named.collect())).map_err(BackendError::refused)?;
         let credentials = job.server.credentials.iter();
         let headers =
             credentials.map(|credential| (credential.header.clone(), credential.value().to_string()));

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::backend::log::{LogBuffer, LogChunk};
+use crate::backend::nodes::{self, Nodes};
 use crate::backend::reporter::Reporter;
 use crate::backend::{BackendError, EventSink, Job};
 use crate::domain::run::{Connection, Preview, RunError};
@@ -19,7 +20,6 @@ use crate::wire::comfyui::{HistoryEntry, Made, Step};
 use super::api::Api;
 use super::inbox::{Inbox, Picture, Received};
 use super::listen::Listener;
-use super::nodes::{self, Nodes};
 
 /// Most nodes whose outputs are kept until the history is read.
 const MAX_MADE: usize = 10_000;

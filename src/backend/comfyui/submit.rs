@@ -8,15 +8,15 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::backend::BackendError;
 use crate::backend::net::http::{self, Answer, NoAnswer};
 use crate::backend::net::upload::{Content, FilePart, Upload};
-use crate::backend::{BackendError, Job};
 use crate::domain::run::{InputFile, RunError, Transfer};
-use crate::domain::{MASK_SUFFIX, ParamKey, RunEvent, Status, shape};
+use crate::domain::{MASK_SUFFIX, ParamKey, RunEvent, Status};
 use crate::wire::comfyui::PromptReply;
 
-use super::mask;
 use super::run::{Certainty, ComfyuiRun};
+use crate::backend::mask;
 
 /// Most bytes read of a reply, which may contain lists of choices.
 const MAX_REPLY: usize = 16 << 20;
@@ -35,7 +35,7 @@ impl ComfyuiRun {
     pub(super) async fn send(&mut self) -> Result<(), BackendError> {
         self.out.phase(Status::Uploading).await?;
         let values = self.upload_files().await?;
-        let graph = graph(&self.job, Some(&values)).map_err(BackendError::refused)?;
+        let graph = self.job.graph(Some(&values)).map_err(BackendError::refused)?;
         self.listen();
         self.wait_for_socket().await?;
         let body = json!({"prompt": graph, "client_id": self.prompt_id, "prompt_id": self.prompt_id});
@@ -208,20 +208,6 @@ impl ComfyuiRun {
             }
         }
     }
-}
-
-/// The workflow with a job's values in it, and the server's names of its files as far as they are known.
-pub(super) fn graph(
-    job: &Job,
-    uploaded: Option<&IndexMap<ParamKey, Value>>,
-) -> Result<serde_json::Map<String, Value>, RunError> {
-    let workflow = job.workflow.as_deref().unwrap_or_default();
-    let values = job.params.iter().chain(uploaded.into_iter().flatten());
-    shape::graph(workflow, values).map_err(|why| RunError {
-        what: why.to_string(),
-        remedy: "Open the workflow again, then run.".to_owned(),
-        ..RunError::default()
-    })
 }
 
 fn whole(

@@ -228,6 +228,9 @@ impl Http {
         request = request
             .header(ACCEPT, "text/event-stream, application/json;q=0.9, */*;q=0.1")
             .header(ACCEPT_ENCODING, "identity");
+        if let Body::Upload(Upload { header: Some((name, value)), .. }, _) = body {
+            request = request.header(*name, value);
+        }
         if let Some(credentials) = credentials {
             request = with_credentials(request, credentials.iter());
         }

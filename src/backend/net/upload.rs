@@ -22,6 +22,8 @@ pub(in crate::backend) struct Upload {
     pub content_type: String,
     /// Length of the body in bytes.
     pub total: u64,
+    /// A header of the protocol's own: its name and its value.
+    pub header: Option<(&'static str, String)>,
     parts: Vec<Part>,
 }
 
@@ -154,7 +156,12 @@ impl Upload {
             Part::Bytes(bytes) => bytes.len() as u64,
             Part::File { size, .. } => *size,
         };
-        Self { content_type, total: parts.iter().map(size).sum(), parts }
+        Self { content_type, total: parts.iter().map(size).sum(), header: None, parts }
+    }
+
+    /// Sends a header of the protocol's own along.
+    pub(in crate::backend) fn with_header(self, name: &'static str, value: &str) -> Self {
+        Self { header: Some((name, value.to_owned())), ..self }
     }
 
     /// The body as a stream; `sent` receives the number of bytes read from it.

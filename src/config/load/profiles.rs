@@ -45,7 +45,7 @@ fn read_profile(
     (folder, output): (&Path, &OutputSettings),
     found: &mut Diagnostics<'_>,
 ) -> Option<Profile> {
-    let protocol = fields.typed("protocol", "\"stream\", \"cloud\" or \"comfyui\"", found, |value| {
+    let protocol = fields.typed("protocol", "\"stream\", \"cloud\", \"comfyui\" or \"v2\"", found, |value| {
         value.as_str().and_then(Protocol::from_word)
     });
     let protocol = protocol.unwrap_or_default();

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use image::ImageFormat;
 use serde_json::{Value, json};
 
+use super::Comfyui;
 use crate::demo::Endpoint;
 use crate::demo::answer::json_answer;
 use crate::domain::media;
@@ -43,15 +44,19 @@ pub(super) async fn store(endpoint: &Endpoint, request: Request, is_mask: bool) 
             None => return StatusCode::BAD_REQUEST.into_response(),
         }
     }
-    let (stem, ending) =
-        name.rsplit_once('.').map_or((name.as_str(), String::new()), |(s, e)| (s, format!(".{e}")));
-    // The same content keeps its name, another one of the name gets a number.
-    let names = std::iter::once(name.clone()).chain((1..).map(|n| format!("{stem} ({n}){ending}")));
-    let mut names =
-        names.filter(|name| server.file("input", &folder, name).is_none_or(|there| there == content));
-    let stored = names.next().unwrap_or_default();
-    server.keep("input", &folder, &stored, content);
+    let stored = keep(server, &folder, &name, content);
     json_answer(StatusCode::OK, &json!({"name": stored, "subfolder": folder, "type": "input"}))
+}
+
+/// Keeps an input file. The same content keeps its name, another one of the name gets a number.
+pub(in crate::demo) fn keep(server: &Comfyui, folder: &str, name: &str, content: Bytes) -> String {
+    let (stem, ending) = name.rsplit_once('.').map_or((name, String::new()), |(s, e)| (s, format!(".{e}")));
+    let names = std::iter::once(name.to_owned()).chain((1..).map(|n| format!("{stem} ({n}){ending}")));
+    let mut names =
+        names.filter(|name| server.file("input", folder, name).is_none_or(|there| there == content));
+    let stored = names.next().unwrap_or_default();
+    server.keep("input", folder, &stored, content);
+    stored
 }
 
 /// An image with the transparency of a mask.
@@ -70,14 +75,19 @@ fn masked(image: &[u8], mask: &[u8]) -> Option<Bytes> {
 pub(super) fn view(endpoint: &Endpoint, request: &Request) -> Response {
     let query: Vec<(String, String)> =
         form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()).into_owned().collect();
-    let given = |name: &str| query.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
-    let Some(name) = given("filename") else { return StatusCode::NOT_FOUND.into_response() };
-    let (kind, folder) = (given("type").unwrap_or("output"), given("subfolder").unwrap_or_default());
+    let asked = |name: &str| query.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
+    let Some(name) = asked("filename") else { return StatusCode::NOT_FOUND.into_response() };
+    let (kind, folder) = (asked("type").unwrap_or("output"), asked("subfolder").unwrap_or_default());
     let Some(content) = endpoint.comfyui.file(kind, folder, name) else {
         return StatusCode::NOT_FOUND.into_response();
     };
+    given(name, &content, request)
+}
+
+/// A file's content, or the part of it that is asked for.
+pub(in crate::demo) fn given(name: &str, content: &Bytes, request: &Request) -> Response {
     let head = [
-        (CONTENT_TYPE, media::content_type(name, &content).to_owned()),
+        (CONTENT_TYPE, media::content_type(name, content).to_owned()),
         (CONTENT_DISPOSITION, format!("filename=\"{name}\"")),
         (ACCEPT_RANGES, "bytes".to_owned()),
     ];
@@ -89,6 +99,6 @@ pub(super) fn view(endpoint: &Endpoint, request: &Request) -> Response {
             let part = (CONTENT_RANGE, format!("bytes {from}-{}/{total}", total - 1));
             (StatusCode::PARTIAL_CONTENT, head, [part], content.slice(from..)).into_response()
         }
-        None => (head, content).into_response(),
+        None => (head, content.clone()).into_response(),
     }
 }

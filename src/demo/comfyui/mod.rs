@@ -14,7 +14,7 @@
 //!
 //! Node results are kept from one prompt to the next, as the real one does: what did not change is not done again.
 
-mod files;
+pub(super) mod files;
 mod play;
 mod socket;
 mod state;
@@ -25,7 +25,7 @@ use axum::body::to_bytes;
 use axum::extract::Request;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::answer::{json_answer, refused};
 use super::request::Received;
@@ -137,11 +137,29 @@ fn change(endpoint: &Arc<Endpoint>, route: &str, body: &Value) -> Response {
 }
 
 fn submit(endpoint: &Arc<Endpoint>, body: &Value) -> Response {
+    let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
+    let id = text("prompt_id").unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+    let graph = body.get("prompt").and_then(Value::as_object);
+    match put(endpoint, graph, id.clone(), text("client_id").unwrap_or_default()) {
+        Ok(number) => {
+            json_answer(StatusCode::OK, &json!({"prompt_id": id, "number": number, "node_errors": {}}))
+        }
+        Err(refusal) => json_answer(StatusCode::BAD_REQUEST, &refusal),
+    }
+}
+
+/// Puts a graph into the queue; the error is the body of the refusal.
+pub(super) fn put(
+    endpoint: &Arc<Endpoint>,
+    graph: Option<&Map<String, Value>>,
+    id: String,
+    client_id: String,
+) -> Result<i64, Value> {
     let refused = |kind: &str, message: &str, details: &str| {
         let error = json!({"type": kind, "message": message, "details": details, "extra_info": {}});
-        json_answer(StatusCode::BAD_REQUEST, &json!({"error": error, "node_errors": {}}))
+        Err(json!({"error": error, "node_errors": {}}))
     };
-    let Some(graph) = body.get("prompt").and_then(Value::as_object) else {
+    let Some(graph) = graph else {
         return refused("no_prompt", "No prompt provided", "No prompt provided");
     };
     if let Some((id, _)) = graph.iter().find(|(_, node)| node.get("class_type").is_none()) {
@@ -152,19 +170,8 @@ fn submit(endpoint: &Arc<Endpoint>, body: &Value) -> Response {
         return refused("prompt_no_outputs", "Prompt has no outputs", "");
     }
     let workflow = Some(Value::Object(graph.clone()));
-    let plan = match graph::plan(&Received { workflow, ..Received::default() }) {
-        Ok(plan) => plan,
-        Err(body) => return json_answer(StatusCode::BAD_REQUEST, &body),
-    };
-    let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
-    let prompt = Prompt {
-        id: text("prompt_id").unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
-        client_id: text("client_id").unwrap_or_default(),
-        graph: graph.clone(),
-        plan,
-    };
-    let id = prompt.id.clone();
-    let number = endpoint.comfyui.put(prompt);
+    let plan = graph::plan(&Received { workflow, ..Received::default() })?;
+    let number = endpoint.comfyui.put(Prompt { id, client_id, graph: graph.clone(), plan });
     play::begin(endpoint);
-    json_answer(StatusCode::OK, &json!({"prompt_id": id, "number": number, "node_errors": {}}))
+    Ok(number)
 }

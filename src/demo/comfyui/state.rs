@@ -20,7 +20,7 @@ const MAX_FILES: usize = 2_000;
 
 /// A prompt in the queue.
 #[derive(Clone, Debug)]
-pub(super) struct Prompt {
+pub(in crate::demo) struct Prompt {
     pub id: String,
     pub client_id: String,
     pub graph: Map<String, Value>,
@@ -29,7 +29,7 @@ pub(super) struct Prompt {
 
 /// A client that listens.
 #[derive(Clone, Debug)]
-pub(super) struct Client {
+pub(in crate::demo) struct Client {
     pub frames: mpsc::Sender<Message>,
     /// It takes previews with the node that they are of.
     pub describes: Arc<AtomicBool>,
@@ -40,11 +40,11 @@ pub(super) struct Client {
 pub(in crate::demo) struct Comfyui {
     known: Mutex<Known>,
     /// Asks the prompt that runs to end.
-    pub(super) stop: Notify,
+    pub(in crate::demo) stop: Notify,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Known {
+pub(in crate::demo) struct Known {
     numbers: i64,
     pub running: Option<(i64, Prompt)>,
     pub waiting: VecDeque<(i64, Prompt)>,
@@ -62,7 +62,7 @@ pub(super) struct Known {
 }
 
 impl Comfyui {
-    pub(super) fn known(&self) -> MutexGuard<'_, Known> {
+    pub(in crate::demo) fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -85,7 +85,7 @@ impl Comfyui {
         number
     }
 
-    pub(super) fn queue(&self) -> Value {
+    pub(in crate::demo) fn queue(&self) -> Value {
         let known = self.known();
         let item = |(number, prompt): &(i64, Prompt)| json!([number, prompt.id, prompt.graph, {"client_id": prompt.client_id}, []]);
         json!({
@@ -95,20 +95,20 @@ impl Comfyui {
     }
 
     /// Removes waiting prompts. Their clients get no event.
-    pub(super) fn remove(&self, which: impl Fn(&Prompt) -> bool) {
+    pub(in crate::demo) fn remove(&self, which: impl Fn(&Prompt) -> bool) {
         self.known().waiting.retain(|(_, prompt)| !which(prompt));
         self.tell_status();
     }
 
     /// Ends the prompt that runs, if it is this one.
-    pub(super) fn interrupt(&self, id: Option<&str>) {
+    pub(in crate::demo) fn interrupt(&self, id: Option<&str>) {
         let known = self.known();
         if known.running.as_ref().is_some_and(|(_, prompt)| id.is_none_or(|id| id == prompt.id)) {
             self.stop.notify_one();
         }
     }
 
-    pub(super) fn history(&self, id: Option<&str>) -> Value {
+    pub(in crate::demo) fn history(&self, id: Option<&str>) -> Value {
         let known = self.known();
         match id {
             Some(id) => known.history.get(id).map_or_else(|| json!({}), |entry| json!({id: entry})),
@@ -148,7 +148,7 @@ impl Comfyui {
     }
 
     /// A client listens, in place of an earlier one of its name. Gives what it sets once it says which previews it takes.
-    pub(super) fn join(&self, name: &str, frames: mpsc::Sender<Message>) -> Arc<AtomicBool> {
+    pub(in crate::demo) fn join(&self, name: &str, frames: mpsc::Sender<Message>) -> Arc<AtomicBool> {
         let describes = Arc::<AtomicBool>::default();
         let client = Client { frames, describes: Arc::clone(&describes) };
         self.known().clients.insert(name.to_owned(), client);
@@ -156,7 +156,7 @@ impl Comfyui {
     }
 
     /// Removes a client, and any other with the same id.
-    pub(super) fn leave(&self, name: &str) {
+    pub(in crate::demo) fn leave(&self, name: &str) {
         self.known().clients.remove(name);
     }
 
@@ -196,7 +196,7 @@ impl Comfyui {
         let _ = client.frames.send(Message::binary(frame)).await;
     }
 
-    pub(super) fn keep(&self, kind: &str, folder: &str, name: &str, content: Bytes) {
+    pub(in crate::demo) fn keep(&self, kind: &str, folder: &str, name: &str, content: Bytes) {
         let mut known = self.known();
         known.files.insert((kind.to_owned(), folder.to_owned(), name.to_owned()), content);
         while known.files.len() > MAX_FILES {
@@ -204,7 +204,7 @@ impl Comfyui {
         }
     }
 
-    pub(super) fn file(&self, kind: &str, folder: &str, name: &str) -> Option<Bytes> {
+    pub(in crate::demo) fn file(&self, kind: &str, folder: &str, name: &str) -> Option<Bytes> {
         self.known().files.get(&(kind.to_owned(), folder.to_owned(), name.to_owned())).cloned()
     }
 }

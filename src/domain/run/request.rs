@@ -148,10 +148,12 @@ pub enum Protocol {
     Cloud,
     /// ComfyUI's own server.
     Comfyui,
+    /// Comfy API v2: Comfy Cloud, Comfy API deployments, and `comfy-api-proxy` in front of a ComfyUI.
+    V2,
 }
 
 impl Protocol {
-    pub const ALL: [Self; 3] = [Self::Stream, Self::Cloud, Self::Comfyui];
+    pub const ALL: [Self; 4] = [Self::Stream, Self::Cloud, Self::Comfyui, Self::V2];
 
     /// The word in `config.toml`.
     pub fn word(self) -> &'static str {
@@ -159,6 +161,7 @@ impl Protocol {
             Self::Stream => "stream",
             Self::Cloud => "cloud",
             Self::Comfyui => "comfyui",
+            Self::V2 => "v2",
         }
     }
 
@@ -168,16 +171,20 @@ impl Protocol {
     }
 
     pub fn caps(self) -> Caps {
+        const NONE: Caps = Caps {
+            attach: false,
+            cancel: false,
+            check: false,
+            system: false,
+            list: false,
+            shape: Shape::Flat,
+        };
+        const FOLLOWED: Caps = Caps { attach: true, cancel: true, check: true, ..NONE };
         match self {
-            Self::Stream => {
-                Caps { attach: false, cancel: false, check: false, system: false, shape: Shape::Flat }
-            }
-            Self::Cloud => {
-                Caps { attach: true, cancel: true, check: true, system: false, shape: Shape::Flat }
-            }
-            Self::Comfyui => {
-                Caps { attach: true, cancel: true, check: true, system: true, shape: Shape::Graph }
-            }
+            Self::Stream => NONE,
+            Self::Cloud => FOLLOWED,
+            Self::Comfyui => Caps { system: true, shape: Shape::Graph, ..FOLLOWED },
+            Self::V2 => Caps { list: true, shape: Shape::Graph, ..FOLLOWED },
         }
     }
 
@@ -192,9 +199,12 @@ impl Protocol {
             Asked::of("password", "authorization", Form::Basic),
             Asked::of("token", "authorization", Form::Bearer),
         ];
+        // A server of one's own has none unless it was started with one.
+        const KEY: [Asked; 1] = [Asked::of("api_key", "authorization", Form::Bearer)];
         match self {
             Self::Stream | Self::Cloud => &VIEWCOMFY,
             Self::Comfyui => &IN_FRONT,
+            Self::V2 => &KEY,
         }
     }
 
@@ -206,7 +216,7 @@ impl Protocol {
     /// Default address of the service in front of the endpoint, for protocols with one.
     pub fn usual_api_url(self) -> Option<&'static str> {
         match self {
-            Self::Stream | Self::Comfyui => None,
+            Self::Stream | Self::Comfyui | Self::V2 => None,
             Self::Cloud => Some(VIEWCOMFY_API),
         }
     }
@@ -224,6 +234,8 @@ pub struct Caps {
     pub check: bool,
     /// The server describes itself: version, queue, models, and what its nodes take.
     pub system: bool,
+    /// The server lists the runs that it has, from wherever they were sent.
+    pub list: bool,
     pub shape: Shape,
 }
 

@@ -18,7 +18,7 @@ const NAMES: usize = 12;
 
 /// A run's nodes: their names, which are finished, and the progress of those at work.
 #[derive(Debug, Default)]
-pub(super) struct Nodes {
+pub(in crate::backend) struct Nodes {
     names: HashMap<String, String>,
     /// Finished or cached nodes.
     done: HashSet<String>,
@@ -37,7 +37,7 @@ struct Work {
 
 impl Nodes {
     /// The nodes of a workflow; without one they are shown by their ids.
-    pub(super) fn of(workflow: Option<&str>) -> Self {
+    pub(in crate::backend) fn of(workflow: Option<&str>) -> Self {
         let workflow = workflow.and_then(|text| Workflow::parse(text).ok());
         let nodes = workflow.iter().flat_map(|workflow| workflow.nodes());
         let name = |name: &str| ansi::scrub_plain(name).chars().take(NAME_CHARS).collect::<String>();
@@ -45,14 +45,14 @@ impl Nodes {
         Self { names: names.collect(), ..Self::default() }
     }
 
-    pub(super) fn name(&self, node: &str) -> String {
+    pub(in crate::backend) fn name(&self, node: &str) -> String {
         let number =
             || format!("node {}", ansi::scrub_plain(node).chars().take(NAME_CHARS).collect::<String>());
         self.names.get(node).cloned().unwrap_or_else(number)
     }
 
     /// Takes in cached nodes. Returns a line for the log.
-    pub(super) fn cached(&mut self, nodes: Vec<String>) -> Option<String> {
+    pub(in crate::backend) fn cached(&mut self, nodes: Vec<String>) -> Option<String> {
         let count = nodes.len();
         let names: Vec<_> = nodes.iter().take(NAMES).map(|node| self.name(node)).collect();
         self.done.extend(nodes);
@@ -66,14 +66,14 @@ impl Nodes {
         }
     }
 
-    pub(super) fn begin(&mut self, node: &str, now: Instant) {
+    pub(in crate::backend) fn begin(&mut self, node: &str, now: Instant) {
         let work = Work { since: now, value: 0.0, max: 0.0, first: None };
         self.done.remove(node);
         self.at_work.entry(node.to_owned()).or_insert(work);
     }
 
     /// Takes in a node's progress.
-    pub(super) fn step(&mut self, node: &str, value: f64, max: f64, now: Instant) {
+    pub(in crate::backend) fn step(&mut self, node: &str, value: f64, max: f64, now: Instant) {
         self.begin(node, now);
         let Some(work) = self.at_work.get_mut(node) else { return };
         let is_anew = value < work.value || max != work.max;
@@ -84,7 +84,7 @@ impl Nodes {
     }
 
     /// Takes in the state of all nodes. Returns a line for each that has finished.
-    pub(super) fn snapshot(&mut self, states: Vec<NodeState>, now: Instant) -> Vec<String> {
+    pub(in crate::backend) fn snapshot(&mut self, states: Vec<NodeState>, now: Instant) -> Vec<String> {
         let mut lines = Vec::new();
         // Nodes created at run time count as the node that created them, which is finished when all of them are.
         let open: HashSet<_> =
@@ -100,7 +100,7 @@ impl Nodes {
     }
 
     /// Takes in that a node has finished. Returns a line for the log, once.
-    pub(super) fn end(&mut self, node: &str, now: Instant) -> Option<String> {
+    pub(in crate::backend) fn end(&mut self, node: &str, now: Instant) -> Option<String> {
         let is_new = self.done.insert(node.to_owned());
         let work = self.at_work.shift_remove(node);
         let took = work.map_or(0.0, |work| (now - work.since).as_secs_f64());
@@ -108,7 +108,7 @@ impl Nodes {
     }
 
     /// Progress of the run: steps of the node that counts any, else the number of finished nodes.
-    pub(super) fn progress(&self, now: Instant) -> Option<Progress> {
+    pub(in crate::backend) fn progress(&self, now: Instant) -> Option<Progress> {
         let counts = |work: &Work| work.max > 0.0 && work.max != 1.0;
         let mut counting = self.at_work.iter().filter(|(_, work)| counts(work));
         if let Some((node, work)) = counting.next() {
@@ -146,7 +146,7 @@ fn steps(value: f64, max: f64) -> (u64, u64) {
 }
 
 /// Nodes whose pictures over the websocket are outputs.
-pub(super) fn senders(workflow: Option<&str>) -> Vec<String> {
+pub(in crate::backend) fn senders(workflow: Option<&str>) -> Vec<String> {
     let graph =
         workflow.and_then(|text| serde_json::from_str::<Value>(text.trim_start_matches('\u{feff}')).ok());
     let nodes = graph.as_ref().and_then(Value::as_object).into_iter().flatten();

@@ -1,5 +1,5 @@
-//! Prepares masks: the server expects a picture whose transparent parts are to be repainted, and
-//! copies them into the image.
+//! Prepares masks: ComfyUI expects a picture whose transparent parts are to be repainted. Its own server copies them
+//! into the image ([`read`]); where the protocol has no such request, it is done here ([`masked`]).
 
 use std::io::Cursor;
 use std::path::Path;
@@ -16,17 +16,10 @@ const MAX_BYTES: u64 = 1 << 30;
 ///
 /// # Errors
 /// Why the file cannot be used.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
+pub(in crate::backend) fn read(path: &Path) -> Result<Vec<u8>, String> {
     let bytes = std::fs::read(path).map_err(|why| why.to_string())?;
-    let mut reader =
-        ImageReader::new(Cursor::new(&bytes)).with_guessed_format().map_err(|why| why.to_string())?;
-    let mut limits = Limits::default();
-    limits.max_image_width = Some(MAX_SIDE);
-    limits.max_image_height = Some(MAX_SIDE);
-    limits.max_alloc = Some(MAX_BYTES);
-    reader.limits(limits);
-    let is_png = reader.format() == Some(ImageFormat::Png);
-    let picture = reader.decode().map_err(|why| why.to_string())?;
+    let (picture, format) = decoded(&bytes)?;
+    let is_png = format == Some(ImageFormat::Png);
     let is_transparent =
         picture.color().has_alpha() && picture.to_rgba8().pixels().any(|pixel| pixel.0[3] < 255);
     match (is_transparent, is_png) {
@@ -43,6 +36,40 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
     }
 }
 
+/// An image with the transparency of a mask, as a PNG.
+///
+/// # Errors
+/// Why one of the files cannot be used.
+pub(in crate::backend) fn masked(image: &Path, mask: &Path) -> Result<Vec<u8>, String> {
+    let fault = |what: &str, why: String| format!("the {what} cannot be used: {why}");
+    let bytes = std::fs::read(image).map_err(|why| fault("image", why.to_string()))?;
+    let mut painted = decoded(&bytes).map_err(|why| fault("image", why))?.0.to_rgba8();
+    let mask = read(mask).and_then(|bytes| decoded(&bytes)).map_err(|why| fault("mask", why))?.0.to_rgba8();
+    if mask.dimensions() != painted.dimensions() {
+        let ((mask_x, mask_y), (x, y)) = (mask.dimensions(), painted.dimensions());
+        return Err(format!(
+            "the mask is {mask_x}×{mask_y}, the image {x}×{y}: they have to be the same size"
+        ));
+    }
+    for (pixel, of_mask) in painted.pixels_mut().zip(mask.pixels()) {
+        pixel.0[3] = of_mask.0[3];
+    }
+    encoded(&DynamicImage::ImageRgba8(painted))
+}
+
+/// A picture, within the limits, and its format.
+fn decoded(bytes: &[u8]) -> Result<(DynamicImage, Option<ImageFormat>), String> {
+    let mut reader =
+        ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|why| why.to_string())?;
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MAX_SIDE);
+    limits.max_image_height = Some(MAX_SIDE);
+    limits.max_alloc = Some(MAX_BYTES);
+    reader.limits(limits);
+    let format = reader.format();
+    Ok((reader.decode().map_err(|why| why.to_string())?, format))
+}
+
 fn encoded(picture: &DynamicImage) -> Result<Vec<u8>, String> {
     let mut bytes = Cursor::new(Vec::new());
     picture.to_rgba8().write_to(&mut bytes, ImageFormat::Png).map_err(|why| why.to_string())?;
@@ -50,7 +77,7 @@ fn encoded(picture: &DynamicImage) -> Result<Vec<u8>, String> {
 }
 
 /// The server's file reference for an input's value such as `folder/x.png [temp]`.
-pub(super) fn reference(value: &str) -> Value {
+pub(in crate::backend) fn reference(value: &str) -> Value {
     let (name, kind) = match value.strip_suffix(']').and_then(|value| value.rsplit_once(" [")) {
         Some((name, kind @ ("input" | "output" | "temp"))) => (name, kind),
         _ => (value, "input"),
@@ -60,7 +87,7 @@ pub(super) fn reference(value: &str) -> Value {
 }
 
 /// The name for the image with its mask.
-pub(super) fn name(value: &str) -> String {
+pub(in crate::backend) fn name(value: &str) -> String {
     let reference = reference(value);
     let file = reference["filename"].as_str().unwrap_or_default();
     let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
@@ -95,6 +122,22 @@ mod tests {
         let picture = image::RgbaImage::from_raw(2, 1, vec![9, 9, 9, 255, 9, 9, 9, 7]).expect("a picture");
         let (_folder, path) = written(&picture.into(), "m.png");
         assert_eq!(read(&path), std::fs::read(&path).map_err(|why| why.to_string()));
+    }
+
+    #[test]
+    fn a_mask_goes_into_its_image() {
+        let grey = image::GrayImage::from_raw(3, 1, vec![0, 255, 55]).expect("a picture");
+        let (_folder, mask) = written(&grey.into(), "m.png");
+        let image = image::RgbImage::from_pixel(3, 1, image::Rgb([1, 2, 3]));
+        let (_other, path) = written(&image.into(), "i.png");
+        let bytes = masked(&path, &mask).expect("an image");
+        assert_eq!(alphas(&bytes), [255, 0, 200]);
+        assert_eq!(
+            image::load_from_memory(&bytes).expect("a picture").to_rgba8().get_pixel(0, 0).0,
+            [1, 2, 3, 255]
+        );
+        let (_third, small) = written(&image::GrayImage::new(2, 2).into(), "s.png");
+        assert!(masked(&path, &small).is_err_and(|why| why.contains("2×2")));
     }
 
     #[test]

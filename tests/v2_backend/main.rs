@@ -1,0 +1,14 @@
+//! Comfy API v2, against the demo endpoint, which really speaks it, and against a server that does what its test says: also
+//! what no good one does.
+
+#[path = "../support/backend_run.rs"]
+mod backend_run;
+mod demo;
+mod ends;
+mod files;
+mod lost;
+mod sent;
+mod server;
+mod support;
+
+use backend_run::LONG;
