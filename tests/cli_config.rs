@@ -60,7 +60,7 @@ fn flatten_writes_to_stdout_or_a_file_and_says_what_a_file_is_instead() {
     assert_eq!(home.outcome(&["flatten", "w.json", "-o", "out.json"]), (0, String::new(), String::new()));
     assert_eq!(fs::read_to_string(home.0.path().join("out.json")).expect("there"), flat);
     for (text, said) in [
-        (r#"{"nodes": []}"#, "UI format"),
+        (r#"{"nodes": []}"#, "no node that a server could run"),
         (r#"{"3": {"class"#, "truncated"),
         ("[]", "not a workflow"),
         (r#"{"3": {"class_type": "K", "inputs": {"x": NaN}}}"#, "has NaN"),
@@ -232,7 +232,7 @@ fn init_gives_the_terminal_back_when_it_is_ended() {
         talk.answer("<", "");
         let pid = talk.answer(">", "").parse().ok().and_then(Pid::from_raw).expect("a number");
         talk.answer("Name of the profile", "prod\r");
-        talk.answer("1 to 3", "2\r");
+        talk.answer("1 to 4", "2\r");
         talk.answer("Address of the endpoint", "https://a.example/x\r");
         talk.answer("1 to 5", "1\r");
         talk.answer("client_id (not shown)", "");
@@ -256,9 +256,9 @@ fn init_asks_and_never_shows_the_secret() {
     let mut talk = Talk::new(&*pty.master);
     for (question, answer) in [
         ("Name of the profile", "prod\r"),
-        ("1 to 3", "4\r"),
+        ("1 to 4", "5\r"),
         ("Please enter", ""),
-        ("1 to 3", "1\r"),
+        ("1 to 4", "1\r"),
         ("Address of the endpoint", "ftp://x\r"),
         ("must begin with https://", ""),
         ("Address of the endpoint", "https://a.example/x\r"),

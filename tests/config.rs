@@ -242,7 +242,7 @@ fn a_profile_calls_what_its_protocol_calls() {
     assert_eq!(called, None);
     assert!(message.contains("config.toml:4") && message.contains("cannot be used"), "{message}");
     let (_, message) = profile("protocol = \"clod\"");
-    assert!(message.contains("\"stream\", \"cloud\" or \"comfyui\""), "{message}");
+    assert!(message.contains("\"stream\", \"cloud\", \"comfyui\" or \"v2\""), "{message}");
 }
 
 #[test]
@@ -347,7 +347,7 @@ fn the_examples_in_the_docs_load_without_a_word() {
         from.split("```").next().expect("an end").to_owned()
     };
     let config = Config::parse(&block(include_str!("../docs/config.md")), Path::new("/x/config.toml"));
-    assert_eq!((config.warnings.as_slice(), config.profiles.len()), ([].as_slice(), 2));
+    assert_eq!((config.warnings.as_slice(), config.profiles.len()), ([].as_slice(), 3));
     let text = block(include_str!("../docs/presets.md"));
     let (preset, found) = comfydeck::domain::preset::Preset::parse(&text, "docs");
     assert_eq!((found.as_slice(), preset.params.len(), preset.files.len()), ([].as_slice(), 3, 2));

@@ -9,6 +9,7 @@ pub mod cancel;
 pub mod complete;
 pub mod completions;
 pub mod console;
+pub mod convert;
 pub mod dashboard;
 pub mod demo;
 pub mod diff;
@@ -102,6 +103,8 @@ pub enum Command {
     Flatten(flatten::Args),
     /// Open the dashboard on a built-in demo endpoint, or run that endpoint alone
     Demo(demo::Args),
+    /// Write a workflow that ComfyUI saved in API format
+    Convert(convert::Args),
     /// Show the parameters that made a picture or a video, from its metadata, or save them as a preset
     Import(import::Args),
     /// List, show, create, rename or delete presets
@@ -143,6 +146,7 @@ impl Command {
             Self::Batch(args) => batch::main(args),
             Self::Fetch(args) => fetch::main(args),
             Self::Flatten(args) => flatten::main(args),
+            Self::Convert(args) => convert::main(args),
             Self::Import(args) => import::main(args),
             Self::Demo(args) => demo::main(args),
             Self::Presets(args) => presets::main(args),

@@ -32,6 +32,7 @@ pub mod shape;
 pub mod spend;
 pub mod tables;
 pub mod time;
+pub mod ui_format;
 pub mod value;
 mod wiring;
 pub mod workflow;

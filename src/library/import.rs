@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::convert::{Converted, convert, told};
 use crate::domain::Workflow;
+use crate::domain::ui_format::ConvertError;
 use crate::domain::workflow::WorkflowError;
 use crate::wire::metadata::{self, Metadata, MetadataError};
 
@@ -43,11 +45,9 @@ pub enum ImportError {
         /// ` (it has …)`, or nothing.
         others: String,
     },
-    /// The file only has the editor's graph.
-    #[error(
-        "{path} has only the graph of ComfyUI's editor, which an API cannot run. Drop the file on ComfyUI's window, choose Workflow > Export (API), and import the file that this saves", path = .path.display()
-    )]
-    OnlyUiGraph { path: PathBuf },
+    /// The file only has the editor's graph, and some of its nodes cannot be converted.
+    #[error("{path} has only the graph of ComfyUI's editor: {}", told(.why, false), path = .path.display())]
+    OnlyUiGraph { path: PathBuf, why: ConvertError },
     /// The file's graph is not a workflow.
     #[error("the graph in {path} cannot be used: {why}", path = .path.display())]
     Graph { path: PathBuf, why: WorkflowError },
@@ -73,14 +73,10 @@ pub fn read(path: &Path) -> Result<Imported, ImportError> {
         let mut text = String::new();
         file.take(MOST_BYTES).read_to_string(&mut text).map_err(|e| unreadable(e.to_string()))?;
         let (text, count) = metadata::finite(&text);
-        let graph = parse(&path, &text)?;
-        return Ok(Imported {
-            path,
-            kind: "workflow",
-            graph,
-            has_ui_graph: false,
-            notes: notes(count, None),
-        });
+        let (graph, of_conversion) = parse(&path, &text)?;
+        let has_ui_graph = of_conversion.is_some();
+        let notes = notes(count, None).into_iter().chain(of_conversion.into_iter().flatten()).collect();
+        return Ok(Imported { path, kind: "workflow", graph, has_ui_graph, notes });
     }
     let found = match metadata::read(file) {
         Ok(found) => found,
@@ -88,25 +84,33 @@ pub fn read(path: &Path) -> Result<Imported, ImportError> {
         Err(why) => return Err(ImportError::Metadata { path, why }),
     };
     let Metadata { kind, prompt, workflow, others, non_finite, damage } = found;
-    let Some(text) = prompt else {
-        if workflow.is_some() {
-            return Err(ImportError::OnlyUiGraph { path });
-        }
+    // Without the graph that an API runs, that of the editor is converted.
+    let has_ui_graph = workflow.is_some();
+    let Some(text) = prompt.or(workflow) else {
         let others = match others.is_empty() {
             true => String::new(),
             false => format!(" (it has {}, which other programs write)", others.join(", ")),
         };
         return Err(ImportError::None { path, kind, others });
     };
-    let graph = parse(&path, &text)?;
-    Ok(Imported { path, kind, graph, has_ui_graph: workflow.is_some(), notes: notes(non_finite, damage) })
+    let (graph, of_conversion) = parse(&path, &text)?;
+    let notes = notes(non_finite, damage).into_iter().chain(of_conversion.into_iter().flatten()).collect();
+    Ok(Imported { path, kind, graph, has_ui_graph, notes })
 }
 
-fn parse(path: &Path, text: &str) -> Result<Workflow, ImportError> {
-    Workflow::parse(text).map_err(|why| match why {
-        WorkflowError::UiFormat => ImportError::OnlyUiGraph { path: path.to_owned() },
-        why => ImportError::Graph { path: path.to_owned(), why },
-    })
+/// The graph in a text of either format; with notes when it was converted.
+fn parse(path: &Path, text: &str) -> Result<(Workflow, Option<Vec<String>>), ImportError> {
+    match Workflow::parse(text) {
+        Ok(graph) => Ok((graph, None)),
+        Err(WorkflowError::UiFormat) => {
+            let converted = convert(text, None);
+            let Converted { workflow, mut notes } =
+                converted.map_err(|why| ImportError::OnlyUiGraph { path: path.to_owned(), why })?;
+            notes.insert(0, "its graph is that of ComfyUI's editor, which was converted".to_owned());
+            Ok((workflow, Some(notes)))
+        }
+        Err(why) => Err(ImportError::Graph { path: path.to_owned(), why }),
+    }
 }
 
 fn notes(non_finite: usize, damage: Option<&str>) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! What a person opens: workflows with their forms, presets on disk, graphs in pictures and videos.
 
+pub mod convert;
 pub mod import;
 pub mod open;
 pub mod presets;

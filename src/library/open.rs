@@ -7,12 +7,14 @@ use indexmap::IndexMap;
 use serde_json::Value;
 use thiserror::Error;
 
+use super::convert::{Converted, convert, told};
 use super::presets::{OpenPreset, PresetError, Presets, WorkflowSource};
 use crate::config::{Config, ConfigError, Profile};
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::draft::Layer;
 use crate::domain::form::{self, Form, FormError};
 use crate::domain::param::seeds;
+use crate::domain::ui_format::ConvertError;
 use crate::domain::workflow::WorkflowError;
 use crate::domain::{ParamKey, Parameter, SeedPolicy, Workflow, param};
 
@@ -67,6 +69,8 @@ pub struct OpenWorkflow {
     pub diagnostics: Vec<Diagnostic>,
     /// Parts of the file that do not belong to the workflow, in a sentence.
     pub left_aside: Option<String>,
+    /// What could not be known when it was converted from UI format, a sentence each; `None` when it is in API format.
+    pub converted: Option<Vec<String>>,
     /// Names, to be used as `FILE#NAME`, of the workflows in a file with several when none was chosen;
     /// the first one is open.
     pub others: Vec<String>,
@@ -94,7 +98,15 @@ impl OpenWorkflow {
 
     /// Remarks about its file that are not errors: ignored parts, other workflows.
     pub fn notes(&self) -> impl Iterator<Item = String> {
-        self.left_aside.clone().into_iter().chain(self.note_on_others())
+        self.left_aside.clone().into_iter().chain(self.notes_on_conversion()).chain(self.note_on_others())
+    }
+
+    /// That it was converted, and what could not be known.
+    fn notes_on_conversion(&self) -> impl Iterator<Item = String> {
+        let file = self.source.shown();
+        let first = self.converted.iter().map(|_| "converted from ComfyUI's UI format".to_owned());
+        let notes = first.chain(self.converted.iter().flatten().cloned());
+        notes.map(move |note| format!("{file}: {note}"))
     }
 
     /// A remark that the file has further workflows.
@@ -124,6 +136,9 @@ pub enum OpenError {
         /// What it is instead.
         why: WorkflowError,
     },
+    /// The file is in UI format, and some of its nodes cannot be converted.
+    #[error("{file}: {}", told(.why, false))]
+    Convert { file: String, why: ConvertError },
     /// The file looks like a form but is not a valid one.
     #[error("{file}: {why}")]
     Form { file: String, why: FormError },
@@ -201,7 +216,7 @@ pub fn workflow_from(from: impl Read, name: &str) -> Result<OpenWorkflow, OpenEr
 
 /// A workflow without a form.
 fn plain(source: &WorkflowSource, text: &str) -> Result<OpenWorkflow, OpenError> {
-    let workflow = Workflow::parse(text).map_err(|why| OpenError::Workflow { file: source.shown(), why })?;
+    let (workflow, converted) = parse(text, &source.shown())?;
     let mut params = param::parameters(&workflow);
     if !form::shape_by_titles(&mut params) {
         param::arrange(&mut params);
@@ -216,8 +231,23 @@ fn plain(source: &WorkflowSource, text: &str) -> Result<OpenWorkflow, OpenError>
         seeds,
         diagnostics: Vec::new(),
         left_aside,
+        converted,
         others: Vec::new(),
     })
+}
+
+/// A workflow in either format. The notes are those of [`OpenWorkflow::converted`].
+fn parse(text: &str, file: &str) -> Result<(Workflow, Option<Vec<String>>), OpenError> {
+    match Workflow::parse(text) {
+        Ok(workflow) => Ok((workflow, None)),
+        Err(WorkflowError::UiFormat) => {
+            let converted = convert(text, None);
+            let Converted { workflow, notes } =
+                converted.map_err(|why| OpenError::Convert { file: file.to_owned(), why })?;
+            Ok((workflow, Some(notes)))
+        }
+        Err(why) => Err(OpenError::Workflow { file: file.to_owned(), why }),
+    }
 }
 
 /// A remark on the file's keys that are not nodes.
@@ -259,7 +289,7 @@ fn from_form(
         return Err(OpenError::NoSuchTitle { file, title: title.unwrap_or_default().to_owned(), titles });
     };
     let inner = chosen.workflow.as_deref().ok_or_else(|| OpenError::FormWithoutWorkflow(file.clone()))?;
-    let workflow = Workflow::parse(inner).map_err(|why| OpenError::Workflow { file: file.clone(), why })?;
+    let (workflow, converted) = parse(inner, &file)?;
     let params = param::parameters(&workflow);
     let source = source.clone();
     let seeds = seeds::policies(&workflow);
@@ -267,7 +297,7 @@ fn from_form(
     let others = if forms.len() > 1 && title.is_none() { names } else { Vec::new() };
     let (values, diagnostics) = (IndexMap::new(), Vec::new());
     let mut opened =
-        OpenWorkflow { source, params, workflow, values, seeds, diagnostics, left_aside, others };
+        OpenWorkflow { source, params, workflow, values, seeds, diagnostics, left_aside, converted, others };
     put_form(&mut opened, chosen, text, &file);
     Ok(opened)
 }

@@ -79,6 +79,7 @@ impl Stage {
                     values: IndexMap::new(),
                     seeds: IndexMap::new(),
                     diagnostics: Vec::new(),
+                    converted: None,
                     left_aside: None,
                     others: Vec::new(),
                 })),

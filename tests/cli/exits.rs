@@ -38,7 +38,11 @@ fn a_failed_run_is_one() {
 fn bad_input_is_two_and_nothing_is_sent() {
     let (home, mut server) = (Home::new(), Server::quick());
     let url = server.url.clone();
-    std::fs::write(home.folder.path().join("ui.json"), r#"{"nodes": [], "links": []}"#).expect("written");
+    std::fs::write(
+        home.folder.path().join("ui.json"),
+        r#"{"nodes": [{"id": 1, "type": "Odd", "widgets_values": [1]}], "links": []}"#,
+    )
+    .expect("written");
     let table: [(&[&str], &str); 14] = [
         (&["flamingo", "--set", "promt=x", "--url", &url], "Did you mean `prompt`?"),
         (&["flamingo", "--set", "6-inputs-txt=x", "--url", &url], "Did you mean `6-inputs-text`?"),
@@ -52,7 +56,7 @@ fn bad_input_is_two_and_nothing_is_sent() {
         (&["flamingo", "--profile", "prod"], "there is no profile `prod`"),
         (&["flamingo", "--url", "ftp://x"], "must begin with https://"),
         (&["--url", &url], "--workflow FILE"),
-        (&["--workflow", "ui.json", "--url", &url], "UI format"),
+        (&["--workflow", "ui.json", "--url", &url], "node 1 (Odd)"),
         (&["flamingo", "--profile", "a", "--url", &url], "cannot be used with"),
     ];
     for (args, said) in table {

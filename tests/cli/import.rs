@@ -83,7 +83,7 @@ fn a_file_without_a_graph_says_what_to_do() {
         &[&png[..33], b"\0\0\0\x0ctEXtparameters\0x\0\0\0\0", &png[png.len() - 12..]].concat(),
     );
     write("none.png", &[&png[..33], &png[png.len() - 12..]].concat());
-    write("ui.json", br#"{"nodes": [], "links": []}"#);
+    write("ui.json", br#"{"nodes": [{"id": 1, "type": "Odd", "widgets_values": [1]}], "links": []}"#);
     write(
         "ui.png",
         &[&png[..33], b"\0\0\0\x16tEXtworkflow\0{\"nodes\":[]}\0\0\0\0", &png[png.len() - 12..]].concat(),
@@ -94,7 +94,7 @@ fn a_file_without_a_graph_says_what_to_do() {
         ("other.png", "without ComfyUI's graph (it has parameters, which other programs write)"),
         ("none.png", "none.png is a PNG without ComfyUI's graph. Its server writes none"),
         ("ui.json", "choose Workflow > Export (API)"),
-        ("ui.png", "choose Workflow > Export (API)"),
+        ("ui.png", "has no node that a server could run"),
         ("a\u{1b}[31m.txt", "a.txt: ComfyUI's metadata is only read from"),
         ("nowhere.png", "cannot be read: No such file"),
         (".", "it is not a file"),

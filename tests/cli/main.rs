@@ -3,6 +3,7 @@
 mod again;
 mod batch;
 mod cloud;
+mod convert;
 mod demo;
 #[path = "../terminal/emulator.rs"]
 #[allow(dead_code)] // shared with the tests of the session, which use all of it

@@ -192,10 +192,11 @@ fn what_the_person_saw_is_what_is_sent_however_opening_and_submitting_meet() {
 #[test]
 fn a_file_that_is_not_a_workflow_is_reported_by_name() {
     let mut room = Room::new();
-    fs::write(room.folder.path().join("ui.json"), r#"{"nodes": []}"#).unwrap();
+    let group = r#"{"nodes": [{"id": 8, "type": "workflow>Both"}]}"#;
+    fs::write(room.folder.path().join("ui.json"), group).unwrap();
     let messages = room.perform(Operation::OpenWorkflow("ui.json".into(), ProfileChoice::default()));
     let [Msg::NotOpened(why)] = &messages[..] else { panic!("{messages:?}") };
-    assert!(why.contains("ui.json: this is a workflow in ComfyUI's UI format"), "{why}");
+    assert!(why.contains("ui.json: node 8 (workflow>Both): group nodes"), "{why}");
 }
 
 #[test]
