@@ -99,6 +99,10 @@ pub fn regions(model: &Model) -> Option<Regions> {
         false => stacked(left, u32::from(if model.log_split == 0 { LOG_SPLIT } else { model.log_split })),
     };
     let (runs, beneath) = stacked(right, if size.height < VERY_TALL { 45 } else { 30 });
+    let (runs, beneath) = match rows_of_runs(model) {
+        rows if rows < runs.height => above(right, right.height - rows),
+        _ => (runs, beneath),
+    };
     regions.rule = Some(Rect { x: rule, width: 1, ..body });
     regions.panes = vec![(Pane::Parameters, parameters), (Pane::Runs, runs)];
     if size.height >= VERY_TALL {
@@ -109,6 +113,14 @@ pub fn regions(model: &Model) -> Option<Regions> {
     }
     regions.panes.push((Pane::Log, log));
     Some(regions)
+}
+
+/// Rows that the list of runs needs with its title. What it leaves is the picture's. They grow by steps, since another size
+/// of the picture is sent anew.
+fn rows_of_runs(model: &Model) -> u16 {
+    const STEP: usize = 6;
+    let rows = model.runs.list.rows.len().max(1).div_ceil(STEP) * STEP + 2;
+    u16::try_from(rows).unwrap_or(u16::MAX)
 }
 
 /// Lines that a pane shows beneath its title; those it would show, when it is not seen.

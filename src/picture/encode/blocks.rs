@@ -17,6 +17,9 @@ const LADDER: [(f64, u8); 9] =
 const NOISE_256: i32 = 12;
 const NOISE_16: i32 = 32;
 
+/// Columns from which single pixels of a pattern are small against what the picture shows.
+const FINE: u16 = 36;
+
 /// Thresholds of ordered dithering (Bayer 1973), of four by four pixels: a pixel that does not change keeps its colour from
 /// frame to frame.
 const BAYER: [[i32; 4]; 4] = [[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]];
@@ -27,7 +30,7 @@ pub(super) fn encode(pixels: &Pixels, cells: Cells, canvas: &Canvas) -> (Cells, 
         Colours::Indexed => Some(NOISE_256),
         Colours::Sixteen => Some(NOISE_16),
     };
-    if let Some(noise) = noise {
+    if let Some(noise) = noise.filter(|_| cells.width >= FINE) {
         let halves =
             halves(&image(pixels, cells, canvas), cells, |channel, x, y| dithered(channel, x, y, noise));
         if wire_bytes(&halves, cells, canvas.colours) <= canvas.budget {

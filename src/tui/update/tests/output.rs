@@ -76,7 +76,7 @@ fn is_drawn(stage: &Stage) -> bool {
 fn the_selected_runs_output_is_looked_at_once() {
     let mut stage = stage();
     let asked = render_orders(stage.hear(Msg::Run(2, Some(Box::new(made(2, 3))))));
-    let room = Cells { width: 57, height: 19 };
+    let room = Cells { width: 57, height: 28 };
     let path = "/pictures/2_0.png".into();
     assert_eq!(
         asked,
