@@ -25,7 +25,7 @@ const VALUE_WIDTH: usize = 200;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A picture or a video that ComfyUI saved (PNG, WebP, JPEG, MP4, MOV), or a workflow_api.json
+    /// A picture or a video that ComfyUI saved (PNG, WebP, JPEG, AVIF, MP4, MOV, WebM, FLAC, MP3, Ogg), or a workflow file
     pub file: PathBuf,
     /// The workflow_api.json to compare with, instead of the preset's or the profile's
     #[arg(short, long, value_name = "FILE")]

@@ -1,14 +1,18 @@
-//! The graph inside a picture or a video: what ComfyUI writes into the files it saves.
+//! The graph inside a picture, a video or a sound: what ComfyUI writes into the files it saves.
 //!
 //! `prompt` is the graph in API format, which is enough to run it again; `workflow` the graph of ComfyUI's own
 //! editor. Only the bytes that may hold them are read: pixels and frames are skipped. The files come from anywhere,
 //! so every length is checked against the file's, and every text against [`MAX_TEXT`].
 
 mod exif;
+mod heif;
+mod id3;
 mod jpeg;
 mod mp4;
 mod png;
 mod reader;
+mod vorbis;
+mod webm;
 mod webp;
 
 use std::borrow::Cow;
@@ -25,7 +29,7 @@ pub const MAX_TEXT: u64 = 16 << 20;
 const MAX_OTHERS: usize = 16;
 
 /// Supported file formats, for messages.
-pub const KINDS: &str = "PNG, WebP, JPEG, MP4 and MOV";
+pub const KINDS: &str = "PNG, WebP, JPEG, AVIF, MP4, MOV, WebM, FLAC, MP3 and Ogg";
 
 /// Graphs and other metadata found in a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,6 +81,26 @@ pub fn read(from: impl Read + Seek) -> Result<Metadata, MetadataError> {
         head if head.starts_with(b"\xff\xd8\xff") => {
             found.kind = "JPEG";
             jpeg::scan(&mut source, &mut found)
+        }
+        [_, _, _, _, b'f', b't', b'y', b'p', b'a', b'v', b'i', b'f' | b's'] => {
+            found.kind = "AVIF";
+            heif::scan(&mut source, &mut found)
+        }
+        head if head.starts_with(b"\x1a\x45\xdf\xa3") => {
+            found.kind = "WebM";
+            webm::scan(&mut source, &mut found)
+        }
+        head if head.starts_with(b"fLaC") => {
+            found.kind = "FLAC";
+            vorbis::scan_flac(&mut source, &mut found)
+        }
+        head if head.starts_with(b"OggS") => {
+            found.kind = "Ogg";
+            vorbis::scan_ogg(&mut source, &mut found)
+        }
+        head if head.starts_with(b"ID3") => {
+            found.kind = "MP3";
+            id3::scan(&mut source, &mut found)
         }
         head if head[4..8] == *b"ftyp" => {
             found.kind = if head[8..] == *b"qt  " { "MOV" } else { "MP4" };

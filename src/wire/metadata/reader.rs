@@ -94,6 +94,16 @@ impl<R: Read + Seek> ByteReader<R> {
         Ok(())
     }
 
+    /// Goes to any offset.
+    pub(super) fn go_to(&mut self, place: u64) -> Scanned<()> {
+        if place > self.end {
+            return Err(Stop::Damaged(SHORT));
+        }
+        self.from.seek(SeekFrom::Start(place))?;
+        self.at = place;
+        Ok(())
+    }
+
     /// Skips to a later offset.
     pub(super) fn skip_to(&mut self, place: u64) -> Scanned<()> {
         self.skip(place.checked_sub(self.at).ok_or(Stop::Damaged("its parts overlap"))?)

@@ -11,6 +11,15 @@ const RGBA: &[u8] = include_bytes!("samples/png_rgba.png");
 const WEBP: &[u8] = include_bytes!("samples/webp_exif.webp");
 const MP4: &[u8] = include_bytes!("samples/mp4_tags.mp4");
 
+/// Written by the programs that ComfyUI writes with: PyAV, and Pillow.
+const OTHERS: [(&str, &[u8]); 5] = [
+    ("WebM", include_bytes!("samples/webm_tags.webm")),
+    ("FLAC", include_bytes!("samples/flac_tags.flac")),
+    ("MP3", include_bytes!("samples/mp3_tags.mp3")),
+    ("Ogg", include_bytes!("samples/opus_tags.opus")),
+    ("AVIF", include_bytes!("samples/avif_exif.avif")),
+];
+
 fn metadata(bytes: &[u8]) -> Metadata {
     read(Cursor::new(bytes)).expect("metadata")
 }
@@ -39,7 +48,13 @@ fn what_comfyui_saved_is_read() {
     let mp4 = metadata(MP4);
     assert_eq!((mp4.kind, classes(&mp4).len()), ("MP4", 4));
     assert_eq!(mp4.workflow, webp.workflow);
-    for found in [png, webp, mp4] {
+    let others = OTHERS.map(|(kind, bytes)| {
+        let found = metadata(bytes);
+        assert_eq!((found.kind, classes(&found)), (kind, vec!["EmptyAudio".to_owned(), "Save".to_owned()]));
+        assert_eq!(found.workflow, webp.workflow, "{kind}");
+        found
+    });
+    for found in [png, webp, mp4].into_iter().chain(others) {
         assert_eq!((found.damage, found.non_finite), (None, 0));
     }
 }
@@ -274,16 +289,67 @@ fn frames_are_stepped_over() {
     assert!(read_bytes.get() < 2_000, "{} bytes", read_bytes.get());
 }
 
+#[test]
+fn an_mp3_tag_is_read_in_every_version() {
+    let frame =
+        |size: [u8; 4], flags: u8, data: &[u8]| [b"TXXX".as_slice(), &size, &[0, flags], data].concat();
+    let tag = |version: u8, flags: u8, frames: &[u8]| {
+        let size = [0, 0, (frames.len() >> 7) as u8, (frames.len() & 0x7f) as u8];
+        [b"ID3".as_slice(), &[version, 0, flags], &size, frames, b"\xff\xfbsound"].concat()
+    };
+    let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+    let wide =
+        [b"\x01\xff\xfe".as_slice(), &utf16("prompt"), &[0, 0, 0xff, 0xfe], &utf16("{\"1\":\"\u{732b}\"}")]
+            .concat();
+    let plain = "\x03prompt\0{\"1\":\"\u{732b}\"}".as_bytes();
+    let length = |data: &[u8]| [0, 0, 0, u8::try_from(data.len()).expect("short")];
+    let spread = |data: &[u8]| {
+        data.iter().flat_map(|b| if *b == 0xff { vec![0xff, 0] } else { vec![*b] }).collect::<Vec<_>>()
+    };
+    let files = [
+        tag(3, 0, &frame(length(&wide), 0, &wide)),
+        tag(4, 0, &frame(length(plain), 0, plain)),
+        tag(3, 0x80, &spread(&frame(length(&wide), 0, &wide))),
+        tag(4, 0, &frame(length(&spread(&wide)), 2, &spread(&wide))),
+        tag(4, 0, &frame(length(&[&[0; 4], plain].concat()), 1, &[&[0; 4], plain].concat())),
+        tag(3, 0x40, &[&[0, 0, 0, 6][..], &[0; 6], &frame(length(plain), 0, plain)].concat()),
+    ];
+    for (number, file) in files.iter().enumerate() {
+        assert_eq!(metadata(file).prompt.as_deref(), Some("{\"1\":\"\u{732b}\"}"), "{number}");
+    }
+    assert_eq!(metadata(&tag(2, 0, b"TXX")).prompt, None);
+}
+
+#[test]
+fn a_webm_that_was_recorded_says_no_lengths_and_is_read_all_the_same() {
+    let unknown = [0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+    let element =
+        |id: &[u8], data: &[u8]| [id, &[0x40, u8::try_from(data.len()).expect("short")], data].concat();
+    let simple = [element(&[0x45, 0xa3], b"WORKFLOW"), element(&[0x44, 0x87], b"{\"nodes\":[]}")].concat();
+    let tags = element(&[0x12, 0x54, 0xc3, 0x67], &element(&[0x73, 0x73], &element(&[0x67, 0xc8], &simple)));
+    let frames = [&[0x1f, 0x43, 0xb6, 0x75][..], &unknown, &element(&[0xa3], b"frame")].concat();
+    let file = [
+        &element(&[0x1a, 0x45, 0xdf, 0xa3], b"webm")[..],
+        &[0x18, 0x53, 0x80, 0x67],
+        &unknown,
+        &frames,
+        &tags,
+    ]
+    .concat();
+    assert_eq!(metadata(&file).workflow.as_deref(), Some("{\"nodes\":[]}"));
+}
+
 proptest! {
     #[test]
     fn whatever_is_changed_in_a_file_nothing_falls_over(
-        which in 0_usize..5,
+        which in 0_usize..10,
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12),
         length in any::<prop::sample::Index>(),
         cut in any::<bool>(),
     ) {
         let jpeg = jpeg_of(&[(0xe1, [b"Exif\0\0".to_vec(), tiff(false, &[(0x0110, 2, b"prompt:{}".to_vec())])].concat())]);
-        let mut bytes = [PNG, RGBA, WEBP, MP4, &jpeg][which].to_vec();
+        let files = [PNG, RGBA, WEBP, MP4, &jpeg].into_iter().chain(OTHERS.map(|(_, bytes)| bytes));
+        let mut bytes = files.collect::<Vec<_>>()[which].to_vec();
         for (place, byte) in changes {
             let place = place.index(bytes.len());
             bytes[place] = byte;
