@@ -12,6 +12,6 @@ mod source;
 pub mod write;
 
 pub use dirs::{Dirs, DirsError};
-pub use load::{Config, ConfigError, Spend, ThemeChoice, Ui};
+pub use load::{Config, ConfigError, Notify, Spend, ThemeChoice, Ui};
 pub use profile::{Profile, SecretError, SecretSource, check_url};
 pub use secret::{Credential, Credentials, Secret, Veil};

@@ -3,9 +3,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::load::ThemeChoice;
-use crate::domain::SeedPolicy;
+use super::load::{Notify, ThemeChoice};
 use crate::domain::run::Protocol;
+use crate::domain::{SeedPolicy, Status};
 use crate::picture::PictureMode;
 
 /// The type of a field.
@@ -19,6 +19,8 @@ pub enum Kind {
     },
     /// An amount of money.
     Money,
+    /// A list of these words.
+    List(Vec<&'static str>),
     /// One of these words.
     Words(Vec<&'static str>),
     /// A text, or a table with its source.
@@ -143,6 +145,42 @@ fn profile() -> Vec<Setting> {
     profile
 }
 
+/// The fields of `[notify]`.
+fn notify() -> Vec<Setting> {
+    use Kind::{Boolean, Integer, List, Text};
+    let ends = || List(Notify::ENDS.map(Status::word).to_vec());
+    vec![
+        row("title", Boolean, "true", "say in the window's title what runs, and how far it is"),
+        row("taskbar", Boolean, "true", "show progress in tab or taskbar, in terminals that have it"),
+        row("bell", ends(), "[]", "ends of runs that ring the bell"),
+        row(
+            "desktop",
+            ends(),
+            "[\"done\", \"failed\", \"lost\"]",
+            "ends of runs that are shown on the desktop, by terminals that can",
+        ),
+        row(
+            "after_seconds",
+            Integer { least: 0, most: None },
+            "10",
+            "bell and desktop only after runs that took so long",
+        ),
+        row("unfocused", Boolean, "true", "bell and desktop only while the terminal has not the focus"),
+        row(
+            "on_finish",
+            Text,
+            "\"jq -r .status >> ~/runs.txt\"",
+            "a shell's command that gets each run that ended, as JSON on its standard input",
+        ),
+        row(
+            "on_finish_for",
+            ends(),
+            "[\"done\", \"failed\", \"cancelled\", \"lost\"]",
+            "the ends of runs that it is for",
+        ),
+    ]
+}
+
 /// The tables of `config.toml`.
 pub fn config() -> Vec<Table> {
     use Kind::{Boolean, Integer, Keys, Money, Text, Words};
@@ -154,6 +192,7 @@ pub fn config() -> Vec<Table> {
             settings: vec![row("default_profile", Text, "\"prod\"", "the profile to use by default")],
         },
         Table { name: "profiles", about: "where to run", names: Names::Tables, settings: profile() },
+        Table { name: "notify", about: "who looks elsewhere is told", names: Names::Own, settings: notify() },
         Table {
             name: "output",
             about: "defaults for the outputs of all profiles",
@@ -308,6 +347,7 @@ fn kind(kind: &Kind) -> Value {
         }
         Kind::Money => json!({"type": "number", "minimum": 0}),
         Kind::Words(words) => json!({"enum": words}),
+        Kind::List(words) => json!({"type": "array", "items": {"enum": words}}),
         Kind::Headers => json!({"type": "object", "additionalProperties": self::kind(&Kind::Secret)}),
         Kind::Secret => {
             let source = |name: &str| json!({"type": "object", "properties": {name: {"type": "string"}}, "required": [name], "additionalProperties": false});

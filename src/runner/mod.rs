@@ -10,6 +10,7 @@ mod ceiling;
 mod drift;
 mod duplicate;
 mod end;
+mod finish;
 mod folder;
 mod journal;
 mod process;
@@ -23,9 +24,11 @@ mod task;
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
+use serde_json::Value;
 use thiserror::Error;
 
 use crate::backend::results::outputs::place::Unusable;
@@ -61,6 +64,9 @@ pub trait Environment: Send + Sync {
     /// to do. `is_waiting` tells which hand-overs an open run still needs.
     fn sweep(&self, is_waiting: &dyn Fn(&str) -> bool);
 
+    /// Tells whoever wants to know that a run which had its turn has ended. `record` is the run as JSON.
+    fn finished(&self, run: RunId, status: Status, record: &dyn Fn() -> Value);
+
     /// The limits at a run's endpoint now. They may change while runs wait.
     fn limits(&self, request: &RunRequest) -> Limits;
 }
@@ -81,11 +87,41 @@ struct SystemEnvironment {
     backends: Mutex<HashMap<Protocol, Arc<dyn Backend>>>,
     /// As it was read last, and when its file was written.
     config: Mutex<(Option<SystemTime>, Config)>,
+    /// Threads that wait for commands of the person (`on_finish`).
+    commands: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl SystemEnvironment {
     fn new(dirs: &Dirs) -> Self {
-        Self { dirs: dirs.clone(), backends: Mutex::default(), config: Mutex::default() }
+        Self {
+            dirs: dirs.clone(),
+            backends: Mutex::default(),
+            config: Mutex::default(),
+            commands: Mutex::default(),
+        }
+    }
+
+    /// The config as it is now.
+    fn config(&self) -> MutexGuard<'_, (Option<SystemTime>, Config)> {
+        let written = std::fs::metadata(self.dirs.config_file()).and_then(|file| file.modified()).ok();
+        let mut known = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.0 != written {
+            match Config::load(&self.dirs) {
+                Ok(config) => *known = (written, config),
+                // It may be half written. What held before holds until it can be read.
+                Err(error) => tracing::warn!("{error}"),
+            }
+        }
+        known
+    }
+
+    /// Waits until the commands have ended, so that how they ended is logged.
+    fn wait_for_commands(&self) {
+        let commands = std::mem::take(&mut *self.commands.lock().unwrap_or_else(PoisonError::into_inner));
+        for command in commands {
+            // A panic there is in the log.
+            let _ = command.join();
+        }
     }
 }
 
@@ -114,16 +150,16 @@ impl Environment for SystemEnvironment {
         }
     }
 
-    fn limits(&self, request: &RunRequest) -> Limits {
-        let written = std::fs::metadata(self.dirs.config_file()).and_then(|file| file.modified()).ok();
-        let mut known = self.config.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.0 != written {
-            match Config::load(&self.dirs) {
-                Ok(config) => *known = (written, config),
-                // It may be half written. What held before holds until it can be read.
-                Err(error) => tracing::warn!("{error}"),
-            }
+    fn finished(&self, run: RunId, status: Status, record: &dyn Fn() -> Value) {
+        let Some(command) = self.config().1.notify.command_for(status).map(str::to_owned) else { return };
+        match finish::start(&command, &self.dirs.runtime, run, &record()) {
+            Ok(thread) => self.commands.lock().unwrap_or_else(PoisonError::into_inner).push(thread),
+            Err(error) => tracing::warn!(run, "on_finish could not be started: {error}"),
         }
+    }
+
+    fn limits(&self, request: &RunRequest) -> Limits {
+        let known = self.config();
         let profile = known.1.profiles.get(&request.profile);
         Limits {
             at_once: profile.map_or(request.concurrency, |profile| profile.concurrency),

@@ -34,7 +34,7 @@ const NOT_FOR_THE_RUNNER: [&str; 2] = ["VIEWCOMFY_CLIENT_ID", "VIEWCOMFY_CLIENT_
 
 /// Set in a runner's environment; a process with it never starts another runner, so that a program that mistakes the
 /// argument `runner` for something else (a test binary, say) cannot multiply.
-const RUNNER_MARK: &str = "COMFYDECK_RUNNER";
+pub(super) const RUNNER_MARK: &str = "COMFYDECK_RUNNER";
 
 /// Longest time for which one lock is held without the other.
 const BETWEEN: Duration = Duration::from_secs(2);
@@ -111,7 +111,10 @@ pub fn keep_away(dirs: &Dirs) -> Result<Option<NoRunner>, RunnerError> {
 /// # Errors
 /// When the store or the locks cannot be used.
 pub fn serve(dirs: &Dirs) -> Result<(), RunnerError> {
-    serve_with(dirs, Arc::new(SystemEnvironment::new(dirs)))
+    let environment = Arc::new(SystemEnvironment::new(dirs));
+    let served = serve_with(dirs, environment.clone());
+    environment.wait_for_commands();
+    served
 }
 
 /// As [`serve`], with another environment.

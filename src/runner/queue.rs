@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{self, JoinSet};
@@ -23,7 +24,8 @@ use crate::backend::{Backend, Caps, Job, Server};
 use crate::config::{Credentials, Dirs};
 use crate::domain::batch::Hold;
 use crate::domain::run::{Output, RunError};
-use crate::domain::{Run, RunEvent, RunId, RunRequest, Shape, Status, Workflow};
+use crate::domain::{Run, RunEvent, RunId, RunRequest, Shape, Status, Workflow, param};
+use crate::report::json;
 use crate::store::{Store, StoreError, Watcher, now, watch};
 
 /// How often the store is polled besides notifications, which some file systems do not send.
@@ -416,6 +418,20 @@ impl Queue {
             Ok(_) => self.environment.release(&run.request),
             Err(error) => tracing::warn!(run = run.id, "its credentials may stay behind: {error}"),
         }
+        match self.store.run(run.id) {
+            Ok(Some(run)) => self.environment.finished(run.id, run.status, &|| self.record(&run)),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(run = run.id, "nobody is told of its end: {error}"),
+        }
+    }
+
+    /// A run as `show --json` prints it.
+    fn record(&self, run: &Run) -> Value {
+        let text = |hash: &str| self.store.workflow(hash).ok().flatten();
+        let ran = run.result.as_ref().and_then(|result| text(result.prompt_sha256.as_deref()?));
+        let workflow = text(&run.request.workflow_hash).and_then(|text| Workflow::parse(&text).ok());
+        let names = workflow.as_ref().map(param::names).unwrap_or_default();
+        json::run(run, &names, ran.as_deref())
     }
 
     /// Handles the end of a task, also by a panic.

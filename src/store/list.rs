@@ -1,7 +1,7 @@
 //! The list of runs: newest first, a page at a time, filtered.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use rusqlite::Row;
 use rusqlite::ToSql;
@@ -9,7 +9,7 @@ use rusqlite::ToSql;
 use super::live::Live;
 use super::{Store, StoreError, search};
 use crate::domain::batch::{BatchId, BatchPlace, Hold};
-use crate::domain::run::{ConnectionSince, Counts, Listed, Protocol};
+use crate::domain::run::{Counts, Listed, Protocol};
 use crate::domain::spend::{Took, Usual};
 use crate::domain::{RunId, RunSummary, Status};
 
@@ -80,7 +80,7 @@ pub(super) const COLUMNS: &str =
 const COUNTS: &str =
     "SELECT id, status, held IS NOT NULL FROM runs INDEXED BY runs_open WHERE ended_at IS NULL";
 
-const IN_FLIGHT: &str = "SELECT profile, live FROM runs INDEXED BY runs_open
+const IN_FLIGHT: &str = "SELECT profile, live, status FROM runs INDEXED BY runs_open
     WHERE ended_at IS NULL AND status IN ('uploading', 'waiting', 'running', 'downloading')";
 
 const LAST_TIMES: &str = "SELECT started_at, began_at, ended_at FROM runs INDEXED BY runs_done
@@ -248,21 +248,28 @@ impl Store {
             }
         }
         if counts.in_flight > 0 {
-            self.connections(&mut counts.connections)?;
+            self.in_flight(&mut counts)?;
         }
         Ok(counts)
     }
 
-    fn connections(&self, found: &mut BTreeMap<String, ConnectionSince>) -> Result<(), StoreError> {
+    /// How far the runs in flight are, and how their events arrive.
+    fn in_flight(&self, counts: &mut Counts) -> Result<(), StoreError> {
+        let (mut shares, mut tells) = (0.0, false);
         let mut statement = self.connection.prepare_cached(IN_FLIGHT)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let live = Live::read(row.get_ref(1)?.as_str().unwrap_or_default());
+            let share = live.progress.map(|progress| progress.value as f64 / progress.max.max(1) as f64);
+            let is_received = row.get_ref(2)?.as_str().ok() == Some(Status::Downloading.word());
+            tells |= is_received || share.is_some();
+            shares += if is_received { 1.0 } else { share.unwrap_or(0.0).min(1.0) };
             if let Some(connection) = live.connection {
-                let known = found.entry(row.get(0)?).or_insert(connection);
+                let known = counts.connections.entry(row.get(0)?).or_insert(connection);
                 *known = connection.min(*known);
             }
         }
+        counts.percent = tells.then(|| (shares / counts.in_flight.max(1) as f64 * 100.0) as u8);
         Ok(())
     }
 

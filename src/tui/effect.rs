@@ -18,6 +18,7 @@ use crate::tui::panes::gallery::ThumbOrder;
 use crate::tui::panes::output::RenderOrder;
 use crate::tui::panes::sheet::SheetQuery;
 use crate::tui::query::{OutputsQuery, RunsQuery};
+use crate::tui::terminal::window::Alert;
 
 /// Effects in the making.
 pub type Effects = Vec<Effect>;
@@ -168,6 +169,8 @@ pub enum ScreenEffect {
     Copy(String),
     /// Put the `scp` command that downloads a file on the clipboard of the person's own machine.
     CopyScp(PathBuf),
+    /// Tell a person who may look elsewhere.
+    Alert(Alert),
     /// Give the terminal back to the shell until `fg`.
     Suspend,
     Redraw,

@@ -10,6 +10,7 @@
 //! To add a pane `x`: a variant of [`pane::Pane`], its place in [`layout`], its folder in [`panes`].
 //! To add a command: a row in the table of its pane, with its function; [`commands`] joins the tables.
 
+pub mod alerts;
 pub mod at_hand;
 pub mod briefs;
 pub mod command;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::alerts::Alerts;
 use super::briefs::Briefs;
 use super::fetch::Fetch;
 use super::notice::{Notice, Subject, Tone};
@@ -98,6 +99,8 @@ pub struct Model {
     pub park_cursor: bool,
     /// The pane that the details were opened from.
     pub came_from: Option<Pane>,
+    /// Who is told of runs that end.
+    pub alerts: Alerts,
     /// What tells runs apart.
     pub briefs: Briefs,
     /// Milliseconds that earlier runs of each workflow (by hash) took.

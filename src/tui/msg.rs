@@ -235,6 +235,8 @@ pub struct EndedRun {
     pub run: RunSummary,
     /// The earlier run that made the same picture.
     pub same_as: Option<RunId>,
+    /// Its batch, once none of its runs is open.
+    pub batch: Option<Batch>,
 }
 
 /// A workflow that was opened.

@@ -179,6 +179,7 @@ pub(super) fn runs_msg(rows: Vec<RunSummary>) -> Msg {
     let in_flight = rows.iter().filter(|row| row.status.is_in_flight());
     let connections = in_flight.clone().filter_map(|row| Some((row.profile.clone(), row.connection?)));
     let open = Counts {
+        percent: None,
         held: rows.iter().filter(|row| row.held.is_some()).count(),
         ids: rows.iter().filter(|row| !row.status.is_end()).map(|row| row.id).collect(),
         queued: rows.iter().filter(|row| row.status == Status::Queued && row.held.is_none()).count(),

@@ -71,3 +71,21 @@ fn a_workflow_that_is_not_the_deployed_one_is_warned_of_once() {
     write(6.5);
     assert!(!run("3").contains("another graph"), "they are the same again");
 }
+
+#[test]
+fn the_command_for_ended_runs_gets_each_of_them_with_its_outputs_and_no_secret() {
+    let (home, server) = (Home::new(), Server::quick());
+    std::fs::create_dir_all(&home.dirs.config).expect("made");
+    let told = home.folder.path().join("told");
+    assert!(std::process::Command::new("mkfifo").arg(&told).status().expect("mkfifo").success());
+    let config =
+        format!("[notify]\non_finish = \"cat > '{}'\"\non_finish_for = [\"done\"]\n", told.display());
+    std::fs::write(home.dirs.config_file(), config).expect("written");
+    let run = home.deck(&["run", "flamingo", "--set", "steps=1", "--url", &server.url, "-o", "out"]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let text = std::fs::read_to_string(&told).expect("told");
+    let record: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!((&record["run"], &record["status"]), (&1.into(), &"done".into()));
+    assert_eq!(record["outputs"][0]["path"], home.stored(1).outputs[0].path.to_string_lossy().as_ref());
+    assert!(!text.contains(crate::support::CLIENT_SECRET) && !text.contains(crate::support::CLIENT_ID));
+}

@@ -14,6 +14,7 @@ use comfydeck::domain::run::{End, Form, Preview, Protocol, RunError, Transfer};
 use comfydeck::domain::{Run, RunEvent, RunId, RunRequest, Status};
 use comfydeck::runner::{self, Environment, Limits, RunnerError};
 use comfydeck::store::{Store, watch};
+use serde_json::Value;
 use tokio::sync::Semaphore;
 
 /// Longer than anything here takes; a test that comes to it has failed.
@@ -192,6 +193,8 @@ impl Environment for World {
             std::fs::write(self.0.dirs.state.join("swept"), "").expect("written");
         }
     }
+
+    fn finished(&self, _: RunId, _: Status, _: &dyn Fn() -> Value) {}
 
     fn limits(&self, request: &RunRequest) -> Limits {
         let changed = std::fs::read_to_string(self.0.dirs.state.join("concurrency"));

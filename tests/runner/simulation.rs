@@ -19,6 +19,7 @@ use comfydeck::domain::{Run, RunEvent, RunId, RunRequest, Status};
 use comfydeck::runner::{self, Environment, Limits};
 use comfydeck::store::{RunQuery, Store, now};
 use fastrand::Rng;
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::mount::Mount;
@@ -207,6 +208,8 @@ impl Environment for Servers {
     fn release(&self, _: &RunRequest) {}
 
     fn sweep(&self, _: &dyn Fn(&str) -> bool) {}
+
+    fn finished(&self, _: RunId, _: Status, _: &dyn Fn() -> Value) {}
 
     fn limits(&self, request: &RunRequest) -> Limits {
         Limits { at_once: request.concurrency, most_a_day: None }

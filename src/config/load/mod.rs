@@ -1,5 +1,6 @@
 //! Reads `config.toml` and collects its problems.
 
+mod notify;
 mod profiles;
 mod secrets;
 mod ui;
@@ -11,12 +12,14 @@ use indexmap::IndexMap;
 use thiserror::Error;
 use toml::de::{DeTable, DeValue};
 
+pub use self::notify::Notify;
 pub use self::ui::{ThemeChoice, Ui};
 use super::profile::{check_url, path_of};
 use super::{Dirs, Profile};
 use crate::domain::OutputName;
 use crate::domain::diagnostic::{Diagnostic, Diagnostics, did_you_mean, nearest};
 use crate::domain::tables::{self, Fields, describe, entries};
+use notify::read_notify;
 use profiles::read_profiles;
 use ui::read_ui;
 
@@ -31,6 +34,7 @@ pub struct Config {
     /// The defaults for profiles: table `[output]`.
     pub output: OutputSettings,
     pub ui: Ui,
+    pub notify: Notify,
     /// Size limit in bytes of one run's log: `max_log` in `[history]`.
     pub max_log: MaxLog,
     /// What may be spent: the table `[spend]`.
@@ -197,6 +201,9 @@ impl Config {
         }
         if let Some(ui) = fields.table("ui", &mut found) {
             config.ui = read_ui(ui, &mut found);
+        }
+        if let Some(notify) = fields.table("notify", &mut found) {
+            config.notify = read_notify(notify, &mut found);
         }
         if let Some(history) = fields.table("history", &mut found) {
             config.max_log = read_max_log(history, &mut found);

@@ -84,6 +84,8 @@ pub struct Counts {
     /// Queued and held: none of them is sent until somebody lets it go on.
     pub held: usize,
     pub in_flight: usize,
+    /// How far those are on average, in percent; `None` while none of them tells.
+    pub percent: Option<u8>,
     /// Profiles with runs in flight, and how their events reach us where that can change.
     pub connections: BTreeMap<String, ConnectionSince>,
 }

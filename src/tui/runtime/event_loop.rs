@@ -380,6 +380,7 @@ impl EventLoop {
                 self.wants_demo = true;
                 self.over = Some(Over::Quit);
             }
+            ScreenEffect::Alert(alert) => self.session.alert(&alert),
             ScreenEffect::Suspend => self.suspend(),
             ScreenEffect::Redraw => {
                 self.session.repaint();
@@ -461,6 +462,7 @@ impl EventLoop {
         }
         let cursor = view::view(&self.model, &self.keys, &self.theme, &mut self.buffer);
         let pictures = view::placements(&self.model);
+        self.session.set_window(update::alerts::window(&self.model));
         self.session.draw(&mut self.buffer, cursor, &pictures);
     }
 

@@ -23,6 +23,7 @@ use ratatui::layout::Rect;
 use crate::config::{Config, ThemeChoice};
 use crate::picture::{PictureMode, PictureProtocol, usual_budget};
 use crate::store::{self, Store};
+use crate::tui::alerts::Alerts;
 use crate::tui::commands;
 use crate::tui::effect::{Operation, Question};
 use crate::tui::model::{Model, Size};
@@ -99,6 +100,7 @@ fn session_options(config: &Config) -> SessionOptions {
         flow_control: config.ui.flow_control,
         ascii: config.ui.ascii.unwrap_or(of_environment.ascii),
         title: Some("comfydeck".to_owned()),
+        notifications: !config.notify.desktop.is_empty(),
         // Nobody is asked what is not used.
         pictures: !matches!(mode, PictureMode::Off | PictureMode::Always(PictureProtocol::Blocks)),
         ..of_environment
@@ -123,7 +125,7 @@ fn event_loop(
     threads: Threads,
     replies: &Replies,
 ) -> Result<EventLoop, TuiError> {
-    let Config { ui, keys, warnings, .. } = &options.config;
+    let Config { ui, notify, keys, warnings, .. } = &options.config;
     let colourless = terminal.depth == ColorDepth::Mono;
     let (theme_choice, depth) = (ui.theme, terminal.depth);
     let ground = if ui.theme == ThemeChoice::Light { Ground::Light } else { Ground::Dark };
@@ -148,6 +150,7 @@ fn event_loop(
         usual_outputs: options.dirs.outputs.clone(),
         same_unasked: !ui.ask_if_same,
         park_cursor: ui.park_cursor,
+        alerts: Alerts::new(notify.clone(), store::now()),
         ..Model::default()
     };
     model.log.cut = saved.log_cut;

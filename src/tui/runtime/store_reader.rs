@@ -198,7 +198,11 @@ impl StoreReader {
             Some(_) => None,
             None => self.store.same_picture(id)?,
         };
-        Ok(Some(EndedRun { run: RunSummary::from(&run), same_as }))
+        let batch = match run.request.batch {
+            Some(place) if !self.store.is_batch_open(place.batch)? => self.store.batch(place.batch)?,
+            _ => None,
+        };
+        Ok(Some(EndedRun { run: RunSummary::from(&run), same_as, batch }))
     }
 
     /// Also checks whether the files exist, which may be slow on a network disk; here no key waits for it.

@@ -25,6 +25,8 @@ pub struct Capabilities {
     pub kind: Option<u16>,
     pub kitty_graphics: bool,
     pub sixel: bool,
+    /// kitty's protocol for desktop notifications (OSC 99), by the answer of the terminal or of the one around tmux.
+    pub notifications: bool,
     /// Largest Sixel picture, in pixels (XTSMGRAPHICS).
     pub sixel_limit: Option<(u16, u16)>,
     /// Bits of a colour, by the terminal's own account: 24, 8, or 0.
@@ -84,6 +86,7 @@ impl Capabilities {
             }
             Report::Version(version) => self.hear_version(version),
             Report::CellSize(width, height) => self.cell = Some((*width, *height)),
+            Report::Notifications => self.notifications = true,
             Report::Graphics(has) => self.kitty_graphics = *has,
             Report::SixelLimit(width, height) => self.sixel_limit = Some((*width, *height)),
             Report::ColorBits(bits) => self.color_bits = self.color_bits.max(*bits),
@@ -105,6 +108,7 @@ impl Capabilities {
         if place.as_deref() != Some(version) {
             *place = Some(version.to_owned());
             self.kitty_graphics = false;
+            self.notifications = false;
         }
     }
 
@@ -133,11 +137,7 @@ impl Capabilities {
     /// Whether a picture can be placed by characters, in the terminal around tmux.
     pub fn has_placeholders(&self) -> bool {
         let Some(outer) = self.outer.as_deref() else { return false };
-        let version = outer.strip_prefix("kitty(").and_then(|rest| {
-            let mut numbers = rest.split(['.', ')']).map(str::parse);
-            Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
-        });
-        version.is_some_and(|version| version >= KITTY_WITH_PLACEHOLDERS) || is_one_of(outer, &PLACEHOLDERS)
+        is_at_least(outer, "kitty", KITTY_WITH_PLACEHOLDERS) || is_one_of(outer, &PLACEHOLDERS)
     }
 
     /// Whether a name is one of a terminal with iTerm2's inline images.
@@ -178,7 +178,17 @@ fn is_tmuxs(version: &str) -> bool {
     version.starts_with("tmux ")
 }
 
-fn is_one_of(name: &str, known: &[&str]) -> bool {
+/// Whether a name and version, such as `kitty(0.41.1)` or `ghostty 1.2.0`, is that of a program from a version on.
+pub(super) fn is_at_least(name: &str, program: &str, version: (u32, u32)) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let Some(rest) = lower.strip_prefix(program) else { return false };
+    let mut numbers = rest.split(|c: char| !c.is_ascii_digit()).filter(|digits| !digits.is_empty());
+    let mut next = || numbers.next().map_or(Some(0), |digits| digits.parse().ok());
+    let first = next();
+    first.zip(next()).is_some_and(|found| found >= version)
+}
+
+pub(super) fn is_one_of(name: &str, known: &[&str]) -> bool {
     let name = name.to_ascii_lowercase();
     known.iter().any(|known| name.starts_with(known))
 }

@@ -8,6 +8,7 @@
 //! - `capabilities`, `questions`: who a terminal is, what it is asked, and what follows from its answers. Pure.
 //! - [`query`], [`inline_picture`]: capabilities of a terminal, and a picture in its scrollback, without a session.
 //! - [`tmux`]: what only tmux's own command says and does.
+//! - [`window`]: title, progress bar, bell and notifications. Pure.
 //! - [`session`]: owns the terminal, does the IO, and restores the terminal whatever happens.
 
 mod capabilities;
@@ -28,6 +29,7 @@ pub mod session;
 mod shared;
 pub mod tmux;
 mod tty;
+pub mod window;
 
 pub use capabilities::Capabilities;
 pub use event::{ExitCause, TermEvent};

@@ -1,6 +1,7 @@
 //! Settings of a session, and the sequences that enter and leave its modes.
 
 use super::painter::ColorDepth;
+use super::picture_protocol::TerminalEnv;
 
 /// Settings of a session.
 #[derive(Debug, Clone)]
@@ -17,10 +18,14 @@ pub struct SessionOptions {
     pub depth: ColorDepth,
     /// The terminal's name in the environment (`TERM`).
     pub term: String,
+    /// What else the environment says of it.
+    pub env: TerminalEnv,
     /// Whether erased cells get the current background colour (terminfo's `bce`).
     pub bce: bool,
     /// Query whether the terminal can show pictures.
     pub pictures: bool,
+    /// Query whether the terminal has desktop notifications.
+    pub notifications: bool,
     /// Whether the terminal shows nothing but ASCII.
     pub ascii: bool,
     /// Lines are written, as a shell does, instead of a screen.
@@ -69,6 +74,8 @@ impl SessionOptions {
             depth: ColorDepth::from_env(&get),
             bce: bce.iter().any(|name| term.starts_with(name)),
             pictures: true,
+            notifications: false,
+            env: TerminalEnv::of(&get),
             ascii: shows_only_ascii(&term, &get),
             linear: false,
             term,

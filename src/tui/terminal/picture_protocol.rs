@@ -21,7 +21,7 @@ impl TerminalEnv {
         Self::of(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
     }
 
-    fn of(get: impl Fn(&str) -> Option<String>) -> Self {
+    pub(super) fn of(get: impl Fn(&str) -> Option<String>) -> Self {
         Self {
             tmux: get("TMUX").is_some(),
             tmux_sixel: false,

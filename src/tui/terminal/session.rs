@@ -22,6 +22,7 @@ use super::painter::{ColorDepth, Painter};
 use super::picture_layer::{PictureLayer, Placement};
 use super::shared::{SharedTerminal, TerminalState};
 use super::tty::{self, Tty};
+use super::window::{self, Alert, Window, WindowState};
 
 /// Name of threads whose panics are only logged, since their owner reports them.
 pub const QUIET_THREAD: &str = "pictures";
@@ -51,6 +52,7 @@ pub struct Session {
     shared: Arc<SharedTerminal>,
     painter: Painter,
     picture_layer: PictureLayer,
+    window: Window,
 }
 
 impl Session {
@@ -82,7 +84,8 @@ impl Session {
         over.store(false, Ordering::SeqCst);
         set_active(Arc::downgrade(&shared));
         // From here on, dropping the session restores everything.
-        let session = Session { shared, painter, picture_layer };
+        let window = Window::new(shared.options.title.clone());
+        let session = Session { shared, painter, picture_layer, window };
         session.shared.enter(&mut session.shared.state())?;
         io_thread::start(session.shared.clone(), woken, signals, sink)?;
         Ok(session)
@@ -162,6 +165,13 @@ impl Session {
         self.picture_layer.set_tmux(state.capabilities.is_tmux());
         self.painter.set_scrolls(!self.picture_layer.has_drawn_strips());
         let room = state.flow.part();
+        let window = self.window.bytes(
+            Instant::now(),
+            state.modes.title,
+            &state.capabilities,
+            &self.shared.options.env,
+        );
+        state.push(&window);
         let first = self.picture_layer.prepare(pictures, buffer, &self.painter, room);
         // kitty shows a picture by characters only with the next change if they come within a synchronized update.
         self.painter.set_sync(state.capabilities.sync && !self.picture_layer.has_placeholders());
@@ -182,8 +192,9 @@ impl Session {
             }
             filled.into_iter().for_each(|area| self.painter.give(area));
         }
-        state.leaving = self.picture_layer.leaving();
-        let total = first.len() + text + part;
+        let window_leaving = self.window.leaving(&state.capabilities);
+        state.leaving = [self.picture_layer.leaving(), window_leaving].concat();
+        let total = window.len() + first.len() + text + part;
         if total > 0 {
             // Half-blocks are text; while they are not all there, a frame is as large as its part of them.
             let part = if part == 0 && self.picture_layer.unfinished() { text } else { part };
@@ -211,6 +222,20 @@ impl Session {
         if state.unwritten() || state.gone {
             self.shared.wake();
         }
+    }
+
+    /// Sets what the window shows outside of the screen, from the next frame on.
+    pub fn set_window(&mut self, mut wanted: WindowState) {
+        if self.shared.options.ascii {
+            wanted.title = wanted.title.map(|title| title.replace('·', "-"));
+        }
+        self.window.set(wanted);
+    }
+
+    /// Tells a person who may look elsewhere.
+    pub fn alert(&mut self, alert: &Alert) {
+        let bytes = window::alert(alert, &self.capabilities(), &self.shared.options.env);
+        self.send(&bytes);
     }
 
     /// Sends something that is not a frame and shows nothing, such as a text for the terminal's clipboard.
@@ -301,6 +326,7 @@ impl Session {
     /// terminal is gone, and [`TermEvent::End`] follows.
     pub fn resume(&mut self) -> io::Result<()> {
         self.painter.invalidate();
+        self.window.forget();
         let entered = {
             let mut state = self.shared.state();
             let entered = self.shared.enter(&mut state);

@@ -186,7 +186,7 @@ impl SharedTerminal {
         }
         if whole {
             self.ask_who(state);
-        } else if state.capabilities.is_tmux() && self.options.pictures {
+        } else if state.capabilities.is_tmux() && (self.options.pictures || self.options.notifications) {
             state.out.extend(questions::outer());
             // A newer tmux keeps the terminal's answer about its background to itself, and gives its own.
             state.out.extend_from_slice(questions::BACKGROUND);
@@ -339,6 +339,11 @@ impl TerminalState {
                 self.capabilities.known = true;
                 if options.pictures {
                     self.out.extend(questions::pictures(&self.capabilities));
+                } else if options.notifications && self.capabilities.is_tmux() {
+                    self.out.extend(questions::outer());
+                }
+                if options.notifications {
+                    self.out.extend(questions::notifications(&self.capabilities));
                 }
                 self.push_modes(options);
                 if options.depth != ColorDepth::Mono {
@@ -351,8 +356,14 @@ impl TerminalState {
                 self.capabilities.complete = true;
                 self.asked = Asked::Nothing;
             }
-            (Report::Version(_), _) if options.pictures => {
-                self.out.extend(questions::graphics_of_outer(&self.capabilities).unwrap_or_default());
+            (Report::Version(_), _) => {
+                if options.pictures {
+                    self.out.extend(questions::graphics_of_outer(&self.capabilities).unwrap_or_default());
+                }
+                if options.notifications {
+                    self.out
+                        .extend(questions::notifications_of_outer(&self.capabilities).unwrap_or_default());
+                }
             }
             _ => {}
         }

@@ -3,6 +3,7 @@
 //! Updates of one pane are in its folder under `panes/`. Here is what concerns several: who handles a key, the
 //! commands that belong to no pane, and who gets an overlay's answer.
 
+pub mod alerts;
 mod answers;
 pub mod explore;
 pub mod import;
@@ -98,7 +99,10 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
         Msg::Compared(order, pictures) => compare::seen(model, &order, pictures),
         Msg::OutputDeleted(id) => gallery::deleted(model, id, &mut effects),
         Msg::Recalled { key, typed, found } => recall::arrived(model, &key, &typed, found),
-        Msg::Ended(ended) => run_ends::ended(model, ended, ctx.keys),
+        Msg::Ended(ended) => {
+            alerts::ended(model, &ended, &mut effects);
+            run_ends::ended(model, ended, ctx.keys);
+        }
         Msg::Usual { workflow_hash, usual } => {
             model.usual.insert(workflow_hash, usual);
         }
@@ -159,13 +163,20 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
 }
 
 fn input(model: &mut Model, event: Event, ctx: &Ctx, effects: &mut Effects) {
+    if matches!(event, Event::Key(_) | Event::Paste(_) | Event::Mouse(_)) {
+        model.alerts.last_key = model.now;
+    }
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => keys::pressed(model, key, ctx, effects),
         Event::Paste(text) => keys::pasted(model, &text, ctx, effects),
         Event::Mouse(event) => mouse::event(model, event, ctx, effects),
         Event::Resize(width, height) => model.size = Size { width, height },
         // The person may have edited the files meanwhile.
-        Event::FocusGained => effects.push(Effect::Do(Operation::CheckOpenFiles(model.open.clone()))),
-        Event::Key(_) | Event::FocusLost => {}
+        Event::FocusGained => {
+            model.alerts.focus = Some(true);
+            effects.push(Effect::Do(Operation::CheckOpenFiles(model.open.clone())));
+        }
+        Event::FocusLost => model.alerts.focus = Some(false),
+        Event::Key(_) => {}
     }
 }

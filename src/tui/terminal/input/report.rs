@@ -35,6 +35,8 @@ pub enum Report {
     /// To `ESC P $ q m ESC \` (DECRQSS) after [`TRUE_COLOR`] was set: bits of the colour that stands there, 24 if it is the
     /// one that was set, 8 if it is one of 256.
     ColorBits(u8),
+    /// To `OSC 99 ; i=comfydeck:p=?`: kitty's protocol for desktop notifications is supported.
+    Notifications,
 }
 
 /// The background colour that is set, and asked for, to learn whether the terminal has 24-bit colours.
@@ -89,6 +91,7 @@ pub(super) fn of_text(introducer: u8, text: &[u8]) -> Option<Report> {
                 let (number, color) = told.split_once(';')?;
                 Some(Report::Colour(number.parse().ok()?, color_of(color)?))
             }
+            ("99", told) => told.split([':', ';']).any(|key| key == "p=?").then_some(Report::Notifications),
             ("10", color) => Some(Report::Foreground(color_of(color)?)),
             ("11", color) => Some(Report::Background(color_of(color)?)),
             _ => None,

@@ -1,7 +1,7 @@
 //! What a terminal is asked, in an order in which no terminal prints a question: first who it is, which all take, then
 //! what only some understand.
 
-use super::capabilities::Capabilities;
+use super::capabilities::{Capabilities, is_at_least};
 use super::input::TRUE_COLOR;
 use super::painter::ColorDepth;
 use super::passthrough::through_tmux;
@@ -16,6 +16,10 @@ pub(super) const BACKGROUND: &[u8] = b"\x1b]11;?\x1b\\";
 const FOREGROUND: &str = "\x1b]10;?\x1b\\";
 /// Kitty's graphics: may one pixel be sent?
 const GRAPHICS: &[u8] = b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\";
+/// kitty's desktop notifications: what of them is there?
+const NOTIFICATIONS: &[u8] = b"\x1b]99;i=comfydeck:p=?;\x1b\\";
+/// kitty answers that from this version on; before, it may show the question.
+const KITTY_THAT_TELLS: (u32, u32) = (0, 36);
 /// The size of a cell in pixels.
 const CELL: &[u8] = b"\x1b[16t";
 /// The largest Sixel picture (XTSMGRAPHICS).
@@ -68,6 +72,25 @@ pub(super) fn pictures(who: &Capabilities) -> Vec<u8> {
         queries.extend_from_slice(SIXEL_LIMIT);
     }
     queries
+}
+
+/// Whether a terminal that has said who it is has kitty's desktop notifications.
+pub(super) fn notifications(who: &Capabilities) -> Vec<u8> {
+    let is_asked =
+        !who.is_tmux() && !who.is_screen() && who.version.as_deref().is_some_and(takes_the_question);
+    if is_asked { NOTIFICATIONS.to_vec() } else { Vec::new() }
+}
+
+/// The same of the terminal around tmux.
+pub(super) fn notifications_of_outer(who: &Capabilities) -> Option<Vec<u8>> {
+    let outer = who.outer.as_deref()?;
+    (takes_the_question(outer) && !who.notifications).then(|| through_tmux(NOTIFICATIONS))
+}
+
+/// Whether a terminal ignores the question when it has no answer, or has one.
+fn takes_the_question(name: &str) -> bool {
+    let is_kitty = name.to_ascii_lowercase().starts_with("kitty");
+    !is_kitty || is_at_least(name, "kitty", KITTY_THAT_TELLS)
 }
 
 /// Who the terminal is that tmux is in, and its background, which an old tmux does not tell.

@@ -1,10 +1,15 @@
 //! Notices at the bottom of the screen, and how long they stay.
 
+use crossterm::event::Event;
+
 use super::*;
+use crate::domain::batch::{Batch, BatchPlace};
 use crate::domain::run::Counts;
 use crate::tui::model::Model;
 use crate::tui::msg::EndedRun;
 use crate::tui::notice::Tone;
+use crate::tui::terminal::window::{Bar, WindowState};
+use crate::tui::update::alerts::window;
 
 /// A screen of 80×24 on which run 24 was queued and is at work.
 fn at_work() -> Stage {
@@ -35,14 +40,14 @@ fn ends(stage: &mut Stage, runs: &[(i64, &[Status])]) {
 
 /// How runs ended, none of which made what was there before.
 fn all_ended(runs: Vec<RunSummary>) -> Msg {
-    Msg::Ended(runs.into_iter().map(|run| EndedRun { run, same_as: None }).collect())
+    Msg::Ended(runs.into_iter().map(|run| EndedRun { run, same_as: None, batch: None }).collect())
 }
 
 #[test]
 fn whoever_paid_for_the_same_picture_once_more_is_told() {
     let mut stage = at_work();
     let run = summaries(&[(24, &[Status::Running, Status::Done])]).remove(0);
-    stage.hear(Msg::Ended(vec![EndedRun { run, same_as: Some(20) }]));
+    stage.hear(Msg::Ended(vec![EndedRun { run, same_as: Some(20), batch: None }]));
     assert_eq!(footer(&stage), "✓ Run 24 done in 0:10: the same picture as run 20");
 }
 
@@ -241,4 +246,80 @@ fn what_to_press_is_seen_however_long_the_error_is() {
     let footer = footer(&stage);
     assert!(footer.starts_with("✗ Run 24 failed: out of memory"), "{footer}");
     assert!(footer.ends_with("…   3 shows details"), "{footer}");
+}
+
+fn alerts(effects: &[Effect]) -> Vec<(String, bool)> {
+    let alert = |effect: &Effect| match effect {
+        Effect::Screen(ScreenEffect::Alert(alert)) => Some((alert.title.clone(), alert.bell)),
+        _ => None,
+    };
+    effects.iter().filter_map(alert).collect()
+}
+
+#[test]
+fn who_looks_elsewhere_is_told_of_the_ends_that_they_asked_for() {
+    let done = summaries(&[(24, &[Status::Running, Status::Done])]);
+    let failed = summaries(&[(24, &[Status::Running, Status::Failed])]);
+    let mut stage = at_work();
+    stage.hear(Msg::Input(Event::FocusLost));
+    assert_eq!(alerts(&stage.hear(all_ended(done.clone()))), [("Run 24 done in 0:10".to_owned(), false)]);
+    stage.model.alerts.settings.bell = vec![Status::Failed];
+    stage.model.alerts.settings.desktop = Vec::new();
+    assert_eq!(alerts(&stage.hear(all_ended(done.clone()))), []);
+    assert_eq!(alerts(&stage.hear(all_ended(failed.clone()))), [(String::new(), true)]);
+    // Whoever looks at the screen sees it there.
+    stage.hear(Msg::Input(Event::FocusGained));
+    assert_eq!(alerts(&stage.hear(all_ended(failed.clone()))), []);
+    stage.model.alerts.settings.unfocused = false;
+    assert_eq!(alerts(&stage.hear(all_ended(failed.clone()))), [(String::new(), true)]);
+    stage.model.alerts.settings.after_seconds = 11;
+    assert_eq!(alerts(&stage.hear(all_ended(failed))), []);
+}
+
+#[test]
+fn where_the_terminal_does_not_tell_who_pressed_no_key_for_long_looks_elsewhere() {
+    let done = summaries(&[(24, &[Status::Running, Status::Done])]);
+    let mut stage = at_work();
+    stage.press("j");
+    assert_eq!(alerts(&stage.hear(all_ended(done.clone()))), []);
+    stage.model.now += 31_000;
+    assert_eq!(alerts(&stage.hear(all_ended(done))).len(), 1);
+}
+
+#[test]
+fn a_batch_is_told_of_once_when_its_last_run_has_ended() {
+    let mut stage = at_work();
+    stage.hear(Msg::Input(Event::FocusLost));
+    let batch = Batch {
+        id: 3,
+        queued_at: stage.model.now - 60_000,
+        counts: vec![(Status::Done, 1), (Status::Failed, 1)],
+        ..Batch::default()
+    };
+    let ended = |id, place, batch: Option<&Batch>| {
+        let mut run = summaries(&[(id, &[Status::Running, Status::Done])]).remove(0);
+        run.batch = Some(BatchPlace { batch: 3, place });
+        EndedRun { run, same_as: None, batch: batch.cloned() }
+    };
+    assert_eq!(alerts(&stage.hear(Msg::Ended(vec![ended(24, 0, None)]))), []);
+    let told = alerts(&stage.hear(Msg::Ended(vec![ended(25, 1, Some(&batch)), ended(24, 0, Some(&batch))])));
+    assert_eq!(told, [("Batch 3 ended in 1:00".to_owned(), false)]);
+    assert_eq!(alerts(&stage.hear(Msg::Ended(vec![ended(25, 1, Some(&batch))]))), []);
+}
+
+#[test]
+fn the_title_says_what_runs_in_coarse_steps_and_nothing_of_work_when_all_is_over() {
+    let mut stage = at_work();
+    let title = |stage: &Stage| window(&stage.model).title.expect("a title");
+    assert_eq!(title(&stage), "1 running · comfydeck");
+    assert_eq!(window(&stage.model).bar, Some(Bar::Busy));
+    stage.model.runs.open.percent = Some(48);
+    assert_eq!(title(&stage), "1 running 45 % · comfydeck");
+    assert_eq!(window(&stage.model).bar, Some(Bar::Percent(45)));
+    stage.model.runs.open = Counts { queued: 2, ..Counts::default() };
+    assert_eq!(title(&stage), "2 queued · comfydeck");
+    stage.model.runs.open = Counts::default();
+    assert_eq!(window(&stage.model), WindowState { title: Some("comfydeck".to_owned()), bar: None });
+    stage.model.alerts.settings.title = false;
+    assert_eq!(window(&stage.model), WindowState::default());
 }
