@@ -147,9 +147,8 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         }
         Command::Retry(which) => {
             let batch = which.find(&store)?;
-            let name = runner::profile_of_batch(&store, batch.id)?;
-            let profile =
-                Config::load(&dirs).map_err(Failure::usage)?.profile(&name).map_err(Failure::usage)?;
+            let config = Config::load(&dirs).map_err(Failure::usage)?;
+            let profile = runner::profile_of_batch(&store, &config, batch.id)?;
             let retried = runner::retry_batch(&store, &dirs, batch.id, &profile)?;
             if retried == 0 {
                 let lost = batch.count(|status| status == Status::Lost);
@@ -223,5 +222,8 @@ fn show(store: &Store, batch: &Batch, json: bool) -> Result<(), Failure> {
     let head = format!("batch {}  {}  {}", batch.id, report::axes(&outline), report::state(batch, now()));
     let head = paper.ink(Tone::Strong, &cut(&head, paper.width));
     out::print(&format!("{head}\n{}", report::table_of_runs(&runs, &outline, paper)))?;
+    if let Some(remedy) = batch.held.and_then(|(hold, _)| hold.remedy(batch.id)) {
+        out::note(remedy);
+    }
     Ok(())
 }

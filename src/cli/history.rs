@@ -18,6 +18,9 @@ pub fn open() -> Result<(Dirs, Store), Failure> {
     let dirs = super::dirs()?;
     let store = Store::open(&dirs)?;
     let counts = store.counts()?;
+    if counts.held > 0 && !store.is_read_only() {
+        store.remove_interrupted(now())?;
+    }
     if counts.queued + counts.in_flight > 0 {
         // The command can still show the history without a runner.
         if let Err(error) = runner::ensure(&dirs) {

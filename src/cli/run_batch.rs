@@ -179,14 +179,8 @@ fn outcome(batch: &Batch) -> Result<Exit, Failure> {
     let of = |status| batch.count(|at| at == status);
     let (id, told) = (batch.id, report::state(batch, now()));
     if let Some((hold, _)) = batch.held {
-        let remedy = match hold {
-            crate::domain::batch::Hold::Asked => String::new(),
-            _ => " --max-cost AMOUNT".to_owned(),
-        };
-        return Err(Failure::new(
-            Exit::Failed,
-            format!("batch {id}: {told}. `comfydeck batch resume {id}{remedy}` goes on"),
-        ));
+        let remedy = hold.remedy(id).map(|remedy| format!(". {remedy}")).unwrap_or_default();
+        return Err(Failure::new(Exit::Failed, format!("batch {id}: {told}{remedy}")));
     }
     let exit = if of(Status::Lost) > 0 {
         Exit::Lost

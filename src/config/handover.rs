@@ -84,6 +84,11 @@ pub fn collect(dirs: &Dirs, request: &RunRequest) -> Result<Credentials, Handove
     Ok(profile.credentials()?)
 }
 
+/// Whether what was handed over for a run is not there any more.
+pub fn is_gone(dirs: &Dirs, request: &RunRequest) -> bool {
+    request.handover.as_deref().is_some_and(|token| !is_token(token) || !path(dirs, token).exists())
+}
+
 /// Deletes the credentials handed over for a run that has ended.
 ///
 /// # Errors

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use super::submit::{addressed, again, keep, request};
 use super::{NewRun, RunnerError, absolute, ensure, folder};
-use crate::config::{Dirs, Profile, handover};
-use crate::domain::batch::{BatchId, Variation, Variations};
+use crate::config::handover::HandoverError;
+use crate::config::{Config, Dirs, Profile, handover};
+use crate::domain::batch::{BatchId, Hold, Variation, Variations};
 use crate::domain::draft::Submission;
 use crate::domain::prompt::Wildcards;
 use crate::domain::run::InputFile;
@@ -28,6 +29,10 @@ pub fn enqueue_batch(
     wildcards: Option<&dyn Wildcards>,
     most_cost: Option<f64>,
 ) -> Result<BatchId, RunnerError> {
+    let removed = store.remove_interrupted(now())?;
+    if removed > 0 {
+        tracing::info!("{removed} batches whose queueing was interrupted are removed");
+    }
     let output_dir = absolute(new.output_dir)?;
     let mut files = KeptFiles::default();
     for place in 0..variations.plan().len() {
@@ -79,11 +84,18 @@ impl KeptFiles {
     }
 }
 
-/// Lets the held runs of a batch go on. Returns how many that are.
+/// Lets the held runs of a batch go on; where what was left of its secrets is gone, with what they are now. Returns how
+/// many that are.
 ///
 /// # Errors
-/// When the history cannot be written, or the runner not started.
+/// When a secret cannot be found, the history cannot be written, or the runner not started.
 pub fn resume_batch(store: &Store, dirs: &Dirs, batch: BatchId) -> Result<usize, RunnerError> {
+    let state = store.batch(batch)?.ok_or(StoreError::NoSuchBatch(batch))?;
+    if matches!(state.held, Some((Hold::Secrets, _))) {
+        let config = Config::load(dirs).map_err(HandoverError::from)?;
+        let profile = profile_of_batch(store, &config, batch)?;
+        store.hand_over(batch, handover::prepare(dirs, &profile)?.as_deref())?;
+    }
     let resumed = store.resume_batch(batch)?;
     if resumed > 0 {
         ensure(dirs)?;
@@ -139,11 +151,16 @@ pub fn retry_batch(
     retried
 }
 
-/// The name of the profile that a batch was queued with.
+/// The profile that a batch was queued with, as it is now; of a batch without one its bare address, as `--url` takes it.
 ///
 /// # Errors
-/// When there is no such batch, or the history cannot be read.
-pub fn profile_of_batch(store: &Store, batch: BatchId) -> Result<String, StoreError> {
+/// When there is no such batch or profile, or the history cannot be read.
+pub fn profile_of_batch(store: &Store, config: &Config, batch: BatchId) -> Result<Profile, RunnerError> {
     let first = store.batch_runs(batch, 0, 1)?.into_iter().next();
-    first.map(|run| run.profile).ok_or(StoreError::NoSuchBatch(batch))
+    let first = first.ok_or(StoreError::NoSuchBatch(batch))?;
+    if !first.profile.is_empty() {
+        return Ok(config.profile(&first.profile).map_err(HandoverError::from)?);
+    }
+    let run = store.run(first.id)?.ok_or(StoreError::NoSuchRun(first.id))?;
+    Ok(Profile::of_url(&run.request.url))
 }

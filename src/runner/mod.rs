@@ -67,6 +67,9 @@ pub trait Environment: Send + Sync {
     /// Tells whoever wants to know that a run which had its turn has ended. `record` is the run as JSON.
     fn finished(&self, run: RunId, status: Status, record: &dyn Fn() -> Value);
 
+    /// Whether what was left for the runner of a run's credentials is gone.
+    fn are_secrets_gone(&self, request: &RunRequest) -> bool;
+
     /// The limits at a run's endpoint now. They may change while runs wait.
     fn limits(&self, request: &RunRequest) -> Limits;
 }
@@ -156,6 +159,10 @@ impl Environment for SystemEnvironment {
             Ok(thread) => self.commands.lock().unwrap_or_else(PoisonError::into_inner).push(thread),
             Err(error) => tracing::warn!(run, "on_finish could not be started: {error}"),
         }
+    }
+
+    fn are_secrets_gone(&self, request: &RunRequest) -> bool {
+        handover::is_gone(&self.dirs, request)
     }
 
     fn limits(&self, request: &RunRequest) -> Limits {

@@ -26,7 +26,7 @@ use crate::config::dirs::private_dir;
 use crate::config::disk::is_lacking;
 use crate::config::{Config, Dirs, SecretSource};
 use crate::domain::workflow::hex;
-use crate::store::Store;
+use crate::store::{Store, now};
 
 /// Variables removed from the runner's environment: it gets credentials from the hand-over and from files, and far
 /// outlives the shell they were set in.
@@ -158,6 +158,9 @@ pub async fn work(dirs: &Dirs, environment: Arc<dyn Environment>) -> Result<(), 
     let store = Store::open(dirs)?;
     // A broken config is reported by the commands that need more of it.
     store.set_max_log(Config::load(dirs).unwrap_or_default().max_log.0);
+    if let Err(error) = store.remove_interrupted(now()) {
+        tracing::warn!("what is there of a batch that was not queued whole stays: {error}");
+    }
     let mut queue = queue::Queue::new(dirs, store, environment)?;
     loop {
         queue.recover()?;

@@ -213,10 +213,17 @@ impl Queue {
                 tracing::warn!(run = id, "{}", hold.why());
                 match (hold, run.request.batch) {
                     (Hold::DayCost, _) | (_, None) => self.store.hold_costly(hold)?,
-                    (Hold::BatchCost | Hold::Asked, Some(place)) => {
+                    (Hold::BatchCost | Hold::Asked | Hold::Secrets | Hold::Queueing, Some(place)) => {
                         self.store.hold_batch(place.batch, hold)?
                     }
                 };
+                break;
+            }
+            // The rest of a batch would fail with it, for want of what can be given again.
+            if let Some(place) = run.request.batch.filter(|_| self.environment.are_secrets_gone(&run.request))
+            {
+                tracing::warn!(run = id, "batch {} {}", place.batch, Hold::Secrets.why());
+                self.store.hold_batch(place.batch, Hold::Secrets)?;
                 break;
             }
             self.start(run)?;

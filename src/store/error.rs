@@ -71,6 +71,9 @@ pub enum StoreError {
     /// There is no such batch.
     #[error("there is no batch {0}. The dashboard shows batches among the runs")]
     NoSuchBatch(BatchId),
+    /// Another process took the queueing of this batch for interrupted, and removed what was there of it.
+    #[error("queueing took a break of more than a minute, so nothing of it was sent. Queue it again")]
+    Interrupted(BatchId),
     /// The output's row is missing or marked as deleted.
     #[error("run {} has no such output any more", .0.run)]
     NoSuchOutput(OutputId),

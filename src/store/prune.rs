@@ -51,17 +51,7 @@ impl Store {
         let gone: HashSet<RunId> = found.runs.iter().copied().collect();
         let inputs = self.inputs_only_of(&gone)?;
         for run in &found.runs {
-            for sql in [
-                "DELETE FROM runs_fts WHERE rowid = ?1",
-                "DELETE FROM field_words WHERE rowid IN (SELECT id FROM field_values WHERE id BETWEEN ?1 * 4096 AND ?1 * 4096 + 4095)",
-                "DELETE FROM field_values WHERE id BETWEEN ?1 * 4096 AND ?1 * 4096 + 4095",
-                "DELETE FROM outputs WHERE run = ?1",
-                "DELETE FROM events WHERE run = ?1",
-                "DELETE FROM requests WHERE run = ?1",
-                "DELETE FROM runs WHERE id = ?1",
-            ] {
-                self.connection.prepare_cached(sql)?.execute([run])?;
-            }
+            self.delete_run(*run)?;
         }
         transaction.commit()?;
         self.changed();
@@ -78,6 +68,22 @@ impl Store {
             tracing::warn!("the history keeps its size for now: {why}");
         }
         Ok(found)
+    }
+
+    /// Deletes what the database has of a run, within a transaction.
+    pub(super) fn delete_run(&self, run: RunId) -> Result<(), StoreError> {
+        for sql in [
+            "DELETE FROM runs_fts WHERE rowid = ?1",
+            "DELETE FROM field_words WHERE rowid IN (SELECT id FROM field_values WHERE id BETWEEN ?1 * 4096 AND ?1 * 4096 + 4095)",
+            "DELETE FROM field_values WHERE id BETWEEN ?1 * 4096 AND ?1 * 4096 + 4095",
+            "DELETE FROM outputs WHERE run = ?1",
+            "DELETE FROM events WHERE run = ?1",
+            "DELETE FROM requests WHERE run = ?1",
+            "DELETE FROM runs WHERE id = ?1",
+        ] {
+            self.connection.prepare_cached(sql)?.execute([run])?;
+        }
+        Ok(())
     }
 
     /// Kept inputs that only these runs use.

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::live::Live;
 use super::search::spread;
 use super::{Store, StoreError, costs, outputs};
+use crate::domain::batch::Hold;
 use crate::domain::run::{End, UnixMs};
 use crate::domain::{Run, RunEvent, RunId, RunRequest, RunSummary, Status};
 
@@ -24,6 +25,8 @@ pub(super) struct Queued {
     pub(super) turn: Option<i64>,
     /// Behind the row of its batch.
     pub(super) folded: bool,
+    /// Why it is not sent yet.
+    pub(super) held: Option<Hold>,
 }
 
 /// An event with its sequence number and time.
@@ -306,9 +309,9 @@ fn insert(connection: &Connection, run: &Run, request: &str, queued: Queued) -> 
     let summary = RunSummary::from(run);
     let sql = "INSERT INTO runs
         (status, profile, preset, workflow_name, workflow_hash, prompt, queued_at, phase_at, protocol, fingerprint,
-        endpoint, cost_per_second, batch, batch_place, folded, turn)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-        COALESCE(?16, 1 + COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'runs'), 0)))";
+        endpoint, cost_per_second, batch, batch_place, folded, held, turn)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
+        COALESCE(?17, 1 + COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'runs'), 0)))";
     connection.prepare_cached(sql)?.execute(params![
         summary.status.word(),
         summary.profile,
@@ -325,6 +328,7 @@ fn insert(connection: &Connection, run: &Run, request: &str, queued: Queued) -> 
         summary.batch.map(|batch| batch.batch),
         summary.batch.map(|batch| i64::try_from(batch.place).unwrap_or(i64::MAX)),
         queued.folded,
+        queued.held.map(Hold::word),
         queued.turn,
     ])?;
     let id = connection.last_insert_rowid();

@@ -144,3 +144,30 @@ fn a_batch_survives_its_command_and_its_runner_and_nothing_is_sent_twice() {
     let sent = server.requests().into_iter().filter(|seen| seen.run.is_some()).count();
     assert_eq!(sent as u64, lost.as_u64().unwrap_or(0), "each of them once");
 }
+
+#[test]
+fn the_failed_runs_of_a_batch_with_a_bare_address_are_queued_again_to_it() {
+    let home = Home::new();
+    let mut server = Server::start(DemoOptions::quick().with(comfydeck::demo::Fault::ErrorThenEnd));
+    let run = home.deck(&["run", "flamingo", "--count", "2", "--yes", "--url", &server.url, "-o", "out"]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    home.await_no_runner();
+    let retried = home.deck(&["batch", "retry", "last"]);
+    assert_eq!(retried.code, Some(0), "{retried:?}");
+    assert!(retried.err.contains("2 runs queued again"), "{retried:?}");
+    home.await_no_runner();
+    assert_eq!(server.requests().into_iter().filter(|seen| seen.run.is_some()).count(), 4);
+}
+
+#[test]
+fn a_column_is_named_as_comfyui_shows_it() {
+    let (home, server) = (Home::new(), Server::quick());
+    configure(&home, &server, "");
+    let values = home.folder.path().join("values.csv");
+    std::fs::write(&values, "KSampler.cfg\n5\n6.5\n").expect("written");
+    let ended =
+        home.deck(&["run", "flamingo", "--batch", "values.csv", "--yes", "--json", "--set", "steps=1"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let axes = &ended.json()[0]["axes"][0];
+    assert_eq!((&axes["key"], &axes["values"]), (&"3-inputs-cfg".into(), &serde_json::json!(["5", "6.5"])));
+}

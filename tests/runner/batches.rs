@@ -115,3 +115,18 @@ fn no_run_of_a_batch_is_sent_twice_whenever_its_runner_is_killed() {
         assert!(count(Status::Lost) <= 14, "{kept:?}");
     }
 }
+
+#[test]
+fn a_batch_whose_credentials_are_gone_is_held_and_goes_on_with_new_ones() {
+    let place = Place::new();
+    let (batch, runs) = queue(&place, "fake:done", 2, Protocol::Stream);
+    place.store.hand_over(batch, Some("gone")).expect("changed");
+    place.serve().join().expect("no panic").expect("served");
+    assert_eq!(sent(&place, "fake:done"), []);
+    let held = place.store.batch(batch).expect("read").expect("there").held;
+    assert_eq!(held, Some((Hold::Secrets, 2)));
+    place.store.hand_over(batch, Some("token")).expect("changed");
+    assert_eq!(place.store.resume_batch(batch).expect("resumed"), 2);
+    place.serve().join().expect("no panic").expect("served");
+    assert_eq!(sent(&place, "fake:done"), runs);
+}

@@ -209,6 +209,10 @@ impl Environment for Servers {
 
     fn sweep(&self, _: &dyn Fn(&str) -> bool) {}
 
+    fn are_secrets_gone(&self, _: &RunRequest) -> bool {
+        false
+    }
+
     fn finished(&self, _: RunId, _: Status, _: &dyn Fn() -> Value) {}
 
     fn limits(&self, request: &RunRequest) -> Limits {

@@ -111,10 +111,14 @@ pub enum Hold {
     BatchCost,
     /// The runs of a day would cost more than they may.
     DayCost,
+    /// What was left for the runner of its secrets is gone.
+    Secrets,
+    /// Its batch is being queued: not all of its runs are there yet.
+    Queueing,
 }
 
 impl Hold {
-    pub const ALL: [Self; 3] = [Self::Asked, Self::BatchCost, Self::DayCost];
+    pub const ALL: [Self; 5] = [Self::Asked, Self::BatchCost, Self::DayCost, Self::Secrets, Self::Queueing];
 
     /// The word in the store and in JSON.
     pub fn word(self) -> &'static str {
@@ -122,6 +126,8 @@ impl Hold {
             Self::Asked => "asked",
             Self::BatchCost => "batch_cost",
             Self::DayCost => "day_cost",
+            Self::Secrets => "secrets",
+            Self::Queueing => "queueing",
         }
     }
 
@@ -136,6 +142,26 @@ impl Hold {
             Self::Asked => "held",
             Self::BatchCost => "held: the batch's cost ceiling is reached",
             Self::DayCost => "held: the day's cost ceiling is reached",
+            Self::Secrets => "held: its credentials are gone",
+            Self::Queueing => "being queued",
+        }
+    }
+}
+
+impl Hold {
+    /// What lets a batch go on; `None` where only waiting does.
+    pub fn remedy(self, batch: BatchId) -> Option<String> {
+        let resume = format!("`comfydeck batch resume {batch}`");
+        match self {
+            Self::Asked => Some(format!("{resume} goes on")),
+            Self::BatchCost => Some(format!("`comfydeck batch resume {batch} --max-cost AMOUNT` goes on")),
+            Self::DayCost => Some(format!(
+                "Raise `per_day` under [spend] in config.toml, or wait for tomorrow; then {resume} goes on"
+            )),
+            Self::Secrets => {
+                Some(format!("Set the variables with its credentials again; in that shell {resume} goes on"))
+            }
+            Self::Queueing => None,
         }
     }
 }

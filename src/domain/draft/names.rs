@@ -44,7 +44,33 @@ impl Draft {
                 return Ok(Named { keys, field: Some(field.to_owned()) });
             }
         }
-        self.of_role(name).map(|keys| Named { keys, field: None })
+        self.of_role(name)
+            .or_else(|why| if why == Unnamed::Unknown { self.of_title(name) } else { Err(why) })
+            .map(|keys| Named { keys, field: None })
+    }
+
+    /// The parameter for `Title.input`: its node's title and its own name, as ComfyUI shows them.
+    fn of_title(&self, name: &str) -> Result<Vec<ParamKey>, Unnamed> {
+        let is_it = |parameter: &&Parameter| {
+            let title = name.strip_suffix(parameter.key.input()).and_then(|rest| rest.strip_suffix('.'));
+            parameter.is_editable() && title == Some(parameter.group.as_str())
+        };
+        let keys: Vec<ParamKey> = self.params().iter().filter(is_it).map(|found| found.key.clone()).collect();
+        match keys.len() {
+            0 => Err(Unnamed::Unknown),
+            1 => Ok(keys),
+            _ => Err(Unnamed::Ambiguous(keys)),
+        }
+    }
+
+    /// The other texts of the prompt that a parameter is one of: whoever sets it by its role sets them all. None where it
+    /// has an alias of its own.
+    pub fn together_with(&self, key: &ParamKey) -> Vec<ParamKey> {
+        let role = self.param(key).and_then(|parameter| parameter.role);
+        let has_alias = self.preset().aliases.values().any(|named| named == key);
+        let all = role.filter(|_| !has_alias).and_then(|role| self.of_role(role.word()).ok());
+        let all = all.filter(|all| all.contains(key)).unwrap_or_default();
+        all.into_iter().filter(|other| other != key).collect()
     }
 
     fn of_role(&self, name: &str) -> Result<Vec<ParamKey>, Unnamed> {
@@ -111,7 +137,7 @@ mod tests {
         "6": {"class_type": "CLIPTextEncode", "inputs": {"text": "a cat", "clip": ["4", 1]}},
         "10": {"class_type": "Power Lora Loader (rgthree)", "inputs": {"lora_1": {"on": true, "lora": "a", "strength": 1}}},
         "3": {"class_type": "KSampler", "inputs": {"seed": 7, "steps": 20, "positive": ["6", 0], "negative": ["7", 0]}},
-        "8": {"class_type": "KSampler", "inputs": {"seed": 8, "steps": 9, "positive": ["6", 0], "negative": ["7", 0], "latent_image": ["3", 0]}}
+        "8": {"class_type": "KSampler", "_meta": {"title": "Upscale"}, "inputs": {"seed": 8, "steps": 9, "positive": ["6", 0], "negative": ["7", 0], "latent_image": ["3", 0]}}
     }"#;
 
     fn draft(aliases: &[(&str, &str)]) -> Draft {
@@ -136,6 +162,7 @@ mod tests {
             ("3-inputs-steps", "3-inputs-steps "),
             ("10-inputs-lora_1.strength", "10-inputs-lora_1 strength"),
             ("lora.on", "10-inputs-lora_1 on"),
+            ("Upscale.steps", "8-inputs-steps "),
         ] {
             assert_eq!(named(name), Ok(means.to_owned()), "{name}");
         }
@@ -201,6 +228,21 @@ mod tests {
         ] {
             assert_eq!(prompts(first, second), means, "{first} {second}");
         }
+    }
+
+    #[test]
+    fn whoever_sets_one_text_of_a_prompt_by_its_role_sets_them_all() {
+        let text =
+            WORKFLOW.replace(r#""text": "a cat""#, r#""clip_l": "cat, photo", "t5xxl": "A cat sits.""#);
+        let params = param::parameters(&Workflow::parse(&text).expect("a workflow"));
+        let (short, long) = (ParamKey::new("6", "clip_l"), ParamKey::new("6", "t5xxl"));
+        let draft = Draft::new(params.clone(), Layer::default());
+        assert_eq!(draft.together_with(&short), [long.clone()]);
+        assert_eq!(draft.together_with(&long), [short.clone()]);
+        assert_eq!(draft.together_with(&ParamKey::new("7", "text")), []);
+        let aliases = [("style".to_owned(), short.clone())].into_iter().collect();
+        let named = Draft::new(params, Layer { aliases, ..Layer::default() });
+        assert_eq!(named.together_with(&short), [], "who names one of them means that one");
     }
 
     #[test]

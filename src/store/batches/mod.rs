@@ -1,5 +1,6 @@
 //! Batches: runs that were queued together, and what became of them.
 
+mod queueing;
 mod turns;
 
 use rusqlite::{OptionalExtension, Row, params};
@@ -8,7 +9,7 @@ use super::list::COLUMNS;
 use super::runs::Queued;
 use super::{CancelAnswer, Store, StoreError};
 use crate::domain::batch::table::Table;
-use crate::domain::batch::{Batch, BatchId, BatchPlace, Hold, Outline};
+use crate::domain::batch::{Batch, BatchId, Hold, Outline};
 use crate::domain::run::UnixMs;
 use crate::domain::{Run, RunId, RunRequest, RunSummary, Status};
 
@@ -19,8 +20,8 @@ const IN_FLIGHT: &str = "SELECT started_at, COALESCE(cost_per_second, 0) FROM ru
     WHERE ended_at IS NULL AND status IN ('uploading', 'waiting', 'running', 'downloading') AND batch = ?1
     AND started_at IS NOT NULL";
 
-/// Runs cancelled in one transaction: others write between two.
-const CANCELLED_AT_ONCE: usize = 500;
+/// Runs that are written in one transaction: others write between two.
+const WRITTEN_AT_ONCE: usize = 500;
 
 /// A batch to be queued.
 #[derive(Clone, Debug)]
@@ -42,38 +43,6 @@ pub struct CancelledRest {
 }
 
 impl Store {
-    /// Queues a batch: all of its runs, or none. They are sent in the order of their places, and numbered the other way
-    /// round, so that a list with the newest first has the first one on top.
-    ///
-    /// # Errors
-    /// When a request cannot be made, or the history cannot be written.
-    pub fn queue_batch<E: From<StoreError>>(
-        &self,
-        new: &NewBatch,
-        now: UnixMs,
-        mut request: impl FnMut(usize) -> Result<RunRequest, E>,
-    ) -> Result<BatchId, E> {
-        let transaction = self.writing()?;
-        let sql = "INSERT INTO batches (queued_at, outline, most_cost) VALUES (?1, ?2, ?3)";
-        let outline = serde_json::to_string(&new.outline).map_err(StoreError::from)?;
-        let queue = || -> Result<_, StoreError> {
-            transaction.prepare_cached(sql)?.execute(params![now, outline, new.most_cost])?;
-            let batch = transaction.last_insert_rowid();
-            let last = "SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'runs'), 0)";
-            Ok((batch, transaction.query_row(last, [], |row| row.get::<_, i64>(0))?))
-        };
-        let (batch, last) = queue()?;
-        for place in (0..new.runs).rev() {
-            let request = RunRequest { batch: Some(BatchPlace { batch, place }), ..request(place)? };
-            let json = serde_json::to_string(&request).map_err(StoreError::from)?;
-            let turn = last.saturating_add(1).saturating_add(i64::try_from(place).unwrap_or(i64::MAX));
-            self.insert(request, &json, now, Queued { turn: Some(turn), folded: place > 0 })?;
-        }
-        transaction.commit().map_err(StoreError::from)?;
-        self.changed();
-        Ok(batch)
-    }
-
     /// A batch and where its runs stand; `None` when there is no such batch.
     ///
     /// # Errors
@@ -188,7 +157,7 @@ impl Store {
         let mut statement = self.connection.prepare_cached(sql)?;
         let open = statement.query_map([id], |row| row.get(0))?.collect::<Result<Vec<RunId>, _>>()?;
         let mut rest = CancelledRest::default();
-        for runs in open.chunks(CANCELLED_AT_ONCE) {
+        for runs in open.chunks(WRITTEN_AT_ONCE) {
             let transaction = self.writing()?;
             for run in runs {
                 match self.end_or_ask(*run, now)? {
@@ -206,27 +175,33 @@ impl Store {
     /// Queues the failed runs of a batch again, each as `request` makes it of the one that failed. Returns how many.
     ///
     /// # Errors
-    /// When a request cannot be made, or the history cannot be written; nothing is queued then.
+    /// When a request cannot be made, or the history cannot be written; some may be queued then, each once.
     pub fn retry_failed<E: From<StoreError>>(
         &self,
         id: BatchId,
         now: UnixMs,
         mut request: impl FnMut(Run) -> Result<RunRequest, E>,
     ) -> Result<usize, E> {
-        let transaction = self.writing()?;
         let failed = self.failed_runs(id)?;
-        for run in &failed {
-            let Some(before) = self.run_within(*run)? else { continue };
-            let place = before.request.batch;
-            let request = RunRequest { batch: place, ..request(before)? };
-            let json = serde_json::to_string(&request).map_err(StoreError::from)?;
-            let again = self.insert(request, &json, now, Queued { turn: None, folded: true })?;
-            let sql = "UPDATE runs SET retried_by = ?2 WHERE id = ?1";
-            let mut statement = transaction.prepare_cached(sql).map_err(StoreError::from)?;
-            statement.execute([*run, again]).map_err(StoreError::from)?;
+        for runs in failed.chunks(WRITTEN_AT_ONCE) {
+            let transaction = self.writing()?;
+            for run in runs {
+                let Some(before) = self.run_within(*run)? else { continue };
+                let place = before.request.batch;
+                let request = RunRequest { batch: place, ..request(before)? };
+                let json = serde_json::to_string(&request).map_err(StoreError::from)?;
+                let queued = Queued { turn: None, folded: true, held: None };
+                let again = self.insert(request, &json, now, queued)?;
+                let sql = "UPDATE runs SET retried_by = ?2 WHERE id = ?1 AND retried_by IS NULL";
+                let mut statement = transaction.prepare_cached(sql).map_err(StoreError::from)?;
+                // Somebody else may have retried it since.
+                if statement.execute([*run, again]).map_err(StoreError::from)? == 0 {
+                    self.delete_run(again)?;
+                }
+            }
+            transaction.commit().map_err(StoreError::from)?;
+            self.changed();
         }
-        transaction.commit().map_err(StoreError::from)?;
-        self.changed();
         Ok(failed.len())
     }
 

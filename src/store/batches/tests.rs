@@ -4,12 +4,13 @@ use serde_json::Value;
 
 use super::turns::{ENDPOINTS, TURNS};
 use super::*;
+use crate::domain::batch::BatchPlace;
 use crate::domain::batch::{AxisOutline, Combine};
 use crate::domain::run::{End, RunError};
 use crate::domain::{ParamKey, RunEvent};
-use crate::store::RunQuery;
 use crate::store::costs::SPENT;
 use crate::store::schema::MIGRATIONS;
+use crate::store::{RunQuery, now};
 
 fn store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -92,6 +93,110 @@ fn a_batch_is_queued_whole_or_not_at_all() {
     assert!(matches!(queued, Err(StoreError::Locked)));
     assert_eq!(store.summaries(&RunQuery::default()).expect("a list"), []);
     assert_eq!(store.last_batch().expect("read"), None);
+}
+
+/// Queues a batch of several steps, and does something when the request of a place is made.
+fn queue_large(
+    store: &Store,
+    mut at: impl FnMut(usize) -> Result<(), StoreError>,
+) -> Result<BatchId, StoreError> {
+    let runs = 3 * WRITTEN_AT_ONCE;
+    let new = NewBatch { runs, outline: outline(runs), most_cost: None };
+    store.queue_batch(&new, now(), |place| {
+        at(place)?;
+        Ok(request("http://a", place))
+    })
+}
+
+fn is_empty(store: &Store) -> bool {
+    let left = "SELECT (SELECT count(*) FROM runs) + (SELECT count(*) FROM requests) + (SELECT count(*) FROM batches)";
+    let left: i64 = store.connection.query_row(left, [], |row| row.get(0)).expect("counted");
+    left == 0
+}
+
+#[test]
+fn a_large_batch_goes_in_steps_between_which_others_write_and_none_is_sent_before_the_last_is_there() {
+    let (folder, store) = store();
+    let other = Store::open_with(folder.path(), MIGRATIONS).expect("a store");
+    let mut between = Vec::new();
+    let id = queue_large(&store, |place| {
+        if place == WRITTEN_AT_ONCE {
+            between.push(other.queue(&request("http://b", 1), 1)?);
+            assert_eq!(other.endpoints_with_turns()?, ["http://b"], "nothing of the batch has a turn");
+            assert_eq!(other.resume_batch(1)?, 0);
+            assert!(!other.run_first(1)?);
+            assert_eq!(other.remove_interrupted(now())?, 0, "it is at work");
+            assert_eq!(other.counts()?.held, WRITTEN_AT_ONCE);
+        }
+        Ok(())
+    });
+    let id = id.expect("queued");
+    assert_eq!(between.len(), 1);
+    let kept = batch(&store, id);
+    assert_eq!((kept.counts, kept.held), (vec![(Status::Queued, 3 * WRITTEN_AT_ONCE)], None));
+    let first = store.next_turns("http://a", 2).expect("turns");
+    let places: Vec<_> = of(&store, id).iter().take(2).map(|run| run.id).collect();
+    assert_eq!(first, places);
+}
+
+#[test]
+fn of_a_batch_that_fails_half_way_nothing_is_left() {
+    let (_folder, store) = store();
+    let failed = queue_large(&store, |place| if place == 3 { Err(StoreError::Locked) } else { Ok(()) });
+    assert!(matches!(failed, Err(StoreError::Locked)), "{failed:?}");
+    assert!(is_empty(&store));
+}
+
+#[test]
+fn what_a_killed_process_left_of_a_batch_is_removed_by_the_next_and_never_sent() {
+    let (folder, store) = store();
+    let killed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        queue_large(&store, |place| if place == 3 { panic!("killed") } else { Ok(()) })
+    }));
+    assert!(killed.is_err());
+    let next = Store::open_with(folder.path(), MIGRATIONS).expect("a store");
+    assert!(!next.has_work().expect("read"));
+    assert_eq!(next.remove_interrupted(now()).expect("removed"), 0, "it may still be at work");
+    assert_eq!(next.remove_interrupted(now() + 61_000).expect("removed"), 1);
+    assert!(is_empty(&next));
+}
+
+#[test]
+fn whoever_stopped_for_too_long_while_queueing_sends_nothing() {
+    let (folder, store) = store();
+    let other = Store::open_with(folder.path(), MIGRATIONS).expect("a store");
+    let queued = queue_large(&store, |place| {
+        if place == 0 {
+            assert_eq!(other.remove_interrupted(now() + 61_000)?, 1);
+        }
+        Ok(())
+    });
+    assert!(matches!(queued, Err(StoreError::Interrupted(_))), "{queued:?}");
+    assert!(is_empty(&store));
+}
+
+#[test]
+fn what_is_left_of_secrets_can_be_changed_and_the_values_stay_as_they_were_written() {
+    let (_folder, store) = store();
+    let new = NewBatch { runs: 2, outline: outline(2), most_cost: None };
+    let precise: Value = serde_json::from_str("7.50").expect("a number");
+    let id = store.queue_batch(&new, 1_000, |place| {
+        let mut request = request("http://a", place);
+        request.params.insert(ParamKey::new("3", "denoise"), precise.clone());
+        request.handover = Some("old".to_owned());
+        Ok::<_, StoreError>(request)
+    });
+    let id = id.expect("queued");
+    let stored = |run: RunId| store.run(run).expect("read").expect("there").request;
+    let runs = ids(&store, id);
+    store.take(runs[0], 2_000, None).expect("taken");
+    store.hand_over(id, Some("new")).expect("changed");
+    assert_eq!(stored(runs[0]).handover.as_deref(), Some("old"), "it is on its way");
+    let waiting = stored(runs[1]);
+    assert_eq!(waiting.handover.as_deref(), Some("new"));
+    assert_eq!(waiting.params[&ParamKey::new("3", "denoise")].to_string(), "7.50");
+    store.hand_over(id, None).expect("changed");
+    assert_eq!(stored(runs[1]).handover, None);
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub(super) const TURNS: &str = "SELECT id FROM runs INDEXED BY runs_turns
 const FIRST: &str = "UPDATE runs SET held = NULL, turn = COALESCE((
         SELECT min(turn) FROM runs AS other INDEXED BY runs_open
         WHERE other.ended_at IS NULL AND other.status = 'queued' AND other.endpoint = runs.endpoint
-    ), turn) - 1 WHERE id = ?1 AND status = 'queued'";
+    ), turn) - 1 WHERE id = ?1 AND status = 'queued' AND held IS NOT 'queueing'";
 
 const HANDOVERS: &str = "SELECT DISTINCT json_extract(json, '$.handover') FROM runs INDEXED BY runs_open
     JOIN requests ON run = id WHERE ended_at IS NULL AND json_extract(json, '$.handover') IS NOT NULL";
@@ -99,10 +99,23 @@ impl Store {
     /// When the history cannot be written.
     pub fn resume_batch(&self, id: BatchId) -> Result<usize, StoreError> {
         let sql = "UPDATE runs INDEXED BY runs_by_batch_status SET held = NULL
-            WHERE batch = ?1 AND retried_by IS NULL AND status = 'queued' AND held IS NOT NULL";
+            WHERE batch = ?1 AND retried_by IS NULL AND status = 'queued' AND held <> 'queueing'";
         let resumed = self.connection.prepare_cached(sql)?.execute([id])?;
         self.changed();
         Ok(resumed)
+    }
+
+    /// Changes what was left of secrets for the queued runs of a batch.
+    ///
+    /// # Errors
+    /// When the history cannot be written.
+    pub fn hand_over(&self, id: BatchId, handover: Option<&str>) -> Result<(), StoreError> {
+        let sql = "UPDATE requests SET json = CASE WHEN ?2 IS NULL THEN json_remove(json, '$.handover')
+                ELSE json_set(json, '$.handover', ?2) END
+            WHERE run IN (SELECT id FROM runs INDEXED BY runs_by_batch_status
+                WHERE batch = ?1 AND retried_by IS NULL AND status = 'queued')";
+        self.connection.prepare_cached(sql)?.execute(params![id, handover])?;
+        Ok(())
     }
 
     /// Puts a queued run before all others of its endpoint, also one that is held. Whether it was queued.

@@ -15,7 +15,7 @@ use tui_textarea::TextArea;
 use self::explore::Explore;
 use super::completions::Completions;
 use super::typing::line_editor;
-use crate::domain::batch::BatchId;
+use crate::domain::batch::{BatchId, Plan};
 use crate::domain::{Fit, OutputId, ParamKey, RunId};
 use crate::library::import::Imported;
 use crate::tui::effect::{BatchOrder, NewRun};
@@ -287,6 +287,8 @@ pub enum Confirmed {
     DeleteOutput(OutputId),
     /// Upload a file for a parameter that holds its path as a text.
     Upload(ParamKey, std::path::PathBuf),
+    /// Ask whether to queue several runs that send placeholders.
+    ExploreUnfilled(Box<Plan>),
     /// Queue several runs.
     RunBatch(Box<BatchOrder>),
     /// Cancel what of a batch has not ended.
@@ -331,6 +333,7 @@ impl Confirmed {
             | Self::RunWithNewSeed(_)
             | Self::RunUnsure
             | Self::RunUnfilled
+            | Self::ExploreUnfilled(_)
             | Self::RunBatch(_)
             | Self::CancelBatch(_)
             | Self::RetryBatch(_)

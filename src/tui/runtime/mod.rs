@@ -35,7 +35,7 @@ use std::sync::mpsc::{self, Sender};
 use super::msg::Msg;
 use super::terminal::{StartError, TermEvent};
 use crate::config::{Config, Dirs};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, now};
 
 #[derive(Debug)]
 pub struct Options {
@@ -112,6 +112,11 @@ pub struct Left {
 /// If there is no terminal, or the history cannot be opened.
 pub fn run(options: Options) -> Result<Left, TuiError> {
     let store = Store::open(&options.dirs)?;
+    if !store.is_read_only()
+        && let Err(error) = store.remove_interrupted(now())
+    {
+        tracing::warn!("what is there of a batch that was not queued whole stays: {error}");
+    }
     let (sender, inbox) = mpsc::channel();
     let mut event_loop = start::start(options, store, &Replies(sender))?;
     let end = event_loop.run(&inbox);

@@ -125,6 +125,7 @@ fn confirmed(model: &mut Model, then: Confirmed, ctx: &Ctx, effects: &mut Effect
         Confirmed::RunWithNewSeed(order) => submit::with_new_seed(model, &order, ctx, effects),
         Confirmed::RunUnsure => submit::unsure(model, effects),
         Confirmed::RunUnfilled => submit::unfilled(model, effects),
+        Confirmed::ExploreUnfilled(plan) => explore::ask_to_run(model, *plan),
         Confirmed::RunBatch(order) => effects.push(Effect::Do(Operation::SubmitBatch(order))),
         Confirmed::CancelBatch(batch) => effects.push(Effect::Do(Operation::CancelBatch(batch))),
         Confirmed::RetryBatch(batch) => {

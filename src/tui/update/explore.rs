@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::submit;
-use crate::domain::batch::BatchId;
-use crate::domain::batch::Plan;
+use crate::domain::batch::{BatchId, Plan, Variations};
+use crate::domain::run::Caps;
+use crate::domain::{ParamKey, Setting, Shape, inputs};
 use crate::report::batch as report;
 use crate::tui::command::{Command, Ctx, Scope, Spends, at};
 use crate::tui::effect::{BatchOrder, Effect, Effects, Operation};
@@ -54,8 +55,36 @@ pub(super) fn was_read(model: &mut Model, question: FileQuestion, answer: FileAn
     }
 }
 
-/// Asks before these runs are queued.
+/// Asks before these runs are queued; first whether placeholders are meant.
 pub(super) fn ask(model: &mut Model, plan: Plan) {
+    let unfilled = unfilled(model, &plan);
+    if !submit::ask_about(model, &unfilled, Confirmed::ExploreUnfilled(Box::new(plan.clone()))) {
+        ask_to_run(model, plan);
+    }
+}
+
+/// Parameters whose placeholder some run of the plan would send.
+fn unfilled(model: &Model, plan: &Plan) -> Vec<ParamKey> {
+    let caps = model.open.profile.as_ref().map(|profile| profile.protocol.caps());
+    let goes_along = model.send_workflow || caps.is_some_and(|caps| caps.shape == Shape::Graph);
+    let has_placeholder = |setting: &Setting| match setting {
+        Setting::Value(value) => value.as_str().is_some_and(inputs::has_placeholder),
+        Setting::File(_) => false,
+    };
+    let varied = plan.axes().iter().filter(|axis| axis.settings.iter().any(has_placeholder));
+    let mut keys: Vec<ParamKey> = varied.map(|axis| axis.key.clone()).collect();
+    let needs_a_value = caps.is_none_or(Caps::needs_a_value);
+    // What is not varied is the same in all of them.
+    let first = Variations::new(&model.draft, plan.clone(), needs_a_value, 0).at(0);
+    let first = first.map(|first| first.submission).unwrap_or_default();
+    let is_varied = |key: &ParamKey| plan.axes().iter().any(|axis| axis.keys().any(|varied| varied == key));
+    let others = model.draft.unfilled(&first, goes_along).into_iter().map(|found| found.key.clone());
+    keys.extend(others.filter(|key| !is_varied(key)));
+    keys
+}
+
+/// Asks before these runs are queued.
+pub(super) fn ask_to_run(model: &mut Model, plan: Plan) {
     let question = format!("Run {}: {}?", report::runs(plan.len()), report::axes(&plan.outline()));
     let order = BatchOrder {
         open: model.open.clone(),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::domain::draft::Submission;
 use crate::domain::run::{Caps, UnixMs};
-use crate::domain::{Rule, RunId, Shape, Status};
+use crate::domain::{ParamKey, Parameter, Rule, RunId, Shape, Status};
 use crate::report::human;
 use crate::tui::command::{Command, Ctx, Scope, Spends, at};
 use crate::tui::effect::{Effect, Effects, NewRun, Operation};
@@ -170,10 +170,17 @@ fn run_as(model: &mut Model, unfilled: Unfilled, effects: &mut Effects) {
 
 /// Asks before placeholders are sent. Returns whether there are any.
 fn ask_to_fill(model: &mut Model, submission: &Submission, goes_along: bool) -> bool {
+    let unfilled = model.draft.unfilled(submission, goes_along);
+    let keys: Vec<ParamKey> = unfilled.into_iter().map(|parameter| parameter.key.clone()).collect();
+    ask_about(model, &keys, Confirmed::RunUnfilled)
+}
+
+/// Asks before placeholders of these parameters are sent. Returns whether there are any.
+pub(super) fn ask_about(model: &mut Model, unfilled: &[ParamKey], then: Confirmed) -> bool {
     /// Most names in a question.
     const MOST: usize = 3;
-    let unfilled = model.draft.unfilled(submission, goes_along);
-    let Some(first) = unfilled.first().map(|parameter| parameter.key.clone()) else { return false };
+    let Some(first) = unfilled.first().cloned() else { return false };
+    let unfilled: Vec<&Parameter> = unfilled.iter().filter_map(|key| model.draft.param(key)).collect();
     let mut names: Vec<&str> =
         unfilled.iter().take(MOST).map(|parameter| model.draft.name(parameter)).collect();
     let more = format!("{} more", unfilled.len().saturating_sub(MOST));
@@ -186,7 +193,7 @@ fn ask_to_fill(model: &mut Model, submission: &Submission, goes_along: bool) -> 
         question,
         consequence: "The server gets the text in braces, not a value.".to_owned(),
         yes: "send as written",
-        then: Confirmed::RunUnfilled,
+        then,
     }));
     true
 }

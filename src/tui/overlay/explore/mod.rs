@@ -41,6 +41,8 @@ pub struct Explore {
 #[derive(Debug)]
 pub struct Row {
     pub key: ParamKey,
+    /// The other texts of the prompt that it is one of: they get the same values.
+    pub also: Vec<ParamKey>,
     /// An alias or a label.
     pub name: String,
     pub text: TextArea<'static>,
@@ -68,6 +70,18 @@ pub enum FileAnswer {
 pub type Offer = (ParamKey, String);
 
 impl Row {
+    /// Its name, and how many texts of a prompt it sets.
+    pub fn shown(&self) -> String {
+        match self.also.len() {
+            0 => self.name.clone(),
+            others => format!("{}, {} texts", self.name, others + 1),
+        }
+    }
+
+    fn sets(&self, key: &ParamKey) -> bool {
+        self.key == *key || self.also.contains(key)
+    }
+
     pub fn typed(&self) -> String {
         self.text.lines().join("")
     }
@@ -98,14 +112,15 @@ impl Explore {
     /// Adds a parameter, or goes to it when it is there.
     fn put(&mut self, draft: &Draft, key: &ParamKey, text: &str) {
         let Some(parameter) = draft.param(key) else { return };
-        let known = self.rows.iter().position(|row| row.key == *key);
+        let known = self.rows.iter().position(|row| row.sets(key));
         self.selected = known.unwrap_or(self.rows.len());
         if known.is_none() {
+            let also = draft.together_with(key);
             let (key, name) = (key.clone(), draft.name(parameter).to_owned());
             let mut text = line_editor(text);
             // What is offered gives way to what is typed.
             text.select_all();
-            self.rows.push(Row { key, name, text, values: Ok(0) });
+            self.rows.push(Row { key, also, name, text, values: Ok(0) });
         }
         self.adding = line_editor("");
     }
@@ -145,7 +160,12 @@ impl Explore {
             let settings = settings(draft, row, &known, self.random.wrapping_add(at as u64));
             row.values = settings.as_ref().map(Vec::len).map_err(Clone::clone);
             if let Ok(settings) = settings {
-                axes.push(Axis { key: row.key.clone(), also: Vec::new(), name: row.name.clone(), settings });
+                axes.push(Axis {
+                    key: row.key.clone(),
+                    also: row.also.clone(),
+                    name: row.name.clone(),
+                    settings,
+                });
             }
         }
         let wanted = known.wanted.into_inner();
@@ -166,7 +186,7 @@ impl Explore {
     fn matches<'a>(&self, draft: &'a Draft) -> Vec<&'a Parameter> {
         let typed = self.adding.lines().join("").trim().to_lowercase();
         let free = |parameter: &&Parameter| {
-            parameter.is_editable() && self.rows.iter().all(|row| row.key != parameter.key)
+            parameter.is_editable() && !self.rows.iter().any(|row| row.sets(&parameter.key))
         };
         let rank = |parameter: &&Parameter| {
             let name = draft.name(parameter).to_lowercase();

@@ -35,7 +35,7 @@ pub fn draw(model: &Model, explore: &Explore, theme: &Theme, buffer: &mut Buffer
     let area = centred(buffer.area, 84, height as u16);
     frame(buffer, area, "Explore", theme.quiet, theme.accent);
     let inner = inside(area);
-    let names = explore.rows.iter().map(|row| row.name.width()).max().unwrap_or(0).clamp(8, 24) as u16;
+    let names = explore.rows.iter().map(|row| row.shown().width()).max().unwrap_or(0).clamp(8, 24) as u16;
     let mut cursor = None;
     let mut y = inner.y;
     for (at, row) in explore.rows.iter().enumerate() {
@@ -46,7 +46,7 @@ pub fn draw(model: &Model, explore: &Explore, theme: &Theme, buffer: &mut Buffer
         let selected = explore.selected == at;
         mark(buffer, here, selected, theme);
         let style = if selected { theme.selected } else { theme.text };
-        put(buffer, Rect { width: names + 2, ..here }, here.x + 2, y, &row.name, style);
+        put(buffer, Rect { width: names + 2, ..here }, here.x + 2, y, &row.shown(), style);
         let count = match &row.values {
             Ok(count) => count.to_string(),
             Err(_) => "✗".to_owned(),

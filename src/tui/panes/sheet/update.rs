@@ -199,20 +199,13 @@ pub fn hold(model: &mut Model, effects: &mut Effects) {
 
 pub fn hold_batch(model: &mut Model, state: &Batch, effects: &mut Effects) {
     let operation = match state.held {
-        Some((Hold::DayCost, _)) => {
-            return model.notify(
-                Tone::Plain,
-                "The day's cost ceiling holds it. Raise `per_day` in config.toml, then `comfydeck batch resume`",
-            );
+        Some((hold @ (Hold::BatchCost | Hold::Queueing), _)) => {
+            let why = format!("Batch {} is {}", state.id, hold.why());
+            let remedy = hold.remedy(state.id).map(|remedy| format!(". {remedy}")).unwrap_or_default();
+            return model.notify(Tone::Plain, why + &remedy);
         }
-        Some((Hold::BatchCost, _)) => {
-            let id = state.id;
-            return model.notify(
-                Tone::Plain,
-                format!("Its cost ceiling holds it. `comfydeck batch resume {id} --max-cost AMOUNT` goes on"),
-            );
-        }
-        Some((Hold::Asked, _)) => Operation::ResumeBatch(state.id),
+        // The config may allow more by now, and the day be another; else it is held again, and says so.
+        Some((Hold::Asked | Hold::DayCost | Hold::Secrets, _)) => Operation::ResumeBatch(state.id),
         None if state.count(|status| status == Status::Queued) > 0 => Operation::HoldBatch(state.id),
         None => return model.notify(Tone::Plain, "Nothing of this batch waits"),
     };

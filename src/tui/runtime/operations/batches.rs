@@ -96,7 +96,7 @@ impl Operations {
 
     pub(super) fn resume_batch(&mut self, batch: BatchId) -> Answer {
         let store = opened(&mut self.store, &self.dirs)?;
-        let resumed = store.resume_batch(batch).map_err(said)?;
+        let resumed = runner::resume_batch(store, &self.dirs, batch).map_err(said)?;
         let told = format!("Batch {batch}: {} may go on", report::runs(resumed));
         let mut msgs = self.look_after_runs()?;
         msgs.push(Msg::Notice(Tone::Good, told));
@@ -113,11 +113,11 @@ impl Operations {
 
     pub(super) fn retry_batch(&mut self, batch: BatchId, profile: Option<&Profile>) -> Answer {
         let store = opened(&mut self.store, &self.dirs)?;
-        let name = runner::profile_of_batch(store, batch).map_err(said)?;
-        let profile = match (name.as_str(), profile) {
-            ("", Some(open)) => open.clone(),
-            (name, _) => self.config.profile(name).map_err(said)?,
-        };
+        let found = runner::profile_of_batch(store, &self.config, batch).map_err(said)?;
+        // What was started with `--url` has the credentials that this screen was started with.
+        let is_open =
+            |open: &&Profile| found.name.is_empty() && open.name.is_empty() && open.url == found.url;
+        let profile = profile.filter(is_open).cloned().unwrap_or(found);
         let retried = runner::retry_batch(store, &self.dirs, batch, &profile).map_err(said)?;
         let mut msgs = self.look_after_runs()?;
         msgs.push(Msg::Notice(Tone::Good, format!("Batch {batch}: {} queued again", report::runs(retried))));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::domain::batch::{AxisOutline, Batch, BatchPlace, Combine, Outline};
+use crate::domain::batch::{Axis, AxisOutline, Batch, BatchPlace, Combine, Outline, Plan};
 use crate::domain::run::RunSummary;
 use crate::domain::spend::Usual;
 use crate::domain::{Status, value};
@@ -286,4 +286,28 @@ fn a_batch_is_one_row_that_opens_its_sheet_and_folds_out() {
     assert_eq!((stage.model.focus, stage.model.sheet.batch), (Pane::Sheet, Some(7)));
     stage.press("esc");
     assert_eq!(stage.model.focus, Pane::Runs);
+}
+
+#[test]
+fn placeholders_are_asked_about_before_a_batch_as_before_a_run() {
+    let mut stage = Stage::new(120, 40);
+    priced(&mut stage);
+    stage.model.draft.set(&key("6-inputs-text"), value("a {{SUBJECT}} at dawn"));
+    stage.press("E 2 enter");
+    let Some(Overlay::Confirm(confirm)) = &stage.model.overlay else { panic!("{}", stage.screen()) };
+    assert!(confirm.question.starts_with("Send what is still to be filled in ("), "{}", confirm.question);
+    assert_eq!(submitted(&stage.press("y")), None);
+    assert_eq!(asked(&stage).len(), 2);
+    assert!(submitted(&stage.press("y")).is_some());
+
+    // Also where one of the values has one.
+    let mut stage = Stage::new(120, 40);
+    priced(&mut stage);
+    let prompt = key("6-inputs-text");
+    let settings = vec![value("a cat"), value("a {{SUBJECT}}")];
+    let axis = Axis { key: prompt, also: Vec::new(), name: "prompt".to_owned(), settings };
+    let plan = Plan::new(vec![axis], Combine::Grid).expect("a plan");
+    crate::tui::update::explore::ask(&mut stage.model, plan);
+    let Some(Overlay::Confirm(confirm)) = &stage.model.overlay else { panic!("{}", stage.screen()) };
+    assert!(confirm.question.contains("filled in (prompt)"), "{}", confirm.question);
 }
