@@ -9,8 +9,8 @@ use comfydeck::domain::prompt::{NoWildcards, Prompt, Weighing, expand};
 use comfydeck::domain::{Workflow, flatten, form as forms, param, pasted, preset as presets};
 use comfydeck::tui::terminal::input as keys;
 use comfydeck::wire::{
-    ansi as escapes, base64 as base, cloud, comfyui as comfy, errors, metadata as meta, socketio as sio,
-    tqdm as bars,
+    ansi as escapes, base64 as base, cloud, comfyui as comfy, errors, metadata as meta, share as sharing,
+    socketio as sio, tqdm as bars,
 };
 use comfydeck::wire::{log as logs, result as results, sse as events};
 
@@ -182,6 +182,17 @@ pub fn preset(data: &[u8]) {
         let (again, _) = Preset::parse(&edited, "p.toml");
         assert_eq!(again.params.len(), read.params.len());
     }
+}
+
+/// What is read of a shared run is bounded and harmless, and is the same when it is written and read once more.
+pub fn share(data: &[u8]) {
+    let Ok((read, _)) = sharing::Shared::read(data) else { return };
+    for name in read.files.iter().map(|file| &file.name).chain(read.outputs.iter().map(|made| &made.name)) {
+        assert!(!name.contains(['/', '\\']) && !name.chars().any(char::is_control) && name != "..", "{name}");
+    }
+    let text = read.to_text().expect("written");
+    let (again, _) = sharing::Shared::read(text.as_bytes()).expect("read again");
+    assert_eq!(again, read);
 }
 
 /// PNG, JPEG, WebP, EXIF and MP4.

@@ -26,6 +26,7 @@ pub mod logs;
 pub mod man;
 pub mod names;
 pub mod open;
+pub mod open_file;
 pub mod out;
 pub mod pairs;
 pub mod presets;
@@ -39,6 +40,7 @@ pub mod run_output;
 pub mod runs;
 pub mod schema;
 pub mod server;
+pub mod share;
 pub mod show;
 pub mod words;
 
@@ -89,6 +91,10 @@ pub enum Command {
     Diff(diff::Args),
     /// Send exactly what a run sent, and compare what comes of it
     Replay(replay::Args),
+    /// Write a run into one file, for another machine or service
+    Share(share::Args),
+    /// Take in a run that somebody shared; nothing is sent
+    Open(open_file::Args),
     /// Draw pictures in the terminal; in a pipe, print their paths
     Preview(preview::Args),
     /// Print the log of a run
@@ -140,6 +146,8 @@ impl Command {
             Self::Show(args) => show::main(args),
             Self::Diff(args) => diff::main(args),
             Self::Replay(args) => replay::main(args),
+            Self::Share(args) => share::main(args),
+            Self::Open(args) => open_file::main(args),
             Self::Preview(args) => preview::main(&args),
             Self::Logs(args) => logs::main(args),
             Self::Cancel(args) => cancel::main(args),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap_complete::ArgValueCandidates;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::follow::Interrupts;
 use super::open::Destination;
@@ -11,12 +11,10 @@ use super::run::warn;
 use super::run_arg::RunArg;
 use super::run_output::{self, OutputMode};
 use super::{Exit, Failure, complete, history, out};
-use crate::config::{Config, Profile};
-use crate::domain::inputs::is_seed_name;
-use crate::domain::run::Output;
-use crate::domain::{Run, RunId, Shape};
-use crate::picture::likeness;
+use crate::config::Config;
+use crate::domain::{Run, RunId};
 use crate::runner;
+use crate::runner::replay::{self, Compared};
 use crate::store::{Store, StoreError};
 use crate::wire::ansi::scrub_plain;
 
@@ -53,8 +51,9 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     let first = args.run.find(&store)?;
     let config = Config::load(&dirs).map_err(Failure::usage)?;
     warn(&config.warnings);
-    let profile = place(&config, &args.place, &first)?;
-    for doubt in doubts(&first, &profile) {
+    let profile = replay::place_of(&config, &first, args.place.profile.as_deref(), args.place.url.as_deref())
+        .map_err(Failure::usage)?;
+    for doubt in replay::doubts(&store, &first, &profile) {
         out::note(format!("note: {doubt}"));
     }
     // From here on Ctrl+C is for the run.
@@ -70,90 +69,30 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-/// Where to run: as the person says, else where it ran.
-fn place(config: &Config, place: &Destination, first: &Run) -> Result<Profile, Failure> {
-    let request = &first.request;
-    let said = place.profile.as_deref();
-    let (profile, url) = match request.profile.as_str() {
-        "" if said.is_none() => (None, place.url.as_deref().or(Some(request.url.as_str()))),
-        "" => (said, place.url.as_deref()),
-        known => (said.or(Some(known)), place.url.as_deref()),
-    };
-    config.choose(profile, url).map_err(Failure::usage)
-}
-
-/// Why the result may be another, as far as can be known before.
-fn doubts(first: &Run, profile: &Profile) -> Vec<String> {
-    let request = &first.request;
-    let mut doubts = Vec::new();
-    if profile.url != request.url {
-        doubts.push(format!("run {} ran at another address, {}", first.id, request.shown_url()));
-    }
-    if !request.send_workflow && profile.protocol.caps().shape == Shape::Flat {
-        doubts.push(
-            "the workflow that runs is the deployment's own, which may have changed since; --send-workflow with `run` would send yours"
-                .to_owned(),
-        );
-    }
-    let open = request
-        .params
-        .iter()
-        .filter(|(key, value)| is_seed_name(key.input()) && value.as_i64().is_some_and(|seed| seed < 0));
-    for (key, value) in open {
-        doubts.push(format!("{key} = {value} is a new seed each time"));
-    }
-    doubts
-}
-
 /// Says of each output of the first run whether the new one made the same.
 fn compare(store: &Store, first: &Run, id: RunId, as_json: bool) -> Result<(), Failure> {
     let run = store.run(id)?.ok_or(StoreError::NoSuchRun(id))?;
-    let mut lines = Vec::new();
-    let mut told = Vec::new();
-    for (at, output) in first.outputs.iter().enumerate() {
-        // By content where there is one, else the one at the same place.
-        let same = run.outputs.iter().find(|new| new.sha256 == output.sha256);
-        let new = same.or_else(|| run.outputs.get(at));
-        let how = how(output, new);
-        let name = scrub_plain(&output.name);
-        lines.push(format!("{name}: {how}"));
-        told.push(json!({
-            "name": output.name,
-            "before": output.path.to_string_lossy(),
-            "now": new.map(|new| new.path.to_string_lossy()),
-            "same": same.is_some(),
-            "how": how,
-        }));
-    }
-    let all_same = told.iter().all(|output| output["same"] == Value::Bool(true));
-    if as_json {
-        let line =
-            json!({"event": "compared", "run": id, "with": first.id, "same": all_same, "outputs": told});
-        out::print(&format!("{line}\n"))?;
+    let compared = replay::compare(first, &run);
+    if !as_json {
+        replay::verdict(first, &compared).iter().for_each(|line| out::note(scrub_plain(line)));
         return Ok(());
     }
-    match lines.len() {
-        0 => out::note(format!("run {} has no outputs to compare with", first.id)),
-        1 if all_same => out::note(format!("the same byte for byte as what run {} made", first.id)),
-        count if all_same => {
-            out::note(format!(
-                "all {count} outputs are the same byte for byte as what run {} made",
-                first.id
-            ));
-        }
-        _ => lines.into_iter().for_each(out::note),
-    }
+    let output = |output: &Compared| {
+        json!({
+            "name": output.name,
+            "before": output.before.to_string_lossy(),
+            "now": output.now.as_ref().map(|path| path.to_string_lossy()),
+            "same": output.same,
+            "how": output.how,
+        })
+    };
+    let line = json!({
+        "event": "compared",
+        "run": id,
+        "with": first.id,
+        "same": compared.iter().all(|output| output.same),
+        "outputs": compared.iter().map(output).collect::<Vec<_>>(),
+    });
+    out::print(&format!("{line}\n"))?;
     Ok(())
-}
-
-/// How an output of the new run stands to one of the first.
-fn how(before: &Output, now: Option<&Output>) -> String {
-    let Some(now) = now else { return "the new run did not make it".to_owned() };
-    if now.sha256 == before.sha256 {
-        return "the same byte for byte".to_owned();
-    }
-    match likeness::compare(&before.path, &now.path) {
-        Ok(likeness) => likeness.to_string(),
-        Err(why) => format!("not the same bytes; the pictures cannot be compared: {why}"),
-    }
 }

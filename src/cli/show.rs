@@ -9,8 +9,10 @@ use super::{Exit, Failure, history, out};
 use crate::config::Dirs;
 use crate::domain::{Run, Workflow, param};
 use crate::library::presets::Presets;
+use crate::report::copy_as::CopyAs;
 use crate::report::human::{self, Labels};
 use crate::report::json;
+use crate::runner;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -23,6 +25,16 @@ pub struct Args {
     /// Draw its outputs instead; in a pipe, print their paths
     #[arg(long, conflicts_with = "json")]
     pub preview: bool,
+    /// Print it as something to paste: a `comfydeck run` line, a curl line, a preset, or workflow_api.json with its values
+    #[arg(long = "as", value_name = "FORM", value_parser = form, conflicts_with_all = ["json", "preview"])]
+    pub form: Option<CopyAs>,
+}
+
+fn form(word: &str) -> Result<CopyAs, String> {
+    CopyAs::from_word(word).ok_or_else(|| {
+        let words: Vec<&str> = CopyAs::ALL.into_iter().map(CopyAs::word).collect();
+        format!("expected one of {}", words.join(", "))
+    })
 }
 
 /// Shows a run.
@@ -38,6 +50,11 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
             return Err(Failure::new(Exit::Failed, format!("run {} has no output to draw", run.id)));
         }
         return super::preview::draw(&files, None);
+    }
+    if let Some(form) = args.form {
+        let text = runner::copied(&store, &run, form).map_err(Failure::usage)?;
+        out::print(&format!("{}\n", text.trim_end()))?;
+        return Ok(Exit::Success);
     }
     let workflow = history::workflow_of(&store, &run)?;
     let text = if args.json {

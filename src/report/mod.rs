@@ -9,6 +9,7 @@ pub type Names = HashMap<ParamKey, &'static str>;
 
 pub mod batch;
 pub mod brief;
+pub mod copy_as;
 pub mod difference;
 pub mod human;
 pub mod json;

@@ -7,6 +7,7 @@
 mod batches;
 mod cancel;
 mod ceiling;
+mod copy;
 mod drift;
 mod duplicate;
 mod end;
@@ -15,8 +16,10 @@ mod folder;
 mod journal;
 mod process;
 mod queue;
+pub mod replay;
 mod restarts;
 mod retry;
+pub mod share;
 mod sidecar;
 mod submit;
 mod task;
@@ -42,6 +45,7 @@ use crate::domain::{RunId, RunRequest, Status};
 use crate::store::StoreError;
 
 pub use batches::{cancel_batch, cancel_queued, enqueue_batch, profile_of_batch, resume_batch, retry_batch};
+pub use copy::copied;
 pub use process::{NoRunner, ensure, ensure_as, gone, keep_away, serve, serve_with, work, work_off};
 pub use restarts::Restarts;
 pub use submit::{IfSame, NewRun, absolute, adopt, cancel, enqueue, enqueue_again, let_go, outgoing};

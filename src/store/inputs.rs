@@ -55,6 +55,24 @@ impl Store {
         Ok(kept)
     }
 
+    /// Keeps a content that is in memory, unless it is there already.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep_content(&self, content: &[u8]) -> Result<KeptInput, StoreError> {
+        let magic = content[..content.len().min(16)].to_vec();
+        let kept = KeptInput { size: content.len() as u64, sha256: hex(&Sha256::digest(content)), magic };
+        let (folder, place) = (self.data.join("inputs"), self.input_path(&kept.sha256));
+        if !std::fs::metadata(&place).is_ok_and(|known| known.len() == kept.size) {
+            let mut copy = NewFile::in_folder(&folder, 0o600).map_err(StoreError::writing(&folder))?;
+            copy.write_all(content)
+                .and_then(|()| copy.sync())
+                .and_then(|()| copy.place(&place))
+                .map_err(StoreError::writing(&place))?;
+        }
+        Ok(kept)
+    }
+
     /// Whether the file's content still has this hash.
     pub fn is_same(path: &Path, sha256: &str) -> bool {
         hashed(path, None).is_ok_and(|found| found.sha256 == sha256)

@@ -69,6 +69,26 @@ impl Store {
         Ok(id)
     }
 
+    /// Adds a run that has ended elsewhere, with its events, in one step: it is never queued.
+    ///
+    /// # Errors
+    /// When the history cannot be written; nothing of it is there then.
+    pub fn take_in(
+        &self,
+        request: &RunRequest,
+        now: UnixMs,
+        events: &[RunEvent],
+    ) -> Result<RunId, StoreError> {
+        let json = serde_json::to_string(request)?;
+        let transaction = self.writing()?;
+        let id = self.insert(request.clone(), &json, now, Queued::default())?;
+        let mut folded = self.folded(id)?;
+        self.fold(&mut folded, now, events)?;
+        transaction.commit()?;
+        self.changed();
+        Ok(id)
+    }
+
     /// Takes a queued run in order to send it: its status becomes uploading, and `prompt_id` its name at the
     /// server where we choose that name. A fetch has nothing to upload and becomes waiting. `None` when the
     /// run is no longer queued.

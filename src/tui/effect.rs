@@ -11,6 +11,7 @@ use crate::domain::batch::{BatchId, Plan};
 use crate::domain::draft::Submission;
 use crate::domain::param::FileKind;
 use crate::domain::{Draft, OutputId, ParamKey, RunId, SeedPolicy, Setting, Workflow};
+use crate::report::copy_as::CopyAs;
 use crate::tui::open::{Open, ProfileChoice};
 use crate::tui::overlay::explore::FileQuestion;
 use crate::tui::panes::compare::CompareOrder;
@@ -92,8 +93,17 @@ pub enum Operation {
     /// Mark an output as rejected, or take that back.
     Reject(OutputId, bool),
     SaveSheet(BatchId, SheetFormat),
-    /// Queue a run again exactly as it was, with this profile.
+    /// Find where a run would be sent again, and what cannot be the same; this profile where it ran is not known.
+    AskReplay(RunId, Option<Arc<Profile>>),
+    /// Queue a run again exactly as it was, where it ran; where that is not known, with this profile.
     Repeat(RunId, Option<Arc<Profile>>),
+    /// Hold what a run made against what the run that it repeats made.
+    CompareReplay {
+        run: RunId,
+        first: RunId,
+    },
+    /// Make the text to copy of a run.
+    CopyAs(RunId, CopyAs),
     /// Download a run's outputs again; it is not run again.
     Fetch(RunId),
     /// Stop waiting for a run whose cancel is not confirmed.

@@ -154,6 +154,15 @@ pub enum Msg {
         typed: String,
         found: Vec<Recalled>,
     },
+    /// A run may be sent again: where, and what cannot be the same.
+    AskReplay {
+        run: RunId,
+        /// The profile's name, or an address.
+        place: String,
+        doubts: Vec<String>,
+    },
+    /// A text for the clipboard.
+    Copy(String),
     /// A run could not be queued: nothing was sent.
     NotSubmitted(String),
     /// A run was not queued: nothing differs from this one.
@@ -237,6 +246,8 @@ pub struct EndedRun {
     pub same_as: Option<RunId>,
     /// Its batch, once none of its runs is open.
     pub batch: Option<Batch>,
+    /// The run that it repeats.
+    pub repeats: Option<RunId>,
 }
 
 /// A workflow that was opened.

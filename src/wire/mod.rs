@@ -9,6 +9,7 @@ mod json;
 pub mod log;
 pub mod metadata;
 pub mod result;
+pub mod share;
 pub mod socketio;
 pub mod sse;
 pub mod tqdm;

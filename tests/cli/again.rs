@@ -89,3 +89,68 @@ fn the_command_for_ended_runs_gets_each_of_them_with_its_outputs_and_no_secret()
     assert_eq!(record["outputs"][0]["path"], home.stored(1).outputs[0].path.to_string_lossy().as_ref());
     assert!(!text.contains(crate::support::CLIENT_SECRET) && !text.contains(crate::support::CLIENT_ID));
 }
+
+#[test]
+fn a_run_goes_into_one_file_and_comes_out_the_same_elsewhere() {
+    let (here, there, server) = (Home::new(), Home::new(), Server::quick());
+    let args = ["run", "flamingo", "--set", "steps=1", "--seed", "7", "--url", &server.url, "-o", "out"];
+    assert_eq!(here.deck(&args).code, Some(0));
+    let written = here.deck(&["share", "1", "-o", "run.comfydeck.json"]);
+    assert_eq!(written.code, Some(0), "{written:?}");
+    let file = here.folder.path().join("run.comfydeck.json");
+    let text = std::fs::read_to_string(&file).expect("written");
+    for private in [
+        here.folder.path().to_str().expect("UTF-8"),
+        &server.url,
+        crate::support::CLIENT_ID,
+        crate::support::CLIENT_SECRET,
+    ] {
+        assert!(!text.contains(private), "{private} in {text}");
+    }
+    assert_eq!(here.deck(&["share", "1", "-o", "run.comfydeck.json"]).code, Some(2), "never written over");
+
+    let opened = there.deck(&["open", file.to_str().expect("UTF-8")]);
+    assert_eq!((opened.code, opened.out.as_str()), (Some(0), "1\n"), "{opened:?}");
+    let taken = there.stored(1);
+    assert_eq!(taken.request.params, here.stored(1).request.params);
+    there.await_no_runner();
+    let replayed = there.deck(&["replay", "1", "--url", &server.url, "-o", "out"]);
+    assert_eq!(replayed.code, Some(0), "{replayed:?}");
+    assert!(replayed.err.contains("run 1 ran elsewhere"), "{replayed:?}");
+    assert!(replayed.err.contains("the same byte for byte as what run 1 made"), "{replayed:?}");
+
+    std::fs::write(&file, text.replace("\"comfydeck_run\": 1", "\"comfydeck_run\": 9")).expect("written");
+    let later = there.deck(&["open", file.to_str().expect("UTF-8")]);
+    assert_eq!(later.code, Some(2));
+    assert!(later.err.contains("a later version of comfydeck wrote it"), "{later:?}");
+}
+
+#[test]
+fn a_run_is_copied_as_a_command_that_runs_the_same() {
+    let (home, server) = (Home::new(), Server::quick());
+    let prompt = "prompt=it's a cat, @home";
+    let args = ["run", "flamingo", "--set", "steps=1", "--seed", "7", "--set", prompt, "--url", &server.url];
+    assert_eq!(home.deck(&args).code, Some(0));
+    let line = home.deck(&["show", "1", "--as", "run"]).out;
+    let program = format!("'{}'", env!("CARGO_BIN_EXE_comfydeck"));
+    let shell = home.command(&[]);
+    let again = std::process::Command::new("sh")
+        .arg("-c")
+        .arg(line.replacen("comfydeck", &program, 1))
+        .envs(shell.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .current_dir(home.folder.path())
+        .output()
+        .expect("run");
+    assert!(again.status.success(), "{line}\n{}", String::from_utf8_lossy(&again.stderr));
+    assert_eq!(home.stored(2).request.params, home.stored(1).request.params);
+
+    let curl = home.deck(&["show", "1", "--as", "curl"]).out;
+    assert!(
+        curl.contains("$VIEWCOMFY_CLIENT_SECRET") && !curl.contains(crate::support::CLIENT_SECRET),
+        "{curl}"
+    );
+    let workflow = home.deck(&["show", "1", "--as", "workflow"]).out;
+    let graph: serde_json::Value = serde_json::from_str(&workflow).expect("JSON");
+    assert_eq!(graph["3"]["inputs"]["seed"], 7);
+    assert_eq!(home.deck(&["show", "1", "--as", "nothing"]).code, Some(2));
+}

@@ -164,7 +164,7 @@ fn a_column_is_named_as_comfyui_shows_it() {
     let (home, server) = (Home::new(), Server::quick());
     configure(&home, &server, "");
     let values = home.folder.path().join("values.csv");
-    std::fs::write(&values, "KSampler.cfg\n5\n6.5\n").expect("written");
+    std::fs::write(&values, "Sampler.cfg\n5\n6.5\n").expect("written");
     let ended =
         home.deck(&["run", "flamingo", "--batch", "values.csv", "--yes", "--json", "--set", "steps=1"]);
     assert_eq!(ended.code, Some(0), "{ended:?}");

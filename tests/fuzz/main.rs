@@ -198,4 +198,9 @@ fn files_of_people() {
     ]);
     try_out("prompt", targets::prompt, &seeds);
     try_out("metadata", targets::metadata, &files("src/wire/metadata/samples"));
+    let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let shared = format!(
+        r#"{{"comfydeck_run":1,"workflow":{{"3":{{"class_type":"K","inputs":{{"cfg":7.50}}}}}},"workflow_name":"a.json","params":{{"3-inputs-cfg":6.5}},"files":[{{"part":"5-inputs-image","name":"../a.png","sha256":"{empty}","content":""}}],"outputs":[{{"name":"b.png","size":1,"sha256":"{empty}"}}],"note":"n","tags":["t"]}}"#
+    );
+    try_out("share", targets::share, &[shared.into_bytes()]);
 }

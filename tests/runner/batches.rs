@@ -122,7 +122,7 @@ fn a_batch_whose_credentials_are_gone_is_held_and_goes_on_with_new_ones() {
     let (batch, runs) = queue(&place, "fake:done", 2, Protocol::Stream);
     place.store.hand_over(batch, Some("gone")).expect("changed");
     place.serve().join().expect("no panic").expect("served");
-    assert_eq!(sent(&place, "fake:done"), []);
+    assert_eq!(sent(&place, "fake:done"), Vec::<RunId>::new());
     let held = place.store.batch(batch).expect("read").expect("there").held;
     assert_eq!(held, Some((Hold::Secrets, 2)));
     place.store.hand_over(batch, Some("token")).expect("changed");

@@ -46,6 +46,7 @@ fn of_choice(purpose: &Choosing) -> &'static [Hint] {
         Choosing::Profile => &[("Enter", "use it")],
         Choosing::Recall(_) => &[("Enter", "take the value"), ("^O", "load its whole run")],
         Choosing::Status => &[("Enter", "show these")],
+        Choosing::CopyAs(_) => &[("Enter", "copy")],
         Choosing::Workflow => &[("Enter", "open")],
         Choosing::Value(_) | Choosing::InputFor(_) => &[("Enter", "take it")],
         Choosing::Output(wanted) => match wanted {

@@ -87,6 +87,8 @@ pub enum Choosing {
     Workflow,
     /// The parameter that takes a file.
     InputFor(std::path::PathBuf),
+    /// What a run is copied as.
+    CopyAs(RunId),
 }
 
 impl Choosing {
@@ -101,6 +103,7 @@ impl Choosing {
             Self::Output(_) => "Outputs",
             Self::Workflow => "Workflows of this file",
             Self::InputFor(_) => "Which parameter takes the file?",
+            Self::CopyAs(_) => "Copy the run as",
         }
     }
 
@@ -114,7 +117,8 @@ impl Choosing {
             | Self::Workflow
             | Self::Output(_)
             | Self::Recall(_)
-            | Self::InputFor(_) => 84,
+            | Self::InputFor(_)
+            | Self::CopyAs(_) => 84,
         }
     }
 }

@@ -34,7 +34,8 @@ impl Picker {
             | Choosing::Status
             | Choosing::Workflow
             | Choosing::Output(_)
-            | Choosing::InputFor(_) => by_letters(&self.items, &typed),
+            | Choosing::InputFor(_)
+            | Choosing::CopyAs(_) => by_letters(&self.items, &typed),
         }
     }
 

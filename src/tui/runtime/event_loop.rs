@@ -106,6 +106,14 @@ fn ground_of(capabilities: &Capabilities) -> ThemeChoice {
     }
 }
 
+/// The beginning of a text, on one line.
+fn shortened(text: &str) -> String {
+    const MOST: usize = 200;
+    let line = text.lines().next().unwrap_or_default();
+    let cut: String = line.chars().take(MOST).collect();
+    if cut.len() < text.len() { cut + "…" } else { cut }
+}
+
 impl Link for Session {
     fn may_draw(&self, now: Instant) -> Result<(), Duration> {
         Session::may_draw(self, now)
@@ -426,18 +434,19 @@ impl EventLoop {
 
     /// Sends a text to the terminal's clipboard. Terminals don't confirm it.
     fn copy(&mut self, text: &str) {
+        let shown = shortened(text);
         let in_tmux = clipboard::set("TMUX").is_some();
         let msg = match clipboard::sequence(text, clipboard::set) {
             Ok(_) if in_tmux && tmux::load(text) => {
-                Msg::Notice(Tone::Good, format!("Sent to tmux and your terminal's clipboard: {text}"))
+                Msg::Notice(Tone::Good, format!("Sent to tmux and your terminal's clipboard: {shown}"))
             }
             Ok(bytes) => {
                 self.session.send(&bytes);
                 // An old tmux passes it on to the outer terminal only when told to.
                 let through = if in_tmux { " (tmux: `set -g set-clipboard on`)" } else { "" };
-                Msg::Notice(Tone::Good, format!("Sent to your terminal's clipboard{through}: {text}"))
+                Msg::Notice(Tone::Good, format!("Sent to your terminal's clipboard{through}: {shown}"))
             }
-            Err(why) => Msg::Notice(Tone::Plain, format!("{why}: {text}")),
+            Err(why) => Msg::Notice(Tone::Plain, format!("{why}: {shown}")),
         };
         self.hear(msg);
     }

@@ -12,6 +12,7 @@ use crate::config::Dirs;
 use crate::domain::batch::{Batch, BatchId, Outline};
 use crate::domain::run::{Counts, Listed};
 use crate::domain::{OutputCard, RunId, RunSummary};
+use crate::runner::replay::repeats;
 use crate::store::{LogReader, OutputQuery, RunQuery, Store, StoreError};
 use crate::tui::effect::Question;
 use crate::tui::msg::{EndedRun, Msg};
@@ -202,7 +203,7 @@ impl StoreReader {
             Some(place) if !self.store.is_batch_open(place.batch)? => self.store.batch(place.batch)?,
             _ => None,
         };
-        Ok(Some(EndedRun { run: RunSummary::from(&run), same_as, batch }))
+        Ok(Some(EndedRun { run: RunSummary::from(&run), same_as, batch, repeats: repeats(&run) }))
     }
 
     /// Also checks whether the files exist, which may be slow on a network disk; here no key waits for it.

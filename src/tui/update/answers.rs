@@ -88,6 +88,7 @@ fn chosen(model: &mut Model, purpose: Choosing, item: PickerItem, ctx: &Ctx, eff
         Choosing::Status => runs::show_status(model, &item.id, effects),
         Choosing::Value(key) => params::chosen(model, &key, &item, effects),
         Choosing::Output(wanted) => outputs::take(model, &item.id, wanted, effects),
+        Choosing::CopyAs(run) => effects.extend(runs::copied_as(run, &item.id)),
         Choosing::InputFor(path) => outputs::put(model, &path, &item.id, effects),
     }
 }
@@ -154,7 +155,8 @@ pub(super) fn items(model: &mut Model, purpose: &Choosing, mut items: Vec<Picker
             | Choosing::Recall(_)
             | Choosing::Workflow
             | Choosing::Output(_)
-            | Choosing::InputFor(_) => false,
+            | Choosing::InputFor(_)
+            | Choosing::CopyAs(_) => false,
         };
     }
     if let Some(Overlay::Picker(picker)) = &mut model.overlay

@@ -21,7 +21,7 @@ mod tests;
 use crossterm::event::{Event, KeyEventKind};
 
 use super::command::Ctx;
-use super::effect::{Effect, Effects, Operation};
+use super::effect::{Effect, Effects, Operation, ScreenEffect};
 use super::model::{Model, Size};
 use super::msg::Msg;
 use super::notice::Tone;
@@ -101,6 +101,7 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
         Msg::Recalled { key, typed, found } => recall::arrived(model, &key, &typed, found),
         Msg::Ended(ended) => {
             alerts::ended(model, &ended, &mut effects);
+            effects.extend(run_ends::replayed(&ended));
             run_ends::ended(model, ended, ctx.keys);
         }
         Msg::Usual { workflow_hash, usual } => {
@@ -119,6 +120,8 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
             runs::reload(model, &mut effects);
             effects.extend(presets::ask_typical(model));
         }
+        Msg::AskReplay { run, place, doubts } => runs::ask_replay(model, run, &place, &doubts),
+        Msg::Copy(text) => effects.push(Effect::Screen(ScreenEffect::Copy(text))),
         Msg::NotSubmitted(why) => model.report(Tone::Bad, why),
         Msg::Same { run, status, order } => submit::same(model, run, status, order),
         Msg::ChangedOnDisk { changed, files, order } => {

@@ -1,7 +1,7 @@
 //! Commands of the list of runs and of the details of a run.
 
 use super::update::{
-    cancel, choose, fetch, filter_status, fold, hold, load, open_row, repeat, selected_batch, star,
+    cancel, choose, copy_as, fetch, filter_status, fold, hold, load, open_row, repeat, selected_batch, star,
 };
 use crate::tui::at_hand;
 use crate::tui::command::{Command, Reason, Scope, Spends, at};
@@ -82,7 +82,20 @@ pub const COMMANDS: &[Command] = &[
         long: "Run again exactly as it was: same values, same files, same seed. Spends money; asked first",
         spends: Spends::AfterAsking,
         when: selected,
-        ..Command::new("repeat", |model, _, _| repeat(model))
+        ..Command::new("repeat", |model, _, effects| repeat(model, effects))
+    },
+    Command {
+        places: &[
+            at(HERE, 0),
+            at(DETAILS, 0).named("details-copy-as"),
+            at(OUTPUT, 0).named("output-copy-as"),
+            at(GALLERY, 0).named("gallery-copy-as"),
+        ],
+        keys: &["alt+y"],
+        short: "copy as",
+        long: "Copy the run as a command, for curl, as a preset, or as a workflow with its values",
+        when: selected,
+        ..Command::new("copy-as", |model, _, _| copy_as(model))
     },
     Command {
         places: &[

@@ -2,7 +2,7 @@
 
 use crate::domain::{RunId, Status};
 use crate::tui::command::Keymap;
-use crate::tui::effect::{Effect, Effects, Question};
+use crate::tui::effect::{Effect, Effects, Operation, Question};
 use crate::tui::model::Model;
 use crate::tui::msg::EndedRun;
 use crate::tui::notice::{Lasts, Notice, Subject, Tone, counted};
@@ -16,6 +16,16 @@ pub fn watch(model: &mut Model, effects: &mut Effects) {
     if !ended.is_empty() {
         effects.push(Effect::Ask(Question::Ended(ended)));
     }
+}
+
+/// Runs that were sent again are held against the first ones.
+pub fn replayed(ended: &[EndedRun]) -> impl Iterator<Item = Effect> {
+    let pair =
+        |ended: &EndedRun| (ended.run.status == Status::Done).then_some((ended.run.id, ended.repeats?));
+    ended.iter().filter_map(move |ended| {
+        let (run, first) = pair(ended)?;
+        Some(Effect::Do(Operation::CompareReplay { run, first }))
+    })
 }
 
 /// Shows the ends, failures last, since the last notice stays visible.

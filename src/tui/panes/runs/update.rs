@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::ends;
 use crate::domain::batch::{Batch, Outline};
-use crate::domain::run::{Counts, RunSummary, shown_url};
+use crate::domain::run::{Counts, RunSummary};
 use crate::domain::{RunId, Status};
+use crate::report::copy_as::CopyAs;
 use crate::tui::at_hand;
 use crate::tui::effect::{Effect, Effects, Operation, Question};
 use crate::tui::layout;
@@ -281,20 +282,48 @@ pub fn read_settings(model: &Model, run: RunId) -> Effect {
     Effect::Do(Operation::ReadSettings(run, model.open.clone()))
 }
 
-pub fn repeat(model: &mut Model) {
-    let (Some(run), Some(profile)) = (at_hand::run(model), &model.open.profile) else { return };
-    let place = if profile.name.is_empty() { shown_url(&profile.url) } else { &profile.name };
-    let elsewhere = if run.profile == profile.name || run.profile.is_empty() {
-        String::new()
-    } else {
-        format!(" (it ran on {})", run.profile)
+pub fn repeat(model: &mut Model, effects: &mut Effects) {
+    if let Some(run) = at_hand::run(model) {
+        effects.push(Effect::Do(Operation::AskReplay(run.id, model.open.profile.clone())));
+    }
+}
+
+/// Asks whether to send a run again, and says first what cannot be the same.
+pub fn ask_replay(model: &mut Model, run: RunId, place: &str, doubts: &[String]) {
+    if model.overlay.is_some() || model.params.editing.is_some() {
+        return model.notify(Tone::Plain, format!("Run {run} is not sent again: something else is open"));
+    }
+    let same = format!(
+        "Same values, same files, same seed. What comes out is held against what run {run} made; the server may answer from its cache."
+    );
+    let consequence = match doubts {
+        [] => same,
+        doubts => format!("Not the same: {}.", doubts.join("; ")),
     };
     model.overlay = Some(Overlay::Confirm(Confirm {
-        question: format!("Run {} again exactly as it was, on {place}{elsewhere}?", run.id),
-        consequence: "Same values, same files, same seed. The server may answer from its cache.".to_owned(),
+        question: format!("Run {run} again exactly as it was, on {place}?"),
+        consequence,
         yes: "run again",
-        then: Confirmed::Repeat(run.id),
+        then: Confirmed::Repeat(run),
     }));
+}
+
+/// Asks what a run is to be copied as.
+pub fn copy_as(model: &mut Model) {
+    let Some(run) = at_hand::run(model).map(|run| run.id) else { return };
+    let item = |form: CopyAs| PickerItem {
+        id: form.word().to_owned(),
+        label: form.word().to_owned(),
+        detail: form.about().to_owned(),
+        ..PickerItem::default()
+    };
+    let items = CopyAs::ALL.into_iter().map(item).collect();
+    model.overlay = Some(Overlay::picker(Choosing::CopyAs(run), items));
+}
+
+/// A form was chosen.
+pub fn copied_as(run: RunId, word: &str) -> Option<Effect> {
+    CopyAs::from_word(word).map(|form| Effect::Do(Operation::CopyAs(run, form)))
 }
 
 /// Cancels without asking, or after confirmation.

@@ -4,14 +4,17 @@ use std::thread::{self, JoinHandle};
 
 use super::{Answer, Operations, opened, said};
 use crate::config::{Dirs, Profile};
-use crate::domain::{OutputId, ParamKey, RunId, Setting, Status};
+use crate::domain::run::shown_url;
+use crate::domain::{OutputId, ParamKey, Run, RunId, Setting, Status};
 use crate::library::wildcards::WildcardFiles;
-use crate::runner::{self, IfSame, RunnerError};
+use crate::report::copy_as::CopyAs;
+use crate::runner::{self, IfSame, RunnerError, replay};
 use crate::store::{Deleted, Store};
 use crate::tui::effect::NewRun;
 use crate::tui::msg::Msg;
 use crate::tui::notice::Tone;
 use crate::tui::open::Open;
+use crate::wire::ansi::scrub_plain;
 
 impl Operations {
     pub(super) fn submit(&mut self, new: &NewRun) -> Vec<Msg> {
@@ -58,11 +61,59 @@ impl Operations {
         }
     }
 
-    pub(super) fn repeat(&mut self, run: RunId, profile: Option<&Profile>) -> Answer {
-        let profile = profile.ok_or("no profile says where to run")?;
+    pub(super) fn ask_replay(&mut self, id: RunId, open: Option<&Profile>) -> Answer {
+        let first = self.run(id)?;
+        let profile = self.place_of(&first, open)?;
+        let doubts = replay::doubts(opened(&mut self.store, &self.dirs)?, &first, &profile);
+        let place =
+            if profile.name.is_empty() { shown_url(&profile.url).to_owned() } else { profile.name.clone() };
+        Ok(vec![Msg::AskReplay { run: id, place, doubts }])
+    }
+
+    pub(super) fn repeat(&mut self, id: RunId, open: Option<&Profile>) -> Answer {
+        let first = self.run(id)?;
+        let profile = self.place_of(&first, open)?;
         let store = opened(&mut self.store, &self.dirs)?;
-        let again = runner::enqueue_again(store, &self.dirs, run, profile, None).map_err(said)?;
-        Ok(self.queued(again, format!(": run {run} again")))
+        let again = runner::enqueue_again(store, &self.dirs, id, &profile, None).map_err(said)?;
+        Ok(self.queued(again, format!(": run {id} again")))
+    }
+
+    /// Where a run is sent again: where it ran, else where runs go now.
+    fn place_of(&self, first: &Run, open: Option<&Profile>) -> Result<Profile, String> {
+        let request = &first.request;
+        // What was started with `--url` has the credentials that this screen was started with.
+        let is_open = |open: &&Profile| {
+            request.profile.is_empty() && (request.url.is_empty() || open.url == request.url)
+        };
+        if let Some(open) = open.filter(is_open) {
+            return Ok(open.clone());
+        }
+        match (replay::place_of(&self.config, first, None, None), open) {
+            (Ok(profile), _) => Ok(profile),
+            (Err(_), Some(open)) => Ok(open.clone()),
+            (Err(why), None) => Err(said(why)),
+        }
+    }
+
+    fn run(&mut self, id: RunId) -> Result<Run, String> {
+        let store = opened(&mut self.store, &self.dirs)?;
+        store.run(id).map_err(said)?.ok_or_else(|| "this run is not in the history any more".to_owned())
+    }
+
+    /// Pictures that are not the same bytes are decoded, which may take a moment.
+    pub(super) fn compare_replay(&mut self, id: RunId, first: RunId) -> Answer {
+        let (first, run) = (self.run(first)?, self.run(id)?);
+        if first.outputs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let verdict = replay::verdict(&first, &replay::compare(&first, &run)).join("; ");
+        Ok(vec![Msg::Notice(Tone::Plain, format!("Run {id}: {}", scrub_plain(&verdict)))])
+    }
+
+    pub(super) fn copy_as(&mut self, id: RunId, form: CopyAs) -> Answer {
+        let run = self.run(id)?;
+        let text = runner::copied(opened(&mut self.store, &self.dirs)?, &run, form)?;
+        Ok(vec![Msg::Copy(text)])
     }
 
     /// Downloads from the profile that the run was submitted to, not from the open one.

@@ -40,14 +40,16 @@ fn ends(stage: &mut Stage, runs: &[(i64, &[Status])]) {
 
 /// How runs ended, none of which made what was there before.
 fn all_ended(runs: Vec<RunSummary>) -> Msg {
-    Msg::Ended(runs.into_iter().map(|run| EndedRun { run, same_as: None, batch: None }).collect())
+    Msg::Ended(
+        runs.into_iter().map(|run| EndedRun { run, same_as: None, batch: None, repeats: None }).collect(),
+    )
 }
 
 #[test]
 fn whoever_paid_for_the_same_picture_once_more_is_told() {
     let mut stage = at_work();
     let run = summaries(&[(24, &[Status::Running, Status::Done])]).remove(0);
-    stage.hear(Msg::Ended(vec![EndedRun { run, same_as: Some(20), batch: None }]));
+    stage.hear(Msg::Ended(vec![EndedRun { run, same_as: Some(20), batch: None, repeats: None }]));
     assert_eq!(footer(&stage), "✓ Run 24 done in 0:10: the same picture as run 20");
 }
 
@@ -299,7 +301,7 @@ fn a_batch_is_told_of_once_when_its_last_run_has_ended() {
     let ended = |id, place, batch: Option<&Batch>| {
         let mut run = summaries(&[(id, &[Status::Running, Status::Done])]).remove(0);
         run.batch = Some(BatchPlace { batch: 3, place });
-        EndedRun { run, same_as: None, batch: batch.cloned() }
+        EndedRun { run, same_as: None, batch: batch.cloned(), repeats: None }
     };
     assert_eq!(alerts(&stage.hear(Msg::Ended(vec![ended(24, 0, None)]))), []);
     let told = alerts(&stage.hear(Msg::Ended(vec![ended(25, 1, Some(&batch)), ended(24, 0, Some(&batch))])));

@@ -5,6 +5,8 @@ use crate::domain::Brief;
 use crate::domain::brief::{Piece, Short, Told};
 use crate::domain::compare::What;
 use crate::domain::run::{Counts, Listed, Protocol};
+use crate::report::copy_as::CopyAs;
+use crate::tui::msg::EndedRun;
 
 #[test]
 fn cancel_is_asked_when_much_was_paid() {
@@ -47,9 +49,43 @@ fn what_a_server_keeps_can_be_fetched_once_more() {
 fn running_again_spends_only_after_yes() {
     let mut stage = wide();
     stage.hear(runs_msg(summaries(&[(1, &[Status::Running, Status::Done])])));
-    assert_eq!(stage.press("2 R"), []);
+    let profile = stage.model.open.profile.clone();
+    let ask = Effect::Do(Operation::AskReplay(1, profile.clone()));
+    let asked = |doubts: &[&str]| Msg::AskReplay {
+        run: 1,
+        place: "prod".to_owned(),
+        doubts: doubts.iter().map(|doubt| (*doubt).to_owned()).collect(),
+    };
+    assert_eq!(stage.press("2 R"), [ask.clone()]);
+    assert_eq!(stage.hear(asked(&["the workflow may have changed"])), []);
+    let screen = stage.screen();
+    assert!(screen.contains("Run 1 again exactly as it was, on prod?"), "{screen}");
+    assert!(screen.contains("Not the same: the workflow may have changed"), "{screen}");
     assert_eq!(stage.press("n"), []);
-    assert_eq!(stage.press("R y"), [Effect::Do(Operation::Repeat(1, stage.model.open.profile.clone()))]);
+    assert_eq!(stage.press("R"), [ask]);
+    stage.hear(asked(&[]));
+    assert!(stage.screen().contains("Same values, same files, same seed."), "{}", stage.screen());
+    assert_eq!(stage.press("y"), [Effect::Do(Operation::Repeat(1, profile))]);
+}
+
+#[test]
+fn what_is_sent_again_is_held_against_the_first_when_it_has_ended() {
+    let mut stage = wide();
+    let run = summaries(&[(2, &[Status::Running, Status::Done])]).remove(0);
+    let ended = EndedRun { run, same_as: None, batch: None, repeats: Some(1) };
+    let effects = stage.hear(Msg::Ended(vec![ended]));
+    assert!(effects.contains(&Effect::Do(Operation::CompareReplay { run: 2, first: 1 })), "{effects:?}");
+}
+
+#[test]
+fn a_run_is_copied_as_what_is_chosen() {
+    let mut stage = wide();
+    stage.hear(runs_msg(summaries(&[(1, &[Status::Running, Status::Done])])));
+    stage.press("2 alt+y");
+    assert!(stage.screen().contains("curl, with variables for the secrets"), "{}", stage.screen());
+    assert_eq!(stage.press("down enter"), [Effect::Do(Operation::CopyAs(1, CopyAs::Curl))]);
+    let copied = stage.hear(Msg::Copy("curl …".to_owned()));
+    assert_eq!(copied, [Effect::Screen(ScreenEffect::Copy("curl …".to_owned()))]);
 }
 
 #[test]
@@ -360,7 +396,9 @@ fn the_same_keys_act_on_a_run_wherever_it_is_looked_at() {
             stage.press("l").contains(&Effect::Do(Operation::ReadSettings(2, stage.model.open.clone()))),
             "{pane}"
         );
-        assert_eq!(stage.press("R"), [], "{pane}");
+        let profile = stage.model.open.profile.clone();
+        assert_eq!(stage.press("R"), [Effect::Do(Operation::AskReplay(2, profile))], "{pane}");
+        stage.hear(Msg::AskReplay { run: 2, place: "prod".to_owned(), doubts: Vec::new() });
         assert!(stage.screen().contains("Run 2 again exactly as it was"), "{pane}");
         stage.press("n c");
         assert_eq!(stage.told(), "This run has already ended", "{pane}");
