@@ -8,6 +8,7 @@ mod history;
 use std::sync::LazyLock;
 
 use comfydeck::config::Dirs;
+use comfydeck::domain::Search;
 use comfydeck::store::{RunQuery, Store};
 use divan::Bencher;
 use serde_json::Value;
@@ -73,7 +74,7 @@ fn list_100_from_the_middle(bencher: Bencher) {
 #[divan::bench(args = ["flam", "otter glacier", "268261030649666", "nothing", "status:failed", "status:failed cat", "preset:nobody"])]
 fn search(bencher: Bencher, text: &str) {
     let store = store();
-    let query = RunQuery::parse(text);
+    let query = RunQuery::of(Search::parse(text, |_| None).expect("a search"));
     bencher.bench_local(|| store.summaries(&query).expect("a list").len());
 }
 

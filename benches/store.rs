@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use comfydeck::config::Dirs;
 use comfydeck::domain::batch::{BatchId, Outline};
 use comfydeck::domain::run::Progress;
-use comfydeck::domain::{RunEvent, Status};
+use comfydeck::domain::{About, Remark, RunEvent, Search, Status};
 use comfydeck::store::{LogReader, NewBatch, RunQuery, Store, StoreError};
 use divan::Bencher;
 use tempfile::TempDir;
@@ -59,8 +59,46 @@ fn list_100_from_the_middle(bencher: Bencher) {
 #[divan::bench(args = ["flam", "otter glacier", "268261030649666", "nothing", "status:failed", "status:failed cat", "preset:nobody"])]
 fn search_100_000(bencher: Bencher, text: &str) {
     let store = history();
-    let query = RunQuery::parse(text);
+    let query = RunQuery::of(Search::parse(text, |_| None).expect(text));
     bencher.bench_local(|| store.summaries(&query).expect("a list").len());
+}
+
+const MANY_RUNS: i64 = 1_000_000;
+
+/// A million runs, of which a few are tagged, starred, rejected or failed.
+static MILLION: LazyLock<Place> = LazyLock::new(|| {
+    let place = place();
+    history::fill(&place.dirs, MANY_RUNS);
+    let store = Store::open(&place.dirs).expect("a store");
+    let remarks = (1..MANY_RUNS).step_by(50_000).map(|run| Remark::Tags(run, ["final".to_owned()].into()));
+    store.note(&remarks.collect::<Vec<_>>(), 1).expect("noted");
+    let rejected = (1..MANY_RUNS).step_by(1_000).map(|run| Remark::Reject(About::Run(run), true));
+    store.note(&rejected.collect::<Vec<_>>(), 1).expect("noted");
+    place
+});
+
+/// What is typed into the search of the runs, with a million of them.
+#[divan::bench(args = [
+    "", "flam", "\"red hat\"", "seed:268261030649666", "flamingo preset:cat", "preset:cat -dancing", "-flamingo",
+    "-masterpiece", "status:failed,lost", "status:done flamingo otter", "tag:final", "tag:final flamingo", "is:starred",
+    "is:rejected", "after:yesterday", "before:1970-02-01", "on:1970-06-01 otter", "run:7,999999", "workflow:nothing batch:7",
+])]
+fn search_1_000_000(bencher: Bencher, text: &str) {
+    let store = Store::open(&MILLION.dirs).expect("a store");
+    let search = Search::parse(text, |_| None).expect(text);
+    let unfolded = Some(std::collections::BTreeSet::new());
+    let query = RunQuery { unfolded, hides_rejected: true, ..RunQuery::of(search) };
+    bencher.bench_local(|| store.summaries(&query).expect("a list").len());
+}
+
+/// What the details ask of a run in a long history, and what completes a search.
+#[divan::bench]
+fn lineage_and_search_words_of_1_000_000(bencher: Bencher) {
+    let store = Store::open(&MILLION.dirs).expect("a store");
+    bencher.bench_local(|| {
+        let lineage = store.lineage(MANY_RUNS / 2).expect("read").children.len();
+        (lineage, store.tags().expect("read").len(), store.presets_of_runs().expect("read").len())
+    });
 }
 
 #[divan::bench]

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use comfydeck::config::Dirs;
 use comfydeck::domain::run::{Counts, End, Output, Progress, RunError, Transfer};
-use comfydeck::domain::{ParamKey, Run, RunEvent, RunId, RunRequest, RunSummary, Status, Workflow};
+use comfydeck::domain::spend::Load;
+use comfydeck::domain::{ParamKey, Run, RunEvent, RunId, RunRequest, RunSummary, Search, Status, Workflow};
 use comfydeck::store::{CancelAnswer, RunQuery, Store, StoreError, watch};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -48,8 +49,12 @@ fn ended(status: Status, what: &str) -> RunEvent {
 }
 
 fn found(store: &Store, text: &str) -> Vec<RunId> {
-    let query = RunQuery { text: text.to_owned(), ..RunQuery::default() };
+    let query = RunQuery::of(Search::words(text));
     store.summaries(&query).expect("a list").iter().map(|run| run.id).collect()
+}
+
+fn parse(typed: &str) -> RunQuery {
+    RunQuery::of(Search::parse(typed, |_| None).expect(typed))
 }
 
 fn listed(store: &Store, id: RunId) -> RunSummary {
@@ -124,7 +129,7 @@ proptest! {
         let place = place();
         let store = open(&place);
         store.queue(&request("a b"), 1).expect("queued");
-        let query = RunQuery { text: typed, ..RunQuery::default() };
+        let query = RunQuery::of(Search::words(&typed));
         prop_assert!(store.summaries(&query).is_ok());
     }
 }
@@ -144,10 +149,10 @@ fn the_list_goes_back_page_by_page_and_filters() {
     let page = RunQuery { limit: 4, ..RunQuery::default() };
     assert_eq!(list(page.clone()), [10, 9, 8, 7]);
     assert_eq!(list(RunQuery { before: Some(7), ..page.clone() }), [6, 5, 4, 3]);
-    assert_eq!(list(RunQuery { text: "cat".to_owned(), before: Some(3), ..page.clone() }), [2, 1]);
-    assert_eq!(list(RunQuery { preset: Some("even".to_owned()), ..page }), [10, 8, 6, 4]);
-    assert_eq!(list(RunQuery::parse("status:failed preset:even ca")), [4]);
-    assert_eq!(list(RunQuery::parse("status:failed preset:odd")), [0; 0]);
+    assert_eq!(list(RunQuery { search: Search::words("cat"), before: Some(3), ..page.clone() }), [2, 1]);
+    assert_eq!(list(RunQuery { limit: 4, ..parse("preset:even") }), [10, 8, 6, 4]);
+    assert_eq!(list(parse("status:failed preset:even ca")), [4]);
+    assert_eq!(list(parse("status:failed preset:odd")), [0; 0]);
 }
 
 #[test]
@@ -210,14 +215,17 @@ fn a_run_is_taken_once_and_cancelled_at_once_while_queued() {
     let (runner, screen) = (open(&place), open(&place));
     let first = screen.queue(&request("a"), 1).expect("queued");
     let second = screen.queue(&request("b"), 1).expect("queued");
+    let load = |load: Load| [((String::new(), "w".to_owned()), load)].into();
+    let loads = load(Load { queued: 2, in_flight: 0, started_sum: 0 });
     assert_eq!(
         screen.counts().expect("counted"),
-        Counts { ids: [first, second].into(), queued: 2, ..Counts::default() }
+        Counts { ids: [first, second].into(), queued: 2, loads, ..Counts::default() }
     );
     let taken = runner.take(first, 2, None).expect("taken").expect("queued");
     assert_eq!((taken.status, taken.started_at()), (Status::Uploading, Some(2)));
     assert_eq!(screen.take(first, 3, None).expect("read"), None);
-    let counts = Counts { ids: [first, second].into(), queued: 1, in_flight: 1, ..Counts::default() };
+    let loads = load(Load { queued: 1, in_flight: 1, started_sum: 2 });
+    let counts = Counts { ids: [first, second].into(), queued: 1, in_flight: 1, loads, ..Counts::default() };
     assert_eq!(screen.counts().expect("counted"), counts);
     assert_eq!(screen.ask_cancel(second, 4).expect("asked"), CancelAnswer::Cancelled);
     assert_eq!(runner.take(second, 5, None).expect("read"), None);
@@ -354,7 +362,7 @@ fn many_writers_at_once_lose_nothing() {
         })
         .collect();
     writers.into_iter().for_each(|writer| writer.join().expect("no panic"));
-    let all = RunQuery { status: Some(Status::Done), limit: 1_000, ..RunQuery::default() };
+    let all = RunQuery { limit: 1_000, ..parse("status:done") };
     assert_eq!(open(&place).summaries(&all).expect("a list").len(), 100);
 }
 

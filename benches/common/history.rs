@@ -52,6 +52,25 @@ pub(crate) fn fill(dirs: &Dirs, runs: RunId) {
 
     let mut database = rusqlite::Connection::open(dirs.data.join("history.db")).expect("the database");
     let transaction = database.transaction().expect("a transaction");
+    let columns: Vec<String> = {
+        let mut names = transaction.prepare("SELECT name FROM pragma_table_info('runs')").expect("sql");
+        let names = names.query_map([], |row| row.get(0)).expect("columns");
+        names.map(|name| name.expect("a name")).collect()
+    };
+    let value = |column: &String| match column.as_str() {
+        "id" | "turn" => "?1".to_owned(),
+        "preset" => "?2".to_owned(),
+        "workflow_hash" => "?3".to_owned(),
+        "prompt" => "?4".to_owned(),
+        "queued_at" | "started_at" | "phase_at" | "began_at" | "ended_at" => format!("{column} + ?1 * 60000"),
+        same => same.to_owned(),
+    };
+    let values: Vec<String> = columns.iter().map(value).collect();
+    let copy = format!(
+        "INSERT INTO runs ({}) SELECT {} FROM runs WHERE id = 1",
+        columns.join(", "),
+        values.join(", ")
+    );
     for number in 2..=runs {
         let request = request(number);
         let json = serde_json::to_string(&request).expect("json");
@@ -59,12 +78,7 @@ pub(crate) fn fill(dirs: &Dirs, runs: RunId) {
         let one = |sql: &str, values: &[&dyn rusqlite::ToSql]| {
             transaction.prepare_cached(sql).expect("sql").execute(values).expect("written");
         };
-        one(
-            "INSERT INTO runs SELECT ?1, status, cancel_asked, profile, ?2, workflow_name, ?3, ?4,
-                queued_at + ?1, started_at + ?1, phase_at + ?1, ended_at + ?1, outputs, error, live
-                FROM runs WHERE id = 1",
-            &[&number, &request.preset, &request.workflow_hash, &request.prompt],
-        );
+        one(&copy, &[&number, &request.preset, &request.workflow_hash, &request.prompt]);
         one("INSERT INTO requests VALUES (?1, ?2)", &[&number, &json]);
         one("INSERT INTO events SELECT ?1, seq, at + ?1, json FROM events WHERE run = 1", &[&number]);
         one(

@@ -25,6 +25,7 @@ pub mod init;
 pub mod logs;
 pub mod man;
 pub mod names;
+pub mod notebook;
 pub mod open;
 pub mod open_file;
 pub mod out;
@@ -32,6 +33,7 @@ pub mod pairs;
 pub mod presets;
 pub mod preview;
 pub mod profiles;
+pub mod queue;
 pub mod replay;
 pub mod run;
 pub mod run_arg;
@@ -42,6 +44,7 @@ pub mod schema;
 pub mod server;
 pub mod share;
 pub mod show;
+pub mod stats;
 pub mod words;
 
 use clap::{Parser, Subcommand};
@@ -103,6 +106,10 @@ pub enum Command {
     Cancel(cancel::Args),
     /// Show a batch, hold it, go on with it, cancel its rest, or retry what failed
     Batch(batch::Args),
+    /// Show what waits, reorder it, hold it, cancel it, or retry what failed
+    Queue(queue::Args),
+    /// Show what runs took and cost, by day, preset, workflow, profile or batch, and what is on disk
+    Stats(stats::Args),
     /// Download a run's outputs again, by its prompt id; also of a run that was lost, or sent from elsewhere
     Fetch(fetch::Args),
     /// Write a workflow's parameters as flat JSON, as the vendor's workflow_parameters_maker.py does
@@ -152,6 +159,8 @@ impl Command {
             Self::Logs(args) => logs::main(args),
             Self::Cancel(args) => cancel::main(args),
             Self::Batch(args) => batch::main(args),
+            Self::Queue(args) => queue::main(args),
+            Self::Stats(args) => stats::main(&args),
             Self::Fetch(args) => fetch::main(args),
             Self::Flatten(args) => flatten::main(args),
             Self::Convert(args) => convert::main(args),

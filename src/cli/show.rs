@@ -7,11 +7,12 @@ use super::console::Console;
 use super::run_arg::RunArg;
 use super::{Exit, Failure, history, out};
 use crate::config::Dirs;
-use crate::domain::{Run, Workflow, param};
+use crate::domain::lineage::Lineage;
+use crate::domain::{Run, RunId, Workflow, param};
 use crate::library::presets::Presets;
 use crate::report::copy_as::CopyAs;
 use crate::report::human::{self, Labels};
-use crate::report::json;
+use crate::report::{json, lineage as tree};
 use crate::runner;
 
 #[derive(Debug, clap::Args)]
@@ -57,18 +58,39 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         return Ok(Exit::Success);
     }
     let workflow = history::workflow_of(&store, &run)?;
+    let noted = store.noted(run.id)?;
+    let lineage = store.lineage(run.id)?;
     let text = if args.json {
         let names = workflow.as_ref().map(param::names).unwrap_or_default();
         let ran = run.result.as_ref().and_then(|result| result.prompt_sha256.as_deref());
         let prompt = ran.map(|hash| store.workflow(hash)).transpose()?.flatten();
-        format!("{}\n", json::run(&run, &names, prompt.as_deref()))
+        format!("{}\n", json::run(&run, &noted, &lineage, &names, prompt.as_deref()))
     } else {
         let labels = workflow.map(|workflow| labels(&dirs, &run, &workflow)).unwrap_or_default();
         let brief = store.briefs(&[run.id])?.pop().map(|(_, brief)| brief);
-        human::details(&run, brief.as_ref(), &labels, &history::moment(), Console::stdout().paper())
+        let page = human::details(
+            &run,
+            &noted,
+            brief.as_ref(),
+            &labels,
+            &history::moment(),
+            Console::stdout().paper(),
+        );
+        page + &tree(run.id, &lineage)
     };
     out::print(&text)?;
     Ok(Exit::Success)
+}
+
+/// The tree of the runs that it came from and that came of it; empty where there are none.
+fn tree(run: RunId, lineage: &Lineage) -> String {
+    if lineage.is_empty() {
+        return String::new();
+    }
+    let branches = tree::tree(run, "", lineage);
+    let lines = branches.iter().map(tree::Branch::line).chain(tree::more(lineage));
+    let lines: String = lines.map(|line| format!("  {line}\n")).collect();
+    format!("\nlineage\n{lines}")
 }
 
 /// What the screen calls the run's parameters: the aliases of its preset, where that is still there, else what they are

@@ -9,9 +9,9 @@ use super::{Parameter, RunId, Workflow};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recalled {
     pub value: Value,
-    /// The newest run with it.
+    /// The newest run with it; for one that was never run, the newest there was.
     pub run: RunId,
-    /// Number of runs with it.
+    /// Number of runs with it; 0 for one that was typed and never run.
     pub used: u64,
     /// When the newest of them was queued.
     pub at: UnixMs,

@@ -1,7 +1,7 @@
 //! Outputs of many runs, as the gallery lists them.
 
 use super::run::{Output, RunRequest, UnixMs};
-use super::{RunId, inputs, scalar};
+use super::{Notes, RunId, inputs, scalar};
 
 /// Identifies an output by its run and its index.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,6 +17,10 @@ pub struct OutputCard {
     pub id: OutputId,
     pub output: Output,
     pub starred: bool,
+    /// Nobody wants it: it is not listed unless asked for.
+    pub rejected: bool,
+    /// What people noted of its run.
+    pub notes: Notes,
     /// The first seed sent, in digits.
     pub seed: Option<String>,
     pub preset: Option<String>,

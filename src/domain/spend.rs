@@ -1,5 +1,7 @@
 //! How long runs take and what they cost, before they are sent and while they work.
 
+use std::collections::BTreeMap;
+
 use super::run::UnixMs;
 
 /// A run that waits for longer than this before its server begins has met a cold start, in milliseconds.
@@ -77,6 +79,36 @@ impl Forecast {
     }
 }
 
+/// Runs of one profile and workflow that have not ended; held ones do not count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    pub queued: usize,
+    pub in_flight: usize,
+    /// Times at which those in flight were sent, added up.
+    pub started_sum: i64,
+}
+
+/// How long the whole queue takes from now, in milliseconds: profiles work beside each other, each so many runs at once.
+/// `None` where nothing waits or works, or a workflow has not been done yet.
+pub fn queue_left<'a>(
+    loads: impl Iterator<Item = (&'a str, &'a str, Load)>,
+    usual: impl Fn(&str) -> Option<Usual>,
+    at_once: impl Fn(&str) -> u32,
+    now: UnixMs,
+) -> Option<i64> {
+    let mut by_profile: BTreeMap<&str, i64> = BTreeMap::new();
+    for (profile, workflow, load) in loads {
+        let run_ms = usual(workflow)?.run_ms;
+        let count = |runs: usize| i64::try_from(runs).unwrap_or(i64::MAX);
+        let gone = now.saturating_mul(count(load.in_flight)).saturating_sub(load.started_sum);
+        let in_flight = run_ms.saturating_mul(count(load.in_flight)).saturating_sub(gone).max(0);
+        let all = run_ms.saturating_mul(count(load.queued)).saturating_add(in_flight);
+        let left = by_profile.entry(profile).or_default();
+        *left = left.saturating_add(all);
+    }
+    by_profile.into_iter().map(|(profile, ms)| ms / i64::from(at_once(profile).max(1))).max()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +130,30 @@ mod tests {
         assert_eq!(usual, Some(Usual { run_ms: 12_000, cold_start_ms: Some(90_000) }));
         assert_eq!(Usual::of(&[]), None);
         assert_eq!(Usual::of(&[took(None, -5)]), Some(Usual { run_ms: 0, cold_start_ms: None }));
+    }
+
+    #[test]
+    fn the_whole_queue_takes_as_long_as_its_slowest_profile() {
+        let usual = |workflow: &str| {
+            let run_ms = match workflow {
+                "quick" => 10_000,
+                "slow" => 60_000,
+                _ => return None,
+            };
+            Some(Usual { run_ms, cold_start_ms: None })
+        };
+        let at_once = |profile: &str| if profile == "two" { 2 } else { 1 };
+        let load = |queued, in_flight, started_sum| Load { queued, in_flight, started_sum };
+        let left = |loads: &[(&'static str, &'static str, Load)]| {
+            queue_left(loads.iter().copied(), usual, at_once, 100_000)
+        };
+        assert_eq!(left(&[("one", "quick", load(3, 1, 96_000))]), Some(36_000));
+        assert_eq!(left(&[("two", "quick", load(4, 0, 0)), ("two", "slow", load(1, 0, 0))]), Some(50_000));
+        assert_eq!(left(&[("one", "quick", load(1, 0, 0)), ("two", "slow", load(1, 0, 0))]), Some(30_000));
+        // Longer at work than usual: nothing more is known than that it is not over.
+        assert_eq!(left(&[("one", "quick", load(0, 1, 50_000))]), Some(0));
+        assert_eq!(left(&[("one", "unknown", load(1, 0, 0))]), None);
+        assert_eq!(left(&[]), None);
     }
 
     #[test]

@@ -53,6 +53,25 @@ impl TwoRuns<'_> {
     /// The page of `comfydeck diff`. Without colours, changed words are marked as `git diff --word-diff` does.
     pub fn page(&self, colours: bool) -> String {
         let marks = if colours { Marks::COLOURS } else { Marks::PLAIN };
+        let mut rows = self.heads();
+        let difference = self.difference();
+        for differ in &difference.differ {
+            rows.push((self.label(&differ.what), marks.change(&differ.change)));
+        }
+        rows.extend(self.tails());
+        let width = rows.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
+        let mut page: String =
+            rows.iter().map(|(label, text)| format!("{label:<width$}  {text}\n")).collect();
+        page += &match difference.same {
+            0 => "nothing that was sent is the same in both\n".to_owned(),
+            1 => "1 value is the same in both\n".to_owned(),
+            same => format!("{same} values are the same in both\n"),
+        };
+        page
+    }
+
+    /// The two runs, how they ended and how long they took.
+    pub fn heads(&self) -> Vec<(String, String)> {
         let mut rows = vec![
             ("run".to_owned(), format!("{} → {}", self.first.id, self.second.id)),
             ("status".to_owned(), self.arrow(|run| format!("{} {}", run.status.sign(), run.status.word()))),
@@ -63,23 +82,14 @@ impl TwoRuns<'_> {
                 self.arrow(|run| took(run.ended_at.map_or(0, |at| run.elapsed_ms(at)))),
             ));
         }
-        let difference = self.difference();
-        for differ in &difference.differ {
-            rows.push((self.label(&differ.what), marks.change(&differ.change)));
-        }
-        for change in &self.graph {
-            rows.push(("graph".to_owned(), cut(&scrub_plain(&change.to_string()), LONGEST)));
-        }
-        rows.push(("outputs".to_owned(), self.outputs()));
-        let width = rows.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
-        let mut page: String =
-            rows.iter().map(|(label, text)| format!("{label:<width$}  {text}\n")).collect();
-        page += &match difference.same {
-            0 => "nothing that was sent is the same in both\n".to_owned(),
-            1 => "1 value is the same in both\n".to_owned(),
-            same => format!("{same} values are the same in both\n"),
-        };
-        page
+        rows
+    }
+
+    /// Where their graphs differ, and what they made.
+    pub fn tails(&self) -> Vec<(String, String)> {
+        let graph = self.graph.iter();
+        let graph = graph.map(|change| ("graph".to_owned(), cut(&scrub_plain(&change.to_string()), LONGEST)));
+        graph.chain([("outputs".to_owned(), self.outputs())]).collect()
     }
 
     fn arrow(&self, fact: impl Fn(&Run) -> String) -> String {

@@ -8,10 +8,12 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::Names;
+use super::lineage::change;
 use crate::domain::draft::Submission;
+use crate::domain::lineage::{How, Lineage};
 use crate::domain::run::{InputFile, Outgoing, Output, RunError, ServerResult, Transfer, UnixMs};
 use crate::domain::server::ServerRun;
-use crate::domain::{ParamKey, Rule, Run, RunEvent, RunId, RunSummary};
+use crate::domain::{Brief, Noted, Notes, ParamKey, Rule, Run, RunEvent, RunId, RunSummary};
 use crate::wire::ansi;
 
 /// `queued`: the run is stored, and its values and seeds are final.
@@ -151,9 +153,31 @@ pub fn server_run(run: &ServerRun, ours: Option<RunId>) -> Value {
     })
 }
 
+/// What people noted of a run.
+fn notes(starred: bool, notes: &Notes) -> Map<String, Value> {
+    fields([
+        ("starred", starred.into()),
+        ("tags", json!(notes.tags)),
+        ("note", named(&notes.text).into()),
+        ("rejected", notes.rejected.into()),
+    ])
+}
+
+/// The runs that a run came from, from the root down, and those that came of it.
+fn kin(lineage: &Lineage) -> Map<String, Value> {
+    let own = lineage.own.as_ref().map(|(how, brief)| (Some(*how), brief.as_ref()));
+    let edges = lineage.ancestors.iter().skip(1).map(|kin| (kin.how, kin.change.as_ref())).chain(own);
+    let line = |run: RunId, how: Option<How>, brief: Option<&Brief>| json!({"run": run, "how": how.map(How::word), "change": brief.map(change)});
+    let ancestors: Vec<Value> =
+        lineage.ancestors.iter().zip(edges).map(|(kin, (how, brief))| line(kin.id, how, brief)).collect();
+    let children: Vec<Value> =
+        lineage.children.iter().map(|kin| line(kin.id, kin.how, kin.change.as_ref())).collect();
+    fields([("ancestors", ancestors.into()), ("children", children.into())])
+}
+
 /// A run in the list of `comfydeck runs --json`.
 pub fn summary(run: &RunSummary) -> Value {
-    json!({
+    let mut line = json!({
         "run": run.id,
         "status": run.status.word(),
         "profile": named(&run.profile),
@@ -165,11 +189,15 @@ pub fn summary(run: &RunSummary) -> Value {
         "ended_at": run.ended_at,
         "outputs": run.outputs,
         "error": named(&run.error),
-    })
+    });
+    if let Some(line) = line.as_object_mut() {
+        line.extend(notes(run.starred, &run.notes));
+    }
+    line
 }
 
 /// All that is known of a run, for `comfydeck show RUN --json`. `prompt` is the graph that the server says it ran.
-pub fn run(run: &Run, names: &Names, prompt: Option<&str>) -> Value {
+pub fn run(run: &Run, noted: &Noted, lineage: &Lineage, names: &Names, prompt: Option<&str>) -> Value {
     let request = &run.request;
     let phases: Vec<Value> =
         run.phases.iter().map(|(status, at)| json!({"phase": status.word(), "at": at})).collect();
@@ -189,6 +217,8 @@ pub fn run(run: &Run, names: &Names, prompt: Option<&str>) -> Value {
         aliases.entry(name).or_insert_with(|| key.as_str().into());
     }
     let mut record = request_facts(run);
+    record.extend(notes(noted.starred, &noted.notes));
+    record.extend(kin(lineage));
     record.extend(fields([
         ("aliases", aliases.into()),
         ("files", files.into()),

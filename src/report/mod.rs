@@ -13,6 +13,7 @@ pub mod copy_as;
 pub mod difference;
 pub mod human;
 pub mod json;
+pub mod lineage;
 pub mod sheet;
 pub mod table;
 pub mod text;

@@ -23,6 +23,7 @@ pub mod share;
 mod sidecar;
 mod submit;
 mod task;
+mod waiting;
 
 use std::collections::HashMap;
 use std::io;
@@ -49,6 +50,7 @@ pub use copy::copied;
 pub use process::{NoRunner, ensure, ensure_as, gone, keep_away, serve, serve_with, work, work_off};
 pub use restarts::Restarts;
 pub use submit::{IfSame, NewRun, absolute, adopt, cancel, enqueue, enqueue_again, let_go, outgoing};
+pub use waiting::{cancel_queue, resume_queue};
 
 /// What a runner needs besides the store; replaced in tests.
 pub trait Environment: Send + Sync {

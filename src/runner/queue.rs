@@ -438,7 +438,10 @@ impl Queue {
         let ran = run.result.as_ref().and_then(|result| text(result.prompt_sha256.as_deref()?));
         let workflow = text(&run.request.workflow_hash).and_then(|text| Workflow::parse(&text).ok());
         let names = workflow.as_ref().map(param::names).unwrap_or_default();
-        json::run(run, &names, ran.as_deref())
+        // What people wrote about it, and what it came from, are left out rather than keep its end from being told.
+        let noted = self.store.noted(run.id).unwrap_or_default();
+        let lineage = self.store.lineage(run.id).unwrap_or_default();
+        json::run(run, &noted, &lineage, &names, ran.as_deref())
     }
 
     /// Handles the end of a task, also by a panic.

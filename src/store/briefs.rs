@@ -73,6 +73,14 @@ impl Store {
         Ok(None)
     }
 
+    /// The newest run of this workflow and preset.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn last_like(&self, workflow_hash: &str, preset: Option<&str>) -> Result<Option<RunId>, StoreError> {
+        self.before(RunId::MAX, workflow_hash, preset)
+    }
+
     fn before(
         &self,
         id: RunId,

@@ -3,82 +3,30 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use rusqlite::Row;
-use rusqlite::ToSql;
+use rusqlite::{Params, Row, params, params_from_iter};
 
+use super::filter::{Limits, RunQuery, Statement};
 use super::live::Live;
-use super::{Store, StoreError, search};
+use super::{Store, StoreError};
 use crate::domain::batch::{BatchId, BatchPlace, Hold};
 use crate::domain::run::{Counts, Listed, Protocol};
 use crate::domain::spend::{Took, Usual};
-use crate::domain::{RunId, RunSummary, Status};
-
-/// Filters and page of the list of runs. The default is the newest hundred of all.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RunQuery {
-    /// Words to find in the prompt, the preset's or workflow's name, keys and values of parameters, or the error, in
-    /// any order. The last word may be a prefix. Empty: no filter.
-    pub text: String,
-    /// Only runs with this status.
-    pub status: Option<Status>,
-    /// Only runs of this preset.
-    pub preset: Option<String>,
-    /// Only the runs of this batch.
-    pub batch: Option<BatchId>,
-    /// List one row for a batch, except for these, whose runs are all listed. `None` lists every run, and so does any of the
-    /// filters above.
-    pub unfolded: Option<BTreeSet<BatchId>>,
-    /// Only runs older than this one: the last run of the page before.
-    pub before: Option<RunId>,
-    /// Page size in runs.
-    pub limit: u32,
-}
-
-impl Default for RunQuery {
-    fn default() -> Self {
-        let text = String::new();
-        Self { text, status: None, preset: None, batch: None, unfolded: None, before: None, limit: 100 }
-    }
-}
-
-impl RunQuery {
-    /// Parses the text of a search box: `status:failed`, `preset:cat` and `batch:7` are filters,
-    /// everything else is searched for.
-    pub fn parse(typed: &str) -> Self {
-        let mut query = Self::default();
-        let mut words = Vec::new();
-        for word in typed.split(' ') {
-            let status = word.strip_prefix("status:").and_then(Status::from_word);
-            let preset = word.strip_prefix("preset:").filter(|preset| !preset.is_empty());
-            let batch = word.strip_prefix("batch:").and_then(|number| number.parse().ok());
-            match (status, preset, batch) {
-                (Some(status), ..) => query.status = Some(status),
-                (_, Some(preset), _) => query.preset = Some(preset.to_owned()),
-                (.., Some(batch)) => query.batch = Some(batch),
-                (None, None, None) => words.push(word),
-            }
-        }
-        query.text = words.join(" ");
-        query
-    }
-
-    /// Whether it lists runs of some kind only, so that each is listed for itself.
-    fn is_filtered(&self) -> bool {
-        !self.text.trim().is_empty() || self.status.is_some() || self.preset.is_some() || self.batch.is_some()
-    }
-}
+use crate::domain::{Notes, RunId, RunSummary, Status};
 
 pub(super) const COLUMNS: &str =
     "id, status, cancel_asked, profile, runs.preset, workflow_name, workflow_hash, runs.prompt,
     queued_at, started_at, phase_at, ended_at, outputs, runs.error, live, protocol, runs.prompt_id,
     batch, batch_place, held, cost_per_second,
     EXISTS (SELECT 1 FROM outputs AS liked
-        WHERE liked.run = runs.id AND liked.starred_at IS NOT NULL AND liked.deleted_at IS NULL)";
+        WHERE liked.run = runs.id AND liked.starred_at IS NOT NULL AND liked.deleted_at IS NULL),
+    runs.rejected_at IS NOT NULL,
+    (SELECT group_concat(tag, ' ') FROM tags WHERE tags.run = runs.id),
+    (SELECT notes.text FROM notes WHERE notes.run = runs.id)";
 
 // Without statistics SQLite assumes that nearly every row meets a condition, and scans the whole table to get the
 // rows in order. Each query therefore names its index, and fails when it cannot use it.
-const COUNTS: &str =
-    "SELECT id, status, held IS NOT NULL FROM runs INDEXED BY runs_open WHERE ended_at IS NULL";
+const COUNTS: &str = "SELECT id, status, held IS NOT NULL, profile, workflow_hash, started_at
+    FROM runs INDEXED BY runs_open WHERE ended_at IS NULL";
 
 const IN_FLIGHT: &str = "SELECT profile, live, status FROM runs INDEXED BY runs_open
     WHERE ended_at IS NULL AND status IN ('uploading', 'waiting', 'running', 'downloading')";
@@ -93,8 +41,14 @@ const COUNTED: i64 = 10_000;
 const LISTED: &str =
     "SELECT count(*) FROM (SELECT 1 FROM runs INDEXED BY runs_unfolded WHERE folded = 0 AND id > 0 LIMIT ?1)";
 
-/// Runs behind the row of their batch. Parameters: batch, the most that are counted.
-const BEHIND: &str = "SELECT count(*) FROM (SELECT 1 FROM runs INDEXED BY runs_by_batch WHERE batch = ?1 AND folded = 1 LIMIT ?2)";
+/// The same without those that were rejected.
+const LISTED_UNREJECTED: &str = "SELECT count(*) FROM (SELECT 1 FROM runs INDEXED BY runs_listed
+    WHERE folded = 0 AND (rejected_at IS NULL OR batch IS NOT NULL) AND id > 0 LIMIT ?1)";
+
+/// Runs behind the row of their batch. Parameters: batch, the most that are counted, whether rejected ones are left out.
+const BEHIND: &str =
+    "SELECT count(*) FROM (SELECT 1 FROM runs INDEXED BY runs_by_batch WHERE batch = ?1 AND folded = 1
+    AND (rejected_at IS NULL OR NOT ?3) LIMIT ?2)";
 
 fn open_sql() -> String {
     format!("SELECT {COLUMNS} FROM runs INDEXED BY runs_open WHERE ended_at IS NULL ORDER BY id")
@@ -107,55 +61,19 @@ fn in_flight_sql() -> String {
     )
 }
 
-/// Which conditions the page query contains.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Filters {
-    pub(super) text: bool,
-    pub(super) status: bool,
-    pub(super) preset: bool,
-    pub(super) batch: bool,
-    /// Only runs with outputs.
-    pub(super) made: bool,
-    /// Of a batch only the run that is its row.
-    pub(super) folded: bool,
-}
-
-/// Runs that stand behind the row of their batch. Parameters: 1 before, 2 limit, 3 batch.
+/// Runs that stand behind the row of their batch. Parameters: 1 before, 2 limit, 3 batch, 4 whether rejected ones are
+/// left out.
 fn folded_sql() -> String {
     format!(
         "SELECT {COLUMNS} FROM runs INDEXED BY runs_by_batch
-        WHERE batch = ?3 AND folded = 1 AND id < ?1 ORDER BY id DESC LIMIT ?2"
+        WHERE batch = ?3 AND folded = 1 AND id < ?1 AND (rejected_at IS NULL OR NOT ?4)
+        ORDER BY id DESC LIMIT ?2"
     )
 }
 
-/// SQL of one page. Parameters: 1 before, 2 limit, then one for each filter that is set.
-fn page_sql(filters: Filters) -> String {
-    let Filters { text, status, preset, batch, made, folded } = filters;
-    let (from, mut conditions, order) = match (text, batch, status, preset) {
-        (true, ..) => (
-            "runs_fts CROSS JOIN runs ON id = runs_fts.rowid",
-            "runs_fts.rowid < ?1 AND runs_fts MATCH ?3".to_owned(),
-            "runs_fts.rowid",
-        ),
-        (_, true, ..) => ("runs INDEXED BY runs_by_batch", "id < ?1".to_owned(), "id"),
-        (.., true, _) if made => ("runs INDEXED BY runs_made_by_status", "id < ?1".to_owned(), "id"),
-        (.., true, _) => ("runs INDEXED BY runs_by_status", "id < ?1".to_owned(), "id"),
-        (.., true) => ("runs INDEXED BY runs_by_preset", "id < ?1".to_owned(), "id"),
-        _ if made => ("runs INDEXED BY runs_made", "id < ?1".to_owned(), "id"),
-        _ if folded => ("runs INDEXED BY runs_unfolded", "folded = 0 AND id < ?1".to_owned(), "id"),
-        _ => ("runs", "id < ?1".to_owned(), "id"),
-    };
-    if made {
-        conditions.push_str(" AND runs.outputs > 0");
-    }
-    let mut parameters = 2 + usize::from(text);
-    for (column, wanted) in [("status", status), ("runs.preset", preset), ("batch", batch)] {
-        if wanted {
-            parameters += 1;
-            conditions.push_str(&format!(" AND {column} = ?{parameters}"));
-        }
-    }
-    format!("SELECT {COLUMNS} FROM {from} WHERE {conditions} ORDER BY {order} DESC LIMIT ?2")
+/// SQL of one page of the rows that `filter` found.
+fn page_sql(rows: &str) -> String {
+    format!("SELECT {COLUMNS} {rows}")
 }
 
 impl Store {
@@ -169,26 +87,15 @@ impl Store {
 
     /// A page of all runs, or only of those with outputs.
     pub(super) fn page(&self, query: &RunQuery, made: bool) -> Result<Vec<RunSummary>, StoreError> {
-        let text = search::fts_query(&query.text);
-        let status = query.status.map(Status::word);
         let before = query.before.unwrap_or(RunId::MAX);
-        let mut values: Vec<&dyn ToSql> = vec![&before, &query.limit];
-        values.extend(text.iter().map(|text| text as &dyn ToSql));
-        values.extend(status.iter().map(|status| status as &dyn ToSql));
-        values.extend(query.preset.iter().map(|preset| preset as &dyn ToSql));
-        values.extend(query.batch.iter().map(|batch| batch as &dyn ToSql));
-        let unfolded = query.unfolded.as_ref().filter(|_| !made && !query.is_filtered());
-        let sql = page_sql(Filters {
-            text: text.is_some(),
-            status: status.is_some(),
-            preset: query.preset.is_some(),
-            batch: query.batch.is_some(),
-            made,
-            folded: unfolded.is_some(),
-        });
-        let mut found = self.list(&sql, &values)?;
+        let unfolded = query.unfolded.as_ref().filter(|_| !made && query.search.is_empty());
+        let hides_rejected = query.leaves_out_rejected();
+        let limits = Limits { made, folded: unfolded.is_some(), hides_rejected };
+        let Statement { sql, values } = self.page_statement(query, limits)?;
+        let mut found = self.list(&page_sql(&sql), params_from_iter(values))?;
         for batch in unfolded.into_iter().flatten() {
-            found.extend(self.list(&folded_sql(), &[&before, &query.limit, batch])?);
+            let values = params![before, query.limit, batch, hides_rejected];
+            found.extend(self.list(&folded_sql(), values)?);
         }
         if unfolded.is_some_and(|batches| !batches.is_empty()) {
             found.sort_unstable_by_key(|run| Reverse(run.id));
@@ -201,15 +108,15 @@ impl Store {
     ///
     /// # Errors
     /// When the history cannot be read.
-    pub fn listed(&self, unfolded: &BTreeSet<BatchId>) -> Result<Listed, StoreError> {
+    pub fn listed(&self, unfolded: &BTreeSet<BatchId>, hides_rejected: bool) -> Result<Listed, StoreError> {
         let most = COUNTED + 1;
-        let count = |sql: &str, values: &[&dyn ToSql]| -> Result<usize, StoreError> {
-            let count: i64 = self.connection.prepare_cached(sql)?.query_row(values, |row| row.get(0))?;
-            Ok(usize::try_from(count).unwrap_or_default())
-        };
-        let mut rows = count(LISTED, &[&most])?;
+        let number = |count: i64| usize::try_from(count).unwrap_or_default();
+        let sql = if hides_rejected { LISTED_UNREJECTED } else { LISTED };
+        let rows = self.connection.prepare_cached(sql)?.query_row([most], |row| row.get(0))?;
+        let mut rows = number(rows);
         for batch in unfolded {
-            rows += count(BEHIND, &[batch, &most])?;
+            let mut statement = self.connection.prepare_cached(BEHIND)?;
+            rows += number(statement.query_row(params![batch, most, hides_rejected], |row| row.get(0))?);
         }
         let counted = usize::try_from(COUNTED).unwrap_or_default();
         Ok(Listed { rows: rows.min(counted), or_more: rows > counted })
@@ -220,7 +127,7 @@ impl Store {
     /// # Errors
     /// When the history cannot be read.
     pub fn runs_in_flight(&self) -> Result<Vec<RunSummary>, StoreError> {
-        self.list(&in_flight_sql(), &[])
+        self.list(&in_flight_sql(), [])
     }
 
     /// Runs that have not ended, in queue order.
@@ -228,7 +135,7 @@ impl Store {
     /// # Errors
     /// When the history cannot be read.
     pub fn open_runs(&self) -> Result<Vec<RunSummary>, StoreError> {
-        self.list(&open_sql(), &[])
+        self.list(&open_sql(), [])
     }
 
     /// Counts of open runs by status; ended runs are not visited.
@@ -241,10 +148,16 @@ impl Store {
         let mut counts = Counts::default();
         while let Some(row) = rows.next()? {
             counts.ids.insert(row.get(0)?);
-            match (row.get_ref(1)?.as_str().ok() == Some(Status::Queued.word()), row.get(2)?) {
-                (true, true) => counts.held += 1,
-                (true, false) => counts.queued += 1,
-                (false, _) => counts.in_flight += 1,
+            let is_queued = row.get_ref(1)?.as_str().ok() == Some(Status::Queued.word());
+            let is_held = is_queued && row.get(2)?;
+            counts.held += usize::from(is_held);
+            counts.queued += usize::from(is_queued && !is_held);
+            counts.in_flight += usize::from(!is_queued);
+            if !is_held {
+                let load = counts.loads.entry((row.get(3)?, row.get(4)?)).or_default();
+                load.queued += usize::from(is_queued);
+                load.in_flight += usize::from(!is_queued);
+                load.started_sum += row.get::<_, Option<i64>>(5)?.unwrap_or_default();
             }
         }
         if counts.in_flight > 0 {
@@ -302,7 +215,7 @@ impl Store {
         Ok(statement.query_map([workflow_hash], took)?.collect::<Result<_, _>>()?)
     }
 
-    pub(super) fn list(&self, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<RunSummary>, StoreError> {
+    pub(super) fn list(&self, sql: &str, values: impl Params) -> Result<Vec<RunSummary>, StoreError> {
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query(values)?;
         let mut found = Vec::new();
@@ -343,6 +256,17 @@ pub(super) fn summary(row: &Row<'_>) -> Result<RunSummary, StoreError> {
         outputs: usize::try_from(row.get::<_, i64>(12)?).unwrap_or_default(),
         error: row.get(13)?,
         starred: row.get(21)?,
+        notes: Notes {
+            rejected: row.get(22)?,
+            tags: row
+                .get_ref(23)?
+                .as_str()
+                .unwrap_or_default()
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect(),
+            text: row.get::<_, Option<String>>(24)?.unwrap_or_default(),
+        },
     })
 }
 
@@ -353,19 +277,43 @@ fn batch_place(batch: Option<BatchId>, place: Option<i64>) -> Option<BatchPlace>
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::domain::Search;
 
-    /// All combinations of filters.
-    pub(in crate::store) fn all_filters() -> impl Iterator<Item = Filters> {
-        (0..64).map(|bits: u8| {
+    /// Searches of every kind, and their combinations.
+    pub(in crate::store) fn all_searches() -> Vec<Search> {
+        let parts = [
+            "flamingo",
+            "\"red hat\"",
+            "-blurry",
+            "seed:42",
+            "-seed:1,2",
+            "status:failed",
+            "status:failed,lost",
+            "preset:cat",
+            "-preset:cat",
+            "workflow:wan",
+            "profile:prod",
+            "batch:7",
+            "run:3,4",
+            "tag:final",
+            "-tag:a,b",
+            "after:yesterday",
+            "before:2026-11-01",
+            "on:monday",
+            "is:starred",
+            "is:tagged,noted",
+            "is:rejected",
+            "-is:noted",
+        ];
+        let pairs = parts.iter().flat_map(|one| parts.iter().map(move |other| format!("{one} {other}")));
+        let all = parts.iter().map(|part| (*part).to_owned()).chain(pairs).chain([String::new()]);
+        all.map(|text| Search::parse(&text, |_| None).expect("a search")).collect()
+    }
+
+    pub(in crate::store) fn all_limits() -> impl Iterator<Item = Limits> {
+        (0..8).map(|bits: u8| {
             let is_set = |bit: u8| bits & (1 << bit) != 0;
-            Filters {
-                text: is_set(0),
-                status: is_set(1),
-                preset: is_set(2),
-                made: is_set(3),
-                batch: is_set(4),
-                folded: is_set(5),
-            }
+            Limits { made: is_set(0), folded: is_set(1), hides_rejected: is_set(2) }
         })
     }
 
@@ -397,10 +345,24 @@ pub(super) mod tests {
             in_flight_sql(),
             folded_sql(),
             LISTED.to_owned(),
+            LISTED_UNREJECTED.to_owned(),
             BEHIND.to_owned(),
         ];
-        for sql in all_filters().map(page_sql).chain(others) {
-            assert_does_not_walk(&store, &sql);
+        others.iter().for_each(|sql| assert_does_not_walk(&store, sql));
+        for search in all_searches() {
+            for limits in all_limits() {
+                let query = RunQuery::of(search.clone());
+                let statement = store.page_statement(&query, limits).expect("a statement");
+                // What is little is sorted.
+                let sql = page_sql(&statement.sql);
+                if !sql.contains("AS noted")
+                    && !sql.contains("WHERE status IN")
+                    && !sql.contains("WHERE runs.id IN")
+                {
+                    assert_does_not_walk(&store, &sql);
+                }
+                store.list(&sql, params_from_iter(statement.values)).expect("a list");
+            }
         }
     }
 }

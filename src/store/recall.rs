@@ -49,7 +49,7 @@ impl Store {
             "SELECT value, field_values.run, used, queued_at, EXISTS (
                 SELECT 1 FROM outputs INDEXED BY outputs_starred
                 WHERE outputs.run = field_values.run AND starred_at IS NOT NULL AND deleted_at IS NULL)
-             FROM field_values JOIN runs ON runs.id = field_values.run
+             FROM field_values LEFT JOIN runs ON runs.id = field_values.run
              WHERE field_values.id IN ({rows}) ORDER BY field_values.id DESC"
         );
         let mut statement = self.connection.prepare_cached(&sql)?;
@@ -59,7 +59,7 @@ impl Store {
                 value: value.unwrap_or_default(),
                 run: row.get(1)?,
                 used: row.get::<_, i64>(2)?.unsigned_abs(),
-                at: row.get(3)?,
+                at: row.get::<_, Option<i64>>(3)?.unwrap_or_default(),
                 starred: row.get(4)?,
             })
         };
@@ -91,6 +91,32 @@ impl Store {
                 written.as_ref().unwrap_or(sent),
             )?;
         }
+        Ok(())
+    }
+
+    /// Keeps values of fields, by their names, that were typed and never run. Those that are known already stay as they are.
+    ///
+    /// # Errors
+    /// When the history cannot be written.
+    pub fn remember_typed(&self, values: &[(String, Value)]) -> Result<(), StoreError> {
+        if self.read_only {
+            return Ok(());
+        }
+        let transaction = self.writing()?;
+        let last = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'runs'), 0)";
+        let last: RunId = transaction.query_row(last, [], |row| row.get(0))?;
+        for (field, value) in values {
+            // Behind the values of the last run, before those of the next.
+            let newest = "SELECT coalesce(max(id), 0) FROM field_values";
+            let newest: i64 = transaction.prepare_cached(newest)?.query_row([], |row| row.get(0))?;
+            let id = newest.max(last * MOST_OF_A_RUN + MOST_OF_A_RUN / 2) + 1;
+            if id < (last + 1) * MOST_OF_A_RUN && !is_known(&transaction, field, value)? {
+                remember(&transaction, id, last, field, value)?;
+                let sql = "UPDATE field_values SET used = 0 WHERE id = ?1";
+                transaction.prepare_cached(sql)?.execute([id])?;
+            }
+        }
+        transaction.commit()?;
         Ok(())
     }
 
@@ -141,6 +167,16 @@ impl Store {
     }
 }
 
+fn is_known(connection: &Connection, field: &str, value: &Value) -> Result<bool, StoreError> {
+    let sql =
+        "SELECT 1 FROM field_values WHERE field = (SELECT id FROM fields WHERE name = ?1) AND hash = ?2";
+    Ok(connection.prepare_cached(sql)?.exists(params![field, hash(value)])?)
+}
+
+fn hash(value: &Value) -> String {
+    hex(&Sha256::digest(value.to_string())[..16])
+}
+
 /// Counts a use of a value. A newer use gives it a higher number.
 fn remember(
     connection: &Connection,
@@ -153,7 +189,7 @@ fn remember(
     if json.len() > LONGEST {
         return Ok(());
     }
-    let hash = hex(&Sha256::digest(&json)[..16]);
+    let hash = hash(value);
     connection.prepare_cached("INSERT OR IGNORE INTO fields (name) VALUES (?1)")?.execute([field])?;
     let mut field_id = connection.prepare_cached("SELECT id FROM fields WHERE name = ?1")?;
     let field: i64 = field_id.query_row([field], |row| row.get(0))?;
@@ -232,6 +268,30 @@ mod tests {
         assert_eq!(texts(&store, "prompt", "犬"), ["猫と犬 4×1"]);
         assert_eq!(texts(&store, "seed", ""), ["9 5×1", "3 4×2", "2 2×1", "1 1×1"]);
         assert!(texts(&store, "steps", "").is_empty());
+    }
+
+    #[test]
+    fn what_was_typed_and_never_run_is_found_too_and_counts_once_it_was_run() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&Dirs::under(folder.path())).expect("a store");
+        let typed = |text: &str| ("prompt".to_owned(), json!(text));
+        store.remember_typed(&[typed("before any run")]).expect("kept");
+        let workflow = Workflow::parse(WORKFLOW).expect("a workflow");
+        store.add_workflow(&workflow).expect("kept");
+        store.queue(&request(&workflow, "a red cat", 1), 5).expect("queued");
+        store.remember_typed(&[typed("a red dog"), typed("a red cat")]).expect("kept");
+        let all = ["a red dog 1×0", "a red cat 1×1", "before any run 0×0"];
+        assert_eq!(texts(&store, "prompt", ""), all);
+        assert_eq!(texts(&store, "prompt", "dog"), ["a red dog 1×0"]);
+        store.queue(&request(&workflow, "a red dog", 2), 6).expect("queued");
+        assert_eq!(texts(&store, "prompt", "")[0], "a red dog 2×1");
+        for number in 0..5_000 {
+            store.remember_typed(&[typed(&format!("text {number}"))]).expect("kept, or left out");
+        }
+        store
+            .queue(&request(&workflow, "the next run", 3), 7)
+            .expect("queued: numbers do not run into each other");
+        assert_eq!(texts(&store, "prompt", "")[0], "the next run 3×1");
     }
 
     #[test]

@@ -11,8 +11,15 @@ use crate::config::Dirs;
 use crate::domain::RunId;
 
 /// Tables with rows per run, and the column with the run's number, in the order they are copied.
-const TABLES: [(&str, &str); 4] =
-    [("runs", "id"), ("requests", "run"), ("events", "run"), ("outputs", "run")];
+const TABLES: [(&str, &str); 7] = [
+    ("runs", "id"),
+    ("requests", "run"),
+    ("events", "run"),
+    ("outputs", "run"),
+    ("tags", "run"),
+    ("notes", "run"),
+    ("parents", "run"),
+];
 
 /// Result of a repair.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,6 +111,7 @@ fn save(old: &Connection, new: &Connection, data: &Path) -> Result<(usize, usize
         last.or_else(|_| old.query_row("SELECT max(id) FROM runs", [], |row| row.get(0))).unwrap_or(0);
     let last = last.max(schema::highest_log(&data.join(FILE_NAME)));
     let (mut saved, mut lost) = (0, 0);
+    copy(new, "searches", rows(old, "searches", "1", 1).0)?;
     // Of a batch that cannot be read its runs stay.
     let batches =
         old.query_row("SELECT COALESCE(max(id), 0) FROM batches", [], |row| row.get(0)).unwrap_or(0);

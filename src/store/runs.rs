@@ -5,10 +5,10 @@ use serde_json::Value;
 
 use super::live::Live;
 use super::search::spread;
-use super::{Store, StoreError, costs, outputs};
+use super::{Store, StoreError, costs, lineage, notes, outputs};
 use crate::domain::batch::Hold;
 use crate::domain::run::{End, UnixMs};
-use crate::domain::{Run, RunEvent, RunId, RunRequest, RunSummary, Status};
+use crate::domain::{Notes, Run, RunEvent, RunId, RunRequest, RunSummary, Status};
 
 /// A run with its events folded in up to `seq`.
 #[derive(Debug)]
@@ -296,7 +296,8 @@ impl Store {
             costs::add_ended(&self.connection, &folded.run)?;
         }
         if folded.run.error.is_some() && !had_error {
-            index(&self.connection, &folded.run)?;
+            let notes = notes::notes(&self.connection, folded.run.id)?;
+            index(&self.connection, &folded.run, &notes)?;
         }
         Ok(())
     }
@@ -311,8 +312,9 @@ impl Store {
     ) -> Result<RunId, StoreError> {
         let run = Run::queued(0, request, now);
         let run = Run { id: insert(&self.connection, &run, json, queued)?, ..run };
-        index(&self.connection, &run)?;
+        index(&self.connection, &run, &Notes::default())?;
         self.remember_values(run.id, &run.request)?;
+        lineage::remember(&self.connection, run.id, &run.request)?;
         Ok(run.id)
     }
 
@@ -387,7 +389,7 @@ fn cache(connection: &Connection, run: &Run) -> Result<(), StoreError> {
 }
 
 /// Inserts or replaces a run in the full-text index.
-fn index(connection: &Connection, run: &Run) -> Result<(), StoreError> {
+fn index(connection: &Connection, run: &Run, notes: &Notes) -> Result<(), StoreError> {
     let request = &run.request;
     let mut words = String::new();
     for (key, value) in &request.params {
@@ -401,6 +403,7 @@ fn index(connection: &Connection, run: &Run) -> Result<(), StoreError> {
     for file in &request.files {
         words.push_str(&format!("{} {}\n", file.part, file.name));
     }
+    words.push_str(&format!("{} {}\n", notes.hashtags(), notes.text));
     let error = run.error.as_ref().map_or(String::new(), |error| {
         format!("{} {} {}", error.what, error.details, error.node.as_deref().unwrap_or_default())
     });
@@ -418,9 +421,10 @@ fn index(connection: &Connection, run: &Run) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Rebuilds a run's entry in the full-text index from its rows.
+/// Rebuilds a run's entry in the full-text index from its rows, for example after something was noted.
 pub(super) fn index_again(connection: &Connection, id: RunId) -> Result<(), StoreError> {
-    load(connection, id)?.map_or(Ok(()), |folded| index(connection, &folded.run))
+    let notes = notes::notes(connection, id)?;
+    load(connection, id)?.map_or(Ok(()), |folded| index(connection, &folded.run, &notes))
 }
 
 fn load(connection: &Connection, id: RunId) -> Result<Option<Folded>, StoreError> {

@@ -156,6 +156,26 @@ pub(super) const MIGRATIONS: &[&str] = &[
     CREATE TABLE recall_progress (upto INTEGER NOT NULL);
     INSERT INTO recall_progress SELECT COALESCE(MAX(run), 0) + 1 FROM requests;
 ",
+    // What people note of runs; what a run came from; searches that have a name. Rejected runs are not listed, except for
+    // the row of a batch.
+    "
+    CREATE TABLE tags (tag TEXT NOT NULL, run INTEGER NOT NULL REFERENCES runs, PRIMARY KEY (tag, run)) WITHOUT ROWID;
+    CREATE INDEX tags_of_run ON tags (run, tag);
+    CREATE TABLE notes (run INTEGER PRIMARY KEY REFERENCES runs, text TEXT NOT NULL);
+    ALTER TABLE runs ADD COLUMN rejected_at INTEGER;
+    CREATE INDEX runs_rejected ON runs (id) WHERE rejected_at IS NOT NULL;
+    CREATE INDEX runs_listed ON runs (id) WHERE folded = 0 AND (rejected_at IS NULL OR batch IS NOT NULL);
+    CREATE TABLE parents (
+        run INTEGER NOT NULL REFERENCES runs,
+        parent INTEGER NOT NULL,
+        how TEXT NOT NULL,
+        PRIMARY KEY (run, parent, how)
+    ) WITHOUT ROWID;
+    CREATE INDEX parents_by_parent ON parents (parent, run);
+    CREATE TABLE searches (name TEXT PRIMARY KEY, text TEXT NOT NULL);
+    CREATE INDEX runs_sent ON runs (endpoint, started_at) WHERE started_at IS NOT NULL;
+    CREATE INDEX runs_started ON runs (started_at) WHERE started_at IS NOT NULL;
+",
 ];
 
 /// A connection, and whether it is read-only.

@@ -1,7 +1,7 @@
 //! The run and the output that keys act on where the person is: what the list has selected, what the output pane shows,
 //! the tile of the gallery, the side of the comparison.
 
-use crate::domain::{OutputCard, OutputId, Run, RunId, RunSummary};
+use crate::domain::{Notes, OutputCard, OutputId, Run, RunId, RunSummary};
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
 use crate::tui::panes::output::view::shown;
@@ -41,7 +41,7 @@ pub fn marked_card(model: &Model) -> Option<OutputCard> {
 }
 
 /// The output with what is known of its run, where a pane holds that.
-fn card(model: &Model) -> Option<OutputCard> {
+pub fn card(model: &Model) -> Option<OutputCard> {
     match model.focus {
         Pane::Gallery => model.gallery.list.selected().map(|tile| tile.card.clone()),
         Pane::Sheet => {
@@ -71,6 +71,7 @@ fn of_card(card: &OutputCard) -> RunSummary {
         ended_at: Some(card.at),
         outputs: 1,
         starred: card.starred,
+        notes: card.notes.clone(),
         ..RunSummary::default()
     }
 }
@@ -91,6 +92,8 @@ pub fn card_of(run: &Run, place: u32) -> Option<OutputCard> {
         id: OutputId { run: run.id, place },
         output,
         starred: false,
+        rejected: false,
+        notes: Notes::default(),
         seed: run.request.first_seed(),
         preset: summary.preset,
         prompt: summary.prompt,

@@ -8,7 +8,9 @@ use indexmap::IndexMap;
 use super::command::{Command, Keymap};
 use super::pane::Pane;
 use super::panes;
-use super::update::{explore, import, palette, presets, screen, submit, typing};
+use super::update::{
+    differences, explore, import, lineage, notebook, palette, presets, screen, submit, typing, values_of,
+};
 
 /// Every command, in the order in which help shows them.
 pub fn all() -> impl Iterator<Item = &'static Command> {
@@ -20,8 +22,11 @@ pub fn all() -> impl Iterator<Item = &'static Command> {
         screen::COMMANDS,
         presets::COMMANDS,
         import::COMMANDS,
+        notebook::COMMANDS,
+        differences::COMMANDS,
+        lineage::COMMANDS,
     ];
-    tables.into_iter().chain(panes).chain([typing::COMMANDS]).flatten()
+    tables.into_iter().chain(panes).chain([values_of::COMMANDS, typing::COMMANDS]).flatten()
 }
 
 /// The keys in force with a person's changes, and what is wrong with these.

@@ -10,7 +10,7 @@ use crate::config::Profile;
 use crate::domain::batch::{BatchId, Plan};
 use crate::domain::draft::Submission;
 use crate::domain::param::FileKind;
-use crate::domain::{Draft, OutputId, ParamKey, RunId, SeedPolicy, Setting, Workflow};
+use crate::domain::{Draft, OutputId, ParamKey, Remark, RunId, SeedPolicy, Setting, Workflow};
 use crate::report::copy_as::CopyAs;
 use crate::tui::open::{Open, ProfileChoice};
 use crate::tui::overlay::explore::FileQuestion;
@@ -26,10 +26,6 @@ pub type Effects = Vec<Effect>;
 
 /// One thing to do outside the model.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the largest is a run that is submitted: there is one of it at a time"
-)]
 pub enum Effect {
     /// Read from the store, on its reader's thread.
     Ask(Question),
@@ -46,6 +42,10 @@ pub enum Question {
     Runs(RunsQuery),
     /// One run in full.
     Run(RunId),
+    /// Runs in full, to be held against each other or against the draft.
+    Differences(Compared),
+    /// Where a run came from, and what came of it.
+    Lineage(RunId),
     /// How these runs ended.
     Ended(Vec<RunId>),
     /// What tells these runs apart, and whether each had ended when it was asked.
@@ -56,6 +56,8 @@ pub enum Question {
     Pair([RunId; 2]),
     /// The usual duration of a workflow's runs, by its hash.
     Typical(String),
+    /// How long the deployment at an address stays warm.
+    Warmth(String),
     /// Lines of a log; with `follow`, its last ones, as many as the range is long.
     Log { run: RunId, range: Range<usize>, follow: bool },
     SearchLog {
@@ -69,8 +71,33 @@ pub enum Question {
     Outputs(OutputsQuery),
     /// A batch, and some of its runs.
     Sheet(SheetQuery),
+    /// A run in full, for some of its values.
+    Take(Take),
+    /// Tags, presets and saved searches, which a search may name.
+    SearchWords,
     /// Values that a field had, by its name across workflows; `typed` narrows them.
     Recall { key: ParamKey, field: String, typed: String },
+}
+
+/// What is taken of an earlier run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Take {
+    /// The seeds of the newest run of this workflow and preset, to be kept from now on.
+    LastSeeds {
+        workflow_hash: String,
+        preset: Option<String>,
+    },
+    Seeds(RunId),
+    Prompt(RunId),
+}
+
+/// What is held against what.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Compared {
+    /// The draft against the newest run of this workflow and preset.
+    Draft { workflow_hash: String, preset: Option<String> },
+    /// The older one against the newer one.
+    Runs([RunId; 2]),
 }
 
 /// What is done on the operations thread.
@@ -88,10 +115,18 @@ pub enum Operation {
     CancelBatch(BatchId),
     /// Queue the failed runs of a batch again, with this profile.
     RetryBatch(BatchId, Option<Arc<Profile>>),
+    /// Exchange the turns of a queued run and of the one before it, or behind it.
+    MoveInQueue(RunId, bool),
+    /// Hold a queued run, or let it go on.
+    HoldRun(RunId, bool),
+    /// Hold all that waits, or let it go on.
+    HoldQueue(bool),
+    /// Cancel all that waits.
+    CancelQueue,
+    /// Queue runs again exactly as they were; with this profile, where theirs has no name.
+    RetryRuns(Vec<RunId>, Option<Arc<Profile>>),
     /// Send a queued run before all others.
     RunFirst(RunId),
-    /// Mark an output as rejected, or take that back.
-    Reject(OutputId, bool),
     SaveSheet(BatchId, SheetFormat),
     /// Find where a run would be sent again, and what cannot be the same; this profile where it ran is not known.
     AskReplay(RunId, Option<Arc<Profile>>),
@@ -112,10 +147,14 @@ pub enum Operation {
     Cancel(RunId),
     /// Make sure that a runner looks after the runs that have not ended.
     LookAfterRuns,
-    /// Give an output a star, or take it away.
-    Star(OutputId, bool),
-    /// Remove the stars of all of a run's outputs.
-    RemoveStars(RunId),
+    /// Keep values of fields that were typed and never run.
+    RememberTyped(Vec<(String, serde_json::Value)>),
+    /// Note something of runs or outputs.
+    Note(Vec<Remark>),
+    /// Save a search under a name, or remove the one of that name.
+    SaveSearch(String, Option<String>),
+    /// Undo what was noted.
+    TakeBack(Vec<Remark>),
     /// Remove an output's file.
     DeleteOutput(OutputId),
     /// Read a past run's parameters, as settings over its own preset.

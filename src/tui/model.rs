@@ -21,7 +21,7 @@ use super::panes::runs::RunsPane;
 use super::panes::sheet::SheetPane;
 use crate::domain::run::UnixMs;
 use crate::domain::spend::Usual;
-use crate::domain::{Draft, Run};
+use crate::domain::{Draft, Remark, Run};
 
 /// Columns and rows of the screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -105,6 +105,10 @@ pub struct Model {
     pub briefs: Briefs,
     /// Milliseconds that earlier runs of each workflow (by hash) took.
     pub typical_ms: BTreeMap<String, i64>,
+    /// The address of the deployment that stays warm, until when, and what a clock shows then.
+    pub warm: Option<(String, UnixMs, String)>,
+    /// What undoes the remarks of this session, each with the steps of the draft before it.
+    pub noted: Vec<(usize, Vec<Remark>)>,
     /// Answers of the store that are under way.
     pub fetching: Fetching,
 }

@@ -11,13 +11,15 @@ use serde_json::Number;
 use crate::domain::batch::{Batch, BatchId, Outline};
 use crate::domain::draft::Layer;
 use crate::domain::field::Recalled;
-use crate::domain::run::{Counts, Listed, RunSummary};
+use crate::domain::graph_changes::NodeChange;
+use crate::domain::lineage::Lineage;
+use crate::domain::run::{Counts, Listed, RunSummary, UnixMs};
 use crate::domain::spend::Usual;
-use crate::domain::{Brief, OutputId, ParamKey, Run, RunId, SeedPolicy, Setting, Status};
+use crate::domain::{Brief, OutputId, ParamKey, Remark, Run, RunId, SeedPolicy, Setting, Status};
 use crate::library::import::Imported;
 use crate::library::presets::OpenPreset;
 use crate::picture;
-use crate::tui::effect::NewRun;
+use crate::tui::effect::{Compared, NewRun, Take};
 use crate::tui::notice::Tone;
 use crate::tui::open::{Earlier, Open, OpenField, OpenFile};
 use crate::tui::overlay::explore::{FileAnswer, FileQuestion};
@@ -28,7 +30,7 @@ use crate::tui::panes::log::Matches;
 use crate::tui::panes::output::{PictureMeans, RenderOrder, Rendered};
 use crate::tui::panes::params::FileState;
 use crate::tui::panes::sheet::SheetPage;
-use crate::tui::query::{OutputsQuery, RunsQuery};
+use crate::tui::query::{OutputsQuery, RunsQuery, SearchWords};
 
 /// One message to `update`.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +62,10 @@ pub enum Msg {
     RunsNotRead(String),
     /// One run in full; `None` when it is not in the store, or cannot be read.
     Run(RunId, Option<Box<Run>>),
+    /// The runs that were asked for, and where the graphs of two differ.
+    Differences(Compared, Vec<Run>, Vec<NodeChange>),
+    /// Where a run came from, and what came of it.
+    Lineage(RunId, Box<Lineage>),
     /// What tells runs apart, of those that were asked about.
     Briefs {
         asked: Vec<(RunId, bool)>,
@@ -129,6 +135,11 @@ pub enum Msg {
         workflow_hash: String,
         usual: Usual,
     },
+    /// Until when the deployment at an address stays warm, and what a clock shows then.
+    Warmth {
+        url: String,
+        until: Option<(UnixMs, String)>,
+    },
     /// What was read of a file of values.
     Values(FileQuestion, FileAnswer),
     /// A batch was queued.
@@ -163,6 +174,12 @@ pub enum Msg {
     },
     /// A text for the clipboard.
     Copy(String),
+    /// A run in full, of which something is wanted; `None` when it is not in the store, or cannot be read.
+    Taken(Take, Option<Box<Run>>),
+    /// What a search may name.
+    SearchWords(SearchWords),
+    /// It is noted, and these remarks undo it.
+    Noted(Vec<Remark>),
     /// A run could not be queued: nothing was sent.
     NotSubmitted(String),
     /// A run was not queued: nothing differs from this one.

@@ -20,7 +20,8 @@ use super::{commands, update, view};
 use crate::domain::draft::Layer;
 use crate::domain::run::{Counts, End, Output, Progress, RunError, RunSummary};
 use crate::domain::{
-    OutputCard, OutputId, ParamKey, Run, RunEvent, RunRequest, SeedPolicy, Setting, Status, Workflow, param,
+    Notes, OutputCard, OutputId, ParamKey, Run, RunEvent, RunRequest, SeedPolicy, Setting, Status, Workflow,
+    param,
 };
 use crate::tui::model::{Model, Size};
 use crate::tui::msg::{Msg, Opened};
@@ -185,6 +186,7 @@ pub(super) fn runs_msg(rows: Vec<RunSummary>) -> Msg {
         queued: rows.iter().filter(|row| row.status == Status::Queued && row.held.is_none()).count(),
         in_flight: in_flight.count(),
         connections: connections.collect(),
+        ..Counts::default()
     };
     let query = super::query::RunsQuery { limit: 100, ..Default::default() };
     Msg::Runs { query, rows, more: false, total: None, open }
@@ -261,6 +263,8 @@ pub(super) fn tile(run: i64, name: &str, content_type: &str) -> Tile {
         id: OutputId { run, place: 0 },
         output,
         starred: false,
+        rejected: false,
+        notes: Notes::default(),
         seed: Some(format!("{}", 1_000 + run)),
         preset: Some("flamingo".to_owned()),
         prompt: "A flamingo dancing on top of a server".to_owned(),

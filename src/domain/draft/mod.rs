@@ -285,6 +285,11 @@ impl Draft {
         self.steps.clear();
     }
 
+    /// Steps that can be undone.
+    pub fn steps(&self) -> usize {
+        self.steps.undo.len()
+    }
+
     pub fn can_undo(&self) -> bool {
         !self.steps.undo.is_empty()
     }

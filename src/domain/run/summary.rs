@@ -1,7 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ConnectionSince, Progress, Protocol, Run, RunId, Status, Transfer, UnixMs};
+use crate::domain::Notes;
 use crate::domain::batch::{BatchPlace, Hold};
+use crate::domain::spend::Load;
 
 /// A run as lists show it: small enough to hold hundreds of them.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -47,6 +49,7 @@ pub struct RunSummary {
     pub outputs: usize,
     /// One of its outputs has a star.
     pub starred: bool,
+    pub notes: Notes,
     /// Why it failed, in one line; may be empty.
     pub error: String,
 }
@@ -86,6 +89,8 @@ pub struct Counts {
     pub in_flight: usize,
     /// How far those are on average, in percent; `None` while none of them tells.
     pub percent: Option<u8>,
+    /// What they are, by profile and hash of the workflow, without those that are held.
+    pub loads: BTreeMap<(String, String), Load>,
     /// Profiles with runs in flight, and how their events reach us where that can change.
     pub connections: BTreeMap<String, ConnectionSince>,
 }
@@ -117,8 +122,9 @@ impl From<&Run> for RunSummary {
             download: run.download,
             connection: run.connection,
             outputs: run.outputs.len(),
-            // A star is a person's: only the history knows of it.
+            // A person's: only the history knows of them.
             starred: false,
+            notes: Notes::default(),
             error: run.error.as_ref().map(|error| error.what.clone()).unwrap_or_default(),
         }
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 mod pages;
 
-pub use pages::{Labels, Moment, details, list};
+pub use pages::{Labels, Moment, details, list, plain_name};
 
 /// Width of the progress bar in columns.
 const BAR: usize = 20;

@@ -9,7 +9,7 @@ use super::ago;
 use crate::domain::brief::Short;
 use crate::domain::compare::What;
 use crate::domain::run::UnixMs;
-use crate::domain::{Brief, ParamKey, Run, RunId, RunSummary, Status, time, value};
+use crate::domain::{Brief, Noted, ParamKey, Run, RunId, RunSummary, Status, time, value};
 use crate::report::brief;
 use crate::report::table::{Cell, Column, Paper, Tone, cell, table};
 use crate::report::text::{bytes, took};
@@ -70,6 +70,7 @@ fn row(run: &RunSummary, brief: Option<&Brief>, moment: &Moment, paper: Paper) -
     } else {
         run.error.clone()
     };
+    let what = format!("{}{what}", marks(run));
     let status = format!("{} {}", run.status.sign(), run.status.word());
     [
         cell(run.id.to_string(), Tone::Strong),
@@ -81,8 +82,17 @@ fn row(run: &RunSummary, brief: Option<&Brief>, moment: &Moment, paper: Paper) -
     ]
 }
 
+/// Star and tags, which stand before what a run is about.
+fn marks(run: &RunSummary) -> String {
+    let star = if run.starred { "★ " } else { "" };
+    let rejected = if run.notes.rejected { "rejected " } else { "" };
+    let tags = run.notes.hashtags();
+    let blank = if tags.is_empty() { "" } else { "  " };
+    format!("{star}{rejected}{tags}{blank}")
+}
+
 /// What a thing that differs is called where no workflow is at hand.
-fn plain_name(what: &What) -> String {
+pub fn plain_name(what: &What) -> String {
     match what {
         What::Param(key) => key.input().to_owned(),
         What::Workflow => "workflow".to_owned(),
@@ -95,10 +105,17 @@ fn plain_name(what: &What) -> String {
 pub type Labels = HashMap<ParamKey, String>;
 
 /// The page of `comfydeck show`: how it went and what is new in it first, what only programs read last.
-pub fn details(run: &Run, brief: Option<&Brief>, labels: &Labels, moment: &Moment, paper: Paper) -> String {
+pub fn details(
+    run: &Run,
+    noted: &Noted,
+    brief: Option<&Brief>,
+    labels: &Labels,
+    moment: &Moment,
+    paper: Paper,
+) -> String {
     let request = &run.request;
     let mut page = Page { text: String::new(), paper };
-    page.head(run, moment);
+    page.head(run, noted, moment);
     page.error(run);
     page.table("warnings", run.warnings.iter().map(|warning| ("!".to_owned(), warning.clone())));
     if let Some((brief, before)) = brief.and_then(|brief| Some((brief, brief.before?))) {
@@ -200,7 +217,7 @@ impl Page {
     }
 
     /// The run, how it stands, and when it was at work.
-    fn head(&mut self, run: &Run, moment: &Moment) {
+    fn head(&mut self, run: &Run, noted: &Noted, moment: &Moment) {
         let status = format!("{} {}", run.status.sign(), run.status.word());
         let number = self.paper.ink(Tone::Strong, &format!("run {}", run.id));
         let status = self.paper.ink(Tone::Status(run.status), &status);
@@ -211,6 +228,10 @@ impl Page {
             ("time", phases(run, moment.now)),
             ("server", run.server_seconds.map_or(String::new(), |s| format!("worked {s:.1} s"))),
             ("seed", run.request.first_seed().unwrap_or_default()),
+            ("starred", if noted.starred { "★".to_owned() } else { String::new() }),
+            ("rejected", if noted.notes.rejected { "lists leave it out".to_owned() } else { String::new() }),
+            ("tags", noted.notes.hashtags()),
+            ("note", noted.notes.text.clone()),
         ];
         self.table("", present(facts));
     }

@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::brief::{Short, Told};
 use crate::domain::compare::What;
 use crate::domain::run::{End, Output, Progress};
-use crate::domain::{Brief, RunEvent, RunRequest, RunSummary};
+use crate::domain::{Brief, Noted, RunEvent, RunRequest, RunSummary};
 use crate::report::table::Paper;
 
 fn key(text: &str) -> ParamKey {
@@ -110,7 +110,7 @@ fn times_are_the_readers_own() {
 }
 
 fn page(run: &Run, brief: Option<&Brief>, labels: &Labels, now: i64) -> String {
-    details(run, brief, labels, &utc(now), Paper::PIPE)
+    details(run, &Noted::default(), brief, labels, &utc(now), Paper::PIPE)
 }
 
 #[test]
@@ -151,7 +151,8 @@ fn details_begin_with_what_is_new_and_end_with_hashes() {
     ];
     assert!(order.windows(2).all(|two| at(two[0]) < at(two[1])), "{text}");
     assert!(text.ends_with("f00d\n"), "{text}");
-    let inked = details(&run, None, &labels, &utc(0), Paper { colours: true, ..Paper::PIPE });
+    let inked =
+        details(&run, &Noted::default(), None, &labels, &utc(0), Paper { colours: true, ..Paper::PIPE });
     assert_eq!(crate::wire::ansi::scrub_block(&inked), page(&run, None, &labels, 0));
     assert!(inked.starts_with("\u{1b}[1mrun 42\u{1b}[0m  \u{1b}[2m◦ queued"), "{inked:?}");
 }

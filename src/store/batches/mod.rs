@@ -108,7 +108,7 @@ impl Store {
     /// When the history cannot be read.
     pub fn batch_runs(&self, id: BatchId, from: usize, limit: usize) -> Result<Vec<RunSummary>, StoreError> {
         let number = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-        self.list(&places_sql(), &[&id, &number(from), &number(limit)])
+        self.list(&places_sql(), [id, number(from), number(limit)])
     }
 
     /// The sheet of a batch: its runs along its axes, each with the first file that it made.
@@ -120,7 +120,7 @@ impl Store {
         let mut cells = Vec::new();
         for run in self.batch_runs(id, 0, usize::MAX)? {
             let made = if run.outputs > 0 { self.first_output(&run)? } else { None };
-            cells.push((run.status.word().to_owned(), made.map(|(card, _)| card.output.path)));
+            cells.push((run.status.word().to_owned(), made.map(|card| card.output.path)));
         }
         Ok(Table::new(id, &outline, cells))
     }
@@ -156,8 +156,13 @@ impl Store {
     fn cancel_each(&self, sql: &str, id: BatchId, now: UnixMs) -> Result<CancelledRest, StoreError> {
         let mut statement = self.connection.prepare_cached(sql)?;
         let open = statement.query_map([id], |row| row.get(0))?.collect::<Result<Vec<RunId>, _>>()?;
+        self.cancel_runs(&open, now)
+    }
+
+    /// Cancels runs, some in each transaction, so that others can write between two.
+    fn cancel_runs(&self, runs: &[RunId], now: UnixMs) -> Result<CancelledRest, StoreError> {
         let mut rest = CancelledRest::default();
-        for runs in open.chunks(WRITTEN_AT_ONCE) {
+        for runs in runs.chunks(WRITTEN_AT_ONCE) {
             let transaction = self.writing()?;
             for run in runs {
                 match self.end_or_ask(*run, now)? {

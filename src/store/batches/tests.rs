@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::turns::{ENDPOINTS, TURNS};
 use super::*;
+use crate::domain::Search;
 use crate::domain::batch::BatchPlace;
 use crate::domain::batch::{AxisOutline, Combine};
 use crate::domain::run::{End, RunError};
@@ -11,6 +12,10 @@ use crate::domain::{ParamKey, RunEvent};
 use crate::store::costs::SPENT;
 use crate::store::schema::MIGRATIONS;
 use crate::store::{RunQuery, now};
+
+fn parse(typed: &str) -> RunQuery {
+    RunQuery::of(Search::parse(typed, |_| None).expect(typed))
+}
 
 fn store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -324,11 +329,8 @@ fn a_batch_is_one_row_of_the_list_until_it_is_folded_out() {
     assert_eq!(list(folding(&[id])), [after, runs[0], runs[1], runs[2], before]);
     assert_eq!(list(RunQuery { limit: 2, before: Some(runs[0]), ..folding(&[id]) }), [runs[1], runs[2]]);
     // Whoever searches finds each run.
-    assert_eq!(
-        list(RunQuery { unfolded: Some(BTreeSet::new()), ..RunQuery::parse("status:queued") }).len(),
-        5
-    );
-    assert_eq!(list(RunQuery::parse(&format!("batch:{id}"))), runs);
+    assert_eq!(list(RunQuery { unfolded: Some(BTreeSet::new()), ..parse("status:queued") }).len(), 5);
+    assert_eq!(list(parse(&format!("batch:{id}"))), runs);
     assert_eq!(list(RunQuery::default()).len(), 5);
 }
 
@@ -359,4 +361,32 @@ fn turns_are_found_without_a_walk_through_the_history() {
             );
         }
     }
+}
+
+#[test]
+fn the_queue_is_reordered_held_and_cancelled_and_endpoints_do_not_mix() {
+    let (_folder, store) = store();
+    let queue = |url: &str| store.queue(&request(url, 1), 1).expect("queued");
+    let (one, other, two, three) = (queue("a"), queue("b"), queue("a"), queue("a"));
+    assert!(store.move_in_queue(three, true).expect("moved"));
+    assert_eq!(turns(&store, "a"), [one, three, two]);
+    assert!(store.move_in_queue(one, false).expect("moved"));
+    assert_eq!((turns(&store, "a"), turns(&store, "b")), (vec![three, one, two], vec![other]));
+    assert!(!store.move_in_queue(three, true).expect("read"), "it is the first");
+    assert!(!store.move_in_queue(other, false).expect("read"), "it is alone at its endpoint");
+    assert!(store.hold_run(one, true).expect("held") && !store.hold_run(one, true).expect("held"));
+    assert_eq!(turns(&store, "a"), [three, two]);
+    assert!(!store.move_in_queue(one, true).expect("read"), "it has no turn");
+    assert!(store.hold_run(one, false).expect("resumed"));
+    assert_eq!(turns(&store, "a"), [three, one, two]);
+    assert_eq!(store.hold_queue(true).expect("held"), 4);
+    assert!(store.endpoints_with_turns().expect("read").is_empty());
+    store.hold_costly(Hold::DayCost).expect("nothing is left to hold");
+    assert_eq!(store.hold_queue(false).expect("resumed"), 4);
+    store.take(three, 5, None).expect("taken");
+    let queued: Vec<RunId> = store.queued_runs().expect("read").iter().map(|run| run.id).collect();
+    assert_eq!(queued, [other, one, two]);
+    assert_eq!(store.cancel_queue(6).expect("cancelled"), 3);
+    assert!(store.queued_runs().expect("read").is_empty());
+    assert_eq!(store.runs_in_flight().expect("read")[0].id, three, "what was sent goes on");
 }

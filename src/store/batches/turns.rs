@@ -2,10 +2,12 @@
 
 use std::collections::HashSet;
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
-use crate::domain::RunId;
 use crate::domain::batch::{BatchId, Hold};
+use crate::domain::run::UnixMs;
+use crate::domain::{RunId, RunSummary};
+use crate::store::list::COLUMNS;
 use crate::store::{Store, StoreError};
 
 /// The endpoints at which runs wait for their turn, by the first turn at each: two steps in the index for each.
@@ -127,4 +129,93 @@ impl Store {
         self.changed();
         Ok(changed > 0)
     }
+
+    /// Queued runs in the order of their turns, held ones among them.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn queued_runs(&self) -> Result<Vec<RunSummary>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM runs INDEXED BY runs_open
+            WHERE ended_at IS NULL AND status = 'queued' ORDER BY turn, id"
+        );
+        self.list(&sql, [])
+    }
+
+    /// Exchanges the turns of a queued run and of the one before or behind it at the same endpoint. Whether there was one.
+    ///
+    /// # Errors
+    /// When the history cannot be written.
+    pub fn move_in_queue(&self, run: RunId, earlier: bool) -> Result<bool, StoreError> {
+        let transaction = self.writing()?;
+        let own = "SELECT turn, endpoint FROM runs WHERE id = ?1 AND status = 'queued' AND held IS NULL";
+        let own: Option<(i64, String)> = transaction
+            .prepare_cached(own)?
+            .query_row([run], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let Some((turn, endpoint)) = own else { return Ok(false) };
+        let other: Option<(RunId, i64)> = transaction
+            .prepare_cached(if earlier { EARLIER } else { LATER })?
+            .query_row(params![endpoint, turn], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let Some((other, its)) = other else { return Ok(false) };
+        let mut swap = transaction.prepare_cached("UPDATE runs SET turn = ?2 WHERE id = ?1")?;
+        swap.execute([run, its])?;
+        swap.execute([other, turn])?;
+        drop(swap);
+        transaction.commit()?;
+        self.changed();
+        Ok(true)
+    }
+
+    /// Holds a queued run, or lets it go on. Whether that changed anything.
+    ///
+    /// # Errors
+    /// When the history cannot be written.
+    pub fn hold_run(&self, run: RunId, hold: bool) -> Result<bool, StoreError> {
+        let sql = "UPDATE runs SET held = CASE WHEN ?2 THEN ?3 END
+            WHERE id = ?1 AND status = 'queued' AND (held IS NULL) = ?2";
+        let changed = self.connection.prepare_cached(sql)?.execute(params![run, hold, Hold::Asked.word()])?;
+        self.changed();
+        Ok(changed > 0)
+    }
+
+    /// Holds all that waits, or lets all go on that a person holds; what a cost ceiling holds stays. Returns how many.
+    ///
+    /// # Errors
+    /// When the history cannot be written.
+    pub fn hold_queue(&self, hold: bool) -> Result<usize, StoreError> {
+        let sql = match hold {
+            true => {
+                "UPDATE runs INDEXED BY runs_open SET held = ?1
+                WHERE ended_at IS NULL AND status = 'queued' AND held IS NULL"
+            }
+            false => {
+                "UPDATE runs INDEXED BY runs_open SET held = NULL
+                WHERE ended_at IS NULL AND status = 'queued' AND held = ?1"
+            }
+        };
+        let changed = self.connection.prepare_cached(sql)?.execute([Hold::Asked.word()])?;
+        self.changed();
+        Ok(changed)
+    }
+
+    /// Cancels all that is queued, the last first: none of it is ever sent. Returns how many.
+    ///
+    /// # Errors
+    /// When the history cannot be written; some may be cancelled then.
+    pub fn cancel_queue(&self, now: UnixMs) -> Result<usize, StoreError> {
+        let mut queued = self.queued_runs()?;
+        queued.reverse();
+        let ids: Vec<RunId> = queued.into_iter().map(|run| run.id).collect();
+        Ok(self.cancel_runs(&ids, now)?.unsent)
+    }
 }
+
+/// Of the runs that wait at an endpoint the one before a turn.
+const EARLIER: &str = "SELECT id, turn FROM runs INDEXED BY runs_turns
+    WHERE status = 'queued' AND held IS NULL AND endpoint = ?1 AND turn < ?2 ORDER BY turn DESC LIMIT 1";
+
+/// The same behind it.
+const LATER: &str = "SELECT id, turn FROM runs INDEXED BY runs_turns
+    WHERE status = 'queued' AND held IS NULL AND endpoint = ?1 AND turn > ?2 ORDER BY turn LIMIT 1";

@@ -1,4 +1,4 @@
-//! Outputs of runs: listed by page, starred, deleted.
+//! Outputs of runs: listed by page, deleted.
 //!
 //! The rows follow from the events, one for each
 //! [`RunEvent::OutputSaved`](crate::domain::RunEvent::OutputSaved), written in the same transaction. Stars and
@@ -7,13 +7,14 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
+use super::filter::{Clause, Statement};
 use super::list::{COLUMNS, summary};
-use super::{RunQuery, Store, StoreError, search};
+use super::{RunQuery, Store, StoreError};
 use crate::backend::results::outputs::place::Expected;
 use crate::domain::run::{Output, RunSummary, UnixMs};
-use crate::domain::{OutputCard, OutputId, Run, RunId, Status};
+use crate::domain::{OutputCard, OutputId, Run, RunId};
 
 /// Filters and page of the list of outputs. The default is the newest hundred of all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,38 +35,16 @@ pub enum Deleted {
     WasGone,
 }
 
-const OUTPUT: &str = "place, path, name, content_type, size, sha256, seed, starred_at IS NOT NULL";
+const OUTPUT: &str = "place, path, name, content_type, size, sha256, seed, starred_at IS NOT NULL,
+    outputs.rejected_at IS NOT NULL";
 
-/// SQL of one run's outputs. Parameters: 1 run, 2 before this position, 3 limit.
+/// SQL of one run's outputs. Parameters: 1 run, 2 before this position, 3 limit, 4 whether rejected ones are left out.
 fn of_run_sql() -> String {
     format!(
         "SELECT {OUTPUT} FROM outputs
-        WHERE run = ?1 AND place < ?2 AND deleted_at IS NULL ORDER BY place DESC LIMIT ?3"
+        WHERE run = ?1 AND place < ?2 AND deleted_at IS NULL AND (rejected_at IS NULL OR NOT ?4)
+        ORDER BY place DESC LIMIT ?3"
     )
-}
-
-/// SQL of a page of starred outputs. They are few, so their own index is scanned and the filters are checked on each.
-/// Parameters: 1 and 2 before this run and position, 3 limit, then one for each filter.
-fn starred_sql([text, status, preset, batch]: [bool; 4]) -> String {
-    let mut sql = format!(
-        "SELECT {COLUMNS}, {OUTPUT} FROM outputs INDEXED BY outputs_starred CROSS JOIN runs ON id = run
-        WHERE starred_at IS NOT NULL AND deleted_at IS NULL AND (run, place) < (?1, ?2)"
-    );
-    let mut parameters = 3;
-    for (condition, wanted) in [
-        ("EXISTS (SELECT 1 FROM runs_fts WHERE runs_fts.rowid = outputs.run AND runs_fts MATCH", text),
-        ("status =", status),
-        ("runs.preset =", preset),
-        ("batch =", batch),
-    ] {
-        if wanted {
-            parameters += 1;
-            let end = if condition.starts_with("EXISTS") { ")" } else { "" };
-            sql.push_str(&format!(" AND {condition} ?{parameters}{end}"));
-        }
-    }
-    sql.push_str(" ORDER BY run DESC, place DESC LIMIT ?3");
-    sql
 }
 
 impl Store {
@@ -91,8 +70,8 @@ impl Store {
                 let place = if run.id == start.run { start.place } else { u32::MAX };
                 let room = wanted.saturating_sub(found.len());
                 let mut statement = self.connection.prepare_cached(&of_run_sql())?;
-                let mut rows =
-                    statement.query(params![run.id, place, i64::try_from(room).unwrap_or(i64::MAX)])?;
+                let room = i64::try_from(room).unwrap_or(i64::MAX);
+                let mut rows = statement.query(params![run.id, place, room, runs.leaves_out_rejected()])?;
                 while let Some(row) = rows.next()? {
                     found.push(card(row, 0, run)?);
                 }
@@ -105,24 +84,34 @@ impl Store {
         Ok(found)
     }
 
+    /// Starred outputs are few, so their own index is scanned and the search is checked on each.
     fn starred(&self, runs: &RunQuery, start: OutputId) -> Result<Vec<OutputCard>, StoreError> {
-        let text = search::fts_query(&runs.text);
-        let status = runs.status.map(Status::word);
-        let mut values: Vec<&dyn ToSql> = vec![&start.run, &start.place, &runs.limit];
-        values.extend(text.iter().map(|text| text as &dyn ToSql));
-        values.extend(status.iter().map(|status| status as &dyn ToSql));
-        values.extend(runs.preset.iter().map(|preset| preset as &dyn ToSql));
-        values.extend(runs.batch.iter().map(|batch| batch as &dyn ToSql));
-        let sql =
-            starred_sql([text.is_some(), status.is_some(), runs.preset.is_some(), runs.batch.is_some()]);
+        let Statement { sql, values } = self.starred_statement(runs, start)?;
         let mut statement = self.connection.prepare_cached(&sql)?;
         let columns = statement.column_count() - OUTPUT_COLUMNS;
-        let mut rows = statement.query(values.as_slice())?;
+        let mut rows = statement.query(params_from_iter(values))?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
             found.push(card(row, columns, &summary(row)?)?);
         }
         Ok(found)
+    }
+
+    fn starred_statement(&self, runs: &RunQuery, start: OutputId) -> Result<Statement, StoreError> {
+        let mut clause = Clause::default();
+        let (run, place) = (clause.bind(start.run), clause.bind(i64::from(start.place)));
+        clause.add("starred_at IS NOT NULL AND deleted_at IS NULL".to_owned());
+        clause.add(format!("(run, place) < ({run}, {place})"));
+        if runs.leaves_out_rejected() {
+            clause.add("outputs.rejected_at IS NULL".to_owned());
+        }
+        self.add_search(&mut clause, &runs.search)?;
+        let (conditions, limit) = (clause.sql(), clause.bind(i64::from(runs.limit)));
+        let sql = format!(
+            "SELECT {COLUMNS}, {OUTPUT} FROM outputs INDEXED BY outputs_starred CROSS JOIN runs ON id = run
+            WHERE {conditions} ORDER BY run DESC, place DESC LIMIT {limit}"
+        );
+        Ok(Statement { sql, values: clause.values })
     }
 
     /// Size and number of outputs of a workflow's last runs.
@@ -155,61 +144,17 @@ impl Store {
             .optional()?)
     }
 
-    /// The first output of a run that was not deleted, and whether it was rejected.
+    /// The first output of a run that was not deleted.
     ///
     /// # Errors
     /// When the history cannot be read.
-    pub fn first_output(&self, run: &RunSummary) -> Result<Option<(OutputCard, bool)>, StoreError> {
+    pub fn first_output(&self, run: &RunSummary) -> Result<Option<OutputCard>, StoreError> {
         let sql = format!(
-            "SELECT {OUTPUT}, rejected_at IS NOT NULL FROM outputs
-            WHERE run = ?1 AND deleted_at IS NULL ORDER BY place LIMIT 1"
+            "SELECT {OUTPUT} FROM outputs WHERE run = ?1 AND deleted_at IS NULL ORDER BY place LIMIT 1"
         );
         let mut statement = self.connection.prepare_cached(&sql)?;
         let mut rows = statement.query([run.id])?;
-        rows.next()?.map(|row| Ok((card(row, 0, run)?, row.get(OUTPUT_COLUMNS)?))).transpose()
-    }
-
-    /// Marks an output as rejected, or removes that mark.
-    ///
-    /// # Errors
-    /// When there is no such output, or the history cannot be written.
-    pub fn reject(&self, id: OutputId, reject: bool, now: UnixMs) -> Result<(), StoreError> {
-        let sql = "UPDATE outputs SET rejected_at = CASE WHEN ?3 THEN coalesce(rejected_at, ?4) END
-            WHERE run = ?1 AND place = ?2 AND deleted_at IS NULL";
-        match self.connection.prepare_cached(sql)?.execute(params![id.run, id.place, reject, now])? {
-            0 => Err(StoreError::NoSuchOutput(id)),
-            _ => {
-                self.changed();
-                Ok(())
-            }
-        }
-    }
-
-    /// Sets or removes an output's star.
-    ///
-    /// # Errors
-    /// When there is no such output, or the history cannot be written.
-    pub fn star(&self, id: OutputId, star: bool, now: UnixMs) -> Result<(), StoreError> {
-        let sql = "UPDATE outputs SET starred_at = CASE WHEN ?3 THEN coalesce(starred_at, ?4) END
-            WHERE run = ?1 AND place = ?2 AND deleted_at IS NULL";
-        match self.connection.prepare_cached(sql)?.execute(params![id.run, id.place, star, now])? {
-            0 => Err(StoreError::NoSuchOutput(id)),
-            _ => {
-                self.changed();
-                Ok(())
-            }
-        }
-    }
-
-    /// Removes the stars of a run's outputs.
-    ///
-    /// # Errors
-    /// When the history cannot be written.
-    pub fn remove_stars(&self, run: RunId) -> Result<(), StoreError> {
-        let sql = "UPDATE outputs SET starred_at = NULL WHERE run = ?1 AND starred_at IS NOT NULL";
-        self.connection.prepare_cached(sql)?.execute([run])?;
-        self.changed();
-        Ok(())
+        rows.next()?.map(|row| card(row, 0, run)).transpose()
     }
 
     /// Deletes an output's file and marks it as deleted. Only a file that still has the content
@@ -273,7 +218,7 @@ fn look_at(path: &Path, sha256: &str) -> Result<Deleted, StoreError> {
     }
 }
 
-const OUTPUT_COLUMNS: usize = 8;
+const OUTPUT_COLUMNS: usize = 9;
 
 /// Reads a card from a row in which the columns of [`OUTPUT`] begin at `first`.
 fn card(row: &Row<'_>, first: usize, run: &RunSummary) -> Result<OutputCard, StoreError> {
@@ -289,6 +234,8 @@ fn card(row: &Row<'_>, first: usize, run: &RunSummary) -> Result<OutputCard, Sto
         },
         seed: row.get(first + 6)?,
         starred: row.get(first + 7)?,
+        rejected: row.get(first + 8)?,
+        notes: run.notes.clone(),
         preset: run.preset.clone(),
         prompt: run.prompt.clone(),
         at: run.ended_at.unwrap_or(run.phase_at),
@@ -298,8 +245,9 @@ fn card(row: &Row<'_>, first: usize, run: &RunSummary) -> Result<OutputCard, Sto
 /// Inserts the row of a run's last output.
 pub(super) fn add_last(connection: &Connection, run: &Run) -> Result<(), StoreError> {
     let Some((place, output)) = run.outputs.iter().enumerate().next_back() else { return Ok(()) };
-    let sql = "INSERT INTO outputs (run, place, path, name, content_type, size, sha256, seed)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    // What a rejected run makes is rejected, too.
+    let sql = "INSERT INTO outputs (run, place, path, name, content_type, size, sha256, seed, rejected_at)
+        SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, rejected_at FROM runs WHERE id = ?1";
     connection.prepare_cached(sql)?.execute(params![
         run.id,
         i64::try_from(place).unwrap_or(i64::MAX),

@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::*;
 use crate::config::Dirs;
 use crate::domain::run::End;
-use crate::domain::{ParamKey, RunEvent, RunId, RunRequest};
-use crate::store::list::tests::{all_filters, assert_does_not_walk};
+use crate::domain::{About, Notes, ParamKey, Remark, RunEvent, RunId, RunRequest, Search, Status};
+use crate::store::list::tests::{all_searches, assert_does_not_walk};
 use crate::store::schema::MIGRATIONS;
 
 struct Place {
@@ -58,6 +58,10 @@ impl Place {
         self.folder.path().join(name)
     }
 
+    fn star(&self, output: OutputId, star: bool, at: i64) -> Result<Vec<Remark>, StoreError> {
+        self.store.note(&[Remark::Star(About::Output(output), star)], at)
+    }
+
     fn ids(&self, query: &OutputQuery) -> Vec<(RunId, u32)> {
         let cards = self.store.outputs(query).expect("a page");
         cards.iter().map(|card| (card.id.run, card.id.place)).collect()
@@ -69,7 +73,10 @@ fn id(run: RunId, place: u32) -> OutputId {
 }
 
 fn query(typed: &str, limit: u32) -> OutputQuery {
-    OutputQuery { runs: RunQuery { limit, ..RunQuery::parse(typed) }, ..OutputQuery::default() }
+    OutputQuery {
+        runs: RunQuery { limit, ..RunQuery::of(Search::parse(typed, |_| None).expect(typed)) },
+        ..OutputQuery::default()
+    }
 }
 
 #[test]
@@ -98,6 +105,8 @@ fn the_newest_come_first_page_by_page_with_their_captions() {
         id: id(3, 1),
         output: place.file("3-1.png"),
         starred: false,
+        rejected: false,
+        notes: Notes::default(),
         seed: Some("18446744073709551615".to_owned()),
         preset: Some("pink".to_owned()),
         prompt: "a flamingo".to_owned(),
@@ -114,7 +123,7 @@ fn the_filters_are_those_of_the_list_of_runs() {
     place.run("a cat in a tower", None, Status::Done, 1);
     place.run("a flamingo", Some("animals"), Status::Done, 1);
     for run in 1..=3 {
-        place.store.star(id(run, 0), true, 1).expect("starred");
+        place.star(id(run, 0), true, 1).expect("starred");
     }
     for (typed, all, starred) in [
         ("", &[4, 3, 2, 1][..], &[3, 2, 1][..]),
@@ -152,15 +161,15 @@ fn a_star_is_given_and_taken() {
     place.run("a cat", None, Status::Done, 2);
     let starred = || place.ids(&OutputQuery { starred: true, ..query("", 100) });
     let mark = place.store.change_mark().expect("a mark");
-    place.store.star(id(1, 1), true, 1).expect("starred");
+    place.star(id(1, 1), true, 1).expect("starred");
     assert_ne!(place.store.change_mark().expect("a mark"), mark, "others are told");
-    place.store.star(id(1, 1), true, 2).expect("starred again");
+    place.star(id(1, 1), true, 2).expect("starred again");
     assert_eq!(starred(), [(1, 1)]);
     assert!(place.store.outputs(&query("", 1)).expect("a page")[0].starred);
-    place.store.star(id(1, 1), false, 3).expect("taken");
+    place.star(id(1, 1), false, 3).expect("taken");
     assert_eq!(starred(), []);
     for unknown in [id(1, 2), id(2, 0)] {
-        let result = place.store.star(unknown, true, 1);
+        let result = place.star(unknown, true, 1);
         assert!(matches!(result, Err(StoreError::NoSuchOutput(id)) if id == unknown), "{result:?}");
     }
 }
@@ -169,7 +178,7 @@ fn a_star_is_given_and_taken() {
 fn what_is_deleted_is_removed_and_remembered() {
     let place = place();
     place.run("a cat", None, Status::Done, 3);
-    place.store.star(id(1, 0), true, 1).expect("starred");
+    place.star(id(1, 0), true, 1).expect("starred");
     assert_eq!(place.store.delete_output(id(1, 0), 5).expect("deleted"), Deleted::Removed);
     assert!(!place.path("1-0.png").exists());
     std::fs::remove_file(place.path("1-1.png")).expect("removed by somebody else");
@@ -248,8 +257,9 @@ fn outputs_of_an_older_history_are_taken_over() {
 fn no_query_walks_the_whole_history() {
     let place = place();
     assert_does_not_walk(&place.store, &of_run_sql());
-    for filters in all_filters() {
-        let sql = starred_sql([filters.text, filters.status, filters.preset, filters.batch]);
+    for search in all_searches() {
+        let query = RunQuery { hides_rejected: true, ..RunQuery::of(search) };
+        let sql = place.store.starred_statement(&query, id(RunId::MAX, 0)).expect("a statement").sql;
         let statement = place.store.connection.prepare(&sql).expect(&sql);
         assert_eq!(
             statement.column_name(statement.column_count() - OUTPUT_COLUMNS).expect("a column"),

@@ -9,7 +9,7 @@ pub type Hint = (&'static str, &'static str);
 pub fn hints(overlay: &Overlay) -> Vec<Hint> {
     match overlay {
         Overlay::Help { .. } => vec![("Esc", "close"), ("↑↓", "scroll"), ("", "type to search")],
-        Overlay::Messages { .. } => vec![("Esc", "close"), ("↑↓", "scroll")],
+        Overlay::Messages { .. } | Overlay::Differences(_) => vec![("Esc", "close"), ("↑↓", "scroll")],
         Overlay::Picker(picker) => {
             let mut hints = of_choice(&picker.purpose).to_vec();
             hints.extend([("Esc", "close"), ("↑↓", "select"), ("", "type to search")]);
@@ -45,6 +45,8 @@ fn of_choice(purpose: &Choosing) -> &'static [Hint] {
         Choosing::Preset => &[("Enter", "load"), ("F2", "rename"), ("Del", "delete")],
         Choosing::Profile => &[("Enter", "use it")],
         Choosing::Recall(_) => &[("Enter", "take the value"), ("^O", "load its whole run")],
+        Choosing::Kin(_) => &[("Enter", "go to the run")],
+        Choosing::Search => &[("Enter", "show these"), ("Del", "remove")],
         Choosing::Status => &[("Enter", "show these")],
         Choosing::CopyAs(_) => &[("Enter", "copy")],
         Choosing::Workflow => &[("Enter", "open")],
@@ -64,7 +66,12 @@ fn of_prompt(purpose: &Asking) -> &'static [Hint] {
         Asking::ParamFilter | Asking::RunSearch | Asking::LogSearch => {
             &[("Enter", "keep"), ("Esc", "take back")]
         }
-        Asking::PresetName | Asking::RenamePreset(_) => &[("Enter", "save"), ("Esc", "close")],
+        Asking::PresetName
+        | Asking::RenamePreset(_)
+        | Asking::SearchName
+        | Asking::Tags(_)
+        | Asking::Note(_) => &[("Enter", "save"), ("Esc", "close")],
+        Asking::SeedOfRun | Asking::PromptOfRun => &[("Enter", "use it"), ("Esc", "close")],
         Asking::WorkflowPath => &[("Enter", "open"), ("Tab", "complete"), ("↑↓", "select"), ("Esc", "close")],
         Asking::ImportPath => &[("Enter", "import"), ("Tab", "complete"), ("↑↓", "select"), ("Esc", "close")],
     }

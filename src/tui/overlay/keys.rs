@@ -5,6 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use tui_textarea::TextArea;
 
+use super::differences::{self, Differences};
 use super::explore::{self, Explore, FileQuestion};
 use super::{Asking, Choosing, Confirm, Confirmed, Import, Overlay, Picker, PickerItem, Prompt};
 use super::{help, import, messages, view};
@@ -36,6 +37,8 @@ pub enum Answer {
     Narrowed(ParamKey, String),
     /// The run of an item is wanted, not its value alone.
     RunOf(RunId),
+    /// A saved search is to be removed.
+    Forget(String),
     /// A preset's name is to be changed.
     Rename(String),
     Delete(PickerItem),
@@ -68,6 +71,7 @@ pub fn pressed(model: &mut Model, event: KeyEvent, keys: &Keymap) -> Answer {
         Overlay::Prompt(prompt) => in_prompt(model, prompt, event, keys),
         Overlay::Confirm(confirm) => in_confirm(model, confirm, event),
         Overlay::Import(shown) => in_import(model, shown, event),
+        Overlay::Differences(shown) => in_differences(model, shown, event),
         Overlay::Explore(shown) => explore::pressed(model, shown, event, keys),
     }
 }
@@ -88,7 +92,9 @@ pub fn pasted(model: &mut Model, text: &str) -> Answer {
 /// The mouse wheel acts as arrow keys in an overlay.
 pub fn turned(model: &mut Model, wheel: Wheel, keys: &Keymap) -> Answer {
     let steps = match model.overlay {
-        Some(Overlay::Help { .. } | Overlay::Messages { .. } | Overlay::Import(_)) => 3,
+        Some(
+            Overlay::Help { .. } | Overlay::Messages { .. } | Overlay::Import(_) | Overlay::Differences(_),
+        ) => 3,
         Some(Overlay::Picker(_)) => 1,
         Some(Overlay::Prompt(_) | Overlay::Confirm(_) | Overlay::Explore(_)) | None => 0,
     };
@@ -152,7 +158,10 @@ fn text_changed(model: &mut Model) -> Answer {
             return Answer::Typed(prompt.purpose.clone(), prompt.text());
         }
         Some(Overlay::Explore(shown)) => return Answer::Explored(shown.refresh(&model.draft)),
-        Some(Overlay::Confirm(_) | Overlay::Messages { .. } | Overlay::Import(_)) | None => {}
+        Some(
+            Overlay::Confirm(_) | Overlay::Messages { .. } | Overlay::Import(_) | Overlay::Differences(_),
+        )
+        | None => {}
     }
     Answer::Nothing
 }
@@ -238,6 +247,11 @@ fn in_picker(model: &mut Model, mut picker: Picker, event: KeyEvent, keys: &Keym
         }
         KeyCode::PageUp => picker.go_by(-10),
         KeyCode::PageDown => picker.go_by(10),
+        KeyCode::Delete if picker.purpose == Choosing::Search => {
+            if let Some(item) = chosen {
+                return Answer::Forget(item.id);
+            }
+        }
         KeyCode::Delete | KeyCode::F(2) if picker.purpose == Choosing::Preset => match chosen {
             Some(item) if item.is_built_in => {
                 model.overlay = Some(Overlay::Picker(picker));
@@ -255,7 +269,10 @@ fn in_picker(model: &mut Model, mut picker: Picker, event: KeyEvent, keys: &Keym
 }
 
 fn in_prompt(model: &mut Model, mut prompt: Prompt, event: KeyEvent, keys: &Keymap) -> Answer {
-    prompt.error = None;
+    // What is wrong with a search stays until its text changes.
+    if prompt.purpose != Asking::RunSearch {
+        prompt.error = None;
+    }
     if let Some(changed) = complete(&mut prompt, event) {
         model.overlay = Some(Overlay::Prompt(prompt));
         return if changed { text_changed(model) } else { Answer::Nothing };
@@ -310,6 +327,21 @@ fn in_confirm(model: &mut Model, confirm: Confirm, event: KeyEvent) -> Answer {
             }
         },
     }
+}
+
+fn in_differences(model: &mut Model, mut shown: Box<Differences>, event: KeyEvent) -> Answer {
+    let page = usize::from(model.size.height).saturating_sub(4).max(1);
+    let next = match event.code {
+        KeyCode::Enter | KeyCode::Char('d' | 'q') => return Answer::Nothing,
+        KeyCode::Up | KeyCode::Char('k') => shown.scroll.saturating_sub(1),
+        KeyCode::Down | KeyCode::Char('j') => shown.scroll + 1,
+        KeyCode::PageUp => shown.scroll.saturating_sub(page),
+        KeyCode::PageDown => shown.scroll + page,
+        _ => shown.scroll,
+    };
+    shown.scroll = next.min(differences::end(model, &shown));
+    model.overlay = Some(Overlay::Differences(shown));
+    Answer::Nothing
 }
 
 fn in_import(model: &mut Model, mut shown: Box<Import>, event: KeyEvent) -> Answer {

@@ -1,5 +1,6 @@
 //! Overlays: dialogs over the panes, which take the keys.
 
+pub mod differences;
 pub mod explore;
 pub mod help;
 pub mod hints;
@@ -12,11 +13,12 @@ pub mod view;
 
 use tui_textarea::TextArea;
 
+use self::differences::Differences;
 use self::explore::Explore;
 use super::completions::Completions;
 use super::typing::line_editor;
 use crate::domain::batch::{BatchId, Plan};
-use crate::domain::{Fit, OutputId, ParamKey, RunId};
+use crate::domain::{Fit, OutputId, ParamKey, RunId, notebook};
 use crate::library::import::Imported;
 use crate::tui::effect::{BatchOrder, NewRun};
 use crate::tui::open::Earlier;
@@ -41,6 +43,8 @@ pub enum Overlay {
     Confirm(Confirm),
     /// A graph from a file, and which of its values fit.
     Import(Box<Import>),
+    /// What differs between the draft and what was run, or between two runs.
+    Differences(Box<Differences>),
     /// Several runs, put together.
     Explore(Box<Explore>),
 }
@@ -81,6 +85,10 @@ pub enum Choosing {
     Recall(ParamKey),
     /// Which runs are shown, by their status.
     Status,
+    /// A saved search.
+    Search,
+    /// A run that this one came from, or that came of it.
+    Kin(RunId),
     /// One of a run's outputs, by its path.
     Output(OutputUse),
     /// One of the workflows of a file that holds several.
@@ -100,6 +108,8 @@ impl Choosing {
             Self::Value(_) => "Choose",
             Self::Recall(_) => "Earlier values",
             Self::Status => "Show runs that are",
+            Self::Search => "Saved searches",
+            Self::Kin(_) => "Lineage: which run came from which",
             Self::Output(_) => "Outputs",
             Self::Workflow => "Workflows of this file",
             Self::InputFor(_) => "Which parameter takes the file?",
@@ -117,6 +127,8 @@ impl Choosing {
             | Self::Workflow
             | Self::Output(_)
             | Self::Recall(_)
+            | Self::Search
+            | Self::Kin(_)
             | Self::InputFor(_)
             | Self::CopyAs(_) => 84,
         }
@@ -187,10 +199,20 @@ pub enum Asking {
     RunSearch,
     /// The search of the log, made while it is typed.
     LogSearch,
+    /// The name for a search.
+    SearchName,
     /// Name of a new preset.
     PresetName,
     /// New name of a preset.
     RenamePreset(String),
+    /// The run whose seed is wanted.
+    SeedOfRun,
+    /// The run whose prompt is wanted.
+    PromptOfRun,
+    /// Tags of a run.
+    Tags(RunId),
+    /// The note on a run.
+    Note(RunId),
     /// Path of a workflow.
     WorkflowPath,
     /// Path of a file with a graph in it.
@@ -211,6 +233,11 @@ impl Asking {
             Self::LogSearch => "Search the log",
             Self::PresetName => "Save as preset",
             Self::RenamePreset(_) => "New name of the preset",
+            Self::SeedOfRun => "Same seed as run",
+            Self::PromptOfRun => "Prompt of run",
+            Self::SearchName => "Save the search as",
+            Self::Tags(_) => "Tags of the run",
+            Self::Note(_) => "Note on the run",
             Self::WorkflowPath => "Open workflow_api.json",
             Self::ImportPath => "Import the parameters of a picture, a video or a workflow",
         }
@@ -220,7 +247,15 @@ impl Asking {
     pub fn is_filter(&self) -> bool {
         match self {
             Self::ParamFilter | Self::RunSearch | Self::LogSearch => true,
-            Self::PresetName | Self::RenamePreset(_) | Self::WorkflowPath | Self::ImportPath => false,
+            Self::PresetName
+            | Self::RenamePreset(_)
+            | Self::SearchName
+            | Self::SeedOfRun
+            | Self::PromptOfRun
+            | Self::Tags(_)
+            | Self::Note(_)
+            | Self::WorkflowPath
+            | Self::ImportPath => false,
         }
     }
 
@@ -232,7 +267,12 @@ impl Asking {
             | Self::RunSearch
             | Self::LogSearch
             | Self::PresetName
-            | Self::RenamePreset(_) => false,
+            | Self::RenamePreset(_)
+            | Self::SearchName
+            | Self::SeedOfRun
+            | Self::PromptOfRun
+            | Self::Tags(_)
+            | Self::Note(_) => false,
         }
     }
 
@@ -240,12 +280,26 @@ impl Asking {
     pub fn refuses(&self, text: &str) -> Option<&'static str> {
         match self {
             Self::PresetName | Self::RenamePreset(_) if text.is_empty() => Some("A preset needs a name"),
+            Self::SeedOfRun | Self::PromptOfRun if text.parse::<RunId>().is_err() => {
+                Some("A run is named by its number")
+            }
+            Self::SearchName if notebook::tag(text.strip_prefix('@').unwrap_or(text)).is_err() => {
+                Some("A name is one word: letters, digits, and - _ . /")
+            }
+            Self::Tags(_) if notebook::tags(text).is_err() => {
+                Some("A tag is a word: letters, digits, and - _ . /; several have blanks between them")
+            }
             Self::ImportPath if text.is_empty() => Some("Type the path of a picture, a video or a workflow"),
             Self::ParamFilter
             | Self::RunSearch
             | Self::LogSearch
             | Self::PresetName
             | Self::RenamePreset(_)
+            | Self::SearchName
+            | Self::SeedOfRun
+            | Self::PromptOfRun
+            | Self::Tags(_)
+            | Self::Note(_)
             | Self::WorkflowPath
             | Self::ImportPath => None,
         }
@@ -299,6 +353,10 @@ pub enum Confirmed {
     CancelBatch(BatchId),
     /// Queue the failed runs of a batch again.
     RetryBatch(BatchId),
+    /// Cancel all that waits.
+    CancelQueue,
+    /// Queue these runs again.
+    RetryRuns(Vec<RunId>),
     /// Queue a run that differs in nothing from one that is done.
     RunSame(Box<NewRun>),
     /// The same with another seed.
@@ -341,6 +399,8 @@ impl Confirmed {
             | Self::RunBatch(_)
             | Self::CancelBatch(_)
             | Self::RetryBatch(_)
+            | Self::CancelQueue
+            | Self::RetryRuns(_)
             | Self::KeepEarlier(_)
             | Self::Reload(None)
             | Self::RunAsShown(_) => None,
@@ -368,7 +428,7 @@ impl Overlay {
             Self::Picker(picker) => Some(&picker.filter),
             Self::Prompt(prompt) => Some(&prompt.text),
             Self::Explore(explore) => explore.text(),
-            Self::Messages { .. } | Self::Confirm(_) | Self::Import(_) => None,
+            Self::Messages { .. } | Self::Confirm(_) | Self::Import(_) | Self::Differences(_) => None,
         }
     }
 
@@ -378,7 +438,7 @@ impl Overlay {
             Self::Picker(picker) => Some(&mut picker.filter),
             Self::Prompt(prompt) => Some(&mut prompt.text),
             Self::Explore(explore) => explore.text_mut(),
-            Self::Messages { .. } | Self::Confirm(_) | Self::Import(_) => None,
+            Self::Messages { .. } | Self::Confirm(_) | Self::Import(_) | Self::Differences(_) => None,
         }
     }
 

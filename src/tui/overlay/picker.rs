@@ -32,6 +32,8 @@ impl Picker {
             Choosing::Preset
             | Choosing::Profile
             | Choosing::Status
+            | Choosing::Search
+            | Choosing::Kin(_)
             | Choosing::Workflow
             | Choosing::Output(_)
             | Choosing::InputFor(_)

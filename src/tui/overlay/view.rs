@@ -7,6 +7,7 @@ use unicode_width::UnicodeWidthStr;
 use super::parts::{line, more_below};
 use super::{Choosing, Confirm, Overlay, Picker, Prompt};
 use crate::tui::command::Keymap;
+use crate::tui::completions::Completions;
 use crate::tui::model::Model;
 use crate::tui::theme::Theme;
 use crate::tui::view::paint::{centred, completions, frame, inside, put, put_right, without_right};
@@ -26,6 +27,10 @@ pub fn draw(
             None
         }
         Overlay::Picker(shown) => picker(model, shown, theme, buffer),
+        Overlay::Differences(shown) => {
+            super::differences::draw(model, shown, theme, buffer);
+            None
+        }
         Overlay::Prompt(shown) => prompt(model, shown, theme, buffer),
         Overlay::Import(shown) => {
             super::import::draw(model, shown, theme, buffer);
@@ -134,9 +139,17 @@ fn prompt(model: &Model, prompt: &Prompt, theme: &Theme, buffer: &mut Buffer) ->
         for x in 0..model.size.width {
             buffer[(x, y)].reset();
         }
-        put_right(buffer, area, y, "Enter keep   Esc restore", theme.quiet);
+        let (told, style) = match &prompt.error {
+            Some(error) => (format!("✗ {error}"), theme.bad),
+            None if prompt.completions.paths.is_empty() => {
+                ("Enter keep   Esc restore".to_owned(), theme.quiet)
+            }
+            None => ("Tab complete   Enter keep   Esc restore".to_owned(), theme.quiet),
+        };
+        let right = area.right().saturating_sub(put_right(buffer, area, y, &told, style));
+        offered(&prompt.completions, y, theme, buffer);
         let x = put(buffer, area, area.x, y, title, theme.text) + 1;
-        let field = Rect { x, width: area.right().saturating_sub(x + 30), ..area };
+        let field = Rect { x, width: area.right().saturating_sub(x + right + 2).max(12), ..area };
         return Some(line(buffer, field, "/", &prompt.text, theme));
     }
     let below = prompt.completions.lines() as u16;
@@ -151,6 +164,16 @@ fn prompt(model: &Model, prompt: &Prompt, theme: &Theme, buffer: &mut Buffer) ->
         put(buffer, inner, inner.x, inner.y + 2, &format!("✗ {error}"), theme.bad);
     }
     Some(cursor)
+}
+
+/// What a filter may become, above it.
+fn offered(shown: &Completions, below: u16, theme: &Theme, buffer: &mut Buffer) {
+    let lines = (shown.lines() as u16).min(below);
+    let area = Rect { x: 0, y: below - lines, width: buffer.area.width, height: lines };
+    for at in area.positions() {
+        buffer[at].reset();
+    }
+    completions(shown, Rect { x: 1, width: area.width.saturating_sub(2), ..area }, theme, buffer);
 }
 
 fn confirm(confirm: &Confirm, theme: &Theme, buffer: &mut Buffer) {

@@ -126,6 +126,7 @@ fn overlay_title(overlay: &Overlay) -> &str {
         Overlay::Import(_) => "Import",
         Overlay::Confirm(_) => "Question",
         Overlay::Explore(_) => "Explore",
+        Overlay::Differences(shown) => &shown.title,
     }
 }
 
@@ -139,7 +140,12 @@ fn field(model: &Model) -> Option<Field> {
             let row = explore.rows.get(explore.selected);
             (row.map_or("Another parameter", |row| row.name.as_str()), explore.text()?)
         }
-        (Some(Overlay::Messages { .. } | Overlay::Import(_) | Overlay::Confirm(_)), _) => return None,
+        (
+            Some(
+                Overlay::Messages { .. } | Overlay::Import(_) | Overlay::Confirm(_) | Overlay::Differences(_),
+            ),
+            _,
+        ) => return None,
         (None, Some(editing)) => ("", &editing.text),
         (None, None) => return None,
     };

@@ -13,6 +13,7 @@ use super::saved_state::SavedState;
 use super::store_reader::StoreReader;
 use super::thumb_queue::ThumbQueue;
 use super::timers::{Timer, Timers};
+use super::typed_values::TypedValues;
 use super::worker::Worker;
 use super::{Replies, Wake, clipboard, editor};
 use crate::config::{Dirs, ThemeChoice};
@@ -71,6 +72,8 @@ pub(super) struct EventLoop {
     /// The file to read when [`Timer::Render`] is due.
     pub(super) to_render: Option<RenderOrder>,
     pub(super) saved: SavedState,
+    /// What was typed, so that it is not lost when it makes way.
+    pub(super) typed: TypedValues,
     pub(super) timers: Timers,
     pub(super) pace: Pace,
     /// Whether nothing has been drawn yet.
@@ -358,7 +361,7 @@ impl EventLoop {
         }
         self.pace.changed();
         let ctx = Ctx { now: store::now(), random: self.random.u64(..), keys: &self.keys };
-        let effects = update::update(&mut self.model, msg, &ctx);
+        let mut effects = update::update(&mut self.model, msg, &ctx);
         match self.model.notice.as_ref().and_then(Notice::until) {
             Some(until) => {
                 let left = Duration::from_millis((until - ctx.now).try_into().unwrap_or_default());
@@ -368,6 +371,10 @@ impl EventLoop {
         }
         if self.saved.note(&self.model) {
             self.timers.restart(Timer::SaveState, Instant::now() + SAVE_AFTER);
+            let gone = self.typed.gone(&self.model);
+            if !gone.is_empty() {
+                effects.push(Effect::Do(Operation::RememberTyped(gone)));
+            }
         }
         effects
     }

@@ -26,6 +26,7 @@ mod store_reader;
 mod thumb_queue;
 mod thumbs;
 mod timers;
+mod typed_values;
 mod viewer;
 mod worker;
 

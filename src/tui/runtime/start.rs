@@ -178,6 +178,7 @@ fn event_loop(
         thumb_queue: ThumbQueue::default(),
         to_render: None,
         saved,
+        typed: super::typed_values::TypedValues::default(),
         timers,
         pace: Pace::default(),
         is_start: true,

@@ -10,18 +10,19 @@ use std::thread;
 use super::Replies;
 use crate::config::Dirs;
 use crate::domain::batch::{Batch, BatchId, Outline};
-use crate::domain::run::{Counts, Listed};
-use crate::domain::{OutputCard, RunId, RunSummary};
+use crate::domain::graph_changes::{self, NodeChange};
+use crate::domain::run::{Counts, Listed, UnixMs};
+use crate::domain::{OutputCard, Run, RunId, RunSummary, Workflow};
 use crate::runner::replay::repeats;
 use crate::store::{LogReader, OutputQuery, RunQuery, Store, StoreError};
-use crate::tui::effect::Question;
+use crate::tui::effect::{Compared, Question, Take};
 use crate::tui::msg::{EndedRun, Msg};
 use crate::tui::notice::Tone;
 use crate::tui::panes::gallery::Tile;
 use crate::tui::panes::log::Matches;
 use crate::tui::panes::params::recall;
 use crate::tui::panes::sheet::{SheetPage, SheetQuery, SheetRun};
-use crate::tui::query::{OutputsQuery, RunsQuery};
+use crate::tui::query::{OutputsQuery, RunsQuery, SearchWords};
 
 /// The store, and the last read log with its index of lines.
 #[derive(Debug)]
@@ -65,6 +66,19 @@ impl StoreReader {
                 let (run, error) = or_empty(self.store.run(id));
                 with(Msg::Run(id, run.map(Box::new)), error)
             }
+            Question::Differences(compared) => {
+                let (found, error) = or_empty(self.compared(&compared));
+                let (runs, graph) = found;
+                with(Msg::Differences(compared, runs, graph), error)
+            }
+            Question::Take(take) => {
+                let (run, error) = or_empty(self.taken(&take));
+                with(Msg::Taken(take, run.map(Box::new)), error)
+            }
+            Question::Lineage(id) => {
+                let (lineage, error) = or_empty(self.store.lineage(id));
+                with(Msg::Lineage(id, Box::new(lineage)), error)
+            }
             Question::Ended(ids) => {
                 let (runs, errors): (Vec<_>, Vec<_>) =
                     ids.into_iter().map(|id| or_empty(self.ended(id))).unzip();
@@ -92,10 +106,19 @@ impl StoreReader {
                 with(Msg::Pair(ids, pair), errors.into_iter().flatten().next())
             }
             Question::Typical(workflow_hash) => self.typical(&workflow_hash),
+            Question::Warmth(url) => {
+                let (warmth, error) = or_empty(self.store.warmth(&url));
+                let until = warmth.and_then(|warmth| warmth.until()).map(|until| (until, clock(until)));
+                with(Msg::Warmth { url, until }, error)
+            }
             Question::Sheet(query) => match self.sheet(query) {
                 Ok(page) => vec![Msg::Sheet(Box::new(page))],
                 Err(error) => vec![Msg::SheetNotRead(error.to_string())],
             },
+            Question::SearchWords => {
+                let (words, error) = or_empty(self.search_words());
+                with(Msg::SearchWords(words), error)
+            }
             Question::Recall { key, field, typed } => {
                 let (found, error) = or_empty(self.store.recall(&field, &typed, recall::MOST));
                 with(Msg::Recalled { key, typed, found }, error)
@@ -164,32 +187,75 @@ impl StoreReader {
         let mut runs = Vec::new();
         for run in self.store.batch_runs(query.batch, query.first, query.count)? {
             let made = if run.outputs > 0 { self.store.first_output(&run)? } else { None };
-            let rejected = made.as_ref().is_some_and(|(_, rejected)| *rejected);
-            let output = made.map(|(card, _)| Tile { gone: !card.output.path.exists(), card });
-            runs.push(SheetRun { run, output, rejected });
+            let output = made.map(|card| Tile { gone: !card.output.path.exists(), card });
+            runs.push(SheetRun { run, output });
         }
         Ok(SheetPage { query, state, outline, runs })
     }
 
     /// A page of runs, whether there are older ones, how many there are in all, and what has not ended.
     fn runs(&self, query: &RunsQuery) -> Result<(Vec<RunSummary>, bool, Option<Listed>, Counts), StoreError> {
-        let typed = RunQuery::parse(&query.filter.search);
         let limit = u32::try_from(query.limit).unwrap_or(u32::MAX - 1);
         let mut rows = self.store.summaries(&RunQuery {
-            status: query.filter.status.or(typed.status),
+            search: query.filter.meant(),
             unfolded: Some(query.filter.unfolded.clone()),
+            hides_rejected: !query.filter.shows_rejected,
             before: query.before,
             // One more than needed, to know whether there are more.
             limit: limit + 1,
-            ..typed
         })?;
         let more = rows.len() > query.limit;
         rows.truncate(query.limit);
-        let total = match query.filter.is_empty() {
-            true => Some(self.store.listed(&query.filter.unfolded)?),
+        let is_whole = query.filter.search.is_empty() && query.filter.status.is_none();
+        let total = match is_whole {
+            true => Some(self.store.listed(&query.filter.unfolded, !query.filter.shows_rejected)?),
             false => None,
         };
         Ok((rows, more, total, self.store.counts()?))
+    }
+
+    fn taken(&self, take: &Take) -> Result<Option<Run>, StoreError> {
+        let id = match take {
+            Take::LastSeeds { workflow_hash, preset } => {
+                self.store.last_like(workflow_hash, preset.as_deref())?
+            }
+            Take::Seeds(run) | Take::Prompt(run) => Some(*run),
+        };
+        id.map_or(Ok(None), |id| self.store.run(id))
+    }
+
+    fn compared(&self, compared: &Compared) -> Result<(Vec<Run>, Vec<NodeChange>), StoreError> {
+        let ids = match compared {
+            Compared::Draft { workflow_hash, preset } => {
+                self.store.last_like(workflow_hash, preset.as_deref())?.into_iter().collect()
+            }
+            Compared::Runs(ids) => ids.to_vec(),
+        };
+        let mut runs = Vec::new();
+        for id in ids {
+            runs.extend(self.store.run(id)?);
+        }
+        let graph = match runs.as_slice() {
+            [one, other] if one.request.workflow_hash != other.request.workflow_hash => {
+                match (self.workflow(one)?, self.workflow(other)?) {
+                    (Some(before), Some(after)) => graph_changes::between(&before, &after),
+                    _ => Vec::new(),
+                }
+            }
+            _ => Vec::new(),
+        };
+        Ok((runs, graph))
+    }
+
+    /// The workflow kept with a run, where it can be read.
+    fn workflow(&self, run: &Run) -> Result<Option<Workflow>, StoreError> {
+        let text = self.store.workflow(&run.request.workflow_hash)?;
+        Ok(text.and_then(|text| Workflow::parse(&text).ok()))
+    }
+
+    fn search_words(&self) -> Result<SearchWords, StoreError> {
+        let tags = self.store.tags()?.into_iter().map(|(tag, _)| tag).collect();
+        Ok(SearchWords { tags, presets: self.store.presets_of_runs()?, saved: self.store.searches()? })
     }
 
     fn ended(&self, id: RunId) -> Result<Option<EndedRun>, StoreError> {
@@ -208,11 +274,15 @@ impl StoreReader {
 
     /// Also checks whether the files exist, which may be slow on a network disk; here no key waits for it.
     fn outputs(&self, query: &OutputsQuery) -> Result<(Vec<Tile>, bool), StoreError> {
-        let typed = RunQuery::parse(&query.filter.runs.search);
         let limit = u32::try_from(query.limit).unwrap_or(u32::MAX - 1);
         let cards = self.store.outputs(&OutputQuery {
             // One more than wanted tells whether there are more.
-            runs: RunQuery { status: query.filter.runs.status.or(typed.status), limit: limit + 1, ..typed },
+            runs: RunQuery {
+                search: query.filter.runs.meant(),
+                hides_rejected: !query.filter.runs.shows_rejected,
+                limit: limit + 1,
+                ..RunQuery::default()
+            },
             starred: query.filter.starred,
             before: query.before,
         })?;
@@ -293,6 +363,13 @@ fn find_in_log(
     }
     tell(Msg::LogMatches { run, text, matches: Matches { line, at, count } });
     Ok(())
+}
+
+/// What a clock on the wall shows at a time: `16:42`.
+fn clock(at: UnixMs) -> String {
+    jiff::Timestamp::from_millisecond(at)
+        .map(|time| time.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M").to_string())
+        .unwrap_or_default()
 }
 
 fn or_empty<T: Default>(answer: Result<T, StoreError>) -> (T, Option<StoreError>) {

@@ -1,8 +1,8 @@
 //! Passes an overlay's answer to the code that opened it.
 
-use super::{explore, import, palette, presets, submit};
+use super::{explore, import, lineage, notebook, palette, presets, submit, values_of};
 use crate::tui::command::Ctx;
-use crate::tui::effect::{Effect, Effects, Operation};
+use crate::tui::effect::{Effect, Effects, Operation, Take};
 use crate::tui::model::Model;
 use crate::tui::notice::Tone;
 use crate::tui::open::ProfileChoice;
@@ -12,6 +12,7 @@ use crate::tui::panes::log::update as log;
 use crate::tui::panes::output::uses as outputs;
 use crate::tui::panes::params::recall;
 use crate::tui::panes::params::update as params;
+use crate::tui::panes::runs::search;
 use crate::tui::panes::runs::update as runs;
 
 pub(super) fn hear(model: &mut Model, answer: Answer, ctx: &Ctx, effects: &mut Effects) {
@@ -19,11 +20,12 @@ pub(super) fn hear(model: &mut Model, answer: Answer, ctx: &Ctx, effects: &mut E
         Answer::Nothing => {}
         Answer::Do(command) => command.perform(model, ctx, effects),
         Answer::Typed(purpose, text) => typed(model, &purpose, text, effects),
-        Answer::Entered(purpose, text) => entered(model, purpose, &text, effects),
+        Answer::Entered(purpose, text) => entered(model, purpose, &text, ctx, effects),
         Answer::Left(purpose, before) => left(model, &purpose, before, effects),
         Answer::Chosen(purpose, item) => chosen(model, purpose, item, ctx, effects),
         Answer::Narrowed(key, typed) => effects.extend(recall::ask(model, &key, typed)),
         Answer::RunOf(run) => recall::run_taken(model, run, effects),
+        Answer::Forget(name) => search::forget(model, name, effects),
         Answer::Rename(preset) => presets::ask_new_name(model, preset),
         Answer::Delete(preset) => presets::ask_delete(model, &preset),
         Answer::Yes(then) => confirmed(model, then, ctx, effects),
@@ -40,10 +42,16 @@ pub(super) fn hear(model: &mut Model, answer: Answer, ctx: &Ctx, effects: &mut E
 fn typed(model: &mut Model, purpose: &Asking, text: String, effects: &mut Effects) {
     match purpose {
         Asking::ParamFilter => params::filter(model, text),
-        Asking::RunSearch => runs::search(model, text, effects),
+        Asking::RunSearch => search::typed(model, &text, effects),
         Asking::WorkflowPath | Asking::ImportPath => effects.push(Effect::Do(Operation::CompletePath(text))),
         Asking::LogSearch => log::typed(model, text, effects),
-        Asking::PresetName | Asking::RenamePreset(_) => {}
+        Asking::PresetName
+        | Asking::RenamePreset(_)
+        | Asking::SearchName
+        | Asking::SeedOfRun
+        | Asking::PromptOfRun
+        | Asking::Tags(_)
+        | Asking::Note(_) => {}
     }
 }
 
@@ -51,23 +59,34 @@ fn typed(model: &mut Model, purpose: &Asking, text: String, effects: &mut Effect
 fn left(model: &mut Model, purpose: &Asking, before: String, effects: &mut Effects) {
     match purpose {
         Asking::ParamFilter => model.params.filter = before,
-        Asking::RunSearch => {
-            model.runs.filter.search = before;
-            runs::search_changed(model, effects);
-        }
+        Asking::RunSearch => search::left(model, &before, effects),
         Asking::LogSearch => log::left(model),
-        Asking::PresetName | Asking::RenamePreset(_) | Asking::WorkflowPath | Asking::ImportPath => {}
+        Asking::PresetName
+        | Asking::RenamePreset(_)
+        | Asking::SearchName
+        | Asking::SeedOfRun
+        | Asking::PromptOfRun
+        | Asking::Tags(_)
+        | Asking::Note(_)
+        | Asking::WorkflowPath
+        | Asking::ImportPath => {}
     }
 }
 
-fn entered(model: &mut Model, purpose: Asking, text: &str, effects: &mut Effects) {
+fn entered(model: &mut Model, purpose: Asking, text: &str, ctx: &Ctx, effects: &mut Effects) {
     match purpose {
-        Asking::ParamFilter | Asking::RunSearch => {}
+        Asking::ParamFilter => {}
+        Asking::RunSearch => search::entered(model, text, effects),
+        Asking::SearchName => search::name_entered(model, text, ctx.keys, effects),
         Asking::LogSearch => log::entered(model, text, effects),
         Asking::PresetName => presets::name_entered(model, text, effects),
         Asking::RenamePreset(from) => {
             effects.push(Effect::Do(Operation::RenamePreset { from, to: text.to_owned() }))
         }
+        Asking::SeedOfRun => values_of::entered(text, Take::Seeds, effects),
+        Asking::PromptOfRun => values_of::entered(text, Take::Prompt, effects),
+        Asking::Tags(run) => notebook::tags_entered(model, run, text, effects),
+        Asking::Note(run) => notebook::note_entered(model, run, text, effects),
         Asking::WorkflowPath => presets::path_entered(model, text, effects),
         Asking::ImportPath => effects.push(Effect::Do(Operation::Import(text.into()))),
     }
@@ -85,6 +104,8 @@ fn chosen(model: &mut Model, purpose: Choosing, item: PickerItem, ctx: &Ctx, eff
             effects.push(Effect::Do(Operation::UseProfile(item.id)));
         }
         Choosing::Recall(key) => recall::taken(model, &key, &item, effects),
+        Choosing::Kin(_) => lineage::chosen(model, &item),
+        Choosing::Search => search::chosen(model, &item.id, effects),
         Choosing::Status => runs::show_status(model, &item.id, effects),
         Choosing::Value(key) => params::chosen(model, &key, &item, effects),
         Choosing::Output(wanted) => outputs::take(model, &item.id, wanted, effects),
@@ -132,6 +153,11 @@ fn confirmed(model: &mut Model, then: Confirmed, ctx: &Ctx, effects: &mut Effect
         Confirmed::RetryBatch(batch) => {
             effects.push(Effect::Do(Operation::RetryBatch(batch, model.open.profile.clone())));
         }
+        Confirmed::CancelQueue => effects.push(Effect::Do(Operation::CancelQueue)),
+        Confirmed::RetryRuns(failed) => {
+            runs::follow(model);
+            effects.push(Effect::Do(Operation::RetryRuns(failed, model.open.profile.clone())));
+        }
         Confirmed::KeepEarlier(earlier) => presets::keep_earlier(model, *earlier, effects),
         Confirmed::Reload(order) => {
             if let Some(order) = order {
@@ -151,6 +177,8 @@ pub(super) fn items(model: &mut Model, purpose: &Choosing, mut items: Vec<Picker
             Choosing::Profile => model.open.profile.as_ref().is_some_and(|profile| profile.name == item.id),
             Choosing::Command
             | Choosing::Status
+            | Choosing::Search
+            | Choosing::Kin(_)
             | Choosing::Value(_)
             | Choosing::Recall(_)
             | Choosing::Workflow

@@ -5,15 +5,19 @@
 
 pub mod alerts;
 mod answers;
+pub mod differences;
 pub mod explore;
 pub mod import;
 mod keys;
+pub mod lineage;
 mod mouse;
+pub mod notebook;
 pub mod palette;
 pub mod presets;
 pub mod screen;
 pub mod submit;
 pub mod typing;
+pub mod values_of;
 
 #[cfg(test)]
 mod tests;
@@ -21,7 +25,7 @@ mod tests;
 use crossterm::event::{Event, KeyEventKind};
 
 use super::command::Ctx;
-use super::effect::{Effect, Effects, Operation, ScreenEffect};
+use super::effect::{Effect, Effects, Operation, Question, ScreenEffect};
 use super::model::{Model, Size};
 use super::msg::Msg;
 use super::notice::Tone;
@@ -35,6 +39,7 @@ use super::panes::params::editing;
 use super::panes::params::recall;
 use super::panes::params::update as params;
 use super::panes::runs::ends as run_ends;
+use super::panes::runs::search as runs_search;
 use super::panes::runs::update as runs;
 use super::panes::sheet::update as sheet;
 
@@ -67,20 +72,26 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
             }
         }
         Msg::Runs { query, rows, more, total, open } => {
-            let was_idle = !model.is_working();
+            let (was_idle, was_loaded) = (!model.is_working(), model.runs.list.is_loaded());
             model.runs.total = total;
             runs::loaded(model, query, rows, more, open, &mut effects);
             // Also for runs queued elsewhere: some screen must notice when their runner dies.
             if was_idle && model.is_working() {
                 effects.push(Effect::Do(Operation::LookAfterRuns));
             }
-            if !was_idle && !model.is_working() {
+            let is_idle = !model.is_working();
+            if !was_idle && is_idle {
                 gallery::reload(model, &mut effects);
+            }
+            if is_idle && (!was_idle || !was_loaded) {
+                ask_warmth(model, &mut effects);
             }
         }
         Msg::DiskFull(why) => runs::disk_full(model, why),
         Msg::RunsNotRead(why) => runs::not_read(model, why, &mut effects),
         Msg::Run(id, run) => details::loaded(model, id, run, &mut effects),
+        Msg::Differences(compared, runs, graph) => differences::arrived(model, &compared, &runs, graph),
+        Msg::Lineage(id, lineage) => lineage::arrived(model, id, *lineage),
         Msg::Briefs { asked, told } => model.briefs.put(asked, told),
         Msg::Made(id, run) => output::made(model, id, run),
         Msg::TypicalMs { workflow_hash, ms } => {
@@ -98,7 +109,13 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
         Msg::Pair(ids, runs) => compare::read(model, ids, *runs),
         Msg::Compared(order, pictures) => compare::seen(model, &order, pictures),
         Msg::OutputDeleted(id) => gallery::deleted(model, id, &mut effects),
-        Msg::Recalled { key, typed, found } => recall::arrived(model, &key, &typed, found),
+        Msg::SearchWords(words) => runs_search::words(model, words),
+        Msg::Noted(undo) => notebook::noted(model, undo),
+        Msg::Recalled { key, typed, found } => {
+            editing::past::arrived(model, &key, &typed, &found);
+            recall::arrived(model, &key, &typed, found);
+        }
+        Msg::Taken(take, run) => values_of::arrived(model, take, run, &mut effects),
         Msg::Ended(ended) => {
             alerts::ended(model, &ended, &mut effects);
             effects.extend(run_ends::replayed(&ended));
@@ -147,7 +164,11 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
         Msg::PresetRenamed { from, preset } => presets::renamed(model, &from, *preset),
         Msg::PresetDeleted(name) => presets::deleted(model, &name),
         Msg::NameTaken(name) => presets::confirm_overwrite(model, name),
-        Msg::Profile(profile) => model.open.profile = Some(profile),
+        Msg::Profile(profile) => {
+            model.open.profile = Some(profile);
+            ask_warmth(model, &mut effects);
+        }
+        Msg::Warmth { url, until } => model.warm = until.map(|(until, clock)| (url, until, clock)),
         Msg::Completions { text, paths } => {
             answers::completions(model, &text, &paths);
             editing::completions(model, &text, paths);
@@ -163,6 +184,12 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
     model.draft.draw(|| random.u64(..));
     panes::settle(model, &mut effects);
     effects
+}
+
+/// Asks how long the deployment that runs go to stays warm.
+fn ask_warmth(model: &Model, effects: &mut Effects) {
+    let url = model.open.profile.as_ref().map(|profile| profile.url.clone());
+    effects.extend(url.map(|url| Effect::Ask(Question::Warmth(url))));
 }
 
 fn input(model: &mut Model, event: Event, ctx: &Ctx, effects: &mut Effects) {

@@ -5,9 +5,10 @@ use crate::tui::effect::{Effect, Effects, ScreenEffect};
 use crate::tui::layout;
 use crate::tui::model::Model;
 use crate::tui::motion::Motion;
-use crate::tui::overlay::Overlay;
+use crate::tui::overlay::{Asking, Overlay};
 use crate::tui::pane::Pane;
 use crate::tui::panes;
+use crate::tui::panes::runs;
 use crate::tui::typing::line_editor;
 
 const LOG: Scope = Scope::Pane(Pane::Log);
@@ -185,8 +186,9 @@ pub const COMMANDS: &[Command] = &[
         short: "find",
         long: "Filter the parameters, search the runs, search the log",
         when: |model| panes::search(model).map(drop).ok_or("There is nothing to search here"),
-        ..Command::new("find", |model, _, _| {
-            model.overlay = panes::search(model).map(|(purpose, text)| Overlay::prompt(purpose, text));
+        ..Command::new("find", |model, _, effects| match panes::search(model) {
+            Some((Asking::RunSearch, _)) => runs::search::open(model, effects),
+            search => model.overlay = search.map(|(purpose, text)| Overlay::prompt(purpose, text)),
         })
     },
     Command {

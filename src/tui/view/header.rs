@@ -7,6 +7,7 @@ use ratatui::style::Style;
 use super::paint::{put, put_right, without_right};
 use crate::domain::run::shown_url;
 use crate::domain::run::{Connection, ConnectionSince};
+use crate::domain::spend::queue_left;
 use crate::tui::model::Model;
 use crate::tui::text;
 use crate::tui::theme::Theme;
@@ -61,10 +62,41 @@ fn connection(model: &Model, theme: &Theme) -> (String, Style) {
 }
 
 fn under_way(model: &Model) -> String {
-    match (model.runs.open.in_flight, model.runs.open.queued) {
-        (0, 0) => "idle".to_owned(),
+    let told = match (model.runs.open.in_flight, model.runs.open.queued) {
+        (0, 0) => return warm(model),
         (0, queued) => format!("{queued} queued"),
         (running, 0) => format!("{running} running"),
         (running, queued) => format!("{running} running  {queued} queued"),
+    };
+    match left(model) {
+        Some(left) => format!("{told}  {left}"),
+        None => told,
+    }
+}
+
+/// How long all that is under way takes. Steps of some seconds: a far line carries each change.
+fn left(model: &Model) -> Option<String> {
+    const STEP_MS: i64 = 5_000;
+    if model.size.width < ROOMY {
+        return None;
+    }
+    let profile = model.open.profile.as_deref();
+    let at_once = |name: &str| profile.filter(|open| open.name == name).map_or(1, |open| open.concurrency);
+    let loads = model.runs.open.loads.iter();
+    let loads = loads.map(|((profile, workflow), load)| (profile.as_str(), workflow.as_str(), *load));
+    let ms = queue_left(loads, |workflow| model.usual.get(workflow).copied(), at_once, model.now)?;
+    let ms = ms / STEP_MS * STEP_MS;
+    (ms > 0).then(|| format!("about {} left", text::duration(ms)))
+}
+
+/// That nothing is under way, and until when the deployment stays warm. A time of the day, so that it need not be counted
+/// down.
+fn warm(model: &Model) -> String {
+    let url = model.open.profile.as_ref().map(|profile| profile.url.as_str());
+    match &model.warm {
+        Some((of, until, clock)) if Some(of.as_str()) == url && *until > model.now => {
+            format!("idle, warm until {clock}")
+        }
+        Some(_) | None => "idle".to_owned(),
     }
 }

@@ -4,7 +4,7 @@ use super::places::Places;
 use super::view;
 use super::{ComparePane, Spot};
 use crate::domain::compare::requests;
-use crate::domain::{OutputCard, OutputId, Run, RunId};
+use crate::domain::{OutputCard, OutputId, Run, RunId, RunSummary};
 use crate::picture::{self, Cells, PictureMode, PictureProtocol};
 use crate::tui::at_hand;
 use crate::tui::effect::{Effect, Effects, Question, ScreenEffect};
@@ -64,8 +64,8 @@ pub fn pair(model: &Model) -> Option<[OutputCard; 2]> {
 }
 
 pub fn read(model: &mut Model, ids: [RunId; 2], runs: [Option<Run>; 2]) {
-    let starred: Vec<RunId> =
-        model.runs.list.rows.iter().filter(|row| row.starred).map(|row| row.id).collect();
+    let noted: Vec<RunSummary> =
+        model.runs.list.rows.iter().filter(|row| ids.contains(&row.id)).cloned().collect();
     let pane = &mut model.compare;
     // Other outputs may be compared by now.
     let Some(wanted) = pane.wanted.filter(|wanted| wanted.map(|id| id.run) == ids) else { return };
@@ -76,7 +76,9 @@ pub fn read(model: &mut Model, ids: [RunId; 2], runs: [Option<Run>; 2]) {
     if pane.pair.is_none() {
         let card = |run: &Run, id: OutputId| {
             let card = at_hand::card_of(run, id.place)?;
-            Some(OutputCard { starred: starred.contains(&id.run), ..card })
+            let Some(row) = noted.iter().find(|row| row.id == id.run) else { return Some(card) };
+            let (starred, notes) = (row.starred, row.notes.clone());
+            Some(OutputCard { starred, rejected: notes.rejected, notes, ..card })
         };
         let cards = (card(&first, wanted[0]), card(&second, wanted[1]));
         pane.pair = match cards {

@@ -23,20 +23,20 @@ const LABEL: usize = 16;
 const VALUE: usize = 200;
 
 /// A part of a line in one style.
-struct DiffSpan {
-    text: String,
-    look: DiffStyle,
+pub struct DiffSpan {
+    pub text: String,
+    pub look: DiffStyle,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum DiffStyle {
+pub enum DiffStyle {
     Plain,
     Quiet,
     Only,
     New,
 }
 
-type Line = Vec<DiffSpan>;
+pub type Line = Vec<DiffSpan>;
 
 /// The text of the title line.
 pub fn note(model: &Model) -> String {
@@ -117,7 +117,10 @@ fn caption(model: &Model, card: &OutputCard, at: usize, area: Rect, theme: &Them
     let line = without_right(area, area.right().saturating_sub(right) + 2);
     let x = put(buffer, line, line.x, line.y, if at == 0 { "A " } else { "B " }, theme.accent);
     let x = if card.starred { put(buffer, line, x, line.y, "★ ", theme.accent) } else { x };
+    let x = if card.rejected { put(buffer, line, x, line.y, "✗ ", theme.bad) } else { x };
     let x = put(buffer, line, x, line.y, &format!("{} ", card.id.run), theme.selected);
+    let tags = card.notes.hashtags();
+    let x = if tags.is_empty() { x } else { put(buffer, line, x, line.y, &format!("{tags} "), theme.accent) };
     put(buffer, line, x, line.y, &card.output.name, theme.text);
 }
 
@@ -136,7 +139,8 @@ fn differences(model: &Model, lines: &[Line], area: Rect, theme: &Theme, buffer:
 }
 
 /// Changes also have brackets, for terminals without colours.
-fn style(look: DiffStyle, theme: &Theme) -> Style {
+/// The colours of a part.
+pub fn style(look: DiffStyle, theme: &Theme) -> Style {
     match look {
         DiffStyle::Plain => theme.text,
         DiffStyle::Quiet => theme.quiet,
@@ -176,7 +180,8 @@ fn lines(model: &Model, width: usize) -> Vec<Line> {
     lines
 }
 
-fn differs(model: &Model, differ: &Differ, width: usize, lines: &mut Vec<Line>) {
+/// The lines of one thing that differs, in the names of the open workflow.
+pub fn differs(model: &Model, differ: &Differ, width: usize, lines: &mut Vec<Line>) {
     let label = match &differ.what {
         What::Param(key) => {
             model.draft.param(key).map_or_else(|| key.to_string(), |param| model.draft.name(param).to_owned())

@@ -80,6 +80,12 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
             Some(_) => {}
         }
     }
+    let is_seen = layout::regions(model).and_then(|regions| regions.body(Pane::Details)).is_some();
+    let selected = model.runs.list.selected.filter(|_| is_seen);
+    if selected.is_some() && model.details.lineage_asked != selected {
+        model.details.lineage_asked = selected;
+        effects.extend(selected.map(|id| Effect::Ask(Question::Lineage(id))));
+    }
     let lines = super::view::line_count(model);
     let height = layout::page(model, Pane::Details);
     model.details.scroll = model.details.scroll.min(lines.saturating_sub(height));

@@ -7,7 +7,10 @@ use unicode_width::UnicodeWidthStr;
 use crate::domain::brief::Short;
 use crate::domain::compare::What;
 use crate::domain::run::{Connection, Output, OutputFailure, RunError, shown_url};
-use crate::domain::{Brief, Origin, ParamKey, Run, Status, value};
+use crate::domain::spend::cost;
+use crate::domain::{Brief, Origin, ParamKey, Run, RunSummary, Status, value};
+use crate::report::batch as report;
+use crate::report::lineage as tree;
 use crate::tui::briefs::words;
 use crate::tui::layout;
 use crate::tui::model::Model;
@@ -134,6 +137,7 @@ fn lines(model: &Model, width: usize) -> Vec<Line> {
         page.field("warning", warning, LineStyle::Plain);
     }
     differences(&mut page, run, model);
+    lineage(&mut page, run, model);
     if !run.outputs.is_empty() || !run.failed_outputs.is_empty() {
         page.heading("Outputs");
         run.outputs.iter().for_each(|made| output(&mut page, made));
@@ -214,6 +218,20 @@ fn differences(page: &mut Page, run: &Run, model: &Model) {
     }
 }
 
+/// Which run it came from, up to the root, and what came of it.
+fn lineage(page: &mut Page, run: &Run, model: &Model) {
+    let known = model.details.lineage.as_ref().filter(|(id, lineage)| *id == run.id && !lineage.is_empty());
+    let Some((_, lineage)) = known else { return };
+    page.heading("Lineage");
+    for branch in tree::tree(run.id, "", lineage) {
+        let look = if branch.is_own { LineStyle::Plain } else { LineStyle::Quiet };
+        page.push(&text::cut(&branch.line(), page.width), String::new(), look);
+    }
+    if let Some(more) = tree::more(lineage) {
+        page.push("", more, LineStyle::Quiet);
+    }
+}
+
 /// Explains the status, and lists each phase with its duration.
 fn status(page: &mut Page, run: &Run, model: &Model) {
     let said = match run.status {
@@ -224,6 +242,7 @@ fn status(page: &mut Page, run: &Run, model: &Model) {
         status => status.word(),
     };
     page.field("status", &format!("{} {said}", run.status.sign()), LineStyle::Status(run.status));
+    noted(page, run, model);
     if let Some(connection) = run.connection.filter(|_| !run.status.is_end()) {
         let said = match connection.state {
             Connection::Live => "live: events arrive as they happen".to_owned(),
@@ -253,12 +272,36 @@ fn status(page: &mut Page, run: &Run, model: &Model) {
     if !phases.is_empty() {
         page.field("time", &phases.join(" · "), LineStyle::Quiet);
     }
+    if let Some(usual) = model.usual.get(&run.request.workflow_hash) {
+        let cold =
+            usual.cold_start_ms.map_or_else(String::new, |ms| format!(" · a cold start {}", text::took(ms)));
+        page.field("usually", &format!("{}{cold}", text::took(usual.run_ms)), LineStyle::Quiet);
+    }
+    if let (Some(rate), Some(_)) = (run.request.cost_per_second, run.started_at()) {
+        page.field("cost", &report::money(cost(run.elapsed_ms(model.now), rate)), LineStyle::Quiet);
+    }
     if let Some(seconds) = run.server_seconds {
         page.field(
             "server",
             &format!("{} of work", text::took((seconds * 1_000.0) as i64)),
             LineStyle::Quiet,
         );
+    }
+}
+
+/// What people noted of it.
+fn noted(page: &mut Page, run: &Run, model: &Model) {
+    let Some(RunSummary { notes, .. }) = model.runs.list.selected().filter(|row| row.id == run.id) else {
+        return;
+    };
+    if notes.rejected {
+        page.field("rejected", "lists leave it out", LineStyle::Warning);
+    }
+    if !notes.tags.is_empty() {
+        page.field("tags", &notes.hashtags(), LineStyle::Plain);
+    }
+    if !notes.text.is_empty() {
+        page.field("note", &notes.text, LineStyle::Plain);
     }
 }
 

@@ -49,6 +49,14 @@ pub const COMMANDS: &[Command] = &[
                 Err("This row is a batch. → shows its runs, which can be marked")
             }
             Pane::Gallery => selected(model),
+            Pane::Runs | Pane::Details => {
+                let run = model.runs.list.selected().ok_or("No run is selected")?;
+                // Of a run that made something its output is marked, once that has been read.
+                match run.outputs > 0 && at_hand::marked_card(model).is_none() {
+                    true => Err("Still reading this run. Press again in a moment"),
+                    false => Ok(()),
+                }
+            }
             _ => at_hand::marked_card(model).map(drop).ok_or("This run has made nothing yet"),
         },
         ..Command::new("mark", |model, _, _| mark(model))

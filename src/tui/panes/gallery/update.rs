@@ -92,8 +92,25 @@ pub fn only_starred(model: &mut Model, effects: &mut Effects) {
 
 /// Marks the output at hand for comparison; a third mark replaces the first.
 pub fn mark(model: &mut Model) {
-    if let Some(card) = at_hand::marked_card(model) {
-        mark_card(model, card);
+    match at_hand::marked_card(model) {
+        Some(card) => mark_card(model, card),
+        None => mark_run(model),
+    }
+}
+
+/// Marks a run that made nothing, to be held against another one.
+fn mark_run(model: &mut Model) {
+    let Some(run) = model.runs.list.selected().map(|run| run.id) else { return };
+    let marked = &mut model.runs.marked;
+    match marked.iter().position(|other| *other == run) {
+        Some(at) => drop(marked.remove(at)),
+        None => {
+            if marked.len() == 2 {
+                marked.remove(0);
+            }
+            marked.push(run);
+            model.notify(Tone::Plain, "Marked. Go to another run; then d shows what differs");
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::tui::command::Keymap;
 use crate::tui::grid::INFO;
 use crate::tui::model::Model;
 use crate::tui::panes::gallery::Tile;
+use crate::tui::panes::runs::view::noted;
 use crate::tui::terminal::Placement;
 use crate::tui::text;
 use crate::tui::theme::Theme;
@@ -105,6 +106,9 @@ fn caption(model: &Model, tile: &Tile, is_selected: bool, theme: &Theme, line: R
     if card.starred {
         x = put(buffer, line, x, line.y, "★ ", theme.accent);
     }
+    if card.rejected {
+        x = put(buffer, line, x, line.y, "✗ ", theme.bad);
+    }
     x = put(buffer, line, x, line.y, &format!("{} ", card.id.run), theme.text.patch(style));
     if tile.gone {
         put(buffer, line, x, line.y, "file is gone", theme.bad);
@@ -130,7 +134,9 @@ fn about(model: &Model, tile: &Tile, theme: &Theme, area: Rect, buffer: &mut Buf
     let line = without_right(area, area.right().saturating_sub(right) + 2);
     let x = put(buffer, line, line.x, line.y, &format!("{}  ", card.id.run), theme.selected);
     put(buffer, line, x, line.y, &card.output.name, theme.text);
-    put(buffer, area, area.x, area.y + 1, &card.prompt, theme.quiet);
+    let line = Rect { y: area.y + 1, height: 1, ..area };
+    let x = noted(theme, &card.notes, line, buffer);
+    put(buffer, line, x, line.y, &card.prompt, theme.quiet);
 }
 
 /// What tells an output from its neighbours; one of several of a run also has its place.

@@ -1,8 +1,6 @@
 //! Commands of the parameters pane.
 
-use super::update::{
-    at_line, cycle_policy, new_seed, pin, redo, reset, reset_all, show_all, step, toggle, undo,
-};
+use super::update::{at_line, cycle_policy, new_seed, pin, redo, reset, reset_all, show_all, step, toggle};
 use super::{editing, recall};
 use crate::domain::ParamKind;
 use crate::tui::command::{Command, Reason, Scope, at};
@@ -36,17 +34,6 @@ pub const COMMANDS: &[Command] = &[
         short: "parameters",
         long: "Go to the parameters",
         ..Command::new("go-parameters", |model, _, _| model.go_to(Pane::Parameters))
-    },
-    Command {
-        places: &[at(Scope::Panes, 40)],
-        keys: &["u"],
-        short: "undo",
-        long: "Undo the last change of a parameter",
-        when: |model| {
-            model.is_settled()?;
-            if model.draft.can_undo() || model.covered.is_some() { Ok(()) } else { Err("Nothing to undo") }
-        },
-        ..Command::new("undo", |model, _, effects| undo(model, effects))
     },
     Command {
         places: &[at(Scope::Panes, 0)],

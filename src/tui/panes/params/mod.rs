@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use indexmap::IndexSet;
 use tui_textarea::TextArea;
 
+use self::editing::past::Past;
 use crate::domain::prompt::Weighing;
 use crate::domain::{ParamKey, Setting};
 use crate::tui::completions::Completions;
@@ -66,6 +67,8 @@ pub struct Editing {
     pub scroll: usize,
     /// The column that the caret keeps to on its way up and down.
     pub goal: Option<usize>,
+    /// Earlier values of the field.
+    pub past: Past,
     /// The last change by the weight keys.
     pub weighing: Option<Weighing>,
 }

@@ -60,11 +60,15 @@ pub fn arrived(model: &mut Model, key: &ParamKey, typed: &str, found: Vec<Recall
 fn item(found: &Recalled, now: i64) -> PickerItem {
     let star = if found.starred { "★ " } else { "" };
     let times = if found.used > 1 { format!("{}×  ", found.used) } else { String::new() };
+    let from = match found.used {
+        0 => "typed, never run".to_owned(),
+        _ => format!("{star}{times}run {}  {}", found.run, text::age(now - found.at)),
+    };
     PickerItem {
         id: found.value.to_string(),
         label: value::text(&found.value).split_whitespace().collect::<Vec<_>>().join(" "),
-        note: format!("{star}{times}run {}  {}", found.run, text::age(now - found.at)),
-        run: Some(found.run),
+        note: from,
+        run: (found.used > 0).then_some(found.run),
         ..PickerItem::default()
     }
 }

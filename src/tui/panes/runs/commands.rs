@@ -1,8 +1,9 @@
 //! Commands of the list of runs and of the details of a run.
 
 use super::update::{
-    cancel, choose, copy_as, fetch, filter_status, fold, hold, load, open_row, repeat, selected_batch, star,
+    cancel, choose, copy_as, fetch, filter_status, fold, load, open_row, repeat, selected_batch,
 };
+use super::{queue, search};
 use crate::tui::at_hand;
 use crate::tui::command::{Command, Reason, Scope, Spends, at};
 use crate::tui::model::Model;
@@ -98,20 +99,6 @@ pub const COMMANDS: &[Command] = &[
         ..Command::new("copy-as", |model, _, _| copy_as(model))
     },
     Command {
-        places: &[
-            at(HERE, 60).named("runs-star"),
-            at(DETAILS, 60).named("details-star"),
-            at(OUTPUT, 60).named("output-star"),
-            at(GALLERY, 68),
-            at(COMPARE, 60).named("compare-star"),
-        ],
-        keys: &["*"],
-        short: "star",
-        long: "Star the output, or remove its star",
-        when: |model| at_hand::output(model).map(drop).ok_or("There is no output to star"),
-        ..Command::new("star", |model, _, effects| star(model, effects))
-    },
-    Command {
         places: &[at(HERE, 0), at(DETAILS, 0).named("details-fetch")],
         keys: &["F"],
         short: "fetch again",
@@ -151,9 +138,57 @@ pub const COMMANDS: &[Command] = &[
         places: &[at(HERE, 0)],
         keys: &["H"],
         short: "hold",
-        long: "Hold the runs of this batch that wait, or go on with them",
-        when: of_batch,
-        ..Command::new("hold", |model, _, effects| hold(model, effects))
+        long: "Hold this run, or the runs of this batch that wait, or go on with them",
+        when: |model| of_batch(model).or_else(|_| queue::waits(model)),
+        ..Command::new("hold", |model, _, effects| queue::hold(model, effects))
+    },
+    Command {
+        places: &[at(HERE, 0)],
+        keys: &["n"],
+        short: "next",
+        long: "Send this run before all others that wait",
+        when: queue::waits,
+        ..Command::new("send-next", |model, _, effects| queue::first(model, effects))
+    },
+    Command {
+        places: &[at(HERE, 0)],
+        keys: &["alt+up"],
+        short: "earlier",
+        long: "Send this run before the one in front of it",
+        when: queue::waits,
+        ..Command::new("queue-earlier", |model, _, effects| queue::moved(model, true, effects))
+    },
+    Command {
+        places: &[at(HERE, 0)],
+        keys: &["alt+down"],
+        short: "later",
+        long: "Send this run after the one behind it",
+        when: queue::waits,
+        ..Command::new("queue-later", |model, _, effects| queue::moved(model, false, effects))
+    },
+    Command {
+        places: &[at(HERE, 0)],
+        keys: &["alt+h"],
+        short: "hold all",
+        long: "Hold all that waits, or go on with it; runs in flight go on",
+        when: queue::any_waits,
+        ..Command::new("hold-queue", |model, _, effects| queue::hold_all(model, effects))
+    },
+    Command {
+        places: &[at(HERE, 0)],
+        keys: &["alt+c"],
+        short: "cancel all",
+        long: "Cancel all that waits; asked first",
+        when: queue::any_waits,
+        ..Command::new("cancel-queue", |model, _, _| queue::ask_cancel_all(model))
+    },
+    Command {
+        places: &[at(HERE, 0)],
+        keys: &["alt+r"],
+        short: "retry failed",
+        long: "Run the failed runs of this list again. Spends money; asked first",
+        spends: Spends::AfterAsking,
+        ..Command::new("retry-failed", |model, _, _| queue::ask_retry(model))
     },
     Command {
         places: &[at(HERE, 52), at(Scope::Pane(Pane::Gallery), 52).named("gallery-status")],
@@ -161,6 +196,24 @@ pub const COMMANDS: &[Command] = &[
         short: "status",
         long: "Show only runs of one status, or their outputs",
         ..Command::new("filter-status", |model, _, _| filter_status(model))
+    },
+    Command {
+        places: &[at(HERE, 0), at(GALLERY, 0).named("gallery-save-search")],
+        keys: &["alt+s"],
+        short: "save search",
+        long: "Save this search under a name",
+        when: |model| match model.runs.filter.search.as_str() {
+            "" => Err("Nothing is searched for"),
+            _ => Ok(()),
+        },
+        ..Command::new("save-search", |model, _, _| search::ask_name(model))
+    },
+    Command {
+        places: &[at(HERE, 0), at(GALLERY, 0).named("gallery-saved-searches")],
+        keys: &["@"],
+        short: "saved searches",
+        long: "Choose a saved search, or remove one",
+        ..Command::new("saved-searches", |model, _, effects| search::ask_saved(model, effects))
     },
 ];
 

@@ -3,6 +3,8 @@
 mod batch_row;
 pub mod commands;
 pub mod ends;
+pub mod queue;
+pub mod search;
 pub mod update;
 pub mod view;
 
@@ -13,7 +15,7 @@ use std::sync::Arc;
 use crate::domain::batch::{Batch, BatchId, Outline};
 use crate::domain::run::{Counts, Listed, RunSummary};
 use crate::tui::paged::{Paged, PagedRow};
-use crate::tui::query::RunsFilter;
+use crate::tui::query::{RunsFilter, SearchWords};
 
 /// State of the list, with a window of the history.
 #[derive(Debug, Default)]
@@ -23,6 +25,8 @@ pub struct RunsPane {
     pub filter: RunsFilter,
     /// Rows of the whole list in the history; `None` as long as it is filtered.
     pub total: Option<Listed>,
+    /// What a search may name.
+    pub words: SearchWords,
     /// Rows scrolled off at the top.
     pub scroll: usize,
     /// The person chose the selected run; otherwise the selection goes with what is running, as long as the keys are not
@@ -32,6 +36,10 @@ pub struct RunsPane {
     pub open: Counts,
     /// Runs whose ends will be announced: those that were open at the last read.
     pub watched: BTreeSet<RunId>,
+    /// Runs that are marked to be held against each other and made nothing, two at the most; what others made is marked itself.
+    pub marked: Vec<RunId>,
+    /// Workflows whose usual duration was asked for.
+    pub usual_asked: BTreeSet<String>,
     /// Batches among the rows.
     pub batches: BTreeMap<BatchId, (Batch, Arc<Outline>)>,
 }

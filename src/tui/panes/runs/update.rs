@@ -43,6 +43,7 @@ pub fn loaded(
     model.is_in_order(Subject::History);
     model.runs.open = open;
     ends::watch(model, effects);
+    ask_usual(model, effects);
     let was_loaded = model.runs.list.is_loaded();
     if model.runs.list.loaded(query, rows, more, &model.runs.filter) {
         reload(model, effects);
@@ -52,6 +53,15 @@ pub fn loaded(
     if !was_loaded && model.runs.is_first() && !is_seen && model.notice.is_none() {
         let outputs = format!("Outputs of runs go to {}", model.outputs().display());
         model.notify(Tone::Plain, outputs);
+    }
+}
+
+/// Asks how long the workflows of what is under way take, each once.
+fn ask_usual(model: &mut Model, effects: &mut Effects) {
+    for (_, workflow) in model.runs.open.loads.keys() {
+        if !model.usual.contains_key(workflow) && model.runs.usual_asked.insert(workflow.clone()) {
+            effects.push(Effect::Ask(Question::Typical(workflow.clone())));
+        }
     }
 }
 
@@ -112,15 +122,6 @@ pub fn fold(model: &mut Model, effects: &mut Effects) {
     reload(model, effects);
 }
 
-/// Holds what of the selected batch waits, or lets it go on.
-pub fn hold(model: &mut Model, effects: &mut Effects) {
-    let Some(batch) = model.runs.list.selected().and_then(|run| run.batch) else { return };
-    let state = model.runs.batches.get(&batch.batch).map(|(state, _)| state.clone());
-    if let Some(state) = state {
-        sheet::hold_batch(model, &state, effects);
-    }
-}
-
 /// Whoever queues a run wants to see it run, unless they are at work on another one in the list.
 pub fn follow(model: &mut Model) {
     if !is_at_hand(model) {
@@ -177,39 +178,6 @@ pub fn filter_status(model: &mut Model) {
 pub fn show_status(model: &mut Model, word: &str, effects: &mut Effects) {
     model.runs.filter.status = Status::from_word(word);
     search_changed(model, effects);
-}
-
-/// Stars the output at hand, or removes its star. A run in the list has a star when one of its outputs has.
-pub fn star(model: &mut Model, effects: &mut Effects) {
-    let Some(id) = at_hand::output(model) else { return };
-    let row = model.runs.list.rows.iter_mut().find(|row| row.id == id.run);
-    let tile = model.gallery.list.rows.iter_mut().find(|tile| tile.card.id == id);
-    let star = match model.focus {
-        Pane::Gallery | Pane::Sheet => tile.as_ref().is_some_and(|tile| !tile.card.starred),
-        Pane::Compare => {
-            let mut pair = model.compare.pair.iter_mut().flatten();
-            let card = pair.find(|card| card.id == id);
-            card.is_some_and(|card| {
-                card.starred = !card.starred;
-                card.starred
-            })
-        }
-        Pane::Parameters | Pane::Runs | Pane::Details | Pane::Log | Pane::Output => {
-            row.as_ref().is_some_and(|row| !row.starred)
-        }
-    };
-    // At once on the screen. Should the store refuse, what it has is read again.
-    if let Some(row) = row {
-        row.starred = star;
-    }
-    if let Some(tile) = tile {
-        tile.card.starred = star;
-    }
-    let of_run = matches!(model.focus, Pane::Runs | Pane::Details | Pane::Output);
-    effects.push(Effect::Do(match of_run && !star {
-        true => Operation::RemoveStars(id.run),
-        false => Operation::Star(id, star),
-    }));
 }
 
 pub fn cancel(model: &mut Model, effects: &mut Effects) {
@@ -388,11 +356,4 @@ pub fn back(model: &mut Model, effects: &mut Effects) -> bool {
     model.runs.filter.clear();
     search_changed(model, effects);
     true
-}
-
-pub fn search(model: &mut Model, text: String, effects: &mut Effects) {
-    if text != model.runs.filter.search {
-        model.runs.filter.search = text;
-        search_changed(model, effects);
-    }
 }

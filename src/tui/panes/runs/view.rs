@@ -5,8 +5,8 @@ use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
 use super::batch_row;
-use crate::domain::Status;
 use crate::domain::run::{Connection, RunSummary};
+use crate::domain::{Notes, Status};
 use crate::tui::briefs::words;
 use crate::tui::command::Keymap;
 use crate::tui::model::Model;
@@ -33,6 +33,9 @@ pub fn filters(model: &Model) -> String {
     let mut notes = Vec::new();
     if let Some(status) = model.runs.filter.status {
         notes.push(format!("only {}", status.word()));
+    }
+    if model.runs.filter.shows_rejected {
+        notes.push("also rejected".to_owned());
     }
     if !model.runs.filter.search.is_empty() {
         notes.push(format!("/ {}", model.runs.filter.search));
@@ -147,7 +150,7 @@ fn stem(path: &str) -> &str {
 
 /// Whether one of its outputs is marked to be compared.
 fn is_marked(model: &Model, run: &RunSummary) -> bool {
-    model.gallery.marked.iter().any(|card| card.id.run == run.id)
+    model.gallery.marked.iter().any(|card| card.id.run == run.id) || model.runs.marked.contains(&run.id)
 }
 
 /// The status in a word.
@@ -221,10 +224,31 @@ fn about(model: &Model, theme: &Theme, run: &RunSummary, rest: Rect, widths: &Wi
     if !is_free || matches!(run.status, Status::Failed | Status::Lost) {
         return;
     }
-    x = telling(model, theme, run, Rect { x, width: rest.right().saturating_sub(x), ..rest }, buffer);
+    let start = noted(theme, &run.notes, Rect { x, width: rest.right().saturating_sub(x), ..rest }, buffer);
+    let rest = Rect { x: start, width: rest.right().saturating_sub(start), ..rest };
+    x = telling(model, theme, run, rest, buffer);
     if x == rest.x || rest.right().saturating_sub(x) >= ROOM {
         put(buffer, rest, x, y, &run.prompt, if x == rest.x { theme.text } else { theme.quiet });
     }
+}
+
+/// Most columns of a note in a row.
+const NOTE: u16 = 32;
+
+/// What people noted of a run. Returns the column behind it.
+pub fn noted(theme: &Theme, notes: &Notes, rest: Rect, buffer: &mut Buffer) -> u16 {
+    let mut x = rest.x;
+    if notes.rejected {
+        x = put(buffer, rest, x, rest.y, "rejected", theme.patience) + 2;
+    }
+    if !notes.tags.is_empty() {
+        x = put(buffer, rest, x, rest.y, &notes.hashtags(), theme.accent) + 2;
+    }
+    if !notes.text.is_empty() {
+        let room = Rect { x, width: rest.right().saturating_sub(x).min(NOTE), ..rest };
+        x = put(buffer, room, x, rest.y, &format!("“{}”", notes.text), theme.quiet) + 2;
+    }
+    x
 }
 
 /// What tells a run from the others. Returns the column behind it.
@@ -266,7 +290,8 @@ fn far(model: &Model, run: &RunSummary) -> Far {
     match run.status {
         Status::Waiting | Status::Running if is_reconnecting => plain("reconnecting".to_owned()),
         Status::Failed | Status::Lost => plain(run.error.clone()),
-        Status::Done | Status::Cancelled | Status::Queued => Far::default(),
+        Status::Queued => plain(run.held.map_or("", |hold| hold.why()).to_owned()),
+        Status::Done | Status::Cancelled => Far::default(),
         Status::Waiting => {
             plain(run.queue.map_or_else(|| "cold start".to_owned(), crate::report::human::place_in_queue))
         }

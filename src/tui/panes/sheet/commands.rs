@@ -1,7 +1,7 @@
 //! What can be done to a batch and its runs in the sheet.
 
 use super::update::{
-    around, ask_cancel, ask_retry, choose, first, hold, index_at, keep_this, look, reject, star, toggle, zoom,
+    around, ask_cancel, ask_retry, choose, first, hold, index_at, keep_this, look, toggle, zoom,
 };
 use crate::tui::command::{Command, Reason, Scope, Spends, at};
 use crate::tui::effect::{Effect, Operation, SheetFormat};
@@ -44,22 +44,6 @@ pub const COMMANDS: &[Command] = &[
         ..Command::new("around", |model, _, effects| around(model, effects))
     },
     LOOK,
-    Command {
-        places: &[at(HERE, 68)],
-        keys: &["*"],
-        short: "keep",
-        long: "Keep it: give its output a star, or take it away",
-        when: made,
-        ..Command::new("keep", |model, _, effects| star(model, effects))
-    },
-    Command {
-        places: &[at(HERE, 67)],
-        keys: &["d", "x"],
-        short: "reject",
-        long: "Reject it, or take it back: it is shown dim. Nothing is deleted",
-        when: made,
-        ..Command::new("reject", |model, _, effects| reject(model, effects))
-    },
     Command {
         places: &[at(HERE, 60)],
         keys: &["H"],
@@ -128,11 +112,6 @@ fn save(model: &mut Model, format: SheetFormat, effects: &mut Vec<Effect>) {
 
 fn selected(model: &Model) -> Result<(), Reason> {
     model.sheet.selected().map(drop).ok_or("No run is selected")
-}
-
-fn made(model: &Model) -> Result<(), Reason> {
-    let output = model.sheet.selected().and_then(|run| run.output.as_ref());
-    output.map(drop).ok_or("This run has made nothing yet")
 }
 
 /// What a click at a cell of the screen does: it selects a run; on the selected one it shows its output.

@@ -46,8 +46,13 @@ pub struct SheetPane {
 pub struct SheetRun {
     pub run: RunSummary,
     pub output: Option<Tile>,
+}
+
+impl SheetRun {
     /// A person does not want it.
-    pub rejected: bool,
+    pub fn is_rejected(&self) -> bool {
+        self.output.as_ref().map_or(self.run.notes.rejected, |tile| tile.card.rejected)
+    }
 }
 
 /// Which runs of a batch are wanted.

@@ -4,7 +4,7 @@ use super::grid::SheetGrid;
 use super::{SheetPage, SheetQuery, SheetRun};
 use crate::domain::batch::{Batch, BatchId, Hold};
 use crate::domain::spend::cost;
-use crate::domain::{ParamKind, Role, RunSummary, Status};
+use crate::domain::{About, ParamKind, Remark, Role, RunSummary, Status};
 use crate::report::batch as report;
 use crate::tui::effect::{Effect, Effects, KeepRun, Operation, Question};
 use crate::tui::model::Model;
@@ -107,20 +107,6 @@ pub fn look(model: &mut Model) {
     model.came_from = Some(Pane::Sheet);
 }
 
-/// At once on the screen; should the store refuse, what it has is read again.
-pub fn star(model: &mut Model, effects: &mut Effects) {
-    let Some(tile) = model.sheet.selected_mut().and_then(|run| run.output.as_mut()) else { return };
-    tile.card.starred = !tile.card.starred;
-    effects.push(Effect::Do(Operation::Star(tile.card.id, tile.card.starred)));
-}
-
-pub fn reject(model: &mut Model, effects: &mut Effects) {
-    let Some(run) = model.sheet.selected_mut() else { return };
-    let Some(tile) = &run.output else { return };
-    run.rejected = !run.rejected;
-    effects.push(Effect::Do(Operation::Reject(tile.card.id, run.rejected)));
-}
-
 /// What a batch's runs that still wait would have cost.
 fn waiting_cost(model: &Model, run: &RunSummary) -> Option<f64> {
     let waiting = model.sheet.state.as_ref()?.count(|status| status == Status::Queued);
@@ -141,7 +127,7 @@ pub fn keep_this(model: &mut Model, effects: &mut Effects) {
         KeepRun { run: run.run.id, batch, open: model.open.clone(), saves: waiting_cost(model, &run.run) };
     effects.push(Effect::Do(Operation::KeepRun(keep)));
     if let Some(tile) = run.output.as_ref().filter(|tile| !tile.card.starred) {
-        effects.push(Effect::Do(Operation::Star(tile.card.id, true)));
+        effects.push(Effect::Do(Operation::Note(vec![Remark::Star(About::Output(tile.card.id), true)])));
     }
     model.go_to(Pane::Parameters);
 }

@@ -126,7 +126,7 @@ fn tile(model: &Model, place: usize, theme: &Theme, area: Rect, along_axes: bool
         Some(tile) => tiles::draw_picture(model, tile, theme, area, buffer),
         None => standing(model, &run.run, theme, picture, buffer),
     }
-    if run.rejected {
+    if run.is_rejected() {
         for position in picture.intersection(buffer.area).positions() {
             buffer[position].set_style(Style::default().add_modifier(Modifier::DIM));
         }
@@ -186,7 +186,7 @@ fn caption(
     if card.is_some_and(|card| card.starred) {
         x = put(buffer, line, x, line.y, "★ ", theme.accent);
     }
-    if run.rejected {
+    if run.is_rejected() {
         x = put(buffer, line, x, line.y, "✗ ", theme.bad);
     }
     let room = usize::from(line.right().saturating_sub(x));

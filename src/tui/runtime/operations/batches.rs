@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::{Answer, Operations, opened, said};
 use crate::config::{Profile, files};
+use crate::domain::RunId;
 use crate::domain::batch::{BatchId, Files, Hold, Variations};
 use crate::domain::draft::Submission;
-use crate::domain::{OutputId, RunId};
 use crate::library::values::DiskFiles;
 use crate::library::wildcards::WildcardFiles;
 use crate::picture::read::Watch;
@@ -134,10 +134,57 @@ impl Operations {
         Ok(msgs)
     }
 
-    pub(super) fn reject(&mut self, output: OutputId, reject: bool) -> Answer {
+    pub(super) fn move_in_queue(&mut self, run: RunId, earlier: bool) -> Answer {
         let store = opened(&mut self.store, &self.dirs)?;
-        store.reject(output, reject, crate::store::now()).map_err(said)?;
-        Ok(Vec::new())
+        if store.move_in_queue(run, earlier).map_err(said)? {
+            return Ok(Vec::new());
+        }
+        let end = if earlier { "first" } else { "last" };
+        Ok(vec![Msg::Notice(Tone::Plain, format!("Run {run} is the {end} of its endpoint already, or held"))])
+    }
+
+    pub(super) fn hold_run(&mut self, run: RunId, hold: bool) -> Answer {
+        let store = opened(&mut self.store, &self.dirs)?;
+        if !store.hold_run(run, hold).map_err(said)? {
+            return Err(format!("run {run} does not wait any more"));
+        }
+        let told = if hold { "is held: it is not sent until it may go on" } else { "may go on" };
+        let mut msgs = if hold { Vec::new() } else { self.look_after_runs()? };
+        msgs.push(Msg::Notice(Tone::Plain, format!("Run {run} {told}")));
+        Ok(msgs)
+    }
+
+    pub(super) fn hold_queue(&mut self, hold: bool) -> Answer {
+        let store = opened(&mut self.store, &self.dirs)?;
+        let changed = report::runs(store.hold_queue(hold).map_err(said)?);
+        if hold {
+            return Ok(vec![Msg::Notice(Tone::Plain, format!("{changed} held; those in flight go on"))]);
+        }
+        let mut msgs = self.look_after_runs()?;
+        msgs.push(Msg::Notice(Tone::Good, format!("{changed} may go on")));
+        Ok(msgs)
+    }
+
+    pub(super) fn cancel_queue(&mut self) -> Answer {
+        let store = opened(&mut self.store, &self.dirs)?;
+        let cancelled = runner::cancel_queue(store, &self.dirs).map_err(said)?;
+        Ok(vec![Msg::Notice(Tone::Plain, format!("{} not sent", report::runs(cancelled)))])
+    }
+
+    /// Each where it ran before; those of a profile without a name at the one that is open.
+    pub(super) fn retry_runs(&mut self, runs: &[RunId], open: Option<&Profile>) -> Answer {
+        let store = opened(&mut self.store, &self.dirs)?;
+        for run in runs {
+            let request = store.run(*run).map_err(said)?.map(|run| run.request).unwrap_or_default();
+            let profile = match (request.profile.as_str(), open) {
+                ("", Some(open)) => open.clone(),
+                (name, _) => self.config.profile(name).map_err(said)?,
+            };
+            runner::enqueue_again(store, &self.dirs, *run, &profile, None).map_err(said)?;
+        }
+        let mut msgs = self.look_after_runs()?;
+        msgs.push(Msg::Notice(Tone::Good, format!("{} queued again", report::runs(runs.len()))));
+        Ok(msgs)
     }
 
     /// Beside the outputs of the batch.

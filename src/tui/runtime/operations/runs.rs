@@ -5,7 +5,7 @@ use std::thread::{self, JoinHandle};
 use super::{Answer, Operations, opened, said};
 use crate::config::{Dirs, Profile};
 use crate::domain::run::shown_url;
-use crate::domain::{OutputId, ParamKey, Run, RunId, Setting, Status};
+use crate::domain::{OutputId, ParamKey, Remark, Run, RunId, Setting, Status};
 use crate::library::wildcards::WildcardFiles;
 use crate::report::copy_as::CopyAs;
 use crate::runner::{self, IfSame, RunnerError, replay};
@@ -142,23 +142,30 @@ impl Operations {
         self.look_after_runs()
     }
 
-    pub(super) fn star(&mut self, output: OutputId, star: bool) -> Vec<Msg> {
-        let starred = opened(&mut self.store, &self.dirs)
-            .and_then(|store| store.star(output, star, crate::store::now()).map_err(said));
-        match starred {
-            Ok(()) => Vec::new(),
+    /// Remarks that are undone are not to be undone again.
+    pub(super) fn note(&mut self, remarks: &[Remark], is_undo: bool) -> Vec<Msg> {
+        let noted = opened(&mut self.store, &self.dirs)
+            .and_then(|store| store.note(remarks, crate::store::now()).map_err(said));
+        match noted {
+            Ok(_) if is_undo => Vec::new(),
+            Ok(undo) => vec![Msg::Noted(undo)],
             // The screen already shows the change as done, so it has to read the store again.
             Err(why) => vec![Msg::StoreChanged, Msg::Notice(Tone::Bad, why)],
         }
     }
 
-    pub(super) fn remove_stars(&mut self, run: RunId) -> Vec<Msg> {
-        let removed =
-            opened(&mut self.store, &self.dirs).and_then(|store| store.remove_stars(run).map_err(said));
-        match removed {
-            Ok(()) => Vec::new(),
-            Err(why) => vec![Msg::StoreChanged, Msg::Notice(Tone::Bad, why)],
+    /// A convenience: one that cannot be kept is not worth a message.
+    pub(super) fn remember_typed(&mut self, values: &[(String, serde_json::Value)]) -> Answer {
+        let store = opened(&mut self.store, &self.dirs)?;
+        if let Err(why) = store.remember_typed(values) {
+            tracing::info!("what was typed is not kept: {why}");
         }
+        Ok(Vec::new())
+    }
+
+    pub(super) fn save_search(&mut self, name: &str, text: Option<&str>) -> Answer {
+        opened(&mut self.store, &self.dirs)?.save_search(name, text).map_err(said)?;
+        Ok(Vec::new())
     }
 
     pub(super) fn delete_output(&mut self, output: OutputId) -> Answer {

@@ -6,7 +6,7 @@ use super::*;
 use crate::domain::batch::{Axis, AxisOutline, Batch, BatchPlace, Combine, Outline, Plan};
 use crate::domain::run::RunSummary;
 use crate::domain::spend::Usual;
-use crate::domain::{Status, value};
+use crate::domain::{About, Remark, Status, value};
 use crate::tui::effect::{BatchOrder, KeepRun, Question};
 use crate::tui::overlay::{Confirm, Confirmed, Overlay};
 use crate::tui::pane::Pane;
@@ -175,7 +175,6 @@ fn sheet(outline: &Outline, done: usize) -> Msg {
     let one = |place: usize| SheetRun {
         run: summary(&hash, place, if place < done { Status::Done } else { Status::Queued }),
         output: (place < done).then(|| tile(100 - place as i64, "flamingo.png", "image/png")),
-        rejected: false,
     };
     Msg::Sheet(Box::new(SheetPage {
         query: SheetQuery { batch: 7, first: 0, count: runs },
@@ -209,9 +208,10 @@ fn the_sheet_names_its_axes_and_says_how_far_it_is() {
 #[test]
 fn runs_are_kept_rejected_and_compared_in_the_sheet() {
     let mut stage = on_sheet(120, 40);
-    let output = |run| crate::domain::OutputId { run, place: 0 };
-    assert!(stage.press("*").contains(&Effect::Do(Operation::Star(output(100), true))));
-    assert!(stage.press("right d").contains(&Effect::Do(Operation::Reject(output(99), true))));
+    let output = |run| About::Output(crate::domain::OutputId { run, place: 0 });
+    let noted = |remark| Effect::Do(Operation::Note(vec![remark]));
+    assert!(stage.press("*").contains(&noted(Remark::Star(output(100), true))));
+    assert!(stage.press("right d").contains(&noted(Remark::Reject(output(99), true))));
     assert!(stage.screen().contains("✗ 99"), "{}", stage.screen());
     stage.press("space down space");
     assert_eq!(stage.told(), "This run has made nothing yet");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::domain::{OutputCard, OutputId};
+use crate::domain::{About, OutputCard, OutputId, Remark, Search};
 use crate::picture::{Cells, Form, Picture, PictureProtocol};
 use crate::tui::overlay::Confirmed;
 use crate::tui::panes::gallery::{Thumb, ThumbOrder, Tile};
@@ -174,7 +174,7 @@ fn a_search_is_applied_while_it_is_typed() {
     let mut stage = gallery(80, 24, 1..=3);
     stage.press("/");
     let effects = stage.type_text("c");
-    let runs = RunsFilter { search: "c".to_owned(), ..RunsFilter::default() };
+    let runs = RunsFilter { search: "c".to_owned(), wanted: Search::words("c"), ..RunsFilter::default() };
     let filter = OutputsFilter { runs, ..OutputsFilter::default() };
     assert!(effects.contains(&Effect::Ask(Question::Outputs(query(filter, None, 100)))), "{effects:?}");
 }
@@ -233,9 +233,10 @@ fn without_colours_no_thumbnail_is_asked_for() {
 #[test]
 fn a_star_is_seen_at_once_and_read_again_when_it_could_not_be_kept() {
     let mut stage = gallery(80, 24, 1..=3);
-    assert_eq!(stage.press("right *"), [Effect::Do(Operation::Star(id(2), true))]);
+    let star = |star| Effect::Do(Operation::Note(vec![Remark::Star(About::Output(id(2)), star)]));
+    assert_eq!(stage.press("right *"), [star(true)]);
     assert!(stage.screen().contains("★ 2"), "{}", stage.screen());
-    assert_eq!(stage.press("*"), [Effect::Do(Operation::Star(id(2), false))]);
+    assert_eq!(stage.press("*"), [star(false)]);
     assert!(!stage.screen().contains('★'), "{}", stage.screen());
 }
 

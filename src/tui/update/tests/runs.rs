@@ -1,10 +1,10 @@
 //! The runs pane and the details.
 
 use super::*;
-use crate::domain::Brief;
 use crate::domain::brief::{Piece, Short, Told};
 use crate::domain::compare::What;
 use crate::domain::run::{Counts, Listed, Protocol};
+use crate::domain::{About, Brief, Remark, Search};
 use crate::report::copy_as::CopyAs;
 use crate::tui::msg::EndedRun;
 
@@ -281,7 +281,8 @@ fn a_search_selects_its_first_hit_unless_the_selected_run_is_one() {
     stage.type_text("c");
     let hits = |ids: &[i64]| {
         let rows = ids.iter().map(|id| RunSummary::from(&run(*id, "c", &[Status::Done]))).collect();
-        let filter = RunsFilter { search: "c".to_owned(), ..RunsFilter::default() };
+        let filter =
+            RunsFilter { search: "c".to_owned(), wanted: Search::words("c"), ..RunsFilter::default() };
         let query = RunsQuery { filter, before: None, limit: 100 };
         Msg::Runs { query, rows, more: false, total: None, open: Counts::default() }
     };
@@ -389,7 +390,9 @@ fn the_same_keys_act_on_a_run_wherever_it_is_looked_at() {
     let mut stage = wide();
     stage.hear(runs_msg(summaries(&[(2, &done), (1, &done)])));
     stage.hear(Msg::Run(2, Some(Box::new(run(2, "a cat", &done)))));
-    let star = |star| Effect::Do(Operation::Star(crate::domain::OutputId { run: 2, place: 0 }, star));
+    let output = About::Output(crate::domain::OutputId { run: 2, place: 0 });
+    let star = |star| Effect::Do(Operation::Note(vec![Remark::Star(output, star)]));
+    let no_stars = Effect::Do(Operation::Note(vec![Remark::Star(About::Run(2), false)]));
     for pane in ["2", "3", "5"] {
         stage.press(pane);
         assert!(
@@ -404,7 +407,7 @@ fn the_same_keys_act_on_a_run_wherever_it_is_looked_at() {
         assert_eq!(stage.told(), "This run has already ended", "{pane}");
         assert_eq!(stage.press("*"), [star(true)], "{pane}");
         assert!(stage.screen().contains("done ★"), "{}", stage.screen());
-        assert_eq!(stage.press("*"), [Effect::Do(Operation::RemoveStars(2))], "{pane}");
+        assert_eq!(stage.press("*"), std::slice::from_ref(&no_stars), "{pane}");
         // With the run before it, and back to where it was asked for.
         let focus = stage.model.focus;
         assert_eq!(stage.press("C"), [Effect::Ask(Question::Pair([1, 2]))], "{pane}");

@@ -1,5 +1,6 @@
 //! Edits a value in a field.
 
+pub mod past;
 #[cfg(test)]
 mod tests;
 mod weights;
@@ -78,6 +79,7 @@ pub fn begin(model: &mut Model, key: &ParamKey, effects: &mut Effects) {
         halfway: Vec::new(),
         scroll: 0,
         goal: None,
+        past: past::Past::default(),
         weighing: None,
     });
     if is_file {
@@ -230,6 +232,15 @@ pub fn pressed(model: &mut Model, event: KeyEvent, effects: &mut Effects) {
             editing.text.insert_newline();
             editing.is_typed = true;
         }
+        KeyCode::Up | KeyCode::Down if event.modifiers == KeyModifiers::ALT => {
+            past::step(model, event.code == KeyCode::Up, effects);
+        }
+        KeyCode::Up if plain && !is_number && !is_file && field.ends(editing).0 => {
+            past::step(model, true, effects);
+        }
+        KeyCode::Down if plain && editing.past.is_back() && field.ends(editing).1 => {
+            past::step(model, false, effects);
+        }
         KeyCode::Tab if plain && is_file => complete(model, effects),
         KeyCode::Up | KeyCode::Down if plain && !editing.multiline && is_number => {
             let steps = if event.code == KeyCode::Up { 1 } else { -1 };
@@ -290,6 +301,15 @@ impl Field {
             columns: rows.columns(width),
             height: height.saturating_sub(editing.map_or(0, Editing::lines_below)).max(1),
         }
+    }
+
+    /// Whether the caret is in the first and in the last line, as they are seen.
+    fn ends(&self, editing: &Editing) -> (bool, bool) {
+        if !editing.multiline {
+            return (true, true);
+        }
+        let lines = FieldLines::of(&editing.text, self.columns);
+        (lines.caret.0 == 0, lines.caret.0 + 1 >= lines.count())
     }
 
     /// Up or down by what is seen, along one column.

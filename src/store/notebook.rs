@@ -1,0 +1,351 @@
+//! What people note of runs and outputs. It is no part of a run's events: people note it whenever they like, also after the
+//! end, and a run that is repeated starts without it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::{Connection, params};
+
+use super::notes::{notes, tags};
+use super::{Store, StoreError, runs};
+use crate::domain::run::UnixMs;
+use crate::domain::{About, Noted, OutputId, Remark, RunId};
+
+impl Store {
+    /// Writes remarks, all or none. Returns those that undo them, in the order in which they must be written.
+    ///
+    /// # Errors
+    /// When there is no such run or output, or the history cannot be written.
+    pub fn note(&self, remarks: &[Remark], now: UnixMs) -> Result<Vec<Remark>, StoreError> {
+        let transaction = self.writing()?;
+        let mut undo = Vec::new();
+        for remark in remarks {
+            let before = write(&transaction, remark, now)?;
+            undo.splice(0..0, before);
+        }
+        transaction.commit()?;
+        self.changed();
+        Ok(undo)
+    }
+
+    /// What people noted of a run and its outputs.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn noted(&self, run: RunId) -> Result<Noted, StoreError> {
+        let starred = outputs(&self.connection, About::Run(run), "starred_at")?.iter().any(|(_, star)| *star);
+        Ok(Noted { starred, notes: notes(&self.connection, run)? })
+    }
+
+    /// Every preset that a run was made from, by name: two steps in the index for each.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn presets_of_runs(&self) -> Result<Vec<String>, StoreError> {
+        let sql = "WITH RECURSIVE found(preset) AS (
+                SELECT min(preset) FROM runs INDEXED BY runs_by_preset WHERE preset IS NOT NULL
+                UNION ALL
+                SELECT (SELECT min(preset) FROM runs INDEXED BY runs_by_preset
+                    WHERE preset IS NOT NULL AND runs.preset > found.preset)
+                FROM found WHERE found.preset IS NOT NULL
+            ) SELECT preset FROM found WHERE preset IS NOT NULL";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    }
+
+    /// Saved searches by their names.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn searches(&self) -> Result<BTreeMap<String, String>, StoreError> {
+        let mut statement = self.connection.prepare_cached("SELECT name, text FROM searches")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Saves a search under a name, or removes the one of that name. Returns what was saved under it before.
+    ///
+    /// # Errors
+    /// When the history cannot be written.
+    pub fn save_search(&self, name: &str, text: Option<&str>) -> Result<Option<String>, StoreError> {
+        let before = self.searches()?.remove(name);
+        match text {
+            Some(text) => {
+                let sql = "INSERT OR REPLACE INTO searches (name, text) VALUES (?1, ?2)";
+                self.connection.prepare_cached(sql)?.execute([name, text])?;
+            }
+            None => {
+                self.connection.prepare_cached("DELETE FROM searches WHERE name = ?1")?.execute([name])?;
+            }
+        }
+        self.changed();
+        Ok(before)
+    }
+
+    /// Every tag with the number of its runs, by name.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn tags(&self) -> Result<Vec<(String, usize)>, StoreError> {
+        let sql = "SELECT tag, count(*) FROM tags GROUP BY tag ORDER BY tag";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map([], |row| {
+            Ok((row.get(0)?, usize::try_from(row.get::<_, i64>(1)?).unwrap_or_default()))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+/// Writes a remark. Returns those that undo it.
+fn write(connection: &Connection, remark: &Remark, now: UnixMs) -> Result<Vec<Remark>, StoreError> {
+    match remark {
+        Remark::Star(about, star) => set_star(connection, *about, *star, now),
+        Remark::Reject(about, reject) => set_rejected(connection, *about, *reject, now),
+        Remark::Tags(run, tags) => set_tags(connection, *run, tags),
+        Remark::Note(run, text) => set_note(connection, *run, text),
+    }
+}
+
+/// The outputs of a run, or one of them: those that were not deleted, with what one of their columns says.
+fn outputs(connection: &Connection, about: About, column: &str) -> Result<Vec<(OutputId, bool)>, StoreError> {
+    let (run, place) = match about {
+        About::Run(run) => (run, None),
+        About::Output(output) => (output.run, Some(output.place)),
+    };
+    let sql = format!(
+        "SELECT place, {column} IS NOT NULL FROM outputs
+        WHERE run = ?1 AND deleted_at IS NULL AND place = coalesce(?2, place) ORDER BY place"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement
+        .query_map(params![run, place], |row| Ok((OutputId { run, place: row.get(0)? }, row.get(1)?)))?;
+    let found: Vec<(OutputId, bool)> = rows.collect::<Result<_, _>>()?;
+    match about {
+        About::Output(output) if found.is_empty() => Err(StoreError::NoSuchOutput(output)),
+        _ => Ok(found),
+    }
+}
+
+fn set_output(
+    connection: &Connection,
+    column: &str,
+    id: OutputId,
+    is_set: bool,
+    now: UnixMs,
+) -> Result<(), StoreError> {
+    let sql = format!(
+        "UPDATE outputs SET {column} = CASE WHEN ?3 THEN coalesce({column}, ?4) END WHERE run = ?1 AND place = ?2"
+    );
+    connection.prepare_cached(&sql)?.execute(params![id.run, id.place, is_set, now])?;
+    Ok(())
+}
+
+fn set_star(
+    connection: &Connection,
+    about: About,
+    star: bool,
+    now: UnixMs,
+) -> Result<Vec<Remark>, StoreError> {
+    let mut found = outputs(connection, about, "starred_at")?;
+    if star {
+        found.truncate(1);
+    }
+    let mut undo = Vec::new();
+    for (output, had_star) in found.into_iter().filter(|(_, had_star)| *had_star != star) {
+        set_output(connection, "starred_at", output, star, now)?;
+        undo.push(Remark::Star(About::Output(output), had_star));
+    }
+    Ok(undo)
+}
+
+fn set_rejected(
+    connection: &Connection,
+    about: About,
+    reject: bool,
+    now: UnixMs,
+) -> Result<Vec<Remark>, StoreError> {
+    let run = about.run();
+    exists(connection, run)?;
+    let was_rejected = notes(connection, run)?.rejected;
+    let found = outputs(connection, about, "rejected_at")?;
+    for (output, _) in &found {
+        set_output(connection, "rejected_at", *output, reject, now)?;
+    }
+    let is_rejected = match about {
+        About::Run(_) => reject,
+        About::Output(_) => {
+            outputs(connection, About::Run(run), "rejected_at")?.iter().all(|(_, rejected)| *rejected)
+        }
+    };
+    let sql = "UPDATE runs SET rejected_at = CASE WHEN ?2 THEN coalesce(rejected_at, ?3) END WHERE id = ?1";
+    connection.prepare_cached(sql)?.execute(params![run, is_rejected, now])?;
+    let of_run = matches!(about, About::Run(_)).then_some(Remark::Reject(about, was_rejected));
+    let of_outputs = found
+        .into_iter()
+        .filter(|(_, before)| of_run.is_none() || *before != was_rejected)
+        .map(|(output, before)| Remark::Reject(About::Output(output), before));
+    Ok(of_run.iter().cloned().chain(of_outputs).collect())
+}
+
+fn set_tags(
+    connection: &Connection,
+    run: RunId,
+    wanted: &BTreeSet<String>,
+) -> Result<Vec<Remark>, StoreError> {
+    exists(connection, run)?;
+    let before = tags(connection, run)?;
+    if before == *wanted {
+        return Ok(Vec::new());
+    }
+    connection.prepare_cached("DELETE FROM tags WHERE run = ?1")?.execute([run])?;
+    for tag in wanted {
+        connection
+            .prepare_cached("INSERT INTO tags (tag, run) VALUES (?1, ?2)")?
+            .execute(params![tag, run])?;
+    }
+    runs::index_again(connection, run)?;
+    Ok(vec![Remark::Tags(run, before)])
+}
+
+fn set_note(connection: &Connection, run: RunId, text: &str) -> Result<Vec<Remark>, StoreError> {
+    exists(connection, run)?;
+    let before = notes(connection, run)?.text;
+    if before == text {
+        return Ok(Vec::new());
+    }
+    if text.is_empty() {
+        connection.prepare_cached("DELETE FROM notes WHERE run = ?1")?.execute([run])?;
+    } else {
+        let sql = "INSERT OR REPLACE INTO notes (run, text) VALUES (?1, ?2)";
+        connection.prepare_cached(sql)?.execute(params![run, text])?;
+    }
+    runs::index_again(connection, run)?;
+    Ok(vec![Remark::Note(run, before)])
+}
+
+fn exists(connection: &Connection, run: RunId) -> Result<(), StoreError> {
+    match connection.prepare_cached("SELECT 1 FROM runs WHERE id = ?1")?.exists([run])? {
+        true => Ok(()),
+        false => Err(StoreError::NoSuchRun(run)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Dirs;
+    use crate::domain::run::{End, Output};
+    use crate::domain::{Notes, RunEvent, RunRequest, Search, Status, notebook};
+    use crate::store::RunQuery;
+
+    fn place() -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&Dirs::under(folder.path())).expect("a store");
+        (folder, store)
+    }
+
+    /// A run that made so many outputs.
+    fn made(store: &Store, outputs: usize) -> RunId {
+        let request = RunRequest { prompt: "a cat".to_owned(), ..RunRequest::default() };
+        let run = store.queue(&request, 1).expect("queued");
+        let output = |place: usize| Output {
+            path: format!("/o/{run}-{place}.png").into(),
+            name: "a.png".to_owned(),
+            content_type: "image/png".to_owned(),
+            size: 1,
+            sha256: format!("{run}{place}"),
+        };
+        let end = End { status: Status::Done, error: None, server_seconds: None };
+        let saved = (0..outputs).map(|place| RunEvent::OutputSaved(output(place)));
+        let events: Vec<RunEvent> = saved.chain([RunEvent::Ended(end)]).collect();
+        store.append(run, 2, &events).expect("written");
+        run
+    }
+
+    fn listed(store: &Store, text: &str) -> Vec<RunId> {
+        let query =
+            RunQuery { hides_rejected: true, ..RunQuery::of(Search::parse(text, |_| None).expect(text)) };
+        store.summaries(&query).expect("a list").iter().map(|run| run.id).collect()
+    }
+
+    type Marks = Vec<(OutputId, bool)>;
+
+    /// All that is noted of a run and its outputs.
+    fn state(store: &Store, run: RunId) -> (Notes, Marks, Marks) {
+        let of = |column| outputs(&store.connection, About::Run(run), column).expect("read");
+        (store.noted(run).expect("read").notes, of("starred_at"), of("rejected_at"))
+    }
+
+    #[test]
+    fn every_remark_can_be_undone_also_several_at_once() {
+        let (_folder, store) = place();
+        let run = made(&store, 3);
+        let output = |place| About::Output(OutputId { run, place });
+        let tags = |typed| Remark::Tags(run, notebook::tags(typed).expect("tags"));
+        let steps = [
+            vec![Remark::Star(output(1), true)],
+            vec![Remark::Star(About::Run(run), true)],
+            vec![tags("final hands"), Remark::Note(run, "too pink".to_owned())],
+            vec![Remark::Reject(output(2), true)],
+            vec![Remark::Star(About::Run(run), false), Remark::Reject(About::Run(run), true)],
+            vec![Remark::Reject(output(0), false)],
+            vec![tags(""), Remark::Note(run, String::new()), Remark::Reject(output(0), true)],
+            vec![Remark::Reject(About::Run(run), false)],
+            vec![tags("other")],
+        ];
+        let mut states = vec![state(&store, run)];
+        let mut undos = Vec::new();
+        for step in &steps {
+            undos.push(store.note(step, 9).expect("noted"));
+            states.push(state(&store, run));
+        }
+        for undo in undos.iter().rev() {
+            let after = states.pop().expect("a state");
+            assert_eq!(state(&store, run), after);
+            let redo = store.note(undo, 10).expect("undone");
+            assert_eq!(state(&store, run), *states.last().expect("a state"), "{undo:?}");
+            store.note(&redo, 10).expect("done again");
+            assert_eq!(state(&store, run), after, "{redo:?}");
+            store.note(undo, 10).expect("undone");
+        }
+    }
+
+    #[test]
+    fn a_rejected_run_is_not_listed_and_one_whose_outputs_are_all_rejected_is_rejected() {
+        let (_folder, store) = place();
+        let (first, second, failed) = (made(&store, 2), made(&store, 1), made(&store, 0));
+        let output = |run, place| About::Output(OutputId { run, place });
+        let note = |remark| store.note(&[remark], 9).expect("noted");
+        note(Remark::Reject(About::Run(failed), true));
+        note(Remark::Reject(output(first, 0), true));
+        for text in ["", "cat", "status:done"] {
+            assert_eq!(listed(&store, text), [second, first], "{text}");
+        }
+        note(Remark::Reject(output(first, 1), true));
+        assert_eq!(listed(&store, ""), [second]);
+        let all = store.summaries(&RunQuery::default()).expect("a list");
+        let rejected: Vec<bool> = all.iter().map(|run| run.notes.rejected).collect();
+        assert_eq!(rejected, [true, false, true]);
+        note(Remark::Reject(output(first, 0), false));
+        assert_eq!(listed(&store, ""), [second, first]);
+    }
+
+    #[test]
+    fn tags_and_notes_are_found_by_their_words_and_belong_to_a_run() {
+        let (_folder, store) = place();
+        let (first, second) = (made(&store, 0), made(&store, 0));
+        let tags = notebook::tags("final/v2").expect("tags");
+        let remarks = [Remark::Tags(first, tags.clone()), Remark::Note(second, "six fingers".to_owned())];
+        store.note(&remarks, 9).expect("noted");
+        assert_eq!((listed(&store, "final"), listed(&store, "finger")), (vec![first], vec![second]));
+        assert_eq!(store.tags().expect("read"), [("final/v2".to_owned(), 1)]);
+        store.note(&[Remark::Note(second, String::new())], 9).expect("noted");
+        assert_eq!(listed(&store, "finger"), [0; 0]);
+        for unknown in [Remark::Tags(99, tags), Remark::Note(99, "x".to_owned())] {
+            assert!(matches!(store.note(&[unknown], 9), Err(StoreError::NoSuchRun(99))));
+        }
+        let none = About::Output(OutputId { run: first, place: 0 });
+        let both = [Remark::Note(first, "x".to_owned()), Remark::Star(none, true)];
+        assert!(matches!(store.note(&both, 9), Err(StoreError::NoSuchOutput(_))));
+        assert_eq!(store.noted(first).expect("read").notes.text, "", "all or none");
+    }
+}
