@@ -83,34 +83,59 @@ fn rounded(channel: u8, bits: u8) -> u8 {
 
 /// Approximate bytes on the wire for the cells, with each colour set only where it changes.
 pub(in super::super) fn wire_bytes(halves: &[Halves], cells: Cells, colours: Colours) -> usize {
-    // Length of `38;2;r;g;b`, `38;5;n` or `95`.
-    let colour = |[r, g, b]: [u8; 3]| match colours {
-        Colours::True => 8 + digits(r) + digits(g) + digits(b) - 1,
-        Colours::Indexed => 8,
-        Colours::Sixteen => 2,
-    };
-    // What a terminal of few colours takes for the same one costs nothing.
-    let told = |half: [u8; 3]| match colours {
-        Colours::True => half,
-        Colours::Indexed => half.map(|channel| channel >> 5),
-        Colours::Sixteen => half.map(|channel| channel >> 6),
-    };
-    let mut total = usize::from(cells.height) * 6;
-    let mut now: [Option<[u8; 3]>; 2] = [None, None];
-    for cell in halves {
-        let [upper, lower] = cell.map(told);
-        let new_upper = upper != lower && now[0] != Some(upper);
-        let new_lower = now[1] != Some(lower);
-        total += if upper == lower { 1 } else { 3 };
-        total += match (new_upper, new_lower) {
-            (false, false) => 0,
-            (true, false) => 3 + colour(upper),
-            (false, true) => 3 + colour(lower),
-            (true, true) => 4 + colour(upper) + colour(lower),
-        };
-        now = [if new_upper { Some(upper) } else { now[0] }, Some(lower)];
+    let mut pen = BlockPen::new(colours);
+    usize::from(cells.height) * 6 + halves.iter().map(|cell| pen.bytes(*cell)).sum::<usize>()
+}
+
+/// The colours that are set, for what the next half-block takes.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockPen {
+    colours: Colours,
+    upper: Option<[u8; 3]>,
+    lower: Option<[u8; 3]>,
+}
+
+impl BlockPen {
+    pub fn new(colours: Colours) -> Self {
+        Self { colours, upper: None, lower: None }
     }
-    total
+
+    /// Approximate bytes of a half-block behind those before.
+    pub fn bytes(&mut self, cell: Halves) -> usize {
+        let [upper, lower] = cell.map(|half| self.told(half));
+        let new_upper = upper != lower && self.upper != Some(upper);
+        let new_lower = self.lower != Some(lower);
+        let sign = if upper == lower { 1 } else { 3 };
+        let colour = match (new_upper, new_lower) {
+            (false, false) => 0,
+            (true, false) => 3 + self.number(upper),
+            (false, true) => 3 + self.number(lower),
+            (true, true) => 4 + self.number(upper) + self.number(lower),
+        };
+        if new_upper {
+            self.upper = Some(upper);
+        }
+        self.lower = Some(lower);
+        sign + colour
+    }
+
+    /// What a terminal of few colours takes for the same one is the same.
+    fn told(&self, half: [u8; 3]) -> [u8; 3] {
+        match self.colours {
+            Colours::True => half,
+            Colours::Indexed => half.map(|channel| channel >> 5),
+            Colours::Sixteen => half.map(|channel| channel >> 6),
+        }
+    }
+
+    /// Length of `38;2;r;g;b`, `38;5;n` or `95`.
+    fn number(&self, [r, g, b]: [u8; 3]) -> usize {
+        match self.colours {
+            Colours::True => 8 + digits(r) + digits(g) + digits(b) - 1,
+            Colours::Indexed => 8,
+            Colours::Sixteen => 2,
+        }
+    }
 }
 
 fn digits(n: u8) -> usize {

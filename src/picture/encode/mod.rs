@@ -18,6 +18,7 @@ use image::imageops::{self, FilterType};
 use super::read::Pixels;
 use super::{Canvas, Cells, Form, Picture, PictureProtocol};
 
+pub use blocks::BlockPen;
 pub use kitty::{CHUNK as KITTY_CHUNK, base64_chunk, wire_bytes as kitty_wire_bytes};
 
 /// Encodes pixels for a canvas, within its budget.

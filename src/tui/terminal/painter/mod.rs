@@ -87,6 +87,11 @@ impl Painter {
         self.depth = depth;
     }
 
+    /// How many colours the terminal has.
+    pub fn depth(&self) -> ColorDepth {
+        self.depth
+    }
+
     /// Forgets the screen's content, so that the next frame is drawn whole.
     pub fn invalidate(&mut self) {
         self.afresh = true;

@@ -33,7 +33,8 @@ pub(super) use self::kitty::push_kitty;
 use self::kitty::{Kitty, Whether};
 use super::painter::Painter;
 use super::passthrough::through_tmux;
-use crate::picture::{Form, Shared, Strip};
+use crate::picture::encode::BlockPen;
+use crate::picture::{Colours, Form, Shared, Strip};
 
 /// A picture and the position of its first cell.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,9 +55,6 @@ impl Placement {
         Rect::new(self.at.x, self.at.y, self.picture.cells.width, self.picture.cells.height)
     }
 }
-
-/// Approximate bytes of one half-block on the wire: two colours and the character.
-const BLOCK_BYTES: usize = 36;
 
 /// Pictures and how much of them the terminal shows. See the module's documentation.
 #[derive(Debug)]
@@ -462,7 +460,7 @@ impl Shown {
         match (&self.placement.picture.form, &mut self.progress) {
             (Form::Blocks(halves), Progress::Blocks { revealed, under }) => {
                 if room > 0 {
-                    *revealed = (*revealed + (room / BLOCK_BYTES).max(1)).min(halves.len());
+                    *revealed += fitting(&halves[*revealed..], room, painter.depth().colours());
                 }
                 let under = under.as_ref().and_then(|picture| match &picture.form {
                     Form::Blocks(halves) => Some(halves),
@@ -501,6 +499,17 @@ impl Shown {
             _ => {}
         }
     }
+}
+
+/// Half-blocks that fit into so many bytes, at least one.
+fn fitting(halves: &[[[u8; 3]; 2]], room: usize, colours: Colours) -> usize {
+    let mut pen = BlockPen::new(colours);
+    let mut used = 0;
+    let fits = |cell: &&[[u8; 3]; 2]| {
+        used += pen.bytes(**cell);
+        used <= room
+    };
+    halves.iter().take_while(fits).count().clamp(halves.len().min(1), halves.len())
 }
 
 /// Whether the view left the cell to the picture.
