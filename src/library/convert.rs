@@ -4,12 +4,13 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use indexmap::IndexMap;
 use thiserror::Error;
 
-use crate::domain::Workflow;
 use crate::domain::schema::{self, Schema, SchemaError};
 use crate::domain::ui_format::{self, ConvertError};
 use crate::domain::workflow::WorkflowError;
+use crate::domain::{ParamKey, SeedPolicy, Workflow};
 use crate::wire::metadata::{self, MetadataError};
 
 /// Most bytes of a workflow file, and of what a server says of its nodes.
@@ -37,6 +38,8 @@ pub fn told(why: &ConvertError, has_schema: bool) -> String {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Converted {
     pub workflow: Workflow,
+    /// How its seeds change after a run.
+    pub seeds: IndexMap<ParamKey, SeedPolicy>,
     /// What could not be known, a sentence each.
     pub notes: Vec<String>,
 }
@@ -59,11 +62,15 @@ pub enum FileError {
 /// # Errors
 /// Which nodes cannot be converted, and why.
 pub fn convert(text: &str, schema: Option<&Schema>) -> Result<Converted, ConvertError> {
-    let ui_format::Converted { graph, notes } = ui_format::convert(text, schema)?;
+    let ui_format::Converted { graph, controls, notes } = ui_format::convert(text, schema)?;
+    let policy = |(id, input, word): (String, String, &str)| {
+        Some((ParamKey::new(&id, &input), SeedPolicy::from_word(word)?))
+    };
+    let seeds = controls.into_iter().filter_map(policy).collect();
     let text = serde_json::to_string_pretty(&graph).map_err(|why| ConvertError::NotJson(why.to_string()))?;
     let workflow =
         Workflow::parse(&text).map_err(|why: WorkflowError| ConvertError::NotJson(why.to_string()))?;
-    Ok(Converted { workflow, notes })
+    Ok(Converted { workflow, seeds, notes })
 }
 
 /// The text in UI format in a file: its own, or the graph of the editor in a picture or a video.

@@ -104,7 +104,7 @@ fn parse(path: &Path, text: &str) -> Result<(Workflow, Option<Vec<String>>), Imp
         Ok(graph) => Ok((graph, None)),
         Err(WorkflowError::UiFormat) => {
             let converted = convert(text, None);
-            let Converted { workflow, mut notes } =
+            let Converted { workflow, mut notes, .. } =
                 converted.map_err(|why| ImportError::OnlyUiGraph { path: path.to_owned(), why })?;
             notes.insert(0, "its graph is that of ComfyUI's editor, which was converted".to_owned());
             Ok((workflow, Some(notes)))

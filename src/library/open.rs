@@ -216,13 +216,12 @@ pub fn workflow_from(from: impl Read, name: &str) -> Result<OpenWorkflow, OpenEr
 
 /// A workflow without a form.
 fn plain(source: &WorkflowSource, text: &str) -> Result<OpenWorkflow, OpenError> {
-    let (workflow, converted) = parse(text, &source.shown())?;
+    let Parsed { workflow, seeds, converted } = parse(text, &source.shown())?;
     let mut params = param::parameters(&workflow);
     if !form::shape_by_titles(&mut params) {
         param::arrange(&mut params);
     }
     let left_aside = left_aside(&workflow, &source.shown());
-    let seeds = seeds::policies(&workflow);
     Ok(OpenWorkflow {
         source: source.clone(),
         params,
@@ -236,15 +235,24 @@ fn plain(source: &WorkflowSource, text: &str) -> Result<OpenWorkflow, OpenError>
     })
 }
 
-/// A workflow in either format. The notes are those of [`OpenWorkflow::converted`].
-fn parse(text: &str, file: &str) -> Result<(Workflow, Option<Vec<String>>), OpenError> {
+/// A workflow that was read.
+struct Parsed {
+    workflow: Workflow,
+    /// How its seeds change after a run, as ComfyUI's editor left it.
+    seeds: IndexMap<ParamKey, SeedPolicy>,
+    /// As [`OpenWorkflow::converted`].
+    converted: Option<Vec<String>>,
+}
+
+/// Reads a workflow in either format.
+fn parse(text: &str, file: &str) -> Result<Parsed, OpenError> {
     match Workflow::parse(text) {
-        Ok(workflow) => Ok((workflow, None)),
+        Ok(workflow) => Ok(Parsed { seeds: seeds::policies(&workflow), workflow, converted: None }),
         Err(WorkflowError::UiFormat) => {
             let converted = convert(text, None);
-            let Converted { workflow, notes } =
+            let Converted { workflow, seeds, notes } =
                 converted.map_err(|why| OpenError::Convert { file: file.to_owned(), why })?;
-            Ok((workflow, Some(notes)))
+            Ok(Parsed { workflow, seeds, converted: Some(notes) })
         }
         Err(why) => Err(OpenError::Workflow { file: file.to_owned(), why }),
     }
@@ -289,10 +297,9 @@ fn from_form(
         return Err(OpenError::NoSuchTitle { file, title: title.unwrap_or_default().to_owned(), titles });
     };
     let inner = chosen.workflow.as_deref().ok_or_else(|| OpenError::FormWithoutWorkflow(file.clone()))?;
-    let (workflow, converted) = parse(inner, &file)?;
+    let Parsed { workflow, seeds, converted } = parse(inner, &file)?;
     let params = param::parameters(&workflow);
     let source = source.clone();
-    let seeds = seeds::policies(&workflow);
     let left_aside = left_aside(&workflow, &file);
     let others = if forms.len() > 1 && title.is_none() { names } else { Vec::new() };
     let (values, diagnostics) = (IndexMap::new(), Vec::new());

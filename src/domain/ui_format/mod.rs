@@ -40,6 +40,8 @@ const MOST_NODES: usize = 50_000;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Converted {
     pub graph: Map<String, Value>,
+    /// How seeds change after a run, by node and input: `fixed`, `randomize`, …
+    pub controls: Vec<(String, String, &'static str)>,
     /// What could not be known, a sentence each.
     pub notes: Vec<String>,
 }
@@ -96,6 +98,7 @@ pub fn convert(text: &str, schema: Option<&Schema>) -> Result<Converted, Convert
         schema,
         everywhere: everywhere(&json),
         output: Map::new(),
+        controls: Vec::new(),
         faults: Vec::new(),
         unchecked: Vec::new(),
         missing: Vec::new(),
@@ -133,6 +136,7 @@ struct Converter<'a> {
     schema: Option<&'a Schema>,
     everywhere: Option<HashMap<Input, (String, usize)>>,
     output: Map<String, Value>,
+    controls: Vec<(String, String, &'static str)>,
     faults: Vec<String>,
     /// Nodes whose values are taken as they stand, and how many.
     unchecked: Vec<(String, usize)>,
@@ -186,7 +190,7 @@ impl<'a> Converter<'a> {
         }
     }
 
-    fn node(&mut self, place: &Place<'_>, node: &Node, primitives: &HashMap<Input, Value>) {
+    fn node(&mut self, place: &Place<'_>, node: &Node, primitives: &HashMap<Input, &Value>) {
         if is_unknown_subgraph(&node.class) {
             return self.refuse(place, node, "the subgraph that it uses is not in the file");
         }
@@ -208,11 +212,16 @@ impl<'a> Converter<'a> {
         }
         let missing = values.missing.into_iter().filter(|name| !is_linked(node, name));
         self.missing.extend(missing.map(|name| format!("{name} of {}", named(&id, node))));
+        self.controls.extend(values.controls.into_iter().map(|(name, word)| (id.clone(), name, word)));
         let mut inputs: Map<String, Value> =
             values.named.into_iter().map(|(name, value)| (name, wrapped(value))).collect();
         for (at, slot) in node.inputs.iter().enumerate() {
             let name = if slot.name.is_empty() { continue } else { slot.name.clone() };
-            if let Some(value) = primitives.get(&(node.id.clone(), at)) {
+            if let Some(values) = primitives.get(&(node.id.clone(), at))
+                && let Some(value) = values.get(0)
+            {
+                let word = values.get(1).and_then(widgets::control);
+                self.controls.extend(word.map(|word| (id.clone(), name.clone(), word)));
                 inputs.insert(name, wrapped(value.clone()));
                 continue;
             }
@@ -280,7 +289,7 @@ impl<'a> Converter<'a> {
                 listed(&names)
             ));
         }
-        Ok(Converted { graph: self.output, notes })
+        Ok(Converted { graph: self.output, controls: self.controls, notes })
     }
 
     /// Removes links to nodes that are left out.
@@ -301,12 +310,11 @@ fn wrapped(value: Value) -> Value {
     if value.is_array() { json!({"__value__": value}) } else { value }
 }
 
-/// The values that primitives give to the inputs that they are linked to.
-fn primitives(graph: &Graph) -> HashMap<Input, Value> {
+/// What primitives give to the inputs that they are linked to: the value, and how it changes after a run.
+fn primitives(graph: &Graph) -> HashMap<Input, &Value> {
     let mut found = HashMap::new();
     for node in graph.nodes.iter().filter(|node| special::of(&node.class) == Some(Special::Primitive)) {
-        let Some(value) = node.values.get(0) else { continue };
-        found.extend(graph.out_of(&node.id).map(|link| ((link.to.clone(), link.to_slot), value.clone())));
+        found.extend(graph.out_of(&node.id).map(|link| ((link.to.clone(), link.to_slot), &node.values)));
     }
     found
 }

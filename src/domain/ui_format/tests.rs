@@ -98,6 +98,34 @@ fn what_could_not_be_known_is_said() {
 }
 
 #[test]
+fn how_seeds_change_is_kept_apart_from_what_is_sent() {
+    let sampler = |id: u32, control: Value| json!({"id": id, "type": "KSampler", "inputs": [], "widgets_values": [7, control, 20, 8, "euler", "normal", 1]});
+    let seed = json!({"id": 3, "type": "PrimitiveNode", "outputs": [{"type": "INT"}], "widgets_values": [9, "increment"]});
+    let mut linked = sampler(4, json!("fixed"));
+    linked["inputs"] = json!([{"name": "seed", "type": "INT", "link": 1, "widget": {"name": "seed"}}]);
+    let ui = workflow(
+        json!([sampler(1, json!("fixed")), sampler(2, json!(true)), seed, linked]),
+        json!([[1, 3, 0, 4, 0, "INT"]]),
+    );
+    let converted = convert(&ui.to_string(), None).expect("converted");
+    let said: Vec<_> =
+        converted.controls.iter().map(|(id, input, word)| (id.as_str(), input.as_str(), *word)).collect();
+    assert_eq!(
+        said,
+        [
+            ("1", "seed", "fixed"),
+            ("2", "seed", "randomize"),
+            ("4", "seed", "fixed"),
+            ("4", "seed", "increment")
+        ]
+    );
+    assert_eq!(
+        (&converted.graph["4"]["inputs"]["seed"], &converted.graph["2"]["inputs"]["steps"]),
+        (&json!(9), &json!(20))
+    );
+}
+
+#[test]
 fn values_keep_their_text_and_lists_are_wrapped() {
     let seed = json!({"id": 1, "type": "PrimitiveInt", "inputs": [], "outputs": [{"type": "INT"}], "widgets_values": ["SEED", "fixed"]});
     let named = json!({"id": 2, "type": "SomePack Node", "widgets_values": {"list": [1, 2], "videopreview": {"x": 1}}});

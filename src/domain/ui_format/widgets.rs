@@ -14,6 +14,8 @@ const CONTROLS: [&str; 5] = ["fixed", "increment", "decrement", "randomize", "in
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Values {
     pub named: IndexMap<String, Value>,
+    /// How fields change after a run, as the editor has it.
+    pub controls: Vec<(String, &'static str)>,
     /// Number of values that are taken as they stand, since nothing is known of their fields.
     pub unchecked: usize,
     /// Names of fields without a saved value that have no default that is known.
@@ -56,7 +58,7 @@ fn of_object(named: &Map<String, Value>, class: Option<&NodeClass>) -> Values {
     let kept = named.iter().filter(|(name, value)| is_field(name) && !value.is_null());
     let kept: IndexMap<_, _> = kept.map(|(name, value)| (name.clone(), value.clone())).collect();
     let unchecked = if class.is_none() { kept.len() } else { 0 };
-    Values { named: kept, unchecked, missing: Vec::new() }
+    Values { named: kept, unchecked, ..Values::default() }
 }
 
 /// Values by what the server says of the node.
@@ -100,7 +102,9 @@ fn add(name: &str, input: &Input, values: &[Value], at: &mut usize, fields: &mut
         return;
     }
     let value = values.get(*at);
-    *at += 1 + usize::from(input.has_control && values.get(*at + 1).is_some_and(is_control));
+    *at += 1 + usize::from(
+        input.has_control && values.get(*at + 1).is_some_and(|value| control(value).is_some()),
+    );
     fields.push(Field::Named {
         name: name.to_owned(),
         has_control: input.has_control,
@@ -160,7 +164,8 @@ fn of_fields(fields: &[Field], values: &[Value]) -> (Values, usize) {
             Some(value) => drop(found.named.insert(name.clone(), value.clone())),
             None => found.missing.push(name.clone()),
         }
-        if *has_control && values.get(at).is_some_and(is_control) {
+        if let Some(word) = values.get(at).and_then(control).filter(|_| *has_control) {
+            found.controls.push((name.clone(), word));
             at += 1;
         }
     }
@@ -177,8 +182,11 @@ fn of_slots(node: &Node, values: &[Value]) -> Result<Values, Unnamed> {
         found.named.insert((*name).clone(), value.clone());
         at += 1;
         let fields_left = names.len() - number - 1;
-        let is_extra = |value: &Value| value.is_string() && (is_control(value) || is_button(value));
-        if values.len() - at > fields_left && values.get(at).is_some_and(is_extra) {
+        let is_extra = |value: &Value| value.is_string() && (control(value).is_some() || is_button(value));
+        if values.len() - at > fields_left
+            && let Some(extra) = values.get(at).filter(|value| is_extra(value))
+        {
+            found.controls.extend(control(extra).map(|word| ((*name).clone(), word)));
             at += 1;
         }
     }
@@ -189,9 +197,13 @@ fn of_slots(node: &Node, values: &[Value]) -> Result<Values, Unnamed> {
     Err(Unnamed { count: values.len() })
 }
 
-/// Whether a value says how a seed changes. Very old editors saved whether it is random.
-fn is_control(value: &Value) -> bool {
-    value.is_boolean() || value.as_str().is_some_and(|word| CONTROLS.contains(&word))
+/// How a seed changes, if a value says that. Very old editors saved whether it is random.
+pub(super) fn control(value: &Value) -> Option<&'static str> {
+    match value {
+        Value::Bool(true) => Some("randomize"),
+        Value::Bool(false) => Some("fixed"),
+        value => CONTROLS.into_iter().find(|word| value.as_str() == Some(*word)),
+    }
 }
 
 /// Whether a value is that of an upload button.
