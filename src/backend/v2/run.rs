@@ -194,17 +194,19 @@ impl V2Run {
         }
         let counted = step.filter(|(_, steps)| *steps > 1.0).and_then(|_| self.nodes.progress(now));
         let label = node.as_ref().map(|node| self.nodes.name(node)).unwrap_or_default();
-        self.chunk.progress = Some(match counted {
-            Some(counted) => counted,
-            None if *nodes_total > 0 && node.is_some() => {
-                Progress { value: *nodes_done, max: *nodes_total, seconds_left: None, label }
+        self.chunk.progress = match counted {
+            Some(counted) => Some(counted),
+            // Between two nodes, servers count other things.
+            None if node.is_none() => None,
+            None if *nodes_total > 0 => {
+                Some(Progress { value: *nodes_done, max: *nodes_total, seconds_left: None, label })
             }
             None if *value > 0.0 => {
-                Progress { value: (value * 100.0) as u64, max: 100, seconds_left: None, label }
+                Some(Progress { value: (value * 100.0) as u64, max: 100, seconds_left: None, label })
             }
             // Nothing is known yet.
-            None => return Ok(()),
-        });
+            None => None,
+        };
         Ok(())
     }
 
