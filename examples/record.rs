@@ -57,7 +57,7 @@ enum Step {
     Hold(u64),
 }
 
-/// Edit, run, watch, see, compare.
+/// Edit, run, watch, see; explore other seeds, see them beside each other, compare two.
 const SCRIPT: &[Step] = &[
     Step::Until("Parameters"),
     Step::Hold(1_200),
@@ -68,20 +68,25 @@ const SCRIPT: &[Step] = &[
     Step::Hold(500),
     Step::Keys("\x12"),
     Step::Until("Run 1 done"),
+    Step::Hold(2_500),
+    Step::Keys("E"),
+    Step::Until("4 runs"),
     Step::Hold(1_500),
-    Step::Keys("\x12"),
-    Step::Until("Run 2 done"),
-    Step::Hold(1_500),
-    Step::Keys("V"),
-    Step::Until("Gallery"),
-    Step::Hold(1_500),
+    Step::Keys("\r"),
+    Step::Until("run them"),
+    Step::Hold(1_000),
+    Step::Keys("y"),
+    Step::Until("4 of 4 done"),
+    Step::Hold(2_500),
     Step::Keys(" "),
     Step::Keys("\x1b[C"),
-    Step::Hold(600),
+    Step::Hold(800),
     Step::Keys("C"),
+    Step::Hold(3_000),
+    Step::Keys(" "),
     Step::Hold(2_000),
     Step::Keys(" "),
-    Step::Hold(1_000),
+    Step::Hold(1_500),
     Step::Keys(" "),
     Step::Hold(1_500),
 ];
@@ -144,7 +149,8 @@ fn main() {
     let home = std::env::temp_dir().join(format!("comfydeck-record-{}", std::process::id()));
     std::fs::create_dir_all(&home).expect("a folder");
     let mut command = CommandBuilder::new(&program);
-    command.args(["demo"]);
+    // Quicker than a cold start really is.
+    command.args(["demo", "--cold-start", "1500", "--load", "300", "--step", "60"]);
     command.cwd(&home);
     command.env("COMFYDECK_HOME", &home);
     command.env("TERM", "xterm-256color");
