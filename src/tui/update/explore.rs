@@ -93,7 +93,11 @@ pub(super) fn ask_to_run(model: &mut Model, plan: Plan) {
         send_workflow: model.send_workflow,
         plan,
     };
-    let consequence = format!("It takes {}.", told(model, order.plan.len()));
+    let told = told(model, order.plan.len());
+    let consequence = match told.starts_with("about") {
+        true => format!("It takes {told}."),
+        false => format!("Its {told}."),
+    };
     model.overlay = Some(Overlay::Confirm(Confirm {
         question,
         consequence,
