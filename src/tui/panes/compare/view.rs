@@ -57,8 +57,10 @@ pub fn placements(model: &Model) -> Vec<Placement> {
     let shown = model.compare.only.unwrap_or(0).min(pictures.len().saturating_sub(1));
     let fits = |picture: &Shared| picture.cells.width <= area.width && picture.cells.height <= area.height;
     let placed = pictures.iter().enumerate().filter(|(_, picture)| fits(picture)).map(|(at, picture)| {
-        let at_top = Position::new(area.x, area.y);
-        Placement { behind: at != shown, ..Placement::new(picture.clone(), at_top) }
+        // Both beside each other stand beneath their captions, one alone in the middle.
+        let left = if pictures.len() > 1 { (area.width - picture.cells.width) / 2 } else { 0 };
+        let place = Position::new(area.x + left, area.y);
+        Placement { behind: at != shown, ..Placement::new(picture.clone(), place) }
     });
     let (mut placed, behind): (Vec<_>, Vec<_>) = placed.partition(|placement| !placement.behind);
     placed.extend(behind);
