@@ -20,6 +20,7 @@
 
 mod kitty;
 pub(super) mod placeholder;
+mod strips;
 #[cfg(test)]
 mod tests;
 
@@ -31,10 +32,10 @@ use ratatui::style::Color;
 
 pub(super) use self::kitty::push_kitty;
 use self::kitty::{Kitty, Whether};
+use self::strips::{Passage, StripState, next_strips, set_strip, strip_area, what_stays};
 use super::painter::Painter;
-use super::passthrough::through_tmux;
 use crate::picture::encode::BlockPen;
-use crate::picture::{Colours, Form, Shared, Strip};
+use crate::picture::{Colours, Form, Shared};
 
 /// A picture and the position of its first cell.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,16 +91,6 @@ enum Progress {
     Kitty(Kitty),
     /// State of each strip on the screen.
     Strips(Vec<StripState>),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum StripState {
-    Not,
-    /// A part of the previous picture.
-    Old,
-    Whole,
-    /// Partly overwritten.
-    Torn,
 }
 
 impl PictureLayer {
@@ -367,21 +358,6 @@ fn is_of_use(placement: &Placement) -> bool {
     !placement.behind || matches!(placement.picture.form, Form::Kitty(_))
 }
 
-/// What of an earlier picture's strips is as in the one that takes its place.
-fn what_stays(strips: &[Strip], before: &Shared, there: &[StripState]) -> Vec<StripState> {
-    let old: &[Strip] = match &before.form {
-        Form::Strips(old) => old,
-        Form::Blocks(_) | Form::Kitty(_) => &[],
-    };
-    let state = |(at, strip): (usize, &Strip)| match (old.get(at), there.get(at)) {
-        (Some(old), Some(StripState::Whole)) if old == strip => StripState::Whole,
-        (Some(_), Some(StripState::Not | StripState::Torn)) => StripState::Not,
-        (Some(_), Some(StripState::Whole | StripState::Old)) => StripState::Old,
-        (None, _) | (_, None) => StripState::Not,
-    };
-    strips.iter().enumerate().map(state).collect()
-}
-
 impl Shown {
     fn area(&self) -> Rect {
         self.placement.area()
@@ -527,66 +503,6 @@ fn half_block(cell: &mut Cell, upper: [u8; 3], lower: [u8; 3]) {
     cell.set_bg(colour(lower));
     if upper != lower {
         cell.set_char('▀').set_fg(colour(upper));
-    }
-}
-
-fn strip_area(area: Rect, strip: &Strip) -> Rect {
-    Rect { y: area.y + strip.row, height: strip.rows, ..area }.intersection(area)
-}
-
-/// What the cells of a strip are in the next frame.
-fn set_strip(area: Rect, there: &mut StripState, buffer: &mut Buffer, painter: &Painter) {
-    let covered = area.positions().any(|at| !is_left(&buffer[at]));
-    *there = match *there {
-        StripState::Whole | StripState::Old | StripState::Torn if covered => StripState::Torn,
-        StripState::Torn => StripState::Not,
-        other => other,
-    };
-    for at in area.positions() {
-        // Where something else stands by now, or nothing of the picture yet, blanks take its place first.
-        if is_left(&buffer[at]) && (*there == StripState::Not || !painter.leaves(at)) {
-            buffer[at].reset();
-        }
-    }
-}
-
-/// How strips get to the terminal that shows them.
-#[derive(Clone, Copy, Debug)]
-enum Passage {
-    Direct,
-    /// Through tmux, whose pane lies there. Sixel it shows itself.
-    Tmux(Option<Position>),
-}
-
-fn next_strips(
-    strips: &[Strip],
-    there: &mut [StripState],
-    placement: &Placement,
-    passage: Passage,
-    room: usize,
-    bytes: &mut Vec<u8>,
-    filled: &mut Vec<Rect>,
-) {
-    for (strip, there) in strips.iter().zip(there) {
-        if matches!(there, StripState::Whole | StripState::Torn) {
-            continue;
-        }
-        if !bytes.is_empty() && bytes.len() + strip.bytes.len() > room {
-            return;
-        }
-        let at = Position::new(placement.at.x, placement.at.y + strip.row);
-        match passage {
-            Passage::Tmux(pane) if strip.bytes.starts_with(b"\x1b]") => {
-                let Some(pane) = pane else { return };
-                let mut wrapped = Vec::new();
-                push_at(Position::new(pane.x + at.x, pane.y + at.y), &strip.bytes, &mut wrapped);
-                // tmux takes the cursor to its own place again.
-                bytes.extend(through_tmux(&wrapped));
-            }
-            Passage::Tmux(_) | Passage::Direct => push_at(at, &strip.bytes, bytes),
-        }
-        filled.push(strip_area(placement.area(), strip));
-        *there = StripState::Whole;
     }
 }
 

@@ -9,7 +9,7 @@ use ratatui::layout::Size;
 use ratatui::style::Style;
 
 use super::*;
-use crate::picture::{Cells, Picture};
+use crate::picture::{Cells, Picture, Strip};
 use crate::tui::terminal::painter::ColorDepth;
 
 const CURSOR: Option<Position> = Some(Position::new(7, 1));
