@@ -192,6 +192,17 @@ pub fn config() -> Vec<Table> {
             settings: vec![row("default_profile", Text, "\"prod\"", "the profile to use by default")],
         },
         Table { name: "profiles", about: "where to run", names: Names::Tables, settings: profile() },
+        Table {
+            name: "pipes",
+            about: "commands that a text can be piped through",
+            names: Names::Any,
+            settings: vec![row(
+                "enhance",
+                Text,
+                "\"llm -s 'Say this prompt better'\"",
+                "gets the text on its standard input; what it writes may take the text's place",
+            )],
+        },
         Table { name: "notify", about: "who looks elsewhere is told", names: Names::Own, settings: notify() },
         Table {
             name: "output",

@@ -153,7 +153,7 @@ fn split(text: &str) -> Vec<&str> {
 }
 
 /// What two texts have in common and what changed.
-pub(super) fn words(before: &str, after: &str) -> Vec<Words> {
+pub fn words(before: &str, after: &str) -> Vec<Words> {
     let (before, after) = (split(before), split(after));
     let steps = capture_diff_slices(Algorithm::Myers, &before, &after);
     let mut pieces = Vec::new();

@@ -47,7 +47,9 @@ use crate::store::StoreError;
 
 pub use batches::{cancel_batch, cancel_queued, enqueue_batch, profile_of_batch, resume_batch, retry_batch};
 pub use copy::copied;
-pub use process::{NoRunner, ensure, ensure_as, gone, keep_away, serve, serve_with, work, work_off};
+pub use process::{
+    NoRunner, ensure, ensure_as, gone, keep_away, secret_variables, serve, serve_with, work, work_off,
+};
 pub use restarts::Restarts;
 pub use submit::{IfSame, NewRun, absolute, adopt, cancel, enqueue, enqueue_again, let_go, outgoing};
 pub use waiting::{cancel_queue, resume_queue};

@@ -280,7 +280,7 @@ impl Locks {
 }
 
 /// Names of the variables in which this user's config looks for secrets.
-fn secret_variables(dirs: &Dirs) -> Vec<String> {
+pub fn secret_variables(dirs: &Dirs) -> Vec<String> {
     let mut names: Vec<String> = NOT_FOR_THE_RUNNER.map(str::to_owned).to_vec();
     // Without a readable config no names are known.
     for profile in Config::load(dirs).map(|config| config.profiles).unwrap_or_default().into_values() {

@@ -218,6 +218,14 @@ pub enum ScreenEffect {
     Copy(String),
     /// Put the `scp` command that downloads a file on the clipboard of the person's own machine.
     CopyScp(PathBuf),
+    /// Give a text to the command of this name.
+    Pipe {
+        number: u64,
+        name: String,
+        text: String,
+    },
+    /// Stop the command that has a text.
+    StopPipe,
     /// Tell a person who may look elsewhere.
     Alert(Alert),
     /// Give the terminal back to the shell until `fg`.

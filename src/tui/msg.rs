@@ -172,6 +172,11 @@ pub enum Msg {
         place: String,
         doubts: Vec<String>,
     },
+    /// What a command made of a text, or why nothing.
+    Piped {
+        number: u64,
+        outcome: Result<String, String>,
+    },
     /// A text for the clipboard.
     Copy(String),
     /// A run in full, of which something is wanted; `None` when it is not in the store, or cannot be read.

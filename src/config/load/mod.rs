@@ -39,6 +39,8 @@ pub struct Config {
     pub max_log: MaxLog,
     /// What may be spent: the table `[spend]`.
     pub spend: Spend,
+    /// Commands that a text can be piped through, by name: the table `[pipes]`.
+    pub pipes: IndexMap<String, String>,
     /// Command → keys that replace its default ones. The dashboard checks them.
     pub keys: IndexMap<String, Vec<String>>,
     /// Lines of the file with these commands.
@@ -214,6 +216,9 @@ impl Config {
             config.spend = Spend { per_batch: most("per_batch"), per_day: most("per_day") };
             fields.finish(&mut found);
         }
+        if let Some(pipes) = fields.table("pipes", &mut found) {
+            config.pipes = read_pipes(pipes, &mut found);
+        }
         if let Some(keys) = fields.table("keys", &mut found) {
             config.keys = read_keys(keys, &mut found);
             config.key_lines =
@@ -310,6 +315,24 @@ fn read_max_log(table: &DeTable<'_>, found: &mut Diagnostics<'_>) -> MaxLog {
     });
     fields.finish(found);
     bytes.map_or_else(MaxLog::default, MaxLog)
+}
+
+fn read_pipes(table: &DeTable<'_>, found: &mut Diagnostics<'_>) -> IndexMap<String, String> {
+    let mut pipes = IndexMap::new();
+    for (name, _, value) in entries(table) {
+        match value.get_ref().as_str().filter(|command| !command.trim().is_empty()) {
+            Some(command) => {
+                pipes.insert(name.to_owned(), command.to_owned());
+            }
+            None => {
+                let path = format!("pipes.{name}");
+                let what = describe(value.get_ref());
+                let message = format!("`{path}` should be a shell's command, not {what}");
+                found.at(value.span(), &path, message);
+            }
+        }
+    }
+    pipes
 }
 
 fn read_keys(table: &DeTable<'_>, found: &mut Diagnostics<'_>) -> IndexMap<String, Vec<String>> {

@@ -48,6 +48,7 @@ fn of_choice(purpose: &Choosing) -> &'static [Hint] {
         Choosing::Kin(_) => &[("Enter", "go to the run")],
         Choosing::Search => &[("Enter", "show these"), ("Del", "remove")],
         Choosing::Status => &[("Enter", "show these")],
+        Choosing::Pipe(_) => &[("Enter", "do it")],
         Choosing::CopyAs(_) => &[("Enter", "copy")],
         Choosing::Workflow => &[("Enter", "open")],
         Choosing::Value(_) | Choosing::InputFor(_) => &[("Enter", "take it")],

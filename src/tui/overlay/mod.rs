@@ -97,6 +97,8 @@ pub enum Choosing {
     InputFor(std::path::PathBuf),
     /// What a run is copied as.
     CopyAs(RunId),
+    /// The command that a text is piped through.
+    Pipe(ParamKey),
 }
 
 impl Choosing {
@@ -114,13 +116,14 @@ impl Choosing {
             Self::Workflow => "Workflows of this file",
             Self::InputFor(_) => "Which parameter takes the file?",
             Self::CopyAs(_) => "Copy the run as",
+            Self::Pipe(_) => "Pipe the text through",
         }
     }
 
     /// Columns of the list, if there is room.
     pub fn width(&self) -> u16 {
         match self {
-            Self::Value(_) | Self::Status => 44,
+            Self::Value(_) | Self::Status | Self::Pipe(_) => 44,
             Self::Command
             | Self::Preset
             | Self::Profile
@@ -345,6 +348,8 @@ pub enum Confirmed {
     DeleteOutput(OutputId),
     /// Upload a file for a parameter that holds its path as a text.
     Upload(ParamKey, std::path::PathBuf),
+    /// Take what a command made of a text.
+    TakePiped(ParamKey, String),
     /// Ask whether to queue several runs that send placeholders.
     ExploreUnfilled(Box<Plan>),
     /// Queue several runs.
@@ -396,6 +401,7 @@ impl Confirmed {
             | Self::RunUnsure
             | Self::RunUnfilled
             | Self::ExploreUnfilled(_)
+            | Self::TakePiped(..)
             | Self::RunBatch(_)
             | Self::CancelBatch(_)
             | Self::RetryBatch(_)

@@ -37,7 +37,8 @@ impl Picker {
             | Choosing::Workflow
             | Choosing::Output(_)
             | Choosing::InputFor(_)
-            | Choosing::CopyAs(_) => by_letters(&self.items, &typed),
+            | Choosing::CopyAs(_)
+            | Choosing::Pipe(_) => by_letters(&self.items, &typed),
         }
     }
 

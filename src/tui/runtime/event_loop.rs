@@ -4,11 +4,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use crossterm::event::Event;
+use indexmap::IndexMap;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::encode_options::{EncodeOptions, PictureSettings};
 use super::pace::{Link, Pace, Step};
+use super::pipe::{self, Pipe};
 use super::saved_state::SavedState;
 use super::store_reader::StoreReader;
 use super::thumb_queue::ThumbQueue;
@@ -82,6 +84,12 @@ pub(super) struct EventLoop {
     /// The person leaves for the demo.
     pub(super) wants_demo: bool,
     pub(super) watcher: Option<store::Watcher>,
+    /// Commands that a text can be piped through, and variables that they do not get.
+    pub(super) pipes: IndexMap<String, String>,
+    pub(super) secret_variables: Vec<String>,
+    /// The one that is at work.
+    pub(super) pipe: Option<Pipe>,
+    pub(super) replies: Replies,
 }
 
 /// Channels to the threads that work for the loop.
@@ -395,6 +403,8 @@ impl EventLoop {
                 self.wants_demo = true;
                 self.over = Some(Over::Quit);
             }
+            ScreenEffect::Pipe { number, name, text } => self.start_pipe(number, &name, text),
+            ScreenEffect::StopPipe => self.pipe = None,
             ScreenEffect::Alert(alert) => self.session.alert(&alert),
             ScreenEffect::Suspend => self.suspend(),
             ScreenEffect::Redraw => {
@@ -432,6 +442,16 @@ impl EventLoop {
                 self.find_pane(order.protocol);
                 self.threads.comparisons.order((order, self.encode_options()));
             }
+        }
+    }
+
+    fn start_pipe(&mut self, number: u64, name: &str, text: String) {
+        let Some(command) = self.pipes.get(name).cloned() else { return };
+        let (replies, without) = (self.replies.clone(), self.secret_variables.clone());
+        let answer = move |outcome| replies.send(Msg::Piped { number, outcome });
+        match pipe::start(command, text, without, pipe::LIMIT, answer) {
+            Ok(pipe) => self.pipe = Some(pipe),
+            Err(why) => self.hear(Msg::Piped { number, outcome: Err(why.to_string()) }),
         }
     }
 

@@ -20,6 +20,7 @@ mod files;
 mod operations;
 mod pace;
 mod pictures;
+mod pipe;
 mod saved_state;
 mod start;
 mod store_reader;

@@ -22,6 +22,7 @@ use ratatui::layout::Rect;
 
 use crate::config::{Config, ThemeChoice};
 use crate::picture::{PictureMode, PictureProtocol, usual_budget};
+use crate::runner;
 use crate::store::{self, Store};
 use crate::tui::alerts::Alerts;
 use crate::tui::commands;
@@ -153,6 +154,7 @@ fn event_loop(
         alerts: Alerts::new(notify.clone(), store::now()),
         ..Model::default()
     };
+    model.params.pipes.names = options.config.pipes.keys().cloned().collect();
     model.log.cut = saved.log_cut;
     model.output.mode = picture_mode(&options.config);
     model.output.means.colourless = colourless;
@@ -185,5 +187,9 @@ fn event_loop(
         over: None,
         wants_demo: false,
         watcher: None,
+        pipes: options.config.pipes.clone(),
+        secret_variables: runner::secret_variables(&options.dirs),
+        pipe: None,
+        replies: replies.clone(),
     })
 }

@@ -10,6 +10,7 @@ use crate::tui::overlay::keys::Answer;
 use crate::tui::overlay::{Asking, Choosing, Confirmed, Overlay, PickerItem};
 use crate::tui::panes::log::update as log;
 use crate::tui::panes::output::uses as outputs;
+use crate::tui::panes::params::piping;
 use crate::tui::panes::params::recall;
 use crate::tui::panes::params::update as params;
 use crate::tui::panes::runs::search;
@@ -109,6 +110,7 @@ fn chosen(model: &mut Model, purpose: Choosing, item: PickerItem, ctx: &Ctx, eff
         Choosing::Status => runs::show_status(model, &item.id, effects),
         Choosing::Value(key) => params::chosen(model, &key, &item, effects),
         Choosing::Output(wanted) => outputs::take(model, &item.id, wanted, effects),
+        Choosing::Pipe(key) => piping::begin(model, key, &item.id, effects),
         Choosing::CopyAs(run) => effects.extend(runs::copied_as(run, &item.id)),
         Choosing::InputFor(path) => outputs::put(model, &path, &item.id, effects),
     }
@@ -147,6 +149,7 @@ fn confirmed(model: &mut Model, then: Confirmed, ctx: &Ctx, effects: &mut Effect
         Confirmed::RunWithNewSeed(order) => submit::with_new_seed(model, &order, ctx, effects),
         Confirmed::RunUnsure => submit::unsure(model, effects),
         Confirmed::RunUnfilled => submit::unfilled(model, effects),
+        Confirmed::TakePiped(key, text) => piping::taken(model, &key, text, effects),
         Confirmed::ExploreUnfilled(plan) => explore::ask_to_run(model, *plan),
         Confirmed::RunBatch(order) => effects.push(Effect::Do(Operation::SubmitBatch(order))),
         Confirmed::CancelBatch(batch) => effects.push(Effect::Do(Operation::CancelBatch(batch))),
@@ -184,7 +187,8 @@ pub(super) fn items(model: &mut Model, purpose: &Choosing, mut items: Vec<Picker
             | Choosing::Workflow
             | Choosing::Output(_)
             | Choosing::InputFor(_)
-            | Choosing::CopyAs(_) => false,
+            | Choosing::CopyAs(_)
+            | Choosing::Pipe(_) => false,
         };
     }
     if let Some(Overlay::Picker(picker)) = &mut model.overlay

@@ -36,6 +36,7 @@ use super::panes::gallery::update as gallery;
 use super::panes::log::update as log;
 use super::panes::output::update as output;
 use super::panes::params::editing;
+use super::panes::params::piping;
 use super::panes::params::recall;
 use super::panes::params::update as params;
 use super::panes::runs::ends as run_ends;
@@ -138,6 +139,7 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
             effects.extend(presets::ask_typical(model));
         }
         Msg::AskReplay { run, place, doubts } => runs::ask_replay(model, run, &place, &doubts),
+        Msg::Piped { number, outcome } => piping::arrived(model, number, outcome),
         Msg::Copy(text) => effects.push(Effect::Screen(ScreenEffect::Copy(text))),
         Msg::NotSubmitted(why) => model.report(Tone::Bad, why),
         Msg::Same { run, status, order } => submit::same(model, run, status, order),

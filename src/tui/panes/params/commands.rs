@@ -1,7 +1,7 @@
 //! Commands of the parameters pane.
 
 use super::update::{at_line, cycle_policy, new_seed, pin, redo, reset, reset_all, show_all, step, toggle};
-use super::{editing, recall};
+use super::{editing, piping, recall};
 use crate::domain::ParamKind;
 use crate::tui::command::{Command, Reason, Scope, at};
 use crate::tui::model::Model;
@@ -130,6 +130,14 @@ pub const COMMANDS: &[Command] = &[
         ..Command::new("show-all", |model, _, _| show_all(model))
     },
     DONE_EDITING,
+    Command {
+        places: &[at(HERE, 0), at(Scope::Editing, 0).named("pipe-now").keys(&["alt+p"])],
+        keys: &["alt+p"],
+        short: "pipe",
+        long: "Give the text to a command of [pipes], and see what it makes of it before it is taken; again stops it",
+        when: piping::can,
+        ..Command::new("pipe", |model, _, effects| piping::open(model, effects))
+    },
     Command {
         places: &[at(HERE, 28), at(Scope::Editing, 65).named("recall-now").keys(&["alt+r"])],
         keys: &["alt+r"],

@@ -3,11 +3,13 @@
 pub mod commands;
 pub mod editing;
 pub mod lines;
+pub mod piping;
 pub mod recall;
 pub mod rows;
 pub mod update;
 pub mod view;
 
+use piping::Pipes;
 use std::collections::BTreeMap;
 
 use indexmap::IndexSet;
@@ -30,6 +32,7 @@ pub struct ParamsPane {
     /// Whether links and inputs hidden by the form are shown.
     pub show_all: bool,
     pub editing: Option<Editing>,
+    pub pipes: Pipes,
     /// State of the files that parameters refer to.
     pub files: BTreeMap<ParamKey, FileState>,
 }
