@@ -8,6 +8,7 @@ use comfydeck::config::{Config, Dirs};
 use comfydeck::domain::{ParamKey, Parameter, SeedPolicy, Setting, Workflow, param};
 use comfydeck::library::open::{self, OpenError, OpenRequest};
 use comfydeck::library::presets::{Edits, PresetError, PresetSource, Presets, WorkflowSource};
+use comfydeck::library::schemas::Schemas;
 use indexmap::IndexMap;
 
 struct Place {
@@ -312,7 +313,7 @@ fn arguments_go_before_the_preset_and_the_preset_before_the_profile() {
     place.write("work/presets/p.toml", "extends = \"flamingo\"\nprofile = \"b\"\n");
     let config = Config::load(&place.dirs).expect("a config");
     let opened = |target: OpenRequest<'_>| {
-        let opening = open::open(&config, &place.presets, &target)?;
+        let opening = open::open(&config, &place.presets, &Schemas::new(&place.dirs), &target)?;
         let source = opening.workflow.source.shown();
         let url = opening.profile.map_or_else(|e| e.to_string(), |profile| profile.url);
         Ok::<_, OpenError>((source.rsplit('/').next().unwrap_or_default().to_owned(), url))

@@ -13,6 +13,7 @@ use crate::config::{Config, Dirs};
 use crate::domain::{Draft, ParamKind, Parameter, value};
 use crate::library::open::{self, OpenRequest};
 use crate::library::presets::Presets;
+use crate::library::schemas::Schemas;
 use crate::report::text::cut;
 use crate::store::{RunQuery, Store};
 use crate::wire::ansi::scrub_plain;
@@ -113,7 +114,7 @@ fn draft() -> Option<Draft> {
         profile: profile.as_deref(),
         url: url.as_deref(),
     };
-    let opening = open::open(&config, &known_presets()?, &target).ok()?;
+    let opening = open::open(&config, &known_presets()?, &Schemas::new(&dirs), &target).ok()?;
     Some(Draft::new(opening.workflow.params, opening.layer))
 }
 

@@ -13,6 +13,7 @@ use crate::config::{Config, Credentials, Dirs, Profile};
 use crate::domain::run::{Protocol, shown_url};
 use crate::library::open;
 use crate::library::presets::{Presets, WorkflowSource};
+use crate::library::schemas::Schemas;
 use crate::report::text;
 use crate::runner;
 use crate::store::{Repaired, Store};
@@ -146,7 +147,7 @@ fn look_at_presets(dirs: &Dirs, config: &Config, found: &mut Findings) {
     };
     for preset in listed.iter().filter(|preset| preset.source.path().is_some()) {
         let target = open::OpenRequest { preset: Some(&preset.name), ..open::OpenRequest::default() };
-        match open::open(config, &presets, &target) {
+        match open::open(config, &presets, &Schemas::new(dirs).converting(), &target) {
             Ok(opening) => {
                 opening.diagnostics.iter().for_each(|diagnostic| found.fair("presets", diagnostic))
             }

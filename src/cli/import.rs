@@ -17,6 +17,7 @@ use crate::domain::{Draft, ParamKey, ParamKind, SeedPolicy, Setting, value};
 use crate::library::import::{self, Imported};
 use crate::library::open::{self, OpenError, OpenRequest, Opening};
 use crate::library::presets::{Edits, Presets, check_name};
+use crate::library::schemas::Schemas;
 use crate::report::text;
 use crate::wire::ansi::scrub_plain;
 
@@ -67,7 +68,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         profile: args.place.profile.as_deref(),
         url: args.place.url.as_deref(),
     };
-    let compared = match open::open(&config, &presets, &target) {
+    let compared = match open::open(&config, &presets, &Schemas::new(&dirs).converting(), &target) {
         Ok(opening) => {
             opening.diagnostics.iter().for_each(|found| out::note(plain(&format!("warning: {found}"))));
             Some(Compared::new(&imported, opening))

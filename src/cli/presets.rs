@@ -13,6 +13,7 @@ use crate::domain::draft::Layer;
 use crate::domain::{SeedPolicy, Setting, preset, value};
 use crate::library::open::{self, OpenRequest};
 use crate::library::presets::{Edits, Listed, PresetSource, Presets, WorkflowSource, check_name};
+use crate::library::schemas::Schemas;
 use crate::report::table::{Column, Tone, cell, table};
 use crate::wire::ansi::scrub_plain;
 
@@ -145,7 +146,8 @@ fn show(
 ) -> Result<Exit, Failure> {
     let config = Config::load(dirs).map_err(Failure::usage)?;
     let target = OpenRequest { preset: Some(name), workflow: workflow.as_deref(), ..OpenRequest::default() };
-    let opening = open::open(&config, presets, &target).map_err(Failure::usage)?;
+    let opening =
+        open::open(&config, presets, &Schemas::new(dirs).converting(), &target).map_err(Failure::usage)?;
     for found in &opening.diagnostics {
         out::note(format!("comfydeck: {}", scrub_plain(&found.to_string())));
     }

@@ -18,6 +18,7 @@ use crate::domain::pasted::{self, Pasted};
 use crate::domain::{Diagnostic, Draft, ParamKey, ParamKind, Parameter, RunId, Said, Setting, Shape, value};
 use crate::library::open::{self, Opening};
 use crate::library::presets::Presets;
+use crate::library::schemas::Schemas;
 use crate::library::wildcards::WildcardFiles;
 use crate::report::{human, json};
 use crate::runner::{self, IfSame, NewRun};
@@ -219,7 +220,9 @@ fn prepare(args: &Args, dirs: &Dirs, working: &Path) -> Result<Prepared, Failure
         profile: args.open.place.profile.as_deref(),
         url: args.open.place.url.as_deref(),
     };
-    let mut opening = open::open(&config, &Presets::new(dirs, working), &target).map_err(Failure::usage)?;
+    let mut opening =
+        open::open(&config, &Presets::new(dirs, working), &Schemas::new(dirs).converting(), &target)
+            .map_err(Failure::usage)?;
     warn(&opening.diagnostics);
     opening.workflow.notes().for_each(out::note);
     if let Some(why) = opening.workflow.unrunnable() {

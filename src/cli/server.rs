@@ -1,4 +1,5 @@
-//! `comfydeck server`: shows a server's version, memory, queue and models; clears its queue or memory.
+//! `comfydeck server`: shows a server's version, memory, queue and models; reads what its nodes take; clears its queue or
+//! memory.
 
 use std::collections::HashMap;
 
@@ -9,6 +10,7 @@ use crate::backend::{Backend, Server, Tend, for_protocol};
 use crate::config::{Config, Profile};
 use crate::domain::run::{RunError, RunId, shown_url};
 use crate::domain::server::{Memory, QueuedPrompt, ServerQueue, System};
+use crate::library::schemas::{SchemaOrigin, Schemas};
 use crate::report::text;
 use crate::store::{RunQuery, Store};
 use crate::wire::ansi::scrub_plain;
@@ -27,11 +29,14 @@ pub struct Args {
     /// List the models of a folder, such as `checkpoints` or `loras`
     #[arg(long, value_name = "FOLDER")]
     pub models: Option<String>,
-    /// Remove all waiting prompts from the queue, including other people's; asks first
+    /// Read again what its nodes take, and keep it: choices and limits for the dashboard and for `run`
     #[arg(long, conflicts_with_all = ["models", "json"])]
+    pub nodes: bool,
+    /// Remove all waiting prompts from the queue, including other people's; asks first
+    #[arg(long, conflicts_with_all = ["models", "json", "nodes"])]
     pub clear_queue: bool,
     /// Unload the models and forget cached results; asks first
-    #[arg(long, conflicts_with_all = ["models", "json", "clear_queue"])]
+    #[arg(long, conflicts_with_all = ["models", "json", "nodes", "clear_queue"])]
     pub free_memory: bool,
     /// Do not ask for confirmation
     #[arg(long)]
@@ -63,6 +68,13 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         let models = runtime.block_on(backend.models(server, Some(folder))).map_err(failed)?;
         let text = if args.json { format!("{}\n", json!(models)) } else { lines(&models) };
         out::print(&text)?;
+        return Ok(Exit::Success);
+    }
+    if args.nodes {
+        let text = runtime.block_on(backend.schema(server)).map_err(failed)?;
+        let (schemas, origin) = (Schemas::new(&dirs), SchemaOrigin::Server(profile.called_url().to_owned()));
+        let classes = schemas.keep(&origin, &text).map_err(|why| Failure::new(Exit::Failed, why))?;
+        out::print(&format!("{classes} kinds of nodes at {}\n", origin.shown()))?;
         return Ok(Exit::Success);
     }
     let (wish, question) = match (args.clear_queue, args.free_memory) {

@@ -26,6 +26,8 @@ pub struct Profile {
     /// What a second of a run costs; `None` when it is not known.
     pub cost_per_second: Option<f64>,
     pub workflow: Option<PathBuf>,
+    /// A file with the `object_info` of its server.
+    pub schema: Option<PathBuf>,
     /// Folder for outputs; `None` for the default, [`Dirs::outputs`].
     pub output_dir: Option<PathBuf>,
     /// File name template for outputs; `None` keeps the server's names.
@@ -83,6 +85,7 @@ impl Profile {
             concurrency: DEFAULT_CONCURRENCY,
             cost_per_second: None,
             workflow: None,
+            schema: None,
             output_dir: None,
             output_name: None,
             sidecar: false,

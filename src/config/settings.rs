@@ -140,6 +140,12 @@ fn profile() -> Vec<Setting> {
         row("concurrency", Integer { least: 1, most: Some(1000) }, "1", "runs at once"),
         row("cost_per_second", Money, "0.0012", "what a second of a run costs, for prices and ceilings"),
         row("workflow", Text, "\"~/flows/workflow_api.json\"", "the workflow to open by default"),
+        row(
+            "schema",
+            Text,
+            "\"~/flows/object_info.json\"",
+            "what the server's nodes take, as a ComfyUI like it answers to /object_info",
+        ),
     ];
     profile.extend(output());
     profile
@@ -287,6 +293,12 @@ pub fn preset() -> Vec<Table> {
             names: Names::Own,
             settings: vec![
                 row("workflow", Text, "\"workflow_api.json\"", "the workflow's path, relative to this file"),
+                row(
+                    "schema",
+                    Text,
+                    "\"object_info.json\"",
+                    "what the nodes take, as a ComfyUI answers to /object_info",
+                ),
                 row("title", Text, "\"Flamingo\"", "for lists"),
                 row("description", Text, "\"A flamingo\"", "a sentence about it"),
                 row("profile", Text, "\"prod\"", "the profile to run on by default"),

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use serde_json::Value;
@@ -9,6 +10,7 @@ use thiserror::Error;
 
 use super::convert::{Converted, convert, told};
 use super::presets::{OpenPreset, PresetError, Presets, WorkflowSource};
+use super::schemas::{KnownNodes, SchemaOrigin, Schemas};
 use crate::config::{Config, ConfigError, Profile};
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::draft::Layer;
@@ -74,9 +76,49 @@ pub struct OpenWorkflow {
     /// Names, to be used as `FILE#NAME`, of the workflows in a file with several when none was chosen;
     /// the first one is open.
     pub others: Vec<String>,
+    /// What a server says of its nodes; without it, the facts about built-in nodes serve.
+    pub nodes: Option<Arc<KnownNodes>>,
+    form: Option<Arc<OpenForm>>,
+}
+
+/// The form that arranges a workflow's parameters.
+#[derive(Debug, PartialEq)]
+struct OpenForm {
+    form: Form,
+    /// It stands beside the workflow, not around it.
+    is_beside: bool,
 }
 
 impl OpenWorkflow {
+    /// The same workflow with what is known of its nodes now.
+    pub fn knowing(&self, nodes: Option<Arc<KnownNodes>>) -> Self {
+        let mut known = Self { nodes, ..self.clone() };
+        // The form's problems were reported when it was read.
+        let _ = known.describe("", "");
+        known
+    }
+
+    /// Describes the parameters by what is known of the nodes, and arranges them by the form. Returns problems of the
+    /// form, of which `text` is the file `file`.
+    fn describe(&mut self, text: &str, file: &str) -> Vec<Diagnostic> {
+        let nodes = self.nodes.as_ref();
+        let mut params = match nodes {
+            Some(nodes) => param::parameters_by(&self.workflow, &nodes.schema),
+            None => param::parameters(&self.workflow),
+        };
+        let form = self.form.clone();
+        if form.as_ref().is_none_or(|form| form.is_beside) && !form::shape_by_titles(&mut params) {
+            param::arrange(&mut params);
+        }
+        self.params = params;
+        let Some(form) = form else { return Vec::new() };
+        let shaped = form::shape(&form.form, std::mem::take(&mut self.params), text, file);
+        self.params = shaped.params;
+        self.values = shaped.values;
+        self.seeds.extend(shaped.seeds);
+        shaped.found
+    }
+
     /// The settings of a preset and of the form, and messages about settings of the preset that do not fit.
     pub fn under(&self, preset: Option<&OpenPreset>) -> (Layer, Vec<Diagnostic>) {
         let (mut layer, found) = preset.map(|preset| preset.layer(&self.params)).unwrap_or_default();
@@ -158,7 +200,12 @@ pub enum OpenError {
 ///
 /// # Errors
 /// When there is no workflow, or the preset or workflow cannot be read.
-pub fn open(config: &Config, presets: &Presets, target: &OpenRequest<'_>) -> Result<Opening, OpenError> {
+pub fn open(
+    config: &Config,
+    presets: &Presets,
+    schemas: &Schemas,
+    target: &OpenRequest<'_>,
+) -> Result<Opening, OpenError> {
     let preset = target.preset.map(|name| presets.open(name)).transpose()?;
     let of_preset = preset.as_ref().and_then(|preset| preset.profile.as_deref());
     let profile = config.choose(target.profile.or(of_preset), target.url);
@@ -168,10 +215,19 @@ pub fn open(config: &Config, presets: &Presets, target: &OpenRequest<'_>) -> Res
         .or_else(|| preset.as_ref().and_then(|preset| preset.workflow.clone()))
         .or_else(|| Some(WorkflowSource::File(profile.as_ref().ok()?.workflow.clone()?)))
         .ok_or(OpenError::NoWorkflow)?;
-    let workflow = workflow(&source)?;
+    let origin = SchemaOrigin::of(preset.as_ref(), profile.as_ref().ok());
+    let mut no_schema = None;
+    let workflow = read(&source, &mut |workflow| {
+        let origin = origin.as_ref()?;
+        schemas.known(origin, workflow).unwrap_or_else(|why| {
+            no_schema = Some(whole(&origin.shown(), why.to_string()));
+            None
+        })
+    })?;
     // A problem with a form does not prevent sending: the workflow's value is used.
     let of_form = workflow.diagnostics.iter().cloned();
     let mut diagnostics: Vec<_> = of_form.map(|found| Diagnostic { unsure: false, ..found }).collect();
+    diagnostics.extend(no_schema);
     let (layer, found) = workflow.under(preset.as_ref());
     diagnostics.extend(preset.iter().flat_map(|preset| preset.diagnostics.iter().cloned()).chain(found));
     Ok(Opening { workflow, layer, preset, profile, diagnostics })
@@ -183,19 +239,26 @@ pub fn open(config: &Config, presets: &Presets, target: &OpenRequest<'_>) -> Res
 /// # Errors
 /// When the file cannot be read or is not a workflow.
 pub fn workflow(source: &WorkflowSource) -> Result<OpenWorkflow, OpenError> {
+    read(source, &mut |_| None)
+}
+
+/// Finds what is known of a workflow's nodes.
+type Knowledge<'k> = &'k mut dyn FnMut(&Workflow) -> Option<Arc<KnownNodes>>;
+
+fn read(source: &WorkflowSource, known: Knowledge<'_>) -> Result<OpenWorkflow, OpenError> {
     let path = match source {
         WorkflowSource::BuiltIn(name) => {
             let text = WorkflowSource::built_in(name).ok_or_else(|| OpenError::NotBuiltIn(name.clone()))?;
-            return plain(source, text);
+            return plain(source, text, known);
         }
         WorkflowSource::File(path) => path,
     };
     let (path, title) = with_title(path);
-    let text = read(&path)?;
+    let text = text_in(&path)?;
     if form::is_form(&text) {
-        return from_form(source, &path, &text, title.as_deref());
+        return from_form(source, &path, &text, title.as_deref(), known);
     }
-    let mut opened = plain(source, &text)?;
+    let mut opened = plain(source, &text, known)?;
     let beside = path.with_file_name("view_comfy.json");
     if beside.is_file() {
         add_form(&mut opened, &beside);
@@ -211,28 +274,35 @@ pub fn workflow_from(from: impl Read, name: &str) -> Result<OpenWorkflow, OpenEr
     let path = PathBuf::from(name);
     let text = text_of(from, &path)?;
     let source = WorkflowSource::File(path.clone());
-    if form::is_form(&text) { from_form(&source, &path, &text, None) } else { plain(&source, &text) }
+    match form::is_form(&text) {
+        true => from_form(&source, &path, &text, None, &mut |_| None),
+        false => plain(&source, &text, &mut |_| None),
+    }
 }
 
 /// A workflow without a form.
-fn plain(source: &WorkflowSource, text: &str) -> Result<OpenWorkflow, OpenError> {
-    let Parsed { workflow, seeds, converted } = parse(text, &source.shown())?;
-    let mut params = param::parameters(&workflow);
-    if !form::shape_by_titles(&mut params) {
-        param::arrange(&mut params);
-    }
-    let left_aside = left_aside(&workflow, &source.shown());
-    Ok(OpenWorkflow {
+fn plain(source: &WorkflowSource, text: &str, known: Knowledge<'_>) -> Result<OpenWorkflow, OpenError> {
+    let parsed = parse(text, &source.shown())?;
+    let mut opened = undescribed(source, parsed, &source.shown(), known);
+    opened.describe("", "");
+    Ok(opened)
+}
+
+fn undescribed(source: &WorkflowSource, parsed: Parsed, file: &str, known: Knowledge<'_>) -> OpenWorkflow {
+    let Parsed { workflow, seeds, converted } = parsed;
+    OpenWorkflow {
         source: source.clone(),
-        params,
-        workflow,
+        params: Vec::new(),
         values: IndexMap::new(),
         seeds,
         diagnostics: Vec::new(),
-        left_aside,
+        left_aside: left_aside(&workflow, file),
         converted,
         others: Vec::new(),
-    })
+        nodes: known(&workflow),
+        form: None,
+        workflow,
+    }
 }
 
 /// A workflow that was read.
@@ -281,6 +351,7 @@ fn from_form(
     path: &Path,
     text: &str,
     title: Option<&str>,
+    known: Knowledge<'_>,
 ) -> Result<OpenWorkflow, OpenError> {
     let file = path.display().to_string();
     let forms = form::parse(text).map_err(|why| OpenError::Form { file: file.clone(), why })?;
@@ -297,15 +368,11 @@ fn from_form(
         return Err(OpenError::NoSuchTitle { file, title: title.unwrap_or_default().to_owned(), titles });
     };
     let inner = chosen.workflow.as_deref().ok_or_else(|| OpenError::FormWithoutWorkflow(file.clone()))?;
-    let Parsed { workflow, seeds, converted } = parse(inner, &file)?;
-    let params = param::parameters(&workflow);
-    let source = source.clone();
-    let left_aside = left_aside(&workflow, &file);
-    let others = if forms.len() > 1 && title.is_none() { names } else { Vec::new() };
-    let (values, diagnostics) = (IndexMap::new(), Vec::new());
-    let mut opened =
-        OpenWorkflow { source, params, workflow, values, seeds, diagnostics, left_aside, converted, others };
-    put_form(&mut opened, chosen, text, &file);
+    let mut opened = undescribed(source, parse(inner, &file)?, &file, known);
+    if forms.len() > 1 && title.is_none() {
+        opened.others = names;
+    }
+    put_form(&mut opened, chosen, false, text, &file);
     Ok(opened)
 }
 
@@ -323,14 +390,14 @@ fn names(forms: &[Form]) -> Vec<String> {
 /// Arranges a workflow by the form beside it; a broken form becomes a message.
 fn add_form(opened: &mut OpenWorkflow, path: &Path) {
     let file = path.display().to_string();
-    let forms = read(path).map_err(|e| e.to_string()).and_then(|text| {
+    let forms = text_in(path).map_err(|e| e.to_string()).and_then(|text| {
         let forms = form::parse(&text).map_err(|e| format!("{e}, so it is ignored"))?;
         Ok((forms, text))
     });
     match forms {
         Err(why) => opened.diagnostics.push(whole(&file, why)),
         Ok((forms, text)) => match form::fitting(&forms, &opened.params) {
-            Some(form) => put_form(opened, form, &text, &file),
+            Some(form) => put_form(opened, form, true, &text, &file),
             None => {
                 let why = "no field of this form is a parameter of the workflow beside it, so it is ignored";
                 opened.diagnostics.push(whole(&file, why.to_owned()));
@@ -339,13 +406,13 @@ fn add_form(opened: &mut OpenWorkflow, path: &Path) {
     }
 }
 
-fn put_form(opened: &mut OpenWorkflow, form: &Form, text: &str, file: &str) {
-    let params = std::mem::take(&mut opened.params);
-    let shaped = form::shape(form, params, text, file);
-    opened.params = shaped.params;
-    opened.values = shaped.values;
-    opened.seeds.extend(shaped.seeds);
-    opened.diagnostics.extend(shaped.found);
+fn put_form(opened: &mut OpenWorkflow, form: &Form, is_beside: bool, text: &str, file: &str) {
+    let mut form = form.clone();
+    // It is parsed already, and can be megabytes long.
+    form.workflow = None;
+    opened.form = Some(Arc::new(OpenForm { form, is_beside }));
+    let found = opened.describe(text, file);
+    opened.diagnostics.extend(found);
 }
 
 fn whole(file: &str, message: String) -> Diagnostic {
@@ -363,7 +430,7 @@ fn with_title(path: &Path) -> (PathBuf, Option<String>) {
     }
 }
 
-fn read(path: &Path) -> Result<String, OpenError> {
+fn text_in(path: &Path) -> Result<String, OpenError> {
     let unreadable = |why: String| OpenError::Unreadable { path: path.to_owned(), why };
     text_of(std::fs::File::open(path).map_err(|e| unreadable(e.to_string()))?, path)
 }
@@ -377,4 +444,15 @@ fn text_of(from: impl Read, path: &Path) -> Result<String, OpenError> {
     }
     String::from_utf8(bytes)
         .map_err(|_| unreadable("it is not UTF-8 text, so it is not a workflow".to_owned()))
+}
+
+#[cfg(test)]
+impl OpenWorkflow {
+    /// A workflow without a form.
+    pub fn to_test(name: &str, workflow: Workflow) -> Self {
+        let source = WorkflowSource::BuiltIn(name.to_owned());
+        let mut opened = undescribed(&source, workflow, name, &mut |_| None);
+        opened.describe("", "");
+        opened
+    }
 }

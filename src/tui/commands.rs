@@ -9,7 +9,8 @@ use super::command::{Command, Keymap};
 use super::pane::Pane;
 use super::panes;
 use super::update::{
-    differences, explore, import, lineage, notebook, palette, presets, screen, submit, typing, values_of,
+    differences, explore, import, lineage, nodes, notebook, palette, presets, screen, submit, typing,
+    values_of,
 };
 
 /// Every command, in the order in which help shows them.
@@ -25,6 +26,7 @@ pub fn all() -> impl Iterator<Item = &'static Command> {
         notebook::COMMANDS,
         differences::COMMANDS,
         lineage::COMMANDS,
+        nodes::COMMANDS,
     ];
     tables.into_iter().chain(panes).chain([values_of::COMMANDS, typing::COMMANDS]).flatten()
 }

@@ -31,6 +31,8 @@ pub enum Effect {
     Ask(Question),
     /// Use folders, store, runner and viewer, on the operations thread: one after the other.
     Do(Operation),
+    /// Ask a server something that is no run, on a thread of its own.
+    Server(ServerRequest),
     /// Use the terminal, a timer or a worker for pictures, in the loop itself.
     Screen(ScreenEffect),
 }
@@ -194,6 +196,22 @@ pub enum Operation {
     },
     /// Show a file with the system's viewer.
     View(PathBuf),
+}
+
+/// What is asked of a server, apart from runs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ServerRequest {
+    /// What the nodes of the open workflow take.
+    Nodes { open: Open, how: ReadNodes },
+}
+
+/// When a server is asked what its nodes take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadNodes {
+    /// When it is not known yet.
+    IfUnknown,
+    /// In any case: the person asked for it.
+    Again,
 }
 
 /// What the loop does itself.

@@ -17,9 +17,10 @@ use crate::domain::run::{Counts, Listed, RunSummary, UnixMs};
 use crate::domain::spend::Usual;
 use crate::domain::{Brief, OutputId, ParamKey, Remark, Run, RunId, SeedPolicy, Setting, Status};
 use crate::library::import::Imported;
+use crate::library::open::OpenWorkflow;
 use crate::library::presets::OpenPreset;
 use crate::picture;
-use crate::tui::effect::{Compared, NewRun, Take};
+use crate::tui::effect::{Compared, NewRun, ReadNodes, Take};
 use crate::tui::notice::Tone;
 use crate::tui::open::{Earlier, Open, OpenField, OpenFile};
 use crate::tui::overlay::explore::{FileAnswer, FileQuestion};
@@ -245,6 +246,16 @@ pub enum Msg {
         /// The text they complete.
         text: String,
         paths: Vec<String>,
+    },
+    /// The workflow that is open, with what is known of its nodes.
+    Nodes {
+        workflow: Arc<OpenWorkflow>,
+        how: ReadNodes,
+    },
+    /// It could not be read what the nodes of the open workflow take, and why.
+    NodesNotRead {
+        why: String,
+        how: ReadNodes,
     },
     /// A text that was typed for a parameter is the path of this file.
     FileFound(ParamKey, PathBuf),

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::config::Profile;
 use crate::library::open::OpenWorkflow;
-use crate::library::presets::{OpenPreset, WorkflowSource};
+use crate::library::presets::OpenPreset;
 
 use super::command::{Ctx, Keymap};
 use super::effect::Effect;
@@ -71,19 +71,12 @@ impl Stage {
         let mut stage = Self::empty(width, height);
         update::start(&mut stage.model);
         let workflow = Workflow::parse(WORKFLOW).expect("a workflow");
+        let mut workflow = OpenWorkflow::to_test("wan-i2v", workflow);
+        // In the order of the file.
+        workflow.params = param::parameters(&workflow.workflow);
         stage.hear(Msg::Opened(Box::new(Opened {
             open: Open {
-                workflow: Some(Arc::new(OpenWorkflow {
-                    source: WorkflowSource::BuiltIn("wan-i2v".to_owned()),
-                    params: param::parameters(&workflow),
-                    workflow,
-                    values: IndexMap::new(),
-                    seeds: IndexMap::new(),
-                    diagnostics: Vec::new(),
-                    converted: None,
-                    left_aside: None,
-                    others: Vec::new(),
-                })),
+                workflow: Some(Arc::new(workflow)),
                 preset: Some(Arc::new(OpenPreset::to_test("flamingo"))),
                 profile: Some(Arc::new(Profile {
                     name: "prod".to_owned(),

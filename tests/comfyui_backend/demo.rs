@@ -5,7 +5,8 @@ use std::time::Duration;
 use comfydeck::backend::Backend as _;
 use comfydeck::demo::{self, DemoOptions};
 use comfydeck::domain::run::{Connection, PreviewKind};
-use comfydeck::domain::{ParamKey, RunEvent, Status};
+use comfydeck::domain::schema::{Schema, Takes};
+use comfydeck::domain::{ParamKey, RunEvent, Status, Workflow};
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -94,4 +95,17 @@ async fn errors_look_like_the_real_servers() {
     let dropped = run(&url, "drop", "24").await.is(Status::Done);
     let is_deaf = |event: &RunEvent| *event == RunEvent::Connection { state: Connection::Reconnecting };
     assert!(dropped.events.iter().any(is_deaf));
+}
+
+#[tokio::test]
+async fn what_its_nodes_take_is_read() {
+    let url = demo(DemoOptions::quick()).await;
+    let text = backend().schema(job(&url).server).await.expect("a description");
+    let schema = Schema::parse(&text).expect("a schema");
+    let workflow = Workflow::parse(demo::WORKFLOW).expect("a workflow");
+    for node in workflow.nodes().values() {
+        assert!(schema.class(&node.class_type).is_some(), "{}", node.class_type);
+    }
+    let sampler = schema.input("KSampler", "sampler_name", None).expect("an input");
+    assert!(matches!(&sampler.takes, Takes::Choice(choices) if choices.len() > 30));
 }

@@ -15,12 +15,16 @@ use crate::backend::net::{http_error, redirect};
 use crate::config::Credentials;
 use crate::domain::run::{Protocol, RunError};
 use crate::domain::server::{ServerQueue, System};
-use crate::wire::comfyui::{HistoryEntry, ServerFile, read_names, read_queue, read_system, stored_name};
+use crate::wire::comfyui::{
+    HistoryEntry, ServerFile, read_names, read_nodes, read_queue, read_system, stored_name,
+};
 
 use super::ComfyuiLimits;
 
 /// Most bytes read of a large response. Queue and history contain whole graphs, some with pictures in them.
 const MAX_ANSWER: usize = 256 << 20;
+/// Most bytes read of the description of all nodes.
+const MAX_NODES: usize = 64 << 20;
 /// Most bytes read of a small response.
 const MAX_SHORT: usize = 16 << 20;
 
@@ -165,7 +169,8 @@ impl Api {
 
     /// The inputs of the server's nodes as JSON text, which is megabytes long.
     pub(super) async fn object_info(&self) -> Result<String, Unread> {
-        self.asked(&["api", "object_info"], None, MAX_ANSWER).await
+        let answer = self.asked(&["api", "object_info"], None, MAX_NODES).await?;
+        read_nodes(answer).ok_or_else(|| self.no_comfyui("its list of nodes"))
     }
 
     pub(super) async fn system(&self) -> Result<System, Unread> {

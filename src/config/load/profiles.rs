@@ -57,6 +57,7 @@ fn read_profile(
     let cost_per_second = read_money("cost_per_second", &mut fields, found);
     let secrets = read_secrets(name, protocol, &mut fields, folder, found);
     let workflow = fields.text("workflow", found).map(|path| path_of(&path, folder));
+    let schema = fields.text("schema", found).map(|path| path_of(&path, folder));
     let without_credentials = fields.boolean("without_credentials", found).unwrap_or(false);
     let trust = Trust {
         ca: fields.text("ca", found).map(|path| path_of(&path, folder)),
@@ -88,6 +89,7 @@ fn read_profile(
         cost_per_second,
         without_credentials,
         workflow,
+        schema,
         output_dir: None,
         output_name: None,
         sidecar: false,

@@ -11,10 +11,12 @@
 //! | `POST /api/upload/image`, `/mask` | keeps a file |
 //! | `GET /api/view` | a file |
 //! | `GET /api/system_stats`, `/api/features`, `/api/models` | what the server is and has |
+//! | `GET /api/object_info` | what its nodes take |
 //!
 //! Node results are kept from one prompt to the next, as the real one does: what did not change is not done again.
 
 pub(super) mod files;
+mod nodes;
 mod play;
 mod socket;
 mod state;
@@ -36,7 +38,7 @@ use state::Prompt;
 
 /// Whether a path is this server's.
 pub(super) fn serves(path: &str) -> bool {
-    const ROUTES: [&str; 10] = [
+    const ROUTES: [&str; 11] = [
         "prompt",
         "queue",
         "interrupt",
@@ -47,6 +49,7 @@ pub(super) fn serves(path: &str) -> bool {
         "features",
         "models",
         "free",
+        "object_info",
     ];
     let route = path.strip_prefix("/api/").map(|rest| rest.split('/').next().unwrap_or_default());
     path == "/ws" || path == "/api/ws" || route.is_some_and(|route| ROUTES.contains(&route))
@@ -102,8 +105,10 @@ fn tell(endpoint: &Endpoint, route: &str, rest: &str) -> Response {
         ("system_stats", "") => system(),
         ("features", "") => json!({"supports_preview_metadata": true, "max_upload_size": 104_857_600}),
         ("models", "") => json!(["checkpoints", "loras"]),
-        ("models", "checkpoints") => json!(["demo_landscapes_v1.safetensors"]),
-        ("models", "loras") => json!([]),
+        ("models", "checkpoints") => json!(nodes::CHECKPOINTS),
+        ("models", "loras") => json!(nodes::LORAS),
+        ("object_info", "") => nodes::object_info(None),
+        ("object_info", class) => nodes::object_info(Some(class)),
         _ => return StatusCode::NOT_FOUND.into_response(),
     };
     json_answer(StatusCode::OK, &found)

@@ -337,6 +337,14 @@ impl Draft {
         gone.into_keys().collect()
     }
 
+    /// Replaces what is known of the parameters. Settings, edits and undo steps stay.
+    pub fn describe(&mut self, params: Vec<Parameter>) {
+        let Self { params, index, seeds, deciding, .. } = Self::new(params, Layer::default());
+        // What is no picture any more has no mask.
+        self.edits.retain(|key, _| index.contains_key(key));
+        (self.params, self.index, self.seeds, self.deciding) = (params, index, seeds, deciding);
+    }
+
     /// Replaces the preset under the edits, which stay as they are; undo still leads back to the state before.
     pub fn rebase(&mut self, preset: Layer) {
         let keys: Vec<ParamKey> = self.params.iter().map(|param| param.key.clone()).collect();

@@ -39,6 +39,8 @@ pub struct Preset {
     pub file: String,
     /// The workflow's path, as written.
     pub workflow: Option<String>,
+    /// The path of a server's `object_info`, as written.
+    pub schema: Option<String>,
     /// Title for lists; may be empty.
     pub title: String,
     /// A sentence or two; may be empty.
@@ -66,6 +68,7 @@ impl Preset {
         let mut fields = Fields::new(&table, "");
         let mut preset = Self { file: file.to_owned(), ..Self::default() };
         preset.workflow = fields.text("workflow", &mut found);
+        preset.schema = fields.text("schema", &mut found);
         preset.title = fields.text("title", &mut found).unwrap_or_default();
         preset.description = fields.text("description", &mut found).unwrap_or_default();
         preset.profile = fields.text("profile", &mut found);

@@ -128,10 +128,10 @@ pub struct Growing {
 /// Why a text is no description of nodes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SchemaError {
-    #[error("this is not JSON ({0})")]
+    #[error("it is not JSON ({0})")]
     NotJson(String),
     /// Valid JSON of something else.
-    #[error("this JSON describes no nodes. It should be what a ComfyUI server answers to /object_info")]
+    #[error("it should be what a ComfyUI server answers to /object_info")]
     NoNodes,
 }
 

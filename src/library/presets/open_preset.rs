@@ -24,6 +24,8 @@ pub struct OpenPreset {
     pub profile: Option<String>,
     /// Its own workflow, else a parent's.
     pub workflow: Option<WorkflowSource>,
+    /// Its own file with a server's `object_info`, else a parent's.
+    pub schema: Option<PathBuf>,
     /// Problems found in the files before a workflow is known.
     pub diagnostics: Vec<Diagnostic>,
     pub content: PresetContent,
@@ -64,6 +66,7 @@ impl OpenPreset {
             description: text(|preset| &preset.description),
             profile: top_down().find_map(|(preset, _)| preset.profile.clone()),
             workflow,
+            schema: top_down().find_map(|(preset, folder)| Some(expand(preset.schema.as_deref()?, folder))),
             name,
             source,
             diagnostics,
@@ -92,6 +95,9 @@ impl OpenPreset {
         if let Some(workflow) = &top.workflow {
             let workflow = WorkflowSource::read(workflow, own).written(folder);
             changes.fields.insert("workflow", Some(workflow));
+        }
+        if let Some(schema) = &top.schema {
+            changes.fields.insert("schema", Some(written(&expand(schema, own), folder)));
         }
         if let Some(extends) = top.extends.as_ref().filter(|extends| extends.value.contains('/')) {
             changes.fields.insert("extends", Some(written(&expand(&extends.value, own), folder)));

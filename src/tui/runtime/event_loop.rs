@@ -7,6 +7,7 @@ use crossterm::event::Event;
 use indexmap::IndexMap;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use tokio::sync::mpsc::UnboundedSender;
 
 use super::encode_options::{EncodeOptions, PictureSettings};
 use super::pace::{Link, Pace, Step};
@@ -22,7 +23,7 @@ use crate::config::{Dirs, ThemeChoice};
 use crate::picture::{CellSize, PictureProtocol};
 use crate::store;
 use crate::tui::command::{Ctx, Keymap};
-use crate::tui::effect::{Effect, Operation, Question, ScreenEffect};
+use crate::tui::effect::{Effect, Operation, Question, ScreenEffect, ServerRequest};
 use crate::tui::model::Model;
 use crate::tui::msg::Msg;
 use crate::tui::notice::{Notice, Tone};
@@ -96,6 +97,7 @@ pub(super) struct EventLoop {
 pub(super) struct Threads {
     pub(super) reader: Sender<Question>,
     pub(super) operations: Sender<Operation>,
+    pub(super) servers: UnboundedSender<ServerRequest>,
     pub(super) outputs: Worker<(RenderOrder, EncodeOptions)>,
     pub(super) comparisons: Worker<(CompareOrder, EncodeOptions)>,
     /// Thumbnails in order of urgency, and the most bytes of each.
@@ -153,7 +155,7 @@ impl EventLoop {
                             effects.extend(self.update(answer));
                         }
                     }
-                    Effect::Do(_) | Effect::Screen(_) => self.perform(effect),
+                    Effect::Do(_) | Effect::Server(_) | Effect::Screen(_) => self.perform(effect),
                 }
             }
         }
@@ -392,6 +394,7 @@ impl EventLoop {
             // Sending fails only if the thread has panicked, which is reported on its own.
             Effect::Ask(question) => drop(self.threads.reader.send(question)),
             Effect::Do(operation) => drop(self.threads.operations.send(operation)),
+            Effect::Server(request) => drop(self.threads.servers.send(request)),
             Effect::Screen(effect) => self.perform_here(effect),
         }
     }

@@ -4,12 +4,13 @@
 //!                 ┌── timers ── pace ──┐
 //!  terminal ──►   │     event loop     │ ──► session ──► terminal
 //!  store's watch ►│  update ─► effects │ ──► threads:  store reader, operations,
-//!  replies ──►    └────────────────────┘               three workers for pictures
+//!  replies ──►    └────────────────────┘               servers, three workers for pictures
 //! ```
 //!
 //! One loop receives everything through one channel. [`timers`] says what is due, [`pace`] when output may be sent;
 //! `update` decides what to do. Queries of the store go to the [`store_reader`]'s thread, operations with side effects
-//! to the [`operations`] thread, pictures to a [`worker`] each; their answers come back as messages.
+//! to the [`operations`] thread, questions to servers to that of the [`servers`], pictures to a [`worker`] each; their
+//! answers come back as messages.
 
 mod clipboard;
 mod compare;
@@ -22,6 +23,7 @@ mod pace;
 mod pictures;
 mod pipe;
 mod saved_state;
+mod servers;
 mod start;
 mod store_reader;
 mod thumb_queue;

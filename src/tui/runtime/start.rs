@@ -11,6 +11,7 @@ use super::operations::{Asked, Operations};
 use super::pace::Pace;
 use super::pictures::OutputRenderer;
 use super::saved_state::SavedState;
+use super::servers::Servers;
 use super::store_reader::StoreReader;
 use super::thumb_queue::ThumbQueue;
 use super::thumbs::ThumbRenderer;
@@ -19,14 +20,16 @@ use super::worker::Worker;
 use super::{Options, Replies, TuiError, Wake};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::config::{Config, ThemeChoice};
+use crate::library::schemas::Schemas;
 use crate::picture::{PictureMode, PictureProtocol, usual_budget};
 use crate::runner;
 use crate::store::{self, Store};
 use crate::tui::alerts::Alerts;
 use crate::tui::commands;
-use crate::tui::effect::{Operation, Question};
+use crate::tui::effect::{Operation, Question, ServerRequest};
 use crate::tui::model::{Model, Size};
 use crate::tui::notice::Tone;
 use crate::tui::open::ProfileChoice;
@@ -47,10 +50,11 @@ pub(super) fn start(options: Options, store: Store, replies: &Replies) -> Result
     let saved = SavedState::load(&options.dirs);
     let terminal = session_options(&options.config);
     let pictures = picture_settings(&options.config, terminal.depth);
-    let (threads, questions, orders) = threads(&options, replies)?;
+    let (threads, inboxes) = threads(&options, replies)?;
     let mut event_loop = event_loop(&options, terminal, pictures, saved, threads, replies)?;
     let mut reader = StoreReader::new(options.dirs.clone(), store, replies.clone());
     let Options { dirs, config, workflow, preset, demo, .. } = options;
+    let servers = Servers::new(Schemas::new(&dirs), replies.clone());
     let operations = Operations::new(dirs, config, replies.clone());
     let asked = Asked { workflow, preset, demo };
     let choice = event_loop.model.profile_choice.clone();
@@ -59,32 +63,40 @@ pub(super) fn start(options: Options, store: Store, replies: &Replies) -> Result
     }
     event_loop.read_newest(&mut reader);
     event_loop.draw();
+    let Inboxes { questions, orders, requests } = inboxes;
     thread::Builder::new().name("reader".to_owned()).spawn(move || reader.serve(&questions))?;
     thread::Builder::new().name("operations".to_owned()).spawn(move || operations.serve(&orders))?;
+    thread::Builder::new().name("servers".to_owned()).spawn(move || servers.serve(requests))?;
     event_loop.watch_store(replies.clone());
     Ok(event_loop)
 }
 
-/// The loop's ends of all threads. The workers are running; the other two read what was sent to them once they start.
-fn threads(
-    options: &Options,
-    replies: &Replies,
-) -> Result<(Threads, Receiver<Question>, Receiver<Operation>), TuiError> {
+/// What is sent to the threads that start after the first frame.
+struct Inboxes {
+    questions: Receiver<Question>,
+    orders: Receiver<Operation>,
+    requests: UnboundedReceiver<ServerRequest>,
+}
+
+/// The loop's ends of all threads. The workers are running; the others read what was sent to them once they start.
+fn threads(options: &Options, replies: &Replies) -> Result<(Threads, Inboxes), TuiError> {
     let (reader, questions) = mpsc::channel();
     let (operations, orders) = mpsc::channel();
+    let (servers, requests) = unbounded_channel();
     let mut outputs = OutputRenderer::new(replies.clone());
     let mut comparisons = CompareRenderer::new(replies.clone());
     let mut thumbs = ThumbRenderer::new(replies.clone(), options.dirs.cache.join("thumbs"));
     let threads = Threads {
         reader,
         operations,
+        servers,
         outputs: Worker::start(move |(order, options), ticket| outputs.render(order, options, ticket))?,
         comparisons: Worker::start(move |(order, options), ticket| {
             comparisons.render(order, options, ticket)
         })?,
         thumbs: Worker::start(move |(orders, options), ticket| thumbs.render(orders, options, ticket))?,
     };
-    Ok((threads, questions, orders))
+    Ok((threads, Inboxes { questions, orders, requests }))
 }
 
 /// How pictures are drawn; in lines they are not.

@@ -11,6 +11,7 @@ pub mod import;
 mod keys;
 pub mod lineage;
 mod mouse;
+pub mod nodes;
 pub mod notebook;
 pub mod palette;
 pub mod presets;
@@ -169,8 +170,11 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
         Msg::Profile(profile) => {
             model.open.profile = Some(profile);
             ask_warmth(model, &mut effects);
+            effects.extend(nodes::ask_if_unknown(model));
         }
         Msg::Warmth { url, until } => model.warm = until.map(|(until, clock)| (url, until, clock)),
+        Msg::Nodes { workflow, how } => nodes::arrived(model, workflow, how),
+        Msg::NodesNotRead { why, how } => nodes::not_read(model, &why, how),
         Msg::Completions { text, paths } => {
             answers::completions(model, &text, &paths);
             editing::completions(model, &text, paths);

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::nodes;
 use crate::domain::draft::Layer;
 use crate::domain::{Draft, ParamKey, RunId, Said, SeedPolicy, Setting};
 use crate::library::open::OpenWorkflow;
@@ -244,6 +245,7 @@ pub(super) fn opened(model: &mut Model, opened: Opened, effects: &mut Effects) {
     problems.extend(gone.iter().map(is_gone));
     notify_problems(model, problems);
     effects.extend(ask_typical(model));
+    effects.extend(nodes::ask_if_unknown(model));
     if let Some(earlier) = opened.earlier {
         ask_for_earlier(model, earlier);
     }

@@ -20,7 +20,7 @@ pub use message::{Frame, Message, NodeState, Step};
 pub use output::{Made, ServerFile};
 pub use queue::read_queue;
 pub use reply::{PromptReply, stored_name};
-pub use server::{read_names, read_system};
+pub use server::{read_names, read_nodes, read_system};
 
 /// The first frame a client sends. It makes the server name the node in every preview.
 pub const HELLO: &str = r#"{"type":"feature_flags","data":{"supports_preview_metadata":true}}"#;

@@ -1,5 +1,6 @@
 //! The server's version, devices, limits and model lists.
 
+use crate::domain::schema;
 use crate::domain::server::{Device, Memory, System};
 use crate::wire::{ansi, json};
 
@@ -43,6 +44,14 @@ pub fn read_names(answer: &str) -> Option<Vec<String>> {
             .map(|name| ansi::scrub_plain(&name))
             .collect(),
     )
+}
+
+/// The description of the nodes, repaired where it is no valid JSON; `None` when it is something else.
+pub fn read_nodes(answer: String) -> Option<String> {
+    if schema::pieces(&answer).is_ok() {
+        return Some(answer);
+    }
+    Some(json::repaired(&answer)).filter(|repaired| schema::pieces(repaired).is_ok())
 }
 
 fn word(fields: &json::Fields<'_>, name: &str) -> Option<String> {

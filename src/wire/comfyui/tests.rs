@@ -290,6 +290,11 @@ fn a_server_reports_its_version_and_devices() {
     assert_eq!(read_system(r#"{"devices": []}"#), None);
     assert_eq!(read_names(r#"["a", "b\u001b[0m", null]"#), Some(vec!["a".to_owned(), "b".to_owned()]));
     assert_eq!(read_names("{}"), None);
+    let nodes = r#"{"K": {"input": {"required": {"x": ["FLOAT", {"max": 1}]}}}}"#;
+    assert_eq!(read_nodes(nodes.to_owned()).as_deref(), Some(nodes));
+    // Python writes what JSON does not have.
+    assert_eq!(read_nodes(nodes.replace('1', "Infinity")), Some(nodes.replace('1', "null")));
+    assert_eq!(read_nodes("{}".to_owned()), None);
 }
 
 /// JSON of any shape whose fields have the names that are read.

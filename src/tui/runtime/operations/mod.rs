@@ -22,6 +22,7 @@ use crate::domain::{ParamKey, SeedPolicy, Setting, Workflow};
 use crate::library::import;
 use crate::library::open::{self, OpenError, OpenRequest as Wanted, OpenWorkflow, Opening};
 use crate::library::presets::{self, Edits, PresetError, Presets};
+use crate::library::schemas::Schemas;
 use crate::store::Store;
 use crate::tui::effect::{Operation, SavePreset};
 use crate::tui::msg::{Msg, Opened};
@@ -36,6 +37,7 @@ pub(super) struct Operations {
     config: Config,
     working: PathBuf,
     presets: Presets,
+    schemas: Schemas,
     /// The history, opened when first needed.
     store: Option<Store>,
     runner_watch: Option<JoinHandle<()>>,
@@ -62,7 +64,8 @@ impl Operations {
         // Without a working directory (it may have been deleted) only absolute paths are found.
         let working = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
         let presets = Presets::new(&dirs, &working);
-        Self { dirs, config, working, presets, store: None, runner_watch: None, replies }
+        let schemas = Schemas::new(&dirs);
+        Self { dirs, config, working, presets, schemas, store: None, runner_watch: None, replies }
     }
 
     /// Performs operations until the channel closes.
@@ -200,7 +203,7 @@ impl Operations {
             profile: choice.profile.as_deref(),
             url: choice.url.as_deref(),
         };
-        let mut opening = open::open(&self.config, &self.presets, &wanted)?;
+        let mut opening = open::open(&self.config, &self.presets, &self.schemas, &wanted)?;
         let profile = std::mem::replace(&mut opening.profile, Err(ConfigError::NoProfile));
         let (profile, no_profile) = match profile {
             Ok(profile) => (Some(Arc::new(profile)), None),

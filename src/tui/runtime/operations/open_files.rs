@@ -62,7 +62,7 @@ impl Operations {
             Some(WorkflowSource::BuiltIn(_)) | None => None,
         };
         let wanted = OpenRequest { preset: name.as_deref(), workflow, profile: None, url: None };
-        open::open(&self.config, &self.presets, &wanted)
+        open::open(&self.config, &self.presets, &self.schemas, &wanted)
     }
 
     /// Reads the open files again. The profile stays.
@@ -82,7 +82,8 @@ impl Operations {
             return None;
         }
         let wanted = OpenRequest { preset, ..OpenRequest::default() };
-        let opening = preset.and_then(|_| open::open(&self.config, &self.presets, &wanted).ok());
+        let opening =
+            preset.and_then(|_| open::open(&self.config, &self.presets, &self.schemas, &wanted).ok());
         let opened = match opening {
             Some(opening) => self.opened(opening, None),
             None => self.without_preset(open)?,

@@ -153,7 +153,7 @@ fn what_the_person_saw_is_what_is_sent_however_opening_and_submitting_meet() {
     let operations = |effects: Vec<Effect>| {
         effects.into_iter().filter_map(|effect| match effect {
             Effect::Do(operation) => Some(operation),
-            Effect::Ask(_) | Effect::Screen(_) => None,
+            Effect::Ask(_) | Effect::Server(_) | Effect::Screen(_) => None,
         })
     };
     let opening = Operation::OpenPreset("dogs".to_owned(), ProfileChoice::default());

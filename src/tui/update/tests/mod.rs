@@ -3,6 +3,7 @@
 mod batches;
 mod gallery;
 mod log;
+mod nodes;
 mod notebook;
 mod notices;
 mod output;

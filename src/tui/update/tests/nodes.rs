@@ -1,0 +1,107 @@
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::*;
+use crate::config::Profile;
+use crate::domain::ParamKind;
+use crate::domain::run::Protocol;
+use crate::domain::schema::Schema;
+use crate::library::open::OpenWorkflow;
+use crate::library::schemas::{KnownNodes, SchemaOrigin};
+use crate::tui::effect::{ReadNodes, ServerRequest};
+
+const NODES: &str = r#"{
+    "KSampler": {"input": {"required": {
+        "steps": ["INT", {"min": 1, "max": 40, "tooltip": "How often noise is removed."}],
+        "sampler_name": [["uni_pc", "res_4s"]]}}},
+    "Toggle": {"input": {"required": {"enabled": ["BOOLEAN", {"label_on": "yes", "label_off": "no"}]}}}
+}"#;
+
+/// A screen whose runs go to a ComfyUI.
+fn stage() -> Stage {
+    let mut stage = Stage::new(120, 40);
+    let asked = stage.hear(Msg::Profile(Arc::new(Profile {
+        name: "mine".to_owned(),
+        protocol: Protocol::Comfyui,
+        ..Profile::of_url("http://localhost:8188")
+    })));
+    assert_eq!(asked, [ask(&stage, ReadNodes::IfUnknown)]);
+    stage
+}
+
+fn ask(stage: &Stage, how: ReadNodes) -> Effect {
+    Effect::Server(ServerRequest::Nodes { open: stage.model.open.clone(), how })
+}
+
+fn answer(stage: &Stage, url: &str, how: ReadNodes) -> Msg {
+    let known = KnownNodes {
+        origin: SchemaOrigin::Server(url.to_owned()),
+        schema: Schema::parse(NODES).expect("a schema"),
+        classes: 2_000,
+        read_at: SystemTime::UNIX_EPOCH,
+    };
+    let open = stage.model.open.workflow.as_deref().expect("a workflow");
+    Msg::Nodes { workflow: Arc::new(OpenWorkflow::knowing(open, Some(Arc::new(known)))), how }
+}
+
+#[test]
+fn what_nodes_take_arrives_late_and_disturbs_nothing() {
+    let mut stage = stage();
+    let (steps, sampler) = (key("3-inputs-steps"), key("3-inputs-sampler_name"));
+    stage.model.draft.set(&steps, value(77));
+    stage.model.params.selected = Some(key("6-inputs-text"));
+    stage.press("enter");
+    stage.type_text(" at dawn");
+    let answer = answer(&stage, "http://localhost:8188", ReadNodes::IfUnknown);
+    assert_eq!(stage.hear(answer), []);
+    let draft = &stage.model.draft;
+    let of = |key| draft.param(key).expect("a parameter");
+    assert_eq!(of(&steps).range.max, Some(40.into()));
+    assert_eq!((&of(&sampler).kind, of(&sampler).choices.len()), (&ParamKind::Choice, 2));
+    assert_eq!(draft.setting(&steps), Some(value(77)));
+    let field = stage.model.params.editing.as_ref().expect("the open field");
+    assert!(field.value().ends_with("at dawn"));
+    stage.press("esc u");
+    assert!(!stage.model.draft.shown(&key("6-inputs-text")).expect("a text").ends_with("dawn"));
+    stage.press("u");
+    assert_eq!(stage.model.draft.setting(&steps), Some(value(30)), "undo goes back beyond the arrival");
+}
+
+#[test]
+fn an_answer_of_another_server_or_workflow_is_dropped() {
+    let mut stage = stage();
+    let elsewhere = answer(&stage, "http://localhost:9999", ReadNodes::IfUnknown);
+    stage.hear(elsewhere);
+    assert!(stage.model.open.workflow.as_ref().is_some_and(|open| open.nodes.is_none()));
+    let late = answer(&stage, "http://localhost:8188", ReadNodes::IfUnknown);
+    stage.model.open.workflow = None;
+    stage.hear(late);
+    assert!(stage.model.open.workflow.is_none());
+}
+
+#[test]
+fn a_key_reads_it_again_and_tells() {
+    let mut stage = stage();
+    stage.press("1");
+    let expected = ask(&stage, ReadNodes::Again);
+    assert_eq!(stage.press("n"), [expected]);
+    let again = answer(&stage, "http://localhost:8188", ReadNodes::Again);
+    stage.hear(again);
+    assert!(stage.screen().contains("2000 kinds of nodes at http://localhost:8188"), "{}", stage.screen());
+    // It is known now: the same profile asks nothing.
+    let same = stage.model.open.profile.clone().expect("a profile");
+    assert_eq!(stage.hear(Msg::Profile(same)), []);
+    let why = "http://localhost:8188: refused".to_owned();
+    stage.hear(Msg::NodesNotRead { why: why.clone(), how: ReadNodes::IfUnknown });
+    assert!(!stage.screen().contains("refused"), "nobody asked for it");
+    stage.hear(Msg::NodesNotRead { why, how: ReadNodes::Again });
+    assert!(stage.screen().contains("refused"));
+}
+
+#[test]
+fn a_server_that_says_nothing_is_not_asked() {
+    let mut stage = Stage::new(120, 40);
+    stage.press("1");
+    assert_eq!(stage.press("n"), []);
+    assert!(stage.screen().contains("does not say what its nodes take"));
+}
