@@ -15,10 +15,12 @@ use super::{Exit, Failure, complete, out, run_batch};
 use crate::config::{Config, Dirs, Profile};
 use crate::domain::draft::{Named, Unnamed};
 use crate::domain::pasted::{self, Pasted};
-use crate::domain::{Diagnostic, Draft, ParamKey, ParamKind, Parameter, RunId, Said, Setting, Shape, value};
+use crate::domain::{
+    Diagnostic, Doubt, Draft, ParamKey, ParamKind, Parameter, RunId, Said, Setting, Shape, value,
+};
 use crate::library::open::{self, Opening};
 use crate::library::presets::Presets;
-use crate::library::schemas::Schemas;
+use crate::library::schemas::{SchemaOrigin, Schemas};
 use crate::library::wildcards::WildcardFiles;
 use crate::report::{human, json};
 use crate::runner::{self, IfSame, NewRun};
@@ -48,7 +50,8 @@ pub struct Args {
     /// The same as --workflow FILE --send-workflow
     #[arg(long, value_name = "FILE", conflicts_with = "workflow")]
     pub override_workflow: Option<PathBuf>,
-    /// Send what is left of a preset that is not understood whole, and placeholders such as {{STEPS}} as written
+    /// Send what is left of a preset that is not understood whole, placeholders such as {{STEPS}} as written, and values
+    /// that the server does not take
     #[arg(long)]
     pub lenient: bool,
     /// Send {a|b}, __wildcard__ and ${variable} as they are written
@@ -104,6 +107,10 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     let mut submission = prepared.draft.submission(caps.needs_a_value()).map_err(Failure::usage)?;
     let goes_along = args.sends_workflow() || caps.shape == Shape::Graph;
     refuse_unfilled(&prepared.draft.unfilled(&submission, goes_along), args.lenient)?;
+    if !prepared.draft.doubts(&submission, goes_along).is_empty() {
+        prepared.ask_server_again(&dirs);
+    }
+    refuse_doubtful(&prepared.draft.doubts(&submission, goes_along), args.lenient || args.dry_run)?;
     if !args.no_expand {
         submission.expand(fastrand::u64(..), &wildcards).map_err(Failure::usage)?;
     }
@@ -164,6 +171,25 @@ fn refuse_unfilled(unfilled: &[&Parameter], lenient: bool) -> Result<(), Failure
     )))
 }
 
+/// Refuses to send what the server does not take, unless `lenient`.
+fn refuse_doubtful(doubts: &[(&Parameter, Doubt)], lenient: bool) -> Result<(), Failure> {
+    if doubts.is_empty() {
+        return Ok(());
+    }
+    let told = |(parameter, doubt): &(&Parameter, Doubt)| {
+        let near = doubt.nearest.as_ref().map(|near| format!(" (nearest: {})", value::text(near)));
+        format!("`{}`: {}{}", parameter.key, doubt.why, near.unwrap_or_default())
+    };
+    let told = format!("the server does not take {}", doubts.iter().map(told).collect::<Vec<_>>().join("; "));
+    if lenient {
+        out::note(format!("warning: {told}"));
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "nothing was sent: {told}. Set other values with --set KEY=VALUE, or send these with --lenient"
+    )))
+}
+
 /// Shows what a run would send, without sending it.
 fn dry_run(new: &NewRun<'_>, as_json: bool) -> Result<Exit, Failure> {
     let outgoing = runner::outgoing(new)?;
@@ -199,6 +225,22 @@ struct Prepared {
 }
 
 impl Prepared {
+    /// Settles doubts: the server may have other models by now than when it was asked. What is kept serves when it does
+    /// not answer.
+    fn ask_server_again(&mut self, dirs: &Dirs) {
+        let preset = self.opening.preset.as_ref();
+        let Some(origin @ SchemaOrigin::Server(_)) = SchemaOrigin::of(preset, Some(&self.profile)) else {
+            return;
+        };
+        let Ok(text) = super::server::read_nodes(&self.profile) else { return };
+        let schemas = Schemas::new(dirs);
+        if schemas.keep(&origin, &text).is_ok() {
+            let workflow = &self.opening.workflow;
+            let known = workflow.knowing(schemas.find(&origin, &workflow.workflow));
+            self.draft.describe(known.params);
+        }
+    }
+
     /// Computes the next values of seeds: increments continue from the last run of the same preset and workflow.
     fn go_on(&mut self, store: &Store) -> Result<(), Failure> {
         let preset = self.opening.preset.as_ref().map(|preset| preset.name.as_str());

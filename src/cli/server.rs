@@ -101,6 +101,20 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
+/// What a profile's server says of its nodes.
+///
+/// # Errors
+/// When it cannot be asked, in a sentence.
+pub(super) fn read_nodes(profile: &Profile) -> Result<String, Failure> {
+    let credentials = profile.credentials().map_err(Failure::usage)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let asked = for_protocol(profile.protocol);
+    let text = runtime.block_on(asked.schema(Server::of(profile, credentials)));
+    text.map_err(|error| {
+        Failure::new(Exit::Failed, format!("{}. {}", error.what.trim_end_matches('.'), error.remedy))
+    })
+}
+
 /// What a server reports.
 struct Seen {
     system: System,

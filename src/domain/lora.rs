@@ -84,6 +84,12 @@ pub fn toggled(before: &Value) -> Option<Value> {
     changed(before, &ON, (!on).into())
 }
 
+/// The entry with another LoRA.
+pub fn renamed(before: &Value, name: &str) -> Option<Value> {
+    Entry::read(before)?;
+    changed(before, &NAME, name.into())
+}
+
 /// The entry with its strength changed by `steps` × 0.05.
 pub fn stepped(before: &Value, steps: i64) -> Option<Value> {
     let range = Range { step: "0.05".parse().ok(), ..Default::default() };

@@ -4,6 +4,7 @@ pub mod batch;
 pub mod brief;
 pub mod compare;
 pub mod diagnostic;
+pub mod doubt;
 pub mod draft;
 pub mod field;
 pub mod fit;
@@ -43,6 +44,7 @@ pub mod workflow;
 
 pub use brief::Brief;
 pub use diagnostic::Diagnostic;
+pub use doubt::Doubt;
 pub use draft::{Draft, Setting};
 pub use fit::Fit;
 pub use key::ParamKey;

@@ -6,7 +6,9 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::{Draft, Edit, Setting};
+use crate::domain::doubt::{self, Doubt};
 use crate::domain::origin::{self, Origin, Rule};
+use crate::domain::param::ToldBy;
 use crate::domain::prompt::{self, TemplateError, Templates, Wildcards};
 use crate::domain::{ParamKey, ParamKind, Parameter, SeedPolicy, inputs, media};
 
@@ -123,6 +125,20 @@ impl Draft {
             !is_file && value.and_then(Value::as_str).is_some_and(inputs::has_placeholder)
         };
         self.params.iter().filter(is_unfilled).collect()
+    }
+
+    /// Values that would be sent and that the server does not take: of all parameters if the workflow is sent along, else
+    /// of those in the submission.
+    pub fn doubts(&self, sent: &Submission, sends_workflow: bool) -> Vec<(&Parameter, Doubt)> {
+        let doubt = |parameter: &Parameter| {
+            // What is only guessed may be wrong, and built-in facts may be of another version.
+            let is_told = parameter.told_by == ToldBy::Server && parameter.is_editable();
+            let is_file = sent.files.iter().any(|(key, _)| *key == parameter.key);
+            let beneath = Some(&parameter.default).filter(|_| sends_workflow);
+            let value = sent.params.get(&parameter.key).or(beneath)?;
+            doubt::of(parameter, value).filter(|_| is_told && !is_file)
+        };
+        self.params.iter().filter_map(|parameter| Some((parameter, doubt(parameter)?))).collect()
     }
 
     /// Records that this was sent: seeds with a policy are free again, and the next [`Draft::draw`] computes their

@@ -18,7 +18,7 @@ use self::explore::Explore;
 use super::completions::Completions;
 use super::typing::line_editor;
 use crate::domain::batch::{BatchId, Plan};
-use crate::domain::{Fit, OutputId, ParamKey, RunId, notebook};
+use crate::domain::{Fit, OutputId, ParamKey, RunId, Setting, notebook};
 use crate::library::import::Imported;
 use crate::tui::effect::{BatchOrder, NewRun};
 use crate::tui::open::Earlier;
@@ -370,6 +370,10 @@ pub enum Confirmed {
     RunUnsure,
     /// Run although placeholders would be sent.
     RunUnfilled,
+    /// Run although the server does not take some values; with the nearest that it takes, if all have one.
+    RunDoubtful(Option<Vec<(ParamKey, Setting)>>),
+    /// Run with the nearest values that the server takes.
+    RunNearest(Vec<(ParamKey, Setting)>),
     /// Put edits back that were made on another content.
     KeepEarlier(Box<Earlier>),
     /// Read files again that changed on disk; the order was not queued.
@@ -383,6 +387,9 @@ impl Confirmed {
     pub fn third(&self) -> Option<(char, &'static str, Self)> {
         match self {
             Self::RunSame(order) => Some(('s', "new seed", Self::RunWithNewSeed(order.clone()))),
+            Self::RunDoubtful(Some(nearest)) => {
+                Some(('t', "take the nearest", Self::RunNearest(nearest.clone())))
+            }
             Self::Reload(Some(order)) => Some(('r', "run what is shown", Self::RunAsShown(order.clone()))),
             Self::Command(_)
             | Self::Upload(..)
@@ -402,6 +409,8 @@ impl Confirmed {
             | Self::RunUnfilled
             | Self::ExploreUnfilled(_)
             | Self::TakePiped(..)
+            | Self::RunDoubtful(None)
+            | Self::RunNearest(_)
             | Self::RunBatch(_)
             | Self::CancelBatch(_)
             | Self::RetryBatch(_)

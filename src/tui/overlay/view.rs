@@ -77,6 +77,11 @@ fn picker(model: &Model, picker: &Picker, theme: &Theme, buffer: &mut Buffer) ->
     }
     let inner = inside(area);
     let cursor = line(buffer, inner, "›", &picker.filter, theme);
+    if let Choosing::Value(key) = &picker.purpose
+        && let Some(param) = model.draft.param(key)
+    {
+        put(buffer, inner, inner.x, inner.y + 1, &param.about(), theme.quiet);
+    }
     let longest = items.iter().map(|item| item.label.width()).max().unwrap_or(0);
     // Without anything about the items they have the line to themselves.
     let is_alone = items.iter().all(|item| item.detail.is_empty() && item.disabled.is_none());

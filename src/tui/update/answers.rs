@@ -151,6 +151,8 @@ fn confirmed(model: &mut Model, then: Confirmed, ctx: &Ctx, effects: &mut Effect
         Confirmed::RunUnfilled => submit::unfilled(model, effects),
         Confirmed::TakePiped(key, text) => piping::taken(model, &key, text, effects),
         Confirmed::ExploreUnfilled(plan) => explore::ask_to_run(model, *plan),
+        Confirmed::RunDoubtful(_) => submit::doubtful(model, effects),
+        Confirmed::RunNearest(nearest) => submit::with_nearest(model, nearest, effects),
         Confirmed::RunBatch(order) => effects.push(Effect::Do(Operation::SubmitBatch(order))),
         Confirmed::CancelBatch(batch) => effects.push(Effect::Do(Operation::CancelBatch(batch))),
         Confirmed::RetryBatch(batch) => {

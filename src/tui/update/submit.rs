@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::domain::draft::Submission;
 use crate::domain::run::{Caps, UnixMs};
-use crate::domain::{ParamKey, Parameter, Rule, RunId, Shape, Status};
+use crate::domain::{Doubt, ParamKey, Parameter, Rule, RunId, Said, Setting, Shape, Status, lora, value};
 use crate::report::human;
 use crate::tui::command::{Command, Ctx, Scope, Spends, at};
 use crate::tui::effect::{Effect, Effects, NewRun, Operation};
@@ -16,6 +16,7 @@ use crate::tui::panes::params::FileState;
 use crate::tui::panes::params::editing;
 use crate::tui::panes::params::update as params;
 use crate::tui::panes::runs::update as runs;
+use crate::tui::text;
 
 /// The notice for a key that is held down.
 pub(super) const HELD: &str = "Queued once. Release the key, then press again for another run";
@@ -113,18 +114,20 @@ pub(super) fn is_ready(model: &mut Model, effects: &mut Effects) -> bool {
 
 /// Queues a run with the parameters as they stand and gives the keys back at once.
 fn run_now(model: &mut Model, effects: &mut Effects) {
-    run_as(model, Unfilled::Asked, effects);
+    run_as(model, Agreed::Nothing, effects);
 }
 
-/// What to do about placeholders.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Unfilled {
-    Asked,
-    /// They are sent as written.
-    Sent,
+/// What a person has said yes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Agreed {
+    Nothing,
+    /// Placeholders are sent as written.
+    Unfilled,
+    /// Values that the server does not take are sent, too.
+    Doubtful,
 }
 
-fn run_as(model: &mut Model, unfilled: Unfilled, effects: &mut Effects) {
+fn run_as(model: &mut Model, agreed: Agreed, effects: &mut Effects) {
     if !is_ready(model, effects) {
         return;
     }
@@ -147,7 +150,10 @@ fn run_as(model: &mut Model, unfilled: Unfilled, effects: &mut Effects) {
         Err(why) => return model.notify(Tone::Bad, format!("Nothing was sent: {why}")),
     };
     let goes_along = model.send_workflow || caps.is_some_and(|caps| caps.shape == Shape::Graph);
-    if unfilled == Unfilled::Asked && ask_to_fill(model, &submission, goes_along) {
+    if agreed < Agreed::Unfilled && ask_to_fill(model, &submission, goes_along) {
+        return;
+    }
+    if agreed < Agreed::Doubtful && ask_about_doubts(model, &submission, goes_along) {
         return;
     }
     model.draft.sent(&submission);
@@ -198,9 +204,57 @@ pub(super) fn ask_about(model: &mut Model, unfilled: &[ParamKey], then: Confirme
     true
 }
 
+/// Asks before values are sent that the server does not take. Returns whether there are any.
+fn ask_about_doubts(model: &mut Model, submission: &Submission, goes_along: bool) -> bool {
+    /// Most values in a question.
+    const MOST: usize = 3;
+    let doubts = model.draft.doubts(submission, goes_along);
+    let Some((first, _)) = doubts.first() else { return false };
+    let first = first.key.clone();
+    let told = |(parameter, doubt): &(&Parameter, Doubt)| {
+        let near = doubt.nearest.as_ref().map(|near| match lora::Entry::read(near) {
+            Some(entry) => format!(" (nearest: {})", entry.name),
+            None => format!(" (nearest: {})", value::text(near)),
+        });
+        format!("{}: {}{}", model.draft.name(parameter), doubt.why, near.unwrap_or_default())
+    };
+    let mut told: Vec<String> = doubts.iter().take(MOST).map(told).collect();
+    if doubts.len() > MOST {
+        told.push(format!("{} more", doubts.len() - MOST));
+    }
+    let nearest: Option<Vec<(ParamKey, Setting)>> = doubts
+        .iter()
+        .map(|(parameter, doubt)| Some((parameter.key.clone(), Setting::Value(doubt.nearest.clone()?))))
+        .collect();
+    let read_at =
+        model.open.workflow.as_ref().and_then(|open| open.nodes.as_ref()).map(|nodes| nodes.read_at);
+    let since = read_at.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    let since = since.and_then(|since| i64::try_from(since.as_millis()).ok());
+    let when = since.map_or_else(String::new, |at| format!(" {} ago", text::age(model.now - at)));
+    params::select(model, &first);
+    model.overlay = Some(Overlay::Confirm(Confirm {
+        question: format!("Send what the server does not take? {}", told.join("; ")),
+        consequence: format!("So the server said{when}; n in Parameters asks it again."),
+        yes: "send it",
+        then: Confirmed::RunDoubtful(nearest),
+    }));
+    true
+}
+
+/// After confirming to send values that the server does not take.
+pub(super) fn doubtful(model: &mut Model, effects: &mut Effects) {
+    run_as(model, Agreed::Doubtful, effects);
+}
+
+/// The nearest values that the server takes are sent instead.
+pub(super) fn with_nearest(model: &mut Model, nearest: Vec<(ParamKey, Setting)>, effects: &mut Effects) {
+    model.draft.say(nearest, Said::Typed);
+    run_now(model, effects);
+}
+
 /// After confirming to send placeholders.
 pub(super) fn unfilled(model: &mut Model, effects: &mut Effects) {
-    run_as(model, Unfilled::Sent, effects);
+    run_as(model, Agreed::Unfilled, effects);
 }
 
 /// After confirming to send the rest of a preset; not asked again while it is open.

@@ -11,9 +11,9 @@ const HERE: Scope = Scope::Pane(Pane::Parameters);
 
 pub const EDIT: Command = Command {
     places: &[at(HERE, 95)],
-    keys: &["enter", "i"],
+    keys: &["enter"],
     short: "edit",
-    long: "Edit the value; a boolean toggles, a choice opens its list",
+    long: "Edit the value; a boolean toggles, a choice or a LoRA opens its list",
     when: selected,
     ..Command::new("edit", |model, _, effects| editing::open(model, effects))
 };
@@ -47,6 +47,14 @@ pub const COMMANDS: &[Command] = &[
         ..Command::new("redo", |model, _, effects| redo(model, effects))
     },
     EDIT,
+    Command {
+        places: &[at(HERE, 0)],
+        keys: &["i"],
+        short: "as text",
+        long: "Edit the value as a text, also where there is a list",
+        when: selected,
+        ..Command::new("edit-text", |model, _, effects| editing::open_text(model, effects))
+    },
     Command {
         places: &[at(HERE, 0), at(Scope::Editing, 60).named("edit-outside-now").keys(&["ctrl+o"])],
         keys: &["e"],

@@ -10,12 +10,12 @@ use nucleo_matcher::{Config, Matcher, Utf32Str};
 use unicode_width::UnicodeWidthStr;
 
 use crate::domain::inputs::is_data;
-use crate::domain::param::Rank;
+use crate::domain::param::{Rank, ToldBy};
 use crate::domain::{ParamKey, ParamKind, Parameter};
 use crate::tui::layout;
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
-use crate::tui::wrap::wrapped;
+use crate::tui::wrap::{wrap, wrapped};
 
 /// Most lines of a long text while it is not edited.
 pub const LONG_TEXT_LINES: usize = 5;
@@ -263,7 +263,8 @@ fn height(model: &Model, param: &Parameter, columns: usize) -> usize {
         let least = if editing.multiline { 3 } else { 1 };
         let most = Ord::max(room * 2 / 3, least);
         let lines = editing.text.lines().iter().flat_map(|line| wrapped(line, columns)).take(most).count();
-        return lines.max(least) + editing.lines_below();
+        let about = param.about();
+        return lines.max(least) + editing.lines_below() + help_lines(param, &about, columns).len();
     }
     if param.kind != ParamKind::LongText {
         return 1;
@@ -274,6 +275,16 @@ fn height(model: &Model, param: &Parameter, columns: usize) -> usize {
         Some(text) => text.split('\n').flat_map(|line| wrapped(line, columns)).take(most_lines(text)).count(),
         None => 1,
     }
+}
+
+/// What there is to know about a parameter, beneath its open field: where a form or the server says something.
+pub fn help_lines<'t>(param: &Parameter, about: &'t str, columns: usize) -> Vec<&'t str> {
+    /// Most lines of it.
+    const MOST: usize = 2;
+    if param.help.is_empty() && param.told_by != ToldBy::Server {
+        return Vec::new();
+    }
+    wrap(about, columns).into_iter().take(MOST).collect()
 }
 
 /// Most lines for a long text; a text for programs gets one.

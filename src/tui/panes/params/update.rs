@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::ParamsPane;
+use super::recall;
 use super::rows::{self, Row};
 use crate::domain::param::FileKind;
 use crate::domain::seed::random_seed;
@@ -87,15 +88,24 @@ pub fn pin(model: &mut Model) {
     }
 }
 
-pub fn open_choices(model: &mut Model, key: &ParamKey) {
+/// Lists the values of a choice, or the names for an entry of a LoRA list. Those of earlier runs come first, once the
+/// history has answered.
+pub fn open_choices(model: &mut Model, key: &ParamKey, effects: &mut Effects) {
     let Some(param) = model.draft.param(key) else { return };
-    let now = model.draft.setting(key);
+    let now = match model.draft.setting(key) {
+        Some(Setting::Value(value)) => match lora::Entry::read(&value) {
+            Some(entry) => Some(entry.name.into()),
+            None => Some(value),
+        },
+        Some(Setting::File(_)) | None => None,
+    };
     let items = param.choices.iter().map(|choice| PickerItem {
         id: choice.value.to_string(),
         label: choice.label.clone(),
-        is_open: now == Some(Setting::Value(choice.value.clone())),
+        is_open: now.as_ref() == Some(&choice.value),
         ..PickerItem::default()
     });
+    effects.extend(recall::ask(model, key, String::new()));
     let items: Vec<PickerItem> = items.collect();
     let selected = items.iter().position(|item| item.is_open).or(Some(0));
     let mut overlay = Overlay::picker(Choosing::Value(key.clone()), items);
@@ -352,9 +362,16 @@ pub fn filter(model: &mut Model, text: String) {
 
 /// Sets a value chosen from a parameter's list, or typed there.
 pub fn chosen(model: &mut Model, key: &ParamKey, item: &PickerItem, effects: &mut Effects) {
-    let listed = serde_json::from_str(&item.id).ok();
-    let typed = || model.draft.param(key).and_then(|param| value::parse(param, &item.label).ok());
-    let Some(value) = listed.clone().or_else(typed) else { return };
+    let listed: Option<serde_json::Value> = serde_json::from_str(&item.id).ok();
+    let value = match (model.draft.param(key), model.draft.setting(key)) {
+        (Some(param), Some(Setting::Value(entry))) if param.kind == ParamKind::Lora => {
+            let name = listed.as_ref().and_then(serde_json::Value::as_str).unwrap_or(&item.label);
+            lora::renamed(&entry, name)
+        }
+        (Some(param), _) => listed.clone().or_else(|| value::parse(param, &item.label).ok()),
+        (None, _) => None,
+    };
+    let Some(value) = value else { return };
     model.draft.set(key, Setting::Value(value));
     changed(model, key, effects);
     if listed.is_none() {

@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::domain::param::{Range, Rank};
 use crate::domain::{
-    Origin, ParamKey, ParamKind, Parameter, Rule, Said, SeedPolicy, Setting, lora, scalar, value,
+    Origin, ParamKey, ParamKind, Parameter, Rule, Said, SeedPolicy, Setting, doubt, lora, scalar, value,
 };
 use crate::tui::command::Keymap;
 use crate::tui::layout;
@@ -234,8 +234,7 @@ impl ParamRow<'_> {
             if self.param.is_switch() && !value::is_unfilled(value) {
                 let sign = if self.param.is_on(value) { "●" } else { "○" };
                 let word = match value.as_bool() {
-                    Some(true) => "on",
-                    Some(false) => "off",
+                    Some(is_on) => self.param.word_of(is_on),
                     None => &text,
                 };
                 put(buffer, room, room.x, room.y, &format!("{sign} {word}"), style);
@@ -290,7 +289,9 @@ impl ParamRow<'_> {
 
     fn draw_editing(&self, editing: &Editing, area: Rect, buffer: &mut Buffer) -> Option<Position> {
         let theme = self.theme;
-        let extra = editing.lines_below() as u16;
+        let about = self.param.about();
+        let help = rows::help_lines(self.param, &about, usize::from(area.width));
+        let extra = (editing.lines_below() + help.len()) as u16;
         let field = Rect { height: area.height.saturating_sub(extra).max(1), ..area };
         let (column, row) = match editing.multiline {
             true => draw_lines(editing, field, theme, buffer),
@@ -307,9 +308,31 @@ impl ParamRow<'_> {
             theme,
             buffer,
         );
+        for (line, y) in help.iter().rev().zip((field.bottom()..area.bottom()).rev()) {
+            put(buffer, area, area.x, y, line, theme.quiet);
+        }
         let x = (field.x + column).min(field.right().saturating_sub(1));
         let is_seen = row < field.height && (self.model.park_cursor || !typing::has_selection(&editing.text));
         is_seen.then_some(Position { x, y: field.y + row })
+    }
+
+    /// What is doubtful about the value; with the nearest one at the selected row.
+    fn doubt(&self) -> Option<String> {
+        let Setting::Value(value) = self.model.draft.setting(&self.param.key)? else { return None };
+        if !doubt::is_doubtful(self.param, &value) {
+            return None;
+        }
+        let nearest = || doubt::of(self.param, &value)?.nearest;
+        let nearest = if self.is_selected() { nearest() } else { None };
+        let nearest = nearest.map(|near| match lora::Entry::read(&near) {
+            Some(entry) => entry.name.to_owned(),
+            None => value::text(&near),
+        });
+        Some(match (nearest, value.is_number()) {
+            (Some(near), _) => format!("nearest {near} ✗"),
+            (None, true) => "out of range ✗".to_owned(),
+            (None, false) => "not at the server ✗".to_owned(),
+        })
     }
 
     /// The hint beside a long text, where its first line leaves room.
@@ -333,6 +356,9 @@ impl ParamRow<'_> {
         }
         if model.draft.setting(&param.key).is_some_and(|set| is_unfilled(&set)) {
             return ("to be filled".to_owned(), theme.accent);
+        }
+        if let Some(doubt) = self.doubt() {
+            return (doubt, theme.bad);
         }
         let was = || match (model.draft.origin(&param.key), model.draft.before_edits(&param.key)) {
             // Typed again unchanged.

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 use super::*;
 use crate::config::Profile;
 use crate::domain::ParamKind;
+use crate::domain::field::Recalled;
 use crate::domain::run::Protocol;
 use crate::domain::schema::Schema;
 use crate::library::open::OpenWorkflow;
@@ -104,4 +105,90 @@ fn a_server_that_says_nothing_is_not_asked() {
     stage.press("1");
     assert_eq!(stage.press("n"), []);
     assert!(stage.screen().contains("does not say what its nodes take"));
+}
+
+#[test]
+fn what_the_server_does_not_take_is_marked_and_asked_about() {
+    let mut stage = stage();
+    let (steps, sampler) = (key("3-inputs-steps"), key("3-inputs-sampler_name"));
+    let answer = answer(&stage, "http://localhost:8188", ReadNodes::IfUnknown);
+    stage.hear(answer);
+    stage.model.draft.say([(steps.clone(), value(77)), (sampler.clone(), value("uni_pd"))], Said::Typed);
+    stage.model.params.selected = Some(sampler.clone());
+    let screen = stage.screen();
+    assert!(screen.contains("out of range ✗") && screen.contains("nearest uni_pc ✗"), "{screen}");
+    assert_eq!(stage.press("ctrl+r"), [], "unsure is not sent");
+    let screen = stage.screen();
+    for part in [
+        "77 is more than the largest value, 40 (nearest: 40)",
+        "the server has no uni_pd",
+        "take the nearest",
+    ] {
+        assert!(
+            screen.split_whitespace().collect::<Vec<_>>().join(" ").contains(part),
+            "{part} in\n{screen}"
+        );
+    }
+    let effects = stage.press("t");
+    let sent = effects.iter().find_map(|effect| match effect {
+        Effect::Do(Operation::Submit(new)) => Some(&new.submission.params),
+        _ => None,
+    });
+    let sent = sent.expect("a run");
+    assert_eq!((&sent[&steps], &sent[&sampler]), (&40.into(), &"uni_pc".into()));
+    stage.press("1 u");
+    assert_eq!(stage.model.draft.setting(&steps), Some(value(77)), "undo brings back what was typed");
+    let effects = stage.press("ctrl+r y");
+    assert!(matches!(effects[..], [Effect::Do(Operation::Submit(_))]), "{effects:?}");
+}
+
+#[test]
+fn what_was_last_used_comes_first_in_a_list() {
+    let mut stage = stage();
+    let answer = answer(&stage, "http://localhost:8188", ReadNodes::IfUnknown);
+    stage.hear(answer);
+    let sampler = key("3-inputs-sampler_name");
+    let recalled = |typed: &str| {
+        let found = [("gone", 9), ("res_4s", 8), ("uni_pc", 7)].map(|(text, run)| Recalled {
+            value: text.into(),
+            run,
+            used: 1,
+            at: 0,
+            starred: false,
+        });
+        Msg::Recalled { key: sampler.clone(), typed: typed.to_owned(), found: found.to_vec() }
+    };
+    stage.model.params.selected = Some(sampler.clone());
+    let asked = stage.press("1 enter");
+    assert!(
+        matches!(&asked[..], [Effect::Ask(Question::Recall { typed, .. })] if typed.is_empty()),
+        "{asked:?}"
+    );
+    let labels = |stage: &Stage| match &stage.model.overlay {
+        Some(Overlay::Picker(picker)) => {
+            picker.items.iter().map(|item| item.label.clone()).collect::<Vec<_>>()
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(labels(&stage), ["uni_pc", "res_4s"]);
+    stage.hear(recalled(""));
+    assert_eq!(labels(&stage), ["res_4s", "uni_pc"]);
+    assert!(stage.screen().contains("run 8"));
+    stage.press("enter");
+    assert_eq!(stage.model.draft.setting(&sampler), Some(value("uni_pc")), "the value of now stays selected");
+    stage.press("enter");
+    stage.type_text("uni");
+    stage.hear(recalled(""));
+    assert_eq!(labels(&stage), ["uni_pc", "res_4s"], "a list in use stays as it is");
+}
+
+#[test]
+fn an_open_field_says_what_it_takes_and_a_boolean_its_words() {
+    let mut stage = stage();
+    let answer = answer(&stage, "http://localhost:8188", ReadNodes::IfUnknown);
+    stage.hear(answer);
+    stage.model.params.selected = Some(key("3-inputs-steps"));
+    stage.press("1 enter");
+    let screen = stage.screen();
+    assert!(screen.contains("How often noise is removed.  1 to 40") && screen.contains("● yes"), "{screen}");
 }

@@ -42,8 +42,21 @@ pub fn open(model: &mut Model, effects: &mut Effects) {
         ParamKind::Choice if model.draft.param(key).is_some_and(Parameter::is_switch) => {
             params::step(model, 1, effects);
         }
-        ParamKind::Choice => params::open_choices(model, key),
+        ParamKind::Choice => params::open_choices(model, key, effects),
+        ParamKind::Lora if model.draft.param(key).is_some_and(|param| !param.choices.is_empty()) => {
+            params::open_choices(model, key, effects);
+        }
         _ => begin(model, key, effects),
+    }
+}
+
+/// Opens the field of the selected value as a text, also where there is a list to choose from.
+pub fn open_text(model: &mut Model, effects: &mut Effects) {
+    let Some(key) = &model.params.selected.clone() else { return };
+    if model.draft.param(key).is_some_and(|param| param.is_editable() && param.kind != ParamKind::Boolean) {
+        begin(model, key, effects);
+    } else {
+        open(model, effects);
     }
 }
 
@@ -393,11 +406,26 @@ fn refresh_completions(model: &mut Model, effects: &mut Effects) {
 }
 
 pub fn completions(model: &mut Model, text: &str, paths: Vec<String>) {
+    let of_server = |key| files_at_server(model.draft.param(key), text);
+    let mut paths = paths;
+    if let Some(editing) = &model.params.editing {
+        paths.extend(of_server(&editing.key));
+    }
     if let Some(editing) = &mut model.params.editing
         && editing.value() == text
     {
         editing.completions.put(text, paths);
     }
+}
+
+/// The server's own files that a text is part of.
+fn files_at_server(param: Option<&Parameter>, text: &str) -> Vec<String> {
+    /// Most files that are offered.
+    const MOST: usize = 200;
+    let typed = text.to_lowercase();
+    let choices = param.map(|param| &param.choices[..]).unwrap_or_default();
+    let names = choices.iter().filter_map(|choice| choice.value.as_str());
+    names.filter(|name| name.to_lowercase().contains(&typed)).take(MOST).map(str::to_owned).collect()
 }
 
 /// Tab: inserts the common prefix of all completions, or the first one when there is no longer prefix.
