@@ -26,6 +26,7 @@ use tokio::sync::mpsc;
 
 use crate::config::{Credentials, Profile};
 use crate::domain::run::{InputFile, Protocol, RunError, RunId, Trust};
+pub use crate::domain::server::Tend;
 use crate::domain::server::{ServerQueue, ServerRun, System};
 use crate::domain::{ParamKey, RunEvent, Status, shape};
 use results::outputs::OutputFolder;
@@ -179,15 +180,6 @@ pub struct Checked {
     pub is_good: bool,
     /// What was found; with a remedy when it is not good.
     pub text: String,
-}
-
-/// A change at a server besides runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Tend {
-    /// Removes all waiting prompts from the queue, including other people's.
-    ClearQueue,
-    /// Unloads the models, and clears the cache of node results.
-    FreeMemory,
 }
 
 /// The backend for a protocol. Keep it: its HTTP clients load certificates when first used.

@@ -3,11 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
+use indexmap::map::Entry;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::domain::Workflow;
-use crate::domain::run::Progress;
+use crate::domain::run::{self, Progress};
 use crate::wire::ansi;
 use crate::wire::comfyui::NodeState;
 
@@ -23,6 +24,8 @@ pub(in crate::backend) struct Nodes {
     /// Finished or cached nodes.
     done: HashSet<String>,
     at_work: IndexMap<String, Work>,
+    /// What changed since it was last taken.
+    changed: Vec<(String, run::NodeState)>,
 }
 
 /// A node at work.
@@ -55,6 +58,7 @@ impl Nodes {
     pub(in crate::backend) fn cached(&mut self, nodes: Vec<String>) -> Option<String> {
         let count = nodes.len();
         let names: Vec<_> = nodes.iter().take(NAMES).map(|node| self.name(node)).collect();
+        self.changed.extend(nodes.iter().map(|node| (node.clone(), run::NodeState::Cached)));
         self.done.extend(nodes);
         let more = if count > NAMES { ", …" } else { "" };
         match (count, self.names.len()) {
@@ -69,7 +73,15 @@ impl Nodes {
     pub(in crate::backend) fn begin(&mut self, node: &str, now: Instant) {
         let work = Work { since: now, value: 0.0, max: 0.0, first: None };
         self.done.remove(node);
-        self.at_work.entry(node.to_owned()).or_insert(work);
+        if let Entry::Vacant(place) = self.at_work.entry(node.to_owned()) {
+            place.insert(work);
+            self.changed.push((node.to_owned(), run::NodeState::AtWork));
+        }
+    }
+
+    /// What changed since this was last asked.
+    pub(super) fn take_changed(&mut self) -> Vec<(String, run::NodeState)> {
+        std::mem::take(&mut self.changed)
     }
 
     /// Takes in a node's progress.
@@ -104,6 +116,9 @@ impl Nodes {
         let is_new = self.done.insert(node.to_owned());
         let work = self.at_work.shift_remove(node);
         let took = work.map_or(0.0, |work| (now - work.since).as_secs_f64());
+        if is_new {
+            self.changed.push((node.to_owned(), run::NodeState::Done { ms: (took * 1_000.0) as u64 }));
+        }
         is_new.then(|| format!("{}  {took:.1} s", self.name(node)))
     }
 

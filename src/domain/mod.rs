@@ -1,5 +1,6 @@
 //! Pure types and rules: no IO, no clock, no randomness.
 
+pub mod about;
 pub mod batch;
 pub mod brief;
 pub mod compare;
@@ -11,6 +12,7 @@ pub mod fit;
 pub mod flatten;
 pub mod form;
 pub mod graph_changes;
+pub mod graph_tree;
 pub mod inputs;
 pub mod key;
 pub mod lineage;

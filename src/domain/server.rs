@@ -56,6 +56,17 @@ pub struct ServerRun {
     pub outputs: usize,
 }
 
+/// A change at a server besides runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tend {
+    /// Removes all waiting prompts from the queue, including other people's.
+    ClearQueue,
+    /// Unloads the models, and clears the cache of node results.
+    FreeMemory,
+    /// Removes a waiting prompt from the queue, by its id; one that runs goes on.
+    Remove(String),
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueuePlace {
     Running,

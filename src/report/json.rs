@@ -11,7 +11,9 @@ use super::Names;
 use super::lineage::change;
 use crate::domain::draft::Submission;
 use crate::domain::lineage::{How, Lineage};
-use crate::domain::run::{InputFile, Outgoing, Output, RunError, ServerResult, Transfer, UnixMs};
+use crate::domain::run::{
+    InputFile, NodeState, Outgoing, Output, RunError, ServerResult, Transfer, UnixMs,
+};
 use crate::domain::server::ServerRun;
 use crate::domain::{Brief, Noted, Notes, ParamKey, Rule, Run, RunEvent, RunId, RunSummary};
 use crate::wire::ansi;
@@ -72,6 +74,14 @@ pub fn event(run: RunId, at: UnixMs, event: &RunEvent) -> Option<Value> {
             "label": progress.label,
         }),
         RunEvent::Queue { before } => json!({"event": "queue", "run": run, "before": before}),
+        RunEvent::Nodes { states } => {
+            let state = |(node, state): &(String, NodeState)| match state {
+                NodeState::AtWork => json!({"node": node, "state": "at work"}),
+                NodeState::Done { ms } => json!({"node": node, "state": "done", "ms": ms}),
+                NodeState::Cached => json!({"node": node, "state": "cached"}),
+            };
+            json!({"event": "nodes", "run": run, "at": at, "nodes": states.iter().map(state).collect::<Vec<_>>()})
+        }
         RunEvent::Connection { state } => {
             json!({"event": "connection", "run": run, "at": at, "state": state.word()})
         }

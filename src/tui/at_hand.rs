@@ -15,6 +15,7 @@ pub fn run(model: &Model) -> Option<RunSummary> {
             let card = card(model)?;
             known(model, card.id.run).or_else(|| Some(of_card(&card)))
         }
+        Pane::Server => None,
     }
 }
 
@@ -22,6 +23,7 @@ pub fn run(model: &Model) -> Option<RunSummary> {
 pub fn output(model: &Model) -> Option<OutputId> {
     match model.focus {
         Pane::Gallery | Pane::Compare | Pane::Sheet => card(model).map(|card| card.id),
+        Pane::Server => None,
         Pane::Parameters | Pane::Runs | Pane::Details | Pane::Log | Pane::Output => {
             let run = run(model).filter(|run| run.outputs > 0)?.id;
             let is_seen = shown(model).is_some_and(|shown| shown.id == run);
@@ -52,7 +54,7 @@ pub fn card(model: &Model) -> Option<OutputCard> {
             let side = model.compare.only.unwrap_or(1).min(1);
             model.compare.pair.as_ref().map(|pair| pair[side].clone())
         }
-        Pane::Parameters | Pane::Runs | Pane::Details | Pane::Log | Pane::Output => None,
+        Pane::Parameters | Pane::Runs | Pane::Details | Pane::Log | Pane::Output | Pane::Server => None,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::config::Profile;
 use crate::domain::batch::{BatchId, Plan};
 use crate::domain::draft::Submission;
 use crate::domain::param::FileKind;
+use crate::domain::server::Tend;
 use crate::domain::{Draft, OutputId, ParamKey, Remark, RunId, SeedPolicy, Setting, Workflow};
 use crate::report::copy_as::CopyAs;
 use crate::tui::open::{Open, ProfileChoice};
@@ -203,6 +204,12 @@ pub enum Operation {
 pub enum ServerRequest {
     /// What the nodes of the open workflow take.
     Nodes { open: Open, how: ReadNodes },
+    /// Its version, memory, queue and folders of models.
+    Look(Arc<Profile>),
+    /// The models of a folder.
+    Models(Arc<Profile>, String),
+    /// Change something there.
+    Tend(Arc<Profile>, Tend),
 }
 
 /// When a server is asked what its nodes take.

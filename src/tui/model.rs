@@ -18,6 +18,7 @@ use super::panes::log::LogPane;
 use super::panes::output::OutputPane;
 use super::panes::params::ParamsPane;
 use super::panes::runs::RunsPane;
+use super::panes::server::ServerPane;
 use super::panes::sheet::SheetPane;
 use crate::domain::run::UnixMs;
 use crate::domain::spend::Usual;
@@ -75,6 +76,7 @@ pub struct Model {
     /// Two outputs side by side.
     pub compare: ComparePane,
     pub sheet: SheetPane,
+    pub server: ServerPane,
     /// What Explore opens with once the values of the run that it goes on from are here.
     pub explore_next: Option<Vec<Offer>>,
     /// How long runs of each workflow (by hash) take, a cold start apart.

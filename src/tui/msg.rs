@@ -14,6 +14,7 @@ use crate::domain::field::Recalled;
 use crate::domain::graph_changes::NodeChange;
 use crate::domain::lineage::Lineage;
 use crate::domain::run::{Counts, Listed, RunSummary, UnixMs};
+use crate::domain::server::Tend;
 use crate::domain::spend::Usual;
 use crate::domain::{Brief, OutputId, ParamKey, Remark, Run, RunId, SeedPolicy, Setting, Status};
 use crate::library::import::Imported;
@@ -30,6 +31,7 @@ use crate::tui::panes::gallery::{Thumb, ThumbOrder, Tile};
 use crate::tui::panes::log::Matches;
 use crate::tui::panes::output::{PictureMeans, RenderOrder, Rendered};
 use crate::tui::panes::params::FileState;
+use crate::tui::panes::server::ServerState;
 use crate::tui::panes::sheet::SheetPage;
 use crate::tui::query::{OutputsQuery, RunsQuery, SearchWords};
 
@@ -251,6 +253,21 @@ pub enum Msg {
     Nodes {
         workflow: Arc<OpenWorkflow>,
         how: ReadNodes,
+    },
+    /// What the server at an address says of itself, or why it does not answer.
+    ServerSeen {
+        url: String,
+        answer: Result<ServerState, String>,
+    },
+    /// The models of a folder of the server, or why they could not be read.
+    ServerModels {
+        folder: String,
+        answer: Result<Vec<String>, String>,
+    },
+    /// What was to be changed at the server is done, or why it failed.
+    Tended {
+        what: Tend,
+        answer: Result<(), String>,
     },
     /// It could not be read what the nodes of the open workflow take, and why.
     NodesNotRead {

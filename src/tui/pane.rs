@@ -19,12 +19,14 @@ pub enum Pane {
     Compare,
     /// What the runs of a batch made, over the whole screen.
     Sheet,
+    /// The server and its queue, over the whole screen.
+    Server,
 }
 
 impl Pane {
     /// Every pane, in the order of help; those that Tab visits come first.
-    pub const EVERY: [Self; 8] = {
-        let mut every = [Self::Parameters; 8];
+    pub const EVERY: [Self; 9] = {
+        let mut every = [Self::Parameters; 9];
         let mut last = 0;
         while let Some(next) = every[last].next() {
             last += 1;
@@ -59,14 +61,15 @@ impl Pane {
             Self::Output => Some(Self::Gallery),
             Self::Gallery => Some(Self::Compare),
             Self::Compare => Some(Self::Sheet),
-            Self::Sheet => None,
+            Self::Sheet => Some(Self::Server),
+            Self::Server => None,
         }
     }
 
     /// It takes the whole screen, and Tab does not visit it.
     pub const fn is_full_screen(self) -> bool {
         match self {
-            Self::Gallery | Self::Compare | Self::Sheet => true,
+            Self::Gallery | Self::Compare | Self::Sheet | Self::Server => true,
             Self::Parameters | Self::Runs | Self::Details | Self::Log | Self::Output => false,
         }
     }
@@ -81,6 +84,7 @@ impl Pane {
             Self::Gallery => "Gallery",
             Self::Compare => "Compare",
             Self::Sheet => "Sheet",
+            Self::Server => "Server",
         }
     }
 }

@@ -156,6 +156,7 @@ impl Backend for ComfyuiBackend {
             let done = match what {
                 Tend::ClearQueue => api.clear_queue().await,
                 Tend::FreeMemory => api.free().await,
+                Tend::Remove(prompt_id) => api.delete(&prompt_id).await,
             };
             done.map_err(|unread| unread.error)
         })

@@ -238,6 +238,10 @@ impl ComfyuiRun {
             self.chunk.progress = self.nodes.progress(now);
         }
         self.flush_log().await?;
+        let states = self.nodes.take_changed();
+        if !states.is_empty() {
+            self.out.send(RunEvent::Nodes { states }).await?;
+        }
         if let Some(Picture { kind, bytes, .. }) = received.preview {
             self.out.preview(Preview { kind, bytes, ..Preview::default() }).await?;
         }

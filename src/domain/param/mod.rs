@@ -117,29 +117,6 @@ impl Parameter {
         self.kind != ParamKind::Link
     }
 
-    /// What there is to know about it: its help text, limits, step and usual value; may be empty.
-    pub fn about(&self) -> String {
-        let number = |number: &Option<serde_json::Number>| number.as_ref().map(super::scalar::short);
-        let Range { min, max, step, round } = &self.range;
-        let limits = match (number(min), number(max)) {
-            // A seed's are those of 64 bits.
-            _ if self.kind == ParamKind::Seed => None,
-            (Some(min), Some(max)) => Some(format!("{min} to {max}")),
-            (Some(min), None) => Some(format!("at least {min}")),
-            (None, Some(max)) => Some(format!("at most {max}")),
-            (None, None) => None,
-        };
-        let step = number(step).filter(|_| limits.is_some()).map(|step| format!("steps of {step}"));
-        let round = number(round).map(|round| format!("rounded to {round} in ComfyUI's editor"));
-        let usual = self.usual.as_ref().filter(|usual| !usual.is_array() && !usual.is_object());
-        let usual =
-            usual.map(super::value::text).filter(|text| !text.is_empty() && text.len() <= inputs::LONG);
-        let usual = usual.map(|text| format!("usually {text}"));
-        let facts: Vec<String> = [limits, step, round, usual].into_iter().flatten().collect();
-        let parts = [self.help.trim(), &facts.join(", ")].map(str::to_owned);
-        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
-    }
-
     /// What a boolean's value is called.
     pub fn word_of(&self, value: bool) -> &str {
         let choice = self.choices.iter().find(|choice| choice.value == Value::Bool(value));

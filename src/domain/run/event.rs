@@ -36,6 +36,10 @@ pub enum RunEvent {
     Queue {
         before: u64,
     },
+    /// Nodes that began, ended or were found cached, by their ids.
+    Nodes {
+        states: Vec<(String, NodeState)>,
+    },
     /// Bytes of the result received so far.
     Download(Transfer),
     /// What the server says about the whole run, except its outputs.
@@ -85,6 +89,7 @@ impl RunEvent {
             | Self::Connection { .. }
             | Self::CancelAsked
             | Self::LetGo => Vec::new(),
+            Self::Nodes { states } => states.iter_mut().map(|(node, _)| node).collect(),
             Self::Remote { prompt_id: text } | Self::Log { text } | Self::Warning { text } => vec![text],
             Self::Progress(progress) => vec![&mut progress.label],
             Self::Result(result) => result.status.iter_mut().collect(),
@@ -97,6 +102,19 @@ impl RunEvent {
             }
         }
     }
+}
+
+/// What a node does in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeState {
+    AtWork,
+    Done {
+        /// Milliseconds that it took.
+        ms: u64,
+    },
+    /// Its result was there already.
+    Cached,
 }
 
 /// How a run's events reach us.

@@ -9,9 +9,11 @@ mod status;
 mod summary;
 mod trust;
 
+use indexmap::IndexMap;
+
 pub use event::{
-    Connection, ConnectionSince, End, Output, OutputFailure, Preview, PreviewKind, Progress, RunError,
-    RunEvent, ServerResult, Transfer,
+    Connection, ConnectionSince, End, NodeState, Output, OutputFailure, Preview, PreviewKind, Progress,
+    RunError, RunEvent, ServerResult, Transfer,
 };
 pub use request::{
     Asked, Caps, Form, InputFile, Outgoing, Protocol, RunRequest, VIEWCOMFY_API, called_url, shown_url,
@@ -49,6 +51,8 @@ pub struct Run {
     pub queue: Option<u64>,
     /// Bytes of the result received.
     pub download: Option<Transfer>,
+    /// What its nodes do, by their ids, where the server says so.
+    pub nodes: IndexMap<String, NodeState>,
     /// How events reach us; `None` where that cannot change.
     pub connection: Option<ConnectionSince>,
     pub outputs: Vec<Output>,
@@ -87,6 +91,7 @@ impl Run {
             RunEvent::Progress(progress) => self.progress = Some(progress.clone()),
             RunEvent::Preview(preview) => self.preview = Some(preview.clone()),
             RunEvent::Queue { before } => self.queue = Some(*before),
+            RunEvent::Nodes { states } => self.nodes.extend(states.iter().cloned()),
             RunEvent::Download(transfer) => self.download = Some(*transfer),
             RunEvent::Connection { state } => {
                 if self.connection.is_none_or(|now| now.state != *state) {

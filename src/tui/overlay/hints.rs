@@ -35,6 +35,7 @@ fn third_key(key: char) -> &'static str {
     match key {
         's' => "s",
         'r' => "r",
+        't' => "t",
         _ => "",
     }
 }

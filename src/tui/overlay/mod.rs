@@ -18,6 +18,7 @@ use self::explore::Explore;
 use super::completions::Completions;
 use super::typing::line_editor;
 use crate::domain::batch::{BatchId, Plan};
+use crate::domain::server::Tend;
 use crate::domain::{Fit, OutputId, ParamKey, RunId, Setting, notebook};
 use crate::library::import::Imported;
 use crate::tui::effect::{BatchOrder, NewRun};
@@ -374,6 +375,8 @@ pub enum Confirmed {
     RunDoubtful(Option<Vec<(ParamKey, Setting)>>),
     /// Run with the nearest values that the server takes.
     RunNearest(Vec<(ParamKey, Setting)>),
+    /// Change something at the server.
+    Tend(Tend),
     /// Put edits back that were made on another content.
     KeepEarlier(Box<Earlier>),
     /// Read files again that changed on disk; the order was not queued.
@@ -411,6 +414,7 @@ impl Confirmed {
             | Self::TakePiped(..)
             | Self::RunDoubtful(None)
             | Self::RunNearest(_)
+            | Self::Tend(_)
             | Self::RunBatch(_)
             | Self::CancelBatch(_)
             | Self::RetryBatch(_)

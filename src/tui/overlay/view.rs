@@ -6,6 +6,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::parts::{line, more_below};
 use super::{Choosing, Confirm, Overlay, Picker, Prompt};
+use crate::domain::about::about;
 use crate::tui::command::Keymap;
 use crate::tui::completions::Completions;
 use crate::tui::model::Model;
@@ -80,7 +81,7 @@ fn picker(model: &Model, picker: &Picker, theme: &Theme, buffer: &mut Buffer) ->
     if let Choosing::Value(key) = &picker.purpose
         && let Some(param) = model.draft.param(key)
     {
-        put(buffer, inner, inner.x, inner.y + 1, &param.about(), theme.quiet);
+        put(buffer, inner, inner.x, inner.y + 1, &about(param), theme.quiet);
     }
     let longest = items.iter().map(|item| item.label.width()).max().unwrap_or(0);
     // Without anything about the items they have the line to themselves.

@@ -8,6 +8,7 @@ pub mod log;
 pub mod output;
 pub mod params;
 pub mod runs;
+pub mod server;
 pub mod sheet;
 
 use ratatui::buffer::Buffer;
@@ -40,6 +41,7 @@ pub fn draw(
         Pane::Gallery => gallery::view::draw(model, keys, theme, area, buffer),
         Pane::Compare => compare::view::draw(model, theme, area, buffer),
         Pane::Sheet => sheet::view::draw(model, theme, area, buffer),
+        Pane::Server => server::view::draw(model, theme, area, buffer),
     }
     None
 }
@@ -55,6 +57,7 @@ pub fn note(pane: Pane, model: &Model) -> String {
         Pane::Gallery => gallery::view::note(model),
         Pane::Compare => compare::view::note(model),
         Pane::Sheet => sheet::view::note(model),
+        Pane::Server => server::view::note(model),
     }
 }
 
@@ -68,6 +71,7 @@ pub fn commands(pane: Pane) -> &'static [Command] {
         Pane::Gallery => gallery::commands::COMMANDS,
         Pane::Compare => compare::commands::COMMANDS,
         Pane::Sheet => sheet::commands::COMMANDS,
+        Pane::Server => server::commands::COMMANDS,
     }
 }
 
@@ -82,6 +86,7 @@ pub fn moved(model: &mut Model, motion: Motion) {
         Pane::Gallery => gallery::update::moved(model, motion),
         Pane::Compare => compare::update::moved(model, motion),
         Pane::Sheet => sheet::update::moved(model, motion),
+        Pane::Server => server::update::moved(model, motion),
     }
 }
 
@@ -96,6 +101,7 @@ pub fn wheel(pane: Pane, model: &mut Model, wheel: Wheel) {
         Pane::Gallery => gallery::update::wheel(model, wheel),
         Pane::Compare => wheel.motions().take(1).for_each(|motion| compare::update::moved(model, motion)),
         Pane::Sheet => sheet::update::wheel(model, wheel),
+        Pane::Server => server::update::wheel(model, wheel),
     }
 }
 
@@ -112,6 +118,7 @@ pub fn clicked(
         Pane::Runs => runs::commands::clicked(model, line, had_focus),
         Pane::Gallery => gallery::commands::clicked(model, at.x, at.y),
         Pane::Sheet => sheet::commands::clicked(model, at.x, at.y),
+        Pane::Server => server::commands::clicked(model, line, had_focus),
         Pane::Details | Pane::Log | Pane::Output | Pane::Compare => None,
     }
 }
@@ -124,7 +131,7 @@ pub fn search(model: &Model) -> Option<(Asking, &str)> {
             Some((Asking::RunSearch, &model.runs.filter.search))
         }
         Pane::Log => Some((Asking::LogSearch, &model.log.search)),
-        Pane::Compare | Pane::Sheet => None,
+        Pane::Compare | Pane::Sheet | Pane::Server => None,
     }
 }
 
@@ -147,6 +154,10 @@ pub fn back(model: &mut Model, effects: &mut Effects) -> bool {
         }
         Pane::Sheet => {
             sheet::update::leave(model);
+            true
+        }
+        Pane::Server => {
+            server::update::leave(model);
             true
         }
         Pane::Details | Pane::Output => match model.came_from.take() {
@@ -175,6 +186,7 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
             Pane::Gallery => gallery::update::settle(model, effects),
             Pane::Compare => compare::update::settle(model, effects),
             Pane::Sheet => sheet::update::settle(model, effects),
+            Pane::Server => server::update::settle(model, effects),
         }
     }
     briefs::update::settle(model, effects);

@@ -9,11 +9,13 @@ use super::Replies;
 use crate::backend::{Backend, Server, for_protocol};
 use crate::config::{Profile, SecretSource};
 use crate::domain::run::{Protocol, RunError};
+use crate::domain::server::Tend;
 use crate::library::open::OpenWorkflow;
 use crate::library::schemas::{SchemaOrigin, Schemas};
 use crate::tui::effect::{ReadNodes, ServerRequest};
 use crate::tui::msg::Msg;
 use crate::tui::open::Open;
+use crate::tui::panes::server::ServerState;
 
 /// The backends that were asked, and the folder of what servers say of their nodes.
 pub(super) struct Servers {
@@ -46,6 +48,27 @@ impl Servers {
                             if let Some(msg) = nodes(&schemas, backend, open, how).await {
                                 replies.send(msg);
                             }
+                        });
+                    }
+                    ServerRequest::Look(profile) => {
+                        let backend = self.backend(profile.protocol);
+                        tokio::spawn(async move {
+                            let answer = look(&profile, backend.as_ref()).await;
+                            replies.send(Msg::ServerSeen { url: profile.called_url().to_owned(), answer });
+                        });
+                    }
+                    ServerRequest::Models(profile, folder) => {
+                        let backend = self.backend(profile.protocol);
+                        tokio::spawn(async move {
+                            let answer = models(&profile, backend.as_ref(), folder.clone()).await;
+                            replies.send(Msg::ServerModels { folder, answer });
+                        });
+                    }
+                    ServerRequest::Tend(profile, what) => {
+                        let backend = self.backend(profile.protocol);
+                        tokio::spawn(async move {
+                            let answer = tend(&profile, backend.as_ref(), what.clone()).await;
+                            replies.send(Msg::Tended { what, answer });
                         });
                     }
                 }
@@ -104,6 +127,29 @@ async fn read(profile: &Arc<Profile>, backend: &dyn Backend, how: ReadNodes) -> 
     }
     let server = server(profile).await?;
     backend.schema(server).await.map_err(sentence)
+}
+
+async fn look(profile: &Arc<Profile>, backend: &dyn Backend) -> Result<ServerState, String> {
+    let server = server(profile).await?;
+    Ok(ServerState {
+        system: backend.system(server.clone()).await.map_err(sentence)?,
+        queue: backend.queue(server.clone()).await.map_err(sentence)?,
+        folders: backend.models(server, None).await.map_err(sentence)?,
+    })
+}
+
+async fn models(
+    profile: &Arc<Profile>,
+    backend: &dyn Backend,
+    folder: String,
+) -> Result<Vec<String>, String> {
+    let server = server(profile).await?;
+    backend.models(server, Some(folder)).await.map_err(sentence)
+}
+
+async fn tend(profile: &Arc<Profile>, backend: &dyn Backend, what: Tend) -> Result<(), String> {
+    let server = server(profile).await?;
+    backend.tend(server, what).await.map_err(sentence)
 }
 
 /// Address and credentials of a profile; looking these up may take seconds.

@@ -15,6 +15,7 @@ use crate::tui::panes::params::recall;
 use crate::tui::panes::params::update as params;
 use crate::tui::panes::runs::search;
 use crate::tui::panes::runs::update as runs;
+use crate::tui::panes::server::update as server;
 
 pub(super) fn hear(model: &mut Model, answer: Answer, ctx: &Ctx, effects: &mut Effects) {
     match answer {
@@ -151,6 +152,7 @@ fn confirmed(model: &mut Model, then: Confirmed, ctx: &Ctx, effects: &mut Effect
         Confirmed::RunUnfilled => submit::unfilled(model, effects),
         Confirmed::TakePiped(key, text) => piping::taken(model, &key, text, effects),
         Confirmed::ExploreUnfilled(plan) => explore::ask_to_run(model, *plan),
+        Confirmed::Tend(what) => server::tend(model, what, effects),
         Confirmed::RunDoubtful(_) => submit::doubtful(model, effects),
         Confirmed::RunNearest(nearest) => submit::with_nearest(model, nearest, effects),
         Confirmed::RunBatch(order) => effects.push(Effect::Do(Operation::SubmitBatch(order))),

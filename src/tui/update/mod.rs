@@ -36,6 +36,7 @@ use super::panes::details::update as details;
 use super::panes::gallery::update as gallery;
 use super::panes::log::update as log;
 use super::panes::output::update as output;
+use super::panes::params::choices;
 use super::panes::params::editing;
 use super::panes::params::piping;
 use super::panes::params::recall;
@@ -43,6 +44,7 @@ use super::panes::params::update as params;
 use super::panes::runs::ends as run_ends;
 use super::panes::runs::search as runs_search;
 use super::panes::runs::update as runs;
+use super::panes::server::update as server;
 use super::panes::sheet::update as sheet;
 
 /// What to ask for when the screen opens, after [`Msg::Opened`] and [`Msg::Profile`] or in their place.
@@ -114,6 +116,7 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
         Msg::SearchWords(words) => runs_search::words(model, words),
         Msg::Noted(undo) => notebook::noted(model, undo),
         Msg::Recalled { key, typed, found } => {
+            choices::last_used_first(model, &key, &typed, &found);
             editing::past::arrived(model, &key, &typed, &found);
             recall::arrived(model, &key, &typed, found);
         }
@@ -174,6 +177,9 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
         }
         Msg::Warmth { url, until } => model.warm = until.map(|(until, clock)| (url, until, clock)),
         Msg::Nodes { workflow, how } => nodes::arrived(model, workflow, how),
+        Msg::ServerSeen { url, answer } => server::seen(model, url, answer),
+        Msg::ServerModels { folder, answer } => server::models(model, &folder, answer),
+        Msg::Tended { what, answer } => server::tended(model, &what, answer, &mut effects),
         Msg::NodesNotRead { why, how } => nodes::not_read(model, &why, how),
         Msg::Completions { text, paths } => {
             answers::completions(model, &text, &paths);

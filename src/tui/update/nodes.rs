@@ -11,7 +11,10 @@ use crate::tui::notice::{Notice, Tone};
 use crate::tui::pane::Pane;
 
 pub const COMMANDS: &[Command] = &[Command {
-    places: &[at(Scope::Pane(Pane::Parameters), 0)],
+    places: &[
+        at(Scope::Pane(Pane::Parameters), 0),
+        at(Scope::Pane(Pane::Server), 44).named("server-read-nodes"),
+    ],
     keys: &["n"],
     short: "read nodes",
     long: "Read again what the server's nodes take: new models, choices and limits",

@@ -68,7 +68,7 @@ fn selected(model: &Model, regions: &Regions, buffer: &Buffer) -> Option<Positio
 /// The first cell of the bar before what is selected in a pane, as it is drawn.
 pub fn bar(pane: Pane, body: Rect, buffer: &Buffer) -> Option<Position> {
     let columns = match pane {
-        Pane::Parameters | Pane::Runs => 1,
+        Pane::Parameters | Pane::Runs | Pane::Server => 1,
         Pane::Gallery | Pane::Sheet => body.width,
         // Their texts may have such a sign, as a progress bar has, and nothing is selected there.
         Pane::Details | Pane::Log | Pane::Output | Pane::Compare => 0,
@@ -82,6 +82,7 @@ pub fn placements(model: &Model) -> Vec<Placement> {
         Pane::Compare => panes::compare::view::placements(model),
         Pane::Gallery => panes::gallery::view::placements(model),
         Pane::Sheet => panes::sheet::view::placements(model),
+        Pane::Server => Vec::new(),
         Pane::Parameters | Pane::Runs | Pane::Details | Pane::Log | Pane::Output => {
             panes::output::view::placement(model).into_iter().collect()
         }

@@ -6,9 +6,9 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::domain::brief::Short;
 use crate::domain::compare::What;
-use crate::domain::run::{Connection, Output, OutputFailure, RunError, shown_url};
+use crate::domain::run::{Connection, NodeState, Output, OutputFailure, RunError, shown_url};
 use crate::domain::spend::cost;
-use crate::domain::{Brief, Origin, ParamKey, Run, RunSummary, Status, value};
+use crate::domain::{Brief, Origin, ParamKey, Run, RunSummary, Status, graph_tree, value};
 use crate::report::batch as report;
 use crate::report::lineage as tree;
 use crate::tui::briefs::words;
@@ -136,6 +136,11 @@ fn lines(model: &Model, width: usize) -> Vec<Line> {
     for warning in &run.warnings {
         page.field("warning", warning, LineStyle::Plain);
     }
+    // While it works, that is what there is to see.
+    let is_at_work = !run.status.is_end() && !run.nodes.is_empty();
+    if is_at_work {
+        graph(&mut page, run, model);
+    }
     differences(&mut page, run, model);
     lineage(&mut page, run, model);
     if !run.outputs.is_empty() || !run.failed_outputs.is_empty() {
@@ -171,10 +176,50 @@ fn lines(model: &Model, width: usize) -> Vec<Line> {
     if let Some(id) = &run.prompt_id {
         page.field("prompt id", id, LineStyle::Quiet);
     }
+    if !is_at_work {
+        graph(&mut page, run, model);
+    }
     for made in &run.outputs {
         page.field("sha256", &format!("{}  {}", made.sha256, made.name), LineStyle::Quiet);
     }
     page.lines
+}
+
+/// The graph from its results to what they are made of, with what each node does or did. The workflow has to be open.
+fn graph(page: &mut Page, run: &Run, model: &Model) {
+    /// Most levels that are indented.
+    const DEEPEST: usize = 12;
+    let open =
+        model.open.workflow.as_deref().filter(|open| open.workflow.hash() == run.request.workflow_hash);
+    let Some(workflow) = open.map(|open| &open.workflow) else { return };
+    page.heading("Graph");
+    for branch in graph_tree::tree(workflow) {
+        let state = run.nodes.get(&branch.node).filter(|_| !branch.is_again);
+        let (label, look) = match state {
+            Some(NodeState::AtWork) if !run.status.is_end() => {
+                ("● at work".to_owned(), LineStyle::Status(Status::Running))
+            }
+            Some(NodeState::AtWork) => ("● not done".to_owned(), LineStyle::Bad),
+            Some(NodeState::Done { ms }) => (format!("{:.1} s", *ms as f64 / 1_000.0), LineStyle::Plain),
+            Some(NodeState::Cached) => ("cached".to_owned(), LineStyle::Quiet),
+            None if branch.is_again => (String::new(), LineStyle::Quiet),
+            None => (String::new(), LineStyle::Plain),
+        };
+        let name = workflow.nodes().get(&branch.node).map_or("", |node| node.name());
+        let line = match (branch.depth, branch.is_again) {
+            (0, _) => format!("{name}  {}", branch.node),
+            (depth, is_again) => {
+                let above = if is_again { "  (above)" } else { "" };
+                format!(
+                    "{}└ {name}  {}  {}{above}",
+                    "  ".repeat(depth.min(DEEPEST) - 1),
+                    branch.node,
+                    branch.feeds
+                )
+            }
+        };
+        page.push(&label, line, look);
+    }
 }
 
 /// What differs from the run before, and the seed, by which people know a picture.

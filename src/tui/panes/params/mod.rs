@@ -1,5 +1,6 @@
 //! The parameters pane: the values of the next run.
 
+pub mod choices;
 pub mod commands;
 pub mod editing;
 pub mod lines;

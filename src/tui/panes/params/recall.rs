@@ -1,7 +1,7 @@
 //! Brings back a value that a field had in an earlier run of any workflow.
 
 use crate::domain::field::{self, Recalled};
-use crate::domain::{ParamKey, ParamKind, Parameter, RunId, Setting, lora, value};
+use crate::domain::{ParamKey, ParamKind, Parameter, RunId, Setting, value};
 use crate::tui::command::Reason;
 use crate::tui::effect::{Effect, Effects, Question};
 use crate::tui::model::Model;
@@ -45,10 +45,7 @@ pub fn ask(model: &Model, key: &ParamKey, typed: String) -> Option<Effect> {
 }
 
 /// Values arrived: they are shown unless something else was typed meanwhile.
-pub fn arrived(model: &mut Model, key: &ParamKey, typed: &str, found: Vec<Recalled>) {
-    if typed.is_empty() {
-        last_used_first(model, key, &found);
-    }
+pub fn arrived(model: &mut Model, key: &ParamKey, typed: &str, found: &[Recalled]) {
     let items = found.iter().map(|found| item(found, model.now)).collect();
     if let Some(Overlay::Picker(picker)) = &mut model.overlay
         && picker.purpose == Choosing::Recall(key.clone())
@@ -60,38 +57,8 @@ pub fn arrived(model: &mut Model, key: &ParamKey, typed: &str, found: Vec<Recall
     }
 }
 
-/// In an open list of choices, those of earlier runs come first, the last used one on top. A list in which something was
-/// typed or moved stays as it is.
-fn last_used_first(model: &mut Model, key: &ParamKey, found: &[Recalled]) {
-    /// Choices that are moved to the top.
-    const MOST: usize = 5;
-    let now = model.now;
-    let Some(Overlay::Picker(picker)) = &mut model.overlay else { return };
-    if picker.purpose != Choosing::Value(key.clone()) || !picker.typed().is_empty() {
-        return;
-    }
-    let at_start = picker.items.iter().position(|item| item.is_open).unwrap_or(0);
-    let mut used = Vec::new();
-    for found in found {
-        // Of an entry of a LoRA list, its name.
-        let id = match lora::Entry::read(&found.value) {
-            Some(entry) => serde_json::Value::from(entry.name).to_string(),
-            None => found.value.to_string(),
-        };
-        let is_new = !used.iter().any(|item: &PickerItem| item.id == id);
-        let place =
-            picker.items.iter().position(|item| item.id == id).filter(|_| is_new && used.len() < MOST);
-        if let Some(place) = place {
-            used.push(PickerItem { note: self::item(found, now).note, ..picker.items.remove(place) });
-        }
-    }
-    picker.items.splice(0..0, used);
-    if picker.selected == Some(at_start) {
-        picker.selected = Some(picker.items.iter().position(|item| item.is_open).unwrap_or(0));
-    }
-}
-
-fn item(found: &Recalled, now: i64) -> PickerItem {
+/// A value of an earlier run as an item of a list.
+pub fn item(found: &Recalled, now: i64) -> PickerItem {
     let star = if found.starred { "★ " } else { "" };
     let times = if found.used > 1 { format!("{}×  ", found.used) } else { String::new() };
     let from = match found.used {

@@ -9,6 +9,7 @@ use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 use unicode_width::UnicodeWidthStr;
 
+use crate::domain::about::about;
 use crate::domain::inputs::is_data;
 use crate::domain::param::{Rank, ToldBy};
 use crate::domain::{ParamKey, ParamKind, Parameter};
@@ -263,7 +264,7 @@ fn height(model: &Model, param: &Parameter, columns: usize) -> usize {
         let least = if editing.multiline { 3 } else { 1 };
         let most = Ord::max(room * 2 / 3, least);
         let lines = editing.text.lines().iter().flat_map(|line| wrapped(line, columns)).take(most).count();
-        let about = param.about();
+        let about = about(param);
         return lines.max(least) + editing.lines_below() + help_lines(param, &about, columns).len();
     }
     if param.kind != ParamKind::LongText {

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use super::ParamsPane;
-use super::recall;
 use super::rows::{self, Row};
 use crate::domain::param::FileKind;
 use crate::domain::seed::random_seed;
@@ -15,7 +14,7 @@ use crate::tui::model::Model;
 use crate::tui::motion::{Motion, Wheel, in_sight};
 use crate::tui::notice::{Tone, counted};
 use crate::tui::open::Covered;
-use crate::tui::overlay::{Choosing, PickerItem};
+use crate::tui::overlay::PickerItem;
 use crate::tui::overlay::{Confirm, Confirmed, Overlay};
 use crate::tui::pane::Pane;
 
@@ -86,33 +85,6 @@ pub fn pin(model: &mut Model) {
     if !model.params.pinned.shift_remove(&key) {
         model.params.pinned.insert(key);
     }
-}
-
-/// Lists the values of a choice, or the names for an entry of a LoRA list. Those of earlier runs come first, once the
-/// history has answered.
-pub fn open_choices(model: &mut Model, key: &ParamKey, effects: &mut Effects) {
-    let Some(param) = model.draft.param(key) else { return };
-    let now = match model.draft.setting(key) {
-        Some(Setting::Value(value)) => match lora::Entry::read(&value) {
-            Some(entry) => Some(entry.name.into()),
-            None => Some(value),
-        },
-        Some(Setting::File(_)) | None => None,
-    };
-    let items = param.choices.iter().map(|choice| PickerItem {
-        id: choice.value.to_string(),
-        label: choice.label.clone(),
-        is_open: now.as_ref() == Some(&choice.value),
-        ..PickerItem::default()
-    });
-    effects.extend(recall::ask(model, key, String::new()));
-    let items: Vec<PickerItem> = items.collect();
-    let selected = items.iter().position(|item| item.is_open).or(Some(0));
-    let mut overlay = Overlay::picker(Choosing::Value(key.clone()), items);
-    if let Overlay::Picker(picker) = &mut overlay {
-        picker.selected = selected;
-    }
-    model.overlay = Some(overlay);
 }
 
 pub fn new_seed(model: &mut Model, ctx: &Ctx, effects: &mut Effects) {

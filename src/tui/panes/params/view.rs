@@ -5,6 +5,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::widgets::Widget;
 use unicode_width::UnicodeWidthStr;
 
+use crate::domain::about::about;
 use crate::domain::param::{Range, Rank};
 use crate::domain::{
     Origin, ParamKey, ParamKind, Parameter, Rule, Said, SeedPolicy, Setting, doubt, lora, scalar, value,
@@ -289,7 +290,7 @@ impl ParamRow<'_> {
 
     fn draw_editing(&self, editing: &Editing, area: Rect, buffer: &mut Buffer) -> Option<Position> {
         let theme = self.theme;
-        let about = self.param.about();
+        let about = about(self.param);
         let help = rows::help_lines(self.param, &about, usize::from(area.width));
         let extra = (editing.lines_below() + help.len()) as u16;
         let field = Rect { height: area.height.saturating_sub(extra).max(1), ..area };

@@ -138,7 +138,7 @@ fn follows(model: &Model) -> bool {
 fn is_at_hand(model: &Model) -> bool {
     match model.focus {
         Pane::Runs | Pane::Details | Pane::Gallery | Pane::Compare | Pane::Sheet => true,
-        Pane::Parameters | Pane::Log | Pane::Output => false,
+        Pane::Parameters | Pane::Log | Pane::Output | Pane::Server => false,
     }
 }
 

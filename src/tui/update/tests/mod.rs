@@ -12,6 +12,7 @@ mod overlay;
 mod palette;
 mod params;
 mod runs;
+mod server;
 
 use std::path::PathBuf;
 

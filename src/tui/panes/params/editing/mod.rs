@@ -18,6 +18,7 @@ use crate::tui::motion::in_sight;
 use crate::tui::notice::Tone;
 use crate::tui::open::OpenField;
 use crate::tui::overlay::{Confirm, Confirmed, Overlay};
+use crate::tui::panes::params::choices;
 use crate::tui::panes::params::lines::FieldLines;
 use crate::tui::panes::params::rows::{self, Row};
 use crate::tui::panes::params::update as params;
@@ -42,9 +43,9 @@ pub fn open(model: &mut Model, effects: &mut Effects) {
         ParamKind::Choice if model.draft.param(key).is_some_and(Parameter::is_switch) => {
             params::step(model, 1, effects);
         }
-        ParamKind::Choice => params::open_choices(model, key, effects),
+        ParamKind::Choice => choices::open(model, key, effects),
         ParamKind::Lora if model.draft.param(key).is_some_and(|param| !param.choices.is_empty()) => {
-            params::open_choices(model, key, effects);
+            choices::open(model, key, effects);
         }
         _ => begin(model, key, effects),
     }

@@ -1,0 +1,67 @@
+//! The list of a choice's values.
+
+use super::recall;
+use crate::domain::field::Recalled;
+use crate::domain::{ParamKey, Setting, lora};
+use crate::tui::effect::Effects;
+use crate::tui::model::Model;
+use crate::tui::overlay::{Choosing, Overlay, PickerItem};
+
+/// Lists the values of a choice, or the names for an entry of a LoRA list. Those of earlier runs come first, once the
+/// history has answered.
+pub fn open(model: &mut Model, key: &ParamKey, effects: &mut Effects) {
+    let Some(param) = model.draft.param(key) else { return };
+    let now = match model.draft.setting(key) {
+        Some(Setting::Value(value)) => match lora::Entry::read(&value) {
+            Some(entry) => Some(entry.name.into()),
+            None => Some(value),
+        },
+        Some(Setting::File(_)) | None => None,
+    };
+    let items = param.choices.iter().map(|choice| PickerItem {
+        id: choice.value.to_string(),
+        label: choice.label.clone(),
+        is_open: now.as_ref() == Some(&choice.value),
+        ..PickerItem::default()
+    });
+    effects.extend(recall::ask(model, key, String::new()));
+    let items: Vec<PickerItem> = items.collect();
+    let selected = items.iter().position(|item| item.is_open).or(Some(0));
+    let mut overlay = Overlay::picker(Choosing::Value(key.clone()), items);
+    if let Overlay::Picker(picker) = &mut overlay {
+        picker.selected = selected;
+    }
+    model.overlay = Some(overlay);
+}
+
+/// In an open list of choices, those of earlier runs come first, the last used one on top. A list in which something was
+/// typed or moved stays as it is.
+pub fn last_used_first(model: &mut Model, key: &ParamKey, typed: &str, found: &[Recalled]) {
+    /// Choices that are moved to the top.
+    const MOST: usize = 5;
+    let now = model.now;
+    let Some(Overlay::Picker(picker)) = &mut model.overlay else { return };
+    let is_untouched = typed.is_empty() && picker.typed().is_empty();
+    if picker.purpose != Choosing::Value(key.clone()) || !is_untouched {
+        return;
+    }
+    let at_start = picker.items.iter().position(|item| item.is_open).unwrap_or(0);
+    let mut used = Vec::new();
+    for found in found {
+        // Of an entry of a LoRA list, its name.
+        let id = match lora::Entry::read(&found.value) {
+            Some(entry) => serde_json::Value::from(entry.name).to_string(),
+            None => found.value.to_string(),
+        };
+        let is_new = !used.iter().any(|item: &PickerItem| item.id == id);
+        let place =
+            picker.items.iter().position(|item| item.id == id).filter(|_| is_new && used.len() < MOST);
+        if let Some(place) = place {
+            used.push(PickerItem { note: recall::item(found, now).note, ..picker.items.remove(place) });
+        }
+    }
+    picker.items.splice(0..0, used);
+    if picker.selected == Some(at_start) {
+        picker.selected = Some(picker.items.iter().position(|item| item.is_open).unwrap_or(0));
+    }
+}
