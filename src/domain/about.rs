@@ -5,7 +5,7 @@ use serde_json::Number;
 use super::param::{ParamKind, Parameter, Range};
 use super::{inputs, scalar, value};
 
-/// Its help text, limits, step and usual value; may be empty.
+/// Its limits, step and usual value, and its help text; may be empty.
 pub fn about(parameter: &Parameter) -> String {
     let number = |number: &Option<Number>| number.as_ref().map(scalar::short);
     let Range { min, max, step, round } = &parameter.range;
@@ -23,7 +23,7 @@ pub fn about(parameter: &Parameter) -> String {
     let usual = usual.map(value::text).filter(|text| !text.is_empty() && text.len() <= inputs::LONG);
     let usual = usual.map(|text| format!("usually {text}"));
     let facts: Vec<String> = [limits, step, round, usual].into_iter().flatten().collect();
-    let parts = [parameter.help.trim().to_owned(), facts.join(", ")];
+    let parts = [facts.join(", "), parameter.help.trim().to_owned()];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
 }
 
@@ -45,7 +45,7 @@ mod tests {
         let workflow = Workflow::parse(workflow).expect("a workflow");
         let found = parameters_by(&workflow, &Schema::parse(nodes).expect("a schema"));
         let told: Vec<String> = found.iter().map(about).collect();
-        let cfg = "How close.  0.0 to 100.0, steps of 0.1, rounded to 0.01 in ComfyUI's editor, usually 8.0";
+        let cfg = "0.0 to 100.0, steps of 0.1, rounded to 0.01 in ComfyUI's editor, usually 8.0  How close.";
         assert_eq!(told, [cfg, "usually 0", "", ""]);
     }
 }

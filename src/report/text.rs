@@ -28,6 +28,14 @@ pub fn age(ms: i64) -> String {
     }
 }
 
+/// How long ago, in a sentence: `just now`, `3d ago`.
+pub fn ago(ms: i64) -> String {
+    match age(ms).as_str() {
+        "now" => "just now".to_owned(),
+        age => format!("{age} ago"),
+    }
+}
+
 /// Bytes in decimal units, as file managers show them: `512 B`, `1.4 MB`.
 pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];

@@ -227,12 +227,12 @@ fn in_help(
 }
 
 fn in_picker(model: &mut Model, mut picker: Picker, event: KeyEvent, keys: &Keymap) -> Answer {
-    let matching = picker.matches();
-    let chosen = picker.selected.and_then(|at| matching.get(at).cloned());
+    // A list of thousands is not searched for a letter that is typed.
+    let chosen = |picker: &Picker| picker.selected.and_then(|at| picker.matches().into_iter().nth(at));
     let ctrl = event.modifiers == KeyModifiers::CONTROL;
     match event.code {
         KeyCode::Enter => {
-            if let Some(item) = chosen {
+            if let Some(item) = chosen(&picker) {
                 return Answer::Chosen(picker.purpose, item);
             }
         }
@@ -241,18 +241,18 @@ fn in_picker(model: &mut Model, mut picker: Picker, event: KeyEvent, keys: &Keym
         KeyCode::Char('k') if ctrl => picker.go_by(-1),
         KeyCode::Char('j') if ctrl => picker.go_by(1),
         KeyCode::Char('o') if ctrl && matches!(picker.purpose, Choosing::Recall(_)) => {
-            if let Some(run) = chosen.and_then(|item| item.run) {
+            if let Some(run) = chosen(&picker).and_then(|item| item.run) {
                 return Answer::RunOf(run);
             }
         }
         KeyCode::PageUp => picker.go_by(-10),
         KeyCode::PageDown => picker.go_by(10),
         KeyCode::Delete if picker.purpose == Choosing::Search => {
-            if let Some(item) = chosen {
+            if let Some(item) = chosen(&picker) {
                 return Answer::Forget(item.id);
             }
         }
-        KeyCode::Delete | KeyCode::F(2) if picker.purpose == Choosing::Preset => match chosen {
+        KeyCode::Delete | KeyCode::F(2) if picker.purpose == Choosing::Preset => match chosen(&picker) {
             Some(item) if item.is_built_in => {
                 model.overlay = Some(Overlay::Picker(picker));
                 let why = "is built in: load it and save it under a name of your own";

@@ -77,6 +77,9 @@ fn by_letters(items: &[PickerItem], typed: &str) -> Vec<PickerItem> {
         .filter_map(|item| {
             // A match in the label is worth more than one in the sentence about it.
             let label = score(&item.label).map(|score| score * 2);
+            if item.detail.is_empty() {
+                return label.map(|score| (score, item));
+            }
             label.max(score(&format!("{} {}", item.label, item.detail))).map(|score| (score, item))
         })
         .collect();

@@ -45,10 +45,23 @@ pub fn draw(
     }
 }
 
+/// Columns of a list: names of files need more than the words of a choice.
+fn width(picker: &Picker) -> u16 {
+    /// Most columns of a list of values, and those beside their names.
+    const WIDEST: usize = 84;
+    const BESIDE: usize = 24;
+    let usual = picker.purpose.width();
+    if !matches!(picker.purpose, Choosing::Value(_)) {
+        return usual;
+    }
+    let longest = picker.items.iter().map(|item| item.label.len()).max().unwrap_or(0);
+    usual.max((longest + BESIDE).min(WIDEST) as u16)
+}
+
 /// The area of a list, and the index of its first visible item.
 fn picker_place(screen: Rect, picker: &Picker, items: usize) -> (Rect, usize) {
     let height = u16::try_from(items).unwrap_or(u16::MAX).saturating_add(4).max(7);
-    let area = centred(screen, picker.purpose.width(), height);
+    let area = centred(screen, width(picker), height);
     let room = usize::from(inside(area).height.saturating_sub(2));
     (area, picker.selected.map_or(0, |at| (at + 1).saturating_sub(room)))
 }

@@ -230,7 +230,7 @@ fn ask_about_doubts(model: &mut Model, submission: &Submission, goes_along: bool
         model.open.workflow.as_ref().and_then(|open| open.nodes.as_ref()).map(|nodes| nodes.read_at);
     let since = read_at.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
     let since = since.and_then(|since| i64::try_from(since.as_millis()).ok());
-    let when = since.map_or_else(String::new, |at| format!(" {} ago", text::age(model.now - at)));
+    let when = since.map_or_else(String::new, |at| format!(" {}", text::ago(model.now - at)));
     params::select(model, &first);
     model.overlay = Some(Overlay::Confirm(Confirm {
         question: format!("Send what the server does not take? {}", told.join("; ")),

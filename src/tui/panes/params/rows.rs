@@ -281,7 +281,7 @@ fn height(model: &Model, param: &Parameter, columns: usize) -> usize {
 /// What there is to know about a parameter, beneath its open field: where a form or the server says something.
 pub fn help_lines<'t>(param: &Parameter, about: &'t str, columns: usize) -> Vec<&'t str> {
     /// Most lines of it.
-    const MOST: usize = 2;
+    const MOST: usize = 3;
     if param.help.is_empty() && param.told_by != ToldBy::Server {
         return Vec::new();
     }

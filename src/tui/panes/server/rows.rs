@@ -51,8 +51,8 @@ pub fn rows(model: &Model) -> Vec<Row> {
     if let Some(nodes) = model.open.workflow.as_ref().and_then(|open| open.nodes.as_ref()) {
         let read_at = nodes.read_at.duration_since(std::time::UNIX_EPOCH).ok();
         let read_at = read_at.and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or_default();
-        let age = text::age(model.now - read_at);
-        rows.push(fact("nodes", format!("{} kinds, read {age} ago", nodes.classes)));
+        let ago = text::ago(model.now - read_at);
+        rows.push(fact("nodes", format!("{} kinds, read {ago}", nodes.classes)));
     }
     let (running, waiting) = (&state.queue.running, &state.queue.waiting);
     rows.push(Row::Blank);

@@ -188,5 +188,5 @@ fn an_open_field_says_what_it_takes_and_a_boolean_its_words() {
     stage.model.params.selected = Some(key("3-inputs-steps"));
     stage.press("1 enter");
     let screen = stage.screen();
-    assert!(screen.contains("How often noise is removed.  1 to 40") && screen.contains("● yes"), "{screen}");
+    assert!(screen.contains("1 to 40  How often noise is removed.") && screen.contains("● yes"), "{screen}");
 }
