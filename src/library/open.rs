@@ -451,7 +451,8 @@ impl OpenWorkflow {
     /// A workflow without a form.
     pub fn to_test(name: &str, workflow: Workflow) -> Self {
         let source = WorkflowSource::BuiltIn(name.to_owned());
-        let mut opened = undescribed(&source, workflow, name, &mut |_| None);
+        let parsed = Parsed { seeds: seeds::policies(&workflow), workflow, converted: None };
+        let mut opened = undescribed(&source, parsed, name, &mut |_| None);
         opened.describe("", "");
         opened
     }

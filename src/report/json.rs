@@ -11,9 +11,7 @@ use super::Names;
 use super::lineage::change;
 use crate::domain::draft::Submission;
 use crate::domain::lineage::{How, Lineage};
-use crate::domain::run::{
-    InputFile, NodeState, Outgoing, Output, RunError, ServerResult, Transfer, UnixMs,
-};
+use crate::domain::run::{InputFile, NodeState, Outgoing, Output, RunError, ServerResult, Transfer, UnixMs};
 use crate::domain::server::ServerRun;
 use crate::domain::{Brief, Noted, Notes, ParamKey, Rule, Run, RunEvent, RunId, RunSummary};
 use crate::wire::ansi;

@@ -118,7 +118,7 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
         Msg::Recalled { key, typed, found } => {
             choices::last_used_first(model, &key, &typed, &found);
             editing::past::arrived(model, &key, &typed, &found);
-            recall::arrived(model, &key, &typed, found);
+            recall::arrived(model, &key, &typed, &found);
         }
         Msg::Taken(take, run) => values_of::arrived(model, take, run, &mut effects),
         Msg::Ended(ended) => {

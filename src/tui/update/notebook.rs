@@ -233,7 +233,7 @@ pub(super) fn noted(model: &mut Model, undo: Vec<Remark>) {
 fn takes_back(model: &Model) -> bool {
     let Some((steps, _)) = model.noted.last() else { return false };
     match model.focus {
-        Pane::Parameters | Pane::Log => !model.draft.can_undo(),
+        Pane::Parameters | Pane::Log | Pane::Server => !model.draft.can_undo(),
         Pane::Runs | Pane::Details | Pane::Output | Pane::Gallery | Pane::Compare | Pane::Sheet => {
             *steps >= model.draft.steps()
         }

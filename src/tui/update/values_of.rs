@@ -33,7 +33,7 @@ pub const COMMANDS: &[Command] = &[
     },
     Command {
         places: &[at(Scope::Panes, 0)],
-        keys: &["alt+p"],
+        keys: &["alt+t"],
         short: "prompt of run",
         long: "Use the prompt of a run, by its number",
         when: |model| {
