@@ -36,9 +36,9 @@ enum Command {
     /// Send a run after the one behind it
     Later(Which),
     /// Hold these runs, or all that waits; those in flight go on
-    Hold(Some_),
+    Hold(Chosen),
     /// Let these runs go on, or all that a person holds
-    Resume(Some_),
+    Resume(Chosen),
     /// Cancel all that waits; asked first. Those in flight go on
     Cancel {
         /// Do not ask
@@ -64,7 +64,7 @@ struct Which {
 }
 
 #[derive(Debug, clap::Args)]
-struct Some_ {
+struct Chosen {
     /// The run's number; all without one
     #[arg(value_name = "RUN", add = ArgValueCandidates::new(complete::runs))]
     runs: Vec<RunArg>,

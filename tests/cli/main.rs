@@ -12,6 +12,7 @@ mod exits;
 mod expand;
 mod import;
 mod json;
+mod notebook;
 mod options;
 mod preview;
 mod processes;

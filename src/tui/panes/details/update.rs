@@ -81,7 +81,8 @@ pub fn settle(model: &mut Model, effects: &mut Effects) {
         }
     }
     let is_seen = layout::regions(model).and_then(|regions| regions.body(Pane::Details)).is_some();
-    let selected = model.runs.list.selected.filter(|_| is_seen);
+    // Only of a run that has been read: whoever passes by many runs asks nothing of them.
+    let selected = model.selected_run().map(|run| run.id).filter(|_| is_seen);
     if selected.is_some() && model.details.lineage_asked != selected {
         model.details.lineage_asked = selected;
         effects.extend(selected.map(|id| Effect::Ask(Question::Lineage(id))));

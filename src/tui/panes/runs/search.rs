@@ -32,16 +32,22 @@ pub fn words(model: &mut Model, words: SearchWords) {
     }
 }
 
-/// The search changed: applied if it can be read, else the last one that could stays, and the field says why.
+/// The search changed: applied as far as it can be read. Of a last word that cannot be, the field says why.
 pub fn typed(model: &mut Model, text: &str, effects: &mut Effects) {
-    let is_new = text != model.runs.filter.search;
+    let before = model.runs.filter.search.clone();
     let Model { overlay, runs, .. } = model;
     let read = runs.filter.search_for(text, &runs.words);
+    if read.is_err() {
+        let end = text.char_indices().rev().find(|(_, c)| c.is_whitespace()).map_or(0, |(at, _)| at);
+        // What stands before it may be wrong, too: then the last that could be read stays.
+        let _ = runs.filter.search_for(&text[..end], &runs.words);
+    }
+    let is_new = before != runs.filter.search;
     if let Some(Overlay::Prompt(prompt)) = overlay {
         complete(prompt, &runs.words);
         prompt.error = read.as_ref().err().map(ToString::to_string);
     }
-    if read.is_ok() && is_new {
+    if is_new {
         search_changed(model, effects);
     }
 }

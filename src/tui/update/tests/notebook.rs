@@ -137,7 +137,7 @@ fn a_search_is_completed_says_what_is_wrong_with_it_and_keeps_the_last_that_coul
     stage.press("tab");
     stage.type_text("faild");
     assert!(stage.screen().contains("Did you mean status:failed?"), "{}", stage.screen());
-    assert_eq!(stage.model.runs.filter.search, "sta", "the last that could be read");
+    assert_eq!(stage.model.runs.filter.search, "", "what stands before it");
     assert_eq!(stage.press("enter"), [], "it stays open");
     stage.press("backspace backspace");
     stage.press("tab");
