@@ -91,6 +91,6 @@ fn run_of(model: &Model, prompt_id: &str) -> Option<RunId> {
 
 /// The selected row and its line.
 pub fn selected(model: &Model) -> Option<(usize, Row)> {
-    let selectable = rows(model).into_iter().enumerate().filter(|(_, row)| row.is_selectable());
-    selectable.skip(model.server.selected).next()
+    let mut selectable = rows(model).into_iter().enumerate().filter(|(_, row)| row.is_selectable());
+    selectable.nth(model.server.selected)
 }

@@ -129,7 +129,7 @@ pub fn tended(model: &mut Model, what: &Tend, answer: Result<(), String>, effect
     match answer {
         Ok(()) => {
             let text = match what {
-                Tend::ClearQueue => "The queue is empty",
+                Tend::ClearQueue => "Nothing waits in the queue any more",
                 Tend::FreeMemory => "The models are unloaded",
                 Tend::Remove(_) => "It is removed from the queue",
             };
