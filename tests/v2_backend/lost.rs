@@ -129,6 +129,22 @@ async fn a_stream_that_breaks_is_opened_again_and_the_record_decides() {
 }
 
 #[tokio::test]
+async fn a_stream_that_misses_the_end_costs_no_time() {
+    let fake = Fake::start().await;
+    let mut limits = super::support::quick();
+    limits.look.1 = super::LONG;
+    let backend = std::sync::Arc::new(comfydeck::backend::v2::V2Backend::with(limits));
+    let mut run = submit(&backend, job(&fake.url));
+    let id = fake.begin().await;
+    run.until_link(Connection::Live).await;
+    fake.say("progress", &json!({"value": 1.0, "nodes_done": 3, "nodes_total": 4, "current_node": "9"}));
+    run.until_event("progress", |event| matches!(event, RunEvent::Progress(_))).await;
+    fake.finish(&id);
+    run.end().await.is(Status::Done);
+    assert_eq!(fake.known().opened, 1, "it stays open");
+}
+
+#[tokio::test]
 async fn a_server_that_cannot_be_asked_is_asked_again() {
     let fake = Fake::start().await;
     let mut run = submit(&backend(), job(&fake.url));

@@ -52,8 +52,7 @@ impl V2Run {
         let limits = self.api.limits().clone();
         let (first, longest) = limits.look;
         let is_live = self.link == Some(Connection::Live);
-        let pause = if is_live { longest } else { (self.last_received.elapsed() / 10).clamp(first, longest) };
-        self.next_look = Instant::now() + pause;
+        self.next_look = Instant::now() + (self.last_received.elapsed() / 2).clamp(first, longest);
         let id = self.id.clone().unwrap_or_else(|| self.name.clone());
         match self.api.job(&id).await {
             Ok(Some(record)) => {

@@ -127,6 +127,8 @@ impl V2Run {
             Heard::Link(link, why) => self.turn(link, &why).await?,
             Heard::Event(event) => {
                 self.last_received = Instant::now();
+                // A stream can miss the end: when it falls silent, the record is read.
+                self.next_look = self.last_received + 2 * self.api.limits().look.0;
                 self.event(event).await?;
             }
         }
