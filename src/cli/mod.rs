@@ -39,6 +39,7 @@ pub mod run;
 pub mod run_arg;
 pub mod run_batch;
 pub mod run_output;
+pub mod run_watch;
 pub mod runs;
 pub mod schema;
 pub mod server;

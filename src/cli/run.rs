@@ -11,6 +11,7 @@ use super::names::known;
 use super::open::Open;
 use super::pairs::{Pair, Texts};
 use super::run_output::{self, OutputMode};
+use super::run_watch::{self, Watching};
 use super::{Exit, Failure, complete, out, run_batch};
 use crate::config::{Config, Dirs, Profile};
 use crate::domain::draft::{Named, Unnamed};
@@ -19,7 +20,7 @@ use crate::domain::{
     Diagnostic, Doubt, Draft, ParamKey, ParamKind, Parameter, RunId, Said, Setting, Shape, value,
 };
 use crate::library::open::{self, Opening};
-use crate::library::presets::Presets;
+use crate::library::presets::{Presets, WorkflowSource};
 use crate::library::schemas::{SchemaOrigin, Schemas};
 use crate::library::wildcards::WildcardFiles;
 use crate::report::{human, json};
@@ -75,6 +76,15 @@ pub struct Args {
     /// Print one JSON object per line
     #[arg(long)]
     pub json: bool,
+    /// Run again each time the preset, the workflow, an @FILE or an uploaded file is saved; asked once
+    #[arg(long, conflicts_with_all = ["batch", "count", "sweep", "dry_run", "detach"])]
+    pub watch: bool,
+    /// With --watch: at most N runs
+    #[arg(long, value_name = "N", default_value_t = 20, requires = "watch", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub watch_runs: u32,
+    /// Send nothing that a run which is done, or about to be, has sent
+    #[arg(long, hide = true)]
+    pub unless_same: bool,
 }
 
 impl Args {
@@ -101,6 +111,9 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         .map_err(|e| Failure::usage(format!("the working directory cannot be read: {e}")))?;
     let mut prepared = prepare(&args, &dirs, &working)?;
     let store = Store::open(&dirs)?;
+    if args.watch {
+        return run_watch::main(&store, &watching(&args, &prepared, &working));
+    }
     prepared.go_on(&store)?;
     let wildcards = WildcardFiles::new(&dirs, &working);
     let caps = prepared.profile.protocol.caps();
@@ -126,7 +139,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         send_workflow: args.sends_workflow(),
         logs: !args.no_logs,
         output_dir: args.output.as_deref().unwrap_or_else(|| prepared.profile.outputs(&dirs)),
-        if_same: IfSame::Warn,
+        if_same: if args.unless_same { IfSame::Refuse } else { IfSame::Warn },
     };
     let manner = OutputMode { json: args.json, detach: args.detach, logs: args.logs };
     if args.batch.is_given() {
@@ -149,6 +162,37 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     let interrupts = if args.detach { None } else { Some(Interrupts::take()?) };
     let id = submit(&dirs, &store, &new)?;
     run_output::queued_run(&dirs, &store, id, manner, interrupts).map_err(Failure::after_sending)
+}
+
+/// The files that a run is made of, as far as they are files of this machine.
+fn watching(args: &Args, prepared: &Prepared, working: &Path) -> Watching {
+    let mut files: Vec<PathBuf> =
+        prepared.opening.preset.iter().flat_map(|preset| preset.content.files.iter().cloned()).collect();
+    if let WorkflowSource::File(path) = &prepared.opening.workflow.source {
+        files.push(path.clone());
+    }
+    let is_known = |name: &str| prepared.draft.named(name) != Err(Unnamed::Unknown);
+    let texts = args.set.iter().filter_map(|pair| {
+        let (_, text) = pair.split(is_known).ok()?;
+        let path = text.strip_prefix('@').filter(|path| !path.starts_with('@') && *path != "-")?;
+        Some(crate::config::dirs::expand(path, working))
+    });
+    files.extend(texts);
+    let uploads =
+        prepared.draft.params().iter().filter_map(|parameter| match prepared.draft.setting(&parameter.key) {
+            Some(Setting::File(path)) => Some(path),
+            Some(Setting::Value(_)) | None => None,
+        });
+    files.extend(uploads);
+    files.sort();
+    files.dedup();
+    Watching {
+        files,
+        most_runs: args.watch_runs,
+        most_cost: args.batch.max_cost,
+        cost_per_second: prepared.profile.cost_per_second,
+        yes: args.batch.yes,
+    }
 }
 
 /// Refuses to send placeholders, unless `lenient`.

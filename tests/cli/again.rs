@@ -154,3 +154,28 @@ fn a_run_is_copied_as_a_command_that_runs_the_same() {
     assert_eq!(graph["3"]["inputs"]["seed"], 7);
     assert_eq!(home.deck(&["show", "1", "--as", "nothing"]).code, Some(2));
 }
+
+#[test]
+fn a_watched_run_goes_again_once_a_burst_of_saves_until_its_ceiling() {
+    let (home, mut server) = (Home::new(), Server::quick());
+    let prompt = home.folder.path().join("prompt.txt");
+    std::fs::write(&prompt, "a cat").expect("written");
+    let args = ["run", "flamingo", "--set", "steps=1", "--set", "prompt=@prompt.txt", "--seed", "7"];
+    let args = [&args[..], &["--url", &server.url, "-o", "out", "--watch", "--watch-runs", "2"]].concat();
+    let unasked = home.deck(&args);
+    assert_eq!((unasked.code, home.count()), (Some(2), 0), "{unasked:?}");
+    assert!(unasked.err.contains("2 times at the most") && unasked.err.contains("prompt.txt"), "{unasked:?}");
+
+    let mut running = home.start(&[&args[..], &["--yes"]].concat());
+    running.until(".png");
+    home.await_no_runner();
+    for text in ["a", "a do", "a dog"] {
+        std::fs::write(&prompt, text).expect("written");
+    }
+    let ended = running.end();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.err.contains("2 runs, as many as --watch-runs allows"), "{ended:?}");
+    let sent = |run| home.stored(run).request.prompt;
+    assert_eq!((sent(1), sent(2), home.count()), ("a cat".to_owned(), "a dog".to_owned(), 2));
+    assert_eq!(server.requests().into_iter().filter(|seen| seen.run.is_some()).count(), 2);
+}
