@@ -237,8 +237,8 @@ mod tests {
         let params = param::parameters(&Workflow::parse(&text).expect("a workflow"));
         let (short, long) = (ParamKey::new("6", "clip_l"), ParamKey::new("6", "t5xxl"));
         let draft = Draft::new(params.clone(), Layer::default());
-        assert_eq!(draft.together_with(&short), [long.clone()]);
-        assert_eq!(draft.together_with(&long), [short.clone()]);
+        assert_eq!(draft.together_with(&short), std::slice::from_ref(&long));
+        assert_eq!(draft.together_with(&long), std::slice::from_ref(&short));
         assert_eq!(draft.together_with(&ParamKey::new("7", "text")), []);
         let aliases = [("style".to_owned(), short.clone())].into_iter().collect();
         let named = Draft::new(params, Layer { aliases, ..Layer::default() });

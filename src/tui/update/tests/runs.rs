@@ -56,7 +56,7 @@ fn running_again_spends_only_after_yes() {
         place: "prod".to_owned(),
         doubts: doubts.iter().map(|doubt| (*doubt).to_owned()).collect(),
     };
-    assert_eq!(stage.press("2 R"), [ask.clone()]);
+    assert_eq!(stage.press("2 R"), std::slice::from_ref(&ask));
     assert_eq!(stage.hear(asked(&["the workflow may have changed"])), []);
     let screen = stage.screen();
     assert!(screen.contains("Run 1 again exactly as it was, on prod?"), "{screen}");
