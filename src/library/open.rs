@@ -10,12 +10,13 @@ use thiserror::Error;
 
 use super::convert::{Converted, convert, told};
 use super::presets::{OpenPreset, PresetError, Presets, WorkflowSource};
-use super::schemas::{KnownNodes, SchemaOrigin, Schemas};
+use super::schemas::{KeepError, KnownNodes, SchemaOrigin, Schemas};
 use crate::config::{Config, ConfigError, Profile};
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::draft::Layer;
 use crate::domain::form::{self, Form, FormError};
 use crate::domain::param::seeds;
+use crate::domain::schema::Schema;
 use crate::domain::ui_format::ConvertError;
 use crate::domain::workflow::WorkflowError;
 use crate::domain::{ParamKey, Parameter, SeedPolicy, Workflow, param};
@@ -216,18 +217,12 @@ pub fn open(
         .or_else(|| Some(WorkflowSource::File(profile.as_ref().ok()?.workflow.clone()?)))
         .ok_or(OpenError::NoWorkflow)?;
     let origin = SchemaOrigin::of(preset.as_ref(), profile.as_ref().ok());
-    let mut no_schema = None;
-    let workflow = read(&source, &mut |workflow| {
-        let origin = origin.as_ref()?;
-        schemas.known(origin, workflow).unwrap_or_else(|why| {
-            no_schema = Some(whole(&origin.shown(), why.to_string()));
-            None
-        })
-    })?;
+    let mut knowledge = Knowledge { from: origin.as_ref().map(|origin| (schemas, origin)), problem: None };
+    let workflow = read(&source, &mut knowledge)?;
     // A problem with a form does not prevent sending: the workflow's value is used.
     let of_form = workflow.diagnostics.iter().cloned();
     let mut diagnostics: Vec<_> = of_form.map(|found| Diagnostic { unsure: false, ..found }).collect();
-    diagnostics.extend(no_schema);
+    diagnostics.extend(knowledge.problem);
     let (layer, found) = workflow.under(preset.as_ref());
     diagnostics.extend(preset.iter().flat_map(|preset| preset.diagnostics.iter().cloned()).chain(found));
     Ok(Opening { workflow, layer, preset, profile, diagnostics })
@@ -239,13 +234,39 @@ pub fn open(
 /// # Errors
 /// When the file cannot be read or is not a workflow.
 pub fn workflow(source: &WorkflowSource) -> Result<OpenWorkflow, OpenError> {
-    read(source, &mut |_| None)
+    read(source, &mut Knowledge::default())
 }
 
-/// Finds what is known of a workflow's nodes.
-type Knowledge<'k> = &'k mut dyn FnMut(&Workflow) -> Option<Arc<KnownNodes>>;
+/// What can be known of nodes.
+#[derive(Default)]
+struct Knowledge<'k> {
+    from: Option<(&'k Schemas, &'k SchemaOrigin)>,
+    /// Why nothing could be read.
+    problem: Option<Diagnostic>,
+}
 
-fn read(source: &WorkflowSource, known: Knowledge<'_>) -> Result<OpenWorkflow, OpenError> {
+impl Knowledge<'_> {
+    /// Of the nodes of a workflow.
+    fn of(&mut self, workflow: &Workflow) -> Option<Arc<KnownNodes>> {
+        let (schemas, origin) = self.from?;
+        self.read(origin, schemas.known(origin, workflow))
+    }
+
+    /// Of every node.
+    fn all(&mut self) -> Option<Schema> {
+        let (schemas, origin) = self.from?;
+        self.read(origin, schemas.all(origin))
+    }
+
+    fn read<T>(&mut self, origin: &SchemaOrigin, read: Result<Option<T>, KeepError>) -> Option<T> {
+        read.unwrap_or_else(|why| {
+            self.problem = Some(whole(&origin.shown(), why.to_string()));
+            None
+        })
+    }
+}
+
+fn read(source: &WorkflowSource, known: &mut Knowledge<'_>) -> Result<OpenWorkflow, OpenError> {
     let path = match source {
         WorkflowSource::BuiltIn(name) => {
             let text = WorkflowSource::built_in(name).ok_or_else(|| OpenError::NotBuiltIn(name.clone()))?;
@@ -275,20 +296,25 @@ pub fn workflow_from(from: impl Read, name: &str) -> Result<OpenWorkflow, OpenEr
     let text = text_of(from, &path)?;
     let source = WorkflowSource::File(path.clone());
     match form::is_form(&text) {
-        true => from_form(&source, &path, &text, None, &mut |_| None),
-        false => plain(&source, &text, &mut |_| None),
+        true => from_form(&source, &path, &text, None, &mut Knowledge::default()),
+        false => plain(&source, &text, &mut Knowledge::default()),
     }
 }
 
 /// A workflow without a form.
-fn plain(source: &WorkflowSource, text: &str, known: Knowledge<'_>) -> Result<OpenWorkflow, OpenError> {
-    let parsed = parse(text, &source.shown())?;
+fn plain(source: &WorkflowSource, text: &str, known: &mut Knowledge<'_>) -> Result<OpenWorkflow, OpenError> {
+    let parsed = parse(text, &source.shown(), known)?;
     let mut opened = undescribed(source, parsed, &source.shown(), known);
     opened.describe("", "");
     Ok(opened)
 }
 
-fn undescribed(source: &WorkflowSource, parsed: Parsed, file: &str, known: Knowledge<'_>) -> OpenWorkflow {
+fn undescribed(
+    source: &WorkflowSource,
+    parsed: Parsed,
+    file: &str,
+    known: &mut Knowledge<'_>,
+) -> OpenWorkflow {
     let Parsed { workflow, seeds, converted } = parsed;
     OpenWorkflow {
         source: source.clone(),
@@ -299,7 +325,7 @@ fn undescribed(source: &WorkflowSource, parsed: Parsed, file: &str, known: Knowl
         left_aside: left_aside(&workflow, file),
         converted,
         others: Vec::new(),
-        nodes: known(&workflow),
+        nodes: known.of(&workflow),
         form: None,
         workflow,
     }
@@ -315,11 +341,11 @@ struct Parsed {
 }
 
 /// Reads a workflow in either format.
-fn parse(text: &str, file: &str) -> Result<Parsed, OpenError> {
+fn parse(text: &str, file: &str, known: &mut Knowledge<'_>) -> Result<Parsed, OpenError> {
     match Workflow::parse(text) {
         Ok(workflow) => Ok(Parsed { seeds: seeds::policies(&workflow), workflow, converted: None }),
         Err(WorkflowError::UiFormat) => {
-            let converted = convert(text, None);
+            let converted = convert(text, known.all().as_ref());
             let Converted { workflow, seeds, notes } =
                 converted.map_err(|why| OpenError::Convert { file: file.to_owned(), why })?;
             Ok(Parsed { workflow, seeds, converted: Some(notes) })
@@ -351,7 +377,7 @@ fn from_form(
     path: &Path,
     text: &str,
     title: Option<&str>,
-    known: Knowledge<'_>,
+    known: &mut Knowledge<'_>,
 ) -> Result<OpenWorkflow, OpenError> {
     let file = path.display().to_string();
     let forms = form::parse(text).map_err(|why| OpenError::Form { file: file.clone(), why })?;
@@ -368,7 +394,7 @@ fn from_form(
         return Err(OpenError::NoSuchTitle { file, title: title.unwrap_or_default().to_owned(), titles });
     };
     let inner = chosen.workflow.as_deref().ok_or_else(|| OpenError::FormWithoutWorkflow(file.clone()))?;
-    let mut opened = undescribed(source, parse(inner, &file)?, &file, known);
+    let mut opened = undescribed(source, parse(inner, &file, known)?, &file, known);
     if forms.len() > 1 && title.is_none() {
         opened.others = names;
     }
@@ -452,7 +478,7 @@ impl OpenWorkflow {
     pub fn to_test(name: &str, workflow: Workflow) -> Self {
         let source = WorkflowSource::BuiltIn(name.to_owned());
         let parsed = Parsed { seeds: seeds::policies(&workflow), workflow, converted: None };
-        let mut opened = undescribed(&source, parsed, name, &mut |_| None);
+        let mut opened = undescribed(&source, parsed, name, &mut Knowledge::default());
         opened.describe("", "");
         opened
     }

@@ -108,6 +108,21 @@ pub struct Schemas {
     converts: bool,
 }
 
+/// Classes as they are kept.
+struct Kept {
+    /// Name and JSON of those that are wanted.
+    texts: Vec<(String, String)>,
+    /// How many there are in all.
+    classes: usize,
+    read_at: SystemTime,
+}
+
+impl Kept {
+    fn schema(&self) -> Schema {
+        Schema::of(self.texts.iter().map(|(name, text)| (name.as_str(), text.as_str())))
+    }
+}
+
 impl Schemas {
     pub fn new(dirs: &Dirs) -> Self {
         Self { folder: dirs.cache.join("nodes"), converts: false }
@@ -137,8 +152,37 @@ impl Schemas {
         }
     }
 
+    /// As [`Schemas::known`], of all nodes: a workflow in UI format names its nodes only when they are known.
+    ///
+    /// # Errors
+    /// When a file cannot be converted.
+    pub fn all(&self, origin: &SchemaOrigin) -> Result<Option<Schema>, KeepError> {
+        let kept = || self.pieces(origin, |_| true).map(|kept| kept.schema());
+        match (kept(), origin) {
+            (None, SchemaOrigin::File(path)) if self.converts => {
+                self.keep_file(path)?;
+                Ok(kept())
+            }
+            (found, SchemaOrigin::File(_) | SchemaOrigin::Server(_)) => Ok(found),
+        }
+    }
+
     /// What is kept of the nodes of a workflow; `None` when nothing is, or the file that it was made from has changed.
     pub fn find(&self, origin: &SchemaOrigin, workflow: &Workflow) -> Option<Arc<KnownNodes>> {
+        let mut wanted: Vec<&str> = workflow.nodes().values().map(|node| node.class_type.as_str()).collect();
+        wanted.push(LORA_LOADER);
+        wanted.sort_unstable();
+        wanted.dedup();
+        let kept = self.pieces(origin, |name| wanted.binary_search(&name).is_ok())?;
+        Some(Arc::new(KnownNodes {
+            origin: origin.clone(),
+            schema: kept.schema(),
+            classes: kept.classes,
+            read_at: kept.read_at,
+        }))
+    }
+
+    fn pieces(&self, origin: &SchemaOrigin, is_wanted: impl Fn(&str) -> bool) -> Option<Kept> {
         let file = File::open(self.path(origin)).ok()?;
         let (index, body) = read_index(&file)?;
         let is_fresh = match origin {
@@ -149,32 +193,12 @@ impl Schemas {
         if index.origin != written(origin) || !is_fresh {
             return None;
         }
-        let mut wanted: Vec<&str> = workflow.nodes().values().map(|node| node.class_type.as_str()).collect();
-        wanted.push(LORA_LOADER);
-        wanted.sort_unstable();
-        wanted.dedup();
-        let found = index.classes.iter().filter(|(name, ..)| wanted.binary_search(&name.as_str()).is_ok());
-        let texts: Vec<(&str, String)> = found
-            .filter_map(|(name, place, bytes)| Some((name.as_str(), piece(&file, body + place, *bytes)?)))
+        let classes = index.classes.len();
+        let wanted = index.classes.into_iter().filter(|(name, ..)| is_wanted(name));
+        let texts = wanted
+            .filter_map(|(name, place, bytes)| Some((name, piece(&file, body + place, bytes)?)))
             .collect();
-        Some(Arc::new(KnownNodes {
-            origin: origin.clone(),
-            schema: Schema::of(texts.iter().map(|(name, text)| (*name, text.as_str()))),
-            classes: index.classes.len(),
-            read_at: file.metadata().ok()?.modified().ok()?,
-        }))
-    }
-
-    /// What a server says of all its nodes, as far as it is kept.
-    pub fn all(&self, origin: &SchemaOrigin) -> Option<Schema> {
-        let file = File::open(self.path(origin)).ok()?;
-        let (index, body) = read_index(&file).filter(|(index, _)| index.origin == written(origin))?;
-        let texts = index
-            .classes
-            .iter()
-            .filter_map(|(name, place, bytes)| Some((name, piece(&file, body + place, *bytes)?)));
-        let texts: Vec<(&String, String)> = texts.collect();
-        Some(Schema::of(texts.iter().map(|(name, text)| (name.as_str(), text.as_str()))))
+        Some(Kept { texts, classes, read_at: file.metadata().ok()?.modified().ok()? })
     }
 
     /// Keeps an `object_info`, in place of what was kept before. Returns the number of its node classes.
@@ -320,7 +344,7 @@ mod tests {
         assert!(known.schema.class("Größe").is_some() && known.schema.loras().is_some());
         assert_eq!(schemas.find(&server(1), &workflow("Unknown")).map(|known| known.schema.len()), Some(1));
         assert!(schemas.find(&server(2), &workflow("KSampler")).is_none());
-        assert_eq!(schemas.all(&server(1)).map(|all| all.len()), Some(3));
+        assert_eq!(schemas.all(&server(1)).expect("read").map(|all| all.len()), Some(3));
     }
 
     #[test]

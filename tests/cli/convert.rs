@@ -78,3 +78,27 @@ fn a_saved_workflow_runs_as_it_is() {
     let ended = home.deck(&["import", "saved.json"]);
     assert!(ended.code == Some(0) && ended.out.contains("uni_pc"), "{ended:?}");
 }
+
+#[test]
+fn what_the_profiles_schema_knows_is_used_when_a_saved_workflow_is_opened() {
+    let home = Home::new();
+    let write =
+        |name: &str, text: &str| std::fs::write(home.folder.path().join(name), text).expect("written");
+    write("odd.json", r#"{"nodes": [{"id": 1, "type": "Odd", "widgets_values": [7, "red"]}], "links": []}"#);
+    let run = ["run", "--workflow", "odd.json", "--profile", "own", "--dry-run"];
+    std::fs::create_dir_all(&home.dirs.config).expect("a folder");
+    let profile = "[profiles.own]\nurl = \"http://127.0.0.1:9\"\nprotocol = \"comfyui\"\n";
+    let config = home.dirs.config.join("config.toml");
+    std::fs::write(&config, profile).expect("written");
+    let ended = home.deck(&run);
+    assert!(ended.code == Some(2) && ended.err.contains("node 1 (Odd)"), "{ended:?}");
+    write(
+        "object_info.json",
+        r#"{"Odd": {"input": {"required": {"count": ["INT", {}], "colour": [["red", "blue"], {}]}}, "output": ["IMAGE"], "output_node": true}}"#,
+    );
+    let schema = home.folder.path().join("object_info.json");
+    std::fs::write(&config, format!("{profile}schema = \"{}\"\n", schema.display())).expect("written");
+    let ended = home.deck(&run);
+    assert!(ended.code == Some(0) && ended.out.contains(r#""count":7"#), "{ended:?}");
+    assert!(ended.out.contains(r#""colour":"red""#), "{ended:?}");
+}
