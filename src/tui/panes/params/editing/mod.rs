@@ -1,5 +1,7 @@
 //! Edits a value in a field.
 
+mod completing;
+mod outside;
 pub mod past;
 #[cfg(test)]
 mod tests;
@@ -12,7 +14,7 @@ use crate::domain::param::FileKind;
 use crate::domain::pasted::{self, Pasted};
 use crate::domain::{ParamKey, ParamKind, Parameter, Setting, scalar, value};
 use crate::tui::completions::Completions;
-use crate::tui::effect::{Effect, Effects, Operation, ScreenEffect};
+use crate::tui::effect::{Effect, Effects, Operation};
 use crate::tui::model::Model;
 use crate::tui::motion::in_sight;
 use crate::tui::notice::Tone;
@@ -24,6 +26,10 @@ use crate::tui::panes::params::rows::{self, Row};
 use crate::tui::panes::params::update as params;
 use crate::tui::panes::params::{Editing, setting_text};
 use crate::tui::typing::{self, TextEdit, line_editor};
+pub use completing::completions;
+use completing::{complete, refresh_completions, take_completion};
+pub use outside::edited_outside;
+use outside::{field_outside, outside};
 pub use weights::change_weight;
 use weights::is_halfway;
 
@@ -394,108 +400,5 @@ fn step_text(model: &mut Model, steps: i64) {
     {
         editing.text = line_editor(&next.to_string());
         editing.is_typed = true;
-    }
-}
-
-fn refresh_completions(model: &mut Model, effects: &mut Effects) {
-    if is_file(model)
-        && let Some(editing) = &mut model.params.editing
-    {
-        editing.completions.chosen = None;
-        effects.push(Effect::Do(Operation::CompletePath(editing.value())));
-    }
-}
-
-pub fn completions(model: &mut Model, text: &str, paths: Vec<String>) {
-    let of_server = |key| files_at_server(model.draft.param(key), text);
-    let mut paths = paths;
-    if let Some(editing) = &model.params.editing {
-        paths.extend(of_server(&editing.key));
-    }
-    if let Some(editing) = &mut model.params.editing
-        && editing.value() == text
-    {
-        editing.completions.put(text, paths);
-    }
-}
-
-/// The server's own files that a text is part of.
-fn files_at_server(param: Option<&Parameter>, text: &str) -> Vec<String> {
-    /// Most files that are offered.
-    const MOST: usize = 200;
-    let typed = text.to_lowercase();
-    let choices = param.map(|param| &param.choices[..]).unwrap_or_default();
-    let names = choices.iter().filter_map(|choice| choice.value.as_str());
-    names.filter(|name| name.to_lowercase().contains(&typed)).take(MOST).map(str::to_owned).collect()
-}
-
-/// Tab: inserts the common prefix of all completions, or the first one when there is no longer prefix.
-fn complete(model: &mut Model, effects: &mut Effects) {
-    let Some(editing) = &model.params.editing else { return };
-    let next = editing.completions.common(&editing.value());
-    if next.is_some() {
-        take_completion(model, next, effects);
-    }
-}
-
-fn take_completion(model: &mut Model, path: Option<String>, effects: &mut Effects) {
-    if let (Some(editing), Some(path)) = (&mut model.params.editing, path) {
-        editing.text = line_editor(&path);
-        editing.is_typed = true;
-        // They were of another text; the new ones are on their way.
-        editing.completions = Completions::default();
-        refresh_completions(model, effects);
-    }
-}
-
-/// Opens the field's text in `$EDITOR`.
-fn field_outside(model: &mut Model, effects: &mut Effects) {
-    if let Some(editing) = &model.params.editing {
-        let (key, text) = (editing.key.clone(), editing.value());
-        effects.push(outside_effect(model, key, text));
-    }
-}
-
-/// Opens a parameter's text in `$EDITOR`.
-fn outside(model: &mut Model, key: &ParamKey, effects: &mut Effects) {
-    if model.draft.param(key).is_some_and(Parameter::is_editable)
-        && let Some(setting) = model.draft.setting(key)
-    {
-        effects.push(outside_effect(model, key.clone(), setting_text(&setting)));
-    }
-}
-
-fn outside_effect(model: &Model, key: ParamKey, text: String) -> Effect {
-    let kind = model.draft.param(&key).map(|param| &param.kind);
-    let extension = if kind == Some(&ParamKind::Json) { "json" } else { "txt" };
-    Effect::Screen(ScreenEffect::EditOutside { key, text, extension })
-}
-
-/// Takes in the text from `$EDITOR`.
-pub fn edited_outside(model: &mut Model, key: &ParamKey, text: String, effects: &mut Effects) {
-    let Some(param) = model.draft.param(key) else { return };
-    let text = text.as_str();
-    let is_typed = model.params.editing.as_ref().is_some_and(|editing| editing.is_typed);
-    match setting_of(param, text) {
-        // An unchanged text is not an edit.
-        Ok(_)
-            if !is_typed && model.draft.setting(key).as_ref().map(setting_text).as_deref() == Some(text) =>
-        {
-            model.params.editing = None;
-        }
-        Ok(setting) => {
-            model.params.editing = None;
-            params::say(model, key, setting);
-            params::changed(model, key, effects);
-        }
-        Err(why) => {
-            begin(model, key, effects);
-            if let Some(editing) = &mut model.params.editing {
-                editing.multiline |= text.contains('\n');
-                editing.text = line_editor(text);
-                editing.is_typed = true;
-                editing.error = Some(why);
-            }
-        }
     }
 }

@@ -1,16 +1,17 @@
 //! The queue: which runs may start, which must stop, and when the runner is done.
 
+mod job;
+mod over;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{self, JoinSet};
-use uuid::Uuid;
 
 use super::ceiling;
 use super::end::{self, Stop};
@@ -18,14 +19,13 @@ use super::folder;
 use super::retry::{TRIES, TRY_AGAIN};
 use super::sidecar::Sidecars;
 use super::task::{Start, Way};
-use super::{ANOTHER_FOLDER, Environment, RunnerError, task as run_task};
+use super::{Environment, RunnerError, task as run_task};
 use crate::backend::results::outputs::Intent;
-use crate::backend::{Backend, Caps, Job, Server};
-use crate::config::{Credentials, Dirs};
+use crate::backend::{Backend, Job};
+use crate::config::Dirs;
 use crate::domain::batch::Hold;
-use crate::domain::run::{Output, RunError};
-use crate::domain::{Run, RunEvent, RunId, RunRequest, Shape, Status, Workflow, param};
-use crate::report::json;
+use crate::domain::run::Output;
+use crate::domain::{Run, RunEvent, RunId};
 use crate::store::{Store, StoreError, Watcher, now, watch};
 
 /// How often the store is polled besides notifications, which some file systems do not send.
@@ -279,34 +279,6 @@ impl Queue {
         Ok(())
     }
 
-    /// Takes over outputs that an earlier run of the same name saved and that still exist, and returns their names: a
-    /// fetch after a failed save only downloads what is missing.
-    fn take_over(&self, run: &Run) -> Result<Vec<String>, StoreError> {
-        let Some(prompt_id) = &run.request.adopt else { return Ok(Vec::new()) };
-        let earlier =
-            self.store.run_named_before(prompt_id, run.id)?.map(|id| self.readable(id)).transpose()?;
-        let Some(earlier) = earlier.flatten() else { return Ok(Vec::new()) };
-        let is_there = |output: &Output| {
-            std::fs::metadata(&output.path).is_ok_and(|found| found.is_file() && found.len() == output.size)
-        };
-        // Of several outputs with one name it is unknown which one failed.
-        let is_clear =
-            |output: &Output| !earlier.failed_outputs.iter().any(|failed| failed.name == output.name);
-        let there: Vec<Output> = earlier
-            .outputs
-            .iter()
-            .filter(|output| output.path.starts_with(&run.request.output_dir))
-            .filter(|output| is_clear(output) && is_there(output))
-            .cloned()
-            .collect();
-        let names = there.iter().map(|output| output.name.clone()).collect();
-        let events: Vec<RunEvent> = there.into_iter().map(RunEvent::OutputSaved).collect();
-        if !events.is_empty() {
-            self.store.append(run.id, now(), &events)?;
-        }
-        Ok(names)
-    }
-
     /// Starts a task that drives a run to its end.
     fn drive(&mut self, run: Run, backend: Arc<dyn Backend>, job: Job, way: Way) {
         let (stop, stopped) = mpsc::unbounded_channel();
@@ -336,112 +308,6 @@ impl Queue {
             }
             run => run,
         }
-    }
-
-    /// Builds the job of a run that has not been sent.
-    fn job(&self, run: &Run, caps: Caps) -> Result<(Job, Way), RunError> {
-        let request = &run.request;
-        if let Some(prompt_id) = &request.adopt {
-            if !caps.attach {
-                let what = "this endpoint cannot find a run again".to_owned();
-                return Err(RunError { what, ..RunError::default() });
-            }
-            let credentials = self.environment.credentials(request)?;
-            return Ok((self.job_of_sent(run, prompt_id.clone(), credentials), Way::Attach));
-        }
-        // Tested again: hours may have passed in the queue.
-        folder::try_out(request, &self.store).map_err(|why| RunError {
-            what: why.to_string(),
-            remedy: ANOTHER_FOLDER.to_owned(),
-            ..RunError::default()
-        })?;
-        let mut files = Vec::new();
-        for file in &request.files {
-            let content = self.store.input_path(&file.sha256);
-            if !content.is_file() {
-                return Err(RunError {
-                    what: format!("the content of {} is not in the history any more", file.name),
-                    remedy: "Choose the file again, then run".to_owned(),
-                    ..RunError::default()
-                });
-            }
-            files.push((file.clone(), content));
-        }
-        let is_needed = request.send_workflow || caps.shape == Shape::Graph;
-        let workflow = is_needed.then(|| self.workflow(&request.workflow_hash)).transpose()?;
-        let job = Job {
-            run: run.id,
-            server: server(request, self.environment.credentials(request)?),
-            prompt_id: caps.attach.then(|| Uuid::new_v4().to_string()),
-            params: request.params.clone(),
-            files,
-            workflow,
-            logs: request.logs,
-            outputs: folder::of(run, &self.store),
-            left_at: None,
-            saved: Vec::new(),
-        };
-        Ok((job, Way::Submit))
-    }
-
-    /// Builds the job of a run that its server already has.
-    fn job_of_sent(&self, run: &Run, prompt_id: String, credentials: Credentials) -> Job {
-        let request = &run.request;
-        let is_sent_from_here = request.adopt.is_none() || run.status > Status::Waiting;
-        Job {
-            run: run.id,
-            server: server(request, credentials),
-            prompt_id: Some(prompt_id),
-            left_at: is_sent_from_here.then_some(run.status),
-            logs: request.logs,
-            // Only for the titles of its nodes; it is not sent.
-            workflow: self.store.workflow(&request.workflow_hash).ok().flatten(),
-            outputs: folder::of(run, &self.store),
-            saved: run.outputs.iter().map(|output| output.name.clone()).collect(),
-            ..Job::default()
-        }
-    }
-
-    fn workflow(&self, hash: &str) -> Result<String, RunError> {
-        let gone = |what: String| RunError { what, ..RunError::default() };
-        match self.store.workflow(hash) {
-            // Without notes and white space: servers limit the size.
-            Ok(Some(text)) => {
-                Ok(Workflow::parse(&text).map_or(text, |workflow| workflow.compact().to_owned()))
-            }
-            Ok(None) => Err(gone("the workflow to send is not in the history any more".to_owned())),
-            Err(error) => Err(gone(error.to_string())),
-        }
-    }
-
-    /// Cleans up after a run that has ended.
-    fn over(&self, run: &Run) {
-        self.store.forget_intents(run.id);
-        self.store.drop_preview(run.id);
-        // What was left for a batch serves all of its runs.
-        let is_needed = run.request.batch.map(|batch| self.store.is_batch_open(batch.batch));
-        match is_needed.transpose() {
-            Ok(Some(true)) => {}
-            Ok(_) => self.environment.release(&run.request),
-            Err(error) => tracing::warn!(run = run.id, "its credentials may stay behind: {error}"),
-        }
-        match self.store.run(run.id) {
-            Ok(Some(run)) => self.environment.finished(run.id, run.status, &|| self.record(&run)),
-            Ok(None) => {}
-            Err(error) => tracing::warn!(run = run.id, "nobody is told of its end: {error}"),
-        }
-    }
-
-    /// A run as `show --json` prints it.
-    fn record(&self, run: &Run) -> Value {
-        let text = |hash: &str| self.store.workflow(hash).ok().flatten();
-        let ran = run.result.as_ref().and_then(|result| text(result.prompt_sha256.as_deref()?));
-        let workflow = text(&run.request.workflow_hash).and_then(|text| Workflow::parse(&text).ok());
-        let names = workflow.as_ref().map(param::names).unwrap_or_default();
-        // What people wrote about it, and what it came from, are left out rather than keep its end from being told.
-        let noted = self.store.noted(run.id).unwrap_or_default();
-        let lineage = self.store.lineage(run.id).unwrap_or_default();
-        json::run(run, &noted, &lineage, &names, ran.as_deref())
     }
 
     /// Handles the end of a task, also by a panic.
@@ -528,9 +394,4 @@ fn with_sidecars(run: &Run, events: Vec<RunEvent>) -> Vec<RunEvent> {
     events.iter().for_each(|event| after.apply(event, at));
     let warning = Sidecars::resume(run).take_in(&after, &events, at);
     warning.map(|text| RunEvent::Warning { text }).into_iter().chain(events).collect()
-}
-
-fn server(request: &RunRequest, credentials: Credentials) -> Server {
-    let RunRequest { url, api_url, trust, .. } = request;
-    Server { url: url.clone(), api_url: api_url.clone(), credentials, trust: trust.clone() }
 }

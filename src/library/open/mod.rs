@@ -1,5 +1,9 @@
 //! Opens a workflow with its form, under a preset, on a profile.
 
+mod file;
+mod forms;
+mod known;
+
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,21 +12,19 @@ use indexmap::IndexMap;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::convert::{Converted, convert, told};
+use self::file::{plain, text_in, text_of, with_title};
+use self::forms::{add_form, from_form};
+use self::known::Knowledge;
+use super::convert::told;
 use super::presets::{OpenPreset, PresetError, Presets, WorkflowSource};
-use super::schemas::{KeepError, KnownNodes, SchemaOrigin, Schemas};
+use super::schemas::{KnownNodes, SchemaOrigin, Schemas};
 use crate::config::{Config, ConfigError, Profile};
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::draft::Layer;
 use crate::domain::form::{self, Form, FormError};
-use crate::domain::param::seeds;
-use crate::domain::schema::Schema;
 use crate::domain::ui_format::ConvertError;
 use crate::domain::workflow::WorkflowError;
 use crate::domain::{ParamKey, Parameter, SeedPolicy, Workflow, param};
-
-/// Most bytes of a workflow file.
-const MOST_BYTES: u64 = 64 << 20;
 
 /// What to open; everything is optional.
 #[derive(Clone, Copy, Debug, Default)]
@@ -237,35 +239,6 @@ pub fn workflow(source: &WorkflowSource) -> Result<OpenWorkflow, OpenError> {
     read(source, &mut Knowledge::default())
 }
 
-/// What can be known of nodes.
-#[derive(Default)]
-struct Knowledge<'k> {
-    from: Option<(&'k Schemas, &'k SchemaOrigin)>,
-    /// Why nothing could be read.
-    problem: Option<Diagnostic>,
-}
-
-impl Knowledge<'_> {
-    /// Of the nodes of a workflow.
-    fn of(&mut self, workflow: &Workflow) -> Option<Arc<KnownNodes>> {
-        let (schemas, origin) = self.from?;
-        self.read(origin, schemas.known(origin, workflow))
-    }
-
-    /// Of every node.
-    fn all(&mut self) -> Option<Schema> {
-        let (schemas, origin) = self.from?;
-        self.read(origin, schemas.all(origin))
-    }
-
-    fn read<T>(&mut self, origin: &SchemaOrigin, read: Result<Option<T>, KeepError>) -> Option<T> {
-        read.unwrap_or_else(|why| {
-            self.problem = Some(whole(&origin.shown(), why.to_string()));
-            None
-        })
-    }
-}
-
 fn read(source: &WorkflowSource, known: &mut Knowledge<'_>) -> Result<OpenWorkflow, OpenError> {
     let path = match source {
         WorkflowSource::BuiltIn(name) => {
@@ -298,188 +271,5 @@ pub fn workflow_from(from: impl Read, name: &str) -> Result<OpenWorkflow, OpenEr
     match form::is_form(&text) {
         true => from_form(&source, &path, &text, None, &mut Knowledge::default()),
         false => plain(&source, &text, &mut Knowledge::default()),
-    }
-}
-
-/// A workflow without a form.
-fn plain(source: &WorkflowSource, text: &str, known: &mut Knowledge<'_>) -> Result<OpenWorkflow, OpenError> {
-    let parsed = parse(text, &source.shown(), known)?;
-    let mut opened = undescribed(source, parsed, &source.shown(), known);
-    opened.describe("", "");
-    Ok(opened)
-}
-
-fn undescribed(
-    source: &WorkflowSource,
-    parsed: Parsed,
-    file: &str,
-    known: &mut Knowledge<'_>,
-) -> OpenWorkflow {
-    let Parsed { workflow, seeds, converted } = parsed;
-    OpenWorkflow {
-        source: source.clone(),
-        params: Vec::new(),
-        values: IndexMap::new(),
-        seeds,
-        diagnostics: Vec::new(),
-        left_aside: left_aside(&workflow, file),
-        converted,
-        others: Vec::new(),
-        nodes: known.of(&workflow),
-        form: None,
-        workflow,
-    }
-}
-
-/// A workflow that was read.
-struct Parsed {
-    workflow: Workflow,
-    /// How its seeds change after a run, as ComfyUI's editor left it.
-    seeds: IndexMap<ParamKey, SeedPolicy>,
-    /// As [`OpenWorkflow::converted`].
-    converted: Option<Vec<String>>,
-}
-
-/// Reads a workflow in either format.
-fn parse(text: &str, file: &str, known: &mut Knowledge<'_>) -> Result<Parsed, OpenError> {
-    match Workflow::parse(text) {
-        Ok(workflow) => Ok(Parsed { seeds: seeds::policies(&workflow), workflow, converted: None }),
-        Err(WorkflowError::UiFormat) => {
-            let converted = convert(text, known.all().as_ref());
-            let Converted { workflow, seeds, notes } =
-                converted.map_err(|why| OpenError::Convert { file: file.to_owned(), why })?;
-            Ok(Parsed { workflow, seeds, converted: Some(notes) })
-        }
-        Err(why) => Err(OpenError::Workflow { file: file.to_owned(), why }),
-    }
-}
-
-/// A remark on the file's keys that are not nodes.
-fn left_aside(workflow: &Workflow, file: &str) -> Option<String> {
-    let names = workflow.left_aside();
-    let are = if names.len() == 1 { "is not a node, so it is" } else { "are not nodes, so they are" };
-    (!names.is_empty()).then(|| format!("{file}: {} {are} ignored and not sent", quoted(names)))
-}
-
-/// The first few names: `a`, `b` and 5 more.
-fn quoted(names: &[String]) -> String {
-    const MOST: usize = 5;
-    let shown: Vec<String> = names.iter().take(MOST).map(|name| format!("`{name}`")).collect();
-    match names.len().saturating_sub(MOST) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
-}
-
-/// The workflow embedded in a `view_comfy.json`.
-fn from_form(
-    source: &WorkflowSource,
-    path: &Path,
-    text: &str,
-    title: Option<&str>,
-    known: &mut Knowledge<'_>,
-) -> Result<OpenWorkflow, OpenError> {
-    let file = path.display().to_string();
-    let forms = form::parse(text).map_err(|why| OpenError::Form { file: file.clone(), why })?;
-    let names = names(&forms);
-    let titles = names.join(", ");
-    let chosen = match title {
-        None => forms.first(),
-        Some(title) => {
-            let named = names.iter().position(|name| name == title);
-            named.and_then(|at| forms.get(at)).or_else(|| forms.iter().find(|form| form.title == title))
-        }
-    };
-    let Some(chosen) = chosen else {
-        return Err(OpenError::NoSuchTitle { file, title: title.unwrap_or_default().to_owned(), titles });
-    };
-    let inner = chosen.workflow.as_deref().ok_or_else(|| OpenError::FormWithoutWorkflow(file.clone()))?;
-    let mut opened = undescribed(source, parse(inner, &file, known)?, &file, known);
-    if forms.len() > 1 && title.is_none() {
-        opened.others = names;
-    }
-    put_form(&mut opened, chosen, false, text, &file);
-    Ok(opened)
-}
-
-/// The name of each workflow of a form for `FILE#NAME`: its title, or its number when that is empty or ambiguous.
-fn names(forms: &[Form]) -> Vec<String> {
-    let is_free =
-        |title: &str| !title.is_empty() && forms.iter().filter(|form| form.title == title).count() == 1;
-    let name = |(at, form): (usize, &Form)| match is_free(&form.title) {
-        true => form.title.clone(),
-        false => (at + 1).to_string(),
-    };
-    forms.iter().enumerate().map(name).collect()
-}
-
-/// Arranges a workflow by the form beside it; a broken form becomes a message.
-fn add_form(opened: &mut OpenWorkflow, path: &Path) {
-    let file = path.display().to_string();
-    let forms = text_in(path).map_err(|e| e.to_string()).and_then(|text| {
-        let forms = form::parse(&text).map_err(|e| format!("{e}, so it is ignored"))?;
-        Ok((forms, text))
-    });
-    match forms {
-        Err(why) => opened.diagnostics.push(whole(&file, why)),
-        Ok((forms, text)) => match form::fitting(&forms, &opened.params) {
-            Some(form) => put_form(opened, form, true, &text, &file),
-            None => {
-                let why = "no field of this form is a parameter of the workflow beside it, so it is ignored";
-                opened.diagnostics.push(whole(&file, why.to_owned()));
-            }
-        },
-    }
-}
-
-fn put_form(opened: &mut OpenWorkflow, form: &Form, is_beside: bool, text: &str, file: &str) {
-    let mut form = form.clone();
-    // It is parsed already, and can be megabytes long.
-    form.workflow = None;
-    opened.form = Some(Arc::new(OpenForm { form, is_beside }));
-    let found = opened.describe(text, file);
-    opened.diagnostics.extend(found);
-}
-
-fn whole(file: &str, message: String) -> Diagnostic {
-    Diagnostic { file: file.to_owned(), line: None, key: String::new(), message, unsure: false }
-}
-
-/// Splits `FILE#TITLE`, unless there is a file with that whole name.
-fn with_title(path: &Path) -> (PathBuf, Option<String>) {
-    let text = path.to_string_lossy();
-    match text.rsplit_once('#') {
-        Some((file, title)) if !path.exists() && Path::new(file).is_file() => {
-            (PathBuf::from(file), Some(title.to_owned()))
-        }
-        _ => (path.to_owned(), None),
-    }
-}
-
-fn text_in(path: &Path) -> Result<String, OpenError> {
-    let unreadable = |why: String| OpenError::Unreadable { path: path.to_owned(), why };
-    text_of(std::fs::File::open(path).map_err(|e| unreadable(e.to_string()))?, path)
-}
-
-fn text_of(from: impl Read, path: &Path) -> Result<String, OpenError> {
-    let unreadable = |why: String| OpenError::Unreadable { path: path.to_owned(), why };
-    let mut bytes = Vec::new();
-    from.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|e| unreadable(e.to_string()))?;
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(unreadable("it is too large for a workflow".to_owned()));
-    }
-    String::from_utf8(bytes)
-        .map_err(|_| unreadable("it is not UTF-8 text, so it is not a workflow".to_owned()))
-}
-
-#[cfg(test)]
-impl OpenWorkflow {
-    /// A workflow without a form.
-    pub fn to_test(name: &str, workflow: Workflow) -> Self {
-        let source = WorkflowSource::BuiltIn(name.to_owned());
-        let parsed = Parsed { seeds: seeds::policies(&workflow), workflow, converted: None };
-        let mut opened = undescribed(&source, parsed, name, &mut Knowledge::default());
-        opened.describe("", "");
-        opened
     }
 }

@@ -1,0 +1,136 @@
+//! A line of text to type, and what it is for.
+
+use tui_textarea::TextArea;
+
+use crate::domain::{RunId, notebook};
+use crate::tui::completions::Completions;
+
+/// A line of text to type.
+#[derive(Debug)]
+pub struct Prompt {
+    /// What the text is for.
+    pub purpose: Asking,
+    pub text: TextArea<'static>,
+    /// Why the text was not accepted.
+    pub error: Option<String>,
+    /// What the text may become, where a path is asked for.
+    pub completions: Completions,
+    /// The filter before, restored when the prompt is cancelled.
+    pub before: String,
+}
+
+/// What a prompt asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asking {
+    /// The filter of the parameters, applied while it is typed.
+    ParamFilter,
+    /// The search of the runs, applied while it is typed.
+    RunSearch,
+    /// The search of the log, made while it is typed.
+    LogSearch,
+    /// The name for a search.
+    SearchName,
+    /// Name of a new preset.
+    PresetName,
+    /// New name of a preset.
+    RenamePreset(String),
+    /// The run whose seed is wanted.
+    SeedOfRun,
+    /// The run whose prompt is wanted.
+    PromptOfRun,
+    /// Tags of a run.
+    Tags(RunId),
+    /// The note on a run.
+    Note(RunId),
+    /// Path of a workflow.
+    WorkflowPath,
+    /// Path of a file with a graph in it.
+    ImportPath,
+}
+
+impl Prompt {
+    pub fn text(&self) -> String {
+        self.text.lines().join("")
+    }
+}
+
+impl Asking {
+    pub fn title(&self) -> &'static str {
+        match self {
+            Self::ParamFilter => "Filter parameters",
+            Self::RunSearch => "Search runs",
+            Self::LogSearch => "Search the log",
+            Self::PresetName => "Save as preset",
+            Self::RenamePreset(_) => "New name of the preset",
+            Self::SeedOfRun => "Same seed as run",
+            Self::PromptOfRun => "Prompt of run",
+            Self::SearchName => "Save the search as",
+            Self::Tags(_) => "Tags of the run",
+            Self::Note(_) => "Note on the run",
+            Self::WorkflowPath => "Open workflow_api.json",
+            Self::ImportPath => "Import the parameters of a picture, a video or a workflow",
+        }
+    }
+
+    /// Whether it is typed in the bottom line, so that the filtered list stays visible.
+    pub fn is_filter(&self) -> bool {
+        match self {
+            Self::ParamFilter | Self::RunSearch | Self::LogSearch => true,
+            Self::PresetName
+            | Self::RenamePreset(_)
+            | Self::SearchName
+            | Self::SeedOfRun
+            | Self::PromptOfRun
+            | Self::Tags(_)
+            | Self::Note(_)
+            | Self::WorkflowPath
+            | Self::ImportPath => false,
+        }
+    }
+
+    /// Paths that begin with the text are shown beneath it.
+    pub fn is_path(&self) -> bool {
+        match self {
+            Self::WorkflowPath | Self::ImportPath => true,
+            Self::ParamFilter
+            | Self::RunSearch
+            | Self::LogSearch
+            | Self::PresetName
+            | Self::RenamePreset(_)
+            | Self::SearchName
+            | Self::SeedOfRun
+            | Self::PromptOfRun
+            | Self::Tags(_)
+            | Self::Note(_) => false,
+        }
+    }
+
+    /// Why a text is not accepted; `None` if it is.
+    pub fn refuses(&self, text: &str) -> Option<&'static str> {
+        match self {
+            Self::PresetName | Self::RenamePreset(_) if text.is_empty() => Some("A preset needs a name"),
+            Self::SeedOfRun | Self::PromptOfRun if text.parse::<RunId>().is_err() => {
+                Some("A run is named by its number")
+            }
+            Self::SearchName if notebook::tag(text.strip_prefix('@').unwrap_or(text)).is_err() => {
+                Some("A name is one word: letters, digits, and - _ . /")
+            }
+            Self::Tags(_) if notebook::tags(text).is_err() => {
+                Some("A tag is a word: letters, digits, and - _ . /; several have blanks between them")
+            }
+            Self::ImportPath if text.is_empty() => Some("Type the path of a picture, a video or a workflow"),
+            Self::ParamFilter
+            | Self::RunSearch
+            | Self::LogSearch
+            | Self::PresetName
+            | Self::RenamePreset(_)
+            | Self::SearchName
+            | Self::SeedOfRun
+            | Self::PromptOfRun
+            | Self::Tags(_)
+            | Self::Note(_)
+            | Self::WorkflowPath
+            | Self::ImportPath => None,
+        }
+    }
+}
