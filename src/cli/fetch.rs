@@ -32,18 +32,11 @@ pub struct Args {
     /// Where the run was sent, when the history does not know it
     #[command(flatten)]
     pub place: Destination,
-    /// Print the log on stderr also where that is no terminal
-    #[arg(short = 'v', long, conflicts_with = "detach")]
-    pub logs: bool,
-    /// Print the run's number and leave; it is fetched in the background
-    #[arg(long)]
-    pub detach: bool,
     /// Folder for the outputs
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
-    /// Print one JSON object per line
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub mode: OutputMode,
 }
 
 /// Finds a run at its server, follows it to its end and saves its outputs. Nothing is sent again. Ctrl+C leaves the
@@ -61,7 +54,9 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     let (prompt_id, known) = find(&store, &name)?;
     let id = match &known {
         Some(run) if !run.status.is_end() => run.id,
-        Some(run) if args.output.is_none() && is_all_there(run) => return report_existing(run, args.json),
+        Some(run) if args.output.is_none() && is_all_there(run) => {
+            return report_existing(run, args.mode.json);
+        }
         known => {
             let config = Config::load(&dirs).map_err(Failure::usage)?;
             warn(&config.warnings);
@@ -77,8 +72,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     };
     runner::ensure(&dirs)
         .map_err(|error| Failure::new(Exit::Lost, format!("run {id} is queued, but not started: {error}")))?;
-    let mode = OutputMode { json: args.json, detach: args.detach, logs: args.logs };
-    run_output::queued_run(&dirs, &store, id, mode, None)
+    run_output::queued_run(&dirs, &store, id, args.mode, None)
 }
 
 /// Lists the runs that the server has.
@@ -100,13 +94,13 @@ fn list(dirs: &Dirs, store: &Store, args: &Args) -> Result<Exit, Failure> {
     })?;
     let runs: Vec<_> =
         runs.into_iter().map(|run| Ok((store.run_named(&run.name)?, run))).collect::<Result<_, Failure>>()?;
-    let text: String = if args.json {
+    let text: String = if args.mode.json {
         runs.iter().map(|(ours, run)| format!("{}\n", json::server_run(run, *ours))).collect()
     } else {
         runs.iter().map(|(ours, run)| listed(run, *ours)).collect()
     };
     out::print(&text)?;
-    if runs.is_empty() && !args.json {
+    if runs.is_empty() && !args.mode.json {
         out::note("the server has no runs");
     }
     Ok(Exit::Success)

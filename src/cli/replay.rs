@@ -27,18 +27,11 @@ pub struct Args {
     /// Where to run, instead of where it ran
     #[command(flatten)]
     pub place: Destination,
-    /// Print the log on stderr also where that is neither a terminal nor a file
-    #[arg(short = 'v', long, conflicts_with = "detach")]
-    pub logs: bool,
-    /// Print the new run's number and leave; the run goes on
-    #[arg(long)]
-    pub detach: bool,
     /// Folder for the outputs, instead of that of the first run
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
-    /// Print one JSON object per line
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub mode: OutputMode,
 }
 
 /// Sends exactly what a run sent (values, seeds, files by content, its workflow where that travelled along), follows
@@ -57,14 +50,14 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         out::note(format!("note: {doubt}"));
     }
     // From here on Ctrl+C is for the run.
-    let interrupts = if args.detach { None } else { Some(Interrupts::take()?) };
+    let interrupts = if args.mode.detach { None } else { Some(Interrupts::take()?) };
     let id = runner::enqueue_again(&store, &dirs, first.id, &profile, args.output.as_deref())?;
     runner::ensure(&dirs)
         .map_err(|error| Failure::new(Exit::Lost, format!("run {id} is queued, but not started: {error}")))?;
-    let mode = OutputMode { json: args.json, detach: args.detach, logs: args.logs };
-    let exit = run_output::queued_run(&dirs, &store, id, mode, interrupts).map_err(Failure::after_sending)?;
-    if !args.detach {
-        compare(&store, &first, id, args.json)?;
+    let exit =
+        run_output::queued_run(&dirs, &store, id, args.mode, interrupts).map_err(Failure::after_sending)?;
+    if !args.mode.detach {
+        compare(&store, &first, id, args.mode.json)?;
     }
     Ok(exit)
 }

@@ -62,20 +62,13 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["detach", "logs"])]
     pub dry_run: bool,
     /// Do not ask the server for its log
-    #[arg(long)]
+    #[arg(long, conflicts_with = "logs")]
     pub no_logs: bool,
-    /// Print the log on stderr also where that is neither a terminal nor a file
-    #[arg(short = 'v', long, conflicts_with_all = ["no_logs", "detach"])]
-    pub logs: bool,
-    /// Print the run's number and leave; the run goes on
-    #[arg(long)]
-    pub detach: bool,
+    #[command(flatten)]
+    pub mode: OutputMode,
     /// Folder for the outputs, instead of the profile's or ~/comfydeck
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
-    /// Print one JSON object per line
-    #[arg(long)]
-    pub json: bool,
     /// Run again each time the preset, the workflow, an @FILE or an uploaded file is saved; asked once
     #[arg(long, conflicts_with_all = ["batch", "count", "sweep", "dry_run", "detach"])]
     pub watch: bool,
@@ -141,7 +134,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         output_dir: args.output.as_deref().unwrap_or_else(|| prepared.profile.outputs(&dirs)),
         if_same: if args.unless_same { IfSame::Refuse } else { IfSame::Warn },
     };
-    let manner = OutputMode { json: args.json, detach: args.detach, logs: args.logs };
+    let manner = args.mode;
     if args.batch.is_given() {
         let workflow = prepared.opening.workflow.source.shown();
         let order = run_batch::Order {
@@ -156,10 +149,10 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         return run_batch::main(&dirs, &store, order, manner);
     }
     if args.dry_run {
-        return dry_run(&new, args.json);
+        return dry_run(&new, args.mode.json);
     }
     // From here on Ctrl+C cancels the run.
-    let interrupts = if args.detach { None } else { Some(Interrupts::take()?) };
+    let interrupts = if args.mode.detach { None } else { Some(Interrupts::take()?) };
     let id = submit(&dirs, &store, &new)?;
     run_output::queued_run(&dirs, &store, id, manner, interrupts).map_err(Failure::after_sending)
 }

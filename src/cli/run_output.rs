@@ -15,14 +15,17 @@ use crate::store::{LogLine, Store, StoreError, StoredEvent, now};
 use crate::wire::ansi;
 
 /// How a command reports its run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, clap::Args)]
 pub struct OutputMode {
-    /// One JSON object per line.
-    pub json: bool,
-    /// Only the run's number.
-    pub detach: bool,
-    /// The log on stderr, also when that is not a terminal.
+    /// Print the log on stderr also where that is neither a terminal nor a file
+    #[arg(short = 'v', long, conflicts_with = "detach")]
     pub logs: bool,
+    /// Print the run's number and leave; the run goes on
+    #[arg(long)]
+    pub detach: bool,
+    /// Print one JSON object per line
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Reports a queued run and follows it to its end, unless detached. With `interrupts`, Ctrl+C cancels the run.

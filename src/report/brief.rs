@@ -1,8 +1,8 @@
 //! What tells runs apart, in words.
 
-use crate::domain::Brief;
 use crate::domain::brief::{Piece, Short, Told};
 use crate::domain::compare::What;
+use crate::domain::{Brief, Run, value};
 
 /// What differs from the run before, a few words each; `name` is what people call a thing that differs. Empty for the
 /// first run of its kind.
@@ -37,6 +37,18 @@ pub fn change(change: &Short) -> String {
         Short::Seed(seed) => seed.clone(),
         Short::Text(text) => format!("“{text}”"),
         Short::Pieces(pieces) => pieces.iter().map(piece).collect::<Vec<_>>().join("  "),
+    }
+}
+
+/// What has changed, with all digits of a seed, which rows of a list have no room for.
+pub fn whole_change(told: &Told, run: &Run) -> String {
+    let sent = match &told.what {
+        What::Param(key) => run.request.params.get(key),
+        What::Workflow | What::Preset | What::Profile => None,
+    };
+    match (&told.change, sent) {
+        (Short::Seed(_), Some(sent)) => value::text(sent),
+        (short, _) => change(short),
     }
 }
 

@@ -6,7 +6,6 @@ use jiff::tz::TimeZone;
 use unicode_width::UnicodeWidthStr;
 
 use super::ago;
-use crate::domain::brief::Short;
 use crate::domain::compare::What;
 use crate::domain::run::UnixMs;
 use crate::domain::{Brief, Noted, ParamKey, Run, RunId, RunSummary, Status, time, value};
@@ -163,16 +162,7 @@ fn differences(run: &Run, brief: &Brief, labels: &Labels) -> Vec<(String, String
     };
     let mut rows: Vec<(String, String)> = Vec::new();
     for told in &brief.told {
-        let sent = match &told.what {
-            What::Param(key) => run.request.params.get(key),
-            What::Workflow | What::Preset | What::Profile => None,
-        };
-        let change = match (&told.change, sent) {
-            // There is room for all of its digits here.
-            (Short::Seed(_), Some(sent)) => value::text(sent),
-            (change, _) => brief::change(change),
-        };
-        rows.push((label(&told.what), change));
+        rows.push((label(&told.what), brief::whole_change(told, run)));
     }
     if brief.more > 0 {
         rows.push((String::new(), format!("and {} more", brief.more)));

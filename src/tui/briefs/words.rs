@@ -3,7 +3,7 @@
 use crate::domain::Brief;
 use crate::domain::compare::What;
 use crate::report::brief;
-pub use crate::report::brief::change;
+pub use crate::report::brief::whole_change;
 use crate::tui::model::Model;
 
 /// What differs from the run before, a few words each, in the names that the open workflow gives. Empty for the first

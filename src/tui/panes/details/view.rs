@@ -5,7 +5,6 @@ use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
 use crate::domain::brief::Short;
-use crate::domain::compare::What;
 use crate::domain::run::{Connection, NodeState, Output, OutputFailure, RunError, shown_url};
 use crate::domain::spend::cost;
 use crate::domain::{Brief, Origin, ParamKey, Run, RunSummary, Status, graph_tree, value};
@@ -230,15 +229,7 @@ fn differences(page: &mut Page, run: &Run, model: &Model) {
         Some(brief @ Brief { before: Some(before), .. }) => {
             page.heading(&format!("New since run {before}"));
             for told in &brief.told {
-                let sent = match &told.what {
-                    What::Param(key) => run.request.params.get(key),
-                    What::Workflow | What::Preset | What::Profile => None,
-                };
-                let change = match (&told.change, sent) {
-                    // There is room for all of its digits here.
-                    (Short::Seed(_), Some(sent)) => value::text(sent),
-                    (change, _) => words::change(change),
-                };
+                let change = words::whole_change(told, run);
                 page.bounded(&words::name(model, &told.what), &change, LineStyle::Plain, VALUE_LINES);
             }
             if brief.more > 0 {
