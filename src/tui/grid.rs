@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::picture::Cells;
+use crate::picture::{CellSize, Cells};
 use crate::tui::motion::{Motion, Wheel, in_sight};
 
 /// Columns between two tiles; the selected one's bar is drawn there.
@@ -14,34 +14,42 @@ const TILE: u16 = 9;
 /// Columns and rows of a tile's picture, at the least.
 const LEAST: Cells = Cells { width: 10, height: 4 };
 
-/// Height of pictures, in thousandths of their width.
+/// Rows of a picture of a thousand columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape(u32);
 
 impl Default for Shape {
+    /// A square, in cells twice as high as wide.
     fn default() -> Self {
-        Self(1_000)
+        Self(500)
     }
 }
 
 impl Shape {
-    /// The usual shape that is nearest to a picture's, of so many pixels: of one shape are all that differ by rounding.
-    pub fn of(width: u32, height: u32) -> Self {
+    /// The usual proportion that is nearest to a picture's, of so many pixels, in cells of a size: of one shape are all that
+    /// differ by rounding.
+    pub fn of(width: u32, height: u32, cell: CellSize) -> Self {
+        /// Height in thousandths of the width.
         const USUAL: [u32; 9] = [500, 563, 667, 750, 1_000, 1_333, 1_500, 1_778, 2_000];
         let ratio = (u64::from(height.max(1)) * 1_000 / u64::from(width.max(1))).min(10_000) as u32;
         // By their proportion, not by their difference.
         let far = |usual: u32| (f64::from(usual) / f64::from(ratio.max(1))).ln().abs();
-        Self(USUAL.into_iter().min_by(|a, b| far(*a).total_cmp(&far(*b))).unwrap_or(1_000))
+        let usual = USUAL.into_iter().min_by(|a, b| far(*a).total_cmp(&far(*b))).unwrap_or(1_000);
+        Self((usual * u32::from(cell.width) / u32::from(cell.height.max(1))).clamp(100, 10_000))
     }
 
-    /// Rows of a picture of so many columns: two columns are about as wide as one row is high.
     fn rows(self, columns: u16) -> u16 {
-        u16::try_from((u32::from(columns) * self.0).div_ceil(2_000)).unwrap_or(u16::MAX).max(1)
+        u16::try_from((u32::from(columns) * self.0).div_ceil(1_000)).unwrap_or(u16::MAX).max(1)
     }
 
-    /// Columns of a picture of so many rows.
     fn columns(self, rows: u16) -> u16 {
-        u16::try_from(u32::from(rows) * 2_000 / self.0).unwrap_or(u16::MAX).max(1)
+        u16::try_from(u32::from(rows) * 1_000 / self.0).unwrap_or(u16::MAX).max(1)
+    }
+
+    /// The cells of a picture as large as a room allows.
+    pub fn within(self, room: Cells) -> Cells {
+        let width = room.width.min(self.columns(room.height));
+        Cells { width, height: room.height.min(self.rows(width)) }
     }
 }
 
@@ -53,10 +61,10 @@ pub struct Grid {
     pub columns: usize,
     /// Visible rows of tiles.
     pub rows: usize,
-    /// Size of a tile's picture in cells.
+    /// Largest size of a tile's picture.
     pub picture: Cells,
-    /// Rows from one tile to the next.
-    pub height: u16,
+    /// From one tile to the next; a tile is in the middle of what it has of that.
+    pub pitch: Cells,
 }
 
 impl Grid {
@@ -66,11 +74,7 @@ impl Grid {
         let columns = 1..=most_columns(area).min(count.max(1));
         let grids = columns.map(|columns| Self::with(area, columns, count.max(1).div_ceil(columns), shape));
         let large = grids.filter(|grid| grid.picture.height + 2 >= TILE);
-        let seen = |grid: &Self| {
-            let Cells { width, height } = grid.picture;
-            let width = width.min(shape.columns(height));
-            u32::from(width) * u32::from(shape.rows(width))
-        };
+        let seen = |grid: &Self| shape.within(grid.picture).count();
         let largest = large.max_by_key(|grid| (seen(grid), std::cmp::Reverse(grid.columns)));
         largest.unwrap_or_else(|| Self::usual(area, shape))
     }
@@ -93,18 +97,18 @@ impl Grid {
     /// The grid of so many columns and rows.
     fn with(area: Rect, columns: usize, rows: usize, shape: Shape) -> Self {
         let part = |whole: u16, parts: usize| whole / u16::try_from(parts).unwrap_or(u16::MAX).max(1);
-        let wide = part(area.width, columns).saturating_sub(GAP).max(1);
         // The last row has no blank line below.
-        let height = part(area.height + 1, rows).max(1);
-        let tall = shape.rows(wide).min(height.saturating_sub(2)).max(1);
-        Self { area, columns, rows, picture: Cells { width: wide, height: tall }, height }
+        let pitch = Cells { width: part(area.width, columns), height: part(area.height + 1, rows).max(1) };
+        let width = pitch.width.saturating_sub(GAP).max(1);
+        let height = shape.rows(width).min(pitch.height.saturating_sub(2)).max(1);
+        Self { area, columns, rows, picture: Cells { width, height }, pitch }
     }
 
     /// The columns are given, and rows should all be seen unless their tiles were too small; `zoom` makes them higher or
     /// lower.
     pub fn along(area: Rect, columns: usize, rows: usize, zoom: i16, shape: Shape) -> Self {
-        let width =
-            (area.width / u16::try_from(columns).unwrap_or(u16::MAX).max(1)).saturating_sub(GAP).max(1);
+        let pitch = area.width / u16::try_from(columns).unwrap_or(u16::MAX).max(1);
+        let width = pitch.saturating_sub(GAP).max(1);
         let all = area.height / u16::try_from(rows.max(1)).unwrap_or(u16::MAX);
         let room = area.height.saturating_sub(1).max(1);
         let tall = shape.rows(width).min(all.saturating_sub(1).max(TILE - 2)).max(LEAST.height).min(room);
@@ -115,7 +119,7 @@ impl Grid {
             columns,
             rows: usize::from(rows),
             picture: Cells { width, height: tall },
-            height: tall + 1,
+            pitch: Cells { width: pitch, height: tall + 1 },
         }
     }
 
@@ -132,9 +136,11 @@ impl Grid {
     /// The area of a visible tile: its picture, and the caption below.
     pub fn place(&self, at: usize) -> Rect {
         let (row, column) = ((at / self.columns) as u16, (at % self.columns) as u16);
+        let beside = self.area.width.saturating_sub(self.columns as u16 * self.pitch.width) / 2;
+        let above = self.pitch.height.saturating_sub(self.picture.height + 2) / 2;
         Rect {
-            x: self.area.x + GAP + column * (self.picture.width + GAP),
-            y: self.area.y + row * self.height,
+            x: self.area.x + beside + GAP + column * self.pitch.width,
+            y: self.area.y + above + row * self.pitch.height,
             width: self.picture.width,
             height: self.picture.height + 1,
         }
@@ -192,14 +198,20 @@ fn most_columns(area: Rect) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const WIDE: Rect = Rect::new(1, 3, 198, 54);
 
+    fn shape(width: u32, height: u32) -> Shape {
+        Shape::of(width, height, CellSize::default())
+    }
+
     #[test]
     fn few_tiles_are_as_large_as_their_number_and_shape_allow() {
-        let portrait = Shape::of(832, 1_216);
-        let film = Shape::of(832, 480);
+        let portrait = shape(832, 1_216);
+        let film = shape(832, 480);
         for (count, shape, columns, rows) in [
             (1, Shape::default(), 1, 1),
             (3, Shape::default(), 3, 1),
@@ -220,12 +232,59 @@ mod tests {
         assert!(Grid::fitting(WIDE, 10_000, film).picture.height >= TILE - 2);
     }
 
+    proptest! {
+        #[test]
+        fn no_other_arrangement_has_larger_tiles(
+            (width, height) in (60_u16..400, 12_u16..150),
+            count in 1_usize..40,
+            picture in (256_u32..2_048, 256_u32..2_048),
+            cell in (6_u16..12, 12_u16..24),
+        ) {
+            let cell = CellSize { width: cell.0, height: cell.1 };
+            let shape = Shape::of(picture.0, picture.1, cell);
+            let area = Rect::new(1, 3, width, height);
+            let grid = Grid::fitting(area, count, shape);
+            // Rows and columns that a picture takes, found by trying.
+            let largest = |room: Cells| {
+                let fits = |columns: &u16| shape.rows(*columns) <= room.height;
+                (1..=room.width).rev().find(fits).unwrap_or(1)
+            };
+            let here = largest(grid.picture);
+            for columns in 1..=count {
+                for rows in count.div_ceil(columns)..=count {
+                    let part = |whole: u16, parts: usize| whole / parts as u16;
+                    let wide = part(width, columns).saturating_sub(GAP);
+                    let tall = part(height + 1, rows).saturating_sub(2);
+                    // Those that are too small to be recognised are passed over.
+                    let is_large = tall.min(shape.rows(wide)) + 2 >= TILE && wide >= LEAST.width;
+                    let there = largest(Cells { width: wide, height: tall });
+                    prop_assert!(!is_large || there <= here, "{columns}×{rows} has {there}: {grid:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_tiles_are_in_the_middle_of_the_window() {
+        for (count, shape) in
+            [(1, Shape::default()), (3, Shape::default()), (4, shape(832, 480)), (7, shape(1, 2))]
+        {
+            let grid = Grid::fitting(WIDE, count, shape);
+            let (first, last) = (grid.place(0), grid.place(grid.page() - 1));
+            // A tile has its gap, for the bar, at the left.
+            let (left, right) = (first.x - GAP - WIDE.x, WIDE.right() - last.right());
+            assert!(left.abs_diff(right) <= 1, "{count} {grid:?}");
+            let (above, below) = (first.y - WIDE.y, WIDE.bottom() - last.bottom());
+            assert!(above.abs_diff(below) <= grid.rows as u16, "{count} {above} {below} {grid:?}");
+        }
+    }
+
     #[test]
     fn tiles_lie_apart_within_the_area() {
         for (width, height) in [(60, 10), (78, 20), (118, 35), (198, 55), (500, 10), (60, 300)] {
             let area = Rect::new(1, 3, width, height);
             for count in [1, 2, 3, 7, 16, 60, 10_000] {
-                for shape in [Shape::default(), Shape::of(1, 3), Shape::of(3, 1)] {
+                for shape in [Shape::default(), shape(1, 3), shape(3, 1)] {
                     let grids = [
                         Grid::fitting(area, count, shape),
                         Grid::beside(area, 3, shape),
@@ -250,7 +309,8 @@ mod tests {
 
     #[test]
     fn keys_stay_among_the_tiles() {
-        let grid = Grid { area: WIDE, columns: 4, rows: 2, picture: LEAST, height: 6 };
+        let grid =
+            Grid { area: WIDE, columns: 4, rows: 2, picture: LEAST, pitch: Cells { width: 49, height: 6 } };
         for (at, motion, expected) in [
             (0, Motion::Left, 0),
             (5, Motion::Up, 1),

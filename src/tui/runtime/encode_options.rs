@@ -15,10 +15,8 @@ const THUMB_SHARE: usize = 8;
 const THUMB_BYTES: (usize, usize) = (1_000, 6_000);
 /// Cells from which a tile is large: there are few of them, and each is looked at.
 const LARGE_TILE: usize = 400;
-const LARGE_SHARE: usize = 2;
-const LARGE_BYTES: usize = 40_000;
 
-/// Pictures whose bytes a screen full of thumbnails in pixels may take.
+/// Pictures whose bytes a screen full of thumbnails in pixels, or of large ones in half-blocks, may take.
 const SCREENFUL: usize = 4;
 /// Bytes that a thumbnail in pixels may take, however many there are.
 const LEAST_PIXELS: usize = 3_000;
@@ -47,18 +45,18 @@ impl EncodeOptions {
         Cells { width: cells(width, cell.width, room.width), height: cells(height, cell.height, room.height) }
     }
 
-    /// Most bytes of one thumbnail on a screen of a size. In the terminal's own pixels all that are in sight may take
-    /// as much as some pictures.
+    /// Most bytes of one thumbnail on a screen of a size. In the terminal's own pixels, and of large ones, all that are in
+    /// sight may take as much as some pictures.
     pub(super) fn thumb_budget(&self, form: ThumbForm, screen: Size) -> usize {
-        let room = form.room;
-        if form.protocol != PictureProtocol::Blocks {
-            let cells = usize::from(screen.width) * usize::from(screen.height);
-            let in_sight = (cells / room.count().max(1)).max(1);
-            return (self.budget * SCREENFUL / in_sight).clamp(LEAST_PIXELS, self.budget.max(LEAST_PIXELS));
+        let room = form.room.count();
+        let is_of_pixels = form.protocol != PictureProtocol::Blocks;
+        if !is_of_pixels && room <= LARGE_TILE {
+            return (self.budget / THUMB_SHARE).clamp(THUMB_BYTES.0, THUMB_BYTES.1);
         }
-        let is_large = usize::from(room.width) * usize::from(room.height) > LARGE_TILE;
-        let (share, most) = if is_large { (LARGE_SHARE, LARGE_BYTES) } else { (THUMB_SHARE, THUMB_BYTES.1) };
-        (self.budget / share).clamp(THUMB_BYTES.0, most)
+        let cells = usize::from(screen.width) * usize::from(screen.height);
+        let in_sight = (cells / room.max(1)).max(1);
+        let least = if is_of_pixels { LEAST_PIXELS } else { THUMB_BYTES.0 };
+        (self.budget.saturating_mul(SCREENFUL) / in_sight).clamp(least, self.budget.max(least))
     }
 }
 
@@ -137,5 +135,18 @@ mod tests {
         assert_eq!(of_one(PictureProtocol::Kitty), room);
         let small = Cells { width: 20, height: 9 };
         assert_eq!(options.room_of_one(small, cell, PictureProtocol::Sixel), small);
+    }
+
+    #[test]
+    fn a_lone_tile_may_take_as_much_as_a_picture_and_a_screenful_as_much_as_a_few() {
+        let options = settings().options(32 << 10, &Capabilities::default(), ThemeChoice::Auto);
+        let screen = Size { width: 200, height: 60 };
+        let of = |width, height| options.thumb_budget(ThumbForm::blocks(Cells { width, height }), screen);
+        assert_eq!(of(196, 54), options.budget);
+        for (width, height, count) in [(98, 25, 4), (64, 16, 9), (47, 11, 16), (19, 7, 70)] {
+            assert!(of(width, height) * count <= options.budget * (SCREENFUL + 4), "{width}×{height}");
+            assert!(of(width, height) < of(196, 54) || count <= SCREENFUL);
+        }
+        assert_eq!(of(20, 8), THUMB_BYTES.1);
     }
 }

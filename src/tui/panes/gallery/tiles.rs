@@ -25,6 +25,9 @@ use crate::tui::wrap::wrap;
 /// Most bytes of thumbnails in memory, besides those in sight.
 const KEPT: usize = 24 << 20;
 
+/// Columns that a caption has, unless its tile is narrower.
+const CAPTION: u16 = 18;
+
 /// Marks an output, or takes its mark away.
 pub fn mark_card(model: &mut Model, card: OutputCard) {
     let marked = &mut model.gallery.marked;
@@ -89,17 +92,38 @@ pub fn want_thumbs(model: &mut Model, room: Cells, near: Vec<ThumbOrder>, effect
     effects.push(Effect::Screen(ScreenEffect::MakeThumbs(missing)));
 }
 
-/// The picture of a tile in the terminal's own pixels, and where: at the bottom left of the tile, by its caption.
+/// The picture of a tile in the terminal's own pixels, and where.
 pub fn placement(model: &Model, tile: &Tile, place: Rect) -> Option<Placement> {
     let Some(Thumb::Picture(picture, _)) = model.gallery.thumbs.get(&tile.card.output.sha256) else {
         return None;
     };
     let is_of_pixels = !matches!(picture.form, Form::Blocks(_));
-    let cells = picture.cells;
-    // It may still be of an earlier size.
-    let fits = cells.width <= place.width && cells.height < place.height;
-    let top = place.bottom().saturating_sub(1 + cells.height);
-    (is_of_pixels && fits).then(|| Placement::new(picture.clone(), Position::new(place.x, top)))
+    let room = Rect { height: place.height.saturating_sub(1), ..place };
+    let at = seat(picture.cells, room).filter(|_| is_of_pixels)?;
+    Some(Placement::new(picture.clone(), at))
+}
+
+/// Where a picture stands in a room: in the middle, at the bottom, by its caption. `None` if the room is smaller, since a
+/// picture may still be of an earlier size.
+fn seat(cells: Cells, room: Rect) -> Option<Position> {
+    let fits = cells.width <= room.width && cells.height <= room.height && cells.width > 0;
+    fits.then(|| Position::new(room.x + (room.width - cells.width) / 2, room.bottom() - cells.height))
+}
+
+/// The part of a tile's place from the left of its picture on, for what stands beside and below that. Before the picture is
+/// there, it is taken to have the shape of the others.
+pub fn from_picture(model: &Model, tile: Option<&Tile>, place: Rect) -> Rect {
+    let thumb = tile.and_then(|tile| model.gallery.thumbs.get(&tile.card.output.sha256));
+    let room = Rect { height: place.height.saturating_sub(1), ..place };
+    let cells = match thumb {
+        Some(Thumb::Picture(picture, _)) => picture.cells,
+        Some(Thumb::Nothing(_)) => return place,
+        None => model.gallery.shape.within(Cells { width: room.width, height: room.height }),
+    };
+    // A narrow picture does not leave its caption too little room.
+    let left =
+        seat(cells, room).map_or(place.x, |at| at.x).min(place.right().saturating_sub(CAPTION)).max(place.x);
+    Rect { x: left, width: place.right() - left, ..place }
 }
 
 /// Draws what is seen of an output in its tile, without the caption.
@@ -156,17 +180,10 @@ pub fn put_centred(buffer: &mut Buffer, area: Rect, y: u16, text: &str, style: r
     put(buffer, area, area.x + (area.width - width) / 2, y, text, style);
 }
 
-/// Draws a thumbnail at the bottom left of its area, next to its caption.
 fn half_blocks(picture: &Picture, rows: u16, area: Rect, buffer: &mut Buffer) {
     let Form::Blocks(halves) = &picture.form else { return };
     let cells = picture.cells;
-    // The thumbnail may still be of an earlier size.
-    let fits = cells.width <= area.width && cells.height <= area.height && cells.width > 0;
-    let area = area.intersection(buffer.area);
-    if !fits || area.is_empty() {
-        return;
-    }
-    let (left, top) = (area.x, area.bottom() - cells.height);
+    let Some(Position { x: left, y: top }) = seat(cells, area) else { return };
     let seen = usize::from(cells.width) * usize::from(rows);
     for (at, [upper, lower]) in halves.iter().enumerate().take(seen) {
         let (x, y) = (at % usize::from(cells.width), at / usize::from(cells.width));

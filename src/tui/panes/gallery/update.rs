@@ -190,7 +190,8 @@ fn take_shape(model: &mut Model, order: &ThumbOrder, thumb: &Thumb) {
     if !std::mem::replace(&mut model.gallery.is_shape_known, true) {
         let (cells, cell) = (picture.cells, order.form.cell);
         let side = |cells: u16, pixels: u16| u32::from(cells) * u32::from(pixels);
-        model.gallery.shape = Shape::of(side(cells.width, cell.width), side(cells.height, cell.height));
+        let (width, height) = (side(cells.width, cell.width), side(cells.height, cell.height));
+        model.gallery.shape = Shape::of(width, height, cell);
     }
 }
 

@@ -67,11 +67,13 @@ pub fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mu
 
 fn draw_tile(model: &Model, tile: &Tile, theme: &Theme, place: Rect, buffer: &mut Buffer) {
     let is_selected = model.gallery.list.selected == Some(tile.card.id);
+    let from_picture = tiles::from_picture(model, Some(tile), place);
     if is_selected {
-        tiles::draw_bar(place, theme, buffer);
+        tiles::draw_bar(from_picture, theme, buffer);
     }
     tiles::draw_picture(model, tile, theme, place, buffer);
-    caption(model, tile, is_selected, theme, Rect { y: place.bottom() - 1, height: 1, ..place }, buffer);
+    let line = Rect { y: place.bottom() - 1, height: 1, ..from_picture };
+    caption(model, tile, is_selected, theme, line, buffer);
 }
 
 /// The tiles in sight and their places, with their index.

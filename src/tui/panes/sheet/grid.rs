@@ -48,9 +48,9 @@ impl SheetGrid {
 
     /// Where the values of a row of the page stand.
     pub fn label(&self, row: usize) -> Rect {
-        let Grid { area, height, .. } = self.tiles;
-        let y = area.y + row as u16 * height;
-        Rect { x: area.x.saturating_sub(LABEL), y, width: LABEL, height }
+        let Grid { area, pitch, .. } = self.tiles;
+        let y = area.y + row as u16 * pitch.height;
+        Rect { x: area.x.saturating_sub(LABEL), y, width: LABEL, height: pitch.height }
     }
 }
 
@@ -86,7 +86,7 @@ mod tests {
         {
             let SheetGrid { tiles, along_axes } = grid(width, height, &[count]);
             assert!(tiles.page() >= count && !along_axes, "{width}×{height} {count}: {tiles:?}");
-            let used = tiles.height * u16::try_from(count.div_ceil(tiles.columns)).expect("few");
+            let used = tiles.pitch.height * u16::try_from(count.div_ceil(tiles.columns)).expect("few");
             let wide = tiles.columns as u16 * (tiles.picture.width + GAP);
             let is_full = used * 3 >= tiles.area.height * 2 || wide * 10 >= tiles.area.width * 9;
             assert!(is_full, "nothing is left empty both ways: {width}×{height} {count}: {tiles:?}");

@@ -40,7 +40,7 @@ pub fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         return;
     }
     let Some(grid) = SheetGrid::of(model) else { return };
-    heading(sheet, &grid, theme, Rect { height: 1, ..area }, buffer);
+    heading(model, &grid, theme, Rect { height: 1, ..area }, buffer);
     for (at, place) in in_sight(model, &grid) {
         if grid.along_axes && at % grid.tiles.columns == 0 {
             label(sheet, place, theme, grid.label(at / grid.tiles.columns), buffer);
@@ -73,13 +73,14 @@ pub fn placements(model: &Model) -> Vec<Placement> {
 }
 
 /// The values of the first axis over the columns; without columns the axes.
-fn heading(sheet: &SheetPane, grid: &SheetGrid, theme: &Theme, line: Rect, buffer: &mut Buffer) {
+fn heading(model: &Model, grid: &SheetGrid, theme: &Theme, line: Rect, buffer: &mut Buffer) {
+    let sheet = &model.sheet;
     let Some(axis) = sheet.outline.axes.first().filter(|_| grid.along_axes) else {
         put(buffer, line, line.x, line.y, &report::axes(&sheet.outline), theme.quiet);
         return;
     };
     for column in 0..grid.tiles.columns.min(axis.values.len()) {
-        let place = grid.tiles.place(column);
+        let place = tiles::from_picture(model, None, grid.tiles.place(column));
         let here = Rect { x: place.x, width: place.width, ..line };
         put(buffer, here, here.x, line.y, &format!("{} {}", axis.name, axis.values[column]), theme.text);
     }
@@ -114,8 +115,10 @@ fn end(value: &str, width: usize) -> String {
 fn tile(model: &Model, place: usize, theme: &Theme, area: Rect, along_axes: bool, buffer: &mut Buffer) {
     let sheet = &model.sheet;
     let is_selected = sheet.selected == place;
+    let output = sheet.at(place).and_then(|run| run.output.as_ref());
+    let from_picture = tiles::from_picture(model, output, area);
     if is_selected {
-        tiles::draw_bar(area, theme, buffer);
+        tiles::draw_bar(from_picture, theme, buffer);
     }
     let Some(run) = sheet.at(place) else {
         put_centred(buffer, area, area.y + area.height / 2, "…", theme.quiet);
@@ -131,7 +134,7 @@ fn tile(model: &Model, place: usize, theme: &Theme, area: Rect, along_axes: bool
             buffer[position].set_style(Style::default().add_modifier(Modifier::DIM));
         }
     }
-    let line = Rect { y: area.bottom().saturating_sub(1), height: 1, ..area };
+    let line = Rect { y: area.bottom().saturating_sub(1), height: 1, ..from_picture };
     caption(model, run, is_selected, along_axes, theme, line, buffer);
 }
 
