@@ -32,7 +32,13 @@ impl Exit {
             Status::Failed if is_refused => Self::Refused,
             Status::Failed => Self::Failed,
             Status::Cancelled => Self::Cancelled,
-            _ => Self::Lost,
+            // One that has not ended was left to the runner, or lost sight of.
+            Status::Lost
+            | Status::Queued
+            | Status::Uploading
+            | Status::Waiting
+            | Status::Running
+            | Status::Downloading => Self::Lost,
         }
     }
 }
