@@ -15,7 +15,7 @@ use crate::picture::{self, Canvas, CellSize, Cells, PictureProtocol, encode};
 use crate::tui::msg::Msg;
 use crate::tui::panes::compare::CompareOrder;
 use crate::tui::panes::compare::Spot;
-use crate::tui::panes::compare::places::GAP;
+use crate::tui::panes::compare::places::half;
 
 /// Timeout of reading and decoding both files.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -48,16 +48,20 @@ impl CompareRenderer {
         self.replies.send(Msg::Compared(order, made));
     }
 
-    /// One picture of both, or one of each; or which of the two cannot be shown, and why.
+    /// Both pictures, or which of the two cannot be shown, and why.
     fn make(
         &mut self,
         order: &CompareOrder,
         options: EncodeOptions,
         watch: &Watch,
     ) -> Result<Vec<picture::Shared>, (usize, ReadError)> {
-        let room = options.room_of_one(order.room, order.cell, order.protocol);
-        let width = if order.beside { room.width.saturating_sub(GAP) / 2 } else { room.width };
-        let place = canvas(order, options, Cells { width, ..room });
+        let (width, options) = match order.beside {
+            // They are sent together.
+            true => (half(order.room.width), EncodeOptions { budget: options.budget / 2, ..options }),
+            false => (order.room.width, options),
+        };
+        let room = options.room_of_one(Cells { width, ..order.room }, order.cell, order.protocol);
+        let place = canvas(order, options, room);
         // A magnified part needs every pixel of the file.
         let wanted = if order.closer.is_some() { (LONGEST_SIDE, LONGEST_SIDE) } else { place.pixels() };
         let mut both = Vec::new();
@@ -71,28 +75,25 @@ impl CompareRenderer {
             u16::try_from(needed).unwrap_or(u16::MAX).clamp(1, room.max(1))
         };
         let Canvas { cell, .. } = place;
-        let wide = |image: &RgbImage| cells(image.width(), cell.width, width);
-        let height = both.iter().map(|image| cells(image.height(), cell.height, room.height)).max();
-        let height = height.unwrap_or(1);
-        let pack = |images: &[(&RgbImage, u16)], width: u16| {
-            // Not larger than the pictures themselves; the rest of the area stays blank.
-            let canvas = canvas(order, options, Cells { width, height });
+        let needed = |image: &RgbImage| Cells {
+            width: cells(image.width(), cell.width, room.width),
+            height: cells(image.height(), cell.height, room.height),
+        };
+        let mut sizes = [needed(&both[0]), needed(&both[1])];
+        if !order.beside {
+            // Both get the same size, so that they cover each other exactly.
+            let larger = |side: fn(&Cells) -> u16| sizes.iter().map(side).max().unwrap_or(1);
+            sizes = [Cells { width: larger(|size| size.width), height: larger(|size| size.height) }; 2];
+        }
+        let pack = |(image, size): (&RgbImage, Cells)| {
+            // Not larger than the picture itself; the rest of the area stays blank.
+            let canvas = canvas(order, options, size);
             let (across, down) = canvas.pixels();
             let mut whole = RgbImage::from_pixel(across, down, Rgb(options.ground));
-            for (image, column) in images {
-                imageops::replace(&mut whole, *image, i64::from(*column) * i64::from(cell.width), 0);
-            }
+            imageops::replace(&mut whole, image, 0, 0);
             Arc::new(encode(&Pixels::Opaque(whole), &canvas))
         };
-        let [first, second] = [&both[0], &both[1]];
-        Ok(if order.beside {
-            let second_at = width + GAP;
-            vec![pack(&[(first, 0), (second, second_at)], second_at + wide(second))]
-        } else {
-            // Both get the same size, so that they cover each other exactly.
-            let width = wide(first).max(wide(second));
-            vec![pack(&[(first, 0)], width), pack(&[(second, 0)], width)]
-        })
+        Ok(both.iter().zip(sizes).map(pack).collect())
     }
 
     fn read(&mut self, path: &PathBuf, wanted: (u32, u32), watch: &Watch) -> Result<Arc<Pixels>, ReadError> {
@@ -231,17 +232,18 @@ mod tests {
     }
 
     #[test]
-    fn two_are_beside_each_other_with_a_gap_between() {
+    fn each_of_two_beside_each_other_fits_its_half() {
         let folder = tempfile::tempdir().expect("a folder");
         let paths = [
             file(&folder, "a.png", (400, 400), [RED, RED]),
-            file(&folder, "b.png", (400, 400), [GREEN, GREEN]),
+            file(&folder, "b.png", (400, 200), [GREEN, GREEN]),
         ];
         let made = make(&mut renderer(), &order(paths, true));
-        assert_eq!((made.len(), made[0].cells), (1, Cells { width: 22, height: 5 }));
-        // Scaling blends the edges.
-        for (x, colour) in [(0, RED), (8, RED), (13, GREEN), (21, GREEN)] {
-            assert_eq!(at(&made[0], x, 2), colour, "{x}");
+        // As large as they are themselves: no ground stands beside or beneath one.
+        let sizes: Vec<Cells> = made.iter().map(|made| made.cells).collect();
+        assert_eq!(sizes, [Cells { width: 10, height: 5 }, Cells { width: 10, height: 3 }]);
+        for (picture, colour) in made.iter().zip([RED, GREEN]) {
+            assert_eq!([at(picture, 0, 0), at(picture, 9, 1)], [colour, colour]);
         }
     }
 

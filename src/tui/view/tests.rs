@@ -319,6 +319,7 @@ fn the_gallery_can_be_drawn_at_every_size() {
 fn compared(width: u16, height: u16, before: Run, after: Run) -> Stage {
     use crate::picture::{Cells, Form, Picture, PictureProtocol};
     use crate::tui::effect::{Effect, ScreenEffect};
+    use crate::tui::panes::compare::places::half;
     use crate::tui::panes::output::PictureMeans;
     let mut stage = gallery(width, height);
     stage.hear(Msg::Means(PictureMeans { best: Some(PictureProtocol::Blocks), ..Default::default() }));
@@ -332,7 +333,8 @@ fn compared(width: u16, height: u16, before: Run, after: Run) -> Stage {
     let picture = |cells: Cells| {
         std::sync::Arc::new(Picture { cells, form: Form::Blocks(vec![[[9; 3]; 2]; cells.count()]) })
     };
-    let pictures = if order.beside { vec![picture(order.room)] } else { vec![picture(order.room); 2] };
+    let width = if order.beside { half(order.room.width) } else { order.room.width };
+    let pictures = vec![picture(Cells { width, ..order.room }); 2];
     stage.hear(Msg::Compared(order, Ok(pictures)));
     stage
 }

@@ -7,7 +7,7 @@ use crate::tui::model::Model;
 use crate::tui::pane::Pane;
 
 /// Columns between two pictures side by side.
-pub const GAP: u16 = 2;
+const GAP: u16 = 2;
 /// Fewest lines for the differences, and the divisor for the largest part of the screen they take.
 const DIFFERENCES: (u16, u16) = (4, 3);
 
@@ -35,8 +35,13 @@ impl Places {
     }
 }
 
-/// Columns of the first and second of two pictures side by side.
+/// Columns of one of two pictures side by side.
+pub fn half(width: u16) -> u16 {
+    width.saturating_sub(GAP) / 2
+}
+
+/// The places of two pictures side by side.
 pub fn halves(area: Rect) -> [Rect; 2] {
-    let width = area.width.saturating_sub(GAP) / 2;
+    let width = half(area.width);
     [Rect { width, ..area }, Rect { x: area.x + width + GAP, width, ..area }]
 }

@@ -8,7 +8,6 @@ use unicode_width::UnicodeWidthStr;
 use super::places::{Places, halves};
 use crate::domain::OutputCard;
 use crate::domain::compare::{Change, Differ, What, Words};
-use crate::picture::Shared;
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
 use crate::tui::terminal::Placement;
@@ -48,19 +47,20 @@ pub fn note(model: &Model) -> String {
     format!("{way}   {scale}")
 }
 
-/// The picture on screen and its place, and behind it the one that a flip shows.
+/// Both pictures beside each other, or the one on screen and behind it the one that a flip shows.
 pub fn placements(model: &Model) -> Vec<Placement> {
     let (Pane::Compare, Some(Ok(pictures))) = (model.focus, &model.compare.seen) else { return Vec::new() };
     let Some(area) = Places::of(model, line_count(model)).map(|places| places.pictures) else {
         return Vec::new();
     };
-    let shown = model.compare.only.unwrap_or(0).min(pictures.len().saturating_sub(1));
-    let fits = |picture: &Shared| picture.cells.width <= area.width && picture.cells.height <= area.height;
-    let placed = pictures.iter().enumerate().filter(|(_, picture)| fits(picture)).map(|(at, picture)| {
-        // Both beside each other stand beneath their captions, one alone in the middle.
-        let left = if pictures.len() > 1 { (area.width - picture.cells.width) / 2 } else { 0 };
+    let only = model.compare.only;
+    let areas = if only.is_some() { [area; 2] } else { halves(area) };
+    let placed = pictures.iter().zip(areas).enumerate().filter_map(|(at, (picture, area))| {
+        let left = area.width.checked_sub(picture.cells.width)? / 2;
+        let fits = picture.cells.height <= area.height;
         let place = Position::new(area.x + left, area.y);
-        Placement { behind: at != shown, ..Placement::new(picture.clone(), place) }
+        let behind = only.is_some_and(|only| only.min(1) != at);
+        fits.then(|| Placement { behind, ..Placement::new(picture.clone(), place) })
     });
     let (mut placed, behind): (Vec<_>, Vec<_>) = placed.partition(|placement| !placement.behind);
     placed.extend(behind);
@@ -81,12 +81,14 @@ pub fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let lines = lines(model, usize::from(area.width));
     let Some(places) = Places::of(model, lines.len()) else { return };
     captions(model, pair, places.captions, theme, buffer);
-    if let Some(placement) = placements(model).first().filter(|placement| !placement.behind) {
+    let placed = placements(model);
+    for placement in placed.iter().filter(|placement| !placement.behind) {
         // These cells belong to the picture, which the picture layer draws.
         for at in placement.area().intersection(buffer.area).positions() {
             buffer[at].set_diff_option(CellDiffOption::Skip);
         }
-    } else {
+    }
+    if placed.is_empty() {
         let text = match &model.compare.seen {
             Some(Err(why)) => why,
             Some(Ok(_)) | None if model.compare.asked.is_some() => "Decoding…",
