@@ -183,7 +183,8 @@ fn look_at_profile(dirs: &Dirs, profile: &Profile, found: &mut Findings) {
     if let Some(path) = &profile.workflow {
         match open::workflow(&WorkflowSource::File(path.clone())) {
             Ok(opened) => {
-                let count = opened.params.iter().filter(|p| p.is_editable()).count();
+                let count =
+                    opened.params.iter().filter(|p| p.is_editable() && p.presence.is_in_file()).count();
                 found.good("workflow", format!("{name}{}, {count} parameters", path.display()));
             }
             Err(e) => found.bad("workflow", format!("{name}{e}")),

@@ -52,7 +52,7 @@ pub fn queued_run(
         for (key, value, rule) in run.request.by_program() {
             let text = human::by_program(key.as_str(), value, rule);
             match rule {
-                Rule::Policy(_) => people.remark(text),
+                Rule::Policy(_) | Rule::Brought => people.remark(text),
                 Rule::AtEnd(_) => people.note(format!("warning: {text}")),
                 Rule::NewSeed | Rule::AsItStands => people.note(text),
             }

@@ -17,11 +17,17 @@ pub struct Doubt {
 
 /// Whether the server does not take a value.
 pub fn is_doubtful(parameter: &Parameter, value: &Value) -> bool {
-    missing(parameter, value).is_some() || value::out_of_range(parameter, value).is_some()
+    is_unlinked(parameter)
+        || missing(parameter, value).is_some()
+        || value::out_of_range(parameter, value).is_some()
 }
 
 /// Why the server does not take a value; `None` when it does, or nothing is known of it.
 pub fn of(parameter: &Parameter, value: &Value) -> Option<Doubt> {
+    if is_unlinked(parameter) {
+        let why = "it has to be wired to another node, which only ComfyUI can do".to_owned();
+        return Some(Doubt { why, nearest: None });
+    }
     if let Some(name) = missing(parameter, value) {
         let near = near(&name, &parameter.choices);
         let why = match parameter.choices.is_empty() {
@@ -44,6 +50,11 @@ pub fn of(parameter: &Parameter, value: &Value) -> Option<Doubt> {
     let limits = limits.into_iter().flatten().filter(within);
     let nearest = limits.min_by(|a, b| distance(a).total_cmp(&distance(b)));
     Some(Doubt { why, nearest: nearest.cloned().map(Value::Number) })
+}
+
+/// Whether a choice brings it and it takes only a link, which it does not have.
+fn is_unlinked(parameter: &Parameter) -> bool {
+    parameter.kind == ParamKind::Link && parameter.default.is_null()
 }
 
 /// The name in a value that the server's own list does not have.

@@ -59,6 +59,8 @@ pub enum Rule {
     NewSeed,
     /// Nothing else was set, and servers reject a request without values: this value is sent unchanged.
     AsItStands,
+    /// A choice that was set brings this input: what ComfyUI's editor begins with.
+    Brought,
 }
 
 impl Origin {
@@ -114,6 +116,7 @@ impl fmt::Display for Rule {
             Self::AtEnd(policy) => write!(f, "{}: at its end", policy.word()),
             Self::NewSeed => f.write_str("new, nothing else is set"),
             Self::AsItStands => f.write_str("as it stands, nothing else is set"),
+            Self::Brought => f.write_str("comes with the choice"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The shapes in which values are sent, all derived from flattened keys and the workflow.
 
+use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use super::ParamKey;
@@ -25,27 +26,36 @@ pub enum ShapeError {
 
 /// The workflow in API format with these values. A list is wrapped, since it would be read as a link otherwise.
 ///
+/// A choice that has another value than in the workflow brings its own inputs: of `mode`, those called `mode.…` that are not
+/// among the values are left out.
+///
 /// # Errors
 /// When the text is not a workflow, or has no node for a value.
 pub fn graph<'a>(
     workflow: &str,
     values: impl IntoIterator<Item = (&'a ParamKey, &'a Value)>,
 ) -> Result<Map<String, Value>, ShapeError> {
+    let values: IndexMap<&ParamKey, &Value> = values.into_iter().collect();
     let text = workflow.trim_start_matches('\u{feff}');
     let mut graph: Map<String, Value> =
         serde_json::from_str(text).map_err(|why| ShapeError::NoWorkflow(why.to_string()))?;
-    for (key, value) in values {
+    for (key, value) in &values {
         // Masks are uploaded as files and are not inputs.
         if key.input().ends_with(MASK_SUFFIX) {
             continue;
         }
         let node = graph.get_mut(key.node()).and_then(Value::as_object_mut);
-        let node = node.ok_or_else(|| ShapeError::NoNode(key.clone()))?;
+        let node = node.ok_or_else(|| ShapeError::NoNode((*key).clone()))?;
         let inputs = node.entry("inputs").or_insert_with(|| json!({}));
-        let inputs = inputs.as_object_mut().ok_or_else(|| ShapeError::NoNode(key.clone()))?;
+        let inputs = inputs.as_object_mut().ok_or_else(|| ShapeError::NoNode((*key).clone()))?;
+        if inputs.get(key.input()).is_some_and(|before| before.is_string() && before != *value) {
+            let prefix = format!("{}.", key.input());
+            let is_sent = |name: &str| values.contains_key(&ParamKey::new(key.node(), name));
+            inputs.retain(|name, _| !name.starts_with(&prefix) || is_sent(name));
+        }
         let value = match value {
             Value::Array(_) if !is_link(value) => json!({"__value__": value}),
-            value => value.clone(),
+            value => (*value).clone(),
         };
         inputs.insert(key.input().to_owned(), value);
     }

@@ -116,7 +116,7 @@ fn seed((key, value, rule): (&ParamKey, &Value, Rule)) -> Option<Value> {
     match rule {
         Rule::Policy(_) => Some(json!({"key": key, "value": value, "forced": false})),
         Rule::NewSeed => Some(json!({"key": key, "value": value, "forced": true})),
-        Rule::AtEnd(_) | Rule::AsItStands => None,
+        Rule::AtEnd(_) | Rule::AsItStands | Rule::Brought => None,
     }
 }
 

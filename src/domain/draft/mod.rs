@@ -3,11 +3,12 @@
 
 mod layer;
 mod names;
+mod presence;
 mod seeds;
 mod steps;
 mod submission;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
@@ -16,6 +17,7 @@ use serde_json::{Number, Value};
 use super::{Origin, ParamKey, ParamKind, Parameter, Rule, Said, SeedPolicy};
 
 pub use layer::Layer;
+use presence::Possible;
 use steps::{Change, Steps};
 pub use submission::{Submission, SubmitError};
 
@@ -46,7 +48,9 @@ struct Drawn {
 /// A workflow's parameters with the preset's settings and a person's edits, and the undo history of these.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Draft {
+    /// Those that would run as things are set.
     params: Vec<Parameter>,
+    possible: Possible,
     index: HashMap<ParamKey, usize>,
     preset: Layer,
     edits: IndexMap<ParamKey, Edit>,
@@ -65,20 +69,39 @@ pub struct Draft {
 }
 
 impl Draft {
+    /// A draft of these parameters, with all that settings could add.
     pub fn new(params: Vec<Parameter>, preset: Layer) -> Self {
-        let index = params.iter().enumerate().map(|(i, p)| (p.key.clone(), i)).collect();
-        let seeds_at = (0..params.len()).filter(|at| params[*at].kind == ParamKind::Seed).collect();
-        let deciding = params.iter().find(|param| param.decides).map(|seed| seed.key.clone());
-        Self { params, index, preset, seeds: seeds_at, deciding, ..Self::default() }
+        let mut draft = Self { preset, ..Self::default() };
+        draft.put_params(params);
+        draft
     }
 
-    /// The workflow's parameters, in order.
+    fn put_params(&mut self, params: Vec<Parameter>) {
+        self.possible = Possible::of(&params);
+        self.index(params);
+        self.settle();
+    }
+
+    fn index(&mut self, params: Vec<Parameter>) {
+        self.index = params.iter().enumerate().map(|(i, p)| (p.key.clone(), i)).collect();
+        self.seeds = (0..params.len()).filter(|at| params[*at].kind == ParamKind::Seed).collect();
+        self.deciding = params.iter().find(|param| param.decides).map(|seed| seed.key.clone());
+        self.params = params;
+    }
+
+    /// The parameters that are there as things are set, in order.
     pub fn params(&self) -> &[Parameter] {
         &self.params
     }
 
+    /// A parameter, also one that another setting would bring.
     pub fn param(&self, key: &ParamKey) -> Option<&Parameter> {
-        self.index.get(key).map(|i| &self.params[*i])
+        self.index.get(key).map(|i| &self.params[*i]).or_else(|| self.possible.param(key))
+    }
+
+    /// Whether the workflow has this parameter, or could have it by another setting.
+    fn knows(&self, key: &ParamKey) -> bool {
+        self.index.contains_key(key) || self.possible.param(key).is_some()
     }
 
     /// The index of a parameter in [`Draft::params`].
@@ -93,9 +116,8 @@ impl Draft {
 
     /// The key for an alias of the preset, or for a flattened key of the workflow.
     pub fn resolve(&self, name: &str) -> Option<ParamKey> {
-        let known = |key: &ParamKey| self.index.contains_key(key);
         let alias = self.preset.aliases.get(name).cloned();
-        alias.or_else(|| ParamKey::parse(name)).filter(known)
+        alias.or_else(|| ParamKey::parse(name)).filter(|key| self.knows(key))
     }
 
     /// A parameter's current setting; `None` for a key that the workflow does not have.
@@ -113,8 +135,12 @@ impl Draft {
             Origin::Person { how: edit.by }
         } else if let Some((_, how)) = self.by_program(key) {
             Origin::Program { how }
+        } else if let Some(origin) = self.preset.origin(key) {
+            origin
+        } else if self.param(key).is_some_and(|param| !param.presence.is_in_file()) {
+            Origin::Program { how: Rule::Brought }
         } else {
-            self.preset.origin(key).unwrap_or(Origin::Workflow)
+            Origin::Workflow
         }
     }
 
@@ -167,8 +193,9 @@ impl Draft {
     /// Number of parameters that a person set to something else than the preset's (or,
     /// without one, the workflow's) value.
     pub fn changes(&self) -> usize {
-        let differs =
-            |(key, edit): &(&ParamKey, &Edit)| self.before_edits(key).as_ref() != Some(&edit.setting);
+        let differs = |(key, edit): &(&ParamKey, &Edit)| {
+            self.index.contains_key(*key) && self.before_edits(key).as_ref() != Some(&edit.setting)
+        };
         let edited = self.edits.iter().filter(differs);
         let only_policy = self.policies.keys().filter(|key| !self.edits.contains_key(*key));
         edited.count() + only_policy.count()
@@ -182,7 +209,7 @@ impl Draft {
 
     /// Sets several parameters as one undo step; unknown keys are ignored.
     pub fn say(&mut self, settings: impl IntoIterator<Item = (ParamKey, Setting)>, by: Said) {
-        let known = settings.into_iter().filter(|(key, _)| self.index.contains_key(key));
+        let known = settings.into_iter().filter(|(key, _)| self.knows(key));
         let step = known.filter_map(|(key, setting)| self.edit(key, Some(Edit { setting, by }))).collect();
         self.perform(step);
     }
@@ -190,8 +217,12 @@ impl Draft {
     /// Makes the draft equal to a run: everything it sent becomes an edit, everything else the workflow's value.
     pub fn load(&mut self, settings: IndexMap<ParamKey, Setting>, by: Said) {
         let mut step = Vec::new();
-        for param in self.params.iter().filter(|param| param.is_editable()) {
+        let mut done = HashSet::new();
+        for param in self.all().filter(|param| param.is_editable()) {
             let key = &param.key;
+            if !done.insert(key) {
+                continue;
+            }
             let is_moved = self.preset.settings.contains_key(key) || self.policy(key) != SeedPolicy::Fixed;
             let default = || Setting::Value(param.default.clone());
             let setting = settings.get(key).cloned().or_else(|| is_moved.then(default));
@@ -243,6 +274,7 @@ impl Draft {
         for change in step.iter().rev() {
             self.put(change, false);
         }
+        self.settle();
         self.steps.redo.push(step);
         shown
     }
@@ -254,6 +286,7 @@ impl Draft {
         for change in &step {
             self.put(change, true);
         }
+        self.settle();
         self.steps.undo.push(step);
         shown
     }
@@ -293,12 +326,10 @@ impl Draft {
         edits: impl IntoIterator<Item = (ParamKey, Setting)>,
         policies: impl IntoIterator<Item = (ParamKey, SeedPolicy)>,
     ) -> Vec<ParamKey> {
-        let (known, gone): (Vec<_>, Vec<_>) =
-            edits.into_iter().partition(|(key, _)| self.index.contains_key(key));
+        let (known, gone): (Vec<_>, Vec<_>) = edits.into_iter().partition(|(key, _)| self.knows(key));
         self.say(known, Said::Earlier);
-        for (key, policy) in policies.into_iter().filter(|(key, _)| self.index.contains_key(key)) {
-            self.policies.insert(key, policy);
-        }
+        let policies: Vec<_> = policies.into_iter().filter(|(key, _)| self.knows(key)).collect();
+        self.policies.extend(policies);
         self.steps.clear();
         gone.into_iter().map(|(key, _)| key).collect()
     }
@@ -307,25 +338,26 @@ impl Draft {
     /// exist here.
     pub fn take_over(&mut self, other: Self) -> Vec<ParamKey> {
         let (known, gone): (IndexMap<_, _>, IndexMap<_, _>) =
-            other.edits.into_iter().partition(|(key, _)| self.index.contains_key(key));
+            other.edits.into_iter().partition(|(key, _)| self.knows(key));
         self.edits.extend(known);
         let policies = other.policies.into_iter().filter(|(key, _)| self.index.contains_key(key));
         self.policies.extend(policies);
         self.steps.clear();
+        self.settle();
         gone.into_keys().collect()
     }
 
     /// Replaces what is known of the parameters. Settings, edits and undo steps stay.
     pub fn describe(&mut self, params: Vec<Parameter>) {
-        let Self { params, index, seeds, deciding, .. } = Self::new(params, Layer::default());
+        self.put_params(params);
         // What is no picture any more has no mask.
-        self.edits.retain(|key, _| index.contains_key(key));
-        (self.params, self.index, self.seeds, self.deciding) = (params, index, seeds, deciding);
+        let gone: Vec<ParamKey> = self.edits.keys().filter(|key| !self.knows(key)).cloned().collect();
+        gone.iter().for_each(|key| drop(self.edits.shift_remove(key)));
     }
 
     /// Replaces the preset under the edits, which stay as they are; undo still leads back to the state before.
     pub fn rebase(&mut self, preset: Layer) {
-        let keys: Vec<ParamKey> = self.params.iter().map(|param| param.key.clone()).collect();
+        let keys: Vec<ParamKey> = self.all().map(|param| param.key.clone()).collect();
         let bases = keys.iter().map(|key| (key.clone(), self.before_edits(key)));
         let old: HashMap<ParamKey, Option<Setting>> = bases.collect();
         self.preset = preset;
@@ -346,6 +378,7 @@ impl Draft {
         self.edits.retain(|key, edit| !same(key, &Some(edit.setting.clone())));
         let seeds = &self.preset.seeds;
         self.policies.retain(|key, policy| seeds.get(key) != Some(policy));
+        self.settle();
     }
 
     fn perform(&mut self, step: Vec<Change>) {
@@ -355,6 +388,7 @@ impl Draft {
         for change in &step {
             self.put(change, true);
         }
+        self.settle();
         self.steps.done(step);
     }
 

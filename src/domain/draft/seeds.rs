@@ -50,7 +50,7 @@ impl Draft {
             let policy = self.policy(key);
             let is_there = self.drawn.get(key).is_some_and(|drawn| match drawn.by {
                 Rule::Policy(by) | Rule::AtEnd(by) => by == policy,
-                Rule::NewSeed | Rule::AsItStands => false,
+                Rule::NewSeed | Rule::AsItStands | Rule::Brought => false,
             });
             if is_there {
                 continue;

@@ -132,9 +132,10 @@ impl Draft {
     pub fn doubts(&self, sent: &Submission, sends_workflow: bool) -> Vec<(&Parameter, Doubt)> {
         let doubt = |parameter: &Parameter| {
             // What is only guessed may be wrong, and built-in facts may be of another version.
-            let is_told = parameter.told_by == ToldBy::Server && parameter.is_editable();
+            let is_told = parameter.told_by == ToldBy::Server;
             let is_file = sent.files.iter().any(|(key, _)| *key == parameter.key);
-            let beneath = Some(&parameter.default).filter(|_| sends_workflow);
+            let is_beneath = sends_workflow || !parameter.presence.is_in_file();
+            let beneath = Some(&parameter.default).filter(|_| is_beneath);
             let value = sent.params.get(&parameter.key).or(beneath)?;
             doubt::of(parameter, value).filter(|_| is_told && !is_file)
         };

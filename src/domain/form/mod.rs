@@ -88,6 +88,8 @@ pub struct Shaped {
 pub fn shape(form: &Form, params: Vec<Parameter>, text: &str, file: &str) -> Shaped {
     let mut found = Diagnostics::new(file, text);
     let (mut values, mut seeds) = (IndexMap::new(), IndexMap::new());
+    // A form knows only what is in the file.
+    let (params, others): (Vec<_>, Vec<_>) = params.into_iter().partition(|p| p.presence.is_in_file());
     let mut rest: IndexMap<String, Parameter> =
         params.into_iter().map(|p| (p.key.as_str().to_owned(), p)).collect();
     let mut shaped = Vec::with_capacity(rest.len());
@@ -127,6 +129,7 @@ pub fn shape(form: &Form, params: Vec<Parameter>, text: &str, file: &str) -> Sha
         shaped.extend(mask);
     }
     shaped.extend(rest.into_values().map(|parameter| Parameter { hidden: true, ..parameter }));
+    shaped.extend(others);
     // Of an unknown node, only the form says that it is a seed.
     if !shaped.iter().any(|p| p.decides)
         && let Some(seed) = shaped.iter_mut().find(|p| p.kind == ParamKind::Seed && p.role.is_none())

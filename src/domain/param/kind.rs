@@ -32,20 +32,16 @@ impl Facts {
         let choice = |text: &str| Choice { label: text.to_owned(), value: text.into() };
         Self { choices: texts.into_iter().map(choice).collect(), ..Self::plain(ParamKind::Choice) }
     }
+}
 
-    /// Refines the kind by the input's role, which says more than its name.
-    pub(super) fn refine(&mut self, role: Role, value: &Value) {
-        match (role, &self.kind, value) {
-            (Role::Prompt | Role::Negative, ParamKind::Text, Value::String(_)) => {
-                self.kind = ParamKind::LongText;
-            }
-            (Role::Seed, ParamKind::Integer | ParamKind::Float, Value::Number(number))
-                if is_whole(number) =>
-            {
-                self.kind = ParamKind::Seed;
-            }
-            _ => {}
+/// Refines a kind by the input's role, which says more than its name.
+pub(super) fn refine(kind: &mut ParamKind, role: Role, value: &Value) {
+    match (role, &kind, value) {
+        (Role::Prompt | Role::Negative, ParamKind::Text, Value::String(_)) => *kind = ParamKind::LongText,
+        (Role::Seed, ParamKind::Integer | ParamKind::Float, Value::Number(number)) if is_whole(number) => {
+            *kind = ParamKind::Seed;
         }
+        _ => {}
     }
 }
 

@@ -1,6 +1,7 @@
 //! Parameters: the inputs of a workflow's nodes that a person may change, and their kinds.
 
 mod arrange;
+mod brought;
 mod kind;
 pub mod one_text;
 pub mod seeds;
@@ -11,14 +12,16 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::role::{self, Role};
-use super::schema::Schema;
+use super::schema::{Input, Schema};
 use super::wiring::Wiring;
+use super::workflow::Node;
 use super::{ParamKey, Workflow, inputs};
 
 pub use super::media::FileKind;
 pub use super::scalar::{Range, is_whole};
 pub use super::schema::Choice;
 pub use arrange::arrange;
+pub use brought::Presence;
 
 /// Kind of a parameter, which decides how it is shown and edited.
 #[derive(Clone, Debug, PartialEq)]
@@ -98,6 +101,8 @@ pub struct Parameter {
     pub is_of_form: bool,
     /// Where it stands among the others.
     pub rank: Rank,
+    /// When it is part of the graph.
+    pub presence: Presence,
 }
 
 /// Section of the list in which a parameter appears.
@@ -113,6 +118,12 @@ pub enum Rank {
 }
 
 impl Parameter {
+    /// Takes the role that the wiring shows, which says more of its kind than its name.
+    fn take_role(&mut self, role: Role) {
+        kind::refine(&mut self.kind, role, &self.default);
+        self.role = Some(role);
+    }
+
     pub fn is_editable(&self) -> bool {
         self.kind != ParamKind::Link
     }
@@ -152,50 +163,66 @@ pub fn parameters_by(workflow: &Workflow, schema: &Schema) -> Vec<Parameter> {
     let roles = role::of(&wiring);
     let mut found = Vec::new();
     for (id, node) in workflow.nodes() {
+        let of_node = OfNode { id, node, schema };
         for (input, value) in node.inputs.iter().flatten() {
             if inputs::is_decoration(input, value) || seeds::is_control(input, value) {
                 continue;
             }
-            let key = ParamKey::new(id, input);
-            let assigned = roles.get(&key);
-            let role = assigned.map(|assigned| assigned.role);
             let told = schema.input(&node.class_type, input, node.inputs.as_ref());
-            let mut facts = kind::of(&node.class_type, input, value, told.map(|told| &told.takes));
-            kind::loras(&mut facts, schema);
-            if let Some(role) = role {
-                facts.refine(role, value);
+            let mut parameter = of_node.parameter(input, value, told);
+            if let Some(assigned) = roles.get(&parameter.key) {
+                parameter.take_role(assigned.role);
+                parameter.is_later = assigned.is_later;
             }
-            let parameter = Parameter {
-                key,
-                group: node.name().to_owned(),
-                class_type: node.class_type.clone(),
-                label: input.clone(),
-                role: role.or_else(|| role_of(&facts.kind)),
-                is_later: assigned.is_some_and(|assigned| assigned.is_later),
-                kind: facts.kind,
-                default: value.clone(),
-                choices: facts.choices,
-                range: facts.range,
-                usual: told.and_then(|told| told.default.clone()),
-                told_by: facts.told_by,
-                help: told.map(|told| told.tooltip.clone()).unwrap_or_default(),
-                advanced: told.is_some_and(|told| told.is_advanced),
-                hidden: inputs::is_editor_only(&node.class_type, input, value),
-                required: false,
-                decides: false,
-                is_of_form: false,
-                rank: Rank::default(),
-            };
             let mask = (parameter.kind == ParamKind::File(FileKind::Image)).then(|| mask_of(&parameter));
             found.push(parameter);
             found.extend(mask);
         }
+        brought::add(&mut found, &of_node);
     }
     seeds::mark(&mut found, &wiring);
     if let Some(at) = seeds::deciding(&found, &wiring) {
         found[at].decides = true;
     }
     found
+}
+
+/// A node of a workflow, with what is known of all nodes.
+struct OfNode<'w> {
+    id: &'w str,
+    node: &'w Node,
+    schema: &'w Schema,
+}
+
+impl OfNode<'_> {
+    /// The parameter for one of its inputs with a value, of which a server may have told something.
+    fn parameter(&self, input: &str, value: &Value, told: Option<&Input>) -> Parameter {
+        let class_type = &self.node.class_type;
+        let mut facts = kind::of(class_type, input, value, told.map(|told| &told.takes));
+        kind::loras(&mut facts, self.schema);
+        Parameter {
+            key: ParamKey::new(self.id, input),
+            group: self.node.name().to_owned(),
+            class_type: class_type.clone(),
+            label: input.to_owned(),
+            role: role_of(&facts.kind),
+            is_later: false,
+            kind: facts.kind,
+            default: value.clone(),
+            choices: facts.choices,
+            range: facts.range,
+            usual: told.and_then(|told| told.default.clone()),
+            told_by: facts.told_by,
+            help: told.map(|told| told.tooltip.clone()).unwrap_or_default(),
+            advanced: told.is_some_and(|told| told.is_advanced),
+            hidden: inputs::is_editor_only(class_type, input, value),
+            required: false,
+            decides: false,
+            is_of_form: false,
+            rank: Rank::default(),
+            presence: Presence::default(),
+        }
+    }
 }
 
 /// The role that follows from the kind alone.

@@ -20,7 +20,10 @@ pub fn settle(
     params: &[Parameter],
     path: impl Fn(&Preset, &str) -> PathBuf,
 ) -> (Layer, Vec<Diagnostic>) {
-    let known: IndexMap<&str, &Parameter> = params.iter().map(|p| (p.key.as_str(), p)).collect();
+    let mut known: IndexMap<&str, Vec<&Parameter>> = IndexMap::new();
+    for param in params {
+        known.entry(param.key.as_str()).or_default().push(param);
+    }
     let mut settling = Settling { known, layer: Layer::default(), found: Vec::new() };
     for preset in chain {
         settling.preset(preset, &path);
@@ -32,7 +35,8 @@ pub fn settle(
 
 struct Settling<'a> {
     // In the workflow's order, so that of two equally similar keys the first is suggested.
-    known: IndexMap<&'a str, &'a Parameter>,
+    // An input may be of another type under another choice.
+    known: IndexMap<&'a str, Vec<&'a Parameter>>,
     layer: Layer,
     found: Vec<Diagnostic>,
 }
@@ -41,7 +45,11 @@ impl<'a> Settling<'a> {
     fn preset(&mut self, preset: &Preset, path: &impl Fn(&Preset, &str) -> PathBuf) {
         for (key, Placed { value, line }) in &preset.params {
             if let Some(parameter) = self.find(preset, "params", key, *line) {
-                match fitted(parameter, value).map(|value| self.whole(parameter, value)) {
+                let of_key = self.known.get(key.as_str()).into_iter().flatten().copied();
+                let fitting = of_key.map(|parameter| (parameter, fitted(parameter, value)));
+                let fitting = fitting.reduce(|one, other| if one.1.is_ok() { one } else { other });
+                let (parameter, fitted) = fitting.unwrap_or_else(|| (parameter, fitted(parameter, value)));
+                match fitted.map(|value| self.whole(parameter, value)) {
                     Ok(value) => {
                         if let Some(why) = value::out_of_range(parameter, &value) {
                             let message = format!("`{key}`: {why}. It is used anyway");
@@ -123,7 +131,7 @@ impl<'a> Settling<'a> {
     }
 
     fn find(&mut self, preset: &Preset, section: &str, key: &str, line: usize) -> Option<&'a Parameter> {
-        let found = self.known.get(key).copied();
+        let found = self.known.get(key).and_then(|of_key| of_key.first().copied());
         if found.is_none() {
             let why = match preset.aliases.get(key) {
                 Some(alias) if section != "aliases" => {

@@ -36,7 +36,10 @@ pub fn sketch(params: &[Parameter]) -> String {
 
 /// Whether the parameter can be set by a value of the workflow's type.
 fn is_offered(parameter: &Parameter) -> bool {
-    parameter.is_editable() && !parameter.hidden && !parameter.default.is_null()
+    parameter.is_editable()
+        && !parameter.hidden
+        && !parameter.default.is_null()
+        && parameter.presence.is_in_file()
 }
 
 /// The alias for a parameter: its role when it is the only one with it, else its label: `prompt`, `prompt_6`.

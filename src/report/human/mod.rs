@@ -46,6 +46,7 @@ pub fn by_program(name: &str, value: &Value, rule: Rule) -> String {
         Rule::AsItStands => format!(
             "no value was set, and the server rejects a request without one: {name} = {text} is sent unchanged"
         ),
+        Rule::Brought => format!("{name} = {text} comes with the choice"),
     }
 }
 

@@ -338,7 +338,8 @@ pub(super) fn with_new_seed(model: &mut Model, order: &NewRun, ctx: &Ctx, effect
 fn note_of_seeds(model: &Model, submission: &Submission) -> String {
     let name =
         |key| model.draft.param(key).map_or_else(|| format!("{key}"), |p| format!("{} {}", p.group, p.label));
-    match submission.by_program().next() {
+    let mut seeds = submission.by_program().filter(|(_, _, rule)| *rule != Rule::Brought);
+    match seeds.next() {
         Some((key, value, Rule::NewSeed)) => {
             format!(". Nothing was changed, so {} is now {value}", name(key))
         }
@@ -346,6 +347,7 @@ fn note_of_seeds(model: &Model, submission: &Submission) -> String {
         Some((key, value, rule @ (Rule::AtEnd(_) | Rule::AsItStands))) => {
             format!(": {}", human::by_program(&name(key), value, rule))
         }
-        None => String::new(),
+        // What a choice brought stands in the list.
+        Some((_, _, Rule::Brought)) | None => String::new(),
     }
 }

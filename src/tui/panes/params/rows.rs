@@ -199,7 +199,9 @@ fn label_width(model: &Model, seen: &[usize], width: u16) -> usize {
 }
 
 fn is_shown(model: &Model, param: &Parameter) -> bool {
-    model.params.show_all || (!param.hidden && param.kind != ParamKind::Link)
+    // What has to be wired is a problem, and shown.
+    let is_wired = param.kind == ParamKind::Link && !param.default.is_null();
+    model.params.show_all || (!param.hidden && !is_wired)
 }
 
 struct Headings<'p> {

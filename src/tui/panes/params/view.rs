@@ -249,6 +249,9 @@ impl ParamRow<'_> {
                 "none"
             }
             _ if text.is_empty() => "empty",
+            Some(Setting::Value(value)) if value.is_null() && self.param.kind == ParamKind::Link => {
+                "not wired"
+            }
             _ => &text,
         };
         // Paths differ at their end.
@@ -331,6 +334,7 @@ impl ParamRow<'_> {
         });
         Some(match (nearest, value.is_number()) {
             (Some(near), _) => format!("nearest {near} ✗"),
+            (None, _) if self.param.kind == ParamKind::Link => "needs a link ✗".to_owned(),
             (None, true) => "out of range ✗".to_owned(),
             (None, false) => "not at the server ✗".to_owned(),
         })
