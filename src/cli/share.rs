@@ -6,8 +6,8 @@ use clap_complete::ArgValueCandidates;
 
 use super::run_arg::RunArg;
 use super::{Exit, Failure, complete, history, out};
-use crate::config::files;
-use crate::runner::share;
+use crate::config::{Config, files};
+use crate::runner::share::{self, Sharing};
 use crate::wire::ansi::scrub_plain;
 
 #[derive(Debug, clap::Args)]
@@ -25,12 +25,19 @@ pub struct Args {
 /// # Errors
 /// When something of the run is not kept any more, or the file cannot be written.
 pub fn main(args: Args) -> Result<Exit, Failure> {
-    let (_, store) = history::open()?;
+    let (dirs, store) = history::open()?;
+    let config = Config::load(&dirs).map_err(Failure::usage)?;
     let run = args.run.find(&store)?;
-    let (shared, left_out) = share::share(&store, &run).map_err(Failure::usage)?;
+    let Sharing { shared, secrets, paths } =
+        share::share(&store, &dirs, &config, &run).map_err(Failure::usage)?;
     let text = shared.to_text().map_err(Failure::usage)?;
-    if !left_out.is_empty() {
-        out::note(format!("left out, since they look like secrets: {}", scrub_plain(&left_out.join(", "))));
+    for (what, places) in [
+        ("secrets, or what looks like one, were left out of", secrets),
+        ("only the names are left of paths of this machine in", paths),
+    ] {
+        if !places.is_empty() {
+            out::note(format!("{what}: {}", scrub_plain(&places.join(", "))));
+        }
     }
     let path = args.output.unwrap_or_else(|| PathBuf::from(format!("run-{}.comfydeck.json", run.id)));
     if path == Path::new("-") {

@@ -150,6 +150,20 @@ impl Profile {
         }
     }
 
+    /// Every text that would reveal one of its secrets, as far as they can be found without an error to anybody. Commands
+    /// may ask a person for a passphrase: they run only where `asks` allows it.
+    pub fn known_secrets(&self, asks: bool) -> Vec<Secret> {
+        let found = self.secrets.iter().filter_map(|CredentialSource { name, header, form, source }| {
+            if matches!(source, SecretSource::Command(_)) && !asks {
+                return None;
+            }
+            let secret = source::resolve(source).ok()??;
+            let credential = Credential { name: name.clone(), header: header.clone(), form: *form, secret };
+            Some(credential.secrets())
+        });
+        found.flatten().collect()
+    }
+
     /// The source of each secret.
     pub fn sources(&self) -> impl Iterator<Item = &SecretSource> {
         self.secrets.iter().map(|secret| &secret.source)

@@ -64,7 +64,7 @@ impl Credential {
     }
 
     /// All texts that would reveal it.
-    fn secrets(&self) -> Vec<Secret> {
+    pub(super) fn secrets(&self) -> Vec<Secret> {
         let secret = self.secret.expose();
         let mut secrets = vec![self.secret.clone()];
         if self.form == Form::Basic {

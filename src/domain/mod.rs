@@ -27,6 +27,7 @@ pub mod param;
 pub mod pasted;
 pub mod preset;
 pub mod prompt;
+pub mod redact;
 pub mod role;
 pub mod run;
 pub mod scalar;

@@ -1,6 +1,6 @@
 //! A run in one file for another machine, and such a file taken in.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 use serde_json::Value;
@@ -8,12 +8,17 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use super::RunnerError;
-use crate::config::Dirs;
+use crate::config::{Config, Dirs, Profile};
+use crate::domain::notebook::{self, NOTE_CHARS};
+use crate::domain::redact::Redaction;
 use crate::domain::run::{End, InputFile, Output};
 use crate::domain::workflow::hex;
-use crate::domain::{Origin, ParamKey, Run, RunEvent, RunId, RunRequest, Said, Status, Workflow};
+use crate::domain::{Origin, ParamKey, Remark, Run, RunEvent, RunId, RunRequest, Said, Status, Workflow};
 use crate::store::{Store, StoreError, now};
 use crate::wire::share::{FORMAT, MOST_BYTES, ShareError, Shared, SharedFile, SharedOutput};
+
+/// Most tags that are taken in with a run.
+const MOST_TAGS: usize = 50;
 
 /// Why a run could not be shared, or taken in.
 #[derive(Debug, Error)]
@@ -25,6 +30,11 @@ pub enum SharingError {
     /// The workflow is not kept with the run.
     #[error("the workflow of run {0} is not in the history, so it cannot be shared")]
     NoWorkflow(RunId),
+    /// What a file is made of cannot be changed without making it another file.
+    #[error(
+        "{0} has a secret of a profile in it, so it is not shared. Look at what it says of itself, or at its text"
+    )]
+    SecretInFile(String),
     #[error("{path} cannot be read: {why}", path = .path.display())]
     Unreadable { path: PathBuf, why: std::io::Error },
     /// A file to be taken in.
@@ -39,70 +49,108 @@ impl From<StoreError> for SharingError {
 }
 
 /// A run for others, and what was left out of it.
+#[derive(Debug)]
+pub struct Sharing {
+    pub shared: Shared,
+    /// Where secrets were left out: keys, or what a text is called.
+    pub secrets: Vec<String>,
+    /// Where a path of this machine was, of which only the name is left.
+    pub paths: Vec<String>,
+}
+
+/// A run for others, without what only this machine or its person may know.
 ///
 /// # Errors
-/// When its workflow or the content of a file is not there any more.
-pub fn share(store: &Store, run: &Run) -> Result<(Shared, Vec<String>), SharingError> {
+/// When its workflow or the content of a file is not there any more, or a file has a secret in it.
+pub fn share(store: &Store, dirs: &Dirs, config: &Config, run: &Run) -> Result<Sharing, SharingError> {
     let request = &run.request;
     if request.is_unknown() {
         return Err(RunnerError::Unknown(run.id).into());
     }
     let text = store.workflow(&request.workflow_hash)?.ok_or(SharingError::NoWorkflow(run.id))?;
     let mut workflow: Value = serde_json::from_str(&text).map_err(|_| SharingError::NoWorkflow(run.id))?;
-    let mut left_out = blank_secrets(&mut workflow);
-    let mut params = request.params.clone();
-    for (key, value) in &mut params {
-        if is_secret_name(key.input()) && value.as_str().is_some_and(|text| !text.is_empty()) {
-            *value = Value::from("");
-            left_out.push(key.to_string());
+    let is_here = |path: &str| Path::new(path).exists();
+    let mut clean = Redaction::new(known_secrets(config, request), folders(dirs, request), &is_here);
+    for (id, node) in workflow.as_object_mut().into_iter().flatten() {
+        for (part, value) in node.as_object_mut().into_iter().flatten() {
+            match (part.as_str(), value) {
+                ("class_type", _) => {}
+                ("inputs", Value::Object(inputs)) => {
+                    for (input, value) in inputs {
+                        clean.value(ParamKey::new(id, input).as_str(), input, value);
+                    }
+                }
+                (part, value) => clean.value(&format!("{part} of node {id}"), part, value),
+            }
         }
     }
-    let files = request.files.iter().map(|file| content(store, run.id, file)).collect::<Result<_, _>>()?;
-    let output = |output: &Output| SharedOutput {
-        name: output.name.clone(),
-        content_type: output.content_type.clone(),
-        size: output.size,
-        sha256: output.sha256.clone(),
+    let mut params = request.params.clone();
+    for (key, value) in &mut params {
+        clean.value(key.as_str(), key.input(), value);
+    }
+    let mut templates = request.templates.clone();
+    for (key, text) in templates.iter_mut().flat_map(|templates| &mut templates.texts) {
+        clean.text(key.as_str(), text);
+    }
+    let mut files = Vec::new();
+    for file in &request.files {
+        let file = content(store, run.id, file)?;
+        if clean.is_in(&file.content) {
+            return Err(SharingError::SecretInFile(file.name));
+        }
+        files.push(file);
+    }
+    let notes = store.noted(run.id)?.notes;
+    let mut text_of = |told: &str, text: &str| {
+        let mut text = text.to_owned();
+        clean.text(told, &mut text);
+        text
     };
     let shared = Shared {
         comfydeck_run: FORMAT,
         workflow,
-        workflow_name: request.workflow_name.clone(),
-        preset: request.preset.clone(),
-        prompt: request.prompt.clone(),
+        workflow_name: text_of("the workflow's name", &request.workflow_name),
+        preset: request.preset.as_deref().map(|preset| text_of("the preset's name", preset)),
+        prompt: text_of("the prompt", &request.prompt),
         params,
-        templates: request.templates.clone(),
+        templates,
         files,
         outputs: run.outputs.iter().map(output).collect(),
-        note: String::new(),
-        tags: Vec::new(),
+        note: text_of("the note", &notes.text),
+        tags: notes.tags.iter().map(|tag| text_of("a tag", tag)).collect(),
     };
-    left_out.sort();
-    left_out.dedup();
-    Ok((shared, left_out))
+    let (secrets, paths) = (clean.held_secrets.into_iter().collect(), clean.held_paths.into_iter().collect());
+    Ok(Sharing { shared, secrets, paths })
 }
 
-/// Inputs of nodes that call paid services.
-fn is_secret_name(input: &str) -> bool {
-    let name = input.to_ascii_lowercase();
-    ["api_key", "apikey", "api-key", "password", "secret", "auth_token", "access_token", "bearer"]
-        .iter()
-        .any(|word| name.contains(word))
-}
-
-/// Empties inputs of a graph that hold secrets. Returns their keys.
-fn blank_secrets(workflow: &mut Value) -> Vec<String> {
-    let mut blanked = Vec::new();
-    for (id, node) in workflow.as_object_mut().into_iter().flatten() {
-        let inputs = node.get_mut("inputs").and_then(Value::as_object_mut);
-        for (input, value) in inputs.into_iter().flatten() {
-            if is_secret_name(input) && value.as_str().is_some_and(|text| !text.is_empty()) {
-                *value = Value::from("");
-                blanked.push(ParamKey::new(id, input).to_string());
-            }
-        }
+fn output(output: &Output) -> SharedOutput {
+    SharedOutput {
+        name: output.name.clone(),
+        content_type: output.content_type.clone(),
+        size: output.size,
+        sha256: output.sha256.clone(),
     }
-    blanked
+}
+
+/// The secrets of all profiles. A command is asked only where the run itself had asked it.
+fn known_secrets(config: &Config, request: &RunRequest) -> Vec<String> {
+    let bare = Profile::of_url(&request.url);
+    let profiles = config.profiles.values().chain([&bare]);
+    let of_profiles = profiles.flat_map(|profile| profile.known_secrets(profile.name == request.profile));
+    let mut secrets: Vec<String> = of_profiles.map(|secret| secret.expose().to_owned()).collect();
+    let urls = config.profiles.values().map(|profile| profile.url.as_str()).chain([request.url.as_str()]);
+    let of_queries = urls.filter_map(|url| url.split_once('?')).flat_map(|(_, query)| query.split('&'));
+    secrets.extend(of_queries.filter_map(|field| field.split_once('=')).map(|(_, value)| value.to_owned()));
+    secrets
+}
+
+/// Folders of this machine that may stand in a text: the person's own, those of comfydeck, and where the files were.
+fn folders(dirs: &Dirs, request: &RunRequest) -> Vec<String> {
+    let own = [&dirs.config, &dirs.data, &dirs.state, &dirs.outputs, &dirs.cache, &request.output_dir];
+    let of_files = request.files.iter().filter_map(|file| file.path.parent());
+    let from_env = [std::env::home_dir(), std::env::current_dir().ok()].into_iter().flatten();
+    let folders = own.into_iter().map(PathBuf::as_path).chain(of_files).map(Path::to_owned).chain(from_env);
+    folders.filter_map(|folder| folder.into_os_string().into_string().ok()).collect()
 }
 
 fn content(store: &Store, run: RunId, file: &InputFile) -> Result<SharedFile, SharingError> {
@@ -177,5 +225,9 @@ pub fn take_in(
     });
     let end = End { status: Status::Done, error: None, server_seconds: None };
     let events: Vec<RunEvent> = saved.chain([RunEvent::Ended(end)]).collect();
-    Ok(store.take_in(&request, now(), &events)?)
+    let run = store.take_in(&request, now(), &events)?;
+    let tags = shared.tags.iter().take(MOST_TAGS).filter_map(|tag| notebook::tag(tag).ok()).collect();
+    let note = shared.note.chars().take(NOTE_CHARS).collect();
+    store.note(&[Remark::Tags(run, tags), Remark::Note(run, note)], now())?;
+    Ok(run)
 }

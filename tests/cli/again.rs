@@ -95,8 +95,14 @@ fn a_run_goes_into_one_file_and_comes_out_the_same_elsewhere() {
     let (here, there, server) = (Home::new(), Home::new(), Server::quick());
     let args = ["run", "flamingo", "--set", "steps=1", "--seed", "7", "--url", &server.url, "-o", "out"];
     assert_eq!(here.deck(&args).code, Some(0));
+    assert_eq!(here.deck(&["runs", "tag", "1", "final", "hands"]).code, Some(0));
+    let place = here.folder.path().join("in/pink.png").display().to_string();
+    let note = format!("from {place}, with {}", crate::support::CLIENT_SECRET);
+    assert_eq!(here.deck(&["runs", "note", "1", &note]).code, Some(0));
     let written = here.deck(&["share", "1", "-o", "run.comfydeck.json"]);
     assert_eq!(written.code, Some(0), "{written:?}");
+    assert!(written.err.contains("left out of: the note"), "{written:?}");
+    assert!(written.err.contains("paths of this machine in: the note"), "{written:?}");
     let file = here.folder.path().join("run.comfydeck.json");
     let text = std::fs::read_to_string(&file).expect("written");
     for private in [
@@ -113,6 +119,10 @@ fn a_run_goes_into_one_file_and_comes_out_the_same_elsewhere() {
     assert_eq!((opened.code, opened.out.as_str()), (Some(0), "1\n"), "{opened:?}");
     let taken = there.stored(1);
     assert_eq!(taken.request.params, here.stored(1).request.params);
+    let shown: serde_json::Value =
+        serde_json::from_str(&there.deck(&["show", "1", "--json"]).out).expect("JSON");
+    assert_eq!(shown["tags"], serde_json::json!(["final", "hands"]), "{shown}");
+    assert_eq!(shown["note"], "from pink.png, with ••••", "{shown}");
     there.await_no_runner();
     let replayed = there.deck(&["replay", "1", "--url", &server.url, "-o", "out"]);
     assert_eq!(replayed.code, Some(0), "{replayed:?}");
