@@ -3,31 +3,22 @@
 //! Each run is the same command once more, without `--watch`, as a process of its own: so it is what the person would have
 //! typed. A burst of saves is one run, files of the same content are none, and so is a request that nothing has changed of.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::Metadata;
 use std::io::IsTerminal as _;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Instant;
 
-use sha2::{Digest as _, Sha256};
 use signal_hook::consts::SIGINT;
 
 use super::{Exit, Failure, out};
 use crate::domain::run::UnixMs;
-use crate::domain::workflow::hex;
+use crate::library::saves::{LOOK, Saves};
 use crate::report::batch::money;
 use crate::store::{Store, now};
-
-/// How often the files are looked at: some file systems report no changes, and editors save in many ways.
-const LOOK: Duration = Duration::from_millis(250);
-/// Saves with less time than this between them are one.
-const BURST: Duration = Duration::from_millis(750);
 
 /// What is watched, and until when.
 #[derive(Debug)]
@@ -39,9 +30,6 @@ pub(super) struct Watching {
     pub(super) cost_per_second: Option<f64>,
     pub(super) yes: bool,
 }
-
-/// A file's identity on the disk; `None` while it is not there.
-type Stamp = Option<(SystemTime, u64, u64)>;
 
 /// Says what it will do, asks, and runs again with each save until a ceiling is reached or Ctrl+C is pressed.
 ///
@@ -80,26 +68,21 @@ pub(super) fn main(store: &Store, watching: &Watching) -> Result<Exit, Failure> 
         .map_err(|why| Failure::usage(format!("Ctrl+C cannot be handled: {why}")))?;
     let began = now();
     let mut ran = 0;
-    let mut last = Exit::Success;
-    let mut done: BTreeMap<PathBuf, Option<String>> = BTreeMap::new();
+    // What is saved while a run works counts.
+    let mut saves = Saves::new(&watching.files);
     loop {
-        let before = stamps(&watching.files);
-        let content = contents(&watching.files);
-        if content != done {
-            last = again()?;
-            if interrupted.load(Ordering::SeqCst) {
-                return Ok(last);
-            }
-            // What was refused before it was sent is not counted.
-            ran += u32::from(last != Exit::Usage);
-            done = content;
+        let last = again()?;
+        if interrupted.load(Ordering::SeqCst) {
+            return Ok(last);
         }
+        // What was refused before it was sent is not counted.
+        ran += u32::from(last != Exit::Usage);
         if let Some(why) = reached(store, watching, ran, began)? {
             out::note(why);
             return Ok(last);
         }
         out::note("waiting for the next save; Ctrl+C ends");
-        if !await_save(&watching.files, before, &interrupted) {
+        if !await_save(&mut saves, &interrupted) {
             return Ok(last);
         }
     }
@@ -150,34 +133,13 @@ fn without_watch(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
     kept
 }
 
-fn stamp(path: &Path) -> Stamp {
-    let stamp = |found: Metadata| Some((found.modified().ok()?, found.len(), found.ino()));
-    std::fs::metadata(path).ok().and_then(stamp)
-}
-
-fn stamps(files: &[PathBuf]) -> Vec<Stamp> {
-    files.iter().map(|path| stamp(path)).collect()
-}
-
-/// Hashes of the files; `None` for one that cannot be read.
-fn contents(files: &[PathBuf]) -> BTreeMap<PathBuf, Option<String>> {
-    let hash = |path: &PathBuf| std::fs::read(path).ok().map(|bytes| hex(&Sha256::digest(bytes)));
-    files.iter().map(|path| (path.clone(), hash(path))).collect()
-}
-
-/// Returns when a file is another one than in `before`, all are there, and none has changed for a moment; `false` when it was
-/// interrupted.
-fn await_save(files: &[PathBuf], before: Vec<Stamp>, interrupted: &AtomicBool) -> bool {
-    let (mut seen, mut since) = (before.clone(), Instant::now());
+/// Returns when a file was saved with another content; `false` when it was interrupted.
+fn await_save(saves: &mut Saves, interrupted: &AtomicBool) -> bool {
     loop {
         if interrupted.load(Ordering::SeqCst) {
             return false;
         }
-        let next = stamps(files);
-        if next != seen {
-            (seen, since) = (next, Instant::now());
-        }
-        if seen != before && !seen.contains(&None) && since.elapsed() >= BURST {
+        if !saves.look(Instant::now()).is_empty() {
             return true;
         }
         thread::sleep(LOOK);

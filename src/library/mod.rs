@@ -5,6 +5,7 @@ pub mod convert;
 pub mod import;
 pub mod open;
 pub mod presets;
+pub mod saves;
 pub mod schemas;
 pub mod values;
 pub mod wildcards;
