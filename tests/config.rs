@@ -56,7 +56,7 @@ fn settings(pairs: Vec<(&str, Setting)>) -> IndexMap<ParamKey, Setting> {
 
 fn save(place: &Place, name: &str, settings: &IndexMap<ParamKey, Setting>) -> PathBuf {
     let opened = place.presets.open(name).expect("opened");
-    let edits = Edits { settings, seeds: &IndexMap::new() };
+    let edits = Edits { settings: settings.clone(), ..Edits::default() };
     place.presets.save(&opened, &edits).expect("saved")
 }
 
@@ -160,9 +160,8 @@ fn a_built_in_preset_saves_as_a_copy_that_goes_before_it() {
 #[test]
 fn save_as_rename_and_delete() {
     let place = Place::new();
-    let none = IndexMap::new();
     let seeds = [(key("3-inputs-seed"), SeedPolicy::Randomize)].into_iter().collect();
-    let edits = Edits { settings: &none, seeds: &seeds };
+    let edits = Edits { seeds, ..Edits::default() };
     let workflow = WorkflowSource::File(place.path("flows/w.json"));
     let path = place.presets.save_as(None, "new one", Some(&workflow), &edits, false).expect("saved");
     let expected = format!(

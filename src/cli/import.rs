@@ -271,7 +271,7 @@ fn write_preset(presets: &Presets, name: &str, compared: &Compared) -> Result<()
     let settings: IndexMap<ParamKey, Setting> = fit.settings(draft).into_iter().collect();
     // Values that made a picture are only complete with its seed.
     let seeds = fit.changing_seeds(draft).into_iter().map(|key| (key, SeedPolicy::Fixed)).collect();
-    let edits = Edits { settings: &settings, seeds: &seeds };
+    let edits = Edits { settings, seeds, ..Edits::default() };
     let source = Some(&opening.workflow.source);
     let path =
         presets.save_as(opening.preset.as_ref(), name, source, &edits, false).map_err(Failure::usage)?;

@@ -221,9 +221,7 @@ fn new(
     let path = match (from, workflow) {
         (Some(from), _) => {
             let from = presets.open(&from).map_err(Failure::usage)?;
-            let (settings, seeds) = (IndexMap::new(), IndexMap::new());
-            let edits = Edits { settings: &settings, seeds: &seeds };
-            presets.save_as(Some(&from), name, None, &edits, false)
+            presets.save_as(Some(&from), name, None, &Edits::default(), false)
         }
         (None, Some(workflow)) => {
             let source = WorkflowSource::File(workflow);

@@ -105,7 +105,7 @@ mod tests {
 
     fn request(origins: &[Said]) -> RunRequest {
         let keys = (0..).map(|number: usize| ParamKey::new(&number.to_string(), "cfg"));
-        let origins = keys.zip(origins.iter().map(|how| Origin::Person { how: *how })).collect();
+        let origins = keys.zip(origins.iter().map(|how| Origin::Person { how: how.clone() })).collect();
         RunRequest { origins, ..RunRequest::default() }
     }
 

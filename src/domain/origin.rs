@@ -26,7 +26,7 @@ pub enum Origin {
 }
 
 /// How a person set a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Said {
     /// In a field, a list or an editor.
@@ -41,6 +41,8 @@ pub enum Said {
     Run(RunId),
     /// By running this run again.
     Repeat(RunId),
+    /// By laying this preset's value over what was there.
+    Preset(String),
     /// By importing values from a file.
     Import,
     /// In an earlier session on the same preset and workflow.
@@ -103,6 +105,7 @@ impl fmt::Display for Said {
             Self::Batch => f.write_str("by the batch"),
             Self::Run(run) => write!(f, "from run {run}"),
             Self::Repeat(run) => write!(f, "again from run {run}"),
+            Self::Preset(name) => write!(f, "laid over from preset {name}"),
             Self::Import => f.write_str("imported"),
             Self::Earlier => f.write_str("typed earlier"),
         }

@@ -9,26 +9,27 @@ use super::command::{Command, Keymap};
 use super::pane::Pane;
 use super::panes;
 use super::update::{
-    differences, explore, import, lineage, nodes, notebook, palette, presets, screen, submit, typing,
-    values_of,
+    differences, explore, import, layers, lineage, nodes, notebook, palette, presets, run_key, screen,
+    typing, values_of, watch,
 };
 
 /// Every command, in the order in which help shows them.
 pub fn all() -> impl Iterator<Item = &'static Command> {
     let panes = Pane::EVERY.into_iter().map(panes::commands);
     let tables = [
-        &[submit::RUN],
+        &[run_key::RUN],
         explore::COMMANDS,
         palette::COMMANDS,
         screen::COMMANDS,
         presets::COMMANDS,
+        layers::COMMANDS,
         import::COMMANDS,
         notebook::COMMANDS,
         differences::COMMANDS,
         lineage::COMMANDS,
         nodes::COMMANDS,
     ];
-    tables.into_iter().chain(panes).chain([values_of::COMMANDS, typing::COMMANDS]).flatten()
+    tables.into_iter().chain(panes).chain([values_of::COMMANDS, watch::COMMANDS, typing::COMMANDS]).flatten()
 }
 
 /// The keys in force with a person's changes, and what is wrong with these.

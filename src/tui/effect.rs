@@ -167,6 +167,8 @@ pub enum Operation {
     /// Read preset and workflow again.
     Reload(Open),
     ListPresets,
+    /// Read what a preset sets for the open workflow.
+    ReadLayer(String, Open),
     ListProfiles,
     /// Open a preset and its workflow.
     OpenPreset(String, ProfileChoice),
@@ -251,6 +253,8 @@ pub enum ScreenEffect {
     },
     /// Stop the command that has a text.
     StopPipe,
+    /// Tell when one of these files is saved; without any, no more.
+    WatchFiles(Vec<PathBuf>),
     /// Tell a person who may look elsewhere.
     Alert(Alert),
     /// Give the terminal back to the shell until `fg`.
@@ -279,6 +283,8 @@ pub struct NewRun {
     pub ask_if_same: bool,
     /// Whether to ask first when preset or workflow changed on disk.
     pub ask_if_changed: bool,
+    /// A file was saved, and nobody pressed a key: nothing is asked.
+    pub watched: bool,
 }
 
 /// Several runs to queue.
@@ -325,4 +331,10 @@ pub struct SavePreset {
     pub settings: Vec<(ParamKey, Setting)>,
     /// Seed policies that changed.
     pub seeds: Vec<(ParamKey, SeedPolicy)>,
+    /// Aliases that a person gave; empty ones were taken away.
+    pub aliases: Vec<(ParamKey, String)>,
+    /// What is pinned, if a person changed that.
+    pub pins: Option<Vec<ParamKey>>,
+    /// As a preset that extends the open one, and says only what differs.
+    pub only_difference: bool,
 }

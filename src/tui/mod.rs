@@ -39,6 +39,7 @@ pub mod theme;
 pub mod typing;
 pub mod update;
 pub mod view;
+pub mod watching;
 pub mod wrap;
 
 pub use runtime::{Left, Options, TuiError, run};

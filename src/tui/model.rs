@@ -20,6 +20,7 @@ use super::panes::params::ParamsPane;
 use super::panes::runs::RunsPane;
 use super::panes::server::ServerPane;
 use super::panes::sheet::SheetPane;
+use super::watching::Watching;
 use crate::domain::run::UnixMs;
 use crate::domain::spend::Usual;
 use crate::domain::{Draft, Remark, Run};
@@ -59,6 +60,8 @@ pub struct Model {
     pub send_workflow: bool,
     /// What of the preset is not understood, each with file and line: nothing is sent on it unasked.
     pub unsure: Vec<String>,
+    /// What is saved elsewhere runs.
+    pub watching: Option<Watching>,
     /// It is the built-in demo.
     pub demo: bool,
     /// What a person is about to run.

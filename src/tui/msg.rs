@@ -209,8 +209,12 @@ pub enum Msg {
         /// The notice to show.
         told: String,
     },
+    /// Files of a watch were saved with another content.
+    FilesSaved(Vec<PathBuf>),
     /// The graph in a file.
     Imported(Box<Imported>),
+    /// What a preset sets for the open workflow, and what of it is not understood.
+    Layer(Box<Layer>, Vec<String>),
     /// Items for the picker of this purpose, if it is still open.
     Items(Choosing, Vec<PickerItem>),
     /// A preset was saved.
@@ -313,7 +317,9 @@ pub struct Opened {
     pub seeds: Vec<(ParamKey, SeedPolicy)>,
     /// The field that was open, with what had been typed.
     pub field: Option<OpenField>,
-    /// Remembered pins; without them, what the preset gives a name is pinned.
+    /// Aliases of an earlier session that are not in the preset yet.
+    pub names: Vec<(ParamKey, String)>,
+    /// Remembered pins, for a preset that says nothing of pins; without them, what it gives a name is pinned.
     pub pinned: Option<Vec<ParamKey>>,
     /// What is wrong with the preset or the form, each with file and line.
     pub problems: Vec<String>,

@@ -100,6 +100,7 @@ impl Stage {
             edits: Vec::new(),
             seeds: Vec::new(),
             field: None,
+            names: Vec::new(),
             pinned: None,
             unsure: Vec::new(),
             ran: Vec::new(),

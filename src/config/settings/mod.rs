@@ -303,6 +303,7 @@ pub fn preset() -> Vec<Table> {
                 row("description", Text, "\"A flamingo\"", "a sentence about it"),
                 row("profile", Text, "\"prod\"", "the profile to run on by default"),
                 row("extends", Text, "\"base\"", "the preset that this one is based on"),
+                row("pins", Any, "[\"prompt\"]", "what stands at the top: keys or aliases, in this order"),
                 row(
                     "expand",
                     Any,

@@ -21,6 +21,8 @@ pub struct Layer {
     /// Seed policies by key.
     pub seeds: IndexMap<ParamKey, SeedPolicy>,
     pub aliases: IndexMap<String, ParamKey>,
+    /// Parameters kept at the top; `None` where no preset says so.
+    pub pins: Option<Vec<ParamKey>>,
     /// Default for keys not in `expand`: whether choices and wildcards are sent as written.
     pub literal: bool,
     /// Whether choices and wildcards are expanded, by key.
@@ -44,6 +46,16 @@ impl Layer {
         for (key, policy) in seeds {
             self.seeds.entry(key.clone()).or_insert(*policy);
         }
+    }
+
+    /// The alias of a parameter; of several the one of the preset on top.
+    pub fn alias(&self, key: &ParamKey) -> Option<&str> {
+        self.aliases.iter().rev().find(|(_, named)| *named == key).map(|(alias, _)| alias.as_str())
+    }
+
+    /// What is kept at the top: what a preset says, else what has an alias.
+    pub fn pinned(&self) -> Vec<ParamKey> {
+        self.pins.clone().unwrap_or_else(|| self.aliases.values().cloned().collect())
     }
 
     /// The origin of a parameter's setting; `None` when neither preset nor form sets it.

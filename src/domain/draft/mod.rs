@@ -2,6 +2,7 @@
 //! computed by their policies, and over everything the person's edits.
 
 mod layer;
+mod layering;
 mod names;
 mod presence;
 mod seeds;
@@ -55,6 +56,8 @@ pub struct Draft {
     preset: Layer,
     edits: IndexMap<ParamKey, Edit>,
     policies: IndexMap<ParamKey, SeedPolicy>,
+    /// Aliases that a person gave, to be saved in the preset; empty for one that was taken away.
+    names: IndexMap<ParamKey, String>,
     /// Seeds computed by their policies.
     drawn: IndexMap<ParamKey, Drawn>,
     /// A new value for the main seed, when nothing at all is set.
@@ -116,7 +119,8 @@ impl Draft {
 
     /// The key for an alias of the preset, or for a flattened key of the workflow.
     pub fn resolve(&self, name: &str) -> Option<ParamKey> {
-        let alias = self.preset.aliases.get(name).cloned();
+        let named = self.names.iter().find(|(_, given)| *given == name).map(|(key, _)| key.clone());
+        let alias = named.or_else(|| self.preset.aliases.get(name).cloned());
         alias.or_else(|| ParamKey::parse(name)).filter(|key| self.knows(key))
     }
 
@@ -132,7 +136,7 @@ impl Draft {
     /// Who set the parameter's current value.
     pub fn origin(&self, key: &ParamKey) -> Origin {
         if let Some(edit) = self.edits.get(key) {
-            Origin::Person { how: edit.by }
+            Origin::Person { how: edit.by.clone() }
         } else if let Some((_, how)) = self.by_program(key) {
             Origin::Program { how }
         } else if let Some(origin) = self.preset.origin(key) {
@@ -187,7 +191,7 @@ impl Draft {
 
     /// Whether there are any edits.
     pub fn is_edited(&self) -> bool {
-        !self.edits.is_empty() || !self.policies.is_empty()
+        !self.edits.is_empty() || !self.policies.is_empty() || !self.names.is_empty()
     }
 
     /// Number of parameters that a person set to something else than the preset's (or,
@@ -198,7 +202,7 @@ impl Draft {
         };
         let edited = self.edits.iter().filter(differs);
         let only_policy = self.policies.keys().filter(|key| !self.edits.contains_key(*key));
-        edited.count() + only_policy.count()
+        edited.count() + only_policy.count() + self.names.len()
     }
 
     /// Sets a parameter as typed. It stays set even when the value is the same as before, since
@@ -210,7 +214,8 @@ impl Draft {
     /// Sets several parameters as one undo step; unknown keys are ignored.
     pub fn say(&mut self, settings: impl IntoIterator<Item = (ParamKey, Setting)>, by: Said) {
         let known = settings.into_iter().filter(|(key, _)| self.knows(key));
-        let step = known.filter_map(|(key, setting)| self.edit(key, Some(Edit { setting, by }))).collect();
+        let edit = |(key, setting)| self.edit(key, Some(Edit { setting, by: by.clone() }));
+        let step = known.filter_map(edit).collect();
         self.perform(step);
     }
 
@@ -226,7 +231,8 @@ impl Draft {
             let is_moved = self.preset.settings.contains_key(key) || self.policy(key) != SeedPolicy::Fixed;
             let default = || Setting::Value(param.default.clone());
             let setting = settings.get(key).cloned().or_else(|| is_moved.then(default));
-            step.extend(self.edit(key.clone(), setting.map(|setting| Edit { setting, by })));
+            let edit = setting.map(|setting| Edit { setting, by: by.clone() });
+            step.extend(self.edit(key.clone(), edit));
         }
         self.perform(step);
     }
@@ -262,8 +268,18 @@ impl Draft {
             before: Some(*before),
             after: None,
         });
-        let step = edits.chain(policies).collect();
+        let names = self.names.iter().map(|(key, before)| Change::Name {
+            key: key.clone(),
+            before: Some(before.clone()),
+            after: None,
+        });
+        let step = edits.chain(policies).chain(names).collect();
         self.perform(step);
+    }
+
+    /// What lies beneath the edits as it is written: also seeds as they were before their policies.
+    pub fn beneath(&self) -> Self {
+        Self::new(self.params.clone(), self.preset.clone())
     }
 
     /// Undoes a step. Returns the first key it touched, so that it can be shown; `None` when
@@ -309,10 +325,9 @@ impl Draft {
         !self.steps.redo.is_empty()
     }
 
-    /// The name shown for a parameter: its alias in the preset, else its label.
+    /// The name shown for a parameter: its alias, else its label.
     pub fn name<'a>(&'a self, parameter: &'a Parameter) -> &'a str {
-        let alias = self.preset.aliases.iter().find(|(_, key)| **key == parameter.key);
-        alias.map_or(&parameter.label, |(alias, _)| alias)
+        self.alias(&parameter.key).unwrap_or(&parameter.label)
     }
 
     /// Renames the preset under the edits.
@@ -342,6 +357,7 @@ impl Draft {
         self.edits.extend(known);
         let policies = other.policies.into_iter().filter(|(key, _)| self.index.contains_key(key));
         self.policies.extend(policies);
+        self.restore_names(other.names);
         self.steps.clear();
         self.settle();
         gone.into_keys().collect()
@@ -378,6 +394,8 @@ impl Draft {
         self.edits.retain(|key, edit| !same(key, &Some(edit.setting.clone())));
         let seeds = &self.preset.seeds;
         self.policies.retain(|key, policy| seeds.get(key) != Some(policy));
+        let preset = &self.preset;
+        self.names.retain(|key, name| preset.alias(key).unwrap_or_default() != name);
         self.settle();
     }
 
@@ -399,6 +417,9 @@ impl Draft {
             }
             Change::Policy { key, before, after } => {
                 put(&mut self.policies, key, if forward { after } else { before });
+            }
+            Change::Name { key, before, after } => {
+                put(&mut self.names, key, if forward { after } else { before });
             }
         }
     }

@@ -23,7 +23,7 @@ impl Draft {
         self.perform(step);
     }
 
-    fn policy_change(&self, key: &ParamKey, policy: SeedPolicy) -> Option<Change> {
+    pub(super) fn policy_change(&self, key: &ParamKey, policy: SeedPolicy) -> Option<Change> {
         let after = (self.preset.seeds.get(key) != Some(&policy)).then_some(policy);
         let before = self.policies.get(key).copied();
         (before != after).then(|| Change::Policy { key: key.clone(), before, after })

@@ -6,12 +6,13 @@ use crate::domain::{ParamKey, SeedPolicy};
 pub(super) enum Change {
     Edit { key: ParamKey, before: Option<Edit>, after: Option<Edit> },
     Policy { key: ParamKey, before: Option<SeedPolicy>, after: Option<SeedPolicy> },
+    Name { key: ParamKey, before: Option<String>, after: Option<String> },
 }
 
 impl Change {
     pub(super) fn key(&self) -> &ParamKey {
         match self {
-            Self::Edit { key, .. } | Self::Policy { key, .. } => key,
+            Self::Edit { key, .. } | Self::Policy { key, .. } | Self::Name { key, .. } => key,
         }
     }
 }

@@ -166,7 +166,7 @@ impl Draft {
                 && !self.edits.contains_key(key)
             {
                 let setting = Setting::Value(Value::Number(number.clone()));
-                self.edits.insert(key.clone(), Edit { setting, by: *how });
+                self.edits.insert(key.clone(), Edit { setting, by: how.clone() });
             }
         }
     }

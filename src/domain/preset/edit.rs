@@ -8,8 +8,8 @@ use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Preset;
 use super::literal::{string, toml_value};
+use super::{Placed, Preset};
 use crate::domain::diagnostic::line_of;
 use crate::domain::tables::entries;
 use crate::domain::{ParamKey, SeedPolicy};
@@ -25,6 +25,10 @@ pub struct Changes {
     pub files: IndexMap<ParamKey, String>,
     /// Seed policies for `[seeds]`.
     pub seeds: IndexMap<ParamKey, SeedPolicy>,
+    /// Aliases by the parameters that they name, for `[aliases]`; an empty one is removed.
+    pub aliases: IndexMap<ParamKey, String>,
+    /// Keys of the parameters kept at the top.
+    pub pins: Option<Vec<ParamKey>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +56,22 @@ pub fn edit(text: &str, changes: &Changes) -> Result<String, EditError> {
         match value {
             Some(value) => put_field(&mut text, name, &string(value).to_string())?,
             None => remove(&mut text, None, name)?,
+        }
+    }
+    if let Some(pins) = &changes.pins {
+        let pins: toml_edit::Array = pins.iter().map(ParamKey::as_str).collect();
+        put_field(&mut text, "pins", &pins.to_string())?;
+    }
+    for (key, alias) in &changes.aliases {
+        let of_key = |(name, there): &(&String, &Placed<String>)| {
+            there.value == key.as_str() && name.as_str() != alias
+        };
+        for (name, _) in before.aliases.iter().filter(of_key) {
+            remove(&mut text, Some("aliases"), name)?;
+        }
+        let is_there = before.aliases.get(alias).is_some_and(|there| there.value == key.as_str());
+        if !alias.is_empty() && !is_there {
+            put(&mut text, "aliases", alias, &string(key.as_str()).to_string())?;
         }
     }
     for (key, value) in &changes.params {

@@ -52,6 +52,8 @@ pub struct Preset {
     /// Key → path, as written.
     pub files: IndexMap<String, Placed<String>>,
     pub aliases: IndexMap<String, Placed<String>>,
+    /// Keys or aliases of parameters kept at the top.
+    pub pins: Option<Vec<Placed<String>>>,
     /// Key → name of the policy.
     pub seeds: IndexMap<String, Placed<String>>,
     /// Whether choices and wildcards in texts are expanded, for keys not in `expand_keys`.
@@ -85,6 +87,7 @@ impl Preset {
         preset.files = texts("files", "a path in quotes");
         preset.aliases = texts("aliases", "a parameter key in quotes");
         preset.seeds = texts("seeds", "\"fixed\", \"randomize\", \"increment\" or \"decrement\"");
+        preset.pins = read_pins(&mut fields, text, &mut found);
         preset.read_expand(&mut fields, text, &mut found);
         fields.finish(&mut found);
         (preset, found.finish())
@@ -119,6 +122,34 @@ impl Preset {
             }
         }
     }
+}
+
+/// Reads `pins = ["prompt", "3-inputs-cfg"]`.
+fn read_pins(
+    fields: &mut Fields<'_, '_>,
+    text: &str,
+    found: &mut Diagnostics<'_>,
+) -> Option<Vec<Placed<String>>> {
+    let (value, place) = fields.any("pins")?;
+    let DeValue::Array(items) = value else {
+        let message =
+            format!("`pins` should be a list of keys or aliases in quotes, not {}", describe(value));
+        found.at(place, "pins", message);
+        return None;
+    };
+    let mut pins = Vec::new();
+    for item in items.iter() {
+        match item.get_ref().as_str() {
+            Some(key) => {
+                pins.push(Placed { value: key.to_owned(), line: line_of(text, item.span().start) });
+            }
+            None => {
+                let what = describe(item.get_ref());
+                found.at(item.span(), "pins", format!("`pins` has keys or aliases in quotes, not {what}"));
+            }
+        }
+    }
+    Some(pins)
 }
 
 fn read_params(

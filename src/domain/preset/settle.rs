@@ -80,6 +80,16 @@ impl<'a> Settling<'a> {
                 self.layer.aliases.insert(name.clone(), parameter.key.clone());
             }
         }
+        if let Some(pins) = &preset.pins {
+            let of_alias = |name: &String| self.layer.aliases.get(name).map(|key| key.as_str().to_owned());
+            let named: Vec<_> = pins
+                .iter()
+                .map(|pin| (of_alias(&pin.value).unwrap_or_else(|| pin.value.clone()), pin.line))
+                .collect();
+            let keys = named.iter().filter_map(|(key, line)| self.find(preset, "pins", key, *line));
+            let keys = keys.map(|parameter| parameter.key.clone()).collect();
+            self.layer.pins = Some(keys);
+        }
         if let Some(expand) = preset.expand {
             self.layer.literal = !expand;
             self.layer.expand.clear();

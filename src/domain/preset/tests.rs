@@ -208,6 +208,7 @@ unknown = "kept"
         .collect(),
         files: IndexMap::new(),
         seeds: [(key("3-inputs-seed"), SeedPolicy::Increment)].into_iter().collect(),
+        ..Changes::default()
     };
     let after = edit(before, &changes).expect("edited");
     let expected = r#"# My preset
@@ -434,4 +435,33 @@ proptest! {
             prop_assert!(text.starts_with("# first\n[params]\n1-inputs-a = ") && text.ends_with(" # a\n"), "{}", text);
         }
     }
+}
+
+#[test]
+fn aliases_and_pins_are_written_moved_and_taken_away() {
+    let before = "pins = [\"6-inputs-text\"] # top\n\n[aliases]\nwords = \"6-inputs-text\"\nsteps = \"3-inputs-steps\"\n";
+    let changes = Changes {
+        aliases: [
+            (key("6-inputs-text"), "prompt".to_owned()),
+            (key("3-inputs-steps"), String::new()),
+            (key("3-inputs-cfg"), "how strictly".to_owned()),
+        ]
+        .into(),
+        pins: Some(vec![key("3-inputs-cfg"), key("6-inputs-text")]),
+        ..Changes::default()
+    };
+    let after = edit(before, &changes).expect("edited");
+    let expected = "pins = [\"3-inputs-cfg\", \"6-inputs-text\"] # top\n\n[aliases]\nprompt = \"6-inputs-text\"\n\"how strictly\" = \"3-inputs-cfg\"\n";
+    assert_eq!(after, expected);
+    let (layer, told) = settled(&[&after]);
+    assert_eq!((layer.pinned(), told), (vec![key("3-inputs-cfg"), key("6-inputs-text")], Vec::new()));
+    assert_eq!(layer.alias(&key("6-inputs-text")), Some("prompt"));
+    assert_eq!(edit(&after, &changes).expect("edited"), after, "the same again changes nothing");
+    // Of several presets the one on top decides; by alias, too. What is unknown is said.
+    let (layer, told) =
+        settled(&[&after, "pins = [\"prompt\", \"9-inputs-none\", 7]\n[aliases]\np = \"6-inputs-text\""]);
+    assert_eq!((layer.pinned(), layer.alias(&key("6-inputs-text"))), (vec![key("6-inputs-text")], Some("p")));
+    assert_eq!(told.len(), 2, "{told:?}");
+    let (layer, _) = settled(&["[aliases]\nprompt = \"6-inputs-text\""]);
+    assert_eq!((layer.pins.clone(), layer.pinned()), (None, vec![key("6-inputs-text")]));
 }

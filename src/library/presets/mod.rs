@@ -180,7 +180,7 @@ impl Presets {
     ///
     /// # Errors
     /// When the file is no longer TOML, or cannot be written.
-    pub fn save(&self, opened: &OpenPreset, edits: &Edits<'_>) -> Result<PathBuf, PresetError> {
+    pub fn save(&self, opened: &OpenPreset, edits: &Edits) -> Result<PathBuf, PresetError> {
         match &opened.source {
             PresetSource::File(path) => {
                 let text = read(path)?;
@@ -201,7 +201,7 @@ impl Presets {
         from: Option<&OpenPreset>,
         name: &str,
         workflow: Option<&WorkflowSource>,
-        edits: &Edits<'_>,
+        edits: &Edits,
         overwrite: bool,
     ) -> Result<PathBuf, PresetError> {
         let path = self.path_for(name, from.map(|opened| &opened.source))?;
@@ -217,6 +217,31 @@ impl Presets {
         }
         private_dir_if_missing(&folder)?;
         write(&path, &text, &changes, !overwrite)?;
+        Ok(path)
+    }
+
+    /// Saves edits as a new preset that extends the open one, and so says only what differs from it.
+    ///
+    /// # Errors
+    /// When the name exists or cannot be a file name, or the file cannot be written.
+    pub fn save_difference(
+        &self,
+        from: &OpenPreset,
+        name: &str,
+        edits: &Edits,
+    ) -> Result<PathBuf, PresetError> {
+        let path = self.path_for(name, Some(&from.source))?;
+        let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
+        let mut changes = edits.changes(&folder);
+        // By its name where that finds it, so that both can be moved together.
+        let is_found = self.find(&from.name, &folder, &[]).is_ok_and(|(_, source)| source == from.source);
+        let parent = match (is_found, from.source.path()) {
+            (false, Some(path)) => path.display().to_string(),
+            (true, _) | (false, None) => from.name.clone(),
+        };
+        changes.fields.insert("extends", Some(parent));
+        private_dir_if_missing(&folder)?;
+        write(&path, &self.schema_line(&path)?, &changes, true)?;
         Ok(path)
     }
 

@@ -113,18 +113,27 @@ impl OpenPreset {
     }
 }
 
-/// A draft's edits, to be saved in a preset.
-#[derive(Clone, Copy, Debug)]
-pub struct Edits<'a> {
-    pub settings: &'a IndexMap<ParamKey, Setting>,
-    pub seeds: &'a IndexMap<ParamKey, SeedPolicy>,
+/// What a person changed over a preset, to be saved in one.
+#[derive(Clone, Debug, Default)]
+pub struct Edits {
+    pub settings: IndexMap<ParamKey, Setting>,
+    pub seeds: IndexMap<ParamKey, SeedPolicy>,
+    /// Aliases by what they name; empty ones are removed.
+    pub aliases: IndexMap<ParamKey, String>,
+    /// What is kept at the top, where that changed.
+    pub pins: Option<Vec<ParamKey>>,
 }
 
-impl Edits<'_> {
+impl Edits {
     /// The edits as changes of a preset's text in `folder`, with relative paths for files below it.
     pub(super) fn changes(&self, folder: &Path) -> Changes {
-        let mut changes = Changes { seeds: self.seeds.clone(), ..Changes::default() };
-        for (key, setting) in self.settings {
+        let mut changes = Changes {
+            seeds: self.seeds.clone(),
+            aliases: self.aliases.clone(),
+            pins: self.pins.clone(),
+            ..Changes::default()
+        };
+        for (key, setting) in &self.settings {
             match setting {
                 Setting::Value(value) => drop(changes.params.insert(key.clone(), value.clone())),
                 Setting::File(path) => drop(changes.files.insert(key.clone(), written(path, folder))),

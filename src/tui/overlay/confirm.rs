@@ -64,6 +64,8 @@ pub enum Confirmed {
     RunSame(Box<NewRun>),
     /// The same with another seed.
     RunWithNewSeed(Box<NewRun>),
+    /// Run again when a file of the run is saved.
+    Watch,
     /// Run with what is left of a preset that is not understood whole.
     RunUnsure,
     /// Run although placeholders would be sent.
@@ -106,6 +108,7 @@ impl Confirmed {
             | Self::DeleteOutput(_)
             | Self::RunWithNewSeed(_)
             | Self::RunUnsure
+            | Self::Watch
             | Self::RunUnfilled
             | Self::ExploreUnfilled(_)
             | Self::TakePiped(..)

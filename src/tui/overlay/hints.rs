@@ -22,7 +22,14 @@ pub fn hints(overlay: &Overlay) -> Vec<Hint> {
             hints.extend([("n", confirm.then.no()), ("Esc", "close")]);
             hints
         }
-        Overlay::Explore(_) => vec![("Esc", "close"), ("↑↓", "select")],
+        Overlay::Explore(_) => vec![("Enter", "go on"), ("Esc", "close"), ("↑↓", "select")],
+        Overlay::Lay(_) => vec![
+            ("Enter", "lay over what is marked"),
+            ("Space", "mark"),
+            ("a", "all or none"),
+            ("Esc", "close"),
+            ("↑↓", "select"),
+        ],
         Overlay::Import(shown) => {
             let load = (!shown.fit.differ.is_empty()).then_some(("Enter", "load what fits"));
             let others = [("o", "open as a workflow"), ("Esc", "close"), ("↑↓", "scroll")];
@@ -43,7 +50,9 @@ fn third_key(key: char) -> &'static str {
 fn of_choice(purpose: &Choosing) -> &'static [Hint] {
     match purpose {
         Choosing::Command => &[("Enter", "do it")],
-        Choosing::Preset => &[("Enter", "load"), ("F2", "rename"), ("Del", "delete")],
+        Choosing::Preset => {
+            &[("Enter", "load"), ("^O", "lay some of it over"), ("F2", "rename"), ("Del", "delete")]
+        }
         Choosing::Profile => &[("Enter", "use it")],
         Choosing::Recall(_) => &[("Enter", "take the value"), ("^O", "load its whole run")],
         Choosing::Kin(_) => &[("Enter", "go to the run")],
@@ -69,10 +78,12 @@ fn of_prompt(purpose: &Asking) -> &'static [Hint] {
             &[("Enter", "keep"), ("Esc", "take back")]
         }
         Asking::PresetName
+        | Asking::DifferenceName
         | Asking::RenamePreset(_)
         | Asking::SearchName
         | Asking::Tags(_)
         | Asking::Note(_) => &[("Enter", "save"), ("Esc", "close")],
+        Asking::Alias(_) => &[("Enter", "call it so"), ("Esc", "close")],
         Asking::SeedOfRun | Asking::PromptOfRun => &[("Enter", "use it"), ("Esc", "close")],
         Asking::WorkflowPath => &[("Enter", "open"), ("Tab", "complete"), ("↑↓", "select"), ("Esc", "close")],
         Asking::ImportPath => &[("Enter", "import"), ("Tab", "complete"), ("↑↓", "select"), ("Esc", "close")],

@@ -7,6 +7,7 @@ use tui_textarea::TextArea;
 
 use super::differences::{self, Differences};
 use super::explore::{self, Explore, FileQuestion};
+use super::lay::Lay;
 use super::{Asking, Choosing, Confirm, Confirmed, Import, Overlay, Picker, PickerItem, Prompt};
 use super::{help, import, messages, view};
 use crate::domain::batch::Plan;
@@ -52,6 +53,10 @@ pub enum Answer {
     Explored(Vec<FileQuestion>),
     /// These runs are wanted.
     Explore(Box<Plan>, Box<Explore>),
+    /// Some values of this preset are wanted over what is there.
+    ReadLayer(String),
+    /// What is marked is to be laid over what is there.
+    Lay(Box<Lay>),
     /// A notice to show.
     Say(String),
 }
@@ -73,6 +78,7 @@ pub fn pressed(model: &mut Model, event: KeyEvent, keys: &Keymap) -> Answer {
         Overlay::Import(shown) => in_import(model, shown, event),
         Overlay::Differences(shown) => in_differences(model, shown, event),
         Overlay::Explore(shown) => explore::pressed(model, shown, event, keys),
+        Overlay::Lay(shown) => in_lay(model, shown, event),
     }
 }
 
@@ -95,7 +101,7 @@ pub fn turned(model: &mut Model, wheel: Wheel, keys: &Keymap) -> Answer {
         Some(
             Overlay::Help { .. } | Overlay::Messages { .. } | Overlay::Import(_) | Overlay::Differences(_),
         ) => 3,
-        Some(Overlay::Picker(_)) => 1,
+        Some(Overlay::Picker(_) | Overlay::Lay(_)) => 1,
         Some(Overlay::Prompt(_) | Overlay::Confirm(_) | Overlay::Explore(_)) | None => 0,
     };
     let arrow = match wheel {
@@ -159,7 +165,11 @@ fn text_changed(model: &mut Model) -> Answer {
         }
         Some(Overlay::Explore(shown)) => return Answer::Explored(shown.refresh(&model.draft)),
         Some(
-            Overlay::Confirm(_) | Overlay::Messages { .. } | Overlay::Import(_) | Overlay::Differences(_),
+            Overlay::Confirm(_)
+            | Overlay::Messages { .. }
+            | Overlay::Import(_)
+            | Overlay::Differences(_)
+            | Overlay::Lay(_),
         )
         | None => {}
     }
@@ -243,6 +253,11 @@ fn in_picker(model: &mut Model, mut picker: Picker, event: KeyEvent, keys: &Keym
         KeyCode::Char('o') if ctrl && matches!(picker.purpose, Choosing::Recall(_)) => {
             if let Some(run) = chosen(&picker).and_then(|item| item.run) {
                 return Answer::RunOf(run);
+            }
+        }
+        KeyCode::Char('o') if ctrl && picker.purpose == Choosing::Preset => {
+            if let Some(item) = chosen(&picker) {
+                return Answer::ReadLayer(item.id);
             }
         }
         KeyCode::PageUp => picker.go_by(-10),
@@ -364,4 +379,17 @@ fn in_import(model: &mut Model, mut shown: Box<Import>, event: KeyEvent) -> Answ
     shown.scroll = shown.scroll.min(last);
     model.overlay = Some(Overlay::Import(shown));
     said
+}
+
+fn in_lay(model: &mut Model, mut shown: Box<Lay>, event: KeyEvent) -> Answer {
+    let mut answer = Answer::Nothing;
+    match event.code {
+        KeyCode::Enter if !shown.taken().is_empty() => return Answer::Lay(shown),
+        KeyCode::Enter => {
+            answer = Answer::Say("Nothing is marked: space marks a value, a all of them".to_owned());
+        }
+        code => shown.key(code, Lay::room(model)),
+    }
+    model.overlay = Some(Overlay::Lay(shown));
+    answer
 }

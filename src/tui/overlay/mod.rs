@@ -7,6 +7,7 @@ pub mod help;
 pub mod hints;
 pub mod import;
 pub mod keys;
+pub mod lay;
 pub mod messages;
 mod parts;
 pub mod picker;
@@ -20,6 +21,7 @@ pub use prompt::{Asking, Prompt};
 
 use self::differences::Differences;
 use self::explore::Explore;
+use self::lay::Lay;
 use super::completions::Completions;
 use super::typing::line_editor;
 use crate::domain::{Fit, ParamKey, RunId};
@@ -49,6 +51,8 @@ pub enum Overlay {
     Differences(Box<Differences>),
     /// Several runs, put together.
     Explore(Box<Explore>),
+    /// What another preset sets otherwise, to choose from.
+    Lay(Box<Lay>),
 }
 
 /// A graph from a file, compared with the draft.
@@ -195,7 +199,11 @@ impl Overlay {
             Self::Picker(picker) => Some(&picker.filter),
             Self::Prompt(prompt) => Some(&prompt.text),
             Self::Explore(explore) => explore.text(),
-            Self::Messages { .. } | Self::Confirm(_) | Self::Import(_) | Self::Differences(_) => None,
+            Self::Messages { .. }
+            | Self::Confirm(_)
+            | Self::Import(_)
+            | Self::Differences(_)
+            | Self::Lay(_) => None,
         }
     }
 
@@ -205,7 +213,11 @@ impl Overlay {
             Self::Picker(picker) => Some(&mut picker.filter),
             Self::Prompt(prompt) => Some(&mut prompt.text),
             Self::Explore(explore) => explore.text_mut(),
-            Self::Messages { .. } | Self::Confirm(_) | Self::Import(_) | Self::Differences(_) => None,
+            Self::Messages { .. }
+            | Self::Confirm(_)
+            | Self::Import(_)
+            | Self::Differences(_)
+            | Self::Lay(_) => None,
         }
     }
 

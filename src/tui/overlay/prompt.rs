@@ -2,7 +2,7 @@
 
 use tui_textarea::TextArea;
 
-use crate::domain::{RunId, notebook};
+use crate::domain::{ParamKey, RunId, notebook};
 use crate::tui::completions::Completions;
 
 /// A line of text to type.
@@ -32,6 +32,10 @@ pub enum Asking {
     SearchName,
     /// Name of a new preset.
     PresetName,
+    /// Name of a new preset that extends the open one.
+    DifferenceName,
+    /// Another name of a parameter.
+    Alias(ParamKey),
     /// New name of a preset.
     RenamePreset(String),
     /// The run whose seed is wanted.
@@ -61,6 +65,8 @@ impl Asking {
             Self::RunSearch => "Search runs",
             Self::LogSearch => "Search the log",
             Self::PresetName => "Save as preset",
+            Self::DifferenceName => "Save what differs as a preset that extends the open one",
+            Self::Alias(_) => "Alias of the parameter",
             Self::RenamePreset(_) => "New name of the preset",
             Self::SeedOfRun => "Same seed as run",
             Self::PromptOfRun => "Prompt of run",
@@ -72,11 +78,33 @@ impl Asking {
         }
     }
 
+    /// How it is written, where that is not obvious.
+    pub fn example(&self) -> Option<&'static str> {
+        match self {
+            Self::Tags(_) => Some("words with blanks between them, such as final hands"),
+            Self::SearchName => Some("one word; in a search it is written @name"),
+            Self::Alias(_) => Some("also for --set. Empty: as the workflow calls it"),
+            Self::ParamFilter
+            | Self::RunSearch
+            | Self::LogSearch
+            | Self::PresetName
+            | Self::DifferenceName
+            | Self::RenamePreset(_)
+            | Self::SeedOfRun
+            | Self::PromptOfRun
+            | Self::Note(_)
+            | Self::WorkflowPath
+            | Self::ImportPath => None,
+        }
+    }
+
     /// Whether it is typed in the bottom line, so that the filtered list stays visible.
     pub fn is_filter(&self) -> bool {
         match self {
             Self::ParamFilter | Self::RunSearch | Self::LogSearch => true,
             Self::PresetName
+            | Self::DifferenceName
+            | Self::Alias(_)
             | Self::RenamePreset(_)
             | Self::SearchName
             | Self::SeedOfRun
@@ -96,6 +124,8 @@ impl Asking {
             | Self::RunSearch
             | Self::LogSearch
             | Self::PresetName
+            | Self::DifferenceName
+            | Self::Alias(_)
             | Self::RenamePreset(_)
             | Self::SearchName
             | Self::SeedOfRun
@@ -108,7 +138,12 @@ impl Asking {
     /// Why a text is not accepted; `None` if it is.
     pub fn refuses(&self, text: &str) -> Option<&'static str> {
         match self {
-            Self::PresetName | Self::RenamePreset(_) if text.is_empty() => Some("A preset needs a name"),
+            Self::PresetName | Self::DifferenceName | Self::RenamePreset(_) if text.is_empty() => {
+                Some("A preset needs a name")
+            }
+            Self::Alias(_) if text.contains(['=', '"']) || ParamKey::parse(text).is_some() => {
+                Some("An alias is a word or two, such as prompt: no =, no quotes, no key of a node")
+            }
             Self::SeedOfRun | Self::PromptOfRun if text.parse::<RunId>().is_err() => {
                 Some("A run is named by its number")
             }
@@ -123,6 +158,8 @@ impl Asking {
             | Self::RunSearch
             | Self::LogSearch
             | Self::PresetName
+            | Self::DifferenceName
+            | Self::Alias(_)
             | Self::RenamePreset(_)
             | Self::SearchName
             | Self::SeedOfRun

@@ -37,6 +37,10 @@ pub fn draw(
             super::import::draw(model, shown, theme, buffer);
             None
         }
+        Overlay::Lay(shown) => {
+            super::lay::draw(model, shown, theme, buffer);
+            None
+        }
         Overlay::Explore(shown) => super::explore::draw(model, shown, theme, buffer),
         Overlay::Confirm(shown) => {
             confirm(shown, theme, buffer);
@@ -179,8 +183,14 @@ fn prompt(model: &Model, prompt: &Prompt, theme: &Theme, buffer: &mut Buffer) ->
     if below > 0 {
         completions(&prompt.completions, Rect { y: inner.y + 3, height: below, ..inner }, theme, buffer);
     }
-    if let Some(error) = &prompt.error {
-        put(buffer, inner, inner.x, inner.y + 2, &format!("✗ {error}"), theme.bad);
+    match (&prompt.error, prompt.purpose.example()) {
+        (Some(error), _) => {
+            put(buffer, inner, inner.x, inner.y + 2, &format!("✗ {error}"), theme.bad);
+        }
+        (None, Some(example)) => {
+            put(buffer, inner, inner.x + 2, inner.y + 2, example, theme.quiet);
+        }
+        (None, None) => {}
     }
     Some(cursor)
 }

@@ -126,6 +126,7 @@ fn overlay_title(overlay: &Overlay) -> &str {
         Overlay::Import(_) => "Import",
         Overlay::Confirm(_) => "Question",
         Overlay::Explore(_) => "Explore",
+        Overlay::Lay(_) => "Lay over",
         Overlay::Differences(shown) => &shown.title,
     }
 }
@@ -142,7 +143,11 @@ fn field(model: &Model) -> Option<Field> {
         }
         (
             Some(
-                Overlay::Messages { .. } | Overlay::Import(_) | Overlay::Confirm(_) | Overlay::Differences(_),
+                Overlay::Messages { .. }
+                | Overlay::Import(_)
+                | Overlay::Confirm(_)
+                | Overlay::Differences(_)
+                | Overlay::Lay(_),
             ),
             _,
         ) => return None,

@@ -22,6 +22,7 @@ mod operations;
 mod pace;
 mod pictures;
 mod pipe;
+mod save_watcher;
 mod saved_state;
 mod servers;
 mod start;

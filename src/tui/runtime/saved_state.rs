@@ -78,6 +78,8 @@ pub(super) struct SavedDraft {
     files: Vec<(ParamKey, PathBuf)>,
     /// Seed policies that differ from the preset's.
     seeds: Vec<(ParamKey, SeedPolicy)>,
+    /// Aliases that are not in the preset yet.
+    names: Vec<(ParamKey, String)>,
     /// The parameter being edited, with the text typed so far.
     field: Option<(ParamKey, String)>,
     /// Whether something had been typed in it.
@@ -94,6 +96,7 @@ impl SavedDraft {
             field: model.params.editing.as_ref().map(|editing| (editing.key.clone(), editing.value())),
             is_typed: model.params.editing.as_ref().is_some_and(|editing| editing.is_typed),
             seeds: model.draft.policy_edits().iter().map(|(key, policy)| (key.clone(), *policy)).collect(),
+            names: model.draft.name_edits().iter().map(|(key, alias)| (key.clone(), alias.clone())).collect(),
             ..Self::default()
         };
         for (key, setting) in model.draft.edits() {
@@ -118,6 +121,8 @@ impl SavedDraft {
 
     /// Puts the edits over what was opened, when it is what they were made on; else they are to be asked for.
     fn put_into(&self, opened: &mut Opened) {
+        // What a person calls a parameter stays, whatever its values.
+        opened.names.clone_from(&self.names);
         if self.content == opened.open.content() {
             opened.edits = self.edits();
             opened.seeds.clone_from(&self.seeds);

@@ -202,6 +202,7 @@ fn event_loop(
         pipes: options.config.pipes.clone(),
         secret_variables: runner::secret_variables(&options.dirs),
         pipe: None,
+        saves: None,
         replies: replies.clone(),
     })
 }

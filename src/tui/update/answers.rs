@@ -1,6 +1,6 @@
 //! Passes an overlay's answer to the code that opened it.
 
-use super::{explore, import, lineage, notebook, palette, presets, submit, values_of};
+use super::{explore, import, layers, lineage, notebook, palette, presets, submit, values_of, watch};
 use crate::tui::command::Ctx;
 use crate::tui::effect::{Effect, Effects, Operation, Take};
 use crate::tui::model::Model;
@@ -36,6 +36,10 @@ pub(super) fn hear(model: &mut Model, answer: Answer, ctx: &Ctx, effects: &mut E
         Answer::Open(shown) => import::ask_to_open(model, shown.imported, effects),
         Answer::Explored(wanted) => explore::read(wanted, effects),
         Answer::Explore(plan, _) => explore::ask(model, *plan),
+        Answer::ReadLayer(preset) => {
+            effects.push(Effect::Do(Operation::ReadLayer(preset, model.open.clone())));
+        }
+        Answer::Lay(shown) => layers::lay(model, *shown, effects),
         Answer::Say(text) => model.notify(Tone::Plain, text),
     }
 }
@@ -48,6 +52,8 @@ fn typed(model: &mut Model, purpose: &Asking, text: String, effects: &mut Effect
         Asking::WorkflowPath | Asking::ImportPath => effects.push(Effect::Do(Operation::CompletePath(text))),
         Asking::LogSearch => log::typed(model, text, effects),
         Asking::PresetName
+        | Asking::DifferenceName
+        | Asking::Alias(_)
         | Asking::RenamePreset(_)
         | Asking::SearchName
         | Asking::SeedOfRun
@@ -64,6 +70,8 @@ fn left(model: &mut Model, purpose: &Asking, before: String, effects: &mut Effec
         Asking::RunSearch => search::left(model, &before, effects),
         Asking::LogSearch => log::left(model),
         Asking::PresetName
+        | Asking::DifferenceName
+        | Asking::Alias(_)
         | Asking::RenamePreset(_)
         | Asking::SearchName
         | Asking::SeedOfRun
@@ -82,6 +90,8 @@ fn entered(model: &mut Model, purpose: Asking, text: &str, ctx: &Ctx, effects: &
         Asking::SearchName => search::name_entered(model, text, ctx.keys, effects),
         Asking::LogSearch => log::entered(model, text, effects),
         Asking::PresetName => presets::name_entered(model, text, effects),
+        Asking::DifferenceName => layers::name_entered(model, text, effects),
+        Asking::Alias(key) => layers::alias_entered(model, &key, text),
         Asking::RenamePreset(from) => {
             effects.push(Effect::Do(Operation::RenamePreset { from, to: text.to_owned() }))
         }
@@ -148,6 +158,7 @@ fn confirmed(model: &mut Model, then: Confirmed, ctx: &Ctx, effects: &mut Effect
         Confirmed::LoadRun(run) => effects.push(runs::read_settings(model, run)),
         Confirmed::RunSame(order) => submit::again(model, *order, effects),
         Confirmed::RunWithNewSeed(order) => submit::with_new_seed(model, &order, ctx, effects),
+        Confirmed::Watch => watch::begin(model, effects),
         Confirmed::RunUnsure => submit::unsure(model, effects),
         Confirmed::RunUnfilled => submit::unfilled(model, effects),
         Confirmed::TakePiped(key, text) => piping::taken(model, &key, text, effects),

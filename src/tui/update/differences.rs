@@ -108,14 +108,15 @@ fn draft_parts(model: &Model, last: Option<&Run>) -> Vec<Part> {
     let mut parts = Vec::new();
     if let Some(last) = last {
         let before = with_defaults(&model.draft, last.request.clone(), &draft);
-        let heading = format!("Against run {}, the last one of this", last.id);
+        let heading = match model.draft.preset().name.as_str() {
+            "" => format!("Against run {}, the last one of this workflow", last.id),
+            preset => format!("Against run {}, the last one with preset {preset}", last.id),
+        };
         let difference =
             same_place(compare::requests(&before, &with_defaults(&model.draft, draft.clone(), &before)));
         parts.push(Part { heading, difference, ..Part::default() });
     }
-    let mut beneath = model.draft.clone();
-    beneath.reset_all();
-    let beneath = asked(&beneath, last.map(|run| &run.request));
+    let beneath = asked(&model.draft.beneath(), last.map(|run| &run.request));
     let before = with_defaults(&model.draft, beneath, &draft);
     let heading = match model.draft.preset().name.as_str() {
         "" => "Against the workflow".to_owned(),

@@ -21,7 +21,7 @@ pub const COMMANDS: &[Command] = &[Command {
     short: "explore",
     long: "Explore: run several variations, with other seeds or values. Spends money; asked first",
     spends: Spends::AfterAsking,
-    when: submit::RUN.when,
+    when: submit::can_run,
     ..Command::new("explore", |model, ctx, effects| open(model, Vec::new(), ctx, effects))
 }];
 
@@ -83,16 +83,43 @@ fn unfilled(model: &Model, plan: &Plan) -> Vec<ParamKey> {
     keys
 }
 
-/// Asks before these runs are queued.
-pub(super) fn ask_to_run(model: &mut Model, plan: Plan) {
-    let question = format!("Run {}: {}?", report::runs(plan.len()), report::axes(&plan.outline()));
-    let order = BatchOrder {
+/// The run key where Explore is open, or its question: how many runs and what they cost stands there, so it is a yes to
+/// them. Returns whether it was for them.
+pub(super) fn run_shown(model: &mut Model, effects: &mut Effects) -> bool {
+    let order = match &model.overlay {
+        Some(Overlay::Confirm(Confirm { then: Confirmed::RunBatch(order), .. })) => order.clone(),
+        Some(Overlay::Explore(explore)) => {
+            let Some(plan) = explore.plan.as_ref().ok().cloned() else {
+                model.notify(Tone::Plain, "Nothing was sent: the values to explore cannot be read yet");
+                return true;
+            };
+            let unfilled = unfilled(model, &plan);
+            if submit::ask_about(model, &unfilled, Confirmed::ExploreUnfilled(Box::new(plan.clone()))) {
+                return true;
+            }
+            Box::new(order(model, plan))
+        }
+        _ => return false,
+    };
+    model.overlay = None;
+    effects.push(Effect::Do(Operation::SubmitBatch(order)));
+    true
+}
+
+fn order(model: &Model, plan: Plan) -> BatchOrder {
+    BatchOrder {
         open: model.open.clone(),
         draft: Arc::new(model.draft.clone()),
         preset: Some(model.draft.preset().name.clone()).filter(|name| !name.is_empty()),
         send_workflow: model.send_workflow,
         plan,
-    };
+    }
+}
+
+/// Asks before these runs are queued.
+pub(super) fn ask_to_run(model: &mut Model, plan: Plan) {
+    let question = format!("Run {}: {}?", report::runs(plan.len()), report::axes(&plan.outline()));
+    let order = order(model, plan);
     let told = told(model, order.plan.len());
     let consequence = match told.starts_with("about") {
         true => format!("It takes {told}."),

@@ -2,7 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 
-use super::{answers, submit};
+use super::{answers, run_key};
 use crate::tui::command::{Command, Ctx};
 use crate::tui::effect::Effects;
 use crate::tui::key::Key;
@@ -21,10 +21,10 @@ pub(super) fn pressed(model: &mut Model, event: KeyEvent, ctx: &Ctx, effects: &m
         return unseen(model, ctx.keys.in_pane(model.focus, key), ctx, effects);
     }
     let everywhere = ctx.keys.everywhere(key);
-    if everywhere.is_none_or(|command| command.name != submit::RUN.name) {
-        submit::another_key(model, effects);
+    if everywhere.is_none_or(|command| command.name != run_key::RUN.name) {
+        run_key::another_key(model, effects);
     } else if event.kind == KeyEventKind::Repeat {
-        return model.notify(Tone::Plain, submit::HELD);
+        return model.notify(Tone::Plain, run_key::HELD);
     }
     if model.overlay.is_some() {
         match everywhere {

@@ -9,16 +9,19 @@ pub mod differences;
 pub mod explore;
 pub mod import;
 mod keys;
+pub mod layers;
 pub mod lineage;
 mod mouse;
 pub mod nodes;
 pub mod notebook;
 pub mod palette;
 pub mod presets;
+pub mod run_key;
 pub mod screen;
 pub mod submit;
 pub mod typing;
 pub mod values_of;
+pub mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -62,7 +65,7 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
         Msg::Input(event) => input(model, event, ctx, &mut effects),
         // A run at work changes the store all the time, what it makes seldom.
         Msg::Tick => {
-            submit::tick(model, &mut effects);
+            run_key::tick(model, &mut effects);
             gallery::reload(model, &mut effects);
         }
         Msg::NoticeDue => model.end_notice(),
@@ -155,6 +158,7 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
         Msg::Opened(opened) => presets::opened(model, *opened, &mut effects),
         Msg::NotOpened(why) => {
             model.opening = false;
+            watch::not_read(model);
             model.report(Tone::Bad, why);
         }
         Msg::Settings { run, settings, told } => {
@@ -164,7 +168,9 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
                 explore::open(model, offers, ctx, &mut effects);
             }
         }
+        Msg::FilesSaved(saved) => watch::saved(model, &saved),
         Msg::Imported(imported) => import::imported(model, *imported, &mut effects),
+        Msg::Layer(layer, problems) => layers::arrived(model, *layer, problems),
         Msg::Items(purpose, items) => answers::items(model, &purpose, items),
         Msg::Saved { preset, layer, path, files } => presets::saved(model, *preset, *layer, &path, files),
         Msg::PresetRenamed { from, preset } => presets::renamed(model, &from, *preset),
@@ -194,6 +200,9 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
     }
     let mut random = fastrand::Rng::with_seed(ctx.random);
     model.draft.draw(|| random.u64(..));
+    if watch::settle(model, &mut effects) {
+        model.draft.draw(|| random.u64(..));
+    }
     panes::settle(model, &mut effects);
     effects
 }

@@ -166,7 +166,7 @@ fn save(model: &mut Model, effects: &mut Effects) {
     let name = model.draft.preset().name.clone();
     if name.is_empty() || !model.open.has_own_preset() {
         ask_name(model);
-    } else if model.draft.is_edited() {
+    } else if model.draft.is_edited() || model.params.has_new_pins() {
         effects.push(save_effect(model, &name, true));
     } else {
         model.notify(Tone::Plain, format!("Preset {name} has no changes to save"));
@@ -186,6 +186,9 @@ pub(super) fn save_effect(model: &Model, name: &str, overwrite: bool) -> Effect 
             .iter()
             .map(|(key, policy)| (key.clone(), *policy))
             .collect::<Vec<(_, SeedPolicy)>>(),
+        aliases: model.draft.name_edits().iter().map(|(key, alias)| (key.clone(), alias.clone())).collect(),
+        pins: model.params.has_new_pins().then(|| model.params.pinned.iter().cloned().collect()),
+        only_difference: false,
     }))
 }
 
@@ -194,6 +197,7 @@ pub(super) fn saved(model: &mut Model, preset: OpenPreset, layer: Layer, path: &
     model.open.preset = Some(Arc::new(preset));
     model.open.files = files.into();
     model.draft.rebase(layer);
+    model.params.opened_pins.clone_from(&model.params.pinned);
 }
 
 fn toggle_workflow(model: &mut Model) {
@@ -223,9 +227,12 @@ pub(super) fn opened(model: &mut Model, opened: Opened, effects: &mut Effects) {
     model.params.editing = None;
     model.params.files.clear();
     model.params.filter.clear();
+    model.draft.restore_names(opened.names);
     // Unless somebody chose: what a preset gives a name of its own is what people change.
-    let named = || model.draft.preset().aliases.values().cloned().collect();
-    model.params.pinned = opened.pinned.map_or_else(named, |pinned| pinned.into_iter().collect());
+    let preset = model.draft.preset();
+    let remembered = opened.pinned.filter(|_| preset.pins.is_none());
+    model.params.pinned = remembered.unwrap_or_else(|| preset.pinned()).into_iter().collect();
+    model.params.opened_pins.clone_from(&model.params.pinned);
     params::select_first(model);
     params::check_files(model, effects);
     if let Some(field) = opened.field {

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use crate::domain::draft::Submission;
-use crate::domain::run::{Caps, UnixMs};
+use crate::domain::run::Caps;
 use crate::domain::{Doubt, ParamKey, Parameter, Rule, RunId, Said, Setting, Shape, Status, lora, value};
 use crate::report::human;
-use crate::tui::command::{Command, Ctx, Scope, Spends, at};
+use crate::tui::command::{Ctx, Reason};
 use crate::tui::effect::{Effect, Effects, NewRun, Operation};
-use crate::tui::model::{Model, RunKey};
+use crate::tui::model::Model;
 use crate::tui::notice::Tone;
 use crate::tui::open::OpenFile;
 use crate::tui::overlay::{Confirm, Confirmed, Overlay};
@@ -18,75 +18,19 @@ use crate::tui::panes::params::update as params;
 use crate::tui::panes::runs::update as runs;
 use crate::tui::text;
 
-/// The notice for a key that is held down.
-pub(super) const HELD: &str = "Queued once. Release the key, then press again for another run";
-
-/// Milliseconds between two presses that cannot be deliberate: a held key repeats every 20 to 50.
-const HELD_MS: i64 = 90;
-/// Pause after which the run key is a new one.
-const APART_MS: i64 = 1_000;
-/// Pause after which a press was not the first repetition of a key that is held down.
-const SETTLED_MS: i64 = 250;
-
-pub const RUN: Command = Command {
-    places: &[at(Scope::Everywhere, 100)],
-    keys: &["ctrl+r", "f5"],
-    short: "run",
-    long: "Run with the current parameters. Spends money",
-    spends: Spends::AtOnce,
-    when: |model| {
-        model.is_settled()?;
-        if model.open.profile.is_none() {
-            return Err("No profile, so there is nowhere to run. Press P, or quit and run `comfydeck init`");
-        }
-        if model.draft.params().is_empty() {
-            return Err("No workflow is open. Press O to open a workflow_api.json");
-        }
-        Ok(())
-    },
-    ..Command::new("run", run)
-};
-
-fn run(model: &mut Model, ctx: &Ctx, effects: &mut Effects) {
-    let presses = if model.key_kinds { 1 } else { meant(&mut model.run_key, ctx.now) };
-    for _ in 0..presses {
-        run_now(model, effects);
+/// Whether there is something to run, and somewhere to run it.
+///
+/// # Errors
+/// What is missing.
+pub(super) fn can_run(model: &Model) -> Result<(), Reason> {
+    model.is_settled()?;
+    if model.open.profile.is_none() {
+        return Err("No profile, so there is nowhere to run. Press P, or quit and run `comfydeck init`");
     }
-    if model.run_key.held {
-        model.notify(Tone::Plain, HELD);
+    if model.draft.params().is_empty() {
+        return Err("No workflow is open. Press O to open a workflow_api.json");
     }
-}
-
-/// How many runs a press of the run key means, where the terminal does not tell a held key from one that is pressed again. The
-/// first press runs at once. One that comes soon after it may be the first repetition of a held key: it waits, and runs when
-/// the next comes no sooner than a person presses, or none comes.
-fn meant(key: &mut RunKey, now: UnixMs) -> usize {
-    match key.last.replace(now).map(|last| now - last) {
-        None | Some(APART_MS..) => {
-            key.held = false;
-            1 + usize::from(std::mem::take(&mut key.waiting))
-        }
-        Some(..HELD_MS) => {
-            (key.held, key.waiting) = (true, false);
-            0
-        }
-        Some(_) => usize::from(!key.held && std::mem::replace(&mut key.waiting, true)),
-    }
-}
-
-/// Time has passed: a press that waits is meant.
-pub(super) fn tick(model: &mut Model, effects: &mut Effects) {
-    let is_settled = model.run_key.last.is_some_and(|last| model.now - last >= SETTLED_MS);
-    if is_settled && std::mem::take(&mut model.run_key.waiting) {
-        run_now(model, effects);
-    }
-}
-
-/// Another key was pressed: one that is held down would have gone on.
-pub(super) fn another_key(model: &mut Model, effects: &mut Effects) {
-    if std::mem::take(&mut model.run_key).waiting {
-        run_now(model, effects);
-    }
+    Ok(())
 }
 
 /// Takes in what is being typed, and says what stands in the way of a run; `false` when something does.
@@ -113,8 +57,15 @@ pub(super) fn is_ready(model: &mut Model, effects: &mut Effects) -> bool {
 }
 
 /// Queues a run with the parameters as they stand and gives the keys back at once.
-fn run_now(model: &mut Model, effects: &mut Effects) {
-    run_as(model, Agreed::Nothing, effects);
+pub(super) fn run_now(model: &mut Model, effects: &mut Effects) {
+    run_as(model, Agreed::Nothing, false, effects);
+}
+
+/// Queues a run since a file of it was saved. Returns whether it did.
+pub(super) fn by_watch(model: &mut Model, effects: &mut Effects) -> bool {
+    let before = effects.len();
+    run_as(model, Agreed::Nothing, true, effects);
+    effects[before..].iter().any(|effect| matches!(effect, Effect::Do(Operation::Submit(_))))
 }
 
 /// What a person has said yes to.
@@ -127,7 +78,7 @@ enum Agreed {
     Doubtful,
 }
 
-fn run_as(model: &mut Model, agreed: Agreed, effects: &mut Effects) {
+fn run_as(model: &mut Model, agreed: Agreed, watched: bool, effects: &mut Effects) {
     if !is_ready(model, effects) {
         return;
     }
@@ -171,6 +122,7 @@ fn run_as(model: &mut Model, agreed: Agreed, effects: &mut Effects) {
         note,
         ask_if_same: !model.same_unasked,
         ask_if_changed: true,
+        watched,
     })));
 }
 
@@ -243,7 +195,7 @@ fn ask_about_doubts(model: &mut Model, submission: &Submission, goes_along: bool
 
 /// After confirming to send values that the server does not take.
 pub(super) fn doubtful(model: &mut Model, effects: &mut Effects) {
-    run_as(model, Agreed::Doubtful, effects);
+    run_as(model, Agreed::Doubtful, false, effects);
 }
 
 /// The nearest values that the server takes are sent instead.
@@ -254,7 +206,7 @@ pub(super) fn with_nearest(model: &mut Model, nearest: Vec<(ParamKey, Setting)>,
 
 /// After confirming to send placeholders.
 pub(super) fn unfilled(model: &mut Model, effects: &mut Effects) {
-    run_as(model, Agreed::Unfilled, effects);
+    run_as(model, Agreed::Unfilled, false, effects);
 }
 
 /// After confirming to send the rest of a preset; not asked again while it is open.
@@ -265,6 +217,11 @@ pub(super) fn unsure(model: &mut Model, effects: &mut Effects) {
 
 /// A run was not queued, for nothing differs from one that is done or about to be.
 pub(super) fn same(model: &mut Model, run: RunId, status: Status, order: Box<NewRun>) {
+    if order.watched {
+        not_by_watch(model, &order);
+        let told = format!("Saved; nothing differs from run {run}, so it is not run again");
+        return model.report(Tone::Plain, told);
+    }
     if model.overlay.is_some() || model.params.editing.is_some() {
         not_sent(model, &order);
         return model.notify(Tone::Plain, format!("Not queued: nothing differs from run {run}"));
@@ -275,6 +232,14 @@ pub(super) fn same(model: &mut Model, run: RunId, status: Status, order: Box<New
         yes: "run again",
         then: Confirmed::RunSame(order),
     }));
+}
+
+/// A run of a watch was not queued.
+fn not_by_watch(model: &mut Model, order: &NewRun) {
+    not_sent(model, order);
+    if let Some(watching) = &mut model.watching {
+        watching.not_sent();
+    }
 }
 
 /// A no to running the same again.
@@ -290,6 +255,14 @@ pub(super) fn changed_on_disk(
     files: Vec<OpenFile>,
     order: Option<Box<NewRun>>,
 ) {
+    // A watch reads them again by itself.
+    match &order {
+        Some(order) if order.watched => {
+            return not_by_watch(model, order);
+        }
+        None if model.watching.is_some() => return,
+        Some(_) | None => {}
+    }
     // After a no, the same change is not asked about again.
     model.open.files = files.into();
     let names: Vec<_> = changed.iter().map(|path| path.display().to_string()).collect();

@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr;
 use super::paint::{put, sign, without_right};
 use crate::tui::command::keymap::{Keymap, Row};
 use crate::tui::model::Model;
-use crate::tui::overlay;
+use crate::tui::overlay::{self, Overlay};
 use crate::tui::theme::Theme;
 
 /// Columns between two hints.
@@ -33,7 +33,11 @@ pub(super) fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buff
     let hints = match &model.overlay {
         Some(overlay) => {
             let hints = overlay::hints::hints(overlay).into_iter();
-            fitting(hints.map(|(key, what)| (key.to_owned(), what)).collect(), width)
+            let mut hints: Vec<Hint> = hints.map(|(key, what)| (key.to_owned(), what)).collect();
+            if matches!(overlay, Overlay::Explore(_)) {
+                hints.insert(1, (keys.hint("run"), "run them"));
+            }
+            fitting(hints, width)
         }
         None => hints(model, keys, width),
     };

@@ -11,6 +11,7 @@ use crate::domain::spend::queue_left;
 use crate::tui::model::Model;
 use crate::tui::text;
 use crate::tui::theme::Theme;
+use crate::tui::watching::{MOST_RUNS, Watching};
 
 /// From this width on there is room for a sentence.
 const ROOMY: u16 = 110;
@@ -42,8 +43,10 @@ pub(super) fn draw(model: &Model, theme: &Theme, area: Rect, buffer: &mut Buffer
         put(buffer, left, x, area.y, &format!(" ▸ {preset}"), theme.text)
     };
     let x = if model.draft.changes() > 0 { put(buffer, left, x, area.y, " •", theme.accent) } else { x };
-    if model.send_workflow {
-        put(buffer, left, x, area.y, "  sent along", theme.quiet);
+    let x = if model.send_workflow { put(buffer, left, x, area.y, "  sent along", theme.quiet) } else { x };
+    if let Some(Watching { ran, waits, .. }) = &model.watching {
+        let told = if *waits { ", saved, waits" } else { "" };
+        put(buffer, left, x, area.y, &format!("  watching {ran} of {MOST_RUNS}{told}"), theme.accent);
     }
 }
 

@@ -30,12 +30,23 @@ pub struct ParamsPane {
     pub filter: String,
     /// Parameters kept at the top, in this order.
     pub pinned: IndexSet<ParamKey>,
+    /// The same as it was when preset and workflow were opened, or saved.
+    pub opened_pins: IndexSet<ParamKey>,
+    /// Whether each row says who set its value.
+    pub show_origins: bool,
     /// Whether links and inputs hidden by the form are shown.
     pub show_all: bool,
     pub editing: Option<Editing>,
     pub pipes: Pipes,
     /// State of the files that parameters refer to.
     pub files: BTreeMap<ParamKey, FileState>,
+}
+
+impl ParamsPane {
+    /// Whether a person changed what is pinned, so that the preset can have it.
+    pub fn has_new_pins(&self) -> bool {
+        !self.pinned.iter().eq(&self.opened_pins)
+    }
 }
 
 /// The state of a parameter's file.

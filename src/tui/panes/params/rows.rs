@@ -54,6 +54,8 @@ pub struct Rows {
     pub rows: Vec<Row>,
     /// Columns for the label.
     pub label_width: usize,
+    /// Columns at the right for who set the value, with the gap before them; 0 where that is not shown.
+    pub origin_width: usize,
 }
 
 pub fn rows(model: &Model, width: u16) -> Rows {
@@ -64,7 +66,8 @@ pub fn rows(model: &Model, width: u16) -> Rows {
     let is_seen = |i: &usize| is_shown(model, &params[*i]) && !others.contains(i);
     let seen: Vec<usize> = (0..params.len()).filter(is_seen).collect();
     let label_width = label_width(model, &seen, width);
-    let columns = Rows { rows: Vec::new(), label_width }.columns(width);
+    let origin_width = origin_width(model, &seen, width);
+    let columns = Rows { rows: Vec::new(), label_width, origin_width }.columns(width);
     let row = |index: usize, pinned: bool| Row::Param {
         index,
         pinned,
@@ -74,7 +77,7 @@ pub fn rows(model: &Model, width: u16) -> Rows {
     if !model.params.filter.is_empty() {
         // Sorted by score, so headings would repeat and are left out.
         let rows = matching(model, &seen).into_iter().map(|index| row(index, true)).collect();
-        return Rows { rows, label_width };
+        return Rows { rows, label_width, origin_width };
     }
     let mut rows = Vec::new();
     let pinned: Vec<usize> = model.params.pinned.iter().filter_map(|key| model.draft.place(key)).collect();
@@ -105,7 +108,7 @@ pub fn rows(model: &Model, width: u16) -> Rows {
             rows.push(row(index, false));
         }
     }
-    let mut rows = Rows { rows, label_width };
+    let mut rows = Rows { rows, label_width, origin_width };
     rows.give_room(model, columns);
     rows
 }
@@ -139,7 +142,7 @@ impl Rows {
 
     /// Columns of the values.
     pub fn columns(&self, width: u16) -> usize {
-        usize::from(width).saturating_sub(INDENT + self.label_width).max(1)
+        usize::from(width).saturating_sub(INDENT + self.label_width + self.origin_width).max(1)
     }
 
     /// Keys of the selectable rows, in order.
@@ -196,6 +199,19 @@ fn label_width(model: &Model, seen: &[usize], width: u16) -> usize {
         }
     }
     longest.min(usize::from(width) / 3)
+}
+
+/// Columns for who set a value.
+fn origin_width(model: &Model, seen: &[usize], width: u16) -> usize {
+    /// Most columns, and those of the gap before them.
+    const MOST: usize = 24;
+    const GAP: usize = 2;
+    if !model.params.show_origins {
+        return 0;
+    }
+    let params = model.draft.params();
+    let widths = seen.iter().map(|index| model.draft.origin(&params[*index].key).to_string().width());
+    widths.max().unwrap_or(0).min(MOST).min(usize::from(width) / 4) + GAP
 }
 
 fn is_shown(model: &Model, param: &Parameter) -> bool {

@@ -222,7 +222,14 @@ fn uncover(model: &mut Model, covered: Covered, effects: &mut Effects) {
     model.open = open;
     model.draft = draft;
     model.send_workflow = send_workflow;
-    model.params = ParamsPane { pinned, selected, show_all: model.params.show_all, ..ParamsPane::default() };
+    model.params = ParamsPane {
+        opened_pins: pinned.clone(),
+        pinned,
+        selected,
+        show_all: model.params.show_all,
+        show_origins: model.params.show_origins,
+        ..ParamsPane::default()
+    };
     check_files(model, effects);
     effects.push(Effect::Do(Operation::CheckOpenFiles(model.open.clone())));
     model.notify(Tone::Good, format!("{} is open again, with {changes}", model.open_name()));

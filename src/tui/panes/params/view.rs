@@ -10,6 +10,7 @@ use crate::domain::param::{Range, Rank};
 use crate::domain::{
     Origin, ParamKey, ParamKind, Parameter, Rule, Said, SeedPolicy, Setting, doubt, lora, scalar, value,
 };
+use crate::report::text::cut;
 use crate::tui::command::Keymap;
 use crate::tui::layout;
 use crate::tui::model::Model;
@@ -88,7 +89,7 @@ pub fn draw(
         put(buffer, area, area.x + 2, area.y, "No parameter matches. Esc clears the filter", theme.quiet);
         return None;
     }
-    let label_width = rows.label_width;
+    let (label_width, origin_width) = (rows.label_width, rows.origin_width as u16);
     let mut cursor = None;
     let mut y = 0;
     for row in &rows.rows {
@@ -113,6 +114,12 @@ pub fn draw(
                 let label = rows::label(model, param, *of);
                 let (pinned, lines) = (*pinned, *height);
                 let row = ParamRow { model, theme, param, label: &label, label_width, pinned, lines };
+                if origin_width > 0 && skipped == 0 {
+                    let origin =
+                        cut(&model.draft.origin(&param.key).to_string(), usize::from(origin_width) - 2);
+                    put_right(buffer, place, place.y, &origin, theme.quiet);
+                }
+                let place = Rect { width: place.width.saturating_sub(origin_width), ..place };
                 cursor = row.draw(place, skipped, buffer).or(cursor);
             }
         }

@@ -4,7 +4,7 @@ use super::grid::SheetGrid;
 use super::{SheetPage, SheetQuery, SheetRun};
 use crate::domain::batch::{Batch, BatchId, Hold};
 use crate::domain::spend::cost;
-use crate::domain::{About, ParamKind, Remark, Role, RunSummary, Status};
+use crate::domain::{About, ParamKey, ParamKind, Remark, Role, RunSummary, Status};
 use crate::report::batch as report;
 use crate::tui::effect::{Effect, Effects, KeepRun, Operation, Question};
 use crate::tui::model::Model;
@@ -15,6 +15,7 @@ use crate::tui::overlay::{Confirm, Confirmed, Overlay};
 use crate::tui::pane::Pane;
 use crate::tui::panes::gallery::tiles::{thumb_orders, want_thumbs};
 use crate::tui::panes::output::update as output;
+use crate::tui::panes::params::update as params;
 
 /// Goes to the sheet of the selected batch, else of the last that was seen; or back from it.
 pub fn toggle(model: &mut Model, effects: &mut Effects) {
@@ -129,7 +130,18 @@ pub fn keep_this(model: &mut Model, effects: &mut Effects) {
     if let Some(tile) = run.output.as_ref().filter(|tile| !tile.card.starred) {
         effects.push(Effect::Do(Operation::Note(vec![Remark::Star(About::Output(tile.card.id), true)])));
     }
+    if let Some(key) = next_change(model) {
+        params::select(model, &key);
+    }
     model.go_to(Pane::Parameters);
+}
+
+/// What a person changes next when they keep one of these runs: what was varied last, and of seeds alone the prompt.
+fn next_change(model: &Model) -> Option<ParamKey> {
+    let is_seed = |key: &ParamKey| model.draft.param(key).is_some_and(|param| param.kind == ParamKind::Seed);
+    let varied = model.sheet.outline.axes.iter().map(|axis| &axis.key).rfind(|key| !is_seed(key));
+    let prompt = || model.draft.params().iter().find(|param| param.role == Some(Role::Prompt));
+    varied.cloned().or_else(|| prompt().map(|prompt| prompt.key.clone()))
 }
 
 /// Explores again from a run: its values become the draft, and its numbers are varied within half the way to their

@@ -1,5 +1,6 @@
 //! Performs the effects of `update`.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::{EventLoop, Over};
@@ -9,6 +10,7 @@ use crate::tui::notice::Tone;
 use crate::tui::reader::Reader;
 use crate::tui::runtime::encode_options::EncodeOptions;
 use crate::tui::runtime::pipe;
+use crate::tui::runtime::save_watcher::SaveWatcher;
 use crate::tui::runtime::timers::Timer;
 use crate::tui::runtime::{clipboard, editor};
 use crate::tui::terminal::tmux;
@@ -39,6 +41,7 @@ impl EventLoop {
                 self.over = Some(Over::Quit);
             }
             ScreenEffect::Pipe { number, name, text } => self.start_pipe(number, &name, text),
+            ScreenEffect::WatchFiles(files) => self.watch_files(&files),
             ScreenEffect::StopPipe => self.pipe = None,
             ScreenEffect::Alert(alert) => self.session.alert(&alert),
             ScreenEffect::Suspend => self.suspend(),
@@ -87,6 +90,19 @@ impl EventLoop {
         match pipe::start(command, text, without, pipe::LIMIT, answer) {
             Ok(pipe) => self.pipe = Some(pipe),
             Err(why) => self.hear(Msg::Piped { number, outcome: Err(why.to_string()) }),
+        }
+    }
+
+    fn watch_files(&mut self, files: &[PathBuf]) {
+        match &self.saves {
+            _ if files.is_empty() => self.saves = None,
+            Some(saves) => saves.watch(files),
+            None => match SaveWatcher::start(files, self.replies.clone()) {
+                Ok(saves) => self.saves = Some(saves),
+                Err(why) => {
+                    self.hear(Msg::Notice(Tone::Bad, format!("Nothing is watched: no thread ({why})")));
+                }
+            },
         }
     }
 

@@ -14,6 +14,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::encode_options::{EncodeOptions, PictureSettings};
 use super::pace::{Link, Pace, Step};
 use super::pipe::Pipe;
+use super::save_watcher::SaveWatcher;
 use super::saved_state::SavedState;
 use super::store_reader::StoreReader;
 use super::thumb_queue::ThumbQueue;
@@ -92,6 +93,8 @@ pub(super) struct EventLoop {
     pub(super) secret_variables: Vec<String>,
     /// The one that is at work.
     pub(super) pipe: Option<Pipe>,
+    /// Looks at the files of a watch.
+    pub(super) saves: Option<SaveWatcher>,
     pub(super) replies: Replies,
 }
 

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::thread::{self, JoinHandle};
 
-use indexmap::IndexMap;
 use serde_json::Number;
 
 use super::saved_state::SavedDraft;
@@ -18,7 +17,7 @@ use super::{Replies, clipboard, files, viewer};
 use crate::backend::results::names::safe_name;
 use crate::config::{Config, ConfigError, Dirs, Profile};
 use crate::domain::run::shown_url;
-use crate::domain::{ParamKey, SeedPolicy, Setting, Workflow};
+use crate::domain::{ParamKey, SeedPolicy, Workflow};
 use crate::library::import;
 use crate::library::open::{self, OpenError, OpenRequest as Wanted, OpenWorkflow, Opening};
 use crate::library::presets::{self, Edits, PresetError, Presets};
@@ -157,6 +156,7 @@ impl Operations {
             Operation::CheckOpenFiles(open) => Ok(self.check_open_files(&open, None).into_iter().collect()),
             Operation::Reload(open) => Ok(self.reload(&open)),
             Operation::ListPresets => self.list_presets(),
+            Operation::ReadLayer(name, open) => self.read_layer(&name, &open),
             Operation::ListProfiles => Ok(vec![Msg::Items(Choosing::Profile, self.list_profiles())]),
             Operation::OpenPreset(name, choice) => Ok(or_not_opened(self.open(Some(&name), None, &choice))),
             Operation::OpenWorkflow(path, choice) => {
@@ -229,6 +229,7 @@ impl Operations {
             edits: Vec::new(),
             seeds: Vec::new(),
             field: None,
+            names: Vec::new(),
             pinned: None,
             earlier: None,
         }
@@ -283,6 +284,15 @@ impl Operations {
         Ok(vec![Msg::Items(Choosing::Preset, items.collect())])
     }
 
+    /// What a preset sets for the open workflow, whichever it is for.
+    fn read_layer(&self, name: &str, open: &Open) -> Answer {
+        let preset = self.presets.open(name).map_err(said)?;
+        let workflow = open.workflow.as_deref().ok_or("no workflow is open")?;
+        let (layer, found) = preset.layer(&workflow.params);
+        let problems = preset.diagnostics.iter().chain(&found).map(ToString::to_string).collect();
+        Ok(vec![Msg::Layer(Box::new(layer), problems)])
+    }
+
     fn list_profiles(&self) -> Vec<PickerItem> {
         let item = |profile: &Profile| PickerItem {
             id: profile.name.clone(),
@@ -295,11 +305,17 @@ impl Operations {
 
     /// Saves edits into the open preset, or as a new one.
     fn save(&self, save: SavePreset) -> Answer {
-        let settings: IndexMap<ParamKey, Setting> = save.settings.into_iter().collect();
-        let seeds: IndexMap<ParamKey, SeedPolicy> = save.seeds.into_iter().collect();
-        let edits = Edits { settings: &settings, seeds: &seeds };
+        let edits = Edits {
+            settings: save.settings.into_iter().collect(),
+            seeds: save.seeds.into_iter().collect(),
+            aliases: save.aliases.into_iter().collect(),
+            pins: save.pins,
+        };
         let workflow = save.open.workflow.as_deref();
         let saved = match save.open.preset.as_deref() {
+            Some(preset) if save.only_difference => {
+                self.presets.save_difference(preset, &save.name, &edits).map_err(said).map(Ok)?
+            }
             Some(preset) if preset.name == save.name => self.presets.save(preset, &edits),
             preset => {
                 let source = workflow.map(|open| &open.source);

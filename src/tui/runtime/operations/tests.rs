@@ -4,6 +4,7 @@ use super::super::saved_state::SavedState;
 use super::*;
 use crate::domain::RunId;
 use crate::domain::RunRequest;
+use crate::domain::Setting;
 use crate::domain::run::InputFile;
 use crate::tui::effect::Effect;
 use crate::tui::stage::{Stage, key, value};
@@ -55,9 +56,95 @@ impl Room {
     fn save(&mut self, name: &str, overwrite: bool, steps: i64) -> Vec<Msg> {
         let open = self.stage.model.open.clone();
         let settings = vec![(key("3-inputs-steps"), value(steps))];
-        let save = SavePreset { open, name: name.to_owned(), overwrite, settings, seeds: vec![] };
+        let save = SavePreset {
+            open,
+            name: name.to_owned(),
+            overwrite,
+            settings,
+            seeds: vec![],
+            aliases: vec![],
+            pins: None,
+            only_difference: false,
+        };
         self.perform(Operation::SavePreset(save))
     }
+
+    /// Does what the keys ask for.
+    fn press(&mut self, keys: &str) -> Vec<Msg> {
+        let effects = self.stage.press(keys);
+        self.perform_all(effects)
+    }
+
+    fn type_text(&mut self, text: &str) {
+        let effects = self.stage.type_text(text);
+        self.perform_all(effects);
+    }
+
+    fn perform_all(&mut self, effects: Vec<Effect>) -> Vec<Msg> {
+        let operations = effects.into_iter().filter_map(|effect| match effect {
+            Effect::Do(operation) => Some(operation),
+            Effect::Ask(_) | Effect::Server(_) | Effect::Screen(_) => None,
+        });
+        operations.flat_map(|operation| self.perform(operation)).collect()
+    }
+
+    fn preset(&self, name: &str) -> String {
+        let path = self.operations.dirs.config.join(format!("presets/{name}.toml"));
+        fs::read_to_string(path).unwrap_or_default()
+    }
+}
+
+#[test]
+fn chosen_values_of_another_preset_are_laid_over_and_only_what_differs_is_saved() {
+    let mut room = Room::new();
+    room.open();
+    room.save("base", false, 30);
+    let other =
+        "[params]\n3-inputs-steps = 44\n3-inputs-seed = 55\n6-inputs-text = \"a dog\"\n99-inputs-x = 1\n";
+    fs::write(room.operations.dirs.config.join("presets/other.toml"), other).unwrap();
+    room.open_preset("base");
+    let messages = room.perform(Operation::ReadLayer("other".to_owned(), room.stage.model.open.clone()));
+    assert!(matches!(&messages[..], [Msg::Layer(_, problems)] if problems.len() == 1), "{messages:?}");
+    let screen = room.stage.screen();
+    for told in ["Lay over: preset other", "30 → 44", "7 → 55", "3 of 3 marked"] {
+        assert!(screen.contains(told), "{told} in {screen}");
+    }
+    // None, then one of them.
+    room.press("a enter");
+    assert!(room.stage.told().contains("Nothing is marked"), "{}", room.stage.told());
+    let steps = room.stage.screen();
+    let place = |name: &str| steps.lines().position(|line| line.contains(name)).expect(name);
+    let down = place("30 → 44") - place("○");
+    room.press(&"j ".repeat(down));
+    room.press("space enter");
+    let draft = &room.stage.model.draft;
+    assert_eq!(draft.setting(&key("3-inputs-steps")), Some(value(44)));
+    assert_eq!(draft.origin(&key("3-inputs-steps")).to_string(), "laid over from preset other");
+    assert_eq!(draft.changes(), 1);
+    assert_eq!(room.press("u").len(), 0);
+    assert_eq!(room.stage.model.draft.changes(), 0, "one step");
+    room.press("U");
+    // An alias and a pin of the screen, and a value that is as in the preset.
+    room.stage.model.draft.set(&key("3-inputs-seed"), value(8));
+    room.stage.model.params.selected = Some(key("3-inputs-seed"));
+    room.press("* N");
+    room.type_text("dice");
+    room.press("enter alt+s");
+    room.type_text("more");
+    let messages = room.press("enter");
+    assert!(matches!(&messages[..], [Msg::Saved { .. }]), "{messages:?} {}", room.stage.told());
+    let text = room.preset("more");
+    let lines: Vec<&str> = text.lines().skip(1).filter(|line| !line.is_empty()).collect();
+    assert_eq!(lines[..2], ["extends = \"base\"", "pins = [\"3-inputs-seed\"]"], "{text}");
+    for line in ["3-inputs-steps = 44", "3-inputs-seed = 8", "dice = \"3-inputs-seed\""] {
+        assert!(lines.contains(&line), "{line} in {text}");
+    }
+    assert!(room.stage.model.open.is_preset("more") && !room.stage.model.draft.is_edited());
+    let again = opened(&room.open_preset("more")).layer.clone();
+    assert_eq!(again.alias(&key("3-inputs-seed")), Some("dice"));
+    assert_eq!(again.settings[&key("3-inputs-steps")], value(44));
+    room.press("alt+s");
+    assert!(room.stage.told().contains("Nothing differs"), "{}", room.stage.told());
 }
 
 fn opened(msgs: &[Msg]) -> &Opened {

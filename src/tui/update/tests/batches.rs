@@ -51,23 +51,24 @@ fn asked(stage: &Stage) -> Vec<String> {
 fn sixteen_variations_one_kept_and_on_from_it_in_under_ten_keys() {
     let mut stage = Stage::new(120, 40);
     priced(&mut stage);
-    let keys = ["E", "1", "6", "enter", "y", "right", "right", "K", "ctrl+r"];
-    assert!(keys.len() < 10);
-    stage.press(&keys[..3].join(" "));
+    let mut keys = 0;
+    let mut press = |stage: &mut Stage, script: &str| {
+        keys += script.split(' ').count();
+        stage.press(script)
+    };
+    press(&mut stage, "E 1 6");
     let screen = stage.screen();
     assert!(screen.contains("16 runs: seed (16)"), "{screen}");
     assert!(screen.contains("about 2:40, about 1.60; a cold start adds 1:10 and 0.70"), "{screen}");
-    let effects = stage.press("enter");
-    assert_eq!(submitted(&effects), None, "asked before the first is sent");
-    assert_eq!(asked(&stage).len(), 16);
-    let effects = stage.press("y");
+    // How many, how long and the price stand there: the run key is a yes to them.
+    let effects = press(&mut stage, "ctrl+r");
     let order = submitted(&effects).expect("queued").clone();
-    assert_eq!(order.plan.len(), 16);
+    assert_eq!((order.plan.len(), effects.len()), (16, 1));
     stage.hear(Msg::BatchQueued { batch: 7, runs: 16, waits: None });
     assert_eq!(stage.model.focus, Pane::Sheet);
     stage.hear(sheet(&outline(&[("seed", 16)]), 3));
-    stage.press("right right");
-    let effects = stage.press("K");
+    press(&mut stage, "right right");
+    let effects = press(&mut stage, "K");
     let kept = effects.iter().find_map(|effect| match effect {
         Effect::Do(Operation::KeepRun(keep)) => Some(keep),
         _ => None,
@@ -77,12 +78,50 @@ fn sixteen_variations_one_kept_and_on_from_it_in_under_ten_keys() {
     let seed = vec![(key("3-inputs-seed"), value(2_u64))];
     stage.hear(Msg::Settings { run: 98, settings: seed, told: "Loaded".to_owned() });
     assert_eq!(stage.model.focus, Pane::Parameters);
-    let effects = stage.press("ctrl+r");
+    // Of seeds alone the prompt is what changes next. On from it: its field, open.
+    press(&mut stage, "enter");
+    stage.type_text(", at night");
+    stage.model.now += 5_000;
+    let effects = press(&mut stage, "ctrl+r");
     let sent = effects.iter().find_map(|effect| match effect {
-        Effect::Do(Operation::Submit(new)) => Some(new.submission.params[&key("3-inputs-seed")].to_string()),
+        Effect::Do(Operation::Submit(new)) => Some(new.submission.params.clone()),
         _ => None,
     });
-    assert_eq!(sent.as_deref(), Some("2"));
+    let sent = sent.expect("sent");
+    assert_eq!(sent[&key("3-inputs-seed")].to_string(), "2");
+    assert!(sent[&key("6-inputs-text")].to_string().ends_with(", at night\""), "{sent:?}");
+    assert!(keys < 10, "{keys}");
+}
+
+#[test]
+fn what_was_varied_is_what_changes_next_after_one_is_kept() {
+    let mut stage = Stage::new(120, 40);
+    stage.hear(Msg::BatchQueued { batch: 7, runs: 4, waits: None });
+    stage.hear(sheet(&outline(&[("cfg", 2), ("seed", 2)]), 3));
+    stage.press("K");
+    assert_eq!(stage.model.params.selected, Some(key("3-inputs-cfg")));
+}
+
+#[test]
+fn the_run_key_in_explore_and_at_its_question_means_the_runs_that_stand_there() {
+    let mut stage = Stage::new(120, 40);
+    for script in ["E 3", "E 3 enter"] {
+        stage.press(script);
+        let effects = stage.press("ctrl+r");
+        assert_eq!(submitted(&effects).map(|order| order.plan.len()), Some(3), "{script}: {effects:?}");
+        assert!(stage.model.overlay.is_none());
+        stage.model.now += 5_000;
+    }
+    // A press too many is no run of the draft alone; neither is one where the values cannot be read.
+    stage.press("E 3 ctrl+r");
+    assert_eq!(stage.press("ctrl+r"), []);
+    stage.model.now += 5_000;
+    stage.press("E down");
+    stage.type_text("steps");
+    stage.press("enter");
+    stage.type_text("many");
+    assert_eq!(stage.press("ctrl+r"), []);
+    assert!(stage.told().contains("Nothing was sent"), "{}", stage.told());
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod palette;
 mod params;
 mod runs;
 mod server;
+mod watch;
 
 use std::path::PathBuf;
 

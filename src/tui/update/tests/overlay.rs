@@ -16,6 +16,9 @@ fn saving_writes_only_what_changed() {
             overwrite: true,
             settings: vec![(key("3-inputs-steps"), value(31))],
             seeds: vec![],
+            aliases: vec![],
+            pins: None,
+            only_difference: false,
         }))]
     );
     // The name is selected: what is typed takes its place, and who moves in it keeps it.

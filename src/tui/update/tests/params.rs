@@ -31,6 +31,7 @@ fn run_queues_what_the_preset_sets_and_the_new_seed() {
         note: format!(" with KSampler seed {seed}. Outputs go to /home/ada/comfydeck"),
         ask_if_same: true,
         ask_if_changed: true,
+        watched: false,
     };
     assert_eq!(effects, [Effect::Do(Operation::Submit(expected.clone()))]);
     let next = stage.model.draft.setting(&key("3-inputs-seed"));
