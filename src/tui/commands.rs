@@ -22,14 +22,17 @@ pub fn all() -> impl Iterator<Item = &'static Command> {
         palette::COMMANDS,
         screen::COMMANDS,
         presets::COMMANDS,
-        layers::COMMANDS,
         import::COMMANDS,
         notebook::COMMANDS,
         differences::COMMANDS,
         lineage::COMMANDS,
         nodes::COMMANDS,
     ];
-    tables.into_iter().chain(panes).chain([values_of::COMMANDS, watch::COMMANDS, typing::COMMANDS]).flatten()
+    tables
+        .into_iter()
+        .chain(panes)
+        .chain([layers::COMMANDS, values_of::COMMANDS, watch::COMMANDS, typing::COMMANDS])
+        .flatten()
 }
 
 /// The keys in force with a person's changes, and what is wrong with these.
