@@ -21,7 +21,7 @@ impl Draft {
     /// Lays a preset's settings and seed policies of these keys over what is there, as one undo step.
     pub fn lay(&mut self, layer: &Layer, keys: &[ParamKey]) {
         let mut step = Vec::new();
-        for key in keys.iter().filter(|key| self.index.contains_key(*key)) {
+        for key in keys.iter().filter(|key| self.knows(key)) {
             let by = || Said::Preset(layer.beneath.get(key).unwrap_or(&layer.name).clone());
             if let Some(setting) = layer.settings.get(key) {
                 step.extend(self.edit(key.clone(), Some(Edit { setting: setting.clone(), by: by() })));

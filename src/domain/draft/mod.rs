@@ -279,7 +279,7 @@ impl Draft {
 
     /// What lies beneath the edits as it is written: also seeds as they were before their policies.
     pub fn beneath(&self) -> Self {
-        Self::new(self.params.clone(), self.preset.clone())
+        Self::new(self.all().cloned().collect(), self.preset.clone())
     }
 
     /// Undoes a step. Returns the first key it touched, so that it can be shown; `None` when
