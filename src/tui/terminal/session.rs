@@ -196,8 +196,8 @@ impl Session {
         state.leaving = [self.picture_layer.leaving(), window_leaving].concat();
         let total = window.len() + first.len() + text + part;
         if total > 0 {
-            // Half-blocks are text; while they are not all there, a frame is as large as its part of them.
-            let part = if part == 0 && self.picture_layer.unfinished() { text } else { part };
+            // Half-blocks are text; while they are not all there, a frame is as large as its part of them, if it has one.
+            let part = if part == 0 && room > 0 && self.picture_layer.unfinished() { text } else { part };
             self.finish(&mut state, total, part);
         }
     }

@@ -8,7 +8,7 @@
 //! On a link that is far but not slow, one frame a round trip would be a needless brake. So, as in TCP Vegas, the
 //! number of frames that may be under way grows while answers come as quickly as the best seen, and falls to one
 //! as soon as they take longer: then frames queue up somewhere. Parts of a picture fill the link in the same way: as
-//! many bytes are under way as it carries in a round trip, and [`PART_TIME`] more.
+//! many bytes are under way as it carries in a round trip, and a part more ([`line`]).
 //!
 //! A terminal that has answered before and is silent has a line that stands still. What is under way stays so, nothing
 //! is added, and [`PROBE`]s ask now and then whether the line moves again: an answer may be lost as well, when somebody
@@ -16,8 +16,12 @@
 //!
 //! This module has no clock and no IO; the session passes the time in.
 
+mod line;
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
+
+use line::{Answered, Line};
 
 /// The status query that ends a frame; the terminal answers `ESC [ 0 n`.
 pub const STATUS_QUERY: &[u8] = b"\x1b[5n";
@@ -35,19 +39,6 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 const FIRST_ANSWER_LIMIT: Duration = Duration::from_millis(400);
 /// Unanswered frames in a row after which frames no longer end with the query.
 const MISSES: u32 = 3;
-/// Most unanswered frames on a link with a long round trip.
-const MAX_WINDOW: usize = 8;
-/// Upper limit of the good answers in a row that let the window grow.
-const MAX_PATIENCE: u32 = 32;
-/// Time on the link that one part of a picture is sized for: a key waits for it.
-const PART_TIME: Duration = Duration::from_millis(120);
-/// Bytes of a part of a picture: initial, smallest, largest.
-const PART: (usize, usize, usize) = (2048, 128, 32 * 1024);
-/// Measurements of which the best sets the size of a part, and the time that one looks back at the most.
-const MEASURES: usize = 4;
-const MEASURED_TIME: Duration = Duration::from_millis(500);
-/// Frames from this size on tell how slow a link is, before any picture has gone down it.
-const TELLING_FRAME: usize = 1024;
 /// Bytes of a part for a terminal that has not answered the first frame yet, which may be at the end of the slowest
 /// link; and for one that has been silent for so long that it will never answer.
 const BLIND_PART: (usize, usize) = (32, 1024);
@@ -79,22 +70,15 @@ pub struct Flow {
     unwritten: bool,
     /// Whether [`Flow::may_draw`] refused a frame.
     refused: bool,
-    window: usize,
-    /// Good answers in a row, and how many of them allow the window to grow.
-    good: u32,
-    patience: u32,
-    best: Option<Duration>,
+    line: Line,
     last: Option<Duration>,
-    /// Bytes of a picture that the link takes in [`PART_TIME`], and its last measurements.
-    part: usize,
-    fitting: VecDeque<usize>,
-    /// Since when the link has not been idle, and bytes that were answered since.
-    busy_since: Option<Instant>,
-    busy_bytes: usize,
-    /// When the first frame was sent; and whether the terminal has not answered anything for a long time since.
+    /// Bytes went out without a query, so that the next answer waits for them, too.
+    unasked: bool,
+    /// When the first frame was sent; and whether the terminal had not answered anything a long time after.
     began: Option<Instant>,
-    heard: bool,
     silent: bool,
+    /// When it answered last.
+    heard_at: Option<Instant>,
     /// Frames whose answer timed out, oldest first: how late their answers come shows how slow the link is.
     late: VecDeque<Sent>,
 }
@@ -104,27 +88,25 @@ struct Sent {
     at: Instant,
     bytes: usize,
     kind: Kind,
+    /// Nothing else was under way.
+    alone: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// `waits` for parts that went before it, so that its answer says little of the link.
+    /// `waits` for what went before it and is no frame, so that its answer says little of the link.
     Frame {
         waits: bool,
     },
-    /// With so many bytes of a picture.
-    Part {
-        bytes: usize,
-    },
+    /// With a part of a picture.
+    Part,
     Probe,
 }
 
 impl Sent {
-    fn of_picture(&self) -> usize {
-        match self.kind {
-            Kind::Part { bytes } => bytes,
-            Kind::Frame { .. } | Kind::Probe => 0,
-        }
+    fn answered(&self, now: Instant) -> Answered {
+        let Self { at, bytes, alone, .. } = *self;
+        Answered { bytes, at, took: now.saturating_duration_since(at), alone }
     }
 }
 
@@ -141,18 +123,12 @@ impl Flow {
             last_sent: None,
             unwritten: false,
             refused: false,
-            window: 1,
-            good: 0,
-            patience: 1,
-            best: None,
+            line: Line::new(),
             last: None,
-            part: PART.0,
-            fitting: VecDeque::new(),
-            busy_since: None,
-            busy_bytes: 0,
+            unasked: false,
             began: None,
-            heard: false,
             silent: false,
+            heard_at: None,
             late: VecDeque::new(),
         }
     }
@@ -175,14 +151,13 @@ impl Flow {
             return self.blind_part();
         }
         let under_way: usize = self.under_way.iter().map(|sent| sent.bytes).sum();
-        if under_way == 0 {
-            return self.part;
+        match self.under_way.len() {
+            0 if self.misses > 0 => self.blind_part(),
+            0 => self.line.part(),
+            // Whether anybody is there is not known yet.
+            _ if !self.answers => 0,
+            sent => self.line.room(under_way, sent),
         }
-        let Some(best) = self.best else { return 0 };
-        let on_the_way = self.part as u128 * best.as_micros() / PART_TIME.as_micros();
-        let room = (self.part + on_the_way as usize).saturating_sub(under_way);
-        // Too small a part costs more than it brings.
-        if room * 5 < self.part * 3 { 0 } else { room.min(self.part) }
     }
 
     fn blind_part(&self) -> usize {
@@ -191,7 +166,7 @@ impl Flow {
 
     /// [`Flow::part`] without regard to what is under way.
     pub fn part_size(&self) -> usize {
-        if self.asking { self.part } else { self.blind_part() }
+        if self.asking { self.line.part() } else { self.blind_part() }
     }
 
     /// May a frame go out now? If not: how long to wait before asking again, unless [`Flow::answered`] or
@@ -212,7 +187,7 @@ impl Flow {
         if let Some(next) = next.filter(|next| *next > now) {
             return Some(next - now);
         }
-        if self.frames() < self.window && !self.stands_still(now) {
+        if self.frames() < self.line.window() && !self.stands_still(now) {
             return None;
         }
         match self.next_probe {
@@ -246,7 +221,8 @@ impl Flow {
         if is_due {
             self.next_probe = Some((now + pause, (pause * 2).min(PROBE_PAUSE.1)));
             self.last_probe = Some(now);
-            self.under_way.push_back(Sent { at: now, bytes: PROBE.len(), kind: Kind::Probe });
+            let alone = self.under_way.is_empty();
+            self.under_way.push_back(Sent { at: now, bytes: PROBE.len(), kind: Kind::Probe, alone });
         }
         is_due
     }
@@ -270,12 +246,12 @@ impl Flow {
     fn moves_again(&mut self) {
         self.next_probe = None;
         self.last_probe = None;
-        self.window = 1;
-        self.good = 0;
+        self.line.one_at_a_time();
+        self.line.pass_over();
     }
 
     fn may_try_again(&mut self) -> bool {
-        !self.unwritten && self.frames() < self.window && std::mem::take(&mut self.refused)
+        !self.unwritten && self.frames() < self.line.window() && std::mem::take(&mut self.refused)
     }
 
     /// Must the next frame end with [`STATUS_QUERY`]?
@@ -289,19 +265,16 @@ impl Flow {
         self.last_sent = Some(now);
         self.unwritten = true;
         let began = *self.began.get_or_insert(now);
-        self.silent = !self.heard && now.saturating_duration_since(began) >= SILENT;
-        if self.asking {
-            let waits = self.under_way.iter().any(|sent| sent.of_picture() > 0);
-            let kind = match of_picture {
-                0 => Kind::Frame { waits },
-                bytes => Kind::Part { bytes },
-            };
-            if self.under_way.is_empty() {
-                self.busy_since = Some(now);
-                self.busy_bytes = 0;
-            }
-            self.under_way.push_back(Sent { at: now, bytes, kind });
+        self.silent = self.heard_at.is_none() && now.saturating_duration_since(began) >= SILENT;
+        if !self.asking {
+            self.unasked = true;
+            return;
         }
+        let is_behind = std::mem::take(&mut self.unasked) || !self.late.is_empty();
+        let waits = is_behind || self.under_way.iter().any(|sent| sent.kind == Kind::Part);
+        let kind = if of_picture > 0 { Kind::Part } else { Kind::Frame { waits } };
+        let alone = self.under_way.is_empty() && !is_behind;
+        self.under_way.push_back(Sent { at: now, bytes, kind, alone });
     }
 
     /// The operating system has taken all bytes. True if a frame that was refused should be tried again.
@@ -317,12 +290,13 @@ impl Flow {
             self.asking = true;
         }
         self.answers = true;
-        self.heard = true;
         self.misses = 0;
-        if let Some(frame) = self.late_frame(now) {
+        let late = self.late_frame(now);
+        self.heard_at = Some(now);
+        if let Some(frame) = late {
             let took = now.saturating_duration_since(frame.at);
             self.last = Some(took);
-            self.learn_late(took, frame);
+            self.line.late_frame(&frame.answered(now));
             return self.may_try_again();
         }
         // Probes before it were answered by this, too.
@@ -332,22 +306,21 @@ impl Flow {
         let stood_still = self.stands_still(now);
         // Without a frame under way, this answers no query of ours.
         let Some(sent) = self.under_way.pop_front() else { return self.may_try_again() };
-        let took = now.saturating_duration_since(sent.at);
-        self.busy_bytes += sent.bytes;
+        let answered = sent.answered(now);
         if stood_still {
             self.moves_again();
-        } else {
-            match sent.kind {
-                Kind::Part { bytes } => {
-                    self.last = Some(took);
-                    self.learn_part(now, bytes);
-                }
-                Kind::Frame { waits: false } => {
-                    self.learn(took);
-                    self.learn_late(took, sent);
-                }
-                Kind::Frame { waits: true } | Kind::Probe => {}
+            return self.may_try_again();
+        }
+        match sent.kind {
+            Kind::Part => {
+                self.last = Some(answered.took);
+                self.line.part_of_picture(now, &answered);
             }
+            Kind::Frame { waits: false } => {
+                self.last = Some(answered.took);
+                self.line.frame(now, &answered, self.refused);
+            }
+            Kind::Frame { waits: true } | Kind::Probe => self.line.behind(now, &answered),
         }
         self.may_try_again()
     }
@@ -356,6 +329,7 @@ impl Flow {
     pub fn forget(&mut self) {
         self.under_way.clear();
         self.late.clear();
+        self.line.pass_over();
         self.next_probe = None;
         self.last_probe = None;
     }
@@ -382,70 +356,17 @@ impl Flow {
         self.answers
     }
 
-    fn learn(&mut self, took: Duration) {
-        self.last = Some(took);
-        let best = match self.best {
-            // A link may become slower permanently, so the best time slowly rises.
-            Some(best) if took > best => best + (took - best) / 16,
-            _ => took,
-        };
-        self.best = Some(best);
-        if took > best + best / 2 + Duration::from_millis(10) {
-            if self.window > 1 {
-                self.patience = (self.patience * 2).min(MAX_PATIENCE);
-            }
-            self.window = 1;
-            self.good = 0;
-            return;
-        }
-        self.good += 1;
-        // A larger window only helps if a frame had to wait.
-        if self.refused && self.good >= self.patience && self.window < MAX_WINDOW {
-            self.window += 1;
-            self.good = 0;
-        }
-    }
-
+    /// How far the line is, without the time that it takes for the bytes themselves: of what was sent over an idle line and
+    /// of what followed at once, the second answer comes later by what the line takes for the second.
     /// The timed-out frame that an answer belongs to. Frames are dropped whose answer would have arrived even at
     /// 9,600 bit/s: it is lost.
     fn late_frame(&mut self, now: Instant) -> Option<Sent> {
         let bytes: usize = self.late.iter().map(|frame| frame.bytes).sum();
         let limit = 3 * ANSWER_LIMIT + Duration::from_millis(bytes as u64 * 1000 / 960);
-        self.late.retain(|frame| now.saturating_duration_since(frame.at) < limit);
+        // Its answer comes behind those of what was sent before it.
+        let since = |frame: &Sent| self.heard_at.map_or(frame.at, |last| last.max(frame.at));
+        self.late.retain(|frame| now.saturating_duration_since(since(frame)) < limit);
         self.late.pop_front()
-    }
-
-    /// Makes parts smaller if a large frame took long.
-    fn learn_late(&mut self, took: Duration, frame: Sent) {
-        if frame.bytes >= TELLING_FRAME {
-            let fitting = frame.bytes * PART_TIME.as_micros() as usize / took.as_micros().max(1) as usize;
-            self.part = self.part.min(fitting.max(PART.1));
-        }
-    }
-
-    /// Sets the size of the next part by what the link has carried since it was last idle: the first bytes arrive after the
-    /// best time, and from then on it is at work.
-    fn learn_part(&mut self, now: Instant, bytes: usize) {
-        let best = self.best.unwrap_or_default();
-        let Some(since) = self.busy_since else { return };
-        let at_work = now.saturating_duration_since(since).saturating_sub(best).as_micros().max(1000);
-        if bytes < self.part / 2 && at_work < PART_TIME.as_micros() {
-            // Too small a part to measure the link with.
-            return;
-        }
-        self.fitting.push_back((self.busy_bytes as u128 * PART_TIME.as_micros() / at_work) as usize);
-        if self.fitting.len() > MEASURES {
-            self.fitting.pop_front();
-        }
-        if at_work > MEASURED_TIME.as_micros() {
-            // What the link carried long ago says little of what it carries now.
-            self.busy_since = Some(now.checked_sub(best).unwrap_or(now));
-            self.busy_bytes = 0;
-        }
-        // While fewer bytes are under way than it could carry, it looks slower than it is.
-        let fitting = self.fitting.iter().max().copied().unwrap_or(self.part);
-        // One measurement may be off, so the size changes at most by these factors.
-        self.part = fitting.clamp(self.part / 4, self.part * 3).clamp(PART.1, PART.2);
     }
 
     /// While it isn't known whether the terminal answers at all.
@@ -460,12 +381,12 @@ impl Flow {
             if self.late.len() > MOST_LATE {
                 self.late.pop_front();
             }
-            self.window = 1;
+            self.line.one_at_a_time();
             self.misses += 1;
         }
         if self.asking && self.misses >= MISSES {
             self.asking = false;
-            self.under_way.clear();
+            self.late.extend(self.under_way.drain(..));
         }
     }
 

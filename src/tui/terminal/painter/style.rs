@@ -134,9 +134,16 @@ fn nearest_of_16(rgb: [u8; 3]) -> usize {
     (0..16).min_by_key(|n| distance(RGB_OF_16[*n], rgb)).unwrap_or_default()
 }
 
-/// The nearest of the 256 colours, but never one of the first 16, which users configure.
+/// The nearest of the 256 colours, but never one of the first 16, which users configure. Of a picture each frame asks for
+/// thousands, so only the nearest of the cube, which is that of each channel, and the nearest grey are compared.
 fn nearest_of_256(rgb: [u8; 3]) -> u8 {
-    (16..=255).min_by_key(|n| distance(rgb_of(*n), rgb)).unwrap_or_default()
+    let level = |channel: u8| (0..6).min_by_key(|n| channel.abs_diff(CUBE[*n])).unwrap_or_default() as u8;
+    let [r, g, b] = rgb.map(level);
+    let of_cube = 16 + 36 * r + 6 * g + b;
+    let sum: i32 = rgb.map(i32::from).iter().sum();
+    // Greys are 8, 18, 28 …: the nearest is that of the channels' mean.
+    let grey = 232 + (2 * sum - 6 * 8 + 29).div_euclid(60).clamp(0, 23) as u8;
+    if distance(rgb_of(grey), rgb) < distance(rgb_of(of_cube), rgb) { grey } else { of_cube }
 }
 
 /// Modifiers that are visible on a blank cell.
@@ -324,6 +331,20 @@ mod tests {
             (ColorDepth::Ansi256, Color::Rgb(255, 255, 255), Color::Indexed(231)),
         ] {
             assert_eq!(depth.fit(color), wanted, "{depth:?} {color:?}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_of_256_is_the_one_that_comparing_all_finds() {
+        for n in 0..20_000_u32 {
+            // Every grey, and colours from all over.
+            let rgb = if n < 256 {
+                [n as u8; 3]
+            } else {
+                n.wrapping_mul(2_654_435_761).to_le_bytes()[..3].try_into().unwrap()
+            };
+            let all = (16..=255).min_by_key(|n| distance(rgb_of(*n), rgb)).unwrap();
+            assert_eq!(nearest_of_256(rgb), all, "{rgb:?}");
         }
     }
 
