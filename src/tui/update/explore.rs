@@ -84,7 +84,8 @@ fn unfilled(model: &Model, plan: &Plan) -> Vec<ParamKey> {
 }
 
 /// The run key where Explore is open, or its question: how many runs and what they cost stands there, so it is a yes to
-/// them. Returns whether it was for them.
+/// them. Of what nobody has changed it only asks: the key may have been meant for the draft alone. Returns whether it was
+/// for them.
 pub(super) fn run_shown(model: &mut Model, effects: &mut Effects) -> bool {
     let order = match &model.overlay {
         Some(Overlay::Confirm(Confirm { then: Confirmed::RunBatch(order), .. })) => order.clone(),
@@ -93,6 +94,10 @@ pub(super) fn run_shown(model: &mut Model, effects: &mut Effects) -> bool {
                 model.notify(Tone::Plain, "Nothing was sent: the values to explore cannot be read yet");
                 return true;
             };
+            if explore.is_as_offered() {
+                ask(model, plan);
+                return true;
+            }
             let unfilled = unfilled(model, &plan);
             if submit::ask_about(model, &unfilled, Confirmed::ExploreUnfilled(Box::new(plan.clone()))) {
                 return true;

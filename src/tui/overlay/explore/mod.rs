@@ -29,6 +29,8 @@ pub struct Explore {
     /// together.
     pub selected: usize,
     pub combine: Combine,
+    /// The texts of the rows at first.
+    offered: Vec<String>,
     /// Random bits that new seeds are made of.
     random: u64,
     /// Files that were asked for, and their answers once these are here.
@@ -98,6 +100,7 @@ impl Explore {
             adding: line_editor(""),
             selected: 0,
             combine: Combine::Grid,
+            offered: Vec::new(),
             random,
             files: HashMap::new(),
             plan: Err(String::new()),
@@ -106,7 +109,13 @@ impl Explore {
             explore.put(draft, &key, &text);
         }
         explore.selected = 0;
+        explore.offered = explore.rows.iter().map(Row::typed).collect();
         explore
+    }
+
+    /// Whether nobody has changed anything yet.
+    pub fn is_as_offered(&self) -> bool {
+        self.rows.iter().map(Row::typed).eq(self.offered.iter().cloned())
     }
 
     /// Adds a parameter, or goes to it when it is there.

@@ -112,6 +112,14 @@ fn the_run_key_in_explore_and_at_its_question_means_the_runs_that_stand_there() 
         assert!(stage.model.overlay.is_none());
         stage.model.now += 5_000;
     }
+    // What nobody has changed is asked about: the key may have been meant for the draft alone.
+    stage.press("E");
+    assert_eq!(stage.press("ctrl+r"), []);
+    assert!(stage.screen().contains("Run 4 runs"), "{}", stage.screen());
+    stage.model.now += 5_000;
+    let effects = stage.press("ctrl+r");
+    assert_eq!(submitted(&effects).map(|order| order.plan.len()), Some(4), "{effects:?}");
+    stage.model.now += 5_000;
     // A press too many is no run of the draft alone; neither is one where the values cannot be read.
     stage.press("E 3 ctrl+r");
     assert_eq!(stage.press("ctrl+r"), []);
