@@ -152,9 +152,7 @@ impl Painter {
         {
             self.scroll(scroll);
         }
-        for y in self.rows_in_order(&next) {
-            self.row(&next, y);
-        }
+        self.rows(&next);
         if before < self.out.len() && self.cursor_visible && self.out.len() > SYNC_FROM {
             // A frame this long would show the cursor moving, so it is hidden meanwhile.
             self.out.splice(0..0, *b"\x1b[?25l");
@@ -219,19 +217,26 @@ impl Painter {
         }
     }
 
-    /// The rows that differ, downwards; of a few of them the nearer end first, as where a selection moves up.
-    fn rows_in_order(&self, next: &[Glyph]) -> Vec<u16> {
+    /// Draws the rows that differ, downwards; a few of them upwards, where that is shorter: it depends on where the cursor
+    /// and the attributes are, as when a selection moves up.
+    fn rows(&mut self, next: &[Glyph]) {
         const FEW: usize = 3;
         let width = usize::from(self.size.width).max(1);
         let rows = self.shown.chunks(width).zip(next.chunks(width)).zip(0..self.size.height);
-        let mut rows: Vec<u16> = rows.filter(|((shown, next), _)| shown != next).map(|(_, y)| y).collect();
-        if let (Some(first), Some(last), Some(at)) = (rows.first(), rows.last(), self.at.y)
-            && rows.len() <= FEW
-            && at.abs_diff(*last) < at.abs_diff(*first)
-        {
-            rows.reverse();
+        let rows: Vec<u16> = rows.filter(|((shown, next), _)| shown != next).map(|(_, y)| y).collect();
+        let begun = (self.out.len(), self.at, self.style);
+        rows.iter().for_each(|y| self.row(next, *y));
+        if !(2..=FEW).contains(&rows.len()) {
+            return;
         }
-        rows
+        let downwards = (self.out.split_off(begun.0), self.at, self.style);
+        (self.at, self.style) = (begun.1, begun.2);
+        rows.iter().rev().for_each(|y| self.row(next, *y));
+        if self.out.len() - begun.0 >= downwards.0.len() {
+            self.out.truncate(begun.0);
+            self.out.extend_from_slice(&downwards.0);
+            (self.at, self.style) = (downwards.1, downwards.2);
+        }
     }
 
     fn row(&mut self, next: &[Glyph], y: u16) {

@@ -226,7 +226,10 @@ fn sequence(numbers: &[u8]) -> Vec<u8> {
         if n > 0 {
             bytes.push(b';');
         }
-        super::push_number(&mut bytes, (*number).into());
+        // The first one, left out, is 0.
+        if *number > 0 || n > 0 {
+            super::push_number(&mut bytes, (*number).into());
+        }
     }
     bytes.push(b'm');
     bytes
@@ -295,11 +298,11 @@ mod tests {
             (many, plain, "\x1b[m"),
             (plain, bold_red, "\x1b[1;31m"),
             (bold_red, bold, "\x1b[39m"),
-            (bold, dim, "\x1b[0;2m"),
-            (both, bold, "\x1b[0;1m"),
+            (bold, dim, "\x1b[;2m"),
+            (both, bold, "\x1b[;1m"),
             (plain, orange, "\x1b[38;2;255;128;0;48;5;17m"),
             (plain, grey, "\x1b[90;107m"),
-            (many, bold, "\x1b[0;1m"),
+            (many, bold, "\x1b[;1m"),
             (bold_red, many, "\x1b[3;4;44m"),
         ] {
             assert_eq!(String::from_utf8(sgr(from, to)).unwrap(), wanted);

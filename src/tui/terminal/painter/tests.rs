@@ -243,6 +243,36 @@ fn a_moved_selection_costs_its_two_rows() {
 }
 
 #[test]
+fn a_few_rows_are_drawn_in_the_shorter_order() {
+    let names = ["prompt", "negative", "seed", "steps", "width", "height"];
+    let list = |selected: usize| {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 20, 6));
+        for (y, name) in names.iter().enumerate() {
+            let style = Style::new();
+            let style = if y == selected { style.add_modifier(Modifier::BOLD) } else { style };
+            buffer.set_string(3, y as u16, name, style);
+            buffer.set_string(
+                1,
+                y as u16,
+                if y == selected { "▌" } else { " " },
+                Style::new().fg(Color::Red),
+            );
+        }
+        buffer
+    };
+    let mut screen = Screen::new(20, 6);
+    screen.paint(&list(2), None);
+    let down = screen.paint(&list(3), None);
+    assert!(down.find("seed") < down.find("steps"), "{down:?}");
+    // The cursor is behind the lower row.
+    let up = screen.paint(&list(2), None);
+    assert!(up.find("steps") < up.find("seed"), "{up:?}");
+    // Now it is behind the upper one, and the lower one comes next.
+    let up = screen.paint(&list(1), None);
+    assert!(up.len().max(down.len()) <= 42, "{up:?} {down:?}");
+}
+
+#[test]
 fn blank_tails_and_gaps_are_erased() {
     let mut screen = Screen::new(60, 2);
     let (full, edge) = ("x".repeat(60), format!("x{}x", " ".repeat(58)));
