@@ -105,7 +105,7 @@ impl fmt::Display for Said {
             Self::Batch => f.write_str("by the batch"),
             Self::Run(run) => write!(f, "from run {run}"),
             Self::Repeat(run) => write!(f, "again from run {run}"),
-            Self::Preset(name) => write!(f, "laid over from preset {name}"),
+            Self::Preset(name) => write!(f, "laid over: {name}"),
             Self::Import => f.write_str("imported"),
             Self::Earlier => f.write_str("typed earlier"),
         }

@@ -119,7 +119,7 @@ fn chosen_values_of_another_preset_are_laid_over_and_only_what_differs_is_saved(
     room.press("space enter");
     let draft = &room.stage.model.draft;
     assert_eq!(draft.setting(&key("3-inputs-steps")), Some(value(44)));
-    assert_eq!(draft.origin(&key("3-inputs-steps")).to_string(), "laid over from preset other");
+    assert_eq!(draft.origin(&key("3-inputs-steps")).to_string(), "laid over: other");
     assert_eq!(draft.changes(), 1);
     assert_eq!(room.press("u").len(), 0);
     assert_eq!(room.stage.model.draft.changes(), 0, "one step");
