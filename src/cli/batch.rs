@@ -134,7 +134,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         Command::Cancel(which) => {
             let id = which.find(&store)?.id;
             let rest = runner::cancel_batch(&store, &dirs, id)?;
-            out::note(match (rest.unsent, rest.asked) {
+            out::note(match (rest.unsent.len(), rest.asked) {
                 (0, 0) => return Err(Failure::usage(format!("every run of batch {id} has ended already"))),
                 (unsent, 0) => format!("batch {id}: {} not sent", report::runs(unsent)),
                 (unsent, asked) => {

@@ -46,6 +46,7 @@ pub mod server;
 pub mod share;
 pub mod show;
 pub mod stats;
+mod window;
 pub mod words;
 
 use clap::{Parser, Subcommand};
@@ -140,6 +141,9 @@ pub enum Command {
     /// The background runner, which comfydeck starts itself
     #[command(hide = true)]
     Runner,
+    /// Tells `on_finish` of the runs whose numbers are on stdin, which comfydeck starts itself
+    #[command(hide = true)]
+    Finished,
 }
 
 impl Command {
@@ -175,6 +179,11 @@ impl Command {
             Self::Server(args) => server::main(args),
             Self::Completions(args) => completions::main(args),
             Self::Man(args) => man::main(&args),
+            Self::Finished => {
+                let runs = std::io::stdin().lines().map_while(Result::ok);
+                runner::tell_finished(&dirs()?, runs.filter_map(|run| run.parse().ok()))?;
+                Ok(Exit::Success)
+            }
             Self::Runner => match runner::serve(&dirs()?) {
                 Ok(()) => Ok(Exit::Success),
                 Err(error) => Err(Failure::new(Exit::Failed, error)),

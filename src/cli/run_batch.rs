@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::console::Console;
 use super::follow::{Interrupts, Listener, RunFeed, Waiter, Wake};
 use super::run_output::{JsonOutput, OutputMode};
+use super::window::CommandWindow;
 use super::{Exit, Failure, out};
 use crate::config::{Config, Dirs, Profile};
 use crate::domain::batch::{Batch, BatchId, Outline, Plan, Variations};
@@ -15,6 +16,7 @@ use crate::domain::prompt::Wildcards;
 use crate::domain::spend::{Forecast, Usual};
 use crate::domain::{Draft, Run, RunEvent, RunId, RunSummary, Status};
 use crate::report::batch as report;
+use crate::report::text::took;
 use crate::runner::{self, NewRun};
 use crate::store::{ChangeMark, LogLine, Store, StoreError, StoredEvent, now};
 use crate::wire::ansi;
@@ -140,6 +142,7 @@ pub(super) fn follow(
         BatchFollower { store, id, outline, teller, feeds: Vec::new(), told: HashSet::new(), mark: None };
     let mut waiter = Waiter::new(dirs, interrupts)?;
     let mut interrupted = false;
+    let mut window = CommandWindow::of_stderr(dirs);
     loop {
         let (batch, moved) = follower.take_in()?;
         if moved {
@@ -148,6 +151,9 @@ pub(super) fn follow(
         let goes_on = batch.count(Status::is_in_flight) > 0
             || batch.count(|status| status == Status::Queued) > batch.held.map_or(0, |(_, held)| held);
         follower.show(&batch, !goes_on)?;
+        if let Some(window) = &mut window {
+            tell_window(window, &batch, goes_on);
+        }
         if !goes_on {
             return outcome(&batch);
         }
@@ -172,6 +178,20 @@ pub(super) fn follow(
             Wake::Changed => {}
         }
     }
+}
+
+/// How far a batch is, or that it has ended.
+fn tell_window(window: &mut CommandWindow, batch: &Batch, goes_on: bool) {
+    let (ended, runs) = (batch.count(Status::is_end), batch.runs().max(1));
+    if goes_on {
+        let percent = u8::try_from(ended * 100 / runs).unwrap_or(100);
+        return window.show(&format!("batch {} {ended}/{runs}", batch.id), Some(percent));
+    }
+    let worst = [Status::Lost, Status::Failed, Status::Cancelled];
+    let status = worst.into_iter().find(|status| batch.count(|one| one == *status) > 0);
+    let took_ms = now() - batch.queued_at;
+    let title = format!("Batch {} ended in {}", batch.id, took(took_ms));
+    window.ended(status.unwrap_or(Status::Done), took_ms, title, report::state(batch, now()));
 }
 
 /// How a batch that does not go on ends the command.

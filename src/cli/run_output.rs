@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::console::Console;
 use super::follow::{self, Interrupts, Listener};
+use super::window::{CommandWindow, InWindow};
 use super::{Exit, Failure, out};
 use crate::config::Dirs;
 use crate::domain::{Rule, Run, RunEvent, RunId};
@@ -68,6 +69,9 @@ pub fn queued_run(
             out::print(&format!("{id}\n"))?;
         }
         return Ok(Exit::Success);
+    }
+    if let Some(window) = CommandWindow::of_stderr(dirs) {
+        to = Box::new(InWindow { window, inner: to });
     }
     follow::to_the_end(dirs, store, id, interrupts, &mut *to)
 }

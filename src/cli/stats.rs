@@ -13,7 +13,7 @@ use crate::report::text::{bytes, duration, thousands, took};
 use crate::store::{By, Store, now};
 use crate::wire::ansi::scrub_plain;
 
-const COLUMNS: [Column; 9] = [
+const COLUMNS: [Column; 11] = [
     Column::left("OF").at_most(40),
     Column::right("RUNS"),
     Column::right("DONE"),
@@ -23,6 +23,8 @@ const COLUMNS: [Column; 9] = [
     Column::right("USUAL"),
     Column::right("COLD STARTS"),
     Column::right("IN QUEUE"),
+    Column::right("UPLOAD"),
+    Column::right("DOWNLOAD"),
 ];
 
 #[derive(Debug, clap::Args)]
@@ -65,7 +67,7 @@ pub fn main(args: &Args) -> Result<Exit, Failure> {
         out::note("nothing was sent in that time");
     } else {
         let total = (sums.len() > 1).then(|| row("all", &all));
-        let rows: Vec<[Cell; 9]> = sums.iter().map(|(name, sum)| row(name, sum)).chain(total).collect();
+        let rows: Vec<[Cell; 11]> = sums.iter().map(|(name, sum)| row(name, sum)).chain(total).collect();
         out::print(&table(COLUMNS, &rows, Console::stdout().paper()))?;
     }
     warmth(&dirs, &store)?;
@@ -117,10 +119,12 @@ fn line(by: &str, name: &str, sum: &Sum) -> Value {
         "cold_starts": cold_starts,
         "cold_start_ms": cold_start_ms,
         "queue_ms": sum.queue_ms(),
+        "upload_ms": sum.upload_ms(),
+        "download_ms": sum.download_ms(),
     })
 }
 
-fn row(name: &str, sum: &Sum) -> [Cell; 9] {
+fn row(name: &str, sum: &Sum) -> [Cell; 11] {
     let (count, cold) = sum.cold_starts();
     let name = if name.is_empty() { "none".to_owned() } else { scrub_plain(name) };
     let number = |text: String| cell(text, Tone::Plain);
@@ -134,5 +138,7 @@ fn row(name: &str, sum: &Sum) -> [Cell; 9] {
         number(sum.run_ms().map(took).unwrap_or_default()),
         number(cold.map_or_else(String::new, |ms| format!("{count} × {}", took(ms)))),
         number(sum.queue_ms().map(took).unwrap_or_default()),
+        number(sum.upload_ms().map(took).unwrap_or_default()),
+        number(sum.download_ms().map(took).unwrap_or_default()),
     ]
 }

@@ -53,7 +53,7 @@ pub use fit::Fit;
 pub use key::ParamKey;
 pub use media::FileKind;
 pub use naming::OutputName;
-pub use notebook::{About, Noted, Notes, Remark};
+pub use notebook::{About, BatchRemark, Noted, Notes, Remark};
 pub use origin::{Origin, Rule, Said};
 pub use output::{OutputCard, OutputId};
 pub use param::{MASK_SUFFIX, ParamKind, Parameter};

@@ -64,6 +64,39 @@ pub enum Remark {
     Note(RunId, String),
 }
 
+impl Remark {
+    /// The run that it is about.
+    pub fn run(&self) -> RunId {
+        match self {
+            Self::Star(about, _) | Self::Reject(about, _) => about.run(),
+            Self::Tags(run, _) | Self::Note(run, _) => *run,
+        }
+    }
+}
+
+/// What is noted of all runs of a batch at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BatchRemark {
+    /// A star for each run that made something, or none where all have one.
+    Star,
+    /// All rejected, or none where all are.
+    Reject,
+    /// Tags to add, and to take away.
+    Tags { added: BTreeSet<String>, removed: BTreeSet<String> },
+    /// A note in place of this one; runs with another note keep it.
+    Note { before: String, after: String },
+}
+
+impl BatchRemark {
+    /// Tags of a batch as they were typed over those that were shown.
+    pub fn tags(before: &BTreeSet<String>, typed: &BTreeSet<String>) -> Self {
+        Self::Tags {
+            added: typed.difference(before).cloned().collect(),
+            removed: before.difference(typed).cloned().collect(),
+        }
+    }
+}
+
 /// Reads tags as people type them, parted by blanks or commas, with or without `#`; in lower case.
 ///
 /// # Errors

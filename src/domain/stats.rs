@@ -14,9 +14,25 @@ pub struct Work {
     pub began_at: Option<UnixMs>,
     /// `None` for one that is at work.
     pub ended_at: Option<UnixMs>,
+    /// When its request had been sent whole.
+    pub sent_at: Option<UnixMs>,
+    /// When its result began to come.
+    pub result_at: Option<UnixMs>,
     pub is_done: bool,
     pub has_failed: bool,
     pub cost_per_second: Option<f64>,
+}
+
+/// What the runs of a day took and cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Today {
+    pub runs: usize,
+    /// Milliseconds from being sent to the end, of all of them.
+    pub worked_ms: i64,
+    /// As far as their profiles said what a second costs.
+    pub cost: Option<f64>,
+    /// When the day is over.
+    pub until: UnixMs,
 }
 
 impl Work {
@@ -44,6 +60,8 @@ pub struct Sum {
     waited: Vec<i64>,
     cold: Vec<i64>,
     work: Vec<i64>,
+    uploads: Vec<i64>,
+    downloads: Vec<i64>,
 }
 
 impl Sum {
@@ -56,6 +74,9 @@ impl Sum {
         if let Some(rate) = run.cost_per_second {
             self.cost = Some(self.cost.unwrap_or_default() + cost(ms, rate));
         }
+        self.uploads.extend(run.sent_at.map(|sent| (sent - run.started_at).max(0)));
+        let download = run.result_at.zip(run.ended_at).filter(|_| run.is_done);
+        self.downloads.extend(download.map(|(began, ended)| (ended - began).max(0)));
         self.waited.push((run.started_at - run.queued_at).max(0));
         if run.is_cold() {
             self.cold.push(run.waited());
@@ -74,6 +95,16 @@ impl Sum {
     /// Median milliseconds of a run that is done, without a cold start.
     pub fn run_ms(&self) -> Option<i64> {
         median(&self.work)
+    }
+
+    /// Median milliseconds in which a request was sent.
+    pub fn upload_ms(&self) -> Option<i64> {
+        median(&self.uploads)
+    }
+
+    /// Median milliseconds in which the result of a run came that is done.
+    pub fn download_ms(&self) -> Option<i64> {
+        median(&self.downloads)
     }
 
     /// Cold starts, and their median milliseconds.
@@ -171,6 +202,16 @@ mod tests {
         assert_eq!((sum.runs, sum.done, sum.failed), (4, 3, 1));
         assert_eq!((sum.worked_ms, sum.run_ms(), sum.queue_ms()), (98_000, Some(12_000), Some(500)));
         assert_eq!(sum.cold_starts(), (1, Some(60_000)));
+        assert_eq!((sum.upload_ms(), sum.download_ms()), (None, None), "nobody noted them");
+        for (sent, result) in [(2, 8), (1, 7), (9, 6)] {
+            let of = |at: i64| Some(at * 1_000);
+            sum.add(&Work { sent_at: of(400 + sent), result_at: of(400 + result), ..work(400, 3, 10) }, 0);
+        }
+        assert_eq!((sum.upload_ms(), sum.download_ms()), (Some(2_000), Some(3_000)));
+        let mut sum = Sum::default();
+        for run in [work(0, 60, 72), work(100, 1, 11), work(200, 1, 13), failed.clone()] {
+            sum.add(&run, 0);
+        }
         assert!((sum.cost.unwrap_or_default() - 9.6).abs() < 1e-9);
         assert_eq!(Sum::default().run_ms(), None);
     }

@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::path::PathBuf;
 
 use super::submit::{addressed, again, keep, request};
-use super::{NewRun, RunnerError, absolute, ensure, folder};
+use super::{NewRun, RunnerError, absolute, ensure, finish, folder};
 use crate::config::handover::HandoverError;
 use crate::config::{Config, Dirs, Profile, handover};
 use crate::domain::batch::{BatchId, Hold, Variation, Variations};
@@ -116,6 +116,7 @@ pub fn cancel_batch(store: &Store, dirs: &Dirs, batch: BatchId) -> Result<Cancel
         // A runner that is there does the same; but perhaps none is.
         handover::discard(dirs, &run.request)?;
     }
+    finish::tell_of(dirs, &rest.unsent);
     Ok(rest)
 }
 
@@ -123,8 +124,10 @@ pub fn cancel_batch(store: &Store, dirs: &Dirs, batch: BatchId) -> Result<Cancel
 ///
 /// # Errors
 /// When the history cannot be written.
-pub fn cancel_queued(store: &Store, batch: BatchId) -> Result<usize, RunnerError> {
-    Ok(store.cancel_queued(batch, now())?.unsent)
+pub fn cancel_queued(store: &Store, dirs: &Dirs, batch: BatchId) -> Result<usize, RunnerError> {
+    let unsent = store.cancel_queued(batch, now())?.unsent;
+    finish::tell_of(dirs, &unsent);
+    Ok(unsent.len())
 }
 
 /// Queues the failed runs of a batch again, each exactly as it was; only where they go is as `profile` says now. Returns how

@@ -3,15 +3,21 @@
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
 
 use serde_json::Value;
 
-use super::process::RUNNER_MARK;
+use super::RunnerError;
+use super::process::{RUNNER_MARK, without_secrets};
 use crate::config::dirs::private_dir;
-use crate::domain::RunId;
+use crate::config::handover::HandoverError;
+use crate::config::{Config, Dirs};
+use crate::domain::{Run, RunId, Status, Workflow, param};
+use crate::report::json;
+use crate::store::Store;
 use crate::wire::ansi::scrub_block;
 
 /// Most bytes of a command's error output that are logged.
@@ -37,6 +43,68 @@ pub(super) fn start(command: &str, folder: &Path, id: RunId, record: &Value) -> 
         .stderr(errors.try_clone()?)
         .spawn()?;
     thread::Builder::new().name("on_finish".to_owned()).spawn(move || report(id, child, errors))
+}
+
+/// The command's name for [`tell`], which comfydeck starts itself.
+const TELLER: &str = "finished";
+
+/// Tells the person's command of runs that were cancelled before they were sent: no runner looks after those. The commands
+/// run one after the other, in a process of its own, so that nobody waits for ten thousand of them.
+pub(super) fn tell_of(dirs: &Dirs, runs: &[RunId]) {
+    if runs.is_empty() || std::env::var_os(RUNNER_MARK).is_some() {
+        return;
+    }
+    let is_wanted =
+        Config::load(dirs).is_ok_and(|config| config.notify.command_for(Status::Cancelled).is_some());
+    if is_wanted && let Err(error) = start_teller(dirs, runs) {
+        tracing::warn!("on_finish is not told of {} cancelled runs: {error}", runs.len());
+    }
+}
+
+fn start_teller(dirs: &Dirs, runs: &[RunId]) -> io::Result<()> {
+    private_dir(&dirs.runtime)?;
+    let first = runs.first().copied().unwrap_or_default();
+    let mut input = nameless(&dirs.runtime, &format!("finished-{first}.ids"))?;
+    let ids: String = runs.iter().map(|run| format!("{run}\n")).collect();
+    input.write_all(ids.as_bytes())?;
+    input.rewind()?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg(TELLER).stdin(input).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+    without_secrets(&mut command, dirs);
+    let mut child = command.spawn()?;
+    // Without a wait the child would remain a zombie as long as this process lives.
+    thread::Builder::new().name("on_finish".to_owned()).spawn(move || child.wait()).map(drop)
+}
+
+/// Tells the person's command of these runs, one after the other.
+///
+/// # Errors
+/// When the history or the config cannot be read.
+pub fn tell(dirs: &Dirs, runs: impl Iterator<Item = RunId>) -> Result<(), RunnerError> {
+    let store = Store::open(dirs)?;
+    let config = Config::load(dirs).map_err(HandoverError::from)?;
+    for id in runs {
+        let Some(run) = store.run(id)? else { continue };
+        let Some(command) = config.notify.command_for(run.status) else { continue };
+        match start(command, &dirs.runtime, id, &record(&store, &run)) {
+            // A panic there is in the log.
+            Ok(command) => drop(command.join()),
+            Err(error) => tracing::warn!(run = id, "on_finish could not be started: {error}"),
+        }
+    }
+    Ok(())
+}
+
+/// A run as `show --json` prints it.
+pub(super) fn record(store: &Store, run: &Run) -> Value {
+    let text = |hash: &str| store.workflow(hash).ok().flatten();
+    let ran = run.result.as_ref().and_then(|result| text(result.prompt_sha256.as_deref()?));
+    let workflow = text(&run.request.workflow_hash).and_then(|text| Workflow::parse(&text).ok());
+    let names = workflow.as_ref().map(param::names).unwrap_or_default();
+    // What people wrote about it, and what it came from, are left out rather than keep its end from being told.
+    let noted = store.noted(run.id).unwrap_or_default();
+    let lineage = store.lineage(run.id).unwrap_or_default();
+    json::run(run, &noted, &lineage, &names, ran.as_deref())
 }
 
 fn nameless(folder: &Path, name: &str) -> io::Result<File> {

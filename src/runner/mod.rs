@@ -47,6 +47,7 @@ use crate::store::StoreError;
 
 pub use batches::{cancel_batch, cancel_queued, enqueue_batch, profile_of_batch, resume_batch, retry_batch};
 pub use copy::copied;
+pub use finish::tell as tell_finished;
 pub use process::{
     NoRunner, ensure, ensure_as, gone, keep_away, secret_variables, serve, serve_with, work, work_off,
 };

@@ -63,18 +63,23 @@ pub fn ensure_as(dirs: &Dirs, mut command: Command) -> Result<(), RunnerError> {
     if std::env::var_os(RUNNER_MARK).is_some() {
         return Err(refused(io::Error::other("a runner does not start another")));
     }
-    if let Some(home) = home_of(dirs) {
-        command.env("COMFYDECK_HOME", home);
-    }
     command.env(RUNNER_MARK, "1");
-    for name in secret_variables(dirs) {
-        command.env_remove(name);
-    }
+    without_secrets(&mut command, dirs);
     command.stdin(Stdio::from(locks.main)).stdout(Stdio::from(locks.watch)).stderr(Stdio::null());
     let mut child = command.spawn().map_err(refused)?;
     // Without a wait the child would remain a zombie as long as this process lives.
     let reaper = std::thread::Builder::new().name("runner's end".to_owned()).spawn(move || child.wait());
     reaper.map(drop).map_err(RunnerError::SetUp)
+}
+
+/// Has a process of this program use the same folders, and none of the secrets of this one's environment.
+pub(super) fn without_secrets(command: &mut Command, dirs: &Dirs) {
+    if let Some(home) = home_of(dirs) {
+        command.env("COMFYDECK_HOME", home);
+    }
+    for name in secret_variables(dirs) {
+        command.env_remove(name);
+    }
 }
 
 /// Blocks until no runner is running.

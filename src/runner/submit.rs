@@ -199,6 +199,7 @@ pub fn cancel(store: &Store, dirs: &Dirs, run: RunId) -> Result<CancelAnswer, Ru
             if let Some(run) = store.run(run)? {
                 handover::discard(dirs, &run.request)?;
             }
+            super::finish::tell_of(dirs, &[run]);
         }
         CancelAnswer::Ended(_) => {}
     }

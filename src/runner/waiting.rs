@@ -1,6 +1,6 @@
 //! What a person does with the queue as a whole.
 
-use super::{RunnerError, ensure};
+use super::{RunnerError, ensure, finish};
 use crate::config::{Dirs, handover};
 use crate::domain::RunRequest;
 use crate::store::{Store, now};
@@ -18,7 +18,8 @@ pub fn cancel_queue(store: &Store, dirs: &Dirs) -> Result<usize, RunnerError> {
         let request = RunRequest { handover: Some(name.clone()), ..RunRequest::default() };
         handover::discard(dirs, &request)?;
     }
-    Ok(cancelled)
+    finish::tell_of(dirs, &cancelled);
+    Ok(cancelled.len())
 }
 
 /// Lets all go on that a person holds. Returns how many runs that are.

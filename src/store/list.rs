@@ -91,15 +91,22 @@ impl Store {
         let unfolded = query.unfolded.as_ref().filter(|_| !made && query.search.is_empty());
         let hides_rejected = query.leaves_out_rejected();
         let limits = Limits { made, folded: unfolded.is_some(), hides_rejected };
-        let Statement { sql, values } = self.page_statement(query, limits)?;
-        let mut found = self.list(&page_sql(&sql), params_from_iter(values))?;
+        let most = usize::try_from(query.limit).unwrap_or(usize::MAX);
+        let mut found = Vec::new();
+        let mut part = Some(self.first_part(query)?);
+        while let Some(looked_at) = part {
+            let Statement { sql, values } = self.page_statement(query, limits, &looked_at)?;
+            found.extend(self.list(&page_sql(&sql), params_from_iter(values))?);
+            part = if found.len() < most { self.next_part(query, &looked_at)? } else { None };
+        }
+        found.truncate(most);
         for batch in unfolded.into_iter().flatten() {
             let values = params![before, query.limit, batch, hides_rejected];
             found.extend(self.list(&folded_sql(), values)?);
         }
         if unfolded.is_some_and(|batches| !batches.is_empty()) {
             found.sort_unstable_by_key(|run| Reverse(run.id));
-            found.truncate(usize::try_from(query.limit).unwrap_or(usize::MAX));
+            found.truncate(most);
         }
         Ok(found)
     }
@@ -277,7 +284,7 @@ fn batch_place(batch: Option<BatchId>, place: Option<i64>) -> Option<BatchPlace>
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::domain::Search;
+    use crate::domain::{RunRequest, Search};
 
     /// Searches of every kind, and their combinations.
     pub(in crate::store) fn all_searches() -> Vec<Search> {
@@ -352,7 +359,8 @@ pub(super) mod tests {
         for search in all_searches() {
             for limits in all_limits() {
                 let query = RunQuery::of(search.clone());
-                let statement = store.page_statement(&query, limits).expect("a statement");
+                let part = store.first_part(&query).expect("a part");
+                let statement = store.page_statement(&query, limits, &part).expect("a statement");
                 // What is little is sorted.
                 let sql = page_sql(&statement.sql);
                 if !sql.contains("AS noted")
@@ -364,5 +372,42 @@ pub(super) mod tests {
                 store.list(&sql, params_from_iter(statement.values)).expect("a list");
             }
         }
+    }
+
+    #[test]
+    fn a_word_of_nearly_all_runs_is_left_out_of_all_of_them() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&crate::config::Dirs::under(folder.path())).expect("a store");
+        let new = crate::store::NewBatch { runs: 6_000, outline: Default::default(), most_cost: None };
+        let is_other = |place: usize| place % 700 == 3 || (2_000..2_100).contains(&place);
+        let request = |place: usize| RunRequest {
+            prompt: if is_other(place) { "a dog" } else { "a cat, a dog" }.to_owned(),
+            ..RunRequest::default()
+        };
+        let batch = store.queue_batch(&new, 1, |place| Ok::<_, StoreError>(request(place))).expect("queued");
+        let runs = store.batch_runs(batch, 0, 6_000).expect("read");
+        let mut expected: Vec<RunId> =
+            (0..6_000).filter(|place| is_other(*place)).map(|place| runs[place].id).collect();
+        expected.sort_unstable_by_key(|id| Reverse(*id));
+        assert!(expected.len() > 100);
+        for limit in [1, 7, 100, 1_000] {
+            for text in ["-cat", "dog -cat", "-cat status:queued", "-cat -bird"] {
+                let search = Search::parse(text, |_| None).expect("a search");
+                let (mut found, mut before) = (Vec::new(), None);
+                loop {
+                    let query = RunQuery { limit, before, ..RunQuery::of(search.clone()) };
+                    let page = store.summaries(&query).expect("a page");
+                    assert!(page.len() <= limit as usize);
+                    before = page.last().map(|run| run.id);
+                    found.extend(page.iter().map(|run| run.id));
+                    if page.is_empty() || found.len() > 6_000 {
+                        break;
+                    }
+                }
+                assert_eq!(found, expected, "{text}, {limit} at a time");
+            }
+        }
+        let none = RunQuery::of(Search::parse("-dog", |_| None).expect("a search"));
+        assert_eq!(store.summaries(&none).expect("a page"), []);
     }
 }

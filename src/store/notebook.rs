@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, params};
 
+use super::batches::WRITTEN_AT_ONCE;
 use super::notes::{notes, tags};
 use super::{Store, StoreError, runs};
+use crate::domain::batch::BatchId;
 use crate::domain::run::UnixMs;
-use crate::domain::{About, Noted, OutputId, Remark, RunId};
+use crate::domain::{About, BatchRemark, Noted, OutputId, Remark, RunId, RunSummary};
 
 impl Store {
     /// Writes remarks, all or none. Returns those that undo them, in the order in which they must be written.
@@ -25,6 +27,52 @@ impl Store {
         transaction.commit()?;
         self.changed();
         Ok(undo)
+    }
+
+    /// Notes something of all runs of a batch. Returns what undoes it, of how many runs, and whether stars or rejections are
+    /// there now.
+    ///
+    /// # Errors
+    /// When the history cannot be read or written; some of it may be noted then.
+    pub fn note_batch(
+        &self,
+        batch: BatchId,
+        remark: &BatchRemark,
+        now: UnixMs,
+    ) -> Result<(Vec<Remark>, usize, bool), StoreError> {
+        let runs = self.batch_runs(batch, 0, usize::MAX)?;
+        let made = |run: &&RunSummary| run.outputs > 0;
+        let is_set = match remark {
+            BatchRemark::Star => runs.iter().filter(made).any(|run| !run.starred),
+            BatchRemark::Reject => runs.iter().any(|run| !run.notes.rejected),
+            BatchRemark::Tags { .. } | BatchRemark::Note { .. } => true,
+        };
+        let of_run = |run: &RunSummary| {
+            let (id, about) = (run.id, About::Run(run.id));
+            match remark {
+                BatchRemark::Star => {
+                    (run.outputs > 0 && run.starred != is_set).then_some(Remark::Star(about, is_set))
+                }
+                BatchRemark::Reject => {
+                    (run.notes.rejected != is_set).then_some(Remark::Reject(about, is_set))
+                }
+                BatchRemark::Tags { added, removed } => {
+                    let tags: BTreeSet<String> =
+                        run.notes.tags.union(added).filter(|tag| !removed.contains(*tag)).cloned().collect();
+                    (tags != run.notes.tags).then_some(Remark::Tags(id, tags))
+                }
+                BatchRemark::Note { before, after } => {
+                    (run.notes.text == *before && before != after).then(|| Remark::Note(id, after.clone()))
+                }
+            }
+        };
+        let remarks: Vec<Remark> = runs.iter().filter_map(of_run).collect();
+        let mut undo = Vec::new();
+        // Some in each transaction, so that others can write between two.
+        for some in remarks.chunks(WRITTEN_AT_ONCE) {
+            undo.splice(0..0, self.note(some, now)?);
+        }
+        Ok((undo, remarks.len(), is_set))
     }
 
     /// What people noted of a run and its outputs.
@@ -233,9 +281,10 @@ fn exists(connection: &Connection, run: RunId) -> Result<(), StoreError> {
 mod tests {
     use super::*;
     use crate::config::Dirs;
+    use crate::domain::batch::Outline;
     use crate::domain::run::{End, Output};
     use crate::domain::{Notes, RunEvent, RunRequest, Search, Status, notebook};
-    use crate::store::RunQuery;
+    use crate::store::{NewBatch, RunQuery};
 
     fn place() -> (tempfile::TempDir, Store) {
         let folder = tempfile::tempdir().expect("a folder");
@@ -347,5 +396,57 @@ mod tests {
         let both = [Remark::Note(first, "x".to_owned()), Remark::Star(none, true)];
         assert!(matches!(store.note(&both, 9), Err(StoreError::NoSuchOutput(_))));
         assert_eq!(store.noted(first).expect("read").notes.text, "", "all or none");
+    }
+
+    #[test]
+    fn what_is_noted_of_a_batch_is_of_all_of_its_runs_and_can_be_taken_back() {
+        let (_folder, store) = place();
+        let new = NewBatch { runs: 3, outline: Outline::default(), most_cost: None };
+        let request = || RunRequest { prompt: "a cat".to_owned(), ..RunRequest::default() };
+        let batch = store.queue_batch(&new, 1, |_| Ok::<_, StoreError>(request())).expect("queued");
+        let runs: Vec<RunId> =
+            store.batch_runs(batch, 0, 9).expect("read").into_iter().map(|run| run.id).collect();
+        let alone = made(&store, 1);
+        for run in &runs[..2] {
+            let output = Output {
+                path: format!("/o/{run}.png").into(),
+                name: "a.png".to_owned(),
+                content_type: "image/png".to_owned(),
+                size: 1,
+                sha256: run.to_string(),
+            };
+            let end = End { status: Status::Done, error: None, server_seconds: None };
+            store.append(*run, 2, &[RunEvent::OutputSaved(output), RunEvent::Ended(end)]).expect("written");
+        }
+        let all = || runs.iter().chain([&alone]).map(|run| state(&store, *run)).collect::<Vec<_>>();
+        let own = [
+            Remark::Tags(runs[0], notebook::tags("best draft").expect("tags")),
+            Remark::Note(runs[1], "too pink".to_owned()),
+            Remark::Star(About::Run(runs[0]), true),
+        ];
+        store.note(&own, 3).expect("noted");
+        let tags = |typed: &str| notebook::tags(typed).expect("tags");
+        let steps = [
+            (BatchRemark::Star, 1, true),
+            (BatchRemark::Star, 2, false),
+            (BatchRemark::Reject, 3, true),
+            (BatchRemark::Reject, 3, false),
+            (BatchRemark::tags(&tags("draft"), &tags("final")), 3, true),
+            (BatchRemark::Note { before: String::new(), after: "for Ann".to_owned() }, 2, true),
+        ];
+        for (remark, count, is_set) in steps {
+            let before = all();
+            let (undo, changed, set) = store.note_batch(batch, &remark, 4).expect("noted");
+            assert_eq!((changed, set), (count, is_set), "{remark:?}");
+            assert_eq!(all()[3], before[3], "{remark:?} is of the batch alone");
+            let after = all();
+            store.note(&undo, 5).expect("undone");
+            assert_eq!(all(), before, "{remark:?}");
+            store.note_batch(batch, &remark, 6).expect("noted again");
+            assert_eq!(all(), after, "{remark:?}");
+        }
+        let notes = |at: usize| state(&store, runs[at]).0;
+        assert_eq!((notes(0).tags, notes(2).tags), (tags("best final"), tags("final")));
+        assert_eq!((notes(0).text, notes(1).text), ("for Ann".to_owned(), "too pink".to_owned()));
     }
 }

@@ -176,6 +176,11 @@ pub(super) const MIGRATIONS: &[&str] = &[
     CREATE INDEX runs_sent ON runs (endpoint, started_at) WHERE started_at IS NOT NULL;
     CREATE INDEX runs_started ON runs (started_at) WHERE started_at IS NOT NULL;
 ",
+    // When a request was sent whole, and when its result began to come. Runs of earlier versions have neither.
+    "
+    ALTER TABLE runs ADD COLUMN sent_at INTEGER;
+    ALTER TABLE runs ADD COLUMN result_at INTEGER;
+",
 ];
 
 /// A connection, and whether it is read-only.

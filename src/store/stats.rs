@@ -6,17 +6,21 @@ use rusqlite::{Row, params};
 use super::{Store, StoreError};
 use crate::domain::Status;
 use crate::domain::run::UnixMs;
-use crate::domain::stats::{Sum, Sums, Warmth, Work};
+use crate::domain::stats::{Sum, Sums, Today, Warmth, Work};
 
 /// Runs of a deployment that tell how long it stays warm.
 const LEARNED_FROM: i64 = 200;
 
 const SENT: &str = "SELECT queued_at, started_at, began_at, ended_at, status, cost_per_second,
-    coalesce(preset, ''), workflow_name, profile, batch
+    sent_at, result_at, coalesce(preset, ''), workflow_name, profile, batch
     FROM runs INDEXED BY runs_started WHERE started_at IS NOT NULL AND started_at >= ?1 ORDER BY started_at";
 
-const OF_ENDPOINT: &str = "SELECT queued_at, started_at, began_at, ended_at, status, cost_per_second
+const OF_ENDPOINT: &str = "SELECT queued_at, started_at, began_at, ended_at, status, cost_per_second, sent_at, result_at
     FROM runs INDEXED BY runs_sent WHERE started_at IS NOT NULL AND endpoint = ?1 ORDER BY started_at DESC LIMIT ?2";
+
+const OF_TODAY: &str = "SELECT count(*), coalesce(sum(max(0, ended_at - started_at)), 0),
+    sum(max(0, ended_at - started_at) * cost_per_second) / 1000.0
+    FROM runs INDEXED BY runs_started WHERE started_at IS NOT NULL AND started_at >= ?1 AND ended_at IS NOT NULL";
 
 /// What runs are added up by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,17 +61,31 @@ impl Store {
             let run = work(row)?;
             let name = match by {
                 By::Day => day(run.started_at, &zone),
-                By::Preset => row.get(6)?,
-                By::Workflow => row.get(7)?,
-                By::Profile => row.get(8)?,
+                By::Preset => row.get(8)?,
+                By::Workflow => row.get(9)?,
+                By::Profile => row.get(10)?,
                 By::Batch => {
-                    row.get::<_, Option<i64>>(9)?.map_or_else(String::new, |batch| format!("batch {batch}"))
+                    row.get::<_, Option<i64>>(11)?.map_or_else(String::new, |batch| format!("batch {batch}"))
                 }
             };
             sums.entry(name).or_default().add(&run, now);
             all.add(&run, now);
         }
         Ok((sums, all))
+    }
+
+    /// What the runs took and cost that were sent since midnight and have ended.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn today(&self, now: UnixMs) -> Result<Today, StoreError> {
+        let (since, until) = day_of(now, &TimeZone::system()).unwrap_or((now, now));
+        let mut statement = self.connection.prepare_cached(OF_TODAY)?;
+        let today = statement.query_row([since], |row| {
+            let runs = usize::try_from(row.get::<_, i64>(0)?).unwrap_or_default();
+            Ok(Today { runs, worked_ms: row.get(1)?, cost: row.get(2)?, until })
+        });
+        Ok(today?)
     }
 
     /// How long a deployment stays warm, as its last runs told.
@@ -96,7 +114,16 @@ fn work(row: &Row<'_>) -> Result<Work, StoreError> {
         is_done: status == Status::Done.word(),
         has_failed: status == Status::Failed.word() || status == Status::Lost.word(),
         cost_per_second: row.get(5)?,
+        sent_at: row.get(6)?,
+        result_at: row.get(7)?,
     })
+}
+
+/// When the day of a time began, and when it ends.
+fn day_of(at: UnixMs, zone: &TimeZone) -> Option<(UnixMs, UnixMs)> {
+    let day = jiff::Timestamp::from_millisecond(at).ok()?.to_zoned(zone.clone()).start_of_day().ok()?;
+    let next = day.tomorrow().ok()?.start_of_day().ok()?;
+    Some((day.timestamp().as_millisecond(), next.timestamp().as_millisecond()))
 }
 
 /// The day of a time in a time zone: `2026-11-27`.
@@ -141,10 +168,15 @@ mod tests {
         assert_eq!((all.runs, all.worked_ms, all.cost), (3, 143_000, Some(71.5)));
         assert_eq!(store.stats(50 * hour, By::Day, 0).expect("read").1.runs, 1);
         assert_eq!(store.stats(0, By::Day, 0).expect("read").0.len(), 2);
+        // Of the day of the last one.
+        let today = store.today(100 * hour + 70_000).expect("read");
+        assert_eq!((today.runs, today.worked_ms, today.cost), (1, 62_000, Some(31.0)));
+        assert!(today.until > 100 * hour && today.until <= 125 * hour, "{today:?}");
+        assert_eq!(store.today(200 * hour).expect("read").runs, 0);
         let warmth = store.warmth("https://a.example").expect("read").expect("learned");
         assert_eq!(warmth.stays_ms, 100_000);
         assert_eq!(store.warmth("https://b.example").expect("read"), None);
-        for sql in [SENT, OF_ENDPOINT] {
+        for sql in [SENT, OF_ENDPOINT, OF_TODAY] {
             assert_does_not_walk(&store, sql);
         }
     }

@@ -11,7 +11,7 @@ use crate::domain::batch::{BatchId, Plan};
 use crate::domain::draft::Submission;
 use crate::domain::param::FileKind;
 use crate::domain::server::Tend;
-use crate::domain::{Draft, OutputId, ParamKey, Remark, RunId, SeedPolicy, Setting, Workflow};
+use crate::domain::{BatchRemark, Draft, OutputId, ParamKey, Remark, RunId, SeedPolicy, Setting, Workflow};
 use crate::report::copy_as::CopyAs;
 use crate::tui::open::{Open, ProfileChoice};
 use crate::tui::overlay::explore::FileQuestion;
@@ -59,6 +59,8 @@ pub enum Question {
     Pair([RunId; 2]),
     /// The usual duration of a workflow's runs, by its hash.
     Typical(String),
+    /// What today's runs took and cost.
+    Today,
     /// How long the deployment at an address stays warm.
     Warmth(String),
     /// Lines of a log; with `follow`, its last ones, as many as the range is long.
@@ -152,6 +154,8 @@ pub enum Operation {
     LookAfterRuns,
     /// Keep values of fields that were typed and never run.
     RememberTyped(Vec<(String, serde_json::Value)>),
+    /// Note something of all runs of a batch.
+    NoteBatch(BatchId, BatchRemark),
     /// Note something of runs or outputs.
     Note(Vec<Remark>),
     /// Save a search under a name, or remove the one of that name.

@@ -23,6 +23,7 @@ use super::panes::sheet::SheetPane;
 use super::watching::Watching;
 use crate::domain::run::UnixMs;
 use crate::domain::spend::Usual;
+use crate::domain::stats::Today;
 use crate::domain::{Draft, Remark, Run};
 
 /// Columns and rows of the screen.
@@ -112,6 +113,8 @@ pub struct Model {
     pub typical_ms: BTreeMap<String, i64>,
     /// The address of the deployment that stays warm, until when, and what a clock shows then.
     pub warm: Option<(String, UnixMs, String)>,
+    /// What today's runs took and cost.
+    pub today: Today,
     /// What undoes the remarks of this session, each with the steps of the draft before it.
     pub noted: Vec<(usize, Vec<Remark>)>,
     /// Answers of the store that are under way.

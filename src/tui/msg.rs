@@ -16,6 +16,7 @@ use crate::domain::lineage::Lineage;
 use crate::domain::run::{Counts, Listed, RunSummary, UnixMs};
 use crate::domain::server::Tend;
 use crate::domain::spend::Usual;
+use crate::domain::stats::Today;
 use crate::domain::{Brief, OutputId, ParamKey, Remark, Run, RunId, SeedPolicy, Setting, Status};
 use crate::library::import::Imported;
 use crate::library::open::OpenWorkflow;
@@ -82,6 +83,8 @@ pub enum Msg {
         /// Usual duration in milliseconds.
         ms: i64,
     },
+    /// What the runs took and cost that were sent today and have ended.
+    Today(Today),
     /// A window of a log.
     Log {
         run: RunId,

@@ -91,6 +91,32 @@ fn the_command_for_ended_runs_gets_each_of_them_with_its_outputs_and_no_secret()
 }
 
 #[test]
+fn the_command_for_ended_runs_gets_those_that_were_cancelled_before_they_were_sent() {
+    let (home, server) = (Home::new(), Server::quick());
+    std::fs::create_dir_all(&home.dirs.config).expect("made");
+    let told = home.folder.path().join("told");
+    assert!(std::process::Command::new("mkfifo").arg(&told).status().expect("mkfifo").success());
+    let config =
+        format!("[notify]\non_finish = \"cat > '{}'\"\non_finish_for = [\"cancelled\"]\n", told.display());
+    std::fs::write(home.dirs.config_file(), config).expect("written");
+    let args =
+        ["run", "flamingo", "--set", "steps=1", "--count", "3", "--yes", "--detach", "--url", &server.url];
+    let _none = comfydeck::runner::keep_away(&home.dirs).expect("kept away").expect("no runner");
+    assert_eq!(home.deck(&args).code, Some(0));
+    let cancelled = home.deck(&["batch", "cancel", "1"]);
+    assert_eq!(cancelled.code, Some(0), "{cancelled:?}");
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        let text = std::fs::read_to_string(&told).expect("told");
+        let record: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(record["status"], "cancelled");
+        ids.extend(record["run"].as_i64());
+    }
+    ids.sort_unstable();
+    assert_eq!(ids, [1, 2, 3]);
+}
+
+#[test]
 fn a_run_goes_into_one_file_and_comes_out_the_same_elsewhere() {
     let (here, there, server) = (Home::new(), Home::new(), Server::quick());
     let args = ["run", "flamingo", "--set", "steps=1", "--seed", "7", "--url", &server.url, "-o", "out"];

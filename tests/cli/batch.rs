@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use comfydeck::demo::DemoOptions;
+use comfydeck::store::now;
 use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 
@@ -170,4 +171,35 @@ fn a_column_is_named_as_comfyui_shows_it() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let axes = &ended.json()[0]["axes"][0];
     assert_eq!((&axes["key"], &axes["values"]), (&"3-inputs-cfg".into(), &serde_json::json!(["5", "6.5"])));
+}
+
+#[test]
+fn a_command_that_is_killed_while_it_queues_sends_nothing_and_leaves_nothing() {
+    let (home, mut server) = (Home::new(), Server::quick());
+    let args = ["run", "flamingo", "--set", "steps=1", "--count", "10000", "--yes", "--detach", "--url"];
+    let args = [&args[..], &[server.url.as_str()]].concat();
+    // In the first step, between two, and far into it.
+    for runs in [1, 1_200, 3_000] {
+        let running = home.start(&args);
+        let store = home.store();
+        while store.counts().expect("counted").held < runs {
+            std::thread::yield_now();
+        }
+        running.signal(Signal::KILL);
+        assert_eq!(running.end().code, None, "killed");
+        home.await_no_runner();
+        let counts = home.store().counts().expect("counted");
+        assert!(counts.held >= runs && counts.queued == 0 && counts.in_flight == 0, "{counts:?}");
+        // Somebody may still be at work on it, for a minute.
+        assert_eq!(home.store().remove_interrupted(now()).expect("removed"), 0);
+        assert_eq!(home.store().remove_interrupted(now() + 61_000).expect("removed"), 1);
+        assert_eq!(home.count(), 0);
+        assert_eq!(home.store().last_batch().expect("read"), None);
+    }
+    // What is asked for afterwards goes, once.
+    let args = ["run", "flamingo", "--set", "steps=1", "--count", "2", "--yes", "--url", &server.url];
+    let ended = home.deck(&args);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(server.requests().len(), 2);
+    assert_eq!(home.count(), 2);
 }

@@ -131,6 +131,17 @@ impl Run {
         self.phases.iter().find(|(status, _)| has_begun(status)).map(|(_, at)| *at)
     }
 
+    /// When its request had been sent whole.
+    pub fn sent_at(&self) -> Option<UnixMs> {
+        let is_sent = |status: &Status| status.is_in_flight() && *status >= Status::Waiting;
+        self.phases.iter().find(|(status, _)| is_sent(status)).map(|(_, at)| *at)
+    }
+
+    /// When its result began to come.
+    pub fn result_at(&self) -> Option<UnixMs> {
+        self.phases.iter().find(|(status, _)| *status == Status::Downloading).map(|(_, at)| *at)
+    }
+
     /// Milliseconds from the start (or from queueing, before the start) to the end, or to `now`.
     pub fn elapsed_ms(&self, now: UnixMs) -> i64 {
         let from = self.started_at().unwrap_or(self.queued_at);

@@ -21,7 +21,7 @@ const IN_FLIGHT: &str = "SELECT started_at, COALESCE(cost_per_second, 0) FROM ru
     AND started_at IS NOT NULL";
 
 /// Runs that are written in one transaction: others write between two.
-const WRITTEN_AT_ONCE: usize = 500;
+pub(super) const WRITTEN_AT_ONCE: usize = 500;
 
 /// A batch to be queued.
 #[derive(Clone, Debug)]
@@ -34,10 +34,10 @@ pub struct NewBatch {
 }
 
 /// What became of cancelling the rest of a batch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CancelledRest {
     /// Runs that were queued, and are never sent now.
-    pub unsent: usize,
+    pub unsent: Vec<RunId>,
     /// Runs in flight, which the runner ends.
     pub asked: usize,
 }
@@ -166,7 +166,7 @@ impl Store {
             let transaction = self.writing()?;
             for run in runs {
                 match self.end_or_ask(*run, now)? {
-                    CancelAnswer::Cancelled => rest.unsent += 1,
+                    CancelAnswer::Cancelled => rest.unsent.push(*run),
                     CancelAnswer::Asked => rest.asked += 1,
                     CancelAnswer::Ended(_) => {}
                 }

@@ -204,7 +204,7 @@ impl Store {
     ///
     /// # Errors
     /// When the history cannot be written; some may be cancelled then.
-    pub fn cancel_queue(&self, now: UnixMs) -> Result<usize, StoreError> {
+    pub fn cancel_queue(&self, now: UnixMs) -> Result<Vec<RunId>, StoreError> {
         let mut queued = self.queued_runs()?;
         queued.reverse();
         let ids: Vec<RunId> = queued.into_iter().map(|run| run.id).collect();

@@ -35,10 +35,17 @@ pub(super) enum Lead {
 }
 
 /// Numbers of runs.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Bounds {
-    from: RunId,
-    before: RunId,
+    pub(super) from: RunId,
+    pub(super) before: RunId,
+}
+
+impl Bounds {
+    /// The same without numbers that no run has.
+    pub(super) fn within(self, first: RunId, last: RunId) -> Self {
+        Self { from: self.from.max(first), before: self.before.min(last.saturating_add(1)) }
+    }
 }
 
 impl Lead {

@@ -8,9 +8,10 @@ mod lead;
 use std::collections::BTreeSet;
 
 use jiff::Zoned;
+use rusqlite::params;
 use rusqlite::types::Value;
 
-use self::lead::{Lead, leads_of};
+use self::lead::{Bounds, Lead, leads_of};
 use super::search::spread;
 use super::{Store, StoreError};
 use crate::domain::RunId;
@@ -49,6 +50,21 @@ impl RunQuery {
     pub(super) fn leaves_out_rejected(&self) -> bool {
         self.hides_rejected && !self.search.minds_rejected()
     }
+}
+
+/// Runs without a word that are looked at together, at first and at the most.
+const FEW: usize = 500;
+const MANY: usize = 16_000;
+
+/// The runs among which a page is looked for.
+#[derive(Debug)]
+pub(super) struct Part {
+    bounds: Bounds,
+    /// These runs have not the words that are left out, as JSON; `None` where that is asked of each.
+    without: Option<String>,
+    /// Where the next part begins; `None` behind the last.
+    rest: Option<Bounds>,
+    most: usize,
 }
 
 /// SQL with its values.
@@ -96,13 +112,22 @@ impl Clause {
     }
 
     /// Every part of a search as a condition on a row of `runs`, except for what leads.
-    fn add_search(&mut self, search: &Search, store: &Store, lead: Option<&Lead>) -> Result<(), StoreError> {
+    fn add_search(
+        &mut self,
+        search: &Search,
+        store: &Store,
+        lead: Option<&Lead>,
+        part: Option<&Part>,
+    ) -> Result<(), StoreError> {
         let (with, without) = (words(search), negative(search));
         if let Some(words) = with.filter(|_| !matches!(lead, Some(Lead::Words(_)))) {
             let words = self.bind(words);
             self.add(format!("EXISTS ({FOUND} {words})"));
         }
-        if let Some(words) = without {
+        if let Some(ids) = part.and_then(|part| part.without.as_ref()) {
+            let ids = self.bind(ids.clone());
+            self.add(format!("runs.id IN (SELECT value FROM json_each({ids}))"));
+        } else if let Some(words) = without {
             let is_common = store.is_common(&words)?;
             let words = self.bind(words);
             self.add(match is_common {
@@ -224,10 +249,66 @@ fn phrase(text: &str) -> Option<String> {
 }
 
 impl Store {
+    /// The runs among which a page is looked for first.
+    pub(super) fn first_part(&self, query: &RunQuery) -> Result<Part, StoreError> {
+        let bounds = self.bounds(&query.search, query.before.unwrap_or(RunId::MAX))?;
+        self.part(query, bounds, FEW)
+    }
+
+    /// The runs among which a page is looked for next, where it is not full; more at a time.
+    pub(super) fn next_part(&self, query: &RunQuery, last: &Part) -> Result<Option<Part>, StoreError> {
+        let Some(rest) = last.rest else { return Ok(None) };
+        self.part(query, rest, (last.most * 2).min(MANY)).map(Some)
+    }
+
+    /// All runs within bounds, unless the search leaves out words that are in nearly all of them: then the few without these,
+    /// some at a time. To ask of each run whether it has the words would look at nearly all of the history.
+    fn part(&self, query: &RunQuery, bounds: Bounds, most: usize) -> Result<Part, StoreError> {
+        let whole = Part { bounds, without: None, rest: None, most };
+        let Some(words) = negative(&query.search) else { return Ok(whole) };
+        if !self.is_common(&words)? {
+            return Ok(whole);
+        }
+        let ends = "SELECT coalesce(min(id), 0), coalesce(max(id), 0) FROM runs";
+        let (first, last): (RunId, RunId) =
+            self.connection.prepare_cached(ends)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let bounds = bounds.within(first, last);
+        let sql = "SELECT rowid FROM runs_fts WHERE runs_fts MATCH ?1 AND rowid >= ?2 AND rowid < ?3
+            ORDER BY rowid DESC";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query(params![words, bounds.from, bounds.before])?;
+        // Numbers between two that have the words: runs without them, or none at all.
+        let (mut ids, mut next) = (Vec::new(), bounds.before);
+        while ids.len() < most {
+            let with = match rows.next()? {
+                Some(row) => row.get(0)?,
+                None => bounds.from - 1,
+            };
+            let gap = (with + 1..next).rev();
+            let room = most - ids.len();
+            ids.extend(gap.take(room));
+            next = match ids.last() {
+                Some(id) if ids.len() == most => *id,
+                Some(_) | None => with,
+            };
+            if with < bounds.from {
+                break;
+            }
+        }
+        let rest = (next > bounds.from).then_some(Bounds { before: next, ..bounds });
+        let ids = serde_json::to_string(&ids)?;
+        let bounds = Bounds { from: next.max(bounds.from), ..bounds };
+        Ok(Part { bounds, without: Some(ids), rest, most })
+    }
+
     /// The rows of one page of runs, from `FROM` on.
-    pub(super) fn page_statement(&self, query: &RunQuery, limits: Limits) -> Result<Statement, StoreError> {
-        let search = &query.search;
-        let bounds = self.bounds(search, query.before.unwrap_or(RunId::MAX))?;
+    pub(super) fn page_statement(
+        &self,
+        query: &RunQuery,
+        limits: Limits,
+        part: &Part,
+    ) -> Result<Statement, StoreError> {
+        let (search, bounds) = (&query.search, part.bounds);
         let lead = self.lead(search, limits, bounds)?;
         let mut clause = Clause::default();
         let (from, id) = clause.start(&lead, limits, bounds);
@@ -237,7 +318,7 @@ impl Store {
         if limits.hides_rejected && lead != Lead::Folded {
             clause.add("runs.rejected_at IS NULL".to_owned());
         }
-        clause.add_search(search, self, Some(&lead))?;
+        clause.add_search(search, self, Some(&lead), Some(part))?;
         let (conditions, limit) = (clause.sql(), clause.bind(i64::from(query.limit)));
         let sql = format!("FROM {from} WHERE {conditions} ORDER BY {id} DESC LIMIT {limit}");
         Ok(Statement { sql, values: clause.values })
@@ -245,6 +326,6 @@ impl Store {
 
     /// A search as conditions on the rows of `runs`, none of which leads.
     pub(super) fn add_search(&self, clause: &mut Clause, search: &Search) -> Result<(), StoreError> {
-        clause.add_search(search, self, None)
+        clause.add_search(search, self, None, None)
     }
 }

@@ -59,7 +59,7 @@ pub(super) fn cache(connection: &Connection, run: &Run) -> Result<(), StoreError
         connection: run.connection,
     };
     let sql = "UPDATE runs SET status = ?2, cancel_asked = ?3, started_at = ?4, phase_at = ?5, ended_at = ?6,
-        outputs = ?7, error = ?8, live = ?9, prompt_id = ?10, began_at = ?11 WHERE id = ?1";
+        outputs = ?7, error = ?8, live = ?9, prompt_id = ?10, began_at = ?11, sent_at = ?12, result_at = ?13 WHERE id = ?1";
     connection.prepare_cached(sql)?.execute(params![
         run.id,
         summary.status.word(),
@@ -72,6 +72,8 @@ pub(super) fn cache(connection: &Connection, run: &Run) -> Result<(), StoreError
         serde_json::to_string(&live)?,
         summary.prompt_id,
         run.began_at(),
+        run.sent_at(),
+        run.result_at(),
     ])?;
     Ok(())
 }

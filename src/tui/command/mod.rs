@@ -12,6 +12,7 @@ use super::effect::Effects;
 use super::model::Model;
 use super::notice::Tone;
 use super::pane::Pane;
+use crate::domain::RunId;
 
 /// Why a command cannot be done now: a sentence for the person.
 pub type Reason = &'static str;
@@ -35,6 +36,8 @@ pub struct Command {
     /// Whether it can be done now.
     pub when: fn(&Model) -> Result<(), Reason>,
     pub run: fn(&mut Model, &Ctx, &mut Effects),
+    /// The same about a run that the palette names: `prompt of run 12`.
+    pub with_run: Option<fn(&mut Model, RunId, &mut Effects)>,
 }
 
 /// Whether a command spends money.
@@ -60,6 +63,7 @@ impl Command {
             unseen: false,
             when: |_| Ok(()),
             run,
+            with_run: None,
         }
     }
 

@@ -82,6 +82,8 @@ fn of_prompt(purpose: &Asking) -> &'static [Hint] {
         | Asking::RenamePreset(_)
         | Asking::SearchName
         | Asking::Tags(_)
+        | Asking::BatchTags(..)
+        | Asking::BatchNote(..)
         | Asking::Note(_) => &[("Enter", "save"), ("Esc", "close")],
         Asking::Alias(_) => &[("Enter", "call it so"), ("Esc", "close")],
         Asking::SeedOfRun | Asking::PromptOfRun => &[("Enter", "use it"), ("Esc", "close")],

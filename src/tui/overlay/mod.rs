@@ -167,8 +167,10 @@ pub struct PickerItem {
     pub detail: String,
     /// To the right: a key, a place.
     pub note: String,
-    /// The run that it is of.
+    /// The run that it is of, or that a command is to be about.
     pub run: Option<RunId>,
+    /// A command that can be about any run: `prompt of run 12`.
+    pub takes_run: bool,
     /// Other names that it is found by.
     pub names: Vec<&'static str>,
     /// A command that works somewhere else: where.

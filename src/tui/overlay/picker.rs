@@ -18,7 +18,7 @@ impl Picker {
             return self.items.clone();
         }
         match self.purpose {
-            Choosing::Command => by_name(&self.items, &typed),
+            Choosing::Command => commands(&self.items, &typed),
             Choosing::Value(_) => {
                 let mut items = by_letters(&self.items, &typed);
                 if items.iter().all(|item| item.label != typed) {
@@ -64,6 +64,22 @@ impl Picker {
             self.selected = self.selected.filter(|_| is_taken && !typed.is_empty());
         }
     }
+}
+
+/// Commands by what was typed. With the number of a run behind it, those that can be about a run come first.
+fn commands(items: &[PickerItem], typed: &str) -> Vec<PickerItem> {
+    let number = typed.rsplit_once(' ').and_then(|(words, number)| Some((words, number.parse().ok()?)));
+    let Some((words, run)) = number else { return by_name(items, typed) };
+    let about_runs: Vec<PickerItem> = items.iter().filter(|item| item.takes_run).cloned().collect();
+    let about = by_name(&about_runs, words).into_iter().map(|item| PickerItem {
+        label: match item.label.strip_suffix(" run") {
+            Some(_) => format!("{} {run}", item.label),
+            None => format!("{} run {run}", item.label),
+        },
+        run: Some(run),
+        ..item
+    });
+    about.chain(by_name(items, typed)).collect()
 }
 
 /// Items that have the letters in this order, the closest first.

@@ -1,7 +1,10 @@
 //! A line of text to type, and what it is for.
 
+use std::collections::BTreeSet;
+
 use tui_textarea::TextArea;
 
+use crate::domain::batch::BatchId;
 use crate::domain::{ParamKey, RunId, notebook};
 use crate::tui::completions::Completions;
 
@@ -46,6 +49,10 @@ pub enum Asking {
     Tags(RunId),
     /// The note on a run.
     Note(RunId),
+    /// Tags of the runs of a batch, over these.
+    BatchTags(BatchId, BTreeSet<String>),
+    /// The note on the runs of a batch, in place of this one.
+    BatchNote(BatchId, String),
     /// Path of a workflow.
     WorkflowPath,
     /// Path of a file with a graph in it.
@@ -73,6 +80,8 @@ impl Asking {
             Self::SearchName => "Save the search as",
             Self::Tags(_) => "Tags of the run",
             Self::Note(_) => "Note on the run",
+            Self::BatchTags(..) => "Tags of all runs of the batch",
+            Self::BatchNote(..) => "Note on all runs of the batch",
             Self::WorkflowPath => "Open workflow_api.json",
             Self::ImportPath => "Import the parameters of a picture, a video or a workflow",
         }
@@ -81,7 +90,9 @@ impl Asking {
     /// How it is written, where that is not obvious.
     pub fn example(&self) -> Option<&'static str> {
         match self {
-            Self::Tags(_) => Some("words with blanks between them, such as final hands"),
+            Self::Tags(_) | Self::BatchTags(..) => {
+                Some("words with blanks between them, such as final hands")
+            }
             Self::SearchName => Some("one word; in a search it is written @name"),
             Self::Alias(_) => Some("also for --set. Empty: as the workflow calls it"),
             Self::ParamFilter
@@ -93,6 +104,7 @@ impl Asking {
             | Self::SeedOfRun
             | Self::PromptOfRun
             | Self::Note(_)
+            | Self::BatchNote(..)
             | Self::WorkflowPath
             | Self::ImportPath => None,
         }
@@ -110,7 +122,9 @@ impl Asking {
             | Self::SeedOfRun
             | Self::PromptOfRun
             | Self::Tags(_)
+            | Self::BatchTags(..)
             | Self::Note(_)
+            | Self::BatchNote(..)
             | Self::WorkflowPath
             | Self::ImportPath => false,
         }
@@ -131,7 +145,9 @@ impl Asking {
             | Self::SeedOfRun
             | Self::PromptOfRun
             | Self::Tags(_)
-            | Self::Note(_) => false,
+            | Self::BatchTags(..)
+            | Self::Note(_)
+            | Self::BatchNote(..) => false,
         }
     }
 
@@ -150,7 +166,7 @@ impl Asking {
             Self::SearchName if notebook::tag(text.strip_prefix('@').unwrap_or(text)).is_err() => {
                 Some("A name is one word: letters, digits, and - _ . /")
             }
-            Self::Tags(_) if notebook::tags(text).is_err() => {
+            Self::Tags(_) | Self::BatchTags(..) if notebook::tags(text).is_err() => {
                 Some("A tag is a word: letters, digits, and - _ . /; several have blanks between them")
             }
             Self::ImportPath if text.is_empty() => Some("Type the path of a picture, a video or a workflow"),
@@ -165,7 +181,9 @@ impl Asking {
             | Self::SeedOfRun
             | Self::PromptOfRun
             | Self::Tags(_)
+            | Self::BatchTags(..)
             | Self::Note(_)
+            | Self::BatchNote(..)
             | Self::WorkflowPath
             | Self::ImportPath => None,
         }

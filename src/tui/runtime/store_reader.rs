@@ -14,7 +14,7 @@ use crate::domain::graph_changes::{self, NodeChange};
 use crate::domain::run::{Counts, Listed, UnixMs};
 use crate::domain::{OutputCard, Run, RunId, RunSummary, Workflow};
 use crate::runner::replay::repeats;
-use crate::store::{LogReader, OutputQuery, RunQuery, Store, StoreError};
+use crate::store::{self, LogReader, OutputQuery, RunQuery, Store, StoreError};
 use crate::tui::effect::{Compared, Question, Take};
 use crate::tui::msg::{EndedRun, Msg};
 use crate::tui::notice::Tone;
@@ -106,6 +106,10 @@ impl StoreReader {
                 with(Msg::Pair(ids, pair), errors.into_iter().flatten().next())
             }
             Question::Typical(workflow_hash) => self.typical(&workflow_hash),
+            Question::Today => {
+                let (today, error) = or_empty(self.store.today(store::now()));
+                with(Msg::Today(today), error)
+            }
             Question::Warmth(url) => {
                 let (warmth, error) = or_empty(self.store.warmth(&url));
                 let until = warmth.and_then(|warmth| warmth.until()).map(|until| (until, clock(until)));

@@ -74,7 +74,7 @@ const URXVT: u16 = 85;
 
 /// Title and progress bar of a session's window.
 #[derive(Debug, Default)]
-pub(super) struct Window {
+pub struct Window {
     /// The title that a session begins with.
     first: Option<String>,
     wanted: WindowState,
@@ -84,13 +84,13 @@ pub(super) struct Window {
 }
 
 impl Window {
-    pub(super) fn new(first: Option<String>) -> Self {
+    pub fn new(first: Option<String>) -> Self {
         let mut window = Self { first, ..Self::default() };
         window.forget();
         window
     }
 
-    pub(super) fn set(&mut self, wanted: WindowState) {
+    pub fn set(&mut self, wanted: WindowState) {
         self.wanted = wanted;
     }
 
@@ -102,7 +102,7 @@ impl Window {
 
     /// The bytes that make the window show what is wanted; none while it does, or shortly after the last ones, unless
     /// nothing is under way any more.
-    pub(super) fn bytes(
+    pub fn bytes(
         &mut self,
         now: Instant,
         has_title: bool,
@@ -135,7 +135,7 @@ impl Window {
     }
 
     /// The bytes that take the bar away, for when the terminal is given back.
-    pub(super) fn leaving(&self, means: &Capabilities) -> Vec<u8> {
+    pub fn leaving(&self, means: &Capabilities) -> Vec<u8> {
         if self.shown.bar.is_some() { around(means, &bar(None)) } else { Vec::new() }
     }
 }

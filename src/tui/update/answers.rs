@@ -59,6 +59,8 @@ fn typed(model: &mut Model, purpose: &Asking, text: String, effects: &mut Effect
         | Asking::SeedOfRun
         | Asking::PromptOfRun
         | Asking::Tags(_)
+        | Asking::BatchTags(..)
+        | Asking::BatchNote(..)
         | Asking::Note(_) => {}
     }
 }
@@ -77,6 +79,8 @@ fn left(model: &mut Model, purpose: &Asking, before: String, effects: &mut Effec
         | Asking::SeedOfRun
         | Asking::PromptOfRun
         | Asking::Tags(_)
+        | Asking::BatchTags(..)
+        | Asking::BatchNote(..)
         | Asking::Note(_)
         | Asking::WorkflowPath
         | Asking::ImportPath => {}
@@ -99,6 +103,8 @@ fn entered(model: &mut Model, purpose: Asking, text: &str, ctx: &Ctx, effects: &
         Asking::PromptOfRun => values_of::entered(text, Take::Prompt, effects),
         Asking::Tags(run) => notebook::tags_entered(model, run, text, effects),
         Asking::Note(run) => notebook::note_entered(model, run, text, effects),
+        Asking::BatchTags(batch, before) => notebook::batch_tags_entered(batch, &before, text, effects),
+        Asking::BatchNote(batch, before) => notebook::batch_note_entered(batch, before, text, effects),
         Asking::WorkflowPath => presets::path_entered(model, text, effects),
         Asking::ImportPath => effects.push(Effect::Do(Operation::Import(text.into()))),
     }

@@ -87,6 +87,9 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
                 effects.push(Effect::Do(Operation::LookAfterRuns));
             }
             let is_idle = !model.is_working();
+            if !was_loaded {
+                effects.push(Effect::Ask(Question::Today));
+            }
             if !was_idle && is_idle {
                 gallery::reload(model, &mut effects);
             }
@@ -104,6 +107,7 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
         Msg::TypicalMs { workflow_hash, ms } => {
             model.typical_ms.insert(workflow_hash, ms);
         }
+        Msg::Today(today) => model.today = today,
         Msg::Log { run, total, first, lines } => log::loaded(model, run, total, first, lines, &mut effects),
         Msg::LogFound { run, text, line } => log::found(model, run, &text, line, &mut effects),
         Msg::LogMatches { run, text, matches } => log::counted(model, run, &text, matches),

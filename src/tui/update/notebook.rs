@@ -1,12 +1,15 @@
 //! What people note of runs and outputs, with the same keys wherever they look at one, and how it is undone.
 
+use std::collections::BTreeSet;
+
+use crate::domain::batch::BatchId;
 use crate::domain::notebook::{self, NOTE_CHARS};
-use crate::domain::{About, Remark, RunId, RunSummary};
+use crate::domain::{About, BatchRemark, Remark, RunId, RunSummary};
 use crate::tui::at_hand;
 use crate::tui::command::{Command, Keymap, Reason, Scope, at};
 use crate::tui::effect::{Effect, Effects, Operation};
 use crate::tui::model::Model;
-use crate::tui::notice::{Notice, Subject, Tone};
+use crate::tui::notice::{Notice, Subject, Tone, counted};
 use crate::tui::overlay::{Asking, Overlay};
 use crate::tui::pane::Pane;
 use crate::tui::panes::gallery::update as gallery;
@@ -32,8 +35,11 @@ pub const COMMANDS: &[Command] = &[
         ],
         keys: &["*"],
         short: "star",
-        long: "Star the output, or remove its star",
-        when: |model| at_hand::output(model).map(drop).ok_or("There is no output to star"),
+        long: "Star the output, or remove its star; at a batch the outputs of all its runs",
+        when: |model| match batch_at_hand(model) {
+            Some(_) => Ok(()),
+            None => at_hand::output(model).map(drop).ok_or("There is no output to star"),
+        },
         ..Command::new("star", |model, _, effects| star(model, effects))
     },
     Command {
@@ -48,7 +54,7 @@ pub const COMMANDS: &[Command] = &[
         keys: &["x"],
         short: "reject",
         long: "Reject the run, or in gallery, comparison and sheet the picture: lists leave it out. No file is deleted. Again takes it back",
-        when: one_run,
+        when: run_or_batch,
         ..Command::new("reject", |model, ctx, effects| reject(model, ctx.keys, effects))
     },
     Command {
@@ -62,8 +68,8 @@ pub const COMMANDS: &[Command] = &[
         ],
         keys: &["#"],
         short: "tags",
-        long: "Tag the run: words to find it by",
-        when: one_run,
+        long: "Tag the run, or all runs of the batch: words to find them by",
+        when: run_or_batch,
         ..Command::new("tags", |model, _, _| ask_tags(model))
     },
     Command {
@@ -77,8 +83,8 @@ pub const COMMANDS: &[Command] = &[
         ],
         keys: &["m"],
         short: "note",
-        long: "Write a note on the run",
-        when: one_run,
+        long: "Write a note on the run, or on all runs of the batch",
+        when: run_or_batch,
         ..Command::new("note", |model, _, _| ask_note(model))
     },
     Command {
@@ -104,16 +110,24 @@ pub const COMMANDS: &[Command] = &[
     },
 ];
 
-/// A run, not a row that stands for many.
-fn one_run(model: &Model) -> Result<(), Reason> {
-    if model.focus == Pane::Runs && runs::selected_batch(model).is_some() {
-        return Err("This row is a batch. → shows its runs, Enter its sheet");
-    }
+fn run_or_batch(model: &Model) -> Result<(), Reason> {
     at_hand::run(model).map(drop).ok_or("No run is selected")
+}
+
+/// The batch whose row is selected: what is noted there is of all of its runs.
+fn batch_at_hand(model: &Model) -> Option<BatchId> {
+    (model.focus == Pane::Runs).then(|| runs::selected_batch(model).map(|batch| batch.id))?
+}
+
+fn of_batch(batch: BatchId, remark: BatchRemark, effects: &mut Effects) {
+    effects.push(Effect::Do(Operation::NoteBatch(batch, remark)));
 }
 
 /// Stars the output at hand, or removes its star. A run in the list has a star when one of its outputs has.
 fn star(model: &mut Model, effects: &mut Effects) {
+    if let Some(batch) = batch_at_hand(model) {
+        return of_batch(batch, BatchRemark::Star, effects);
+    }
     let Some(id) = at_hand::output(model) else { return };
     let row = model.runs.list.rows.iter().find(|row| row.id == id.run);
     let of_run = matches!(model.focus, Pane::Runs | Pane::Details | Pane::Output);
@@ -127,6 +141,9 @@ fn star(model: &mut Model, effects: &mut Effects) {
 
 /// Rejects the run at hand or, where pictures are compared, the picture.
 fn reject(model: &mut Model, keys: &Keymap, effects: &mut Effects) {
+    if let Some(batch) = batch_at_hand(model) {
+        return of_batch(batch, BatchRemark::Reject, effects);
+    }
     let Some(run) = at_hand::run(model) else { return };
     let (about, before, what) = match at_hand::card(model) {
         Some(card) => (About::Output(card.id), card.rejected, format!("This picture of run {}", run.id)),
@@ -148,12 +165,37 @@ fn ask_tags(model: &mut Model) {
     let Some(run) = at_hand::run(model) else { return };
     let now: Vec<&str> = run.notes.tags.iter().map(String::as_str).collect();
     let text = if now.is_empty() { String::new() } else { format!("{} ", now.join(" ")) };
-    model.overlay = Some(Overlay::prompt(Asking::Tags(run.id), &text));
+    let asking = match batch_at_hand(model) {
+        Some(batch) => Asking::BatchTags(batch, run.notes.tags.clone()),
+        None => Asking::Tags(run.id),
+    };
+    model.overlay = Some(Overlay::prompt(asking, &text));
 }
 
 fn ask_note(model: &mut Model) {
     let Some(run) = at_hand::run(model) else { return };
-    model.overlay = Some(Overlay::prompt(Asking::Note(run.id), &run.notes.text));
+    let asking = match batch_at_hand(model) {
+        Some(batch) => Asking::BatchNote(batch, run.notes.text.clone()),
+        None => Asking::Note(run.id),
+    };
+    model.overlay = Some(Overlay::prompt(asking, &run.notes.text));
+}
+
+/// Tags of a batch were typed over those of its row; what is no tag was refused before.
+pub(super) fn batch_tags_entered(
+    batch: BatchId,
+    before: &BTreeSet<String>,
+    text: &str,
+    effects: &mut Effects,
+) {
+    if let Ok(typed) = notebook::tags(text) {
+        of_batch(batch, BatchRemark::tags(before, &typed), effects);
+    }
+}
+
+pub(super) fn batch_note_entered(batch: BatchId, before: String, text: &str, effects: &mut Effects) {
+    let after = text.chars().take(NOTE_CHARS).collect();
+    of_batch(batch, BatchRemark::Note { before, after }, effects);
 }
 
 /// Tags were typed; what is no tag was refused before.
@@ -178,10 +220,7 @@ fn note(model: &mut Model, remarks: Vec<Remark>, effects: &mut Effects) {
 
 /// Shows a remark on everything that is on the screen.
 fn show(model: &mut Model, remark: &Remark) {
-    let of_run = match remark {
-        Remark::Star(about, _) | Remark::Reject(about, _) => about.run(),
-        Remark::Tags(run, _) | Remark::Note(run, _) => *run,
-    };
+    let of_run = remark.run();
     let sheet_runs = model.sheet.runs.iter_mut().map(|run| &mut run.run);
     for run in model.runs.list.rows.iter_mut().chain(sheet_runs).filter(|run| run.id == of_run) {
         show_on_run(run, remark);
@@ -248,8 +287,14 @@ fn undo(model: &mut Model, effects: &mut Effects) {
     for remark in &remarks {
         show(model, remark);
     }
-    let told: Vec<String> = remarks.first().map(taken_back).into_iter().collect();
-    model.notify(Tone::Plain, told.join(" "));
+    let runs: BTreeSet<RunId> = remarks.iter().map(Remark::run).collect();
+    match (runs.len(), remarks.first()) {
+        (2.., _) => {
+            model.notify(Tone::Plain, format!("{} are as they were before", counted(runs.len(), "run")))
+        }
+        (_, Some(first)) => model.notify(Tone::Plain, taken_back(first)),
+        (_, None) => {}
+    }
     effects.push(Effect::Do(Operation::TakeBack(remarks)));
 }
 

@@ -42,6 +42,7 @@ fn items(model: &Model, keys: &Keymap) -> Vec<PickerItem> {
                     .collect(),
                 elsewhere: here.is_none().then(|| place.scope.title()),
                 spends: command.spends == Spends::AtOnce,
+                takes_run: command.with_run.is_some(),
                 disabled: here.and_then(|_| (command.when)(model).err()),
                 ..PickerItem::default()
             });
@@ -55,6 +56,12 @@ fn items(model: &Model, keys: &Keymap) -> Vec<PickerItem> {
 /// there, where it can be seen what it will be done to.
 pub(super) fn chosen(model: &mut Model, item: &PickerItem, ctx: &Ctx, effects: &mut Effects) {
     let Some(command) = ctx.keys.command(&item.id) else { return };
+    if let (Some(run), Some(with_run)) = (item.run, command.with_run) {
+        return match model.is_settled() {
+            Ok(()) => with_run(model, run, effects),
+            Err(why) => model.notify(Tone::Plain, why),
+        };
+    }
     if command.here(model).is_none() {
         return lead_to(model, command, ctx.keys, effects);
     }

@@ -29,6 +29,7 @@ pub const COMMANDS: &[Command] = &[
         short: "same seed as run",
         long: "Use the same seed as a run, by its number",
         when: has_seed,
+        with_run: Some(|_, run, effects| effects.push(Effect::Ask(Question::Take(Take::Seeds(run))))),
         ..Command::new("same-seed", |model, _, _| ask(model, Asking::SeedOfRun))
     },
     Command {
@@ -40,6 +41,7 @@ pub const COMMANDS: &[Command] = &[
             model.is_settled()?;
             prompt(model).map(drop).ok_or("This workflow has no prompt")
         },
+        with_run: Some(|_, run, effects| effects.push(Effect::Ask(Question::Take(Take::Prompt(run))))),
         ..Command::new("same-prompt", |model, _, _| ask(model, Asking::PromptOfRun))
     },
 ];
@@ -69,8 +71,12 @@ fn lock(model: &mut Model, effects: &mut Effects) {
         model.draft.policy(key) == SeedPolicy::Fixed && model.draft.edits().any(|(edited, _)| edited == key)
     };
     if seeds.iter().all(is_locked) {
+        // The locked number would be sent once more.
+        model.draft.reset(&seeds);
         for key in &seeds {
-            model.draft.set_policy(key, SeedPolicy::Randomize);
+            if model.draft.policy(key) == SeedPolicy::Fixed {
+                model.draft.set_policy(key, SeedPolicy::Randomize);
+            }
         }
         return model.notify(Tone::Good, "The seed rolls again: another one at each run");
     }

@@ -11,7 +11,7 @@ use crate::tui::command::Keymap;
 use crate::tui::grid::INFO;
 use crate::tui::model::Model;
 use crate::tui::panes::gallery::Tile;
-use crate::tui::panes::runs::view::noted;
+use crate::tui::panes::runs::noted::noted;
 use crate::tui::terminal::Placement;
 use crate::tui::text;
 use crate::tui::theme::Theme;

@@ -12,7 +12,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::domain::about::about;
 use crate::domain::inputs::is_data;
 use crate::domain::param::{Rank, ToldBy};
-use crate::domain::{ParamKey, ParamKind, Parameter};
+use crate::domain::{Origin, ParamKey, ParamKind, Parameter, Said};
 use crate::tui::layout;
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
@@ -210,8 +210,21 @@ fn origin_width(model: &Model, seen: &[usize], width: u16) -> usize {
         return 0;
     }
     let params = model.draft.params();
-    let widths = seen.iter().map(|index| model.draft.origin(&params[*index].key).to_string().width());
-    widths.max().unwrap_or(0).min(MOST).min(usize::from(width) / 4) + GAP
+    let widths = seen.iter().map(|index| told_origin(&model.draft.origin(&params[*index].key)).width());
+    widths.max().unwrap_or(0).min(MOST).min(usize::from(width) / 3) + GAP
+}
+
+/// Who set a value, in a column of them: presets as the top line has them, `▸ flamingo`.
+pub fn told_origin(origin: &Origin) -> String {
+    match origin {
+        Origin::Preset { name } if !name.is_empty() => format!("▸ {name}"),
+        Origin::Person { how: Said::Preset(name) } => format!("laid over ▸ {name}"),
+        Origin::Workflow
+        | Origin::Form
+        | Origin::Preset { .. }
+        | Origin::Person { .. }
+        | Origin::Program { .. } => origin.to_string(),
+    }
 }
 
 fn is_shown(model: &Model, param: &Parameter) -> bool {

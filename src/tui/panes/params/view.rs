@@ -115,8 +115,10 @@ pub fn draw(
                 let (pinned, lines) = (*pinned, *height);
                 let row = ParamRow { model, theme, param, label: &label, label_width, pinned, lines };
                 if origin_width > 0 && skipped == 0 {
-                    let origin =
-                        cut(&model.draft.origin(&param.key).to_string(), usize::from(origin_width) - 2);
+                    let origin = cut(
+                        &rows::told_origin(&model.draft.origin(&param.key)),
+                        usize::from(origin_width) - 2,
+                    );
                     put_right(buffer, place, place.y, &origin, theme.quiet);
                 }
                 let place = Rect { width: place.width.saturating_sub(origin_width), ..place };

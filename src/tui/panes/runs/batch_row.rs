@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
+use super::noted::noted;
 use crate::domain::batch::{Batch, Outline};
 use crate::domain::{RunSummary, Status};
 use crate::report::batch as report;
@@ -49,6 +50,8 @@ pub(super) fn draw(
         None => x,
     };
     let x = put(buffer, line, x, y, &report::axes(outline), theme.text);
+    let rest = Rect { x: x + 2, width: line.right().saturating_sub(x + 2), ..line };
+    let x = noted(theme, &run.notes, rest, buffer).saturating_sub(2).max(x);
     put(buffer, line, x + 2, y, &run.prompt, theme.quiet);
 }
 

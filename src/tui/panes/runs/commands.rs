@@ -1,7 +1,7 @@
 //! Commands of the list of runs and of the details of a run.
 
 use super::update::{
-    cancel, choose, copy_as, fetch, filter_status, fold, load, open_row, repeat, selected_batch,
+    cancel, choose, copy_as, fetch, filter_status, fold, load, load_run, open_row, repeat, selected_batch,
 };
 use super::{queue, search};
 use crate::tui::at_hand;
@@ -68,6 +68,7 @@ pub const COMMANDS: &[Command] = &[
             model.is_settled()?;
             selected(model)
         },
+        with_run: Some(load_run),
         ..Command::new("load", |model, _, effects| load(model, effects))
     },
     Command {

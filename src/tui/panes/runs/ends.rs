@@ -15,6 +15,7 @@ pub fn watch(model: &mut Model, effects: &mut Effects) {
     pane.watched.clone_from(&pane.open.ids);
     if !ended.is_empty() {
         effects.push(Effect::Ask(Question::Ended(ended)));
+        effects.push(Effect::Ask(Question::Today));
     }
 }
 

@@ -3,6 +3,7 @@
 mod batch_row;
 pub mod commands;
 pub mod ends;
+pub mod noted;
 pub mod queue;
 pub mod search;
 pub mod update;

@@ -5,8 +5,10 @@ use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
 use super::batch_row;
+use super::noted::noted;
+use crate::domain::Status;
 use crate::domain::run::{Connection, RunSummary};
-use crate::domain::{Notes, Status};
+use crate::report::batch::money;
 use crate::tui::briefs::words;
 use crate::tui::command::Keymap;
 use crate::tui::model::Model;
@@ -24,8 +26,20 @@ const ROOM: u16 = 20;
 
 /// What the title line says: the filters, and which of how many is selected.
 pub fn note(model: &Model) -> String {
-    let notes = [filters(model), position(model)];
+    let filters = filters(model);
+    let today = if filters.is_empty() { today(model) } else { String::new() };
+    let notes = [filters, today, position(model)];
     notes.into_iter().filter(|note| !note.is_empty()).collect::<Vec<_>>().join("   ")
+}
+
+/// What today's runs took and cost, once there are some.
+fn today(model: &Model) -> String {
+    let today = &model.today;
+    if today.runs == 0 || model.now >= today.until {
+        return String::new();
+    }
+    let cost = today.cost.map(|cost| format!(", {}", money(cost))).unwrap_or_default();
+    format!("today {} in {}{cost}", text::thousands(today.runs), text::duration(today.worked_ms))
 }
 
 /// Which runs are shown, where not all of them are.
@@ -230,25 +244,6 @@ fn about(model: &Model, theme: &Theme, run: &RunSummary, rest: Rect, widths: &Wi
     if x == rest.x || rest.right().saturating_sub(x) >= ROOM {
         put(buffer, rest, x, y, &run.prompt, if x == rest.x { theme.text } else { theme.quiet });
     }
-}
-
-/// Most columns of a note in a row.
-const NOTE: u16 = 32;
-
-/// What people noted of a run. Returns the column behind it.
-pub fn noted(theme: &Theme, notes: &Notes, rest: Rect, buffer: &mut Buffer) -> u16 {
-    let mut x = rest.x;
-    if notes.rejected {
-        x = put(buffer, rest, x, rest.y, "rejected", theme.patience) + 2;
-    }
-    if !notes.tags.is_empty() {
-        x = put(buffer, rest, x, rest.y, &notes.hashtags(), theme.accent) + 2;
-    }
-    if !notes.text.is_empty() {
-        let room = Rect { x, width: rest.right().saturating_sub(x).min(NOTE), ..rest };
-        x = put(buffer, room, x, rest.y, &format!("“{}”", notes.text), theme.quiet) + 2;
-    }
-    x
 }
 
 /// What tells a run from the others. Returns the column behind it.

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::{Answer, Operations, opened, said};
 use crate::config::{Profile, files};
-use crate::domain::RunId;
 use crate::domain::batch::{BatchId, Files, Hold, Variations};
 use crate::domain::draft::Submission;
+use crate::domain::{BatchRemark, RunId};
 use crate::library::values::DiskFiles;
 use crate::library::wildcards::WildcardFiles;
 use crate::picture::read::Watch;
@@ -69,7 +69,7 @@ impl Operations {
 
     pub(super) fn keep_run(&mut self, keep: &KeepRun) -> Answer {
         let store = opened(&mut self.store, &self.dirs)?;
-        let unsent = runner::cancel_queued(store, keep.batch).map_err(said)?;
+        let unsent = runner::cancel_queued(store, &self.dirs, keep.batch).map_err(said)?;
         let mut msgs = self.read_settings(keep.run, &keep.open)?;
         let saved = keep.saves.map(|saved| format!(", about {} saved", report::money(saved)));
         for msg in &mut msgs {
@@ -85,6 +85,23 @@ impl Operations {
             }
         }
         Ok(msgs)
+    }
+
+    pub(super) fn note_batch(&mut self, batch: BatchId, remark: &BatchRemark) -> Answer {
+        let store = opened(&mut self.store, &self.dirs)?;
+        let (undo, runs, is_set) = store.note_batch(batch, remark, crate::store::now()).map_err(said)?;
+        let runs = report::runs(runs);
+        let told = match (remark, is_set) {
+            (BatchRemark::Star, true) => format!("{runs} of batch {batch} have a star now"),
+            (BatchRemark::Star, false) => format!("{runs} of batch {batch} have no star any more"),
+            (BatchRemark::Reject, true) => {
+                format!("{runs} of batch {batch} are rejected: gallery and searches leave them out")
+            }
+            (BatchRemark::Reject, false) => format!("{runs} of batch {batch} are not rejected any more"),
+            (BatchRemark::Tags { .. }, _) => format!("Batch {batch}: {runs} have other tags now"),
+            (BatchRemark::Note { .. }, _) => format!("Batch {batch}: {runs} have the note"),
+        };
+        Ok(vec![Msg::Noted(undo), Msg::Notice(Tone::Good, format!("{told}. Undo (u) takes it back"))])
     }
 
     pub(super) fn hold_batch(&mut self, batch: BatchId) -> Answer {
@@ -107,7 +124,7 @@ impl Operations {
         let store = opened(&mut self.store, &self.dirs)?;
         let rest = runner::cancel_batch(store, &self.dirs, batch).map_err(said)?;
         let asked = if rest.asked > 0 { format!(", {} being cancelled", rest.asked) } else { String::new() };
-        let told = format!("Batch {batch}: {} not sent{asked}", report::runs(rest.unsent));
+        let told = format!("Batch {batch}: {} not sent{asked}", report::runs(rest.unsent.len()));
         Ok(vec![Msg::Notice(Tone::Plain, told)])
     }
 

@@ -148,6 +148,7 @@ impl Operations {
             Operation::Cancel(run) => self.cancel(run),
             Operation::SaveSearch(name, text) => self.save_search(&name, text.as_deref()),
             Operation::RememberTyped(values) => self.remember_typed(&values),
+            Operation::NoteBatch(batch, remark) => self.note_batch(batch, &remark),
             Operation::Note(remarks) => return self.note(&remarks, false),
             Operation::TakeBack(remarks) => return self.note(&remarks, true),
             Operation::DeleteOutput(output) => self.delete_output(output),

@@ -6,7 +6,7 @@ use super::*;
 use crate::domain::batch::{Axis, AxisOutline, Batch, BatchPlace, Combine, Outline, Plan};
 use crate::domain::run::RunSummary;
 use crate::domain::spend::Usual;
-use crate::domain::{About, Remark, Status, value};
+use crate::domain::{About, BatchRemark, Remark, Status, notebook, value};
 use crate::tui::effect::{BatchOrder, KeepRun, Question};
 use crate::tui::overlay::{Confirm, Confirmed, Overlay};
 use crate::tui::pane::Pane;
@@ -312,6 +312,24 @@ fn a_batch_is_one_row_that_opens_its_sheet_and_folds_out() {
     stage.press("2");
     stage.press("space");
     assert!(stage.screen().contains("This row is a batch. → shows its runs"), "{}", stage.screen());
+    // What is noted there is of all of its runs.
+    let noted = |remark| vec![Effect::Do(Operation::NoteBatch(7, remark))];
+    assert_eq!(stage.press("*"), noted(BatchRemark::Star));
+    assert_eq!(stage.press("x"), noted(BatchRemark::Reject));
+    stage.press("#");
+    stage.type_text("final, v2");
+    let tags = notebook::tags("final v2").expect("tags");
+    let added = BatchRemark::Tags { added: tags, removed: Default::default() };
+    assert_eq!(stage.press("enter"), noted(added));
+    stage.press("m");
+    stage.type_text("for Ann");
+    let note = BatchRemark::Note { before: String::new(), after: "for Ann".to_owned() };
+    assert_eq!(stage.press("enter"), noted(note));
+    let undo = [3, 2].map(|run| Remark::Note(run, String::new()));
+    stage.hear(Msg::Noted(undo.to_vec()));
+    let effects = stage.press("u");
+    assert_eq!(effects, [Effect::Do(Operation::TakeBack(undo.to_vec()))]);
+    assert_eq!(stage.told(), "2 runs are as they were before");
     let effects = stage.press("right");
     let asked = effects.iter().find_map(|effect| match effect {
         Effect::Ask(Question::Runs(query)) => Some(query.clone()),

@@ -3,6 +3,7 @@
 use super::*;
 use crate::tui::command::{Command, Scope, Spends};
 use crate::tui::commands;
+use crate::tui::effect::{Question, Take};
 
 /// A screen with a run that has ended and one that works, and the focus on a pane.
 fn stage(pane: Pane) -> Stage {
@@ -214,4 +215,25 @@ fn seed_means_a_new_seed() {
     stage.type_text("seed");
     stage.press("enter");
     assert_ne!(seed(&stage), before, "{}", stage.told());
+}
+
+#[test]
+fn a_number_behind_a_command_is_the_run_that_it_is_about() {
+    let asked = |take: Take| vec![Effect::Ask(Question::Take(take))];
+    for (typed, effects) in [
+        ("prompt of run 12", asked(Take::Prompt(12))),
+        ("use the prompt of run 12", asked(Take::Prompt(12))),
+        ("same seed as run 7", asked(Take::Seeds(7))),
+        ("same-seed 7", asked(Take::Seeds(7))),
+    ] {
+        assert_eq!(chosen(Pane::Log, typed).1, effects, "{typed}");
+    }
+    let (stage, effects) = chosen(Pane::Gallery, "load run 12");
+    assert!(matches!(&effects[..], [Effect::Do(Operation::ReadSettings(12, _))]), "{effects:?}");
+    assert_eq!(stage.model.focus, Pane::Gallery, "nobody has to go anywhere for it");
+    // What takes no run is none, and without a number it is asked for.
+    let (stage, effects) = chosen(Pane::Log, "quit 12");
+    assert!(effects.is_empty() && is_open(&stage), "{effects:?}");
+    let (stage, _) = chosen(Pane::Log, "prompt of run");
+    assert!(matches!(&stage.model.overlay, Some(Overlay::Prompt(_))), "{:?}", stage.model.overlay);
 }
