@@ -32,6 +32,8 @@ pub(super) enum Lead {
     Folded,
     Made,
     All,
+    /// These few runs, as JSON: they have not the words that are left out.
+    Without(String),
 }
 
 /// Numbers of runs.
@@ -49,6 +51,11 @@ impl Bounds {
 }
 
 impl Lead {
+    /// Whether it is all runs that are listed, since no part of the search leads.
+    pub(super) fn is_usual(&self) -> bool {
+        matches!(self, Self::Folded | Self::Made | Self::All)
+    }
+
     /// Where its rows are, the column of the run's number, and its condition.
     fn source(&self, clause: &mut Clause, limits: Limits) -> (String, &'static str, Option<String>) {
         let index = |name: &str| format!("runs INDEXED BY {name}");
@@ -103,6 +110,12 @@ impl Lead {
             Self::Folded => (index("runs_unfolded"), "runs.id", Some("folded = 0".to_owned())),
             Self::Made => (index("runs_made"), "runs.id", Some("runs.outputs > 0".to_owned())),
             Self::All => ("runs NOT INDEXED".to_owned(), "runs.id", None),
+            Self::Without(ids) => {
+                let ids = clause.bind(ids.clone());
+                let ids = format!("(SELECT value AS run FROM json_each({ids}))");
+                let from = format!("{ids} AS other CROSS JOIN runs ON runs.id = other.run");
+                (from, "runs.id", None)
+            }
         }
     }
 }
@@ -225,6 +238,11 @@ impl Store {
             }
         }
         Ok(fewest.1)
+    }
+
+    /// Whether a part of a search has so few rows that each can be looked at.
+    pub(super) fn has_few(&self, lead: &Lead, limits: Limits, bounds: Bounds) -> Result<bool, StoreError> {
+        Ok(self.count_some(lead, limits, bounds)? < COUNTED)
     }
 
     /// The number of rows that a part of a search has, as far as it is counted.

@@ -124,11 +124,10 @@ impl Clause {
             let words = self.bind(words);
             self.add(format!("EXISTS ({FOUND} {words})"));
         }
-        if let Some(ids) = part.and_then(|part| part.without.as_ref()) {
-            let ids = self.bind(ids.clone());
-            self.add(format!("runs.id IN (SELECT value FROM json_each({ids}))"));
-        } else if let Some(words) = without {
-            let is_common = store.is_common(&words)?;
+        // Those that lead have none of the words that are left out.
+        if let Some(words) = without.filter(|_| !matches!(lead, Some(Lead::Without(_)))) {
+            // A page is looked for where few rows lead, or where nearly all pass.
+            let is_common = part.is_none() && store.is_common(&words)?;
             let words = self.bind(words);
             self.add(match is_common {
                 // Nearly every row is looked at until one passes.
@@ -250,25 +249,27 @@ fn phrase(text: &str) -> Option<String> {
 
 impl Store {
     /// The runs among which a page is looked for first.
-    pub(super) fn first_part(&self, query: &RunQuery) -> Result<Part, StoreError> {
+    pub(super) fn first_part(&self, query: &RunQuery, limits: Limits) -> Result<Part, StoreError> {
         let bounds = self.bounds(&query.search, query.before.unwrap_or(RunId::MAX))?;
-        self.part(query, bounds, FEW)
-    }
-
-    /// The runs among which a page is looked for next, where it is not full; more at a time.
-    pub(super) fn next_part(&self, query: &RunQuery, last: &Part) -> Result<Option<Part>, StoreError> {
-        let Some(rest) = last.rest else { return Ok(None) };
-        self.part(query, rest, (last.most * 2).min(MANY)).map(Some)
-    }
-
-    /// All runs within bounds, unless the search leaves out words that are in nearly all of them: then the few without these,
-    /// some at a time. To ask of each run whether it has the words would look at nearly all of the history.
-    fn part(&self, query: &RunQuery, bounds: Bounds, most: usize) -> Result<Part, StoreError> {
-        let whole = Part { bounds, without: None, rest: None, most };
+        let whole = Part { bounds, without: None, rest: None, most: FEW };
         let Some(words) = negative(&query.search) else { return Ok(whole) };
         if !self.is_common(&words)? {
             return Ok(whole);
         }
+        let lead = self.lead(&query.search, limits, bounds)?;
+        let is_rare = !lead.is_usual() && self.has_few(&lead, limits, bounds)?;
+        if is_rare { Ok(whole) } else { self.part(&words, bounds, FEW) }
+    }
+
+    /// The runs among which a page is looked for next, where it is not full; more at a time.
+    pub(super) fn next_part(&self, query: &RunQuery, last: &Part) -> Result<Option<Part>, StoreError> {
+        let (Some(rest), Some(words)) = (last.rest, negative(&query.search)) else { return Ok(None) };
+        self.part(&words, rest, (last.most * 2).min(MANY)).map(Some)
+    }
+
+    /// The newest runs within bounds that have not words which nearly all have. To ask of each run whether it has them would
+    /// look at nearly all of the history.
+    fn part(&self, words: &str, bounds: Bounds, most: usize) -> Result<Part, StoreError> {
         let ends = "SELECT coalesce(min(id), 0), coalesce(max(id), 0) FROM runs";
         let (first, last): (RunId, RunId) =
             self.connection.prepare_cached(ends)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -309,9 +310,15 @@ impl Store {
         part: &Part,
     ) -> Result<Statement, StoreError> {
         let (search, bounds) = (&query.search, part.bounds);
-        let lead = self.lead(search, limits, bounds)?;
+        let lead = match &part.without {
+            Some(ids) => Lead::Without(ids.clone()),
+            None => self.lead(search, limits, bounds)?,
+        };
         let mut clause = Clause::default();
         let (from, id) = clause.start(&lead, limits, bounds);
+        if limits.folded && matches!(lead, Lead::Without(_)) {
+            clause.add("folded = 0".to_owned());
+        }
         if limits.made {
             clause.add("runs.outputs > 0".to_owned());
         }

@@ -313,15 +313,6 @@ fn the_seed_of_the_last_run_is_locked_by_a_key_and_rolls_again_by_the_same() {
     assert_eq!(stage.press("f"), []);
     assert_eq!(stage.model.draft.policy(&seed), SeedPolicy::Randomize);
     assert_ne!(stage.model.draft.setting(&seed), Some(value(4711)), "the next run has another");
-    // As does one whose preset keeps it.
-    stage.press("R");
-    while stage.model.draft.policy(&seed) != SeedPolicy::Fixed {
-        stage.press("R");
-    }
-    stage.hear(Msg::Taken(take.clone(), Some(Box::new(last.clone()))));
-    stage.press("f");
-    assert_eq!(stage.model.draft.policy(&seed), SeedPolicy::Randomize);
-    assert_ne!(stage.model.draft.setting(&seed), Some(value(4711)));
     // Any run's, by its number.
     stage.press(":");
     stage.type_text("same seed as run");
