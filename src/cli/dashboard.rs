@@ -6,15 +6,15 @@ use crate::config::{Config, Dirs};
 use crate::report::human;
 use crate::tui::{self, TuiError};
 
-/// Shows the dashboard until it is closed; returns whether it is left for the demo.
+/// Shows the dashboard until it is closed; returns whether it is left for the demo, whose endpoint `start_demo` starts.
 ///
 /// # Errors
 /// When there is no terminal, or config or history cannot be used.
-pub fn main(args: Open, dirs: Dirs) -> Result<bool, Failure> {
+pub fn main(args: Open, dirs: Dirs, start_demo: fn() -> Result<(), String>) -> Result<bool, Failure> {
     let config = Config::load(&dirs).map_err(Failure::usage)?;
     let Open { preset, workflow, place } = args;
     let (profile, url) = (place.profile, place.url);
-    show(tui::Options { dirs, config, profile, url, workflow, preset, demo: false })
+    show(tui::Options { dirs, config, profile, url, workflow, preset, demo: false, start_demo })
 }
 
 /// Shows the dashboard with these options.

@@ -114,8 +114,18 @@ fn screen(dirs: &Dirs, protocol: Protocol, endpoint: &[String]) -> Result<Exit, 
         workflow: None,
         preset: is_first.then(|| PRESET.to_owned()),
         demo: true,
+        start_demo: start,
     })?;
     Ok(Exit::Success)
+}
+
+/// Starts the dashboard's endpoint, or finds the one that is there, without staying connected to it.
+///
+/// # Errors
+/// The reason in words, when it cannot be started or reached.
+pub fn start() -> Result<(), String> {
+    let dirs = dirs().map_err(|failure| failure.message)?;
+    demo::process::ensure(&dirs, &background(&Args::default())).map(drop).map_err(|why| why.to_string())
 }
 
 /// Writes the demo's config, in which the runner finds its credentials as usual.

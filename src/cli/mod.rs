@@ -77,7 +77,7 @@ impl Cli {
         match self.command {
             Some(command) => command.run(),
             None => {
-                let for_demo = dashboard::main(self.dashboard, dirs()?)?;
+                let for_demo = dashboard::main(self.dashboard, dirs()?, demo::start)?;
                 if for_demo { demo::main(demo::Args::default()) } else { Ok(Exit::Success) }
             }
         }

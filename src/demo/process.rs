@@ -43,6 +43,10 @@ pub enum DemoError {
         port: u16,
         why: io::Error,
     },
+    #[error(
+        "the demo cannot run here: this machine does not reach itself on {address} ({why}). Bring its loopback interface up, then try again"
+    )]
+    Unreachable { address: SocketAddr, why: io::Error },
     /// The process cannot be started, or does not respond.
     #[error("the demo endpoint could not be started: {0}")]
     Start(io::Error),
@@ -78,7 +82,7 @@ pub fn ensure(dirs: &Dirs, arguments: &[String]) -> Result<Endpoint, DemoError> 
         }
     };
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let stay = TcpStream::connect(address).map_err(DemoError::Start)?;
+    let stay = TcpStream::connect(address).map_err(|why| DemoError::Unreachable { address, why })?;
     Ok(Endpoint { url: format!("http://{address}"), _stay: stay })
 }
 

@@ -159,6 +159,20 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
+fn a_demo_that_cannot_start_is_said_and_the_screen_stays() {
+    let world = World::quick();
+    // Where its folder should be.
+    let dirs = world.dirs();
+    std::fs::create_dir_all(&dirs.state).expect("a folder");
+    std::fs::write(dirs.state.join("demo"), "a file").expect("written");
+    let mut screen = world.flamingo();
+    screen.send(b"D");
+    screen.wait_for("the demo endpoint cannot use");
+    screen.send(b"\r");
+    screen.wait_for("line 3 of 3");
+}
+
+#[test]
 fn the_main_job() {
     let mut world = World::quick();
     let mut screen = world.flamingo();

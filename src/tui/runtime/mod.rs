@@ -56,6 +56,8 @@ pub struct Options {
     pub preset: Option<String>,
     /// Whether this is `comfydeck demo`.
     pub demo: bool,
+    /// Starts the demo's endpoint, before the dashboard is left for it; or says why it cannot.
+    pub start_demo: fn() -> Result<(), String>,
 }
 
 /// Why the dashboard could not be shown.

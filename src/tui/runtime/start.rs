@@ -198,6 +198,7 @@ fn event_loop(
         is_start: true,
         over: None,
         wants_demo: false,
+        start_demo: options.start_demo,
         watcher: None,
         pipes: options.config.pipes.clone(),
         secret_variables: runner::secret_variables(&options.dirs),

@@ -36,10 +36,13 @@ impl EventLoop {
     fn perform_here(&mut self, effect: ScreenEffect) {
         match effect {
             ScreenEffect::Quit => self.over = Some(Over::Quit),
-            ScreenEffect::Demo => {
-                self.wants_demo = true;
-                self.over = Some(Over::Quit);
-            }
+            ScreenEffect::Demo => match (self.start_demo)() {
+                Ok(()) => {
+                    self.wants_demo = true;
+                    self.over = Some(Over::Quit);
+                }
+                Err(why) => self.hear(Msg::Notice(Tone::Bad, why)),
+            },
             ScreenEffect::Pipe { number, name, text } => self.start_pipe(number, &name, text),
             ScreenEffect::WatchFiles(files) => self.watch_files(&files),
             ScreenEffect::StopPipe => self.pipe = None,

@@ -85,8 +85,9 @@ pub(super) struct EventLoop {
     /// Whether nothing has been drawn yet.
     pub(super) is_start: bool,
     pub(super) over: Option<Over>,
-    /// The person leaves for the demo.
+    /// The person leaves for the demo, whose endpoint this starts.
     pub(super) wants_demo: bool,
+    pub(super) start_demo: fn() -> Result<(), String>,
     pub(super) watcher: Option<store::Watcher>,
     /// Commands that a text can be piped through, and variables that they do not get.
     pub(super) pipes: IndexMap<String, String>,
