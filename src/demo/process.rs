@@ -43,9 +43,8 @@ pub enum DemoError {
         port: u16,
         why: io::Error,
     },
-    #[error(
-        "the demo cannot run here: this machine does not reach itself on {address} ({why}). Bring its loopback interface up, then try again"
-    )]
+    /// This machine does not reach itself.
+    #[error("the demo needs the loopback interface: bring it up, then try again ({address}: {why})")]
     Unreachable { address: SocketAddr, why: io::Error },
     /// The process cannot be started, or does not respond.
     #[error("the demo endpoint could not be started: {0}")]

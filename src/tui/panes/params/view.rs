@@ -144,7 +144,7 @@ fn empty(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mut B
     } else {
         vec![
             (String::new(), "Welcome. Nothing is set up yet.".to_owned()),
-            (demo, "opens the demo: look around, nothing leaves this machine".to_owned()),
+            (demo, "opens the demo: nothing leaves this machine".to_owned()),
             (quit, "leaves; then `comfydeck init` asks where your runs go".to_owned()),
             (open, "opens a workflow_api.json".to_owned()),
             (run, "runs it, once there is a place to run".to_owned()),

@@ -20,22 +20,20 @@
 
 mod kitty;
 pub(super) mod placeholder;
+mod shown;
 mod strips;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-
 use ratatui::buffer::{Buffer, Cell, CellDiffOption};
 use ratatui::layout::{Position, Rect};
-use ratatui::style::Color;
 
 pub(super) use self::kitty::push_kitty;
 use self::kitty::{Kitty, Whether};
-use self::strips::{Passage, StripState, next_strips, set_strip, strip_area, what_stays};
+use self::shown::{Progress, Shown};
+use self::strips::{Passage, StripState, next_strips, what_stays};
 use super::painter::Painter;
-use crate::picture::encode::BlockPen;
-use crate::picture::{Colours, Form, Shared};
+use crate::picture::{Form, Shared};
 
 /// A picture and the position of its first cell.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,26 +69,6 @@ pub(super) struct PictureLayer {
     has_drawn_strips: bool,
     /// Bytes that remove what was shown by another way, for the next frame.
     left: Vec<u8>,
-}
-
-#[derive(Debug)]
-struct Shown {
-    placement: Placement,
-    /// Whether an overlay covers a part of it.
-    covered: bool,
-    progress: Progress,
-}
-
-#[derive(Debug)]
-enum Progress {
-    /// Number of visible cells of the picture, and the content of the others.
-    Blocks {
-        revealed: usize,
-        under: Option<Shared>,
-    },
-    Kitty(Kitty),
-    /// State of each strip on the screen.
-    Strips(Vec<StripState>),
 }
 
 impl PictureLayer {
@@ -358,136 +336,6 @@ fn is_of_use(placement: &Placement) -> bool {
     !placement.behind || matches!(placement.picture.form, Form::Kitty(_))
 }
 
-impl Shown {
-    fn area(&self) -> Rect {
-        self.placement.area()
-    }
-
-    /// Whether a picture that is begun stands where this one stood.
-    fn gives_way_to(&self, wanted: &Placement) -> bool {
-        self.is_seen() && !wanted.behind && self.area() == wanted.area()
-    }
-
-    /// It is in front.
-    fn is_seen(&self) -> bool {
-        !self.placement.behind
-    }
-
-    /// Whether it is the same picture, wherever that is.
-    fn has(&self, wanted: &Placement) -> bool {
-        Arc::ptr_eq(&self.placement.picture, &wanted.picture) || self.placement.picture == wanted.picture
-    }
-
-    fn kitty(&self) -> Option<&Kitty> {
-        match &self.progress {
-            Progress::Kitty(kitty) => Some(kitty),
-            Progress::Blocks { .. } | Progress::Strips(_) => None,
-        }
-    }
-
-    fn is_unfinished(&self, tmux: bool, pane: Option<Position>) -> bool {
-        match &self.progress {
-            Progress::Blocks { revealed, .. } => *revealed < self.placement.picture.cells.count(),
-            Progress::Kitty(kitty) => {
-                !kitty.complete || self.is_seen() && !kitty.placed && (tmux || !self.covered)
-            }
-            Progress::Strips(there) => {
-                let is_nowhere = tmux && pane.is_none() && self.has_iterm2();
-                let is_due = |there: &StripState| matches!(there, StripState::Not | StripState::Old);
-                !self.covered && !is_nowhere && there.iter().any(is_due)
-            }
-        }
-    }
-
-    /// It is wanted again, perhaps elsewhere, in front or behind. `top` is the highest layer that a picture has.
-    fn stay(&mut self, wanted: &Placement, top: u32, fronts: &[Rect], tmux: bool, out: &mut Vec<u8>) {
-        let is_moved = self.placement.at != wanted.at;
-        match &mut self.progress {
-            Progress::Blocks { revealed, under } if is_moved => (*revealed, *under) = (0, None),
-            Progress::Strips(there) if is_moved => there.fill(StripState::Not),
-            Progress::Kitty(kitty) if is_moved => kitty.lift(tmux, out),
-            Progress::Kitty(kitty) => match (self.placement.behind, wanted.behind) {
-                // It is laid over what is in its place now, which costs less than to take that away first.
-                (true, false) => (kitty.z, kitty.placed, kitty.is_over) = (top + 1, false, true),
-                // What comes in front of it covers it, if that is as large.
-                (false, true) if !fronts.contains(&wanted.area()) => kitty.lift(tmux, out),
-                (false, true | false) | (true, true) => {}
-            },
-            Progress::Blocks { .. } | Progress::Strips(_) => {}
-        }
-        self.placement = wanted.clone();
-    }
-
-    /// Whether it is drawn by iTerm2's inline images.
-    fn has_iterm2(&self) -> bool {
-        matches!(&self.placement.picture.form, Form::Strips(strips) if strips.iter().any(|strip| strip.bytes.starts_with(b"\x1b]")))
-    }
-
-    fn prepare(
-        &mut self,
-        buffer: &mut Buffer,
-        painter: &Painter,
-        room: usize,
-        tmux: bool,
-        first: &mut Vec<u8>,
-    ) {
-        let area = self.placement.area();
-        self.covered = area.positions().any(|at| !is_left(&buffer[at]));
-        match (&self.placement.picture.form, &mut self.progress) {
-            (Form::Blocks(halves), Progress::Blocks { revealed, under }) => {
-                if room > 0 {
-                    *revealed += fitting(&halves[*revealed..], room, painter.depth().colours());
-                }
-                let under = under.as_ref().and_then(|picture| match &picture.form {
-                    Form::Blocks(halves) => Some(halves),
-                    _ => None,
-                });
-                for (n, at) in area.positions().enumerate() {
-                    let seen = if n < *revealed { Some(halves) } else { under };
-                    let cell = &mut buffer[at];
-                    if !is_left(cell) {
-                        continue;
-                    }
-                    cell.reset();
-                    if let Some([upper, lower]) = seen.and_then(|halves| halves.get(n)) {
-                        half_block(cell, *upper, *lower);
-                    }
-                }
-            }
-            (_, Progress::Kitty(kitty)) if tmux => kitty.set_placeholders(area, buffer, first),
-            (_, Progress::Kitty(kitty)) => {
-                if self.covered {
-                    kitty.lift(tmux, first);
-                }
-                if !kitty.placed && kitty.before.is_none() && !kitty.is_over {
-                    for at in area.positions() {
-                        if is_left(&buffer[at]) {
-                            buffer[at].reset();
-                        }
-                    }
-                }
-            }
-            (Form::Strips(strips), Progress::Strips(there)) => {
-                for (strip, there) in strips.iter().zip(there) {
-                    set_strip(strip_area(area, strip), there, buffer, painter);
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Half-blocks that fit into so many bytes, at least one.
-fn fitting(halves: &[[[u8; 3]; 2]], room: usize, colours: Colours) -> usize {
-    let mut pen = BlockPen::new(colours);
-    let mut used = 0;
-    let fits = |cell: &&[[u8; 3]; 2]| {
-        used += pen.bytes(**cell);
-        used <= room
-    };
-    halves.iter().take_while(fits).count().clamp(halves.len().min(1), halves.len())
-}
-
 /// Whether the view left the cell to the picture.
 fn is_left(cell: &Cell) -> bool {
     cell.diff_option == CellDiffOption::Skip
@@ -496,14 +344,6 @@ fn is_left(cell: &Cell) -> bool {
 fn place(n: usize, width: u16) -> Position {
     let width = usize::from(width.max(1));
     Position::new((n % width) as u16, (n / width) as u16)
-}
-
-fn half_block(cell: &mut Cell, upper: [u8; 3], lower: [u8; 3]) {
-    let colour = |[r, g, b]: [u8; 3]| Color::Rgb(r, g, b);
-    cell.set_bg(colour(lower));
-    if upper != lower {
-        cell.set_char('▀').set_fg(colour(upper));
-    }
 }
 
 /// Bytes that draw something at a cell. Attributes are kept; the cursor moves. (It is not saved and restored: some

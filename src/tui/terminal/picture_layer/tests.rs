@@ -1,6 +1,7 @@
 //! Pictures on an emulated terminal, through the painter: the wanted picture is shown, and nothing else is left.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
