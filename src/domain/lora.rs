@@ -90,6 +90,13 @@ pub fn renamed(before: &Value, name: &str) -> Option<Value> {
     changed(before, &NAME, name.into())
 }
 
+/// The entry with this strength, also for the text encoder where that has its own.
+pub fn with_strengths(before: &Value, strength: u32) -> Option<Value> {
+    let has_second = Entry::read(before)?.second.is_some();
+    let after = changed(before, &STRENGTH, strength.into())?;
+    if has_second { changed(&after, &SECOND, strength.into()) } else { Some(after) }
+}
+
 /// The entry with its strength changed by `steps` × 0.05.
 pub fn stepped(before: &Value, steps: i64) -> Option<Value> {
     let range = Range { step: "0.05".parse().ok(), ..Default::default() };

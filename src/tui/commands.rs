@@ -28,11 +28,14 @@ pub fn all() -> impl Iterator<Item = &'static Command> {
         lineage::COMMANDS,
         nodes::COMMANDS,
     ];
-    tables
-        .into_iter()
-        .chain(panes)
-        .chain([layers::COMMANDS, values_of::COMMANDS, watch::COMMANDS, typing::COMMANDS])
-        .flatten()
+    let last = [
+        layers::COMMANDS,
+        panes::params::loras::COMMANDS,
+        values_of::COMMANDS,
+        watch::COMMANDS,
+        typing::COMMANDS,
+    ];
+    tables.into_iter().chain(panes).chain(last).flatten()
 }
 
 /// The keys in force with a person's changes, and what is wrong with these.

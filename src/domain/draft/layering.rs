@@ -1,6 +1,6 @@
 //! What other presets set, laid over a draft, and what a person makes part of the open one: aliases.
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use super::{Change, Draft, Edit, Layer};
 use crate::domain::{ParamKey, Said};
@@ -14,8 +14,9 @@ impl Draft {
             (set.is_some() && set != self.setting(key).as_ref())
                 || policy.is_some_and(|policy| *policy != self.policy(key))
         };
-        let editable = self.params.iter().filter(|param| param.is_editable()).map(|param| &param.key);
-        editable.filter(|key| differs(key)).cloned().collect()
+        let editable = self.all().filter(|param| param.is_editable()).map(|param| &param.key);
+        let keys: IndexSet<&ParamKey> = editable.filter(|key| differs(key)).collect();
+        keys.into_iter().cloned().collect()
     }
 
     /// Lays a preset's settings and seed policies of these keys over what is there, as one undo step.

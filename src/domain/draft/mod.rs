@@ -3,6 +3,7 @@
 
 mod layer;
 mod layering;
+mod loras;
 mod names;
 mod presence;
 mod seeds;
@@ -18,6 +19,7 @@ use serde_json::{Number, Value};
 use super::{Origin, ParamKey, ParamKind, Parameter, Rule, Said, SeedPolicy};
 
 pub use layer::Layer;
+pub use loras::Line as LoraLine;
 use presence::Possible;
 use steps::{Change, Steps};
 pub use submission::{Submission, SubmitError};

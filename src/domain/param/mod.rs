@@ -3,6 +3,7 @@
 mod arrange;
 mod brought;
 mod kind;
+pub mod lora_rows;
 pub mod one_text;
 pub mod seeds;
 
@@ -103,6 +104,10 @@ pub struct Parameter {
     pub rank: Rank,
     /// When it is part of the graph.
     pub presence: Presence,
+    /// For the name of a LoRA: the other inputs of its row.
+    pub lora: Option<Box<lora_rows::Row>>,
+    /// Whether it belongs to a LoRA's row, and is shown there.
+    pub is_lora_part: bool,
 }
 
 /// Section of the list in which a parameter appears.
@@ -179,6 +184,9 @@ pub fn parameters_by(workflow: &Workflow, schema: &Schema) -> Vec<Parameter> {
             found.extend(mask);
         }
         brought::add(&mut found, &of_node);
+        lora_rows::add_spare(&mut found, &of_node);
+        let first = found.iter().rposition(|parameter| parameter.key.node() != id).map_or(0, |at| at + 1);
+        lora_rows::mark(&mut found[first..]);
     }
     seeds::mark(&mut found, &wiring);
     if let Some(at) = seeds::deciding(&found, &wiring) {
@@ -221,6 +229,8 @@ impl OfNode<'_> {
             is_of_form: false,
             rank: Rank::default(),
             presence: Presence::default(),
+            lora: None,
+            is_lora_part: false,
         }
     }
 }

@@ -24,6 +24,15 @@ pub fn open(model: &mut Model, key: &ParamKey, effects: &mut Effects) {
         is_open: now.as_ref() == Some(&choice.value),
         ..PickerItem::default()
     });
+    // Where no server says which LoRAs there are, those of the workflow serve, and another can be typed.
+    let used = if param.choices.is_empty() { model.draft.loras_used() } else { Vec::new() };
+    let used = used.into_iter().map(|name| PickerItem {
+        id: serde_json::Value::from(name.as_str()).to_string(),
+        is_open: now.as_ref().and_then(serde_json::Value::as_str) == Some(&name),
+        label: name,
+        ..PickerItem::default()
+    });
+    let items = items.chain(used);
     effects.extend(recall::ask(model, key, String::new()));
     let items: Vec<PickerItem> = items.collect();
     let selected = items.iter().position(|item| item.is_open).or(Some(0));

@@ -201,6 +201,7 @@ fn steps(model: &Model) -> Result<(), Reason> {
     selected(model)?;
     let param = model.params.selected.as_ref().and_then(|key| model.draft.param(key));
     match param.map(|param| &param.kind) {
+        _ if param.is_some_and(|param| param.lora.is_some()) => Ok(()),
         Some(ParamKind::Text | ParamKind::LongText | ParamKind::File(_) | ParamKind::Link) => {
             Err("A text has no next value: Enter edits it")
         }

@@ -4,6 +4,7 @@ pub mod choices;
 pub mod commands;
 pub mod editing;
 pub mod lines;
+pub mod loras;
 pub mod piping;
 pub mod recall;
 pub mod rows;

@@ -230,7 +230,12 @@ pub fn told_origin(origin: &Origin) -> String {
 fn is_shown(model: &Model, param: &Parameter) -> bool {
     // What has to be wired is a problem, and shown.
     let is_wired = param.kind == ParamKind::Link && !param.default.is_null();
-    model.params.show_all || (!param.hidden && !is_wired)
+    if model.params.show_all {
+        return true;
+    }
+    // A LoRA's strength stands in its row, unless it is looked for.
+    let is_in_row = param.is_lora_part && model.params.filter.is_empty();
+    !param.hidden && !is_wired && !is_in_row && !model.draft.is_empty_row(param)
 }
 
 struct Headings<'p> {

@@ -6,7 +6,7 @@ use super::ParamsPane;
 use super::rows::{self, Row};
 use crate::domain::param::FileKind;
 use crate::domain::seed::random_seed;
-use crate::domain::{Origin, ParamKey, ParamKind, Said, SeedPolicy, Setting, lora, scalar, value};
+use crate::domain::{Origin, ParamKey, ParamKind, Said, SeedPolicy, Setting, scalar, value};
 use crate::tui::command::Ctx;
 use crate::tui::effect::{Effect, Effects, Operation};
 use crate::tui::layout;
@@ -69,15 +69,12 @@ pub fn reset_all_confirmed(model: &mut Model, effects: &mut Effects) {
 
 pub fn reset(model: &mut Model, effects: &mut Effects) {
     let Some(key) = model.params.selected.clone() else { return };
-    let keys = rows::of_row(model, &key);
+    let mut keys = rows::of_row(model, &key);
+    // Of a LoRA's row, all of it.
+    let row = model.draft.param(&key).and_then(|param| param.lora.as_deref());
+    keys.extend(row.iter().flat_map(|row| row.parts()).cloned());
     model.draft.reset(&keys);
     changed(model, &key, effects);
-}
-
-/// Sets the parameters of a row, as typed.
-pub fn say(model: &mut Model, key: &ParamKey, setting: Setting) {
-    let keys = rows::of_row(model, key);
-    model.draft.say(keys.into_iter().map(|key| (key, setting.clone())), Said::Typed);
 }
 
 pub fn pin(model: &mut Model) {
@@ -122,6 +119,12 @@ pub fn cycle_policy(model: &mut Model) {
 /// Changes a number, a boolean or a choice by presses of ±.
 pub fn step(model: &mut Model, steps: i64, effects: &mut Effects) {
     let Some(key) = &model.params.selected.clone() else { return };
+    if model.draft.lora(key).is_some() {
+        return match model.draft.lora_stepped(key, steps) {
+            Some(change) => model.draft.say(change, Said::Stepped),
+            None => model.notify(Tone::Plain, "This LoRA has no strength of its own"),
+        };
+    }
     let Some(param) = model.draft.param(key) else { return };
     let Some(Setting::Value(now)) = model.draft.setting(key) else { return };
     let next = match (&param.kind, &now) {
@@ -132,7 +135,6 @@ pub fn step(model: &mut Model, steps: i64, effects: &mut Effects) {
             let next = at.map_or(0, |at| (at as i64 + steps).rem_euclid(count));
             Some(param.choices[next as usize].value.clone())
         }
-        (ParamKind::Lora, entry) => lora::stepped(entry, steps),
         (ParamKind::Integer | ParamKind::Float | ParamKind::Seed, serde_json::Value::Number(number)) => {
             scalar::stepped(number, &param.range, steps).map(serde_json::Value::Number)
         }
@@ -154,15 +156,8 @@ pub fn toggle(model: &mut Model, effects: &mut Effects) {
     if param.is_switch() {
         return step(model, 1, effects);
     }
-    let toggled = match model.draft.setting(key) {
-        Some(Setting::Value(entry)) if param.kind == ParamKind::Lora => lora::toggled(&entry),
-        _ => None,
-    };
-    match toggled {
-        Some(toggled) => {
-            model.draft.set(key, Setting::Value(toggled));
-            changed(model, key, effects);
-        }
+    match model.draft.lora_toggled(key) {
+        Some(change) => model.draft.say(change, Said::Typed),
         None => model.notify(Tone::Plain, "Only booleans and LoRAs can be turned on or off"),
     }
 }
@@ -341,18 +336,22 @@ pub fn filter(model: &mut Model, text: String) {
 
 /// Sets a value chosen from a parameter's list, or typed there.
 pub fn chosen(model: &mut Model, key: &ParamKey, item: &PickerItem, effects: &mut Effects) {
+    let Some(param) = model.draft.param(key) else { return };
     let listed: Option<serde_json::Value> = serde_json::from_str(&item.id).ok();
-    let value = match (model.draft.param(key), model.draft.setting(key)) {
-        (Some(param), Some(Setting::Value(entry))) if param.kind == ParamKind::Lora => {
-            let name = listed.as_ref().and_then(serde_json::Value::as_str).unwrap_or(&item.label);
-            lora::renamed(&entry, name)
-        }
-        (Some(param), _) => listed.clone().or_else(|| value::parse(param, &item.label).ok()),
-        (None, _) => None,
+    let change = if model.draft.lora(key).is_some() {
+        let name = listed.as_ref().and_then(serde_json::Value::as_str).unwrap_or(&item.label);
+        model.draft.lora_named(key, name)
+    } else {
+        let value = listed.clone().or_else(|| value::parse(param, &item.label).ok());
+        value.map(|value| vec![(key.clone(), Setting::Value(value))])
     };
-    let Some(value) = value else { return };
-    model.draft.set(key, Setting::Value(value));
+    let Some(change) = change else { return };
+    model.draft.say(change, Said::Typed);
     changed(model, key, effects);
+    // A row that was added is another one than the selected.
+    if model.draft.lora(key).is_some() {
+        select(model, key);
+    }
     if listed.is_none() {
         model.notify(Tone::Plain, "This choice isn't in the known list; the server decides");
     }

@@ -6,9 +6,10 @@ use ratatui::widgets::Widget;
 use unicode_width::UnicodeWidthStr;
 
 use crate::domain::about::about;
+use crate::domain::draft::LoraLine;
 use crate::domain::param::{Range, Rank};
 use crate::domain::{
-    Origin, ParamKey, ParamKind, Parameter, Rule, Said, SeedPolicy, Setting, doubt, lora, scalar, value,
+    Origin, ParamKey, ParamKind, Parameter, Rule, Said, SeedPolicy, Setting, doubt, lora, value,
 };
 use crate::report::text::cut;
 use crate::tui::command::Keymap;
@@ -194,7 +195,7 @@ impl ParamRow<'_> {
             }
         }
         if skipped == 0 {
-            let (mark, style) = match model.draft.origin(&param.key) {
+            let (mark, style) = match self.origin() {
                 Origin::Person { .. } => ("•", theme.accent),
                 Origin::Form | Origin::Preset { .. } | Origin::Program { .. } => ("·", theme.text),
                 Origin::Workflow => (" ", theme.quiet),
@@ -213,6 +214,17 @@ impl ParamRow<'_> {
                 None
             }
         }
+    }
+
+    /// Who set it; of a LoRA's row, any of it.
+    fn origin(&self) -> Origin {
+        let own = self.model.draft.origin(&self.param.key);
+        let parts = self.param.lora.iter().flat_map(|row| row.parts());
+        let of_parts = parts.map(|key| self.model.draft.origin(key));
+        of_parts.fold(own, |own, part| match (&own, &part) {
+            (Origin::Workflow, _) | (_, Origin::Person { .. }) => part,
+            _ => own,
+        })
     }
 
     fn draw_value(&self, area: Rect, skipped: usize, buffer: &mut Buffer) {
@@ -238,8 +250,8 @@ impl ParamRow<'_> {
             _ => theme.text,
         };
         if let Some(Setting::Value(value)) = &setting {
-            if let Some(entry) = lora::Entry::read(value).filter(|_| self.param.kind == ParamKind::Lora) {
-                return draw_lora(&entry, room, theme, buffer);
+            if let Some(line) = self.model.draft.lora(&self.param.key) {
+                return draw_lora(&line, room, theme, buffer);
             }
             if self.param.is_switch() && !value::is_unfilled(value) {
                 let sign = if self.param.is_on(value) { "●" } else { "○" };
@@ -333,7 +345,13 @@ impl ParamRow<'_> {
     fn doubt(&self) -> Option<String> {
         let Setting::Value(value) = self.model.draft.setting(&self.param.key)? else { return None };
         if !doubt::is_doubtful(self.param, &value) {
-            return None;
+            let draft = &self.model.draft;
+            let is_doubtful = |key: &ParamKey| match (draft.param(key), draft.setting(key)) {
+                (Some(part), Some(Setting::Value(value))) => doubt::is_doubtful(part, &value),
+                _ => false,
+            };
+            let mut parts = self.param.lora.iter().flat_map(|row| row.parts());
+            return parts.any(is_doubtful).then(|| "out of range ✗".to_owned());
         }
         let nearest = || doubt::of(self.param, &value)?.nearest;
         let nearest = if self.is_selected() { nearest() } else { None };
@@ -383,6 +401,8 @@ impl ParamRow<'_> {
             _ => None,
         };
         let text = match &param.kind {
+            // Its strength stands there.
+            _ if param.lora.is_some() => String::new(),
             ParamKind::Seed => {
                 seed_hint(model, &param.key).or_else(was).unwrap_or_else(|| "fixed".to_owned())
             }
@@ -432,15 +452,14 @@ fn draw_line(editing: &Editing, field: Rect, theme: &Theme, buffer: &mut Buffer)
 }
 
 /// `● on   detail.safetensors   0.8`: the end of a long name is cut, since the strength is what people change.
-fn draw_lora(entry: &lora::Entry<'_>, area: Rect, theme: &Theme, buffer: &mut Buffer) {
-    let (sign, style) = if entry.on { ("● on ", theme.text) } else { ("○ off", theme.quiet) };
-    let second = entry.second.map_or_else(String::new, |second| format!(" {}", scalar::short(second)));
-    let strength = format!("{}{second}", scalar::short(entry.strength));
+fn draw_lora(line: &LoraLine, area: Rect, theme: &Theme, buffer: &mut Buffer) {
+    let (sign, style) = if line.on { ("● on ", theme.text) } else { ("○ off", theme.quiet) };
+    let strength = line.strength();
     put(buffer, area, area.x, area.y, sign, style);
     let at = put_right(buffer, area, area.y, &strength, style);
     let x = area.x + 7;
     let name = Rect { x, width: at.saturating_sub(x + 1), ..area };
-    put(buffer, name, name.x, name.y, entry.name, style);
+    put(buffer, name, name.x, name.y, &line.name, style);
 }
 
 /// Whether the setting is still a placeholder.

@@ -3,6 +3,7 @@
 mod batches;
 mod gallery;
 mod log;
+mod loras;
 mod nodes;
 mod notebook;
 mod notices;

@@ -12,7 +12,7 @@ use ratatui::layout::{Position, Rect};
 
 use crate::domain::param::FileKind;
 use crate::domain::pasted::{self, Pasted};
-use crate::domain::{ParamKey, ParamKind, Parameter, Setting, scalar, value};
+use crate::domain::{ParamKey, ParamKind, Parameter, Said, Setting, scalar, value};
 use crate::tui::completions::Completions;
 use crate::tui::effect::{Effect, Effects, Operation};
 use crate::tui::model::Model;
@@ -79,8 +79,7 @@ pub fn edit_outside(model: &mut Model, effects: &mut Effects) {
 /// Opens the field of a parameter.
 pub fn begin(model: &mut Model, key: &ParamKey, effects: &mut Effects) {
     let Some(param) = model.draft.param(key) else { return };
-    let setting = model.draft.setting(key);
-    let shown = setting.as_ref().map(setting_text).unwrap_or_default();
+    let shown = text_of(model, key);
     let multiline = matches!(param.kind, ParamKind::LongText | ParamKind::Json) || shown.contains('\n');
     let is_file = matches!(param.kind, ParamKind::File(_));
     let mut text = line_editor(&shown);
@@ -125,11 +124,10 @@ pub fn edit(model: &mut Model, edit: TextEdit, effects: &mut Effects) {
 /// Closes the field and restores the value. The typed text can be redone if it is a valid value.
 pub fn discard(model: &mut Model) {
     let Some(editing) = model.params.editing.take() else { return };
-    let typed = model.draft.param(&editing.key).map(|param| setting_of(param, &editing.value()));
-    if let Some(Ok(setting)) = typed
-        && model.draft.setting(&editing.key) != Some(setting.clone())
+    if let Ok(change) = change_of(model, &editing.key, &editing.value())
+        && change.iter().any(|(key, setting)| model.draft.setting(key).as_ref() != Some(setting))
     {
-        params::say(model, &editing.key, setting);
+        model.draft.say(change, Said::Typed);
         model.draft.undo();
         model.notify(Tone::Plain, "Discarded. Redo (U) brings it back");
     }
@@ -157,35 +155,53 @@ pub fn done(model: &mut Model, effects: &mut Effects) {
         return;
     }
     if let Some(editing) = model.params.editing.take() {
-        let kept = model.draft.setting(&editing.key).as_ref().map(setting_text).unwrap_or_default();
+        let kept = text_of(model, &editing.key);
         model.notify(Tone::Bad, format!("{}; {kept} is kept", editing.error.unwrap_or_default()));
     }
 }
 
 /// Sets the draft to the field's text. Returns `false` when the text is invalid: the field stays open and says why.
 pub fn commit(model: &mut Model, effects: &mut Effects) -> bool {
-    let Some(editing) = &mut model.params.editing else { return true };
-    let Some(param) = model.draft.param(&editing.key) else {
+    let Some(editing) = &model.params.editing else { return true };
+    let (key, is_typed) = (editing.key.clone(), editing.is_typed);
+    if model.draft.param(&key).is_none() {
         model.params.editing = None;
         return true;
-    };
-    match setting_of(param, &editing.value()) {
-        Ok(setting) => {
-            let (key, is_typed) = (editing.key.clone(), editing.is_typed);
+    }
+    match change_of(model, &key, &editing.value()) {
+        Ok(change) => {
             model.params.editing = None;
             // A field that was opened but not typed in is not an edit.
             if is_typed {
-                params::say(model, &key, setting);
+                model.draft.say(change, Said::Typed);
                 params::changed(model, &key, effects);
                 look_for_file(model, &key, effects);
             }
             true
         }
         Err(why) => {
-            editing.error = Some(why);
+            if let Some(editing) = &mut model.params.editing {
+                editing.error = Some(why);
+            }
             false
         }
     }
+}
+
+/// What stands in a field: the parameter's value, or of a LoRA its whole row.
+fn text_of(model: &Model, key: &ParamKey) -> String {
+    let line = model.draft.lora(key).map(|line| line.text());
+    line.or_else(|| model.draft.setting(key).as_ref().map(setting_text)).unwrap_or_default()
+}
+
+/// What a text in the field of a parameter sets: all the parameters of its row.
+fn change_of(model: &Model, key: &ParamKey, text: &str) -> Result<Vec<(ParamKey, Setting)>, String> {
+    if model.draft.lora(key).is_some() {
+        return model.draft.lora_typed(key, text);
+    }
+    let param = model.draft.param(key).ok_or("the workflow no longer has it")?;
+    let setting = setting_of(param, text)?;
+    Ok(rows::of_row(model, key).into_iter().map(|key| (key, setting.clone())).collect())
 }
 
 /// The setting of a file field: a path when a path was typed, pasted or dragged, else the name of

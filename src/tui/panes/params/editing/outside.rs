@@ -1,10 +1,9 @@
 //! Edits a text in `$EDITOR`.
 
-use super::{begin, setting_of};
-use crate::domain::{ParamKey, ParamKind, Parameter};
+use super::{begin, change_of, text_of};
+use crate::domain::{ParamKey, ParamKind, Parameter, Said};
 use crate::tui::effect::{Effect, Effects, ScreenEffect};
 use crate::tui::model::Model;
-use crate::tui::panes::params::setting_text;
 use crate::tui::panes::params::update as params;
 use crate::tui::typing::line_editor;
 
@@ -18,10 +17,8 @@ pub(super) fn field_outside(model: &mut Model, effects: &mut Effects) {
 
 /// Opens a parameter's text in `$EDITOR`.
 pub(super) fn outside(model: &mut Model, key: &ParamKey, effects: &mut Effects) {
-    if model.draft.param(key).is_some_and(Parameter::is_editable)
-        && let Some(setting) = model.draft.setting(key)
-    {
-        effects.push(outside_effect(model, key.clone(), setting_text(&setting)));
+    if model.draft.param(key).is_some_and(Parameter::is_editable) {
+        effects.push(outside_effect(model, key.clone(), text_of(model, key)));
     }
 }
 
@@ -33,19 +30,17 @@ fn outside_effect(model: &Model, key: ParamKey, text: String) -> Effect {
 
 /// Takes in the text from `$EDITOR`.
 pub fn edited_outside(model: &mut Model, key: &ParamKey, text: String, effects: &mut Effects) {
-    let Some(param) = model.draft.param(key) else { return };
+    if model.draft.param(key).is_none() {
+        return;
+    }
     let text = text.as_str();
     let is_typed = model.params.editing.as_ref().is_some_and(|editing| editing.is_typed);
-    match setting_of(param, text) {
+    match change_of(model, key, text) {
         // An unchanged text is not an edit.
-        Ok(_)
-            if !is_typed && model.draft.setting(key).as_ref().map(setting_text).as_deref() == Some(text) =>
-        {
+        Ok(_) if !is_typed && text_of(model, key) == text => model.params.editing = None,
+        Ok(change) => {
             model.params.editing = None;
-        }
-        Ok(setting) => {
-            model.params.editing = None;
-            params::say(model, key, setting);
+            model.draft.say(change, Said::Typed);
             params::changed(model, key, effects);
         }
         Err(why) => {
