@@ -14,6 +14,7 @@ use super::run_output::{self, OutputMode};
 use super::run_watch::{self, Watching};
 use super::{Exit, Failure, complete, out, run_batch};
 use crate::config::{Config, Dirs, Profile};
+use crate::domain::batch::{self, Plan};
 use crate::domain::draft::{Named, Unnamed};
 use crate::domain::pasted::{self, Pasted};
 use crate::domain::{
@@ -113,10 +114,19 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     let mut submission = prepared.draft.submission(caps.needs_a_value()).map_err(Failure::usage)?;
     let goes_along = args.sends_workflow() || caps.shape == Shape::Graph;
     refuse_unfilled(&prepared.draft.unfilled(&submission, goes_along), args.lenient)?;
-    if !prepared.draft.doubts(&submission, goes_along).is_empty() {
+    let plan = || args.batch.plan(&prepared.draft, &prepared.opening.workflow.source.shown(), &working);
+    let plan = args.batch.is_given().then(plan).transpose()?;
+    let doubts = |draft: &Draft| match &plan {
+        Some(plan) => batch_doubts(draft, plan, caps.needs_a_value(), goes_along),
+        None => {
+            let doubts = draft.doubts(&submission, goes_along);
+            doubts.into_iter().map(|(parameter, doubt)| (parameter.key.clone(), doubt)).collect()
+        }
+    };
+    if !doubts(&prepared.draft).is_empty() {
         prepared.ask_server_again(&dirs);
     }
-    refuse_doubtful(&prepared.draft.doubts(&submission, goes_along), args.lenient || args.dry_run)?;
+    refuse_doubtful(&doubts(&prepared.draft), args.lenient || args.dry_run)?;
     if !args.no_expand {
         submission.expand(fastrand::u64(..), &wildcards).map_err(Failure::usage)?;
     }
@@ -135,12 +145,11 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         if_same: if args.unless_same { IfSame::Refuse } else { IfSame::Warn },
     };
     let manner = args.mode;
-    if args.batch.is_given() {
-        let workflow = prepared.opening.workflow.source.shown();
+    if let Some(plan) = plan {
         let order = run_batch::Order {
             new,
             draft: &prepared.draft,
-            plan: args.batch.plan(&prepared.draft, &workflow, &working)?,
+            plan,
             wildcards: (!args.no_expand).then_some(&wildcards),
             most_cost: args.batch.max_cost,
             yes: args.batch.yes,
@@ -208,16 +217,27 @@ fn refuse_unfilled(unfilled: &[&Parameter], lenient: bool) -> Result<(), Failure
     )))
 }
 
+fn batch_doubts(draft: &Draft, plan: &Plan, needs_a_value: bool, goes_along: bool) -> Vec<(ParamKey, Doubt)> {
+    let doubts = batch::doubts::doubts(draft, plan, needs_a_value, goes_along);
+    doubts.into_iter().map(|found| (found.key, found.doubt)).collect()
+}
+
 /// Refuses to send what the server does not take, unless `lenient`.
-fn refuse_doubtful(doubts: &[(&Parameter, Doubt)], lenient: bool) -> Result<(), Failure> {
+fn refuse_doubtful(doubts: &[(ParamKey, Doubt)], lenient: bool) -> Result<(), Failure> {
+    /// Most values that are named.
+    const MOST: usize = 10;
     if doubts.is_empty() {
         return Ok(());
     }
-    let told = |(parameter, doubt): &(&Parameter, Doubt)| {
+    let told = |(key, doubt): &(ParamKey, Doubt)| {
         let near = doubt.nearest.as_ref().map(|near| format!(" (nearest: {})", value::text(near)));
-        format!("`{}`: {}{}", parameter.key, doubt.why, near.unwrap_or_default())
+        format!("`{key}`: {}{}", doubt.why, near.unwrap_or_default())
     };
-    let told = format!("the server does not take {}", doubts.iter().map(told).collect::<Vec<_>>().join("; "));
+    let mut told: Vec<String> = doubts.iter().take(MOST).map(told).collect();
+    if doubts.len() > MOST {
+        told.push(format!("{} more", doubts.len() - MOST));
+    }
+    let told = format!("the server does not take {}", told.join("; "));
     if lenient {
         out::note(format!("warning: {told}"));
         return Ok(());

@@ -225,6 +225,8 @@ pub enum ReadNodes {
     IfUnknown,
     /// In any case: the person asked for it.
     Again,
+    /// In any case: a run that waits has values that the server did not take when it was asked last.
+    BeforeRun,
 }
 
 /// What the loop does itself.

@@ -19,6 +19,7 @@ pub mod completions;
 pub mod effect;
 pub mod fetch;
 pub mod grid;
+pub mod in_doubt;
 pub mod key;
 pub mod layout;
 pub mod model;

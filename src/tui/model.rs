@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::alerts::Alerts;
 use super::briefs::Briefs;
 use super::fetch::Fetch;
+use super::in_doubt::Wanted;
 use super::notice::{Notice, Subject, Tone};
 use super::open::{Covered, Open, ProfileChoice};
 use super::overlay::Overlay;
@@ -61,6 +62,8 @@ pub struct Model {
     pub send_workflow: bool,
     /// What of the preset is not understood, each with file and line: nothing is sent on it unasked.
     pub unsure: Vec<String>,
+    /// A run that waits for what the server's nodes take now.
+    pub in_doubt: Option<Wanted>,
     /// What is saved elsewhere runs.
     pub watching: Option<Watching>,
     /// It is the built-in demo.

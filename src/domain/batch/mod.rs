@@ -1,5 +1,6 @@
 //! A batch: one draft run with several values of some parameters, along named axes.
 
+pub mod doubts;
 pub mod table;
 mod values;
 mod variations;

@@ -30,6 +30,11 @@ impl Variations {
         Self { draft: draft.clone(), plan, needs_a_value, template_seed }
     }
 
+    /// The draft with the values of the run that was made last.
+    pub(super) fn draft(&self) -> &Draft {
+        &self.draft
+    }
+
     pub fn plan(&self) -> &Plan {
         &self.plan
     }

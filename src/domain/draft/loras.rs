@@ -294,7 +294,8 @@ fn is_row_of_list(param: &Parameter) -> bool {
 mod tests {
     use super::*;
     use crate::domain::draft::Layer;
-    use crate::domain::param::parameters;
+    use crate::domain::param::parameters_by;
+    use crate::domain::schema::Schema;
     use crate::domain::{Said, Workflow, shape};
 
     const WORKFLOW: &str = r#"{
@@ -310,7 +311,8 @@ mod tests {
         "15": {"class_type": "Power Lora Loader (rgthree)", "inputs": {"model": ["4", 0]}}}"#;
 
     fn draft() -> Draft {
-        Draft::new(parameters(&Workflow::parse(WORKFLOW).expect("a workflow")), Layer::default())
+        let workflow = Workflow::parse(WORKFLOW).expect("a workflow");
+        Draft::new(parameters_by(&workflow, &Schema::default()), Layer::default())
     }
 
     fn key(text: &str) -> ParamKey {

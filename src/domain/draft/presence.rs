@@ -51,6 +51,14 @@ impl Draft {
         if self.possible.all.is_empty() { self.params.iter() } else { self.possible.all.iter() }
     }
 
+    /// Whether a choice decides which other parameters there are.
+    pub fn brings_others(&self, key: &ParamKey) -> bool {
+        self.possible.all.iter().any(|param| match &param.presence {
+            Presence::Under { choices, .. } => choices.iter().any(|(choice, _)| choice == key),
+            Presence::Always | Presence::OnceSet => false,
+        })
+    }
+
     /// Finds out which parameters are there, after settings have changed.
     pub(super) fn settle(&mut self) {
         let all = &self.possible.all;

@@ -61,6 +61,11 @@ impl Submission {
     }
 }
 
+/// What the server itself says against a value. What is only guessed may be wrong, and built-in facts may be of another version.
+fn told(parameter: &Parameter, value: &Value) -> Option<Doubt> {
+    doubt::of(parameter, value).filter(|_| parameter.told_by == ToldBy::Server)
+}
+
 impl Draft {
     /// What running this draft sends: only what a person, the preset or a policy set.
     ///
@@ -131,15 +136,21 @@ impl Draft {
     /// of those in the submission.
     pub fn doubts(&self, sent: &Submission, sends_workflow: bool) -> Vec<(&Parameter, Doubt)> {
         let doubt = |parameter: &Parameter| {
-            // What is only guessed may be wrong, and built-in facts may be of another version.
-            let is_told = parameter.told_by == ToldBy::Server;
             let is_file = sent.files.iter().any(|(key, _)| *key == parameter.key);
             let is_beneath = sends_workflow || !parameter.presence.is_in_file();
             let beneath = Some(&parameter.default).filter(|_| is_beneath);
             let value = sent.params.get(&parameter.key).or(beneath)?;
-            doubt::of(parameter, value).filter(|_| is_told && !is_file)
+            told(parameter, value).filter(|_| !is_file)
         };
         self.params.iter().filter_map(|parameter| Some((parameter, doubt(parameter)?))).collect()
+    }
+
+    /// Why the server does not take a setting of a parameter, if it said so.
+    pub fn doubt(&self, key: &ParamKey, setting: &Setting) -> Option<Doubt> {
+        match setting {
+            Setting::Value(value) => told(self.param(key)?, value),
+            Setting::File(_) => None,
+        }
     }
 
     /// Records that this was sent: seeds with a policy are free again, and the next [`Draft::draw`] computes their

@@ -159,10 +159,12 @@ pub const MASK_SUFFIX: &str = "-viewcomfymask";
 /// Each image input is followed by a parameter for its mask, which is not an input of the workflow: null until a
 /// person sets one. Widgets without content, such as headings and buttons, are left out.
 pub fn parameters(workflow: &Workflow) -> Vec<Parameter> {
-    parameters_by(workflow, &Schema::default())
+    let mut found = parameters_by(workflow, &Schema::default());
+    found.retain(|parameter| parameter.presence.is_in_file());
+    found
 }
 
-/// [`parameters`], with what is known of the server's nodes.
+/// [`parameters`], with what is known of the server's nodes, and with those that settings could bring.
 pub fn parameters_by(workflow: &Workflow, schema: &Schema) -> Vec<Parameter> {
     let wiring = Wiring::new(workflow);
     let roles = role::of(&wiring);

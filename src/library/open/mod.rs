@@ -22,6 +22,7 @@ use crate::config::{Config, ConfigError, Profile};
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::draft::Layer;
 use crate::domain::form::{self, Form, FormError};
+use crate::domain::schema::Schema;
 use crate::domain::ui_format::ConvertError;
 use crate::domain::workflow::WorkflowError;
 use crate::domain::{ParamKey, Parameter, SeedPolicy, Workflow, param};
@@ -104,11 +105,9 @@ impl OpenWorkflow {
     /// Describes the parameters by what is known of the nodes, and arranges them by the form. Returns problems of the
     /// form, of which `text` is the file `file`.
     fn describe(&mut self, text: &str, file: &str) -> Vec<Diagnostic> {
-        let nodes = self.nodes.as_ref();
-        let mut params = match nodes {
-            Some(nodes) => param::parameters_by(&self.workflow, &nodes.schema),
-            None => param::parameters(&self.workflow),
-        };
+        let nothing = Schema::default();
+        let schema = self.nodes.as_ref().map_or(&nothing, |nodes| &nodes.schema);
+        let mut params = param::parameters_by(&self.workflow, schema);
         let form = self.form.clone();
         if form.as_ref().is_none_or(|form| form.is_beside) && !form::shape_by_titles(&mut params) {
             param::arrange(&mut params);

@@ -50,6 +50,9 @@ pub enum Confirmed {
     TakePiped(ParamKey, String),
     /// Ask whether to queue several runs that send placeholders.
     ExploreUnfilled(Box<Plan>),
+    /// Ask whether to queue several runs though the server does not take some values; with the nearest that it takes, if
+    /// all have one.
+    ExploreDoubtful(Box<Plan>, Option<Box<Plan>>),
     /// Queue several runs.
     RunBatch(Box<BatchOrder>),
     /// Cancel what of a batch has not ended.
@@ -92,6 +95,9 @@ impl Confirmed {
             Self::RunDoubtful(Some(nearest)) => {
                 Some(('t', "take the nearest", Self::RunNearest(nearest.clone())))
             }
+            Self::ExploreDoubtful(_, Some(nearest)) => {
+                Some(('t', "take the nearest", Self::ExploreDoubtful(nearest.clone(), None)))
+            }
             Self::Reload(Some(order)) => Some(('r', "run what is shown", Self::RunAsShown(order.clone()))),
             Self::Command(_)
             | Self::Upload(..)
@@ -111,6 +117,7 @@ impl Confirmed {
             | Self::Watch
             | Self::RunUnfilled
             | Self::ExploreUnfilled(_)
+            | Self::ExploreDoubtful(_, None)
             | Self::TakePiped(..)
             | Self::RunDoubtful(None)
             | Self::RunNearest(_)

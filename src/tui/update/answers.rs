@@ -2,7 +2,8 @@
 
 use super::{explore, import, layers, lineage, notebook, palette, presets, submit, values_of, watch};
 use crate::tui::command::Ctx;
-use crate::tui::effect::{Effect, Effects, Operation, Take};
+use crate::tui::effect::{Effect, Effects, Operation, ReadNodes, Take};
+use crate::tui::in_doubt::Wanted;
 use crate::tui::model::Model;
 use crate::tui::notice::Tone;
 use crate::tui::open::ProfileChoice;
@@ -35,7 +36,7 @@ pub(super) fn hear(model: &mut Model, answer: Answer, ctx: &Ctx, effects: &mut E
         Answer::Load(shown) => import::load(model, &shown.imported, &shown.fit, effects),
         Answer::Open(shown) => import::ask_to_open(model, shown.imported, effects),
         Answer::Explored(wanted) => explore::read(wanted, effects),
-        Answer::Explore(plan, _) => explore::ask(model, *plan),
+        Answer::Explore(plan, _) => explore::ask(model, *plan, effects),
         Answer::ReadLayer(preset) => {
             effects.push(Effect::Do(Operation::ReadLayer(preset, model.open.clone())));
         }
@@ -168,7 +169,8 @@ fn confirmed(model: &mut Model, then: Confirmed, ctx: &Ctx, effects: &mut Effect
         Confirmed::RunUnsure => submit::unsure(model, effects),
         Confirmed::RunUnfilled => submit::unfilled(model, effects),
         Confirmed::TakePiped(key, text) => piping::taken(model, &key, text, effects),
-        Confirmed::ExploreUnfilled(plan) => explore::ask_to_run(model, *plan),
+        Confirmed::ExploreUnfilled(plan) => explore::ask_if_doubtful(model, *plan, effects),
+        Confirmed::ExploreDoubtful(plan, _) => explore::ask_to_run(model, *plan),
         Confirmed::Tend(what) => server::tend(model, what, effects),
         Confirmed::RunDoubtful(_) => submit::doubtful(model, effects),
         Confirmed::RunNearest(nearest) => submit::with_nearest(model, nearest, effects),
@@ -228,5 +230,29 @@ pub(super) fn completions(model: &mut Model, text: &str, paths: &[String]) {
         && prompt.text() == text
     {
         prompt.completions.put(text, paths.to_vec());
+    }
+}
+
+/// The server has answered, or could not be asked: what waits goes on, unless something else was begun meanwhile.
+pub(super) fn of_server(model: &mut Model, how: ReadNodes, effects: &mut Effects) {
+    if how != ReadNodes::BeforeRun {
+        return;
+    }
+    let Some(wanted) = model.in_doubt.take() else { return };
+    model.notice = None;
+    if model.overlay.is_some() {
+        return model.notify(Tone::Plain, "Not sent: something else was opened while the server was asked");
+    }
+    match wanted {
+        Wanted::Run(submission) => submit::fresh(model, &submission, effects),
+        Wanted::Batch { plan, draft } => {
+            let is_same = model.params.editing.is_none() && draft.edits().eq(model.draft.edits());
+            match is_same {
+                true => explore::fresh(model, *plan),
+                false => {
+                    model.notify(Tone::Plain, "Not sent: values were changed while the server was asked");
+                }
+            }
+        }
     }
 }

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use super::doubts;
 use super::submit;
-use crate::domain::batch::{BatchId, Plan, Variations};
+use crate::domain::batch::doubts::{Doubted, with_nearest};
+use crate::domain::batch::{self, BatchId, Plan, Variations};
 use crate::domain::run::Caps;
 use crate::domain::{ParamKey, Setting, Shape, inputs};
 use crate::report::batch as report;
 use crate::tui::command::{Command, Ctx, Scope, Spends, at};
 use crate::tui::effect::{BatchOrder, Effect, Effects, Operation};
+use crate::tui::in_doubt::Wanted;
 use crate::tui::model::Model;
 use crate::tui::notice::{Notice, Tone};
 use crate::tui::overlay::explore::{Explore, FileAnswer, FileQuestion, Offer, told};
@@ -56,11 +59,43 @@ pub(super) fn was_read(model: &mut Model, question: FileQuestion, answer: FileAn
 }
 
 /// Asks before these runs are queued; first whether placeholders are meant.
-pub(super) fn ask(model: &mut Model, plan: Plan) {
+pub(super) fn ask(model: &mut Model, plan: Plan, effects: &mut Effects) {
     let unfilled = unfilled(model, &plan);
     if !submit::ask_about(model, &unfilled, Confirmed::ExploreUnfilled(Box::new(plan.clone()))) {
-        ask_to_run(model, plan);
+        ask_if_doubtful(model, plan, effects);
     }
+}
+
+/// Asks the same, but first whether to send what the server does not take.
+pub(super) fn ask_if_doubtful(model: &mut Model, plan: Plan, effects: &mut Effects) {
+    let doubts = doubts(model, &plan);
+    if doubts.is_empty() {
+        return ask_to_run(model, plan);
+    }
+    let wanted = Wanted::Batch { plan: Box::new(plan), draft: Box::new(model.draft.clone()) };
+    if let Err(Wanted::Batch { plan, .. }) = doubts::ask_server(model, wanted, effects) {
+        doubtful(model, *plan, doubts);
+    }
+}
+
+/// The server was asked again what its nodes take.
+pub(super) fn fresh(model: &mut Model, plan: Plan) {
+    let doubts = doubts(model, &plan);
+    if doubts.is_empty() { ask_to_run(model, plan) } else { doubtful(model, plan, doubts) }
+}
+
+/// Asks whether to send what the server does not take.
+fn doubtful(model: &mut Model, plan: Plan, doubts: Vec<Doubted>) {
+    let nearest = with_nearest(&plan, &doubts).map(Box::new);
+    let doubts = doubts.into_iter().map(|found| (found.key, found.doubt)).collect();
+    doubts::ask_person(model, doubts, Confirmed::ExploreDoubtful(Box::new(plan), nearest));
+}
+
+/// What of the runs of a plan the server does not take.
+fn doubts(model: &Model, plan: &Plan) -> Vec<Doubted> {
+    let caps = model.open.profile.as_ref().map(|profile| profile.protocol.caps());
+    let goes_along = model.send_workflow || caps.is_some_and(|caps| caps.shape == Shape::Graph);
+    batch::doubts::doubts(&model.draft, plan, caps.is_none_or(Caps::needs_a_value), goes_along)
 }
 
 /// Parameters whose placeholder some run of the plan would send.
@@ -95,11 +130,16 @@ pub(super) fn run_shown(model: &mut Model, effects: &mut Effects) -> bool {
                 return true;
             };
             if explore.is_as_offered() {
-                ask(model, plan);
+                ask(model, plan, effects);
                 return true;
             }
             let unfilled = unfilled(model, &plan);
             if submit::ask_about(model, &unfilled, Confirmed::ExploreUnfilled(Box::new(plan.clone()))) {
+                return true;
+            }
+            if !doubts(model, &plan).is_empty() {
+                model.overlay = None;
+                ask_if_doubtful(model, plan, effects);
                 return true;
             }
             Box::new(order(model, plan))

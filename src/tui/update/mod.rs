@@ -6,6 +6,7 @@
 pub mod alerts;
 mod answers;
 pub mod differences;
+pub mod doubts;
 pub mod explore;
 pub mod import;
 mod keys;
@@ -186,11 +187,17 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
             effects.extend(nodes::ask_if_unknown(model));
         }
         Msg::Warmth { url, until } => model.warm = until.map(|(until, clock)| (url, until, clock)),
-        Msg::Nodes { workflow, how } => nodes::arrived(model, workflow, how),
+        Msg::Nodes { workflow, how } => {
+            nodes::arrived(model, workflow, how);
+            answers::of_server(model, how, &mut effects);
+        }
         Msg::ServerSeen { url, answer } => server::seen(model, url, answer),
         Msg::ServerModels { folder, answer } => server::models(model, &folder, answer),
         Msg::Tended { what, answer } => server::tended(model, &what, answer, &mut effects),
-        Msg::NodesNotRead { why, how } => nodes::not_read(model, &why, how),
+        Msg::NodesNotRead { why, how } => {
+            nodes::not_read(model, &why, how);
+            answers::of_server(model, how, &mut effects);
+        }
         Msg::Completions { text, paths } => {
             answers::completions(model, &text, &paths);
             editing::completions(model, &text, paths);

@@ -41,11 +41,11 @@ fn can_read(model: &Model) -> Result<(), Reason> {
 }
 
 /// Where it is said what the nodes of the open workflow take.
-fn origin(model: &Model) -> Option<SchemaOrigin> {
+pub(super) fn origin(model: &Model) -> Option<SchemaOrigin> {
     SchemaOrigin::of(model.open.preset.as_deref(), model.open.profile.as_deref())
 }
 
-fn ask(model: &Model, how: ReadNodes) -> Effect {
+pub(super) fn ask(model: &Model, how: ReadNodes) -> Effect {
     Effect::Server(ServerRequest::Nodes { open: model.open.clone(), how })
 }
 
@@ -88,6 +88,9 @@ pub(super) fn not_read(model: &mut Model, why: &str, how: ReadNodes) {
     let text = format!("What the server's nodes take is not known: {why}");
     match how {
         ReadNodes::Again => model.report(Tone::Bad, text),
-        ReadNodes::IfUnknown => model.keep(Notice::news(Tone::Plain, text, model.now)),
+        // The question that follows says how old what is known is.
+        ReadNodes::IfUnknown | ReadNodes::BeforeRun => {
+            model.keep(Notice::news(Tone::Plain, text, model.now));
+        }
     }
 }

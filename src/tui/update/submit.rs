@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
+use super::doubts;
 use crate::domain::draft::Submission;
 use crate::domain::run::Caps;
-use crate::domain::{Doubt, ParamKey, Parameter, Rule, RunId, Said, Setting, Shape, Status, lora, value};
+use crate::domain::{ParamKey, Parameter, Rule, RunId, Said, Setting, Shape, Status};
 use crate::report::human;
 use crate::tui::command::{Ctx, Reason};
 use crate::tui::effect::{Effect, Effects, NewRun, Operation};
+use crate::tui::in_doubt::Wanted;
 use crate::tui::model::Model;
 use crate::tui::notice::Tone;
 use crate::tui::open::OpenFile;
@@ -16,7 +18,6 @@ use crate::tui::panes::params::FileState;
 use crate::tui::panes::params::editing;
 use crate::tui::panes::params::update as params;
 use crate::tui::panes::runs::update as runs;
-use crate::tui::text;
 
 /// Whether there is something to run, and somewhere to run it.
 ///
@@ -74,6 +75,8 @@ enum Agreed {
     Nothing,
     /// Placeholders are sent as written.
     Unfilled,
+    /// The same, and the server was just asked what its nodes take.
+    Fresh,
     /// Values that the server does not take are sent, too.
     Doubtful,
 }
@@ -104,8 +107,17 @@ fn run_as(model: &mut Model, agreed: Agreed, watched: bool, effects: &mut Effect
     if agreed < Agreed::Unfilled && ask_to_fill(model, &submission, goes_along) {
         return;
     }
-    if agreed < Agreed::Doubtful && ask_about_doubts(model, &submission, goes_along) {
-        return;
+    if agreed < Agreed::Doubtful {
+        let doubts = doubts::of_run(model, &submission, goes_along);
+        if !doubts.is_empty() {
+            let wanted = Wanted::Run(Box::new(submission));
+            let is_asked = agreed == Agreed::Fresh || watched;
+            if is_asked || doubts::ask_server(model, wanted, effects).is_err() {
+                let nearest = doubts::nearest(&doubts);
+                doubts::ask_person(model, doubts, Confirmed::RunDoubtful(nearest));
+            }
+            return;
+        }
     }
     model.draft.sent(&submission);
     let mut note = note_of_seeds(model, &submission);
@@ -156,41 +168,14 @@ pub(super) fn ask_about(model: &mut Model, unfilled: &[ParamKey], then: Confirme
     true
 }
 
-/// Asks before values are sent that the server does not take. Returns whether there are any.
-fn ask_about_doubts(model: &mut Model, submission: &Submission, goes_along: bool) -> bool {
-    /// Most values in a question.
-    const MOST: usize = 3;
-    let doubts = model.draft.doubts(submission, goes_along);
-    let Some((first, _)) = doubts.first() else { return false };
-    let first = first.key.clone();
-    let told = |(parameter, doubt): &(&Parameter, Doubt)| {
-        let near = doubt.nearest.as_ref().map(|near| match lora::Entry::read(near) {
-            Some(entry) => format!(" (nearest: {})", entry.name),
-            None => format!(" (nearest: {})", value::text(near)),
-        });
-        format!("{}: {}{}", model.draft.name(parameter), doubt.why, near.unwrap_or_default())
-    };
-    let mut told: Vec<String> = doubts.iter().take(MOST).map(told).collect();
-    if doubts.len() > MOST {
-        told.push(format!("{} more", doubts.len() - MOST));
+/// The server was asked again what its nodes take. What was typed meanwhile would be another run than the one that was asked for.
+pub(super) fn fresh(model: &mut Model, wanted: &Submission, effects: &mut Effects) {
+    let caps = model.open.profile.as_ref().map(|profile| profile.protocol.caps());
+    let now = model.draft.submission(caps.is_none_or(Caps::needs_a_value));
+    if model.params.editing.is_some() || now.as_ref() != Ok(wanted) {
+        return model.notify(Tone::Plain, "Not sent: values were changed while the server was asked");
     }
-    let nearest: Option<Vec<(ParamKey, Setting)>> = doubts
-        .iter()
-        .map(|(parameter, doubt)| Some((parameter.key.clone(), Setting::Value(doubt.nearest.clone()?))))
-        .collect();
-    let read_at =
-        model.open.workflow.as_ref().and_then(|open| open.nodes.as_ref()).map(|nodes| nodes.read_at);
-    let since = read_at.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
-    let since = since.and_then(|since| i64::try_from(since.as_millis()).ok());
-    let when = since.map_or_else(String::new, |at| format!(" {}", text::ago(model.now - at)));
-    params::select(model, &first);
-    model.overlay = Some(Overlay::Confirm(Confirm {
-        question: format!("Send what the server does not take? {}", told.join("; ")),
-        consequence: format!("So the server said{when}; n in Parameters asks it again."),
-        yes: "send it",
-        then: Confirmed::RunDoubtful(nearest),
-    }));
-    true
+    run_as(model, Agreed::Fresh, false, effects);
 }
 
 /// After confirming to send values that the server does not take.

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use tui_textarea::TextArea;
 
 use crate::domain::batch::{self, Axis, Combine, Files, MOST_RUNS, Plan, Target};
-use crate::domain::{Draft, ParamKey, ParamKind, Parameter, value};
+use crate::domain::{Draft, ParamKey, ParamKind, Parameter, Setting, value};
 use crate::tui::typing::line_editor;
 
 pub use keys::pressed;
@@ -50,6 +50,8 @@ pub struct Row {
     pub text: TextArea<'static>,
     /// How many values it has, or what is wrong with the text.
     pub values: Result<usize, String>,
+    /// The first of its values that the server does not take, and why.
+    pub doubt: Option<String>,
 }
 
 /// What has to be read for the values of a parameter.
@@ -129,7 +131,7 @@ impl Explore {
             let mut text = line_editor(text);
             // What is offered gives way to what is typed.
             text.select_all();
-            self.rows.push(Row { key, also, name, text, values: Ok(0) });
+            self.rows.push(Row { key, also, name, text, values: Ok(0), doubt: None });
         }
         self.adding = line_editor("");
     }
@@ -168,6 +170,7 @@ impl Explore {
         for (at, row) in self.rows.iter_mut().enumerate() {
             let settings = settings(draft, row, &known, self.random.wrapping_add(at as u64));
             row.values = settings.as_ref().map(Vec::len).map_err(Clone::clone);
+            row.doubt = settings.iter().flatten().find_map(|setting| doubt(draft, &row.key, setting));
             if let Ok(settings) = settings {
                 axes.push(Axis {
                     key: row.key.clone(),
@@ -217,6 +220,13 @@ impl Explore {
     }
 }
 
+/// Why the server does not take a value, with the nearest that it does.
+fn doubt(draft: &Draft, key: &ParamKey, setting: &Setting) -> Option<String> {
+    let doubt = draft.doubt(key, setting)?;
+    let near = doubt.nearest.as_ref().map(|near| format!(" (nearest: {})", value::text(near)));
+    Some(format!("{}{}", doubt.why, near.unwrap_or_default()))
+}
+
 /// The text that a parameter begins with when it is added.
 fn offered(draft: &Draft, parameter: &Parameter) -> String {
     let now = batch::present(draft, &parameter.key).unwrap_or_default();
@@ -232,12 +242,7 @@ fn offered(draft: &Draft, parameter: &Parameter) -> String {
 }
 
 /// The values of a row. Of a seed a bare number says how many new ones.
-fn settings(
-    draft: &Draft,
-    row: &Row,
-    files: &dyn Files,
-    random: u64,
-) -> Result<Vec<crate::domain::Setting>, String> {
+fn settings(draft: &Draft, row: &Row, files: &dyn Files, random: u64) -> Result<Vec<Setting>, String> {
     let (parameter, now) = match (draft.param(&row.key), batch::present(draft, &row.key)) {
         (Some(parameter), Some(now)) => (parameter, now),
         _ => return Err("the open workflow does not have it".to_owned()),

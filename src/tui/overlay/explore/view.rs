@@ -31,7 +31,8 @@ fn forecast(model: &Model, runs: usize) -> Forecast {
 pub fn draw(model: &Model, explore: &Explore, theme: &Theme, buffer: &mut Buffer) -> Option<Position> {
     let adding = explore.adding_line();
     let offers = if explore.selected == adding { OFFERS } else { 0 };
-    let height = explore.rows.len() + offers + 8;
+    let doubts = if explore.rows.iter().any(|row| row.doubt.is_some()) { 2 } else { 0 };
+    let height = explore.rows.len() + offers + doubts + 8;
     let area = centred(buffer.area, 84, height as u16);
     frame(buffer, area, "Explore", theme.quiet, theme.accent);
     let inner = inside(area);
@@ -48,10 +49,12 @@ pub fn draw(model: &Model, explore: &Explore, theme: &Theme, buffer: &mut Buffer
         let style = if selected { theme.selected } else { theme.text };
         put(buffer, Rect { width: names + 2, ..here }, here.x + 2, y, &row.shown(), style);
         let count = match &row.values {
+            Ok(count) if row.doubt.is_some() => format!("{count} ✗"),
             Ok(count) => count.to_string(),
             Err(_) => "✗".to_owned(),
         };
-        put_right(buffer, here, y, &count, if row.values.is_ok() { theme.quiet } else { theme.bad });
+        let is_good = row.values.is_ok() && row.doubt.is_none();
+        put_right(buffer, here, y, &count, if is_good { theme.quiet } else { theme.bad });
         let field =
             Rect { x: here.x + names + 4, width: here.width.saturating_sub(names + 4 + COUNT), ..here };
         if selected {
@@ -123,9 +126,18 @@ fn outcome(model: &Model, explore: &Explore, theme: &Theme, area: Rect, buffer: 
         (Err(_), Some(why)) => why.to_owned(),
         (Err(why), None) => why.clone(),
     };
-    let top = area.y + u16::from(explore.plan.is_ok());
-    for (text, y) in wrap(&told, usize::from(area.width)).into_iter().zip(top..area.bottom()) {
-        put(buffer, area, area.x, y, text, if explore.plan.is_ok() { theme.text } else { theme.bad });
+    let mut y = area.y + u16::from(explore.plan.is_ok());
+    let doubts = explore.rows.iter().enumerate().filter_map(|(at, row)| Some((at, row, row.doubt.as_ref()?)));
+    let doubt = doubts.min_by_key(|(at, ..)| *at != explore.selected);
+    let doubt = doubt.map(|(_, row, doubt)| format!("✗ {}: {doubt}", row.shown()));
+    let texts = [(doubt.unwrap_or_default(), false), (told, explore.plan.is_ok())];
+    for (text, is_good) in texts {
+        for line in wrap(&text, usize::from(area.width)) {
+            if y < area.bottom() && !text.is_empty() {
+                put(buffer, area, area.x, y, line, if is_good { theme.text } else { theme.bad });
+                y += 1;
+            }
+        }
     }
 }
 

@@ -372,7 +372,7 @@ fn placeholders_are_asked_about_before_a_batch_as_before_a_run() {
     let settings = vec![value("a cat"), value("a {{SUBJECT}}")];
     let axis = Axis { key: prompt, also: Vec::new(), name: "prompt".to_owned(), settings };
     let plan = Plan::new(vec![axis], Combine::Grid).expect("a plan");
-    crate::tui::update::explore::ask(&mut stage.model, plan);
+    crate::tui::update::explore::ask(&mut stage.model, plan, &mut Vec::new());
     let Some(Overlay::Confirm(confirm)) = &stage.model.overlay else { panic!("{}", stage.screen()) };
     assert!(confirm.question.contains("filled in (prompt)"), "{}", confirm.question);
 }

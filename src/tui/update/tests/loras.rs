@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::draft::Layer;
+use crate::domain::schema::Schema;
 use crate::domain::{Draft, Workflow, param};
 
 const LISTS: &str = r#"{
@@ -12,7 +13,7 @@ const LISTS: &str = r#"{
 
 fn stage() -> Stage {
     let mut stage = wide();
-    let mut params = param::parameters(&Workflow::parse(LISTS).expect("a workflow"));
+    let mut params = param::parameters_by(&Workflow::parse(LISTS).expect("a workflow"), &Schema::default());
     param::arrange(&mut params);
     stage.model.draft = Draft::new(params, Layer::default());
     stage.press("esc");

@@ -35,9 +35,13 @@ fn ask(stage: &Stage, how: ReadNodes) -> Effect {
 }
 
 fn answer(stage: &Stage, url: &str, how: ReadNodes) -> Msg {
+    answer_of(stage, NODES, url, how)
+}
+
+fn answer_of(stage: &Stage, nodes: &str, url: &str, how: ReadNodes) -> Msg {
     let known = KnownNodes {
         origin: SchemaOrigin::Server(url.to_owned()),
-        schema: Schema::parse(NODES).expect("a schema"),
+        schema: Schema::parse(nodes).expect("a schema"),
         classes: 2_000,
         read_at: SystemTime::UNIX_EPOCH,
     };
@@ -111,14 +115,20 @@ fn a_server_that_says_nothing_is_not_asked() {
 fn what_the_server_does_not_take_is_marked_and_asked_about() {
     let mut stage = stage();
     let (steps, sampler) = (key("3-inputs-steps"), key("3-inputs-sampler_name"));
-    let answer = answer(&stage, "http://localhost:8188", ReadNodes::IfUnknown);
-    stage.hear(answer);
+    let known = answer(&stage, "http://localhost:8188", ReadNodes::IfUnknown);
+    stage.hear(known);
     stage.model.draft.say([(steps.clone(), value(77)), (sampler.clone(), value("uni_pd"))], Said::Typed);
+    stage.press("1");
     stage.model.params.selected = Some(sampler.clone());
     let screen = stage.screen();
     assert!(screen.contains("out of range ✗") && screen.contains("nearest uni_pc ✗"), "{screen}");
-    assert_eq!(stage.press("ctrl+r"), [], "unsure is not sent");
-    let Some(Overlay::Confirm(confirm)) = &stage.model.overlay else { panic!("no question") };
+    assert_eq!(stage.press("ctrl+r"), [ask(&stage, ReadNodes::BeforeRun)], "unsure is not sent");
+    assert_eq!(stage.told(), "Asking the server what it has now, before anything is sent…");
+    let same = answer(&stage, "http://localhost:8188", ReadNodes::BeforeRun);
+    assert_eq!(stage.hear(same), []);
+    let Some(Overlay::Confirm(confirm)) = &stage.model.overlay else {
+        panic!("no question: {}", stage.told())
+    };
     let screen = format!("{} {}", confirm.question, stage.screen());
     for part in [
         "77 is more than the largest value, 40 (nearest: 40)",
@@ -136,8 +146,70 @@ fn what_the_server_does_not_take_is_marked_and_asked_about() {
     assert_eq!((&sent[&steps], &sent[&sampler]), (&40.into(), &"uni_pc".into()));
     stage.press("1 u");
     assert_eq!(stage.model.draft.setting(&steps), Some(value(77)), "undo brings back what was typed");
-    let effects = stage.press("ctrl+r y");
+    stage.press("ctrl+r");
+    // What is known serves when the server does not answer.
+    assert_eq!(stage.hear(not_read()), []);
+    let effects = stage.press("y");
     assert!(matches!(effects[..], [Effect::Do(Operation::Submit(_))]), "{effects:?}");
+}
+
+fn not_read() -> Msg {
+    Msg::NodesNotRead { why: "nobody answers".to_owned(), how: ReadNodes::BeforeRun }
+}
+
+/// A screen with a sampler that the server does not have, as far as it said.
+fn stage_in_doubt() -> Stage {
+    let mut stage = stage();
+    let known = answer(&stage, "http://localhost:8188", ReadNodes::IfUnknown);
+    stage.hear(known);
+    stage.model.draft.set(&key("3-inputs-sampler_name"), value("new_one"));
+    stage.press("1");
+    stage
+}
+
+#[test]
+fn what_the_server_has_by_now_is_not_doubted() {
+    let mut stage = stage_in_doubt();
+    assert_eq!(stage.press("ctrl+r"), [ask(&stage, ReadNodes::BeforeRun)]);
+    let grown = NODES.replace("\"res_4s\"", "\"res_4s\", \"new_one\"");
+    let effects = stage.hear(answer_of(&stage, &grown, "http://localhost:8188", ReadNodes::BeforeRun));
+    assert!(matches!(effects[..], [Effect::Do(Operation::Submit(_))]), "{effects:?}");
+    // A run that waits is the one that was asked for, or none.
+    let mut stage = stage_in_doubt();
+    stage.press("ctrl+r");
+    stage.model.draft.set(&key("3-inputs-steps"), value(7));
+    assert_eq!(stage.hear(answer_of(&stage, &grown, "http://localhost:8188", ReadNodes::BeforeRun)), []);
+    assert_eq!(stage.told(), "Not sent: values were changed while the server was asked");
+    assert_eq!(stage.hear(not_read()), []);
+}
+
+#[test]
+fn values_to_explore_are_marked_and_asked_about_with_the_nearest() {
+    let mut stage = stage();
+    let known = answer(&stage, "http://localhost:8188", ReadNodes::IfUnknown);
+    stage.hear(known);
+    stage.press("E");
+    stage.press("ctrl+u");
+    stage.type_text("1");
+    stage.press("down");
+    stage.type_text("sampler");
+    stage.press("enter");
+    stage.type_text("uni_pc, uni_pd, res_4s");
+    let screen = stage.screen();
+    let told = "✗ sampler: the server has no uni_pd (nearest: uni_pc)";
+    assert!(screen.contains("3 ✗") && screen.contains(told), "{screen}");
+    assert_eq!(stage.press("enter"), [ask(&stage, ReadNodes::BeforeRun)]);
+    assert_eq!(stage.hear(not_read()), []);
+    let screen = stage.screen();
+    assert!(
+        screen.contains("Send what the server does not take?") && screen.contains("take the nearest"),
+        "{screen}"
+    );
+    assert_eq!(stage.press("t"), []);
+    let effects = stage.press("y");
+    let [Effect::Do(Operation::SubmitBatch(order))] = &effects[..] else { panic!("{effects:?}") };
+    let sampler = order.plan.axes().iter().find(|axis| axis.name == "sampler").expect("an axis");
+    assert_eq!(sampler.settings, [value("uni_pc"), value("res_4s")]);
 }
 
 #[test]
