@@ -111,13 +111,13 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     prepared.go_on(&store)?;
     let wildcards = WildcardFiles::new(&dirs, &working);
     let caps = prepared.profile.protocol.caps();
-    let mut submission = prepared.draft.submission(caps.needs_a_value()).map_err(Failure::usage)?;
+    let mut submission = prepared.draft.submission(caps.needs_a_value).map_err(Failure::usage)?;
     let goes_along = args.sends_workflow() || caps.shape == Shape::Graph;
     refuse_unfilled(&prepared.draft.unfilled(&submission, goes_along), args.lenient)?;
     let plan = || args.batch.plan(&prepared.draft, &prepared.opening.workflow.source.shown(), &working);
     let plan = args.batch.is_given().then(plan).transpose()?;
     let doubts = |draft: &Draft| match &plan {
-        Some(plan) => batch_doubts(draft, plan, caps.needs_a_value(), goes_along),
+        Some(plan) => batch_doubts(draft, plan, caps.needs_a_value, goes_along),
         None => {
             let doubts = draft.doubts(&submission, goes_along);
             doubts.into_iter().map(|(parameter, doubt)| (parameter.key.clone(), doubt)).collect()

@@ -87,7 +87,7 @@ pub(super) fn main(
     // From here on Ctrl+C is for the batch.
     let interrupts = if manner.detach { None } else { Some(Interrupts::take()?) };
     let mut variations =
-        Variations::new(order.draft, order.plan, profile.protocol.caps().needs_a_value(), fastrand::u64(..));
+        Variations::new(order.draft, order.plan, profile.protocol.caps().needs_a_value, fastrand::u64(..));
     let batch = runner::enqueue_batch(store, dirs, &order.new, &mut variations, order.wildcards, most_cost)?;
     let started = runner::ensure(dirs);
     started.map_err(|error| {

@@ -17,6 +17,7 @@ mod options;
 mod preview;
 mod processes;
 mod secrets;
+mod server;
 mod setup;
 mod support;
 mod values;

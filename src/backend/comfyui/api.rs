@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::backend::Server;
 use crate::backend::net::http::{self, Answer, Http, NoAnswer, NoBody};
-use crate::backend::net::server::{below, check_credentials, veiled};
+use crate::backend::net::server::{base, below, veiled};
 use crate::backend::net::upload::Upload;
 use crate::backend::net::{http_error, redirect};
 use crate::config::Credentials;
@@ -62,16 +62,7 @@ impl Api {
         http: Arc<Http>,
         limits: Arc<ComfyuiLimits>,
     ) -> Result<Self, RunError> {
-        check_credentials(&server.credentials)?;
-        let remedy = "Put the server's address into the profile's url, such as http://localhost:8188.";
-        let fault = |what: String| RunError { what, remedy: remedy.to_owned(), ..RunError::default() };
-        let mut base = Url::parse(&server.url)
-            .map_err(|why| fault(format!("the address in url cannot be read: {why}")))?;
-        if !matches!(base.scheme(), "http" | "https") || !base.has_host() {
-            return Err(fault(format!("`{}` is not the address of a server", redirect::shown(&base))));
-        }
-        base.set_query(None);
-        base.set_fragment(None);
+        let base = base(server, "http://localhost:8188")?;
         Ok(Self { base, credentials: server.credentials.clone(), http, limits })
     }
 

@@ -2,7 +2,8 @@
 
 use reqwest::Url;
 
-use super::http;
+use super::{http, redirect};
+use crate::backend::Server;
 use crate::config::{Credentials, Veil};
 use crate::domain::run::RunError;
 
@@ -19,6 +20,27 @@ pub(in crate::backend) fn check_credentials(credentials: &Credentials) -> Result
             ..RunError::default()
         }),
     }
+}
+
+/// The address that all others of a server lie below; `example` is one for people.
+///
+/// # Errors
+/// When address or credentials cannot be used.
+pub(in crate::backend) fn base(server: &Server, example: &str) -> Result<Url, RunError> {
+    check_credentials(&server.credentials)?;
+    let fault = |what: String| RunError {
+        what,
+        remedy: format!("Put the server's address into the profile's url, such as {example}."),
+        ..RunError::default()
+    };
+    let mut base =
+        Url::parse(&server.url).map_err(|why| fault(format!("the address in url cannot be read: {why}")))?;
+    if !matches!(base.scheme(), "http" | "https") || !base.has_host() {
+        return Err(fault(format!("`{}` is not the address of a server", redirect::shown(&base))));
+    }
+    base.set_query(None);
+    base.set_fragment(None);
+    Ok(base)
 }
 
 /// An address below `base`; each segment is percent-encoded.

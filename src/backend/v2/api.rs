@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::backend::Server;
 use crate::backend::net::http::{self, Answer, Http, NoAnswer, NoBody};
-use crate::backend::net::server::{below, check_credentials, veiled};
+use crate::backend::net::server::{base, below, veiled};
 use crate::backend::net::upload::Upload;
 use crate::backend::net::{http_error, redirect};
 use crate::config::Credentials;
@@ -60,16 +60,7 @@ impl Api {
     /// # Errors
     /// When address or credentials cannot be used.
     pub(super) fn new(server: &Server, http: Arc<Http>, limits: Arc<V2Limits>) -> Result<Self, RunError> {
-        check_credentials(&server.credentials)?;
-        let remedy = "Put the server's address into the profile's url, such as https://cloud.comfy.org.";
-        let fault = |what: String| RunError { what, remedy: remedy.to_owned(), ..RunError::default() };
-        let mut base = Url::parse(&server.url)
-            .map_err(|why| fault(format!("the address in url cannot be read: {why}")))?;
-        if !matches!(base.scheme(), "http" | "https") || !base.has_host() {
-            return Err(fault(format!("`{}` is not the address of a server", redirect::shown(&base))));
-        }
-        base.set_query(None);
-        base.set_fragment(None);
+        let base = base(server, "https://cloud.comfy.org")?;
         Ok(Self { base, credentials: server.credentials.clone(), http, limits })
     }
 

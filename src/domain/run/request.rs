@@ -177,14 +177,15 @@ impl Protocol {
             check: false,
             system: false,
             list: false,
+            needs_a_value: true,
             shape: Shape::Flat,
         };
         const FOLLOWED: Caps = Caps { attach: true, cancel: true, check: true, ..NONE };
         match self {
             Self::Stream => NONE,
             Self::Cloud => FOLLOWED,
-            Self::Comfyui => Caps { system: true, shape: Shape::Graph, ..FOLLOWED },
-            Self::V2 => Caps { list: true, shape: Shape::Graph, ..FOLLOWED },
+            Self::Comfyui => Caps { system: true, shape: Shape::Graph, needs_a_value: false, ..FOLLOWED },
+            Self::V2 => Caps { list: true, shape: Shape::Graph, needs_a_value: false, ..FOLLOWED },
         }
     }
 
@@ -236,14 +237,9 @@ pub struct Caps {
     pub system: bool,
     /// The server lists the runs that it has, from wherever they were sent.
     pub list: bool,
+    /// A request without values is rejected.
+    pub needs_a_value: bool,
     pub shape: Shape,
-}
-
-impl Caps {
-    /// Whether a request without values is rejected.
-    pub fn needs_a_value(self) -> bool {
-        self.shape == Shape::Flat
-    }
 }
 
 /// A credential that a protocol takes.

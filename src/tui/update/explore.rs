@@ -6,7 +6,6 @@ use super::doubts;
 use super::submit;
 use crate::domain::batch::doubts::{Doubted, with_nearest};
 use crate::domain::batch::{self, BatchId, Plan, Variations};
-use crate::domain::run::Caps;
 use crate::domain::{ParamKey, Setting, Shape, inputs};
 use crate::report::batch as report;
 use crate::tui::command::{Command, Ctx, Scope, Spends, at};
@@ -95,7 +94,7 @@ fn doubtful(model: &mut Model, plan: Plan, doubts: Vec<Doubted>) {
 fn doubts(model: &Model, plan: &Plan) -> Vec<Doubted> {
     let caps = model.open.profile.as_ref().map(|profile| profile.protocol.caps());
     let goes_along = model.send_workflow || caps.is_some_and(|caps| caps.shape == Shape::Graph);
-    batch::doubts::doubts(&model.draft, plan, caps.is_none_or(Caps::needs_a_value), goes_along)
+    batch::doubts::doubts(&model.draft, plan, caps.is_none_or(|caps| caps.needs_a_value), goes_along)
 }
 
 /// Parameters whose placeholder some run of the plan would send.
@@ -108,7 +107,7 @@ fn unfilled(model: &Model, plan: &Plan) -> Vec<ParamKey> {
     };
     let varied = plan.axes().iter().filter(|axis| axis.settings.iter().any(has_placeholder));
     let mut keys: Vec<ParamKey> = varied.map(|axis| axis.key.clone()).collect();
-    let needs_a_value = caps.is_none_or(Caps::needs_a_value);
+    let needs_a_value = caps.is_none_or(|caps| caps.needs_a_value);
     // What is not varied is the same in all of them.
     let first = Variations::new(&model.draft, plan.clone(), needs_a_value, 0).at(0);
     let first = first.map(|first| first.submission).unwrap_or_default();

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use super::doubts;
 use crate::domain::draft::Submission;
-use crate::domain::run::Caps;
 use crate::domain::{ParamKey, Parameter, Rule, RunId, Said, Setting, Shape, Status};
 use crate::report::human;
 use crate::tui::command::{Ctx, Reason};
@@ -99,7 +98,7 @@ fn run_as(model: &mut Model, agreed: Agreed, watched: bool, effects: &mut Effect
         return;
     }
     let caps = model.open.profile.as_ref().map(|profile| profile.protocol.caps());
-    let submission = match model.draft.submission(caps.is_none_or(Caps::needs_a_value)) {
+    let submission = match model.draft.submission(caps.is_none_or(|caps| caps.needs_a_value)) {
         Ok(submission) => submission,
         Err(why) => return model.notify(Tone::Bad, format!("Nothing was sent: {why}")),
     };
@@ -171,7 +170,7 @@ pub(super) fn ask_about(model: &mut Model, unfilled: &[ParamKey], then: Confirme
 /// The server was asked again what its nodes take. What was typed meanwhile would be another run than the one that was asked for.
 pub(super) fn fresh(model: &mut Model, wanted: &Submission, effects: &mut Effects) {
     let caps = model.open.profile.as_ref().map(|profile| profile.protocol.caps());
-    let now = model.draft.submission(caps.is_none_or(Caps::needs_a_value));
+    let now = model.draft.submission(caps.is_none_or(|caps| caps.needs_a_value));
     if model.params.editing.is_some() || now.as_ref() != Ok(wanted) {
         return model.notify(Tone::Plain, "Not sent: values were changed while the server was asked");
     }

@@ -49,7 +49,7 @@ impl Operations {
         let mut variations = Variations::new(
             &order.draft,
             order.plan.clone(),
-            profile.protocol.caps().needs_a_value(),
+            profile.protocol.caps().needs_a_value,
             fastrand::u64(..),
         );
         let wildcards = WildcardFiles::new(&self.dirs, &self.working);
