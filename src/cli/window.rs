@@ -148,7 +148,7 @@ impl Listener for InWindow {
         }
         let percent = run.progress.as_ref().map(|progress| progress.value * 100 / progress.max.max(1));
         let percent = percent.filter(|_| run.status == Status::Running);
-        let what = format!("{} {}", run.id, run.status.word());
+        let what = format!("run {} {}", run.id, run.status.word());
         self.window.show(&what, percent.map(|percent| u8::try_from(percent).unwrap_or(100)));
         Ok(())
     }

@@ -16,7 +16,7 @@ use crate::tui::model::{Model, SMALLEST};
 use crate::tui::pane::Pane;
 
 /// From this width on there are two columns.
-const WIDE: u16 = 100;
+pub const WIDE: u16 = 100;
 /// Width of the left column in percent, until the person moves the rule.
 pub const DEFAULT_SPLIT: u16 = 50;
 /// Height of the parameters above the log in percent, until the person moves that rule.

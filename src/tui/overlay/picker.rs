@@ -71,13 +71,13 @@ fn commands(items: &[PickerItem], typed: &str) -> Vec<PickerItem> {
     let number = typed.rsplit_once(' ').and_then(|(words, number)| Some((words, number.parse().ok()?)));
     let Some((words, run)) = number else { return by_name(items, typed) };
     let about_runs: Vec<PickerItem> = items.iter().filter(|item| item.takes_run).cloned().collect();
-    let about = by_name(&about_runs, words).into_iter().map(|item| PickerItem {
-        label: match item.label.strip_suffix(" run") {
-            Some(_) => format!("{} {run}", item.label),
+    let about = by_name(&about_runs, words).into_iter().map(|item| {
+        // `prompt of run` says itself that a number follows.
+        let label = match names(&item).find(|name| name.ends_with(" run")) {
+            Some(name) => format!("{name} {run}"),
             None => format!("{} run {run}", item.label),
-        },
-        run: Some(run),
-        ..item
+        };
+        PickerItem { label, run: Some(run), ..item }
     });
     about.chain(by_name(items, typed)).collect()
 }

@@ -11,6 +11,7 @@ use crate::domain::run::{Connection, RunSummary};
 use crate::report::batch::money;
 use crate::tui::briefs::words;
 use crate::tui::command::Keymap;
+use crate::tui::layout;
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
 use crate::tui::text;
@@ -38,8 +39,12 @@ fn today(model: &Model) -> String {
     if today.runs == 0 || model.now >= today.until {
         return String::new();
     }
-    let cost = today.cost.map(|cost| format!(", {}", money(cost))).unwrap_or_default();
-    format!("today {} in {}{cost}", text::thousands(today.runs), text::duration(today.worked_ms))
+    let (cost, took) = (today.cost.map(money), text::duration(today.worked_ms));
+    if model.size.width < layout::WIDE {
+        return format!("today {}", cost.unwrap_or(took));
+    }
+    let cost = cost.map(|cost| format!(", {cost}")).unwrap_or_default();
+    format!("today {} in {took}{cost}", text::thousands(today.runs))
 }
 
 /// Which runs are shown, where not all of them are.

@@ -466,3 +466,24 @@ fn any_two_runs_can_be_marked_in_the_list_and_compared() {
     stage.press("space");
     assert_eq!(stage.screen().matches('◆').count(), 1, "pressed again it is taken away");
 }
+
+#[test]
+fn what_today_took_and_cost_is_told_until_the_day_is_over() {
+    use crate::domain::stats::Today;
+    for (width, told) in [(120, "today 12 in 14:20, 1.24"), (80, "today 1.24")] {
+        let mut stage = Stage::new(width, 40);
+        let effects = stage.hear(runs_msg(summaries(&[(1, &[Status::Running])])));
+        assert!(!stage.screen().contains("today"), "{effects:?}");
+        let until = stage.model.now + 1_000;
+        stage.hear(Msg::Today(Today { runs: 12, worked_ms: 860_000, cost: Some(1.24), until }));
+        stage.press("2");
+        assert!(stage.screen().contains(told), "{}", stage.screen());
+        // A run that ends is added.
+        let effects = stage.hear(runs_msg(summaries(&[(1, &[Status::Running, Status::Done])])));
+        assert!(effects.contains(&Effect::Ask(Question::Today)), "{effects:?}");
+        stage.model.now = until;
+        stage.hear(Msg::Tick);
+        stage.press("esc");
+        assert!(!stage.screen().contains("today"), "{}", stage.screen());
+    }
+}
