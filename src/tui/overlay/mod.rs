@@ -238,7 +238,8 @@ impl Overlay {
     pub fn prompt(purpose: Asking, text: &str) -> Self {
         let mut line = line_editor(text);
         // A name is replaced by what is typed, and kept by who moves in it.
-        if purpose == Asking::PresetName && !text.is_empty() {
+        let is_name = matches!(purpose, Asking::PresetName | Asking::Alias(_));
+        if is_name && !text.is_empty() {
             line.select_all();
         }
         Self::Prompt(Prompt {

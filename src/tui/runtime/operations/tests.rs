@@ -129,6 +129,10 @@ fn chosen_values_of_another_preset_are_laid_over_and_only_what_differs_is_saved(
     room.stage.model.params.selected = Some(key("3-inputs-seed"));
     room.press("* N");
     room.type_text("dice");
+    room.press("enter N");
+    assert_eq!(room.stage.model.draft.alias(&key("3-inputs-seed")), Some("dice"));
+    // The name is selected: what is typed takes its place.
+    room.type_text("dice");
     room.press("enter alt+s");
     room.type_text("more");
     let messages = room.press("enter");
