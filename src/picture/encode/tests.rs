@@ -6,6 +6,7 @@ use image::{DynamicImage, Rgb, RgbImage, Rgba, RgbaImage, imageops};
 
 use super::super::{CellSize, Colours, Strip};
 use super::*;
+use crate::picture::XTERM_16;
 
 const GROUND: [u8; 3] = [10, 20, 30];
 
@@ -303,6 +304,25 @@ fn with_few_colours_gradients_dissolve_as_long_as_they_fit_the_budget() {
     assert_eq!(of(Colours::Indexed, usize::MAX), dithered);
     let small = |colours| wire(&picture, colours, 9_000);
     assert!(small(Colours::Indexed) <= 9_000 && small(Colours::Sixteen) <= 9_000);
+}
+
+#[test]
+fn with_sixteen_colours_a_colour_is_mixed_of_two_that_lie_near() {
+    for wanted in [[200, 100, 180], [120, 60, 160], [60, 90, 40], [230, 160, 140], [127, 127, 127], [0, 0, 0]]
+    {
+        let picture = RgbImage::from_pixel(64, 64, Rgb(wanted));
+        let canvas =
+            Canvas { colours: Colours::Sixteen, ..canvas(PictureProtocol::Blocks, usize::MAX, usize::MAX) };
+        let shown = shown(&encode(&Pixels::Opaque(picture), &canvas), &canvas);
+        assert!(shown.pixels().all(|pixel| XTERM_16.contains(&pixel.0)), "{wanted:?}");
+        let far = |colour: [f64; 3]| {
+            colour.iter().zip(wanted).map(|(a, b)| (a - f64::from(b)).powi(2)).sum::<f64>().sqrt()
+        };
+        let count = shown.pixels().len() as f64;
+        let mean = [0, 1, 2].map(|n| shown.pixels().map(|pixel| f64::from(pixel.0[n])).sum::<f64>() / count);
+        let alone = XTERM_16.map(|colour| far(colour.map(f64::from))).into_iter().fold(f64::MAX, f64::min);
+        assert!(far(mean) <= alone && far(mean) < 50.0, "{wanted:?}: {mean:?}, nearest {alone}");
+    }
 }
 
 fn wire(picture: &RgbImage, colours: Colours, budget: usize) -> usize {

@@ -2,7 +2,7 @@
 
 use ratatui::style::{Color, Modifier};
 
-use crate::picture::Colours;
+use crate::picture::{Colours, XTERM_16};
 
 /// How many colours a terminal can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,32 +92,12 @@ const NAMED: [Color; 16] = [
     Color::White,
 ];
 
-/// xterm's default values of the 16 colours, for choosing the nearest. Users often have other ones.
-const RGB_OF_16: [[u8; 3]; 16] = [
-    [0, 0, 0],
-    [205, 0, 0],
-    [0, 205, 0],
-    [205, 205, 0],
-    [0, 0, 238],
-    [205, 0, 205],
-    [0, 205, 205],
-    [229, 229, 229],
-    [127, 127, 127],
-    [255, 0, 0],
-    [0, 255, 0],
-    [255, 255, 0],
-    [92, 92, 255],
-    [255, 0, 255],
-    [0, 255, 255],
-    [255, 255, 255],
-];
-
 const CUBE: [u8; 6] = [0, 95, 135, 175, 215, 255];
 
 /// xterm's value of one of the 256 colours; of the first 16 its default.
 pub const fn rgb_of(index: u8) -> [u8; 3] {
     match index {
-        0..16 => RGB_OF_16[index as usize],
+        0..16 => XTERM_16[index as usize],
         16..232 => {
             let n = (index - 16) as usize;
             [CUBE[n / 36], CUBE[n / 6 % 6], CUBE[n % 6]]
@@ -131,7 +111,7 @@ fn distance(a: [u8; 3], b: [u8; 3]) -> i32 {
 }
 
 fn nearest_of_16(rgb: [u8; 3]) -> usize {
-    (0..16).min_by_key(|n| distance(RGB_OF_16[*n], rgb)).unwrap_or_default()
+    (0..16).min_by_key(|n| distance(XTERM_16[*n], rgb)).unwrap_or_default()
 }
 
 /// The nearest of the 256 colours, but never one of the first 16, which users configure. Of a picture each frame asks for
