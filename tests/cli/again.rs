@@ -1,6 +1,8 @@
 //! Runs held against each other, and run once more.
 
-use crate::support::{Home, Server};
+use std::io::BufRead;
+
+use crate::support::{Home, PATIENCE, Server};
 
 #[test]
 fn two_runs_are_held_against_each_other() {
@@ -96,6 +98,12 @@ fn the_command_for_ended_runs_gets_those_that_were_cancelled_before_they_were_se
     std::fs::create_dir_all(&home.dirs.config).expect("made");
     let told = home.folder.path().join("told");
     assert!(std::process::Command::new("mkfifo").arg(&told).status().expect("mkfifo").success());
+    // Open for writing, too: so it has no end between one command and the next.
+    let records = std::fs::File::options().read(true).write(true).open(&told).expect("opened");
+    let (sender, told_in_time) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        std::io::BufReader::new(records).lines().take(3).try_for_each(|line| sender.send(line))
+    });
     let config =
         format!("[notify]\non_finish = \"cat > '{}'\"\non_finish_for = [\"cancelled\"]\n", told.display());
     std::fs::write(home.dirs.config_file(), config).expect("written");
@@ -107,8 +115,8 @@ fn the_command_for_ended_runs_gets_those_that_were_cancelled_before_they_were_se
     assert_eq!(cancelled.code, Some(0), "{cancelled:?}");
     let mut ids = Vec::new();
     for _ in 0..3 {
-        let text = std::fs::read_to_string(&told).expect("told");
-        let record: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let record = told_in_time.recv_timeout(PATIENCE).expect("told in time").expect("a line");
+        let record: serde_json::Value = serde_json::from_str(&record).expect("JSON");
         assert_eq!(record["status"], "cancelled");
         ids.extend(record["run"].as_i64());
     }
