@@ -3,10 +3,12 @@
 use serde_json::{Value, json};
 
 use super::Names;
+use super::batch::money;
 use super::text::{cut, took};
 use crate::domain::compare::{self, Change, Difference, What, Words};
 use crate::domain::graph_changes::{GraphChange, NodeChange, shown};
 use crate::domain::run::{InputFile, Output};
+use crate::domain::spend::cost;
 use crate::domain::{ParamKey, Run};
 use crate::wire::ansi::{scrub_block, scrub_plain};
 
@@ -81,6 +83,14 @@ impl TwoRuns<'_> {
                 "took".to_owned(),
                 self.arrow(|run| took(run.ended_at.map_or(0, |at| run.elapsed_ms(at)))),
             ));
+            let cost = |run: &Run| {
+                run.request
+                    .cost_per_second
+                    .map(|rate| cost(run.ended_at.map_or(0, |at| run.elapsed_ms(at)), rate))
+            };
+            if let (Some(one), Some(other)) = (cost(self.first), cost(self.second)) {
+                rows.push(("cost".to_owned(), format!("{} → {}", money(one), money(other))));
+            }
         }
         rows
     }
@@ -215,6 +225,24 @@ mod tests {
             })
             .collect();
         run
+    }
+
+    #[test]
+    fn what_two_runs_cost_is_told_where_both_are_known() {
+        let ended = |id, rate| {
+            let mut run = run(id, &[], &[]);
+            run.request.cost_per_second = rate;
+            run.phases = vec![(crate::domain::Status::Running, 0)];
+            run.ended_at = Some(10_000);
+            run
+        };
+        let costs = |first: &Run, second: &Run| {
+            let two = TwoRuns { first, second, graph: Vec::new(), names: Names::default() };
+            two.heads().into_iter().find(|(name, _)| name == "cost").map(|(_, cost)| cost)
+        };
+        let (cheap, dear, unknown) = (ended(1, Some(0.01)), ended(2, Some(0.5)), ended(3, None));
+        assert_eq!(costs(&cheap, &dear).as_deref(), Some("0.10 → 5.00"));
+        assert_eq!(costs(&cheap, &unknown), None);
     }
 
     #[test]
