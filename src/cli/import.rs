@@ -17,7 +17,7 @@ use crate::domain::{Draft, ParamKey, ParamKind, SeedPolicy, Setting, value};
 use crate::library::import::{self, Imported};
 use crate::library::open::{self, OpenError, OpenRequest, Opening};
 use crate::library::presets::{Edits, Presets, check_name};
-use crate::library::schemas::Schemas;
+use crate::library::schemas::{SchemaOrigin, Schemas};
 use crate::report::text;
 use crate::wire::ansi::scrub_plain;
 
@@ -47,28 +47,41 @@ pub struct Args {
     pub json: bool,
 }
 
+/// Where it is said what nodes take, for a graph of ComfyUI's editor.
+fn schema_origin(args: &Args, config: &Config, presets: &Presets) -> Option<SchemaOrigin> {
+    let preset = args.against.as_deref().and_then(|name| presets.open(name).ok());
+    let of_preset = preset.as_ref().and_then(|preset| preset.profile.as_deref());
+    let profile = config.choose(args.place.profile.as_deref().or(of_preset), args.place.url.as_deref()).ok();
+    SchemaOrigin::of(preset.as_ref(), profile.as_ref())
+}
+
 /// Shows the graph in a file, or saves it.
 ///
 /// # Errors
 /// When the file has no graph, or the result cannot be written.
 pub fn main(args: Args) -> Result<Exit, Failure> {
-    let imported = import::read(&args.file).map_err(|error| Failure::usage(plain(&error.to_string())))?;
-    if let Some(path) = &args.workflow_out {
-        notes(&imported);
-        return write_workflow(&imported, path);
-    }
     let dirs = super::dirs()?;
     let working = std::env::current_dir()
         .map_err(|e| Failure::usage(format!("the working directory cannot be read: {e}")))?;
     let presets = Presets::new(&dirs, &working);
-    let config = Config::load(&dirs).map_err(Failure::usage)?;
+    let config = Config::load(&dirs).map_err(Failure::usage);
+    let schemas = Schemas::new(&dirs).converting();
+    // What is wrong with config, preset or profile is told where they are opened; a graph can be read without.
+    let origin = config.as_ref().ok().and_then(|config| schema_origin(&args, config, &presets));
+    let imported = import::read(&args.file, origin.as_ref().map(|origin| (&schemas, origin)))
+        .map_err(|error| Failure::usage(plain(&error.to_string())))?;
+    if let Some(path) = &args.workflow_out {
+        notes(&imported);
+        return write_workflow(&imported, path);
+    }
+    let config = config?;
     let target = OpenRequest {
         preset: args.against.as_deref(),
         workflow: args.workflow.as_deref(),
         profile: args.place.profile.as_deref(),
         url: args.place.url.as_deref(),
     };
-    let compared = match open::open(&config, &presets, &Schemas::new(&dirs).converting(), &target) {
+    let compared = match open::open(&config, &presets, &schemas, &target) {
         Ok(opening) => {
             opening.diagnostics.iter().for_each(|found| out::note(plain(&format!("warning: {found}"))));
             Some(Compared::new(&imported, opening))

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::convert::{Converted, convert, told};
+use super::schemas::{SchemaOrigin, Schemas};
 use crate::domain::Workflow;
 use crate::domain::ui_format::ConvertError;
 use crate::domain::workflow::WorkflowError;
@@ -53,11 +54,12 @@ pub enum ImportError {
     Graph { path: PathBuf, why: WorkflowError },
 }
 
-/// Reads the graph of a picture, a video or a `workflow_api.json`.
+/// Reads the graph of a picture, a video or a `workflow_api.json`. `known` says what nodes take, for a graph of ComfyUI's
+/// editor.
 ///
 /// # Errors
 /// Why there is no usable graph, and what to do.
-pub fn read(path: &Path) -> Result<Imported, ImportError> {
+pub fn read(path: &Path, known: Option<(&Schemas, &SchemaOrigin)>) -> Result<Imported, ImportError> {
     let path = path.to_owned();
     let unreadable = |why: String| ImportError::Unreadable { path: path.clone(), why };
     // Opening a pipe would block, and it cannot be read at offsets.
@@ -73,7 +75,7 @@ pub fn read(path: &Path) -> Result<Imported, ImportError> {
         let mut text = String::new();
         file.take(MOST_BYTES).read_to_string(&mut text).map_err(|e| unreadable(e.to_string()))?;
         let (text, count) = metadata::finite(&text);
-        let (graph, of_conversion) = parse(&path, &text)?;
+        let (graph, of_conversion) = parse(&path, &text, known)?;
         let has_ui_graph = of_conversion.is_some();
         let notes = notes(count, None).into_iter().chain(of_conversion.into_iter().flatten()).collect();
         return Ok(Imported { path, kind: "workflow", graph, has_ui_graph, notes });
@@ -93,20 +95,30 @@ pub fn read(path: &Path) -> Result<Imported, ImportError> {
         };
         return Err(ImportError::None { path, kind, others });
     };
-    let (graph, of_conversion) = parse(&path, &text)?;
+    let (graph, of_conversion) = parse(&path, &text, known)?;
     let notes = notes(non_finite, damage).into_iter().chain(of_conversion.into_iter().flatten()).collect();
     Ok(Imported { path, kind, graph, has_ui_graph, notes })
 }
 
 /// The graph in a text of either format; with notes when it was converted.
-fn parse(path: &Path, text: &str) -> Result<(Workflow, Option<Vec<String>>), ImportError> {
+fn parse(
+    path: &Path,
+    text: &str,
+    known: Option<(&Schemas, &SchemaOrigin)>,
+) -> Result<(Workflow, Option<Vec<String>>), ImportError> {
     match Workflow::parse(text) {
         Ok(graph) => Ok((graph, None)),
         Err(WorkflowError::UiFormat) => {
-            let converted = convert(text, None);
+            let (nodes, problem) = match known.map(|(schemas, origin)| (origin, schemas.all(origin))) {
+                Some((origin, Err(why))) => (None, Some(format!("{}: {why}", origin.shown()))),
+                Some((_, Ok(nodes))) => (nodes, None),
+                None => (None, None),
+            };
+            let converted = convert(text, nodes.as_ref());
             let Converted { workflow, mut notes, .. } =
                 converted.map_err(|why| ImportError::OnlyUiGraph { path: path.to_owned(), why })?;
             notes.insert(0, "its graph is that of ComfyUI's editor, which was converted".to_owned());
+            notes.extend(problem);
             Ok((workflow, Some(notes)))
         }
         Err(why) => Err(ImportError::Graph { path: path.to_owned(), why }),

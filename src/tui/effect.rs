@@ -12,6 +12,7 @@ use crate::domain::draft::Submission;
 use crate::domain::param::FileKind;
 use crate::domain::server::Tend;
 use crate::domain::{BatchRemark, Draft, OutputId, ParamKey, Remark, RunId, SeedPolicy, Setting, Workflow};
+use crate::library::schemas::SchemaOrigin;
 use crate::report::copy_as::CopyAs;
 use crate::tui::open::{Open, ProfileChoice};
 use crate::tui::overlay::explore::FileQuestion;
@@ -192,8 +193,8 @@ pub enum Operation {
     CheckFile(ParamKey, PathBuf, FileKind),
     /// Look whether a text that was typed for a parameter is the path of a file.
     FindFile(ParamKey, PathBuf),
-    /// Read the graph in a file.
-    Import(PathBuf),
+    /// Read the graph in a file, by what is said of nodes there.
+    Import(PathBuf, Option<SchemaOrigin>),
     /// Keep a graph as a workflow file and open it.
     OpenGraph {
         /// Name of the workflow.

@@ -14,6 +14,7 @@ use crate::config::Profile;
 use crate::domain::{Draft, ParamKey, SeedPolicy, Setting};
 use crate::library::open::OpenWorkflow;
 use crate::library::presets::{OpenPreset, WorkflowSource};
+use crate::library::schemas::SchemaOrigin;
 
 /// What is open. Without a workflow there is no preset either.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -52,6 +53,11 @@ pub struct OpenField {
 }
 
 impl Open {
+    /// Where it is said what the nodes of the workflow take.
+    pub fn schema_origin(&self) -> Option<SchemaOrigin> {
+        SchemaOrigin::of(self.preset.as_deref(), self.profile.as_deref())
+    }
+
     /// What preset and workflow say, as a text that is another one when they are changed.
     pub fn content(&self) -> String {
         let preset = self.preset.as_ref().map(|preset| preset.content.hash.as_str()).unwrap_or_default();

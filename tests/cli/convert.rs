@@ -90,8 +90,11 @@ fn what_the_profiles_schema_knows_is_used_when_a_saved_workflow_is_opened() {
     let profile = "[profiles.own]\nurl = \"http://127.0.0.1:9\"\nprotocol = \"comfyui\"\n";
     let config = home.dirs.config.join("config.toml");
     std::fs::write(&config, profile).expect("written");
-    let ended = home.deck(&run);
-    assert!(ended.code == Some(2) && ended.err.contains("node 1 (Odd)"), "{ended:?}");
+    let import = ["import", "odd.json", "--profile", "own"];
+    for args in [&run[..], &import] {
+        let ended = home.deck(args);
+        assert!(ended.code == Some(2) && ended.err.contains("node 1 (Odd)"), "{ended:?}");
+    }
     write(
         "object_info.json",
         r#"{"Odd": {"input": {"required": {"count": ["INT", {}], "colour": [["red", "blue"], {}]}}, "output": ["IMAGE"], "output_node": true}}"#,
@@ -101,4 +104,6 @@ fn what_the_profiles_schema_knows_is_used_when_a_saved_workflow_is_opened() {
     let ended = home.deck(&run);
     assert!(ended.code == Some(0) && ended.out.contains(r#""count":7"#), "{ended:?}");
     assert!(ended.out.contains(r#""colour":"red""#), "{ended:?}");
+    let ended = home.deck(&[&import[..], &["--workflow-out", "-"]].concat());
+    assert!(ended.code == Some(0) && ended.out.contains(r#""colour": "red""#), "{ended:?}");
 }

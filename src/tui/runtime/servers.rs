@@ -90,7 +90,7 @@ async fn nodes(
 ) -> Option<Msg> {
     let workflow = open.workflow.as_deref()?;
     let known = |nodes| Msg::Nodes { workflow: Arc::new(OpenWorkflow::knowing(workflow, nodes)), how };
-    let Some(origin) = SchemaOrigin::of(open.preset.as_deref(), open.profile.as_deref()) else {
+    let Some(origin) = open.schema_origin() else {
         return Some(known(None));
     };
     if how == ReadNodes::IfUnknown

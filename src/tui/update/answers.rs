@@ -107,7 +107,9 @@ fn entered(model: &mut Model, purpose: Asking, text: &str, ctx: &Ctx, effects: &
         Asking::BatchTags(batch, before) => notebook::batch_tags_entered(batch, &before, text, effects),
         Asking::BatchNote(batch, before) => notebook::batch_note_entered(batch, before, text, effects),
         Asking::WorkflowPath => presets::path_entered(model, text, effects),
-        Asking::ImportPath => effects.push(Effect::Do(Operation::Import(text.into()))),
+        Asking::ImportPath => {
+            effects.push(Effect::Do(Operation::Import(text.into(), model.open.schema_origin())));
+        }
     }
 }
 

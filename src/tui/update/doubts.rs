@@ -42,7 +42,7 @@ fn read_at(model: &Model) -> Option<i64> {
 /// What was wanted, when it need not or cannot be asked.
 pub(super) fn ask_server(model: &mut Model, wanted: Wanted, effects: &mut Effects) -> Result<(), Wanted> {
     let is_fresh = read_at(model).is_some_and(|at| model.now - at < FRESH_MS);
-    if is_fresh || !matches!(nodes::origin(model), Some(SchemaOrigin::Server(_))) {
+    if is_fresh || !matches!(model.open.schema_origin(), Some(SchemaOrigin::Server(_))) {
         return Err(wanted);
     }
     model.notify(Tone::Plain, "Asking the server what it has now, before anything is sent…");

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::library::open::OpenWorkflow;
-use crate::library::schemas::SchemaOrigin;
 use crate::tui::command::{Command, Reason, Scope, at};
 use crate::tui::effect::{Effect, ReadNodes, ServerRequest};
 use crate::tui::model::Model;
@@ -32,17 +31,12 @@ fn can_read(model: &Model) -> Result<(), Reason> {
     if model.open.workflow.is_none() {
         return Err("No workflow is open. Press O to open a workflow_api.json");
     }
-    match origin(model) {
+    match model.open.schema_origin() {
         Some(_) => Ok(()),
         None => Err(
             "This server does not say what its nodes take. Save /object_info of a ComfyUI like it, and name the file as `schema` in the profile",
         ),
     }
-}
-
-/// Where it is said what the nodes of the open workflow take.
-pub(super) fn origin(model: &Model) -> Option<SchemaOrigin> {
-    SchemaOrigin::of(model.open.preset.as_deref(), model.open.profile.as_deref())
 }
 
 pub(super) fn ask(model: &Model, how: ReadNodes) -> Effect {
@@ -52,14 +46,14 @@ pub(super) fn ask(model: &Model, how: ReadNodes) -> Effect {
 /// Asks for what is known from another place than where it is to be known from.
 pub(super) fn ask_if_unknown(model: &Model) -> Option<Effect> {
     let known = model.open.workflow.as_ref()?.nodes.as_ref().map(|nodes| &nodes.origin);
-    (known != origin(model).as_ref()).then(|| ask(model, ReadNodes::IfUnknown))
+    (known != model.open.schema_origin().as_ref()).then(|| ask(model, ReadNodes::IfUnknown))
 }
 
 /// The open workflow, with what is known of its nodes.
 pub(super) fn arrived(model: &mut Model, fresh: Arc<OpenWorkflow>, how: ReadNodes) {
     let Some(open) = model.open.workflow.clone() else { return };
     let is_open = open.source == fresh.source && open.workflow.hash() == fresh.workflow.hash();
-    if !is_open || fresh.nodes.as_ref().map(|nodes| &nodes.origin) != origin(model).as_ref() {
+    if !is_open || fresh.nodes.as_ref().map(|nodes| &nodes.origin) != model.open.schema_origin().as_ref() {
         return;
     }
     let (_, doubted) = open.under(model.open.preset.as_deref());

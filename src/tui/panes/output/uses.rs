@@ -61,7 +61,9 @@ fn use_one(model: &mut Model, output: &Output, wanted: OutputUse, effects: &mut 
     let path = output.path.clone();
     match wanted {
         OutputUse::Input => input(model, output, effects),
-        OutputUse::Parameters => effects.push(Effect::Do(Operation::Import(path))),
+        OutputUse::Parameters => {
+            effects.push(Effect::Do(Operation::Import(path, model.open.schema_origin())));
+        }
         OutputUse::View => effects.push(Effect::Do(Operation::View(path))),
         OutputUse::Path => effects.push(Effect::Screen(ScreenEffect::Copy(path.display().to_string()))),
         OutputUse::Scp => effects.push(Effect::Screen(ScreenEffect::CopyScp(path))),

@@ -21,7 +21,7 @@ use crate::domain::{ParamKey, SeedPolicy, Workflow};
 use crate::library::import;
 use crate::library::open::{self, OpenError, OpenRequest as Wanted, OpenWorkflow, Opening};
 use crate::library::presets::{self, Edits, PresetError, Presets};
-use crate::library::schemas::Schemas;
+use crate::library::schemas::{SchemaOrigin, Schemas};
 use crate::store::Store;
 use crate::tui::effect::{Operation, SavePreset};
 use crate::tui::msg::{Msg, Opened};
@@ -182,7 +182,7 @@ impl Operations {
                 let place = crate::config::dirs::expand(&path.to_string_lossy(), &self.working);
                 Ok(if place.is_file() { vec![Msg::FileFound(key, path)] } else { Vec::new() })
             }
-            Operation::Import(path) => self.import(&path),
+            Operation::Import(path, origin) => self.import(&path, origin.as_ref()),
             Operation::OpenGraph { name, graph, profile } => Ok(self.open_graph(&name, &graph, &profile)),
             Operation::View(path) => self.view(&path),
         };
@@ -357,9 +357,9 @@ impl Operations {
     }
 
     /// Reads the graph from a workflow or an output file.
-    fn import(&self, path: &Path) -> Answer {
+    fn import(&self, path: &Path, origin: Option<&SchemaOrigin>) -> Answer {
         let path = crate::config::dirs::expand(&path.to_string_lossy(), &self.working);
-        let imported = import::read(&path).map_err(said)?;
+        let imported = import::read(&path, origin.map(|origin| (&self.schemas, origin))).map_err(said)?;
         Ok(vec![Msg::Imported(Box::new(imported))])
     }
 

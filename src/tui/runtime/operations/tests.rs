@@ -332,7 +332,7 @@ fn a_graph_is_read_kept_and_opened() {
     room.open();
     let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/src/wire/metadata/samples/webp_exif.webp");
     fs::copy(sample, room.folder.path().join("a b.webp")).unwrap();
-    let messages = room.perform(Operation::Import("a b.webp".into()));
+    let messages = room.perform(Operation::Import("a b.webp".into(), None));
     let [Msg::Imported(imported)] = &messages[..] else { panic!("{messages:?}") };
     assert_eq!((imported.kind, imported.graph.nodes().len()), ("WebP", 5));
     let open = || Operation::OpenGraph {
@@ -358,7 +358,7 @@ fn a_graph_is_read_kept_and_opened() {
     );
     // The same graph gets the same file.
     assert_eq!(opened(&room.perform(open())).open.workflow_path(), Some(path.as_path()));
-    let messages = room.perform(Operation::Import("cats".into()));
+    let messages = room.perform(Operation::Import("cats".into(), None));
     assert!(
         matches!(&messages[..], [Msg::Notice(Tone::Bad, why)] if why.contains("it is not a file")),
         "{messages:?}"

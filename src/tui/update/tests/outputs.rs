@@ -32,7 +32,7 @@ fn the_only_output_is_meant_without_asking() {
     assert_eq!(stage.press("v"), [Effect::Do(Operation::View(PICTURE.into()))]);
     assert_eq!(stage.press("y"), [Effect::Screen(ScreenEffect::Copy(PICTURE.to_owned()))]);
     assert_eq!(stage.press("Y"), [Effect::Screen(ScreenEffect::CopyScp(PICTURE.into()))]);
-    assert_eq!(stage.press("i"), [Effect::Do(Operation::Import(PICTURE.into()))]);
+    assert_eq!(stage.press("i"), [Effect::Do(Operation::Import(PICTURE.into(), None))]);
     assert_eq!(
         stage.press("o"),
         [Effect::Do(Operation::CheckFile(key("52-inputs-image"), PICTURE.into(), FileKind::Image))]
@@ -94,7 +94,7 @@ fn a_path_is_asked_for_and_what_fits_whole_is_loaded_as_one_step() {
     stage.press("enter");
     assert!(stage.screen().contains("Type the path"), "{}", stage.screen());
     stage.type_text("old.png");
-    assert_eq!(stage.press("enter"), [Effect::Do(Operation::Import("old.png".into()))]);
+    assert_eq!(stage.press("enter"), [Effect::Do(Operation::Import("old.png".into(), None))]);
     let before = text_and_seed(&stage.model);
     assert!(stage.hear(imported(WHOLE)).is_empty());
     assert_eq!(stage.told(), "Loaded 3 values of old.png; its seed is used next. Undo reverts it");
