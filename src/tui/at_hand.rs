@@ -1,7 +1,7 @@
-//! The run and the output that keys act on where the person is: what the list has selected, what the output pane shows,
+//! The run, the output and the parameter that keys act on where the person is: what the list has selected, what the output pane shows,
 //! the tile of the gallery, the side of the comparison.
 
-use crate::domain::{Notes, OutputCard, OutputId, Run, RunId, RunSummary};
+use crate::domain::{Notes, OutputCard, OutputId, Parameter, Run, RunId, RunSummary};
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
 use crate::tui::panes::output::view::shown;
@@ -101,4 +101,10 @@ pub fn card_of(run: &Run, place: u32) -> Option<OutputCard> {
         prompt: summary.prompt,
         at: run.ended_at.unwrap_or(summary.phase_at),
     })
+}
+
+/// The field that is open, else the selected one.
+pub fn parameter(model: &Model) -> Option<&Parameter> {
+    let open = model.params.editing.as_ref().map(|editing| &editing.key);
+    model.draft.param(open.or(model.params.selected.as_ref())?)
 }

@@ -2,7 +2,8 @@
 //! taken.
 
 use crate::domain::compare::{Words, words};
-use crate::domain::{ParamKey, ParamKind, Parameter, Setting, value};
+use crate::domain::{ParamKey, ParamKind, Setting, value};
+use crate::tui::at_hand;
 use crate::tui::command::Reason;
 use crate::tui::effect::{Effect, Effects, ScreenEffect};
 use crate::tui::model::Model;
@@ -29,15 +30,9 @@ struct AtWork {
     ready: Option<String>,
 }
 
-/// The field that is open, else the selected one.
-fn meant(model: &Model) -> Option<&Parameter> {
-    let open = model.params.editing.as_ref().map(|editing| &editing.key);
-    model.draft.param(open.or(model.params.selected.as_ref())?)
-}
-
 pub fn can(model: &Model) -> Result<(), Reason> {
     model.is_settled()?;
-    match meant(model).map(|param| &param.kind) {
+    match at_hand::parameter(model).map(|param| &param.kind) {
         Some(ParamKind::LongText | ParamKind::Text) => Ok(()),
         Some(_) => Err("Only a text can be piped through a command"),
         None => Err("Nothing is selected"),
@@ -55,7 +50,7 @@ pub fn open(model: &mut Model, effects: &mut Effects) {
             }
         };
     }
-    let Some(key) = meant(model).map(|param| param.key.clone()) else { return };
+    let Some(key) = at_hand::parameter(model).map(|param| param.key.clone()) else { return };
     match model.params.pipes.names.as_slice() {
         [] => model.notify(
             Tone::Plain,

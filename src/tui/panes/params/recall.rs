@@ -1,7 +1,8 @@
 //! Brings back a value that a field had in an earlier run of any workflow.
 
 use crate::domain::field::{self, Recalled};
-use crate::domain::{ParamKey, ParamKind, Parameter, RunId, Setting, value};
+use crate::domain::{ParamKey, ParamKind, RunId, Setting, value};
+use crate::tui::at_hand;
 use crate::tui::command::Reason;
 use crate::tui::effect::{Effect, Effects, Question};
 use crate::tui::model::Model;
@@ -12,16 +13,10 @@ use crate::tui::text;
 /// Values that are read at once.
 pub const MOST: u32 = 200;
 
-/// The field that is open, else the selected one.
-fn meant(model: &Model) -> Option<&Parameter> {
-    let open = model.params.editing.as_ref().map(|editing| &editing.key);
-    model.draft.param(open.or(model.params.selected.as_ref())?)
-}
-
 /// Whether there is a field whose values can be brought back.
 pub fn can(model: &Model) -> Result<(), Reason> {
     model.is_settled()?;
-    match meant(model).map(|param| &param.kind) {
+    match at_hand::parameter(model).map(|param| &param.kind) {
         None => Err("Nothing is selected"),
         Some(ParamKind::File(_)) => {
             Err("The files of earlier runs are in the gallery: F there takes one as the input")
@@ -32,7 +27,7 @@ pub fn can(model: &Model) -> Result<(), Reason> {
 }
 
 pub fn open(model: &mut Model, effects: &mut Effects) {
-    let Some(key) = meant(model).map(|param| param.key.clone()) else { return };
+    let Some(key) = at_hand::parameter(model).map(|param| param.key.clone()) else { return };
     effects.extend(ask(model, &key, String::new()));
     model.overlay = Some(Overlay::loading(Choosing::Recall(key)));
 }
