@@ -284,49 +284,6 @@ impl Draft {
         Self::new(self.all().cloned().collect(), self.preset.clone())
     }
 
-    /// Undoes a step. Returns the first key it touched, so that it can be shown; `None` when
-    /// there is nothing to undo.
-    pub fn undo(&mut self) -> Option<ParamKey> {
-        let step = self.steps.undo.pop()?;
-        let shown = step.first().map(|change| change.key().clone());
-        for change in step.iter().rev() {
-            self.put(change, false);
-        }
-        self.settle();
-        self.steps.redo.push(step);
-        shown
-    }
-
-    /// Redoes the step undone last.
-    pub fn redo(&mut self) -> Option<ParamKey> {
-        let step = self.steps.redo.pop()?;
-        let shown = step.first().map(|change| change.key().clone());
-        for change in &step {
-            self.put(change, true);
-        }
-        self.settle();
-        self.steps.undo.push(step);
-        shown
-    }
-
-    /// Makes what was done so far the beginning: undo leads back no further.
-    pub fn forget_steps(&mut self) {
-        self.steps.clear();
-    }
-
-    /// Steps that can be undone.
-    pub fn steps(&self) -> usize {
-        self.steps.undo.len()
-    }
-
-    pub fn can_undo(&self) -> bool {
-        !self.steps.undo.is_empty()
-    }
-
-    pub fn can_redo(&self) -> bool {
-        !self.steps.redo.is_empty()
-    }
-
     /// The name shown for a parameter: its alias, else its label.
     pub fn name<'a>(&'a self, parameter: &'a Parameter) -> &'a str {
         self.alias(&parameter.key).unwrap_or(&parameter.label)
@@ -399,42 +356,6 @@ impl Draft {
         let preset = &self.preset;
         self.names.retain(|key, name| preset.alias(key).unwrap_or_default() != name);
         self.settle();
-    }
-
-    fn perform(&mut self, step: Vec<Change>) {
-        if step.is_empty() {
-            return;
-        }
-        for change in &step {
-            self.put(change, true);
-        }
-        self.settle();
-        self.steps.done(step);
-    }
-
-    fn put(&mut self, change: &Change, forward: bool) {
-        match change {
-            Change::Edit { key, before, after } => {
-                put(&mut self.edits, key, if forward { after } else { before });
-            }
-            Change::Policy { key, before, after } => {
-                put(&mut self.policies, key, if forward { after } else { before });
-            }
-            Change::Name { key, before, after } => {
-                put(&mut self.names, key, if forward { after } else { before });
-            }
-        }
-    }
-}
-
-fn put<T: Clone>(layer: &mut IndexMap<ParamKey, T>, key: &ParamKey, value: &Option<T>) {
-    match value {
-        Some(value) => {
-            layer.insert(key.clone(), value.clone());
-        }
-        None => {
-            layer.shift_remove(key);
-        }
     }
 }
 

@@ -3,7 +3,8 @@
 use serde_json::{Number, Value};
 
 use super::steps::Change;
-use super::{Draft, Drawn, Setting, put};
+use super::steps::put;
+use super::{Draft, Drawn, Setting};
 use crate::domain::{ParamKey, Rule, SeedPolicy, seed};
 
 impl Draft {

@@ -3,6 +3,7 @@
 pub mod choices;
 pub mod commands;
 pub mod editing;
+pub mod hint;
 pub mod lines;
 pub mod loras;
 pub mod piping;

@@ -7,10 +7,8 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::domain::about::about;
 use crate::domain::draft::LoraLine;
-use crate::domain::param::{Range, Rank};
-use crate::domain::{
-    Origin, ParamKey, ParamKind, Parameter, Rule, Said, SeedPolicy, Setting, doubt, lora, value,
-};
+use crate::domain::param::Range;
+use crate::domain::{Origin, ParamKind, Parameter, Said, Setting, value};
 use crate::report::text::cut;
 use crate::tui::command::Keymap;
 use crate::tui::layout;
@@ -18,15 +16,12 @@ use crate::tui::model::Model;
 use crate::tui::pane::Pane;
 use crate::tui::panes::params::lines::{FieldLines, TAB};
 use crate::tui::panes::params::rows::{self, INDENT, Row};
-use crate::tui::panes::params::{Editing, FileState, setting_text};
+use crate::tui::panes::params::{Editing, hint, setting_text};
 use crate::tui::text;
 use crate::tui::theme::Theme;
 use crate::tui::typing;
 use crate::tui::view::paint::{completions, put, put_right, without_right};
 use crate::tui::wrap::wrapped;
-
-/// Most columns of a hint.
-const WIDEST: usize = 28;
 
 /// The text of the title line.
 pub fn note(model: &Model) -> String {
@@ -234,7 +229,7 @@ impl ParamRow<'_> {
         if self.param.kind == ParamKind::LongText {
             return self.draw_long(&text, area, skipped, buffer);
         }
-        let (hint, style) = self.hint();
+        let (hint, style) = hint::hint(self.model, theme, self.param, self.pinned);
         // A number is what runs: it is not cut for a hint.
         let is_number = matches!(self.param.kind, ParamKind::Seed | ParamKind::Integer | ParamKind::Float);
         let is_crowded = is_number && text.width() + 1 + hint.width() > usize::from(area.width);
@@ -296,9 +291,11 @@ impl ParamRow<'_> {
         lines.truncate(most);
         let last = lines.len() - 1;
         let first = lines.first().map_or(0, |line| line.width());
-        let (hint, style) = self.hint_of_long();
-        if skipped == 0 && !hint.is_empty() && first + 2 + hint.width() <= width {
-            put_right(buffer, area, area.y, &hint, style);
+        if let Some(hint) = hint::to_be_filled(self.model, self.param)
+            && skipped == 0
+            && first + 2 + hint.width() <= width
+        {
+            put_right(buffer, area, area.y, &hint, self.theme.accent);
         }
         for (at, line) in lines.into_iter().enumerate().skip(skipped) {
             let y = area.y + (at - skipped) as u16;
@@ -339,85 +336,6 @@ impl ParamRow<'_> {
         let x = (field.x + column).min(field.right().saturating_sub(1));
         let is_seen = row < field.height && (self.model.park_cursor || !typing::has_selection(&editing.text));
         is_seen.then_some(Position { x, y: field.y + row })
-    }
-
-    /// What is doubtful about the value; with the nearest one at the selected row.
-    fn doubt(&self) -> Option<String> {
-        let Setting::Value(value) = self.model.draft.setting(&self.param.key)? else { return None };
-        if !doubt::is_doubtful(self.param, &value) {
-            let draft = &self.model.draft;
-            let is_doubtful = |key: &ParamKey| match (draft.param(key), draft.setting(key)) {
-                (Some(part), Some(Setting::Value(value))) => doubt::is_doubtful(part, &value),
-                _ => false,
-            };
-            let mut parts = self.param.lora.iter().flat_map(|row| row.parts());
-            return parts.any(is_doubtful).then(|| "out of range ✗".to_owned());
-        }
-        let nearest = || doubt::of(self.param, &value)?.nearest;
-        let nearest = if self.is_selected() { nearest() } else { None };
-        let nearest = nearest.map(|near| match lora::Entry::read(&near) {
-            Some(entry) => entry.name.to_owned(),
-            None => value::text(&near),
-        });
-        Some(match (nearest, value.is_number()) {
-            (Some(near), _) => format!("nearest {near} ✗"),
-            (None, _) if self.param.kind == ParamKind::Link => "needs a link ✗".to_owned(),
-            (None, true) => "out of range ✗".to_owned(),
-            (None, false) => "not at the server ✗".to_owned(),
-        })
-    }
-
-    /// The hint beside a long text, where its first line leaves room.
-    fn hint_of_long(&self) -> (String, ratatui::style::Style) {
-        if self.model.draft.setting(&self.param.key).is_some_and(|set| is_unfilled(&set)) {
-            ("to be filled".to_owned(), self.theme.accent)
-        } else {
-            (String::new(), self.theme.quiet)
-        }
-    }
-
-    /// The hint on the right: the former value, available actions, the state of a file.
-    fn hint(&self) -> (String, ratatui::style::Style) {
-        let (model, theme, param) = (self.model, self.theme, self.param);
-        if let Some(state) = model.params.files.get(&param.key) {
-            return match state {
-                FileState::Good(text) => (format!("{text} ✓"), theme.good),
-                FileState::Doubtful(text) => (format!("{text} ?"), theme.accent),
-                FileState::Bad(text) => (format!("{text} ✗"), theme.bad),
-            };
-        }
-        if model.draft.setting(&param.key).is_some_and(|set| is_unfilled(&set)) {
-            return ("to be filled".to_owned(), theme.accent);
-        }
-        if let Some(doubt) = self.doubt() {
-            return (doubt, theme.bad);
-        }
-        let was = || match (model.draft.origin(&param.key), model.draft.before_edits(&param.key)) {
-            // Typed again unchanged.
-            (Origin::Person { how }, before) if before == model.draft.setting(&param.key) => {
-                Some(how.to_string())
-            }
-            (Origin::Person { .. }, before) => before.map(|before| format!("was {}", setting_text(&before))),
-            _ => None,
-        };
-        let text = match &param.kind {
-            // Its strength stands there.
-            _ if param.lora.is_some() => String::new(),
-            ParamKind::Seed => {
-                seed_hint(model, &param.key).or_else(was).unwrap_or_else(|| "fixed".to_owned())
-            }
-            ParamKind::Choice if was().is_none() && !param.is_switch() => "▾".to_owned(),
-            ParamKind::Text => was().unwrap_or_default(),
-            ParamKind::Integer | ParamKind::Float | ParamKind::Choice | ParamKind::Boolean => {
-                was().unwrap_or_default()
-            }
-            _ => String::new(),
-        };
-        let is_apart = self.pinned || param.rank == Rank::Top;
-        if text.is_empty() && is_apart && model.draft.name(param) == param.label {
-            return (param.group.clone(), theme.quiet);
-        }
-        if text.width() > WIDEST { (String::new(), theme.quiet) } else { (text, theme.quiet) }
     }
 }
 
@@ -460,22 +378,6 @@ fn draw_lora(line: &LoraLine, area: Rect, theme: &Theme, buffer: &mut Buffer) {
     let x = area.x + 7;
     let name = Rect { x, width: at.saturating_sub(x + 1), ..area };
     put(buffer, name, name.x, name.y, &line.name, style);
-}
-
-/// Whether the setting is still a placeholder.
-fn is_unfilled(setting: &Setting) -> bool {
-    matches!(setting, Setting::Value(value) if value::is_unfilled(value))
-}
-
-/// Who set a seed and how it will change after the next run; `None` for one that stays the same.
-fn seed_hint(model: &Model, key: &ParamKey) -> Option<String> {
-    match (model.draft.origin(key), model.draft.policy(key)) {
-        (Origin::Program { how: Rule::NewSeed }, _) => Some("new each time".to_owned()),
-        (Origin::Program { how }, _) => Some(how.to_string()),
-        (_, SeedPolicy::Fixed) => None,
-        (Origin::Person { how }, policy) => Some(format!("{how}, then {}", policy.word())),
-        (Origin::Preset { .. } | Origin::Form | Origin::Workflow, policy) => Some(policy.word().to_owned()),
-    }
 }
 
 /// Who set a value; empty for values just typed, which have a mark of their own.
