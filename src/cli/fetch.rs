@@ -6,7 +6,6 @@ use clap_complete::ArgValueCandidates;
 
 use super::complete;
 use super::open::Destination;
-use super::run::warn;
 use super::run_output::{self, OutputMode};
 use super::{Exit, Failure, history, out};
 use crate::backend::{self, Server};
@@ -59,7 +58,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         }
         known => {
             let config = Config::load(&dirs).map_err(Failure::usage)?;
-            warn(&config.warnings);
+            out::warn(&config.warnings);
             let profile = profile(&config, &args.place, known.as_ref())?;
             let request = known.as_ref().map(|run| run.request.clone());
             let output_dir = args.output.as_deref();
@@ -78,7 +77,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
 /// Lists the runs that the server has.
 fn list(dirs: &Dirs, store: &Store, args: &Args) -> Result<Exit, Failure> {
     let config = Config::load(dirs).map_err(Failure::usage)?;
-    warn(&config.warnings);
+    out::warn(&config.warnings);
     let profile =
         config.choose(args.place.profile.as_deref(), args.place.url.as_deref()).map_err(Failure::usage)?;
     if !profile.protocol.caps().list {

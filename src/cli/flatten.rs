@@ -26,7 +26,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
         let source = WorkflowSource::File(args.workflow.clone());
         (open::workflow(&source).map_err(Failure::usage)?, source.shown())
     };
-    super::run::warn(&opened.diagnostics);
+    out::warn(&opened.diagnostics);
     opened.notes().for_each(out::note);
     if let Some(why) = opened.unrunnable() {
         out::note(format!("warning: {shown}: {why}"));

@@ -3,6 +3,7 @@
 use std::io::{self, BufRead as _, IsTerminal as _, Write};
 
 use super::Failure;
+use crate::domain::Diagnostic;
 
 /// Writes a text to stdout and flushes it.
 ///
@@ -17,6 +18,13 @@ pub fn print(text: &str) -> io::Result<()> {
 /// Writes a message to stderr; errors are ignored, since there is no other place to report them.
 pub fn note(text: impl std::fmt::Display) {
     let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Writes warnings to stderr, one a line.
+pub fn warn(found: &[Diagnostic]) {
+    for diagnostic in found {
+        note(format!("warning: {diagnostic}"));
+    }
 }
 
 /// Writes a question to stderr, without a line end.

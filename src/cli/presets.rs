@@ -226,7 +226,7 @@ fn new(
         (None, Some(workflow)) => {
             let source = WorkflowSource::File(workflow);
             let opened = open::workflow(&source).map_err(Failure::usage)?;
-            super::run::warn(&opened.diagnostics);
+            out::warn(&opened.diagnostics);
             opened.notes().for_each(out::note);
             presets.begin(name, &source, &preset::sketch(&opened.params))
         }

@@ -33,7 +33,7 @@ pub fn main(args: &Args) -> Result<Exit, Failure> {
     let What::List { json } = args.what;
     let dirs = super::dirs()?;
     let config = Config::load(&dirs).map_err(Failure::usage)?;
-    super::run::warn(&config.warnings);
+    out::warn(&config.warnings);
     let chosen = config.choose(None, None).ok();
     let is_default = |profile: &Profile| chosen.as_ref().is_some_and(|chosen| chosen.name == profile.name);
     let profiles = config.profiles.values();

@@ -7,7 +7,6 @@ use serde_json::json;
 
 use super::follow::Interrupts;
 use super::open::Destination;
-use super::run::warn;
 use super::run_arg::RunArg;
 use super::run_output::{self, OutputMode};
 use super::{Exit, Failure, complete, history, out};
@@ -43,7 +42,7 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     let (dirs, store) = history::open()?;
     let first = args.run.find(&store)?;
     let config = Config::load(&dirs).map_err(Failure::usage)?;
-    warn(&config.warnings);
+    out::warn(&config.warnings);
     let profile = replay::place_of(&config, &first, args.place.profile.as_deref(), args.place.url.as_deref())
         .map_err(Failure::usage)?;
     for doubt in replay::doubts(&store, &first, &profile) {
