@@ -49,8 +49,8 @@ struct Findings {
 }
 
 impl Findings {
-    fn add(&mut self, health: Health, what: &'static str, text: impl ToString) {
-        self.lines.push((health, what, scrub_plain(&text.to_string())));
+    fn add(&mut self, health: Health, what: &'static str, found: impl ToString) {
+        self.lines.push((health, what, scrub_plain(&text::without_error_numbers(&found.to_string()))));
     }
 
     fn good(&mut self, what: &'static str, text: impl ToString) {
@@ -200,7 +200,8 @@ fn look_at_outputs(dirs: &Dirs, name: &str, profile: &Profile, found: &mut Findi
             let free = free.map_or_else(String::new, |free| format!(", {} free", text::bytes(free)));
             found.good("outputs", format!("{name}{} can be written{free}", dir.display()));
         }
-        Err(e) => found.bad("outputs", format!("{name}{e}. Free it, or set `output_dir` to another folder")),
+        Err(e) => found
+            .bad("outputs", format!("{name}{e}. Set `output_dir` to another folder, or put this one right")),
     }
 }
 

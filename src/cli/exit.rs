@@ -5,6 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use crate::domain::{Run, Status};
+use crate::report::text::without_error_numbers;
 
 /// Exit codes, on which scripts rely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +60,7 @@ pub struct Failure {
 
 impl Failure {
     pub fn new(exit: Exit, message: impl fmt::Display) -> Self {
-        Self { exit, message: message.to_string() }
+        Self { exit, message: without_error_numbers(&message.to_string()).into_owned() }
     }
 
     /// Bad usage or input.

@@ -4,6 +4,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write};
 
 use super::Failure;
 use crate::domain::Diagnostic;
+use crate::report::text::without_error_numbers;
 
 /// Writes a text to stdout and flushes it.
 ///
@@ -17,7 +18,7 @@ pub fn print(text: &str) -> io::Result<()> {
 
 /// Writes a message to stderr; errors are ignored, since there is no other place to report them.
 pub fn note(text: impl std::fmt::Display) {
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{}", without_error_numbers(&text.to_string()));
 }
 
 /// Writes warnings to stderr, one a line.

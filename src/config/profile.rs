@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use url::Url;
+
 use super::{Credential, Credentials, Dirs, Secret, source};
 use crate::domain::OutputName;
 use crate::domain::run::{Asked, Form, Protocol, Trust, called_url};
@@ -217,11 +219,44 @@ pub fn check_url(url: &str) -> Result<(), String> {
         Some(_) if url.chars().any(|c| c.is_whitespace() || c.is_control()) => {
             Err("the address contains a space".to_owned())
         }
-        Some(_) => Ok(()),
+        Some(_) => match Url::parse(url) {
+            Ok(_) => Ok(()),
+            Err(why) => Err(format!("the address is not valid: {why}")),
+        },
     }
 }
 
 /// Resolves a path in a profile, relative to the config file's folder.
 pub(super) fn path_of(text: &str, folder: &Path) -> PathBuf {
     super::dirs::expand(text, folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_url;
+
+    #[test]
+    fn addresses_that_no_run_could_be_sent_to_are_told_at_once() {
+        for good in [
+            "https://a.example.com",
+            "http://127.0.0.1:8188/path?x=1",
+            "http://[::1]:8188/",
+            "https://bücher.example/",
+        ] {
+            assert_eq!(check_url(good), Ok(()), "{good}");
+        }
+        for (bad, why) in [
+            ("a.example.com", "must begin with"),
+            ("ftp://a.example.com", "must begin with"),
+            ("https://", "no host"),
+            ("https:///path", "no host"),
+            ("http://[::1", "not valid"),
+            ("http://a:70000/", "not valid"),
+            ("http://a b/", "space"),
+            ("https://me:secret@a.example.com/", "user name or password"),
+        ] {
+            let told = check_url(bad).expect_err(bad);
+            assert!(told.contains(why) && !told.contains("secret@"), "{bad}: {told}");
+        }
+    }
 }

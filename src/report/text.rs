@@ -1,5 +1,7 @@
 //! Short forms of durations, ages, sizes and counts, and text cut to a width.
 
+use std::borrow::Cow;
+
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
@@ -106,9 +108,37 @@ pub fn cut_start(text: &str, width: usize) -> String {
     if width == 0 { String::new() } else { format!("…{}", rest.as_str()) }
 }
 
+/// A message without the numbers that the standard library adds to what the system reports: `No such file or directory`
+/// and not `No such file or directory (os error 2)`.
+pub fn without_error_numbers(text: &str) -> Cow<'_, str> {
+    const BEGIN: &str = " (os error ";
+    let Some((before, rest)) = text.split_once(BEGIN) else { return text.into() };
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    match rest[digits..].strip_prefix(')') {
+        Some(after) if digits > 0 => format!("{before}{}", without_error_numbers(after)).into(),
+        _ => format!("{before}{BEGIN}{}", without_error_numbers(rest)).into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_system_reports_is_told_without_its_number() {
+        let gone = std::io::Error::from_raw_os_error(2).to_string();
+        assert!(gone.contains("(os error 2)"), "{gone}");
+        for (text, told) in [
+            (
+                format!("a.json cannot be read: {gone}. Twice: {gone}"),
+                "a.json cannot be read: No such file or directory. Twice: No such file or directory",
+            ),
+            ("a folder (os error) and (os error x)".to_owned(), "a folder (os error) and (os error x)"),
+            ("a (os error 12".to_owned(), "a (os error 12"),
+        ] {
+            assert_eq!(without_error_numbers(&text), told);
+        }
+    }
 
     #[test]
     fn times_and_sizes_in_few_columns() {

@@ -184,9 +184,6 @@ impl Environment for SystemEnvironment {
     }
 }
 
-const ANOTHER_FOLDER: &str =
-    "Free it, or choose another folder: `output_dir` in config.toml, or -o DIR on the command line";
-
 /// Why a run could not be queued, or the runner could not be started.
 #[derive(Debug, Error)]
 pub enum RunnerError {
@@ -198,7 +195,7 @@ pub enum RunnerError {
     #[error("{} cannot be kept in the history: its name is not UTF-8. Rename it", .0.display())]
     Name(PathBuf),
     /// The output folder cannot be used.
-    #[error("{0}. {ANOTHER_FOLDER}")]
+    #[error("{0}. {remedy}", remedy = .0.remedy())]
     Folder(#[from] Unusable),
     /// The kept content of an input file is missing.
     #[error(

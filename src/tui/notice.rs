@@ -2,6 +2,7 @@
 
 use crate::domain::run::UnixMs;
 use crate::domain::{RunId, Status};
+use crate::report::text::without_error_numbers;
 
 /// Milliseconds after which an answer to a key makes way for the hints again.
 const READ_MS: i64 = 5_000;
@@ -62,7 +63,8 @@ impl Notice {
     /// An answer to a key pressed now. What went wrong is shown until the next key.
     pub fn answer(tone: Tone, text: impl Into<String>, now: UnixMs) -> Self {
         let lasts = if tone.is_bad() { Lasts::NextKey } else { Lasts::Until(now + READ_MS) };
-        Self { tone, text: text.into(), advice: String::new(), about: None, lasts }
+        let text = without_error_numbers(&text.into()).into_owned();
+        Self { tone, text, advice: String::new(), about: None, lasts }
     }
 
     /// An event that no key caused, or long after the key. Errors are shown until Esc.

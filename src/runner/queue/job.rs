@@ -7,8 +7,8 @@ use crate::backend::{Caps, Job, Server};
 use crate::config::Credentials;
 use crate::domain::run::{Output, RunError};
 use crate::domain::{Run, RunEvent, RunRequest, Shape, Status, Workflow};
+use crate::runner::folder;
 use crate::runner::task::Way;
-use crate::runner::{ANOTHER_FOLDER, folder};
 use crate::store::{StoreError, now};
 
 impl Queue {
@@ -26,7 +26,7 @@ impl Queue {
         // Tested again: hours may have passed in the queue.
         folder::try_out(request, &self.store).map_err(|why| RunError {
             what: why.to_string(),
-            remedy: ANOTHER_FOLDER.to_owned(),
+            remedy: why.remedy().to_owned(),
             ..RunError::default()
         })?;
         let mut files = Vec::new();

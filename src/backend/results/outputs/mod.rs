@@ -61,6 +61,7 @@ fn reason(error: &io::Error) -> String {
         io::ErrorKind::PermissionDenied => "it is not allowed".to_owned(),
         io::ErrorKind::FileTooLarge => "it is larger than files may be here".to_owned(),
         io::ErrorKind::ReadOnlyFilesystem => "the disk is read-only".to_owned(),
+        io::ErrorKind::NotADirectory => "it is a file, or in one, and not a folder".to_owned(),
         _ => error.to_string(),
     }
 }

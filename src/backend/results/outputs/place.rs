@@ -37,6 +37,21 @@ pub enum Unusable {
     },
 }
 
+impl Unusable {
+    /// What to do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Refused { .. } => {
+                "Choose another folder: `output_dir` in config.toml, or -o DIR on the command line"
+            }
+            Self::Small { .. } => {
+                "Free some space, or choose another folder: `output_dir` in config.toml, or -o DIR on the command line"
+            }
+            Self::Limited { .. } => "Raise the limit, then run again",
+        }
+    }
+}
+
 /// Bytes of earlier runs' outputs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Expected {
@@ -54,7 +69,10 @@ pub fn try_out(dir: &Path, expected: Expected) -> Result<Option<u64>, Unusable> 
     // As usual, an empty path is the working directory.
     let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
     let missing: Vec<&Path> = dir.ancestors().take_while(|folder| !folder.exists()).collect();
-    let tried = fs::create_dir_all(dir).and_then(|()| try_file(dir));
+    let tried = match fs::metadata(dir) {
+        Ok(found) if !found.is_dir() => Err(io::ErrorKind::NotADirectory.into()),
+        _ => fs::create_dir_all(dir).and_then(|()| try_file(dir)),
+    };
     let free = disk::free(dir);
     // A folder that another run has used meanwhile stays.
     for folder in missing {
@@ -120,12 +138,14 @@ mod tests {
         assert!(try_out(&new, Expected::default()).expect("usable").is_some());
         assert_eq!(fs::read_dir(dir.path()).expect("a folder").count(), 0);
         fs::write(dir.path().join("file"), b"").expect("written");
-        let below = dir.path().join("file/under");
-        let refused = try_out(&below, Expected::default()).expect_err("no folder").to_string();
-        assert!(
-            refused.starts_with(&format!("outputs cannot be written to {}: ", below.display())),
-            "{refused}"
-        );
+        for no_folder in [dir.path().join("file/under"), dir.path().join("file")] {
+            let refused = try_out(&no_folder, Expected::default()).expect_err("no folder").to_string();
+            let told = format!(
+                "outputs cannot be written to {}: it is a file, or in one, and not a folder",
+                no_folder.display()
+            );
+            assert_eq!(refused, told);
+        }
         let huge = Expected { all: u64::MAX, largest: 1 };
         assert!(matches!(try_out(dir.path(), huge), Err(Unusable::Small { wanted: u64::MAX, .. })));
         assert_eq!(fs::read_dir(dir.path()).expect("a folder").count(), 1);
