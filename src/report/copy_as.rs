@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::domain::preset::{Changes, edit};
+use crate::domain::prompt::is_template;
 use crate::domain::run::{Form, InputFile, Outgoing, Protocol};
 use crate::domain::{Origin, ParamKey, Run, shape, value};
 
@@ -46,7 +47,8 @@ impl CopyAs {
     }
 }
 
-/// Values and files of a run that a preset or the workflow did not set; all of a run whose origins are not known.
+/// Values of a run that a preset or the workflow did not set, and what became of a preset's templates; all of a run whose
+/// origins are not known.
 fn said(run: &Run) -> impl Iterator<Item = (&ParamKey, &Value)> {
     let origins = &run.request.origins;
     let is_said = |key: &ParamKey| match origins.get(key) {
@@ -54,7 +56,9 @@ fn said(run: &Run) -> impl Iterator<Item = (&ParamKey, &Value)> {
         Some(Origin::Form | Origin::Workflow) => false,
         Some(Origin::Person { .. } | Origin::Program { .. }) | None => true,
     };
-    run.request.params.iter().filter(move |(key, _)| is_said(key))
+    let templates = run.request.templates.as_ref();
+    let was_template = move |key: &ParamKey| templates.is_some_and(|known| known.texts.contains_key(key));
+    run.request.params.iter().filter(move |(key, _)| is_said(key) || was_template(key))
 }
 
 /// The command that runs the same again.
@@ -73,12 +77,14 @@ pub fn command(run: &Run) -> String {
     if request.send_workflow {
         words.push("--send-workflow".to_owned());
     }
-    let has_templates = request.templates.is_some();
+    // What was sent is not to be expanded once more.
+    let mut has_templates = false;
     for (key, sent) in said(run) {
         let text = match sent {
             Value::String(text) => text.clone(),
             other => value::text(other),
         };
+        has_templates |= is_template(&text);
         // A text that begins with @ would be a file, a lone - standard input.
         let text = if text.starts_with('@') { format!("@{text}") } else { text };
         words.push(format!("--set {}", quoted(&format!("{key}={text}"))));
@@ -170,10 +176,14 @@ pub fn preset(run: &Run) -> Result<String, String> {
         .files
         .iter()
         .filter_map(|file| Some((ParamKey::parse(&file.part)?, file.path.display().to_string())));
+    let is_literal = |value: &Value| value.as_str().is_some_and(is_template);
+    let literal = request.params.iter().filter(|(_, value)| is_literal(value));
+    let literal = literal.map(|(key, _)| (key.clone(), false));
     let changes = Changes {
         fields: [("workflow", Some(request.workflow_name.clone()))].into_iter().collect(),
         params: request.params.clone(),
         files: files.collect(),
+        expand: literal.collect(),
         ..Changes::default()
     };
     edit("", &changes).map_err(|why| why.to_string())
@@ -240,6 +250,23 @@ mod tests {
             command(&run()),
             "comfydeck run \\\n  cat \\\n  --profile prod \\\n  --set '6-inputs-text=@@home it'\\''s $5' \\\n  --set 3-inputs-cfg=6.50"
         );
+    }
+
+    #[test]
+    fn what_was_sent_is_not_expanded_once_more_and_what_was_expanded_is_said() {
+        let key = ParamKey::parse("6-inputs-text").expect("a key");
+        let mut literal = run();
+        literal.request.params.insert(key.clone(), Value::from("a {red|blue} cat"));
+        assert!(command(&literal).ends_with("--no-expand"), "{}", command(&literal));
+        let text = preset(&literal).expect("a preset");
+        assert!(text.contains("[expand]\n6-inputs-text = false"), "{text}");
+        let mut expanded = run();
+        expanded.request.params.insert(key.clone(), Value::from("a red cat"));
+        expanded.request.origins.insert(key.clone(), Origin::Preset { name: "cat".to_owned() });
+        let texts = [(key, "a {red|blue} cat".to_owned())].into_iter().collect();
+        expanded.request.templates = Some(crate::domain::prompt::Templates { seed: 1, texts });
+        let line = command(&expanded);
+        assert!(line.contains("--set '6-inputs-text=a red cat'") && !line.contains("--no-expand"), "{line}");
     }
 
     #[test]

@@ -9,8 +9,8 @@ use super::command::{Command, Keymap};
 use super::pane::Pane;
 use super::panes;
 use super::update::{
-    differences, explore, import, layers, lineage, nodes, notebook, palette, presets, run_key, screen,
-    typing, values_of, watch,
+    differences, expansions, explore, import, layers, lineage, nodes, notebook, palette, presets, run_key,
+    screen, typing, values_of, watch,
 };
 
 /// Every command, in the order in which help shows them.
@@ -30,6 +30,7 @@ pub fn all() -> impl Iterator<Item = &'static Command> {
     ];
     let last = [
         layers::COMMANDS,
+        expansions::COMMANDS,
         panes::params::loras::COMMANDS,
         values_of::COMMANDS,
         watch::COMMANDS,

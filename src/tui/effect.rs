@@ -174,6 +174,8 @@ pub enum Operation {
     ListPresets,
     /// Read what a preset sets for the open workflow.
     ReadLayer(String, Open),
+    /// Read some of what a text with choices and wildcards can become.
+    Expand(ParamKey, String),
     ListProfiles,
     /// Open a preset and its workflow.
     OpenPreset(String, ProfileChoice),
@@ -340,6 +342,8 @@ pub struct SavePreset {
     pub seeds: Vec<(ParamKey, SeedPolicy)>,
     /// Aliases that a person gave; empty ones were taken away.
     pub aliases: Vec<(ParamKey, String)>,
+    /// Whether texts are expanded, where that changed.
+    pub expand: Vec<(ParamKey, bool)>,
     /// What is pinned, if a person changed that.
     pub pins: Option<Vec<ParamKey>>,
     /// As a preset that extends the open one, and says only what differs.

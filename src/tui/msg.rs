@@ -218,6 +218,12 @@ pub enum Msg {
     Imported(Box<Imported>),
     /// What a preset sets for the open workflow, and what of it is not understood.
     Layer(Box<Layer>, Vec<String>),
+    /// Some of what a text can become, or why it cannot be expanded.
+    Expansions {
+        key: ParamKey,
+        text: String,
+        found: Result<Vec<String>, String>,
+    },
     /// Items for the picker of this purpose, if it is still open.
     Items(Choosing, Vec<PickerItem>),
     /// A preset was saved.
@@ -322,6 +328,8 @@ pub struct Opened {
     pub field: Option<OpenField>,
     /// Aliases of an earlier session that are not in the preset yet.
     pub names: Vec<(ParamKey, String)>,
+    /// Whether texts are expanded, where an earlier session said otherwise than the preset.
+    pub expand: Vec<(ParamKey, bool)>,
     /// Remembered pins, for a preset that says nothing of pins; without them, what it gives a name is pinned.
     pub pinned: Option<Vec<ParamKey>>,
     /// What is wrong with the preset or the form, each with file and line.

@@ -41,6 +41,8 @@ pub struct OpenFile {
 pub struct Earlier {
     pub edits: Vec<(ParamKey, Setting)>,
     pub seeds: Vec<(ParamKey, SeedPolicy)>,
+    /// Whether texts are expanded.
+    pub expand: Vec<(ParamKey, bool)>,
 }
 
 /// A field that was open when the program was ended.

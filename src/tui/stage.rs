@@ -101,6 +101,7 @@ impl Stage {
             seeds: Vec::new(),
             field: None,
             names: Vec::new(),
+            expand: Vec::new(),
             pinned: None,
             unsure: Vec::new(),
             ran: Vec::new(),

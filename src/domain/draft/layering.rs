@@ -13,19 +13,24 @@ impl Draft {
             let policy = layer.seeds.get(key);
             (set.is_some() && set != self.setting(key).as_ref())
                 || policy.is_some_and(|policy| *policy != self.policy(key))
+                || self.laid_expand(layer, key).is_some()
         };
         let editable = self.all().filter(|param| param.is_editable()).map(|param| &param.key);
         let keys: IndexSet<&ParamKey> = editable.filter(|key| differs(key)).collect();
         keys.into_iter().cloned().collect()
     }
 
-    /// Lays a preset's settings and seed policies of these keys over what is there, as one undo step.
+    /// Lays a preset's settings and seed policies of these keys over what is there, as one undo step. A text goes with
+    /// whether its preset expands it.
     pub fn lay(&mut self, layer: &Layer, keys: &[ParamKey]) {
         let mut step = Vec::new();
         for key in keys.iter().filter(|key| self.knows(key)) {
             let by = || Said::Preset(layer.beneath.get(key).unwrap_or(&layer.name).clone());
             if let Some(setting) = layer.settings.get(key) {
                 step.extend(self.edit(key.clone(), Some(Edit { setting: setting.clone(), by: by() })));
+                step.extend(
+                    self.expand_of(layer, key).and_then(|expands| self.expand_change(key, Some(expands))),
+                );
             }
             if let Some(policy) = layer.seeds.get(key) {
                 step.extend(self.policy_change(key, *policy));

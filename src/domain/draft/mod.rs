@@ -1,6 +1,7 @@
 //! The draft: what a person is about to run. The workflow's values, over these the preset's, over these the seeds
 //! computed by their policies, and over everything the person's edits.
 
+mod expansion;
 mod layer;
 mod layering;
 mod loras;
@@ -60,6 +61,8 @@ pub struct Draft {
     policies: IndexMap<ParamKey, SeedPolicy>,
     /// Aliases that a person gave, to be saved in the preset; empty for one that was taken away.
     names: IndexMap<ParamKey, String>,
+    /// Whether a text's choices and wildcards are expanded, where that differs from the preset.
+    expand: IndexMap<ParamKey, bool>,
     /// Seeds computed by their policies.
     drawn: IndexMap<ParamKey, Drawn>,
     /// A new value for the main seed, when nothing at all is set.
@@ -193,7 +196,10 @@ impl Draft {
 
     /// Whether there are any edits.
     pub fn is_edited(&self) -> bool {
-        !self.edits.is_empty() || !self.policies.is_empty() || !self.names.is_empty()
+        !self.edits.is_empty()
+            || !self.policies.is_empty()
+            || !self.names.is_empty()
+            || !self.expand.is_empty()
     }
 
     /// Number of parameters that a person set to something else than the preset's (or,
@@ -203,8 +209,10 @@ impl Draft {
             self.index.contains_key(*key) && self.before_edits(key).as_ref() != Some(&edit.setting)
         };
         let edited = self.edits.iter().filter(differs);
-        let only_policy = self.policies.keys().filter(|key| !self.edits.contains_key(*key));
-        edited.count() + only_policy.count() + self.names.len()
+        let is_alone = |key: &&ParamKey| !self.edits.contains_key(*key);
+        let only_policy = self.policies.keys().filter(is_alone);
+        let only_expand = self.expand.keys().filter(is_alone);
+        edited.count() + only_policy.count() + only_expand.count() + self.names.len()
     }
 
     /// Sets a parameter as typed. It stays set even when the value is the same as before, since
@@ -215,9 +223,13 @@ impl Draft {
 
     /// Sets several parameters as one undo step; unknown keys are ignored.
     pub fn say(&mut self, settings: impl IntoIterator<Item = (ParamKey, Setting)>, by: Said) {
-        let known = settings.into_iter().filter(|(key, _)| self.knows(key));
-        let edit = |(key, setting)| self.edit(key, Some(Edit { setting, by: by.clone() }));
-        let step = known.filter_map(edit).collect();
+        let mut step = Vec::new();
+        for (key, setting) in settings.into_iter().filter(|(key, _)| self.knows(key)) {
+            if by == Said::Import {
+                step.extend(self.expand_as_sent(&key, Some(&setting)));
+            }
+            step.extend(self.edit(key, Some(Edit { setting, by: by.clone() })));
+        }
         self.perform(step);
     }
 
@@ -233,6 +245,7 @@ impl Draft {
             let is_moved = self.preset.settings.contains_key(key) || self.policy(key) != SeedPolicy::Fixed;
             let default = || Setting::Value(param.default.clone());
             let setting = settings.get(key).cloned().or_else(|| is_moved.then(default));
+            step.extend(self.expand_as_sent(key, setting.as_ref()));
             let edit = setting.map(|setting| Edit { setting, by: by.clone() });
             step.extend(self.edit(key.clone(), edit));
         }
@@ -253,6 +266,9 @@ impl Draft {
             }
             if let Some(before) = self.policies.get(key).copied() {
                 step.push(Change::Policy { key: key.clone(), before: Some(before), after: None });
+            }
+            if let Some(before) = self.expand.get(key).copied() {
+                step.push(Change::Expand { key: key.clone(), before: Some(before), after: None });
             }
         }
         self.perform(step);
@@ -275,7 +291,12 @@ impl Draft {
             before: Some(before.clone()),
             after: None,
         });
-        let step = edits.chain(policies).chain(names).collect();
+        let expand = self.expand.iter().map(|(key, before)| Change::Expand {
+            key: key.clone(),
+            before: Some(*before),
+            after: None,
+        });
+        let step = edits.chain(policies).chain(names).chain(expand).collect();
         self.perform(step);
     }
 
@@ -317,6 +338,7 @@ impl Draft {
         let policies = other.policies.into_iter().filter(|(key, _)| self.index.contains_key(key));
         self.policies.extend(policies);
         self.restore_names(other.names);
+        self.restore_expand(other.expand);
         self.steps.clear();
         self.settle();
         gone.into_keys().collect()
@@ -355,6 +377,7 @@ impl Draft {
         self.policies.retain(|key, policy| seeds.get(key) != Some(policy));
         let preset = &self.preset;
         self.names.retain(|key, name| preset.alias(key).unwrap_or_default() != name);
+        self.expand.retain(|key, expands| preset.expands(key) != *expands);
         self.settle();
     }
 }

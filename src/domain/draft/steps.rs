@@ -11,12 +11,16 @@ pub(super) enum Change {
     Edit { key: ParamKey, before: Option<Edit>, after: Option<Edit> },
     Policy { key: ParamKey, before: Option<SeedPolicy>, after: Option<SeedPolicy> },
     Name { key: ParamKey, before: Option<String>, after: Option<String> },
+    Expand { key: ParamKey, before: Option<bool>, after: Option<bool> },
 }
 
 impl Change {
     pub(super) fn key(&self) -> &ParamKey {
         match self {
-            Self::Edit { key, .. } | Self::Policy { key, .. } | Self::Name { key, .. } => key,
+            Self::Edit { key, .. }
+            | Self::Policy { key, .. }
+            | Self::Name { key, .. }
+            | Self::Expand { key, .. } => key,
         }
     }
 }
@@ -117,6 +121,9 @@ impl Draft {
             }
             Change::Name { key, before, after } => {
                 put(&mut self.names, key, if forward { after } else { before });
+            }
+            Change::Expand { key, before, after } => {
+                put(&mut self.expand, key, if forward { after } else { before });
             }
         }
     }

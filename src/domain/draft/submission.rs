@@ -83,11 +83,11 @@ impl Draft {
                 (origin, Some(setting)) => sent.put(key, setting, origin),
             }
         }
-        let is_text = |key: &&ParamKey| self.param(key).is_some_and(|p| p.kind == ParamKind::LongText);
-        let expands = |key: &&ParamKey| self.preset.expands(key);
-        let is_template = |key: &&ParamKey| sent.params[*key].as_str().is_some_and(prompt::is_template);
-        let templates = sent.params.keys().filter(is_text).filter(expands).filter(is_template);
-        sent.unexpanded = templates.cloned().collect();
+        let is_template = |(key, value): &(&ParamKey, &Value)| {
+            self.expands(key) && self.is_prompt(key) && value.as_str().is_some_and(prompt::is_template)
+        };
+        let templates = sent.params.iter().filter(is_template);
+        sent.unexpanded = templates.map(|(key, _)| key.clone()).collect();
         if sent.params.is_empty() && needs_a_value {
             let key = self.filler(&sent).ok_or(SubmitError::NothingToSend)?.key.clone();
             let setting = self.setting(&key).ok_or(SubmitError::NothingToSend)?;

@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::literal::{string, toml_value};
-use super::{Placed, Preset};
+use super::{EVERY_TEXT, Placed, Preset};
 use crate::domain::diagnostic::line_of;
 use crate::domain::tables::entries;
 use crate::domain::{ParamKey, SeedPolicy};
@@ -27,6 +27,8 @@ pub struct Changes {
     pub seeds: IndexMap<ParamKey, SeedPolicy>,
     /// Aliases by the parameters that they name, for `[aliases]`; an empty one is removed.
     pub aliases: IndexMap<ParamKey, String>,
+    /// Whether the texts of these parameters are expanded, for `[expand]`.
+    pub expand: IndexMap<ParamKey, bool>,
     /// Keys of the parameters kept at the top.
     pub pins: Option<Vec<ParamKey>>,
 }
@@ -95,7 +97,30 @@ pub fn edit(text: &str, changes: &Changes) -> Result<String, EditError> {
             put(&mut text, "seeds", key.as_str(), &string(policy.word()).to_string())?;
         }
     }
+    put_expand(&mut text, &before, &changes.expand)?;
     Ok(text)
+}
+
+/// Says whether texts are expanded. `expand = false` for all of them becomes the general line of a table.
+fn put_expand(
+    text: &mut String,
+    before: &Preset,
+    expand: &IndexMap<ParamKey, bool>,
+) -> Result<(), EditError> {
+    let is_there = |key: &ParamKey| before.expand_keys.get(key.as_str()).map(|there| there.value);
+    let changed: Vec<_> = expand.iter().filter(|(key, expands)| is_there(key) != Some(**expands)).collect();
+    let is_table = matches!(parse(text)?.get("expand").map(Spanned::get_ref), Some(DeValue::Table(_)));
+    if changed.is_empty() {
+        return Ok(());
+    }
+    if let Some(all) = before.expand.filter(|_| !is_table) {
+        remove(text, None, "expand")?;
+        put(text, "expand", EVERY_TEXT, &all.to_string())?;
+    }
+    for (key, expands) in changed {
+        put(text, "expand", key.as_str(), &expands.to_string())?;
+    }
+    Ok(())
 }
 
 /// How a table is written.

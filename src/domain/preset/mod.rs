@@ -23,6 +23,9 @@ pub use edit::{Changes, EditError, edit};
 pub use settle::settle;
 pub use sketch::sketch;
 
+/// What stands in `[expand]` for all texts that it does not name.
+const EVERY_TEXT: &str = "*";
+
 /// A value with its line number, from 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Placed<T> {
@@ -95,7 +98,7 @@ impl Preset {
 }
 
 impl Preset {
-    /// Reads `expand = false`, or a table `[expand]` by key.
+    /// Reads `expand = false`, or a table `[expand]` by key, in which `"*"` means all others.
     fn read_expand(&mut self, fields: &mut Fields<'_, '_>, text: &str, found: &mut Diagnostics<'_>) {
         const WANTED: &str = "true or false, or a table with these by key";
         let Some((value, place)) = fields.any("expand") else { return };
@@ -105,6 +108,7 @@ impl Preset {
                 for (key, place, value) in entries(table) {
                     let line = line_of(text, place.start);
                     match value.get_ref().as_bool() {
+                        Some(all) if key == EVERY_TEXT => self.expand = Some(all),
                         Some(value) => drop(self.expand_keys.insert(key.to_owned(), Placed { value, line })),
                         None => {
                             let what = describe(value.get_ref());

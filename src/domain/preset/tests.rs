@@ -465,3 +465,39 @@ fn aliases_and_pins_are_written_moved_and_taken_away() {
     let (layer, _) = settled(&["[aliases]\nprompt = \"6-inputs-text\""]);
     assert_eq!((layer.pins.clone(), layer.pinned()), (None, vec![key("6-inputs-text")]));
 }
+
+#[test]
+fn whether_a_text_is_expanded_is_saved_also_where_one_line_says_it_of_all() {
+    let key = |key: &str| ParamKey::parse(key).unwrap();
+    let changes = |texts: &[(&str, bool)]| Changes {
+        expand: texts.iter().map(|(name, expands)| (key(name), *expands)).collect(),
+        ..Changes::default()
+    };
+    for (before, texts, after) in [
+        (
+            "title = \"a\"\n",
+            &[("6-inputs-text", false)][..],
+            "title = \"a\"\n\n[expand]\n6-inputs-text = false\n",
+        ),
+        (
+            "expand = false\ntitle = \"a\"\n",
+            &[("6-inputs-text", true)],
+            "title = \"a\"\n\n[expand]\n\"*\" = false\n6-inputs-text = true\n",
+        ),
+        (
+            "[expand]\n6-inputs-text = false # its node\n",
+            &[("6-inputs-text", true)],
+            "[expand]\n6-inputs-text = true # its node\n",
+        ),
+        (
+            "[expand]\n6-inputs-text = false\n",
+            &[("6-inputs-text", false)],
+            "[expand]\n6-inputs-text = false\n",
+        ),
+        ("expand = true\n", &[], "expand = true\n"),
+    ] {
+        assert_eq!(edit(before, &changes(texts)).unwrap(), after, "{before}");
+    }
+    let (read, found) = Preset::parse("[expand]\n\"*\" = false\n6-inputs-text = true\n", "");
+    assert_eq!((read.expand, read.expand_keys.len(), found.len()), (Some(false), 1, 0));
+}

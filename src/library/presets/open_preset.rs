@@ -120,6 +120,8 @@ pub struct Edits {
     pub seeds: IndexMap<ParamKey, SeedPolicy>,
     /// Aliases by what they name; empty ones are removed.
     pub aliases: IndexMap<ParamKey, String>,
+    /// Whether texts are expanded, where that changed.
+    pub expand: IndexMap<ParamKey, bool>,
     /// What is kept at the top, where that changed.
     pub pins: Option<Vec<ParamKey>>,
 }
@@ -130,6 +132,7 @@ impl Edits {
         let mut changes = Changes {
             seeds: self.seeds.clone(),
             aliases: self.aliases.clone(),
+            expand: self.expand.clone(),
             pins: self.pins.clone(),
             ..Changes::default()
         };

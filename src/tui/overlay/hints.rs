@@ -30,6 +30,9 @@ pub fn hints(overlay: &Overlay) -> Vec<Hint> {
             ("Esc", "close"),
             ("↑↓", "select"),
         ],
+        Overlay::Expansions(_) => {
+            vec![("r", "others"), ("e", "expand or send as written"), ("Esc", "close"), ("↑↓", "scroll")]
+        }
         Overlay::Import(shown) => {
             let load = (!shown.fit.differ.is_empty()).then_some(("Enter", "load what fits"));
             let others = [("o", "open as a workflow"), ("Esc", "close"), ("↑↓", "scroll")];

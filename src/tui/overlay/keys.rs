@@ -6,6 +6,7 @@ use ratatui::layout::{Position, Rect};
 use tui_textarea::TextArea;
 
 use super::differences::{self, Differences};
+use super::expansions::Expansions;
 use super::explore::{self, Explore, FileQuestion};
 use super::lay::Lay;
 use super::{Asking, Choosing, Confirm, Confirmed, Import, Overlay, Picker, PickerItem, Prompt};
@@ -57,6 +58,10 @@ pub enum Answer {
     ReadLayer(String),
     /// What is marked is to be laid over what is there.
     Lay(Box<Lay>),
+    /// Other examples of what a text can become are wanted.
+    Expand(Box<Expansions>),
+    /// A text is to be expanded, or sent as written: the other of the two.
+    ToggleExpand(Box<Expansions>),
     /// A notice to show.
     Say(String),
 }
@@ -79,6 +84,7 @@ pub fn pressed(model: &mut Model, event: KeyEvent, keys: &Keymap) -> Answer {
         Overlay::Differences(shown) => in_differences(model, shown, event),
         Overlay::Explore(shown) => explore::pressed(model, shown, event, keys),
         Overlay::Lay(shown) => in_lay(model, shown, event),
+        Overlay::Expansions(shown) => in_expansions(model, shown, event),
     }
 }
 
@@ -99,7 +105,11 @@ pub fn pasted(model: &mut Model, text: &str) -> Answer {
 pub fn turned(model: &mut Model, wheel: Wheel, keys: &Keymap) -> Answer {
     let steps = match model.overlay {
         Some(
-            Overlay::Help { .. } | Overlay::Messages { .. } | Overlay::Import(_) | Overlay::Differences(_),
+            Overlay::Help { .. }
+            | Overlay::Messages { .. }
+            | Overlay::Import(_)
+            | Overlay::Differences(_)
+            | Overlay::Expansions(_),
         ) => 3,
         Some(Overlay::Picker(_) | Overlay::Lay(_)) => 1,
         Some(Overlay::Prompt(_) | Overlay::Confirm(_) | Overlay::Explore(_)) | None => 0,
@@ -169,7 +179,8 @@ fn text_changed(model: &mut Model) -> Answer {
             | Overlay::Messages { .. }
             | Overlay::Import(_)
             | Overlay::Differences(_)
-            | Overlay::Lay(_),
+            | Overlay::Lay(_)
+            | Overlay::Expansions(_),
         )
         | None => {}
     }
@@ -392,4 +403,15 @@ fn in_lay(model: &mut Model, mut shown: Box<Lay>, event: KeyEvent) -> Answer {
     }
     model.overlay = Some(Overlay::Lay(shown));
     answer
+}
+
+fn in_expansions(model: &mut Model, mut shown: Box<Expansions>, event: KeyEvent) -> Answer {
+    match event.code {
+        KeyCode::Enter | KeyCode::Char('q' | 'v') => return Answer::Nothing,
+        KeyCode::Char('r') => return Answer::Expand(shown),
+        KeyCode::Char('e') => return Answer::ToggleExpand(shown),
+        code => shown.key(model, code),
+    }
+    model.overlay = Some(Overlay::Expansions(shown));
+    Answer::Nothing
 }

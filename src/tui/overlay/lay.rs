@@ -78,7 +78,11 @@ fn change(model: &Model, layer: &Layer, key: &ParamKey, width: usize) -> String 
     });
     let policy = layer.seeds.get(key).filter(|policy| **policy != draft.policy(key));
     let policy = policy.map(|policy| format!("{} → {}", draft.policy(key).word(), policy.word()));
-    let told: Vec<String> = value.into_iter().chain(policy).collect();
+    let expand = draft.laid_expand(layer, key).map(|expands| match expands {
+        true => "choices expanded".to_owned(),
+        false => "choices sent as written".to_owned(),
+    });
+    let told: Vec<String> = expand.into_iter().chain(value).chain(policy).collect();
     cut(&told.join(", "), width)
 }
 

@@ -2,6 +2,7 @@
 
 mod confirm;
 pub mod differences;
+pub mod expansions;
 pub mod explore;
 pub mod help;
 pub mod hints;
@@ -20,6 +21,7 @@ pub use confirm::{Confirm, Confirmed};
 pub use prompt::{Asking, Prompt};
 
 use self::differences::Differences;
+use self::expansions::Expansions;
 use self::explore::Explore;
 use self::lay::Lay;
 use super::completions::Completions;
@@ -53,6 +55,8 @@ pub enum Overlay {
     Explore(Box<Explore>),
     /// What another preset sets otherwise, to choose from.
     Lay(Box<Lay>),
+    /// What a text can become.
+    Expansions(Box<Expansions>),
 }
 
 /// A graph from a file, compared with the draft.
@@ -205,7 +209,8 @@ impl Overlay {
             | Self::Confirm(_)
             | Self::Import(_)
             | Self::Differences(_)
-            | Self::Lay(_) => None,
+            | Self::Lay(_)
+            | Self::Expansions(_) => None,
         }
     }
 
@@ -219,7 +224,8 @@ impl Overlay {
             | Self::Confirm(_)
             | Self::Import(_)
             | Self::Differences(_)
-            | Self::Lay(_) => None,
+            | Self::Lay(_)
+            | Self::Expansions(_) => None,
         }
     }
 

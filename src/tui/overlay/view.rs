@@ -41,6 +41,10 @@ pub fn draw(
             super::lay::draw(model, shown, theme, buffer);
             None
         }
+        Overlay::Expansions(shown) => {
+            super::expansions::draw(model, shown, theme, buffer);
+            None
+        }
         Overlay::Explore(shown) => super::explore::draw(model, shown, theme, buffer),
         Overlay::Confirm(shown) => {
             confirm(shown, theme, buffer);

@@ -127,6 +127,7 @@ fn overlay_title(overlay: &Overlay) -> &str {
         Overlay::Confirm(_) => "Question",
         Overlay::Explore(_) => "Explore",
         Overlay::Lay(_) => "Lay over",
+        Overlay::Expansions(_) => "What the text becomes",
         Overlay::Differences(shown) => &shown.title,
     }
 }
@@ -147,7 +148,8 @@ fn field(model: &Model) -> Option<Field> {
                 | Overlay::Import(_)
                 | Overlay::Confirm(_)
                 | Overlay::Differences(_)
-                | Overlay::Lay(_),
+                | Overlay::Lay(_)
+                | Overlay::Expansions(_),
             ),
             _,
         ) => return None,

@@ -80,6 +80,8 @@ pub(super) struct SavedDraft {
     seeds: Vec<(ParamKey, SeedPolicy)>,
     /// Aliases that are not in the preset yet.
     names: Vec<(ParamKey, String)>,
+    /// Whether texts are expanded, where that differs from the preset.
+    expand: Vec<(ParamKey, bool)>,
     /// The parameter being edited, with the text typed so far.
     field: Option<(ParamKey, String)>,
     /// Whether something had been typed in it.
@@ -97,6 +99,7 @@ impl SavedDraft {
             is_typed: model.params.editing.as_ref().is_some_and(|editing| editing.is_typed),
             seeds: model.draft.policy_edits().iter().map(|(key, policy)| (key.clone(), *policy)).collect(),
             names: model.draft.name_edits().iter().map(|(key, alias)| (key.clone(), alias.clone())).collect(),
+            expand: model.draft.expand_edits().iter().map(|(key, expands)| (key.clone(), *expands)).collect(),
             ..Self::default()
         };
         for (key, setting) in model.draft.edits() {
@@ -126,10 +129,15 @@ impl SavedDraft {
         if self.content == opened.open.content() {
             opened.edits = self.edits();
             opened.seeds.clone_from(&self.seeds);
+            opened.expand.clone_from(&self.expand);
             let field = self.field.clone();
             opened.field = field.map(|(key, text)| OpenField { key, text, is_typed: self.is_typed });
         } else if !(self.values.is_empty() && self.files.is_empty() && self.seeds.is_empty()) {
-            opened.earlier = Some(Box::new(Earlier { edits: self.edits(), seeds: self.seeds.clone() }));
+            opened.earlier = Some(Box::new(Earlier {
+                edits: self.edits(),
+                seeds: self.seeds.clone(),
+                expand: self.expand.clone(),
+            }));
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Passes an overlay's answer to the code that opened it.
 
-use super::{explore, import, layers, lineage, notebook, palette, presets, submit, values_of, watch};
+use super::{
+    expansions, explore, import, layers, lineage, notebook, palette, presets, submit, values_of, watch,
+};
 use crate::tui::command::Ctx;
 use crate::tui::effect::{Effect, Effects, Operation, ReadNodes, Take};
 use crate::tui::in_doubt::Wanted;
@@ -41,6 +43,8 @@ pub(super) fn hear(model: &mut Model, answer: Answer, ctx: &Ctx, effects: &mut E
             effects.push(Effect::Do(Operation::ReadLayer(preset, model.open.clone())));
         }
         Answer::Lay(shown) => layers::lay(model, *shown, effects),
+        Answer::Expand(shown) => expansions::again(model, shown, effects),
+        Answer::ToggleExpand(shown) => expansions::toggle(model, shown),
         Answer::Say(text) => model.notify(Tone::Plain, text),
     }
 }

@@ -63,6 +63,7 @@ fn has_difference(model: &Model) -> bool {
     differing(model).next().is_some()
         || !draft.policy_edits().is_empty()
         || !draft.name_edits().is_empty()
+        || !draft.expand_edits().is_empty()
         || model.params.has_new_pins()
 }
 

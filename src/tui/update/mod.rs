@@ -7,6 +7,7 @@ pub mod alerts;
 mod answers;
 pub mod differences;
 pub mod doubts;
+pub mod expansions;
 pub mod explore;
 pub mod import;
 mod keys;
@@ -175,6 +176,7 @@ pub fn update(model: &mut Model, msg: Msg, ctx: &Ctx) -> Vec<Effect> {
         }
         Msg::FilesSaved(saved) => watch::saved(model, &saved),
         Msg::Imported(imported) => import::imported(model, *imported, &mut effects),
+        Msg::Expansions { key, text, found } => expansions::arrived(model, &key, &text, found),
         Msg::Layer(layer, problems) => layers::arrived(model, *layer, problems),
         Msg::Items(purpose, items) => answers::items(model, &purpose, items),
         Msg::Saved { preset, layer, path, files } => presets::saved(model, *preset, *layer, &path, files),

@@ -187,6 +187,7 @@ pub(super) fn save_effect(model: &Model, name: &str, overwrite: bool) -> Effect 
             .map(|(key, policy)| (key.clone(), *policy))
             .collect::<Vec<(_, SeedPolicy)>>(),
         aliases: model.draft.name_edits().iter().map(|(key, alias)| (key.clone(), alias.clone())).collect(),
+        expand: model.draft.expand_edits().iter().map(|(key, expands)| (key.clone(), *expands)).collect(),
         pins: model.params.has_new_pins().then(|| model.params.pinned.iter().cloned().collect()),
         only_difference: false,
     }))
@@ -228,6 +229,7 @@ pub(super) fn opened(model: &mut Model, opened: Opened, effects: &mut Effects) {
     model.params.files.clear();
     model.params.filter.clear();
     model.draft.restore_names(opened.names);
+    model.draft.restore_expand(opened.expand);
     // Unless somebody chose: what a preset gives a name of its own is what people change.
     let preset = model.draft.preset();
     let remembered = opened.pinned.filter(|_| preset.pins.is_none());
@@ -333,6 +335,7 @@ fn ask_for_earlier(model: &mut Model, earlier: Box<Earlier>) {
 /// A yes to edits of an earlier session.
 pub(super) fn keep_earlier(model: &mut Model, earlier: Earlier, effects: &mut Effects) {
     let gone = model.draft.restore(earlier.edits, earlier.seeds);
+    model.draft.restore_expand(earlier.expand);
     params::check_files(model, effects);
     notify_problems(model, gone.iter().map(is_gone).collect());
 }

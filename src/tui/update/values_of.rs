@@ -155,11 +155,12 @@ fn take_prompt(model: &mut Model, run: &Run, effects: &mut Effects) {
     let Some(key) = prompt(model) else { return };
     let template = run.request.templates.as_ref().and_then(|templates| templates.texts.get(&key)).cloned();
     let sent = run.request.params.get(&key).and_then(Value::as_str).map(str::to_owned);
+    let is_template = template.is_some();
     let text = template.or(sent).unwrap_or_else(|| run.request.prompt.clone());
     if text.is_empty() {
         return model.notify(Tone::Bad, format!("Run {} sent no prompt", run.id));
     }
-    model.draft.say([(key.clone(), Setting::Value(text.into()))], Said::Run(run.id));
+    model.draft.take_text(&key, text, is_template, Said::Run(run.id));
     params::changed(model, &key, effects);
     model.notify(Tone::Good, format!("The prompt of run {}", run.id));
 }

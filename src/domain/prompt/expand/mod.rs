@@ -47,14 +47,14 @@ impl Wildcards for NoWildcards {
 /// Why a template cannot be expanded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExpandError {
-    #[error("there is no wildcard `__{name}__`{}. To send it as it is, write \\\\__{name}__, or turn expansion off for this text", .near.as_ref().map_or_else(String::new, |near| format!(". Did you mean `__{near}__`?")))]
+    #[error("there is no wildcard `__{name}__`{}. To send it as it is, write \\__{name}__, or turn expansion off for this text", .near.as_ref().map_or_else(String::new, |near| format!(". Did you mean `__{near}__`?")))]
     UnknownWildcard { name: String, near: Option<String> },
     #[error("the wildcards cannot be read: {0}")]
     Unreadable(String),
     #[error("the wildcard `__{0}__` has no lines")]
     EmptyWildcard(String),
     #[error(
-        "the variable `${{{0}}}` is used but never set. Set it before, as in ${{{0}=red}}, or write \\\\${{{0}}} for the text itself"
+        "the variable `${{{0}}}` is used but never set. Set it before, as in ${{{0}=red}}, or write \\${{{0}}} for the text itself"
     )]
     UnknownVariable(String),
     #[error("wildcards or variables are nested more than {MOST_DEPTH} deep; one may contain itself")]

@@ -77,7 +77,7 @@ pub fn begin(model: &mut Model, key: ParamKey, name: &str, effects: &mut Effects
 }
 
 /// The text as it stands: in the field where it is open, else in the draft.
-fn now(model: &Model, key: &ParamKey) -> String {
+pub fn now(model: &Model, key: &ParamKey) -> String {
     match &model.params.editing {
         Some(editing) if editing.key == *key => editing.value(),
         _ => match model.draft.setting(key) {

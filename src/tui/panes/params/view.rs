@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::domain::about::about;
 use crate::domain::draft::LoraLine;
 use crate::domain::param::Range;
-use crate::domain::{Origin, ParamKind, Parameter, Said, Setting, value};
+use crate::domain::{Origin, ParamKey, ParamKind, Parameter, Said, Setting, value};
 use crate::report::text::cut;
 use crate::tui::command::Keymap;
 use crate::tui::layout;
@@ -55,8 +55,16 @@ pub fn about_selected(model: &Model) -> String {
         }
         // Its row says who set it, and what comes after.
         ParamKind::Seed => String::new(),
-        _ => who_set_it(&model.draft.origin(&param.key)),
+        _ => {
+            let notes = [choices(model, &param.key).to_owned(), who_set_it(&model.draft.origin(&param.key))];
+            notes.into_iter().filter(|note| !note.is_empty()).collect::<Vec<_>>().join("   ")
+        }
     }
+}
+
+/// What becomes of the choices in a text.
+fn choices(model: &Model, key: &ParamKey) -> &'static str {
+    if model.draft.is_literal(key) { "choices sent as written" } else { "" }
 }
 
 /// Where the cursor is in a text of several lines.

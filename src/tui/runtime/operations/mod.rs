@@ -17,16 +17,18 @@ use super::{Replies, clipboard, files, viewer};
 use crate::backend::results::names::safe_name;
 use crate::config::{Config, ConfigError, Dirs, Profile};
 use crate::domain::run::shown_url;
-use crate::domain::{ParamKey, SeedPolicy, Workflow};
+use crate::domain::{ParamKey, SeedPolicy, Workflow, prompt};
 use crate::library::import;
 use crate::library::open::{self, OpenError, OpenRequest as Wanted, OpenWorkflow, Opening};
 use crate::library::presets::{self, Edits, PresetError, Presets};
 use crate::library::schemas::{SchemaOrigin, Schemas};
+use crate::library::wildcards::WildcardFiles;
 use crate::store::Store;
 use crate::tui::effect::{Operation, SavePreset};
 use crate::tui::msg::{Msg, Opened};
 use crate::tui::notice::Tone;
 use crate::tui::open::{Open, ProfileChoice};
+use crate::tui::overlay::expansions::COUNT;
 use crate::tui::overlay::{Choosing, PickerItem};
 
 /// Folders, configuration and store for the operations. The open workflow comes with each operation.
@@ -158,6 +160,10 @@ impl Operations {
             Operation::Reload(open) => Ok(self.reload(&open)),
             Operation::ListPresets => self.list_presets(),
             Operation::ReadLayer(name, open) => self.read_layer(&name, &open),
+            Operation::Expand(key, text) => {
+                let found = self.expansions(&text);
+                Ok(vec![Msg::Expansions { key, text, found }])
+            }
             Operation::ListProfiles => Ok(vec![Msg::Items(Choosing::Profile, self.list_profiles())]),
             Operation::OpenPreset(name, choice) => Ok(or_not_opened(self.open(Some(&name), None, &choice))),
             Operation::OpenWorkflow(path, choice) => {
@@ -231,6 +237,7 @@ impl Operations {
             seeds: Vec::new(),
             field: None,
             names: Vec::new(),
+            expand: Vec::new(),
             pinned: None,
             earlier: None,
         }
@@ -294,6 +301,23 @@ impl Operations {
         Ok(vec![Msg::Layer(Box::new(layer), problems)])
     }
 
+    /// Some different texts that a template can become.
+    fn expansions(&self, text: &str) -> Result<Vec<String>, String> {
+        let wildcards = WildcardFiles::new(&self.dirs, &self.working);
+        let mut found: Vec<String> = Vec::new();
+        // Few choices give the same texts again.
+        for _ in 0..4 * COUNT {
+            let made = prompt::expand(text, fastrand::u64(..), &wildcards).map_err(said)?;
+            if !found.contains(&made) {
+                found.push(made);
+            }
+            if found.len() == COUNT {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
     fn list_profiles(&self) -> Vec<PickerItem> {
         let item = |profile: &Profile| PickerItem {
             id: profile.name.clone(),
@@ -310,6 +334,7 @@ impl Operations {
             settings: save.settings.into_iter().collect(),
             seeds: save.seeds.into_iter().collect(),
             aliases: save.aliases.into_iter().collect(),
+            expand: save.expand.into_iter().collect(),
             pins: save.pins,
         };
         let workflow = save.open.workflow.as_deref();

@@ -62,6 +62,7 @@ impl Room {
             overwrite,
             settings,
             seeds: vec![],
+            expand: Vec::new(),
             aliases: vec![],
             pins: None,
             only_difference: false,

@@ -16,6 +16,7 @@ fn saving_writes_only_what_changed() {
             overwrite: true,
             settings: vec![(key("3-inputs-steps"), value(31))],
             seeds: vec![],
+            expand: Vec::new(),
             aliases: vec![],
             pins: None,
             only_difference: false,

@@ -73,6 +73,7 @@ fn a_preset_that_is_saved_is_read_again_first_and_not_run_when_that_fails() {
         edits: Vec::new(),
         seeds: Vec::new(),
         names: Vec::new(),
+        expand: Vec::new(),
         field: None,
         pinned: None,
         unsure: Vec::new(),
