@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use clap_complete::ArgValueCompleter;
-use serde_json::{Map, Value};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+use serde_json::error::Category;
 
 use super::names::known;
 use super::pairs::Pair;
@@ -60,7 +62,16 @@ impl BatchArgs {
     pub fn plan(&self, draft: &Draft, workflow: &str, working: &Path) -> Result<Plan, Failure> {
         let disk = DiskFiles { working };
         if let Some(file) = &self.batch {
-            let axes = table(draft, workflow, &Table::read(file, working)?, &disk)?;
+            let read = Table::read(file, working)?;
+            let fault =
+                |why: &str| Failure::usage(format!("--batch {}: {why}, so there is no run", file.display()));
+            if read.rows.is_empty() {
+                return Err(fault("it has no line with values"));
+            }
+            if read.columns.is_empty() {
+                return Err(fault("its lines set nothing"));
+            }
+            let axes = table(draft, workflow, &read, &disk)?;
             return Plan::new(axes, Combine::Zip).map_err(|why| Failure::usage(format!("--batch: {why}")));
         }
         let mut axes = Vec::new();
@@ -129,15 +140,21 @@ impl Table {
         let mut table = Self::default();
         let mut places: HashMap<String, usize> = HashMap::new();
         for (line, text) in (1..).zip(text.lines()).filter(|(_, text)| !text.trim().is_empty()) {
-            let object: Map<String, Value> = serde_json::from_str(text)
-                .map_err(|why| format!("line {line} is not a JSON object: {why}"))?;
+            let Pairs(pairs) = serde_json::from_str(text).map_err(|why| match why.classify() {
+                Category::Data => format!("line {line} is not a JSON object such as {{\"cfg\": 5}}"),
+                Category::Io | Category::Syntax | Category::Eof => {
+                    format!("line {line} is not JSON (column {})", why.column())
+                }
+            })?;
             let mut cells = HashMap::new();
-            for (name, value) in object {
+            for (name, value) in pairs {
                 let place = *places.entry(name).or_insert_with_key(|name| {
                     table.columns.push(name.clone());
                     table.columns.len() - 1
                 });
-                cells.insert(place, value);
+                if cells.insert(place, value).is_some() {
+                    return Err(format!("line {line} says {} twice", table.columns[place]));
+                }
             }
             table.rows.push(Row { line, cells });
         }
@@ -146,17 +163,70 @@ impl Table {
 
     /// The first line names the columns; an empty cell says nothing.
     fn of_csv(text: &str) -> Result<Self, String> {
-        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::Headers).from_reader(text.as_bytes());
-        let columns = reader.headers().map_err(|why| why.to_string())?.iter().map(str::to_owned).collect();
+        let mut reader = csv::ReaderBuilder::new()
+            .trim(csv::Trim::Headers)
+            .delimiter(delimiter(text))
+            .from_reader(text.as_bytes());
+        let columns: Vec<String> =
+            reader.headers().map_err(|why| told(&why))?.iter().map(str::to_owned).collect();
+        if let Some(twice) = (1..columns.len()).find(|at| columns[..*at].contains(&columns[*at])) {
+            return Err(format!("its first line names {} twice", columns[twice]));
+        }
         let mut table = Self { columns, rows: Vec::new() };
         for record in reader.records() {
-            let record = record.map_err(|why| why.to_string())?;
+            let record = record.map_err(|why| told(&why))?;
             let line = record.position().map_or(0, csv::Position::line);
             let cells = record.iter().enumerate().filter(|(_, cell)| !cell.is_empty());
             let cells = cells.map(|(place, cell)| (place, Value::from(cell))).collect();
             table.rows.push(Row { line, cells });
         }
         Ok(table)
+    }
+}
+
+/// What stands between the cells: a comma; where the first line has none, a semicolon or a tab, as some spreadsheets write.
+fn delimiter(text: &str) -> u8 {
+    let names = text.lines().next().unwrap_or_default();
+    let others = [b';', b'\t'].into_iter().filter(|_| !names.contains(','));
+    others.into_iter().find(|sign| names.as_bytes().contains(sign)).unwrap_or(b',')
+}
+
+/// What is wrong with a CSV file.
+fn told(error: &csv::Error) -> String {
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
+            let line = pos.as_ref().map_or(0, csv::Position::line);
+            let cells = if *len == 1 { "1 cell".to_owned() } else { format!("{len} cells") };
+            format!(
+                "line {line} has {cells}, the first line {expected_len}. A cell with a comma or a line end stands in quotes"
+            )
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// The fields of a JSON object in their order, also those of the same name.
+struct Pairs(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Pairs {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Fields;
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Pairs;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Pairs, M::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        from.deserialize_map(Fields)
     }
 }
 
@@ -211,6 +281,24 @@ mod tests {
         assert_eq!(table.columns, ["cfg", "prompt"]);
         assert_eq!(table.rows[0].cells[&1], Value::from("a cat, asleep\nor not"));
         assert_eq!((table.rows[1].cells.get(&0), table.rows[1].line), (None, 4));
-        assert!(Table::of_csv("a,b\n1\n").is_err());
+        let why = Table::of_csv("a,b\n1,2\n1\n").expect_err("a cell is missing");
+        assert!(why.starts_with("line 3 has 1 cell, the first line 2"), "{why}");
+        assert_eq!(Table::of_csv("a,b,a\n1,2,3\n").expect_err("twice"), "its first line names a twice");
+    }
+
+    #[test]
+    fn spreadsheets_may_write_semicolons_or_tabs() {
+        for text in ["cfg;prompt\n6;a cat, asleep\n", "cfg\tprompt\n6\ta cat, asleep\n"] {
+            let table = Table::of_csv(text).expect("a table");
+            assert_eq!(table.columns, ["cfg", "prompt"]);
+            assert_eq!(table.rows[0].cells[&1], Value::from("a cat, asleep"));
+        }
+        assert_eq!(Table::of_csv("cfg,a;b\n6,x;y\n").expect("a table").columns, ["cfg", "a;b"]);
+    }
+
+    #[test]
+    fn a_line_that_says_a_value_twice_is_not_guessed_at() {
+        assert_eq!(Table::of_lines(r#"{"cfg": 5, "cfg": 6}"#).expect_err("twice"), "line 1 says cfg twice");
+        assert_eq!(Table::of_lines("{}\n{\"cfg\": 5").expect_err("cut"), "line 2 is not JSON (column 9)");
     }
 }

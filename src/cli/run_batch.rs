@@ -57,9 +57,10 @@ pub(super) fn main(
     let usual = store.usual(order.new.workflow.hash())?;
     let forecast = Forecast::new(order.plan.len(), usual, profile.concurrency, profile.cost_per_second);
     let mut told = format!(
-        "{}: {}\n{}",
+        "{}: {}\n{}{}",
         report::runs(forecast.runs),
         report::axes(&outline),
+        report::axis_values(&outline),
         report::forecast(&forecast)
     );
     if profile.cost_per_second.is_none() {

@@ -31,6 +31,28 @@ pub fn axes(outline: &Outline) -> String {
     outline.axes.iter().map(axis).collect::<Vec<_>>().join(sign)
 }
 
+/// The values of each axis, a line each: what a range or a file came to.
+pub fn axis_values(outline: &Outline) -> String {
+    /// Most values that are shown of an axis before its last one.
+    const MOST: usize = 8;
+    let text = |value: &String| match cut(&scrub_plain(value), VALUE) {
+        empty if empty.is_empty() => "(empty)".to_owned(),
+        value => value,
+    };
+    let line = |axis: &crate::domain::batch::AxisOutline| {
+        let mut shown: Vec<String> = axis.values.iter().take(MOST).map(text).collect();
+        if let Some(last) = axis.values.get(MOST..).and_then(<[String]>::last) {
+            let between = axis.values.len() - MOST - 1;
+            if between > 0 {
+                shown.push(format!("({} more)", thousands(between)));
+            }
+            shown.push(text(last));
+        }
+        format!("{}: {}\n", scrub_plain(&axis.name), shown.join(", "))
+    };
+    outline.axes.iter().map(line).collect()
+}
+
 /// `16 runs`.
 pub fn runs(count: usize) -> String {
     if count == 1 { "1 run".to_owned() } else { format!("{} runs", thousands(count)) }
@@ -40,7 +62,7 @@ pub fn runs(count: usize) -> String {
 pub fn forecast(forecast: &Forecast) -> String {
     let cost = forecast.cost.map(|cost| format!(", about {}", money(cost))).unwrap_or_default();
     let Some(ms) = forecast.ms else {
-        return "time and cost are not known before a run of this workflow has ended".to_owned();
+        return "how long they take is not known before a run of this workflow has ended".to_owned();
     };
     let cold_start = forecast.cold_start.map(|(ms, cost)| {
         let cost = cost.map(|cost| format!(" and {}", money(cost))).unwrap_or_default();
@@ -228,6 +250,6 @@ mod tests {
             "about 1:20, about 0.32; a cold start adds 1:10 and 0.14"
         );
         assert_eq!(told(Forecast::new(16, usual, 2, None)), "about 1:20; a cold start adds 1:10");
-        assert!(told(Forecast::new(16, None, 2, Some(1.0))).starts_with("time and cost are not known"));
+        assert!(told(Forecast::new(16, None, 2, Some(1.0))).starts_with("how long they take is not known"));
     }
 }
