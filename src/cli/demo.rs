@@ -38,6 +38,9 @@ pub struct Args {
     /// Milliseconds of silence before the first call is answered
     #[arg(long, value_name = "MS", hide = true)]
     pub cold_start: Option<u64>,
+    /// Milliseconds without a new run after which the next one finds the endpoint cold again; never when not said
+    #[arg(long, value_name = "MS", hide = true)]
+    pub cold_after: Option<u64>,
     /// Milliseconds to load the model, in each run
     #[arg(long, value_name = "MS", hide = true)]
     pub load: Option<u64>,
@@ -168,6 +171,7 @@ fn dirs() -> Result<Dirs, Failure> {
 fn background(args: &Args) -> Vec<String> {
     let given = [
         ("--cold-start", args.cold_start),
+        ("--cold-after", args.cold_after),
         ("--load", args.load),
         ("--step", args.step),
         ("--idle", args.idle),
@@ -181,6 +185,7 @@ fn options(args: &Args) -> DemoOptions {
     let or = |given: Option<u64>, usual| given.map_or(usual, Duration::from_millis);
     DemoOptions {
         cold_start: or(args.cold_start, usual.cold_start),
+        cold_after: args.cold_after.map(Duration::from_millis),
         load: or(args.load, usual.load),
         step: or(args.step, usual.step),
         ..usual

@@ -32,9 +32,9 @@ mod v2;
 mod work;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -59,6 +59,8 @@ const MAX_REQUEST: usize = 1024 * 1024 * 1024;
 pub struct DemoOptions {
     /// Delay before the first response, as of a server that starts cold.
     pub cold_start: Duration,
+    /// After how long without a new run it is cold again; `None` for never.
+    pub cold_after: Option<Duration>,
     /// Time to load the model, in each run.
     pub load: Duration,
     /// Time for each step of the sampler.
@@ -81,6 +83,7 @@ impl Default for DemoOptions {
     fn default() -> Self {
         Self {
             cold_start: Duration::from_secs(4),
+            cold_after: None,
             load: Duration::from_millis(600),
             step: Duration::from_millis(140),
             ping_interval: Duration::from_secs(25),
@@ -132,7 +135,8 @@ pub struct Seen {
 /// State of the endpoint.
 struct Endpoint {
     options: DemoOptions,
-    is_warm: AtomicBool,
+    /// When the last run came.
+    woken: Mutex<Option<Instant>>,
     runs: AtomicU64,
     cloud: cloud::Cloud,
     comfyui: comfyui::Comfyui,
@@ -147,7 +151,7 @@ impl Endpoint {
     fn new(options: DemoOptions, connections: Connections) -> Self {
         Self {
             options,
-            is_warm: AtomicBool::new(false),
+            woken: Mutex::default(),
             runs: AtomicU64::new(0),
             cloud: cloud::Cloud::default(),
             comfyui: comfyui::Comfyui::default(),
@@ -165,9 +169,11 @@ impl Endpoint {
         self.redirected.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Delays the first request by the cold start.
+    /// Delays the first run, and the first one after a long pause, by the cold start.
     async fn wake(&self) {
-        if !self.is_warm.swap(true, Ordering::Relaxed) {
+        let before = self.woken.lock().unwrap_or_else(PoisonError::into_inner).replace(Instant::now());
+        let is_long = |pause| self.options.cold_after.is_some_and(|after| pause > after);
+        if before.is_none_or(|before| is_long(before.elapsed())) {
             tokio::time::sleep(self.options.cold_start).await;
         }
     }

@@ -229,6 +229,13 @@ impl Model {
         self.runs.open.queued + self.runs.open.in_flight > 0
     }
 
+    /// When the header's time until which the deployment stays warm is over.
+    pub fn warm_until(&self) -> Option<UnixMs> {
+        let url = &self.open.profile.as_ref()?.url;
+        let (of, until, _) = self.warm.as_ref()?;
+        (of == url && *until > self.now && !self.is_working()).then_some(*until)
+    }
+
     /// The selected run in full, when it has been read.
     pub fn selected_run(&self) -> Option<&Run> {
         self.details.run.as_ref().filter(|run| Some(run.id) == self.runs.list.selected)

@@ -95,11 +95,8 @@ fn left(model: &Model) -> Option<String> {
 /// That nothing is under way, and until when the deployment stays warm. A time of the day, so that it need not be counted
 /// down.
 fn warm(model: &Model) -> String {
-    let url = model.open.profile.as_ref().map(|profile| profile.url.as_str());
-    match &model.warm {
-        Some((of, until, clock)) if Some(of.as_str()) == url && *until > model.now => {
-            format!("idle, warm until {clock}")
-        }
-        Some(_) | None => "idle".to_owned(),
+    match (model.warm_until(), &model.warm) {
+        (Some(_), Some((_, _, clock))) => format!("idle, warm until {clock}"),
+        _ => "idle".to_owned(),
     }
 }

@@ -212,6 +212,10 @@ impl EventLoop {
     fn take_in(&mut self, inbox: &Receiver<Wake>, until: Option<Instant>) {
         if self.model.is_working() {
             self.timers.start(Timer::Tick, Instant::now() + TICK);
+        } else if let Some(until) = self.model.warm_until() {
+            // What the header says is taken back once it is over; until then nothing wakes the screen.
+            let left = Duration::from_millis((until - store::now()).try_into().unwrap_or_default());
+            self.timers.restart(Timer::Tick, Instant::now() + left);
         } else {
             self.timers.stop(Timer::Tick);
         }
