@@ -36,7 +36,7 @@ use crate::tui::open::ProfileChoice;
 use crate::tui::reader::{self, Reader};
 use crate::tui::terminal::painter::ColorDepth;
 use crate::tui::terminal::palette::Palette;
-use crate::tui::terminal::{Session, SessionOptions, TerminalEnv};
+use crate::tui::terminal::{Capabilities, Session, SessionOptions, TerminalEnv};
 use crate::tui::theme::{Ground, Theme};
 
 /// Timeout of the terminal's answer about picture protocols.
@@ -184,7 +184,7 @@ fn event_loop(
         session,
         reader: ui.reader.then(Reader::default),
         by_key: false,
-        outer: None,
+        heard: Capabilities::default(),
         buffer: Buffer::empty(Rect::ZERO),
         random: fastrand::Rng::new(),
         threads,

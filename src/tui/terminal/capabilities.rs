@@ -77,7 +77,7 @@ impl Capabilities {
             Report::Mode { mode: 2026, state } => self.sync = matches!(state, 1..=3),
             Report::Mode { mode: 1036, state } => self.alt_is_a_letter = *state == 2,
             Report::KittyKeyboard(_) => self.kitty_keyboard = true,
-            Report::Background(color) => self.background = Some(*color),
+            Report::Background(color) => self.hear_background(*color),
             Report::Foreground(color) => self.foreground = Some(*color),
             Report::Colour(number, color) => {
                 if let Some(known) = self.colours.get_mut(usize::from(*number)) {
@@ -109,7 +109,23 @@ impl Capabilities {
             *place = Some(version.to_owned());
             self.kitty_graphics = false;
             self.notifications = false;
+            if is_outer {
+                self.forget_colours();
+            }
         }
+    }
+
+    /// In tmux, another background may be that of another terminal around it, with colours of its own.
+    fn hear_background(&mut self, color: Rgb) {
+        if self.is_tmux() && self.background.is_some_and(|known| known != color) {
+            self.forget_colours();
+        }
+        self.background = Some(color);
+    }
+
+    fn forget_colours(&mut self) {
+        self.foreground = None;
+        self.colours = [None; 16];
     }
 
     /// Whether tmux answers, also when it runs on the other end of an SSH connection.

@@ -82,6 +82,16 @@ impl SessionOptions {
         }
     }
 
+    /// Whether colours are drawn at all.
+    pub(super) fn has_colours(&self) -> bool {
+        self.depth != ColorDepth::Mono
+    }
+
+    /// Whether anything is wanted of the terminal around tmux.
+    pub(super) fn asks_outer(&self) -> bool {
+        self.pictures || self.notifications || self.has_colours()
+    }
+
     /// Appends the sequences that enter the modes; [`SessionOptions::push_leave`] undoes them.
     pub(super) fn push_enter(&self, out: &mut Vec<u8>) {
         if self.linear {

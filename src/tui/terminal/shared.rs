@@ -186,7 +186,7 @@ impl SharedTerminal {
         }
         if whole {
             self.ask_who(state);
-        } else if state.capabilities.is_tmux() && (self.options.pictures || self.options.notifications) {
+        } else if state.capabilities.is_tmux() && self.options.asks_outer() {
             state.out.extend(questions::outer());
             // A newer tmux keeps the terminal's answer about its background to itself, and gives its own.
             state.out.extend_from_slice(questions::BACKGROUND);
@@ -339,14 +339,14 @@ impl TerminalState {
                 self.capabilities.known = true;
                 if options.pictures {
                     self.out.extend(questions::pictures(&self.capabilities));
-                } else if options.notifications && self.capabilities.is_tmux() {
+                } else if options.asks_outer() && self.capabilities.is_tmux() {
                     self.out.extend(questions::outer());
                 }
                 if options.notifications {
                     self.out.extend(questions::notifications(&self.capabilities));
                 }
                 self.push_modes(options);
-                if options.depth != ColorDepth::Mono {
+                if options.has_colours() {
                     self.out.extend(questions::colours(&self.capabilities));
                 }
                 self.out.extend_from_slice(questions::LAST);
@@ -357,13 +357,13 @@ impl TerminalState {
                 self.asked = Asked::Nothing;
             }
             (Report::Version(_), _) => {
-                if options.pictures {
-                    self.out.extend(questions::graphics_of_outer(&self.capabilities).unwrap_or_default());
-                }
-                if options.notifications {
-                    self.out
-                        .extend(questions::notifications_of_outer(&self.capabilities).unwrap_or_default());
-                }
+                let can = &self.capabilities;
+                let asked = [
+                    options.pictures.then(|| questions::graphics_of_outer(can)),
+                    options.notifications.then(|| questions::notifications_of_outer(can)),
+                    options.has_colours().then(|| questions::colours_of_outer(can)),
+                ];
+                self.out.extend(asked.into_iter().flatten().flatten().flatten());
             }
             _ => {}
         }

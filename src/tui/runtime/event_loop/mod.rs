@@ -68,8 +68,8 @@ pub(super) struct EventLoop {
     pub(super) reader: Option<Reader>,
     /// A key was pressed since the last frame.
     pub(super) by_key: bool,
-    /// The terminal that tmux is in, as far as it has answered.
-    pub(super) outer: Option<String>,
+    /// What the terminal had answered when it was last heard.
+    pub(super) heard: Capabilities,
     pub(super) buffer: Buffer,
     pub(super) random: fastrand::Rng,
     pub(super) threads: Threads,
@@ -276,14 +276,15 @@ impl EventLoop {
             }
             TermEvent::Ready => {}
             TermEvent::Capabilities(capabilities) => {
-                if capabilities.complete {
-                    self.ask_tmux();
-                }
-                if self.outer != capabilities.outer {
+                let is_another = self.heard.outer != capabilities.outer;
+                if is_another {
                     // tmux was attached from another terminal, which has none of the pictures.
-                    self.outer.clone_from(&capabilities.outer);
                     self.session.draw_afresh();
                 }
+                if is_another || capabilities.complete && !self.heard.complete {
+                    self.ask_tmux();
+                }
+                self.heard.clone_from(&capabilities);
                 self.pictures.set_depth(self.session.depth());
                 self.hear(Msg::KeyKinds(capabilities.kitty_keyboard));
                 if self.theme_choice == ThemeChoice::Auto {

@@ -48,11 +48,22 @@ pub(super) fn true_color(told: ColorDepth, term: &str) -> Vec<u8> {
 }
 
 /// The text colour and the sixteen of the palette of a terminal that has said who it is, each for itself: not every terminal
-/// takes several in one question.
+/// takes several in one question. Of the terminal around tmux as well, where that is known.
 pub(super) fn colours(who: &Capabilities) -> Vec<u8> {
     if !who.has_title() {
         return Vec::new();
     }
+    let around = who.outer.is_some().then(|| through_tmux(&all_colours()));
+    [all_colours(), around.unwrap_or_default()].concat()
+}
+
+/// The same of a terminal around tmux that has just said who it is: most versions of tmux keep its colours to themselves.
+pub(super) fn colours_of_outer(who: &Capabilities) -> Option<Vec<u8>> {
+    let is_told = who.colours.iter().any(Option::is_some);
+    (who.outer.is_some() && !is_told).then(|| through_tmux(&all_colours()))
+}
+
+fn all_colours() -> Vec<u8> {
     let sixteen = (0..16).map(|number| format!("\x1b]4;{number};?\x1b\\"));
     [FOREGROUND.to_owned()].into_iter().chain(sixteen).collect::<String>().into_bytes()
 }
@@ -93,9 +104,10 @@ fn takes_the_question(name: &str) -> bool {
     !is_kitty || is_at_least(name, "kitty", KITTY_THAT_TELLS)
 }
 
-/// Who the terminal is that tmux is in, and its background, which an old tmux does not tell.
+/// Who the terminal is that tmux is in, and its background, which an old tmux does not tell. The background first: another
+/// one means that the other colours are to be asked for, too.
 pub(super) fn outer() -> Vec<u8> {
-    through_tmux(&[VERSION, BACKGROUND].concat())
+    through_tmux(&[BACKGROUND, VERSION].concat())
 }
 
 /// Whether the terminal around tmux has Kitty's graphics: asked only of one that is known to understand.

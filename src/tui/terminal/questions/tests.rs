@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::*;
 use crate::picture::PictureProtocol;
-use crate::tui::terminal::input::{Decoder, Input};
+use crate::tui::terminal::input::{Decoder, Input, Rgb};
 use crate::tui::terminal::picture_protocol::{TerminalEnv, best, is_settled};
 
 /// A terminal: its environment, its answers, and what is expected of us.
@@ -177,7 +177,7 @@ fn each_terminal_is_asked_what_it_does_not_print_and_shows_what_it_can() {
 
 #[test]
 fn in_tmux_the_terminal_around_it_decides() {
-    let wrapped = "\x1bPtmux;\x1b\x1b[>0q\x1b\x1b]11;?\x1b\x1b\\\x1b\\";
+    let wrapped = "\x1bPtmux;\x1b\x1b]11;?\x1b\x1b\\\x1b\x1b[>0q\x1b\\";
     for (outer, asked, answer, wanted) in [
         ("kitty(0.26.5)", false, "\x1b_Gi=31;OK\x1b\\", PictureProtocol::Blocks),
         ("kitty(0.28.0)", true, "\x1b_Gi=31;OK\x1b\\", PictureProtocol::Kitty),
@@ -223,6 +223,78 @@ fn a_terminal_that_tmux_was_attached_from_anew_is_another_one() {
     assert_eq!(best(&can, &env), PictureProtocol::Blocks);
     hear(&mut can, "\x1bP>|kitty(0.41.1)\x1b\\");
     assert!(graphics_of_outer(&can).is_some(), "asked again");
+}
+
+/// What the terminal around tmux receives of bytes that are sent to tmux with passthrough.
+fn received_around(bytes: &[u8]) -> String {
+    let text = std::str::from_utf8(bytes).expect("text");
+    let wrapped = text.split("\x1bPtmux;").skip(1);
+    wrapped
+        .map(|wrapped| {
+            let mut chars = wrapped.chars().peekable();
+            let mut passed = String::new();
+            while let Some(c) = chars.next() {
+                match (c, chars.peek()) {
+                    ('\x1b', Some('\x1b')) => passed.extend(chars.next()),
+                    ('\x1b', Some('\\')) => return passed,
+                    ('\x1b', other) => panic!("tmux passes nothing on at ESC {other:?}: {wrapped:?}"),
+                    (c, _) => passed.push(c),
+                }
+            }
+            panic!("not closed: {wrapped:?}")
+        })
+        .collect()
+}
+
+#[test]
+fn the_palette_is_asked_of_the_terminal_around_tmux_and_makes_yellow_readable_there() {
+    use crate::tui::terminal::palette::{LEAST, contrast};
+    use ratatui::style::Color;
+    let mut can = Capabilities::default();
+    hear(&mut can, TMUX);
+    assert_eq!(colours_of_outer(&can), None, "nobody around it is known");
+    assert_eq!(received_around(&colours(&can)), "");
+    // An xterm with its own colours: 3 is a yellow that cannot be read on white.
+    hear(&mut can, "\x1b]11;rgb:ffff/ffff/ffff\x1b\\\x1bP>|XTerm(379)\x1b\\");
+    let asked = received_around(&colours_of_outer(&can).expect("asked"));
+    let questions: Vec<_> = asked.split_terminator("\x1b\\").map(str::to_owned).collect();
+    let wanted: Vec<_> = std::iter::once("\x1b]10;?".to_owned())
+        .chain((0..16).map(|number| format!("\x1b]4;{number};?")))
+        .collect();
+    assert_eq!(questions, wanted);
+    let yellow = |can: &Capabilities| can.palette().readable(&[3], ColorDepth::TrueColor);
+    assert_eq!(yellow(&can), None, "not known yet");
+    hear(&mut can, "\x1b]10;rgb:0000/0000/0000\x1b\\\x1b]4;3;rgb:cdcd/cdcd/0000\x1b\\");
+    let Some(Color::Rgb(r, g, b)) = yellow(&can) else { panic!("{:?}", yellow(&can)) };
+    assert!(contrast(Rgb(r, g, b), Rgb(255, 255, 255)) >= LEAST && r > b && g > b, "{r},{g},{b}");
+    assert!(can.palette().secondary(ColorDepth::TrueColor).is_some());
+    // The same again costs nothing; Ctrl+L asks for all.
+    hear(&mut can, "\x1b]11;rgb:ffff/ffff/ffff\x1b\\\x1bP>|XTerm(379)\x1b\\");
+    assert_eq!(colours_of_outer(&can), None);
+    assert_eq!(received_around(&colours(&can)), asked);
+}
+
+#[test]
+fn another_terminal_around_tmux_or_another_ground_has_another_palette() {
+    for (attached, is_another) in [
+        ("\x1b]11;rgb:ffff/ffff/ffff\x1b\\\x1bP>|XTerm(379)\x1b\\", false),
+        ("\x1b]11;rgb:0000/0000/0000\x1b\\\x1bP>|XTerm(379)\x1b\\", true),
+        ("\x1b]11;rgb:ffff/ffff/ffff\x1b\\\x1bP>|kitty(0.26.5)\x1b\\", true),
+    ] {
+        let mut can = Capabilities::default();
+        hear(&mut can, TMUX);
+        hear(&mut can, "\x1b]11;rgb:ffff/ffff/ffff\x1b\\\x1bP>|XTerm(379)\x1b\\\x1b]4;3;rgb:cd/cd/0\x1b\\");
+        hear(&mut can, attached);
+        assert_eq!(can.colours[3].is_none(), is_another, "{attached:?}");
+        assert_eq!(colours_of_outer(&can).is_some(), is_another, "{attached:?}");
+    }
+    // Not in tmux: there the ground may change with the theme of the desktop, and the answers come one by one.
+    let mut can = Capabilities::default();
+    hear(
+        &mut can,
+        "\x1bP>|XTerm(379)\x1b\\\x1b]11;rgb:ff/ff/ff\x1b\\\x1b]4;3;rgb:cd/cd/0\x1b\\\x1b]11;rgb:0/0/0\x1b\\",
+    );
+    assert!(can.colours[3].is_some() && colours_of_outer(&can).is_none());
 }
 
 #[test]
