@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Exit, Failure, out, words};
-use crate::config::Config;
+use crate::config::{Config, Ui};
 use crate::picture::read::{Content, Seen, Watch, look, look_at_text};
 use crate::picture::{self, Canvas, CellSize, Cells, PictureMode, PictureProtocol};
 use crate::report::text;
@@ -59,7 +59,7 @@ pub fn draw(files: &[PathBuf], wanted: Option<PictureMode>) -> Result<Exit, Fail
         return Ok(if missing { Exit::Failed } else { Exit::Success });
     }
     let ui = Config::load(&super::dirs()?).map_err(Failure::usage)?.ui;
-    let pen = Pen::new(wanted.unwrap_or(ui.pictures), ui.picture_bytes);
+    let pen = Pen::new(wanted.unwrap_or(ui.pictures), &ui);
     let mut all = true;
     for file in files {
         match pen.show(file) {
@@ -89,7 +89,7 @@ struct Pen {
 }
 
 impl Pen {
-    fn new(mode: PictureMode, bytes: Option<usize>) -> Self {
+    fn new(mode: PictureMode, ui: &Ui) -> Self {
         let mut env = TerminalEnv::from_env();
         let depth = ColorDepth::from_env(|name| std::env::var(name).ok());
         let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
@@ -110,8 +110,8 @@ impl Pen {
         let usable = |protocol: &PictureProtocol| {
             !dumb && (*protocol != PictureProtocol::Blocks || depth != ColorDepth::Mono)
         };
-        let budget = bytes.unwrap_or_else(|| picture::usual_budget(env.ssh));
-        let canvas = protocol.filter(usable).map(|protocol| canvas(&terminal, protocol, budget, depth));
+        let budget = ui.picture_bytes.unwrap_or_else(|| picture::usual_budget(env.ssh));
+        let canvas = protocol.filter(usable).map(|protocol| canvas(&terminal, protocol, ui, budget, depth));
         Self { canvas, depth, tmux: env.tmux || terminal.capabilities.is_tmux() }
     }
 
@@ -152,7 +152,13 @@ impl Pen {
     }
 }
 
-fn canvas(terminal: &TerminalInfo, protocol: PictureProtocol, budget: usize, depth: ColorDepth) -> Canvas {
+fn canvas(
+    terminal: &TerminalInfo,
+    protocol: PictureProtocol,
+    ui: &Ui,
+    budget: usize,
+    depth: ColorDepth,
+) -> Canvas {
     // Leaves room for the line about the picture and the shell's prompt.
     let (width, height) =
         if terminal.size.width == 0 { (80, 24) } else { (terminal.size.width, terminal.size.height) };
@@ -161,5 +167,5 @@ fn canvas(terminal: &TerminalInfo, protocol: PictureProtocol, budget: usize, dep
         terminal.cell.and_then(|(width, height)| CellSize::reported(width, height)).unwrap_or_default();
     let ground = terminal.capabilities.background.map_or([0; 3], |Rgb(r, g, b)| [r, g, b]);
     let colours = depth.colours();
-    Canvas { room, cell, protocol, budget, piece: usize::MAX, ground, colours }
+    Canvas { room, cell, protocol, budget, piece: usize::MAX, ground, colours, blocks: ui.blocks }
 }

@@ -1,11 +1,12 @@
 //! Pictures: files decoded to pixels, and pixels encoded for a terminal.
 //!
 //! - [`read`]: a file's picture, text or facts, within limits of memory and time. Files are not trusted.
-//! - [`encode`]: pixels as half-blocks or in Kitty's, iTerm2's or the Sixel protocol, within a budget of bytes.
+//! - [`encode`]: pixels as block characters or in Kitty's, iTerm2's or the Sixel protocol, within a budget of bytes.
 //! - [`fit`](Canvas::fit): how many cells a picture takes.
 //!
 //! Nothing here writes to a terminal; `tui::terminal` does.
 
+mod block;
 pub mod encode;
 pub mod likeness;
 mod quantize;
@@ -14,6 +15,7 @@ pub mod sheet;
 
 use std::sync::Arc;
 
+pub use block::{Block, BlockSet};
 pub use encode::encode;
 
 /// Protocols for pictures in a terminal.
@@ -24,7 +26,7 @@ pub enum PictureProtocol {
     /// iTerm2's inline images (OSC 1337): <https://iterm2.com/documentation-images.html>.
     Iterm2,
     Sixel,
-    /// Two coloured pixels a cell, `▀`: for every terminal with colours.
+    /// Block characters in two colours a cell: for every terminal with colours.
     Blocks,
 }
 
@@ -155,7 +157,7 @@ impl CellSize {
     }
 }
 
-/// Colours that the terminal supports, for half-blocks.
+/// Colours that the terminal supports, for block characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Colours {
     /// 24-bit colour.
@@ -181,6 +183,8 @@ pub struct Canvas {
     /// Background colour for transparent pixels.
     pub ground: [u8; 3],
     pub colours: Colours,
+    /// The characters that it is drawn with where the terminal has no pixels.
+    pub blocks: BlockSet,
 }
 
 /// Default budget of a picture in bytes, smaller over SSH.
@@ -226,8 +230,8 @@ pub struct Picture {
 /// Encoded bytes, by protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// The upper and lower colour of each cell, row by row.
-    Blocks(Vec<[[u8; 3]; 2]>),
+    /// The cells, row by row.
+    Blocks(Vec<Block>),
     /// A PNG file, which the terminal stores and scales to the cells.
     Kitty(Vec<u8>),
     /// Escape sequences, each of which draws a part of the picture from the cursor's position on.
@@ -257,7 +261,7 @@ impl Picture {
     /// Size in memory, in bytes.
     pub fn weight(&self) -> usize {
         match &self.form {
-            Form::Blocks(cells) => cells.len() * 6,
+            Form::Blocks(cells) => std::mem::size_of_val(&cells[..]),
             Form::Kitty(png) => png.len(),
             Form::Strips(strips) => strips.iter().map(|strip| strip.bytes.len()).sum(),
         }
@@ -280,6 +284,7 @@ mod tests {
             piece: usize::MAX,
             ground: [0; 3],
             colours: Colours::True,
+            blocks: BlockSet::Half,
         }
     }
 

@@ -4,7 +4,7 @@ use toml::de::DeTable;
 
 use crate::domain::diagnostic::Diagnostics;
 use crate::domain::tables::Fields;
-use crate::picture::PictureMode;
+use crate::picture::{BlockSet, PictureMode};
 
 /// Settings of the dashboard: the table `[ui]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Ui {
     /// This machine's name as seen from the person's own, for `scp`; by default its address.
     pub scp_host: Option<String>,
     pub pictures: PictureMode,
+    /// The block characters for pictures where the terminal has no pixels.
+    pub blocks: BlockSet,
     /// Most bytes for drawing a picture; `None` adapts to the connection.
     pub picture_bytes: Option<usize>,
     /// Whether to ask before sending a request identical to a finished run's.
@@ -37,6 +39,7 @@ impl Default for Ui {
             flow_control: true,
             scp_host: None,
             pictures: PictureMode::Auto,
+            blocks: BlockSet::default(),
             picture_bytes: None,
             ask_if_same: true,
             ascii: None,
@@ -86,6 +89,8 @@ pub(super) fn read_ui(table: &DeTable<'_>, found: &mut Diagnostics<'_>) -> Ui {
     let scp_host = fields.text("scp_host", found).filter(|host| !host.is_empty());
     let kinds = "\"auto\", \"kitty\", \"iterm2\", \"sixel\", \"blocks\" or \"off\"";
     let pictures = fields.typed("pictures", kinds, found, |value| PictureMode::of_name(value.as_str()?));
+    let sets = "\"half\", \"quad\" or \"sextant\"";
+    let blocks = fields.typed("blocks", sets, found, |value| BlockSet::of_name(value.as_str()?));
     let picture_bytes = fields.typed("picture_bytes", "a whole number from 1000 on", found, |value| {
         let number = value.as_integer().filter(|number| number.radix() == 10)?;
         number.as_str().parse::<usize>().ok().filter(|number| *number >= FEWEST_PICTURE_BYTES)
@@ -107,6 +112,7 @@ pub(super) fn read_ui(table: &DeTable<'_>, found: &mut Diagnostics<'_>) -> Ui {
         flow_control: flow_control.unwrap_or(default.flow_control),
         scp_host,
         pictures: pictures.unwrap_or(default.pictures),
+        blocks: blocks.unwrap_or(default.blocks),
         picture_bytes,
         ask_if_same: ask_if_same.unwrap_or(default.ask_if_same),
         ascii: ascii.unwrap_or(default.ascii),

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::load::{Notify, ThemeChoice};
 use crate::domain::run::Protocol;
 use crate::domain::{SeedPolicy, Status};
-use crate::picture::PictureMode;
+use crate::picture::{BlockSet, PictureMode};
 
 /// The type of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -235,6 +235,12 @@ pub fn config() -> Vec<Table> {
                     Words(PictureMode::ALL.map(PictureMode::name).to_vec()),
                     "\"auto\"",
                     "how pictures are drawn",
+                ),
+                row(
+                    "blocks",
+                    Words(BlockSet::ALL.map(BlockSet::name).to_vec()),
+                    "\"half\"",
+                    "characters for pictures without pixels; sextants are sharper, if the font has them",
                 ),
                 row(
                     "picture_bytes",

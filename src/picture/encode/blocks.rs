@@ -1,14 +1,12 @@
-//! Half-blocks: `▀` with the upper pixel's colour as foreground and the lower pixel's as background.
+//! Block characters: two, four or six pixels a cell, in two colours.
 
 use std::collections::HashMap;
 
 use image::RgbImage;
 
 use super::super::read::Pixels;
-use super::super::{Canvas, Cells, Colours, XTERM_16};
+use super::super::{Block, BlockSet, Canvas, Cells, Colours, XTERM_16};
 use super::scaled;
-
-type Halves = [[u8; 3]; 2];
 
 /// Steps from best to smallest: share of the full size, and bits kept of each colour channel.
 const LADDER: [(f64, u8); 9] =
@@ -29,36 +27,37 @@ const CONTRAST: f32 = 0.03;
 /// frame to frame.
 const BAYER: [[i32; 4]; 4] = [[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]];
 
-pub(super) fn encode(pixels: &Pixels, cells: Cells, canvas: &Canvas) -> (Cells, Vec<Halves>) {
+pub(super) fn encode(pixels: &Pixels, cells: Cells, canvas: &Canvas) -> (Cells, Vec<Block>) {
+    let set = set_of(canvas);
     let dithered = match canvas.colours {
         Colours::True => None,
         Colours::Indexed if cells.width < FINE => None,
-        Colours::Indexed => Some(halves(&image(pixels, cells, canvas), cells, |pixel, x, y| {
+        Colours::Indexed => Some(blocks(&image(pixels, cells, canvas), cells, set, |pixel, x, y| {
             pixel.map(|channel| moved(channel, x, y))
         })),
         // Without a pattern most colours would be one grey.
         Colours::Sixteen => {
             let mut mixes = HashMap::new();
-            Some(halves(&image(pixels, cells, canvas), cells, |pixel, x, y| {
+            Some(blocks(&image(pixels, cells, canvas), cells, set, |pixel, x, y| {
                 // Finer than what sixteen colours can show.
                 let near = pixel.map(|channel| rounded(channel, 5));
                 mixes.entry(near).or_insert_with(|| Mix::of(near)).at(x, y)
             }))
         }
     };
-    if let Some(halves) = dithered.filter(|halves| wire_bytes(halves, cells, canvas.colours) <= canvas.budget)
+    if let Some(blocks) = dithered.filter(|blocks| wire_bytes(blocks, cells, canvas.colours) <= canvas.budget)
     {
-        return (cells, halves);
+        return (cells, blocks);
     }
     let mut smallest = (cells, Vec::new());
     for (share, bits) in LADDER {
         let part = |cells: u16| ((f64::from(cells) * share).round() as u16).max(1);
         let cells = Cells { width: part(cells.width), height: part(cells.height) };
-        let halves = halves(&image(pixels, cells, canvas), cells, |pixel, _, _| {
+        let blocks = blocks(&image(pixels, cells, canvas), cells, set, |pixel, _, _| {
             pixel.map(|channel| rounded(channel, bits))
         });
-        let fits = wire_bytes(&halves, cells, canvas.colours) <= canvas.budget;
-        smallest = (cells, halves);
+        let fits = wire_bytes(&blocks, cells, canvas.colours) <= canvas.budget;
+        smallest = (cells, blocks);
         if fits {
             break;
         }
@@ -67,23 +66,85 @@ pub(super) fn encode(pixels: &Pixels, cells: Cells, canvas: &Canvas) -> (Cells, 
 }
 
 fn image(pixels: &Pixels, cells: Cells, canvas: &Canvas) -> RgbImage {
-    scaled(pixels, (cells.width.into(), u32::from(cells.height) * 2), canvas.ground)
+    let (columns, rows) = set_of(canvas).grid();
+    let of = |cells: u16, parts: u16| u32::from(cells) * u32::from(parts);
+    scaled(pixels, (of(cells.width, columns), of(cells.height, rows)), canvas.ground)
 }
 
-/// The two colours of each cell, each by its pixel and the place of that.
-fn halves(
+/// The characters of a canvas. Of sixteen colours each pixel is mixed for itself, of which a cell can show two.
+fn set_of(canvas: &Canvas) -> BlockSet {
+    match canvas.colours {
+        Colours::True | Colours::Indexed => canvas.blocks,
+        Colours::Sixteen => BlockSet::Half,
+    }
+}
+
+/// The cells, their colours as `shown`, by pixel and place: that of a half-block, whatever the set.
+fn blocks(
     image: &RgbImage,
     cells: Cells,
+    set: BlockSet,
     mut shown: impl FnMut([u8; 3], u16, u16) -> [u8; 3],
-) -> Vec<Halves> {
-    let mut at = |x: u16, y: u16| {
-        let pixel = image.get_pixel_checked(x.into(), y.into()).map_or([0; 3], |pixel| pixel.0);
-        shown(pixel, x, y)
+) -> Vec<Block> {
+    let (columns, rows) = set.grid();
+    let pixel = |x: u16, y: u16| image.get_pixel_checked(x.into(), y.into()).map_or([0; 3], |pixel| pixel.0);
+    let mut all: Vec<Block> = Vec::with_capacity(cells.count());
+    let mut there = Vec::with_capacity(6);
+    for (x, y) in (0..cells.height).flat_map(|y| (0..cells.width).map(move |x| (x, y))) {
+        there.clear();
+        there.extend(
+            (0..rows)
+                .flat_map(|row| (0..columns).map(move |column| (x * columns + column, y * rows + row)))
+                .map(|(x, y)| pixel(x, y)),
+        );
+        let block = match (set, &there[..]) {
+            (BlockSet::Half, [upper, lower]) => {
+                Block::half(shown(*upper, x, 2 * y), shown(*lower, x, 2 * y + 1))
+            }
+            (_, pixels) => {
+                let (mask, [front, back]) = split(pixels);
+                let (front, back) = (shown(front, x, 2 * y), shown(back, x, 2 * y + 1));
+                let block = Block::of_mask(set, mask, front, back);
+                let turned = Block::of_mask(set, !mask & (0xff >> (8 - pixels.len())), back, front);
+                // The same to the eye: the one for which fewer colours have to be set.
+                all.last().map_or(block, |left| {
+                    let same = |block: &Block| {
+                        usize::from(block.front == left.front) + usize::from(block.back == left.back)
+                    };
+                    if same(&turned) > same(&block) { turned } else { block }
+                })
+            }
+        };
+        all.push(block);
+    }
+    all
+}
+
+/// Pixels in two groups, each as near as possible to its mean: the first group as bits, and the two means.
+fn split(pixels: &[[u8; 3]]) -> (u8, [[u8; 3]; 2]) {
+    let sum_of = |mask: u8| {
+        let members = pixels.iter().enumerate().filter(|(n, _)| mask >> n & 1 == 1);
+        members.fold([0_u32; 3], |sum, (_, pixel)| [0, 1, 2].map(|c| sum[c] + u32::from(pixel[c])))
     };
-    (0..cells.height)
-        .flat_map(|y| (0..cells.width).map(move |x| (x, y)))
-        .map(|(x, y)| [at(x, 2 * y), at(x, 2 * y + 1)])
-        .collect()
+    let all = (1_u16 << pixels.len()) as u8 - 1;
+    let whole = sum_of(all);
+    // The farther the means are from that of all, the nearer are the pixels to their own.
+    let weight = |sum: [u32; 3], count: u32| {
+        sum.iter().map(|channel| (channel * channel) as f32).sum::<f32>() / count.max(1) as f32
+    };
+    let rest = |sum: [u32; 3]| [0, 1, 2].map(|n| whole[n] - sum[n]);
+    // Half of all groupings: the others are the same the other way round.
+    let best = (1..=all / 2)
+        .map(|mask| {
+            let (sum, count) = (sum_of(mask), mask.count_ones());
+            (mask, weight(sum, count) + weight(rest(sum), all.count_ones() - count))
+        })
+        .max_by(|a, b| a.1.total_cmp(&b.1));
+    let mean = |sum: [u32; 3], count: u32| sum.map(|channel| ((channel + count / 2) / count.max(1)) as u8);
+    let mask = best.map_or(all, |(mask, _)| mask);
+    let sum = sum_of(mask);
+    let count = mask.count_ones();
+    (mask, [mean(sum, count), mean(rest(sum), all.count_ones() - count)])
 }
 
 /// A channel, moved by its pixel's threshold.
@@ -136,49 +197,49 @@ fn rounded(channel: u8, bits: u8) -> u8 {
 }
 
 /// Approximate bytes on the wire for the cells, with each colour set only where it changes.
-pub(in super::super) fn wire_bytes(halves: &[Halves], cells: Cells, colours: Colours) -> usize {
+pub(in super::super) fn wire_bytes(blocks: &[Block], cells: Cells, colours: Colours) -> usize {
     let mut pen = BlockPen::new(colours);
-    usize::from(cells.height) * 6 + halves.iter().map(|cell| pen.bytes(*cell)).sum::<usize>()
+    usize::from(cells.height) * 6 + blocks.iter().map(|cell| pen.bytes(*cell)).sum::<usize>()
 }
 
-/// The colours that are set, for what the next half-block takes.
+/// The colours that are set, for what the next cell takes.
 #[derive(Clone, Copy, Debug)]
 pub struct BlockPen {
     colours: Colours,
-    upper: Option<[u8; 3]>,
-    lower: Option<[u8; 3]>,
+    front: Option<[u8; 3]>,
+    back: Option<[u8; 3]>,
 }
 
 impl BlockPen {
     pub fn new(colours: Colours) -> Self {
-        Self { colours, upper: None, lower: None }
+        Self { colours, front: None, back: None }
     }
 
-    /// Approximate bytes of a half-block behind those before.
-    pub fn bytes(&mut self, cell: Halves) -> usize {
-        let [upper, lower] = cell.map(|half| self.told(half));
-        let new_upper = upper != lower && self.upper != Some(upper);
-        let new_lower = self.lower != Some(lower);
-        let sign = if upper == lower { 1 } else { 3 };
-        let colour = match (new_upper, new_lower) {
+    /// Approximate bytes of a cell behind those before.
+    pub fn bytes(&mut self, cell: Block) -> usize {
+        let (front, back) = (self.told(cell.front), self.told(cell.back));
+        let new_front = front != back && self.front != Some(front);
+        let new_back = self.back != Some(back);
+        let sign = if front == back { 1 } else { cell.sign().len_utf8() };
+        let colour = match (new_front, new_back) {
             (false, false) => 0,
-            (true, false) => 3 + self.number(upper),
-            (false, true) => 3 + self.number(lower),
-            (true, true) => 4 + self.number(upper) + self.number(lower),
+            (true, false) => 3 + self.number(front),
+            (false, true) => 3 + self.number(back),
+            (true, true) => 4 + self.number(front) + self.number(back),
         };
-        if new_upper {
-            self.upper = Some(upper);
+        if new_front {
+            self.front = Some(front);
         }
-        self.lower = Some(lower);
+        self.back = Some(back);
         sign + colour
     }
 
     /// What a terminal of few colours takes for the same one is the same.
-    fn told(&self, half: [u8; 3]) -> [u8; 3] {
+    fn told(&self, colour: [u8; 3]) -> [u8; 3] {
         match self.colours {
-            Colours::True => half,
-            Colours::Indexed => half.map(|channel| channel >> 5),
-            Colours::Sixteen => half.map(|channel| channel >> 6),
+            Colours::True => colour,
+            Colours::Indexed => colour.map(|channel| channel >> 5),
+            Colours::Sixteen => colour.map(|channel| channel >> 6),
         }
     }
 

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use image::{DynamicImage, Rgb, RgbImage, Rgba, RgbaImage, imageops};
 
-use super::super::{CellSize, Colours, Strip};
+use super::super::{Block, BlockSet, CellSize, Colours, Strip};
 use super::*;
 use crate::picture::XTERM_16;
 
@@ -19,6 +19,7 @@ fn canvas(protocol: PictureProtocol, budget: usize, piece: usize) -> Canvas {
         piece,
         ground: GROUND,
         colours: Colours::True,
+        blocks: BlockSet::Half,
     }
 }
 
@@ -56,15 +57,30 @@ fn distance(wanted: &RgbImage, got: &RgbImage) -> f64 {
     off as f64 / wanted.as_raw().len() as f64
 }
 
+/// The pixels of block characters, as many a cell as their set has.
+fn drawn(all: &[Block], cells: Cells, set: BlockSet) -> RgbImage {
+    use ratatui::symbols::pixel::{QUADRANTS, SEXTANTS};
+    let (columns, rows) = set.grid();
+    let parts = |sign: char| match (set, sign) {
+        (_, ' ') => 0,
+        (BlockSet::Half, '▀') => 1,
+        (BlockSet::Half, other) => panic!("{other} is no half-block"),
+        (BlockSet::Quad, sign) => QUADRANTS.iter().position(|c| *c == sign).expect("a quadrant"),
+        (BlockSet::Sextant, sign) => SEXTANTS.iter().position(|c| *c == sign).expect("a sextant"),
+    };
+    let of = |cells: u16, parts: u16| u32::from(cells) * u32::from(parts);
+    RgbImage::from_fn(of(cells.width, columns), of(cells.height, rows), |x, y| {
+        let (columns, rows) = (u32::from(columns), u32::from(rows));
+        let block = all[(y / rows * u32::from(cells.width) + x / columns) as usize];
+        let bit = y % rows * columns + x % columns;
+        Rgb(if parts(block.sign()) >> bit & 1 == 1 { block.front } else { block.back })
+    })
+}
+
 /// The pixels a terminal would show.
 fn shown(picture: &Picture, canvas: &Canvas) -> RgbImage {
     match &picture.form {
-        Form::Blocks(halves) => {
-            let width = u32::from(picture.cells.width);
-            RgbImage::from_fn(width, u32::from(picture.cells.height) * 2, |x, y| {
-                Rgb(halves[(y / 2 * width + x) as usize][(y % 2) as usize])
-            })
-        }
+        Form::Blocks(blocks) => drawn(blocks, picture.cells, canvas.blocks),
         Form::Kitty(png) => {
             let mut text = String::new();
             // A length that is not a multiple of four, as the flow control may ask for.
@@ -328,6 +344,74 @@ fn with_sixteen_colours_a_colour_is_mixed_of_two_that_lie_near() {
 fn wire(picture: &RgbImage, colours: Colours, budget: usize) -> usize {
     let canvas = Canvas { colours, ..canvas(PictureProtocol::Blocks, budget, usize::MAX) };
     let picture = encode(&Pixels::Opaque(picture.clone()), &canvas);
-    let Form::Blocks(halves) = &picture.form else { return 0 };
-    blocks::wire_bytes(halves, picture.cells, colours)
+    let Form::Blocks(blocks) = &picture.form else { return 0 };
+    blocks::wire_bytes(blocks, picture.cells, colours)
+}
+
+fn of_set(set: BlockSet, budget: usize) -> Canvas {
+    Canvas { blocks: set, ..canvas(PictureProtocol::Blocks, budget, usize::MAX) }
+}
+
+#[test]
+fn a_cell_of_two_colours_is_shown_as_it_is_by_every_set() {
+    let (front, back) = ([250, 10, 60], [5, 200, 30]);
+    for set in BlockSet::ALL {
+        let (columns, rows) = set.grid();
+        let room = Cells { width: 1, height: 1 };
+        // A cell whose pixels have the size of one each.
+        let cell = CellSize { width: columns, height: rows };
+        let canvas = Canvas { room, cell, ..of_set(set, usize::MAX) };
+        for mask in 0_u32..1 << (columns * rows) {
+            let picture = RgbImage::from_fn(columns.into(), rows.into(), |x, y| {
+                Rgb(if mask >> (y * u32::from(columns) + x) & 1 == 1 { front } else { back })
+            });
+            let shown = shown(&encode(&Pixels::Opaque(picture.clone()), &canvas), &canvas);
+            assert_eq!(shown, picture, "{set:?} {mask:b}");
+        }
+    }
+}
+
+#[test]
+fn more_pixels_a_cell_are_nearer_to_the_picture_within_any_budget() {
+    // Edges that lie within cells.
+    let picture = RgbImage::from_fn(640, 384, |x, y| {
+        let wheel = (f64::from(x) - 320.0).atan2(f64::from(y) - 192.0) * 9.0;
+        if wheel.sin() > 0.0 { Rgb([230, 200, 40]) } else { Rgb([30, (y / 2) as u8, 120]) }
+    });
+    for budget in [3_000, 9_000, usize::MAX] {
+        let off = BlockSet::ALL.map(|set| {
+            let canvas = of_set(set, budget);
+            let made = encode(&Pixels::Opaque(picture.clone()), &canvas);
+            assert!(made.wire_bytes() <= budget, "{set:?}: {} of {budget}", made.wire_bytes());
+            distance(&picture, &shown(&made, &canvas))
+        });
+        if budget == usize::MAX {
+            assert!(off[2] < off[1] * 0.95 && off[1] < off[0] * 0.95, "{off:?}");
+        }
+    }
+}
+
+#[test]
+fn of_two_ways_to_draw_a_cell_the_one_is_taken_that_sets_fewer_colours() {
+    // Stripes that change sides from cell to cell.
+    let picture =
+        RgbImage::from_fn(80, 36, |x, _| if x.div_ceil(2) % 2 == 0 { Rgb([0; 3]) } else { Rgb([255; 3]) });
+    let canvas = Canvas {
+        room: Cells { width: 40, height: 12 },
+        cell: CellSize { width: 2, height: 3 },
+        ..of_set(BlockSet::Sextant, usize::MAX)
+    };
+    let made = encode(&Pixels::Opaque(picture.clone()), &canvas);
+    assert_eq!(shown(&made, &canvas), picture);
+    let Form::Blocks(all) = &made.form else { panic!("{:?}", made.form) };
+    assert!(all.iter().all(|block| (block.front, block.back) == (all[0].front, all[0].back)));
+}
+
+#[test]
+fn of_sixteen_colours_each_half_of_a_cell_is_mixed_for_itself() {
+    let of = |set| {
+        let canvas = Canvas { colours: Colours::Sixteen, ..of_set(set, usize::MAX) };
+        encode(&Pixels::Opaque(photograph(320, 192)), &canvas)
+    };
+    assert_eq!(of(BlockSet::Sextant), of(BlockSet::Half));
 }

@@ -127,6 +127,7 @@ fn canvas(order: &CompareOrder, options: EncodeOptions, room: Cells) -> Canvas {
         piece: options.piece,
         ground: options.ground,
         colours: options.colours,
+        blocks: options.blocks,
     }
 }
 
@@ -177,7 +178,7 @@ mod tests {
     use super::super::Wake;
     use super::super::worker::Worker;
     use super::*;
-    use crate::picture::{Colours, Form};
+    use crate::picture::{BlockSet, Colours, Form};
 
     const GROUND: [u8; 3] = [0, 0, 40];
     const RED: [u8; 3] = [200, 0, 0];
@@ -189,6 +190,7 @@ mod tests {
             piece: usize::MAX,
             ground: GROUND,
             colours: Colours::True,
+            blocks: BlockSet::Half,
             sixel_limit: None,
         }
     }
@@ -223,8 +225,8 @@ mod tests {
 
     /// The colour of the upper half of a cell.
     fn at(picture: &picture::Shared, x: usize, y: usize) -> [u8; 3] {
-        let Form::Blocks(halves) = &picture.form else { panic!("not blocks") };
-        halves[y * usize::from(picture.cells.width) + x][0]
+        let Form::Blocks(blocks) = &picture.form else { panic!("not blocks") };
+        blocks[y * usize::from(picture.cells.width) + x].front
     }
 
     fn make(renderer: &mut CompareRenderer, order: &CompareOrder) -> Vec<picture::Shared> {

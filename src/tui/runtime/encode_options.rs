@@ -1,7 +1,7 @@
 //! How pictures are encoded: their budget of bytes on this link, and their background colour.
 
 use crate::config::ThemeChoice;
-use crate::picture::{CellSize, Cells, Colours, PictureProtocol};
+use crate::picture::{BlockSet, CellSize, Cells, Colours, PictureProtocol};
 use crate::tui::model::Size;
 use crate::tui::panes::gallery::ThumbForm;
 use crate::tui::terminal::input::Rgb;
@@ -31,6 +31,7 @@ pub(super) struct EncodeOptions {
     /// Background colour for transparent pixels.
     pub(super) ground: [u8; 3],
     pub(super) colours: Colours,
+    pub(super) blocks: BlockSet,
     /// Largest Sixel picture that the terminal draws, in pixels: xterm draws nothing of a larger one.
     pub(super) sixel_limit: Option<(u16, u16)>,
 }
@@ -68,6 +69,7 @@ pub(super) struct PictureSettings {
     /// Default for the most bytes of one picture.
     pub(super) usual_bytes: usize,
     pub(super) colours: Colours,
+    pub(super) blocks: BlockSet,
     pub(super) terminal_env: TerminalEnv,
 }
 
@@ -87,7 +89,7 @@ impl PictureSettings {
             (None, _) => [0; 3],
         };
         let sixel_limit = can.sixel_limit;
-        EncodeOptions { budget, piece: part, ground, colours: self.colours, sixel_limit }
+        EncodeOptions { budget, piece: part, ground, colours: self.colours, blocks: self.blocks, sixel_limit }
     }
 }
 
@@ -97,7 +99,13 @@ mod tests {
 
     fn settings() -> PictureSettings {
         let terminal_env = TerminalEnv::default();
-        PictureSettings { configured_bytes: None, usual_bytes: 60_000, colours: Colours::True, terminal_env }
+        PictureSettings {
+            configured_bytes: None,
+            usual_bytes: 60_000,
+            colours: Colours::True,
+            blocks: BlockSet::Half,
+            terminal_env,
+        }
     }
 
     #[test]

@@ -73,6 +73,7 @@ fn make(order: &RenderOrder, options: EncodeOptions, watch: &Watch) -> Result<Re
         piece: options.piece,
         ground: options.ground,
         colours: options.colours,
+        blocks: options.blocks,
     };
     let wanted = canvas.pixels();
     let Seen { kind, bytes, content } = match order.protocol {

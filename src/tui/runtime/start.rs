@@ -126,6 +126,7 @@ fn picture_settings(config: &Config, depth: ColorDepth) -> PictureSettings {
         configured_bytes: config.ui.picture_bytes,
         usual_bytes: usual_budget(terminal_env.ssh),
         colours: depth.colours(),
+        blocks: config.ui.blocks,
         terminal_env,
     }
 }

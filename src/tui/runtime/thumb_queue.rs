@@ -68,7 +68,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::picture::{Cells, Picture};
+    use crate::picture::{Block, Cells, Picture};
     use crate::tui::panes::gallery::ThumbForm;
 
     fn order(name: &str) -> ThumbOrder {
@@ -78,7 +78,7 @@ mod tests {
 
     fn thumb() -> Thumb {
         let cells = Cells { width: 4, height: 3 };
-        let halves = (0..cells.count()).map(|n| [[n as u8; 3], [255; 3]]).collect();
+        let halves = (0..cells.count()).map(|n| Block::half([n as u8; 3], [255; 3])).collect();
         Thumb::Picture(Arc::new(Picture { cells, form: Form::Blocks(halves) }), cells.height)
     }
 

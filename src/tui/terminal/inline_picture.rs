@@ -12,15 +12,16 @@ pub fn picture(picture: &Picture, depth: ColorDepth, tmux: bool, id: u32) -> Vec
     let rows = usize::from(picture.cells.height);
     let mut out = Vec::new();
     match &picture.form {
-        Form::Blocks(halves) => {
-            for row in halves.chunks(usize::from(picture.cells.width.max(1))) {
+        Form::Blocks(blocks) => {
+            for row in blocks.chunks(usize::from(picture.cells.width.max(1))) {
                 let mut last = None;
-                for [upper, lower] in row {
-                    if last != Some([upper, lower]) {
-                        out.extend_from_slice(&depth.halves(*upper, *lower));
+                for block in row {
+                    let colours = [block.front, block.back];
+                    if last != Some(colours) {
+                        out.extend_from_slice(&depth.pair(block.front, block.back));
                     }
-                    last = Some([upper, lower]);
-                    out.extend_from_slice("▀".as_bytes());
+                    last = Some(colours);
+                    out.extend_from_slice(block.sign().encode_utf8(&mut [0; 4]).as_bytes());
                 }
                 out.extend_from_slice(b"\x1b[m\r\n");
             }

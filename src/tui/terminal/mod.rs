@@ -35,6 +35,6 @@ pub use capabilities::Capabilities;
 pub use event::{ExitCause, TermEvent};
 pub use options::SessionOptions;
 pub use passthrough::through_tmux;
-pub use picture_layer::Placement;
+pub use picture_layer::{Placement, put_block};
 pub use picture_protocol::TerminalEnv;
 pub use session::{QUIET_THREAD, Session, StartError};

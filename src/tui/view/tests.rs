@@ -238,7 +238,7 @@ fn help_lists_a_common_command_once() {
 
 /// The gallery with every kind of tile.
 fn gallery(width: u16, height: u16) -> Stage {
-    use crate::picture::{Cells, Form, Picture};
+    use crate::picture::{Block, Cells, Form, Picture};
     use crate::tui::panes::gallery::{Thumb, ThumbOrder};
     use crate::tui::query::OutputsQuery;
     let mut stage = Stage::new(width, height);
@@ -282,7 +282,7 @@ fn gallery(width: u16, height: u16) -> Stage {
             }
             _ => continue,
         };
-        let halves = (0..cells.count()).map(|at| [[at as u8, 0, 99], [0, at as u8, 99]]).collect();
+        let halves = (0..cells.count()).map(|at| Block::half([at as u8, 0, 99], [0, at as u8, 99])).collect();
         let picture = Picture { cells, form: Form::Blocks(halves) };
         stage.hear(Msg::Thumb(order, Thumb::Picture(std::sync::Arc::new(picture), room.height)));
     }
@@ -317,7 +317,7 @@ fn the_gallery_can_be_drawn_at_every_size() {
 
 /// Two outputs of the gallery compared, the pictures made.
 fn compared(width: u16, height: u16, before: Run, after: Run) -> Stage {
-    use crate::picture::{Cells, Form, Picture, PictureProtocol};
+    use crate::picture::{Block, Cells, Form, Picture, PictureProtocol};
     use crate::tui::effect::{Effect, ScreenEffect};
     use crate::tui::panes::compare::places::half;
     use crate::tui::panes::output::PictureMeans;
@@ -331,7 +331,10 @@ fn compared(width: u16, height: u16, before: Run, after: Run) -> Stage {
     });
     let order = order.expect("the pictures are asked for");
     let picture = |cells: Cells| {
-        std::sync::Arc::new(Picture { cells, form: Form::Blocks(vec![[[9; 3]; 2]; cells.count()]) })
+        std::sync::Arc::new(Picture {
+            cells,
+            form: Form::Blocks(vec![Block::half([9; 3], [9; 3]); cells.count()]),
+        })
     };
     let width = if order.beside { half(order.room.width) } else { order.room.width };
     let pictures = vec![picture(Cells { width, ..order.room }); 2];

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use ratatui::buffer::{Buffer, CellDiffOption};
 use ratatui::layout::{Position, Rect};
-use ratatui::style::Color;
 use unicode_width::UnicodeWidthStr;
 
 use super::{Thumb, ThumbForm, ThumbOrder, Tile};
@@ -16,7 +15,7 @@ use crate::tui::grid::GAP;
 use crate::tui::model::Model;
 use crate::tui::notice::Tone;
 use crate::tui::panes::output::update as output;
-use crate::tui::terminal::Placement;
+use crate::tui::terminal::{Placement, put_block};
 use crate::tui::text;
 use crate::tui::theme::Theme;
 use crate::tui::view::paint::put;
@@ -137,7 +136,7 @@ pub fn draw_picture(model: &Model, tile: &Tile, theme: &Theme, place: Rect, buff
         return;
     }
     match model.gallery.thumbs.get(&tile.card.output.sha256) {
-        Some(Thumb::Picture(thumb, rows)) => half_blocks(thumb, *rows, picture, buffer),
+        Some(Thumb::Picture(thumb, rows)) => put_blocks(thumb, *rows, picture, buffer),
         Some(Thumb::Nothing(_)) if tile.gone => placeholder(tile, "", theme, picture, buffer),
         Some(Thumb::Nothing(why)) => placeholder(tile, why, theme, picture, buffer),
         None if tile.can_be_seen() && model.output.shows_pictures() => {
@@ -180,18 +179,14 @@ pub fn put_centred(buffer: &mut Buffer, area: Rect, y: u16, text: &str, style: r
     put(buffer, area, area.x + (area.width - width) / 2, y, text, style);
 }
 
-fn half_blocks(picture: &Picture, rows: u16, area: Rect, buffer: &mut Buffer) {
-    let Form::Blocks(halves) = &picture.form else { return };
+fn put_blocks(picture: &Picture, rows: u16, area: Rect, buffer: &mut Buffer) {
+    let Form::Blocks(blocks) = &picture.form else { return };
     let cells = picture.cells;
     let Some(Position { x: left, y: top }) = seat(cells, area) else { return };
     let seen = usize::from(cells.width) * usize::from(rows);
-    for (at, [upper, lower]) in halves.iter().enumerate().take(seen) {
+    for (at, block) in blocks.iter().enumerate().take(seen) {
         let (x, y) = (at % usize::from(cells.width), at / usize::from(cells.width));
         let Some(cell) = buffer.cell_mut((left + x as u16, top + y as u16)) else { continue };
-        let colour = |[r, g, b]: [u8; 3]| Color::Rgb(r, g, b);
-        cell.set_bg(colour(*lower));
-        if upper != lower {
-            cell.set_char('▀').set_fg(colour(*upper));
-        }
+        put_block(cell, *block);
     }
 }

@@ -94,6 +94,7 @@ fn canvas(form: ThumbForm, options: EncodeOptions) -> Canvas {
         piece: options.piece,
         ground: GROUND,
         colours: options.colours,
+        blocks: options.blocks,
     }
 }
 

@@ -7,7 +7,7 @@ use sha2::Digest;
 
 use super::*;
 use crate::domain::workflow::hex;
-use crate::picture::{CellSize, Cells, Colours, Form, PictureProtocol};
+use crate::picture::{BlockSet, CellSize, Cells, Colours, Form, PictureProtocol};
 
 struct Place {
     folder: tempfile::TempDir,
@@ -52,6 +52,7 @@ fn options() -> EncodeOptions {
         piece: usize::MAX,
         ground: [0; 3],
         colours: Colours::True,
+        blocks: BlockSet::Half,
         sixel_limit: None,
     }
 }
@@ -63,9 +64,14 @@ fn make(renderer: &mut ThumbRenderer, order: &ThumbOrder) -> Thumb {
 /// Its cells and their colour, when it is one; JPEG moves colours by a little.
 fn colour(thumb: &Thumb) -> Option<(Cells, [u8; 3])> {
     let Thumb::Picture(picture, _) = thumb else { return None };
-    let Form::Blocks(halves) = &picture.form else { return None };
-    let [first, _] = halves[0];
-    assert!(halves.iter().flatten().all(|half| half.iter().zip(first).all(|(a, b)| a.abs_diff(b) < 8)));
+    let Form::Blocks(blocks) = &picture.form else { return None };
+    let first = blocks[0].front;
+    assert!(
+        blocks
+            .iter()
+            .flat_map(|block| [block.front, block.back])
+            .all(|half| half.iter().zip(first).all(|(a, b)| a.abs_diff(b) < 8))
+    );
     Some((picture.cells, first.map(|channel| channel / 16 * 16)))
 }
 

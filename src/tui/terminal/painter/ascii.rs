@@ -1,7 +1,7 @@
 //! Characters for terminals that show nothing but ASCII: a locale without UTF-8, a serial line, a terminal of old.
 
-/// The character in place of another one of the same width in columns. Half-blocks become blanks, which keep the colour of
-/// their lower half.
+/// The character in place of another one of the same width in columns. The blocks of a picture become blanks, which keep one
+/// of their colours.
 pub(super) fn of(c: char) -> char {
     match c {
         '\0'..='\x7f' => c,
@@ -12,7 +12,7 @@ pub(super) fn of(c: char) -> char {
         }
         '█' | '▉' | '▊' | '▓' => '#',
         '▒' | '░' => ':',
-        '▀' | '\u{a0}' => ' ',
+        '▀' | '▄' | '▐' | '▖'..='▟' | '\u{1fb00}'..='\u{1fb3b}' | '\u{a0}' => ' ',
         '•' | '●' | '★' | '▣' | '◆' => '*',
         '·' | '…' | '‸' => '.',
         '○' | '◦' | '☆' | '◌' => 'o',

@@ -43,7 +43,7 @@ impl ColorDepth {
         }
     }
 
-    /// The colours that half-blocks have there.
+    /// The colours that block characters have there.
     pub fn colours(self) -> Colours {
         match self {
             Self::TrueColor => Colours::True,
@@ -52,10 +52,10 @@ impl ColorDepth {
         }
     }
 
-    /// The sequence that sets the colours of a half-block's upper and lower half.
-    pub fn halves(self, upper: [u8; 3], lower: [u8; 3]) -> Vec<u8> {
+    /// The sequence that sets two colours.
+    pub fn pair(self, front: [u8; 3], back: [u8; 3]) -> Vec<u8> {
         let of = |[r, g, b]: [u8; 3]| self.fit(Color::Rgb(r, g, b));
-        sgr(CellStyle::PLAIN, CellStyle { fg: of(upper), bg: of(lower), modifier: Modifier::empty() })
+        sgr(CellStyle::PLAIN, CellStyle { fg: of(front), bg: of(back), modifier: Modifier::empty() })
     }
 
     /// The nearest colour this depth has.

@@ -30,6 +30,7 @@ use ratatui::layout::{Position, Rect};
 
 pub(super) use self::kitty::push_kitty;
 use self::kitty::{Kitty, Whether};
+pub use self::shown::put_block;
 use self::shown::{Progress, Shown};
 use self::strips::{Passage, StripState, next_strips, what_stays};
 use super::painter::Painter;

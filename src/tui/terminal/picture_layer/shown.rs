@@ -11,7 +11,7 @@ use super::kitty::Kitty;
 use super::strips::{StripState, set_strip, strip_area};
 use super::{Placement, is_left};
 use crate::picture::encode::BlockPen;
-use crate::picture::{Colours, Form, Shared};
+use crate::picture::{Block, Colours, Form, Shared};
 
 #[derive(Debug)]
 pub(super) struct Shown {
@@ -116,23 +116,23 @@ impl Shown {
         let area = self.placement.area();
         self.covered = area.positions().any(|at| !is_left(&buffer[at]));
         match (&self.placement.picture.form, &mut self.progress) {
-            (Form::Blocks(halves), Progress::Blocks { revealed, under }) => {
+            (Form::Blocks(blocks), Progress::Blocks { revealed, under }) => {
                 if room > 0 {
-                    *revealed += fitting(&halves[*revealed..], room, painter.depth().colours());
+                    *revealed += fitting(&blocks[*revealed..], room, painter.depth().colours());
                 }
                 let under = under.as_ref().and_then(|picture| match &picture.form {
-                    Form::Blocks(halves) => Some(halves),
+                    Form::Blocks(blocks) => Some(blocks),
                     _ => None,
                 });
                 for (n, at) in area.positions().enumerate() {
-                    let seen = if n < *revealed { Some(halves) } else { under };
+                    let seen = if n < *revealed { Some(blocks) } else { under };
                     let cell = &mut buffer[at];
                     if !is_left(cell) {
                         continue;
                     }
                     cell.reset();
-                    if let Some([upper, lower]) = seen.and_then(|halves| halves.get(n)) {
-                        half_block(cell, *upper, *lower);
+                    if let Some(block) = seen.and_then(|blocks| blocks.get(n)) {
+                        put_block(cell, *block);
                     }
                 }
             }
@@ -159,21 +159,22 @@ impl Shown {
     }
 }
 
-/// Half-blocks that fit into so many bytes, at least one.
-fn fitting(halves: &[[[u8; 3]; 2]], room: usize, colours: Colours) -> usize {
+/// Cells that fit into so many bytes, at least one.
+fn fitting(blocks: &[Block], room: usize, colours: Colours) -> usize {
     let mut pen = BlockPen::new(colours);
     let mut used = 0;
-    let fits = |cell: &&[[u8; 3]; 2]| {
+    let fits = |cell: &&Block| {
         used += pen.bytes(**cell);
         used <= room
     };
-    halves.iter().take_while(fits).count().clamp(halves.len().min(1), halves.len())
+    blocks.iter().take_while(fits).count().clamp(blocks.len().min(1), blocks.len())
 }
 
-fn half_block(cell: &mut Cell, upper: [u8; 3], lower: [u8; 3]) {
+/// Draws one cell of a picture.
+pub fn put_block(cell: &mut Cell, block: Block) {
     let colour = |[r, g, b]: [u8; 3]| Color::Rgb(r, g, b);
-    cell.set_bg(colour(lower));
-    if upper != lower {
-        cell.set_char('▀').set_fg(colour(upper));
+    cell.set_bg(colour(block.back));
+    if block.front != block.back {
+        cell.set_char(block.sign()).set_fg(colour(block.front));
     }
 }

@@ -10,7 +10,7 @@ use ratatui::layout::Size;
 use ratatui::style::Style;
 
 use super::*;
-use crate::picture::{Cells, Picture, Strip};
+use crate::picture::{Block, Cells, Picture, Strip};
 use crate::tui::terminal::painter::ColorDepth;
 
 const CURSOR: Option<Position> = Some(Position::new(7, 1));
@@ -182,7 +182,7 @@ fn picture(way: Way, letter: char, width: u16, height: u16) -> Shared {
     let cells = Cells { width, height };
     let shade = letter as u8;
     let form = match way {
-        Way::Blocks => Form::Blocks(vec![[[shade; 3], [shade, 0, 0]]; cells.count()]),
+        Way::Blocks => Form::Blocks(vec![Block::half([shade; 3], [shade, 0, 0]); cells.count()]),
         Way::Kitty | Way::Tmux => Form::Kitty(vec![shade; 700]),
         Way::Strips => {
             let strip = |row: u16| {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::domain::{About, OutputCard, OutputId, Remark, Search};
-use crate::picture::{Cells, Form, Picture, PictureProtocol};
+use crate::picture::{Block, Cells, Form, Picture, PictureProtocol};
 use crate::tui::overlay::Confirmed;
 use crate::tui::panes::gallery::{Thumb, ThumbOrder, Tile};
 use crate::tui::query::{OutputsFilter, OutputsQuery};
@@ -57,7 +57,10 @@ fn thumb(stage: &Stage, run: i64) -> Msg {
     let tile = tile(run, "a.png", "image/png");
     let output = tile.card.output;
     let form = stage.model.gallery.form;
-    let picture = Picture { cells: Cells { width: 1, height: 1 }, form: Form::Blocks(vec![[[9; 3]; 2]]) };
+    let picture = Picture {
+        cells: Cells { width: 1, height: 1 },
+        form: Form::Blocks(vec![Block::half([9; 3], [9; 3])]),
+    };
     let order = ThumbOrder { sha256: output.sha256, path: output.path, size: output.size, form };
     Msg::Thumb(order, Thumb::Picture(Arc::new(picture), 1))
 }
@@ -519,7 +522,7 @@ fn tiles_take_the_shape_of_the_pictures() {
     let Msg::Thumb(order, _) = thumb(&stage, 3) else { panic!("no thumbnail") };
     // 832 by 1216 pixels, as half-blocks.
     let cells = Cells { width: 42, height: 31 };
-    let picture = Picture { cells, form: Form::Blocks(vec![[[9; 3]; 2]; cells.count()]) };
+    let picture = Picture { cells, form: Form::Blocks(vec![Block::half([9; 3], [9; 3]); cells.count()]) };
     stage.hear(Msg::Thumb(order, Thumb::Picture(Arc::new(picture), 31)));
     let portrait = stage.model.gallery.form.room;
     assert!(portrait.height > square.height + 10, "{square:?} {portrait:?}");
