@@ -34,11 +34,12 @@ pub enum StoreError {
     Foreign { path: PathBuf },
     /// The file is no SQLite database, or SQLite found it corrupt.
     #[error(
-        "the history {} is damaged ({why}). Nothing was changed. `comfydeck doctor --repair` saves what can be read into a new history, and keeps the damaged one",
-        path.display()
+        "the history{} is damaged ({why}). Nothing was changed. `comfydeck doctor --repair` saves what can be read into a new history, and keeps the damaged one",
+        path.as_ref().map_or_else(String::new, |path| format!(" {}", path.display()))
     )]
     Damaged {
-        path: PathBuf,
+        /// The database file, where it is known.
+        path: Option<PathBuf>,
         /// SQLite's or the JSON parser's message.
         why: String,
     },
@@ -131,7 +132,7 @@ impl StoreError {
     /// Puts the full path into an error that only knows the file's name.
     pub(super) fn of(self, database: &Path) -> Self {
         match self {
-            Self::Damaged { why, .. } => Self::Damaged { path: database.to_owned(), why },
+            Self::Damaged { why, .. } => Self::Damaged { path: Some(database.to_owned()), why },
             Self::ReadOnly { why } if !why.contains('/') => {
                 Self::ReadOnly { why: format!("{}: {why}", database.display()) }
             }
@@ -141,7 +142,7 @@ impl StoreError {
 
     /// Wraps the parse error of a database value.
     pub(super) fn damaged(why: impl ToString) -> Self {
-        Self::Damaged { path: PathBuf::from(super::FILE_NAME), why: why.to_string() }
+        Self::Damaged { path: None, why: why.to_string() }
     }
 }
 

@@ -43,7 +43,7 @@ impl Store {
             self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
         match found.map_err(|error| StoreError::from(error).of(&path))?.as_str() {
             "ok" => Ok(()),
-            why => Err(StoreError::Damaged { path, why: why.replace('\n', " ") }),
+            why => Err(StoreError::Damaged { path: Some(path), why: why.replace('\n', " ") }),
         }
     }
 
