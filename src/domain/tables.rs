@@ -51,7 +51,13 @@ impl<'t, 'i> Fields<'t, 'i> {
         let read = read(value);
         if read.is_none() {
             let path = format!("{}{name}", self.prefix);
-            let message = format!("`{path}` should be {wanted}, not {}", describe(value));
+            let given = match value {
+                // Of the right type, so out of range, and in no place for a secret.
+                DeValue::Integer(number) if wanted.contains("number") => number.as_str(),
+                DeValue::Float(number) if wanted.contains("number") => number.as_str(),
+                _ => describe(value),
+            };
+            let message = format!("`{path}` should be {wanted}, not {given}");
             diagnostics.at(place, &path, message);
         }
         read
@@ -104,4 +110,29 @@ pub fn entries<'t, 'i>(
     table: &'t DeTable<'i>,
 ) -> impl Iterator<Item = (&'t str, Range<usize>, &'t Spanned<DeValue<'i>>)> {
     table.iter().map(|(key, value)| (key.get_ref().as_ref(), key.span(), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_out_of_range_is_told_and_nothing_that_could_be_a_secret() {
+        let text = "runs = 0\nshare = 1.5\nname = 12345\nsize = \"12345\"";
+        let mut found = Diagnostics::new("a.toml", text);
+        let table = parse(text, &mut found);
+        let mut fields = Fields::new(&table, "");
+        fields.typed("runs", "a whole number from 1 to 9", &mut found, |_| None::<()>);
+        fields.typed("share", "a number from 0 to 1", &mut found, |_| None::<()>);
+        fields.text("name", &mut found);
+        fields.typed("size", "a whole number", &mut found, |_| None::<()>);
+        let told: Vec<String> = found.finish().iter().map(ToString::to_string).collect();
+        let expected = [
+            "a.toml:1: `runs` should be a whole number from 1 to 9, not 0",
+            "a.toml:2: `share` should be a number from 0 to 1, not 1.5",
+            "a.toml:3: `name` should be a string in quotes, not a whole number",
+            "a.toml:4: `size` should be a whole number, not a text",
+        ];
+        assert_eq!(told, expected);
+    }
 }
