@@ -187,9 +187,56 @@ fn notify() -> Vec<Setting> {
     ]
 }
 
+fn ui() -> Vec<Setting> {
+    use Kind::{Boolean, Integer, Text, Words};
+    vec![
+        row(
+            "theme",
+            Words(ThemeChoice::ALL.map(ThemeChoice::word).to_vec()),
+            "\"auto\"",
+            "colours for a dark or a light background",
+        ),
+        row("mouse", Boolean, "true", "use the mouse"),
+        row("flow_control", Boolean, "true", "wait for a slow terminal before drawing again"),
+        row("scp_host", Text, "\"gpu\"", "this machine's name as seen from your own, for scp"),
+        row(
+            "pictures",
+            Words(PictureMode::ALL.map(PictureMode::name).to_vec()),
+            "\"auto\"",
+            "how pictures are drawn",
+        ),
+        row(
+            "blocks",
+            Words(BlockSet::ALL.map(BlockSet::name).to_vec()),
+            "\"half\"",
+            "characters for pictures without pixels; sextants are sharper, if the font has them",
+        ),
+        row(
+            "picture_bytes",
+            Integer { least: 1000, most: None },
+            "32768",
+            "most bytes to send for one picture",
+        ),
+        row("ask_if_same", Boolean, "true", "ask before a run identical to a finished one"),
+        row(
+            "ascii",
+            Words(vec!["auto", "on", "off"]),
+            "\"auto\"",
+            "draw with ASCII alone; auto does on a terminal that shows no more",
+        ),
+        row(
+            "park_cursor",
+            Boolean,
+            "false",
+            "keep the cursor at what is selected, for braille and magnifiers",
+        ),
+        row("reader", Boolean, "false", "tell the dashboard in lines, for a screen reader"),
+    ]
+}
+
 /// The tables of `config.toml`.
 pub fn config() -> Vec<Table> {
-    use Kind::{Boolean, Integer, Keys, Money, Text, Words};
+    use Kind::{Keys, Money, Text};
     vec![
         Table {
             name: "",
@@ -216,54 +263,7 @@ pub fn config() -> Vec<Table> {
             names: Names::Own,
             settings: output().to_vec(),
         },
-        Table {
-            name: "ui",
-            about: "the dashboard",
-            names: Names::Own,
-            settings: vec![
-                row(
-                    "theme",
-                    Words(ThemeChoice::ALL.map(ThemeChoice::word).to_vec()),
-                    "\"auto\"",
-                    "colours for a dark or a light background",
-                ),
-                row("mouse", Boolean, "true", "use the mouse"),
-                row("flow_control", Boolean, "true", "wait for a slow terminal before drawing again"),
-                row("scp_host", Text, "\"gpu\"", "this machine's name as seen from your own, for scp"),
-                row(
-                    "pictures",
-                    Words(PictureMode::ALL.map(PictureMode::name).to_vec()),
-                    "\"auto\"",
-                    "how pictures are drawn",
-                ),
-                row(
-                    "blocks",
-                    Words(BlockSet::ALL.map(BlockSet::name).to_vec()),
-                    "\"half\"",
-                    "characters for pictures without pixels; sextants are sharper, if the font has them",
-                ),
-                row(
-                    "picture_bytes",
-                    Integer { least: 1000, most: None },
-                    "32768",
-                    "most bytes to send for one picture",
-                ),
-                row("ask_if_same", Boolean, "true", "ask before a run identical to a finished one"),
-                row(
-                    "ascii",
-                    Words(vec!["auto", "on", "off"]),
-                    "\"auto\"",
-                    "draw with ASCII alone; auto does on a terminal that shows no more",
-                ),
-                row(
-                    "park_cursor",
-                    Boolean,
-                    "false",
-                    "keep the cursor at what is selected, for braille and magnifiers",
-                ),
-                row("reader", Boolean, "false", "tell the dashboard in lines, for a screen reader"),
-            ],
-        },
+        Table { name: "ui", about: "the dashboard", names: Names::Own, settings: ui() },
         Table {
             name: "history",
             about: "what is kept of runs",
