@@ -37,8 +37,11 @@ pub fn is_remote(folder: &Path) -> bool {
 mod remote {
     use std::path::Path;
 
-    /// `f_type` of NFS, SMB and CIFS, Coda, AFS, Ceph, 9P, Lustre, GPFS and OCFS2, from statfs(2) and their sources.
-    const KINDS: [i64; 12] = [
+    /// `f_type` of FUSE, NFS, SMB and CIFS, Coda, AFS, Ceph, 9P, Lustre, GPFS and OCFS2, from statfs(2) and their sources.
+    /// Behind FUSE are many network disks of rented machines (sshfs, MooseFS, JuiceFS, buckets); a local one loses only
+    /// some speed.
+    const KINDS: [i64; 13] = [
+        0x6573_5546,
         0x6969,
         0x517b,
         0xff53_4d42,
@@ -65,13 +68,27 @@ mod remote {
 
     #[test]
     fn disks_of_other_machines_are_known() {
-        assert!(is_kind(0x6969) && is_kind(i64::from(0xff53_4d42_u32.cast_signed())));
+        for kind in [0x6969, 0x6573_5546, i64::from(0xff53_4d42_u32.cast_signed())] {
+            assert!(is_kind(kind), "{kind:x}");
+        }
         // ext4, tmpfs
         assert!(!is_kind(0xef53) && !is_kind(0x0102_1994));
     }
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(target_vendor = "apple")]
+mod remote {
+    use std::path::Path;
+
+    /// `MNT_LOCAL` of mount(2).
+    const LOCAL: u32 = 0x1000;
+
+    pub(super) fn is_remote(folder: &Path) -> bool {
+        rustix::fs::statfs(folder).is_ok_and(|found| found.f_flags & LOCAL == 0)
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
 mod remote {
     use std::path::Path;
 
