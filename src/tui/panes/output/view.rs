@@ -152,10 +152,11 @@ fn nothing(model: &Model, keys: &Keymap, theme: &Theme) -> Vec<(String, Style)> 
     let Some(run) = model.selected_run() else {
         let text = match model.runs.list.selected {
             None => {
-                return vec![(
-                    format!("What a run makes is seen here. Press {} to run.", keys.hint("run")),
-                    theme.quiet,
-                )];
+                let run = match model.open.profile {
+                    Some(_) => format!(" Press {} to run.", keys.hint("run")),
+                    None => String::new(),
+                };
+                return vec![(format!("What a run makes is seen here.{run}"), theme.quiet)];
             }
             Some(_) => "Reading the run…",
         };

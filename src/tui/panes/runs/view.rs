@@ -94,7 +94,10 @@ pub fn live(model: &Model, columns: u16) -> Option<String> {
 
 pub fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     if model.runs.list.rows.is_empty() {
-        let first = format!("No runs yet. Press {} to run.", keys.hint("run"));
+        let first = match model.open.profile {
+            Some(_) => format!("No runs yet. Press {} to run.", keys.hint("run")),
+            None => "No runs yet.".to_owned(),
+        };
         let text = match (model.runs.list.is_loaded(), model.runs.filter.is_empty()) {
             (false, _) if model.runs.list.failed => "The history cannot be read.",
             (false, _) => "Reading the history…",

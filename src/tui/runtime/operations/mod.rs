@@ -96,9 +96,11 @@ impl Operations {
             }
             Err(why) => (Vec::new(), Some(said(why))),
         };
-        messages.push(match self.config.choose(choice.profile.as_deref(), choice.url.as_deref()) {
-            Ok(profile) => Msg::Profile(Arc::new(profile)),
-            Err(why) => Msg::Notice(Tone::Bad, said(why)),
+        messages.extend(match self.config.choose(choice.profile.as_deref(), choice.url.as_deref()) {
+            Ok(profile) => Some(Msg::Profile(Arc::new(profile))),
+            // The first start, or as good as it: the pane that is empty leads on.
+            Err(ConfigError::NoProfile) if why.is_none() => None,
+            Err(why) => Some(Msg::Notice(Tone::Bad, said(why))),
         });
         messages.extend(why.map(|why| Msg::Notice(Tone::Bad, why)));
         messages

@@ -219,6 +219,22 @@ fn what_was_open_comes_back_with_its_edits() {
     assert_eq!((later.edits, later.pinned), (Vec::new(), at_start.pinned));
 }
 
+#[test]
+fn a_first_start_begins_without_an_error_and_one_that_was_asked_for_more_says_what_is_missing() {
+    let mut room = Room::new();
+    room.operations.config = Config::parse("", &room.operations.dirs.config_file());
+    let choice = ProfileChoice::default();
+    let mut asked = Asked { workflow: None, preset: None, demo: false };
+    assert_eq!(room.operations.open_first(&asked, &choice, None), []);
+    asked.preset = Some("nowhere".to_owned());
+    let messages = room.operations.open_first(&asked, &choice, None);
+    assert!(matches!(messages[..], [Msg::Notice(Tone::Bad, _), Msg::Notice(Tone::Bad, _)]), "{messages:?}");
+    let named = ProfileChoice { profile: Some("prod".to_owned()), url: None };
+    asked.preset = None;
+    let messages = room.operations.open_first(&asked, &named, None);
+    assert!(matches!(messages[..], [Msg::Notice(Tone::Bad, _)]), "{messages:?}");
+}
+
 /// The workflow, profile and preset of a run in the history.
 fn sent(room: &Room, run: RunId) -> (String, String, Option<String>) {
     let store = Store::open(&room.operations.dirs).unwrap();
