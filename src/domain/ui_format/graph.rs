@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
-use serde_json::Value;
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
 
 /// Most levels of subgraphs in subgraphs.
 pub(super) const MOST_LEVELS: usize = 32;
 
 /// A graph, of the whole workflow or of a subgraph.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Graph {
     pub nodes: Vec<Node>,
     /// Positions of nodes by id.
@@ -17,7 +18,7 @@ pub(super) struct Graph {
 }
 
 /// A node of the editor.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Node {
     pub id: String,
     /// Its class, or the id of its subgraph.
@@ -30,6 +31,47 @@ pub(super) struct Node {
     pub outputs: Vec<String>,
     /// `widgets_values`, uninterpreted.
     pub values: Value,
+    /// `widgets_values_named`: the same by name, as newer editors save them beside.
+    pub named: Option<Map<String, Value>>,
+    /// Its values by name, where they were found already.
+    pub known: Option<Values>,
+    /// Fields of a subgraph's nodes that it shows as its own. Newer editors save them by name (`proxyWidgets`).
+    pub promoted: Vec<Promoted>,
+    /// What a group node is made of, or why that is not known.
+    pub group: Option<Result<Box<Subgraph>, String>>,
+}
+
+/// A field of a node inside of a subgraph, at the node that uses the subgraph.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Promoted {
+    /// The node that has the field; `-1` for an input of the subgraph.
+    pub node: String,
+    pub field: String,
+    /// Where that node is a subgraph: its node that has the field.
+    pub inner: Option<String>,
+    /// Its value for this use, where one is saved.
+    pub value: Option<Value>,
+}
+
+/// The values of a node's fields, by name.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Values {
+    pub named: IndexMap<String, Value>,
+    /// How fields change after a run, as the editor has it.
+    pub controls: Vec<(String, &'static str)>,
+    /// Number of values that are taken as they stand, since nothing is known of their fields.
+    pub unchecked: usize,
+    /// Names of fields without a saved value that have no default that is known.
+    pub missing: Vec<String>,
+}
+
+impl Values {
+    pub(super) fn extend(&mut self, more: Self) {
+        self.named.extend(more.named);
+        self.controls.extend(more.controls);
+        self.unchecked += more.unchecked;
+        self.missing.extend(more.missing);
+    }
 }
 
 /// Whether a node takes part.
@@ -43,9 +85,11 @@ pub(super) enum Mode {
 }
 
 /// An input slot of a node.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Slot {
     pub name: String,
+    /// The name that a person gave it.
+    pub label: Option<String>,
     pub kind: String,
     /// The link that ends here.
     pub link: Option<String>,
@@ -54,7 +98,7 @@ pub(super) struct Slot {
 }
 
 /// A link between two slots, by the ids of their nodes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Link {
     pub from: String,
     pub from_slot: usize,
@@ -63,7 +107,7 @@ pub(super) struct Link {
 }
 
 /// The graph inside of a subgraph.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Subgraph {
     pub name: String,
     pub graph: Graph,
@@ -78,9 +122,25 @@ impl Graph {
     /// Reads the graph in a workflow or in a subgraph's definition.
     pub(super) fn read(json: &Value) -> Self {
         let list = |name: &str| json.get(name).and_then(Value::as_array).into_iter().flatten();
-        let nodes: Vec<Node> = list("nodes").filter_map(node).collect();
+        Self::with(list("nodes").filter_map(read_node).collect(), list("links").filter_map(link).collect())
+    }
+
+    /// The graph of some nodes. Their inputs get the links that end at them.
+    pub(super) fn of(mut nodes: Vec<Node>, links: Vec<Link>) -> Self {
+        let links: HashMap<String, Link> =
+            links.into_iter().enumerate().map(|(at, link)| (at.to_string(), link)).collect();
+        for node in &mut nodes {
+            for (slot, input) in node.inputs.iter_mut().enumerate() {
+                let ends_here = |link: &Link| link.to == node.id && link.to_slot == slot;
+                input.link = links.iter().find(|(_, link)| ends_here(link)).map(|(id, _)| id.clone());
+            }
+        }
+        Self::with(nodes, links)
+    }
+
+    fn with(nodes: Vec<Node>, links: HashMap<String, Link>) -> Self {
         let by_id = nodes.iter().enumerate().map(|(at, node)| (node.id.clone(), at)).collect();
-        Self { nodes, by_id, links: list("links").filter_map(link).collect() }
+        Self { nodes, by_id, links }
     }
 
     pub(super) fn node(&self, id: &str) -> Option<&Node> {
@@ -99,6 +159,36 @@ impl Graph {
     /// Links that begin at a node.
     pub(super) fn out_of(&self, node: &str) -> impl Iterator<Item = &Link> {
         self.links.values().filter(move |link| link.from == node)
+    }
+}
+
+impl Subgraph {
+    /// The value that a user of it has saved for an input that is a field.
+    pub(super) fn value<'n>(&self, user: &'n Node, slot: usize) -> Option<&'n Value> {
+        if !user.promoted.is_empty() {
+            let name = self.inputs.get(slot)?;
+            let is_it = |own: &&Promoted| {
+                own.node == "-1" && own.field == *name
+                    || self.fields_of(slot).any(|(node, field)| own.node == *node && own.field == *field)
+            };
+            return user.promoted.iter().find(is_it)?.value.as_ref();
+        }
+        // Fields have their values in order, and the other inputs none.
+        let is_field = |slot: usize| {
+            let own = user.inputs.iter().find(|input| Some(&input.name) == self.inputs.get(slot));
+            own.is_some_and(|input| input.widget.is_some()) || self.fields_of(slot).next().is_some()
+        };
+        let before = (0..slot).filter(|slot| is_field(*slot)).count();
+        user.values.get(before).filter(|value| is_field(slot) && !value.is_null())
+    }
+
+    /// The fields that an input sets: the node, and the field's name.
+    fn fields_of(&self, slot: usize) -> impl Iterator<Item = (&String, &String)> {
+        let inner = self.graph.out_of(&self.input_node).filter(move |link| link.from_slot == slot);
+        inner.filter_map(|link| {
+            let input = self.graph.node(&link.to)?.inputs.get(link.to_slot)?;
+            Some((&link.to, input.widget.as_ref()?))
+        })
     }
 }
 
@@ -133,10 +223,11 @@ fn add_subgraphs(json: &Value, level: usize, found: &mut HashMap<String, Subgrap
     }
 }
 
-fn node(json: &Value) -> Option<Node> {
+pub(super) fn read_node(json: &Value) -> Option<Node> {
     let slots = |name: &str| json.get(name).and_then(Value::as_array).into_iter().flatten();
     let slot = |input: &Value| Slot {
         name: text(input, "name"),
+        label: Some(text(input, "label")).filter(|label| !label.is_empty()),
         kind: kind(input),
         link: input.get("link").and_then(id),
         widget: input.get("widget").and_then(|widget| widget.get("name")?.as_str()).map(str::to_owned),
@@ -153,7 +244,34 @@ fn node(json: &Value) -> Option<Node> {
         inputs: slots("inputs").map(slot).collect(),
         outputs: slots("outputs").map(kind).collect(),
         values: json.get("widgets_values").cloned().unwrap_or_default(),
+        named: json.get("widgets_values_named").and_then(Value::as_object).cloned(),
+        known: None,
+        promoted: promoted(json),
+        group: None,
     })
+}
+
+/// Rows of `[node, field]` or `[node, field, inner node]`; the saved values are in their order. In the field's name the
+/// inner node can stand as `7: seed`.
+fn promoted(json: &Value) -> Vec<Promoted> {
+    let rows = json.get("properties").and_then(|own| own.get("proxyWidgets")).and_then(Value::as_array);
+    let values = json.get("widgets_values").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let read = |(at, row): (usize, &Value)| {
+        let text = |at: usize| row.get(at).and_then(Value::as_str);
+        let (inner, field) = match text(1)?.rsplit_once(": ") {
+            Some((inner, field)) if inner.bytes().all(|b| b.is_ascii_digit() || b" :".contains(&b)) => {
+                (inner.rsplit(':').next().map(str::trim), field)
+            }
+            _ => (text(2), text(1)?),
+        };
+        Some(Promoted {
+            node: text(0)?.to_owned(),
+            field: field.to_owned(),
+            inner: inner.map(str::to_owned),
+            value: values.get(at).filter(|value| !value.is_null()).cloned(),
+        })
+    };
+    rows.into_iter().flatten().enumerate().filter_map(read).collect()
 }
 
 /// A link with its id: `[id, from, slot, to, slot, type]`, in subgraphs an object.

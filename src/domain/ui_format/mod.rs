@@ -8,12 +8,14 @@
 //! | file | what |
 //! |---|---|
 //! | `graph.rs` | nodes, links and subgraphs as they are saved |
+//! | `group.rs` | group nodes, an older form of subgraphs |
 //! | `widgets.rs` | which value belongs to which field |
 //! | `stock.rs` | the fields of built-in nodes |
 //! | `resolve.rs` | the source of an input |
 //! | `special.rs` | nodes of the editor alone |
 
 mod graph;
+mod group;
 mod resolve;
 mod special;
 mod stock;
@@ -25,7 +27,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-use graph::{Graph, MOST_LEVELS, Mode, Node, Subgraph};
+use graph::{Graph, MOST_LEVELS, Mode, Node};
 use resolve::{Place, Resolver, Source};
 use special::Special;
 
@@ -77,6 +79,7 @@ pub fn classes(text: &str) -> Vec<String> {
     let all = std::iter::once(&Graph::read(&json))
         .chain(graphs.values().map(|subgraph| &subgraph.graph))
         .flat_map(|graph| &graph.nodes)
+        .chain(group::read(&json).values().flat_map(|group| &group.nodes))
         .map(|node| node.class.clone())
         .collect::<std::collections::BTreeSet<_>>();
     all.into_iter().collect()
@@ -92,7 +95,12 @@ pub fn convert(text: &str, schema: Option<&Schema>) -> Result<Converted, Convert
     if !is_ui_format(&json) {
         return Err(ConvertError::NotUiFormat);
     }
-    let (root, subgraphs) = (Graph::read(&json), graph::subgraphs(&json));
+    let (mut root, mut subgraphs) = (Graph::read(&json), graph::subgraphs(&json));
+    let groups = group::read(&json);
+    let graphs = std::iter::once(&mut root).chain(subgraphs.values_mut().map(|subgraph| &mut subgraph.graph));
+    for node in graphs.flat_map(|graph| &mut graph.nodes) {
+        node.group = group::expand(node, &groups, schema);
+    }
     let mut converter = Converter {
         resolver: Resolver { subgraphs: &subgraphs },
         schema,
@@ -110,6 +118,9 @@ pub fn convert(text: &str, schema: Option<&Schema>) -> Result<Converted, Convert
 
 /// An input, by the id of its node and its position.
 type Input = (String, usize);
+
+/// What primitives give to inputs: the value, and how it changes after a run.
+type Primitives<'a> = HashMap<Input, (&'a Value, Option<&'static str>)>;
 
 /// Links that nodes made by rules of their own, as they were when the workflow was saved: input to output. `None` when
 /// the file does not say.
@@ -147,14 +158,14 @@ struct Converter<'a> {
 
 impl<'a> Converter<'a> {
     fn walk(&mut self, place: &Place<'_>, level: usize) {
-        let primitives = primitives(place.graph);
+        let primitives = primitives(place);
         for node in place.graph.nodes.iter().filter(|node| node.mode == Mode::On) {
             if self.output.len() >= MOST_NODES {
                 self.is_too_large = true;
                 return;
             }
-            let subgraphs: &HashMap<String, Subgraph> = self.resolver.subgraphs;
-            if let Some(subgraph) = subgraphs.get(&node.class) {
+            let resolver = self.resolver;
+            if let Some(subgraph) = resolver.subgraph(node) {
                 if level >= MOST_LEVELS {
                     self.refuse(
                         place,
@@ -171,8 +182,10 @@ impl<'a> Converter<'a> {
             match special::of(&node.class) {
                 None => self.node(place, node, &primitives),
                 Some(Special::Group) => {
-                    let why = "group nodes are an older form of subgraphs. In ComfyUI, convert it to nodes or to a subgraph, and save";
-                    self.refuse(place, node, why);
+                    if let Some(Err(why)) = &node.group {
+                        let remedy = "In ComfyUI, convert it to nodes, and save";
+                        self.refuse(place, node, &format!("it is a group node, and {why}. {remedy}"));
+                    }
                 }
                 Some(Special::Everywhere) if self.everywhere.is_none() => {
                     let why = "Use Everywhere links nodes by rules of its own, and the file does not say which. In ComfyUI, convert its links to real ones, and save";
@@ -190,13 +203,13 @@ impl<'a> Converter<'a> {
         }
     }
 
-    fn node(&mut self, place: &Place<'_>, node: &Node, primitives: &HashMap<Input, &Value>) {
+    fn node(&mut self, place: &Place<'_>, node: &Node, primitives: &Primitives<'_>) {
         if is_unknown_subgraph(&node.class) {
             return self.refuse(place, node, "the subgraph that it uses is not in the file");
         }
         let id = format!("{}{}", place.prefix, node.id);
         let class = self.schema.and_then(|schema| schema.class(&node.class));
-        let values = match widgets::read(node, class) {
+        let mut values = match node.known.clone().map_or_else(|| widgets::read(node, class), Ok) {
             Ok(values) => values,
             Err(widgets::Unnamed { count }) => {
                 let values = if count == 1 { "its value has no name" } else { "its values have no names" };
@@ -207,6 +220,11 @@ impl<'a> Converter<'a> {
                 );
             }
         };
+        for (name, value) in &mut values.named {
+            if let Some(set) = resolve::promoted(place, &node.id, name) {
+                value.clone_from(set);
+            }
+        }
         if values.unchecked > 0 {
             self.unchecked.push((named(&id, node), values.unchecked));
         }
@@ -217,12 +235,9 @@ impl<'a> Converter<'a> {
             values.named.into_iter().map(|(name, value)| (name, wrapped(value))).collect();
         for (at, slot) in node.inputs.iter().enumerate() {
             let name = if slot.name.is_empty() { continue } else { slot.name.clone() };
-            if let Some(values) = primitives.get(&(node.id.clone(), at))
-                && let Some(value) = values.get(0)
-            {
-                let word = values.get(1).and_then(widgets::control);
+            if let Some((value, word)) = primitives.get(&(node.id.clone(), at)) {
                 self.controls.extend(word.map(|word| (id.clone(), name.clone(), word)));
-                inputs.insert(name, wrapped(value.clone()));
+                inputs.insert(name, wrapped((*value).clone()));
                 continue;
             }
             match self.source(place, node, at) {
@@ -310,11 +325,17 @@ fn wrapped(value: Value) -> Value {
     if value.is_array() { json!({"__value__": value}) } else { value }
 }
 
-/// What primitives give to the inputs that they are linked to: the value, and how it changes after a run.
-fn primitives(graph: &Graph) -> HashMap<Input, &Value> {
+fn primitives<'a>(place: &Place<'a>) -> Primitives<'a> {
     let mut found = HashMap::new();
-    for node in graph.nodes.iter().filter(|node| special::of(&node.class) == Some(Special::Primitive)) {
-        found.extend(graph.out_of(&node.id).map(|link| ((link.to.clone(), link.to_slot), &node.values)));
+    let is_primitive = |node: &&Node| special::of(&node.class) == Some(Special::Primitive);
+    for node in place.graph.nodes.iter().filter(is_primitive) {
+        let Some(value) = resolve::promoted(place, &node.id, "value").or(node.values.get(0)) else {
+            continue;
+        };
+        let word = node.values.get(1).and_then(widgets::control);
+        found.extend(
+            place.graph.out_of(&node.id).map(|link| ((link.to.clone(), link.to_slot), (value, word))),
+        );
     }
     found
 }

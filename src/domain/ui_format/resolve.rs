@@ -32,12 +32,21 @@ pub(super) struct Place<'a> {
 }
 
 /// All that is needed to follow links.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Resolver<'a> {
     pub subgraphs: &'a HashMap<String, Subgraph>,
 }
 
-impl Resolver<'_> {
+impl<'a> Resolver<'a> {
+    /// The subgraph that a node is.
+    pub(super) fn subgraph<'n>(&self, node: &'n Node) -> Option<&'n Subgraph>
+    where
+        'a: 'n,
+    {
+        let group = node.group.as_ref().and_then(|group| group.as_deref().ok());
+        group.or_else(|| self.subgraphs.get(&node.class))
+    }
+
     /// The source of an input.
     pub(super) fn input(&self, place: &Place<'_>, node: &Node, slot: usize, hops: usize) -> Source {
         if hops > MOST_HOPS {
@@ -67,31 +76,17 @@ impl Resolver<'_> {
         slot: usize,
         hops: usize,
     ) -> Source {
-        let named = subgraph
-            .inputs
-            .get(slot)
-            .and_then(|name| user.inputs.iter().position(|input| input.name == *name));
-        let at = if user.inputs.len() == subgraph.inputs.len() { Some(slot) } else { named };
-        let Some(at) = at else { return Source::Nothing };
-        if user.inputs.get(at).is_some_and(|input| input.link.is_some()) {
+        let name = subgraph.inputs.get(slot);
+        let at = if user.inputs.len() == subgraph.inputs.len() {
+            Some(slot)
+        } else {
+            name.and_then(|name| user.inputs.iter().position(|input| input.name == *name))
+        };
+        if let Some(at) = at.filter(|at| user.inputs.get(*at).is_some_and(|input| input.link.is_some())) {
             return self.input(outer, user, at, hops);
         }
-        // Fields have their values in order, and the other inputs none.
-        let is_field = |slot: usize| {
-            let inner =
-                || subgraph.graph.out_of(&subgraph.input_node).filter(move |link| link.from_slot == slot);
-            let is_widget = |to: &str, slot: usize| {
-                subgraph
-                    .graph
-                    .node(to)
-                    .and_then(|node| node.inputs.get(slot))
-                    .is_some_and(|input| input.widget.is_some())
-            };
-            user.inputs.get(slot).is_some_and(|input| input.widget.is_some())
-                || inner().any(|link| is_widget(&link.to, link.to_slot))
-        };
-        let before = (0..at).filter(|slot| is_field(*slot)).count();
-        let value = user.values.get(before).filter(|value| is_field(at) && !value.is_null());
+        let value =
+            name.and_then(|name| promoted(outer, &user.id, name)).or_else(|| subgraph.value(user, slot));
         value.map_or(Source::Nothing, |value| Source::Value(value.clone()))
     }
 
@@ -117,7 +112,7 @@ impl Resolver<'_> {
             }
             Mode::On => {}
         }
-        if let Some(subgraph) = self.subgraphs.get(&node.class) {
+        if let Some(subgraph) = self.subgraph(node) {
             return self.inside(place, node, subgraph, slot, kind, hops + 1);
         }
         match special::of(&node.class) {
@@ -169,6 +164,21 @@ impl Resolver<'_> {
         }
         Source::Nothing
     }
+}
+
+/// The value of a node's field that the subgraph's user has for it, or the user of the one around that.
+pub(super) fn promoted<'a>(place: &Place<'a>, node: &str, field: &str) -> Option<&'a Value> {
+    let (_, outer, user) = place.within?;
+    let own = user.promoted.iter().position(|own| own.node == node && own.field == field)?;
+    let is_first = user.promoted[..own].iter().all(|other| other.field != field);
+    let around = outer.within.and_then(|(_, _, around)| {
+        around.promoted.iter().find(|theirs| {
+            theirs.node == user.id
+                && theirs.field == field
+                && theirs.inner.as_ref().map_or(is_first, |inner| inner == node)
+        })
+    });
+    around.and_then(|theirs| theirs.value.as_ref()).or(user.promoted[own].value.as_ref())
 }
 
 /// The input whose value a bypassed node passes to an output: that of the same position when the types fit, else the

@@ -60,7 +60,7 @@ fn what_cannot_be_converted_is_refused_with_its_node() {
     let group = json!({"id": 8, "type": "workflow>Both", "title": "Mine", "inputs": [], "outputs": []});
     assert!(
         reasons(&workflow(json!([group]), json!([])))
-            .contains("node 8 (\u{201c}Mine\u{201d}, workflow>Both): group nodes")
+            .contains("node 8 (\u{201c}Mine\u{201d}, workflow>Both): it is a group node, and the group of nodes that it stands for is not in the file")
     );
     let unknown =
         json!({"id": 8, "type": "SomePack Node", "inputs": [], "outputs": [], "widgets_values": [1, "a"]});
@@ -95,6 +95,53 @@ fn what_could_not_be_known_is_said() {
     let off = json!({"id": 9, "type": "SomePack Node", "mode": 4, "widgets_values": [1]});
     let label = json!({"id": 10, "type": "Label (rgthree)", "widgets_values": ["x"]});
     assert!(convert(&workflow(json!([image(1), off, label]), json!([])).to_string(), None).is_ok());
+}
+
+#[test]
+fn values_of_an_unknown_class_have_names_where_the_editor_saved_them() {
+    let own = json!({"id": 8, "type": "SomePack Node", "inputs": [], "widgets_values": [5, "randomize", "a"],
+        "widgets_values_named": {"noise": 5, "control_after_generate": "randomize", "text": "a"}});
+    let converted = convert(&workflow(json!([own]), json!([])).to_string(), None).expect("converted");
+    assert_eq!(converted.graph["8"]["inputs"], json!({"noise": 5, "text": "a"}));
+    assert_eq!(converted.controls, [("8".to_owned(), "noise".to_owned(), "randomize")]);
+    assert!(converted.notes[0].starts_with("2 values are kept"), "{:?}", converted.notes);
+}
+
+/// A group of an image and of what scales it.
+fn group(user: Value) -> Value {
+    let inner = |class: &str, values: Value, inputs: Value| json!({"type": class, "widgets_values": values, "inputs": inputs, "outputs": [{"type": "IMAGE"}]});
+    let mut ui = workflow(json!([user, save(2, json!(1))]), json!([[1, 1, 0, 2, 0, "IMAGE"]]));
+    ui["extra"] = json!({"groupNodes": {"Both": {
+        "nodes": [inner("EmptyImage", json!([1, 1, 1, 0]), json!([])), inner("ImageScale", json!(["area", 1, 1, "disabled"]), json!([slot("image", "IMAGE", Value::Null)]))],
+        "links": [[0, 0, 1, 0, 5, "IMAGE"]], "external": [[1, 0, "IMAGE"]]}}});
+    ui
+}
+
+#[test]
+fn a_group_node_that_does_not_fit_its_group_is_refused() {
+    let user = |values: Value, inputs: Value, outputs: usize| {
+        group(
+            json!({"id": 1, "type": "workflow>Both", "widgets_values": values, "inputs": inputs, "outputs": vec![json!({"type": "IMAGE"}); outputs]}),
+        )
+    };
+    let values = json!([64, 48, 1, 0, "lanczos", 32, 24, "center"]);
+    let fits = user(values.clone(), json!([]), 1);
+    assert_eq!(inputs(&fits, "2")["images"], json!(["1:1", 0]));
+    assert_eq!(
+        inputs(&fits, "1:1"),
+        json!({"upscale_method": "lanczos", "width": 32, "height": 24, "crop": "center", "image": ["1:0", 0]})
+    );
+    let more = user(json!([64, 48, 1, 0, "lanczos", 32, 24, "center", 7]), json!([]), 1);
+    assert!(reasons(&more).contains("it has 9 values, and the fields of its nodes take 8"));
+    assert!(reasons(&user(values.clone(), json!([]), 2)).contains("it has 2 outputs, and its nodes give 1"));
+    let linked = user(values, json!([slot("mask", "MASK", json!(1))]), 1);
+    assert!(reasons(&linked).contains("its input \u{201c}mask\u{201d} belongs to none of its nodes"));
+    // Fields without a value have the default of their class, which only a server knows.
+    let fewer = convert(&user(json!([64, 48]), json!([]), 1).to_string(), None).expect("converted");
+    assert!(fewer.notes[0].contains("batch_size of node 1:0 (EmptyImage)"), "{:?}", fewer.notes);
+    let mut nested = fits;
+    nested["extra"]["groupNodes"]["Both"]["nodes"][0]["type"] = json!("workflow/Both");
+    assert!(reasons(&nested).contains("it has another group node in it"));
 }
 
 #[test]

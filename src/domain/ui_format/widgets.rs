@@ -3,24 +3,14 @@
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use super::graph::Node;
+use super::graph::{Node, Values};
 use super::stock::{self, Field};
 use crate::domain::schema::{Input, NodeClass, Takes};
 
+/// What the name of a value ends with that says how the field before it changes after a run.
+const CONTROL: &str = "control_after_generate";
 /// How a seed changes after a run, which the editor saves behind it.
 const CONTROLS: [&str; 5] = ["fixed", "increment", "decrement", "randomize", "increment-wrap"];
-
-/// The values of a node's fields, by name.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Values {
-    pub named: IndexMap<String, Value>,
-    /// How fields change after a run, as the editor has it.
-    pub controls: Vec<(String, &'static str)>,
-    /// Number of values that are taken as they stand, since nothing is known of their fields.
-    pub unchecked: usize,
-    /// Names of fields without a saved value that have no default that is known.
-    pub missing: Vec<String>,
-}
 
 /// Why the values of a node have no names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +35,18 @@ pub(super) fn read(node: &Node, class: Option<&NodeClass>) -> Result<Values, Unn
     if let Some((_, fields)) = stock::lookup(&node.class) {
         return Ok(of_fields(&fields, values).0);
     }
+    if let Some(named) = &node.named {
+        return Ok(of_object(named, None));
+    }
     of_slots(node, values)
+}
+
+/// The fields of a class, when something is known of it. `values` are those of its fields: the value of one may bring
+/// others.
+pub(super) fn fields(class: &str, known: Option<&NodeClass>, values: &[Value]) -> Option<Vec<Field>> {
+    known
+        .map(|known| fields_of_class(known, values))
+        .or_else(|| stock::lookup(class).map(|(_, fields)| fields))
 }
 
 /// Values that were saved by name.
@@ -55,16 +56,41 @@ fn of_object(named: &Map<String, Value>, class: Option<&NodeClass>) -> Values {
         // Players save what they show.
         None => !matches!(name, "videopreview" | "audiopreview" | "imagepreview" | "preview"),
     };
-    let kept = named.iter().filter(|(name, value)| is_field(name) && !value.is_null());
-    let kept: IndexMap<_, _> = kept.map(|(name, value)| (name.clone(), value.clone())).collect();
-    let unchecked = if class.is_none() { kept.len() } else { 0 };
-    Values { named: kept, unchecked, ..Values::default() }
+    let mut found = Values::default();
+    for (name, value) in named.iter().filter(|(_, value)| !value.is_null()) {
+        if let Some(word) = control(value).filter(|_| name.ends_with(CONTROL) && value.is_string()) {
+            // It stands behind what it changes.
+            found.controls.extend(found.named.keys().last().map(|changed| (changed.clone(), word)));
+        } else if is_field(name) {
+            found.named.insert(name.clone(), value.clone());
+        }
+    }
+    found.unchecked = if class.is_none() { found.named.len() } else { 0 };
+    found
 }
 
 /// Values by what the server says of the node.
 fn of_class(node: &Node, values: &[Value], class: &NodeClass) -> Values {
     let unforced = without_forced(values, class);
     let values = unforced.as_deref().unwrap_or(values);
+    let fields = fields_of_class(class, values);
+    let (mut found, used) = of_fields(&fields, values);
+    // Fields that the node makes for itself, as its slots name them.
+    if used < values.len() {
+        let own = node.inputs.iter().filter_map(|slot| slot.widget.as_ref());
+        let own: Vec<&String> = own
+            .filter(|name| !found.named.contains_key(*name) && !class.inputs.contains_key(*name))
+            .collect();
+        if own.len() == values.len() - used {
+            found.unchecked += own.len();
+            found.named.extend(own.into_iter().cloned().zip(values[used..].iter().cloned()));
+        }
+    }
+    found
+}
+
+/// The fields of a class in the order of the editor.
+fn fields_of_class(class: &NodeClass, values: &[Value]) -> Vec<Field> {
     let mut fields = Vec::new();
     let mut at = 0;
     let mut buttons = 0;
@@ -81,19 +107,7 @@ fn of_class(node: &Node, values: &[Value], class: &NodeClass) -> Values {
         }
     }
     fields.extend(std::iter::repeat_n(Field::Unsent, buttons));
-    let (mut found, used) = of_fields(&fields, values);
-    // Fields that the node makes for itself, as its slots name them.
-    if used < values.len() {
-        let own = node.inputs.iter().filter_map(|slot| slot.widget.as_ref());
-        let own: Vec<&String> = own
-            .filter(|name| !found.named.contains_key(*name) && !class.inputs.contains_key(*name))
-            .collect();
-        if own.len() == values.len() - used {
-            found.unchecked += own.len();
-            found.named.extend(own.into_iter().cloned().zip(values[used..].iter().cloned()));
-        }
-    }
-    found
+    fields
 }
 
 /// Adds the fields of an input, with those that its value brings. `at` is the position of its value.
@@ -153,7 +167,7 @@ fn without_forced(values: &[Value], class: &NodeClass) -> Option<Vec<Value>> {
 }
 
 /// Values in the order of fields. Also gives how many were used.
-fn of_fields(fields: &[Field], values: &[Value]) -> (Values, usize) {
+pub(super) fn of_fields(fields: &[Field], values: &[Value]) -> (Values, usize) {
     let mut found = Values::default();
     let mut at = 0;
     for field in fields {
