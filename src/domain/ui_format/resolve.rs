@@ -53,7 +53,9 @@ impl<'a> Resolver<'a> {
             return Source::Nothing;
         }
         let Some(input) = node.inputs.get(slot) else { return Source::Nothing };
-        let Some(link) = input.link.as_ref().and_then(|link| place.graph.link(link)) else {
+        let Some(id) = &input.link else { return Source::Nothing };
+        // Of a slot with a link that does not exist, the editor takes the one that ends there.
+        let Some(link) = place.graph.link(id).or_else(|| place.graph.link_into(&node.id, slot)) else {
             return Source::Nothing;
         };
         if let Some((subgraph, outer, user)) = place.within

@@ -145,6 +145,43 @@ fn a_group_node_that_does_not_fit_its_group_is_refused() {
 }
 
 #[test]
+fn nulls_and_names_do_not_move_the_values_behind_them() {
+    let node = |class: &str, values: Value| {
+        inputs(
+            &workflow(json!([{"id": 1, "type": class, "inputs": [], "widgets_values": values}]), json!([])),
+            "1",
+        )
+    };
+    let all = json!({"seed": 1, "steps": 20, "cfg": 8, "sampler_name": "euler", "scheduler": "normal", "denoise": 1});
+    for values in [
+        json!([1, "fixed", 20, 8, "euler", "normal", 1]),
+        json!([1, null, 20, 8, "euler", "normal", 1]),
+        json!([1, 20, 8, "euler", "normal", 1]),
+        all.clone(),
+    ] {
+        assert_eq!(node("KSampler", values.clone()), all, "{values}");
+    }
+    // One that was never set is left to the server, which says what it misses.
+    let ui = json!([{"id": 1, "type": "KSampler", "inputs": [], "widgets_values": [1, "fixed", null, 8, "euler", "normal", 1]}]);
+    let converted = convert(&workflow(ui, json!([])).to_string(), None).expect("converted");
+    assert_eq!(converted.graph["1"]["inputs"].get("steps"), None);
+    assert!(converted.notes[0].contains("steps of node 1"), "{:?}", converted.notes);
+    let named = convert(
+        &workflow(json!([{"id": 1, "type": "KSampler", "widgets_values": all}]), json!([])).to_string(),
+        None,
+    );
+    assert_eq!(named.expect("converted").notes, Vec::<String>::new(), "the class is known");
+}
+
+#[test]
+fn a_slot_with_a_link_that_does_not_exist_has_the_one_that_ends_there() {
+    let lost = workflow(json!([image(1), save(2, json!(99))]), json!([[1, 1, 0, 2, 0, "IMAGE"]]));
+    assert_eq!(inputs(&lost, "2")["images"], json!(["1", 0]));
+    let nothing = workflow(json!([image(1), save(2, json!(99))]), json!([]));
+    assert_eq!(inputs(&nothing, "2"), json!({"filename_prefix": "x"}));
+}
+
+#[test]
 fn how_seeds_change_is_kept_apart_from_what_is_sent() {
     let sampler = |id: u32, control: Value| json!({"id": id, "type": "KSampler", "inputs": [], "widgets_values": [7, control, 20, 8, "euler", "normal", 1]});
     let seed = json!({"id": 3, "type": "PrimitiveNode", "outputs": [{"type": "INT"}], "widgets_values": [9, "increment"]});

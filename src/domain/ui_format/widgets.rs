@@ -21,8 +21,13 @@ pub(super) struct Unnamed {
 
 /// Reads the values of a node. `class` is what the server says of it.
 pub(super) fn read(node: &Node, class: Option<&NodeClass>) -> Result<Values, Unnamed> {
+    let stock = stock::lookup(&node.class);
     if let Value::Object(named) = &node.values {
-        return Ok(of_object(named, class));
+        let mut found = of_object(named, class);
+        if stock.is_some() {
+            found.unchecked = 0;
+        }
+        return Ok(found);
     }
     let none = Vec::new();
     let values = node.values.as_array().unwrap_or(&none);
@@ -32,7 +37,7 @@ pub(super) fn read(node: &Node, class: Option<&NodeClass>) -> Result<Values, Unn
     if let Some(class) = class {
         return Ok(of_class(node, values, class));
     }
-    if let Some((_, fields)) = stock::lookup(&node.class) {
+    if let Some((_, fields)) = stock {
         return Ok(of_fields(&fields, values).0);
     }
     if let Some(named) = &node.named {
@@ -116,9 +121,7 @@ fn add(name: &str, input: &Input, values: &[Value], at: &mut usize, fields: &mut
         return;
     }
     let value = values.get(*at);
-    *at += 1 + usize::from(
-        input.has_control && values.get(*at + 1).is_some_and(|value| control(value).is_some()),
-    );
+    *at += 1 + usize::from(input.has_control && values.get(*at + 1).is_some_and(is_control));
     fields.push(Field::Named {
         name: name.to_owned(),
         has_control: input.has_control,
@@ -145,7 +148,8 @@ fn default(input: &Input) -> Value {
             Some(range.min.clone().map_or_else(|| Value::from(0), Value::Number))
         }
         Takes::Branches(branches) => branches.first().map(|branch| Value::from(branch.key.clone())),
-        Takes::Link | Takes::Several(_) | Takes::Growing(_) => None,
+        Takes::Several(_) => Some(Value::Array(Vec::new())),
+        Takes::Link | Takes::Growing(_) => None,
     };
     input.default.clone().or(usual).unwrap_or_default()
 }
@@ -171,15 +175,16 @@ pub(super) fn of_fields(fields: &[Field], values: &[Value]) -> (Values, usize) {
     let mut found = Values::default();
     let mut at = 0;
     for field in fields {
-        let value = values.get(at);
+        // A field that was never set is saved as null.
+        let value = values.get(at).filter(|value| !value.is_null());
         at += 1;
         let Field::Named { name, has_control, default } = field else { continue };
         match value.or(default.as_ref()) {
             Some(value) => drop(found.named.insert(name.clone(), value.clone())),
             None => found.missing.push(name.clone()),
         }
-        if let Some(word) = values.get(at).and_then(control).filter(|_| *has_control) {
-            found.controls.push((name.clone(), word));
+        if let Some(control) = values.get(at).filter(|value| *has_control && is_control(value)) {
+            found.controls.extend(self::control(control).map(|word| (name.clone(), word)));
             at += 1;
         }
     }
@@ -218,6 +223,11 @@ pub(super) fn control(value: &Value) -> Option<&'static str> {
         Value::Bool(false) => Some("fixed"),
         value => CONTROLS.into_iter().find(|word| value.as_str() == Some(*word)),
     }
+}
+
+/// Whether a value stands where the editor saves how a seed changes; null when it never had a word.
+fn is_control(value: &Value) -> bool {
+    value.is_null() || control(value).is_some()
 }
 
 /// Whether a value is that of an upload button.

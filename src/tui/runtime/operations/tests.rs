@@ -304,7 +304,7 @@ fn a_file_that_is_not_a_workflow_is_reported_by_name() {
     fs::write(room.folder.path().join("ui.json"), group).unwrap();
     let messages = room.perform(Operation::OpenWorkflow("ui.json".into(), ProfileChoice::default()));
     let [Msg::NotOpened(why)] = &messages[..] else { panic!("{messages:?}") };
-    assert!(why.contains("ui.json: node 8 (workflow>Both): group nodes"), "{why}");
+    assert!(why.contains("ui.json: node 8 (workflow>Both): it is a group node"), "{why}");
 }
 
 #[test]
