@@ -69,6 +69,7 @@ fn word(parameter: &Parameter) -> &'static str {
         ParamKind::File(FileKind::Audio) => "audio",
         ParamKind::File(FileKind::Mask) => "mask",
         ParamKind::Choice => "choice",
+        ParamKind::Several => "several",
         ParamKind::Lora => "lora",
         ParamKind::Link => "link",
         ParamKind::Json => "json",

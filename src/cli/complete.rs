@@ -91,7 +91,9 @@ fn offered(typed: &OsStr, fits: impl Fn(&Parameter) -> bool) -> Vec<CompletionCa
 fn values(parameter: &Parameter) -> Vec<String> {
     match parameter.kind {
         ParamKind::Boolean => vec!["true".to_owned(), "false".to_owned()],
-        ParamKind::Choice => parameter.choices.iter().map(|choice| value::text(&choice.value)).collect(),
+        ParamKind::Choice | ParamKind::Several => {
+            parameter.choices.iter().map(|choice| value::text(&choice.value)).collect()
+        }
         _ => Vec::new(),
     }
 }

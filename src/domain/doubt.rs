@@ -36,6 +36,11 @@ pub fn of(parameter: &Parameter, value: &Value) -> Option<Doubt> {
         };
         let nearest = near.and_then(|near| match parameter.kind {
             ParamKind::Lora => lora::renamed(value, near.value.as_str()?),
+            ParamKind::Several => {
+                let is_it = |entry: &Value| value::text(entry) == name;
+                let entry = |entry: &Value| if is_it(entry) { near.value.clone() } else { entry.clone() };
+                Some(value::of_list(value::list(value)?.iter().map(entry).collect()))
+            }
             _ => Some(near.value.clone()),
         });
         return Some(Doubt { why, nearest });
@@ -69,6 +74,11 @@ fn missing<'v>(parameter: &Parameter, value: &'v Value) -> Option<std::borrow::C
                 Value::String(text) => text.as_str().into(),
                 other => other.to_string().into(),
             })
+        }
+        ParamKind::Several => {
+            let is_listed =
+                |entry: &&Value| parameter.choices.iter().any(|choice| value::same(&choice.value, entry));
+            value::list(value)?.iter().find(|entry| !is_listed(entry)).map(|entry| value::text(entry).into())
         }
         ParamKind::Lora => {
             let name = lora::Entry::read(value)?.name;
@@ -120,6 +130,7 @@ mod tests {
             "steps": ["INT", {"min": 1, "max": 40}],
             "sampler": [["euler", "dpmpp_2m", "SD\\base.safetensors", 5]],
             "none": [[]],
+            "tags": ["COMBO", {"options": ["oil", "ink"], "multi_select": true}],
             "image": [["a.png"], {"image_upload": true}]}}},
         "LoraLoader": {"input": {"required": {"lora_name": [["detail.safetensors"]]}}}
     }"#;
@@ -140,6 +151,8 @@ mod tests {
             ("steps", json!(40)),
             ("sampler", json!("euler")),
             ("sampler", json!(5)),
+            ("tags", json!({"__value__": ["oil", "ink"]})),
+            ("tags", json!({"__value__": []})),
             ("sampler", json!("{{SAMPLER}}")),
             ("lora_1", lora("None")),
             ("lora_1", lora("detail.safetensors")),
@@ -160,6 +173,12 @@ mod tests {
                 r#""SD\\base.safetensors""#,
             ),
             ("sampler", json!("nothing like it"), "the server has no nothing like it", ""),
+            (
+                "tags",
+                json!({"__value__": ["ink", "Oil"]}),
+                "the server has no Oil",
+                r#"{"__value__":["ink","oil"]}"#,
+            ),
             ("none", json!("x.ckpt"), "the server has none to choose from, so no x.ckpt", ""),
             (
                 "lora_1",

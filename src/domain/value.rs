@@ -8,6 +8,7 @@ use super::inputs::is_placeholder;
 use super::lora;
 use super::param::{ParamKind, Parameter};
 use super::scalar::{boolean, compare, is_whole, number, short};
+use super::workflow::is_link;
 
 /// Key of the object in which ComfyUI wraps a list that could be mistaken for a link.
 const WRAPPED: &str = "__value__";
@@ -35,6 +36,7 @@ pub fn read(parameter: &Parameter, text: &str) -> Result<Value, String> {
         ParamKind::Float => Value::Number(number(text)?),
         ParamKind::Boolean => Value::Bool(boolean(text)?),
         ParamKind::Choice => choice(parameter, text),
+        ParamKind::Several => several(parameter, text)?,
         ParamKind::Lora if !text.trim_start().starts_with('{') => lora::parse(&parameter.default, text)?,
         ParamKind::Json | ParamKind::Lora => json(parameter, text)?,
         ParamKind::Link => {
@@ -80,6 +82,17 @@ fn unwrapped(value: &Value) -> Option<&Value> {
     object.get(WRAPPED)
 }
 
+/// The entries of a value that is a list: `{"__value__": […]}`, or a list that is no link.
+pub fn list(value: &Value) -> Option<&[Value]> {
+    let list = unwrapped(value).unwrap_or(value).as_array()?;
+    (!is_link(value)).then_some(list)
+}
+
+/// A list as ComfyUI takes it. It would read one that is not wrapped as a link.
+pub fn of_list(entries: Vec<Value>) -> Value {
+    serde_json::json!({WRAPPED: entries})
+}
+
 /// Whether a value is of the parameter's kind.
 pub fn fits(parameter: &Parameter, value: &Value) -> bool {
     match &parameter.kind {
@@ -91,6 +104,7 @@ pub fn fits(parameter: &Parameter, value: &Value) -> bool {
         ParamKind::Float => value.is_number(),
         ParamKind::Boolean => value.is_boolean(),
         ParamKind::Choice => !value.is_object() && !value.is_array(),
+        ParamKind::Several => list(value).is_some(),
         ParamKind::Lora => value.is_object(),
         ParamKind::Json => true,
         ParamKind::Link => false,
@@ -159,6 +173,21 @@ fn json(parameter: &Parameter, text: &str) -> Result<Value, String> {
     let value: Value = serde_json::from_str(text).map_err(|e| format!("this is not JSON: {e}"))?;
     let is_wrapped = unwrapped(&parameter.default).is_some() && unwrapped(&value).is_none();
     Ok(if is_wrapped { serde_json::json!({WRAPPED: value}) } else { value })
+}
+
+/// A JSON list, or choices with commas between them.
+fn several(parameter: &Parameter, text: &str) -> Result<Value, String> {
+    let text = text.trim();
+    if text.starts_with(['[', '{']) {
+        let value: Value = serde_json::from_str(text).map_err(|e| format!("this is not JSON: {e}"))?;
+        let entries = unwrapped(&value).unwrap_or(&value).as_array();
+        return entries.map(|entries| of_list(entries.clone())).ok_or_else(|| "expected a list".to_owned());
+    }
+    // A name may have a comma in it.
+    let is_one = parameter.choices.iter().any(|choice| choice.label == text);
+    let names = if is_one { vec![text] } else { text.split(',').map(str::trim).collect() };
+    let names = names.into_iter().filter(|name| !name.is_empty());
+    Ok(of_list(names.map(|name| choice(parameter, name)).collect()))
 }
 
 fn whole(text: &str) -> Result<Number, String> {
@@ -240,6 +269,31 @@ mod tests {
         assert_eq!(text(&wrapped), "[1,2]");
         assert_eq!(parse(&list, "[1, 3]"), Ok(serde_json::json!({"__value__": [1, 3]})));
         assert_eq!(parse(&list, r#"{"__value__": []}"#), Ok(serde_json::json!({"__value__": []})));
+    }
+
+    #[test]
+    fn several_choices_are_a_list_however_they_are_written() {
+        let choice = |name: &str| Choice { label: name.to_owned(), value: name.into() };
+        let tags = Parameter {
+            choices: ["oil", "ink", "oil, on wood"].map(choice).into(),
+            ..parameter(ParamKind::Several)
+        };
+        for (typed, entries) in [
+            ("oil, ink", serde_json::json!(["oil", "ink"])),
+            ("oil, on wood", serde_json::json!(["oil, on wood"])),
+            (r#"["ink", "oil, on wood"]"#, serde_json::json!(["ink", "oil, on wood"])),
+            (r#"{"__value__": ["ink"]}"#, serde_json::json!(["ink"])),
+            ("", serde_json::json!([])),
+            ("wax", serde_json::json!(["wax"])),
+        ] {
+            let value = parse(&tags, typed).expect(typed);
+            assert_eq!(value, serde_json::json!({"__value__": entries}), "{typed}");
+            assert!(fits(&tags, &value));
+            assert_eq!(parse(&tags, &text(&value)), Ok(value), "{typed}");
+        }
+        assert!(parse(&tags, "[oil").is_err() && parse(&tags, r#"{"oil": 1}"#).is_err());
+        // This is a link.
+        assert!(!fits(&tags, &serde_json::json!(["3", 0])));
     }
 
     #[test]

@@ -113,7 +113,9 @@ impl Draft {
             ParamKind::Integer | ParamKind::Float | ParamKind::Boolean => 1,
             ParamKind::Choice => 2,
             ParamKind::Text | ParamKind::LongText => 3,
-            ParamKind::Json | ParamKind::Lora | ParamKind::File(_) | ParamKind::Link => 4,
+            ParamKind::Json | ParamKind::Several | ParamKind::Lora | ParamKind::File(_) | ParamKind::Link => {
+                4
+            }
         };
         let free = || self.params.iter().filter(is_free);
         let seed = self.deciding.as_ref().and_then(|key| self.param(key)).filter(is_free);

@@ -142,7 +142,10 @@ pub fn shape(form: &Form, params: Vec<Parameter>, text: &str, file: &str) -> Sha
 /// The form's value for a parameter, if it differs from the workflow's. Empty fields and files do not count.
 fn given_value(parameter: &Parameter, given: &Value) -> Option<Value> {
     let value = match (&parameter.kind, given) {
-        (ParamKind::File(_) | ParamKind::Link | ParamKind::Lora | ParamKind::Json, _) => return None,
+        (
+            ParamKind::File(_) | ParamKind::Link | ParamKind::Lora | ParamKind::Several | ParamKind::Json,
+            _,
+        ) => return None,
         (_, Value::Null) => return None,
         (_, Value::String(text)) if text.is_empty() || value::is_unfilled(given) => return None,
         // The web app also stores numbers in quotes.

@@ -13,7 +13,7 @@ use crate::domain::role::Role;
 use crate::domain::scalar::is_whole;
 use crate::domain::schema::{Schema, Takes};
 use crate::domain::workflow::is_link;
-use crate::domain::{lora, media};
+use crate::domain::{lora, media, value};
 
 /// What is known of an input.
 pub(super) struct Facts {
@@ -88,8 +88,8 @@ fn agreeing(class_type: &str, takes: &Takes, input: &str, value: &Value) -> Opti
         (Takes::Choice(choices), value) if value.is_string() || choices.iter().any(|c| c.is_like(value)) => {
             listed(ParamKind::Choice, choices)
         }
-        (Takes::Several(choices), Value::Array(_) | Value::Object(_)) if !is_link(value) => {
-            listed(ParamKind::Json, choices)
+        (Takes::Several(choices), value) if value::list(value).is_some() || value.is_string() => {
+            listed(ParamKind::Several, choices)
         }
         (Takes::Branches(branches), Value::String(_)) => {
             let choice = |key: &String| Choice { label: key.clone(), value: key.as_str().into() };

@@ -41,6 +41,8 @@ pub enum ParamKind {
     File(FileKind),
     /// One of [`Parameter::choices`]; the server may accept others.
     Choice,
+    /// A list of some of [`Parameter::choices`]; the server may accept others.
+    Several,
     /// An object for one entry of a LoRA list ([`super::lora`]).
     Lora,
     /// A link (`[node id, slot]`): shown on request, never editable.
@@ -76,7 +78,7 @@ pub struct Parameter {
     pub kind: ParamKind,
     /// The workflow's own value.
     pub default: Value,
-    /// Known choices: the values of a [`ParamKind::Choice`], the names for an entry of a LoRA list, the server's own
+    /// Known choices: the values of a [`ParamKind::Choice`] and of [`ParamKind::Several`], the names for an entry of a LoRA list, the server's own
     /// files, what true and false are called.
     pub choices: Arc<[Choice]>,
     pub range: Range,

@@ -179,11 +179,14 @@ fn fitted(parameter: &Parameter, given: &Value) -> Result<Value, String> {
         ParamKind::Integer | ParamKind::Seed | ParamKind::Float => {
             text.parse::<Number>().ok().map(Value::Number)
         }
-        ParamKind::Json | ParamKind::Lora => value::read(parameter, text).ok(),
+        ParamKind::Json | ParamKind::Lora | ParamKind::Several => value::read(parameter, text).ok(),
         ParamKind::Text if value::is_unfilled(&parameter.default) => value::read(parameter, text).ok(),
         _ => None,
     });
     let fitting = unquoted.as_ref().unwrap_or(given);
+    if let (ParamKind::Several, Some(list)) = (&parameter.kind, value::list(fitting)) {
+        return Ok(value::of_list(list.to_vec()));
+    }
     if value::fits(parameter, fitting) {
         return Ok(fitting.clone());
     }
@@ -199,6 +202,7 @@ fn wanted(kind: &ParamKind) -> &'static str {
         ParamKind::Seed => "a whole number",
         ParamKind::File(_) => "the name of a file on the server (a file of this machine belongs in [files])",
         ParamKind::Choice => "one of its choices",
+        ParamKind::Several => "a list of its choices",
         ParamKind::Link => "left alone: it is wired to another node",
         ParamKind::Lora => "a table with the LoRA's fields, or a line such as \"on detail.safetensors 0.8\"",
         ParamKind::Json => "a value",

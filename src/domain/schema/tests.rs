@@ -174,7 +174,7 @@ fn parameters_know_what_the_server_says() {
     assert_eq!(of("4-inputs-image-viewcomfymask").choices.len(), 0);
     assert_eq!((&of("4-inputs-mixed").kind, of("4-inputs-mixed").choices.len()), (&ParamKind::Choice, 3));
     assert_eq!((&of("4-inputs-none").kind, of("4-inputs-none").choices.len()), (&ParamKind::Choice, 0));
-    assert_eq!(of("4-inputs-tags").kind, ParamKind::Json);
+    assert_eq!(of("4-inputs-tags").kind, ParamKind::Several);
     assert_eq!((&of("5-inputs-either").kind, of("5-inputs-on").choices.len()), (&ParamKind::Float, 2));
     assert_eq!(of("5-inputs-linked").kind, ParamKind::Link);
     // A value that the server's type does not fit is what it looks like.

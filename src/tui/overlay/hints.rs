@@ -64,6 +64,7 @@ fn of_choice(purpose: &Choosing) -> &'static [Hint] {
         Choosing::Pipe(_) => &[("Enter", "do it")],
         Choosing::CopyAs(_) => &[("Enter", "copy")],
         Choosing::Workflow => &[("Enter", "open")],
+        Choosing::Several(_) => &[("Enter", "take what is marked"), ("Space", "mark")],
         Choosing::Value(_) | Choosing::InputFor(_) => &[("Enter", "take it")],
         Choosing::Output(wanted) => match wanted {
             OutputUse::Input => &[("Enter", "take it as input")],

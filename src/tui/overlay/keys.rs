@@ -35,6 +35,8 @@ pub enum Answer {
     /// A prompt was cancelled; carries the text to restore, for filters that apply while typing.
     Left(Asking, String),
     Chosen(Choosing, PickerItem),
+    /// These values of the list, as JSON, in this order.
+    Marked(ParamKey, Vec<String>),
     /// What was typed over a list that the history narrows.
     Narrowed(ParamKey, String),
     /// The run of an item is wanted, not its value alone.
@@ -253,10 +255,14 @@ fn in_picker(model: &mut Model, mut picker: Picker, event: KeyEvent, keys: &Keym
     let ctrl = event.modifiers == KeyModifiers::CONTROL;
     match event.code {
         KeyCode::Enter => {
+            if let Choosing::Several(key) = &picker.purpose {
+                return Answer::Marked(key.clone(), picker.marked);
+            }
             if let Some(item) = chosen(&picker) {
                 return Answer::Chosen(picker.purpose, item);
             }
         }
+        KeyCode::Char(' ') if matches!(picker.purpose, Choosing::Several(_)) => picker.mark(),
         KeyCode::Up | KeyCode::BackTab => picker.go_by(-1),
         KeyCode::Down | KeyCode::Tab => picker.go_by(1),
         KeyCode::Char('k') if ctrl => picker.go_by(-1),

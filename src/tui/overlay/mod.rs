@@ -77,6 +77,8 @@ pub struct Picker {
     pub purpose: Choosing,
     pub items: Vec<PickerItem>,
     pub filter: TextArea<'static>,
+    /// Ids of the items that are marked, in the order in which they were.
+    pub marked: Vec<String>,
     /// Place among the items that pass the filter; `None` where Enter is to do nothing.
     pub selected: Option<usize>,
     /// Whether the items have been requested and not arrived yet.
@@ -91,6 +93,8 @@ pub enum Choosing {
     Profile,
     /// A value of a choice parameter.
     Value(ParamKey),
+    /// The values of a parameter that takes a list of choices.
+    Several(ParamKey),
     /// A value that a field had in an earlier run.
     Recall(ParamKey),
     /// Which runs are shown, by their status.
@@ -117,7 +121,7 @@ impl Choosing {
             Self::Command => "Commands",
             Self::Preset => "Presets",
             Self::Profile => "Profiles",
-            Self::Value(_) => "Choose",
+            Self::Value(_) | Self::Several(_) => "Choose",
             Self::Recall(_) => "Earlier values",
             Self::Status => "Show runs that are",
             Self::Search => "Saved searches",
@@ -133,7 +137,7 @@ impl Choosing {
     /// Columns of the list, if there is room.
     pub fn width(&self) -> u16 {
         match self {
-            Self::Value(_) | Self::Status | Self::Pipe(_) => 44,
+            Self::Value(_) | Self::Several(_) | Self::Status | Self::Pipe(_) => 44,
             Self::Command
             | Self::Preset
             | Self::Profile
@@ -195,7 +199,8 @@ impl Overlay {
     /// A list to choose from.
     pub fn picker(purpose: Choosing, items: Vec<PickerItem>) -> Self {
         let selected = Some(0).filter(|_| purpose != Choosing::Command);
-        Self::Picker(Picker { purpose, items, filter: line_editor(""), selected, loading: false })
+        let marked = Vec::new();
+        Self::Picker(Picker { purpose, items, filter: line_editor(""), marked, selected, loading: false })
     }
 
     /// The text that is typed in it.
@@ -235,6 +240,7 @@ impl Overlay {
             purpose,
             items: Vec::new(),
             filter: line_editor(""),
+            marked: Vec::new(),
             selected: Some(0),
             loading: true,
         })

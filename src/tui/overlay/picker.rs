@@ -19,7 +19,7 @@ impl Picker {
         }
         match self.purpose {
             Choosing::Command => commands(&self.items, &typed),
-            Choosing::Value(_) => {
+            Choosing::Value(_) | Choosing::Several(_) => {
                 let mut items = by_letters(&self.items, &typed);
                 if items.iter().all(|item| item.label != typed) {
                     let note = "not listed".to_owned();
@@ -39,6 +39,22 @@ impl Picker {
             | Choosing::InputFor(_)
             | Choosing::CopyAs(_)
             | Choosing::Pipe(_) => by_letters(&self.items, &typed),
+        }
+    }
+
+    /// Marks the selected item, or takes its mark away. One that is not listed joins the list.
+    pub fn mark(&mut self) {
+        let Some(item) = self.selected.and_then(|at| self.matches().into_iter().nth(at)) else { return };
+        let id = match item.id.is_empty() {
+            true => serde_json::Value::from(item.label.as_str()).to_string(),
+            false => item.id.clone(),
+        };
+        match self.marked.iter().position(|marked| *marked == id) {
+            Some(at) => drop(self.marked.remove(at)),
+            None => self.marked.push(id.clone()),
+        }
+        if self.items.iter().all(|listed| listed.id != id) {
+            self.items.insert(0, PickerItem { id, ..item });
         }
     }
 

@@ -59,7 +59,7 @@ fn width(picker: &Picker) -> u16 {
     const WIDEST: usize = 84;
     const BESIDE: usize = 24;
     let usual = picker.purpose.width();
-    if !matches!(picker.purpose, Choosing::Value(_)) {
+    if !matches!(picker.purpose, Choosing::Value(_) | Choosing::Several(_)) {
         return usual;
     }
     let longest = picker.items.iter().map(|item| item.label.len()).max().unwrap_or(0);
@@ -89,17 +89,23 @@ fn picker(model: &Model, picker: &Picker, theme: &Theme, buffer: &mut Buffer) ->
     let (area, scroll) = picker_place(buffer.area, picker, items.len());
     let title = match &picker.purpose {
         // What is chosen for.
-        Choosing::Value(key) => model.draft.param(key).map_or("Choose", |param| model.draft.name(param)),
+        Choosing::Value(key) | Choosing::Several(key) => {
+            model.draft.param(key).map_or("Choose", |param| model.draft.name(param))
+        }
         purpose => purpose.title(),
     };
+    let is_marking = matches!(picker.purpose, Choosing::Several(_));
     frame(buffer, area, title, theme.quiet, theme.accent);
     if let Some(at) = picker.selected.filter(|at| *at < items.len()) {
-        let position = format!(" {} of {} ", at + 1, items.len());
+        let mut position = format!(" {} of {} ", at + 1, items.len());
+        if is_marking {
+            position = format!(" {} marked ·{position}", picker.marked.len());
+        }
         put_right(buffer, without_right(area, 2), area.y, &position, theme.quiet);
     }
     let inner = inside(area);
     let cursor = line(buffer, inner, "›", &picker.filter, theme);
-    if let Choosing::Value(key) = &picker.purpose
+    if let Choosing::Value(key) | Choosing::Several(key) = &picker.purpose
         && let Some(param) = model.draft.param(key)
     {
         put(buffer, inner, inner.x, inner.y + 1, &about(param), theme.quiet);
@@ -122,6 +128,15 @@ fn picker(model: &Model, picker: &Picker, theme: &Theme, buffer: &mut Buffer) ->
             (true, false) => theme.selected,
             (false, false) => theme.text,
         };
+        // Behind its sign.
+        let signed = if is_marking { 2 } else { 0 };
+        if is_marking {
+            let (sign, style) = match picker.marked.contains(&item.id) {
+                true => ("●", theme.accent),
+                false => ("○", theme.quiet),
+            };
+            put(buffer, inner, inner.x + 2, y, sign, style);
+        }
         let note = match item.is_open {
             true if item.note.is_empty() => "now".to_owned(),
             true => format!("{} · now", item.note),
@@ -134,10 +149,10 @@ fn picker(model: &Model, picker: &Picker, theme: &Theme, buffer: &mut Buffer) ->
         };
         let note = put_right(buffer, inner, y, &note, theme.quiet);
         let room = without_right(inner, inner.right() - note + 1);
-        let label = Rect { width: (label_width + 2).min(room.width), ..room };
-        put(buffer, label, inner.x + 2, y, &item.label, style);
+        let label = Rect { width: (label_width + 2 + signed).min(room.width), ..room };
+        put(buffer, label, inner.x + 2 + signed, y, &item.label, style);
         let detail = item.disabled.unwrap_or(&item.detail);
-        put(buffer, room, inner.x + label_width + 4, y, detail, theme.quiet);
+        put(buffer, room, inner.x + label_width + 4 + signed, y, detail, theme.quiet);
     }
     more_below(
         buffer,

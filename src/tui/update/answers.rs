@@ -28,6 +28,7 @@ pub(super) fn hear(model: &mut Model, answer: Answer, ctx: &Ctx, effects: &mut E
         Answer::Entered(purpose, text) => entered(model, purpose, &text, ctx, effects),
         Answer::Left(purpose, before) => left(model, &purpose, before, effects),
         Answer::Chosen(purpose, item) => chosen(model, purpose, item, ctx, effects),
+        Answer::Marked(key, marked) => params::marked(model, &key, &marked, effects),
         Answer::Narrowed(key, typed) => effects.extend(recall::ask(model, &key, typed)),
         Answer::RunOf(run) => recall::run_taken(model, run, effects),
         Answer::Forget(name) => search::forget(model, name, effects),
@@ -133,6 +134,8 @@ fn chosen(model: &mut Model, purpose: Choosing, item: PickerItem, ctx: &Ctx, eff
         Choosing::Search => search::chosen(model, &item.id, effects),
         Choosing::Status => runs::show_status(model, &item.id, effects),
         Choosing::Value(key) => params::chosen(model, &key, &item, effects),
+        // What is marked is taken as a whole.
+        Choosing::Several(_) => {}
         Choosing::Output(wanted) => outputs::take(model, &item.id, wanted, effects),
         Choosing::Pipe(key) => piping::begin(model, key, &item.id, effects),
         Choosing::CopyAs(run) => effects.extend(runs::copied_as(run, &item.id)),
@@ -212,6 +215,7 @@ pub(super) fn items(model: &mut Model, purpose: &Choosing, mut items: Vec<Picker
             | Choosing::Search
             | Choosing::Kin(_)
             | Choosing::Value(_)
+            | Choosing::Several(_)
             | Choosing::Recall(_)
             | Choosing::Workflow
             | Choosing::Output(_)

@@ -236,7 +236,7 @@ fn offered(draft: &Draft, parameter: &Parameter) -> String {
         ParamKind::Boolean => "false, true".to_owned(),
         ParamKind::Choice => "*".to_owned(),
         ParamKind::LongText | ParamKind::Text => serde_json::json!([value::text(&now)]).to_string(),
-        ParamKind::Json | ParamKind::Lora => format!("[{now}]"),
+        ParamKind::Json | ParamKind::Lora | ParamKind::Several => format!("[{now}]"),
         ParamKind::File(_) | ParamKind::Link => String::new(),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::recall;
 use crate::domain::field::Recalled;
-use crate::domain::{ParamKey, Setting, lora};
+use crate::domain::{ParamKey, Setting, lora, value};
 use crate::tui::effect::Effects;
 use crate::tui::model::Model;
 use crate::tui::overlay::{Choosing, Overlay, PickerItem};
@@ -39,6 +39,37 @@ pub fn open(model: &mut Model, key: &ParamKey, effects: &mut Effects) {
     let mut overlay = Overlay::picker(Choosing::Value(key.clone()), items);
     if let Overlay::Picker(picker) = &mut overlay {
         picker.selected = selected;
+    }
+    model.overlay = Some(overlay);
+}
+
+/// Lists the choices of a parameter that takes several, those that it has marked and on top.
+pub fn open_several(model: &mut Model, key: &ParamKey) {
+    let Some(param) = model.draft.param(key) else { return };
+    let now = match model.draft.setting(key) {
+        Some(Setting::Value(value)) => match value::list(&value) {
+            Some(list) => list.to_vec(),
+            // One that is not in a list.
+            None => vec![value],
+        },
+        Some(Setting::File(_)) | None => Vec::new(),
+    };
+    let item = |label: &str, value: &serde_json::Value, note: &str| PickerItem {
+        id: value.to_string(),
+        label: label.to_owned(),
+        note: note.to_owned(),
+        ..PickerItem::default()
+    };
+    let listed = |value: &serde_json::Value| param.choices.iter().find(|choice| choice.value == *value);
+    let top = now.iter().map(|value| match listed(value) {
+        Some(choice) => item(&choice.label, value, ""),
+        None => item(&value::text(value), value, "not listed"),
+    });
+    let others = param.choices.iter().filter(|choice| !now.contains(&choice.value));
+    let items = top.chain(others.map(|choice| item(&choice.label, &choice.value, ""))).collect();
+    let mut overlay = Overlay::picker(Choosing::Several(key.clone()), items);
+    if let Overlay::Picker(picker) = &mut overlay {
+        picker.marked = now.iter().map(ToString::to_string).collect();
     }
     model.overlay = Some(overlay);
 }

@@ -39,6 +39,7 @@ pub fn hint(model: &Model, theme: &Theme, param: &Parameter, is_apart: bool) -> 
         // Its strength stands there.
         _ if param.lora.is_some() => String::new(),
         ParamKind::Seed => of_seed(model, &param.key).or_else(was).unwrap_or_else(|| "fixed".to_owned()),
+        ParamKind::Several => was().unwrap_or_else(|| "▾".to_owned()),
         ParamKind::Choice if !param.is_switch() => was().unwrap_or_else(|| "▾".to_owned()),
         ParamKind::Text | ParamKind::Integer | ParamKind::Float | ParamKind::Choice | ParamKind::Boolean => {
             was().unwrap_or_default()

@@ -334,6 +334,17 @@ pub fn filter(model: &mut Model, text: String) {
     select_first(model);
 }
 
+/// Takes the marked values of a list, each as JSON, as the value of a parameter.
+pub fn marked(model: &mut Model, key: &ParamKey, marked: &[String], effects: &mut Effects) {
+    let entries = marked.iter().filter_map(|entry| serde_json::from_str(entry).ok());
+    let value = value::of_list(entries.collect());
+    if model.draft.setting(key) == Some(Setting::Value(value.clone())) {
+        return;
+    }
+    model.draft.say([(key.clone(), Setting::Value(value))], Said::Typed);
+    changed(model, key, effects);
+}
+
 /// Sets a value chosen from a parameter's list, or typed there.
 pub fn chosen(model: &mut Model, key: &ParamKey, item: &PickerItem, effects: &mut Effects) {
     let Some(param) = model.draft.param(key) else { return };

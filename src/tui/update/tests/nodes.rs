@@ -253,6 +253,41 @@ fn what_was_last_used_comes_first_in_a_list() {
 }
 
 #[test]
+fn a_list_of_choices_is_marked_and_taken_as_a_whole() {
+    let mut stage = stage();
+    let nodes = r#"{"KSampler": {"input": {"required": {
+        "sampler_name": ["COMBO", {"options": ["ddim", "res_4s", "uni_pc"], "multi_select": {"chip": true}}]}}}}"#;
+    let answer = answer_of(&stage, nodes, "http://localhost:8188", ReadNodes::IfUnknown);
+    stage.hear(answer);
+    let sampler = key("3-inputs-sampler_name");
+    assert_eq!(stage.model.draft.param(&sampler).map(|param| &param.kind), Some(&ParamKind::Several));
+    let list = |names: &[&str]| {
+        Some(Setting::Value(crate::domain::value::of_list(names.iter().map(|n| (*n).into()).collect())))
+    };
+    stage.model.params.selected = Some(sampler.clone());
+    stage.press("1 enter");
+    let screen = stage.screen();
+    assert!(
+        screen.contains("1 marked · 1 of 3") && screen.contains("● uni_pc") && screen.contains("○ res_4s"),
+        "{screen}"
+    );
+    // What is marked stays marked while the list is narrowed.
+    stage.type_text("res");
+    stage.press("space");
+    stage.press("enter");
+    assert_eq!(stage.model.draft.setting(&sampler), list(&["uni_pc", "res_4s"]));
+    // The marked ones are on top, in their order; one that the server does not have is told of.
+    stage.press("enter space down down");
+    stage.type_text("wax");
+    stage.press("space enter");
+    assert_eq!(stage.model.draft.setting(&sampler), list(&["res_4s", "wax"]));
+    let doubt = stage.model.draft.doubt(&sampler, &list(&["res_4s", "wax"]).expect("a list"));
+    assert_eq!(doubt.map(|doubt| doubt.why), Some("the server has no wax".to_owned()));
+    stage.press("enter esc");
+    assert_eq!(stage.model.draft.setting(&sampler), list(&["res_4s", "wax"]), "Esc changes nothing");
+}
+
+#[test]
 fn an_open_field_says_what_it_takes_and_a_boolean_its_words() {
     let mut stage = stage();
     let answer = answer(&stage, "http://localhost:8188", ReadNodes::IfUnknown);

@@ -50,6 +50,7 @@ pub fn open(model: &mut Model, effects: &mut Effects) {
             params::step(model, 1, effects);
         }
         ParamKind::Choice => choices::open(model, key, effects),
+        ParamKind::Several => choices::open_several(model, key),
         ParamKind::Lora if model.draft.param(key).is_some_and(|param| !param.choices.is_empty()) => {
             choices::open(model, key, effects);
         }
