@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 use super::{Exit, Failure, out};
 use crate::config::Dirs;
 use crate::domain::{Run, Workflow};
+use crate::report::batch::interrupted;
 use crate::report::human::Moment;
 use crate::runner::{self, RunnerError};
 use crate::store::{Store, StoreError, now};
@@ -19,7 +20,10 @@ pub fn open() -> Result<(Dirs, Store), Failure> {
     let store = Store::open(&dirs)?;
     let counts = store.counts()?;
     if counts.held > 0 && !store.is_read_only() {
-        store.remove_interrupted(now())?;
+        let removed = store.remove_interrupted(now())?;
+        if let Some(told) = interrupted(removed) {
+            out::note(told);
+        }
     }
     if counts.queued + counts.in_flight > 0 {
         // The command can still show the history without a runner.

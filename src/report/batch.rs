@@ -71,6 +71,19 @@ pub fn forecast(forecast: &Forecast) -> String {
     format!("about {}{cost}{}", duration(ms), cold_start.unwrap_or_default())
 }
 
+/// That batches were removed whose program was killed while it queued them; `None` when there was none.
+pub fn interrupted(removed: usize) -> Option<String> {
+    let what = match removed {
+        0 => return None,
+        1 => "a batch was",
+        _ => "batches were",
+    };
+    let it = if removed == 1 { "it" } else { "them" };
+    Some(format!(
+        "comfydeck was killed while {what} being queued: nothing of {it} was sent, and what was there is removed. Start {it} again"
+    ))
+}
+
 /// How far a batch is, and what it has cost: `5 of 16 done  1 failed  2 running  held  0:41  0.21`.
 pub fn state(batch: &Batch, now: UnixMs) -> String {
     let of = |status| batch.count(|at| at == status);

@@ -1,7 +1,11 @@
 //! Queueing a batch: all of its runs or none, and in steps between which others write.
 //!
 //! A large batch is held until the last of its runs is there, and then let go in one step. Of one whose queueing was
-//! interrupted nothing was sent, and what is there of it is removed.
+//! interrupted nothing was sent, and what is there of it is removed. Whoever queues one holds a lock on a file, which the system
+//! releases when the process is killed.
+
+use std::fs::{File, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
 
 use rusqlite::params;
 
@@ -12,7 +16,11 @@ use crate::domain::run::UnixMs;
 use crate::store::runs::Queued;
 use crate::store::{Store, StoreError, now};
 
-/// Whoever queues a batch and has written nothing for so long, in milliseconds, has been interrupted.
+/// Locked by all that queue large batches, each for itself.
+const LOCK: &str = "queueing.lock";
+
+/// Where files cannot be locked: whoever queues a batch and has written nothing for so long, in milliseconds, has been
+/// interrupted. It also ends the wait for one that was stopped and not killed.
 const INTERRUPTED_MS: i64 = 60_000;
 
 /// A batch that is being queued.
@@ -37,6 +45,7 @@ impl Store {
         now: UnixMs,
         mut request: impl FnMut(usize) -> Result<RunRequest, E>,
     ) -> Result<BatchId, E> {
+        let _lock = if new.runs > WRITTEN_AT_ONCE { self.lock_queueing() } else { None };
         let places: Vec<usize> = (0..new.runs).rev().collect();
         let mut begun = None;
         for places in places.chunks(WRITTEN_AT_ONCE) {
@@ -57,6 +66,18 @@ impl Store {
         }
         self.changed();
         Ok(begun.map_or(0, |begun| begun.id))
+    }
+
+    /// A shared lock until it is dropped; `None` where files cannot be locked.
+    fn lock_queueing(&self) -> Option<File> {
+        let file = self.queueing_file()?;
+        file.lock_shared().ok().map(|()| file)
+    }
+
+    fn queueing_file(&self) -> Option<File> {
+        let mut options = File::options();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        options.open(self.data.join(LOCK)).ok()
     }
 
     /// Writes some runs of a batch; with the last of them all may go.
@@ -120,12 +141,18 @@ impl Store {
     /// # Errors
     /// When the history cannot be written.
     pub fn remove_interrupted(&self, now: UnixMs) -> Result<usize, StoreError> {
+        let file = self.queueing_file();
+        // Held while they are removed, so that nobody begins meanwhile.
+        let is_nobody_at_work = file.as_ref().is_some_and(|file| match file.try_lock() {
+            Ok(()) => true,
+            Err(TryLockError::WouldBlock | TryLockError::Error(_)) => false,
+        });
+        let since = if is_nobody_at_work { UnixMs::MAX } else { now - INTERRUPTED_MS };
         let sql = "SELECT DISTINCT runs.batch FROM runs INDEXED BY runs_open
             LEFT JOIN batches ON batches.id = runs.batch
             WHERE ended_at IS NULL AND held = ?1 AND COALESCE(batches.queued_at, 0) < ?2";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let found =
-            statement.query_map(params![Hold::Queueing.word(), now - INTERRUPTED_MS], |row| row.get(0))?;
+        let found = statement.query_map(params![Hold::Queueing.word(), since], |row| row.get(0))?;
         let found = found.collect::<Result<Vec<BatchId>, _>>()?;
         for batch in &found {
             self.remove_batch(*batch)?;

@@ -36,10 +36,13 @@ mod worker;
 
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Sender};
+use std::thread;
 
 use super::msg::Msg;
+use super::notice::Tone;
 use super::terminal::{StartError, TermEvent};
 use crate::config::{Config, Dirs};
+use crate::report::batch::interrupted;
 use crate::store::{Store, StoreError, now};
 
 #[derive(Debug)]
@@ -110,6 +113,21 @@ pub struct Left {
     pub for_demo: bool,
 }
 
+/// Removes what is there of batches that were not queued whole. There may be thousands of runs, so it has a thread of its own.
+fn remove_interrupted(dirs: Dirs, replies: Replies) {
+    let remove = move || match Store::open(&dirs).and_then(|store| store.remove_interrupted(now())) {
+        Ok(removed) => {
+            if let Some(told) = interrupted(removed) {
+                replies.send(Msg::Notice(Tone::Bad, told));
+            }
+        }
+        Err(error) => tracing::warn!("what is there of a batch that was not queued whole stays: {error}"),
+    };
+    if let Err(error) = thread::Builder::new().name("interrupted".to_owned()).spawn(remove) {
+        tracing::warn!("what is there of a batch that was not queued whole stays: {error}");
+    }
+}
+
 /// Shows the dashboard until the user quits.
 ///
 /// On a signal or a hang-up, the terminal is restored and the process ends as that signal would have ended it. Runs go
@@ -119,13 +137,12 @@ pub struct Left {
 /// If there is no terminal, or the history cannot be opened.
 pub fn run(options: Options) -> Result<Left, TuiError> {
     let store = Store::open(&options.dirs)?;
-    if !store.is_read_only()
-        && let Err(error) = store.remove_interrupted(now())
-    {
-        tracing::warn!("what is there of a batch that was not queued whole stays: {error}");
-    }
     let (sender, inbox) = mpsc::channel();
-    let mut event_loop = start::start(options, store, &Replies(sender))?;
+    let replies = Replies(sender);
+    if !store.is_read_only() && store.counts()?.held > 0 {
+        remove_interrupted(options.dirs.clone(), replies.clone());
+    }
+    let mut event_loop = start::start(options, store, &replies)?;
     let end = event_loop.run(&inbox);
     event_loop.save_state();
     let left = Left { open: event_loop.model.runs.open.ids.len(), for_demo: event_loop.wants_demo };
