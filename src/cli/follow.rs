@@ -13,6 +13,7 @@ use signal_hook::iterator::Signals;
 
 use super::{Exit, Failure};
 use crate::config::Dirs;
+use crate::domain::batch::Hold;
 use crate::domain::{Run, RunEvent, RunId, Status};
 use crate::report::human;
 use crate::runner::{self, Restarts, RunnerError};
@@ -72,6 +73,10 @@ pub fn to_the_end(
             Exit::Success => Ok(Exit::Success),
             exit => Err(Failure::new(exit, human::failure(follower.run()))),
         },
+        Followed::Held(hold) => {
+            let remedy = hold.remedy_of_runs().map(|remedy| format!(". {remedy}")).unwrap_or_default();
+            Err(Failure::new(Exit::Failed, format!("run {id} is {}{remedy}", hold.why())))
+        }
         Followed::Left => Err(Failure::new(
             Exit::Cancelled,
             format!(
@@ -85,6 +90,8 @@ pub fn to_the_end(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Followed {
     ToTheEnd,
+    /// It waits and does not go on by itself.
+    Held(Hold),
     /// The person left before the run's end.
     Left,
 }
@@ -292,10 +299,23 @@ impl<'a> Follower<'a> {
             if self.run().status.is_end() {
                 return Ok(Followed::ToTheEnd);
             }
+            if changed && let Some(hold) = self.held()? {
+                return Ok(Followed::Held(hold));
+            }
             if self.wait(to)?.is_break() {
                 return Ok(Followed::Left);
             }
         }
+    }
+
+    /// Why it is held, where it has not been sent.
+    fn held(&self) -> Result<Option<Hold>, Failure> {
+        if self.run().status != Status::Queued {
+            return Ok(None);
+        }
+        let id = self.run().id;
+        let only = RunQuery { before: Some(id + 1), limit: 1, ..RunQuery::default() };
+        Ok(self.store.summaries(&only)?.into_iter().find(|run| run.id == id).and_then(|run| run.held))
     }
 
     /// Reports a full disk at once: the runner cannot write it to the history.

@@ -3,7 +3,7 @@
 use clap_complete::ArgValueCandidates;
 
 use super::complete;
-use super::follow::{Follower, Listener};
+use super::follow::{Followed, Follower, Listener};
 use super::run_arg::RunArg;
 use super::run_output::LogOutput;
 use super::{Exit, Failure, history, out};
@@ -31,7 +31,9 @@ pub fn main(args: Args) -> Result<Exit, Failure> {
     let mut to = LogOutput::new();
     if args.follow && !run.status.is_end() {
         let mut follower = Follower::new(&dirs, &store, run.id, None)?;
-        follower.follow(&mut to)?;
+        if let Followed::Held(hold) = follower.follow(&mut to)? {
+            out::note(format!("run {} is {}, so it has no log yet", run.id, hold.why()));
+        }
         return Ok(Exit::Success);
     }
     let mut log = store.log(run.id);

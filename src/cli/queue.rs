@@ -8,6 +8,7 @@ use super::console::Console;
 use super::run_arg::RunArg;
 use super::{Exit, Failure, history, out};
 use crate::config::{Config, Dirs};
+use crate::domain::batch::Hold;
 use crate::domain::search::{Fact, When, ago};
 use crate::domain::spend::queue_left;
 use crate::domain::{RunId, Search, Status};
@@ -204,9 +205,12 @@ fn show(dirs: &Dirs, store: &Store, is_json: bool) -> Result<(), Failure> {
         if let Some(ms) = left(dirs, store)? {
             out::note(format!("about {} left", duration(ms)));
         }
-        let held = runs.iter().filter(|run| run.held.is_some()).count();
-        if held > 0 {
-            out::note(format!("{} held; `comfydeck queue resume` lets them go on", report::runs(held)));
+        for hold in Hold::ALL {
+            let held = runs.iter().filter(|run| run.held == Some(hold)).count();
+            if held > 0 {
+                let remedy = hold.remedy_of_runs().map(|remedy| format!(". {remedy}")).unwrap_or_default();
+                out::note(format!("{} {}{remedy}", report::runs(held), hold.why()));
+            }
         }
     }
     Ok(())

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use comfydeck::demo::DemoOptions;
-use comfydeck::store::now;
 use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 
@@ -190,9 +189,8 @@ fn a_command_that_is_killed_while_it_queues_sends_nothing_and_leaves_nothing() {
         home.await_no_runner();
         let counts = home.store().counts().expect("counted");
         assert!(counts.held >= runs && counts.queued == 0 && counts.in_flight == 0, "{counts:?}");
-        // Somebody may still be at work on it, for a minute.
-        assert_eq!(home.store().remove_interrupted(now()).expect("removed"), 0);
-        assert_eq!(home.store().remove_interrupted(now() + 61_000).expect("removed"), 1);
+        let next = home.deck(&["runs"]);
+        assert!(next.err.contains("nothing of it was sent"), "{next:?}");
         assert_eq!(home.count(), 0);
         assert_eq!(home.store().last_batch().expect("read"), None);
     }
@@ -202,4 +200,29 @@ fn a_command_that_is_killed_while_it_queues_sends_nothing_and_leaves_nothing() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(server.requests().len(), 2);
     assert_eq!(home.count(), 2);
+}
+
+#[test]
+fn a_run_that_the_days_ceiling_holds_is_told_of_with_what_lets_it_go_on() {
+    let (home, mut server) = (Home::new(), Server::quick());
+    configure(&home, &server, "[spend]\nper_day = 0\n");
+    let run = ["run", "flamingo", "--set", "steps=1", "--seed"];
+    // What a run costs is known once one has ended.
+    let ended = home.deck(&[&run[..], &["1"]].concat());
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let ended = home.deck(&[&run[..], &["2"]].concat());
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let told = "is held: the day's cost ceiling is reached. Raise `per_day` under [spend] in config.toml";
+    assert!(ended.err.contains(told) && ended.err.contains("`comfydeck queue resume` goes on"), "{ended:?}");
+    let listed = home.deck(&["queue"]);
+    assert!(listed.err.contains("1 run held: the day's cost ceiling is reached"), "{listed:?}");
+    // With nothing changed it is held again.
+    let resumed = home.deck(&["queue", "resume"]);
+    assert!(resumed.err.contains("1 run may go on"), "{resumed:?}");
+    home.await_no_runner();
+    assert_eq!(home.store().counts().expect("counted").held, 1);
+    configure(&home, &server, "");
+    assert_eq!(home.deck(&["queue", "resume"]).code, Some(0));
+    home.await_no_runner();
+    assert_eq!(server.requests().len(), 2);
 }

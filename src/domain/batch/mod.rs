@@ -152,10 +152,23 @@ impl Hold {
 impl Hold {
     /// What lets a batch go on; `None` where only waiting does.
     pub fn remedy(self, batch: BatchId) -> Option<String> {
-        let resume = format!("`comfydeck batch resume {batch}`");
+        match self {
+            Self::BatchCost => Some(format!("`comfydeck batch resume {batch} --max-cost AMOUNT` goes on")),
+            Self::Asked | Self::DayCost | Self::Secrets | Self::Queueing => {
+                self.remedied_by(&format!("`comfydeck batch resume {batch}`"))
+            }
+        }
+    }
+
+    /// What lets runs of no batch go on; `None` where only waiting does.
+    pub fn remedy_of_runs(self) -> Option<String> {
+        self.remedied_by("`comfydeck queue resume`")
+    }
+
+    fn remedied_by(self, resume: &str) -> Option<String> {
         match self {
             Self::Asked => Some(format!("{resume} goes on")),
-            Self::BatchCost => Some(format!("`comfydeck batch resume {batch} --max-cost AMOUNT` goes on")),
+            Self::BatchCost => Some("`comfydeck batch resume BATCH --max-cost AMOUNT` goes on".to_owned()),
             Self::DayCost => Some(format!(
                 "Raise `per_day` under [spend] in config.toml, or wait for tomorrow; then {resume} goes on"
             )),

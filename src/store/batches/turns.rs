@@ -180,7 +180,8 @@ impl Store {
         Ok(changed > 0)
     }
 
-    /// Holds all that waits, or lets all go on that a person holds; what a cost ceiling holds stays. Returns how many.
+    /// Holds all that waits, or lets all go on that a person or the day's ceiling holds: the runner asks again what a day may
+    /// cost. What a batch's own ceiling holds stays. Returns how many.
     ///
     /// # Errors
     /// When the history cannot be written.
@@ -192,7 +193,7 @@ impl Store {
             }
             false => {
                 "UPDATE runs INDEXED BY runs_open SET held = NULL
-                WHERE ended_at IS NULL AND status = 'queued' AND held = ?1"
+                WHERE ended_at IS NULL AND status = 'queued' AND held IN (?1, 'day_cost')"
             }
         };
         let changed = self.connection.prepare_cached(sql)?.execute([Hold::Asked.word()])?;
