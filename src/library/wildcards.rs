@@ -26,7 +26,16 @@ const MOST_BYTES: u64 = 16 << 20;
 #[derive(Debug)]
 pub struct WildcardFiles {
     folders: [PathBuf; 2],
-    found: OnceCell<Result<BTreeMap<String, Source>, String>>,
+    found: OnceCell<Result<Found, String>>,
+}
+
+/// What is there.
+#[derive(Debug, Default)]
+struct Found {
+    /// By their names.
+    sources: BTreeMap<String, Source>,
+    /// Why files cannot be read in which others may be.
+    unreadable: Vec<String>,
 }
 
 /// Where a wildcard's lines are.
@@ -43,9 +52,9 @@ impl WildcardFiles {
         Self { folders, found: OnceCell::new() }
     }
 
-    fn found(&self) -> Result<&BTreeMap<String, Source>, String> {
+    fn found(&self) -> Result<&Found, String> {
         let found = self.found.get_or_init(|| {
-            let mut found = BTreeMap::new();
+            let mut found = Found::default();
             let mut left = MOST_FILES;
             for folder in &self.folders {
                 look(folder, "", MOST_DEPTH, &mut left, &mut found)?;
@@ -59,10 +68,17 @@ impl WildcardFiles {
 impl Wildcards for WildcardFiles {
     fn lines(&self, name: &str) -> Result<Option<Vec<String>>, String> {
         let found = self.found()?;
-        if !name.contains(['*', '?']) {
-            return found.get(name).map(Source::lines).transpose();
+        if let Some(source) = found.sources.get(name) {
+            return source.lines().map(Some);
         }
-        let fitting: Vec<_> = found.iter().filter(|(known, _)| fits(name, known)).collect();
+        // It may be there, or more of it.
+        if let Some(why) = found.unreadable.first() {
+            return Err(why.clone());
+        }
+        if !name.contains(['*', '?']) {
+            return Ok(None);
+        }
+        let fitting: Vec<_> = found.sources.iter().filter(|(known, _)| fits(name, known)).collect();
         if fitting.is_empty() {
             return Ok(None);
         }
@@ -74,7 +90,7 @@ impl Wildcards for WildcardFiles {
     }
 
     fn nearest(&self, name: &str) -> Option<String> {
-        nearest(name, self.found().ok()?.keys().map(String::as_str)).map(str::to_owned)
+        nearest(name, self.found().ok()?.sources.keys().map(String::as_str)).map(str::to_owned)
     }
 }
 
@@ -100,7 +116,7 @@ fn look(
     prefix: &str,
     depth: usize,
     left: &mut usize,
-    found: &mut BTreeMap<String, Source>,
+    found: &mut Found,
 ) -> Result<(), String> {
     let unreadable = |why: std::io::Error| format!("{} cannot be read: {why}", folder.display());
     let entries = match std::fs::read_dir(folder) {
@@ -121,14 +137,21 @@ fn look(
                 look(&path, &format!("{prefix}{name}/"), depth - 1, left, found)?;
             }
         } else if extension == "txt" {
-            found.entry(format!("{prefix}{stem}")).or_insert(Source::Text(path));
+            found.sources.entry(format!("{prefix}{stem}")).or_insert(Source::Text(path));
         } else if matches!(extension, "yaml" | "yml") {
-            let documents = YamlLoader::load_from_str(&read(&path)?);
-            let documents = documents.map_err(|why| format!("{} is not YAML: {why}", path.display()))?;
-            documents.iter().for_each(|document| take_in(document, prefix, MOST_DEPTH, found));
+            match documents(&path) {
+                Ok(documents) => documents
+                    .iter()
+                    .for_each(|document| take_in(document, prefix, MOST_DEPTH, &mut found.sources)),
+                Err(why) => found.unreadable.push(why),
+            }
         }
     }
     Ok(())
+}
+
+fn documents(path: &Path) -> Result<Vec<Yaml>, String> {
+    YamlLoader::load_from_str(&read(path)?).map_err(|why| format!("{} is not YAML: {why}", path.display()))
 }
 
 /// Adds the lists of a YAML document, by their keys.
@@ -241,7 +264,15 @@ mod tests {
         assert_eq!((found.lines("../secret"), found.lines("none/*")), (Ok(None), Ok(None)));
         assert_eq!(found.nearest("color").as_deref(), Some("colour"));
         std::fs::write(far.join("bad.yaml"), "a: [").expect("written");
-        let error = WildcardFiles::new(&dirs, home.path()).lines("colour").expect_err("a message");
-        assert!(error.contains("bad.yaml is not YAML"), "{error}");
+        let found = WildcardFiles::new(&dirs, home.path());
+        assert_eq!(
+            found.lines("colour"),
+            Ok(Some(vec!["blue".to_owned()])),
+            "another file is none of its business"
+        );
+        for may_be_there in ["hat", "*"] {
+            let error = found.lines(may_be_there).expect_err("a message");
+            assert!(error.contains("bad.yaml is not YAML"), "{error}");
+        }
     }
 }

@@ -47,7 +47,7 @@ impl Wildcards for NoWildcards {
 /// Why a template cannot be expanded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExpandError {
-    #[error("there is no wildcard `__{name}__`{}. To send it as it is, write \\__{name}__, or turn expansion off for this text", .near.as_ref().map_or_else(String::new, |near| format!(". Did you mean `__{near}__`?")))]
+    #[error("there is no wildcard `__{name}__`{} To send it as it is, write \\__{name}__, or turn expansion off for this text", .near.as_ref().map_or_else(|| ".".to_owned(), |near| format!(". Did you mean `__{near}__`?")))]
     UnknownWildcard { name: String, near: Option<String> },
     #[error("the wildcards cannot be read: {0}")]
     Unreadable(String),
@@ -75,8 +75,14 @@ pub fn is_template(text: &str) -> bool {
         Kind::OpenVariable => prompt.partner(token).is_some(),
         Kind::Wildcard => true,
         Kind::Escape => unescaped(&prompt, token).is_some(),
+        Kind::Tag => is_template(inside_tag(prompt.text_of(token))),
         _ => false,
     })
+}
+
+/// `lora:name:0.8` of `<lora:name:0.8>`.
+fn inside_tag(tag: &str) -> &str {
+    tag.strip_prefix('<').and_then(|tag| tag.strip_suffix('>')).unwrap_or_default()
 }
 
 /// Expands a template. The same seed gives the same text as long as the wildcards do not change.
@@ -129,6 +135,11 @@ impl Expanding<'_> {
                     let lines = self.lines(text)?;
                     let line = self.pick(&lines);
                     self.text(&line, depth + 1)?;
+                }
+                (Kind::Tag, _) => {
+                    self.out.push('<');
+                    self.text(inside_tag(text), depth + 1)?;
+                    self.out.push('>');
                 }
                 (Kind::Escape, _) => self.out.push_str(unescaped(prompt, token).unwrap_or(text)),
                 _ => self.out.push_str(text),

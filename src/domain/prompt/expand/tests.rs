@@ -57,6 +57,10 @@ fn a_template_becomes_one_of_its_texts() {
         ("\\__colour__", &["__colour__"]),
         ("snake_case __ x", &["snake_case __ x"]),
         ("({a|b}:1.2)", &["(a:1.2)", "(b:1.2)"]),
+        ("<lora:{a|b}:0.5> x", &["<lora:a:0.5> x", "<lora:b:0.5> x"]),
+        ("{<lora:{a|b}:{0.5|1}>|c}", &["<lora:a:0.5>", "<lora:a:1>", "<lora:b:0.5>", "<lora:b:1>", "c"]),
+        ("<lora:__colour__:1>", &["<lora:red:1>", "<lora:dark green:1>", "<lora:light green:1>"]),
+        ("<lora:a\\(b\\):1>", &["<lora:a\\(b\\):1>"]),
         ("{(a:1.2)|<lora:x:0.5>}", &["(a:1.2)", "<lora:x:0.5>"]),
         // Comments.
         ("# all of it\na\n  # and\nb # 1", &["a\nb # 1"]),
