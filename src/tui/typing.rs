@@ -25,6 +25,14 @@ pub enum TextEdit {
 impl TextEdit {
     /// Returns whether the text changed.
     pub fn apply(self, text: &mut TextArea<'static>) -> bool {
+        let changed = self.change(text);
+        if changed {
+            show_what_stands_before(text);
+        }
+        changed
+    }
+
+    fn change(self, text: &mut TextArea<'static>) -> bool {
         match self {
             Self::Undo => text.undo(),
             Self::Redo => text.redo(),
@@ -44,6 +52,30 @@ impl TextEdit {
 
 /// A key that is no command: characters, and the keys that everybody knows. Returns whether the text changed.
 pub fn typed(text: &mut TextArea<'static>, event: KeyEvent, multiline: bool) -> bool {
+    let changed = pressed(text, event, multiline);
+    if changed && !multiline {
+        show_what_stands_before(text);
+    }
+    changed
+}
+
+/// Columns before the cursor that are seen after a change.
+const SEEN_BEFORE: usize = 4;
+
+/// The widget scrolls no further back than to the cursor: of a text that has become shorter nothing would be seen.
+fn show_what_stands_before(text: &mut TextArea<'static>) {
+    let (row, column) = (text.cursor().0, text.cursor().1);
+    let hidden = text.scroll_offset().1;
+    if hidden == 0 || text.screen_cursor().col > usize::from(hidden) + SEEN_BEFORE {
+        return;
+    }
+    text.scroll((0, i16::try_from(hidden).map_or(i16::MIN, |hidden| -hidden)));
+    if let (Ok(row), Ok(column)) = (row.try_into(), column.try_into()) {
+        text.move_cursor(CursorMove::Jump(row, column));
+    }
+}
+
+fn pressed(text: &mut TextArea<'static>, event: KeyEvent, multiline: bool) -> bool {
     let held = event.modifiers & (KeyModifiers::CONTROL | KeyModifiers::ALT);
     if held.is_empty() {
         return plain(text, event, multiline);
@@ -240,4 +272,49 @@ pub fn line_editor(text: &str) -> TextArea<'static> {
     area.move_cursor(tui_textarea::CursorMove::Bottom);
     area.move_cursor(tui_textarea::CursorMove::End);
     area
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::buffer::Buffer;
+    use ratatui::layout::Rect;
+    use ratatui::widgets::Widget;
+
+    use super::*;
+
+    fn seen(text: &TextArea<'static>) -> String {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 10, 1));
+        text.render(buffer.area, &mut buffer);
+        buffer.content.iter().map(ratatui::buffer::Cell::symbol).collect::<String>().trim_end().to_owned()
+    }
+
+    #[test]
+    fn what_is_typed_over_a_long_text_is_seen_from_its_beginning() {
+        let mut text = line_editor("a long text that no field has room for");
+        seen(&text);
+        text.select_all();
+        for c in "a cat".chars() {
+            typed(&mut text, KeyEvent::from(KeyCode::Char(c)), false);
+            seen(&text);
+        }
+        assert_eq!(seen(&text), "a cat");
+    }
+
+    #[test]
+    fn what_is_left_of_a_text_that_is_deleted_backwards_is_seen() {
+        let mut text = line_editor("0123456789012345");
+        seen(&text);
+        for left in (1..16).rev() {
+            typed(&mut text, KeyEvent::from(KeyCode::Backspace), false);
+            assert!(seen(&text).len() >= left.min(SEEN_BEFORE), "{left} are left, seen is {}", seen(&text));
+        }
+        assert_eq!(seen(&text), "0");
+        let mut text = line_editor("one two three four five");
+        seen(&text);
+        for _ in 0..3 {
+            TextEdit::DeleteWord.apply(&mut text);
+            seen(&text);
+        }
+        assert_eq!(seen(&text), "one two");
+    }
 }
