@@ -98,7 +98,7 @@ pub struct SearchesArgs {
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
     /// What to search for
-    #[arg(value_name = "SEARCH", requires = "name")]
+    #[arg(value_name = "SEARCH", requires = "name", allow_hyphen_values = true)]
     pub search: Option<String>,
     /// Remove the search of this name
     #[arg(long, requires = "name", conflicts_with = "search")]
@@ -108,7 +108,7 @@ pub struct SearchesArgs {
 #[derive(Debug, clap::Args)]
 pub struct Which {
     /// Runs: 12, 12,14..20, last, or a search such as status:failed
-    #[arg(value_name = "RUNS", add = ArgValueCandidates::new(complete::runs))]
+    #[arg(value_name = "RUNS", allow_hyphen_values = true, add = ArgValueCandidates::new(complete::runs))]
     pub runs: String,
 }
 
@@ -133,7 +133,14 @@ impl Which {
             Err(()) => {
                 let saved = store.searches()?;
                 let saved = |name: &str| saved.get(name).map(String::as_str);
-                let mut query = RunQuery::of(Search::parse(&self.runs, saved).map_err(Failure::usage)?);
+                let search = Search::parse(&self.runs, saved).map_err(Failure::usage)?;
+                // A script's empty variable does not mean the whole history.
+                if search.is_empty() {
+                    return Err(Failure::usage(
+                        "no run is named. Name them as 12, 12,14..20 or last, or by a search such as status:failed",
+                    ));
+                }
+                let mut query = RunQuery::of(search);
                 pages(store, &mut query, |_| true, &mut found)?;
             }
         }

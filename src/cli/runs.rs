@@ -18,7 +18,13 @@ pub struct Args {
     pub action: Option<notebook::Action>,
     /// Words in prompt, preset, workflow, values, error, tags or note, and keys:
     /// seed:42 status:failed tag:final after:yesterday "red hat" -blurry @saved
-    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true,
+        allow_hyphen_values = true
+    )]
     pub search: String,
     /// Only runs with this status: queued, running, done, failed, …
     #[arg(long, value_parser = words::status())]

@@ -27,6 +27,8 @@ const TITLED: [&str; 12] = [
     "mintty",
     "st-",
 ];
+/// What `TERM` says of terminals that have a name of their own there: all that ssh passes on of them.
+const NAMED: [&str; 6] = ["kitty", "ghostty", "foot", "contour", "wezterm", "mintty"];
 /// The title changes in steps of so many percent.
 const STEP: u8 = 5;
 /// Whoever waits for so long looks elsewhere: no key tells otherwise here.
@@ -55,7 +57,7 @@ impl CommandWindow {
             settings: Config::load(dirs).map(|config| config.notify).unwrap_or_default(),
             window: Window::new(None),
             means: Capabilities::default(),
-            env: TerminalEnv::from_env(),
+            env: named(TerminalEnv::from_env(), &term),
             has_title: TITLED.iter().any(|begin| term.starts_with(begin)),
             is_kept: false,
         })
@@ -102,6 +104,17 @@ impl Drop for CommandWindow {
             bytes.extend_from_slice(b"\x1b[23;2t");
         }
         send(&bytes);
+    }
+}
+
+/// The name by `TERM` where nothing else tells one.
+fn named(env: TerminalEnv, term: &str) -> TerminalEnv {
+    let name = term.strip_prefix("xterm-").unwrap_or(term);
+    match NAMED.iter().find(|known| name.starts_with(*known)) {
+        Some(known) if env.program.is_empty() && !env.tmux => {
+            TerminalEnv { program: (*known).to_owned(), ..env }
+        }
+        Some(_) | None => env,
     }
 }
 
@@ -159,5 +172,27 @@ impl Listener for InWindow {
 
     fn cancel_asked(&mut self) {
         self.inner.cancel_asked();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn over_ssh_the_name_is_that_of_term() {
+        let named = |env: TerminalEnv, term: &str| named(env, term).program;
+        for (term, name) in [
+            ("xterm-kitty", "kitty"),
+            ("xterm-ghostty", "ghostty"),
+            ("foot-extra", "foot"),
+            ("xterm-256color", ""),
+            ("tmux-256color", ""),
+        ] {
+            assert_eq!(named(TerminalEnv::default(), term), name, "{term}");
+        }
+        let told = TerminalEnv { program: "iTerm2 3.6".to_owned(), ..TerminalEnv::default() };
+        assert_eq!(named(told, "xterm-kitty"), "iTerm2 3.6");
+        assert_eq!(named(TerminalEnv { tmux: true, ..TerminalEnv::default() }, "xterm-kitty"), "");
     }
 }

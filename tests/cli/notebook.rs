@@ -39,12 +39,19 @@ fn runs_are_tagged_noted_rejected_and_found_again() {
         ("\"six fingers\"", &[1]),
         ("seed:8", &[3, 2]),
         ("seed:8 -tag:final", &[3]),
+        ("-tag:final", &[3]),
+        ("-\"six fingers\"", &[3, 2]),
         ("is:starred status:done after:yesterday", &[3]),
         ("before:yesterday", &[]),
         ("run:1,3", &[3, 1]),
     ] {
         assert_eq!(found(&home, search), runs, "{search}");
     }
+    for nothing in ["", " ", "-"] {
+        let refused = home.deck(&["runs", "reject", nothing]);
+        assert!(refused.code == Some(2) && refused.err.contains("no run is named"), "{refused:?}");
+    }
+    assert_eq!(found(&home, "is:rejected"), [0_i64; 0]);
     good(&home, &["runs", "reject", "2"]);
     assert_eq!((found(&home, ""), found(&home, "is:rejected")), (vec![3, 1], vec![2]));
     good(&home, &["runs", "reject", "2", "--undo"]);

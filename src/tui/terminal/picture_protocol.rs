@@ -9,7 +9,7 @@ pub struct TerminalEnv {
     pub tmux: bool,
     /// Whether that tmux shows Sixel on the terminal that it is in.
     pub tmux_sixel: bool,
-    /// The terminal's name by `LC_TERMINAL` (which ssh passes on) or `TERM_PROGRAM`.
+    /// The terminal's name and version by `LC_TERMINAL` (which ssh passes on) or `TERM_PROGRAM`.
     pub program: String,
     /// At the end of an SSH connection.
     pub ssh: bool,
@@ -22,10 +22,14 @@ impl TerminalEnv {
     }
 
     pub(super) fn of(get: impl Fn(&str) -> Option<String>) -> Self {
+        let program = |name: &str| {
+            let version = get(&format!("{name}_VERSION")).map(|version| format!(" {version}"));
+            get(name).map(|program| program + &version.unwrap_or_default())
+        };
         Self {
             tmux: get("TMUX").is_some(),
             tmux_sixel: false,
-            program: get("LC_TERMINAL").or_else(|| get("TERM_PROGRAM")).unwrap_or_default(),
+            program: program("LC_TERMINAL").or_else(|| program("TERM_PROGRAM")).unwrap_or_default(),
             ssh: get("SSH_CONNECTION").is_some() || get("SSH_TTY").is_some(),
         }
     }
