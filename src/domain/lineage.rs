@@ -1,5 +1,6 @@
 //! Which run came from which: told by what its values and files came from.
 
+use super::brief::{Short, Told};
 use super::{Brief, Origin, RunId, RunRequest, RunSummary, Said};
 
 /// How a run came from another one. The order is that in which the nearest parent is chosen.
@@ -13,10 +14,12 @@ pub enum How {
     Explored,
     /// A file that the other one made is one of its inputs.
     Input,
+    /// Nothing says so, but it was sent next and differs in one thing, seeds apart.
+    Likely,
 }
 
 impl How {
-    pub const ALL: [Self; 4] = [Self::Again, Self::Loaded, Self::Explored, Self::Input];
+    pub const ALL: [Self; 5] = [Self::Again, Self::Loaded, Self::Explored, Self::Input, Self::Likely];
 
     pub fn word(self) -> &'static str {
         match self {
@@ -24,6 +27,7 @@ impl How {
             Self::Loaded => "loaded",
             Self::Explored => "explored",
             Self::Input => "input",
+            Self::Likely => "likely",
         }
     }
 
@@ -55,6 +59,14 @@ pub fn parents(request: &RunRequest) -> Vec<(RunId, How)> {
         }
     }
     found
+}
+
+/// Whether a run most likely came from the one of the same workflow and preset before it: they differ in one thing at the most,
+/// seeds apart. Not one of a batch, which came from a draft.
+pub fn is_likely(request: &RunRequest, change: &Brief) -> bool {
+    let is_seed = |told: &&Told| matches!(told.change, Short::Seed(_));
+    let others = change.told.iter().filter(|told| !is_seed(told)).count() + change.more;
+    request.adopt.is_none() && request.batch.is_none() && others <= 1
 }
 
 /// Whether values were imported from a file.

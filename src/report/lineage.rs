@@ -6,6 +6,9 @@ use crate::domain::lineage::{How, Kin, Lineage};
 use crate::domain::{Brief, RunId, RunSummary};
 use crate::wire::ansi::scrub_plain;
 
+/// Deepest indentation, in levels.
+const MOST_INDENT: usize = 8;
+
 /// A line of the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Branch {
@@ -29,7 +32,7 @@ pub fn tree(id: RunId, own: &str, lineage: &Lineage) -> Vec<Branch> {
     let imported = if lineage.imported { "values imported from a file" } else { "" };
     let others = lineage.others.iter().map(|(run, how)| match how {
         How::Input => format!("a picture of run {run} as input"),
-        How::Again | How::Loaded | How::Explored => format!("also {} {run}", how.word()),
+        How::Again | How::Loaded | How::Explored | How::Likely => format!("also {} {run}", how.word()),
     });
     let facts = [own_edge, own.to_owned(), imported.to_owned()].into_iter().chain(others);
     lines.push(Branch { run: id, depth, text: joined(facts), is_own: true });
@@ -75,7 +78,8 @@ fn joined(facts: impl Iterator<Item = String>) -> String {
 impl Branch {
     /// `  └ 14  loaded  cfg 6 → 7  done  A flamingo`.
     pub fn line(&self) -> String {
-        let indent = "  ".repeat(self.depth.saturating_sub(1));
+        // A long way to the root leaves room for what is told.
+        let indent = "  ".repeat(self.depth.saturating_sub(1).min(MOST_INDENT));
         let corner = if self.depth > 0 { "└ " } else { "" };
         let mark = if self.is_own { "▸ " } else { "" };
         scrub_plain(&format!("{indent}{corner}{mark}{}  {}", self.run, self.text))

@@ -14,6 +14,9 @@ const REQUEST: &str = "SELECT json, workflow_hash, preset FROM runs JOIN request
 const BEFORE: &str = "SELECT id FROM runs INDEXED BY runs_by_workflow
     WHERE workflow_hash = ?1 AND preset IS ?2 AND id < ?3 ORDER BY id DESC LIMIT 1";
 
+const NEXT: &str = "SELECT id FROM runs INDEXED BY runs_by_workflow
+    WHERE workflow_hash = ?1 AND preset IS ?2 AND id > ?3 ORDER BY id LIMIT 1";
+
 const MADE: &str = "SELECT sha256, content_type, name FROM outputs WHERE run = ?1 AND deleted_at IS NULL ORDER BY place LIMIT 4";
 
 /// A run's request, and by what its like is found.
@@ -81,13 +84,24 @@ impl Store {
         self.before(RunId::MAX, workflow_hash, preset)
     }
 
-    fn before(
+    pub(super) fn before(
         &self,
         id: RunId,
         workflow_hash: &str,
         preset: Option<&str>,
     ) -> Result<Option<RunId>, StoreError> {
         let mut statement = self.connection.prepare_cached(BEFORE)?;
+        Ok(statement.query_row(params![workflow_hash, preset, id], |row| row.get(0)).optional()?)
+    }
+
+    /// The next run of this workflow and preset.
+    pub(super) fn next_like(
+        &self,
+        id: RunId,
+        workflow_hash: &str,
+        preset: Option<&str>,
+    ) -> Result<Option<RunId>, StoreError> {
+        let mut statement = self.connection.prepare_cached(NEXT)?;
         Ok(statement.query_row(params![workflow_hash, preset, id], |row| row.get(0)).optional()?)
     }
 
@@ -163,7 +177,7 @@ mod tests {
             told,
             [(third, Some(first), 1, Some(other)), (other, None, 0, None), (first, None, 0, None)]
         );
-        for sql in [BEFORE, REQUEST, MADE] {
+        for sql in [BEFORE, NEXT, REQUEST, MADE] {
             assert_does_not_walk(&store, sql);
         }
     }

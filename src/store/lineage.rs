@@ -9,6 +9,8 @@ use crate::domain::{Brief, RunId, RunRequest, RunSummary};
 
 /// Ancestors that are followed.
 const DEEPEST: usize = 64;
+/// Ancestors that are only likely, the nearest ones.
+const MOST_LIKELY: usize = 8;
 /// Children that are listed.
 const CHILDREN: i64 = 12;
 
@@ -23,11 +25,15 @@ impl Store {
     pub fn lineage(&self, id: RunId) -> Result<Lineage, StoreError> {
         let Some(request) = self.request(id)? else { return Ok(Lineage::default()) };
         let mut found = Lineage { imported: lineage::is_imported(&request), ..Lineage::default() };
-        let (mut child, mut of_child, mut is_first) = (id, Some(request), true);
+        let (mut child, mut of_child, mut is_first, mut likely) = (id, Some(request), true, 0);
         while found.ancestors.len() < DEEPEST {
-            let mut parents = parents(&self.connection, child)?;
+            let mut parents = self.parents(child, of_child.as_ref())?;
             parents.sort_by_key(|(run, how)| (*how, -run));
             let Some((parent, how)) = parents.first().copied() else { break };
+            likely += usize::from(how == How::Likely);
+            if likely > MOST_LIKELY {
+                break;
+            }
             let request = self.request(parent)?;
             let change = changed(how, (parent, request.as_ref()), of_child.as_ref());
             if is_first {
@@ -57,7 +63,49 @@ impl Store {
         let count = "SELECT count(*) FROM parents INDEXED BY parents_by_parent WHERE parent = ?1";
         let count: i64 = self.connection.prepare_cached(count)?.query_row([id], |row| row.get(0))?;
         found.count = usize::try_from(count).unwrap_or_default();
+        self.add_likely_child(id, request.as_ref(), found)
+    }
+
+    /// The next run of the same workflow and preset, where it most likely came from this one.
+    fn add_likely_child(
+        &self,
+        id: RunId,
+        request: Option<&RunRequest>,
+        found: &mut Lineage,
+    ) -> Result<(), StoreError> {
+        let Some(own) = request else { return Ok(()) };
+        let Some(next) = self.next_like(id, &own.workflow_hash, own.preset.as_deref())? else {
+            return Ok(());
+        };
+        let child = self.request(next)?;
+        if self.parents(next, child.as_ref())? == [(id, How::Likely)] {
+            let change = changed(How::Likely, (id, request), child.as_ref());
+            let how = Some(How::Likely);
+            found.children.push(Kin { id: next, run: self.summary_of(next)?, how, change });
+            found.count += 1;
+        }
         Ok(())
+    }
+
+    /// The runs that one came from: as it was kept when it was queued; of one that is older than that, as its request and its
+    /// files tell; failing that the one before it, where that is likely.
+    fn parents(&self, run: RunId, request: Option<&RunRequest>) -> Result<Vec<(RunId, How)>, StoreError> {
+        let kept = parents(&self.connection, run)?;
+        let Some(request) = request.filter(|_| kept.is_empty()) else { return Ok(kept) };
+        let mut told = told_by(&self.connection, run, request)?;
+        told.retain(|(parent, _)| *parent < run);
+        let before = match told.is_empty() {
+            true => self.before(run, &request.workflow_hash, request.preset.as_deref())?,
+            false => None,
+        };
+        if let Some(before) = before
+            && let Some(change) =
+                changed(How::Likely, (before, self.request(before)?.as_ref()), Some(request))
+            && lineage::is_likely(request, &change)
+        {
+            told.push((before, How::Likely));
+        }
+        Ok(told)
     }
 
     /// A run's request; `None` where there is none, or it cannot be read.
@@ -86,15 +134,28 @@ fn parents(connection: &Connection, run: RunId) -> Result<Vec<(RunId, How)>, Sto
     Ok(rows.into_iter().filter_map(|(parent, how)| Some((parent, How::from_word(&how)?))).collect())
 }
 
-/// Keeps which runs a new one came from, inside the transaction that queues it.
-pub(super) fn remember(connection: &Connection, run: RunId, request: &RunRequest) -> Result<(), StoreError> {
+/// The runs that one came from, as its request and the content of its files tell.
+fn told_by(
+    connection: &Connection,
+    run: RunId,
+    request: &RunRequest,
+) -> Result<Vec<(RunId, How)>, StoreError> {
     let mut found = lineage::parents(request);
     for file in request.files.iter().filter(|_| request.adopt.is_none()) {
-        let sql = "SELECT run FROM outputs INDEXED BY outputs_by_content WHERE sha256 = ?1 ORDER BY run DESC LIMIT 1";
-        let made: Option<RunId> =
-            connection.prepare_cached(sql)?.query_row([&file.sha256], |row| row.get(0)).optional()?;
+        let sql = "SELECT run FROM outputs INDEXED BY outputs_by_content
+            WHERE sha256 = ?1 AND run < ?2 ORDER BY run DESC LIMIT 1";
+        let made: Option<RunId> = connection
+            .prepare_cached(sql)?
+            .query_row(params![file.sha256, run], |row| row.get(0))
+            .optional()?;
         found.extend(made.map(|made| (made, How::Input)));
     }
+    Ok(found)
+}
+
+/// Keeps which runs a new one came from, inside the transaction that queues it.
+pub(super) fn remember(connection: &Connection, run: RunId, request: &RunRequest) -> Result<(), StoreError> {
+    let found = told_by(connection, run, request)?;
     let sql = "INSERT OR IGNORE INTO parents (run, parent, how) VALUES (?1, ?2, ?3)";
     for (parent, how) in found {
         connection.prepare_cached(sql)?.execute(params![run, parent, how.word()])?;
@@ -164,7 +225,41 @@ mod tests {
         let both = RunRequest { files: vec![file], ..request(2, Some(Said::Run(other))) };
         let user = store.queue(&both, 3).expect("queued");
         let found = store.lineage(user).expect("read");
-        assert_eq!((found.ancestors[0].id, found.others), (other, vec![(maker, How::Input)]));
+        let nearest = found.ancestors.last().map(|kin| kin.id);
+        assert_eq!((nearest, found.others), (Some(other), vec![(maker, How::Input)]));
         assert_eq!(store.lineage(maker).expect("read").children[0].how, Some(How::Input));
+    }
+
+    #[test]
+    fn edges_that_nobody_kept_are_told_as_far_as_they_can_be() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&Dirs::under(folder.path())).expect("a store");
+        let (steps, seed) = (ParamKey::new("3", "steps"), ParamKey::new("3", "seed"));
+        let with = |cfg, steps_now: u32, seed_now: u32, from| {
+            let mut request = request(cfg, from);
+            request.params.insert(steps.clone(), json!(steps_now));
+            request.params.insert(seed.clone(), json!(seed_now));
+            request
+        };
+        let queue = |request: &RunRequest| store.queue(request, 1).expect("queued");
+        let first = queue(&with(5, 20, 1, None));
+        let typed = queue(&with(6, 20, 2, None));
+        let far = queue(&with(9, 40, 3, None));
+        let loaded = queue(&with(6, 30, 2, Some(Said::Run(typed))));
+        // As a history from before edges were kept.
+        store.connection.execute("DELETE FROM parents", []).expect("forgotten");
+        let way = |id| {
+            let found = store.lineage(id).expect("read");
+            let ancestors: Vec<RunId> = found.ancestors.iter().map(|kin| kin.id).collect();
+            (ancestors, found.own.map(|(how, _)| how))
+        };
+        assert_eq!(way(typed), (vec![first], Some(How::Likely)), "one value and the seed");
+        assert_eq!(way(far), (vec![], None), "two values: nobody knows");
+        assert_eq!(way(loaded), (vec![first, typed], Some(How::Loaded)), "its request says so");
+        let found = store.lineage(first).expect("read");
+        let children: Vec<_> = found.children.iter().map(|kin| (kin.id, kin.how)).collect();
+        assert_eq!((children, found.count), (vec![(typed, Some(How::Likely))], 1));
+        let chain: Vec<RunId> = (50..70).map(|seed| queue(&with(9, 40, seed, None))).collect();
+        assert_eq!(way(chain[19]).0, chain[11..19], "the nearest ones");
     }
 }

@@ -60,8 +60,11 @@ fn runs_are_tagged_noted_rejected_and_found_again() {
     let shown = &good(&home, &["show", "3", "--json"]).json()[0];
     assert_eq!(shown["starred"], true);
     assert_eq!(
-        shown["ancestors"][0],
-        serde_json::json!({"run": 2, "how": "again", "change": "the same values"})
+        shown["ancestors"],
+        serde_json::json!([
+            {"run": 1, "how": "likely", "change": "seed 8"},
+            {"run": 2, "how": "again", "change": "the same values"},
+        ])
     );
     assert!(good(&home, &["show", "2"]).out.contains("└ 3  again"), "what came of it");
 }

@@ -277,6 +277,14 @@ fn status(page: &mut Page, run: &Run, model: &Model) {
         Status::Lost => "lost: how it ended is not known",
         status => status.word(),
     };
+    let hold = model.runs.list.selected().filter(|row| row.id == run.id).and_then(|row| row.held);
+    let said = match hold {
+        Some(hold) => {
+            let remedy = hold.remedy_of_runs().filter(|_| run.request.batch.is_none());
+            format!("{}{}", hold.why(), remedy.map(|remedy| format!(". {remedy}")).unwrap_or_default())
+        }
+        None => said.to_owned(),
+    };
     page.field("status", &format!("{} {said}", run.status.sign()), LineStyle::Status(run.status));
     noted(page, run, model);
     if let Some(connection) = run.connection.filter(|_| !run.status.is_end()) {
