@@ -197,14 +197,11 @@ fn caption(
     let told = match along_axes {
         true => run.run.id.to_string(),
         false => {
-            let values: Vec<String> = model
-                .sheet
-                .outline
-                .values(place)
-                .into_iter()
-                .map(|(_, value)| end(value, room.max(4)))
-                .collect();
-            values.join(", ")
+            let values = model.sheet.outline.values(place);
+            // Each has its share, so that the last one is seen, too.
+            let share = (room + 2) / values.len().max(1);
+            let share = share.saturating_sub(2).max(4);
+            values.into_iter().map(|(_, value)| end(value, share)).collect::<Vec<_>>().join(", ")
         }
     };
     put(buffer, line, x, line.y, &told, style);

@@ -76,12 +76,13 @@ impl Operations {
             if let Msg::Settings { told, .. } = msg
                 && unsent > 0
             {
-                told.push_str(&format!(
-                    ". {} of batch {} not sent{}",
+                // First what the person does not see on the screen: a short line is cut at its end.
+                *told = format!(
+                    "{} of batch {} not sent{}. {told}",
                     report::runs(unsent),
                     keep.batch,
                     saved.as_deref().unwrap_or_default()
-                ));
+                );
             }
         }
         Ok(msgs)
@@ -95,7 +96,7 @@ impl Operations {
             (BatchRemark::Star, true) => format!("{runs} of batch {batch} have a star now"),
             (BatchRemark::Star, false) => format!("{runs} of batch {batch} have no star any more"),
             (BatchRemark::Reject, true) => {
-                format!("{runs} of batch {batch} are rejected: gallery and searches leave them out")
+                format!("{runs} of batch {batch} rejected: lists leave them out")
             }
             (BatchRemark::Reject, false) => format!("{runs} of batch {batch} are not rejected any more"),
             (BatchRemark::Tags { .. }, _) => format!("Batch {batch}: {runs} have other tags now"),
