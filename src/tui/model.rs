@@ -104,6 +104,8 @@ pub struct Model {
     pub usual_outputs: PathBuf,
     /// Nobody is asked before a run that differs in nothing from one that is done.
     pub same_unasked: bool,
+    /// The dashboard is told in lines, where no picture can be drawn.
+    pub linear: bool,
     /// The terminal's cursor stays at what is selected.
     pub park_cursor: bool,
     /// The pane that the details were opened from.

@@ -178,6 +178,19 @@ fn a_demo_that_cannot_start_is_said_and_the_screen_stays() {
 }
 
 #[test]
+fn a_first_start_says_what_to_do_and_reports_no_error() {
+    let world = World::quick();
+    std::fs::remove_file(world.dirs().config_file()).expect("removed");
+    let mut screen = world.starting(&[]);
+    screen.wait_for("Nothing is set up yet");
+    screen.wait_for("opens the demo");
+    screen.send(b"!");
+    screen.wait_for("None so far.");
+    screen.send(b"\x1bV");
+    screen.wait_for("outputs of all runs are seen here");
+}
+
+#[test]
 fn the_main_job() {
     let mut world = World::quick();
     let mut screen = world.flamingo();

@@ -13,14 +13,23 @@ use crate::tui::wrap::wrap;
 /// Width of the age, in columns.
 const AGE: u16 = 5;
 
-fn place(model: &Model) -> Rect {
-    let (width, height) = (model.size.width, model.size.height);
-    let frame = Rect { x: 2, y: 1, width: width.saturating_sub(4), height: height.saturating_sub(2) };
-    Rect { width: frame.width.min(100), x: frame.x + frame.width.saturating_sub(100) / 2, ..frame }
+/// Most columns.
+const WIDEST: u16 = 100;
+
+fn width(model: &Model) -> u16 {
+    model.size.width.saturating_sub(4).min(WIDEST)
+}
+
+/// As high as its lines are, or as the screen.
+fn place(model: &Model, lines: usize) -> Rect {
+    let width = width(model);
+    let highest = model.size.height.saturating_sub(2);
+    let height = u16::try_from(lines.max(1)).map_or(highest, |lines| lines.saturating_add(2).min(highest));
+    Rect { x: (model.size.width - width) / 2, y: 1, width, height }
 }
 
 fn lines(model: &Model) -> Vec<(Option<(i64, Tone)>, String)> {
-    let width = usize::from(place(model).width.saturating_sub(6 + AGE)).max(8);
+    let width = usize::from(width(model).saturating_sub(6 + AGE)).max(8);
     let mut lines = Vec::new();
     for (at, notice) in model.messages.iter().rev() {
         let mut first = Some((model.now - at, notice.tone));
@@ -37,7 +46,8 @@ pub fn line_count(model: &Model) -> usize {
 }
 
 pub fn draw(model: &Model, scroll: usize, theme: &Theme, buffer: &mut Buffer) {
-    let area = place(model);
+    let lines = lines(model);
+    let area = place(model, lines.len());
     frame(buffer, area, "Messages", theme.quiet, theme.accent);
     let inner = Rect {
         x: area.x + 2,
@@ -45,7 +55,6 @@ pub fn draw(model: &Model, scroll: usize, theme: &Theme, buffer: &mut Buffer) {
         width: area.width.saturating_sub(4),
         height: area.height.saturating_sub(2),
     };
-    let lines = lines(model);
     if lines.is_empty() {
         put(buffer, inner, inner.x, inner.y, "None so far.", theme.quiet);
     }

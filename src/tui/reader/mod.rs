@@ -7,6 +7,9 @@
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use tui_textarea::TextArea;
@@ -21,6 +24,7 @@ use super::panes;
 use super::panes::params::Editing;
 use super::theme::Theme;
 use super::view::{self, SELECTED};
+use crate::domain::{RunId, Status};
 
 /// The screen that nobody sees: one pane at a time, as long as most things are.
 pub const SCREEN: Size = Size { width: 99, height: 60 };
@@ -30,6 +34,10 @@ pub const SCREEN: Size = Size { width: 99, height: 60 };
 pub struct Reader {
     place: String,
     lines: Vec<String>,
+    /// Who set the value that was told last.
+    origin: String,
+    /// Runs at work, as far as they are listed; `None` before the first time.
+    running: Option<BTreeSet<RunId>>,
     notice: String,
     field: String,
 }
@@ -78,7 +86,9 @@ impl Reader {
             };
             told.lines.extend(lines.iter().filter(|line| !self.lines.contains(line)).cloned());
             self.lines = lines;
+            told.lines.extend(self.new_origin(model));
         }
+        told.lines.extend(self.newly_running(model));
         let notice =
             model.notice.as_ref().map_or_else(String::new, |notice| match notice.advice.is_empty() {
                 true => notice.text.clone(),
@@ -97,6 +107,29 @@ impl Reader {
     }
 }
 
+impl Reader {
+    /// Who set the selected value, where that is another one than before.
+    fn new_origin(&mut self, model: &Model) -> Option<String> {
+        let is_told =
+            model.focus == Pane::Parameters && model.overlay.is_none() && model.params.editing.is_none();
+        let origin = is_told.then(|| spoken(&panes::params::view::about_selected(model)))?;
+        let is_new = !origin.is_empty() && origin != self.origin;
+        is_new.then(|| {
+            self.origin.clone_from(&origin);
+            origin
+        })
+    }
+
+    /// Runs that have begun to work. Those that work as the dashboard opens are no news.
+    fn newly_running(&mut self, model: &Model) -> Vec<String> {
+        let rows = model.runs.list.rows.iter().filter(|run| run.status == Status::Running);
+        let running: BTreeSet<RunId> = rows.map(|run| run.id).collect();
+        let before = self.running.replace(running.clone());
+        let new = before.map_or_else(BTreeSet::new, |before| &running - &before);
+        new.iter().map(|id| format!("Run {id} is running")).collect()
+    }
+}
+
 /// Where the keys go.
 fn place(model: &Model) -> String {
     if let Some(overlay) = &model.overlay {
@@ -109,8 +142,8 @@ fn place(model: &Model) -> String {
     let note = match model.focus {
         // They change by themselves.
         Pane::Log | Pane::Runs => String::new(),
-        // What it says of the selected value is told with that.
-        Pane::Parameters => panes::params::view::changed(model),
+        // What it says of the selected one is told with that.
+        Pane::Parameters | Pane::Gallery => String::new(),
         pane => panes::note(pane, model),
     };
     let title = model.focus.title();
@@ -184,10 +217,18 @@ fn seen(model: &Model, buffer: &Buffer) -> Vec<String> {
     let selected = Rect { x: bar.x + 1, y: bar.y, width: body.right() - bar.x - 1, height: last };
     // What is selected is one thing, over as many rows as it takes.
     let mut lines = vec![rows(buffer, selected).collect::<Vec<_>>().join(" ")];
-    if model.focus == Pane::Parameters {
-        lines.push(spoken(&panes::params::view::about_selected(model)));
-        lines.retain(|line| !line.is_empty());
+    match model.focus {
+        Pane::Parameters => lines.push(panes::params::view::changed(model)),
+        Pane::Gallery => lines.push(spoken(&panes::note(Pane::Gallery, model))),
+        Pane::Runs
+        | Pane::Details
+        | Pane::Log
+        | Pane::Output
+        | Pane::Compare
+        | Pane::Sheet
+        | Pane::Server => {}
     }
+    lines.retain(|line| !line.is_empty());
     lines
 }
 
@@ -221,11 +262,21 @@ fn spoken(row: &str) -> String {
     let is_drawn = |c: char| matches!(c, '\u{2500}'..='\u{259f}');
     let text: String = row.chars().map(|c| if is_drawn(c) { ' ' } else { c }).collect();
     let parts = text.split("  ").map(str::trim).filter(|part| !part.is_empty());
+    let parts = parts.map(|part| part.split(' ').map(key_in_words).collect::<Vec<_>>().join(" "));
     let text = parts.collect::<Vec<_>>().join(", ");
     // The marks of a parameter: set by a preset, and changed by the person.
     match text.strip_prefix("• ") {
         Some(text) => format!("changed: {text}"),
         None => text.strip_prefix("· ").unwrap_or(&text).to_owned(),
+    }
+}
+
+/// `ctrl+r` for `^R`: a screen reader says no more than the letter of that.
+fn key_in_words(word: &str) -> Cow<'_, str> {
+    let mut letters = word.strip_prefix('^').unwrap_or_default().chars();
+    match (letters.next(), letters.next()) {
+        (Some(letter @ 'A'..='Z'), None) => Cow::Owned(format!("ctrl+{}", letter.to_ascii_lowercase())),
+        _ => Cow::Borrowed(word),
     }
 }
 

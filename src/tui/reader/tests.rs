@@ -1,5 +1,4 @@
 use super::*;
-use crate::domain::Status;
 use crate::domain::run::RunSummary;
 use crate::tui::msg::Msg;
 use crate::tui::notice::Tone;
@@ -45,6 +44,59 @@ fn a_move_tells_the_next_thing_and_nothing_else() {
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(!told[0].contains(SELECTED) && !told[0].contains("A flamingo"), "{told:?}");
     assert_eq!(listener.hear(false), Told::default(), "nothing happened");
+}
+
+#[test]
+fn a_change_is_told_itself_first_and_who_set_a_value_only_when_it_is_another() {
+    let mut listener = Listener::new();
+    let rows: Vec<Vec<String>> = (0..6).map(|_| listener.press("j")).collect();
+    let steps = rows.iter().position(|told| told[0].starts_with("steps")).expect("steps are a row");
+    let told: Vec<&String> = rows.iter().flat_map(|told| &told[1..]).collect();
+    assert_eq!(told, ["preset flamingo"], "{rows:?}");
+    listener.press(&"k ".repeat(5 - steps));
+    let told = listener.press("l");
+    assert!(told[0].starts_with("changed: steps"), "{told:?}");
+    assert!(told.iter().skip(1).any(|line| line == "1 changed"), "{told:?}");
+    assert!(!told.iter().any(|line| line.starts_with("Parameters")), "it is where it was: {told:?}");
+    let again = listener.press("l");
+    assert_eq!(again.len(), 1, "{again:?}");
+}
+
+#[test]
+fn a_run_that_begins_to_work_is_told_once() {
+    let mut listener = Listener::new();
+    let at = |steps: &[Status]| runs_msg(vec![RunSummary::from(&run(7, "a cat", steps))]);
+    listener.stage.hear(at(&[Status::Waiting]));
+    assert_eq!(listener.hear(false), Told::default());
+    listener.stage.hear(at(&[Status::Waiting, Status::Running]));
+    assert_eq!(listener.hear(false).lines, ["Run 7 is running"]);
+    listener.stage.hear(at(&[Status::Waiting, Status::Running]));
+    assert_eq!(listener.hear(false), Told::default());
+}
+
+#[test]
+fn of_a_picture_it_is_told_at_once_how_to_get_at_it() {
+    let mut listener = Listener::new();
+    listener.stage.model.linear = true;
+    listener.stage.model.output.mode = crate::picture::PictureMode::Off;
+    let done = run(7, "a cat", &[Status::Waiting, Status::Running, Status::Done]);
+    listener.stage.hear(runs_msg(vec![RunSummary::from(&done)]));
+    listener.stage.hear(Msg::Run(7, Some(Box::new(done))));
+    let told = listener.press("5");
+    assert!(told[0].starts_with("Output, run 7"), "{told:?}");
+    assert!(told.iter().any(|line| line.contains("v opens it, y copies its path")), "{told:?}");
+    for pane in ["1", "2", "3", "4", "V", "M"] {
+        assert!(!listener.press(pane).is_empty(), "{pane}");
+    }
+}
+
+#[test]
+fn a_key_with_ctrl_is_told_as_one() {
+    assert_eq!(
+        spoken("^R F5   Run with the current parameters"),
+        "ctrl+r F5, Run with the current parameters"
+    );
+    assert_eq!(spoken("2^Rx ^"), "2^Rx ^");
 }
 
 #[test]

@@ -112,7 +112,9 @@ fn session_options(config: &Config) -> SessionOptions {
         linear: config.ui.reader,
         flow_control: config.ui.flow_control,
         ascii: config.ui.ascii.unwrap_or(of_environment.ascii),
-        title: Some("comfydeck".to_owned()),
+        // A screen reader may read out questions and titles that it does not know.
+        title: (!config.ui.reader).then(|| "comfydeck".to_owned()),
+        queries: of_environment.queries && !config.ui.reader,
         notifications: !config.notify.desktop.is_empty(),
         // Nobody is asked what is not used.
         pictures: !matches!(mode, PictureMode::Off | PictureMode::Always(PictureProtocol::Blocks)),
@@ -163,6 +165,7 @@ fn event_loop(
         profile_choice: ProfileChoice { profile: options.profile.clone(), url: options.url.clone() },
         usual_outputs: options.dirs.outputs.clone(),
         same_unasked: !ui.ask_if_same,
+        linear: ui.reader,
         park_cursor: ui.park_cursor,
         alerts: Alerts::new(notify.clone(), store::now()),
         ..Model::default()

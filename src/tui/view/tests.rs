@@ -103,6 +103,31 @@ fn every_size_can_be_drawn() {
 }
 
 #[test]
+fn messages_take_as_many_rows_as_they_have_lines() {
+    let frame = |stage: &Stage| {
+        let screen = stage.screen();
+        let row = |corner: &str| screen.lines().position(|line| line.contains(corner)).expect("a frame");
+        (row("╭"), row("╰"))
+    };
+    let mut stage = Stage::new(80, 24);
+    stage.press("!");
+    assert_eq!(frame(&stage), (1, 3), "one line says that there are none");
+    stage.press("esc");
+    for number in 0..3 {
+        stage.hear(Msg::Notice(crate::tui::notice::Tone::Bad, format!("message {number}")));
+    }
+    stage.press("!");
+    assert_eq!(frame(&stage), (1, 5));
+    stage.press("esc");
+    for number in 3..60 {
+        stage.hear(Msg::Notice(crate::tui::notice::Tone::Bad, format!("message {number}")));
+    }
+    stage.press("!");
+    assert_eq!(frame(&stage), (1, 22), "all of the screen but its first and last row");
+    assert!(stage.screen().contains("more ↓"));
+}
+
+#[test]
 fn every_match_in_a_log_is_marked_and_the_current_one_stands_out() {
     use ratatui::style::Modifier;
     let mut stage = busy(80, 24);

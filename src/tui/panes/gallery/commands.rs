@@ -32,6 +32,7 @@ pub const COMMANDS: &[Command] = &[
         keys: &["F"],
         short: "only ★",
         long: "Show only starred outputs",
+        when: |model| if model.gallery.starred { Ok(()) } else { any(model) },
         ..Command::new("only-starred", |model, _, effects| only_starred(model, effects))
     },
     Command {
@@ -66,6 +67,7 @@ pub const COMMANDS: &[Command] = &[
         keys: &["+", "="],
         short: "larger",
         long: "Larger tiles, fewer of them",
+        when: any,
         ..Command::new("larger-tiles", |model, _, _| resize(model, -1))
     },
     Command {
@@ -73,6 +75,7 @@ pub const COMMANDS: &[Command] = &[
         keys: &["-"],
         short: "smaller",
         long: "Smaller tiles, more of them",
+        when: any,
         ..Command::new("smaller-tiles", |model, _, _| resize(model, 1))
     },
     Command {
@@ -84,6 +87,10 @@ pub const COMMANDS: &[Command] = &[
         ..Command::new("delete-output", |model, _, _| ask_delete(model))
     },
 ];
+
+fn any(model: &Model) -> Result<(), Reason> {
+    if model.gallery.list.rows.is_empty() { Err("There are no outputs") } else { Ok(()) }
+}
 
 fn selected(model: &Model) -> Result<(), Reason> {
     model.gallery.list.selected().map(drop).ok_or("No output is selected")

@@ -45,7 +45,12 @@ pub fn draw(model: &Model, keys: &Keymap, theme: &Theme, area: Rect, buffer: &mu
     let gallery = &model.gallery;
     if gallery.list.rows.is_empty() {
         let is_filtered = gallery.starred || !model.runs.filter.is_empty();
-        let nothing = format!("Nothing yet. Press {} to run.", keys.hint("run"));
+        let nothing = match model.open.profile.is_some() && model.open.workflow.is_some() {
+            true => format!("Nothing yet. Press {} to run.", keys.hint("run")),
+            false => {
+                format!("Nothing yet: outputs of all runs are seen here. {} goes back.", keys.hint("back"))
+            }
+        };
         let text = match gallery.list.shown {
             None if gallery.list.failed => "The history cannot be read.",
             None => "Reading the history…",

@@ -198,7 +198,10 @@ fn failure(run: &Run, error: &RunError, keys: &Keymap, theme: &Theme) -> Vec<(St
 /// Why a picture is not drawn, and what to do.
 fn off(model: &Model, keys: &Keymap) -> String {
     let key = keys.hint("picture-kind");
-    if model.output.mode == PictureMode::Off {
+    if model.linear {
+        let (view, copy) = (keys.hint("view"), keys.hint("copy-path"));
+        format!("Not drawn here. {view} opens it, {copy} copies its path")
+    } else if model.output.mode == PictureMode::Off {
         format!("Pictures are off. {key} turns them on")
     } else {
         format!(
@@ -209,6 +212,9 @@ fn off(model: &Model, keys: &Keymap) -> String {
 
 /// What the pane is waiting for.
 fn waiting(model: &Model, keys: &Keymap) -> String {
+    if model.linear {
+        return off(model, keys);
+    }
     if model.output.mode == PictureMode::Auto && model.output.means.best.is_none() {
         return format!("Asking the terminal how it shows pictures… {} chooses", keys.hint("picture-kind"));
     }
