@@ -3,7 +3,7 @@
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-/// A text without line breaks, wrapped at words; a word longer than a line is cut.
+/// A text without line breaks, wrapped at words; a word longer than a line is cut, a path behind the name of a folder.
 pub fn wrap(line: &str, width: usize) -> Vec<&str> {
     wrapped(line, width).collect()
 }
@@ -22,7 +22,7 @@ pub fn wrapped(line: &str, width: usize) -> impl Iterator<Item = &str> {
 /// Where the first line of a text ends and the next one begins; `None` when one line holds it all. What is seen as one
 /// character stays whole, even if it is wider than a line.
 fn line_end(text: &str, width: usize) -> Option<(usize, usize)> {
-    let (mut used, mut last_space) = (0, None);
+    let (mut used, mut last_space, mut behind_folder) = (0, None, None);
     for (at, grapheme) in text.grapheme_indices(true) {
         let columns = grapheme.width();
         if used + columns > width && at > 0 {
@@ -30,13 +30,17 @@ fn line_end(text: &str, width: usize) -> Option<(usize, usize)> {
             return Some(match last_space {
                 _ if grapheme == " " => (at, at + 1),
                 Some(space) => (space, space + 1),
-                None => (at, at),
+                None => behind_folder.map_or((at, at), |behind| (behind, behind)),
             });
         }
         if grapheme == " " {
             last_space = Some(at);
         }
         used += columns;
+        // Not where that would leave most of the line empty.
+        if grapheme == "/" && used * 2 >= width {
+            behind_folder = Some(at + grapheme.len());
+        }
     }
     None
 }
@@ -53,6 +57,9 @@ mod tests {
             ("one two three", 8, vec!["one two", "three"]),
             ("abcdefgh", 3, vec!["abc", "def", "gh"]),
             ("猫と犬と鳥", 4, vec!["猫と", "犬と", "鳥"]),
+            ("/home/ada/cat_01_.png", 16, vec!["/home/ada/", "cat_01_.png"]),
+            ("/x/comfydeck_00001_.png", 12, vec!["/x/comfydeck", "_00001_.png"]),
+            ("at /home/ada/cat_01_.png", 16, vec!["at", "/home/ada/", "cat_01_.png"]),
             ("a bcdefgh", 4, vec!["a", "bcde", "fgh"]),
             ("👩‍👩‍👧👩‍👩‍👧", 3, vec!["👩‍👩‍👧", "👩‍👩‍👧"]),
             ("e\u{301}e\u{301}e\u{301}", 2, vec!["e\u{301}e\u{301}", "e\u{301}"]),

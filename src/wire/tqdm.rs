@@ -59,8 +59,8 @@ fn bounded(text: &str) -> Option<Bar> {
         None => (text.find("% ")?, false),
     };
     let before = &text[..percent];
-    let digits = before.trim_end_matches(|c: char| c.is_ascii_digit()).len();
-    before[digits..].parse::<u8>().ok()?;
+    let digits = before.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.').len();
+    before[digits..].parse::<f32>().ok()?;
     let behind = if has_bar { text[percent + 2..].split_once('|')?.1 } else { &text[percent + 2..] };
     let (counts, times) = match behind.split_once('[') {
         Some((counts, times)) => (counts, times),
@@ -76,13 +76,23 @@ fn bounded(text: &str) -> Option<Bar> {
     Some(Bar { value, max: Some(max), seconds_left: left, label: label(&before[..digits]) })
 }
 
-/// A line without a total: `label: 9it [00:05,  1.70it/s]`.
+/// A line without a total: `label: 9it [00:05,  1.70it/s]`, or `label: 9 tiles [00:05,  1.70 tiles/s]`.
 fn endless(text: &str) -> Option<Bar> {
     let (counts, times) = text.trim_end().split_once(" [")?;
     let (took, speed) = times.strip_suffix(']')?.split_once(',')?;
     seconds(took).filter(|_| took.contains(':') && speed.contains('/'))?;
-    let begin = counts.rfind(' ').map_or(0, |at| at + 1);
-    let value = number(&counts[begin..])?;
+    let last_word = |text: &str| text.rfind(' ').map_or(0, |at| at + 1);
+    let begin = last_word(counts);
+    let (begin, value) = match number(&counts[begin..]) {
+        Some(value) => (begin, value),
+        // A unit of its own, which then stands in the speed, too.
+        None => {
+            let (counts, unit) = counts.rsplit_once(' ')?;
+            speed.contains(&format!(" {unit}/")).then_some(())?;
+            let begin = last_word(counts);
+            (begin, number(&counts[begin..])?)
+        }
+    };
     Some(Bar { value: value as u64, max: None, seconds_left: None, label: label(&counts[..begin]) })
 }
 
@@ -153,6 +163,10 @@ mod tests {
             (" 45%|████▌     | 9/20", progress(9, 20, None, "")),
             ("9it [00:05, 1.70it/s]", endless(9, "")),
             ("Fetching: 1.50GB [01:00:05, 150MB/s]", endless(1_500_000_000, "Fetching")),
+            ("Map: 1000 examples [00:01, 500.00 examples/s]", endless(1000, "Map")),
+            ("9 tiles [00:05,  1.70 tiles/s, loss=0.1]", endless(9, "")),
+            ("up 45.5%|████▌     | 9/20 [00:05<00:06]", progress(9, 20, Some(6), "up")),
+            ("see 2 files [00:05, and/or]", None),
             ("it was 9 [see above, and/or below]", None),
             ("took 50% 1/2 of the time", None),
             ("weights [0, 1/2]", None),

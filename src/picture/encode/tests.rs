@@ -320,6 +320,17 @@ fn with_few_colours_gradients_dissolve_as_long_as_they_fit_the_budget() {
     assert_eq!(of(Colours::Indexed, usize::MAX), dithered);
     let small = |colours| wire(&picture, colours, 9_000);
     assert!(small(Colours::Indexed) <= 9_000 && small(Colours::Sixteen) <= 9_000);
+    // Of a pattern that is too dear a weaker one is left, as long as it fits.
+    let whole = wire(&picture, Colours::Indexed, usize::MAX);
+    let within = |budget: usize| {
+        let used = wire(&picture, Colours::Indexed, budget);
+        assert!(used <= budget, "{used} of {budget}");
+        let weaker = of(Colours::Indexed, budget);
+        assert_eq!(weaker.dimensions(), dithered.dimensions(), "as large as it was");
+        distance(&far(&plain), &far(&nearest(&weaker)))
+    };
+    let weaker = within(whole * 3 / 4);
+    assert!(weaker < without * 0.97 && weaker > with, "{weaker} between {with} and {without}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use tui_textarea::TextArea;
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::command::Keymap;
 use super::layout;
@@ -40,6 +40,20 @@ pub struct Reader {
     running: Option<BTreeSet<RunId>>,
     notice: String,
     field: String,
+    /// What the line of the field shows.
+    line: Option<Line>,
+    /// What was told last was that something is still to come.
+    is_awaiting: bool,
+}
+
+/// A part of a text on the terminal's line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Line {
+    /// Columns of the text before it.
+    skipped: usize,
+    shown: String,
+    /// Where the cursor is in it.
+    column: usize,
 }
 
 /// What is to be written: lines, and the text that is being typed beneath them.
@@ -71,7 +85,7 @@ impl Reader {
             self.place = place;
             self.lines.clear();
         }
-        if is_elsewhere || by_key {
+        if is_elsewhere || by_key || self.is_awaiting {
             let lines = match &model.overlay {
                 // Nobody wants to hear all of a list before typing what it is searched for.
                 Some(Overlay::Picker(picker)) if picker.selected.is_none() => {
@@ -85,6 +99,7 @@ impl Reader {
                 },
             };
             told.lines.extend(lines.iter().filter(|line| !self.lines.contains(line)).cloned());
+            self.is_awaiting = matches!(&lines[..], [line] if line.ends_with('…'));
             self.lines = lines;
             told.lines.extend(self.new_origin(model));
         }
@@ -280,25 +295,68 @@ fn key_in_words(word: &str) -> Cow<'_, str> {
     }
 }
 
-/// The bytes that write it on a terminal of so many columns, on the line of the cursor.
-pub fn bytes(told: &Told, columns: u16) -> Vec<u8> {
-    if *told == Told::default() {
-        return Vec::new();
-    }
-    let mut text = String::from("\r\x1b[K");
-    for line in &told.lines {
-        text.extend(line.chars().filter(|c| !c.is_control()));
-        text.push_str("\r\n");
-    }
-    if let Some(field) = &told.field {
-        // A line that is longer is seen around the cursor.
-        let room = usize::from(columns).saturating_sub(1).max(8);
-        let skipped = field.column.saturating_sub(room - 1);
-        text.extend(field.text.chars().skip(skipped).take(room).filter(|c| !c.is_control()));
-        text.push('\r');
-        if field.column > skipped {
-            text.push_str(&format!("\x1b[{}C", field.column - skipped));
+impl Reader {
+    /// The bytes that write it on a terminal of so many columns, on the line of the cursor. Of a text that is being typed only
+    /// what differs is written: a screen reader says whatever is written, also when it stood there before.
+    pub fn bytes(&mut self, told: &Told, columns: u16) -> Vec<u8> {
+        if *told == Told::default() {
+            return Vec::new();
         }
+        let room = usize::from(columns).saturating_sub(1).max(8);
+        let before = self.line.take().filter(|_| told.lines.is_empty());
+        let line = told.field.as_ref().map(|field| Line::of(field, room, before.as_ref()));
+        let text = match (&before, &line) {
+            (Some(before), Some(line)) if before.skipped == line.skipped => line.over(before),
+            (_, line) => {
+                let mut text = String::from("\r\x1b[K");
+                for line in &told.lines {
+                    text.extend(line.chars().filter(|c| !c.is_control()));
+                    text.push_str("\r\n");
+                }
+                text.extend(line.iter().map(|line| line.over(&Line::default())));
+                text
+            }
+        };
+        self.line = line;
+        text.into_bytes()
     }
-    text.into_bytes()
+}
+
+impl Line {
+    /// What a line of `room` columns shows of a text: the same part as before while the cursor is in that.
+    fn of(field: &Field, room: usize, before: Option<&Line>) -> Self {
+        let is_seen = |skipped: usize| (skipped..skipped + room).contains(&field.column);
+        let skipped = match before.map(|before| before.skipped) {
+            Some(skipped) if is_seen(skipped) => skipped,
+            // Half of the line is left to go on in.
+            Some(_) => field.column.saturating_sub(room / 2),
+            None => field.column.saturating_sub(room - 1),
+        };
+        let shown = field.text.chars().skip(skipped).take(room).filter(|c| !c.is_control()).collect();
+        Self { skipped, shown, column: field.column - skipped }
+    }
+
+    /// What is written where another line stands.
+    fn over(&self, before: &Line) -> String {
+        let same = before.shown.chars().zip(self.shown.chars()).take_while(|(a, b)| a == b);
+        let (kept, bytes) =
+            same.fold((0, 0), |(kept, bytes), (c, _)| (kept + c.width().unwrap_or(0), bytes + c.len_utf8()));
+        let (old, new) = (&before.shown[bytes..], &self.shown[bytes..]);
+        if old.is_empty() && new.is_empty() {
+            return moved(before.column, self.column);
+        }
+        let clear = if new.width() < old.width() { "\x1b[K" } else { "" };
+        let end = kept + new.width();
+        [moved(before.column, kept), new.to_owned(), clear.to_owned(), moved(end, self.column)].concat()
+    }
+}
+
+/// Moves the cursor along its line.
+fn moved(from: usize, to: usize) -> String {
+    match (to.checked_sub(from), from.checked_sub(to)) {
+        (Some(0), _) => String::new(),
+        (_, Some(_)) if to == 0 => "\r".to_owned(),
+        (Some(right), _) => format!("\x1b[{right}C"),
+        (_, left) => format!("\x1b[{}D", left.unwrap_or_default()),
+    }
 }

@@ -2,6 +2,7 @@ use super::*;
 use crate::domain::run::RunSummary;
 use crate::tui::msg::Msg;
 use crate::tui::notice::Tone;
+use crate::tui::query::OutputsQuery;
 use crate::tui::stage::{Stage, run, runs_msg};
 
 /// A screen reader before the dashboard: what it hears.
@@ -143,18 +144,62 @@ fn messages_are_told_and_clocks_are_not() {
     assert_eq!(listener.hear(false), Told::default(), "once");
 }
 
+fn written(reader: &mut Reader, lines: &[&str], field: Option<(&str, usize)>, columns: u16) -> String {
+    let lines = lines.iter().map(|line| (*line).to_owned()).collect();
+    let field = field.map(|(text, column)| Field { text: text.to_owned(), column });
+    String::from_utf8(reader.bytes(&Told { lines, field }, columns)).expect("text")
+}
+
 #[test]
 fn what_is_written_moves_nowhere_but_along_its_line() {
-    let field = Field { text: "猫 a cat".to_owned(), column: 3 };
-    let told = Told { lines: vec!["one\u{1b}[2J".to_owned(), "two".to_owned()], field: Some(field) };
-    assert_eq!(
-        String::from_utf8(bytes(&told, 80)).expect("text"),
-        "\r\x1b[Kone[2J\r\ntwo\r\n猫 a cat\r\x1b[3C"
-    );
-    assert_eq!(bytes(&Told::default(), 80), b"");
-    let long = Field { text: "x".repeat(200), column: 200 };
-    let narrow = bytes(&Told { lines: Vec::new(), field: Some(long) }, 40);
+    let mut reader = Reader::default();
+    let text = written(&mut reader, &["one\u{1b}[2J", "two"], Some(("猫 a cat", 3)), 80);
+    assert_eq!(text, "\r\x1b[Kone[2J\r\ntwo\r\n猫 a cat\x1b[5D");
+    assert_eq!(written(&mut reader, &[], None, 80), "");
+    let long = "x".repeat(200);
+    let narrow = written(&mut Reader::default(), &[], Some((&long, 200)), 40);
     assert!(narrow.len() < 60, "it does not wrap: {}", narrow.len());
+}
+
+#[test]
+fn of_a_text_that_is_typed_only_the_letter_is_written() {
+    let mut reader = Reader::default();
+    written(&mut reader, &["Editing prompt"], Some(("a cat", 5)), 80);
+    for (text, column, wanted) in [
+        ("a cats", 6, "s"),
+        ("a cat", 5, "\x1b[1D\x1b[K"),
+        ("a cat", 4, "\x1b[1D"),
+        ("a coat", 4, "\x1b[1Doat\x1b[2D"),
+        ("a coat", 0, "\r"),
+        ("猫a coat", 2, "猫a coat\x1b[6D"),
+        ("", 0, "\r\x1b[K"),
+    ] {
+        assert_eq!(written(&mut reader, &[], Some((text, column)), 80), wanted, "{text}");
+    }
+    // A line that is full goes on in its middle, and not again with each letter.
+    let mut text = "word ".repeat(30);
+    written(&mut reader, &["Editing prompt"], Some((&text, text.len())), 80);
+    let mut whole = 0;
+    for _ in 0..60 {
+        text.push('y');
+        whole += usize::from(written(&mut reader, &[], Some((&text, text.len())), 80).len() > 1);
+    }
+    assert!((1..=2).contains(&whole), "{whole} of 60 letters write the line");
+}
+
+#[test]
+fn what_was_still_to_come_is_told_when_it_is_there() {
+    let mut listener = Listener::new();
+    listener.stage.model.output.mode = crate::picture::PictureMode::Off;
+    let told = listener.press("V");
+    assert!(told.last().is_some_and(|line| line.ends_with('…')), "{told:?}");
+    assert_eq!(listener.hear(false), Told::default());
+    let tile = crate::tui::stage::tile(3, "cat.png", "image/png");
+    let query = OutputsQuery { limit: 100, ..OutputsQuery::default() };
+    listener.stage.hear(Msg::Outputs { query, tiles: vec![tile], more: false });
+    let told = listener.hear(false);
+    assert!(told.lines.iter().any(|line| line.contains("image/png")), "{told:?}");
+    assert_eq!(listener.hear(false), Told::default());
 }
 
 #[test]

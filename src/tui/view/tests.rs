@@ -111,6 +111,7 @@ fn messages_take_as_many_rows_as_they_have_lines() {
     };
     let mut stage = Stage::new(80, 24);
     stage.press("!");
+    stage.model.messages.clear();
     assert_eq!(frame(&stage), (1, 3), "one line says that there are none");
     stage.press("esc");
     for number in 0..3 {

@@ -33,7 +33,7 @@ use crate::tui::notice::{Notice, Tone};
 use crate::tui::panes::compare::CompareOrder;
 use crate::tui::panes::gallery::ThumbOrder;
 use crate::tui::panes::output::{PictureMeans, RenderOrder};
-use crate::tui::reader::{self, Reader};
+use crate::tui::reader::Reader;
 use crate::tui::terminal::input::Rgb;
 use crate::tui::terminal::{Capabilities, ExitCause, Session, TermEvent, picture_protocol, tmux};
 use crate::tui::theme::{Ground, Theme};
@@ -397,7 +397,8 @@ impl EventLoop {
         if let Some(reader) = &mut self.reader {
             let by_key = std::mem::take(&mut self.by_key);
             let told = reader.tell(&self.model, &self.keys, &self.theme, by_key);
-            self.session.say(&reader::bytes(&told, self.session.size().width));
+            let bytes = reader.bytes(&told, self.session.size().width);
+            self.session.say(&bytes);
             return;
         }
         let area = Rect::new(0, 0, self.model.size.width, self.model.size.height);
