@@ -23,6 +23,8 @@ pub const DEFAULT_SPLIT: u16 = 50;
 pub const LOG_SPLIT: u16 = 62;
 /// Columns between two names in the title line.
 const TAB_GAP: u16 = 2;
+/// Below this width there is less between them, and less of them.
+const NARROW_TABS: u16 = 72;
 /// From this height on a column holds two panes.
 const TALL: u16 = 20;
 
@@ -31,6 +33,14 @@ const EMPTY_LOG: u16 = 3;
 
 /// From this height on the right column holds three.
 const VERY_TALL: u16 = 56;
+
+/// A pane's name in the title line that shows them all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tab {
+    pub pane: Pane,
+    pub name: &'static str,
+    pub place: Rect,
+}
 
 /// The regions of the screen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,13 +62,17 @@ impl Regions {
     }
 
     /// Where the panes' names are in the title line, when that line shows them all: number, blank, name.
-    pub fn tab_places(&self) -> Vec<(Pane, Rect)> {
+    pub fn tabs(&self) -> Vec<Tab> {
         let Some((_, area)) = self.panes.first().filter(|_| self.tabs) else { return Vec::new() };
+        // What the pane says of itself has to stand beside them.
+        let is_narrow = area.width < NARROW_TABS;
+        let gap = if is_narrow { 1 } else { TAB_GAP };
         let mut x = area.x;
         let tab = |pane: Pane| {
-            let place = Rect { x, width: 2 + pane.title().len() as u16, height: 1, ..*area };
-            x = place.right() + TAB_GAP;
-            (pane, place)
+            let name = if is_narrow { pane.short_title() } else { pane.title() };
+            let place = Rect { x, width: 2 + name.len() as u16, height: 1, ..*area };
+            x = place.right() + gap;
+            Tab { pane, name, place }
         };
         Pane::TABS.into_iter().map(tab).collect()
     }

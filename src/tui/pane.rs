@@ -74,6 +74,14 @@ impl Pane {
         }
     }
 
+    /// The title where there is little room.
+    pub fn short_title(self) -> &'static str {
+        match self {
+            Self::Parameters => "Params",
+            other => other.title(),
+        }
+    }
+
     pub fn title(self) -> &'static str {
         match self {
             Self::Parameters => "Parameters",

@@ -52,8 +52,8 @@ pub(super) fn event(model: &mut Model, event: MouseEvent, ctx: &Ctx, effects: &m
     if let Some(wheel) = wheel {
         panes::wheel(pane, model, wheel);
     } else if is_click && is_title {
-        let tab = regions.tab_places().into_iter().find(|(_, area)| area.contains(at));
-        model.go_to(tab.map_or(pane, |(tab, _)| tab));
+        let tab = regions.tabs().into_iter().find(|tab| tab.place.contains(at));
+        model.go_to(tab.map_or(pane, |tab| tab.pane));
     } else if is_click {
         let had_focus = model.focus == pane;
         model.go_to(pane);

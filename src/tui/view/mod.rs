@@ -9,9 +9,10 @@ mod tests;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
+use unicode_width::UnicodeWidthStr;
 
 use super::command::Keymap;
-use super::layout::{self, Regions};
+use super::layout::{self, Regions, Tab};
 use super::overlay;
 use super::panes;
 use super::terminal::Placement;
@@ -98,14 +99,15 @@ fn title(model: &Model, pane: Pane, area: Rect, regions: &Regions, theme: &Theme
     }
     // On a rule, a blank stands at each side of a text.
     let blank = if is_below { " " } else { "" };
+    let style_of = |pane| if pane == model.focus { theme.accent.patch(theme.selected) } else { theme.text };
     let mut x = area.x;
-    let shown: &[Pane] = if regions.tabs { &Pane::TABS } else { &[pane] };
-    for (number, tab) in shown.iter().enumerate() {
-        if regions.tabs {
-            x = paint::put(buffer, area, x, area.y, &format!("{} ", number + 1), theme.quiet);
-        }
-        let style = if *tab == model.focus { theme.accent.patch(theme.selected) } else { theme.text };
-        x = paint::put(buffer, area, x, area.y, &format!("{blank}{}{blank}", tab.title()), style) + 2;
+    for (number, Tab { pane, name, place }) in regions.tabs().into_iter().enumerate() {
+        let name_at = paint::put(buffer, area, place.x, area.y, &format!("{} ", number + 1), theme.quiet);
+        x = paint::put(buffer, area, name_at, area.y, name, style_of(pane)) + 1;
+    }
+    if !regions.tabs {
+        x = paint::put(buffer, area, x, area.y, &format!("{blank}{}{blank}", pane.title()), style_of(pane))
+            + 2;
     }
     // When only one pane is visible, the runs at work are shown beside the tabs.
     let free = area.right().saturating_sub(x);
@@ -116,6 +118,8 @@ fn title(model: &Model, pane: Pane, area: Rect, regions: &Regions, theme: &Theme
     };
     if !note.is_empty() {
         let free = Rect { x, width: area.right().saturating_sub(x), ..area };
+        let fits = note.width() + 2 * blank.len() <= usize::from(free.width);
+        let note = if fits { note } else { note.replace("   ", "  ") };
         paint::put_right(buffer, free, area.y, &format!("{blank}{note}{blank}"), theme.quiet);
     }
 }

@@ -103,6 +103,26 @@ fn every_size_can_be_drawn() {
 }
 
 #[test]
+fn beside_the_tabs_what_a_pane_says_is_whole_at_every_width() {
+    for width in 60..90 {
+        let mut stage = busy(width, 24);
+        for key in ["1", "2", "3", "5"] {
+            stage.press(key);
+            let screen = stage.screen();
+            let titles = screen.lines().nth(1).expect("a title line").to_owned();
+            assert!(!titles.contains('…'), "{width} {key}: {titles}");
+            // A click on a name goes there.
+            let regions = crate::tui::layout::regions(&stage.model).expect("regions");
+            for tab in regions.tabs() {
+                let shown: String =
+                    titles.chars().skip(usize::from(tab.place.x) + 2).take(tab.name.len()).collect();
+                assert_eq!(shown, tab.name, "{titles}");
+            }
+        }
+    }
+}
+
+#[test]
 fn messages_take_as_many_rows_as_they_have_lines() {
     let frame = |stage: &Stage| {
         let screen = stage.screen();
