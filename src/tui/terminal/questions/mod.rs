@@ -38,9 +38,13 @@ pub(super) fn who_in_scrollback() -> Vec<u8> {
 /// Whether it has 24-bit colours (DECRQSS): SSH does not pass `COLORTERM` on. Changes attributes and resets them, so it goes
 /// only before a whole frame. Not to those that may print it, and nobody is asked what is known.
 pub(super) fn true_color(told: ColorDepth, term: &str) -> Vec<u8> {
-    let may_print = ["linux", "screen", "tmux", "vt1", "vt2", "vt3", "vt4", "vt5", "dumb"];
+    const MAY_PRINT: [&str; 15] = [
+        "linux", "screen", "tmux", "vt1", "vt2", "vt3", "vt4", "vt5", "dumb", "ansi", "cons25", "cygwin",
+        "eterm", "sun", "unknown",
+    ];
+    let may_print = term.is_empty() || MAY_PRINT.iter().any(|name| term.starts_with(name));
     match told {
-        ColorDepth::Ansi16 | ColorDepth::Ansi256 if !may_print.iter().any(|name| term.starts_with(name)) => {
+        ColorDepth::Ansi16 | ColorDepth::Ansi256 if !may_print => {
             format!("\x1b[{TRUE_COLOR}m\x1bP$qm\x1b\\\x1b[m").into_bytes()
         }
         _ => Vec::new(),

@@ -321,6 +321,10 @@ fn colours_are_asked_for_where_they_are_not_known_and_nothing_prints_the_questio
         (ColorDepth::Ansi256, "vte-256color", true),
         (ColorDepth::Ansi16, "vt420", false),
         (ColorDepth::Ansi16, "linux", false),
+        (ColorDepth::Ansi16, "", false),
+        (ColorDepth::Ansi16, "ansi", false),
+        (ColorDepth::Ansi16, "eterm-color", false),
+        (ColorDepth::Ansi256, "rxvt-unicode-256color", true),
         (ColorDepth::Ansi256, "screen-256color", false),
         (ColorDepth::Ansi256, "tmux-256color", false),
     ] {
