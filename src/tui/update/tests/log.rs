@@ -172,7 +172,7 @@ fn a_log_is_searched_while_it_is_typed_from_where_the_person_was() {
     stage.hear(found("39", Some(390)));
     let matches = Matches { line: 390, at: 12, count: 21 };
     stage.hear(Msg::LogMatches { run: 1, text: "39".to_owned(), matches });
-    assert!(stage.screen().contains("/ 39   12 of 21"), "{}", stage.screen());
+    assert!(stage.screen().contains("/ 39  12 of 21"), "{}", stage.screen());
     // What is nowhere is said in the title, and the log is where it was.
     let asked = stage.type_text("x");
     assert_eq!(asked, [search("39x")]);
