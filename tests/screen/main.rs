@@ -186,7 +186,8 @@ fn a_first_start_says_what_to_do_and_reports_no_error() {
     screen.wait_for("opens the demo");
     screen.send(b"!");
     screen.wait_for("None so far.");
-    screen.send(b"\x1bV");
+    screen.send(b"!");
+    screen.send(b"V");
     screen.wait_for("outputs of all runs are seen here");
 }
 

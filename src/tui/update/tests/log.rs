@@ -178,7 +178,7 @@ fn a_log_is_searched_while_it_is_typed_from_where_the_person_was() {
     assert_eq!(asked, [search("39x")]);
     stage.hear(found("39x", None));
     stage.hear(found("39x", None));
-    assert!(stage.screen().contains("/ 39x   not found"), "{}", stage.screen());
+    assert!(stage.screen().contains("/ 39x  not found"), "{}", stage.screen());
     assert_eq!((stage.told(), stage.model.log.paused), ("", false));
     // Fewer letters, and it is there again; Esc goes back to where it began.
     assert_eq!(stage.press("backspace"), [search("39")]);
