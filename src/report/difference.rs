@@ -26,6 +26,23 @@ pub struct TwoRuns<'a> {
     pub names: Names,
 }
 
+/// How long two runs took and what they cost, where both are known.
+pub fn spent(first: &Run, second: &Run) -> Vec<(String, String)> {
+    let (Some(one), Some(other)) = (first.ended_at, second.ended_at) else { return Vec::new() };
+    let (one, other) = (first.elapsed_ms(one), second.elapsed_ms(other));
+    let mut rows = vec![("took".to_owned(), arrow(took(one), took(other)))];
+    let rates = (first.request.cost_per_second, second.request.cost_per_second);
+    if let (Some(first), Some(second)) = rates {
+        let costs = format!("{} → {}", money(cost(one, first)), money(cost(other, second)));
+        rows.push(("cost".to_owned(), costs));
+    }
+    rows
+}
+
+fn arrow(one: String, other: String) -> String {
+    if one == other { one } else { format!("{one} → {other}") }
+}
+
 impl TwoRuns<'_> {
     fn difference(&self) -> Difference {
         compare::requests(&self.first.request, &self.second.request)
@@ -78,20 +95,7 @@ impl TwoRuns<'_> {
             ("run".to_owned(), format!("{} → {}", self.first.id, self.second.id)),
             ("status".to_owned(), self.arrow(|run| format!("{} {}", run.status.sign(), run.status.word()))),
         ];
-        if let (Some(_), Some(_)) = (self.first.ended_at, self.second.ended_at) {
-            rows.push((
-                "took".to_owned(),
-                self.arrow(|run| took(run.ended_at.map_or(0, |at| run.elapsed_ms(at)))),
-            ));
-            let cost = |run: &Run| {
-                run.request
-                    .cost_per_second
-                    .map(|rate| cost(run.ended_at.map_or(0, |at| run.elapsed_ms(at)), rate))
-            };
-            if let (Some(one), Some(other)) = (cost(self.first), cost(self.second)) {
-                rows.push(("cost".to_owned(), format!("{} → {}", money(one), money(other))));
-            }
-        }
+        rows.extend(spent(self.first, self.second));
         rows
     }
 
@@ -103,8 +107,7 @@ impl TwoRuns<'_> {
     }
 
     fn arrow(&self, fact: impl Fn(&Run) -> String) -> String {
-        let (one, other) = (fact(self.first), fact(self.second));
-        if one == other { one } else { format!("{one} → {other}") }
+        arrow(fact(self.first), fact(self.second))
     }
 
     fn outputs(&self) -> String {

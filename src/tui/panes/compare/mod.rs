@@ -23,6 +23,8 @@ pub struct ComparePane {
     pub came_from: Option<Pane>,
     /// The difference between their runs; `None` until both are read.
     pub difference: Option<Difference>,
+    /// How long their runs took and what they cost.
+    pub spent: Vec<(String, String)>,
     /// Whether one of the runs could not be read.
     pub unread: bool,
     /// Index of the only output shown; `None` shows both.

@@ -6,6 +6,7 @@ use super::{ComparePane, Spot};
 use crate::domain::compare::requests;
 use crate::domain::{OutputCard, OutputId, Run, RunId, RunSummary};
 use crate::picture::{self, Cells, PictureMode, PictureProtocol};
+use crate::report::difference::spent;
 use crate::tui::at_hand;
 use crate::tui::effect::{Effect, Effects, Question, ScreenEffect};
 use crate::tui::model::Model;
@@ -86,6 +87,8 @@ pub fn read(model: &mut Model, ids: [RunId; 2], runs: [Option<Run>; 2]) {
             _ => None,
         };
     }
+    // Both outputs may be of one run.
+    pane.spent = if first.id == second.id { Vec::new() } else { spent(&first, &second) };
     pane.difference = Some(requests(&first.request, &second.request));
 }
 

@@ -170,6 +170,12 @@ fn lines(model: &Model, width: usize) -> Vec<Line> {
             lines.push(quiet("Both are of one run, so their parameters are the same".to_owned()));
         }
         Some(difference) => {
+            for (label, text) in &model.compare.spent {
+                lines.push(vec![
+                    DiffSpan { text: format!("{label:<LABEL$}"), look: DiffStyle::Quiet },
+                    DiffSpan { text: text.clone(), look: DiffStyle::Plain },
+                ]);
+            }
             for differ in &difference.differ {
                 differs(model, differ, width, &mut lines);
             }

@@ -463,6 +463,20 @@ fn without_pictures_the_parameters_are_compared_all_the_same() {
     assert_eq!(stage.hear(Msg::Pair([3, 4], runs)), []);
     let screen = stage.screen();
     assert!(screen.contains("No pictures are drawn here") && screen.contains("a cat → a dog"), "{screen}");
+    assert!(!screen.contains("took") && !screen.contains("cost"), "not both are known: {screen}");
+    let priced = |id: i64, seconds: i64, rate: f64| {
+        let mut run = run(id, "a cat", &[]);
+        run.phases = vec![(Status::Running, 0)];
+        run.ended_at = Some(seconds * 1_000);
+        run.request.cost_per_second = Some(rate);
+        run.request.profile = format!("number {id}");
+        Some(run)
+    };
+    stage.hear(Msg::Pair([3, 4], Box::new([priced(3, 100, 0.01), priced(4, 50, 0.1)])));
+    let screen = stage.screen();
+    for told in ["took", "1:40 → 0:50", "cost", "1.00 → 5.00", "number 3 → number 4"] {
+        assert!(screen.contains(told), "{told}: {screen}");
+    }
 }
 
 #[test]
