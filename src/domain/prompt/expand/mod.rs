@@ -278,7 +278,7 @@ fn without_comments(text: &str) -> String {
             && let Some(end) = rest.find("*/")
         {
             rest = &rest[end + 2..];
-        } else if rest.starts_with("//") && !kept.ends_with([':', '\\']) {
+        } else if rest.starts_with("//") && begins_comment(&kept, &rest[2..]) {
             rest = &rest[end_of_line..];
         } else {
             kept.push(c);
@@ -286,6 +286,13 @@ fn without_comments(text: &str) -> String {
         }
     }
     kept
+}
+
+/// Whether `//` between these texts begins a comment, and is not in the middle of an address, a path or base64.
+fn begins_comment(before: &str, after: &str) -> bool {
+    let is_glued = |c: char| c.is_alphanumeric() || matches!(c, ':' | '\\' | '/' | '+' | '=' | '-' | '_');
+    let is_escaped = before.ends_with([':', '\\']);
+    !is_escaped && (after.starts_with([' ', '\t']) || !before.ends_with(is_glued))
 }
 
 /// A random generator with the same results on every machine: SplitMix64.

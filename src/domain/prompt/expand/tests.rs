@@ -65,6 +65,9 @@ fn a_template_becomes_one_of_its_texts() {
         // Comments.
         ("# all of it\na\n  # and\nb # 1", &["a\nb # 1"]),
         ("a /* {b|c} */d // e\nf https://x.y", &["a d \nf https://x.y"]),
+        ("a cat,//b\n//c\na dog// d", &["a cat,\n\na dog"]),
+        // Paths and data are no comments.
+        ("share//models/x and iVBOR//8AAAD+//\nAB//", &["share//models/x and iVBOR//8AAAD+//\nAB//"]),
     ] {
         assert_eq!(all(template), set(texts), "{template}");
     }
