@@ -18,6 +18,7 @@ pub struct Doubt {
 /// Whether the server does not take a value.
 pub fn is_doubtful(parameter: &Parameter, value: &Value) -> bool {
     is_unlinked(parameter)
+        || misfit(parameter, value).is_some()
         || missing(parameter, value).is_some()
         || value::out_of_range(parameter, value).is_some()
 }
@@ -26,6 +27,10 @@ pub fn is_doubtful(parameter: &Parameter, value: &Value) -> bool {
 pub fn of(parameter: &Parameter, value: &Value) -> Option<Doubt> {
     if is_unlinked(parameter) {
         let why = "it has to be wired to another node, which only ComfyUI can do".to_owned();
+        return Some(Doubt { why, nearest: None });
+    }
+    if let Some(wanted) = misfit(parameter, value) {
+        let why = format!("the server takes {wanted} here, not {}", value::text(value));
         return Some(Doubt { why, nearest: None });
     }
     if let Some(name) = missing(parameter, value) {
@@ -37,9 +42,14 @@ pub fn of(parameter: &Parameter, value: &Value) -> Option<Doubt> {
         let nearest = near.and_then(|near| match parameter.kind {
             ParamKind::Lora => lora::renamed(value, near.value.as_str()?),
             ParamKind::Several => {
-                let is_it = |entry: &Value| value::text(entry) == name;
-                let entry = |entry: &Value| if is_it(entry) { near.value.clone() } else { entry.clone() };
-                Some(value::of_list(value::list(value)?.iter().map(entry).collect()))
+                let mut entries: Vec<Value> = Vec::new();
+                for entry in value::list(value)? {
+                    let entry = if value::text(entry) == name { &near.value } else { entry };
+                    if !entries.contains(entry) {
+                        entries.push(entry.clone());
+                    }
+                }
+                Some(value::of_list(entries))
             }
             _ => Some(near.value.clone()),
         });
@@ -60,6 +70,24 @@ pub fn of(parameter: &Parameter, value: &Value) -> Option<Doubt> {
 /// Whether a choice brings it and it takes only a link, which it does not have.
 fn is_unlinked(parameter: &Parameter) -> bool {
     parameter.kind == ParamKind::Link && parameter.default.is_null()
+}
+
+/// What the server takes, when a value is of another type: that of an input under another choice, or of earlier days.
+fn misfit(parameter: &Parameter, value: &Value) -> Option<&'static str> {
+    if parameter.told_by != ToldBy::Server || value::is_unfilled(value) {
+        return None;
+    }
+    let (wanted, fits) = match &parameter.kind {
+        ParamKind::Integer | ParamKind::Seed => ("a whole number", value.is_number()),
+        ParamKind::Float => ("a number", value.is_number()),
+        ParamKind::Boolean => ("true or false", value.is_boolean()),
+        ParamKind::LongText | ParamKind::Text => ("a text", value.is_string()),
+        ParamKind::Several => ("a list", value.is_string() || value::list(value).is_some()),
+        ParamKind::Choice | ParamKind::File(_) | ParamKind::Lora | ParamKind::Link | ParamKind::Json => {
+            return None;
+        }
+    };
+    (!fits).then_some(wanted)
 }
 
 /// The name in a value that the server's own list does not have.
@@ -101,7 +129,7 @@ fn missing<'v>(parameter: &Parameter, value: &'v Value) -> Option<std::borrow::C
     }
 }
 
-/// The choice whose name is nearest: the same but for case and folders, else the most similar.
+/// The choice whose name is nearest: the same but for case and folders, or for its ending too, else the most similar.
 fn near<'c>(name: &str, choices: &'c [Choice]) -> Option<&'c Choice> {
     let plain = |text: &str| text.replace('\\', "/").to_lowercase();
     let name = plain(name);
@@ -109,6 +137,8 @@ fn near<'c>(name: &str, choices: &'c [Choice]) -> Option<&'c Choice> {
     let names: Vec<String> = choices.iter().map(|choice| plain(&choice.label)).collect();
     let place = names.iter().position(|other| *other == name);
     let place = place.or_else(|| names.iter().position(|other| file(other) == file(&name)));
+    let stem = |text: &str| file(text).rsplit_once('.').map(|(stem, _)| stem.to_owned());
+    let place = place.or_else(|| names.iter().position(|other| stem(other) == Some(file(&name))));
     let place = place.or_else(|| {
         let found = nearest(&name, names.iter().map(String::as_str))?;
         names.iter().position(|other| other == found)
@@ -172,12 +202,19 @@ mod tests {
                 "the server has no XL/base.safetensors",
                 r#""SD\\base.safetensors""#,
             ),
+            ("sampler", json!("base"), "the server has no base", r#""SD\\base.safetensors""#),
             ("sampler", json!("nothing like it"), "the server has no nothing like it", ""),
             (
                 "tags",
                 json!({"__value__": ["ink", "Oil"]}),
                 "the server has no Oil",
                 r#"{"__value__":["ink","oil"]}"#,
+            ),
+            (
+                "tags",
+                json!({"__value__": ["ink", "Ink"]}),
+                "the server has no Ink",
+                r#"{"__value__":["ink"]}"#,
             ),
             ("none", json!("x.ckpt"), "the server has none to choose from, so no x.ckpt", ""),
             (

@@ -170,6 +170,11 @@ fn unknown(text: &str) -> Value {
 }
 
 fn json(parameter: &Parameter, text: &str) -> Result<Value, String> {
+    // Before a server said what an input takes, the texts in its list do.
+    let is_of_texts = |list: &Value| list.as_array().is_some_and(|list| list.iter().all(Value::is_string));
+    if !text.trim_start().starts_with(['[', '{']) && unwrapped(&parameter.default).is_some_and(is_of_texts) {
+        return several(parameter, text);
+    }
     let value: Value = serde_json::from_str(text).map_err(|e| format!("this is not JSON: {e}"))?;
     let is_wrapped = unwrapped(&parameter.default).is_some() && unwrapped(&value).is_none();
     Ok(if is_wrapped { serde_json::json!({WRAPPED: value}) } else { value })
@@ -269,6 +274,9 @@ mod tests {
         assert_eq!(text(&wrapped), "[1,2]");
         assert_eq!(parse(&list, "[1, 3]"), Ok(serde_json::json!({"__value__": [1, 3]})));
         assert_eq!(parse(&list, r#"{"__value__": []}"#), Ok(serde_json::json!({"__value__": []})));
+        assert!(parse(&list, "1, 3").is_err());
+        let names = Parameter { default: serde_json::json!({"__value__": ["oil"]}), ..list };
+        assert_eq!(parse(&names, "ink, wax"), Ok(serde_json::json!({"__value__": ["ink", "wax"]})));
     }
 
     #[test]

@@ -226,6 +226,33 @@ mod tests {
     }
 
     #[test]
+    fn a_value_of_another_choices_type_is_sent_under_that_choice_and_doubted_under_others() {
+        let workflow = Workflow::parse(WORKFLOW).expect("a workflow");
+        let params = || parameters_by(&workflow, &Schema::parse(NODES).expect("a schema"));
+        let of_preset = |text: &str| {
+            let (preset, _) = crate::domain::preset::Preset::parse(&format!("[params]\n{text}"), "p.toml");
+            let (layer, found) = crate::domain::preset::settle(&[preset], &params(), |_, path| path.into());
+            assert!(found.is_empty(), "{text}: {found:?}");
+            Draft::new(params(), layer)
+        };
+        let told = |draft: &Draft| {
+            let doubts = draft.doubts(&sent(draft), true);
+            doubts
+                .into_iter()
+                .map(|(param, doubt)| format!("{}: {}", param.key.input(), doubt.why))
+                .collect::<Vec<_>>()
+        };
+        let by = of_preset("5-inputs-mode = \"by\"\n\"5-inputs-mode.width\" = \"50%\"");
+        assert_eq!((&graph(&by)["mode.width"], told(&by)), (&json!("50%"), vec![]));
+        let mut draft = of_preset("\"5-inputs-mode.width\" = \"50%\"");
+        assert_eq!(told(&draft), ["mode.width: the server takes a whole number here, not 50%"]);
+        set(&mut draft, "mode", json!("by"));
+        assert_eq!((&graph(&draft)["mode.width"], told(&draft)), (&json!("50%"), vec![]));
+        set(&mut draft, "mode", json!("plain"));
+        assert_eq!((graph(&draft).get("mode.width"), told(&draft)), (None, vec![]));
+    }
+
+    #[test]
     fn a_choice_that_needs_a_link_is_doubted() {
         let mut draft = draft(WORKFLOW);
         set(&mut draft, "mode", json!("like"));
