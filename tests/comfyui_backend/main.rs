@@ -6,6 +6,8 @@ mod backend_run;
 mod demo;
 mod ends;
 mod events;
+#[path = "../support/fake_server.rs"]
+mod fake_server;
 mod sent;
 mod server;
 mod support;

@@ -1,19 +1,17 @@
 //! A server that does what its test says, step by step.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::ws::{Message, WebSocketUpgrade};
-use axum::extract::{FromRequest as _, FromRequestParts as _, Multipart, Request, State};
+use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 
-use super::LONG;
+use super::fake_server::{Asked, FakeServer, asked, cut, uploaded};
 
 /// What the server answers to a graph.
 #[derive(Clone, Debug, Default)]
@@ -45,7 +43,7 @@ pub(super) struct Known {
     /// Uploads: route, fields, file name, content.
     pub uploads: Vec<Upload>,
     /// Every request: method, path with query, headers.
-    pub requests: Vec<(String, String, HashMap<String, String>)>,
+    pub requests: Vec<Asked>,
     /// Bodies of interrupts and of what was done to the queue.
     pub asked: Vec<(String, Value)>,
     sockets: Vec<mpsc::UnboundedSender<Option<Message>>>,
@@ -57,12 +55,7 @@ pub(super) struct Known {
     pub closed: bool,
 }
 
-#[derive(Clone, Default)]
-pub(super) struct Fake {
-    known: Arc<Mutex<Known>>,
-    changed: Arc<Notify>,
-    pub url: String,
-}
+pub(super) type Fake = FakeServer<Known>;
 
 impl Fake {
     pub(super) async fn start() -> Self {
@@ -71,30 +64,8 @@ impl Fake {
 
     /// Behind a path, as a reverse proxy puts it there.
     pub(super) async fn below(prefix: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}{prefix}", listener.local_addr().expect("an address"));
-        let fake = Self { url, ..Self::default() };
-        let router = Router::new().fallback(answer).with_state((fake.clone(), prefix.to_owned()));
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        fake
-    }
-
-    pub(super) fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().expect("whole")
-    }
-
-    /// Waits until something is so.
-    pub(super) async fn until(&self, what: &str, is_so: impl Fn(&Known) -> bool) {
-        let wait = async {
-            loop {
-                let changed = self.changed.notified();
-                if is_so(&self.known()) {
-                    return;
-                }
-                changed.await;
-            }
-        };
-        assert!(tokio::time::timeout(LONG, wait).await.is_ok(), "{what} never came");
+        let prefix = prefix.to_owned();
+        Self::serve(&prefix.clone(), |fake| Router::new().fallback(answer).with_state((fake, prefix))).await
     }
 
     /// Waits until a graph came, and puts it to work.
@@ -131,20 +102,12 @@ impl Fake {
             let _ = socket.send(None);
         }
     }
-
-    fn change(&self, change: impl FnOnce(&mut Known)) {
-        change(&mut self.known());
-        self.changed.notify_waiters();
-    }
 }
 
 async fn answer(State((fake, prefix)): State<(Fake, String)>, request: Request) -> Response {
-    let method = request.method().to_string();
-    let target = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
-    let headers = request.headers().iter();
-    let headers = headers
-        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
-    fake.change(|known| known.requests.push((method.clone(), target.clone(), headers.collect())));
+    let asked = asked(&request);
+    let method = asked.0.clone();
+    fake.change(|known| known.requests.push(asked));
     let Some(path) = request.uri().path().strip_prefix(prefix.as_str()).map(str::to_owned) else {
         return StatusCode::NOT_FOUND.into_response();
     };
@@ -203,10 +166,7 @@ async fn prompt(fake: &Fake, body: Value) -> Response {
             (StatusCode::from_u16(status).expect("a status"), body).into_response()
         }
         // What breaks inside of an answer breaks the connection.
-        OnPrompt::TakeAndCut | OnPrompt::Cut => {
-            let broken = futures_util::stream::iter([Err::<bytes::Bytes, _>(std::io::Error::other("cut"))]);
-            axum::body::Body::from_stream(broken).into_response()
-        }
+        OnPrompt::TakeAndCut | OnPrompt::Cut => cut(),
     }
 }
 
@@ -224,18 +184,7 @@ fn change(fake: &Fake, path: &str, body: Value) -> Response {
 }
 
 async fn upload(fake: &Fake, path: String, request: Request) -> Response {
-    let mut parts = Multipart::from_request(request, &()).await.expect("multipart");
-    let (mut fields, mut file) = (HashMap::new(), None);
-    while let Some(part) = parts.next_field().await.expect("a part") {
-        let (name, file_name) =
-            (part.name().unwrap_or_default().to_owned(), part.file_name().map(str::to_owned));
-        let content = part.bytes().await.expect("content").to_vec();
-        match file_name {
-            Some(file_name) => file = Some((file_name, content)),
-            None => drop(fields.insert(name, String::from_utf8(content).expect("text"))),
-        }
-    }
-    let (name, content) = file.expect("a file");
+    let (fields, name, content) = uploaded(request).await;
     // As when another file of the name is there.
     let stored = name.replace('.', " (1).");
     fake.change(|known| known.uploads.push((path, fields, name, content)));

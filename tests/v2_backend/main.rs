@@ -5,6 +5,8 @@
 mod backend_run;
 mod demo;
 mod ends;
+#[path = "../support/fake_server.rs"]
+mod fake_server;
 mod files;
 mod lost;
 mod sent;

@@ -1,20 +1,18 @@
 //! A server that does what its test says, step by step.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::{FromRequest as _, Multipart, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use futures_util::stream;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 
-use super::LONG;
+use super::fake_server::{Asked, FakeServer, asked, cut, uploaded};
 
 /// What the server answers to a graph.
 #[derive(Clone, Debug)]
@@ -45,7 +43,7 @@ pub(super) struct Known {
     /// Hashes of files that the server has.
     pub hashes: Vec<String>,
     /// Every request: method, path with query, headers.
-    pub requests: Vec<(String, String, HashMap<String, String>)>,
+    pub requests: Vec<Asked>,
     /// Responses to requests of this path, in place of the usual ones.
     pub odd: HashMap<String, (u16, Value)>,
     streams: Vec<mpsc::UnboundedSender<Option<Bytes>>>,
@@ -53,39 +51,11 @@ pub(super) struct Known {
     pub opened: usize,
 }
 
-#[derive(Clone, Default)]
-pub(super) struct Fake {
-    known: Arc<Mutex<Known>>,
-    changed: Arc<Notify>,
-    pub url: String,
-}
+pub(super) type Fake = FakeServer<Known>;
 
 impl Fake {
     pub(super) async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let fake = Self { url, ..Self::default() };
-        let router = Router::new().fallback(answer).with_state(fake.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        fake
-    }
-
-    pub(super) fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().expect("whole")
-    }
-
-    /// Waits until something is so.
-    pub(super) async fn until(&self, what: &str, is_so: impl Fn(&Known) -> bool) {
-        let wait = async {
-            loop {
-                let changed = self.changed.notified();
-                if is_so(&self.known()) {
-                    return;
-                }
-                changed.await;
-            }
-        };
-        assert!(tokio::time::timeout(LONG, wait).await.is_ok(), "{what} never came");
+        Self::serve("", |fake| Router::new().fallback(answer).with_state(fake)).await
     }
 
     /// Waits until a graph came and its events are read. Returns the job's id.
@@ -131,11 +101,6 @@ impl Fake {
         }
     }
 
-    pub(super) fn change(&self, change: impl FnOnce(&mut Known)) {
-        change(&mut self.known());
-        self.changed.notify_waiters();
-    }
-
     /// A new job with this graph.
     pub(super) fn put(&self, graph: Value) -> String {
         let mut id = String::new();
@@ -162,15 +127,10 @@ fn not_found() -> Response {
 }
 
 async fn answer(State(fake): State<Fake>, request: Request) -> Response {
-    let method = request.method().to_string();
-    let target = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
-    let path = request.uri().path().to_owned();
-    let headers = request.headers().iter();
-    let headers: HashMap<_, _> = headers
-        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
-        .collect();
-    let key = headers.get("idempotency-key").cloned().unwrap_or_default();
-    fake.change(|known| known.requests.push((method.clone(), target, headers)));
+    let asked = asked(&request);
+    let (method, path) = (asked.0.clone(), request.uri().path().to_owned());
+    let key = asked.2.get("idempotency-key").cloned().unwrap_or_default();
+    fake.change(|known| known.requests.push(asked));
     let odd = fake.known().odd.get(&format!("{method} {path}")).cloned();
     if let Some((status, body)) = odd {
         return said(status, &body);
@@ -232,10 +192,6 @@ fn submit(fake: &Fake, body: Value, key: String) -> Response {
             &json!({"error": {"code": "idempotency_key_reuse", "message": "used", "details": null}}),
         );
     }
-    let broken = || {
-        let broken = stream::iter([Err::<Bytes, _>(std::io::Error::other("cut"))]);
-        Body::from_stream(broken).into_response()
-    };
     match reply {
         OnJob::Take => {
             let id = fake.put(body["workflow"].clone());
@@ -250,25 +206,14 @@ fn submit(fake: &Fake, body: Value, key: String) -> Response {
         }
         OnJob::TakeAndCut => {
             fake.put(body["workflow"].clone());
-            broken()
+            cut()
         }
-        OnJob::Cut => broken(),
+        OnJob::Cut => cut(),
     }
 }
 
 async fn upload(fake: &Fake, request: Request) -> Response {
-    let mut parts = Multipart::from_request(request, &()).await.expect("multipart");
-    let (mut fields, mut file) = (HashMap::new(), None);
-    while let Some(part) = parts.next_field().await.expect("a part") {
-        let (name, file_name) =
-            (part.name().unwrap_or_default().to_owned(), part.file_name().map(str::to_owned));
-        let content = part.bytes().await.expect("content").to_vec();
-        match file_name {
-            Some(file_name) => file = Some((file_name, content)),
-            None => drop(fields.insert(name, String::from_utf8(content).expect("text"))),
-        }
-    }
-    let (name, content) = file.expect("a file");
+    let (fields, name, content) = uploaded(request).await;
     let id = format!("asset of {name}");
     fake.change(|known| {
         known.hashes.push(fields["expected_hash"].clone());
