@@ -49,6 +49,7 @@ async fn refusals_are_told_in_plain_words() {
         (401, refusal("unauthorized", &Value::Null), "API key", "api_key"),
         (422, refusal("invalid_workflow", &nodes), "KSampler: cfg: Value 1000 bigger than max of 100", ""),
         (422, refusal("deployment_stopped", &Value::Null), "is stopped", "Start it"),
+        (501, refusal("not_implemented", &Value::Null), "does not take runs", "/api/v2"),
         (404, json!("<html>"), "no endpoint at this address", "/api/v2"),
     ];
     for (status, body, what, remedy) in table {
@@ -71,18 +72,20 @@ async fn a_busy_server_is_waited_for() {
     fake.known().replies = vec![
         OnJob::Answer(429, refusal("deployment_not_ready", &Value::Null)),
         OnJob::Answer(429, refusal("queue_full", &Value::Null)),
+        OnJob::Answer(429, refusal("queue_full", &Value::Null)),
     ];
     let run = submit(&backend(), job(&fake.url));
     let id = fake.begin().await;
     fake.finish(&id);
     let ended = run.end().await.is(Status::Done);
+    // Each reason is told once, however often it is given.
+    let warnings = ended.warnings();
     assert!(
-        ended.log().contains("still starting") && ended.log().contains("queue is full"),
-        "{}",
-        ended.log()
+        matches!(&warnings[..], [one, other] if one.contains("still starting") && other.contains("queue is full")),
+        "{warnings:?}"
     );
     let known = fake.known();
-    assert!(known.sent.len() == 3 && known.jobs.len() == 1 && known.sent.iter().all(|(_, key)| key == KEY));
+    assert!(known.sent.len() == 4 && known.jobs.len() == 1 && known.sent.iter().all(|(_, key)| key == KEY));
 }
 
 #[tokio::test]

@@ -1,13 +1,13 @@
 //! Asks the server for a run's state: its history, which is short until the run ends, and its queue.
 
 use std::sync::PoisonError;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::api::{Unread, Why};
 use super::run::{Certainty, ComfyuiRun, Ending};
 use crate::backend::BackendError;
+use crate::backend::net::unread::{Patience, Then};
 use crate::domain::run::{Connection, RunError};
 use crate::domain::server::QueuePlace;
 use crate::domain::{RunEvent, Status};
@@ -120,41 +120,27 @@ impl ComfyuiRun {
 
     async fn unread(&mut self, unread: Unread) -> Result<Option<Ending>, BackendError> {
         let Unread { error, why } = unread;
-        let since = *self.unread.get_or_insert_with(Instant::now);
-        let not_allowed = match why {
-            Why::NotAllowed => self.not_allowed.get_or_insert_with(Instant::now).elapsed(),
-            Why::NotThere | Why::Trouble => {
-                self.not_allowed = None;
-                Duration::ZERO
-            }
+        let limits = self.api.limits();
+        let patience = Patience {
+            pause: (limits.soon, limits.reconnect),
+            not_allowed: limits.not_allowed,
+            unreadable: limits.unreadable,
         };
-        self.next_look =
-            Instant::now() + (since.elapsed() / 5).clamp(self.api.limits().soon, self.api.limits().reconnect);
-        if why == Why::NotAllowed && not_allowed >= self.api.limits().not_allowed {
-            return Ok(Some(Ending::Error(BackendError::Lost(RunError {
-                what: format!("the server cannot be asked about the run: {}", error.what),
-                remedy: format!(
-                    "Fix the profile's credentials, then `comfydeck fetch {}` downloads the run's outputs.",
-                    self.prompt_id
-                ),
-                ..error
-            }))));
-        }
-        if since.elapsed() >= self.api.limits().unreadable
-            && !std::mem::replace(&mut self.has_warned_unread, true)
-        {
-            let text = format!(
-                "The server cannot be asked for the run's state ({}); this is retried",
-                error.what.trim_end_matches('.')
-            );
-            self.out.send(RunEvent::Warning { text }).await?;
+        let again = format!("`comfydeck fetch {}`", self.prompt_id);
+        match self.unread.failed(error, why == Why::NotAllowed, patience, &again) {
+            Then::GiveUp(error) => return Ok(Some(Ending::Error(BackendError::Lost(error)))),
+            Then::AskAgain(pause, warning) => {
+                self.next_look = Instant::now() + pause;
+                if let Some(text) = warning {
+                    self.out.send(RunEvent::Warning { text }).await?;
+                }
+            }
         }
         Ok(None)
     }
 
     fn is_readable(&mut self) {
-        (self.unread, self.not_allowed) = (None, None);
-        if std::mem::take(&mut self.has_warned_unread) {
+        if self.unread.is_over() {
             self.note("the server can be asked again");
         }
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::backend::log::{LogBuffer, LogChunk};
+use crate::backend::net::unread::UnreadSince;
 use crate::backend::nodes::{self, Nodes};
 use crate::backend::reporter::Reporter;
 use crate::backend::{BackendError, EventSink, Job};
@@ -80,10 +81,8 @@ pub(super) struct ComfyuiRun {
     pub(super) next_look: Instant,
     /// Since when it cannot be found.
     pub(super) missing: Option<Instant>,
-    /// Since when requests fail, and since when credentials are rejected.
-    pub(super) unread: Option<Instant>,
-    pub(super) not_allowed: Option<Instant>,
-    pub(super) has_warned_unread: bool,
+    /// Since when requests fail.
+    pub(super) unread: UnreadSince,
     pub(super) queue_due: Option<Instant>,
     pub(super) place: Option<u64>,
     /// Whether the websocket has sent the run's last message.
@@ -128,9 +127,7 @@ impl ComfyuiRun {
             last_received: now,
             next_look: now,
             missing: None,
-            unread: None,
-            not_allowed: None,
-            has_warned_unread: false,
+            unread: UnreadSince::default(),
             queue_due: None,
             place: None,
             over: false,

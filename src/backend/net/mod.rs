@@ -12,5 +12,6 @@ pub(super) mod redirect;
 mod resolve;
 pub(super) mod server;
 mod trust;
+pub(super) mod unread;
 pub(super) mod upload;
 pub(super) mod websocket;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::backend::BackendError;
+use crate::backend::net::unread::{Patience, Then};
 use crate::domain::RunEvent;
 use crate::domain::run::{Connection, RunError};
 use crate::wire::v2::JobRecord;
@@ -126,45 +127,31 @@ impl V2Run {
 
     pub(super) async fn unread(&mut self, unread: Unread) -> Result<Option<Ending>, BackendError> {
         let Unread { error, why } = unread;
-        let limits = self.api.limits().clone();
-        let since = *self.unread.get_or_insert_with(Instant::now);
-        let mut pause = (since.elapsed() / 5).clamp(limits.soon, limits.reconnect);
-        let not_allowed = match why {
-            Why::NotAllowed => self.not_allowed.get_or_insert_with(Instant::now).elapsed(),
-            Why::Busy(wait) => {
-                pause = pause.max(wait.unwrap_or_default().min(limits.busy_pause.1));
-                self.not_allowed = None;
-                Duration::ZERO
-            }
-            Why::NotThere | Why::NotServed | Why::Trouble => {
-                self.not_allowed = None;
-                Duration::ZERO
-            }
+        let limits = self.api.limits();
+        let patience = Patience {
+            pause: (limits.soon, limits.reconnect),
+            not_allowed: limits.not_allowed,
+            unreadable: limits.unreadable,
         };
-        self.next_look = Instant::now() + pause;
-        if why == Why::NotAllowed && not_allowed >= limits.not_allowed {
-            return Ok(Some(Ending::Error(BackendError::Lost(RunError {
-                what: format!("the server cannot be asked about the run: {}", error.what),
-                remedy: format!(
-                    "Fix the profile's credentials, then {} downloads the run's outputs.",
-                    self.again()
-                ),
-                ..error
-            }))));
-        }
-        if since.elapsed() >= limits.unreadable && !std::mem::replace(&mut self.has_warned_unread, true) {
-            let text = format!(
-                "The server cannot be asked for the run's state ({}); this is retried",
-                error.what.trim_end_matches('.')
-            );
-            self.out.send(RunEvent::Warning { text }).await?;
+        let asked_for = match why {
+            Why::Busy(wait) => wait.unwrap_or_default().min(limits.busy_pause.1),
+            Why::NotAllowed | Why::NotThere | Why::NotServed | Why::Trouble => Duration::ZERO,
+        };
+        let again = self.again();
+        match self.unread.failed(error, why == Why::NotAllowed, patience, &again) {
+            Then::GiveUp(error) => return Ok(Some(Ending::Error(BackendError::Lost(error)))),
+            Then::AskAgain(pause, warning) => {
+                self.next_look = Instant::now() + pause.max(asked_for);
+                if let Some(text) = warning {
+                    self.out.send(RunEvent::Warning { text }).await?;
+                }
+            }
         }
         Ok(None)
     }
 
     fn is_readable(&mut self) {
-        (self.unread, self.not_allowed) = (None, None);
-        if std::mem::take(&mut self.has_warned_unread) {
+        if self.unread.is_over() {
             self.note("the server can be asked again");
         }
     }

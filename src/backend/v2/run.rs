@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::backend::log::{LogBuffer, LogChunk};
+use crate::backend::net::unread::UnreadSince;
 use crate::backend::nodes::Nodes;
 use crate::backend::reporter::Reporter;
 use crate::backend::{BackendError, EventSink, Job};
@@ -54,10 +55,10 @@ pub(super) struct V2Run {
     pub(super) next_look: Instant,
     /// Since when it cannot be found.
     pub(super) missing: Option<Instant>,
-    /// Since when requests fail, and since when credentials are rejected.
-    pub(super) unread: Option<Instant>,
-    pub(super) not_allowed: Option<Instant>,
-    pub(super) has_warned_unread: bool,
+    /// Since when requests fail.
+    pub(super) unread: UnreadSince,
+    /// Why the server did not take the run yet, as the person was told.
+    pub(super) busy_with: Option<String>,
 }
 
 impl V2Run {
@@ -81,9 +82,8 @@ impl V2Run {
             last_received: now,
             next_look: now,
             missing: None,
-            unread: None,
-            not_allowed: None,
-            has_warned_unread: false,
+            unread: UnreadSince::default(),
+            busy_with: None,
         }
     }
 

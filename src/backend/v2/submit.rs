@@ -91,9 +91,14 @@ impl V2Run {
         if began.elapsed() + pause > limits.busy {
             return Err(BackendError::refused(error));
         }
-        let what = error.what.trim_end_matches('.');
-        self.note(&format!("{what}; sent again in {} seconds", pause.as_secs().max(1)));
-        self.flush_log().await?;
+        let what = error.what.trim_end_matches('.').to_owned();
+        // Once is enough: it may say the same for minutes.
+        if self.busy_with.as_ref() != Some(&what) {
+            let minutes = limits.busy.as_secs().div_ceil(60);
+            let text = format!("{what}; the run is sent again and again, for {minutes} minutes at most");
+            self.out.send(RunEvent::Warning { text }).await?;
+            self.busy_with = Some(what);
+        }
         tokio::time::sleep(pause).await;
         Ok(())
     }
@@ -213,6 +218,12 @@ async fn reply(api: &Api, graph: &Upload, sent: &watch::Sender<u64>) -> Reply {
         Some(refusal) if is_clear && refusal.is_busy() => Reply::Busy { error, wait: wait(&headers) },
         // A proxy that timed out may have passed the request on.
         _ if is_clear => Reply::Refused(error),
+        // What a server does not do at all it has not begun.
+        _ if hops == 0 && status == StatusCode::NOT_IMPLEMENTED => Reply::Refused(RunError {
+            what: format!("the server does not take runs (501): {}", error.what),
+            remedy: "Check the profile's url: it is the address before /api/v2. An older version of the server may lack it.".to_owned(),
+            ..error
+        }),
         _ => Reply::Unclear(error),
     }
 }
