@@ -22,7 +22,9 @@ pub fn told(why: &ConvertError, has_schema: bool) -> String {
         (ConvertError::Nodes(_), false) => {
             ". Pass what its server answers to /object_info (`comfydeck convert FILE --schema object_info.json`), or choose Workflow > Export (API) in ComfyUI"
         }
-        (ConvertError::Nodes(_), true) => ". Choose Workflow > Export (API) in ComfyUI instead",
+        (ConvertError::Nodes(_), true) => {
+            ". Pass the /object_info of a server that runs this workflow, or choose Workflow > Export (API) in ComfyUI"
+        }
         (
             ConvertError::NotJson(_)
             | ConvertError::NotUiFormat
