@@ -14,13 +14,14 @@ pub fn picture(picture: &Picture, depth: ColorDepth, tmux: bool, id: u32) -> Vec
     match &picture.form {
         Form::Blocks(blocks) => {
             for row in blocks.chunks(usize::from(picture.cells.width.max(1))) {
-                let mut last = None;
+                let mut set: Option<[[u8; 3]; 2]> = None;
                 for block in row {
-                    let colours = [block.front, block.back];
-                    if last != Some(colours) {
-                        out.extend_from_slice(&depth.pair(block.front, block.back));
-                    }
-                    last = Some(colours);
+                    // A blank shows no front.
+                    let is_blank = block.front == block.back;
+                    let front = set.filter(|_| is_blank).map_or(block.front, |[front, _]| front);
+                    let colours = [front, block.back];
+                    out.extend_from_slice(&depth.pair(set, colours));
+                    set = Some(colours);
                     out.extend_from_slice(block.sign().encode_utf8(&mut [0; 4]).as_bytes());
                 }
                 out.extend_from_slice(b"\x1b[m\r\n");
@@ -76,5 +77,27 @@ fn send(png: &[u8], tmux: bool, id: u32, out: &mut Vec<u8>) {
         sent += chunk.len().max(4);
         let more = u8::from(sent < total);
         push_kitty(&format!("{head}q=2,m={more};{chunk}"), tmux, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::picture::{Block, Cells};
+
+    #[test]
+    fn of_two_colours_only_the_one_that_changes_is_set() {
+        let blocks = vec![
+            Block::half([1, 2, 3], [4, 5, 6]),
+            Block::half([7, 8, 9], [4, 5, 6]),
+            Block::half([4, 5, 6], [4, 5, 6]),
+            Block::half([7, 8, 9], [4, 5, 6]),
+        ];
+        let cells = Cells { width: 4, height: 1 };
+        let shown = picture(&Picture { cells, form: Form::Blocks(blocks) }, ColorDepth::TrueColor, false, 1);
+        let text = String::from_utf8(shown).expect("text");
+        let (first, rest) = text.split_once('▀').expect("a cell");
+        assert!(first.contains("38;2;1;2;3") && first.contains("48;2;4;5;6"), "{first:?}");
+        assert_eq!(rest, "\x1b[38;2;7;8;9m▀ ▀\x1b[m\r\n");
     }
 }

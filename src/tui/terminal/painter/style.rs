@@ -52,10 +52,15 @@ impl ColorDepth {
         }
     }
 
-    /// The sequence that sets two colours.
-    pub fn pair(self, front: [u8; 3], back: [u8; 3]) -> Vec<u8> {
+    /// The sequence that sets two colours, front and back, where others are set or none.
+    pub fn pair(self, set: Option<[[u8; 3]; 2]>, to: [[u8; 3]; 2]) -> Vec<u8> {
         let of = |[r, g, b]: [u8; 3]| self.fit(Color::Rgb(r, g, b));
-        sgr(CellStyle::PLAIN, CellStyle { fg: of(front), bg: of(back), modifier: Modifier::empty() })
+        let style = |[front, back]: [[u8; 3]; 2]| CellStyle {
+            fg: of(front),
+            bg: of(back),
+            modifier: Modifier::empty(),
+        };
+        sgr(set.map_or(CellStyle::PLAIN, style), style(to))
     }
 
     /// The nearest colour this depth has.
