@@ -188,6 +188,7 @@ fn event_loop(
         session,
         reader: ui.reader.then(Reader::default),
         by_key: false,
+        outer_waits: [].iter(),
         heard: Capabilities::default(),
         buffer: Buffer::empty(Rect::ZERO),
         random: fastrand::Rng::new(),

@@ -15,6 +15,8 @@ pub(super) enum Timer {
     PollStore,
     /// End the wait for the terminal's answer about picture protocols.
     PictureSupport,
+    /// Ask the terminal around tmux again whether it is another one.
+    OuterTerminal,
     /// The selection has rested: its file is to be read.
     Render,
     /// The next frame of a moving picture is due.
@@ -24,13 +26,14 @@ pub(super) enum Timer {
 }
 
 impl Timer {
-    const COUNT: usize = 8;
+    const COUNT: usize = 9;
     const ALL: [Self; Self::COUNT] = [
         Self::SaveState,
         Self::Tick,
         Self::StoreChanged,
         Self::PollStore,
         Self::PictureSupport,
+        Self::OuterTerminal,
         Self::Render,
         Self::FilmFrame,
         Self::Notice,

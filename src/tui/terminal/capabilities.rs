@@ -21,6 +21,8 @@ pub struct Capabilities {
     pub version: Option<String>,
     /// Name and version of the terminal that tmux is in, if tmux lets questions through.
     pub outer: Option<String>,
+    /// tmux may be in another terminal by now: that one was asked who it is, and has not answered.
+    pub in_doubt: bool,
     /// Kind of terminal: the first number of its secondary device attributes (DA2).
     pub kind: Option<u16>,
     pub kitty_graphics: bool,
@@ -104,6 +106,7 @@ impl Capabilities {
     /// In tmux two answer: tmux, and the terminal that it is in, which may be another one than before.
     fn hear_version(&mut self, version: &str) {
         let is_outer = !is_tmuxs(version) && self.version.as_deref().is_some_and(is_tmuxs);
+        self.in_doubt &= !is_outer;
         let place = if is_outer { &mut self.outer } else { &mut self.version };
         if place.as_deref() != Some(version) {
             *place = Some(version.to_owned());
@@ -126,6 +129,24 @@ impl Capabilities {
     fn forget_colours(&mut self) {
         self.foreground = None;
         self.colours = [None; 16];
+    }
+
+    /// The terminal around tmux may be another one.
+    pub(super) fn doubt_outer(&mut self) {
+        self.in_doubt = self.is_tmux() && self.outer.is_some();
+    }
+
+    /// Nobody around tmux says who they are.
+    pub(super) fn forget_outer(&mut self) {
+        (self.outer, self.in_doubt) = (None, false);
+        (self.kitty_graphics, self.notifications) = (false, false);
+        self.forget_colours();
+    }
+
+    /// Whether a picture may go to the terminal that showed the last one: what only that one understands would stand over the
+    /// text of another.
+    pub(super) fn takes_pictures(&self) -> bool {
+        !(self.in_doubt && self.kitty_graphics)
     }
 
     /// Whether tmux answers, also when it runs on the other end of an SSH connection.

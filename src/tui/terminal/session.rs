@@ -138,7 +138,7 @@ impl Session {
 
     /// Whether more of the picture is to be sent: draw again when [`Session::may_send_part`].
     pub fn is_unfinished(&self) -> bool {
-        self.picture_layer.unfinished()
+        self.picture_layer.unfinished() && self.shared.state().capabilities.takes_pictures()
     }
 
     /// Bytes of a part of a picture on this link, few enough that a key waits little for them.
@@ -164,7 +164,7 @@ impl Session {
         self.painter.set_depth(self.shared.depth(&state));
         self.picture_layer.set_tmux(state.capabilities.is_tmux());
         self.painter.set_scrolls(!self.picture_layer.has_drawn_strips());
-        let room = state.flow.part();
+        let room = if state.capabilities.takes_pictures() { state.flow.part() } else { 0 };
         let window = self.window.bytes(
             Instant::now(),
             state.modes.title,
@@ -271,6 +271,25 @@ impl Session {
             self.painter.invalidate();
         }
         has_picture
+    }
+
+    /// Asks the terminal around tmux again that has not said whether it is another one. Returns whether there is such a one.
+    pub fn ask_outer_again(&mut self) -> bool {
+        let is_in_doubt = self.shared.state().capabilities.in_doubt;
+        if is_in_doubt {
+            self.ask_again(false);
+        }
+        is_in_doubt
+    }
+
+    /// The terminal around tmux does not answer any more: what all show is drawn from now on. Returns whether it was in doubt.
+    pub fn give_up_outer(&mut self) -> bool {
+        let mut state = self.shared.state();
+        let is_in_doubt = state.capabilities.in_doubt;
+        if is_in_doubt {
+            state.capabilities.forget_outer();
+        }
+        is_in_doubt
     }
 
     /// Sets where tmux's pane lies on the screen of the terminal around it.

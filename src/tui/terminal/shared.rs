@@ -184,6 +184,7 @@ impl SharedTerminal {
         if !state.attached || !self.options.queries || state.asked != Asked::Nothing {
             return;
         }
+        state.capabilities.doubt_outer();
         if whole {
             self.ask_who(state);
         } else if state.capabilities.is_tmux() && self.options.asks_outer() {

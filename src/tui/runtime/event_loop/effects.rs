@@ -50,6 +50,7 @@ impl EventLoop {
             ScreenEffect::Suspend => self.suspend(),
             ScreenEffect::Redraw => {
                 self.session.repaint();
+                self.expect_outer();
                 self.reader = self.reader.take().map(|_| Reader::default());
             }
             ScreenEffect::Copy(text) => self.copy(&text),

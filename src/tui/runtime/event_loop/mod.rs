@@ -41,6 +41,10 @@ use crate::tui::{update, view};
 
 /// Most messages handled before a frame is drawn, so that a flood of them cannot delay drawing.
 const BURST: usize = 256;
+/// Waits for the terminal around tmux, after each of which it is asked again, but for the last: while a terminal attaches, tmux
+/// drops what is meant for it.
+const OUTER_WAITS: [Duration; 4] =
+    [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 /// Delay between the last change of the saved state and writing it.
 const SAVE_AFTER: Duration = Duration::from_millis(700);
 /// Interval at which elapsed times are redrawn while something is running.
@@ -68,6 +72,8 @@ pub(super) struct EventLoop {
     pub(super) reader: Option<Reader>,
     /// A key was pressed since the last frame.
     pub(super) by_key: bool,
+    /// How long the terminal around tmux is still waited for.
+    pub(super) outer_waits: std::slice::Iter<'static, Duration>,
     /// What the terminal had answered when it was last heard.
     pub(super) heard: Capabilities,
     pub(super) buffer: Buffer,
@@ -253,6 +259,7 @@ impl EventLoop {
             }
             Timer::PollStore => self.wake(Wake::StoreChanged),
             Timer::PictureSupport => self.tell_means(),
+            Timer::OuterTerminal => self.ask_outer_again(),
             Timer::Render => {
                 if let Some(order) = self.to_render.take() {
                     self.threads.outputs.order((order, self.encode_options()));
@@ -321,6 +328,7 @@ impl EventLoop {
                 self.find_pane(PictureProtocol::Iterm2);
             }
             self.ask_tmux();
+            self.expect_outer();
         }
         self.by_key |= matches!(event, Event::Key(_) | Event::Paste(_));
         // Lines are as long as they are.
@@ -329,6 +337,31 @@ impl EventLoop {
         }
         if may_differ {
             self.tell_means();
+        }
+    }
+
+    /// The terminal around tmux was asked whether it is another one: waits for its answer.
+    pub(super) fn expect_outer(&mut self) {
+        self.outer_waits = OUTER_WAITS.iter();
+        self.wait_for_outer();
+    }
+
+    fn wait_for_outer(&mut self) -> bool {
+        let wait = self.outer_waits.next();
+        if let Some(wait) = wait {
+            self.timers.restart(Timer::OuterTerminal, Instant::now() + *wait);
+        }
+        wait.is_some()
+    }
+
+    fn ask_outer_again(&mut self) {
+        if self.wait_for_outer() {
+            if !self.session.ask_outer_again() {
+                self.timers.stop(Timer::OuterTerminal);
+            }
+        } else if self.session.give_up_outer() {
+            let capabilities = self.session.capabilities();
+            self.terminal(TermEvent::Capabilities(capabilities));
         }
     }
 

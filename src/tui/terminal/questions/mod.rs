@@ -64,7 +64,9 @@ pub(super) fn colours(who: &Capabilities) -> Vec<u8> {
 /// The same of a terminal around tmux that has just said who it is: most versions of tmux keep its colours to themselves.
 pub(super) fn colours_of_outer(who: &Capabilities) -> Option<Vec<u8>> {
     let is_told = who.colours.iter().any(Option::is_some);
-    (who.outer.is_some() && !is_told).then(|| through_tmux(&all_colours()))
+    // A newer tmux keeps what the terminal answers about its text colour to itself, and tells it.
+    let all = || [FOREGROUND.as_bytes(), &through_tmux(&all_colours())].concat();
+    (who.outer.is_some() && !is_told).then(all)
 }
 
 fn all_colours() -> Vec<u8> {

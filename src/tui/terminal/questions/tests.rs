@@ -256,7 +256,9 @@ fn the_palette_is_asked_of_the_terminal_around_tmux_and_makes_yellow_readable_th
     assert_eq!(received_around(&colours(&can)), "");
     // An xterm with its own colours: 3 is a yellow that cannot be read on white.
     hear(&mut can, "\x1b]11;rgb:ffff/ffff/ffff\x1b\\\x1bP>|XTerm(379)\x1b\\");
-    let asked = received_around(&colours_of_outer(&can).expect("asked"));
+    let asked = colours_of_outer(&can).expect("asked");
+    assert!(asked.starts_with(FOREGROUND.as_bytes()), "tmux itself may know the text colour");
+    let asked = received_around(&asked);
     let questions: Vec<_> = asked.split_terminator("\x1b\\").map(str::to_owned).collect();
     let wanted: Vec<_> = std::iter::once("\x1b]10;?".to_owned())
         .chain((0..16).map(|number| format!("\x1b]4;{number};?")))
@@ -295,6 +297,32 @@ fn another_terminal_around_tmux_or_another_ground_has_another_palette() {
         "\x1bP>|XTerm(379)\x1b\\\x1b]11;rgb:ff/ff/ff\x1b\\\x1b]4;3;rgb:cd/cd/0\x1b\\\x1b]11;rgb:0/0/0\x1b\\",
     );
     assert!(can.colours[3].is_some() && colours_of_outer(&can).is_none());
+}
+
+#[test]
+fn no_picture_goes_to_a_terminal_around_tmux_that_may_be_another_one() {
+    let mut can = Capabilities::default();
+    hear(&mut can, TMUX);
+    can.doubt_outer();
+    assert!(!can.in_doubt, "nobody has ever answered");
+    hear(&mut can, "\x1bP>|kitty(0.41.1)\x1b\\\x1b_Gi=31;OK\x1b\\");
+    assert!(can.takes_pictures());
+    // Resized, or the focus came back.
+    can.doubt_outer();
+    assert!(can.in_doubt && !can.takes_pictures());
+    hear(&mut can, "\x1bP>|tmux 3.5a\x1b\\\x1b]11;rgb:0/0/0\x1b\\");
+    assert!(can.in_doubt, "that was tmux itself");
+    hear(&mut can, "\x1bP>|kitty(0.41.1)\x1b\\");
+    assert!(!can.in_doubt && can.takes_pictures(), "the same one, and its graphics are still known");
+    can.doubt_outer();
+    hear(&mut can, "\x1bP>|Konsole 22.12.3\x1b\\");
+    let env = TerminalEnv { tmux: true, ..TerminalEnv::default() };
+    assert!(!can.in_doubt && best(&can, &env) == PictureProtocol::Blocks);
+    // One that never answers gets what all show.
+    hear(&mut can, "\x1bP>|kitty(0.41.1)\x1b\\\x1b_Gi=31;OK\x1b\\");
+    can.doubt_outer();
+    can.forget_outer();
+    assert!(can.takes_pictures() && best(&can, &env) == PictureProtocol::Blocks);
 }
 
 #[test]
