@@ -370,12 +370,11 @@ fn look_at_terminal(env: impl Fn(&str) -> Option<String>, is_terminal: bool, fou
     let locale = set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG")).unwrap_or_default();
     let plain = locale.to_ascii_lowercase().replace('-', "");
     if !plain.contains("utf8") {
-        let shown = if locale.is_empty() { "nothing" } else { &locale };
+        let shown =
+            if locale.is_empty() { "no locale is set".to_owned() } else { format!("the locale is {locale}") };
         found.fair(
             "terminal",
-            format!(
-                "the locale is {shown}; symbols may look wrong. Set LC_ALL to a UTF-8 one, such as C.UTF-8"
-            ),
+            format!("{shown}; symbols may look wrong. Set LC_ALL to a UTF-8 one, such as C.UTF-8"),
         );
     }
     if set("TMUX").is_some() || term.starts_with("screen") || term.starts_with("tmux") {
