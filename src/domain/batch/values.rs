@@ -1,11 +1,12 @@
 //! How people write the values that a parameter goes through: `5,6,7`, `6..10:0.5`, `±20%`, `@lines.txt`, `["a, b", "c"]`, `*`.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Number, Value};
 
 use super::MOST_RUNS;
+use crate::domain::media::{FileKind, kind_of_name};
 use crate::domain::param::{ParamKind, Parameter};
 use crate::domain::scalar::Decimal;
 use crate::domain::{Draft, ParamKey, Setting, seed, value};
@@ -163,11 +164,31 @@ pub fn one(
     if let Some(field) = field {
         return value::with_field(now, field, text).map(|value| vec![Setting::Value(value)]).map_err(fault);
     }
-    if matches!(parameter.kind, ParamKind::File(_)) {
-        let found = files.files(text).map_err(fault)?;
+    if let ParamKind::File(kind) = parameter.kind {
+        let found = fitting(files.files(text).map_err(fault)?, text, kind).map_err(fault)?;
         return Ok(found.into_iter().map(Setting::File).collect());
     }
     value::parse(parameter, text).map(|value| vec![Setting::Value(value)]).map_err(fault)
+}
+
+/// Of a folder's files those that the parameter takes, by their names; a file that is named itself is taken as it is.
+fn fitting(found: Vec<PathBuf>, text: &str, kind: FileKind) -> Result<Vec<PathBuf>, String> {
+    if let [only] = found.as_slice()
+        && only.file_name() == Path::new(text).file_name()
+    {
+        return Ok(found);
+    }
+    let (what, takes): (_, fn(&str) -> bool) = match kind {
+        FileKind::Image | FileKind::Mask => ("image", |name| kind_of_name(name) == Some(FileKind::Image)),
+        // Nodes that take videos take moving pictures, too.
+        FileKind::Video => {
+            ("video", |name| kind_of_name(name) == Some(FileKind::Video) || name.ends_with(".gif"))
+        }
+        FileKind::Audio => ("sound", |name| kind_of_name(name) == Some(FileKind::Audio)),
+    };
+    let is_taken = |path: &PathBuf| path.file_name().is_some_and(|name| takes(&name.to_string_lossy()));
+    let taken: Vec<PathBuf> = found.into_iter().filter(is_taken).collect();
+    if taken.is_empty() { Err(format!("no file in this folder is named as a {what}")) } else { Ok(taken) }
 }
 
 /// What stands between the commas, without the blanks around it.
@@ -302,7 +323,9 @@ mod tests {
 
         fn files(&self, path: &str) -> Result<Vec<PathBuf>, String> {
             match path {
-                "in" => Ok(vec!["in/a.png".into(), "in/b.png".into()]),
+                "in" => Ok(vec!["in/a.png".into(), "in/b.png".into(), "in/notes.txt".into()]),
+                "texts" => Ok(vec!["texts/notes.txt".into()]),
+                "odd" => Ok(vec!["odd".into()]),
                 "c.png" => Ok(vec!["c.png".into()]),
                 _ => Err("there is no such file".to_owned()),
             }
@@ -353,6 +376,8 @@ mod tests {
     fn files_fields_and_every_entry_of_a_choice_are_values_too() {
         let image = parameter("LoadImage", "image", "\"in.png\"");
         assert_eq!(values(&image, None, "in, c.png").as_deref(), Ok("[in/a.png,in/b.png,c.png]"));
+        assert_eq!(values(&image, None, "odd").as_deref(), Ok("[odd]"), "named itself");
+        assert!(values(&image, None, "texts").is_err_and(|why| why.contains("no file in this folder")));
         assert!(values(&image, None, "d.png").is_err_and(|why| why.contains("`d.png`")));
         let lora = parameter("Power Lora Loader (rgthree)", "lora_1", r#"{"lora": "a", "strength": 1}"#);
         let strengths = values(&lora, Some("strength"), "0.5..1:0.5");

@@ -191,6 +191,14 @@ impl Store {
         Ok(found > NEWEST * 9 / 10)
     }
 
+    /// Whether so many outputs are starred that a word is not looked up for each of them.
+    pub(super) fn has_many_stars(&self) -> Result<bool, StoreError> {
+        let sql = "SELECT count(*) FROM (SELECT 1 FROM outputs INDEXED BY outputs_starred
+            WHERE starred_at IS NOT NULL AND deleted_at IS NULL LIMIT ?1)";
+        let found: i64 = self.connection.prepare_cached(sql)?.query_row([COUNTED], |row| row.get(0))?;
+        Ok(found >= COUNTED)
+    }
+
     /// The numbers between which a search finds anything.
     pub(super) fn bounds(&self, search: &Search, before: RunId) -> Result<Bounds, StoreError> {
         let now = Zoned::now();

@@ -292,3 +292,21 @@ fn a_sidecar_is_deleted_with_its_output() {
     assert!(!place.path("1-0.png.json").exists());
     assert!(place.path("1-1.png.json").exists());
 }
+
+#[test]
+fn a_word_that_nearly_all_have_is_looked_up_for_each_of_a_few_stars() {
+    let place = place();
+    let made: Vec<RunId> = (0..4)
+        .map(|at| {
+            let prompt = if at == 2 { "a plain cat" } else { "a masterpiece" };
+            place.run(prompt, None, Status::Done, 1)
+        })
+        .collect();
+    for run in &made {
+        place.star(id(*run, 0), true, 5).expect("starred");
+    }
+    let starred = OutputQuery { starred: true, ..query("-masterpiece", 10) };
+    assert_eq!(place.ids(&starred), [(made[2], 0)]);
+    let sql = place.store.starred_statement(&starred.runs, id(RunId::MAX, 0)).expect("a statement").sql;
+    assert!(sql.contains("NOT EXISTS") && !sql.contains("NOT IN"), "not the whole history of it: {sql}");
+}
