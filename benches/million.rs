@@ -2,14 +2,17 @@
 //!
 //! `cargo bench --bench million`; making the history takes minutes and 3 GB in the temporary folder.
 
+#[path = "common/bound.rs"]
+mod bound;
 #[path = "common/history.rs"]
 mod history;
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use comfydeck::config::Dirs;
 use comfydeck::domain::Search;
-use comfydeck::store::{RunQuery, Store};
+use comfydeck::store::{OutputQuery, RunQuery, Store};
 use divan::Bencher;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -20,13 +23,41 @@ const RUNS: i64 = 1_000_000;
 const VALUES_OF_A_RUN: i64 = 4_096;
 
 fn main() {
+    if bound::is_whole() {
+        hold_bounds();
+    }
     divan::main();
+}
+
+/// What the documentation says of a million, three to ten times over.
+fn hold_bounds() {
+    let ms = Duration::from_millis;
+    bound::hold("open a million and list the newest 100", ms(5), open_and_list_newest_100);
+    let store = store();
+    for (text, most) in [("flam", 20), ("otter glacier", 20), ("-masterpiece", 20), ("-flamingo", 20)] {
+        let query = RunQuery::of(Search::parse(text, |_| None).expect("a search"));
+        bound::hold(&format!("search `{text}`"), ms(most), || store.summaries(&query).expect("a list").len());
+    }
+    for (text, starred, most) in GALLERY {
+        let query = output_query(text, *starred);
+        bound::hold(&format!("gallery `{text}`, starred {starred}"), ms(*most), || {
+            store.outputs(&query).expect("a list").len()
+        });
+    }
+    for typed in RECALLED {
+        // The first time reads what the disk has.
+        store.recall("prompt", typed, 200).expect("read");
+        bound::hold(&format!("recall `{typed}`"), ms(20), || {
+            store.recall("prompt", typed, 200).expect("read").len()
+        });
+    }
 }
 
 static HISTORY: LazyLock<(TempDir, Dirs)> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a folder");
     let dirs = Dirs::under(folder.path());
     history::fill(&dirs, RUNS);
+    history::make_outputs(&dirs);
     remember_prompts(&dirs);
     (folder, dirs)
 });
@@ -78,6 +109,30 @@ fn search(bencher: Bencher, text: &str) {
     bencher.bench_local(|| store.summaries(&query).expect("a list").len());
 }
 
+/// Searches of the gallery, whether only starred outputs are wanted, and the most milliseconds that they may take.
+const GALLERY: &[(&str, bool, u64)] = &[
+    ("", false, 20),
+    ("otter glacier", false, 50),
+    ("-flamingo", false, 20),
+    ("-masterpiece", false, 400),
+    ("", true, 20),
+    ("-flamingo", true, 400),
+    ("-masterpiece", true, 400),
+    ("-masterp", true, 400),
+];
+
+fn output_query(text: &str, starred: bool) -> OutputQuery {
+    let runs = RunQuery::of(Search::parse(text, |_| None).expect("a search"));
+    OutputQuery { runs, starred, before: None }
+}
+
+#[divan::bench(args = 0..GALLERY.len())]
+fn gallery(bencher: Bencher, which: usize) {
+    let (text, starred, _) = GALLERY[which];
+    let (store, query) = (store(), output_query(text, starred));
+    bencher.bench_local(|| store.outputs(&query).expect("a list").len());
+}
+
 #[divan::bench]
 fn counts_and_open_runs(bencher: Bencher) {
     let store = store();
@@ -85,7 +140,9 @@ fn counts_and_open_runs(bencher: Bencher) {
 }
 
 /// As one types: nothing, a common prefix, two words, the rarest word, one that is nowhere, and a common with a rare one.
-#[divan::bench(args = ["", "fl", "otter glacier", "500000", "nothing", "masterpiece 77", "otter 999"])]
+const RECALLED: &[&str] = &["", "fl", "otter glacier", "500000", "nothing", "masterpiece 77", "otter 999"];
+
+#[divan::bench(args = RECALLED)]
 fn recall(bencher: Bencher, typed: &str) {
     let store = store();
     bencher.bench_local(|| store.recall("prompt", typed, 200).expect("read").len());
