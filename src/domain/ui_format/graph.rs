@@ -14,7 +14,10 @@ pub(super) struct Graph {
     pub nodes: Vec<Node>,
     /// Positions of nodes by id.
     by_id: HashMap<String, usize>,
-    links: HashMap<String, Link>,
+    /// By id, in the order of the file.
+    links: IndexMap<String, Link>,
+    /// Ids of links by the slot that they end at; of several, the last.
+    ends: HashMap<(String, usize), String>,
 }
 
 /// A node of the editor.
@@ -127,20 +130,23 @@ impl Graph {
 
     /// The graph of some nodes. Their inputs get the links that end at them.
     pub(super) fn of(mut nodes: Vec<Node>, links: Vec<Link>) -> Self {
-        let links: HashMap<String, Link> =
+        let links: IndexMap<String, Link> =
             links.into_iter().enumerate().map(|(at, link)| (at.to_string(), link)).collect();
+        let mut graph = Self::with(Vec::new(), links);
         for node in &mut nodes {
             for (slot, input) in node.inputs.iter_mut().enumerate() {
-                let ends_here = |link: &Link| link.to == node.id && link.to_slot == slot;
-                input.link = links.iter().find(|(_, link)| ends_here(link)).map(|(id, _)| id.clone());
+                input.link = graph.ends.get(&(node.id.clone(), slot)).cloned();
             }
         }
-        Self::with(nodes, links)
+        graph.by_id = places(&nodes);
+        graph.nodes = nodes;
+        graph
     }
 
-    fn with(nodes: Vec<Node>, links: HashMap<String, Link>) -> Self {
-        let by_id = nodes.iter().enumerate().map(|(at, node)| (node.id.clone(), at)).collect();
-        Self { nodes, by_id, links }
+    fn with(nodes: Vec<Node>, links: IndexMap<String, Link>) -> Self {
+        let end = |(id, link): (&String, &Link)| ((link.to.clone(), link.to_slot), id.clone());
+        let ends = links.iter().map(end).collect();
+        Self { by_id: places(&nodes), nodes, links, ends }
     }
 
     pub(super) fn node(&self, id: &str) -> Option<&Node> {
@@ -151,15 +157,20 @@ impl Graph {
         self.links.get(id)
     }
 
-    /// Links that end at a slot of a node.
+    /// The link that ends at a slot of a node.
     pub(super) fn link_into(&self, node: &str, slot: usize) -> Option<&Link> {
-        self.links.values().find(|link| link.to == node && link.to_slot == slot)
+        self.links.get(self.ends.get(&(node.to_owned(), slot))?)
     }
 
     /// Links that begin at a node.
     pub(super) fn out_of(&self, node: &str) -> impl Iterator<Item = &Link> {
         self.links.values().filter(move |link| link.from == node)
     }
+}
+
+/// Positions of nodes by id.
+fn places(nodes: &[Node]) -> HashMap<String, usize> {
+    nodes.iter().enumerate().map(|(at, node)| (node.id.clone(), at)).collect()
 }
 
 impl Subgraph {

@@ -62,7 +62,12 @@ pub(super) struct Group<'a> {
     json: &'a Value,
     /// Their ids are their positions.
     pub nodes: Vec<Node>,
-    links: Vec<Link>,
+    /// Links between its nodes, from output to input.
+    links: Vec<(Place, Place)>,
+    /// Inputs that are linked inside.
+    linked: HashSet<Place>,
+    /// Inputs by the output that they are linked to.
+    given: HashMap<Place, Vec<Place>>,
     /// Outputs that are linked from outside, though they may be linked inside as well.
     external: HashSet<(usize, usize)>,
 }
@@ -88,18 +93,21 @@ impl<'a> Group<'a> {
         };
         let position = |row: &Value, at: usize| usize::try_from(row.get(at)?.as_u64()?).ok();
         let link = |row: &Value| {
-            Some(Link {
-                from: position(row, 0)?.to_string(),
-                from_slot: position(row, 1)?,
-                to: position(row, 2)?.to_string(),
-                to_slot: position(row, 3)?,
-            })
+            let place = |at: usize| Some((position(row, at)?, position(row, at + 1)?));
+            Some((place(0)?, place(2)?))
         };
+        let links: Vec<(Place, Place)> = list("links").filter_map(link).collect();
+        let mut given: HashMap<Place, Vec<Place>> = HashMap::new();
+        for (from, to) in &links {
+            given.entry(*from).or_default().push(*to);
+        }
         let is_typed = |row: &&Value| row.get(2).is_some_and(|kind| !kind.is_null());
         Self {
             json,
             nodes: list("nodes").enumerate().filter_map(numbered).collect(),
-            links: list("links").filter_map(link).collect(),
+            linked: links.iter().map(|(_, to)| *to).collect(),
+            links,
+            given,
             external: list("external")
                 .filter(is_typed)
                 .filter_map(|row| Some((position(row, 0)?, position(row, 1)?)))
@@ -115,23 +123,22 @@ impl<'a> Group<'a> {
         let fields = self.fields(schema)?;
         let mut nodes = self.nodes.clone();
         set_values(&mut nodes, &fields, user)?;
-        let mut links: Vec<Link> = self.links.clone();
+        let link = |from: String, from_slot, to: String, to_slot| Link { from, from_slot, to, to_slot };
+        let inside = |(from, to): &(Place, Place)| link(from.0.to_string(), from.1, to.0.to_string(), to.1);
+        let mut links: Vec<Link> = self.links.iter().map(inside).collect();
         let places = self.inputs(&fields);
         for (at, input) in user.inputs.iter().enumerate().filter(|(_, input)| input.link.is_some()) {
-            let place = places.iter().find(|(name, _)| *name == input.name);
-            let Some((_, (node, slot))) = place else { return Err(GroupError::Input(input.name.clone())) };
-            links.push(Link { from: INPUT.to_owned(), from_slot: at, to: node.to_string(), to_slot: *slot });
+            let Some((node, slot)) = places.get(&input.name) else {
+                return Err(GroupError::Input(input.name.clone()));
+            };
+            links.push(link(INPUT.to_owned(), at, node.to_string(), *slot));
         }
         let outputs = self.outputs();
         if outputs.len() != user.outputs.len() {
             return Err(GroupError::Outputs { saved: user.outputs.len(), made: outputs.len() });
         }
-        links.extend(outputs.into_iter().enumerate().map(|(at, (node, slot))| Link {
-            from: node.to_string(),
-            from_slot: slot,
-            to: OUTPUT.to_owned(),
-            to_slot: at,
-        }));
+        let outputs = outputs.into_iter().enumerate();
+        links.extend(outputs.map(|(at, (node, slot))| link(node.to_string(), slot, OUTPUT.to_owned(), at)));
         Ok(Subgraph {
             name: name(&user.class).unwrap_or_default().to_owned(),
             graph: Graph::of(nodes, links),
@@ -141,21 +148,13 @@ impl<'a> Group<'a> {
         })
     }
 
-    fn link_into(&self, (node, slot): Place) -> Option<&Link> {
-        self.links.iter().find(|link| link.to == node.to_string() && link.to_slot == slot)
-    }
-
-    fn links_out_of(&self, (node, slot): Place) -> impl Iterator<Item = &Link> {
-        self.links.iter().filter(move |link| link.from == node.to_string() && link.from_slot == slot)
-    }
-
     /// Whether a node is left out of the group's inputs and outputs: it only passes on inside, or gives nothing.
     fn is_hidden(&self, at: usize) -> bool {
-        let gives = self.links_out_of((at, 0)).next().is_some();
+        let gives = self.given.contains_key(&(at, 0));
         match special::of(&self.nodes[at].class) {
             None => false,
             Some(Special::Reroute) => {
-                gives && self.link_into((at, 0)).is_some() && !self.external.contains(&(at, 0))
+                gives && self.linked.contains(&(at, 0)) && !self.external.contains(&(at, 0))
             }
             Some(Special::Primitive) => !gives,
             Some(
@@ -180,7 +179,7 @@ impl<'a> Group<'a> {
                 }
                 match slot {
                     None => plain.push(Owned { node: at, field, slot }),
-                    Some(place) if self.link_into((at, place)).is_none() => {
+                    Some(place) if !self.linked.contains(&(at, place)) => {
                         own.push(Owned { node: at, field, slot });
                     }
                     Some(_) => {}
@@ -219,12 +218,14 @@ impl<'a> Group<'a> {
     }
 
     /// The inputs that the group node can have, by the name that the editor gives them.
-    fn inputs(&self, fields: &[Owned]) -> Vec<(String, Place)> {
+    fn inputs(&self, fields: &[Owned]) -> HashMap<String, Place> {
         let mut names = Names::default();
-        let mut found = Vec::new();
-        let of = |at: usize, is_slotted: bool| {
-            fields.iter().filter(move |field| field.node == at && field.slot.is_some() == is_slotted)
-        };
+        let mut found = HashMap::new();
+        let mut by_node: HashMap<(usize, bool), Vec<&Owned>> = HashMap::new();
+        for field in fields {
+            by_node.entry((field.node, field.slot.is_some())).or_default().push(field);
+        }
+        let of = |at: usize, is_slotted: bool| by_node.get(&(at, is_slotted)).into_iter().flatten();
         let visible = (0..self.nodes.len()).filter(|at| !self.is_hidden(*at));
         for at in visible.clone() {
             for field in of(at, false) {
@@ -233,20 +234,20 @@ impl<'a> Group<'a> {
                 }
             }
             let is_free = |(slot, input): &(usize, &Slot)| {
-                input.widget.is_none() && self.link_into((at, *slot)).is_none()
+                input.widget.is_none() && !self.linked.contains(&(at, *slot))
             };
             for (slot, input) in self.nodes[at].inputs.iter().enumerate().filter(is_free) {
                 let own = if input.name.is_empty() { &self.passed_kind(at) } else { &input.name };
                 let name = names.give(self, at, own);
                 if self.configured(at, "input", own, "visible") != Some(&Value::Bool(false)) {
-                    found.push((name, (at, slot)));
+                    found.insert(name, (at, slot));
                 }
             }
         }
         for at in visible {
             for field in of(at, true) {
                 if let (Field::Named { name, .. }, Some(slot)) = (&field.field, field.slot) {
-                    found.push((names.give(self, at, name), (at, slot)));
+                    found.insert(names.give(self, at, name), (at, slot));
                 }
             }
         }
@@ -257,9 +258,9 @@ impl<'a> Group<'a> {
     fn outputs(&self) -> Vec<Place> {
         let is_visible = |place: &Place| {
             let configured = self.configured(place.0, "output", &place.1.to_string(), "visible");
-            configured.and_then(Value::as_bool).unwrap_or_else(|| {
-                self.external.contains(place) || self.links_out_of(*place).next().is_none()
-            })
+            configured
+                .and_then(Value::as_bool)
+                .unwrap_or_else(|| self.external.contains(place) || !self.given.contains_key(place))
         };
         let all = (0..self.nodes.len()).filter(|at| !self.is_hidden(*at));
         all.flat_map(|at| (0..self.nodes[at].outputs.len()).map(move |slot| (at, slot)))
@@ -269,8 +270,8 @@ impl<'a> Group<'a> {
 
     /// The type of what a reroute passes on, which is the name of its input.
     fn passed_kind(&self, at: usize) -> String {
-        let node = |id: &str| id.parse::<usize>().ok().and_then(|at| self.nodes.get(at));
-        let onward = self.links_out_of((at, 0)).find_map(|link| node(&link.to)?.inputs.get(link.to_slot));
+        let onward = self.given.get(&(at, 0)).into_iter().flatten();
+        let onward = onward.filter_map(|(node, slot)| self.nodes.get(*node)?.inputs.get(*slot)).next();
         onward.map_or_else(|| "*".to_owned(), |input| input.kind.clone())
     }
 

@@ -97,6 +97,12 @@ pub fn convert(text: &str, schema: Option<&Schema>) -> Result<Converted, Convert
     }
     let (mut root, mut subgraphs) = (Graph::read(&json), graph::subgraphs(&json));
     let groups = group::read(&json);
+    // Each use of a group has its nodes.
+    let graphs = std::iter::once(&root).chain(subgraphs.values().map(|subgraph| &subgraph.graph));
+    let uses = graphs.flat_map(|graph| &graph.nodes).filter_map(|node| groups.get(group::name(&node.class)?));
+    if uses.map(|group| group.nodes.len()).sum::<usize>() > MOST_NODES {
+        return Err(ConvertError::TooLarge);
+    }
     let graphs = std::iter::once(&mut root).chain(subgraphs.values_mut().map(|subgraph| &mut subgraph.graph));
     for node in graphs.flat_map(|graph| &mut graph.nodes) {
         node.group = group::expand(node, &groups, schema);

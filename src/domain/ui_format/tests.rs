@@ -251,6 +251,12 @@ fn no_file_makes_it_go_on_for_ever() {
     levels.push(json!({"id": "s30", "name": "", "links": [], "nodes": [image(1)]}));
     wide["definitions"] = json!({"subgraphs": levels});
     assert_eq!(convert(&wide.to_string(), None), Err(ConvertError::TooLarge));
+    // A large group that is used often.
+    let outputs = vec![json!({"type": "IMAGE"}); 500];
+    let user = |id: u32| json!({"id": id, "type": "workflow>G", "inputs": [], "outputs": outputs, "widgets_values": vec![1; 2_000]});
+    let mut many = workflow(json!((0..120).map(user).collect::<Vec<_>>()), json!([]));
+    many["extra"] = json!({"groupNodes": {"G": {"nodes": vec![image(1); 500], "links": []}}});
+    assert_eq!(convert(&many.to_string(), None), Err(ConvertError::TooLarge));
 }
 
 proptest::proptest! {
