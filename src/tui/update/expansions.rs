@@ -107,7 +107,7 @@ mod tests {
     fn some_of_what_a_text_can_become_is_shown_before_it_is_run() {
         let mut stage = stage("a {red|blue} cat");
         let asked = Effect::Do(Operation::Expand(key(PROMPT), "a {red|blue} cat".to_owned()));
-        assert_eq!(stage.press("v"), [asked.clone()]);
+        assert_eq!(stage.press("v"), std::slice::from_ref(&asked));
         let made = |texts: &[&str]| Msg::Expansions {
             key: key(PROMPT),
             text: "a {red|blue} cat".to_owned(),
