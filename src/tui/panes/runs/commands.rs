@@ -125,7 +125,7 @@ pub const COMMANDS: &[Command] = &[
         ..Command::new("fold-out", |model, _, effects| fold(model, effects))
     },
     Command {
-        places: &[at(HERE, 56)],
+        places: &[at(HERE, 64)],
         keys: &["left"],
         short: "fold in",
         long: "Show the runs of this batch as one row again",

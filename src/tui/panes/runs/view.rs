@@ -28,9 +28,20 @@ const ROOM: u16 = 20;
 /// What the title line says: the filters, and which of how many is selected.
 pub fn note(model: &Model) -> String {
     let filters = filters(model);
-    let today = if filters.is_empty() { today(model) } else { String::new() };
-    let notes = [filters, today, position(model)];
+    let context = match folded_out(model) {
+        Some(batch) => batch,
+        None if filters.is_empty() => today(model),
+        None => String::new(),
+    };
+    let notes = [filters, context, position(model)];
     notes.into_iter().filter(|note| !note.is_empty()).collect::<Vec<_>>().join("   ")
+}
+
+/// The batch of the selected run, where its runs stand beneath each other.
+fn folded_out(model: &Model) -> Option<String> {
+    let runs = &model.runs;
+    let batch = runs.list.selected()?.batch?.batch;
+    runs.filter.unfolded.contains(&batch).then(|| format!("batch {batch}"))
 }
 
 /// What today's runs took and cost, once there are some.

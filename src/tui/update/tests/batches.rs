@@ -342,6 +342,10 @@ fn a_batch_is_one_row_that_opens_its_sheet_and_folds_out() {
     stage.hear(Msg::Runs { query, rows, more: false, total: None, open });
     let screen = stage.screen();
     assert!(!screen.contains("▸ batch 7") && screen.contains("cfg 6, steps 5"), "{screen}");
+    assert!(
+        screen.contains("batch 7") && screen.contains("← fold in"),
+        "whose runs, and the way back: {screen}"
+    );
     stage.press("left");
     let rows = vec![summary(&hash, 0, Status::Queued)];
     let (query, open) =
