@@ -89,15 +89,15 @@ pub(crate) fn fill(dirs: &Dirs, runs: RunId) {
     transaction.commit().expect("committed");
 }
 
-/// Gives each tenth run an output, and each hundredth of these a star.
+/// Gives each ninth run an output, of any animal, and each hundred-and-eleventh of these a star.
 #[allow(dead_code)]
 pub(crate) fn make_outputs(dirs: &Dirs) {
     let database = rusqlite::Connection::open(dirs.data.join("history.db")).expect("the database");
     let sql = "
-        UPDATE runs SET outputs = 1 WHERE id % 10 = 0;
+        UPDATE runs SET outputs = 1 WHERE id % 9 = 0;
         INSERT INTO outputs (run, place, path, name, content_type, size, sha256, seed, starred_at)
         SELECT id, 0, '/home/me/outputs/' || id || '.png', id || '.png', 'image/png', 500000, printf('%064d', id), id,
-            CASE WHEN id % 1000 = 0 THEN id END
-        FROM runs WHERE id % 10 = 0;";
+            CASE WHEN id % 999 = 0 THEN id END
+        FROM runs WHERE id % 9 = 0;";
     database.execute_batch(sql).expect("written");
 }
