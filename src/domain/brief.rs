@@ -55,6 +55,15 @@ pub enum Piece {
     Other(String, String),
 }
 
+impl Piece {
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::New(words) | Self::Gone(words) => words.is_empty(),
+            Self::Other(gone, new) => gone.is_empty() && new.is_empty(),
+        }
+    }
+}
+
 impl Brief {
     /// What a request differs in from the one before it.
     pub fn of(before: (RunId, &RunRequest), now: &RunRequest) -> Self {
@@ -137,6 +146,11 @@ fn pieces(words: &[Words], now: &str) -> Short {
             (Words::New(new), _) => told.push(Piece::New(bare(new))),
             (Words::Same(_) | Words::Left(_), _) => {}
         }
+    }
+    // Another comma is no other word; nothing but commas is told whole.
+    told.retain(|piece| !piece.is_empty());
+    if told.is_empty() {
+        return Short::Text(start(now));
     }
     told.truncate(MOST_PIECES);
     Short::Pieces(told)
