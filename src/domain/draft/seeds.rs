@@ -76,6 +76,11 @@ impl Draft {
         };
     }
 
+    /// Whether there is a seed that decides the picture.
+    pub fn has_deciding_seed(&self) -> bool {
+        self.deciding.is_some()
+    }
+
     /// Sets the main seed to a random value, as if typed. Returns `false` when there is none.
     pub fn new_seed(&mut self, random: u64) -> bool {
         let Some(param) = self.deciding.as_ref().and_then(|key| self.param(key)) else { return false };

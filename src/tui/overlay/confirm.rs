@@ -64,7 +64,11 @@ pub enum Confirmed {
     /// Queue these runs again.
     RetryRuns(Vec<RunId>),
     /// Queue a run that differs in nothing from one that is done.
-    RunSame(Box<NewRun>),
+    RunSame {
+        order: Box<NewRun>,
+        /// Whether another seed could make it another run.
+        has_seed: bool,
+    },
     /// The same with another seed.
     RunWithNewSeed(Box<NewRun>),
     /// Run again when a file of the run is saved.
@@ -91,7 +95,9 @@ impl Confirmed {
     /// A third way beside yes and no: its key, what it is called, and what happens.
     pub fn third(&self) -> Option<(char, &'static str, Self)> {
         match self {
-            Self::RunSame(order) => Some(('s', "new seed", Self::RunWithNewSeed(order.clone()))),
+            Self::RunSame { order, has_seed: true } => {
+                Some(('s', "new seed", Self::RunWithNewSeed(order.clone())))
+            }
             Self::RunDoubtful(Some(nearest)) => {
                 Some(('t', "take the nearest", Self::RunNearest(nearest.clone())))
             }
@@ -112,6 +118,7 @@ impl Confirmed {
             | Self::LoadRun(_)
             | Self::OpenGraph(_)
             | Self::DeleteOutput(_)
+            | Self::RunSame { has_seed: false, .. }
             | Self::RunWithNewSeed(_)
             | Self::RunUnsure
             | Self::Watch

@@ -145,7 +145,7 @@ fn chosen(model: &mut Model, purpose: Choosing, item: PickerItem, ctx: &Ctx, eff
 
 fn declined(model: &mut Model, then: &Confirmed) {
     match then {
-        Confirmed::RunSame(order) | Confirmed::Reload(Some(order)) => submit::not_sent(model, order),
+        Confirmed::RunSame { order, .. } | Confirmed::Reload(Some(order)) => submit::not_sent(model, order),
         _ => {}
     }
 }
@@ -172,7 +172,7 @@ fn confirmed(model: &mut Model, then: Confirmed, ctx: &Ctx, effects: &mut Effect
         Confirmed::DeleteOutput(id) => effects.push(Effect::Do(Operation::DeleteOutput(id))),
         Confirmed::Upload(key, path) => params::upload(model, &key, path, effects),
         Confirmed::LoadRun(run) => effects.push(runs::read_settings(model, run)),
-        Confirmed::RunSame(order) => submit::again(model, *order, effects),
+        Confirmed::RunSame { order, .. } => submit::again(model, *order, effects),
         Confirmed::RunWithNewSeed(order) => submit::with_new_seed(model, &order, ctx, effects),
         Confirmed::Watch => watch::begin(model, effects),
         Confirmed::RunUnsure => submit::unsure(model, effects),

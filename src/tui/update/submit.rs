@@ -214,7 +214,7 @@ pub(super) fn same(model: &mut Model, run: RunId, status: Status, order: Box<New
         question: format!("Nothing differs from run {run} ({}). Run it again?", status.word()),
         consequence: "The result will most likely be the same, and costs once more.".to_owned(),
         yes: "run again",
-        then: Confirmed::RunSame(order),
+        then: Confirmed::RunSame { order, has_seed: model.draft.has_deciding_seed() },
     }));
 }
 

@@ -1,6 +1,7 @@
 //! Running, and the parameters pane.
 
 use super::*;
+use crate::domain::Parameter;
 use crate::tui::msg::Opened;
 
 #[test]
@@ -342,8 +343,17 @@ fn the_same_run_again_is_asked_for() {
 
     let mut stage = fixed();
     same_again(&mut stage);
+    assert!(stage.screen().contains("s new seed"), "{}", stage.screen());
     assert_eq!(submits(&stage.press("n")), 0);
     assert!(stage.model.overlay.is_none());
+
+    // Without a seed that decides there is none to change.
+    let mut stage = fixed();
+    let unseeded =
+        stage.model.draft.params().iter().cloned().map(|param| Parameter { decides: false, ..param });
+    stage.model.draft.describe(unseeded.collect());
+    same_again(&mut stage);
+    assert!(!stage.screen().contains("s new seed"), "{}", stage.screen());
 
     // A loaded seed that was not sent after all is still the one that runs next.
     let mut stage = wide();
