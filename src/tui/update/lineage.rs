@@ -41,7 +41,7 @@ pub(super) fn arrived(model: &mut Model, id: RunId, lineage: Lineage) {
     {
         if lineage.is_empty() {
             model.overlay = None;
-            model.notify(Tone::Plain, format!("Run {id} came from no other run, and none came of it"));
+            model.notify(Tone::Plain, format!("No run is known that run {id} came from, or that came of it"));
         } else {
             let branches = tree::tree(id, "", &lineage);
             picker.selected = branches.iter().position(|branch| branch.is_own);

@@ -176,7 +176,7 @@ fn a_run_leads_to_what_it_came_from() {
     stage.press("2");
     stage.press("L");
     stage.hear(Msg::Lineage(1, Box::default()));
-    assert_eq!(stage.told(), "Run 1 came from no other run, and none came of it");
+    assert_eq!(stage.told(), "No run is known that run 1 came from, or that came of it");
 }
 
 #[test]
